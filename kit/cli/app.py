@@ -1,0 +1,77 @@
+"""The table of verbs, and the one place where an error becomes a sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from kit import __version__
+from kit.cli.output import fail, talk
+from kit.errors import Code, Exit, KitError
+
+# In the order in which a newcomer needs them.
+VERBS: tuple[str, ...] = ()
+
+HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
+
+Try `kit demo` for the whole story on this machine, or `kit probe URL` for a service of your own."""
+
+app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Options of every verb."""
+
+
+for _verb in VERBS:
+    app.command(_verb)(import_module(f"kit.cli.{_verb}").command)
+
+
+def run() -> None:
+    """Run the command line; never shows a traceback unless KIT_DEBUG is set."""
+    as_json = "--json" in sys.argv
+    arguments = sys.argv[1:] or ["--help"]
+    try:
+        status = app(arguments, standalone_mode=False)
+    except KitError as error:
+        fail(error, as_json=as_json)
+    except TyperException as error:
+        hint = f"Try `{_path(error)} --help`."
+        usage = KitError(Code.BAD_USAGE, error.format_message(), hint, exit=Exit.USAGE)
+        fail(usage, as_json=as_json)
+    except (KeyboardInterrupt, Abort):
+        talk("interrupted")
+        raise SystemExit(int(Exit.INTERRUPTED)) from None
+    except Exception as error:
+        if os.environ.get("KIT_DEBUG"):
+            raise
+        fail(
+            KitError(
+                Code.INTERNAL,
+                f"Something in the kit itself went wrong: {type(error).__name__}: {error}",
+                "Run it again with KIT_DEBUG=1 and report what it prints.",
+            ),
+            as_json=as_json,
+        )
+    raise SystemExit(status or 0)
+
+
+def _path(error: TyperException) -> str:
+    """Which command was misused, as the user typed it."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "kit"

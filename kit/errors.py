@@ -1,0 +1,67 @@
+"""Everything that can go wrong on the user's side: one exception, a closed list of codes, always a remedy.
+
+A `KitError` is what a person is told. It never carries a traceback to the screen: `kit.cli.output` prints
+its sentence and its hint, or the same as JSON, and ends with its exit status.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses of every command. Where several apply: 1 before 3 before 4."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_AS_EXPECTED = 3
+    INCONCLUSIVE = 4
+    INTERRUPTED = 130
+
+
+class Code(StrEnum):
+    """What went wrong, for programs that read `--json`."""
+
+    BAD_USAGE = "bad-usage"
+    BAD_CONFIG = "bad-config"
+    BAD_TARGET = "bad-target"
+    UNKNOWN_TARGET = "unknown-target"
+    BUNDLE_EDITED = "bundle-edited"
+    BUNDLE_STALE = "bundle-stale"
+    PORT_IN_USE = "port-in-use"
+    SERVICE_DIED = "service-died"
+    SERVICE_NOT_READY = "service-not-ready"
+    INSTALL_FAILED = "install-failed"
+    UNREACHABLE = "unreachable"
+    NAME_NOT_FOUND = "name-not-found"
+    TLS_FAILED = "tls-failed"
+    TIMED_OUT = "timed-out"
+    TOO_MANY_REDIRECTS = "too-many-redirects"
+    NOT_HTTP = "not-http"
+    HTTP_STATUS = "http-status"
+    NO_STREAM = "no-stream"
+    BODY_CUT = "body-cut"
+    TOO_LARGE = "too-large"
+    BAD_ENCODING = "bad-encoding"
+    CANNOT_WRITE = "cannot-write"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+
+class KitError(Exception):
+    """One clear sentence, and what to do about it.
+
+    Args:
+        code: which of the closed list.
+        message: one sentence, for a person, naming what was wrong ("kit.toml line 3: …").
+        hint: the remedy, a sentence or a command to paste.
+        exit: the exit status; `FAILED` unless the code calls for another.
+    """
+
+    def __init__(self, code: Code, message: str, hint: str, *, exit: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.exit = exit

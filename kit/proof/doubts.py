@@ -1,0 +1,83 @@
+"""The closed list of reasons not to trust a figure, each with what to do about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Doubt(StrEnum):
+    """A reason not to trust a figure."""
+
+    ANSWER_DISAGREES_WITH_PROOF = "answer-disagrees-with-proof"
+    CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
+    PROOF_EXPIRED = "proof-expired"
+    NO_PROOF = "no-proof"
+    OTHER_INSTANCE = "other-instance"
+    SIDE_REQUEST_HUNG = "side-request-hung"
+    COLD_START = "cold-start"
+    SLOW_LINK = "slow-link"
+    LARGE_EVENTS_HELD = "large-events-held"
+    BUFFER_SIZE_UNKNOWN = "buffer-size-unknown"
+    ARRIVALS_ALONE = "arrivals-alone"
+    TOO_SHORT = "too-short"
+    APP_BUNCHED = "app-bunched"
+    STREAM_CUT = "stream-cut"
+    NOT_REPEATED = "not-repeated"
+
+    @property
+    def remedy(self) -> str:
+        """What it means and what to do about it, in one sentence for a person."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Doubt.ANSWER_DISAGREES_WITH_PROOF: (
+        "The proof's stream and the answer's own stamps contradict each other: something treats this path "
+        "differently from the proof's; look for a middleware or a proxy rule on the answer's path alone."
+    ),
+    Doubt.CLOCKS_NOT_ALIGNED: (
+        "The server's clock could not be mapped to ours, so send times are left out; mount the proof router "
+        "to have them."
+    ),
+    Doubt.PROOF_EXPIRED: (
+        "The service's proof is switched off (STREAMPROOF_PROOF_UNTIL has passed), so only its answer was "
+        "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
+    ),
+    Doubt.NO_PROOF: (
+        "The server does not speak the proof's protocol, so it could only be watched; mount "
+        "service/proof.py in it for a proof (--proof URL if it lies elsewhere)."
+    ),
+    Doubt.OTHER_INSTANCE: (
+        "The side requests reached another instance or worker than the stream, so lock-step was not "
+        "possible; run one instance and one worker while you measure."
+    ),
+    Doubt.SIDE_REQUEST_HUNG: (
+        "Side requests wait while a stream is open (one request at a time?), so lock-step was not possible; "
+        "allow the instance at least two concurrent requests."
+    ),
+    Doubt.COLD_START: (
+        "The service was still starting when it was first asked; the times of the first answer may include "
+        "that, so measure again."
+    ),
+    Doubt.SLOW_LINK: (
+        "The link itself was too slow for this method; measure from nearer or with smaller events."
+    ),
+    Doubt.LARGE_EVENTS_HELD: (
+        "Events of the size judged flow, but the end of larger ones is held until the next; send "
+        "X-Accel-Buffering: no, or keep events below the size shown."
+    ),
+    Doubt.BUFFER_SIZE_UNKNOWN: (
+        "What held the stream is larger than what was sent, so its size and kind are not known; mount the "
+        "proof router, or measure a longer answer."
+    ),
+    Doubt.ARRIVALS_ALONE: (
+        "Arrival times alone cannot tell a fast server from a held stream, so this is a suspicion and not a "
+        "verdict; mount the proof router, or send the time in each event (t_ms)."
+    ),
+    Doubt.TOO_SHORT: ("The stream was too short to judge; ask for a longer answer, of two seconds or more."),
+    Doubt.APP_BUNCHED: "The service itself sent its events in a bunch, so the path cannot be judged by them; "
+    "look at the app first.",
+    Doubt.STREAM_CUT: "The stream ended without its done or error event: it was cut; look at the time limits "
+    "on the way.",
+    Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
+}

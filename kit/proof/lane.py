@@ -1,0 +1,92 @@
+"""A measured lane, and several of them side by side: what every report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from kit.proof.doubts import Doubt
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+
+Arm = Literal["on", "off"]
+Environment = Literal["lab", "cloud", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneError:
+    """Why a lane could not be measured at all."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One target measured in one arm. Field by field the JSON of `kit compare` (times in milliseconds).
+
+    `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
+    verdict inconclusive and no figures.
+    """
+
+    target: str
+    url: str
+    header: Arm
+    expected: Verdict | None
+    verdict: Verdict
+    shape: Shape | None
+    block_bytes: int | None
+    hold_ms: float | None
+    hold_floor_ms: float | None
+    method: Method
+    doubts: tuple[Doubt, ...]
+    evidence: tuple[str, ...]
+    timeline: Timeline
+    error: LaneError | None = None
+
+    @property
+    def as_expected(self) -> bool | None:
+        """Whether the verdict is the promised one; None where nothing was promised."""
+        return None if self.expected is None else (self.error is None and self.verdict == self.expected)
+
+
+class LaneState(StrEnum):
+    """How a lane came out, worst first: where several apply, the first of these is told."""
+
+    FAILED = "failed"
+    NOT_AS_EXPECTED = "not-as-expected"
+    INCONCLUSIVE = "inconclusive"
+    OK = "ok"
+
+
+def state(lane: Lane) -> LaneState:
+    """How one lane came out."""
+    if lane.error is not None:
+        return LaneState.FAILED
+    if lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
+        return LaneState.INCONCLUSIVE
+    return LaneState.NOT_AS_EXPECTED if lane.as_expected is False else LaneState.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Lanes measured side by side. `measured_at` is ISO 8601 in UTC."""
+
+    environment: Environment
+    measured_at: str
+    kit_version: str
+    prompt: str
+    lanes: tuple[Lane, ...]
+
+    @property
+    def state(self) -> LaneState:
+        """How the whole came out: the worst of its lanes."""
+        states = {state(lane) for lane in self.lanes}
+        return next((worst for worst in LaneState if worst in states), LaneState.OK)
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every lane is conclusive and, where something was promised, as promised."""
+        return self.state is LaneState.OK

@@ -1,0 +1,48 @@
+"""What was sent and what arrived, each with its time and size.
+
+All times are milliseconds from the moment the request was sent, on the client's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One complete event.
+
+    Attributes:
+        seq: the origin's number for it, from 0 (its place in the stream if the origin gives none).
+        sent_ms: when the origin sent it, mapped to the client's clock; None where that is not known.
+        arrived_ms: when the network read that completed it returned.
+        bytes: its octets, framing included, before content coding.
+    """
+
+    seq: int
+    sent_ms: float | None
+    arrived_ms: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One response, from the request to its end.
+
+    Attributes:
+        arrivals: the complete events in order of arrival.
+        ttfb_ms: the response's first byte (its head); None when nothing arrived.
+        duration_ms: the end of the response, or of our patience.
+        complete: whether the response ended as its protocol says it must (`done` or `error`, and the
+            framing's own end), and not by a cut or by our leaving.
+    """
+
+    arrivals: tuple[Arrival, ...]
+    ttfb_ms: float | None
+    duration_ms: float
+    complete: bool
+
+    @property
+    def first_event_ms(self) -> float | None:
+        """When the first complete event arrived."""
+        return self.arrivals[0].arrived_ms if self.arrivals else None

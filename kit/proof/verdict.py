@@ -1,0 +1,98 @@
+"""What can be said of a hop, in the words of the IETF draft *Incremental HTTP Messages*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kit.proof.doubts import Doubt
+
+
+class Verdict(StrEnum):
+    """From best to worst, in this order (draft-ietf-httpbis-incremental)."""
+
+    INCREMENTAL = "incremental"
+    BYTE_LIMITED = "byte-limited"
+    TIME_LIMITED = "time-limited"
+    WHOLE_MESSAGE = "whole-message"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Shape(StrEnum):
+    """How a held stream is held."""
+
+    WHOLE = "whole"
+    BLOCKS = "blocks"
+    PREFIX = "prefix"
+    TAIL = "tail"
+    FIRST_EVENT = "first-event"
+    TIMER = "timer"
+
+
+class Method(StrEnum):
+    """How the verdict was reached, from strongest to weakest."""
+
+    LOCK_STEP = "lock-step"
+    PAUSE = "pause"
+    STAMPS = "stamps"
+    PASSIVE = "passive"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict with all that it rests on.
+
+    Attributes:
+        verdict: the word.
+        method: how it was reached.
+        shape: how the stream is held; None for an incremental one and where the evidence does not say.
+        block_bytes: N of blocks, prefix and tail, in octets before content coding; else None.
+        hold_ms: how much later than it should have an event arrived; a timer's T. None if not measured.
+        hold_floor_ms: a hold below this could not have been seen.
+        doubts: reasons not to trust a figure.
+        evidence: what was done and seen, one sentence a step, in order.
+    """
+
+    verdict: Verdict
+    method: Method
+    shape: Shape | None = None
+    block_bytes: int | None = None
+    hold_ms: float | None = None
+    hold_floor_ms: float | None = None
+    doubts: tuple[Doubt, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+def in_words(verdict: Verdict, shape: Shape | None, block_bytes: int | None, hold_ms: float | None) -> str:
+    """The verdict as a person would say it: "streamed", "buffered in blocks of 64 KiB"."""
+    match verdict:
+        case Verdict.INCREMENTAL:
+            return "streamed"
+        case Verdict.WHOLE_MESSAGE:
+            return "buffered whole"
+        case Verdict.TIME_LIMITED:
+            return "each event held by a timer" if hold_ms is None else f"each event held {hold_ms:.0f} ms"
+        case Verdict.REFUSED:
+            return "refused to stream"
+        case Verdict.INCONCLUSIVE:
+            return "inconclusive"
+    size = _size(block_bytes)
+    match shape:
+        case Shape.BLOCKS:
+            return f"buffered in blocks of {size}" if size else "buffered in blocks"
+        case Shape.PREFIX:
+            return f"held until {size} are there, then streamed" if size else "held at first, then streamed"
+        case Shape.TAIL:
+            return f"the end of an event over {size} waits for the next one"
+        case Shape.FIRST_EVENT:
+            return "the first event waits for the second"
+    return "buffered by size"
+
+
+def _size(octets: int | None) -> str | None:
+    if octets is None:
+        return None
+    if octets >= 1024 and octets % 1024 == 0:
+        return f"{octets // 1024} KiB"
+    return f"{octets:,} bytes"
