@@ -1,0 +1,33 @@
+"""What every test may rely on: a clean environment, the tools from outside, real proxies, a real origin."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["tests.fixtures.tools", "tests.fixtures.proxies", "tests.fixtures.origin"]
+
+# Two busy cores make any deadline a matter of luck; what is slow is measured in bench/.
+_PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("dev", **_PATIENT)  # type: ignore[arg-type]
+# The same examples each time: a CI that fails tells of the change, not of the dice.
+hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, **_PATIENT)  # type: ignore[arg-type]
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# What tells the kit, the service, or a library under them what to do, apart from what tells the tests.
+_SWAYING = ("KIT_", "STREAMPROOF_", "GOOGLE_", "CLOUDSDK_", "GAE_", "K_", "GUNICORN_", "UVICORN_")
+_SWAYING_EXACTLY = ("PORT", "WEB_CONCURRENCY", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PYTHONPATH")
+_FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing that the machine's user has set sways a test, and no test meets that user's gcloud account."""
+    for name in list(os.environ):
+        if (name.startswith(_SWAYING) or name in _SWAYING_EXACTLY) and name not in _FOR_THE_TESTS:
+            del os.environ[name]
+    os.environ["CLOUDSDK_CONFIG"] = str(tmp_path_factory.mktemp("gcloud"))
+    # The tests' servers are on this machine, whatever proxy leads out of it.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
