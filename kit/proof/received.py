@@ -1,0 +1,63 @@
+"""What has come in on one response so far. Pure: told what was read and when, never reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kit.proof.events import Decoder, Event
+
+
+class Received:
+    """One response, from its head to its end.
+
+    All times are milliseconds on the client's clock, from whatever zero the caller uses.
+
+    Attributes:
+        status: None until the head is in.
+        headers: lower-case name to value.
+        head_ms: when the head was in.
+        arrivals: the complete events, each with the time of the read that completed it.
+        octets: body octets after content decoding, complete events or not.
+        ended_ms: when the response ended; None while it runs.
+        clean: whether its framing ended as it must; only meaningful once it ended.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.head_ms: float | None = None
+        self.arrivals: list[tuple[float, Event]] = []
+        self.octets = 0
+        self.ended_ms: float | None = None
+        self.clean = False
+        self._decoder = decoder
+
+    def head(self, now_ms: float, status: int, headers: Mapping[str, str]) -> None:
+        """The response's head is in."""
+        self.head_ms, self.status, self.headers = now_ms, status, headers
+
+    def body(self, now_ms: float, data: bytes) -> list[Event]:
+        """Some body is in (content coding already undone); the events it completed.
+
+        Raises:
+            EventTooLargeError: see `Decoder`.
+        """
+        self.octets += len(data)
+        events = self._decoder.feed(data)
+        self.arrivals += [(now_ms, event) for event in events]
+        return events
+
+    def end(self, now_ms: float, *, clean: bool) -> None:
+        """The response is over."""
+        self.ended_ms, self.clean = now_ms, clean
+
+    @property
+    def events(self) -> int:
+        """How many complete events are in."""
+        return len(self.arrivals)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a hop refused to forward it incrementally (draft-ietf-httpbis-incremental, section 4)."""
+        told = "incremental_refused" in self.headers.get("proxy-status", "").lower()
+        return self.status == 501 or (self.status == 429 and told)

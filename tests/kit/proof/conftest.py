@@ -1,0 +1,167 @@
+"""A made-up network with a made-up clock: one origin, one hop of a chosen behaviour, one round trip."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+from collections.abc import Callable
+
+import pytest
+
+from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.received import Received
+from kit.proof.sse import SSEDecoder
+from kit.proof.verdict import Finding
+
+
+def event(seq: int, size: int, part: str | None = None) -> bytes:
+    told = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
+    bare = len(f"data: {json.dumps(told)}\n\n")
+    told["pad"] = "x" * (size - bare)
+    return f"data: {json.dumps(told)}\n\n".encode()
+
+
+class Hop:
+    """Lets everything pass. `push` and `close` answer what is let go, as (milliseconds from now, bytes)."""
+
+    def open(self, now_ms: float) -> None:
+        pass
+
+    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        return [(0.0, data)]
+
+    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        return []
+
+
+class Network:
+    def __init__(self, hop: Callable[[], Hop], rtt_ms: float = 1.0) -> None:
+        self.make_hop = hop
+        self.rtt_ms = rtt_ms
+        self.now_ms = 0.0
+        self.hung = False  # side requests get no answer while a stream is open
+        self.instances = itertools.cycle(["a"])
+        self.unknown_feeds = 0  # so many feeds are answered by somebody who does not know the stream
+        self.jitter: Callable[[], float] = lambda: 0.0
+        self.status = 200
+        self.feeds = 0
+        self._stream: Received | None = None
+        self._hop = hop()
+        self._due: list[tuple[float, int, bytes | None]] = []
+        self._order = itertools.count()
+        self._emitted = 0
+        self._last_ms = 0.0
+
+    def run(self, machine: Machine[Finding]) -> Finding:
+        action = next(machine)
+        while True:
+            try:
+                action = machine.send(self.act(action))
+            except StopIteration as stop:
+                found: Finding = stop.value
+                return found
+
+    def act(self, action: Ping | Open | Feed | End | Await) -> Observed:
+        match action:
+            case Ping():
+                return self._reply(known=False, within_ms=action.within_ms)
+            case Open():
+                return self._open(action)
+            case Feed() | End() if self.hung or self._stream is None:
+                self._until(self.now_ms + action.within_ms)
+                return Observed(self.now_ms, None, self._stream)
+            case Feed() if self.unknown_feeds > 0:
+                self.unknown_feeds -= 1
+                return self._reply(known=False, within_ms=action.within_ms)
+            case Feed():
+                self.feeds += 1
+                self._emit(event(self._emitted, action.bytes), self.now_ms + self._way())
+                return self._reply(known=True, within_ms=action.within_ms)
+            case End():
+                self._close(self.now_ms + self.rtt_ms / 2)
+                return self._reply(known=True, within_ms=action.within_ms)
+            case Await():
+                return self._await(action)
+
+    def _open(self, action: Open) -> Observed:
+        self._due.clear()
+        self._last_ms = 0.0
+        self._stream = Received(SSEDecoder())
+        self._hop = self.make_hop()
+        self._emitted = 0
+        opened = Observed(self.now_ms, None, self._stream)
+        if self.status != 200:
+            self._stream.head(self.now_ms, self.status, {})
+            self._stream.end(self.now_ms, clean=True)
+            return opened
+        start = self.now_ms + self.rtt_ms / 2
+        self._hop.open(start)
+        if action.mode == "lockstep":
+            self._emit(event(0, action.bytes), start)
+            return opened
+        self._emit(event(0, action.bytes, "first"), start)
+        for _ in range(70):
+            self._emit(event(self._emitted, action.bytes, "bulk"), start)
+        for _ in range(3):
+            self._emit(event(self._emitted, 200, "rest"), start + 1000)
+        self._close(start + 1000)
+        return opened
+
+    def _way(self) -> float:
+        return self.rtt_ms / 2 + self.jitter()
+
+    def _emit(self, data: bytes, at_ms: float) -> None:
+        self._emitted += 1
+        self._let_go(at_ms, self._hop.push(at_ms, data))
+
+    def _close(self, at_ms: float) -> None:
+        self._let_go(at_ms, [*self._hop.close(at_ms), (0.0, None)])
+
+    def _let_go(
+        self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
+    ) -> None:
+        for after, data in released:
+            # A connection keeps its order, whatever the jitter.
+            self._last_ms = max(self._last_ms, at_ms + after + self._way())
+            heapq.heappush(self._due, (self._last_ms, next(self._order), data))
+
+    def _reply(self, *, known: bool, within_ms: float) -> Observed:
+        sent = self.now_ms
+        took = self.rtt_ms + self.jitter()
+        self._until(sent + took)
+        reply = Reply(sent, self.now_ms, sent + took / 2, next(self.instances), known, self._emitted)
+        return Observed(self.now_ms, reply, self._stream)
+
+    def _await(self, action: Await) -> Observed:
+        deadline = self.now_ms + action.within_ms
+        stream = self._stream
+        assert stream is not None
+        while stream.events < action.events and stream.octets < action.octets and stream.ended_ms is None:
+            if not self._due or self._due[0][0] > deadline:
+                self._until(deadline)
+                break
+            self._until(self._due[0][0])
+        return Observed(self.now_ms, None, stream)
+
+    def _until(self, at_ms: float) -> None:
+        while self._due and self._due[0][0] <= at_ms:
+            when, _, data = heapq.heappop(self._due)
+            assert self._stream is not None
+            if data is None:
+                self._stream.end(when, clean=True)
+            else:
+                if self._stream.status is None:
+                    self._stream.head(when, 200, {})
+                self._stream.body(when, data)
+        self.now_ms = max(self.now_ms, at_ms)
+
+
+@pytest.fixture
+def network() -> type[Network]:
+    return Network
+
+
+@pytest.fixture
+def hop() -> type[Hop]:
+    return Hop
