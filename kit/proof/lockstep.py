@@ -221,16 +221,13 @@ class LockStep:
     def _whole(self) -> Machine[Finding]:
         early = self._stream.octets
         ended = yield End(SIDE_PATIENCE_MS)
-        yield Await(END_PATIENCE_MS, octets=1)
-        took = self._first_ms - (ended.now_ms - self._opened_ms)
-        yield Await(END_PATIENCE_MS, octets=self._sent)
+        came = yield Await(END_PATIENCE_MS, octets=self._sent)
+        took = came.now_ms - ended.now_ms
         if self._stream.octets < self._sent:
             self._say(f"{self._stream.octets:,} of {self._sent:,} bytes came after the stream's end")
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
-        self._say(
-            f"after the stream's end all {self._sent:,} bytes came, the first after {max(0.0, took):.0f} ms"
-        )
-        if early or took > max(1_000.0, 10 * self.slowest_ms):
+        self._say(f"after the stream's end all {self._sent:,} bytes came within {took:.0f} ms")
+        if early or took > self._patience_ms / 2:
             # The end may not be what let it go: a long timer looks like this. End a stream at once and see.
             yield from self._open(SMALL)
             yield End(SIDE_PATIENCE_MS)
@@ -238,7 +235,7 @@ class LockStep:
                 return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
             took = self._first_ms
             self._say(f"a stream that was ended at once came after {took:.0f} ms")
-            if took > max(1_000.0, 10 * self.slowest_ms):
+            if took > self._patience_ms:
                 return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=took - self.rtt_ms)
         return self._found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
 
