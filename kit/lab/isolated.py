@@ -1,0 +1,98 @@
+"""An environment of its own for a bundle: its own pinned requirements, and nothing of the kit's."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kit.errors import Code, KitError
+
+_OUTPUT_LINES = 12
+
+
+async def install(bundle: Path, cache: Path | None = None) -> Path:
+    """Install the bundle's requirements.txt; returns the `bin` folder of the environment.
+
+    The same requirements under the same Python are installed once and kept in `cache` (by default in the
+    user's cache folder). Raises `KitError` (install-failed) with the end of the installer's output.
+    """
+    requirements = bundle / "requirements.txt"
+    if not requirements.is_file():
+        raise KitError(
+            Code.INSTALL_FAILED,
+            f"{bundle} has no requirements.txt, so there is nothing to install from.",
+            "Render it again (`kit render --force`), or run the lab without --isolated.",
+        )
+    text = requirements.read_bytes()
+    key = hashlib.sha256(text + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
+    folder = (cache or _user_cache()) / key
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Two labs may want the same environment at once: one makes it, the other waits, off the event loop.
+    with _locked(await asyncio.to_thread(_lock, folder.with_suffix(".lock"))):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for argv in _steps(folder, requirements):
+                await _run(argv, bundle)
+            (folder / "complete").touch()
+    return folder / "bin"
+
+
+def _steps(folder: Path, requirements: Path) -> list[list[str]]:
+    if uv := shutil.which("uv"):
+        python = str(folder / "bin" / "python")
+        return [
+            [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
+            [uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements)],
+        ]
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    return [[sys.executable, "-m", "venv", str(folder)], [*pip, "-r", str(requirements)]]
+
+
+async def _run(argv: list[str], bundle: Path) -> None:
+    installer = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        output, _ = await installer.communicate()
+    except asyncio.CancelledError:
+        os.killpg(installer.pid, 9)
+        await installer.wait()
+        raise
+    if installer.returncode:
+        lines = output.decode(errors="replace").splitlines()[-_OUTPUT_LINES:]
+        end = "\n".join(f"  | {line}" for line in lines)
+        raise KitError(
+            Code.INSTALL_FAILED,
+            f"The requirements of {bundle.name} could not be installed. The end of the output:\n{end}",
+            "See whether the package index can be reached, or run the lab without --isolated.",
+        )
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "streamproof" / "environments"
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+@contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)

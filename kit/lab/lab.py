@@ -1,0 +1,250 @@
+"""The lab: rendered bundles run as they would be deployed, each behind its platform's emulated front."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kit.errors import Code, KitError
+from kit.lab import isolated
+from kit.lab.bundles import Start, read_start
+from kit.lab.process import ServiceProcess
+from kit.lab.proxy import HOST, Front
+from kit.targets import FrontSpec, Target
+
+READY_WITHIN_S = 60.0
+_POLL_S = 0.02
+# What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
+_INHERITED = (
+    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LabLane:
+    """One lane of the lab.
+
+    Attributes:
+        target: the platform; its name is the lane's.
+        bundle: the folder with what was rendered for it.
+        front: another front than the target's own; None for its own.
+        port: where its front listens, on 127.0.0.1; None for a free one.
+    """
+
+    target: Target
+    bundle: Path
+    front: FrontSpec | None = None
+    port: int | None = None
+
+
+class Lab:
+    """Runs lanes for as long as its block lasts; whatever it started is gone when the block is left.
+
+    Attributes:
+        urls: each lane's base URL by its target's name, once the block is entered.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[LabLane],
+        *,
+        isolated: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Set a lab up; nothing runs before the block is entered.
+
+        Args:
+            lanes: at least one; their targets' names differ.
+            isolated: install each bundle's own requirements first, instead of using the kit's environment.
+            say: told what happens, a short sentence a time.
+        """
+        self.urls: dict[str, str] = {}
+        self._lanes = tuple(lanes)
+        self._isolated = isolated
+        self._say = say
+        self._folder: Path | None = None
+        self._services: list[ServiceProcess] = []
+        self._fronts: list[Front] = []
+        self._sockets: list[socket.socket] = []
+        self._watchers: list[asyncio.Task[KitError]] = []
+
+    async def __aenter__(self) -> Self:
+        """Start every service and its front.
+
+        Raises:
+            KitError: bad-target (a bundle that does not say how it starts), install-failed, port-in-use,
+                service-died or service-not-ready.
+        """
+        try:
+            # Ports first: a taken one is told before anybody waits for anything.
+            listeners = [_listen(lane) for lane in self._lanes]
+            self._sockets += listeners
+            self._folder = Path(tempfile.mkdtemp(prefix="streamproof-lab-"))
+            async with asyncio.TaskGroup() as together:
+                for lane, listener in zip(self._lanes, listeners, strict=True):
+                    together.create_task(self._start(lane, listener))
+            self._watchers = [asyncio.create_task(service.died()) for service in self._services]
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, BaseExceptionGroup):
+                raise _first(error) from None
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything; at once, not gracefully, when this is interrupted in its turn."""
+        await self.close()
+
+    async def wait_for_death(self) -> None:
+        """Wait until a service ends, and raise the `KitError` (service-died) that tells of it."""
+        done, _ = await asyncio.wait(self._watchers, return_when=asyncio.FIRST_COMPLETED)
+        raise next(iter(done)).result()
+
+    async def close(self) -> None:
+        """Stop fronts and services, remove what they left. May be called twice."""
+        try:
+            # The fronts first: a service without open streams ends at once.
+            await asyncio.gather(*(front.close() for front in self._fronts))
+            for watcher in self._watchers:
+                watcher.cancel()
+            await asyncio.gather(*(service.stop() for service in self._services))
+        finally:
+            for service in self._services:
+                service.kill()
+            for held in self._sockets:
+                held.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _start(self, lane: LabLane, listener: socket.socket) -> None:
+        name, spec = lane.target.name, lane.front or lane.target.front
+        start = read_start(lane.bundle)
+        programs = Path(sys.executable).parent
+        if self._isolated:
+            self._say(f"{name}: installing its requirements")
+            programs = await isolated.install(lane.bundle)
+
+        assert self._folder is not None  # noqa: S101 (made before any lane starts)
+        folder = self._folder / name
+        (folder / "home").mkdir(parents=True)
+        shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
+        held, port = _hold_port()
+        self._sockets.append(held)
+        front = Front(spec, port)
+        env = environment(start, port=port, programs=programs, home=folder / "home")
+        service = await ServiceProcess.start(
+            name, start.argv, env, folder, grace_s=lane.target.front.shutdown_grace_s
+        )
+        self._services.append(service)
+        await _ready(service, port)
+        await front.start(listener)
+        self._fronts.append(front)
+        self.urls[name] = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._say(f"{name}: {self.urls[name]}")
+
+
+def environment(start: Start, *, port: int, programs: Path, home: Path) -> dict[str, str]:
+    """All that a service of the lab finds in its environment.
+
+    Args:
+        start: what its bundle and platform say.
+        port: where it shall listen.
+        programs: the folder in which `gunicorn` is found.
+        home: a folder of its own.
+    """
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    own: Mapping[str, str] = {
+        "PATH": f"{programs}{os.pathsep}{os.defpath}",
+        "HOME": str(home),
+        "PORT": str(port),
+        "STREAMPROOF_LAB": "1",
+        "STREAMPROOF_BIND": HOST,
+    }
+    return {**inherited, **start.env, **own}
+
+
+async def _ready(service: ServiceProcess, port: int) -> None:
+    """Wait until the service answers /ready with 200."""
+    death = asyncio.create_task(service.died())
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not await _answers(port):
+                done, _ = await asyncio.wait({death}, timeout=_POLL_S)
+                if done:
+                    raise death.result()
+    except TimeoutError:
+        raise KitError(
+            Code.SERVICE_NOT_READY,
+            f"The service of {service.name} did not answer /ready with 200 within {READY_WITHIN_S:.0f} s."
+            f"{service.log_end()}",
+            "Mend what the log names, or try again when the machine is less busy.",
+        ) from None
+    finally:
+        death.cancel()
+
+
+async def _answers(port: int) -> bool:
+    with suppress(OSError):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        try:
+            writer.write(f"GET /ready HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            return (await reader.readline()).split()[1:2] == [b"200"]
+        finally:
+            writer.close()
+    return False
+
+
+def _listen(lane: LabLane) -> socket.socket:
+    try:
+        return socket.create_server((HOST, lane.port or 0), backlog=256)
+    except OSError as error:
+        name, port = lane.target.name, lane.port
+        if error.errno == errno.EADDRINUSE:
+            raise KitError(
+                Code.PORT_IN_USE,
+                f"Port {port} for {name} is in use.",
+                f"End what listens there, or give another one: --port {name}=PORT (without it a free one).",
+            ) from error
+        raise KitError(
+            Code.PORT_IN_USE, f"Port {port} for {name} cannot be had: {error.strerror}.", "Give another port."
+        ) from error
+
+
+def _hold_port() -> tuple[socket.socket, int]:
+    """A free port, and a socket that keeps others from getting it until the service listens there.
+
+    On Linux a bound socket that does not listen keeps the port out of everybody's hands except those that ask
+    for it by number and with SO_REUSEADDR, as servers do. Elsewhere that would keep the service out too, so
+    there the port is let go at once.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind((HOST, 0))
+    port: int = held.getsockname()[1]
+    if sys.platform != "linux":
+        held.close()
+    return held, port
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of what went wrong at once: an interruption if there is one, else the first."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        inner = found.exceptions
+        found = next((error for error in inner if not isinstance(error, Exception)), inner[0])
+    return found
