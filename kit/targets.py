@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, get_args
 
+from kit.errors import Code, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
+from kit.table import Table, nearest
 
 Hold = Literal["none", "blocks", "whole"]
 Certainty = Literal["A", "B", "C", "M", "I", "-"]
+Topic = Literal[
+    "streaming",
+    "header",
+    "response-cap",
+    "deadline",
+    "request-headers",
+    "response-headers",
+    "client-leaves",
+    "shutdown",
+    "start",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +70,19 @@ class Claim:
 
     `certainty` is the letter of docs/platforms.md: A a current page or source of the platform's owner,
     B such a page known by excerpt, C an old page or somebody else's claim, M measured on loopback,
-    I inferred, - no source found.
+    I inferred, - no source found. `about` says which of the front's figures rests on it.
     """
 
     text: str
     quote: str | None
     source: str
     certainty: Certainty
+    about: Topic = "streaming"
+
+    @property
+    def caveat(self) -> str | None:
+        """What must be said beside a claim that nobody should take for a certainty."""
+        return "documented, not observed" if self.certainty in ("C", "I", "-") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +112,116 @@ class Target:
     advice: str | None
     front: FrontSpec
     claims: tuple[Claim, ...]
+
+
+def assets() -> Path:
+    """The folder that holds `service/` and `deploy/`: in the package when installed, else the checkout."""
+    packaged = Path(__file__).parent / "_data"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent
+
+
+def load_targets(deploy: Path | None = None) -> dict[str, Target]:
+    """Every target there is, by name, in the order that their `order` asks for.
+
+    Args:
+        deploy: the folder whose sub-folders are targets; the kit's own unless given.
+
+    Raises:
+        KitError: BAD_TARGET, naming file, key and what was expected there.
+    """
+    deploy = deploy or assets() / "deploy"
+    loaded = [_load(file) for file in deploy.glob("*/target.toml")]
+    return {target.name: target for _, target in sorted(loaded, key=lambda pair: (pair[0], pair[1].name))}
+
+
+def get(name: str, deploy: Path | None = None) -> Target:
+    """One target. Raises KitError UNKNOWN_TARGET, naming the known ones."""
+    targets = load_targets(deploy)
+    if name in targets:
+        return targets[name]
+    raise KitError(
+        Code.UNKNOWN_TARGET,
+        f"There is no target called {name!r}: there are {', '.join(targets)}.",
+        nearest(name, list(targets)),
+    )
+
+
+def _load(file: Path) -> tuple[int, Target]:
+    table = Table.read(file, Code.BAD_TARGET)
+    order = table.take("order", int)
+    target = Target(
+        name=file.parent.name,
+        title=table.take("title", str),
+        platform=table.take("platform", str),
+        folder=file.parent,
+        templates=_templates(table.table("templates")),
+        defaults=_defaults(table.table("defaults")),
+        expect=_expect(table.table("expect")),
+        advice=table.take("advice", str, None),
+        front=_front(table.table("front")),
+        claims=tuple(_claim(claim) for claim in table.tables("claims")),
+    )
+    table.done()
+    return order, target
+
+
+def _templates(table: Table) -> dict[str, str]:
+    templates = {}
+    for template in list(table.raw):
+        output = table.take(template, str)
+        if not output or output.startswith("/") or "\\" in output or ".." in PurePosixPath(output).parts:
+            raise table.bad(template, "a path inside the bundle")
+        if not any((folder / template).is_file() for folder in (table.file.parent, table.file.parent.parent)):
+            raise table.bad(template, "the name of a template in this folder or the one above")
+        templates[template] = output
+    if len(set(templates.values())) < len(templates):
+        raise table.error("two templates are rendered to the same file", "Give each a name of its own.")
+    return templates
+
+
+def _defaults(table: Table) -> dict[str, str | int | float | bool]:
+    for key, value in table.raw.items():
+        if not isinstance(value, str | int | float | bool):
+            raise table.bad(key, "a text, a number, true or false")
+    return table.raw
+
+
+def _expect(table: Table) -> dict[Arm, Verdict]:
+    expect: dict[Arm, Verdict] = {arm: Verdict(table.choice(arm, list(Verdict))) for arm in get_args(Arm)}
+    table.done()
+    return expect
+
+
+def _front(table: Table) -> FrontSpec:
+    hold: Hold = table.choice("hold", get_args(Hold))
+    front = FrontSpec(
+        hold=hold,
+        block_bytes=table.positive("block_bytes", int) if hold == "blocks" else None,
+        accel_frees=table.take("accel_frees", bool),
+        response_cap_bytes=table.positive("response_cap_bytes", int)
+        if "response_cap_bytes" in table.raw
+        else None,
+        cap_spares_chunked=table.take("cap_spares_chunked", bool, False),
+        deadline_s=table.positive("deadline_s", float),
+        request_headers_removed=table.names("request_headers_removed"),
+        request_headers_added=table.texts("request_headers_added"),
+        response_headers_removed=table.names("response_headers_removed"),
+        response_headers_added=table.texts("response_headers_added"),
+        client_leaves=table.choice("client_leaves", ("passed", "unknown")),
+        shutdown_grace_s=table.positive("shutdown_grace_s", float),
+    )
+    table.done()
+    return front
+
+
+def _claim(table: Table) -> Claim:
+    certainty: Certainty = table.choice("certainty", get_args(Certainty))
+    claim = Claim(
+        about=table.choice("about", get_args(Topic)),
+        text=table.take("text", str),
+        quote=table.take("quote", str, None),
+        source=table.take("source", str),
+        certainty=certainty,
+    )
+    table.done()
+    return claim

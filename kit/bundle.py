@@ -1,0 +1,219 @@
+"""A rendered bundle and its folder on the disk: written in one step, never over a hand's work unasked.
+
+A manifest in the folder remembers what was written there. A file that differs from it was edited by hand.
+Files that somebody added are kept, and are not deployed: the bundle's ignore files let only its own through.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from kit import __version__
+from kit.errors import Code, KitError
+from kit.swap import swap
+from kit.targets import Target
+
+MANIFEST: Final = ".streamproof-manifest.json"
+
+# What an interpreter leaves behind is nobody's work.
+_LITTER: Final = "__pycache__"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What is deployed for one target.
+
+    Attributes:
+        target: the target.
+        files: name inside the bundle, with forward slashes, to content; in order of the names.
+    """
+
+    target: Target
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all names and contents: equal exactly when the bundles are."""
+        return sha256(json.dumps(_digests(self.files)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file of a bundle's folder that is not what rendering would make it.
+
+    `state`: "missing" on the disk, "stale" as an earlier render left it, "left-over" from an earlier render
+    and needed no more, or "edited" by hand since. `old` and `new` are its content, None where there is none.
+    """
+
+    name: str
+    state: Literal["missing", "stale", "left-over", "edited"]
+    old: bytes | None
+    new: bytes | None
+
+    def diff(self) -> list[str]:
+        """A unified diff from what lies there to what would."""
+        if b"\0" in (self.old or b"") + (self.new or b""):
+            return [f"binary file {self.name} differs"]
+        old, new = (None if side is None else side.decode(errors="replace") for side in (self.old, self.new))
+        return list(
+            difflib.unified_diff(
+                (old or "").splitlines(),
+                (new or "").splitlines(),
+                "/dev/null" if old is None else f"on disk/{self.name}",
+                "/dev/null" if new is None else f"rendered/{self.name}",
+                lineterm="",
+            )
+        )
+
+
+def differences(bundle: Bundle, root: Path) -> tuple[Change, ...]:
+    """What `write` would change in root/NAME, in order of the names; empty when it is up to date."""
+    try:
+        return tuple(_changes(bundle, root / bundle.target.name))
+    except OSError as error:
+        raise _cannot("read", error) from None
+
+
+def write(bundle: Bundle, root: Path, *, force: bool = False) -> Path:
+    """Make root/NAME hold the bundle; a folder that already does is not touched.
+
+    Args:
+        bundle: the bundle.
+        root: the folder of all bundles; made if need be.
+        force: whether files edited by hand are overwritten.
+
+    Raises:
+        KitError: BUNDLE_EDITED with the difference where a hand's work would be lost, else CANNOT_WRITE.
+    """
+    folder = root / bundle.target.name
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise KitError(
+            Code.CANNOT_WRITE, f"{folder} is not a folder.", "Move it away, or choose another --out."
+        )
+    changes = differences(bundle, root)
+    edited = [change for change in changes if change.state == "edited"]
+    if edited and not force:
+        raise _edited(folder, edited)
+    if changes:
+        try:
+            _replace(bundle, folder)
+        except OSError as error:
+            raise _cannot("write", error) from None
+    return folder
+
+
+def _replace(bundle: Bundle, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    new.mkdir()
+    try:
+        for name, content in {**bundle.files, MANIFEST: _manifest(bundle)}.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(content)
+        known = _remembered(folder)
+        for name in _names(folder):
+            if name not in known and not _in_the_way(name, bundle.files) and name != MANIFEST:
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(folder / name, new / name, follow_symlinks=False)
+        swap(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _changes(bundle: Bundle, folder: Path) -> Iterator[Change]:
+    remembered = _remembered(folder)
+    lying = set(_names(folder)) - {MANIFEST}
+    for name in sorted({*bundle.files, *lying}):
+        new = bundle.files.get(name)
+        if name not in lying:
+            yield Change(name, "missing", None, new)
+        elif name not in remembered and not _in_the_way(name, bundle.files):
+            continue  # somebody's own file
+        elif (old := _content(folder / name)) != new or (folder / name).is_symlink():
+            as_rendered = remembered.get(name) == sha256(old).hexdigest() and not (folder / name).is_symlink()
+            if not as_rendered:
+                yield Change(name, "edited", old, new)
+            else:
+                yield Change(name, "left-over" if new is None else "stale", old, new)
+
+
+def _in_the_way(name: str, files: Mapping[str, bytes]) -> bool:
+    """Whether the bundle needs the name itself, or one of its folders is a file there or here."""
+    return (
+        name in files
+        or any(other.startswith(f"{name}/") for other in files)
+        or any(parent.as_posix() in files for parent in PurePosixPath(name).parents)
+    )
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Every file and link below a folder. Links are not followed."""
+    for path, folders, files in os.walk(folder):
+        here = Path(path)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [name for name in folders if name != _LITTER and name not in links]
+        for name in (*links, *files):
+            yield (here / name).relative_to(folder).as_posix()
+
+
+def _content(path: Path) -> bytes:
+    return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: sha256(content).hexdigest() for name, content in sorted(files.items())}
+
+
+def _manifest(bundle: Bundle) -> bytes:
+    """No time stands in it: the same bundle is the same to the byte."""
+    return (
+        json.dumps(
+            {
+                "target": bundle.target.name,
+                "kit_version": __version__,
+                "digest": bundle.digest,
+                "files": _digests(bundle.files),
+            },
+            indent=2,
+        )
+        + "\n"
+    ).encode()
+
+
+def _remembered(folder: Path) -> dict[str, str]:
+    """The manifest's files; empty where there is none to be trusted, so that nothing counts as ours."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return {str(name): str(digest) for name, digest in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _edited(folder: Path, edited: list[Change]) -> KitError:
+    lines = [line for change in edited for line in change.diff()]
+    more = [] if len(lines) <= 60 else [f"… and {len(lines) - 60:,} more lines"]
+    names = ", ".join(change.name for change in edited[:5]) + (" and more" if len(edited) > 5 else "")
+    return KitError(
+        Code.BUNDLE_EDITED,
+        "\n".join(
+            [f"In {folder} this was edited by hand since it was rendered: {names}", *lines[:60], *more]
+        ),
+        "Move the change to kit.toml or to a template, or lose it with --force.",
+    )
+
+
+def _cannot(what: str, error: OSError) -> KitError:
+    return KitError(
+        Code.CANNOT_WRITE,
+        f"Cannot {what} {error.filename or 'a file'}: {error.strerror}.",
+        "Free some room or correct the rights, or choose another --out.",
+    )

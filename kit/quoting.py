@@ -1,0 +1,68 @@
+"""Values on their way into generated files: nothing that a value holds can end the place it was put in.
+
+Each filter returns `Quoted`; the renderer refuses to print a text that is not, so that a template cannot
+forget one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+
+from kit.errors import Code, KitError
+
+
+class Quoted(str):
+    """A text that is safe where it stands."""
+
+    __slots__ = ()
+
+
+def yaml(value: str) -> Quoted:
+    """A double-quoted YAML scalar in printable ASCII (https://yaml.org/spec/1.2.2/#57-escaped-characters)."""
+    return Quoted('"' + "".join(map(_yaml_character, value)) + '"')
+
+
+def _yaml_character(char: str) -> str:
+    code = ord(char)
+    if char in '"\\':
+        return f"\\{char}"
+    if 0x20 <= code < 0x7F:
+        return char
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def docker_env(pair: tuple[str, str]) -> Quoted:
+    """`NAME='value'` for a Dockerfile's ENV, quoted as for a POSIX shell.
+
+    Within single quotes neither a backslash nor a dollar sign has a meaning, in old and new builders alike;
+    a single quote itself is put between double ones.
+
+    Raises:
+        KitError: BAD_CONFIG for a control character, which a Dockerfile cannot carry.
+    """
+    name, value = pair
+    if any(unicodedata.category(char) == "Cc" for char in value):
+        raise KitError(
+            Code.BAD_CONFIG,
+            f"The environment variable {name} holds a line break or another control character, "
+            "which a Dockerfile cannot carry.",
+            f"Encode it (as base64, say), or leave {name} out for this target.",
+        )
+    quoted = value.replace("'", "'\"'\"'")
+    return Quoted(f"{name}='{quoted}'")
+
+
+def json_list(value: list[str]) -> Quoted:
+    """A list for the JSON form of a Dockerfile's CMD."""
+    return Quoted(json.dumps(value))
+
+
+def word(value: str) -> Quoted:
+    """A text of letters, digits, dots and dashes, which needs no quotes anywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", value):
+        raise KitError(
+            Code.BAD_CONFIG, f"{value!r} cannot stand here.", "Use letters, digits, dots and dashes only."
+        )
+    return Quoted(value)

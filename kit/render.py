@@ -1,0 +1,117 @@
+"""Target + Config → Bundle: the folder that is deployed to a platform, file by file, the same to the byte
+for the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kit import quoting
+from kit.bundle import Bundle, differences, write
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.targets import Target, assets
+
+__all__ = ["COMMAND", "Bundle", "differences", "environment", "render", "write"]
+
+# The one way in which every bundle starts.
+COMMAND = ("gunicorn", "-c", "gunicorn.conf.py", "service.main:app")
+
+_COMMON = ("gunicorn.conf.py", "requirements.txt")
+_LEFT_OUT = ("__pycache__", "tests")
+
+
+def render(target: Target, config: Config) -> Bundle:
+    """The bundle of a target.
+
+    Raises:
+        KitError: BAD_CONFIG for a value that the bundle cannot carry, BAD_TARGET for a template that is
+            wrong or asks for a value that nobody gives.
+    """
+    deploy = target.folder.parent
+    files = {name: _read(deploy / name) for name in _COMMON}
+    files |= _service(assets() / "service")
+    values = {
+        **config.of(target),
+        "command": COMMAND,
+        "environment": environment(target, config),
+        "instances": config.instances,
+        "python": config.python,
+    }
+    files |= {output: _fill(target, template, values) for template, output in target.templates.items()}
+    return Bundle(target, dict(sorted(files.items())))
+
+
+def environment(target: Target, config: Config) -> dict[str, str]:
+    """The environment variables of the bundle, the user's own after the kit's."""
+    timeout_s = float(config.of(target).get("timeout_s", target.front.deadline_s))
+    ours = {
+        "STREAMPROOF_TARGET": target.name,
+        "STREAMPROOF_GENERATOR": config.generator,
+        "STREAMPROOF_WORKERS": str(config.workers),
+        "STREAMPROOF_FIRST_TOKEN_MS": str(config.first_token_ms),
+        "STREAMPROOF_TOKENS_PER_S": f"{config.tokens_per_s:g}",
+        "STREAMPROOF_MAX_OUTPUT_TOKENS": str(config.max_output_tokens),
+        "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
+        "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
+    }
+    return {**ours, **dict(sorted(config.env.items()))}
+
+
+def _grace_s(platform_s: float) -> float:
+    """How long streams may go on after SIGTERM, so that all is told and closed before SIGKILL."""
+    return max(platform_s - 2, platform_s / 2)
+
+
+def _service(folder: Path) -> dict[str, bytes]:
+    """The service as it stands."""
+    files = {}
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path.is_file() and not any(part in _LEFT_OUT or part.startswith(".") for part in inside.parts):
+            files[f"service/{inside.as_posix()}"] = path.read_bytes()
+    return files
+
+
+def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([target.folder, target.folder.parent]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML here; `finalize` refuses what is not quoted for its place
+        finalize=_only_quoted,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        yaml=quoting.yaml, docker_env=quoting.docker_env, json=quoting.json_list, word=quoting.word
+    )
+    try:
+        return environment.get_template(template).render(values).encode()
+    except jinja2.TemplateError as error:
+        raise KitError(
+            Code.BAD_TARGET,
+            f"{target.folder / template} cannot be rendered: {error}.",
+            "Correct the template, or give the value in [defaults] of its target.toml.",
+        ) from None
+
+
+def _only_quoted(value: object) -> object:
+    """What a template may print: numbers, and texts that a filter made safe for their place."""
+    import jinja2
+
+    if isinstance(value, quoting.Quoted | jinja2.Undefined) or type(value) in (int, float):
+        return value
+    raise jinja2.TemplateRuntimeError(f"{value!r} is printed without a quoting filter")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise KitError(
+            Code.BAD_TARGET, f"{file} cannot be read: {error.strerror}.", "Install the kit again."
+        ) from None
