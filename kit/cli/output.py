@@ -25,14 +25,20 @@ def success(
         warnings: sentences, to stderr for a person, under "warnings" for a program.
         exit: the status.
     """
-    if as_json:
-        print(json.dumps({"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}))
-    else:
-        if text:
-            print(text)
-        for warning in warnings:
-            talk(f"warning: {warning}")
+    show(data, as_json=as_json, text=text, warnings=warnings)
     _leave(exit)
+
+
+def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequence[str] = ()) -> None:
+    """Print the same, at once, for a command that goes on running."""
+    if as_json:
+        document = {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
+        print(json.dumps(document), flush=True)
+        return
+    if text:
+        print(text, flush=True)
+    for warning in warnings:
+        talk(f"warning: {warning}")
 
 
 def fail(error: KitError, *, as_json: bool) -> NoReturn:

@@ -71,7 +71,7 @@ class Lab:
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
             say: told what happens, a short sentence a time.
         """
-        self.urls: dict[str, str] = {}
+        self.urls: Mapping[str, str] = {}
         self._lanes = tuple(lanes)
         self._isolated = isolated
         self._say = say
@@ -96,6 +96,8 @@ class Lab:
             async with asyncio.TaskGroup() as together:
                 for lane, listener in zip(self._lanes, listeners, strict=True):
                     together.create_task(self._start(lane, listener))
+            names = (lane.target.name for lane in self._lanes)
+            self.urls = dict(zip(names, map(_url, listeners), strict=True))
             self._watchers = [asyncio.create_task(service.died()) for service in self._services]
         except BaseException as error:
             await self.close()
@@ -154,8 +156,7 @@ class Lab:
         await _ready(service, port)
         await front.start(listener)
         self._fronts.append(front)
-        self.urls[name] = f"http://{HOST}:{listener.getsockname()[1]}"
-        self._say(f"{name}: {self.urls[name]}")
+        self._say(f"{name}: ready")
 
 
 def environment(start: Start, *, port: int, programs: Path, home: Path) -> dict[str, str]:
@@ -223,6 +224,10 @@ def _listen(lane: LabLane) -> socket.socket:
         raise KitError(
             Code.PORT_IN_USE, f"Port {port} for {name} cannot be had: {error.strerror}.", "Give another port."
         ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def _hold_port() -> tuple[socket.socket, int]:

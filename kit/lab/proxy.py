@@ -9,6 +9,7 @@ upstream connection of its own.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import socket
 import struct
@@ -306,7 +307,9 @@ async def _answer(client: Peer, release: Release) -> None:
     machine = client.machine
     events: list[h11.Event] = []
     if release.head is not None:
-        events.append(h11.Response(status_code=release.head.status, headers=list(release.head.headers)))
+        status = release.head.status
+        reason = http.client.responses.get(status, "")
+        events.append(h11.Response(status_code=status, reason=reason, headers=list(release.head.headers)))
     if release.body:
         events.append(h11.Data(data=release.body))
     if release.end:

@@ -1,0 +1,64 @@
+"""From targets to lanes: each bundle rendered as it would be for a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kit.config import Config
+from kit.errors import Code, Exit, KitError
+from kit.lab.lab import LabLane
+from kit.render import render, write
+from kit.targets import Target
+
+
+def prepare(
+    targets: Mapping[str, Target],
+    names: Sequence[str],
+    config: Config,
+    root: Path,
+    *,
+    ports: Mapping[str, int] | None = None,
+    fronts: Mapping[str, str] | None = None,
+) -> list[LabLane]:
+    """Render the named targets into `root` and make a lane of each.
+
+    Args:
+        targets: all there are, by name.
+        names: which of them, in this order; none for all.
+        config: what the bundles are rendered from.
+        root: each bundle becomes a folder in it.
+        ports: a port for a target's front; the others get free ones.
+        fronts: target to the target whose front it gets instead of its own.
+
+    Raises:
+        KitError: unknown-target, bad-usage (a port or front for a target that has no lane), or whatever
+            rendering raises.
+    """
+    ports, fronts = ports or {}, fronts or {}
+    names = list(dict.fromkeys(names)) or list(targets)
+    for name in (*names, *ports, *fronts, *fronts.values()):
+        if name not in targets:
+            raise KitError(
+                Code.UNKNOWN_TARGET,
+                f"There is no target {name!r}.",
+                f"The targets are {', '.join(targets)} (see `kit targets`).",
+                exit=Exit.USAGE,
+            )
+    for name in (*ports, *fronts):
+        if name not in names:
+            raise KitError(
+                Code.BAD_USAGE,
+                f"{name} is given a port or a front, but is not among the targets of this lab.",
+                f"Add {name} to the targets, or leave its port and front out.",
+                exit=Exit.USAGE,
+            )
+    return [
+        LabLane(
+            targets[name],
+            write(render(targets[name], config), root),
+            front=targets[fronts[name]].front if name in fronts else None,
+            port=ports.get(name),
+        )
+        for name in names
+    ]
