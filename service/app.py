@@ -1,0 +1,115 @@
+"""create_app(): the service put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from service import hosting, problems, settings
+from service.generate import create_generator
+from service.problems import Problem
+from service.proof import create_proof
+from service.search import create_search
+from service.settings import Settings
+from service.streams import OpenStreams, ServerSignals
+
+PAGE = Path(__file__).with_name("page")
+
+
+def create_app(config: Settings | None = None) -> FastAPI:
+    """The whole service as an ASGI app.
+
+    Args:
+        config: instead of what the environment says.
+
+    Raises:
+        SettingsError: the environment holds what cannot be used.
+    """
+    config = config or settings.load()
+    where = hosting.detect(os.environ, config.target)
+    generator = create_generator(config)
+    streams = OpenStreams(config.max_streams)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        ServerSignals(streams, config.shutdown_grace_s).install()
+        yield
+
+    # No /docs: those pages load their scripts from another host.
+    app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_problem)
+    if config.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=config.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["Streamproof-Started-Ms", "Retry-After"],
+        )
+    app.include_router(create_search(config, generator, streams))
+
+    def proof_open() -> bool:
+        return config.lab or time.time() < config.proof_until
+
+    app.mount("/proof", create_proof(enabled=proof_open, instance=where.instance))
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready() -> dict[str, bool]:
+        if streams.stopping:
+            raise problems.shutting_down()
+        return {"ready": True}
+
+    @app.get("/whoami")
+    async def whoami() -> JSONResponse:
+        return JSONResponse(
+            {
+                "target": where.target,
+                "version": where.version,
+                "instance": where.instance,
+                "generator": generator.name,
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    # App Engine asks for this before it sends an instance its first request.
+    @app.get("/_ah/warmup", include_in_schema=False)
+    async def warmup() -> dict[str, str]:
+        return {"status": "warm"}
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.mount("/page", StaticFiles(directory=PAGE))
+    return app
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)  # noqa: S101  # registered for this class only
+    return problem.response()
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class only
+    title = HTTPStatus(error.status_code).phrase
+    response = Problem(
+        "http", error.status_code, title, f"{title}: {request.method} {request.url.path}"
+    ).response()
+    response.headers.update(error.headers or {})
+    return response

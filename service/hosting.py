@@ -1,0 +1,40 @@
+"""Which target am I running on, as which version, in which instance: what the platform's environment says.
+
+App Engine: GAE_ENV ("standard"), GAE_SERVICE, GAE_VERSION, GAE_INSTANCE (Google's runtime pages).
+Cloud Run: K_SERVICE, K_REVISION (Google's container contract).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Cloud Run names no instance, and worker processes share one: then the process is what answers a proof.
+_PROCESS = secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """Where this process runs. `instance` differs between instances, `version` between deployments."""
+
+    target: str
+    version: str
+    instance: str
+
+
+def detect(environ: Mapping[str, str], target: str | None = None) -> Hosting:
+    """Reads the platform's variables; `target`, if given, overrides what they say of the target."""
+    if environ.get("GAE_ENV") == "standard":
+        found = "standard"
+    elif "GAE_SERVICE" in environ or "GAE_INSTANCE" in environ:
+        found = "flex"
+    elif "K_SERVICE" in environ:
+        found = "run"
+    else:
+        found = "local"
+    return Hosting(
+        target=target or found,
+        version=environ.get("GAE_VERSION") or environ.get("K_REVISION") or "unversioned",
+        instance=environ.get("GAE_INSTANCE") or _PROCESS,
+    )

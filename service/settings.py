@@ -1,0 +1,90 @@
+"""The environment (STREAMPROOF_*) as Settings, checked once at start."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "STREAMPROOF_"
+
+
+class SettingsError(Exception):
+    """One sentence, for a person, that names each variable at fault and what it should hold."""
+
+
+class Settings(BaseSettings):
+    """What may be set by STREAMPROOF_<NAME>. Unknown names are left alone: others use the prefix too.
+
+    Attributes:
+        target: which target this runs on; None to find out from the platform's own variables.
+        generator: who writes the text.
+        lab: whether this runs in the lab, where the proof is open.
+        proof_until: the proof is open until then, in epoch seconds.
+        first_token_ms: the embedded generator's time to the first token, in milliseconds.
+        tokens_per_s: the embedded generator's pace.
+        max_output_tokens: of an answer, unless the request says otherwise.
+        max_prompt_chars: a longer prompt is refused.
+        max_streams: answers streamed at once; one more is refused with Retry-After.
+        heartbeat_s: seconds of silence after which a comment is sent, so that nobody between closes the
+            connection as idle.
+        deadline_s: seconds after which an answer ends with an `error` event; meant to lie just below the
+            platform's own request timeout. None for no deadline.
+        shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
+            larger, and the platform's own grace at least as large as that.
+        cors_origins: origins whose pages may call /search, separated by commas; none by default.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    target: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = None
+    generator: Literal["embedded"] = "embedded"
+    lab: bool = False
+    proof_until: Annotated[float, Field(ge=0)] = 0
+    first_token_ms: Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)] = 300
+    tokens_per_s: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 30
+    max_output_tokens: Annotated[int, Field(ge=1, le=65_536)] = 1024
+    max_prompt_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 8_000
+    max_streams: Annotated[int, Field(ge=1, le=100_000)] = 250
+    heartbeat_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 15
+    deadline_s: Annotated[float | None, Field(gt=0, le=90_000, allow_inf_nan=False)] = None
+    shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s?#]+", origin):
+                raise ValueError("each origin must be * or like https://example.org")
+        return value
+
+
+def load() -> Settings:
+    """The environment as Settings.
+
+    Raises:
+        SettingsError: a variable holds what it may not.
+    """
+    try:
+        return Settings()
+    except ValidationError as bad:
+        raise SettingsError(_sentence(bad)) from None
+
+
+def _sentence(bad: ValidationError) -> str:
+    faults = []
+    for error in bad.errors(include_url=False, include_context=False):
+        name = PREFIX + str(error["loc"][0]).upper()
+        reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        faults.append(f"{name} is {error['input']!r}, but it {reason}")
+    return "; ".join(faults) + "."
