@@ -9,6 +9,7 @@ import pytest
 
 pytest_plugins = ["tests.fixtures.tools", "tests.fixtures.proxies", "tests.fixtures.origin"]
 
+
 # Two busy cores make any deadline a matter of luck; what is slow is measured in bench/.
 _PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("dev", **_PATIENT)  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""`make` on machines of many kinds: with uv and without, with an old Python, with half a Python, offline."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.tools import Tool
+
+# All that bootstrap and the Makefile use of a machine, apart from Python and uv.
+COMMANDS = ("awk", "cat", "cksum", "date", "dirname", "grep", "make", "rm", "sh", "tail", "tee", "uname")
+PYTHON = Path(sys._base_executable)  # type: ignore[attr-defined]  # what this environment was made with
+OLD_PYTHON = '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2\n'
+
+Machine = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """`machine(python3=…)` is the environment of a machine with just these programs (a path, or a script)."""
+
+    def build(**programs: str | Path) -> dict[str, str]:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        for name in COMMANDS:
+            if found := shutil.which(name):
+                (folder / name).symlink_to(found)
+        for name, what in programs.items():
+            program = folder / name.replace("_", ".")
+            if isinstance(what, Path):
+                program.symlink_to(what)
+            else:
+                program.write_text(what)
+                program.chmod(0o755)
+        return {**os.environ, "PATH": str(folder)}
+
+    return build
+
+
+def run(folder: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder with nobody at the keyboard."""
+    return subprocess.run(
+        argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+
+
+def version(folder: Path) -> str:
+    return run(folder, ".venv/bin/kit", "--version").stdout
+
+
+def test_make_alone_explains_every_target(clone: Path) -> None:
+    told = run(clone, "make").stdout
+    targets = re.findall(r"^([a-z]+):", (clone / "Makefile").read_text(), re.MULTILINE)
+    assert {"help", "demo", "test", "lint", "bench", "lock", "clean"} <= set(targets)
+    for target in targets:
+        assert f"make {target} " in told
+
+
+def test_with_uv_an_environment_is_made_once(clone: Path, tool: Tool, machine: Machine) -> None:
+    env = machine(python3=PYTHON, uv=tool("uv"))
+
+    made = run(clone, "./bootstrap", env=env)
+    assert made.returncode == 0, made.stderr
+    assert "with uv" in made.stderr
+    assert version(clone).startswith("kit ")
+
+    again = run(clone, "./bootstrap", env=env)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+    with (clone / "locks" / "runtime.txt").open("a") as lock:
+        lock.write("iniconfig\n")
+    changed = run(clone, "./bootstrap", env=env)
+    assert "installing" in changed.stderr
+    assert "making" not in changed.stderr
+
+    moved = clone.rename(clone.with_name("moved elsewhere"))
+    assert "making .venv" in run(moved, "./bootstrap", env=env).stderr
+    assert version(moved).startswith("kit ")
+
+
+def test_without_uv_python_makes_the_environment(clone: Path, machine: Machine) -> None:
+    env = machine(python3=PYTHON)
+    made = run(clone, "./bootstrap", env=env)
+    assert made.returncode == 0, made.stderr
+    assert "python3 -m venv" in made.stderr
+    assert version(clone).startswith("kit ")
+    assert run(clone, "./bootstrap", env=env).stderr == ""
+
+
+def test_an_old_python3_gives_way_to_a_newer_one_beside_it(clone: Path, tool: Tool, machine: Machine) -> None:
+    made = run(clone, "./bootstrap", env=machine(python3=OLD_PYTHON, python3_12=PYTHON, uv=tool("uv")))
+    assert made.returncode == 0, made.stderr
+    assert version(clone).startswith("kit ")
+
+
+def test_with_only_an_old_python_one_sentence_says_what_to_install(clone: Path, machine: Machine) -> None:
+    told = run(clone, "make", "demo", env=machine(python3=OLD_PYTHON))
+    assert told.returncode != 0
+    sentence = told.stderr.splitlines()[0]
+    assert "needs Python 3.11 or newer, and found Python 3.9.2" in sentence
+    assert "python3.11-venv" in sentence
+    assert not (clone / ".venv").exists()
+
+
+def test_a_python_without_ensurepip_is_told_which_package_to_install(
+    clone: Path, machine: Machine, tmp_path: Path
+) -> None:
+    # Debian's python3 without python3-venv, as bootstrap sees it.
+    (tmp_path / "ensurepip.py").write_text("raise ImportError('no ensurepip')")
+    env = {**machine(python3=PYTHON), "PYTHONPATH": str(tmp_path)}
+    told = run(clone, "./bootstrap", env=env)
+    assert told.returncode == 1
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    assert told.stderr.count("\n") == 1
+    assert f"apt install {package}" in told.stderr
+
+
+def test_a_failed_installation_says_so_and_is_tried_again(
+    clone: Path, tool: Tool, machine: Machine, tmp_path: Path
+) -> None:
+    env = machine(python3=PYTHON, uv=tool("uv"))
+    nothing = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty"), "UV_NO_CONFIG": "1"}
+    told = run(clone, "./bootstrap", env={**env, **nothing})
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1].endswith("Is this machine offline?")
+
+    assert run(clone, "./bootstrap", env=env).returncode == 0
+    assert version(clone).startswith("kit ")
+
+
+def test_an_unknown_kind_of_environment_is_refused(clone: Path) -> None:
+    told = run(clone, "./bootstrap", "prod")
+    assert told.returncode == 1
+    assert "runtime" in told.stderr
