@@ -14,7 +14,7 @@ from kit.cli.output import fail, talk
 from kit.errors import Code, Exit, KitError
 
 # In the order in which a newcomer needs them.
-VERBS: tuple[str, ...] = ("lab",)
+VERBS: tuple[str, ...] = ("demo", "probe", "compare", "targets", "render", "lab")
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 

@@ -19,6 +19,7 @@ class Doubt(StrEnum):
     LARGE_EVENTS_HELD = "large-events-held"
     BUFFER_SIZE_UNKNOWN = "buffer-size-unknown"
     ARRIVALS_ALONE = "arrivals-alone"
+    ANSWER_NOT_CHECKED = "answer-not-checked"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
@@ -73,6 +74,10 @@ _REMEDIES = {
     Doubt.ARRIVALS_ALONE: (
         "Arrival times alone cannot tell a fast server from a held stream, so this is a suspicion and not a "
         "verdict; mount the proof router, or send the time in each event (t_ms)."
+    ),
+    Doubt.ANSWER_NOT_CHECKED: (
+        "The answer bears no send times, so it could not be held against the proof, which speaks for its "
+        "own path only; send the time in each event (t_ms)."
     ),
     Doubt.TOO_SHORT: ("The stream was too short to judge; ask for a longer answer, of two seconds or more."),
     Doubt.APP_BUNCHED: "The service itself sent its events in a bunch, so the path cannot be judged by them; "

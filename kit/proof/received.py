@@ -36,6 +36,10 @@ class Received:
         """The response's head is in."""
         self.head_ms, self.status, self.headers = now_ms, status, headers
 
+    def use(self, decoder: Decoder) -> None:
+        """The head told what an event is: decode the body with this."""
+        self._decoder = decoder
+
     def body(self, now_ms: float, data: bytes) -> list[Event]:
         """Some body is in (content coding already undone); the events it completed.
 

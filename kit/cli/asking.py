@@ -1,0 +1,62 @@
+"""What `probe`, `compare` and `demo` share: the question, the arms, the statuses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from kit.errors import Code, Exit, KitError
+
+if TYPE_CHECKING:
+    from kit.proof.lane import Arm, LaneState
+    from kit.proof.verdict import Verdict
+
+PROMPT = "Why does a streamed answer sometimes arrive all at once?"
+PROMPT_HELP = "The question for a service made with the kit; others get their request as it is."
+TIMEOUT_HELP = "Seconds for the whole answer, and for the first sign of life."
+
+
+class Arms(StrEnum):
+    """Whether the service is to send `X-Accel-Buffering: no`."""
+
+    ON = "on"
+    OFF = "off"
+    BOTH = "both"
+
+
+def arms(wanted: Arms) -> list[Arm]:
+    """The arms to measure, on first."""
+    return ["on", "off"] if wanted is Arms.BOTH else ["on" if wanted is Arms.ON else "off"]
+
+
+def verdict(word: str | None) -> Verdict | None:
+    """An expectation as a verdict.
+
+    Raises:
+        KitError: no such verdict.
+    """
+    from kit.proof.verdict import Verdict
+
+    if word is None:
+        return None
+    try:
+        return Verdict(word)
+    except ValueError:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{word!r} is no verdict.",
+            f"The verdicts are {', '.join(Verdict)}.",
+            exit=Exit.USAGE,
+        ) from None
+
+
+def status(state: LaneState) -> Exit:
+    """The exit status of a measurement."""
+    from kit.proof.lane import LaneState
+
+    return {
+        LaneState.FAILED: Exit.FAILED,
+        LaneState.NOT_AS_EXPECTED: Exit.NOT_AS_EXPECTED,
+        LaneState.INCONCLUSIVE: Exit.INCONCLUSIVE,
+        LaneState.OK: Exit.OK,
+    }[state]

@@ -1,0 +1,65 @@
+"""Several lanes side by side: first every answer at once, what a room would see, then every proof."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from kit import __version__
+from kit.probe.lane import LaneProbe, LaneSpec
+from kit.proof.lane import Comparison, Environment, Lane
+from kit.proof.timeline import Arrival
+from kit.report.watch import LaneKey, Silent, Watcher
+
+
+async def compare(
+    specs: Sequence[LaneSpec], environment: Environment, watcher: Watcher | None = None
+) -> Comparison:
+    """Measure the lanes side by side.
+
+    A lane that cannot be measured bears its error; the others are measured all the same.
+
+    Args:
+        specs: one a lane; target and arm together name it.
+        environment: where they were measured, for the report.
+        watcher: told what happens, as it happens.
+    """
+    watching = watcher or Silent()
+    started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    async with AsyncExitStack() as stack:
+        probes = [await stack.enter_async_context(LaneProbe(spec)) for spec in specs]
+        watching.lanes(tuple(_key(spec) for spec in specs))
+        await asyncio.gather(*(probe.find() for probe in probes))
+        watching.stage("The same question to every lane at once: when does the answer arrive?")
+        await asyncio.gather(*(_answer(probe, watching) for probe in probes))
+        watching.stage("The proof: each event is sent only after the one before has arrived.")
+        lanes = await asyncio.gather(*(_prove(probe, watching) for probe in probes))
+    return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
+
+
+async def _answer(probe: LaneProbe, watching: Watcher) -> None:
+    key = _key(probe.spec)
+
+    def arrived(arrival: Arrival) -> None:
+        watching.arrival(key, arrival)
+
+    watching.asked(key)
+    await probe.answer(arrived)
+    watching.answered(key)
+
+
+async def _prove(probe: LaneProbe, watching: Watcher) -> Lane:
+    key = _key(probe.spec)
+
+    def stepped(line: str) -> None:
+        watching.proof(key, line)
+
+    lane = await probe.prove(stepped)
+    watching.judged(lane)
+    return lane
+
+
+def _key(spec: LaneSpec) -> LaneKey:
+    return LaneKey(spec.target, spec.header)

@@ -1,0 +1,82 @@
+"""The whole story on one machine: render, run behind the emulated fronts, measure, compare."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kit.config import Config
+from kit.flows.compare import compare
+from kit.lab.lab import Lab
+from kit.lab.lanes import prepare
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.proof.lane import Arm, Comparison
+from kit.report.watch import Watcher
+from kit.targets import Target
+
+
+async def demo(
+    targets: Mapping[str, Target],
+    names: Sequence[str],
+    config: Config,
+    root: Path,
+    *,
+    prompt: str,
+    arms: Sequence[Arm],
+    watcher: Watcher,
+    fronts: Mapping[str, str] | None = None,
+    isolated: bool = False,
+    timeout_s: float = 60.0,
+) -> Comparison:
+    """Everything from the bundles to the verdicts; nothing is left running.
+
+    Args:
+        targets: all there are, by name.
+        names: which of them; none for all.
+        config: what the bundles are rendered from.
+        root: where the bundles go.
+        prompt: the question that every lane is asked.
+        arms: which arms to measure.
+        watcher: told what happens, as it happens.
+        fronts: target to the target whose front it gets instead of its own: a demo that must fail.
+        isolated: install each bundle's own requirements into an environment of its own first.
+        timeout_s: for each lane's answer.
+
+    Raises:
+        KitError: a bundle could not be rendered or started, or a service died while it was measured.
+    """
+    watcher.stage("Rendering the bundles that would be deployed.")
+    lanes = prepare(targets, names, config, root, fronts=fronts)
+    watcher.stage("Starting each bundle behind its platform's front, emulated from documentation.")
+    async with Lab(lanes, isolated=isolated, say=watcher.stage) as lab:
+        specs = [
+            LaneSpec(
+                name,
+                Ask("GET", url),
+                header=arm,
+                prompt=prompt,
+                max_output_tokens=min(60, config.max_output_tokens),
+                expected=targets[name].expect[arm],
+                timeout_s=timeout_s,
+            )
+            for arm in arms
+            for name, url in lab.urls.items()
+        ]
+        return await _unless_it_dies(lab, specs, watcher)
+
+
+async def _unless_it_dies(lab: Lab, specs: Sequence[LaneSpec], watcher: Watcher) -> Comparison:
+    """Measure; but a service that dies meanwhile is told as such, not as a strange verdict."""
+    measuring = asyncio.create_task(compare(specs, "lab", watcher))
+    dying = asyncio.create_task(lab.wait_for_death())
+    try:
+        done, _ = await asyncio.wait({measuring, dying}, return_when=asyncio.FIRST_COMPLETED)
+        if dying in done:
+            dying.result()
+        return await measuring
+    finally:
+        for task in (measuring, dying):
+            task.cancel()
+        await asyncio.gather(measuring, dying, return_exceptions=True)

@@ -1,0 +1,290 @@
+"""HTTP that stamps every network read, and turns whatever a server can do wrong into one sentence.
+
+httpcore2 speaks the protocols. Its network streams are wrapped, since a stamp taken after parsing and
+decoding is late by what those cost. Content coding is undone here, in bounded pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore2
+
+from kit import __version__
+from kit.errors import Code, Exit, KitError
+from kit.probe.coding import Coding
+from kit.probe.faults import shown, timed_out, told
+
+MAX_REDIRECTS = 10
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+def now_ms() -> float:
+    """The client's clock: milliseconds from an arbitrary zero, never set back."""
+    return time.perf_counter() * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. `headers` are sent as they are, after our own `host`, `user-agent` and `accept`."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+
+
+class Response:
+    """One response whose head is in.
+
+    Attributes:
+        status: the HTTP status.
+        headers: lower-case name to value; repeated ones joined by ", ".
+        url: where it came from, redirects followed.
+        head_ms: when the read that completed its head returned.
+        http_version: "HTTP/1.1", "HTTP/2".
+    """
+
+    def __init__(self, url: str, raw: httpcore2.Response, stamp: _Stamp) -> None:
+        self.url = url
+        self.status = raw.status
+        self.headers = _joined(raw.headers)
+        self.http_version = raw.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
+        self.head_ms = stamp.read_ms
+        self._raw = raw
+        self._stamp = stamp
+
+    async def reads(self) -> AsyncIterator[tuple[float, bytes]]:
+        """The body as it arrives, content coding undone: (when it was read, bytes).
+
+        Raises:
+            KitError: BODY_CUT, NOT_HTTP, BAD_ENCODING, TOO_LARGE, UNREACHABLE.
+        """
+        undo = Coding(self.headers.get("content-encoding", ""))
+        total = 0
+        with told(self.url, in_body=True):
+            async for raw in self._raw.aiter_stream():
+                at = self._stamp.read_ms
+                for piece in undo.decode(raw):
+                    total += len(piece)
+                    if total > MAX_BODY_BYTES:
+                        raise KitError(
+                            Code.TOO_LARGE,
+                            f"{shown(self.url)} sent more than {MAX_BODY_BYTES >> 20} MiB and went on.",
+                            "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                        )
+                    yield at, piece
+
+
+class Client:
+    """A pool of connections. Two clients never share one, so a side request cannot queue behind a stream.
+
+    Args:
+        http2: offer HTTP/2 (over TLS; without it HTTP/1.1 is what a server gets).
+        timeout_s: for connecting, and for each silence while a request is sent or answered.
+    """
+
+    def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
+        self._http2 = http2
+        self._timeout_s = timeout_s
+        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @asynccontextmanager
+    async def stream(self, ask: Ask) -> AsyncGenerator[Response]:
+        """Send a request; the response once its head is in. Up to 10 redirects are followed.
+
+        Credentials are not sent on to another origin.
+
+        Raises:
+            KitError: whatever went wrong, in a sentence.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._once(ask) as response:
+                onward = response.headers.get("location")
+                if response.status not in (301, 302, 303, 307, 308) or onward is None:
+                    yield response
+                    return
+                ask = _redirected(ask, response.status, onward)
+        raise KitError(
+            Code.TOO_MANY_REDIRECTS,
+            f"{shown(ask.url)} redirected more than {MAX_REDIRECTS} times.",
+            "Give the address at which the answer itself is served.",
+        )
+
+    async def fetch(
+        self, ask: Ask, *, within_ms: float, most_bytes: int = 64 * 1024
+    ) -> tuple[Response, bytes, float, float]:
+        """A small request and its whole answer: (response, body, sent_ms, arrived_ms).
+
+        Raises:
+            KitError: TIMED_OUT, TOO_LARGE and whatever else went wrong.
+        """
+        sent, body = now_ms(), b""
+        try:
+            async with asyncio.timeout(within_ms / 1000), self.stream(ask) as response:
+                arrived = response.head_ms
+                async for at, piece in response.reads():
+                    arrived, body = at, body + piece
+                    if len(body) > most_bytes:
+                        raise KitError(
+                            Code.TOO_LARGE, f"{shown(ask.url)} answered with too much.", "Check the address."
+                        )
+        except TimeoutError:
+            raise timed_out(shown(ask.url), within_ms / 1000) from None
+        return response, body, sent, arrived
+
+    @asynccontextmanager
+    async def _once(self, ask: Ask) -> AsyncGenerator[Response]:
+        parts = _checked(ask.url)
+        pool = await self._pool(parts.scheme, parts.hostname or "")
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        async with AsyncExitStack() as stack:
+            with told(ask.url, in_body=False, timeout_s=self._timeout_s):
+                raw = await stack.enter_async_context(
+                    pool.stream(
+                        ask.method,
+                        ask.url,
+                        headers=_headers(ask, parts.netloc.rpartition("@")[2]),
+                        content=ask.body,
+                        extensions={"timeout": timeouts},
+                    )
+                )
+            stream = raw.extensions.get("network_stream")
+            yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
+
+    async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
+        proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+        key = proxy or ""
+        if key not in self._pools:
+            self._pools[key] = await self._stack.enter_async_context(
+                httpcore2.AsyncConnectionPool(
+                    ssl_context=_ssl_context(http2=self._http2),
+                    proxy=httpcore2.Proxy(proxy) if proxy else None,
+                    http2=self._http2,
+                    network_backend=_StampingBackend(),
+                )
+            )
+        return self._pools[key]
+
+
+class _Stamp:
+    def __init__(self) -> None:
+        self.read_ms = now_ms()
+
+
+class _StampedStream(httpcore2.AsyncNetworkStream):
+    """A network stream that notes when each read returned."""
+
+    def __init__(self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp) -> None:
+        self._inner = inner
+        self.stamp = stamp
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        data = await self._inner.read(max_bytes, timeout)
+        self.stamp.read_ms = now_ms()
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore2.AsyncNetworkStream:
+        inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return _StampedStream(inner, self.stamp)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _StampingBackend(httpcore2.AnyIOBackend):
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return _StampedStream(inner, _Stamp())
+
+
+def _checked(url: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{shown(url)[:200]!r} is no address that can be probed.",
+            "Give a whole one, as in https://example.com/search.",
+            exit=Exit.USAGE,
+        )
+    return parts
+
+
+def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+    ours = {
+        "host": host,
+        "user-agent": f"streamproof/{__version__}",
+        "accept": "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8",
+        "accept-encoding": "identity",
+    }
+    if ask.body is not None:
+        ours["content-length"] = str(len(ask.body))
+    for name, _ in ask.headers:
+        ours.pop(name.lower(), None)
+    return [(name.encode("latin-1"), value.encode("utf-8")) for name, value in (*ours.items(), *ask.headers)]
+
+
+def _redirected(ask: Ask, status: int, onward: str) -> Ask:
+    url = urljoin(ask.url, onward)
+    if urlsplit(url).netloc != urlsplit(ask.url).netloc:
+        kept = (
+            h for h in ask.headers if h[0].lower() not in ("authorization", "cookie", "proxy-authorization")
+        )
+        ask = replace(ask, headers=tuple(kept))
+    if status == 303 or (status in (301, 302) and ask.method == "POST"):
+        ask = replace(ask, method="GET", body=None)
+    return replace(ask, url=url)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _ssl_context(*, http2: bool) -> ssl.SSLContext:
+    context = httpcore2.default_ssl_context()
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
+    return context

@@ -1,0 +1,153 @@
+"""Runs a proof (`kit.proof.lockstep`) against a real origin, on real sockets and the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kit.errors import Code, KitError
+from kit.probe.client import Ask, Client, now_ms
+from kit.probe.faults import shown
+from kit.probe.origin import MediaType, Side, new_stream, stream_url
+from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping
+from kit.proof.events import EventTooLargeError, LineDecoder
+from kit.proof.received import Received
+from kit.proof.sse import SSEDecoder
+from kit.proof.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRequest:
+    """How the proof's stream is asked for: as the lane's own answer is."""
+
+    base: str
+    method: str = "GET"
+    media: MediaType = "sse"
+    accel: str = "on"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Driver:
+    """One proof's I/O: a stream on one connection, side requests on another.
+
+    Args:
+        streams, side: two clients, so that the two never share a connection.
+        request: how to ask.
+        stepped: called after each action, to show the evidence as it grows.
+    """
+
+    def __init__(
+        self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
+    ) -> None:
+        self._streams = streams
+        self._side = Side(side, request.base, request.headers)
+        self._request = request
+        self._stepped = stepped
+        self._id = ""
+        self._received: Received | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._fault: KitError | None = None
+        self._news = asyncio.Event()
+
+    async def run(self, machine: Machine[Finding]) -> Finding:
+        """The finding.
+
+        Raises:
+            KitError: the stream could not be opened, or broke in a way that no verdict covers.
+        """
+        try:
+            action = next(machine)
+            while True:
+                observed = await self._act(action)
+                self._stepped()
+                action = machine.send(observed)
+        except StopIteration as stop:
+            finding: Finding = stop.value
+            return finding
+        finally:
+            await self._leave()
+
+    async def _act(self, action: Action) -> Observed:
+        reply = None
+        match action:
+            case Ping():
+                reply = await self._side.ping(action.within_ms)
+            case Open():
+                await self._open(action)
+            case Feed():
+                reply = await self._side.feed(self._id, action.bytes, action.within_ms)
+            case End() if self._id:
+                reply = await self._side.end(self._id, action.within_ms)
+            case End():
+                pass
+            case Await():
+                await self._wait(action)
+        if self._fault is not None:
+            raise self._fault
+        return Observed(now_ms(), reply, self._received)
+
+    async def _open(self, action: Open) -> None:
+        await self._leave()
+        self._id = new_stream()
+        wanted = self._request
+        url = stream_url(
+            wanted.base,
+            self._id,
+            mode=action.mode,
+            size=action.bytes,
+            media=wanted.media,
+            accel=wanted.accel,
+        )
+        body = b"" if wanted.method == "POST" else None
+        self._received = Received(SSEDecoder() if wanted.media == "sse" else LineDecoder())
+        ask = Ask(wanted.method, url, wanted.headers, body)
+        self._reader = asyncio.create_task(self._read(ask, self._received))
+
+    async def _read(self, ask: Ask, received: Received) -> None:
+        """Read one stream to its end; every read is news."""
+        clean = False
+        try:
+            async with self._streams.stream(ask) as response:
+                received.head(response.head_ms, response.status, response.headers)
+                self._news.set()
+                async for at, data in response.reads():
+                    received.body(at, data)
+                    self._news.set()
+                clean = True
+        except EventTooLargeError:
+            self._fault = KitError(
+                Code.TOO_LARGE,
+                f"{shown(ask.url)} sent an event without an end.",
+                "That is not the proof's protocol: check the --proof address.",
+            )
+        except KitError as error:
+            # A stream that had begun and broke is something to judge; one that never began is not.
+            if received.status is None or error.code is not Code.BODY_CUT:
+                self._fault = error
+        finally:
+            received.end(now_ms(), clean=clean)
+            self._news.set()
+
+    async def _wait(self, action: Await) -> None:
+        received = self._received
+        deadline = now_ms() + action.within_ms
+        while received is not None and (
+            received.events < action.events and received.octets < action.octets and received.ended_ms is None
+        ):
+            left = deadline - now_ms()
+            if left <= 0:
+                return
+            self._news.clear()
+            try:
+                async with asyncio.timeout(left / 1000):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+
+    async def _leave(self) -> None:
+        """Close the stream's connection, whatever state it is in."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)

@@ -1,0 +1,108 @@
+"""What can go wrong between us and a server, each in one sentence with a remedy."""
+
+from __future__ import annotations
+
+import ssl
+from types import TracebackType
+from urllib.parse import urlsplit, urlunsplit
+
+import httpcore2
+
+from kit.errors import Code, KitError
+
+
+def shown(url: str) -> str:
+    """The address as it may be shown: without credentials and without its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "that address"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+class told:
+    """`with told(url, …):` turns what httpcore2 and the socket layer raise into a `KitError`.
+
+    Args:
+        url: what was asked; shown without its query, which may hold a prompt or a key.
+        in_body: whether the response's head is in already.
+        timeout_s: what a timeout's sentence says; None says no number.
+    """
+
+    def __init__(self, url: str, *, in_body: bool, timeout_s: float | None = None) -> None:
+        self._url = shown(url)
+        self._in_body = in_body
+        self._timeout_s = timeout_s
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, (KitError, TimeoutError)):
+            told = self._error(error)
+            if told is not None:
+                raise told from error
+
+    def _error(self, error: Exception) -> KitError | None:
+        url, text = self._url, " ".join(str(error).split())[:200]
+        match error:
+            case httpcore2.TimeoutException():
+                return timed_out(url, self._timeout_s)
+            case httpcore2.ConnectError() if _caused_by(error, ssl.SSLError) or "certificate" in text.lower():
+                return KitError(
+                    Code.TLS_FAILED,
+                    f"No secure connection to {url}: {text or 'the handshake failed'}",
+                    "Check the name in the address and the server's certificate; "
+                    "SSL_CERT_FILE names a CA of your own.",
+                )
+            case httpcore2.ConnectError() if "name" in text.lower() or "getaddrinfo" in text.lower():
+                return KitError(
+                    Code.NAME_NOT_FOUND,
+                    f"The host name in {url} is not known.",
+                    "Check the spelling, and that this machine can look names up.",
+                )
+            case httpcore2.ConnectError() | httpcore2.ProxyError():
+                return KitError(
+                    Code.UNREACHABLE,
+                    f"Nobody answers at {url} ({text or 'connection failed'}).",
+                    "Check the host and port, and that the server is running.",
+                )
+            case httpcore2.RemoteProtocolError() if self._in_body:
+                return KitError(
+                    Code.BODY_CUT,
+                    f"{url} broke off in the middle of its answer ({text}).",
+                    "Look at the server's log, and at the time limits on the way.",
+                )
+            case httpcore2.ProtocolError():
+                return KitError(
+                    Code.NOT_HTTP,
+                    f"{url} did not answer in HTTP ({text}).",
+                    "Check the port, and http:// against https://.",
+                )
+            case httpcore2.NetworkError() | OSError():
+                return KitError(
+                    Code.BODY_CUT if self._in_body else Code.UNREACHABLE,
+                    f"The connection to {url} broke ({text or type(error).__name__}).",
+                    "Look at the server's log, and try again.",
+                )
+        return None
+
+
+def timed_out(url: str, seconds: float | None) -> KitError:
+    """No answer in time; `url` as `shown`."""
+    within = "" if seconds is None else f" within {seconds:.0f} s"
+    return KitError(
+        Code.TIMED_OUT,
+        f"{url} did not answer{within}.",
+        "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
+    )
+
+
+def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

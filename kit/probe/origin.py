@@ -1,0 +1,121 @@
+"""The origin's half of the proof, as seen from here: finding it, and asking it (docs/proof-protocol.md)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+
+from kit.errors import KitError
+from kit.probe.client import Ask, Client
+from kit.proof.actions import Reply
+
+MediaType = Literal["sse", "ndjson", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whether an origin speaks the proof's protocol. `base` is its prefix; None where it is not to be had."""
+
+    base: str | None
+    expired: bool = False
+
+
+async def discover(
+    client: Client, url: str, headers: tuple[tuple[str, str], ...], *, within_ms: float, proof_url: str | None
+) -> Found:
+    """Look for `proof/ping` beside the probed URL, then at the origin, or only at `proof_url`.
+
+    Raises:
+        KitError: the server cannot be reached at all.
+    """
+    expired = False
+    bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
+    for base in bases:
+        response, body, _, _ = await client.fetch(
+            Ask("GET", f"{base}/ping?{_nonce()}", same_origin(headers, url, base)), within_ms=within_ms
+        )
+        told = _object(body)
+        if told.get("streamproof") == 1:
+            if response.status == 200:
+                return Found(base)
+            expired = expired or told.get("error") == "proof-expired"
+    return Found(None, expired)
+
+
+class Side:
+    """Side requests, one at a time, on a connection of their own; each has a URL of its own."""
+
+    def __init__(self, client: Client, base: str, headers: tuple[tuple[str, str], ...]) -> None:
+        self._client = client
+        self._base = base
+        self._headers = headers
+
+    async def ping(self, within_ms: float) -> Reply | None:
+        """The origin's clock; None if there was no proper answer in time."""
+        return await self._ask("GET", f"ping?{_nonce()}", within_ms)
+
+    async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
+        """One more event now."""
+        return await self._ask("POST", f"feed?id={stream}&bytes={size}&{_nonce()}", within_ms)
+
+    async def end(self, stream: str, within_ms: float) -> Reply | None:
+        """No more events."""
+        return await self._ask("POST", f"end?id={stream}&{_nonce()}", within_ms)
+
+    async def _ask(self, method: str, path: str, within_ms: float) -> Reply | None:
+        body = b"" if method == "POST" else None
+        try:
+            response, raw, sent, arrived = await self._client.fetch(
+                Ask(method, f"{self._base}/{path}", self._headers, body), within_ms=within_ms
+            )
+        except KitError:
+            return None
+        told = _object(raw)
+        now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
+        if response.status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
+            return None
+        return Reply(sent, arrived, float(now), str(told.get("instance")), known is True, emitted)
+
+
+def new_stream() -> str:
+    """A stream's id: 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def stream_url(
+    base: str, stream: str, *, mode: str, size: int, media: MediaType, accel: str, total: int | None = None
+) -> str:
+    """Where a stream is opened."""
+    query = {"id": stream, "mode": mode, "bytes": size, "type": media, "accel": accel}
+    return f"{base}/stream?{urlencode(query if total is None else {**query, 'total': total})}"
+
+
+def same_origin(headers: tuple[tuple[str, str], ...], url: str, other: str) -> tuple[tuple[str, str], ...]:
+    """The user's headers, without what identifies the user if `other` is another origin than `url`."""
+    if urlsplit(url)[:2] == urlsplit(other)[:2]:
+        return headers
+    return tuple(h for h in headers if h[0].lower() not in ("authorization", "cookie"))
+
+
+def _bases(url: str) -> list[str]:
+    parts = urlsplit(url)
+    beside = urljoin(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), "proof")
+    root = urlunsplit((parts.scheme, parts.netloc, "/proof", "", ""))
+    return list(dict.fromkeys([beside, root]))
+
+
+def _nonce() -> str:
+    # Caches replayed side requests that shared a URL.
+    return f"n={secrets.token_hex(8)}"
+
+
+def _object(body: bytes) -> Mapping[str, object]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,225 @@
+"""What the answer itself tells: its timeline, and a verdict from its send stamps or from its arrivals alone.
+
+Weaker than the proof, so it says less: how much each method may say, and how often it is wrong, stands in
+docs/detection.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite
+from statistics import median, quantiles
+
+from kit.proof.doubts import Doubt
+from kit.proof.events import Event
+from kit.proof.received import Received
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Finding, Method, Shape, Verdict
+
+STRETCH = 0.5  # below it the arrivals are squeezed: fewer than 1 in 1,000 wrong if the span is long enough
+SHORTEST_MS = 1_000.0
+JITTERS = 16
+BURST_MS = 50.0
+LATE_MS = 500.0
+
+
+def timeline(
+    received: Received, *, asked_ms: float, now_ms: float, offset_ms: float | None
+) -> tuple[Timeline, tuple[float | None, ...]]:
+    """The answer's timeline, and each event's own stamp (`t_ms`, None where it bears none).
+
+    Args:
+        received: the response, on the client's clock.
+        asked_ms: when its request was sent, on the same clock.
+        now_ms: the end of our patience, for a response that has not ended.
+        offset_ms: the origin's clock minus ours; None where it is not known.
+    """
+    started = _number(received.headers.get("streamproof-started-ms"))
+    arrivals, stamps = [], []
+    for place, (at, event) in enumerate(received.arrivals):
+        told = _told(event)
+        stamp = _number(told.get("t_ms"))
+        sent = None
+        if stamp is not None and started is not None and offset_ms is not None:
+            sent = started + stamp - offset_ms - asked_ms
+        seq = told.get("seq")
+        arrivals.append(
+            Arrival(
+                seq if isinstance(seq, int) and not isinstance(seq, bool) else place,
+                sent,
+                at - asked_ms,
+                event.octets,
+            )
+        )
+        stamps.append(stamp)
+    ended = received.ended_ms if received.ended_ms is not None else now_ms
+    line = Timeline(
+        tuple(arrivals),
+        None if received.head_ms is None else received.head_ms - asked_ms,
+        ended - asked_ms,
+        _complete(received),
+    )
+    return line, tuple(stamps)
+
+
+def judge(line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float) -> Finding:
+    """The verdict of one answer. `jitter_ms` is how much a round trip varied (0 if not measured)."""
+    cut = () if line.complete else (Doubt.STREAM_CUT,)
+    stamped = [
+        (stamp, arrival.arrived_ms)
+        for stamp, arrival in zip(stamps, line.arrivals, strict=True)
+        if stamp is not None
+    ]
+    if len(stamped) < 3:
+        return _by_arrivals(line, cut)
+    sent_span = stamped[-1][0] - stamped[0][0]
+    came_span = stamped[-1][1] - stamped[0][1]
+    if sent_span < max(SHORTEST_MS, JITTERS * jitter_ms):
+        bunched = stamped[0][0] > SHORTEST_MS and sent_span < 0.2 * stamped[0][0]
+        doubt = Doubt.APP_BUNCHED if bunched else Doubt.TOO_SHORT
+        seen = f"the service's own stamps span only {sent_span:.0f} ms"
+        return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(doubt, *cut), evidence=(seen,))
+    stretch = came_span / sent_span
+    latest = quantiles(_lateness(stamped), n=10)[-1]
+    seen = (
+        f"{len(stamped)} stamped events, sent over {sent_span:.0f} ms, arrived over {came_span:.0f} ms "
+        f"(stretch {stretch:.2f})"
+    )
+    if stretch >= STRETCH and latest < max(LATE_MS, JITTERS * jitter_ms):
+        return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
+    unknown = (Doubt.BUFFER_SIZE_UNKNOWN, *cut)
+    if came_span <= max(4 * BURST_MS, 0.1 * sent_span):
+        return Finding(
+            Verdict.WHOLE_MESSAGE, Method.STAMPS, shape=Shape.WHOLE, doubts=unknown, evidence=(seen,)
+        )
+    return Finding(Verdict.BYTE_LIMITED, Method.STAMPS, doubts=unknown, evidence=(seen,))
+
+
+def refusal(received: Received) -> Finding:
+    """The finding of an answer that a hop would not forward incrementally."""
+    seen = f"the answer was refused with {received.status}: a hop will not forward it incrementally"
+    return Finding(Verdict.REFUSED, Method.PASSIVE, evidence=(seen,))
+
+
+def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_bytes: int) -> Finding:
+    """One finding from the proof's and the answer's.
+
+    Args:
+        proof: None where none could be had.
+        answer: what the answer's own stamps or arrivals say.
+        line: its timeline.
+        event_bytes: events up to this size are judged; a tail above it is a doubt, not a verdict.
+    """
+    if proof is None or answer.verdict is Verdict.REFUSED:
+        return answer
+    evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
+    verdict, shape, size, doubts = proof.verdict, proof.shape, proof.block_bytes, proof.doubts
+    if shape is Shape.TAIL and size is not None and size >= event_bytes:
+        verdict, shape, size = Verdict.INCREMENTAL, None, None
+        doubts = (*doubts, Doubt.LARGE_EVENTS_HELD)
+    carried = (Doubt.STREAM_CUT, Doubt.TOO_SHORT, Doubt.APP_BUNCHED, Doubt.CLOCKS_NOT_ALIGNED)
+    doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
+    if answer.method is Method.PASSIVE:
+        doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
+        if verdict is Verdict.INCREMENTAL and _bursts(line) < 2:
+            verdict, shape, size = Verdict.INCONCLUSIVE, None, None
+    if _contradict(verdict, answer):
+        verdict, shape, size = Verdict.INCONCLUSIVE, None, None
+        doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
+    return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
+
+
+def _contradict(verdict: Verdict, answer: Finding) -> bool:
+    if answer.method is not Method.STAMPS:
+        return False
+    held = answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+    streamed = answer.verdict is Verdict.INCREMENTAL
+    return (verdict is Verdict.INCREMENTAL and held) or (verdict is Verdict.WHOLE_MESSAGE and streamed)
+
+
+def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
+    """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
+    bursts, events = _bursts(line), line.arrivals
+    looks = "looks streamed" if bursts > 1 else "looks held, or the server is fast"
+    seen = (
+        f"{len(events)} events arrived in {bursts} bursts over "
+        f"{events[-1].arrived_ms - events[0].arrived_ms:.0f} ms: {looks}"
+        if events
+        else "no event arrived"
+    )
+    doubts = (Doubt.ARRIVALS_ALONE, *cut)
+    return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(seen,))
+
+
+def _bursts(line: Timeline) -> int:
+    """In how many lots the events arrived, 50 ms of silence between two."""
+    times = [arrival.arrived_ms for arrival in line.arrivals]
+    return bool(times) + sum(later - sooner > BURST_MS for sooner, later in pairwise(times))
+
+
+def _lateness(stamped: Sequence[tuple[float, float]]) -> list[float]:
+    """How much later than the promptest event each arrived; clocks need no common zero for that."""
+    promptest = min(arrived - stamp for stamp, arrived in stamped)
+    return [arrived - stamp - promptest for stamp, arrived in stamped]
+
+
+def _complete(received: Received) -> bool:
+    """Whether the response came to its own end: its framing's, and for our service its done or error."""
+    if received.ended_ms is None or not received.clean:
+        return False
+    if "streamproof-started-ms" not in received.headers or not received.arrivals:
+        return True
+    last = received.arrivals[-1][1]
+    return last.type == "chunk" or (last.type if last.type != "line" else _told_event(last)) in (
+        "done",
+        "error",
+    )
+
+
+def _told(event: Event) -> dict[str, object]:
+    """The event's JSON object, an NDJSON line's `data` inside it taken for it; empty if it is none."""
+    try:
+        told = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(told, dict) and isinstance(told.get("data"), dict):
+        told = told["data"]
+    return told if isinstance(told, dict) else {}
+
+
+def _told_event(event: Event) -> str | None:
+    try:
+        told = json.loads(event.data)
+    except (ValueError, RecursionError):
+        return None
+    return str(told.get("event")) if isinstance(told, dict) else None
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def largest_event(line: Timeline) -> int:
+    """The largest event of the answer in octets; 0 if there was none."""
+    return max((arrival.bytes for arrival in line.arrivals), default=0)
+
+
+def first_hold_ms(line: Timeline) -> float | None:
+    """How long after it was sent the first event arrived; None where the send time is not known."""
+    first = line.arrivals[0] if line.arrivals else None
+    return None if first is None or first.sent_ms is None else max(0.0, first.arrived_ms - first.sent_ms)
+
+
+def typical_hold_ms(line: Timeline) -> float | None:
+    """The median time between sending and arrival; None where send times are not known."""
+    holds = [a.arrived_ms - a.sent_ms for a in line.arrivals if a.sent_ms is not None]
+    return max(0.0, median(holds)) if holds else None
