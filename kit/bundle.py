@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,9 @@ MANIFEST: Final = ".streamproof-manifest.json"
 
 # What an interpreter leaves behind is nobody's work.
 _LITTER: Final = "__pycache__"
+
+# Lines of a difference in an error; all of them are one `--diff` away.
+_SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,18 @@ class Change:
     new: bytes | None
 
     def diff(self) -> list[str]:
-        """A unified diff from what lies there to what would."""
+        """A unified diff from what lies there to what would; control characters are shown, not sent."""
         if b"\0" in (self.old or b"") + (self.new or b""):
             return [f"binary file {self.name} differs"]
         old, new = (None if side is None else side.decode(errors="replace") for side in (self.old, self.new))
-        return list(
-            difflib.unified_diff(
-                (old or "").splitlines(),
-                (new or "").splitlines(),
-                "/dev/null" if old is None else f"on disk/{self.name}",
-                "/dev/null" if new is None else f"rendered/{self.name}",
-                lineterm="",
-            )
+        lines = difflib.unified_diff(
+            (old or "").splitlines(),
+            (new or "").splitlines(),
+            "/dev/null" if old is None else f"on disk/{self.name}",
+            "/dev/null" if new is None else f"rendered/{self.name}",
+            lineterm="",
         )
+        return [_visible(line) for line in lines]
 
 
 def differences(bundle: Bundle, root: Path) -> tuple[Change, ...]:
@@ -100,15 +102,37 @@ def write(bundle: Bundle, root: Path, *, force: bool = False) -> Path:
             Code.CANNOT_WRITE, f"{folder} is not a folder.", "Move it away, or choose another --out."
         )
     changes = differences(bundle, root)
-    edited = [change for change in changes if change.state == "edited"]
-    if edited and not force:
-        raise _edited(folder, edited)
+    if not force:
+        keep_edits(bundle, root, changes)
     if changes:
         try:
             _replace(bundle, folder)
         except OSError as error:
             raise _cannot("write", error) from None
     return folder
+
+
+def keep_edits(bundle: Bundle, root: Path, changes: Iterable[Change]) -> None:
+    """Raises KitError BUNDLE_EDITED with the difference if one of the changes would undo a hand's work."""
+    edited = [change for change in changes if change.state == "edited"]
+    if not edited:
+        return
+    lines = [line for change in edited for line in change.diff()]
+    more = [] if len(lines) <= _SHOWN else [f"… and {len(lines) - _SHOWN:,} more lines (--diff shows all)"]
+    names = ", ".join(change.name for change in edited[:5]) + (" and more" if len(edited) > 5 else "")
+    said = f"Edited by hand in {root / bundle.target.name} since it was rendered: {names}"
+    raise KitError(
+        Code.BUNDLE_EDITED,
+        "\n".join([said, *lines[:_SHOWN], *more]),
+        "Move the change to kit.toml or to a template, or lose it with --force.",
+    )
+
+
+def additions(bundle: Bundle, root: Path) -> tuple[str, ...]:
+    """Files in root/NAME that somebody added: kept by `write`, and not deployed."""
+    folder = root / bundle.target.name
+    remembered = _remembered(folder)
+    return tuple(sorted(name for name in _names(folder) if _is_added(name, bundle, remembered)))
 
 
 def _replace(bundle: Bundle, folder: Path) -> None:
@@ -119,11 +143,9 @@ def _replace(bundle: Bundle, folder: Path) -> None:
         for name, content in {**bundle.files, MANIFEST: _manifest(bundle)}.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(content)
-        known = _remembered(folder)
-        for name in _names(folder):
-            if name not in known and not _in_the_way(name, bundle.files) and name != MANIFEST:
-                (new / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(folder / name, new / name, follow_symlinks=False)
+        for name in additions(bundle, folder.parent):
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(folder / name, new / name, follow_symlinks=False)
         swap(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -131,27 +153,28 @@ def _replace(bundle: Bundle, folder: Path) -> None:
 
 def _changes(bundle: Bundle, folder: Path) -> Iterator[Change]:
     remembered = _remembered(folder)
-    lying = set(_names(folder)) - {MANIFEST}
+    lying = set(_names(folder))
     for name in sorted({*bundle.files, *lying}):
         new = bundle.files.get(name)
         if name not in lying:
             yield Change(name, "missing", None, new)
-        elif name not in remembered and not _in_the_way(name, bundle.files):
-            continue  # somebody's own file
-        elif (old := _content(folder / name)) != new or (folder / name).is_symlink():
-            as_rendered = remembered.get(name) == sha256(old).hexdigest() and not (folder / name).is_symlink()
-            if not as_rendered:
+        elif name != MANIFEST and not _is_added(name, bundle, remembered):
+            file = folder / name
+            old = _content(file)
+            if file.is_symlink() or (old != new and sha256(old).hexdigest() != remembered.get(name)):
                 yield Change(name, "edited", old, new)
-            else:
+            elif old != new:
                 yield Change(name, "left-over" if new is None else "stale", old, new)
 
 
-def _in_the_way(name: str, files: Mapping[str, bytes]) -> bool:
-    """Whether the bundle needs the name itself, or one of its folders is a file there or here."""
-    return (
-        name in files
-        or any(other.startswith(f"{name}/") for other in files)
-        or any(parent.as_posix() in files for parent in PurePosixPath(name).parents)
+def _is_added(name: str, bundle: Bundle, remembered: Mapping[str, str]) -> bool:
+    """Whether a file is neither of this render nor of the one before, and in nobody's way."""
+    return not (
+        name == MANIFEST
+        or name in remembered
+        or name in bundle.files
+        or any(rendered.startswith(f"{name}/") for rendered in bundle.files)
+        or any(parent.as_posix() in bundle.files for parent in PurePosixPath(name).parents)
     )
 
 
@@ -163,6 +186,10 @@ def _names(folder: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if name != _LITTER and name not in links]
         for name in (*links, *files):
             yield (here / name).relative_to(folder).as_posix()
+
+
+def _visible(line: str) -> str:
+    return "".join(char if char.isprintable() or char == "\t" else repr(char)[1:-1] for char in line)
 
 
 def _content(path: Path) -> bytes:
@@ -196,19 +223,6 @@ def _remembered(folder: Path) -> dict[str, str]:
         return {str(name): str(digest) for name, digest in files.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _edited(folder: Path, edited: list[Change]) -> KitError:
-    lines = [line for change in edited for line in change.diff()]
-    more = [] if len(lines) <= 60 else [f"… and {len(lines) - 60:,} more lines"]
-    names = ", ".join(change.name for change in edited[:5]) + (" and more" if len(edited) > 5 else "")
-    return KitError(
-        Code.BUNDLE_EDITED,
-        "\n".join(
-            [f"In {folder} this was edited by hand since it was rendered: {names}", *lines[:60], *more]
-        ),
-        "Move the change to kit.toml or to a template, or lose it with --force.",
-    )
 
 
 def _cannot(what: str, error: OSError) -> KitError:

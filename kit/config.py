@@ -90,7 +90,7 @@ _SETTINGS: Final[Mapping[str, _Setting]] = {
     "instances": _whole(1, 1000),
     "first_token_ms": _whole(0, 600_000),
     "tokens_per_s": _Setting(float, lambda value: 0 < value <= 100_000, "a number above 0, up to 100,000"),
-    "max_output_tokens": _whole(1, 1_000_000),
+    "max_output_tokens": _whole(1, 65_536),
     # deploy/requirements.txt is resolved for these
     "python": _one_of("3.11", "3.12", "3.13"),
 }
@@ -98,12 +98,13 @@ _SETTINGS: Final[Mapping[str, _Setting]] = {
 # Set on many machines for other purposes (Cloud Shell, CI), so it names a project without having been asked.
 _AMBIENT: Final = "GOOGLE_CLOUD_PROJECT"
 _GCLOUD: Final = "gcloud's configuration"
+_IMPLIED: Final = (_AMBIENT, _GCLOUD)
 _GCLOUD_PROPERTIES: Final = {"project": ("core", "project"), "region": ("run", "region")}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
-    r"PORT|PATH|GAE_.*|K_.*|GOOGLE_CLOUD_PROJECT|STREAMPROOF_(TARGET|BIND|.*_GRACE_S|DEADLINE_S)"
+    r"PORT|PATH|GAE_.*|K_.*|GOOGLE_CLOUD_PROJECT|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S)"
 )
 
 
@@ -124,16 +125,21 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
     sources: dict[str, str] = {}
     for name, setting in _SETTINGS.items():
         for source, value in _candidates(name, setting, flags, env, table):
-            if value is not None:
+            # What was not said to the kit stops nobody who may not even need it.
+            if value is not None and (source not in _IMPLIED or setting.holds(value)):
                 values[name], sources[name] = _checked(name, setting, source, value), source
                 break
-    variables = {**table.texts("env"), **_pairs(flags.get("env"))}
+    variables = {
+        **table.texts("env"),
+        **_pairs("KIT_ENV", env.get("KIT_ENV", "").split()),
+        **_pairs("--env", flags.get("env")),
+    }
     targets = _target_settings(table.table("targets"))
     table.done()
     return Config(
         **values,
         project_source=sources.get("project"),
-        project_implied=sources.get("project") in (_AMBIENT, _GCLOUD),
+        project_implied=sources.get("project") in _IMPLIED,
         env={name: _variable(name, value) for name, value in variables.items()},
         targets=targets,
     )
@@ -169,7 +175,7 @@ def _checked(name: str, setting: _Setting, source: str, value: Any) -> Any:
         value = float(value)
     if isinstance(value, setting.kind) and not isinstance(value, bool) and setting.holds(value):
         return value
-    who = f"{source}: {name}" if source in (FILE, _GCLOUD) else source
+    who = f"{source}: {name}" if source == FILE else source
     raise KitError(Code.BAD_CONFIG, f"{who} is {value!r}.", f"Expected {setting.expected}.")
 
 
@@ -190,13 +196,13 @@ def _target_settings(table: Table) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def _pairs(flag: object) -> dict[str, str]:
-    """`--env NAME=value`, given any number of times."""
+def _pairs(source: str, given: object) -> dict[str, str]:
+    """`--env NAME=value`, any number of times; in KIT_ENV with white space between."""
     pairs: dict[str, str] = {}
-    for pair in flag if isinstance(flag, list | tuple) else ():
+    for pair in given if isinstance(given, list | tuple) else ():
         name, equals, value = str(pair).partition("=")
         if not equals:
-            raise KitError(Code.BAD_CONFIG, f"--env is {pair!r}.", "Expected NAME=value.")
+            raise KitError(Code.BAD_CONFIG, f"{source} is {pair!r}.", "Expected NAME=value.")
         pairs[name] = value
     return pairs
 

@@ -21,13 +21,12 @@ def gcloud_property(env: Mapping[str, str], section: str, name: str) -> str | No
     file = _active(env)
     if file is None:
         return None
-    # gcloud's files hold no interpolation, and a "%" in a value is a "%".
-    properties = configparser.ConfigParser(interpolation=None, strict=False)
+    properties = configparser.ConfigParser()  # with the same rules as gcloud's own
     try:
         properties.read_string(file.read_text(encoding="utf-8"))
+        return properties.get(section, name, fallback="").strip() or None
     except (OSError, ValueError, configparser.Error):
         return None
-    return properties.get(section, name, fallback="").strip() or None
 
 
 def _active(env: Mapping[str, str]) -> Path | None:

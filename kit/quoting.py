@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 
 from kit.errors import Code, KitError
 
@@ -33,8 +34,8 @@ def _yaml_character(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def docker_env(pair: tuple[str, str]) -> Quoted:
-    """`NAME='value'` for a Dockerfile's ENV, quoted as for a POSIX shell.
+def docker_env(variables: Mapping[str, str]) -> Quoted:
+    """`NAME='value'` for a Dockerfile's ENV, a line for each, quoted as for a POSIX shell.
 
     Within single quotes neither a backslash nor a dollar sign has a meaning, in old and new builders alike;
     a single quote itself is put between double ones.
@@ -42,19 +43,19 @@ def docker_env(pair: tuple[str, str]) -> Quoted:
     Raises:
         KitError: BAD_CONFIG for a control character, which a Dockerfile cannot carry.
     """
-    name, value = pair
-    if any(unicodedata.category(char) == "Cc" for char in value):
-        raise KitError(
-            Code.BAD_CONFIG,
-            f"The environment variable {name} holds a line break or another control character, "
-            "which a Dockerfile cannot carry.",
-            f"Encode it (as base64, say), or leave {name} out for this target.",
-        )
-    quoted = value.replace("'", "'\"'\"'")
-    return Quoted(f"{name}='{quoted}'")
+    for name, value in variables.items():
+        if any(unicodedata.category(char) == "Cc" for char in value):
+            raise KitError(
+                Code.BAD_CONFIG,
+                f"The environment variable {name} holds a line break or another control character, "
+                "which a Dockerfile cannot carry.",
+                f"Encode it (as base64, say), or leave {name} out.",
+            )
+    quoted = ((name, value.replace("'", "'\"'\"'")) for name, value in variables.items())
+    return Quoted(" \\\n    ".join(f"{name}='{value}'" for name, value in quoted))
 
 
-def json_list(value: list[str]) -> Quoted:
+def json_list(value: Sequence[str]) -> Quoted:
     """A list for the JSON form of a Dockerfile's CMD."""
     return Quoted(json.dumps(value))
 

@@ -35,6 +35,8 @@ def render(target: Target, config: Config) -> Bundle:
     values = {
         **config.of(target),
         "command": COMMAND,
+        "kit_environment": _kit_environment(target, config),
+        "user_environment": dict(sorted(config.env.items())),
         "environment": environment(target, config),
         "instances": config.instances,
         "python": config.python,
@@ -45,8 +47,12 @@ def render(target: Target, config: Config) -> Bundle:
 
 def environment(target: Target, config: Config) -> dict[str, str]:
     """The environment variables of the bundle, the user's own after the kit's."""
+    return {**_kit_environment(target, config), **dict(sorted(config.env.items()))}
+
+
+def _kit_environment(target: Target, config: Config) -> dict[str, str]:
     timeout_s = float(config.of(target).get("timeout_s", target.front.deadline_s))
-    ours = {
+    return {
         "STREAMPROOF_TARGET": target.name,
         "STREAMPROOF_GENERATOR": config.generator,
         "STREAMPROOF_WORKERS": str(config.workers),
@@ -56,7 +62,6 @@ def environment(target: Target, config: Config) -> dict[str, str]:
         "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
         "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
     }
-    return {**ours, **dict(sorted(config.env.items()))}
 
 
 def _grace_s(platform_s: float) -> float:

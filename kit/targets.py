@@ -6,12 +6,12 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
-from kit.errors import Code, KitError
+from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
 from kit.table import Table, nearest
@@ -82,7 +82,9 @@ class Claim:
     @property
     def caveat(self) -> str | None:
         """What must be said beside a claim that nobody should take for a certainty."""
-        return "documented, not observed" if self.certainty in ("C", "I", "-") else None
+        if self.certainty == "-":
+            return "no source found"
+        return "documented, not observed" if self.certainty in ("C", "I") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +137,26 @@ def load_targets(deploy: Path | None = None) -> dict[str, Target]:
 
 
 def get(name: str, deploy: Path | None = None) -> Target:
-    """One target. Raises KitError UNKNOWN_TARGET, naming the known ones."""
+    """One target. Raises KitError UNKNOWN_TARGET, naming those that there are."""
+    return select([name], deploy)[0]
+
+
+def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
+    """The named targets in the order given, each once; all of them when none is named.
+
+    Raises:
+        KitError: UNKNOWN_TARGET, naming those that there are.
+    """
     targets = load_targets(deploy)
-    if name in targets:
-        return targets[name]
-    raise KitError(
-        Code.UNKNOWN_TARGET,
-        f"There is no target called {name!r}: there are {', '.join(targets)}.",
-        nearest(name, list(targets)),
-    )
+    for name in names:
+        if name not in targets:
+            raise KitError(
+                Code.UNKNOWN_TARGET,
+                f"There is no target called {name!r}: there are {', '.join(targets)}.",
+                nearest(name, list(targets)),
+                exit=Exit.USAGE,
+            )
+    return [targets[name] for name in dict.fromkeys(names or targets)]
 
 
 def _load(file: Path) -> tuple[int, Target]:

@@ -1,0 +1,50 @@
+"""`kit targets`: what each platform promises, with sources and certainty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kit.cli.output import success
+
+if TYPE_CHECKING:
+    from kit.targets import Target
+
+
+def command(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TARGET]...", envvar="KIT_TARGETS", help="Only these, with every claim."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document.")
+    ] = False,
+) -> None:
+    """What each platform is documented to do with a stream, with sources and how sure they are."""
+    import sys
+
+    from kit.report.promises import promises
+    from kit.report.style import Style
+    from kit.targets import select
+
+    chosen = select(targets or [])
+    text = promises(chosen, all_claims=bool(targets), style=Style.of(sys.stdout))
+    success({"targets": [_as_data(target) for target in chosen]}, as_json=as_json, text=text)
+
+
+def _as_data(target: Target) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from kit.report.promises import promise
+
+    return {
+        "target": target.name,
+        "title": target.title,
+        "expected": dict(target.expect),
+        "in_words": {arm: promise(target, arm) for arm in target.expect},
+        "advice": target.advice,
+        "front": asdict(target.front),
+        "defaults": dict(target.defaults),
+        "claims": [{**asdict(claim), "caveat": claim.caveat} for claim in target.claims],
+    }
