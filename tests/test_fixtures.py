@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 
 
@@ -64,3 +66,14 @@ def test_caddy_reaches_its_upstream_with_extra_directives(caddy: Caddy, hello: s
 def test_envoy_reaches_its_upstream(envoy: Envoy, hello: str, lua: str) -> None:
     base = envoy(hello, lua=lua)
     assert _get(f"{base}/path").startswith("hello from /path")
+
+
+def test_the_origin_is_the_service_as_the_lab_runs_it(origin: Origin) -> None:
+    base = origin(tokens_per_s=1000, first_token_ms=0)
+    assert json.loads(_get(f"{base}/proof/ping"))["streamproof"] == 1
+    assert "event: done" in _get(f"{base}/search?ai_prompt=hello")
+
+
+def test_an_origin_that_cannot_start_says_why(origin: Origin) -> None:
+    with pytest.raises(pytest.fail.Exception, match="nosuch"):
+        origin("service.nosuch:app")

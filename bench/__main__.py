@@ -1,0 +1,26 @@
+"""`python -m bench [NAME…]`: every benchmark, or those named, one after the other.
+
+Each is a module with a `measure()` that yields figures. They are ratios against a peer in the same run, so
+that the machine cancels out. Nothing fails on time: a figure over its goal is shown as that.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+BENCHMARKS = ("cli_help", "first_byte", "streaming_cpu", "front")
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks (all without a name) and print their figures as they come."""
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        print(f"… {name}", file=sys.stderr, flush=True)
+        for figure in import_module(f"bench.{name}").measure():
+            print(figure, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
