@@ -20,7 +20,8 @@ from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.process import ServiceProcess
-from kit.lab.proxy import HOST, Front
+from kit.lab.proxy import Front
+from kit.lab.sockets import HOST, hold_port, listen
 from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
@@ -145,7 +146,7 @@ class Lab:
         folder = self._folder / name
         (folder / "home").mkdir(parents=True)
         shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
-        held, port = _hold_port()
+        held, port = hold_port()
         self._sockets.append(held)
         front = Front(spec, port)
         env = environment(start, port=port, programs=programs, home=folder / "home")
@@ -212,7 +213,7 @@ async def _answers(port: int) -> bool:
 
 def _listen(lane: LabLane) -> socket.socket:
     try:
-        return socket.create_server((HOST, lane.port or 0), backlog=256)
+        return listen(lane.port or 0)
     except OSError as error:
         name, port = lane.target.name, lane.port
         if error.errno == errno.EADDRINUSE:
@@ -228,22 +229,6 @@ def _listen(lane: LabLane) -> socket.socket:
 
 def _url(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
-
-
-def _hold_port() -> tuple[socket.socket, int]:
-    """A free port, and a socket that keeps others from getting it until the service listens there.
-
-    On Linux a bound socket that does not listen keeps the port out of everybody's hands except those that ask
-    for it by number and with SO_REUSEADDR, as servers do. Elsewhere that would keep the service out too, so
-    there the port is let go at once.
-    """
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((HOST, 0))
-    port: int = held.getsockname()[1]
-    if sys.platform != "linux":
-        held.close()
-    return held, port
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

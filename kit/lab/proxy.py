@@ -20,9 +20,9 @@ import h11
 
 from kit.lab import headers as rules
 from kit.lab.fronts import Gate, Head, Release, deadline_status, plain
+from kit.lab.sockets import HOST
 from kit.targets import FrontSpec
 
-HOST = "127.0.0.1"
 _READ_BYTES = 65_536
 _REQUEST_HEAD_BYTES = 32_768
 _RESPONSE_HEAD_BYTES = 65_536  # Flexible's documented limit, the largest of the three
