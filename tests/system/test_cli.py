@@ -1,0 +1,118 @@
+"""What holds for every command: `--json`, `--help`, an environment variable an option, a light start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from kit.cli.app import VERBS, app
+
+# A start that loads one of these costs a person at the prompt 0.1 s and more.
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "fastapi",
+    "google",
+    "h2",
+    "httpcore2",
+    "httpx2",
+    "jinja2",
+    "jsonschema",
+    "pydantic",
+    "rich",
+    "service",
+    "ssl",
+    "starlette",
+    "uvicorn",
+    "yaml",
+}
+
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, TyperGroup)
+COMMANDS = GROUP.commands
+
+
+def kit(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `kit` as a person would, in another process."""
+    return subprocess.run(
+        [sys.executable, "-m", "kit", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+def test_the_promised_verbs_are_there() -> None:
+    assert {"targets", "render", "lab", "probe", "compare", "demo"} <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_speaks_json(verb: str) -> None:
+    options = [name for option in COMMANDS[verb].params for name in option.opts]
+    assert "--json" in options
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_has_an_environment_variable(verb: str) -> None:
+    bare = [
+        option.name
+        for option in COMMANDS[verb].params
+        if option.param_type_name == "option" and option.name != "help" and not option.envvar
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_says_what_it_does(verb: str) -> None:
+    silent = [
+        option.name
+        for option in COMMANDS[verb].params
+        if option.param_type_name == "option" and not getattr(option, "help", None)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    told = kit(verb, "--help")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"kit {verb}" in told.stdout
+
+
+def test_kit_alone_shows_what_it_can_do() -> None:
+    assert kit().stdout == kit("--help").stdout
+    assert kit().returncode == 0
+
+
+def test_an_unknown_verb_is_a_usage_error_with_a_way_out() -> None:
+    told = kit("prove")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "'prove'" in told.stderr
+    assert "--help" in told.stderr
+
+
+def test_an_unknown_verb_is_told_to_programs_as_json() -> None:
+    told = kit("prove", "--json")
+    assert (told.returncode, told.stderr) == (2, "")
+    assert json.loads(told.stdout)["error"]["code"] == "bad-usage"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    look = (
+        "import sys\n"
+        "from kit.cli import main\n"
+        "sys.argv = ['kit', '--help']\n"
+        "try:\n    main()\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60
+    ).stderr
+    assert "kit.cli.app" in loaded.split()
+    assert HEAVY & {name.partition(".")[0] for name in loaded.split()} == set()
