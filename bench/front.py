@@ -1,7 +1,7 @@
 """How much later than directly an event arrives through a pass-through front.
 
-An origin in a process of its own sends events that bear the time. Two streams of it, one direct and one through
-the front, are read at the same time by the process that runs the front, as in `kit demo`. The clock is the
+An origin in a process of its own sends events that bear the time. Two streams of it, one direct and one
+through the front, are read at once by the process that runs the front, as in `kit demo`. The clock is the
 machine's one monotonic clock, so nothing needs to be aligned.
 """
 
