@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from kit.errors import Code, KitError
 
+_IN_DOCKERFILE = str.maketrans({"'": "'\"'\"'", "\\": "'\\\\'"})
+
 
 class Quoted(str):
     """A text that is safe where it stands."""
@@ -37,22 +39,23 @@ def _yaml_character(char: str) -> str:
 def docker_env(variables: Mapping[str, str]) -> Quoted:
     """`NAME='value'` for a Dockerfile's ENV, a line for each, quoted as for a POSIX shell.
 
-    Within single quotes neither a backslash nor a dollar sign has a meaning, in old and new builders alike;
-    a single quote itself is put between double ones.
+    Within single quotes nothing has a meaning to a builder. A single quote itself stands between double ones,
+    and a backslash, which some readers take for an escape even there, outside of all quotes before another.
 
     Raises:
-        KitError: BAD_CONFIG for a control character, which a Dockerfile cannot carry.
+        KitError: BAD_CONFIG for a line break or a control character, which a Dockerfile cannot carry.
     """
     for name, value in variables.items():
-        if any(unicodedata.category(char) == "Cc" for char in value):
+        if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in value):
             raise KitError(
                 Code.BAD_CONFIG,
                 f"The environment variable {name} holds a line break or another control character, "
                 "which a Dockerfile cannot carry.",
                 f"Encode it (as base64, say), or leave {name} out.",
             )
-    quoted = ((name, value.replace("'", "'\"'\"'")) for name, value in variables.items())
-    return Quoted(" \\\n    ".join(f"{name}='{value}'" for name, value in quoted))
+    return Quoted(
+        " \\\n    ".join(f"{name}='{value.translate(_IN_DOCKERFILE)}'" for name, value in variables.items())
+    )
 
 
 def json_list(value: Sequence[str]) -> Quoted:

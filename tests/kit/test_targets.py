@@ -1,0 +1,204 @@
+"""The targets that there are, what a new one needs, and what is said of a broken one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Code, Exit, KitError
+from kit.proof.verdict import Verdict
+from kit.targets import Claim, Target, Topic, assets, get, load_targets, select
+
+TARGETS = load_targets()
+
+
+def test_there_are_three_in_the_order_in_which_they_are_told() -> None:
+    assert list(TARGETS) == ["standard", "flex", "run"]
+
+
+@pytest.mark.parametrize(
+    ("name", "on", "off"),
+    [
+        ("standard", Verdict.WHOLE_MESSAGE, Verdict.WHOLE_MESSAGE),
+        ("flex", Verdict.INCREMENTAL, Verdict.BYTE_LIMITED),
+        ("run", Verdict.INCREMENTAL, Verdict.INCREMENTAL),
+    ],
+)
+def test_each_promises_what_its_platform_documents(name: str, on: Verdict, off: Verdict) -> None:
+    assert get(name).expect == {"on": on, "off": off}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+@pytest.mark.parametrize("topic", get_args(Topic))
+def test_every_fact_has_a_claim_with_its_source(target: Target, topic: Topic) -> None:
+    claims = [claim for claim in target.claims if claim.about == topic]
+    assert claims
+    assert all(claim.source for claim in claims)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_a_claim_without_a_source_says_so(target: Target) -> None:
+    for claim in target.claims:
+        assert (claim.certainty == "-") == (claim.source == "none found")
+        assert claim.certainty == "-" or claim.quote or claim.certainty == "C"
+
+
+@pytest.mark.parametrize(
+    ("certainty", "caveat"),
+    [
+        ("A", None),
+        ("B", None),
+        ("M", None),
+        ("C", "documented, not observed"),
+        ("I", "documented, not observed"),
+        ("-", "no source found"),
+    ],
+)
+def test_what_is_not_certain_is_never_shown_without_a_caveat(certainty: Any, caveat: str | None) -> None:
+    assert Claim("It holds.", None, "somewhere", certainty).caveat == caveat
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_a_held_stream_has_an_advice(target: Target) -> None:
+    held = any(verdict is not Verdict.INCREMENTAL for verdict in target.expect.values())
+    assert (target.advice is not None) == held
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_what_is_promised_is_what_the_front_would_do(target: Target) -> None:
+    front = target.front
+    unfreed = {
+        "none": Verdict.INCREMENTAL,
+        "blocks": Verdict.BYTE_LIMITED,
+        "whole": Verdict.WHOLE_MESSAGE,
+    }[front.hold]
+    assert target.expect["off"] is unfreed
+    assert target.expect["on"] is (Verdict.INCREMENTAL if front.accel_frees else unfreed)
+
+
+def test_an_unknown_target_is_a_usage_error_that_names_those_there_are() -> None:
+    with pytest.raises(KitError) as told:
+        get("standart")
+    assert (told.value.code, told.value.exit) == (Code.UNKNOWN_TARGET, Exit.USAGE)
+    assert "standard, flex, run" in told.value.message
+    assert "'standard'" in told.value.hint
+
+
+def test_targets_are_selected_in_the_order_given_and_once() -> None:
+    assert [target.name for target in select(["run", "flex", "run"])] == ["run", "flex"]
+    assert [target.name for target in select([])] == list(TARGETS)
+
+
+def test_the_service_and_the_targets_lie_side_by_side() -> None:
+    assert (assets() / "service" / "main.py").is_file()
+    assert (assets() / "deploy" / "gunicorn.conf.py").is_file()
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    """A copy of deploy/ to change."""
+    return Path(shutil.copytree(assets() / "deploy", tmp_path / "deploy"))
+
+
+def test_a_new_target_is_a_new_folder_and_nothing_else(deploy: Path) -> None:
+    shutil.copytree(deploy / "run", deploy / "edge")
+    assert list(load_targets(deploy)) == ["standard", "flex", "edge", "run"]
+    assert get("edge", deploy).front == get("run", deploy).front
+
+
+def broken(deploy: Path, old: str, new: str) -> KitError:
+    """What is said when a line of flex's target.toml reads otherwise."""
+    file = deploy / "flex" / "target.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(KitError) as told:
+        load_targets(deploy)
+    assert told.value.code is Code.BAD_TARGET
+    assert "flex/target.toml" in told.value.message
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "expected"),
+    [
+        ('title = "App Engine Flexible"', "", "title is missing", "a text in quotes"),
+        ("order = 2", 'order = "2"', "order is '2'", "a whole number"),
+        ('hold = "blocks"', 'hold = "chunks"', "front.hold is 'chunks'", "none, blocks, whole"),
+        ("block_bytes = 65_536", "", "front.block_bytes is missing", "a whole number"),
+        ("block_bytes = 65_536", "block_bytes = 0", "front.block_bytes is 0", "above 0"),
+        ("deadline_s = 3600", "deadline_s = inf", "front.deadline_s is inf", "a number"),
+        ("accel_frees = true", "accel_frees = 1", "front.accel_frees is 1", "true or false"),
+        ("accel_frees = true", "accel_free = true", "front.accel_frees is missing", "true or false"),
+        ("deadline_s = 3600", "deadline_s = 3600\ndeadlines = 1", "front.deadlines is not", "'deadline_s'"),
+        ('off = "byte-limited"', 'off = "slow"', "expect.off is 'slow'", "byte-limited"),
+        (
+            '["x-google-*", "x-appengine-*"]',
+            '["X-Google-*"]',
+            "front.request_headers_removed is",
+            "lower case",
+        ),
+        ('certainty = "A"', 'certainty = "Z"', "claims[0].certainty is 'Z'", "A, B, C, M, I, -"),
+        ('about = "header"', 'about = "headers"', "claims[1].about is 'headers'", "header"),
+        (
+            '= "Dockerfile"',
+            '= "../Dockerfile"',
+            "python.Dockerfile.j2 is '../Dockerfile'",
+            "inside the bundle",
+        ),
+        ('= "Dockerfile"', '= "/Dockerfile"', "python.Dockerfile.j2 is '/Dockerfile'", "inside the bundle"),
+        (
+            '= "Dockerfile"',
+            '= "app.yaml"',
+            "two templates are rendered to the same file",
+            "a name of its own",
+        ),
+        ('"app.yaml.j2"', '"app.yml.j2"', "templates.app.yml.j2", "the name of a template"),
+        ("cpu = 1", "cpu = [1]", "defaults.cpu is [1]", "a number"),
+        ("[front]", "[front", "cannot be read as TOML", "Correct the file"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_said(
+    deploy: Path, old: str, new: str, said: str, expected: str
+) -> None:
+    told = broken(deploy, old, new)
+    assert said in told.message
+    assert expected in told.hint
+
+
+def toml(value: Any) -> str:
+    """A value as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(-1e9, 1e9).map(float)
+    | st.sampled_from(["", "a", "../a"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["on", "hold", "x"]), inner),
+    max_leaves=4,
+)
+KEYS = ["order", "title", "platform", "advice", "templates", "defaults", "expect", "front", "claims", "other"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES))
+def test_no_target_file_brings_anything_but_a_target_or_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any-target" / "one"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "target.toml").write_text("\n".join(f"{key} = {toml(value)}" for key, value in content.items()))
+    with pytest.raises(KitError) as told:
+        load_targets(folder.parent)
+    assert told.value.code is Code.BAD_TARGET
