@@ -1,0 +1,171 @@
+"""What every report says of a lane, in the same words: its name, its verdict, its figures, what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneState, state
+from kit.proof.verdict import Method, Shape, Verdict, in_words
+from kit.targets import Certainty, Target
+
+HEADER = "X-Accel-Buffering: no"
+
+# True in this exact form only; `kit.targets` holds the sources.
+THE_THREE = (
+    "Standard buffers whatever you do; Flex is documented to buffer in 64 KiB blocks until the response "
+    f"carries `{HEADER}`; Cloud Run streams."
+)
+
+NONE = "–"
+
+METHODS = {
+    Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
+    Method.PAUSE: "pause: the server fell silent in mid-stream, and what had arrived by then was looked at",
+    Method.STAMPS: "stamps: the send times in the events were held against their arrival",
+    Method.PASSIVE: "passive: only arrivals could be watched, which never proves that a stream is held",
+}
+
+CERTAINTIES: dict[Certainty, str] = {
+    "A": "a current page or source of the platform's owner",
+    "B": "a page of the platform's owner, known by excerpt",
+    "C": "an old page, or somebody else's claim",
+    "M": "measured on loopback",
+    "I": "inferred",
+    "-": "no source found",
+}
+
+
+def duration(ms: float | None) -> str:
+    """A time for people: "2.3 ms", "310 ms", "4.3 s"; a dash when it was not measured."""
+    if ms is None:
+        return NONE
+    if abs(ms) >= 999.5:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if abs(ms) >= 9.95 else f"{ms:.1f} ms"
+
+
+def lane_name(target: str, header: Arm, *, arms: bool = True) -> str:
+    """A lane's name in a line of text; the arm is left out where all lanes have the same."""
+    return f"{target} {header}" if arms else target
+
+
+def place(url: str) -> str:
+    """The URL without a user's name and password in it: a report is passed around."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if "@" not in parts.netloc:
+        return url
+    return parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()
+
+
+def verdict_words(lane: Lane) -> str:
+    """What was found, as a person would say it."""
+    if lane.error is not None:
+        return "could not be measured"
+    return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+
+
+def expected_words(lane: Lane, target: Target | None) -> str:
+    """What was promised, with the block's size where the target's documentation names one."""
+    if lane.expected is None:
+        return NONE
+    if lane.expected is Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
+        return in_words(lane.expected, Shape.BLOCKS, target.front.block_bytes, None)
+    return in_words(lane.expected, None, None, None)
+
+
+def hold_words(lane: Lane) -> str:
+    """How much later than it should have an event arrived; never below what could have been seen."""
+    if lane.error is not None:
+        return NONE
+    if lane.hold_ms is None:
+        return "to the end" if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
+    if lane.hold_floor_ms is not None and lane.hold_ms <= lane.hold_floor_ms:
+        return f"< {duration(lane.hold_floor_ms)}"
+    return duration(lane.hold_ms)
+
+
+def advice(lane: Lane, target: Target | None) -> str | None:
+    """What to do about the lane, a sentence; None where nothing is wrong or the doubts say it all."""
+    if lane.error is not None:
+        return lane.error.hint
+    if lane.verdict is Verdict.INCONCLUSIVE:
+        return None
+    if lane.verdict is Verdict.INCREMENTAL:
+        if lane.as_expected is False:
+            return "It streams, against expectation: check that the URL is the one you mean, then the claim."
+        return None
+    if lane.expected is Verdict.INCREMENTAL:
+        return (
+            "It should stream here: probe the service directly, then hop by hop, to find who holds it "
+            f"(or strips `{HEADER}`)."
+        )
+    if target is not None and target.advice is not None:
+        return target.advice
+    if lane.header == "off":
+        return f"Send `{HEADER}` and measure again (--arm on)."
+    return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
+
+
+def conclusion(comparison: Comparison, targets: Mapping[str, Target]) -> str:
+    """The whole comparison in one sentence without a full stop, naming each lane that is not as promised."""
+    against = [
+        _against(lane, targets.get(lane.target))
+        for lane in comparison.lanes
+        if state(lane) is not LaneState.OK
+    ]
+    return tally(comparison, targets) + (f"; not so: {', '.join(against)}" if against else "")
+
+
+def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
+    """How many lanes are as promised; where nothing was promised, what was found."""
+    judged = [lane for lane in comparison.lanes if lane.expected is not None]
+    if not judged:
+        found = Counter(verdict_words(lane) for lane in comparison.lanes)
+        said = ", ".join(f"{count} {words}" for words, count in found.items())
+        return f"{_count(len(comparison.lanes))} measured: {said or 'none'}"
+    kept = sum(state(lane) is LaneState.OK for lane in judged)
+    by_documentation = all(lane.target in targets for lane in judged)
+    whose = "its platform's" if len(judged) == 1 else "their platform's"
+    what = f"as {whose} documentation promises" if by_documentation else "as expected"
+    return f"{kept} of {_count(len(judged))} {what}"
+
+
+def remark(lane: Lane) -> str | None:
+    """What a picture of the answer alone would let somebody take for another verdict."""
+    answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
+    if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
+        return (
+            f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
+            "the proof fed more to find the block's size."
+        )
+    return None
+
+
+def three_targets(comparison: Comparison) -> bool:
+    """Whether the sentence about the three targets belongs beside this comparison."""
+    return {"standard", "flex", "run"} <= {lane.target for lane in comparison.lanes}
+
+
+def environment_words(environment: Environment) -> str:
+    """Where it was measured, and what that is worth."""
+    match environment:
+        case "lab":
+            return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+        case "cloud":
+            return "Measured on deployed services, through the platforms' own front ends."
+        case "url":
+            return "Measured at the URLs given, through whatever lies between."
+
+
+def _count(lanes: int) -> str:
+    return f"{lanes} lane" if lanes == 1 else f"{lanes} lanes"
+
+
+def _against(lane: Lane, target: Target | None) -> str:
+    found = f"{lane_name(lane.target, lane.header)} ({verdict_words(lane)}"
+    return f"{found})" if lane.expected is None else f"{found}, promised {expected_words(lane, target)})"

@@ -1,0 +1,328 @@
+"""A comparison as the lab measures it, with its targets, and any comparison at all for hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from kit.errors import Code
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Arm, Comparison, Lane, LaneError
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.targets import Claim, FrontSpec, Hold, Target
+
+PROMPT = "Why does a streamed answer feel faster than a whole one? 为什么？"
+
+
+def _front(hold: Hold, block: int | None = None, *, frees: bool = False) -> FrontSpec:
+    return FrontSpec(
+        hold=hold,
+        block_bytes=block,
+        accel_frees=frees,
+        response_cap_bytes=None,
+        cap_spares_chunked=False,
+        deadline_s=600,
+        request_headers_removed=(),
+        request_headers_added={},
+        response_headers_removed=(),
+        response_headers_added={},
+        client_leaves="unknown",
+        shutdown_grace_s=10,
+    )
+
+
+def _target(
+    name: str,
+    title: str,
+    off: Verdict,
+    on: Verdict,
+    advice: str | None,
+    front: FrontSpec,
+    claims: tuple[Claim, ...],
+) -> Target:
+    return Target(
+        name=name,
+        title=title,
+        platform="app_engine",
+        folder=Path("deploy") / name,
+        templates={},
+        defaults={},
+        expect={"on": on, "off": off},
+        advice=advice,
+        front=front,
+        claims=claims,
+    )
+
+
+STANDARD = "docs.cloud.google.com/appengine/docs/standard/how-requests-are-handled"
+FLEX = "https://docs.cloud.google.com/appengine/docs/flexible/how-requests-are-handled"
+RUN = "https://docs.cloud.google.com/run/docs/triggering/https-request"
+
+TARGETS = {
+    target.name: target
+    for target in (
+        _target(
+            "standard",
+            "App Engine Standard",
+            Verdict.WHOLE_MESSAGE,
+            Verdict.WHOLE_MESSAGE,
+            "Nothing frees a stream here: deploy it to Flex or Cloud Run, or let the page poll "
+            "(Prefer: respond-async).",
+            _front("whole"),
+            (
+                Claim(
+                    "The whole body is collected and sent as one response.",
+                    "App Engine doesn't support streaming responses where data is sent in incremental chunks "
+                    "to the client while a request is being processed.",
+                    STANDARD,
+                    "A",
+                ),
+                Claim(
+                    "X-Accel-Buffering: no has no effect.",
+                    "attempts to disable buffering via HTTP headers (e.g., X-Accel-Buffering: no), the "
+                    "deployed application on GAE Standard returns the complete response only upon completion",
+                    "https://openillumi.com/en/en-flask-llm-streaming-gae-standard-fix",
+                    "C",
+                ),
+            ),
+        ),
+        _target(
+            "flex",
+            "App Engine Flexible",
+            Verdict.BYTE_LIMITED,
+            Verdict.INCREMENTAL,
+            "Send X-Accel-Buffering: no with the response.",
+            _front("blocks", 65_536, frees=True),
+            (
+                Claim(
+                    "Responses are held in blocks of 64 KiB.",
+                    "By default, all responses from App Engine are buffered in 64k-blocks.",
+                    FLEX,
+                    "A",
+                ),
+                Claim(
+                    "The service is told when a client leaves.",
+                    None,
+                    "nothing found",
+                    "-",
+                ),
+            ),
+        ),
+        _target(
+            "run",
+            "Cloud Run",
+            Verdict.INCREMENTAL,
+            Verdict.INCREMENTAL,
+            None,
+            _front("none"),
+            (
+                Claim(
+                    "Responses stream without any configuration.",
+                    "Cloud Run supports streaming HTTP responses. No configuration is required to enable the "
+                    "feature.",
+                    RUN,
+                    "A",
+                ),
+            ),
+        ),
+    )
+}
+
+
+def _arrivals(how: str, events: int = 61) -> tuple[Arrival, ...]:
+    """Events sent like a model's tokens, and when they arrived: "whole", "incremental" or "blocks"."""
+    sent = [300 + 66.7 * seq + 9 * ((seq * 7) % 5) for seq in range(events)]
+    arrivals = []
+    for seq, at in enumerate(sent):
+        match how:
+            case "whole":
+                arrived = sent[-1] + 8
+            case "blocks":
+                arrived = sent[min(events - 1, (seq // 20) * 20 + 19)] + 6
+            case _:
+                arrived = at + 1.3 + 0.2 * (seq % 3)
+        arrivals.append(Arrival(seq, at, arrived, 160 + seq % 40))
+    return tuple(arrivals)
+
+
+def _timeline(how: str, events: int = 61) -> Timeline:
+    arrivals = _arrivals(how, events)
+    ttfb = arrivals[0].arrived_ms if how != "incremental" else 300.4
+    return Timeline(arrivals, ttfb, arrivals[-1].arrived_ms + 2, complete=True)
+
+
+PASSED = (
+    "Five pings: round trip 0.6 ms, the largest 0.9 ms.",
+    "200 bytes: three events, each arrived before the next was asked for, in 0.7 ms.",
+    "6,000 bytes: three events, each arrived before the next was asked for, in 0.9 ms.",
+    "70,001 bytes: three events, each arrived before the next was asked for, in 1.4 ms.",
+)
+
+
+def _lane(target: str, header: Arm, how: str, **changes: object) -> Lane:
+    verdicts = {
+        "whole": (Verdict.WHOLE_MESSAGE, Shape.WHOLE, None, None),
+        "blocks": (Verdict.BYTE_LIMITED, Shape.BLOCKS, 65_536, None),
+        "incremental": (Verdict.INCREMENTAL, None, None, 0.3),
+    }
+    evidence = {
+        "whole": (
+            PASSED[0],
+            "200 bytes: nothing arrived in 2.0 s.",
+            "Fed on to 1 MiB in 11 steps: nothing arrived.",
+            "The stream was ended: all of it arrived at once.",
+        ),
+        "blocks": (
+            PASSED[0],
+            "200 bytes: nothing arrived in 2.0 s.",
+            "Fed on to 64 KiB: 65,536 bytes arrived; again at 128 KiB, and at 192 KiB.",
+        ),
+        "incremental": PASSED,
+    }
+    verdict, shape, block_bytes, hold_ms = verdicts[how]
+    # What Flex holds in blocks of 64 KiB comes in one lump when the answer is shorter than that.
+    timeline = _timeline("whole" if how == "blocks" else how)
+    lane = Lane(
+        target=target,
+        url=f"http://127.0.0.1:80{len(target)}/search",
+        header=header,
+        expected=TARGETS[target].expect[header],
+        verdict=verdict,
+        shape=shape,
+        block_bytes=block_bytes,
+        hold_ms=hold_ms,
+        hold_floor_ms=15.0 if how == "incremental" else None,
+        method=Method.LOCK_STEP,
+        doubts=(),
+        evidence=evidence[how],
+        timeline=timeline,
+    )
+    return replace(lane, **changes)  # type: ignore[arg-type]
+
+
+NOTHING = Timeline((), None, 0.0, complete=False)
+
+
+def _comparison(*lanes: Lane) -> Comparison:
+    return Comparison("lab", "2026-11-22T20:58:03Z", "0.1.0", PROMPT, lanes)
+
+
+AS_PROMISED = _comparison(
+    _lane("standard", "off", "whole"),
+    _lane("standard", "on", "whole"),
+    _lane("flex", "off", "blocks"),
+    _lane("flex", "on", "incremental"),
+    _lane("run", "off", "incremental"),
+    _lane("run", "on", "incremental"),
+)
+
+TROUBLED = _comparison(
+    *AS_PROMISED.lanes[:3],
+    _lane("flex", "on", "whole", doubts=(Doubt.COLD_START, Doubt.NOT_REPEATED)),
+    _lane(
+        "run",
+        "off",
+        "incremental",
+        verdict=Verdict.INCONCLUSIVE,
+        method=Method.PASSIVE,
+        hold_ms=None,
+        hold_floor_ms=None,
+        doubts=(Doubt.NO_PROOF, Doubt.ARRIVALS_ALONE, Doubt.CLOCKS_NOT_ALIGNED),
+        timeline=replace(
+            _timeline("blocks"),
+            arrivals=tuple(replace(arrival, sent_ms=None) for arrival in _arrivals("blocks")),
+        ),
+        evidence=("The server does not answer at proof/ping.", "61 events arrived in 4 lumps."),
+    ),
+    _lane(
+        "run",
+        "on",
+        "incremental",
+        verdict=Verdict.INCONCLUSIVE,
+        hold_ms=None,
+        hold_floor_ms=None,
+        evidence=(),
+        timeline=NOTHING,
+        error=LaneError(
+            Code.SERVICE_DIED,
+            "The service of run ended with status 1 before it answered.",
+            "Read the end of its log in build/run.log.",
+        ),
+    ),
+)
+
+_ms = st.floats(0, 1e7, allow_nan=False)
+_words = st.text(max_size=30)
+_errors = st.builds(LaneError, st.sampled_from(Code).map(str), _words, _words)
+_timelines = st.builds(
+    Timeline,
+    st.lists(
+        st.builds(Arrival, st.integers(0, 10**6), st.none() | _ms, _ms, st.integers(0, 10**9)), max_size=12
+    ).map(lambda arrivals: tuple(sorted(arrivals, key=lambda arrival: arrival.arrived_ms))),
+    st.none() | _ms,
+    _ms,
+    st.booleans(),
+)
+
+
+@st.composite
+def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
+    error = draw(st.none() | _errors)
+    return Lane(
+        target=draw(st.sampled_from(["standard", "flex", "run"]) | words),
+        url=draw(words),
+        header=draw(st.sampled_from(["on", "off"])),
+        expected=draw(st.none() | st.sampled_from(Verdict)),
+        verdict=Verdict.INCONCLUSIVE if error else draw(st.sampled_from(Verdict)),
+        shape=draw(st.none() | st.sampled_from(Shape)),
+        block_bytes=draw(st.none() | st.integers(0, 10**7)),
+        hold_ms=draw(st.none() | _ms),
+        hold_floor_ms=draw(st.none() | _ms),
+        method=draw(st.sampled_from(Method)),
+        doubts=tuple(draw(st.lists(st.sampled_from(Doubt), max_size=3, unique=True))),
+        evidence=tuple(draw(st.lists(words, max_size=3))),
+        timeline=draw(_timelines),
+        error=error,
+    )
+
+
+@pytest.fixture(scope="session")
+def comparison() -> Comparison:
+    """Three targets in both arms, all as documented."""
+    return AS_PROMISED
+
+
+@pytest.fixture(scope="session")
+def troubled() -> Comparison:
+    """The same with a broken promise, an inconclusive lane, and one that could not be measured."""
+    return TROUBLED
+
+
+@pytest.fixture(scope="session")
+def targets() -> Mapping[str, Target]:
+    """The three targets."""
+    return TARGETS
+
+
+@pytest.fixture(scope="session")
+def timeline() -> Callable[[str, int], Timeline]:
+    """Makes one of so many events, which come "whole", "incremental" or in "blocks"."""
+    return _timeline
+
+
+@pytest.fixture(scope="session")
+def comparisons() -> st.SearchStrategy[Comparison]:
+    """Any comparison at all."""
+    return st.builds(
+        Comparison,
+        st.sampled_from(["lab", "cloud", "url"]),
+        st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        _words,
+        _words,
+        st.lists(_lanes(), max_size=4).map(tuple),
+    )

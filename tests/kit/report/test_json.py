@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import copy
+import json
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from kit.cli import output
+from kit.errors import Code
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Comparison
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.json import SCHEMA_VERSION, comparison_data, document, lane_data
+
+SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA)
+LANE_FIELDS = [
+    "target",
+    "url",
+    "header",
+    "expected",
+    "verdict",
+    "shape",
+    "block_bytes",
+    "hold_ms",
+    "hold_floor_ms",
+    "as_expected",
+    "method",
+    "ttfb_ms",
+    "first_event_ms",
+    "duration_ms",
+    "doubts",
+    "error",
+    "timeline",
+    "evidence",
+]
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@given(data=st.data())
+def test_every_comparison_is_as_the_schema_says(
+    data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
+) -> None:
+    comparison = data.draw(comparisons)
+    printed = json.loads(json.dumps(document(comparison_data(comparison), ["a warning"]), allow_nan=False))
+    VALIDATOR.validate(printed)
+
+
+@given(data=st.data())
+def test_every_probe_is_as_the_schema_says(
+    data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
+) -> None:
+    for lane in data.draw(comparisons).lanes:
+        VALIDATOR.validate(json.loads(json.dumps(document(lane_data(lane)))))
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_error_is_as_the_schema_says(code: Code) -> None:
+    body = {"code": str(code), "message": "It went wrong.", "hint": "Do it right."}
+    VALIDATOR.validate({"schema_version": 1, "error": body})
+
+
+def test_the_fields_are_those_of_the_contract_in_its_order(comparison: Comparison) -> None:
+    data = comparison_data(comparison)
+    assert list(data) == ["as_expected", "environment", "measured_at", "kit_version", "prompt", "lanes"]
+    assert list(data["lanes"][0]) == LANE_FIELDS
+    assert list(data["lanes"][0]["timeline"][0]) == ["seq", "sent_ms", "arrived_ms", "bytes"]
+
+
+def _changed(printed: dict[str, Any], path: tuple[str | int, ...], value: object) -> dict[str, Any]:
+    changed = copy.deepcopy(printed)
+    at: Any = changed
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("more",), 1),
+        (("schema_version",), 2),
+        (("data", "more"), 1),
+        (("data", "as_expected"), None),
+        (("data", "environment"), "moon"),
+        (("data", "lanes", 0, "more"), 1),
+        (("data", "lanes", 0, "verdict"), "streamed"),
+        (("data", "lanes", 0, "expected"), "streamed"),
+        (("data", "lanes", 0, "hold_ms"), -1),
+        (("data", "lanes", 0, "doubts"), ["a-hunch"]),
+        (("data", "lanes", 0, "error"), {"code": "internal", "message": "m"}),
+        (("data", "lanes", 0, "timeline", 0, "more"), 1),
+        (("data", "lanes", 0, "timeline", 0, "arrived_ms"), None),
+    ],
+)
+def test_the_schema_lets_nothing_else_pass(
+    comparison: Comparison, path: tuple[str | int, ...], value: object
+) -> None:
+    printed = document(comparison_data(comparison))
+    assert VALIDATOR.is_valid(printed)
+    assert not VALIDATOR.is_valid(_changed(printed, path, value))
+
+
+def test_the_schema_lets_no_field_be_missing(comparison: Comparison) -> None:
+    printed = document(comparison_data(comparison))
+    for field in LANE_FIELDS:
+        without = copy.deepcopy(printed)
+        del without["data"]["lanes"][0][field]
+        assert not VALIDATOR.is_valid(without), field
+
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        (Verdict, SCHEMA["$defs"]["verdict"]["enum"]),
+        (Shape, SCHEMA["$defs"]["lane"]["properties"]["shape"]["enum"][:-1]),
+        (Method, SCHEMA["$defs"]["lane"]["properties"]["method"]["enum"]),
+        (Doubt, SCHEMA["$defs"]["lane"]["properties"]["doubts"]["items"]["enum"]),
+        (Code, SCHEMA["$defs"]["error"]["properties"]["code"]["enum"]),
+    ],
+)
+def test_the_schema_knows_every_word_of_the_closed_lists(words: type[StrEnum], listed: list[str]) -> None:
+    known = [str(word) for word in words]
+    assert listed == known, f"bring kit/report/schema.json up to date with {words.__name__}"
+
+
+def test_times_are_rounded_to_a_tenth(comparison: Comparison) -> None:
+    lane = lane_data(comparison.lanes[5])
+    assert (lane["timeline"][1]["arrived_ms"], lane["hold_ms"]) == (386.2, 0.3)
+
+
+def test_a_failed_lane_has_its_error_and_no_figures(troubled: Comparison) -> None:
+    lane = lane_data(troubled.lanes[5])
+    assert lane["error"]["code"] == "service-died"
+    figures = ("ttfb_ms", "first_event_ms", "duration_ms", "hold_ms", "hold_floor_ms", "block_bytes", "shape")
+    assert [lane[figure] for figure in figures] == [None] * len(figures)
+    assert (lane["verdict"], lane["as_expected"], lane["timeline"]) == ("inconclusive", False, [])
+
+
+def test_the_report_and_the_commands_print_the_same_version() -> None:
+    assert output.SCHEMA_VERSION == SCHEMA_VERSION

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from kit.proof.lane import Comparison, Lane
+from kit.proof.verdict import Shape, Verdict
+from kit.report.words import (
+    advice,
+    conclusion,
+    duration,
+    expected_words,
+    hold_words,
+    place,
+    remark,
+    tally,
+    verdict_words,
+)
+from kit.targets import Target
+
+
+@pytest.fixture
+def whole(comparison: Comparison) -> Lane:
+    """Standard, header not sent."""
+    return comparison.lanes[0]
+
+
+@pytest.fixture
+def streamed(comparison: Comparison) -> Lane:
+    """Cloud Run, header sent."""
+    return comparison.lanes[5]
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [(None, "–"), (0, "0.0 ms"), (9.94, "9.9 ms"), (9.96, "10 ms"), (999.4, "999 ms"), (999.6, "1.0 s")],
+)
+def test_times_are_said_with_the_digits_that_matter(ms: float | None, said: str) -> None:
+    assert duration(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@host:8443/search?q=1", "https://***@host:8443/search?q=1"),
+        ("https://host/a@b", "https://host/a@b"),
+        ("http://[::1", "http://[::1"),
+    ],
+)
+def test_a_password_in_a_url_is_in_no_report(url: str, shown: str) -> None:
+    assert place(url) == shown
+
+
+def test_a_hold_below_the_floor_is_said_as_below_the_floor(streamed: Lane) -> None:
+    assert hold_words(streamed) == "< 15 ms"
+    assert hold_words(replace(streamed, hold_ms=208.0)) == "208 ms"
+
+
+def test_a_whole_message_is_held_to_the_end(whole: Lane) -> None:
+    assert hold_words(whole) == "to the end"
+
+
+def test_a_lane_that_failed_has_no_verdict_and_no_hold(troubled: Comparison) -> None:
+    failed = troubled.lanes[5]
+    assert verdict_words(failed) == "could not be measured"
+    assert hold_words(failed) == "–"
+    assert advice(failed, None) == "Read the end of its log in build/run.log."
+
+
+def test_the_promise_names_the_documented_size(comparison: Comparison, targets: Mapping[str, Target]) -> None:
+    flex_off = comparison.lanes[2]
+    assert expected_words(flex_off, targets["flex"]) == "buffered in blocks of 64 KiB"
+    assert expected_words(flex_off, None) == "buffered by size"
+
+
+def test_a_held_lane_gets_its_targets_advice(whole: Lane, targets: Mapping[str, Target]) -> None:
+    assert advice(whole, targets["standard"]) == targets["standard"].advice
+
+
+def test_a_lane_that_streams_needs_no_advice(streamed: Lane, targets: Mapping[str, Target]) -> None:
+    assert advice(streamed, targets["run"]) is None
+
+
+def test_a_lane_that_should_stream_is_not_told_to_send_what_it_sent(
+    troubled: Comparison, targets: Mapping[str, Target]
+) -> None:
+    said = advice(troubled.lanes[3], targets["flex"])
+    assert said is not None
+    assert said != targets["flex"].advice
+    assert "hop by hop" in said
+
+
+def test_an_unknown_server_that_holds_is_told_what_to_try_next(whole: Lane) -> None:
+    unknown = replace(whole, expected=None)
+    assert "--arm on" in (advice(unknown, None) or "")
+    assert "does not free it" in (advice(replace(unknown, header="on"), None) or "")
+
+
+def test_an_answer_smaller_than_a_block_is_explained(comparison: Comparison) -> None:
+    said = remark(comparison.lanes[2])
+    assert said is not None
+    assert "smaller than one block" in said
+    assert remark(replace(comparison.lanes[2], block_bytes=4096, shape=Shape.BLOCKS)) is None
+
+
+def test_the_conclusion_counts_the_promises_that_were_kept(
+    comparison: Comparison, targets: Mapping[str, Target]
+) -> None:
+    assert conclusion(comparison, targets) == "6 of 6 lanes as their platform's documentation promises"
+
+
+def test_the_conclusion_names_the_lanes_that_are_not_as_promised(
+    troubled: Comparison, targets: Mapping[str, Target]
+) -> None:
+    said = conclusion(troubled, targets)
+    assert said.startswith("3 of 6 lanes as their platform's documentation promises; not so: ")
+    assert "flex on (buffered whole, promised streamed)" in said
+    assert "run off (inconclusive, promised streamed)" in said
+    assert "run on (could not be measured, promised streamed)" in said
+
+
+def test_an_expectation_of_ones_own_is_not_called_documentation(whole: Lane, comparison: Comparison) -> None:
+    mine = replace(comparison, environment="url", lanes=(replace(whole, target="mine"),))
+    assert conclusion(mine, {}) == "1 of 1 lane as expected"
+
+
+def test_without_expectations_the_conclusion_says_what_was_found(comparison: Comparison) -> None:
+    lanes = tuple(replace(lane, expected=None) for lane in comparison.lanes)
+    assert tally(replace(comparison, lanes=lanes), {}) == (
+        "6 lanes measured: 2 buffered whole, 1 buffered in blocks of 64 KiB, 3 streamed"
+    )
+
+
+def test_streaming_against_expectation_is_not_passed_over(streamed: Lane) -> None:
+    said = advice(replace(streamed, expected=Verdict.WHOLE_MESSAGE), None)
+    assert "against expectation" in (said or "")
