@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import pairwise
 from math import isfinite
 from statistics import median, quantiles
 
@@ -123,7 +122,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
-        if verdict is Verdict.INCREMENTAL and _bursts(line) < 2:
+        if verdict is Verdict.INCREMENTAL and not _looks_streamed(line):
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
     if _contradict(verdict, answer):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
@@ -141,22 +140,24 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
 
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
-    bursts, events = _bursts(line), line.arrivals
-    looks = "looks streamed" if bursts > 1 else "looks held, or the server is fast"
+    looks = "looks streamed" if _looks_streamed(line) else "looks held, or the server is fast"
+    times = [arrival.arrived_ms for arrival in line.arrivals]
     seen = (
-        f"{len(events)} events arrived in {bursts} bursts over "
-        f"{events[-1].arrived_ms - events[0].arrived_ms:.0f} ms: {looks}"
-        if events
+        f"{len(times)} events arrived over {times[-1] - times[0]:.0f} ms: {looks}"
+        if times
         else "no event arrived"
     )
     doubts = (Doubt.ARRIVALS_ALONE, *cut)
     return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(seen,))
 
 
-def _bursts(line: Timeline) -> int:
-    """In how many lots the events arrived, 50 ms of silence between two."""
+def _looks_streamed(line: Timeline) -> bool:
+    """Whether the arrivals are spread out, no half of them within 50 ms. A hint, never a verdict."""
     times = [arrival.arrived_ms for arrival in line.arrivals]
-    return bool(times) + sum(later - sooner > BURST_MS for sooner, later in pairwise(times))
+    if len(times) < 2 or times[-1] - times[0] < 10 * BURST_MS:
+        return False
+    half = len(times) // 2 + 1
+    return all(last - first > BURST_MS for first, last in zip(times, times[half - 1 :], strict=False))
 
 
 def _lateness(stamped: Sequence[tuple[float, float]]) -> list[float]:

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.answer import combine, first_hold_ms, judge, refusal, timeline
+from kit.proof.doubts import Doubt
+from kit.proof.events import LineDecoder
+from kit.proof.received import Received
+from kit.proof.sse import SSEDecoder
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Finding, Method, Shape, Verdict
+
+SENT = [300 + 33.0 * k for k in range(60)]
+
+
+def line(arrived: list[float], *, complete: bool = True) -> Timeline:
+    arrivals = tuple(Arrival(k, None, at, 100) for k, at in enumerate(arrived))
+    return Timeline(arrivals, 1.0, arrived[-1] if arrived else 0.0, complete)
+
+
+def judged(arrived: list[float], stamps: list[float | None] | None = None, jitter_ms: float = 0.0) -> Finding:
+    return judge(line(arrived), SENT if stamps is None else stamps, jitter_ms=jitter_ms)
+
+
+def proof(verdict: Verdict, shape: Shape | None = None, block_bytes: int | None = None) -> Finding:
+    return Finding(verdict, Method.LOCK_STEP, shape, block_bytes, 0.0, 15.0, evidence=("seen",))
+
+
+STREAMED = judged([at + 5 for at in SENT])
+HELD = judged([2300.0 + k * 0.1 for k in range(60)])
+
+
+def test_arrivals_that_keep_the_stamps_pace_are_streamed() -> None:
+    assert (STREAMED.verdict, STREAMED.method, STREAMED.doubts) == (Verdict.INCREMENTAL, Method.STAMPS, ())
+
+
+def test_arrivals_in_one_lot_at_the_end_are_held_and_what_held_them_is_not_known() -> None:
+    assert (HELD.verdict, HELD.doubts) == (Verdict.WHOLE_MESSAGE, (Doubt.BUFFER_SIZE_UNKNOWN,))
+
+
+def test_arrivals_in_two_lots_are_held_by_size() -> None:
+    assert judged([1500.0] * 35 + [2300.0] * 25).verdict is Verdict.BYTE_LIMITED
+
+
+def test_many_blocks_are_not_called_streamed() -> None:
+    slow = [300 + 200.0 * k for k in range(60)]
+    blocks = [slow[min(59, k // 20 * 20 + 19)] for k in range(60)]
+    assert judge(line(blocks), slow, jitter_ms=0.0).verdict is Verdict.BYTE_LIMITED
+
+
+@given(st.lists(st.floats(0, 60), min_size=60, max_size=60), st.floats(-1e6, 1e6))
+def test_jitter_and_a_strange_clock_make_no_held_stream(jitter: list[float], clock: float) -> None:
+    arrived = [at + late for at, late in zip(SENT, jitter, strict=True)]
+    assert judge(line(arrived), [at + clock for at in SENT], jitter_ms=5.0).verdict is Verdict.INCREMENTAL
+
+
+def test_a_short_answer_is_not_judged() -> None:
+    found = judged([10.0, 20.0, 30.0], [1.0, 2.0, 3.0])
+    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.TOO_SHORT,))
+
+
+def test_an_answer_that_jitters_more_than_it_lasts_is_not_judged() -> None:
+    assert judged([at + 5 for at in SENT], jitter_ms=200.0).doubts == (Doubt.TOO_SHORT,)
+
+
+def test_an_app_that_bunches_its_own_events_is_named_and_not_the_path() -> None:
+    found = judged([3000.0, 3001.0, 3002.0], [2990.0, 2990.5, 2991.0])
+    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.APP_BUNCHED,))
+
+
+@pytest.mark.parametrize("arrived", [[], [5.0], [5.0] * 60, [float(k * 100) for k in range(60)]])
+def test_arrivals_alone_never_give_a_verdict(arrived: list[float]) -> None:
+    found = judged(arrived, [None] * len(arrived))
+    assert (found.verdict, found.method) == (Verdict.INCONCLUSIVE, Method.PASSIVE)
+    assert Doubt.ARRIVALS_ALONE in found.doubts
+
+
+def test_a_cut_answer_bears_its_doubt() -> None:
+    assert Doubt.STREAM_CUT in judge(line(SENT, complete=False), SENT, jitter_ms=0).doubts
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer", "contradicts"),
+    [
+        (Verdict.INCREMENTAL, HELD, True),
+        (Verdict.WHOLE_MESSAGE, STREAMED, True),
+        (Verdict.INCREMENTAL, STREAMED, False),
+        (Verdict.WHOLE_MESSAGE, HELD, False),
+        (Verdict.BYTE_LIMITED, HELD, False),
+        (Verdict.BYTE_LIMITED, STREAMED, False),
+    ],
+)
+def test_an_answer_that_contradicts_the_proof_makes_it_inconclusive(
+    verdict: Verdict, answer: Finding, contradicts: bool
+) -> None:
+    found = combine(proof(verdict), answer, line(SENT), event_bytes=1000)
+    assert (found.verdict is Verdict.INCONCLUSIVE) == contradicts
+    assert (Doubt.ANSWER_DISAGREES_WITH_PROOF in found.doubts) == contradicts
+    assert "seen" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("event_bytes", "verdict"), [(1000, Verdict.INCREMENTAL), (4091, Verdict.BYTE_LIMITED)]
+)
+def test_a_tail_above_the_events_judged_is_a_doubt_and_no_verdict(event_bytes: int, verdict: Verdict) -> None:
+    found = combine(
+        proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4090), STREAMED, line(SENT), event_bytes=event_bytes
+    )
+    assert found.verdict is verdict
+    assert (Doubt.LARGE_EVENTS_HELD in found.doubts) == (verdict is Verdict.INCREMENTAL)
+    assert (found.shape is None) == (verdict is Verdict.INCREMENTAL)
+
+
+def test_a_proof_is_not_believed_of_an_unstamped_answer_that_came_in_one_lot() -> None:
+    lump = judged([2300.0] * 60, [None] * 60)
+    found = combine(proof(Verdict.INCREMENTAL), lump, line([2300.0] * 60), event_bytes=1000)
+    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.ANSWER_NOT_CHECKED,))
+    spread = judged(SENT, [None] * 60)
+    assert (
+        combine(proof(Verdict.INCREMENTAL), spread, line(SENT), event_bytes=1000).verdict
+        is Verdict.INCREMENTAL
+    )
+
+
+def test_a_refused_answer_is_refused_whatever_the_proof_says() -> None:
+    received = Received(SSEDecoder())
+    received.head(1.0, 501, {"proxy-status": "hop; error=incremental_refused"})
+    assert (
+        combine(proof(Verdict.INCREMENTAL), refusal(received), line([]), event_bytes=1).verdict
+        is Verdict.REFUSED
+    )
+
+
+def answered(body: bytes, headers: dict[str, str], decoder: SSEDecoder | LineDecoder) -> Received:
+    received = Received(decoder)
+    received.head(1010.0, 200, headers)
+    received.body(1020.0, body)
+    received.end(1030.0, clean=True)
+    return received
+
+
+def test_send_times_are_mapped_to_the_clients_clock() -> None:
+    body = b'event: token\ndata: {"seq":0,"text":"a","t_ms":4.0}\n\nevent: done\ndata: {}\n\n'
+    received = answered(body, {"streamproof-started-ms": "5006.0"}, SSEDecoder())
+    found, stamps = timeline(received, asked_ms=1000.0, now_ms=1030.0, offset_ms=4000.0)
+    assert stamps == (4.0, None)
+    assert found.arrivals[0] == Arrival(0, 10.0, 20.0, 52)
+    assert (found.ttfb_ms, found.first_event_ms, found.duration_ms, found.complete) == (
+        10.0,
+        20.0,
+        30.0,
+        True,
+    )
+    assert first_hold_ms(found) == 10.0
+
+
+def test_without_a_common_clock_there_are_stamps_but_no_send_times() -> None:
+    body = b'{"seq":0,"event":"token","data":{"seq":0,"t_ms":4.0}}\n{"event":"done","data":{}}\n'
+    received = answered(body, {"streamproof-started-ms": "5006.0"}, LineDecoder())
+    found, stamps = timeline(received, asked_ms=1000.0, now_ms=1030.0, offset_ms=None)
+    assert stamps == (4.0, None)
+    assert found.arrivals[0].sent_ms is None
+    assert found.complete
+
+
+def test_our_services_stream_without_done_or_error_was_cut() -> None:
+    body = b'event: token\ndata: {"seq":0,"t_ms":4.0}\n\n'
+    ours = answered(body, {"streamproof-started-ms": "5006.0"}, SSEDecoder())
+    other = answered(body, {}, SSEDecoder())
+    assert not timeline(ours, asked_ms=0, now_ms=0, offset_ms=None)[0].complete
+    assert timeline(other, asked_ms=0, now_ms=0, offset_ms=None)[0].complete
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t_ms", "seq", "data", "event"]), x),
+    )
+)
+def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
+    received = answered(
+        f"data: {json.dumps(told)}\n\n".encode(), {"streamproof-started-ms": "nan"}, SSEDecoder()
+    )
+    found, stamps = timeline(received, asked_ms=0, now_ms=0, offset_ms=1.0)
+    judge(found, stamps, jitter_ms=0)
+    assert replace(found, arrivals=()).ttfb_ms == 1010.0
