@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kit.errors import Code, KitError
+from kit.errors import Code, Exit, KitError
 from kit.gcloud_config import gcloud_property
 from kit.table import Table
 from kit.targets import Target, load_targets
@@ -176,7 +176,14 @@ def _checked(name: str, setting: _Setting, source: str, value: Any) -> Any:
     if isinstance(value, setting.kind) and not isinstance(value, bool) and setting.holds(value):
         return value
     who = f"{source}: {name}" if source == FILE else source
-    raise KitError(Code.BAD_CONFIG, f"{who} is {value!r}.", f"Expected {setting.expected}.")
+    raise KitError(
+        Code.BAD_CONFIG, f"{who} is {value!r}.", f"Expected {setting.expected}.", exit=_status(source)
+    )
+
+
+def _status(source: str) -> Exit:
+    """A wrong flag is wrong usage; a wrong file or variable is not."""
+    return Exit.USAGE if source.startswith("--") else Exit.FAILED
 
 
 def _target_settings(table: Table) -> dict[str, dict[str, Any]]:
@@ -202,7 +209,8 @@ def _pairs(source: str, given: object) -> dict[str, str]:
     for pair in given if isinstance(given, list | tuple) else ():
         name, equals, value = str(pair).partition("=")
         if not equals:
-            raise KitError(Code.BAD_CONFIG, f"{source} is {pair!r}.", "Expected NAME=value.")
+            said = f"{source} is {pair!r}."
+            raise KitError(Code.BAD_CONFIG, said, "Expected NAME=value.", exit=_status(source))
         pairs[name] = value
     return pairs
 

@@ -1,0 +1,49 @@
+"""Commands in this process: as a person runs them, without paying for a new interpreter each time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from kit.cli.app import run
+
+
+class Told(NamedTuple):
+    """What a command said and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """What `--json` printed under "data"."""
+        return json.loads(self.out)["data"]
+
+    @property
+    def error(self) -> Any:
+        """What `--json` printed under "error"."""
+        return json.loads(self.out)["error"]
+
+
+Invoke = Callable[..., Told]
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """`invoke("render", "run")` runs `kit render run` in an empty folder, which is where it stays."""
+    monkeypatch.chdir(tmp_path)
+
+    def told(*arguments: str) -> Told:
+        monkeypatch.setattr(sys, "argv", ["kit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run()
+        captured = capsys.readouterr()
+        return Told(int(ended.value.code or 0), captured.out, captured.err)
+
+    return told

@@ -1,0 +1,152 @@
+"""`kit render` writes bundles, says what it did, and loses nobody's work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from tests.kit.cli.conftest import Invoke
+
+TARGETS = ["standard", "flex", "run"]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    return tmp_path / "build"
+
+
+def test_all_targets_are_rendered_into_build(invoke: Invoke, build: Path) -> None:
+    told = invoke("render")
+    assert (told.status, told.err) == (0, "")
+    assert [line.partition(":")[0] for line in told.out.splitlines()] == [f"build/{name}" for name in TARGETS]
+    assert sorted(path.name for path in build.iterdir()) == sorted(TARGETS)
+
+
+def test_only_the_named_target_is_rendered_where_it_is_wanted(invoke: Invoke, tmp_path: Path) -> None:
+    invoke("render", "run", "--out", "else where")
+    assert [path.name for path in (tmp_path / "else where").iterdir()] == ["run"]
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_second_render_says_that_all_is_up_to_date(invoke: Invoke) -> None:
+    assert "written" in invoke("render").out
+    assert "written" not in invoke("render").out
+    assert invoke("render").out.count("up to date") == 3
+
+
+def test_flags_reach_the_bundle(invoke: Invoke, build: Path) -> None:
+    flags = ["--workers", "2", "--instances", "3", "--first-token-ms", "5", "--tokens-per-s", "7.5"]
+    invoke("render", "standard", *flags, "--max-output-tokens", "9", "--python", "3.12", "--env", "A=b c")
+    app = yaml.safe_load((build / "standard" / "app.yaml").read_text())
+    assert app["runtime"] == "python312"
+    assert app["automatic_scaling"]["max_instances"] == 3
+    wanted = {"WORKERS": "2", "FIRST_TOKEN_MS": "5", "TOKENS_PER_S": "7.5", "MAX_OUTPUT_TOKENS": "9"}
+    assert {f"STREAMPROOF_{name}": value for name, value in wanted.items()}.items() <= app[
+        "env_variables"
+    ].items()
+    assert app["env_variables"]["A"] == "b c"
+
+
+def test_the_environment_and_kit_toml_reach_the_bundle(
+    invoke: Invoke, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kit.toml").write_text(
+        'instances = 2\nworkers = 2\n[targets.standard]\ninstance_class = "F2"\n'
+    )
+    monkeypatch.setenv("KIT_WORKERS", "4")
+    invoke("render", "standard")
+    app = yaml.safe_load((build / "standard" / "app.yaml").read_text())
+    assert app["instance_class"] == "F2"
+    assert app["automatic_scaling"]["max_instances"] == 2
+    assert app["env_variables"]["STREAMPROOF_WORKERS"] == "4"
+
+
+def test_check_exits_3_until_the_bundles_are_up_to_date_and_writes_nothing(
+    invoke: Invoke, build: Path
+) -> None:
+    told = invoke("render", "--check")
+    assert told.status == 3
+    assert told.out.count("not rendered yet") == 3
+    assert not build.exists()
+    invoke("render")
+    assert invoke("render", "--check").status == 0
+    told = invoke("render", "--check", "--workers", "2")
+    assert told.status == 3
+    assert "build/run: not up to date: Dockerfile (stale)" in told.out
+
+
+def test_diff_prints_what_would_change_and_writes_nothing(invoke: Invoke, build: Path) -> None:
+    invoke("render")
+    before = (build / "run" / "Dockerfile").read_bytes()
+    told = invoke("render", "run", "--diff", "--workers", "2")
+    assert told.status == 0
+    assert "-    STREAMPROOF_WORKERS='1' \\\n+    STREAMPROOF_WORKERS='2' \\" in told.out
+    assert (build / "run" / "Dockerfile").read_bytes() == before
+    assert invoke("render", "run", "--diff", "--check", "--workers", "2").status == 3
+    assert invoke("render", "run", "--diff").out == "build/run: up to date\n"
+
+
+def test_show_prints_the_generated_files_and_writes_nothing(invoke: Invoke, build: Path) -> None:
+    told = invoke("render", "flex", "--show")
+    assert told.status == 0
+    assert "==> flex/app.yaml <==\n" in told.out
+    assert "==> flex/Dockerfile <==\n" in told.out
+    assert not build.exists()
+    shown = invoke("render", "flex", "--show", "--json").data["bundles"]
+    assert yaml.safe_load(shown[0]["files"]["app.yaml"])["env"] == "flex"
+
+
+def test_a_hands_work_in_one_bundle_stops_all_of_them(invoke: Invoke, build: Path) -> None:
+    invoke("render")
+    file = build / "run" / "Dockerfile"
+    file.write_text(file.read_text() + "# mine\n")
+    told = invoke("render", "--workers", "2")
+    assert (told.status, told.out) == (1, "")
+    assert "-# mine" in told.err
+    assert "--force" in told.err
+    assert 'STREAMPROOF_WORKERS": "1"' in (build / "standard" / "app.yaml").read_text()
+    error = invoke("render", "--workers", "2", "--json").error
+    assert error["code"] == "bundle-edited"
+    assert invoke("render", "--workers", "2", "--force").status == 0
+    assert "# mine" not in file.read_text()
+
+
+def test_a_file_that_was_added_is_kept_and_told(invoke: Invoke, build: Path) -> None:
+    invoke("render")
+    (build / "run" / "notes.txt").write_text("mine")
+    told = invoke("render", "--workers", "2")
+    assert "yours, kept and not deployed: notes.txt" in told.out
+    assert (build / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_programs_are_told_what_was_done(invoke: Invoke) -> None:
+    (bundle,) = invoke("render", "run", "--json").data["bundles"]
+    assert bundle["target"] == "run"
+    assert bundle["folder"] == "build/run"
+    assert bundle["up_to_date"] is False
+    assert {"name": "Dockerfile", "state": "missing"} in bundle["changes"]
+    (again,) = invoke("render", "run", "--json").data["bundles"]
+    assert (again["up_to_date"], again["changes"], again["digest"]) == (True, [], bundle["digest"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--workers", "0"), 2, "--workers is 0"),
+        (("--env", "PORT=1"), 1, "PORT is set by the platform"),
+        (("--show", "--check"), 2, "--show goes with neither"),
+        (("--workers", "two"), 2, "--workers"),
+    ],
+)
+def test_a_wrong_wish_is_answered_with_a_sentence(
+    invoke: Invoke, build: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    told = invoke("render", *arguments)
+    assert (told.status, told.out) == (status, "")
+    assert said in told.err
+    assert "Traceback" not in told.err
+    assert not build.exists()
