@@ -107,7 +107,7 @@ def _log(request: Request, prompt: str, status: int, end: str, events: int, bega
     log.info(
         "%s %s prompt_chars=%d status=%d end=%s events=%d ms=%.0f",
         request.method,
-        request.url.path,
+        request.scope["path"],
         len(prompt),
         status,
         end,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from itertools import islice
 from random import Random
 
 from service.generate import Finish, Request
@@ -31,9 +32,9 @@ class EmbeddedGenerator:
         began = time.monotonic()
         seed = 0 if request.seed is None else request.seed
         rng = Random(f"{seed} {request.prompt}")  # noqa: S311  # must be repeatable, need not be secret
-        text = compose(request.prompt, rng)
+        pieces = compose(request.prompt, rng)
         written = 0
-        for piece in text[: request.max_output_tokens]:
+        for piece in islice(pieces, request.max_output_tokens):
             early_or_late = rng.uniform(-JITTER, JITTER) if written else 0.0
             # Against the beginning, not against the last token: otherwise each delay would add up.
             due = began + self._first_s + (written + early_or_late) * self._interval_s
@@ -42,7 +43,7 @@ class EmbeddedGenerator:
             yield piece
             written += 1
         yield Finish(
-            reason="length" if len(text) > request.max_output_tokens else "stop",
+            reason="stop" if next(pieces, None) is None else "length",
             prompt_tokens=len(tokens(request.prompt)),
             output_tokens=written,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from random import Random
 
 # Every answer has at least so many tokens: enough to see whether they come one by one.
@@ -15,13 +16,12 @@ CHARS_PER_TOKEN = 4
 # What is quoted of the prompt, in characters.
 SUBJECT_ENGLISH, SUBJECT_CHINESE = 60, 24
 
-_HAN_CHARS = r"\u3400-\u4dbf\u4e00-\u9fff"
-_HAN = re.compile(f"[{_HAN_CHARS}]")
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+_HAN_PUNCTUATION = r"\u3000-\u303f\uff00-\uff65”’…—"
+_HAN_CHAR = re.compile(f"[{_HAN}]")
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
-# Blanks before it, then a run of Han characters with their punctuation or a word, then the line ends.
-_TOKEN = re.compile(
-    rf"[^\S\n]*(?:[{_HAN_CHARS}][{_HAN_CHARS}\u3000-\u303f\uff00-\uff65”’…—]*|[^\s{_HAN_CHARS}]+)?\n*"
-)
+# Blanks, then a run of Han characters or a word, then line ends; or blanks alone.
+_TOKEN = re.compile(rf"[^\S\n]*(?:(?P<han>[{_HAN}][{_HAN}{_HAN_PUNCTUATION}]*)|[^\s{_HAN}]+)\n*|\s+")
 _LENGTH = re.compile(r"(?<!\d)(\d{2,4})\s*(?:words?\b|tokens?\b|个?字)", re.IGNORECASE)
 
 # One sentence a line: whoever reads the text line by line sees it grow.
@@ -156,33 +156,40 @@ _CHINESE_CLOSINGS = (
 )
 
 
-def compose(prompt: str, rng: Random) -> list[str]:
-    """The answer to a prompt as its tokens, at least LEAST_TOKENS; joined they are the text."""
+def compose(prompt: str, rng: Random) -> Iterator[str]:
+    """The answer to a prompt, token by token, at least LEAST_TOKENS; joined they are the text."""
     chinese = is_chinese(prompt)
-    paragraphs = list(_CHINESE_PARAGRAPHS if chinese else _ENGLISH_PARAGRAPHS)
     opening = rng.choice(_CHINESE_OPENINGS if chinese else _ENGLISH_OPENINGS)
     closing = rng.choice(_CHINESE_CLOSINGS if chinese else _ENGLISH_CLOSINGS)
     subject = _subject(prompt, SUBJECT_CHINESE if chinese else SUBJECT_ENGLISH)
-    written = tokens("\n".join(opening).replace("{subject}", subject) + "\n\n", rng)
     last = tokens("\n" + "\n".join(closing) + "\n", rng)
-    waiting: list[str] = []
-    while len(written) + len(last) < _length(prompt):
-        if not waiting:
-            # None told yet, or all of them: in a new order.
-            rng.shuffle(paragraphs)
-            waiting = [
-                f"{line}\n" for paragraph in paragraphs for line in (*paragraph[:-1], paragraph[-1] + "\n")
-            ]
-            waiting.reverse()
-        written += tokens(waiting.pop(), rng)
-    # The empty line before the end is the last paragraph's own, if it was told to its end.
-    return written + (last[1:] if written[-1].endswith("\n\n") else last)
+    least = _length(prompt) - len(last) + 1
+    written = 0
+    lines = _lines(_CHINESE_PARAGRAPHS if chinese else _ENGLISH_PARAGRAPHS, rng)
+    line = "\n".join(opening).replace("{subject}", subject) + "\n\n"
+    while True:
+        pieces = tokens(line, rng)
+        yield from pieces
+        written += len(pieces)
+        if written >= least:
+            break
+        line = next(lines)
+    # The empty line before the end is the last paragraph's own, if that was told to its end.
+    yield from last[1:] if line.endswith("\n\n") else last
+
+
+def _lines(paragraphs: Sequence[Sequence[str]], rng: Random) -> Iterator[str]:
+    """Sentences without end, a line each: all paragraphs in some order, then in another."""
+    while True:
+        for paragraph in rng.sample(paragraphs, len(paragraphs)):
+            yield from (f"{sentence}\n" for sentence in paragraph[:-1])
+            yield f"{paragraph[-1]}\n\n"
 
 
 def is_chinese(prompt: str) -> bool:
     """Whether a Chinese answer is wanted: a quarter of the letters are Han, none kana or hangul."""
     letters = sum(char.isalpha() for char in prompt)
-    return not _KANA_OR_HANGUL.search(prompt) and len(_HAN.findall(prompt)) * 4 > letters
+    return not _KANA_OR_HANGUL.search(prompt) and len(_HAN_CHAR.findall(prompt)) * 4 > letters
 
 
 def tokens(text: str, rng: Random | None = None) -> list[str]:
@@ -194,16 +201,16 @@ def tokens(text: str, rng: Random | None = None) -> list[str]:
     pieces: list[str] = []
     for match in _TOKEN.finditer(text):
         run = match[0]
-        if not _HAN.search(run):
-            pieces += [run] if run else []
+        if match["han"] is None:
+            pieces.append(run)
             continue
-        body = run.rstrip("\n")
+        end = match.end("han") - match.start()
         at = 0
-        while at < len(body):
+        while at < end:
             step = rng.choice((1, 2, 2, 3)) if rng else 2
-            pieces.append(body[at : at + step])
+            pieces.append(run[at : min(at + step, end)])
             at += step
-        pieces[-1] += run[len(body) :]
+        pieces[-1] += run[end:]
     return pieces
 
 
