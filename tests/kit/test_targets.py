@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.verdict import Verdict
-from kit.targets import Claim, Target, Topic, assets, get, load_targets, select
+from kit.report.promises import promise
+from kit.targets import Certainty, Claim, Target, Topic, assets, get, load_targets, select
 
 TARGETS = load_targets()
 
@@ -202,3 +204,23 @@ def test_no_target_file_brings_anything_but_a_target_or_a_sentence(
     with pytest.raises(KitError) as told:
         load_targets(folder.parent)
     assert told.value.code is Code.BAD_TARGET
+
+
+def test_the_platforms_page_promises_what_the_targets_do() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "platforms.md").read_text()
+    for target in TARGETS.values():
+        row = f"| `{target.name}` | {promise(target, 'on')} | {promise(target, 'off')} | {target.title} |"
+        assert row in page
+
+
+def test_the_platforms_page_explains_every_letter() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "platforms.md").read_text()
+    for letter in get_args(Certainty):
+        caveat = Claim("It holds.", None, "somewhere", letter).caveat or "it is"
+        assert re.search(rf"^\| {letter} \| .* \| {caveat} \|$", page, re.M)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_a_targets_readme_names_every_setting_of_its_own(target: Target) -> None:
+    text = (target.folder / "README.md").read_text()
+    assert all(f"`{name}`" in text for name in target.defaults)
