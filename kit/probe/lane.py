@@ -118,12 +118,8 @@ class LaneProbe:
             async with asyncio.timeout(self.spec.timeout_s):
                 await self._read_answer(received, asked, arrived)
         except TimeoutError:
-            if received.status is None:
-                self._error = KitError(
-                    Code.TIMED_OUT,
-                    f"{shown(self._ask.url)} did not answer within {self.spec.timeout_s:.0f} s.",
-                    "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
-                )
+            if not received.arrivals:
+                self._error = self._silent(received.status is not None)
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
@@ -204,6 +200,15 @@ class LaneProbe:
                 ) from None
             finally:
                 received.end(now_ms(), clean=clean)
+
+    def _silent(self, head_came: bool) -> KitError:
+        within = f"within {self.spec.timeout_s:g} s"
+        return KitError(
+            Code.NO_STREAM if head_came else Code.TIMED_OUT,
+            f"{shown(self._ask.url)} "
+            + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
+            "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
+        )
 
     def _lane(self, proof: Finding | None) -> Lane:
         spec = self.spec

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from kit.errors import KitError
+from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
 from kit.proof.actions import Reply
+
+_NOBODY_THERE = (Code.UNREACHABLE, Code.NAME_NOT_FOUND, Code.TLS_FAILED, Code.BAD_USAGE)
 
 MediaType = Literal["sse", "ndjson", "text"]
 
@@ -35,9 +37,13 @@ async def discover(
     expired = False
     bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
     for base in bases:
-        response, body, _, _ = await client.fetch(
-            Ask("GET", f"{base}/ping?{_nonce()}", same_origin(headers, url, base)), within_ms=within_ms
-        )
+        ask = Ask("GET", f"{base}/ping?{_nonce()}", same_origin(headers, url, base))
+        try:
+            response, body, _, _ = await client.fetch(ask, within_ms=within_ms)
+        except KitError as error:
+            if error.code in _NOBODY_THERE:
+                raise
+            continue  # whatever this path does, the answer's own may do better
         told = _object(body)
         if told.get("streamproof") == 1:
             if response.status == 200:

@@ -1,0 +1,278 @@
+"""A hostile server gets one sentence and a code, in bounded time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import resource
+import ssl
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Code, KitError
+from kit.probe.client import Ask, Client, now_ms
+from kit.probe.coding import Coding
+
+Server = Callable[..., Any]
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+
+
+async def for_ever(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def endless_header(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"x-much: ")
+    while True:
+        await send(writer, b"a" * 65536)
+
+
+async def endless_headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK)
+    while True:
+        await send(writer, b"x-many: a\r\n" * 5000)
+
+
+async def endless_body(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"\r\n")
+    while True:
+        await send(writer, b"a" * 65536)
+
+
+async def gzip_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-encoding: gzip\r\n\r\n")
+    bomb = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    await send(writer, bomb.compress(bytes(1 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH))
+    more = bomb.compress(bytes(8 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH)
+    while True:
+        await send(writer, more)
+
+
+async def no_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-encoding: gzip\r\n\r\nnot at all")
+
+
+async def odd_coding(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-encoding: br\r\n\r\nabc")
+
+
+async def wrong_chunks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, CHUNKED + b"zzz\r\nabc\r\n")
+
+
+async def cut_short(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-length: 100\r\n\r\nabc")
+
+
+async def cut_chunk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, CHUNKED + b"a\r\nabc")
+
+
+async def rubbish(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, bytes(range(256)) * 4)
+
+
+async def silent_end(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    return
+
+
+async def redirects(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, b"HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n")
+
+
+async def to_another_scheme(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, b"HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n")
+
+
+async def read_all(url: str, timeout_s: float = 30.0) -> int:
+    total = 0
+    async with Client(timeout_s=timeout_s) as client, client.stream(Ask("GET", url)) as response:
+        async for _, data in response.reads():
+            total += len(data)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        (endless_header, Code.NOT_HTTP),
+        (endless_headers, Code.NOT_HTTP),
+        (endless_body, Code.TOO_LARGE),
+        (gzip_bomb, Code.TOO_LARGE),
+        (no_gzip, Code.BAD_ENCODING),
+        (odd_coding, Code.BAD_ENCODING),
+        (wrong_chunks, Code.BODY_CUT),
+        (cut_short, Code.BODY_CUT),
+        (cut_chunk, Code.BODY_CUT),
+        (rubbish, Code.NOT_HTTP),
+        (silent_end, Code.NOT_HTTP),
+        (redirects, Code.TOO_MANY_REDIRECTS),
+        (to_another_scheme, Code.BAD_USAGE),
+    ],
+)
+def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any, code: Code) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    async def run() -> None:
+        async with server(behaviour) as url:
+            with pytest.raises(KitError) as caught:
+                await read_all(url)
+            assert caught.value.code is code
+            assert caught.value.message.endswith(".")
+            assert "\n" not in caught.value.message
+            assert caught.value.hint
+
+    asyncio.run(run())
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mib < 100
+
+
+def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
+    async def run() -> None:
+        async with server(for_ever) as url:
+            with pytest.raises(KitError) as caught:
+                await read_all(url, timeout_s=0.05)
+            assert caught.value.code is Code.TIMED_OUT
+
+    asyncio.run(run())
+
+
+def test_a_small_request_has_one_patience_for_all_of_it(server: Server) -> None:
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + b"\r\n")
+        while True:
+            await send(writer, b"a")
+            await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        async with server(drip) as url, Client() as client:
+            with pytest.raises(KitError) as caught:
+                await client.fetch(Ask("GET", url), within_ms=100)
+            assert caught.value.code is Code.TIMED_OUT
+
+    asyncio.run(run())
+
+
+def test_nobody_listening_is_unreachable(server: Server) -> None:
+    async def run() -> None:
+        async with server(for_ever) as url:
+            pass
+        with pytest.raises(KitError) as caught:
+            await read_all(url)
+        assert caught.value.code is Code.UNREACHABLE
+
+    asyncio.run(run())
+
+
+def test_a_name_that_nobody_knows() -> None:
+    with pytest.raises(KitError) as caught:
+        asyncio.run(read_all("http://no-such-host.invalid/"))
+    assert caught.value.code is Code.NAME_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "url", ["", "example.com", "ftp://a/", "http://", "http://a:99999/", "http://[::1", "/x"]
+)
+def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
+    with pytest.raises(KitError) as caught:
+        asyncio.run(read_all(url))
+    assert caught.value.code is Code.BAD_USAGE
+
+
+def test_a_certificate_for_another_name_is_refused(
+    server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + b"content-length: 2\r\n\r\nok")
+
+    def tls(name: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        return context
+
+    async def run() -> None:
+        async with server(answer, tls("127.0.0.1")) as url:
+            assert await read_all(url) == 2
+        async with server(answer, tls("example.org")) as url:
+            with pytest.raises(KitError) as caught:
+                await read_all(url)
+            assert caught.value.code is Code.TLS_FAILED
+
+    asyncio.run(run())
+
+
+def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) -> None:
+    there: list[bytes] = []
+    here: list[bytes] = []
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + b"content-length: 0\r\n\r\n")
+
+    async def run() -> None:
+        async with server(answer, heads=there) as elsewhere:
+
+            async def onward(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                place = elsewhere.encode()
+                await send(
+                    writer, b"HTTP/1.1 307 Go\r\nlocation: " + place + b"/x\r\ncontent-length: 0\r\n\r\n"
+                )
+
+            async with server(onward, heads=here) as url, Client() as client:
+                headers = (("authorization", "Bearer secret"), ("x-mine", "kept"))
+                async with client.stream(Ask("GET", url, headers)):
+                    pass
+
+    asyncio.run(run())
+    assert b"bearer secret" in here[0]
+    assert b"x-mine: kept" in there[0]
+    assert b"secret" not in there[0]
+
+
+def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:
+    async def run() -> None:
+        sent = asyncio.Event()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await send(writer, CHUNKED + b"3\r\nabc\r\n")
+            sent.set()
+            await asyncio.Event().wait()
+
+        async with server(answer) as url, Client() as client, client.stream(Ask("GET", url)) as response:
+            reads = response.reads()
+            at, data = await anext(reads)
+            assert data == b"abc"
+            assert response.head_ms <= at <= now_ms()
+
+    asyncio.run(run())
+
+
+@given(st.binary(max_size=5000), st.integers(1, 50), st.sampled_from(["gzip", "deflate", ""]))
+def test_a_coding_is_undone_wherever_reads_are_split(body: bytes, step: int, coding: str) -> None:
+    coded = gzip.compress(body) if coding == "gzip" else zlib.compress(body) if coding else body
+    undo = Coding(coding)
+    pieces = [piece for i in range(0, len(coded), step) for piece in undo.decode(coded[i : i + step])]
+    assert b"".join(pieces) == body
+
+
+def test_flushed_gzip_comes_out_at_once() -> None:
+    squeeze = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    undo = Coding("gzip")
+    for event in (b"data: 1\n\n", b"data: 2\n\n"):
+        coded = squeeze.compress(event) + squeeze.flush(zlib.Z_SYNC_FLUSH)
+        assert b"".join(undo.decode(coded)) == event

@@ -1,0 +1,170 @@
+"""One lane against real servers: what is asked, what is found, and what cannot be said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kit.probe.client import Ask
+from kit.probe.lane import LaneProbe, LaneSpec, without_credentials
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Lane
+from kit.proof.timeline import Arrival
+from kit.proof.verdict import Method, Verdict
+from tests.fixtures.origin import Origin
+
+Server = Callable[..., Any]
+SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def measured(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
+    async def run() -> Lane:
+        lane = LaneSpec("x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=40, **spec)
+        async with LaneProbe(lane) as probe:
+            await probe.find()
+            await probe.answer((told if told is not None else []).append)
+            return await probe.prove()
+
+    return asyncio.run(run())
+
+
+def against(server: Server, behaviour: Any, **spec: Any) -> Lane:
+    async def run() -> Lane:
+        async with (
+            server(behaviour) as url,
+            LaneProbe(LaneSpec("x", Ask("GET", f"{url}/answer"), **spec)) as probe,
+        ):
+            await probe.find()
+            await probe.answer()
+            return await probe.prove()
+
+    return asyncio.run(run())
+
+
+def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Origin) -> None:
+    told: list[Arrival] = []
+    lane = measured(origin(), told)
+    assert (lane.verdict, lane.method, lane.doubts, lane.error) == (
+        Verdict.INCREMENTAL,
+        Method.LOCK_STEP,
+        (),
+        None,
+    )
+    assert (
+        [arrival.seq for arrival in told]
+        == [arrival.seq for arrival in lane.timeline.arrivals]
+        == list(range(41))
+    )
+    assert lane.timeline.complete
+    sent = [arrival.sent_ms for arrival in lane.timeline.arrivals[:-1]]
+    assert all(at is not None for at in sent)
+    assert lane.evidence
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson", "text/plain"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_proof_uses_the_answers_own_method_and_media_type(
+    origin: Origin, accept: str, method: str
+) -> None:
+    ask = Ask(
+        method,
+        f"{origin()}/search?ai_prompt=Why&max_output_tokens=40",
+        (("accept", accept),),
+        b"" if method == "POST" else None,
+    )
+    lane = measured("", ask=ask)
+    assert lane.error is None
+    assert lane.verdict is Verdict.INCREMENTAL
+    assert lane.method is Method.LOCK_STEP
+    assert (Doubt.ANSWER_NOT_CHECKED in lane.doubts) == (accept == "text/plain")
+
+
+def test_a_service_whose_proof_has_expired_is_judged_by_its_stamps_and_says_so(origin: Origin) -> None:
+    lane = measured(origin(lab=0))
+    assert (lane.verdict, lane.method) == (Verdict.INCREMENTAL, Method.STAMPS)
+    assert Doubt.PROOF_EXPIRED in lane.doubts
+    assert Doubt.CLOCKS_NOT_ALIGNED in lane.doubts
+    assert all(arrival.sent_ms is None for arrival in lane.timeline.arrivals)
+
+
+def test_a_stranger_can_only_be_watched(server: Server) -> None:
+    async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n")
+        await writer.drain()
+
+    lane = against(server, stranger, event_bytes=None)
+    assert (lane.verdict, lane.method, lane.error) == (Verdict.INCONCLUSIVE, Method.PASSIVE, None)
+    assert set(lane.doubts) == {Doubt.ARRIVALS_ALONE, Doubt.NO_PROOF}
+    assert len(lane.timeline.arrivals) == 2
+
+
+def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 501 No\r\nproxy-status: hop; error=incremental_refused\r\ncontent-length: 0\r\n\r\n"
+        )
+        await writer.drain()
+
+    lane = against(server, refuse)
+    assert (lane.verdict, lane.error) == (Verdict.REFUSED, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(b"404 Not Found", "http-status"), (b"500 Oops", "http-status"), (b"429 Slow", "http-status")],
+)
+def test_an_error_status_is_the_lanes_error(server: Server, status: bytes, code: str) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    lane = against(server, answer)
+    assert lane.error is not None
+    assert lane.error.code == code
+    assert lane.error.hint
+
+
+@pytest.mark.parametrize(
+    ("begin", "code"),
+    [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
+)
+def test_a_server_that_says_next_to_nothing_is_given_up_in_time(
+    server: Server, begin: bytes, code: str
+) -> None:
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begin)
+        await asyncio.Event().wait()
+
+    lane = against(server, drip, timeout_s=0.3)
+    assert lane.error is not None
+    assert lane.error.code == code
+
+
+def test_an_answer_without_an_end_is_judged_by_what_came(server: Server) -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE + b"9\r\ndata: a\n\n\r\n" * 3)
+        await asyncio.Event().wait()
+
+    lane = against(server, endless, timeout_s=0.3)
+    assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
+    assert Doubt.STREAM_CUT in lane.doubts
+    assert len(lane.timeline.arrivals) == 3
+
+
+def test_an_endless_event_is_an_error(server: Server) -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        while True:
+            writer.write(b"data: " + b"a" * 65536)
+            await writer.drain()
+
+    lane = against(server, endless)
+    assert lane.error is not None
+    assert lane.error.code == "too-large"
+
+
+def test_an_address_is_kept_without_its_credentials() -> None:
+    assert without_credentials("https://me:secret@a.example:8443/x?y=1") == "https://a.example:8443/x?y=1"
