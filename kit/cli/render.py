@@ -45,26 +45,30 @@ def command(
         str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes in an instance (1).")
+        int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes of an instance (1).")
     ] = None,
     instances: Annotated[
-        int | None, typer.Option(envvar="KIT_INSTANCES", help="Instances at most (1).")
+        int | None, typer.Option(envvar="KIT_INSTANCES", help="Instances of the service at most (1).")
     ] = None,
     first_token_ms: Annotated[
-        int | None, typer.Option(envvar="KIT_FIRST_TOKEN_MS", help="The embedded text's first token (300).")
+        int | None,
+        typer.Option(envvar="KIT_FIRST_TOKEN_MS", help="Milliseconds until the embedded text begins (300)."),
     ] = None,
     tokens_per_s: Annotated[
-        float | None, typer.Option(envvar="KIT_TOKENS_PER_S", help="The embedded text's speed (30).")
+        float | None,
+        typer.Option(envvar="KIT_TOKENS_PER_S", help="Tokens a second of the embedded text (30)."),
     ] = None,
     max_output_tokens: Annotated[
-        int | None, typer.Option(envvar="KIT_MAX_OUTPUT_TOKENS", help="Where an answer ends (1024).")
+        int | None, typer.Option(envvar="KIT_MAX_OUTPUT_TOKENS", help="Tokens of an answer at most (1024).")
     ] = None,
     python: Annotated[
-        str | None, typer.Option(envvar="KIT_PYTHON", help="The interpreter's version (3.13).")
+        str | None, typer.Option(envvar="KIT_PYTHON", help="Which Python the bundle runs on (3.13).")
     ] = None,
     env: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", envvar="KIT_ENV", help="A further variable for the service."),
+        typer.Option(
+            metavar="NAME=VALUE", envvar="KIT_ENV", help="A variable for the service; may be repeated."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document.")

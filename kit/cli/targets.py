@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def command(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TARGET]...", envvar="KIT_TARGETS", help="Only these, with every claim."),
+        typer.Argument(envvar="KIT_TARGETS", help="Only these, with every claim."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document.")

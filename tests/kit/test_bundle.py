@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from kit import bundle as module
 from kit.bundle import MANIFEST, Bundle, additions, differences, write
 from kit.errors import Code, KitError
+from kit.swap import _exchange
 from kit.targets import get
 
 FILES = {"a.yaml": b"a: 1\n", "service/main.py": b"app = 1\n", "service/page/index.html": b"<p>\n"}
@@ -244,3 +248,42 @@ def test_a_difference_cannot_move_the_cursor(bundle: Bundle, tmp_path: Path) -> 
 def test_a_binary_file_is_not_printed(bundle: Bundle, tmp_path: Path) -> None:
     (write(bundle, tmp_path) / "a.yaml").write_bytes(b"\0\1\2")
     assert "binary file a.yaml differs" in refused(bundle, tmp_path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from kit.bundle import Bundle, write
+from kit.targets import get
+
+one, two = (Bundle(get("run"), {f"service/{n}.py": b"%d" % which for n in range(50)}) for which in (1, 2))
+while True:
+    for bundle in (one, two):
+        write(bundle, Path(sys.argv[1]))
+        print("written", flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 5, 8])
+def test_a_kill_at_any_moment_leaves_one_bundle_whole(tmp_path: Path, after: int) -> None:
+    if not can_exchange(tmp_path / "one", tmp_path / "two"):
+        pytest.skip("this file system cannot exchange two folders")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    with writer.stdout:
+        for _ in range(after):
+            assert writer.stdout.readline() == b"written\n"
+        writer.kill()
+    writer.wait()
+    written = on_disk(tmp_path / "run")
+    manifest = json.loads(written.pop(MANIFEST))["files"]
+    assert {name: hashlib.sha256(content).hexdigest() for name, content in written.items()} == manifest
+    assert len(set(written.values())) == 1
+    assert len(written) == 50
+
+
+def can_exchange(one: Path, two: Path) -> bool:
+    """Whether this file system can exchange two folders."""
+    one.mkdir()
+    two.mkdir()
+    return _exchange(one, two)
