@@ -7,6 +7,7 @@ that the machine cancels out. Nothing fails on time: a figure over its goal is s
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 
 BENCHMARKS = ("cli_help", "first_byte", "streaming_cpu", "front")
@@ -16,10 +17,17 @@ def main(names: list[str]) -> None:
     """Run the named benchmarks (all without a name) and print their figures as they come."""
     if unknown := [name for name in names if name not in BENCHMARKS]:
         sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    broken = []
     for name in names or BENCHMARKS:
         print(f"… {name}", file=sys.stderr, flush=True)
-        for figure in import_module(f"bench.{name}").measure():
-            print(figure, flush=True)
+        try:
+            for figure in import_module(f"bench.{name}").measure():
+                print(figure, flush=True)
+        except Exception:  # one that breaks must not take the others' figures with it
+            traceback.print_exc()
+            broken.append(name)
+    if broken:
+        sys.exit(f"could not be measured: {', '.join(broken)}")
 
 
 if __name__ == "__main__":
