@@ -14,6 +14,7 @@ from kit.report.words import (
     expected_words,
     hold_words,
     place,
+    remark,
     verdict_words,
 )
 from kit.targets import Target
@@ -27,7 +28,8 @@ def probe_text(lane: Lane, style: Style | None = None, target: Target | None = N
     style = style or Style()
     width = min(style.width or _WIDTH, _WIDTH)
     mark, tone = MARKS[state(lane)]
-    lines = [f"{style.paint(mark, tone)} {style.paint(verdict_words(lane), 'bold')}{_promise(lane, target)}"]
+    first, *rest = hang(f"{mark} ", f"{verdict_words(lane)}{_promise(lane, target)}", width)
+    lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
     lines += hang("  ", clean(place(lane.url)), width)
     if lane.error is not None:
         lines += ["", *hang("  ", clean(lane.error.message), width)]
@@ -36,6 +38,9 @@ def probe_text(lane: Lane, style: Style | None = None, target: Target | None = N
         lines += hang("  → ", clean(said), width)
     if lane.error is None:
         lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
+    small = remark(lane)
+    if small is not None:
+        lines += hang("  ", small, width)
     if lane.evidence:
         lines += ["", style.paint("  what was done and seen", "dim")]
         for number, step in enumerate(lane.evidence, 1):

@@ -68,14 +68,14 @@ def _cells(lane: Lane, target: Target | None, doubts: tuple[Doubt, ...]) -> dict
 
 
 def _advice(comparison: Comparison, targets: Mapping[str, Target], index: int) -> str | None:
-    """The lane's advice, unless the next lane is the same target and has the same: then it stands there."""
+    """The lane's advice, unless a later lane of the same target has the same: then it stands there."""
     lane = comparison.lanes[index]
-    said = advice(lane, targets.get(lane.target))
-    if index + 1 < len(comparison.lanes):
-        after = comparison.lanes[index + 1]
-        if after.target == lane.target and advice(after, targets.get(after.target)) == said:
-            return None
-    return None if said is None else clean(said)
+    target = targets.get(lane.target)
+    said = advice(lane, target)
+    later = [after for after in comparison.lanes[index + 1 :] if after.target == lane.target]
+    if said is None or any(advice(after, target) == said for after in later):
+        return None
+    return clean(said)
 
 
 def _widths(rows: list[dict[str, str]], width: int) -> dict[str, int]:
