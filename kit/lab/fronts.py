@@ -15,7 +15,7 @@ What is documented and what is inferred (sources and certainty: the claims in `d
 - Inferred: that a block counts the body only. nginx's own first block is smaller by the length of the head
   that it received, because its first buffer holds that too; Google's page only says "64k-blocks".
 - Inferred: a whole-message front answers 502 when the service breaks off, since the client has seen nothing
-  yet; the others let go what they hold and cut the connection.
+  yet. Measured with nginx: one that holds blocks lets go what it holds, then cuts the connection.
 - Inferred: over the cap with the head already gone, the connection is cut.
 - The deadline: 500 from a whole-message front (Google's old Java page), else 504 (Cloud Run's page); once
   the head has gone, the connection is cut and the status stays 200 (seen in Cloud Run's logs).

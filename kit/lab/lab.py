@@ -150,10 +150,14 @@ class Lab:
         self._sockets.append(held)
         front = Front(spec, port)
         env = environment(start, port=port, programs=programs, home=folder / "home")
-        service = await ServiceProcess.start(
-            name, start.argv, env, folder, grace_s=lane.target.front.shutdown_grace_s
+        starting = asyncio.ensure_future(
+            ServiceProcess.start(name, start.argv, env, folder, grace_s=lane.target.front.shutdown_grace_s)
         )
-        self._services.append(service)
+        try:
+            # Interrupted half-way through, it must still become known, or nobody would stop it.
+            service = await asyncio.shield(starting)
+        finally:
+            self._services.append(await starting)
         await _ready(service, port)
         await front.start(listener)
         self._fronts.append(front)

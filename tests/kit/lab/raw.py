@@ -1,0 +1,167 @@
+"""Both ends of a front by hand: service and client say exactly the bytes a test wants, when it wants."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from kit.lab.proxy import Front
+from kit.lab.sockets import HOST, listen
+from kit.targets import FrontSpec
+
+GIVE_UP_S = 30.0  # for what should have happened at once, on cores that are busy
+
+
+def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async test in a loop of its own; one that hangs fails."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(GIVE_UP_S):
+                await test(*args, **kwargs)
+
+        asyncio.run(limited())
+
+    return run
+
+
+class Wire:
+    """One end of a TCP connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, data: bytes) -> None:
+        """Send these bytes; returns once they are in the kernel's hands or beyond."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def hear(self, count: int) -> bytes:
+        """Exactly so many bytes."""
+        return await self.reader.readexactly(count)
+
+    async def head(self) -> bytes:
+        """A message's head, its blank line included."""
+        return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def chunk(self) -> bytes:
+        """One chunk's data; empty for the last one."""
+        size = int(await self.reader.readline(), 16)
+        data = await self.hear(size)
+        assert await self.hear(2) == b"\r\n"
+        return data
+
+    async def chunk_sizes(self) -> list[int]:
+        """The sizes of all chunks until the last one."""
+        sizes = []
+        while chunk := await self.chunk():
+            sizes.append(len(chunk))
+        return sizes
+
+    async def rest(self) -> bytes:
+        """Everything until the other side closes. Raises ConnectionResetError when it resets."""
+        return await self.reader.read()
+
+    async def left(self) -> None:
+        """Return once the other side has closed, properly or not."""
+        with suppress(ConnectionError):
+            await self.reader.read()
+
+    def silent(self) -> bool:
+        """Whether nothing has arrived that was not heard yet."""
+        return not self.reader._buffer  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def half_close(self) -> None:
+        """Say that nothing more will be said."""
+        self.writer.write_eof()
+
+    def reset(self) -> None:
+        self.writer.transport.abort()
+
+
+class Service:
+    """A service that does nothing by itself: a test takes the connections that the front makes."""
+
+    def __init__(self, port: int, arrived: asyncio.Queue[Wire]) -> None:
+        self.port = port
+        self._arrived = arrived
+
+    async def taken(self) -> Wire:
+        """The next connection."""
+        return await self._arrived.get()
+
+    def nobody_came(self) -> bool:
+        return self._arrived.empty()
+
+
+@asynccontextmanager
+async def service() -> AsyncIterator[Service]:
+    """A listening service."""
+    arrived: asyncio.Queue[Wire] = asyncio.Queue()
+    wires: list[Wire] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wires.append(Wire(reader, writer))
+        arrived.put_nowait(wires[-1])
+
+    server = await asyncio.start_server(accept, HOST, 0)
+    try:
+        yield Service(server.sockets[0].getsockname()[1], arrived)
+    finally:
+        server.close()
+        for wire in wires:
+            wire.reset()
+
+
+Connect = Callable[[], Awaitable[Wire]]
+
+
+@asynccontextmanager
+async def front_before(port: int, spec: FrontSpec) -> AsyncIterator[Connect]:
+    """A front before that port; yields how a client connects to it."""
+    listener = listen(0)
+    address = listener.getsockname()
+    front = Front(spec, port)
+    await front.start(listener)
+    clients: list[Wire] = []
+
+    async def connect() -> Wire:
+        clients.append(Wire(*await asyncio.open_connection(*address)))
+        return clients[-1]
+
+    try:
+        yield connect
+    finally:
+        for client in clients:
+            client.reset()
+        await front.close()
+
+
+@asynccontextmanager
+async def behind(spec: FrontSpec) -> AsyncIterator[tuple[Service, Connect]]:
+    """A service, a front before it, and how a client connects."""
+    async with service() as origin, front_before(origin.port, spec) as connect:
+        yield origin, connect
+
+
+def get(path: str = "/", *headers: str, method: str = "GET") -> bytes:
+    """A request without a body."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: front.example", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LAST = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """These bytes as a chunk."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
