@@ -18,7 +18,7 @@ demo:  ## Prove it on this machine: three platforms emulated side by side (no ac
 
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev
-	@$(PYTHON) -m pytest --numprocesses auto $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint:  ## Check style, formatting and types
 	@./bootstrap dev
