@@ -1,0 +1,134 @@
+"""`kit demo` as a person runs it: the whole story, its twin that must fail, and Ctrl-C in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+Demo = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """Start `kit demo` in an empty folder, in a session of its own; none of its processes may outlive it."""
+    (tmp_path / "tmp").mkdir()
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "kit", "demo", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    yield start
+    assert list(left_in(tmp_path)) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def left_in(folder: Path) -> Iterator[str]:
+    """The command lines of processes that work in this folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(folder):
+                yield (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue  # it ended meanwhile, or is not ours to look at
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def by_lane(data: Any) -> dict[tuple[str, str], Any]:
+    return {(lane["target"], lane["header"]): lane for lane in data["lanes"]}
+
+
+def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: Path) -> None:
+    status, out, err = ended(demo("--json"))
+    assert status == 0, err
+    document = json.loads(out)
+    schema = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(document)
+    data = document["data"]
+    assert (data["as_expected"], data["environment"]) == (True, "lab")
+    told = {
+        key: (lane["verdict"], lane["block_bytes"], lane["method"]) for key, lane in by_lane(data).items()
+    }
+    assert told == {
+        ("standard", "on"): ("whole-message", None, "lock-step"),
+        ("standard", "off"): ("whole-message", None, "lock-step"),
+        ("flex", "on"): ("incremental", None, "lock-step"),
+        ("flex", "off"): ("byte-limited", 65536, "lock-step"),
+        ("run", "on"): ("incremental", None, "lock-step"),
+        ("run", "off"): ("incremental", None, "lock-step"),
+    }
+    assert all(lane["doubts"] == [] and len(lane["timeline"]) == 61 for lane in data["lanes"])
+    assert json.loads((tmp_path / "build/report.json").read_text()) == document
+    page = (tmp_path / "build/report.html").read_text()
+    assert "emulated from documentation" in page
+
+
+@pytest.mark.parametrize(
+    ("fronts", "wrong"),
+    [
+        (
+            {"standard": "run", "flex": "run", "run": "standard"},
+            {("standard", "on"), ("standard", "off"), ("flex", "off"), ("run", "on"), ("run", "off")},
+        ),
+        ({"flex": "standard"}, {("flex", "on"), ("flex", "off")}),
+    ],
+)
+def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
+    demo: Demo, fronts: dict[str, str], wrong: set[tuple[str, str]]
+) -> None:
+    status, out, err = ended(demo(*(f"--front={name}={other}" for name, other in fronts.items())))
+    assert status == 3, err
+    for target in ("standard", "flex", "run"):
+        for arm in ("on", "off"):
+            assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["Starting each bundle", "The same question", "The proof"])
+def test_interrupted_at_any_moment_it_leaves_nothing_behind(
+    demo: Demo, tmp_path: Path, number: signal.Signals, moment: str
+) -> None:
+    process = demo()
+    assert process.stderr is not None
+    while moment not in (line := process.stderr.readline()):
+        assert line, "it ended before that moment"
+    process.send_signal(number)
+    status, _, err = ended(process)
+    assert status == 130, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "build/report.html").exists()
+
+
+def test_what_cannot_be_shown_is_one_sentence(demo: Demo) -> None:
+    status, out, err = ended(demo("nowhere"))
+    assert (status, out) == (2, "")
+    assert "There is no target 'nowhere'" in err
+    assert "Traceback" not in err
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    status, out, err = ended(demo("--out", "file"))
+    assert (status, out) == (1, "")
+    assert "Traceback" not in err
+    assert (tmp_path / "file").read_text() == "in the way"
