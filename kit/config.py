@@ -104,7 +104,7 @@ _GCLOUD_PROPERTIES: Final = {"project": ("core", "project"), "region": ("run", "
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
-    r"PORT|PATH|GAE_.*|K_.*|GOOGLE_CLOUD_PROJECT|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S)"
+    r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S)"
 )
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.lab.bundles import read_dockerfile
+from kit.lab.dockerfile import read_image
 from kit.render import COMMAND, environment, render, write
 from kit.targets import Target, assets, get, load_targets
 from service.settings import Settings
@@ -254,7 +254,7 @@ def test_a_container_is_small_and_nobodys_in_particular(target: Target) -> None:
 
 def test_on_cloud_run_the_image_carries_the_variables() -> None:
     text = dockerfile(get("run"), UNUSUAL)
-    assert read_dockerfile(text, Path("Dockerfile")).env == {**ALWAYS, **environment(get("run"), UNUSUAL)}
+    assert read_image(text, Path("Dockerfile")).env == {**ALWAYS, **environment(get("run"), UNUSUAL)}
 
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
@@ -267,7 +267,7 @@ def test_no_value_breaks_out_of_a_dockerfile(env: dict[str, str]) -> None:
     plain, told = (dockerfile(get("run"), wanted).split("\n") for wanted in (Config(), config))
     user = told.index("USER 10001:10001") - 1
     assert told[: user - len(env)] + told[user:] == plain
-    read = read_dockerfile("\n".join(told), Path("Dockerfile"))
+    read = read_image("\n".join(told), Path("Dockerfile"))
     assert read.argv == COMMAND
     assert read.env == {**ALWAYS, **environment(get("run"), config)}
 
