@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from kit.config import Config, load_config
 from kit.errors import Code, KitError
-from kit.targets import get
+from kit.targets import get, load_targets
 
 
 @pytest.fixture
@@ -203,3 +206,30 @@ def test_no_file_brings_anything_but_a_configuration_or_a_sentence(
     else:
         return
     assert told.code is Code.BAD_CONFIG
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+
+
+def test_the_page_names_every_plain_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|\s*(.*?)\s*\|", PAGE, re.M))
+    plain = {field.name for field in fields(Config)} - {"project_source", "project_implied", "env", "targets"}
+    assert set(rows) == plain
+    for name, default in rows.items():
+        wanted = getattr(Config(), name)
+        assert default == ("" if wanted is None else f"`{json.dumps(wanted).removesuffix('.0')}`")
+
+
+def test_the_page_names_every_targets_own_settings_with_their_defaults() -> None:
+    for name, target in load_targets().items():
+        keys = ", ".join(f"`{key} = {json.dumps(value)}`" for key, value in target.defaults.items())
+        assert f"| `[targets.{name}]` | {keys} |" in PAGE
+
+
+def test_the_pages_example_is_accepted(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+    write(tmp_path, example)
+    config = load_config({}, {}, tmp_path)
+    assert config.project == "my-project-42"
+    assert config.env == {"GREETING": "hello"}
+    assert config.of(get("standard"))["instance_class"] == "F2"
