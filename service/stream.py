@@ -76,8 +76,10 @@ class AnswerStream(Response):
         self._deadline_s = deadline_s
         self._head_sent = False
         self._last_write = began.monotonic_s
-        # The heartbeat and the pieces come from two tasks, and ASGI does not say that `send` may be shared.
-        self._sending = asyncio.Lock()
+        # Pieces and heartbeats come from two tasks, and ASGI does not say that two may wait in `send`.
+        # No lock: taken for every event, it would cost as much as framing it.
+        self._writing = False
+        self._beating: asyncio.Event | None = None
         self._interrupted: asyncio.Future[Problem] = asyncio.get_running_loop().create_future()
         self.raw_headers = [
             (b"content-type", framing.media_type.encode()),
@@ -140,14 +142,20 @@ class AnswerStream(Response):
                     if isinstance(piece, Finish):
                         finish = piece
                         break
-                    async with self._sending:
-                        if not self._head_sent:
-                            await self._send_head(send)
-                        self._last_write = now = time.monotonic()
-                        body = frame(self.events, piece, (now - began) * 1000)
-                        self.events += 1
+                    if self._beating is not None:
+                        await self._beating.wait()
+                    if not self._head_sent:
+                        await self._send_head(send)
+                    self._last_write = now = time.monotonic()
+                    body = frame(self.events, piece, (now - began) * 1000)
+                    self.events += 1
+                    self._writing = True
+                    try:
                         await send({"type": "http.response.body", "body": body, "more_body": True})
-        except (Problem, OSError):
+                    except OSError:  # how a server may say that the client is gone
+                        return
+                    self._writing = False
+        except Problem:
             raise
         except Exception as failure:
             # The message of a foreign exception may quote the prompt: the log gets the type and the place.
@@ -155,13 +163,15 @@ class AnswerStream(Response):
             log.error("the generator failed with %s\n%s", type(failure).__name__, place)
             raise problems.internal() from None
         if finish is None:
+            log.error("the generator ended without a Finish")
             raise problems.internal()
         usage = {"prompt_tokens": finish.prompt_tokens, "output_tokens": finish.output_tokens}
         data = {"usage": usage, "finish_reason": finish.reason}
-        async with self._sending:
-            if not self._head_sent:
-                await self._send_head(send)
-            await self._end(send, self._framing.done(self.events, data), "done")
+        if self._beating is not None:
+            await self._beating.wait()
+        if not self._head_sent:
+            await self._send_head(send)
+        await self._end(send, self._framing.done(self.events, data), "done")
 
     async def _heartbeat(self, send: Send) -> None:
         while True:
@@ -170,14 +180,20 @@ class AnswerStream(Response):
                 await asyncio.sleep(self._heartbeat_s - silent_s)
                 continue
             self._last_write = time.monotonic()
-            if self._sending.locked():
+            if self._writing:
                 continue  # not silence: the client is slow to read what is there
-            async with self._sending:
+            self._beating = beating = asyncio.Event()
+            try:
                 if not self._head_sent:
                     await self._send_head(send)
                 if self._framing.heartbeat:
                     body = self._framing.heartbeat
                     await send({"type": "http.response.body", "body": body, "more_body": True})
+            except OSError:  # the client is gone, as the pump will see
+                return
+            finally:
+                self._beating = None
+                beating.set()
 
     async def _send_head(self, send: Send) -> None:
         self._head_sent = True

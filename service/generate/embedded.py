@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from itertools import islice
 from random import Random
 
 from service.generate import Finish, Request
@@ -32,10 +31,10 @@ class EmbeddedGenerator:
         began = time.monotonic()
         seed = 0 if request.seed is None else request.seed
         rng = Random(f"{seed} {request.prompt}")  # noqa: S311  # must be repeatable, need not be secret
-        pieces = compose(request.prompt, rng)
+        text = compose(request.prompt, rng)
         written = 0
-        for piece in islice(pieces, request.max_output_tokens):
-            early_or_late = rng.uniform(-JITTER, JITTER) if written else 0.0
+        for piece in text[: request.max_output_tokens]:
+            early_or_late = JITTER * (2 * rng.random() - 1) if written else 0.0
             # Against the beginning, not against the last token: otherwise each delay would add up.
             due = began + self._first_s + (written + early_or_late) * self._interval_s
             # Also when it is due already: a stream flat out must let others run.
@@ -43,7 +42,7 @@ class EmbeddedGenerator:
             yield piece
             written += 1
         yield Finish(
-            reason="stop" if next(pieces, None) is None else "length",
+            reason="stop" if written == len(text) else "length",
             prompt_tokens=len(tokens(request.prompt)),
             output_tokens=written,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import cycle
 from random import Random
 
 # Every answer has at least so many tokens: enough to see whether they come one by one.
@@ -22,6 +23,8 @@ _HAN_CHAR = re.compile(f"[{_HAN}]")
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 # Blanks, then a run of Han characters or a word, then line ends; or blanks alone.
 _TOKEN = re.compile(rf"[^\S\n]*(?:(?P<han>[{_HAN}][{_HAN}{_HAN_PUNCTUATION}]*)|[^\s{_HAN}]+)\n*|\s+")
+# How many Han characters a token takes, in turn.
+_HAN_STEPS = (2, 1, 2, 3, 2, 1, 1, 3)
 _LENGTH = re.compile(r"(?<!\d)(\d{2,4})\s*(?:words?\b|tokens?\b|个?字)", re.IGNORECASE)
 
 # One sentence a line: whoever reads the text line by line sees it grow.
@@ -90,9 +93,9 @@ _ENGLISH_PARAGRAPHS = (
     ),
 )
 _ENGLISH_CLOSINGS = (
-    ("That is all, and the next event says so.",),
-    ("If these words came one by one, nothing stood in their way.",),
-    ("Did it flow, or did it fall on you all at once?",),
+    "That is all, and the next event says so.",
+    "If these words came one by one, nothing stood in their way.",
+    "Did it flow, or did it fall on you all at once?",
 )
 _CHINESE_OPENINGS = (
     ("你问的是“{subject}”。", "这个回答一边想，一边写，一个词接着一个词。"),
@@ -150,40 +153,30 @@ _CHINESE_PARAGRAPHS = (
     ),
 )
 _CHINESE_CLOSINGS = (
-    ("就说到这里，下一个事件会告诉你结束了。",),
-    ("如果这些字是一个一个来的，路上就没有谁拦着它们。",),
-    ("它是缓缓流来的，还是一下子落在你面前的？",),
+    "就说到这里，下一个事件会告诉你结束了。",
+    "如果这些字是一个一个来的，路上就没有谁拦着它们。",
+    "它是缓缓流来的，还是一下子落在你面前的？",
 )
 
 
-def compose(prompt: str, rng: Random) -> Iterator[str]:
-    """The answer to a prompt, token by token, at least LEAST_TOKENS; joined they are the text."""
+def compose(prompt: str, rng: Random) -> list[str]:
+    """The answer to a prompt as its tokens, LEAST_TOKENS at least; joined they are the text."""
     chinese = is_chinese(prompt)
-    opening = rng.choice(_CHINESE_OPENINGS if chinese else _ENGLISH_OPENINGS)
-    closing = rng.choice(_CHINESE_CLOSINGS if chinese else _ENGLISH_CLOSINGS)
+    paragraphs = _CHINESE_PARAGRAPHS if chinese else _ENGLISH_PARAGRAPHS
     subject = _subject(prompt, SUBJECT_CHINESE if chinese else SUBJECT_ENGLISH)
-    last = tokens("\n" + "\n".join(closing) + "\n", rng)
-    least = _length(prompt) - len(last) + 1
-    written = 0
-    lines = _lines(_CHINESE_PARAGRAPHS if chinese else _ENGLISH_PARAGRAPHS, rng)
-    line = "\n".join(opening).replace("{subject}", subject) + "\n\n"
-    while True:
-        pieces = tokens(line, rng)
-        yield from pieces
-        written += len(pieces)
-        if written >= least:
-            break
-        line = next(lines)
-    # The empty line before the end is the last paragraph's own, if that was told to its end.
-    yield from last[1:] if line.endswith("\n\n") else last
-
-
-def _lines(paragraphs: Sequence[Sequence[str]], rng: Random) -> Iterator[str]:
-    """Sentences without end, a line each: all paragraphs in some order, then in another."""
-    while True:
-        for paragraph in rng.sample(paragraphs, len(paragraphs)):
-            yield from (f"{sentence}\n" for sentence in paragraph[:-1])
-            yield f"{paragraph[-1]}\n\n"
+    written: list[str] = []
+    for line in (*rng.choice(_CHINESE_OPENINGS if chinese else _ENGLISH_OPENINGS), ""):
+        written += tokens(f"{line}\n".replace("{subject}", subject))
+    closing = _told(rng.choice(_CHINESE_CLOSINGS if chinese else _ENGLISH_CLOSINGS))
+    least = _length(prompt) - len(closing)
+    while len(written) < least:
+        # All of them in some order; if that is not enough, in another.
+        for line in (line for told in rng.sample(paragraphs, len(paragraphs)) for line in (*told, "")):
+            if len(written) < least:
+                written += _told(line)
+    if written[-1] != "\n":
+        written.append("\n")
+    return [*written, *closing]
 
 
 def is_chinese(prompt: str) -> bool:
@@ -192,11 +185,10 @@ def is_chinese(prompt: str) -> bool:
     return not _KANA_OR_HANGUL.search(prompt) and len(_HAN_CHAR.findall(prompt)) * 4 > letters
 
 
-def tokens(text: str, rng: Random | None = None) -> list[str]:
+def tokens(text: str) -> list[str]:
     """Splits text as a model's tokenizer might: a word with the blank before it, one to three Han characters.
 
-    Line ends stay with what they end. Without `rng` Han characters are taken by two. Joined, the tokens are
-    the text.
+    Line ends stay with what they end. Joined, the tokens are the text.
     """
     pieces: list[str] = []
     for match in _TOKEN.finditer(text):
@@ -206,12 +198,19 @@ def tokens(text: str, rng: Random | None = None) -> list[str]:
             continue
         end = match.end("han") - match.start()
         at = 0
-        while at < end:
-            step = rng.choice((1, 2, 2, 3)) if rng else 2
+        for step in cycle(_HAN_STEPS):
             pieces.append(run[at : min(at + step, end)])
             at += step
+            if at >= end:
+                break
         pieces[-1] += run[end:]
     return pieces
+
+
+@cache
+def _told(line: str) -> tuple[str, ...]:
+    """The tokens of a sentence that is told as it stands: there are a few dozen of them."""
+    return tuple(tokens(f"{line}\n"))
 
 
 def _length(prompt: str) -> int:
