@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,32 @@ def verdict(word: str | None) -> Verdict | None:
             f"The verdicts are {', '.join(Verdict)}.",
             exit=Exit.USAGE,
         ) from None
+
+
+def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
+    """Values of the form NAME=VALUE, each name once.
+
+    Args:
+        what: what they are, for the error ("--front", "the lane").
+        form: how they are written, "TARGET=OTHER".
+        values: as the user gave them.
+
+    Raises:
+        KitError: one is not of that form, or a name comes twice.
+    """
+    told: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (name and equals and rest) or name in told:
+            wrong = "names the same twice" if name in told else "is not of that form"
+            raise KitError(
+                Code.BAD_USAGE,
+                f"{what} {value} {wrong}.",
+                f"Write {form}, each name once.",
+                exit=Exit.USAGE,
+            )
+        told[name] = rest
+    return told
 
 
 def status(state: LaneState) -> Exit:

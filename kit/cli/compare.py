@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, status, verdict
-from kit.cli.lab import _pairs as pairs
+from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, pairs, status, verdict
 from kit.cli.output import success
 from kit.cli.running import run
 
@@ -50,7 +49,7 @@ def command(
     import sys
 
     from kit.flows.compare import compare
-    from kit.probe.client import Ask
+    from kit.probe.client import Ask, checked
     from kit.probe.lane import LaneSpec
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes
@@ -59,6 +58,9 @@ def command(
     from kit.targets import load_targets
 
     known, wanted = load_targets(), verdict(expect)
+    urls = pairs("The lane", "NAME=URL", lanes)
+    for url in urls.values():
+        checked(url)
     specs = [
         LaneSpec(
             name,
@@ -70,7 +72,7 @@ def command(
             timeout_s=timeout,
         )
         for one in arms(arm)
-        for name, url in pairs("A lane", lanes)
+        for name, url in urls.items()
     ]
     with LiveLanes(sys.stderr) as watcher:
         comparison = run(compare(specs, "url", watcher))

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, status
-from kit.cli.lab import _pairs as pairs
+from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, pairs, status
 from kit.cli.output import success, talk
 from kit.cli.running import run
 
@@ -65,7 +64,7 @@ def command(
 
     known = load_targets()
     config = load_config({}, os.environ, Path.cwd())
-    fronts = dict(pairs("--front", front or []))
+    fronts = pairs("--front", "TARGET=OTHER", front or [])
     with LiveLanes(sys.stderr) as watcher:
         comparison = run(
             demo(

@@ -122,8 +122,9 @@ def _ask(url: str, method: str | None, headers: list[str], data: str | None, bea
     """
     import os
 
-    from kit.probe.client import Ask
+    from kit.probe.client import Ask, checked
 
+    checked(url)
     pairs = [_header(line) for line in headers]
     if bearer_env is not None:
         token = os.environ.get(bearer_env, "").strip()

@@ -32,14 +32,22 @@ async def compare(
         probes = [await stack.enter_async_context(LaneProbe(spec)) for spec in specs]
         watching.lanes(tuple(_key(spec) for spec in specs))
         await asyncio.gather(*(probe.find() for probe in probes))
-        watching.stage("The same question to every lane at once: when does the answer arrive?")
-        await asyncio.gather(*(_answer(probe, watching) for probe in probes))
-        watching.stage("The proof: each event is sent only after the one before has arrived.")
+        if any(probe.reachable for probe in probes):
+            several = len(probes) > 1
+            watching.stage(
+                "The same question to every lane at once: when does the answer arrive?"
+                if several
+                else "Asking once, as a client would: when does the answer arrive?"
+            )
+            await asyncio.gather(*(_answer(probe, watching) for probe in probes))
+            watching.stage("The proof: each event is sent only after the one before has arrived.")
         lanes = await asyncio.gather(*(_prove(probe, watching) for probe in probes))
     return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
 
 
 async def _answer(probe: LaneProbe, watching: Watcher) -> None:
+    if not probe.reachable:
+        return
     key = _key(probe.spec)
 
     def arrived(arrival: Arrival) -> None:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
@@ -153,7 +153,7 @@ class Client:
 
     @asynccontextmanager
     async def _once(self, ask: Ask) -> AsyncGenerator[Response]:
-        parts = _checked(ask.url)
+        parts = checked(ask.url)
         pool = await self._pool(parts.scheme, parts.hostname or "")
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         async with AsyncExitStack() as stack:
@@ -234,7 +234,12 @@ class _StampingBackend(httpcore2.AnyIOBackend):
         return _StampedStream(inner, _Stamp())
 
 
-def _checked(url: str) -> Any:
+def checked(url: str) -> SplitResult:
+    """The address in its parts.
+
+    Raises:
+        KitError: BAD_USAGE, it is none that can be asked.
+    """
     try:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0

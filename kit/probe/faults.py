@@ -47,26 +47,27 @@ class told:
 
     def _error(self, error: Exception) -> KitError | None:
         url, text = self._url, " ".join(str(error).split())[:200]
+        host = _origin(url)
         match error:
             case httpcore2.TimeoutException():
                 return timed_out(url, self._timeout_s)
             case httpcore2.ConnectError() if _caused_by(error, ssl.SSLError) or "certificate" in text.lower():
                 return KitError(
                     Code.TLS_FAILED,
-                    f"No secure connection to {url}: {text or 'the handshake failed'}",
+                    f"No secure connection to {host}: {text or 'the handshake failed'}",
                     "Check the name in the address and the server's certificate; "
                     "SSL_CERT_FILE names a CA of your own.",
                 )
             case httpcore2.ConnectError() if "name" in text.lower() or "getaddrinfo" in text.lower():
                 return KitError(
                     Code.NAME_NOT_FOUND,
-                    f"The host name in {url} is not known.",
+                    f"The host name in {host} is not known.",
                     "Check the spelling, and that this machine can look names up.",
                 )
             case httpcore2.ConnectError() | httpcore2.ProxyError():
                 return KitError(
                     Code.UNREACHABLE,
-                    f"Nobody answers at {url} ({text or 'connection failed'}).",
+                    f"Nobody answers at {host} ({text or 'connection failed'}).",
                     "Check the host and port, and that the server is running.",
                 )
             case httpcore2.RemoteProtocolError() if self._in_body:
@@ -88,6 +89,11 @@ class told:
                     "Look at the server's log, and try again.",
                 )
         return None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def timed_out(url: str, seconds: float | None) -> KitError:

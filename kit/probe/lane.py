@@ -91,6 +91,11 @@ class LaneProbe:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def reachable(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return self._error is None
+
     async def find(self) -> None:
         """Is the proof to be had here, and how far apart are the clocks?"""
         spec = self.spec
@@ -110,8 +115,6 @@ class LaneProbe:
 
     async def answer(self, arrived: Callable[[Arrival], None] = lambda _: None) -> None:
         """Ask for the answer and watch it arrive; each event is told to `arrived` as it does."""
-        if self._error is not None:
-            return
         received = Received(ChunkDecoder())
         asked = now_ms()
         try:

@@ -84,7 +84,8 @@ def in_words(verdict: Verdict, shape: Shape | None, block_bytes: int | None, hol
         case Shape.PREFIX:
             return f"held until {size} are there, then streamed" if size else "held at first, then streamed"
         case Shape.TAIL:
-            return f"the end of an event over {size} waits for the next one"
+            which = f"an event over {size}" if size else "each event"
+            return f"the end of {which} waits for the next one"
         case Shape.FIRST_EVENT:
             return "the first event waits for the second"
     return "buffered by size"

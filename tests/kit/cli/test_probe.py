@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.fixtures.origin import Origin
+from tests.kit.cli.conftest import Invoke
+
+QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
+SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+
+
+def test_a_streaming_url_is_said_to_stream_with_its_evidence(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("probe", f"{origin()}{QUICK}")
+    assert told.status == 0
+    assert "streamed" in told.out
+    assert "each sent only after the one before had arrived" in told.out
+
+
+def test_json_is_one_lane_that_fits_the_schema(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
+    assert told.status == 0
+    document = json.loads(told.out)
+    Draft202012Validator(SCHEMA).validate(document)
+    assert (document["data"]["verdict"], document["data"]["as_expected"]) == ("incremental", True)
+
+
+def test_another_verdict_than_expected_exits_3(invoke: Invoke, origin: Origin) -> None:
+    assert invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message").status == 3
+
+
+def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("probe", f"{origin()}/health")
+    assert told.status == 4
+    assert "inconclusive" in told.out
+
+
+def test_both_arms_are_a_comparison(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
+    assert [lane["header"] for lane in told.data["lanes"]] == ["on", "off"]
+    Draft202012Validator(SCHEMA).validate(json.loads(told.out))
+
+
+def test_data_and_headers_are_sent_as_given(
+    invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "abc")
+    told = invoke(
+        "probe",
+        f"{origin()}/search",
+        "--data",
+        '{"ai_prompt": "Why", "max_output_tokens": 40}',
+        "--header",
+        "Content-Type: application/json",
+        "-H",
+        "Accept: application/x-ndjson",
+        "--bearer-env",
+        "MY_TOKEN",
+        "--json",
+    )
+    assert told.status == 0
+    assert "abc" not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["nonsense"], 2, "is no address"),
+        (["http://127.0.0.1:1"], 1, "Nobody answers at http://127.0.0.1:1"),
+        (["http://127.0.0.1:1", "--expect", "fast"], 2, "'fast' is no verdict"),
+        (["http://127.0.0.1:1", "--header", "nothing"], 2, "'nothing' is no header"),
+        (["http://127.0.0.1:1", "--header", "a: b\r\nc: d"], 2, "'a' is no header"),
+        (["http://127.0.0.1:1", "--bearer-env", "NOT_SET"], 2, "NOT_SET holds no token"),
+        (["http://127.0.0.1:1", "--timeout", "0"], 2, "--timeout"),
+        ([], 2, ""),
+    ],
+)
+def test_each_wrong_input_is_one_sentence_with_a_remedy(
+    invoke: Invoke, arguments: list[str], status: int, said: str
+) -> None:
+    told = invoke("probe", *arguments)
+    assert (told.status, told.out) == (status, "")
+    assert said in told.err
+    assert "Traceback" not in told.err
+    as_json = invoke("probe", *arguments, "--json")
+    assert as_json.status == status
+    assert said in as_json.error["message"]
+    assert as_json.error["hint"]
+
+
+def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Origin, tmp_path: Path) -> None:
+    told = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
+    assert (told.status, told.error["code"]) == (1, "http-status")
+    assert "secret" not in told.out + told.err

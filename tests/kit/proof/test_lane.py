@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kit.proof.lane import Comparison, Lane, LaneError, LaneState, state
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Verdict
+
+LANE = Lane(
+    "run", "http://x", "on", None, Verdict.INCREMENTAL, None, None, 0.0, 15.0, Method.LOCK_STEP, (), (),
+    Timeline((), None, 0.0, True),
+)  # fmt: skip
+AS_PROMISED = replace(LANE, expected=Verdict.INCREMENTAL)
+NOT_SO = replace(LANE, expected=Verdict.WHOLE_MESSAGE)
+UNSURE = replace(LANE, verdict=Verdict.INCONCLUSIVE)
+FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
+
+
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [
+        (LANE, LaneState.OK),
+        (AS_PROMISED, LaneState.OK),
+        (NOT_SO, LaneState.NOT_AS_EXPECTED),
+        (UNSURE, LaneState.INCONCLUSIVE),
+        (replace(UNSURE, expected=Verdict.INCREMENTAL), LaneState.INCONCLUSIVE),
+        (replace(UNSURE, expected=Verdict.INCONCLUSIVE), LaneState.OK),
+        (FAILED, LaneState.FAILED),
+        (replace(FAILED, expected=Verdict.INCONCLUSIVE), LaneState.FAILED),
+    ],
+)
+def test_how_a_lane_came_out(lane: Lane, expected: LaneState) -> None:
+    assert state(lane) is expected
+
+
+def test_without_a_promise_nothing_is_as_promised_or_not() -> None:
+    assert (LANE.as_expected, AS_PROMISED.as_expected, NOT_SO.as_expected) == (None, True, False)
+    assert replace(FAILED, expected=Verdict.INCONCLUSIVE).as_expected is False
+
+
+@pytest.mark.parametrize(
+    ("lanes", "expected"),
+    [
+        ([LANE, AS_PROMISED], LaneState.OK),
+        ([UNSURE, LANE], LaneState.INCONCLUSIVE),
+        ([UNSURE, NOT_SO], LaneState.NOT_AS_EXPECTED),
+        ([UNSURE, NOT_SO, FAILED], LaneState.FAILED),
+        ([], LaneState.OK),
+    ],
+)
+def test_the_worst_lane_decides(lanes: list[Lane], expected: LaneState) -> None:
+    whole = Comparison("lab", "now", "0", "Why?", tuple(lanes))
+    assert whole.state is expected
+    assert whole.as_expected == (expected is LaneState.OK)
