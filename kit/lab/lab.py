@@ -91,8 +91,10 @@ class Lab:
         """
         try:
             # Ports first: a taken one is told before anybody waits for anything.
-            listeners = [_listen(lane) for lane in self._lanes]
-            self._sockets += listeners
+            listeners: list[socket.socket] = []
+            for lane in self._lanes:
+                listeners.append(_listen(lane))
+                self._sockets.append(listeners[-1])
             self._folder = Path(tempfile.mkdtemp(prefix="streamproof-lab-"))
             async with asyncio.TaskGroup() as together:
                 for lane, listener in zip(self._lanes, listeners, strict=True):
@@ -150,14 +152,9 @@ class Lab:
         self._sockets.append(held)
         front = Front(spec, port)
         env = environment(start, port=port, programs=programs, home=folder / "home")
-        starting = asyncio.ensure_future(
-            ServiceProcess.start(name, start.argv, env, folder, grace_s=lane.target.front.shutdown_grace_s)
-        )
-        try:
-            # Interrupted half-way through, it must still become known, or nobody would stop it.
-            service = await asyncio.shield(starting)
-        finally:
-            self._services.append(await starting)
+        grace_s = lane.target.front.shutdown_grace_s
+        service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
+        self._services.append(service)
         await _ready(service, port)
         await front.start(listener)
         self._fronts.append(front)

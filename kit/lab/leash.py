@@ -20,31 +20,36 @@ import signal
 import sys
 import time
 
-_POLL_S = 0.02
+_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the kit decides; it speaks through the pipe
+_GONE = b""
 
 
 def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
     """Start `argv` and see it to its end; the exit status is the service's own, 128 + N after signal N."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the kit decides; it speaks through the pipe
-    wake_read, wake_write = os.pipe()
+    wake, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
+    for number in _DEAF_TO:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
+
     service = _start(log, argv)
     print(service, flush=True)
-
-    told = _wait(service, wake_read)
-    if told is None:
-        status, kit_gone = _reap(service, block=True), False
-    else:
-        status, kit_gone = _stop(service, 0 if told == b"k" else grace_s, kit_gone=told == b"")
-    _signal_group(service, signal.SIGKILL)
-    if kit_gone:
+    status, word = _wait(service, wake, None)
+    if word in {b"s", _GONE}:
+        os.kill(service, signal.SIGTERM)  # not reaped yet, so the number is still its own
+        status, last = _wait(service, wake, grace_s, heard=word)
+        word = _GONE if last == _GONE else word
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(service, signal.SIGKILL)
+    if status is None:
+        status = os.waitpid(service, 0)[1]
+    if word == _GONE:
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
-    return status if status is not None else 1
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def _start(log: str, argv: list[str]) -> int:
@@ -54,11 +59,10 @@ def _start(log: str, argv: list[str]) -> int:
             os.setpgid(pid, pid)  # here and in the child: whoever comes first
         return pid
     os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in (*_DEAF_TO, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     try:
@@ -68,48 +72,30 @@ def _start(log: str, argv: list[str]) -> int:
     os._exit(127)
 
 
-def _wait(service: int, wake: int) -> bytes | None:
-    """The word from the kit (empty when it is gone), or None once the service has ended by itself."""
+def _wait(
+    service: int, wake: int, limit_s: float | None, heard: bytes | None = None
+) -> tuple[int | None, bytes | None]:
+    """Wait for the service's end, a word from the kit, or the limit.
+
+    Returns the service's wait status, if it ended, and the last word heard. With a limit the service is being
+    stopped: then only a `k` ends the waiting, and the kit's end is but remembered.
+    """
+    until = None if limit_s is None else time.monotonic() + limit_s
     while True:
-        ready, _, _ = select.select([0, wake], [], [])
+        pid, status = os.waitpid(service, os.WNOHANG)
+        if pid:
+            return status, heard
+        left_s = None if until is None else until - time.monotonic()
+        if left_s is not None and left_s <= 0:
+            return None, heard
+        ears = [wake] if heard == _GONE else [wake, 0]
+        ready, _, _ = select.select(ears, [], [], left_s)
+        if wake in ready:
+            os.read(wake, 64)
         if 0 in ready:
-            return os.read(0, 1)
-        os.read(wake, 64)
-        if os.waitid(os.P_PID, service, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            return None
-
-
-def _stop(service: int, grace_s: float, *, kit_gone: bool) -> tuple[int | None, bool]:
-    """SIGTERM as from the platform, SIGKILL after the grace or on a `k`; also tells if the kit is gone."""
-    if grace_s:
-        os.kill(service, signal.SIGTERM)  # not reaped yet, so the number is still its own
-    until = time.monotonic() + grace_s
-    while time.monotonic() < until:
-        status = _reap(service, block=False)
-        if status is not None:
-            return status, kit_gone
-        if kit_gone:
-            time.sleep(_POLL_S)
-        elif select.select([0], [], [], _POLL_S)[0]:
-            word = os.read(0, 1)
-            if word == b"k":
-                break
-            kit_gone = word == b""
-    _signal_group(service, signal.SIGKILL)
-    return _reap(service, block=True), kit_gone
-
-
-def _reap(service: int, *, block: bool) -> int | None:
-    pid, status = os.waitpid(service, 0 if block else os.WNOHANG)
-    if not pid:
-        return None
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+            heard = os.read(0, 1)
+            if until is None or heard == b"k":
+                return None, heard
 
 
 if __name__ == "__main__":

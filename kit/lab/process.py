@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,43 +24,40 @@ class ServiceProcess:
     Attributes:
         name: for people.
         folder: where it lives; its log is the file `log` in it.
-        group: the number of its process group; 0 once it is gone.
     """
 
     def __init__(
-        self, name: str, folder: Path, grace_s: float, leash: asyncio.subprocess.Process, group: int
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: Path, *, grace_s: float
     ) -> None:
-        self.name = name
-        self.folder = folder
-        self.group = group
-        self._grace_s = grace_s
-        self._leash = leash
-
-    @classmethod
-    async def start(
-        cls, name: str, argv: tuple[str, ...], env: Mapping[str, str], folder: Path, *, grace_s: float
-    ) -> ServiceProcess:
-        """Start `argv` in `folder/bundle` with exactly that environment.
+        """Start `argv` in `folder/bundle`, with exactly that environment. Needs a running loop.
 
         `grace_s` is what it gets between SIGTERM and SIGKILL when it is stopped.
         """
-        leash = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(_LEASH), str(folder), str(grace_s), str(folder / "log"), *argv,
-            cwd=folder / "bundle", env=dict(env), start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert leash.stdout is not None  # noqa: S101 (asked for above)
-        group = int(await leash.stdout.readline() or 0)
-        return cls(name, folder, grace_s, leash, group)
+        self.name = name
+        self.folder = folder
+        self._grace_s = grace_s
+        self._group = 0
+        self._leash = subprocess.Popen(
+            [sys.executable, "-I", "-S", _LEASH, folder, str(grace_s), folder / "log", *argv],
+            bufsize=0,
+            cwd=folder / "bundle",
+            env=env,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._ended = asyncio.create_task(self._watch())
 
     async def died(self) -> KitError:
         """Return once the service has ended, with what to tell about it."""
-        status = await self._leash.wait()
-        self._sweep()
-        signals = {128 + number: number.name for number in signal.Signals}
-        how = f"by {signals[status]}" if status in signals else f"with status {status}"
+        status = await asyncio.shield(self._ended)
+        names = {128 + number: number.name for number in signal.Signals}
+        names |= {-number: f"{number.name}, and its leash with it" for number in signal.Signals}
+        how = f"by {names[status]}" if status in names else f"with status {status}"
         return KitError(
-            Code.SERVICE_DIED, f"The service of {self.name} ended {how}.{self.log_end()}", _LOOK_AT_LOG
+            Code.SERVICE_DIED,
+            f"The service of {self.name} ended {how}.{self.log_end()}",
+            "Mend what the log names; if it misses a package, `kit lab --isolated` installs the bundle's.",
         )
 
     def log_end(self) -> str:
@@ -76,40 +73,46 @@ class ServiceProcess:
         try:
             self._say(b"s")
             async with asyncio.timeout(self._grace_s + _KILL_S):
-                await self._leash.wait()
+                await asyncio.shield(self._ended)
         except TimeoutError:
             pass
         finally:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to all of it, now; returns when the processes are gone."""
-        if self._leash.returncode is None:
-            self._say(b"k")
-            until = time.monotonic() + _KILL_S
-            while _alive(self._leash.pid) and time.monotonic() < until:
-                time.sleep(0.005)
+        """SIGKILL to all of it, now, unless it has ended; returns when the processes are gone."""
+        self._say(b"k")
+        with suppress(subprocess.TimeoutExpired):
+            self._leash.wait(_KILL_S)
+        self._leash.kill()
         self._sweep()
+        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
+        self._leash.stdin.close()
+
+    async def _watch(self) -> int:
+        """The leash's status, once it has ended: then its standard output ends."""
+        assert self._leash.stdout is not None  # noqa: S101 (asked for above)
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), self._leash.stdout
+        )
+        try:
+            self._group = int(await reader.readline() or 0)
+            await reader.read()
+        finally:
+            transport.close()
+        status = self._leash.wait()
+        self._sweep()
+        return status
 
     def _say(self, word: bytes) -> None:
-        if self._leash.stdin is not None:
-            self._leash.stdin.write(word)  # a pipe that is empty takes it at once
+        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
+        with suppress(BrokenPipeError, ValueError):  # the leash has ended, or was told before
+            self._leash.stdin.write(word)
 
     def _sweep(self) -> None:
         """Nothing of the group may be left, even if the leash itself was killed."""
-        group, self.group = self.group, 0
+        group, self._group = self._group, 0
         if group:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
-
-
-_LOOK_AT_LOG = (
-    "Mend what the log names; `kit lab --isolated` runs the bundle with its own pinned requirements."
-)
-
-
-def _alive(pid: int) -> bool:
-    """Whether that child still runs, without reaping it: asyncio wants to do that itself."""
-    with suppress(ChildProcessError):
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    return False

@@ -1,0 +1,93 @@
+"""Small bundles by hand: as rendered ones, with a service of the standard library that starts at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kit.lab.lab import LabLane
+from kit.targets import FrontSpec, Hold, Target
+from tests.kit.lab.specs import front
+
+# /ready; /about: its environment and folder; /die; anything else: chunks "one", "two", the second on demand.
+SERVER = """
+import http.server, json, os, sys, threading
+
+go_on = threading.Event()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/ready":
+            self.answer(200 if ready() else 503, b"")
+        elif self.path == "/about":
+            about = {"pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ)}
+            self.answer(200, json.dumps(about).encode())
+        elif self.path == "/go-on":
+            go_on.set()
+            self.answer(204, b"")
+        elif self.path == "/die":
+            print("dying as told", flush=True)
+            os._exit(7)
+        else:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\\r\\none\\r\\n")
+            go_on.wait()
+            self.wfile.write(b"3\\r\\ntwo\\r\\n0\\r\\n\\r\\n")
+
+def ready():
+    return "never-ready" not in sys.argv
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+print("starting", os.getpid(), flush=True)
+Server((os.environ["STREAMPROOF_BIND"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def target(name: str, hold: Hold = "none") -> Target:
+    """A target of that name with a front that holds like that."""
+    return Target(
+        name=name,
+        title=name.title(),
+        platform="none",
+        folder=Path(),
+        templates={},
+        defaults={},
+        expect={},
+        advice=None,
+        front=front(hold),
+        claims=(),
+    )
+
+
+def lane(
+    root: Path,
+    name: str = "run",
+    hold: Hold = "none",
+    *,
+    arguments: str = "",
+    program: str = SERVER,
+    port: int | None = None,
+    front: FrontSpec | None = None,
+) -> LabLane:
+    """A lane whose bundle runs that program with these arguments."""
+    bundle = root / name
+    bundle.mkdir()
+    (bundle / "serve.py").write_text(program)
+    (bundle / "app.yaml").write_text(
+        f"runtime: python313\nentrypoint: python -u serve.py {arguments}\nenv_variables:\n  OWN: '{name}'\n"
+    )
+    return LabLane(target(name, hold), bundle, front=front, port=port)

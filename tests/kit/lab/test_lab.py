@@ -1,0 +1,228 @@
+"""The lab as its users see it: URLs that answer while it lasts, and nothing left when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.lab import lab as lab_module
+from kit.lab.lab import Lab
+from kit.lab.sockets import HOST, listen
+from tests.kit.lab.bundles import lane
+from tests.kit.lab.programs import gone, wait_until
+from tests.kit.lab.raw import Wire, get, in_loop
+from tests.kit.lab.specs import front
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where labs put their folders; nothing of them may be left."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+async def connect(url: str) -> Wire:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return Wire(*await asyncio.open_connection(host, int(port)))
+
+
+async def about(url: str) -> dict[str, Any]:
+    """What the service says about itself."""
+    client = await connect(url)
+    await client.say(get("/about", "Connection: close"))
+    await client.head()
+    told: dict[str, Any] = json.loads(await client.rest())
+    client.close()
+    return told
+
+
+@in_loop
+async def test_every_lane_answers_at_its_url_through_its_own_front(tmp_path: Path) -> None:
+    lanes = [lane(tmp_path, "held", "whole"), lane(tmp_path, "flowing", "none")]
+    async with Lab(lanes) as lab:
+        assert list(lab.urls) == ["held", "flowing"]
+        held, flowing = [await connect(url) for url in lab.urls.values()]
+        for client in (held, flowing):
+            await client.say(get())
+        await flowing.head()
+        assert await flowing.chunk() == b"one"
+        assert held.silent()
+        for url in lab.urls.values():
+            await (await connect(url)).say(get("/go-on"))
+        assert await flowing.chunk() == b"two"
+        assert b"Content-Length: 6" in await held.head()
+        assert await held.hear(6) == b"onetwo"
+
+
+@in_loop
+async def test_a_lane_may_get_another_front_than_its_own(tmp_path: Path) -> None:
+    async with Lab([lane(tmp_path, "standard", "whole", front=front("none"))]) as lab:
+        client = await connect(lab.urls["standard"])
+        await client.say(get())
+        await client.head()
+        assert await client.chunk() == b"one"
+
+
+@in_loop
+async def test_a_service_finds_its_platform_its_bundle_and_nothing_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("KIT_SECRET", "1")
+    lanes = [lane(tmp_path, "one"), lane(tmp_path, "two")]
+    async with Lab(lanes) as lab:
+        one, two = [await about(url) for url in lab.urls.values()]
+    env = one["env"]
+    assert env["OWN"] == "one"
+    assert env["GAE_ENV"] == "standard"
+    assert env["STREAMPROOF_LAB"] == "1"
+    assert env["STREAMPROOF_BIND"] == HOST
+    assert env["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+    assert not {"PYTHONPATH", "KIT_SECRET", "VIRTUAL_ENV"} & set(env)
+    assert env["HOME"] != two["env"]["HOME"]
+    assert env["PORT"] != two["env"]["PORT"]
+
+
+@in_loop
+async def test_a_service_runs_from_a_copy_so_that_nothing_it_does_changes_the_bundle(tmp_path: Path) -> None:
+    one = lane(tmp_path)
+    (one.bundle / "helper.py").write_text("")
+    (one.bundle / "serve.py").write_text("import helper\n" + (one.bundle / "serve.py").read_text())
+    before = sorted(one.bundle.rglob("*"))
+    async with Lab([one]) as lab:
+        assert Path((await about(lab.urls["run"]))["cwd"]) != one.bundle
+    assert sorted(one.bundle.rglob("*")) == before
+
+
+@in_loop
+async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_streams_open(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    async with Lab([lane(tmp_path, "held", "whole"), lane(tmp_path, "run")], say=said.append) as lab:
+        numbers = [(await about(url))["pid"] for url in lab.urls.values()]
+        streams = [await connect(url) for url in lab.urls.values()]
+        for stream in streams:
+            await stream.say(get())
+    for stream in streams:
+        await stream.left()
+    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    for url in lab.urls.values():
+        with pytest.raises(ConnectionRefusedError):
+            await connect(url)
+    assert sorted(said) == ["held: ready", "run: ready"]
+
+
+@in_loop
+async def test_the_same_holds_when_the_block_is_left_by_an_error_or_a_cancellation(tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    async def inside(name: str, error: BaseException) -> None:
+        async with Lab([lane(tmp_path, name)]) as lab:
+            numbers.append((await about(lab.urls[name]))["pid"])
+            raise error
+
+    for name, error in {"a": ValueError("x"), "b": asyncio.CancelledError()}.items():
+        with pytest.raises(type(error)):
+            await inside(name, error)
+    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+
+
+@in_loop
+async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    starting = asyncio.create_task(Lab([lane(tmp_path, arguments="never-ready")]).__aenter__())
+    numbers: list[int] = []
+
+    def is_up() -> bool:
+        for log in (tmp_path / "temporary").glob("*/run/log"):
+            numbers.extend(int(line.split()[1]) for line in log.read_text().splitlines())
+        return bool(numbers)
+
+    await asyncio.to_thread(wait_until, is_up)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+
+
+# Ports
+
+
+@in_loop
+async def test_a_given_port_is_used(tmp_path: Path) -> None:
+    with listen(0) as free:
+        port = free.getsockname()[1]
+    async with Lab([lane(tmp_path, port=port)]) as lab:
+        assert lab.urls == {"run": f"http://127.0.0.1:{port}"}
+
+
+@in_loop
+async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_path: Path) -> None:
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(KitError) as caught:
+            async with Lab([lane(tmp_path, "free"), lane(tmp_path, "run", port=port)]):
+                pytest.fail("it started")
+    assert caught.value.code is Code.PORT_IN_USE
+    assert str(port) in caught.value.message
+    assert "--port run=PORT" in caught.value.hint
+
+
+# Services that fail
+
+
+@in_loop
+async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    broken = lane(tmp_path, "broken", program="import sys; sys.exit('no module named streamproof')")
+    with pytest.raises(KitError) as caught:
+        async with Lab([lane(tmp_path, "fine"), broken]):
+            pytest.fail("it started")
+    assert caught.value.code is Code.SERVICE_DIED
+    assert "broken" in caught.value.message
+    assert "  | no module named streamproof" in caught.value.message
+
+
+@in_loop
+async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_module, "READY_WITHIN_S", 1.0)
+    with pytest.raises(KitError) as caught:
+        async with Lab([lane(tmp_path, arguments="never-ready")]):
+            pytest.fail("it started")
+    assert caught.value.code is Code.SERVICE_NOT_READY
+    assert "run did not answer /ready with 200 within 1 s" in caught.value.message
+
+
+@in_loop
+async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> None:
+    async with Lab([lane(tmp_path, "fine"), lane(tmp_path, "mortal")]) as lab:
+        waiting = asyncio.create_task(lab.wait_for_death())
+        client = await connect(lab.urls["mortal"])
+        await client.say(get("/die"))
+        assert b" 502 " in await client.head()
+        with pytest.raises(KitError, match=r"mortal ended with status 7[^~]*dying as told") as caught:
+            await waiting
+    assert caught.value.code is Code.SERVICE_DIED
+
+
+@in_loop
+async def test_a_bundle_that_cannot_be_started_is_told_as_such(tmp_path: Path) -> None:
+    one = lane(tmp_path)
+    (one.bundle / "app.yaml").write_text("runtime: python313\n")
+    with pytest.raises(KitError) as caught:
+        async with Lab([one]):
+            pytest.fail("it started")
+    assert caught.value.code is Code.BAD_TARGET

@@ -1,0 +1,169 @@
+"""A service as a process: whatever happens, nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.errors import Code
+from kit.lab.process import ServiceProcess
+from tests.kit.lab.programs import DEAF, OBEYS, alive, family, gone, pids, wait_until
+from tests.kit.lab.raw import in_loop
+
+PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
+
+
+def run(folder: Path, *argv: str, grace_s: float = 20.0) -> ServiceProcess:
+    (folder / "bundle").mkdir(exist_ok=True)
+    return ServiceProcess("standard", argv, PYTHONS, folder, grace_s=grace_s)
+
+
+async def up(folder: Path) -> list[int]:
+    return await asyncio.to_thread(pids, folder)
+
+
+async def none_left(numbers: list[int]) -> None:
+    """All of them end by themselves; a signal takes its moment to arrive."""
+    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+
+
+@in_loop
+async def test_a_stopped_service_is_gone_and_its_children_too(tmp_path: Path) -> None:
+    service = run(tmp_path, *family(tmp_path, OBEYS))
+    numbers = await up(tmp_path)
+    await service.stop()
+    await none_left(numbers)
+
+
+@in_loop
+async def test_a_service_that_does_not_listen_to_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
+    service = run(tmp_path, *family(tmp_path, DEAF), grace_s=0.2)
+    numbers = await up(tmp_path)
+    await service.stop()
+    await none_left(numbers)
+
+
+@in_loop
+async def test_a_service_has_its_grace_to_finish_what_it_does(tmp_path: Path) -> None:
+    service = run(
+        tmp_path,
+        "python",
+        "-c",
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), print('finished'), sys.exit()))\n"
+        "open('pids', 'w').close()\n"
+        "time.sleep(60)",
+    )
+    await up(tmp_path)
+    await service.stop()
+    assert "finished" in service.log_end()
+
+
+@in_loop
+async def test_an_impatient_stop_kills_at_once(tmp_path: Path) -> None:
+    service = run(tmp_path, *family(tmp_path, DEAF), grace_s=600)
+    numbers = await up(tmp_path)
+    stopping = asyncio.create_task(service.stop())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    await none_left(numbers)
+
+
+@in_loop
+async def test_a_service_that_ends_by_itself_is_told_with_its_status_and_the_end_of_its_log(
+    tmp_path: Path,
+) -> None:
+    lines = "print(*range(100), sep='\\n', flush=True); import sys; sys.exit('no such table')"
+    service = run(tmp_path, "python", "-c", lines)
+    error = await service.died()
+    assert error.code is Code.SERVICE_DIED
+    assert error.message.startswith("The service of standard ended with status 1.")
+    assert error.message.endswith("  | 99\n  | no such table")
+    assert "  | 80\n" not in error.message
+    assert "--isolated" in error.hint
+    await service.stop()
+
+
+@in_loop
+async def test_a_killed_service_is_told_by_the_signals_name_and_its_children_go(
+    tmp_path: Path,
+) -> None:
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(numbers[0], signal.SIGKILL)
+    assert "ended by SIGKILL. The end of its log:\n  | family is up" in (await service.died()).message
+    await none_left(numbers)
+
+
+@in_loop
+async def test_a_command_that_does_not_exist_is_told_by_name(tmp_path: Path) -> None:
+    service = run(tmp_path, "no-such-command")
+    assert "  | no-such-command: No such file or directory" in (await service.died()).message
+
+
+@in_loop
+async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Path) -> None:
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(service._leash.pid, signal.SIGKILL)
+    assert "SIGKILL, and its leash with it" in (await service.died()).message
+    await none_left(numbers)
+
+
+def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(tmp_path: Path) -> None:
+    command = family(tmp_path / "lane", DEAF)
+    kit = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import asyncio, pathlib, sys\n"
+            "from kit.lab.process import ServiceProcess\n"
+            "async def main():\n"
+            "    folder = pathlib.Path(sys.argv[1])\n"
+            "    env = {'PATH': sys.argv[2]}\n"
+            "    ServiceProcess('standard', sys.argv[3:], env, folder, grace_s=0.2)\n"
+            "    await asyncio.sleep(600)\n"
+            "asyncio.run(main())",
+            tmp_path / "lane",
+            PYTHONS["PATH"],
+            *command,
+        ]
+    )
+    try:
+        numbers = pids(tmp_path / "lane")
+        assert all(alive(number) for number in numbers)
+    finally:
+        kit.kill()
+        kit.wait()
+    wait_until(lambda: gone(numbers))
+    wait_until(lambda: not (tmp_path / "lane").exists())
+
+
+@in_loop
+async def test_an_interrupt_at_the_terminal_does_not_reach_the_service(tmp_path: Path) -> None:
+    """Ctrl-C goes to the terminal's process group: the kit decides what its services are told."""
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    ours = os.getpgid(0)
+    assert {os.getpgid(number) for number in numbers} == {numbers[0]}
+    assert ours not in {numbers[0], os.getpgid(service._leash.pid)}
+    assert os.getsid(numbers[0]) != os.getsid(0)
+    await service.stop()
+
+
+@in_loop
+async def test_a_service_gets_the_given_environment_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "1")
+    service = run(tmp_path, "python", "-c", "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))")
+    await service.died()
+    assert service.log_end().endswith("  | ['PATH']")
