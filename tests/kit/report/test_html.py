@@ -195,6 +195,7 @@ def test_nothing_that_somebody_else_may_choose_becomes_markup(
     assert all(link.startswith(("#lane-", "https://")) for link in hostile.links)
 
 
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_comparison_has_a_well_formed_page(
     data: st.DataObject, comparisons: st.SearchStrategy[Comparison], targets: Mapping[str, Target]
