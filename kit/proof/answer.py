@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from statistics import median, quantiles
 
@@ -53,6 +54,7 @@ def timeline(
             )
         )
         stamps.append(stamp)
+    arrivals = _not_before_sent(arrivals)
     ended = received.ended_ms if received.ended_ms is not None else now_ms
     line = Timeline(
         tuple(arrivals),
@@ -158,6 +160,14 @@ def _looks_streamed(line: Timeline) -> bool:
         return False
     half = len(times) // 2 + 1
     return all(last - first > BURST_MS for first, last in zip(times, times[half - 1 :], strict=False))
+
+
+def _not_before_sent(arrivals: list[Arrival]) -> list[Arrival]:
+    """Nothing arrives before it was sent: where the pings' mapping says so, it is off by at least that."""
+    early = min((a.arrived_ms - a.sent_ms for a in arrivals if a.sent_ms is not None), default=0.0)
+    if early >= 0:
+        return arrivals
+    return [a if a.sent_ms is None else replace(a, sent_ms=a.sent_ms + early) for a in arrivals]
 
 
 def _lateness(stamped: Sequence[tuple[float, float]]) -> list[float]:

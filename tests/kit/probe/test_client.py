@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
+from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.coding import Coding
 
@@ -98,7 +99,7 @@ async def to_another_scheme(_: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 async def read_all(url: str, timeout_s: float = 30.0) -> int:
     total = 0
-    async with Client(timeout_s=timeout_s) as client, client.stream(Ask("GET", url)) as response:
+    async with Client(timeout_s=timeout_s) as asking, asking.stream(Ask("GET", url)) as response:
         async for _, data in response.reads():
             total += len(data)
     return total
@@ -197,6 +198,7 @@ def test_a_certificate_for_another_name_is_refused(
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    client._ssl_context.cache_clear()
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await send(writer, OK + b"content-length: 2\r\n\r\nok")

@@ -159,6 +159,13 @@ def test_send_times_are_mapped_to_the_clients_clock() -> None:
     assert first_hold_ms(found) == 10.0
 
 
+def test_nothing_is_shown_to_arrive_before_it_was_sent() -> None:
+    body = b'data: {"seq":0,"t_ms":4.0}\n\ndata: {"seq":1,"t_ms":6.0}\n\n'
+    received = answered(body, {"streamproof-started-ms": "5040.0"}, SSEDecoder())
+    found, _ = timeline(received, asked_ms=1000.0, now_ms=1030.0, offset_ms=4000.0)
+    assert [arrival.sent_ms for arrival in found.arrivals] == [18.0, 20.0]
+
+
 def test_without_a_common_clock_there_are_stamps_but_no_send_times() -> None:
     body = b'{"seq":0,"event":"token","data":{"seq":0,"t_ms":4.0}}\n{"event":"done","data":{}}\n'
     received = answered(body, {"streamproof-started-ms": "5006.0"}, LineDecoder())
