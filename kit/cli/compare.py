@@ -71,10 +71,10 @@ def command(
             http2=http2,
             timeout_s=timeout,
         )
-        for one in arms(arm)
         for name, url in urls.items()
+        for one in arms(arm)
     ]
-    with LiveLanes(sys.stderr) as watcher:
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "url", watcher))
     text = table(comparison, known, Style.of(sys.stdout))
     success(comparison_data(comparison), as_json=as_json, text=text, exit=status(comparison.state))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, pairs, status
-from kit.cli.output import success, talk
+from kit.cli.output import success
 from kit.cli.running import run
 
 
@@ -65,7 +65,7 @@ def command(
     known = load_targets()
     config = load_config({}, os.environ, Path.cwd())
     fronts = pairs("--front", "TARGET=OTHER", front or [])
-    with LiveLanes(sys.stderr) as watcher:
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(
             demo(
                 known,
@@ -82,8 +82,6 @@ def command(
         )
     page, data = write_report(comparison, known, out)
     text = table(comparison, known, Style.of(sys.stdout))
-    if not as_json:
-        talk("")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(
         comparison_data(comparison),

@@ -100,7 +100,7 @@ def command(
         )
         for one in arms(arm)
     ]
-    with LiveLanes(sys.stderr) as watcher:
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "url", watcher))
     lanes, style = comparison.lanes, Style.of(sys.stdout)
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)

@@ -50,7 +50,9 @@ async def demo(
     watcher.stage("Rendering the bundles that would be deployed.")
     lanes = prepare(targets, names, config, root, fronts=fronts)
     watcher.stage("Starting each bundle behind its platform's front, emulated from documentation.")
-    async with Lab(lanes, isolated=isolated, say=watcher.stage) as lab:
+    # An installation takes a while and is worth a line; that a service is ready is not.
+    say = watcher.stage if isolated else lambda _: None
+    async with Lab(lanes, isolated=isolated, say=say) as lab:
         specs = [
             LaneSpec(
                 name,
@@ -61,8 +63,8 @@ async def demo(
                 expected=targets[name].expect[arm],
                 timeout_s=timeout_s,
             )
-            for arm in arms
             for name, url in lab.urls.items()
+            for arm in arms
         ]
         return await _unless_it_dies(lab, specs, watcher)
 

@@ -59,7 +59,8 @@ class Response:
         self.url = url
         self.status = raw.status
         self.headers = _joined(raw.headers)
-        self.http_version = raw.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
+        version: bytes = raw.extensions.get("http_version", b"HTTP/1.1")
+        self.http_version = version.decode("ascii", "replace")
         self.head_ms = stamp.read_ms
         self._raw = raw
         self._stamp = stamp
