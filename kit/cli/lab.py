@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit.cli.asking import pairs
 from kit.cli.output import show, talk
+from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ def command(
             help="Put the other target's front before this one, to see what it would do.",
         ),
     ] = None,
+    out: Annotated[
+        Path, typer.Option(envvar="KIT_OUT", help="The folder that the bundles are rendered into.")
+    ] = Path("build"),
     isolated: Annotated[
         bool,
         typer.Option(
@@ -47,62 +53,38 @@ def command(
     The fronts are emulated from the platforms' documentation.
     """
     import os
-    from pathlib import Path
 
     from kit.config import load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
 
-    known = load_targets()
+    ports = pairs("--port", "TARGET=PORT", port or [])
+    fronts = pairs("--front", "TARGET=OTHER", front or [])
     lanes = prepare(
-        known,
+        load_targets(),
         targets or [],
         load_config({}, os.environ, Path.cwd()),
-        Path("build"),
-        ports={name: _port(value) for name, value in _pairs("--port", port or [])},
-        fronts=dict(_pairs("--front", front or [])),
+        out,
+        ports={name: _port(value) for name, value in ports.items()},
+        fronts=fronts,
     )
-    _run(lanes, isolated=isolated, as_json=as_json)
+    warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
+    run(_until_interrupted(lanes, isolated=isolated, as_json=as_json, warnings=warnings))
 
 
-def _run(lanes: list[LabLane], *, isolated: bool, as_json: bool) -> None:
-    import asyncio
-    import signal
-
+async def _until_interrupted(
+    lanes: list[LabLane], *, isolated: bool, as_json: bool, warnings: list[str]
+) -> None:
+    """Say where the lanes are once all are ready, then wait for the first to die."""
     from kit.lab.lab import Lab
 
-    async def until_interrupted() -> None:
-        main = asyncio.current_task()
-        assert main is not None  # noqa: S101 (a coroutine always runs in one)
-        # As Ctrl-C does: whoever ends the kit politely finds no process left behind.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, main.cancel)
-        async with Lab(lanes, isolated=isolated, say=talk) as lab:
-            found = [{"target": name, "url": url} for name, url in lab.urls.items()]
-            width = max(len(name) for name in lab.urls)
-            text = "\n".join(f"{name:{width}}  {url}" for name, url in lab.urls.items())
-            show({"lanes": found}, as_json=as_json, text=text)
-            talk("The fronts are emulated from documentation. Ctrl-C ends the lab.")
-            await lab.wait_for_death()
-
-    try:
-        asyncio.run(until_interrupted())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-
-
-def _pairs(option: str, values: list[str]) -> list[tuple[str, str]]:
-    pairs = [value.partition("=") for value in values]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            text = f"{name}{equals}{value}"
-            raise KitError(
-                Code.BAD_USAGE,
-                f"{option} {text} is not of the form TARGET=VALUE.",
-                f"For example: {option} standard={'8001' if option == '--port' else 'run'}",
-                exit=Exit.USAGE,
-            )
-    return [(name, value) for name, _, value in pairs]
+    async with Lab(lanes, isolated=isolated, say=talk) as lab:
+        found = [{"target": name, "url": url} for name, url in lab.urls.items()]
+        width = max(map(len, lab.urls))
+        text = "\n".join(f"{name:{width}}  {url}" for name, url in lab.urls.items())
+        show({"lanes": found}, as_json=as_json, text=text, warnings=warnings)
+        talk("The fronts are emulated from documentation. Ctrl-C ends the lab.")
+        await lab.wait_for_death()
 
 
 def _port(value: str) -> int:

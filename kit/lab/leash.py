@@ -4,8 +4,8 @@ Run as a script of its own, `python -I -S leash.py FOLDER GRACE_S LOG ARGV…`; 
 It starts ARGV in a process group of its own and waits for one of two things. The service ends: so does the
 leash, with the same status. Or its standard input speaks or ends: `s` stops the service (SIGTERM, the grace,
 SIGKILL to the group), `k` kills it at once, and an end without a word means that the kit is gone: the service
-is stopped, and FOLDER, which nobody else would remove, goes too. The first line on standard output is the
-group's number.
+is stopped, and FOLDER, which nobody else would remove, goes too, with the folder around it once that is
+empty. The first line on standard output is the group's number.
 
 A pipe tells of the death of the kit however it dies, on any Unix, and through this process it reaches every
 process of the group, gunicorn's workers included, which a parent-death signal would not.
@@ -48,6 +48,8 @@ def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(folder))  # noqa: PTH106, PTH120 (the last one; pathlib starts slowly)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.system.leftovers import processes_in
+
 Demo = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -35,18 +37,8 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         )
 
     yield start
-    assert list(left_in(tmp_path)) == []
+    assert processes_in(tmp_path) == {}
     assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def left_in(folder: Path) -> Iterator[str]:
-    """The command lines of processes that work in this folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink().is_relative_to(folder):
-                yield (process / "cmdline").read_text().replace("\0", " ")
-        except OSError:
-            continue  # it ended meanwhile, or is not ours to look at
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:

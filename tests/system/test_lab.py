@@ -1,0 +1,175 @@
+"""`kit lab` as a person runs it, with the bundles that would be deployed, and all the ways it can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.leftovers import processes_in
+
+Lab = Callable[..., "subprocess.Popen[str]"]
+ENDS_WITHIN_S = 120
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Start `kit lab` in an empty folder, in a session of its own; nothing of it may be left."""
+    (tmp_path / "tmp").mkdir()
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "kit", "lab", *arguments],
+                cwd=tmp_path,
+                env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    wait_until(lambda: not processes_in(tmp_path))
+    wait_until(lambda: not list((tmp_path / "tmp").iterdir()))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + ENDS_WITHIN_S
+    while not holds():
+        assert time.monotonic() < give_up, "it did not come to that"
+        time.sleep(0.02)
+
+
+def urls(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Where the lanes are, once all are ready."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    return {lane["target"]: lane["url"] for lane in json.loads(line)["data"]["lanes"]}
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=ENDS_WITHIN_S)
+    return process.returncode, out, err
+
+
+def get_json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return json.load(response)
+
+
+def services_in(folder: Path) -> list[int]:
+    """The processes of the services there, without the leashes that hold them."""
+    return [number for number, command in processes_in(folder).items() if "leash.py" not in command]
+
+
+def is_free(url: str) -> bool:
+    """Whether nobody listens there any more."""
+    with socket.socket() as client:
+        return client.connect_ex((urlsplit(url).hostname or "", urlsplit(url).port or 0)) != 0
+
+
+def opened_stream(url: str) -> socket.socket:
+    """A stream in mid-flow at that lane."""
+    client = socket.create_connection((urlsplit(url).hostname or "", urlsplit(url).port or 0))
+    client.sendall(b"GET /search?ai_prompt=hello HTTP/1.1\r\nHost: lab\r\n\r\n")
+    return client
+
+
+def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: Lab) -> None:
+    lanes = urls(lab("--json"))
+    assert list(lanes) == ["standard", "flex", "run"]
+    for name, url in lanes.items():
+        assert get_json(f"{url}/whoami")["target"] == name
+        with urllib.request.urlopen(f"{url}/health", timeout=60) as response:
+            assert response.headers["Server"] == "Google Frontend"
+
+
+def test_for_a_person_it_prints_the_urls_and_says_that_the_fronts_are_emulated(lab: Lab) -> None:
+    process = lab("run")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("run  http://127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    _, _, err = ended(process)
+    assert "emulated from documentation" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_ends_with_130_and_frees_its_ports_even_with_streams_open(
+    lab: Lab, number: signal.Signals
+) -> None:
+    process = lab("standard", "run", "--json")
+    lanes = urls(process)
+    streams = [opened_stream(url) for url in lanes.values()]
+    process.send_signal(number)
+    status, out, err = ended(process)
+    assert (status, out) == (130, "")
+    assert "Traceback" not in err
+    assert all(is_free(url) for url in lanes.values())
+    for stream in streams:
+        stream.close()
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_as_cleanly(lab: Lab, tmp_path: Path) -> None:
+    process = lab("run", "--json")
+    lanes = urls(process)
+    for number in services_in(tmp_path / "tmp"):
+        os.kill(number, signal.SIGSTOP)  # it will not end by being asked
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: is_free(lanes["run"]))  # the fronts are gone, the services are being stopped
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    status, _, err = ended(process)
+    assert status == 130
+    assert "Traceback" not in err
+
+
+def test_killed_it_takes_its_services_with_it(lab: Lab, tmp_path: Path) -> None:
+    process = lab("run", "--json")
+    lanes = urls(process)
+    assert processes_in(tmp_path / "tmp")
+    process.kill()
+    wait_until(lambda: not processes_in(tmp_path / "tmp"))
+    assert all(is_free(url) for url in lanes.values())
+
+
+def test_a_service_that_crashes_is_told_with_its_log_and_the_others_are_stopped(
+    lab: Lab, tmp_path: Path
+) -> None:
+    process = lab("standard", "run", "--json")
+    urls(process)
+    lane = next((tmp_path / "tmp").iterdir()) / "run"
+    (master,) = [number for number in services_in(lane) if os.getpgid(number) == number]
+    os.kill(master, signal.SIGKILL)
+    status, out, err = ended(process)
+    error = json.loads(out)["error"]
+    assert (status, error["code"]) == (1, "service-died")
+    assert error["message"].startswith("The service of run ended by SIGKILL.")
+    assert "Traceback" not in err
+
+
+def test_a_port_in_use_is_told_with_a_remedy(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, out, err = ended(lab("run", "--port", f"run={port}"))
+    assert (status, out) == (1, "")
+    assert f"error: Port {port} for run is in use." in err
+    assert "--port run=PORT" in err
