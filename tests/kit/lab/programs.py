@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-GIVE_UP_S = 30.0
+GIVE_UP_S = 100.0
 
 # Writes its own number and a child's into the file `pids`, then waits. SIGTERM: as `on_term` says.
 FAMILY = """

@@ -12,7 +12,7 @@ from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
 
-GIVE_UP_S = 30.0  # for what should have happened at once, on cores that are busy
+GIVE_UP_S = 120.0  # for what should have happened at once, on cores that are busy
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

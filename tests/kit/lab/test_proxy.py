@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -293,16 +292,6 @@ async def test_interim_answers_are_not_taken_for_the_answer() -> None:
         await answering.say(hints + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         assert status(await client.head()) == 200
         assert await client.hear(2) == b"ok"
-
-
-@in_loop
-async def test_small_writes_are_not_held_back_by_nagle() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        ends = [wire.writer.get_extra_info("socket") for wire in (client, answering)]
-        assert all(end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for end in ends)
 
 
 # What goes wrong on the service's side
