@@ -103,6 +103,10 @@ class Lab:
             self.urls = dict(zip(names, map(_url, listeners), strict=True))
             self._watchers = [asyncio.create_task(service.died()) for service in self._services]
         except BaseException as error:
+            # What never got ready has nobody to be graceful to, and gunicorn, told to end while its worker is
+            # still starting, takes all its grace: half a minute on a Ctrl-C.
+            for service in self._services:
+                service.kill()
             await self.close()
             if isinstance(error, BaseExceptionGroup):
                 raise _first(error) from None
