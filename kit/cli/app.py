@@ -20,6 +20,8 @@ HELP = """Does a streamed answer arrive as it is written, and if not, who holds 
 
 Try `kit demo` for the whole story on this machine, or `kit probe URL` for a service of your own."""
 
+_YES = ("1", "true", "t", "yes", "y", "on")
+
 app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
 
 
@@ -44,7 +46,7 @@ for _verb in VERBS:
 
 def run() -> None:
     """Run the command line; never shows a traceback unless KIT_DEBUG is set."""
-    as_json = "--json" in sys.argv
+    as_json = "--json" in sys.argv or os.environ.get("KIT_JSON", "").lower() in _YES
     arguments = sys.argv[1:] or ["--help"]
     try:
         status = app(arguments, standalone_mode=False)

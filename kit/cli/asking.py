@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from kit.proof.verdict import Verdict
 
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
-PROMPT_HELP = "The question for a service made with the kit; others get their request as it is."
-TIMEOUT_HELP = "Seconds for the whole answer, and for the first sign of life."
 
 
 class Arms(StrEnum):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, pairs, status, verdict
+from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
+from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.running import run
 
 if TYPE_CHECKING:
-    from kit.proof.lane import Arm
+    from kit.proof.lane import Arm as LaneArm
     from kit.proof.verdict import Verdict
     from kit.targets import Target
 
@@ -25,25 +26,12 @@ def command(
             help="A lane each. A target's name (see `kit targets`) brings its promise with it.",
         ),
     ],
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KIT_EXPECT",
-            metavar="VERDICT",
-            help="What every lane must be, whatever its name promises.",
-        ),
-    ] = None,
-    prompt: Annotated[str, typer.Option(envvar="KIT_PROMPT", help=PROMPT_HELP)] = PROMPT,
-    arm: Annotated[
-        Arms, typer.Option(envvar="KIT_ARM", help="With X-Accel-Buffering: no sent, not sent, or both.")
-    ] = Arms.BOTH,
-    http2: Annotated[
-        bool, typer.Option("--http2", envvar="KIT_HTTP2", help="Offer HTTP/2 (over TLS).")
-    ] = False,
-    timeout: Annotated[float, typer.Option(envvar="KIT_TIMEOUT", min=1, max=3600, help=TIMEOUT_HELP)] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
-    ] = False,
+    expect: Expect = None,
+    prompt: Prompt = PROMPT,
+    arm: Arm = Arms.BOTH,
+    http2: Http2 = False,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof."""
     import sys
@@ -80,5 +68,5 @@ def command(
     success(comparison_data(comparison), as_json=as_json, text=text, exit=status(comparison.state))
 
 
-def _promise(known: dict[str, Target], name: str, arm: Arm) -> Verdict | None:
+def _promise(known: dict[str, Target], name: str, arm: LaneArm) -> Verdict | None:
     return known[name].expect[arm] if name in known else None

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, pairs, status
+from kit.cli.asking import PROMPT, Arms, arms, pairs, status
+from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Prompt, Targets, Timeout
 from kit.cli.output import success
 from kit.cli.running import run
 
 
 def command(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(envvar="KIT_TARGETS", help="Which targets; all unless named. See `kit targets`."),
-    ] = None,
-    prompt: Annotated[str, typer.Option(envvar="KIT_PROMPT", help=PROMPT_HELP)] = PROMPT,
-    arm: Annotated[
-        Arms, typer.Option(envvar="KIT_ARM", help="With X-Accel-Buffering: no sent, not sent, or both.")
-    ] = Arms.BOTH,
-    out: Annotated[
-        Path, typer.Option(envvar="KIT_OUT", help="The folder for the bundles and the report.")
-    ] = Path("build"),
-    front: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TARGET=OTHER",
-            envvar="KIT_FRONT",
-            help="Put the other target's front before this one: a demo that must fail.",
-        ),
-    ] = None,
-    isolated: Annotated[
-        bool,
-        typer.Option(
-            "--isolated",
-            envvar="KIT_ISOLATED",
-            help="Install each bundle's own requirements into an environment of its own first.",
-        ),
-    ] = False,
-    timeout: Annotated[float, typer.Option(envvar="KIT_TIMEOUT", min=1, max=3600, help=TIMEOUT_HELP)] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
-    ] = False,
+    targets: Targets = None,
+    prompt: Prompt = PROMPT,
+    arm: Arm = Arms.BOTH,
+    out: Out = Path("build"),
+    front: Fronts = None,
+    isolated: Isolated = False,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
 ) -> None:
     """Run every bundle behind its platform's front, measure them side by side, and judge.
 

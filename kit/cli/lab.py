@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import pairs
+from kit.cli.options import Fronts, Isolated, Json, Out, Targets
 from kit.cli.output import show, talk
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
@@ -17,36 +18,15 @@ if TYPE_CHECKING:
 
 
 def command(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(envvar="KIT_TARGETS", help="Which targets; all unless named. See `kit targets`."),
-    ] = None,
+    targets: Targets = None,
     port: Annotated[
         list[str] | None,
         typer.Option(metavar="TARGET=PORT", envvar="KIT_PORT", help="Where a target's front listens."),
     ] = None,
-    front: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TARGET=OTHER",
-            envvar="KIT_FRONT",
-            help="Put the other target's front before this one, to see what it would do.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(envvar="KIT_OUT", help="The folder that the bundles are rendered into.")
-    ] = Path("build"),
-    isolated: Annotated[
-        bool,
-        typer.Option(
-            "--isolated",
-            envvar="KIT_ISOLATED",
-            help="Install each bundle's own requirements into an environment of its own first.",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document when all is ready.")
-    ] = False,
+    front: Fronts = None,
+    out: Out = Path("build"),
+    isolated: Isolated = False,
+    as_json: Json = False,
 ) -> None:
     """Run the bundles on this machine, each behind its platform's front, until Ctrl-C.
 

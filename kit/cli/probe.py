@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import PROMPT, PROMPT_HELP, TIMEOUT_HELP, Arms, arms, status, verdict
+from kit.cli.asking import PROMPT, Arms, arms, status, verdict
+from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
@@ -19,16 +20,8 @@ def command(
     url: Annotated[
         str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
     ],
-    expect: Annotated[
-        str | None,
-        typer.Option(envvar="KIT_EXPECT", metavar="VERDICT", help="Exit 3 unless this is the verdict."),
-    ] = None,
-    arm: Annotated[
-        Arms,
-        typer.Option(
-            envvar="KIT_ARM", help="Have a service made with the kit send X-Accel-Buffering: no, or not."
-        ),
-    ] = Arms.ON,
+    expect: Expect = None,
+    arm: Arm = Arms.ON,
     method: Annotated[
         str | None, typer.Option(envvar="KIT_METHOD", help="GET, or POST when there is data.")
     ] = None,
@@ -41,10 +34,8 @@ def command(
     data: Annotated[
         str | None, typer.Option("--data", "-d", envvar="KIT_DATA", help="The request's body.")
     ] = None,
-    prompt: Annotated[str, typer.Option(envvar="KIT_PROMPT", help=PROMPT_HELP)] = PROMPT,
-    http2: Annotated[
-        bool, typer.Option("--http2", envvar="KIT_HTTP2", help="Offer HTTP/2 (over TLS).")
-    ] = False,
+    prompt: Prompt = PROMPT,
+    http2: Http2 = False,
     bearer_env: Annotated[
         str | None,
         typer.Option(envvar="KIT_BEARER_ENV", metavar="NAME", help="The variable that holds a bearer token."),
@@ -63,10 +54,8 @@ def command(
             help="Judge events up to this size; the largest of the answer, at least 1,000, unless given.",
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(envvar="KIT_TIMEOUT", min=1, max=3600, help=TIMEOUT_HELP)] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
-    ] = False,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
 

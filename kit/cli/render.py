@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kit.cli.options import Json, Out, Targets
 from kit.cli.output import success
 from kit.errors import Code, Exit, KitError
 
@@ -15,17 +16,8 @@ if TYPE_CHECKING:
 
 
 def command(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TARGET]...",
-            envvar="KIT_TARGETS",
-            help="Which targets; all unless named. See `kit targets`.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(envvar="KIT_OUT", help="The folder that gets a folder for each target.")
-    ] = Path("build"),
+    targets: Targets = None,
+    out: Out = Path("build"),
     force: Annotated[
         bool, typer.Option("--force", envvar="KIT_FORCE", help="Overwrite files that were edited by hand.")
     ] = False,
@@ -70,9 +62,7 @@ def command(
             metavar="NAME=VALUE", envvar="KIT_ENV", help="A variable for the service; may be repeated."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Make the folder that is deployed to each platform: build/TARGET.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kit.cli.options import Json
 from kit.cli.output import success
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ def command(
         list[str] | None,
         typer.Argument(envvar="KIT_TARGETS", help="Only these, with every claim."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """What each platform is documented to do with a stream, with sources and how sure they are."""
     import sys
