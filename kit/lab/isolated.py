@@ -7,9 +7,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from kit.errors import Code, KitError
@@ -17,11 +18,11 @@ from kit.errors import Code, KitError
 _OUTPUT_LINES = 12
 
 
-async def install(bundle: Path, cache: Path | None = None) -> Path:
+async def install(bundle: Path) -> Path:
     """Install the bundle's requirements.txt; returns the `bin` folder of the environment.
 
-    The same requirements under the same Python are installed once and kept in `cache` (by default in the
-    user's cache folder). Raises `KitError` (install-failed) with the end of the installer's output.
+    The same requirements under the same Python are installed once and kept in the user's cache folder.
+    Raises `KitError` (install-failed) with the end of the installer's output.
     """
     requirements = bundle / "requirements.txt"
     if not requirements.is_file():
@@ -32,10 +33,10 @@ async def install(bundle: Path, cache: Path | None = None) -> Path:
         )
     text = requirements.read_bytes()
     key = hashlib.sha256(text + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
-    folder = (cache or _user_cache()) / key
+    folder = _cache() / key
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Two labs may want the same environment at once: one makes it, the other waits, off the event loop.
-    with _locked(await asyncio.to_thread(_lock, folder.with_suffix(".lock"))):
+    # Lanes, and labs, may want the same environment at once: one makes it, the others wait.
+    async with _locked(folder.with_suffix(".lock")):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             for argv in _steps(folder, requirements):
@@ -66,7 +67,8 @@ async def _run(argv: list[str], bundle: Path) -> None:
     try:
         output, _ = await installer.communicate()
     except asyncio.CancelledError:
-        os.killpg(installer.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(installer.pid, signal.SIGKILL)
         await installer.wait()
         raise
     if installer.returncode:
@@ -79,20 +81,18 @@ async def _run(argv: list[str], bundle: Path) -> None:
         )
 
 
-def _user_cache() -> Path:
+def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "streamproof" / "environments"
 
 
-def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
-
-
-@contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
-    try:
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.1)
         yield
-    finally:
-        os.close(descriptor)

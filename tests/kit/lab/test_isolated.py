@@ -1,0 +1,142 @@
+"""An environment of its own for a bundle. The package that is installed is made here: no index is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.lab.isolated import install
+from kit.lab.lab import Lab
+from tests.fixtures.tools import Tool
+from tests.kit.lab.bundles import lane
+from tests.kit.lab.raw import in_loop
+
+Bundle = Callable[[str], Path]
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """A package `only_here`, as a wheel."""
+    path = tmp_path / "only_here-1.0-py3-none-any.whl"
+    info = "only_here-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("only_here.py", "NAME = 'only here'\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: only-here\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        files = ["only_here.py", *(f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD"))]
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
+    return path
+
+
+@pytest.fixture
+def uv(tool: Tool, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """uv is on PATH."""
+    monkeypatch.setenv("PATH", f"{tool('uv').parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def no_uv(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Nothing is there but Python."""
+    monkeypatch.setattr("shutil.which", lambda name: None)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@contextmanager
+def aside(wheel: Path) -> Iterator[None]:
+    """Nothing can be installed from it meanwhile."""
+    moved = wheel.rename(wheel.with_suffix(".aside"))
+    yield
+    moved.rename(wheel)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    def made(requirements: str) -> Path:
+        folder = tmp_path / "standard"
+        folder.mkdir(exist_ok=True)
+        (folder / "requirements.txt").write_text(requirements)
+        return folder
+
+    return made
+
+
+def imports(programs: Path, *names: str) -> list[str]:
+    """Which of these modules a program of that environment can import."""
+    code = "import importlib.util, sys; print(*[n for n in sys.argv[1:] if importlib.util.find_spec(n)])"
+    told = subprocess.run(
+        [programs / "python", "-I", "-c", code, *names], capture_output=True, text=True, check=True
+    )
+    return told.stdout.split()
+
+
+@pytest.mark.parametrize("with_or_without", ["uv", "no_uv"])
+def test_a_bundle_finds_its_own_packages_and_none_of_the_kits(
+    with_or_without: str, request: pytest.FixtureRequest, bundle: Bundle, wheel: Path
+) -> None:
+    request.getfixturevalue(with_or_without)
+    programs = asyncio.run(install(bundle(f"only-here @ {wheel.as_uri()}\n")))
+    assert imports(programs, "only_here", "typer", "kit", "h11") == ["only_here"]
+
+
+@pytest.mark.usefixtures("uv")
+@in_loop
+async def test_the_same_requirements_are_installed_once_even_when_asked_for_at_once(
+    bundle: Bundle, wheel: Path
+) -> None:
+    folder = bundle(f"only-here @ {wheel.as_uri()}\n")
+    first, second = await asyncio.gather(install(folder), install(folder))
+    with aside(wheel):
+        assert await install(folder) == first == second
+
+
+@pytest.mark.usefixtures("uv")
+@in_loop
+async def test_what_cannot_be_installed_is_told_with_the_end_of_the_output_and_tried_again(
+    bundle: Bundle, wheel: Path
+) -> None:
+    folder = bundle(f"only-here @ {wheel.as_uri()}\n")
+    with aside(wheel), pytest.raises(KitError) as caught:
+        await install(folder)
+    assert caught.value.code is Code.INSTALL_FAILED
+    assert "The requirements of standard could not be installed" in caught.value.message
+    assert "only_here-1.0" in caught.value.message
+    assert imports(await install(folder), "only_here") == ["only_here"]
+
+
+@in_loop
+async def test_a_bundle_without_requirements_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
+        await install(tmp_path)
+    assert caught.value.code is Code.INSTALL_FAILED
+
+
+@pytest.mark.usefixtures("uv")
+@in_loop
+async def test_an_isolated_lab_runs_its_services_in_their_own_environment(
+    tmp_path: Path, wheel: Path
+) -> None:
+    one = lane(tmp_path)
+    (one.bundle / "requirements.txt").write_text(f"only-here @ {wheel.as_uri()}\n")
+    (one.bundle / "serve.py").write_text("import only_here\n" + (one.bundle / "serve.py").read_text())
+    said: list[str] = []
+    async with Lab([one], isolated=True, say=said.append) as lab:
+        assert list(lab.urls) == ["run"]
+    assert said == ["run: installing its requirements", "run: ready"]
+    with pytest.raises(KitError, match="No module named 'only_here'"):
+        async with Lab([one]):
+            pytest.fail(f"it started with {sys.executable}")

@@ -1,0 +1,56 @@
+"""From targets to lanes: what is asked for is rendered, in that order, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.config import Config
+from kit.errors import Code, Exit, KitError
+from kit.lab.lanes import prepare
+from kit.targets import load_targets
+
+TARGETS = load_targets()
+
+
+def test_without_names_all_targets_get_a_lane_in_their_own_order(tmp_path: Path) -> None:
+    lanes = prepare(TARGETS, [], Config(), tmp_path)
+    assert [lane.target.name for lane in lanes] == list(TARGETS)
+    assert [lane.bundle for lane in lanes] == [tmp_path / name for name in TARGETS]
+    assert all((lane.bundle / "service" / "main.py").is_file() for lane in lanes)
+    assert {(lane.front, lane.port) for lane in lanes} == {(None, None)}
+
+
+def test_named_targets_come_in_the_order_of_their_names_and_only_once(tmp_path: Path) -> None:
+    lanes = prepare(TARGETS, ["run", "standard", "run"], Config(), tmp_path)
+    assert [lane.target.name for lane in lanes] == ["run", "standard"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "standard"]
+
+
+def test_a_port_and_another_front_go_to_the_lane_that_they_name(tmp_path: Path) -> None:
+    flex, run = prepare(
+        TARGETS, ["flex", "run"], Config(), tmp_path, ports={"run": 8001}, fronts={"flex": "standard"}
+    )
+    assert (flex.front, flex.port) == (TARGETS["standard"].front, None)
+    assert (run.front, run.port) == (None, 8001)
+
+
+@pytest.mark.parametrize(
+    ("names", "ports", "fronts", "code"),
+    [
+        (["nowhere"], {}, {}, Code.UNKNOWN_TARGET),
+        ([], {"nowhere": 8001}, {}, Code.UNKNOWN_TARGET),
+        ([], {}, {"nowhere": "run"}, Code.UNKNOWN_TARGET),
+        ([], {}, {"run": "nowhere"}, Code.UNKNOWN_TARGET),
+        (["run"], {"flex": 8001}, {}, Code.BAD_USAGE),
+        (["run"], {}, {"flex": "run"}, Code.BAD_USAGE),
+    ],
+)
+def test_a_name_that_fits_nothing_is_told_before_anything_is_rendered(
+    tmp_path: Path, names: list[str], ports: dict[str, int], fronts: dict[str, str], code: Code
+) -> None:
+    with pytest.raises(KitError) as caught:
+        prepare(TARGETS, names, Config(), tmp_path, ports=ports, fronts=fronts)
+    assert (caught.value.code, caught.value.exit) == (code, Exit.USAGE)
+    assert list(tmp_path.iterdir()) == []
