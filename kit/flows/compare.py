@@ -13,6 +13,10 @@ from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
 from kit.report.watch import LaneKey, Silent, Watcher
 
+# Proofs begin a moment apart: all at once, their pings would measure each other, and a slow ping hides
+# a hold.
+APART_S = 0.2
+
 
 async def compare(
     specs: Sequence[LaneSpec], environment: Environment, watcher: Watcher | None = None
@@ -41,7 +45,9 @@ async def compare(
             )
             await asyncio.gather(*(_answer(probe, watching) for probe in probes))
             watching.stage("The proof: each event is sent only after the one before has arrived.")
-        lanes = await asyncio.gather(*(_prove(probe, watching) for probe in probes))
+        lanes = await asyncio.gather(
+            *(_prove(probe, watching, place * APART_S) for place, probe in enumerate(probes))
+        )
     return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
 
 
@@ -58,7 +64,8 @@ async def _answer(probe: LaneProbe, watching: Watcher) -> None:
     watching.answered(key)
 
 
-async def _prove(probe: LaneProbe, watching: Watcher) -> Lane:
+async def _prove(probe: LaneProbe, watching: Watcher, after_s: float) -> Lane:
+    await asyncio.sleep(after_s)
     key = _key(probe.spec)
 
     def stepped(line: str) -> None:
