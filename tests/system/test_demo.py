@@ -25,11 +25,11 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     """Start `kit demo` in an empty folder, in a session of its own; none of its processes may outlive it."""
     (tmp_path / "tmp").mkdir()
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "kit", "demo", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+            env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -93,6 +93,17 @@ def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
     for target in ("standard", "flex", "run"):
         for arm in ("on", "off"):
             assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)
+
+
+def test_with_several_workers_the_proof_falls_back_to_pause_and_says_so(demo: Demo) -> None:
+    status, out, err = ended(demo("run", "standard", "--arm", "on", "--json", KIT_WORKERS="3"))
+    assert status == 0, err
+    told = {
+        name: (lane["verdict"], lane["method"])
+        for (name, _), lane in by_lane(json.loads(out)["data"]).items()
+    }
+    assert told == {"run": ("incremental", "pause"), "standard": ("whole-message", "pause")}
+    assert all("other-instance" in lane["doubts"] for lane in json.loads(out)["data"]["lanes"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
