@@ -1,0 +1,103 @@
+"""What the environment may set, and what is said when it sets nonsense."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from service.settings import Settings, SettingsError, load
+
+
+def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
+    settings = load()
+    assert settings == Settings(
+        target=None,
+        generator="embedded",
+        lab=False,
+        proof_until=0,
+        first_token_ms=300,
+        tokens_per_s=30,
+        max_output_tokens=1024,
+        max_prompt_chars=8000,
+        max_streams=250,
+        heartbeat_s=15,
+        deadline_s=None,
+        shutdown_grace_s=8,
+        cors_origins=(),
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name != "generator"])
+def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"target": "run-eu", "lab": "1", "cors_origins": "https://a.example"}.get(name, "5")
+    monkeypatch.setenv(f"STREAMPROOF_{name.upper()}", value)
+    assert getattr(load(), name) != getattr(Settings.model_construct(), name)
+
+
+def test_origins_are_separated_by_commas_and_a_last_slash_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_CORS_ORIGINS", "https://a.example, http://localhost:5173/ ,")
+    assert load().cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROOF_BIND", "127.0.0.1")
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TARGET", "No Target"),
+        ("GENERATOR", "oracle"),
+        ("LAB", "perhaps"),
+        ("PROOF_UNTIL", "tomorrow"),
+        ("PROOF_UNTIL", "-1"),
+        ("FIRST_TOKEN_MS", "-1"),
+        ("FIRST_TOKEN_MS", "nan"),
+        ("TOKENS_PER_S", "0"),
+        ("TOKENS_PER_S", "inf"),
+        ("MAX_OUTPUT_TOKENS", "0"),
+        ("MAX_OUTPUT_TOKENS", "1.5"),
+        ("MAX_PROMPT_CHARS", "0"),
+        ("MAX_STREAMS", "0"),
+        ("HEARTBEAT_S", "0"),
+        ("DEADLINE_S", "0"),
+        ("DEADLINE_S", "never"),
+        ("SHUTDOWN_GRACE_S", "-1"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/path"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_its_variable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"STREAMPROOF_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    sentence = str(caught.value)
+    assert f"STREAMPROOF_{name} is " in sentence
+    assert value in sentence
+    assert "\n" not in sentence
+
+
+def test_all_values_that_cannot_be_used_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROOF_HEARTBEAT_S", "soon")
+    monkeypatch.setenv("STREAMPROOF_MAX_STREAMS", "many")
+    with pytest.raises(SettingsError, match=r"STREAMPROOF_MAX_STREAMS.*STREAMPROOF_HEARTBEAT_S"):
+        load()
+
+
+def test_a_service_that_cannot_start_says_so_in_one_line_and_halts_gunicorn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_HEARTBEAT_S", "soon")
+    started = subprocess.run(
+        [sys.executable, "-c", "import service.main"], capture_output=True, text=True, check=False
+    )
+    assert started.returncode == 3  # gunicorn's own status for "does not boot": it gives up
+    assert started.stderr.startswith("streamproof cannot start: STREAMPROOF_HEARTBEAT_S is 'soon'")
+    assert started.stderr.count("\n") == 1
