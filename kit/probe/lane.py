@@ -28,6 +28,7 @@ from kit.proof.verdict import Finding, Method, Verdict
 
 LEAST_EVENT_BYTES = 1_000
 PINGS = 3
+MOST_EVENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,12 @@ class LaneProbe:
                 async for at, data in response.reads():
                     for event in received.body(at, data):
                         arrived(Arrival(received.events - 1, None, at - asked, event.octets))
+                    if received.events > MOST_EVENTS:
+                        raise KitError(
+                            Code.TOO_LARGE,
+                            f"{shown(self._ask.url)} sent more than {MOST_EVENTS:,} events and went on.",
+                            "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                        )
                 clean = True
             except EventTooLargeError:
                 raise KitError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import resource
 import ssl
 import zlib
@@ -12,13 +11,10 @@ from typing import Any
 
 import pytest
 import trustme
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
-from kit.probe.coding import Coding
 
 Server = Callable[..., Any]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -262,19 +258,3 @@ def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server
             assert response.head_ms <= at <= now_ms()
 
     asyncio.run(run())
-
-
-@given(st.binary(max_size=5000), st.integers(1, 50), st.sampled_from(["gzip", "deflate", ""]))
-def test_a_coding_is_undone_wherever_reads_are_split(body: bytes, step: int, coding: str) -> None:
-    coded = gzip.compress(body) if coding == "gzip" else zlib.compress(body) if coding else body
-    undo = Coding(coding)
-    pieces = [piece for i in range(0, len(coded), step) for piece in undo.decode(coded[i : i + step])]
-    assert b"".join(pieces) == body
-
-
-def test_flushed_gzip_comes_out_at_once() -> None:
-    squeeze = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    undo = Coding("gzip")
-    for event in (b"data: 1\n\n", b"data: 2\n\n"):
-        coded = squeeze.compress(event) + squeeze.flush(zlib.Z_SYNC_FLUSH)
-        assert b"".join(undo.decode(coded)) == event

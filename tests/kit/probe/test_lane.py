@@ -166,5 +166,18 @@ def test_an_endless_event_is_an_error(server: Server) -> None:
     assert lane.error.code == "too-large"
 
 
+def test_endless_tiny_events_are_an_error_and_no_full_memory(server: Server) -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        while True:
+            writer.write(b"data:\n\n" * 5000)
+            await writer.drain()
+
+    lane = against(server, endless)
+    assert lane.error is not None
+    assert lane.error.code == "too-large"
+    assert len(lane.timeline.arrivals) < 120_000
+
+
 def test_an_address_is_kept_without_its_credentials() -> None:
     assert without_credentials("https://me:secret@a.example:8443/x?y=1") == "https://a.example:8443/x?y=1"

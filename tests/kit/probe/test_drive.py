@@ -1,0 +1,142 @@
+"""The driver on real sockets: what the pure proof asks is what is done, and nothing is left open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.probe.client import Client
+from kit.probe.drive import Driver, ProofRequest
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
+from kit.proof.verdict import Finding, Method, Verdict
+from tests.fixtures.origin import Origin
+
+DONE = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP)
+Script = Generator[Action, Observed, Finding]
+
+
+def drive(base: str, script: Script, stepped: Callable[[], None] = lambda: None, **request: Any) -> Finding:
+    async def run() -> Finding:
+        async with Client() as streams, Client() as side:
+            return await Driver(streams, side, ProofRequest(base, **request), stepped).run(script)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("media", ["sse", "ndjson", "text"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_fed_arrives_as_whole_events_of_that_size(origin: Origin, media: str, method: str) -> None:
+    def script() -> Script:
+        opened = yield Open(200)
+        stream = opened.stream
+        assert stream is not None
+        yield Await(10_000, events=1)
+        fed = yield Feed(6000, 10_000)
+        assert fed.reply is not None
+        assert (fed.reply.known, fed.reply.emitted) == (True, 2)
+        yield Await(10_000, events=2)
+        assert [event.octets for _, event in stream.arrivals] == [200, 6000]
+        assert [at for at, _ in stream.arrivals] == sorted(at for at, _ in stream.arrivals)
+        yield End(10_000)
+        ended = yield Await(10_000)
+        assert stream.clean
+        assert stream.ended_ms is not None
+        assert stream.ended_ms <= ended.now_ms
+        return DONE
+
+    steps: list[None] = []
+    told = drive(f"{origin()}/proof", script(), lambda: steps.append(None), media=media, method=method)
+    assert told is DONE
+    assert len(steps) == 6
+
+
+def test_waiting_ends_with_its_patience(origin: Origin) -> None:
+    def script() -> Script:
+        before = yield Open(200)
+        after = yield Await(50, events=2)
+        assert after.stream is not None
+        assert after.stream.events <= 1
+        assert after.now_ms - before.now_ms >= 50
+        return DONE
+
+    assert drive(f"{origin()}/proof", script()) is DONE
+
+
+def test_a_second_stream_leaves_the_first(origin: Origin) -> None:
+    def script() -> Script:
+        first = (yield Open(200)).stream
+        yield Await(10_000, events=1)
+        second = (yield Open(300)).stream
+        yield Await(10_000, events=1)
+        assert first is not None
+        assert second is not None
+        assert first is not second
+        assert first.ended_ms is not None
+        assert second.arrivals[0][1].octets == 300
+        return DONE
+
+    assert drive(f"{origin()}/proof", script()) is DONE
+
+
+def test_side_requests_before_any_stream_and_to_nobody_are_no_reply() -> None:
+    def script() -> Script:
+        assert (yield Ping(5_000)).reply is None
+        assert (yield End(5_000)).reply is None
+        return DONE
+
+    assert drive("http://127.0.0.1:1/proof", script()) is DONE
+
+
+def test_a_stream_that_cannot_be_opened_is_an_error() -> None:
+    def script() -> Script:
+        yield Open(200)
+        yield Await(10_000, events=1)
+        return DONE
+
+    with pytest.raises(KitError) as caught:
+        drive("http://127.0.0.1:1/proof", script())
+    assert caught.value.code is Code.UNREACHABLE
+
+
+def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[..., Any]) -> None:
+    async def broken(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n5\r\nab")
+        await writer.drain()
+
+    def script() -> Script:
+        stream = (yield Open(200)).stream
+        yield Await(10_000)
+        assert stream is not None
+        assert (stream.events, stream.clean) == (1, False)
+        return DONE
+
+    async def run() -> Finding:
+        async with server(broken) as url, Client() as streams, Client() as side:
+            return await Driver(streams, side, ProofRequest(url)).run(script())
+
+    assert asyncio.run(run()) is DONE
+
+
+def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"data: " + b"a" * 65536)
+            await writer.drain()
+
+    def script() -> Script:
+        yield Open(200)
+        yield Await(30_000)
+        return DONE
+
+    async def run() -> None:
+        async with server(endless) as url, Client() as streams, Client() as side:
+            with pytest.raises(KitError) as caught:
+                await Driver(streams, side, ProofRequest(url)).run(script())
+            assert caught.value.code is Code.TOO_LARGE
+
+    asyncio.run(run())

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.probe.client import Client
+from kit.probe.origin import Found, Side, discover, new_stream, same_origin, stream_url
+from tests.fixtures.origin import Origin
+
+SECRETS = (("Authorization", "Bearer x"), ("cookie", "y"), ("accept", "*/*"))
+
+
+def found(url: str, proof_url: str | None = None) -> Found:
+    async def run() -> Found:
+        async with Client() as client:
+            return await discover(client, url, (), within_ms=5000, proof_url=proof_url)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["", "/", "/search", "/search?ai_prompt=x", "/deep/down/search"])
+def test_the_proof_is_found_beside_the_url_or_at_its_origin(origin: Origin, path: str) -> None:
+    url = origin()
+    assert found(f"{url}{path}") == Found(f"{url}/proof")
+
+
+def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
+    url = origin()
+    assert found("http://127.0.0.1:1/search", f"{url}/proof/") == Found(f"{url}/proof")
+
+
+def test_a_proof_that_is_switched_off_is_told_from_none(origin: Origin) -> None:
+    assert found(origin(lab=0)) == Found(None, expired=True)
+
+
+def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:
+    with pytest.raises(KitError) as caught:
+        found("http://127.0.0.1:1/")
+    assert caught.value.code is Code.UNREACHABLE
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"streamproof": 2}', b"", b"[" * 20000])
+def test_a_page_that_answers_everything_is_no_proof(server: Callable[..., Any], answer: bytes) -> None:
+    async def catch_all(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
+        await writer.drain()
+
+    async def run() -> Found:
+        async with server(catch_all) as url, Client() as client:
+            return await discover(client, url, (), within_ms=5000, proof_url=None)
+
+    assert asyncio.run(run()) == Found(None)
+
+
+def test_a_stream_that_the_origin_does_not_know_is_an_answer(origin: Origin) -> None:
+    async def run() -> None:
+        async with Client() as client:
+            side = Side(client, f"{origin()}/proof", ())
+            ping = await side.ping(5000)
+            fed = await side.feed(new_stream(), 200, 5000)
+            assert ping is not None
+            assert fed is not None
+            assert (fed.known, fed.emitted, fed.instance) == (False, 0, ping.instance)
+            assert ping.sent_ms <= ping.arrived_ms <= fed.sent_ms
+
+    asyncio.run(run())
+
+
+def test_a_side_request_that_gets_no_proper_answer_is_none(origin: Origin) -> None:
+    async def run() -> None:
+        async with Client() as client:
+            assert await Side(client, f"{origin()}/nowhere", ()).ping(5000) is None
+            assert await Side(client, "http://127.0.0.1:1/proof", ()).ping(5000) is None
+
+    asyncio.run(run())
+
+
+def test_credentials_go_to_their_own_origin_only() -> None:
+    assert same_origin(SECRETS, "https://a/x", "https://a/proof") == SECRETS
+    for other in ("https://b/proof", "http://a/proof", "https://a:8443/proof"):
+        assert same_origin(SECRETS, "https://a/x", other) == (("accept", "*/*"),)
+
+
+def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
+    first, second = new_stream(), new_stream()
+    assert first != second
+    assert len(bytes.fromhex(first)) == 16
+    url = stream_url("http://a/proof", first, mode="lockstep", size=200, media="sse", accel="off", total=5000)
+    assert url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total=5000"

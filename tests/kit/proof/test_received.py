@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from kit.proof.events import ChunkDecoder, LineDecoder
+from kit.proof.received import Received
+
+
+def test_events_bear_the_time_of_the_read_that_completed_them() -> None:
+    received = Received(LineDecoder())
+    assert [event.data for event in received.body(1.0, b"a\nb")] == ["a"]
+    received.body(2.0, b"c\n")
+    assert [(at, event.data) for at, event in received.arrivals] == [(1.0, "a"), (2.0, "bc")]
+    assert (received.events, received.octets) == (2, 5)
+
+
+def test_the_head_decides_what_an_event_is() -> None:
+    received = Received(ChunkDecoder())
+    received.head(0.0, 200, {})
+    received.use(LineDecoder())
+    assert received.body(1.0, b"half a line") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "refused"),
+    [
+        (501, {}, True),
+        (429, {"proxy-status": "hop; error=incremental_refused"}, True),
+        (429, {"proxy-status": "hop; error=INCREMENTAL_REFUSED"}, True),
+        (429, {}, False),
+        (200, {"proxy-status": "hop"}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_refusal_to_forward_incrementally_is_told_from_too_many_requests(
+    status: int | None, headers: dict[str, str], refused: bool
+) -> None:
+    received = Received(ChunkDecoder())
+    if status is not None:
+        received.head(0.0, status, headers)
+    assert received.refused == refused
