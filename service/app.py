@@ -7,14 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
 from service.generate import create_generator
@@ -23,8 +21,7 @@ from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
 from service.streams import OpenStreams, ServerSignals
-
-PAGE = Path(__file__).with_name("page")
+from service.webpage import create_webpage
 
 
 def create_app(config: Settings | None = None) -> FastAPI:
@@ -92,11 +89,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     async def warmup() -> dict[str, str]:
         return {"status": "warm"}
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
-
-    app.mount("/page", StaticFiles(directory=PAGE))
+    app.router.routes.extend(create_webpage())
     return app
 
 
