@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -61,6 +62,9 @@ def create_search(settings: Settings, generator: Generator, streams: OpenStreams
             prompt = given.get("ai_prompt")
             _log(request, prompt if isinstance(prompt, str) else "", refused.status, refused.kind, 0, began)
             raise
+        except ClientDisconnect:  # before its body was whole: nobody is there to be answered
+            _log(request, "", 400, "client-left", 0, began)
+            return Response(status_code=400)
         pieces = generator.generate(
             generate.Request(
                 prompt=asked.ai_prompt,
@@ -175,6 +179,8 @@ async def _given(request: Request, most: int) -> dict[str, Any]:
         )
     try:
         fields = json.loads(body)
+        # JSON can name half a character ("\\ud800"), which no answer could repeat.
+        json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
