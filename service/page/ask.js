@@ -81,14 +81,14 @@ async function receive(run, reader, onText) {
     run.events += events.length;
     let text = "";
     for (const { type, data } of events) {
-      const told = JSON.parse(data);
       if (type === "token") {
+        const told = JSON.parse(data);
         run.words.push({ at, written: told.t_ms });
         text += told.text;
       } else if (type === "done") {
         end(run, "done");
       } else if (type === "error") {
-        end(run, "failed", told);
+        end(run, "failed", JSON.parse(data));
       }
     }
     if (text) {

@@ -4,7 +4,7 @@
 import { ask, newRun } from "./ask.js";
 import { howItCame } from "./hint.js";
 import { draw } from "./strip.js";
-import { TARGETS, WORDS } from "./words.js";
+import { WORDS } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -37,7 +37,7 @@ function showSwitch() {
 }
 
 function showWhere() {
-  $("where").textContent = where ? words.where(TARGETS[where.target] ?? where.target, where.generator) : "";
+  $("where").textContent = where ? words.where(where.target, where.generator) : "";
 }
 
 // ---- A run
@@ -98,7 +98,9 @@ function show() {
   $("total").textContent = ended ? words.seconds(seconds(run.ended - run.began)) : "…";
   const judged = ended && run.state === "done" ? howItCame(run.words).how : "";
   $("result").dataset.how = judged;
-  $("hint").hidden = !["bits", "blocks", "lump"].includes(judged);
+  // It keeps its place while time runs, so that the answer does not jump when it appears.
+  $("hint").hidden = ended && !["bits", "blocks", "lump"].includes(judged);
+  $("hint").classList.toggle("later", !ended);
   // Only when it changes: each time it is set, a screen reader says it again.
   if ($("outcome").textContent !== word) $("outcome").textContent = word;
   $("outcome").className = `outcome ${kind}`;

@@ -45,6 +45,7 @@ function label(axis, endS) {
     const span = document.createElement("span");
     span.textContent = `${Number(s.toFixed(1))} s`;
     span.style.left = `${(s / endS) * 100}%`;
+    if (s / endS > 0.97) span.className = "last"; // inside the card
     labels.push(span);
   }
   axis.replaceChildren(...labels);

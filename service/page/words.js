@@ -22,7 +22,7 @@ export const WORDS = {
     keyReceiving: "receiving",
     keyTick: "an arrival (thicker: several events at once)",
     hint: "A hint, not a proof. The proof:",
-    where: (target, generator) => `runs on ${target}; the text comes from the ${generator} generator`,
+    where: (target, generator) => `target ${target} · generator ${generator}`,
     clockRuns: "waiting for the first word",
     clockStands: "first word after",
     noWord: "no word came",
@@ -53,14 +53,14 @@ export const WORDS = {
     notSent: "不发送",
     atMost: "最多",
     tokens: "个 token",
-    events: "个事件",
+    events: "事件数",
     total: "总时间",
     answer: "回答",
     keyWaiting: "等待",
     keyReceiving: "接收",
     keyTick: "一次到达（越粗，一次到的事件越多）",
     hint: "这只是迹象，不是证明。要证明：",
-    where: (target, generator) => `运行于 ${target}，文字来自 ${generator} 生成器`,
+    where: (target, generator) => `目标 ${target} · 生成器 ${generator}`,
     clockRuns: "等待第一个字",
     clockStands: "第一个字用时",
     noWord: "没有收到文字",
@@ -79,11 +79,4 @@ export const WORDS = {
     notAStream: ({ type }) => `收到的不是事件流，而是 ${type || "没有类型的内容"}：是路上的谁写的。`,
     empty: "请先输入一个问题。",
   },
-};
-
-// Products have the same name in every language.
-export const TARGETS = {
-  standard: "App Engine Standard",
-  flex: "App Engine Flexible",
-  run: "Cloud Run",
 };
