@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         cors_origins: origins whose pages may call /search, separated by commas; none by default.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     target: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = None
     generator: Literal["embedded"] = "embedded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from itertools import cycle
 from random import Random
@@ -17,12 +18,9 @@ CHARS_PER_TOKEN = 4
 # What is quoted of the prompt, in characters.
 SUBJECT_ENGLISH, SUBJECT_CHINESE = 60, 24
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_HAN_PUNCTUATION = r"\u3000-\u303f\uff00-\uff65”’…—"
-_HAN_CHAR = re.compile(f"[{_HAN}]")
-_KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
-# Blanks, then a run of Han characters or a word, then line ends; or blanks alone.
-_TOKEN = re.compile(rf"[^\S\n]*(?:(?P<han>[{_HAN}][{_HAN}{_HAN_PUNCTUATION}]*)|[^\s{_HAN}]+)\n*|\s+")
+# Blanks, what is not blank, line ends; or blanks alone. What is Han is asked of single characters: a class of
+# them takes longer to compile than all the rest of this module to import.
+_RUN = re.compile(r"[^\S\n]*\S+\n*|\s+")
 # How many Han characters a token takes, in turn.
 _HAN_STEPS = (2, 1, 2, 3, 2, 1, 1, 3)
 _LENGTH = re.compile(r"(?<!\d)(\d{2,4})\s*(?:words?\b|tokens?\b|个?字)", re.IGNORECASE)
@@ -181,8 +179,11 @@ def compose(prompt: str, rng: Random) -> list[str]:
 
 def is_chinese(prompt: str) -> bool:
     """Whether a Chinese answer is wanted: a quarter of the letters are Han, none kana or hangul."""
-    letters = sum(char.isalpha() for char in prompt)
-    return not _KANA_OR_HANGUL.search(prompt) and len(_HAN_CHAR.findall(prompt)) * 4 > letters
+    if prompt.isascii() or any(
+        "\u3040" <= char <= "\u30ff" or "\uac00" <= char <= "\ud7af" for char in prompt
+    ):
+        return False
+    return sum(map(_is_han, prompt)) * 4 > sum(map(str.isalpha, prompt))
 
 
 def tokens(text: str) -> list[str]:
@@ -191,20 +192,45 @@ def tokens(text: str) -> list[str]:
     Line ends stay with what they end. Joined, the tokens are the text.
     """
     pieces: list[str] = []
-    for match in _TOKEN.finditer(text):
-        run = match[0]
-        if match["han"] is None:
+    for run in _RUN.findall(text):
+        if run.isascii():
             pieces.append(run)
-            continue
-        end = match.end("han") - match.start()
-        at = 0
-        for step in cycle(_HAN_STEPS):
-            pieces.append(run[at : min(at + step, end)])
-            at += step
-            if at >= end:
-                break
-        pieces[-1] += run[end:]
+        else:
+            pieces += _split(run)
     return pieces
+
+
+def _split(run: str) -> Iterator[str]:
+    piece = ""
+    steps: Iterator[int] | None = None  # while in Han characters
+    left = 0
+    for char in run:
+        if _is_han(char) or (steps and _is_han_punctuation(char)):
+            if steps is None:
+                steps = cycle(_HAN_STEPS)
+                left = next(steps)
+                if piece.strip():
+                    yield piece
+                    piece = ""
+            if left == 0:
+                yield piece
+                piece = ""
+                left = next(steps)
+            left -= 1
+        elif steps and char != "\n":
+            yield piece
+            piece = ""
+            steps = None
+        piece += char
+    yield piece
+
+
+def _is_han(char: str) -> bool:
+    return "\u4e00" <= char <= "\u9fff" or "\u3400" <= char <= "\u4dbf"
+
+
+def _is_han_punctuation(char: str) -> bool:
+    return "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uff65" or char in "”’…—"
 
 
 @cache
