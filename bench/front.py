@@ -56,7 +56,7 @@ async def _both(port: int) -> tuple[float, float]:
     """The median event's time directly and through a front, in milliseconds."""
     listener = listen(0)
     front = Front(PASS_THROUGH, port)
-    await front.start(listener)
+    front.start(listener)
     direct, through = await asyncio.gather(_read(port), _read(listener.getsockname()[1]))
     await front.close()
     return median(direct), median(through)

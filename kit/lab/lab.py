@@ -160,7 +160,7 @@ class Lab:
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
         await _ready(service, port)
-        await front.start(listener)
+        front.start(listener)
         self._fronts.append(front)
         self._say(f"{name}: ready")
 

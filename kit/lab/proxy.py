@@ -14,6 +14,7 @@ from kit.lab.peer import READ_BYTES, ClientGone, Peer, answer, cut, linger
 from kit.targets import FrontSpec
 
 _REQUEST_HEAD_BYTES = 32_768
+_PAUSE_S = 0.1
 
 
 class Front:
@@ -29,36 +30,55 @@ class Front:
         rules.check(spec.response_headers_added)
         self._spec = spec
         self._service_port = service_port
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+        self._connections: dict[asyncio.Task[None], socket.socket] = {}
 
-    async def start(self, listener: socket.socket) -> None:
-        """Serve on a bound socket."""
-        self._server = await asyncio.start_server(self._accept, sock=listener, limit=READ_BYTES)
+    def start(self, listener: socket.socket) -> None:
+        """Serve on a listening socket, which is the front's to close from here on. Needs a running loop."""
+        listener.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept(listener))
 
     async def close(self) -> None:
         """Stop listening and drop every connection, on both sides."""
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait({self._accepting})
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for task, connection in list(self._connections.items()):
+            await asyncio.wait({task})
+            connection.close()  # also where it was cancelled before it began
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (a coroutine always runs in one)
-        self._connections.add(task)
+    async def _accept(self, listener: socket.socket) -> None:
+        """Take connections, one after another.
+
+        Not `asyncio.start_server`: until Python 3.13.1 at least, a connection that it accepts just as it is
+        closed is neither served nor closed, and leaves a traceback at exit.
+        """
+        loop = asyncio.get_running_loop()
+        with listener:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                except OSError:  # no descriptor left, or a client that was gone already
+                    await asyncio.sleep(_PAUSE_S)
+                    continue
+                task = asyncio.create_task(self._serve(connection))
+                self._connections[task] = connection
+                task.add_done_callback(self._connections.pop)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=READ_BYTES)
         machine = h11.Connection(h11.SERVER, max_incomplete_event_size=_REQUEST_HEAD_BYTES)
         client = Peer(machine, reader, writer)
         try:
             await self._converse(client)
+            writer.close()
         except (OSError, ClientGone):
             client.abort()
-        except asyncio.CancelledError:
-            client.abort()  # the front is closing; nobody waits for this task's result
-        finally:
-            writer.close()
-            self._connections.discard(task)
+        except BaseException:
+            client.abort()
+            raise
 
     async def _converse(self, client: Peer) -> None:
         """One request after another, for as long as the client keeps the connection."""

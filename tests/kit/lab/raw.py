@@ -130,7 +130,7 @@ async def front_before(port: int, spec: FrontSpec) -> AsyncIterator[Connect]:
     listener = listen(0)
     address = listener.getsockname()
     front = Front(spec, port)
-    await front.start(listener)
+    front.start(listener)
     clients: list[Wire] = []
 
     async def connect() -> Wire:

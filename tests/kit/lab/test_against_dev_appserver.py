@@ -124,7 +124,9 @@ def google(tool: Tool, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
-    argv: list[str | Path] = [sys.executable, "-S", server]
+    # The SDK's own Python where it brings one: dev_appserver does not run under every newer one.
+    own = sdk / "platform" / "bundledpythonunix" / "bin" / "python3"
+    argv: list[str | Path] = [own if own.exists() else sys.executable, "-S", server]
     argv += ["--automatic_restart=no", "--skip_sdk_update_check=yes", "--application=demo"]
     argv += [f"--storage_path={folder / 'storage'}", f"--runtime_python_path={_python(folder)}"]
     argv += [f"--{part}host=127.0.0.1" for part in ("", "admin_", "api_")]

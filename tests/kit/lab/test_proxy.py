@@ -588,7 +588,7 @@ async def test_a_closed_front_leaves_no_connection_on_either_side() -> None:
         listener = listen(0)
         address = listener.getsockname()
         closing = Front(PASS, service.port)
-        await closing.start(listener)
+        closing.start(listener)
 
         async def connect() -> Wire:
             return Wire(*await asyncio.open_connection(*address))
