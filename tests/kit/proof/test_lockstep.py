@@ -153,6 +153,14 @@ def test_a_hop_that_lets_pass_is_incremental(rtt_ms: float) -> None:
 
 
 @pytest.mark.parametrize("rtt_ms", RTTS)
+def test_a_stream_is_proved_in_sixteen_round_trips(rtt_ms: float) -> None:
+    network = Network(Hop, rtt_ms)
+    network.run(LockStep().run())
+    # Six pings, the opening, nine steps; the seventeenth ends the stream.
+    assert network.now_ms == pytest.approx(17 * rtt_ms)
+
+
+@pytest.mark.parametrize("rtt_ms", RTTS)
 def test_a_hop_that_collects_the_message_is_whole(rtt_ms: float) -> None:
     found = prove(Whole, rtt_ms)
     assert (found.verdict, found.shape, found.block_bytes) == (Verdict.WHOLE_MESSAGE, Shape.WHOLE, None)
