@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     max_output_tokens: Annotated[int, Field(ge=1, le=65_536)] = 1024
     max_prompt_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 8_000
     max_streams: Annotated[int, Field(ge=1, le=100_000)] = 250
-    heartbeat_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 15
+    heartbeat_s: Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)] = 15
     deadline_s: Annotated[float | None, Field(gt=0, le=90_000, allow_inf_nan=False)] = None
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

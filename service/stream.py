@@ -142,14 +142,14 @@ class AnswerStream(Response):
                     if isinstance(piece, Finish):
                         finish = piece
                         break
-                    if self._beating is not None:
+                    while self._beating is not None:
                         await self._beating.wait()
+                    self._writing = True
                     if not self._head_sent:
                         await self._send_head(send)
                     self._last_write = now = time.monotonic()
                     body = frame(self.events, piece, (now - began) * 1000)
                     self.events += 1
-                    self._writing = True
                     try:
                         await send({"type": "http.response.body", "body": body, "more_body": True})
                     except OSError:  # how a server may say that the client is gone
@@ -167,8 +167,9 @@ class AnswerStream(Response):
             raise problems.internal()
         usage = {"prompt_tokens": finish.prompt_tokens, "output_tokens": finish.output_tokens}
         data = {"usage": usage, "finish_reason": finish.reason}
-        if self._beating is not None:
+        while self._beating is not None:
             await self._beating.wait()
+        self._writing = True
         if not self._head_sent:
             await self._send_head(send)
         await self._end(send, self._framing.done(self.events, data), "done")
@@ -192,6 +193,7 @@ class AnswerStream(Response):
             except OSError:  # the client is gone, as the pump will see
                 return
             finally:
+                self._last_write = time.monotonic()
                 self._beating = None
                 beating.set()
 

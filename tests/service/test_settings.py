@@ -65,6 +65,7 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("MAX_PROMPT_CHARS", "0"),
         ("MAX_STREAMS", "0"),
         ("HEARTBEAT_S", "0"),
+        ("HEARTBEAT_S", "0.000001"),
         ("DEADLINE_S", "0"),
         ("DEADLINE_S", "never"),
         ("SHUTDOWN_GRACE_S", "-1"),

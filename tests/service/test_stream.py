@@ -1,0 +1,374 @@
+"""A stream begins in good time, never ends without a word, and stops working when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.types import Message
+
+from service import problems
+from service.framing import Ndjson
+from service.generate import Finish, Request
+from service.problems import Problem
+from service.stream import AnswerStream, Began
+from service.streams import OpenStreams
+from tests.service.asking import GIVE_UP_S, ask, text_of
+from tests.service.conftest import Answering
+from tests.service.gate import Gate
+
+NEVER_S = 3600.0
+SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
+BUSY = Problem("upstream-busy", 429, "The model is busy.", "Try again.", retry_after_s=3)
+
+
+# It streams
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_a_piece_is_with_the_client_before_the_next_one_exists(http: str, answering: Answering) -> None:
+    gates = [Gate() for _ in range(3)]
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        for n, gate in enumerate(gates):
+            yield str(n)
+            await gate.passed()
+        yield Finish("stop", 1, 3)
+
+    answer = ask(answering(script, http, heartbeat_s=NEVER_S), ai_prompt="Why?")
+    for n, gate in enumerate(gates):
+        assert answer.event().data["text"] == str(n)
+        gate.open()
+    assert answer.event().type == "done"
+
+
+def test_a_slow_reader_gets_every_piece(answering: Answering) -> None:
+    pieces = [f"{n} " + "x" * 10_000 for n in range(400)]  # more than any socket's buffers hold
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        for piece in pieces:
+            yield piece
+        yield Finish("stop", 1, len(pieces))
+
+    events = ask(answering(script, heartbeat_s=0.001), ai_prompt="Why?").events()
+    assert text_of(events) == "".join(pieces)
+    assert [event.data["seq"] for event in events[:-1]] == list(range(len(pieces)))
+    assert events[-1].type == "done"
+
+
+# It never ends without a word
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
+def test_a_failure_before_the_first_piece_is_a_real_status(accept: str, answering: Answering) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        if request.prompt:
+            raise BUSY
+        yield ""
+
+    answer = ask(answering(script), ai_prompt="Why?", headers={"Accept": accept})
+    assert answer.status == 429
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "3"
+    assert answer.json() == BUSY.body()
+
+
+@pytest.mark.parametrize(
+    ("failure", "problem"),
+    [(BUSY, BUSY.body()), (ValueError("secret"), problems.internal().body())],
+    ids=["a problem", "any other failure"],
+)
+def test_a_failure_in_mid_stream_is_an_error_event_with_the_next_number(
+    failure: Exception, problem: dict[str, object], answering: Answering
+) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield "one"
+        yield "two"
+        raise failure
+
+    base = answering(script)
+    *tokens, error = ask(base, ai_prompt="Why?").events()
+    assert [token.data["text"] for token in tokens] == ["one", "two"]
+    assert (error.type, error.data) == ("error", problem)
+    assert error.id == tokens[0].id.replace(".0", ".2")
+
+    lines = ask(base, ai_prompt="Why?", headers={"Accept": NDJSON}).read().splitlines()
+    assert json.loads(lines[-1]) == {"seq": 2, "event": "error", "data": problem}
+
+    text = ask(base, ai_prompt="Why?", headers={"Accept": TEXT}).read().decode()
+    assert text == f"onetwo\n[streamproof: the answer ends here: {problem['detail']}]\n"
+
+
+def test_a_generator_that_stops_without_saying_so_is_not_taken_for_done(answering: Answering) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield "one"
+
+    assert [event.type for event in ask(answering(script), ai_prompt="Why?").events()] == ["token", "error"]
+
+
+def test_an_answer_without_any_text_is_done(answering: Answering) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield Finish("stop", 1, 0)
+
+    [done] = ask(answering(script), ai_prompt="Why?").events()
+    assert (done.type, done.id[-2:]) == ("done", ".0")
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
+def test_at_the_deadline_the_answer_ends_with_an_error(accept: str, answering: Answering) -> None:
+    stopped = threading.Event()
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        try:
+            yield "one"
+            await Gate().passed()
+        finally:
+            stopped.set()
+
+    answer = ask(answering(script, deadline_s=0.3), ai_prompt="Why?", headers={"Accept": accept})
+    if accept == SSE:
+        token, error = answer.events()
+        assert (token.type, error.type) == ("token", "error")
+        assert error.data == problems.deadline(0.3).body()
+    else:
+        assert "not complete after 0.3 s" in answer.read().decode()
+    assert stopped.wait(GIVE_UP_S)
+
+
+def test_a_deadline_before_the_first_piece_is_a_real_504(answering: Answering) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        await Gate().passed()
+        yield ""
+
+    answer = ask(answering(script, deadline_s=0.05), ai_prompt="Why?")
+    assert answer.status == 504
+    assert answer.json() == problems.deadline(0.05).body()
+
+
+# It fills the silence
+
+
+@pytest.mark.parametrize(("accept", "beat"), [(SSE, b":\n\n"), (NDJSON, b"\n")])
+def test_silence_is_filled_with_what_a_reader_passes_over(
+    accept: str, beat: bytes, answering: Answering
+) -> None:
+    gate = Gate()
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield "one"
+        await gate.passed()
+        yield "two"
+        yield Finish("stop", 1, 2)
+
+    answer = ask(answering(script, heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept})
+    octets = b""
+    for read in answer.octets():
+        octets += read
+        if b"one" in octets and octets.endswith(beat * 3) and b"two" not in octets:
+            gate.open()
+            break
+    octets += answer.read()
+    if accept == SSE:
+        assert b"}\n\n:\n\n:\n\n" in octets
+        assert b'"done"' not in octets
+        assert octets.count(b"\nevent: ") == 3
+    else:
+        assert [json.loads(line)["event"] for line in octets.splitlines() if line] == ["token"] * 2 + ["done"]
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
+def test_a_generator_that_thinks_long_does_not_keep_the_head_back(accept: str, answering: Answering) -> None:
+    gate = Gate()
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        await gate.passed()
+        yield "one"
+        yield Finish("stop", 1, 1)
+
+    # That ask() returns at all is the proof: the generator waits for what comes after it.
+    answer = ask(answering(script, heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept})
+    gate.open()
+    assert answer.status == 200
+    assert b"one" in answer.read()
+
+
+def test_plain_text_has_nothing_in_it_for_the_silence(answering: Answering) -> None:
+    gate = Gate()
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield "one"
+        await gate.passed()
+        yield Finish("stop", 1, 1)
+
+    base = answering(script, heartbeat_s=0.001)
+    answer = ask(base, ai_prompt="Why?", headers={"Accept": TEXT})
+    beating = ask(base, ai_prompt="Why?")
+    beats = b""
+    while beats.count(b":\n\n") < 5:  # as many as the other has had silence for
+        beats += next(beating.octets())
+    gate.open()
+    assert answer.read() == b"one"
+
+
+def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
+    """ASGI does not say that two may wait in `send`, and uvicorn would interleave what they write."""
+    inside = 0
+    most = 0
+    bodies: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        for _ in range(7):
+            await asyncio.sleep(0)
+        bodies.append(message.get("body", b""))
+        inside -= 1
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def pieces() -> AsyncGenerator[str | Finish]:
+        for n in range(200):
+            for _ in range(n % 9):
+                await asyncio.sleep(0)
+            yield str(n)
+        yield Finish("stop", 1, 200)
+
+    async def run() -> None:
+        stream = AnswerStream(
+            pieces(), Ndjson(), Began(), OpenStreams(1), heartbeat_s=1e-4, deadline_s=None, accel=True
+        )
+        await stream({"type": "http"}, receive, send)
+
+    asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    assert most == 1
+    lines = [json.loads(body) for body in bodies if body.strip()]
+    assert [line["seq"] for line in lines] == list(range(201))
+
+
+def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    streams = OpenStreams(1)
+    closed = False
+
+    async def pieces() -> AsyncGenerator[str | Finish]:
+        nonlocal closed
+        try:
+            while True:
+                yield "x"
+        finally:
+            closed = True
+
+    async def run() -> None:
+        stream = AnswerStream(
+            pieces(), Ndjson(), Began(), streams, heartbeat_s=NEVER_S, deadline_s=0.05, accel=True
+        )
+        await stream({"type": "http"}, receive, send)
+
+    asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    assert closed
+    assert len(streams) == 0
+
+
+# It stops when nobody listens
+
+
+def before_the_first_piece(wire: socket.socket, working: threading.Event) -> None:
+    assert working.wait(GIVE_UP_S)
+
+
+def in_silence(wire: socket.socket, working: threading.Event) -> None:
+    octets = b""
+    while b"event: token" not in octets:
+        octets += wire.recv(65_536)
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("leave_when", [before_the_first_piece, in_silence])
+def test_a_client_that_leaves_stops_the_generator_though_nothing_is_written(
+    leave_when: Callable[[socket.socket, threading.Event], None],
+    method: str,
+    http: str,
+    answering: Answering,
+    record_property: Callable[[str, object], None],
+) -> None:
+    working, stopped = threading.Event(), threading.Event()
+    stopped_at = 0.0
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        nonlocal stopped_at
+        try:
+            if leave_when is in_silence:
+                yield "one"
+            working.set()
+            await Gate().passed()
+        finally:
+            stopped_at = time.monotonic()
+            stopped.set()
+
+    # No heartbeat whose writing could fail, and no deadline: only the client's leaving can stop it.
+    where = urlsplit(answering(script, http, heartbeat_s=NEVER_S))
+    assert where.hostname
+    assert where.port
+    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+        wire.sendall(
+            f"{method} /search?ai_prompt=a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        leave_when(wire, working)
+        left_at = time.monotonic()
+    assert stopped.wait(GIVE_UP_S)
+    record_property("stopped_after_ms", round((stopped_at - left_at) * 1000, 2))
+
+
+def test_a_client_that_leaves_a_stream_flat_out_stops_the_generator(answering: Answering) -> None:
+    stopped = threading.Event()
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        try:
+            while True:
+                yield "x" * 1000
+                await asyncio.sleep(0)
+        finally:
+            stopped.set()
+
+    answer = ask(answering(script), ai_prompt="Why?")
+    answer.event()
+    answer.leave()
+    assert stopped.wait(GIVE_UP_S)
+
+
+def test_a_client_that_left_frees_its_place_and_is_named_in_the_log(
+    answering: Answering, log_lines: list[str]
+) -> None:
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        yield "one"
+        if request.prompt == "hold":
+            await Gate().passed()
+        yield Finish("stop", 1, 1)
+
+    base = answering(script, max_streams=1, heartbeat_s=NEVER_S)
+    with ask(base, ai_prompt="hold") as first:
+        assert first.event().type == "token"
+        with ask(base, ai_prompt="Why?") as refused:
+            assert refused.status == 503
+    while (answer := ask(base, ai_prompt="Why?")).status == 503:
+        answer.leave()
+    assert answer.events()[-1].type == "done"
+    assert any("end=client-left events=1" in line for line in log_lines)
+    assert not any("Traceback" in line for line in log_lines)
