@@ -1,0 +1,541 @@
+"""The page in a real browser: the text grows as it arrives, and what the page says of it is so."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from kit.proof.sse import SSEDecoder
+from tests.fixtures.origin import Origin
+from tests.fixtures.tools import Tool
+
+GIVE_UP_MS = 60_000
+QUIET = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# It takes two minutes to write: whatever is seen of it, its stream is still open.
+LONG = "Tell me about rivers in 4000 words."
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(tool: Tool) -> Iterator[Browser]:
+    path = tool("chromium")
+    expect.set_options(timeout=GIVE_UP_MS)
+    with sync_playwright() as playwright:
+        # With a new profile in a temporary folder, which it also removes.
+        chromium = playwright.chromium.launch(executable_path=path, args=QUIET, timeout=GIVE_UP_MS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """`visit(url, **context)` opens the page; in the end nothing was complained of, nobody else was asked."""
+    contexts = []
+    complaints: list[str] = []
+    asked: list[str] = []
+    urls: list[str] = []
+
+    def open_page(url: str, **context: Any) -> Page:
+        contexts.append(browser.new_context(**{"locale": "en-GB", **context}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(GIVE_UP_MS)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def complain(message: Any) -> None:
+            # Whether /search answers well is not the page's doing; chromium complains of what does not.
+            if message.type in ("error", "warning") and "/search" not in message.location["url"]:
+                complaints.append(message.text)
+
+        page.on("console", complain)
+        page.on("request", lambda request: asked.append(request.url))
+        urls.append(url)
+        page.goto(url)
+        expect(page.locator("#ask")).to_be_enabled()
+        expect(page.locator("#where")).not_to_be_empty()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(tuple(f"{own}/" for own in urls))] == []
+
+
+def until(page: Page, condition: str, given: object = None) -> None:
+    """Wait for a JavaScript expression; playwright's own way needs the `eval` that the policy forbids."""
+    page.evaluate(
+        f"""given => new Promise((resolve, reject) => {{
+            const $ = id => document.getElementById(id);
+            const look = () => ({condition}) ? resolve() : setTimeout(look, 10);
+            setTimeout(() => reject(new Error("never came true: " + {json.dumps(condition)})), {GIVE_UP_MS});
+            look();
+        }})""",
+        given,
+    )
+
+
+def state(page: Page) -> str | None:
+    return page.locator("#result").get_attribute("data-state")
+
+
+def ends(page: Page, how: str) -> None:
+    expect(page.locator("#ask")).to_be_enabled()
+    expect(page.locator("#result")).to_have_attribute("data-state", how)
+
+
+def ask(page: Page, prompt: str) -> None:
+    page.locator("#prompt").fill(prompt)
+    page.locator("#prompt").press("Enter")
+
+
+def answer_of(url: str, prompt: str) -> str:
+    """What the service answers to somebody who is no browser."""
+    request = urllib.request.Request(
+        f"{url}/search",
+        json.dumps({"ai_prompt": prompt}).encode(),
+        {"Content-Type": "application/json", "Accept": "text/plain"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return str(response.read().decode())
+
+
+def instead(page: Page, body: str, status: int = 200, media: str = "text/event-stream") -> None:
+    """From now on /search answers this."""
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(status=status, headers={"Content-Type": media}, body=body)
+
+    page.route("**/search*", fulfil)
+
+
+def tokens(*times_ms: int, text: str = "word ") -> str:
+    return "".join(
+        f"event: token\ndata: {json.dumps({'seq': n, 'text': text, 't_ms': t})}\n\n"
+        for n, t in enumerate(times_ms)
+    )
+
+
+# ---- An answer
+
+
+def test_the_text_grows_while_the_stream_is_open(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    ask(page, LONG)
+    length = 0
+    for _ in range(5):
+        until(page, "$('answer').textContent.length > given", length)
+        length = len(page.locator("#answer").inner_text())
+        assert state(page) == "receiving"
+        assert page.locator("#answer").get_attribute("aria-busy") == "true"
+    assert page.locator("#clock-label").inner_text() == "first word after"
+    assert page.locator("#strip path.got").count() >= 1
+    # The first word has come, so its clock stands; what is drawn goes on.
+    clock = page.locator("#clock").inner_text()
+    until(page, "$('answer').textContent.length > given", length)
+    assert page.locator("#clock").inner_text() == clock
+
+
+def test_a_whole_answer_is_shown_as_the_service_wrote_it(origin: Origin, visit: Visit) -> None:
+    url = origin(tokens_per_s=2000, first_token_ms=0)
+    page = visit(url)
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    assert page.locator("#answer").evaluate("it => it.textContent") == answer_of(
+        url, "Where does a river end?"
+    )
+    assert page.locator("#answer").get_attribute("aria-busy") == "false"
+    assert page.locator("#total").inner_text().endswith(" s")
+
+
+def test_another_question_begins_anew(origin: Origin, visit: Visit) -> None:
+    url = origin(tokens_per_s=2000, first_token_ms=0)
+    page = visit(url)
+    for prompt in ("Where does a river end?", "河在哪里结束？"):
+        ask(page, prompt)
+        ends(page, "done")
+        assert page.locator("#answer").evaluate("it => it.textContent") == answer_of(url, prompt)
+
+
+@pytest.mark.parametrize("how", ["Escape", "click"])
+def test_stop_ends_the_stream_on_the_server_too(
+    origin: Origin, visit: Visit, tmp_path: Path, how: str
+) -> None:
+    page = visit(origin())
+    ask(page, LONG)
+    expect(page.locator("#answer")).not_to_be_empty()
+    if how == "click":
+        page.locator("#stop").click()
+    else:
+        page.keyboard.press("Escape")
+    ends(page, "stopped")
+    expect(page.locator("#outcome")).to_have_text("Stopped.")
+    assert page.locator("#stop").is_disabled()
+    log = tmp_path / "origin-1.log"
+    give_up = time.monotonic() + GIVE_UP_MS / 1000
+    while "POST /search" not in log.read_text() and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert "end=client-left" in log.read_text()
+
+
+def test_the_switch_decides_whether_the_header_is_sent(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+    prompt = "a secret that no log should keep"
+    for header, told in (("no", "is sent"), (None, "is not sent"), ("no", "is sent")):
+        expect(page.locator("#accel-state")).to_have_text(told)
+        with page.expect_response("**/search*") as asked:
+            ask(page, prompt)
+        ends(page, "done")
+        assert asked.value.headers.get("x-accel-buffering") == header
+        assert "secret" not in asked.value.url
+        assert asked.value.request.post_data_json == {"ai_prompt": prompt, "max_output_tokens": 1024}
+        page.locator("#accel").click()
+
+
+def test_the_answer_is_no_longer_than_was_asked_for(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+    page.locator("#most").fill("7")
+    ask(page, LONG)
+    ends(page, "done")
+    assert page.locator("#events").inner_text() == "8"  # 7 tokens, and `done`
+
+
+# ---- How it came
+
+
+def test_a_response_that_is_held_is_said_to_come_in_one_lump(origin: Origin, visit: Visit) -> None:
+    url = origin("tests.fixtures.apps:body_reader", tokens_per_s=100)
+    page = visit(url)
+    page.locator("#most").fill("61")
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    seconds = page.locator("#clock").inner_text()
+    expect(page.locator("#outcome")).to_have_text(
+        f"62 events in one lump after {seconds}: somebody on the way holds the response."
+    )
+    expect(page.locator("#hint")).to_have_text(f"A hint, not a proof. The proof: kit probe {url}")
+    assert page.locator("#strip path.got").count() == 1
+
+
+def test_an_answer_that_flows_is_not_said_to_be_held(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(tokens_per_s=50))
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    # On a machine that is busy with something else it may have come in blocks, even here.
+    assert page.locator("#result").get_attribute("data-how") in ("bits", "blocks")
+    expect(page.locator("#hint")).to_contain_text("not a proof")
+
+
+@pytest.mark.parametrize(
+    ("at", "how"),
+    [
+        ([100 * n + 40 for n in range(50)], "bits"),
+        ([100 * n + 40 + 90 * (n % 3) for n in range(50)], "bits"),
+        # The last few are late: a network's hiccup.
+        ([100 * n + (900 if n > 47 else 40) for n in range(50)], "bits"),
+        ([4940] * 50, "lump"),
+        ([4940 + n for n in range(50)], "lump"),
+        ([1000 * (n // 10) + 1040 for n in range(50)], "blocks"),
+        ([max(2500, 100 * n) for n in range(50)], "blocks"),
+        ([140] * 2, "unclear"),
+    ],
+)
+def test_how_it_came_is_judged_by_when_it_was_written(words: Page, at: list[float], how: str) -> None:
+    # The server's clock shows something else, by an hour: it does not matter.
+    given = [{"at": 7_000_000 + t, "written": 100 * n} for n, t in enumerate(at)]
+    judge = "async words => (await import('/page/hint.js')).howItCame(words)"
+    assert words.evaluate(judge, given)["how"] == how
+
+
+def test_what_was_written_at_once_tells_nothing(words: Page) -> None:
+    judge = "async words => (await import('/page/hint.js')).howItCame(words)"
+    given = [{"at": 5000, "written": n} for n in range(60)]
+    assert words.evaluate(judge, given)["how"] == "unclear"
+
+
+# ---- What goes wrong
+
+
+def test_a_problem_is_told_in_the_services_words(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(max_prompt_chars=20))
+    ask(page, "x" * 21)
+    ends(page, "failed")
+    expect(page.locator("#outcome")).to_have_text(
+        "A parameter cannot be used. ai_prompt has 21 characters, and 20 is the limit."
+    )
+    ask(page, "x" * 20)
+    expect(page.locator("#answer")).not_to_be_empty()
+
+
+def test_an_error_in_mid_stream_is_told_and_what_came_stays(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(deadline_s=2))
+    ask(page, LONG)
+    ends(page, "failed")
+    expect(page.locator("#outcome")).to_contain_text("The answer took too long.")
+    expect(page.locator("#answer")).not_to_be_empty()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "media", "state", "told"),
+    [
+        (tokens(0, 1), 200, "text/event-stream", "cut", "The answer was cut"),
+        ("", 200, "text/event-stream", "cut", "The answer was cut"),
+        ("<h1>no", 502, "text/html", "failed", "an HTTP 502 Bad Gateway that the service did not write"),
+        ("<h1>log in", 200, "text/html", "failed", "not an event stream but text/html"),
+    ],
+)
+def test_an_answer_that_is_not_whole_or_not_the_services_is_told(
+    origin: Origin, visit: Visit, body: str, status: int, media: str, state: str, told: str
+) -> None:
+    page = visit(origin())
+    instead(page, body, status, media)
+    ask(page, "hello")
+    ends(page, state)
+    expect(page.locator("#outcome")).to_contain_text(told)
+    assert page.locator("#hint").is_hidden()
+
+
+def test_a_service_that_cannot_be_reached_is_told(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    page.route("**/search*", lambda route: route.abort("connectionrefused"))
+    ask(page, "hello")
+    ends(page, "failed")
+    expect(page.locator("#outcome")).to_have_text("The service cannot be reached.")
+
+
+def test_no_question_is_not_asked(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    ask(page, "  ")
+    expect(page.locator("#outcome")).to_have_text("Type a question first.")
+    ask(page, "hello")
+    expect(page.locator("#answer")).not_to_be_empty()
+
+
+# ---- Text stays text
+
+
+HOSTILE = """<script>document.title="x"</script><img src=x onerror='document.title="x"'>"&amp;"""
+
+
+def test_a_hostile_prompt_stays_text(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+    ask(page, HOSTILE)
+    ends(page, "done")
+    assert HOSTILE[:31] in page.locator("#answer").inner_text()
+    assert page.locator("#answer *").count() == 0
+    assert page.title() == "streamproof"
+
+
+def test_hostile_answers_and_problems_stay_text(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    problem = json.dumps({"title": HOSTILE, "detail": HOSTILE})
+    instead(page, f"{tokens(1, 2, text=HOSTILE)}event: error\ndata: {problem}\n\n")
+    ask(page, "hello")
+    ends(page, "failed")
+    assert page.locator("#answer").inner_text() == HOSTILE * 2
+    assert page.locator("#outcome").inner_text() == f"{HOSTILE} {HOSTILE}"
+    assert page.locator("#answer *, #outcome *").count() == 0
+    assert page.title() == "streamproof"
+
+
+# ---- For everybody
+
+
+def test_chinese_is_spoken_to_a_chinese_browser_and_on_demand(origin: Origin, visit: Visit) -> None:
+    url = origin("tests.fixtures.apps:body_reader", tokens_per_s=100)
+    assert visit(url, locale="zh-CN").locator("h1").inner_text() == "提一个问题，看回答怎样到达"
+    page = visit(url)
+    page.locator("#most").fill("61")
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.locator("#language").click()
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    assert page.locator("#ask").inner_text().startswith("提问")
+    # What is there already is told in Chinese too, apart from what the user and the service wrote.
+    expect(page.locator("#outcome")).to_contain_text("62 个事件在")
+    assert page.locator("#prompt").input_value() == "Where does a river end?"
+    page.reload()
+    assert page.locator("#language").inner_text() == "English"
+    page.locator("#language").click()
+    assert page.locator("h1").inner_text() == "Ask, and watch the answer arrive"
+
+
+def test_both_languages_say_the_same_things(words: Page) -> None:
+    shape = """async () => {
+        const { WORDS } = await import('/page/words.js');
+        return Object.values(WORDS).map(told => Object.entries(told).map(([k, v]) => `${k} ${typeof v}`));
+    }"""
+    english, chinese = words.evaluate(shape)
+    assert english == chinese
+    named = words.evaluate("[...document.querySelectorAll('[data-word]')].map(it => it.dataset.word)")
+    assert {f"{name} string" for name in named} <= set(english)
+
+
+def test_the_page_says_where_it_runs(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(target="flex"))
+    expect(page.locator("#where")).to_have_text("target flex · generator embedded")
+
+
+def test_the_keyboard_is_enough(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    assert page.evaluate("document.activeElement.id") == "prompt"
+    page.keyboard.press("End")
+    page.keyboard.press("Shift+Enter")
+    assert page.locator("#result").is_hidden()
+    assert "\n" in page.locator("#prompt").input_value()
+    page.locator("#prompt").fill(LONG)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # on the button, which then is of no use: the focus goes on to the other
+    expect(page.locator("#answer")).not_to_be_empty()
+    assert page.evaluate("document.activeElement.id") == "stop"
+    page.keyboard.press("Enter")
+    ends(page, "stopped")
+    assert page.evaluate("document.activeElement.id") == "ask"
+
+
+def test_an_enter_that_ends_the_input_of_characters_does_not_ask(origin: Origin, visit: Visit) -> None:
+    page = visit(origin())
+    page.locator("#prompt").dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    assert page.locator("#result").is_hidden()
+    page.locator("#prompt").dispatch_event("keydown", {"key": "Enter"})
+    assert page.locator("#result").is_visible()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_it_fits_a_phone(origin: Origin, visit: Visit, locale: str) -> None:
+    phone = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
+    page = visit(origin(tokens_per_s=2000, first_token_ms=0), locale=locale, **phone)
+    ask(page, "W" * 200)
+    ends(page, "done")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_nothing_moves_by_itself_for_who_wants_less_motion(origin: Origin, visit: Visit) -> None:
+    url = origin()
+    animated = {}
+    for motion in ("reduce", "no-preference"):
+        page = visit(url, reduced_motion=motion)
+        ask(page, LONG)
+        expect(page.locator("#answer")).not_to_be_empty()
+        animated[motion] = page.evaluate("document.getAnimations().length")
+    assert animated == {"reduce": 0, "no-preference": 1}
+
+
+def test_dark_is_dark(origin: Origin, visit: Visit) -> None:
+    url = origin()
+    seen = [
+        visit(url, color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    ]
+    assert seen == ["rgb(250, 249, 246)", "rgb(17, 21, 27)"]
+
+
+# ---- The parser
+
+
+@pytest.fixture(scope="module")
+def words(browser: Browser) -> Iterator[Page]:
+    """The page's modules, from their files, without a server; for what needs no stream."""
+    folder = Path(__file__).parents[2] / "service" / "page"
+    types = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+    def serve(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        file = folder / (name or "index.html")
+        if file.exists():
+            route.fulfill(body=file.read_bytes(), headers={"Content-Type": types[file.suffix]})
+        else:
+            route.fulfill(status=404)
+
+    context = browser.new_context()
+    context.route("**/*", serve)
+    page = context.new_page()
+    page.set_default_timeout(GIVE_UP_MS)
+    page.goto("http://page.invalid/")
+    yield page
+    context.close()
+
+
+# What the parser makes of the octets, read in pieces that end at each of `cuts`.
+PARSE = """async ([octets, cuts]) => {
+    const { SseParser } = await import('/page/sse.js');
+    return cuts.map(ends => {
+        const [parser, decoder] = [new SseParser(), new TextDecoder()];
+        return [...ends, octets.length].flatMap((end, i) => parser.feed(
+            decoder.decode(new Uint8Array(octets.slice(i ? ends[i - 1] : 0, end)), { stream: true })));
+    });
+}"""
+
+
+def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[str, str]]]:
+    told = page.evaluate(PARSE, [list(body), cuts])
+    return [[(event["type"], event["data"]) for event in events] for events in told]
+
+
+def expected(body: bytes) -> list[tuple[str, str]]:
+    """What the kit's own parser, written by somebody else, makes of it."""
+    return [(event.type, event.data) for event in SSEDecoder().feed(body)]
+
+
+BODIES = {
+    "the service's own": (
+        'id: a.0\nevent: token\ndata: {"seq":0,"text":"水 “a”","t_ms":3}\n\n'
+        ":\n\nid: a.1\nevent: done\ndata: {}\n\n"
+    ),
+    "every line end": (
+        "data: a\r\rdata: b\r\n\r\ndata: c\n\ndata: d\r\n\ndata: e\r\n\rdata: f\n\r\ndata: g\r\r\n"
+    ),
+    "every field": (
+        "\ufeffevent\ndata\n\nevent: x\ndata:  a\ndata:b:c\n\nevent: lost\n\n"
+        ": no\nfoo: 1\nretry: 5\ndata:\n\n"
+    ),
+    "an event without its end": "data: a\n\ndata: b\n",
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_parser_makes_the_same_of_a_body_wherever_it_is_split(words: Page, name: str) -> None:
+    body = BODIES[name].encode()
+    cuts = [[cut] for cut in range(len(body) + 1)] + [list(range(len(body)))]
+    assert expected(body)
+    assert parsed(words, body, cuts) == [expected(body)] * len(cuts)
+
+
+@given(
+    body=st.lists(
+        st.sampled_from(["data", "event", ":", " ", "\r", "\n", "\r\n", "a", "水", "😀", "\0", "\u2028"])
+    ),
+    cuts=st.lists(st.integers(0, 60), max_size=5),
+)
+def test_the_parser_agrees_with_the_kits(words: Page, body: list[str], cuts: list[int]) -> None:
+    octets = "".join(body).encode()
+    ends = sorted(min(cut, len(octets)) for cut in cuts)
+    assert parsed(words, octets, [ends]) == [expected(octets)]
+
+
+def test_an_event_is_out_as_soon_as_its_blank_line_has_ended(words: Page) -> None:
+    early = """async () => {
+        const { SseParser } = await import('/page/sse.js');
+        const bodies = ["data: a\\n\\n", "data: a\\r\\r", "data: a\\r\\n\\r"];
+        return bodies.map(body => new SseParser().feed(body).length);
+    }"""
+    assert words.evaluate(early) == [1, 1, 1]
