@@ -30,7 +30,8 @@ class Answering(Protocol):
 
 
 @contextmanager
-def _serving(app: ASGIApp, http: str) -> Iterator[str]:
+def serving(app: ASGIApp, http: str = "auto") -> Iterator[str]:
+    """Run an ASGI app while the block lasts: its base URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         config = uvicorn.Config(
             app,
@@ -57,7 +58,7 @@ def serve() -> Iterator[Serve]:
     running = []
 
     def start(app: ASGIApp, http: str = "auto") -> str:
-        running.append(_serving(app, http))
+        running.append(serving(app, http))
         return running[-1].__enter__()
 
     yield start
@@ -86,7 +87,7 @@ def answering(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Answering:
 @pytest.fixture(scope="session")
 def quick() -> Iterator[str]:
     """The service as it stands, with a generator in no haste to wait: a base URL that tests share."""
-    with _serving(create_app(Settings(lab=True, first_token_ms=0, tokens_per_s=1_000_000)), "auto") as url:
+    with serving(create_app(Settings(lab=True, first_token_ms=0, tokens_per_s=1_000_000)), "auto") as url:
         yield url
 
 

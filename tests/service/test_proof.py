@@ -1,0 +1,473 @@
+"""The origin's half of the proof keeps to docs/proof-protocol.md, in our service and as one copied file."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import itertools
+import json
+import math
+import secrets
+import shutil
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from service import proof
+from service.app import create_app
+from service.settings import Settings
+from tests.service.asking import GIVE_UP_S, Answer, ask
+from tests.service.conftest import Serve, serving
+
+TYPES = {
+    "sse": "text/event-stream; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "text": "text/plain; charset=utf-8",
+}
+MIB = 1024 * 1024
+NOBODY = "0" * 32
+
+
+@pytest.fixture
+def base(serve: Serve) -> str:
+    """A proof of its own under another prefix, in a bare Starlette app."""
+    return (
+        serve(Starlette(routes=[Mount("/deep/down", proof.create_proof(enabled=lambda: True))]))
+        + "/deep/down"
+    )
+
+
+@pytest.fixture(scope="module")
+def shared(quick: str) -> str:
+    """The proof of the service that tests share: for what leaves no stream open."""
+    return f"{quick}/proof"
+
+
+def opened(base: str, method: str = "GET", **query: Any) -> Answer:
+    answer = ask(base, "/stream", method=method, **query)
+    assert answer.status == 200, answer.read()
+    return answer
+
+
+def told(base: str, what: str, **query: Any) -> dict[str, Any]:
+    """A side request's answer."""
+    answer = ask(
+        base, f"/{what}", method="GET" if what == "ping" else "POST", **query, n=secrets.token_hex(4)
+    )
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    body: dict[str, Any] = answer.json()
+    assert body["streamproof"] == 1
+    return body
+
+
+def refused(answer: Answer, status: int, error: str) -> None:
+    assert answer.status == status
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = answer.json()
+    assert (body["streamproof"], body["error"]) == (1, error)
+
+
+def new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def event_octets(answer: Answer, size: int) -> bytes:
+    """So many octets of the stream, and none after them has come yet."""
+    octets = b""
+    for read in answer.octets():
+        octets += read
+        if len(octets) >= size:
+            break
+    assert len(octets) == size
+    return octets
+
+
+def data(event: bytes, media: str) -> dict[str, Any]:
+    """One event's data, with its framing checked."""
+    if media == "sse":
+        assert event.startswith(b"data: {")
+        assert event.endswith(b"}\n\n")
+        event = event.removeprefix(b"data: ").removesuffix(b"\n")
+    line = event.removesuffix(b"\n")
+    assert b"\n" not in line
+    fields: dict[str, Any] = json.loads(line)
+    return fields
+
+
+# The stream
+
+
+@pytest.mark.parametrize("media", TYPES)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: str, base: str) -> None:
+    one = new_id()
+    answer = opened(base, method, id=one, type=media)
+    assert data(event_octets(answer, 200), media)["seq"] == 0
+    for seq, size in enumerate((128, 1153, 65_536, 200), start=1):
+        answered = told(base, "feed", id=one, bytes=size)
+        assert list(answered) == ["streamproof", "known", "emitted", "instance", "now_ms"]
+        assert (answered["known"], answered["emitted"]) == (True, seq + 1)
+        fields = data(event_octets(answer, size), media)
+        assert list(fields) == ["seq", "ms", "pad"]
+        assert fields["seq"] == seq
+    assert told(base, "end", id=one)["emitted"] == 5
+    assert answer.read() == b""
+
+
+@pytest.mark.parametrize(("media", "content_type"), TYPES.items())
+def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, shared: str) -> None:
+    answer = opened(shared, id=new_id(), mode="free", total=500, type=media)
+    assert answer.headers["Content-Type"] == content_type
+    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
+    assert answer.headers["Incremental"] == "?1"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    assert answer.headers["Content-Encoding"] is None
+    off = opened(shared, id=new_id(), mode="free", total=500, type=media, accel="off")
+    assert {it.lower() for it in set(answer.headers) - set(off.headers)} == {"x-accel-buffering"}
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(list(TYPES)), st.integers(128, 9000), st.integers(1, 4))
+@example("sse", 128, 3)
+@example("text", 128, 3)
+@example("sse", MIB, 1)
+def test_an_event_is_exactly_so_many_octets_of_noise(shared: str, media: str, size: int, count: int) -> None:
+    assume(size * count <= MIB)
+    answer = opened(shared, id=new_id(), mode="free", bytes=size, total=size * count, type=media)
+    octets = answer.read()
+    assert len(octets) == size * count
+    for seq in range(count):
+        fields = data(octets[seq * size : (seq + 1) * size], media)
+        assert (list(fields), fields["seq"]) == (["seq", "ms", "pad"], seq)
+
+
+def test_what_an_event_is_filled_with_cannot_be_compressed_away(shared: str) -> None:
+    octets = opened(shared, id=new_id(), mode="free", bytes=10_000, total=500_000).read()
+    # base64 is six bits of noise in eight.
+    assert len(zlib.compress(octets, 9)) > 0.74 * len(octets)
+
+
+def test_an_event_says_when_it_was_made(shared: str) -> None:
+    before = time.time() * 1000
+    octets = opened(shared, id=new_id(), mode="free", total=200).read()
+    assert before - 1 <= data(octets, "sse")["ms"] <= time.time() * 1000 + 1
+
+
+def test_pause_sends_its_three_parts_and_ends(shared: str) -> None:
+    octets = opened(shared, id=new_id(), mode="pause", bytes=5000, type="ndjson").read()
+    lines = octets.splitlines(keepends=True)
+    events = [json.loads(line) for line in lines]
+    assert [event["seq"] for event in events] == list(range(len(events)))
+    parts = [(part, len(list(group))) for part, group in itertools.groupby(event["part"] for event in events)]
+    assert parts == [("first", 1), ("bulk", math.ceil(1_153_434 / 5000)), ("rest", 3)]
+    assert {len(line) for line in lines[:-3]} == {5000}
+    assert {len(line) for line in lines[-3:]} == {200}
+    assert events[-3]["ms"] - events[-4]["ms"] >= 990
+
+
+def test_pauses_silence_is_a_silence_and_an_end_shortens_it(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
+    one = new_id()
+    answer = opened(base, id=one, mode="pause", bytes=65_536, type="text")
+    before = event_octets(answer, 65_536 * 19)
+    assert [json.loads(line)["part"] for line in before.splitlines()] == ["first"] + ["bulk"] * 18
+    assert told(base, "end", id=one)["known"] is True
+    assert len(answer.read()) <= 3 * 200  # long before the hour that the silence would last
+
+
+def test_free_sends_a_mebibyte_back_to_back_and_ends(shared: str) -> None:
+    octets = opened(shared, id=new_id(), mode="free", bytes=1000, type="text").read()
+    assert len(octets) == MIB // 1000 * 1000
+    assert [json.loads(line)["seq"] for line in octets.splitlines()] == list(range(MIB // 1000))
+
+
+@pytest.mark.parametrize("media", TYPES)
+def test_with_a_total_the_length_is_announced_and_the_end_pads_to_it(media: str, base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one, total=50_000, type=media)
+    assert answer.headers["Content-Length"] == "50000"
+    assert answer.headers["Transfer-Encoding"] is None
+    first = event_octets(answer, 200)
+    told(base, "end", id=one)
+    rest = answer.read()
+    assert len(first + rest) == 50_000
+    assert not rest.strip(b"\n")  # lines that a reader of any of the types passes over
+
+
+@pytest.mark.parametrize("mode", ["lockstep", "pause", "free"])
+def test_without_a_total_it_is_chunked(mode: str, base: str) -> None:
+    with opened(base, id=new_id(), mode=mode) as answer:
+        assert answer.headers["Content-Length"] is None
+        assert answer.headers["Transfer-Encoding"] == "chunked"
+
+
+def test_what_was_ordered_goes_out_before_the_end(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one, type="text")
+    for _ in range(20):
+        told(base, "feed", id=one, bytes=1000)
+    told(base, "end", id=one)
+    assert [json.loads(line)["seq"] for line in answer.read().splitlines()] == list(range(21))
+
+
+# Side requests
+
+
+def test_ping_tells_the_time_and_which_process_this_is(shared: str) -> None:
+    before = time.time() * 1000
+    ping = told(shared, "ping")
+    assert list(ping) == ["streamproof", "instance", "now_ms"]
+    assert before - 1 <= ping["now_ms"] <= time.time() * 1000 + 1
+    assert told(shared, "ping")["instance"] == ping["instance"]
+
+
+def test_two_proofs_are_two_instances(serve: Serve) -> None:
+    a, b = (serve(proof.create_proof(enabled=lambda: True)) for _ in range(2))
+    assert told(a, "ping")["instance"] != told(b, "ping")["instance"]
+
+
+@pytest.mark.parametrize("what", ["feed", "end"])
+def test_a_stream_that_is_not_here_is_an_answer_and_no_error(what: str, shared: str) -> None:
+    answer = told(shared, what, id=NOBODY)
+    assert (answer["known"], answer["emitted"]) == (False, 0)
+
+
+def test_an_id_is_the_same_in_upper_case(base: str) -> None:
+    one = new_id()
+    with opened(base, id=one):
+        assert told(base, "end", id=one.upper())["known"] is True
+
+
+def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
+    one, other = new_id(), new_id()
+    with opened(base, id=one), opened(base, id=other):
+        assert told(base, "feed", id=one)["emitted"] == 2
+        assert told(base, "feed", id=other)["emitted"] == 2
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ({"id": ""}, "bad-id"),
+        ({"id": "f" * 31}, "bad-id"),
+        ({"id": "g" * 32}, "bad-id"),
+        ({"id": "f" * 32 + "\n"}, "bad-id"),
+        ({"mode": "burst"}, "bad-mode"),
+        ({"type": "html"}, "bad-type"),
+        ({"accel": "yes"}, "bad-accel"),
+        ({"bytes": 127}, "bad-bytes"),
+        ({"bytes": MIB + 1}, "bad-bytes"),
+        ({"bytes": "-200"}, "bad-bytes"),
+        ({"bytes": "٢٠٠"}, "bad-bytes"),
+        ({"bytes": "9" * 5000}, "bad-bytes"),
+        ({"total": "x"}, "bad-total"),
+        ({"total": ""}, "bad-total"),
+        ({"total": 199}, "bad-total"),
+        ({"mode": "pause", "total": 1_153_434}, "bad-total"),
+    ],
+)
+def test_a_parameter_that_is_none_is_refused_with_400(query: dict[str, Any], error: str, shared: str) -> None:
+    refused(ask(shared, "/stream", **{"id": new_id(), **query}), 400, error)
+
+
+@pytest.mark.parametrize("what", ["feed", "end"])
+def test_side_requests_check_their_parameters_too(what: str, shared: str) -> None:
+    refused(ask(shared, f"/{what}", method="POST"), 400, "bad-id")
+    if what == "feed":
+        refused(ask(shared, "/feed", method="POST", id=NOBODY, bytes=1), 400, "bad-bytes")
+
+
+@pytest.mark.parametrize("mode", ["pause", "free"])
+def test_only_a_lockstep_stream_is_fed(mode: str, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(proof, "FREE_OCTETS", 10**12)
+    one = new_id()
+    with opened(base, id=one, mode=mode):
+        refused(ask(base, "/feed", method="POST", id=one), 400, "not-lockstep")
+
+
+def test_an_id_in_use_is_refused_with_409_and_the_first_stream_is_not_harmed(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one)
+    event_octets(answer, 200)
+    refused(ask(base, "/stream", id=one), 409, "id-in-use")
+    told(base, "feed", id=one, bytes=300)
+    assert data(event_octets(answer, 300), "sse")["seq"] == 1
+    answer.leave()
+
+
+def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str) -> None:
+    answers = [opened(base, id=new_id()) for _ in range(16)]
+    refused(ask(base, "/stream", id=new_id()), 429, "too-many-streams")
+    answers.pop().leave()
+    while (answer := ask(base, "/stream", id=new_id())).status == 429:
+        answer.leave()
+    assert answer.status == 200
+    for each in (answer, *answers):
+        each.leave()
+
+
+def test_a_stream_of_four_mebibytes_is_fed_to_the_last_octet_and_no_further(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one, bytes=MIB)
+    for emitted in (2, 3, 4):
+        assert told(base, "feed", id=one, bytes=MIB)["emitted"] == emitted
+    refused(ask(base, "/feed", method="POST", id=one, bytes=128), 429, "too-many-octets")
+    assert told(base, "end", id=one)["emitted"] == 4
+    assert len(answer.read()) == 4 * MIB
+
+
+@pytest.mark.parametrize(("mode", "most"), [("lockstep", 4 * MIB), ("pause", 4 * MIB), ("free", MIB)])
+def test_a_total_over_the_limit_is_refused_with_429(mode: str, most: int, shared: str) -> None:
+    refused(ask(shared, "/stream", id=new_id(), mode=mode, total=most + 1), 429, "too-many-octets")
+
+
+def test_a_stream_is_not_fed_beyond_its_total(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one, total=450)
+    assert told(base, "feed", id=one)["emitted"] == 2
+    refused(ask(base, "/feed", method="POST", id=one), 429, "too-many-octets")
+    told(base, "end", id=one)
+    assert len(answer.read()) == 450
+
+
+def test_a_stream_whose_time_is_over_ends_in_good_order(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "STREAM_SECONDS", 0.05)
+    one = new_id()
+    assert len(opened(base, id=one, total=5000).read()) == 5000
+    assert told_until(base, one)["known"] is False
+
+
+def told_until(base: str, one: str) -> dict[str, Any]:
+    """The answer to an end, once the stream is no longer known: a moment after its last octet."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while (answer := told(base, "end", id=one))["known"]:
+        assert time.monotonic() < give_up
+    return answer
+
+
+@pytest.mark.parametrize("mode", ["lockstep", "pause"])
+def test_a_client_that_leaves_frees_its_id(mode: str, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
+    one = new_id()
+    answer = opened(base, id=one, mode=mode, bytes=300_000)
+    next(answer.octets())
+    answer.leave()
+    while (again := ask(base, "/stream", id=one)).status == 409:
+        again.leave()
+    assert again.status == 200
+    again.leave()
+
+
+# Open only for a while
+
+
+EVERYTHING = [("GET", "stream"), ("POST", "stream"), ("POST", "feed"), ("POST", "end"), ("GET", "ping")]
+
+
+@pytest.mark.parametrize(("method", "what"), EVERYTHING)
+def test_closed_everything_answers_404_whatever_is_asked(method: str, what: str, closed: str) -> None:
+    refused(ask(closed, f"/{what}", method=method), 404, "proof-expired")
+    refused(ask(closed, f"/{what}", method=method, id=new_id()), 404, "proof-expired")
+
+
+@pytest.fixture(scope="module")
+def closed() -> Iterator[str]:
+    """The proof of a service that is not in the lab."""
+    with serving(create_app(Settings()), "auto") as url:
+        yield f"{url}/proof"
+
+
+def test_in_our_service_it_is_open_until_the_time_that_was_set(serve: Serve) -> None:
+    ahead = serve(create_app(Settings(proof_until=time.time() + 3600)))
+    assert told(f"{ahead}/proof", "ping")
+    past = serve(create_app(Settings(proof_until=time.time() - 1)))
+    refused(ask(f"{past}/proof", "/ping"), 404, "proof-expired")
+
+
+def test_a_running_proof_closes_when_its_time_is_over(serve: Serve) -> None:
+    answers = iter([True, False])
+    base = serve(proof.create_proof(enabled=lambda: next(answers)))
+    assert told(base, "ping")
+    refused(ask(base, "/ping"), 404, "proof-expired")
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_open"),
+    [
+        ({}, False),
+        ({"STREAMPROOF_LAB": "1"}, True),
+        ({"STREAMPROOF_LAB": "0"}, False),
+        ({"STREAMPROOF_PROOF_UNTIL": "1"}, False),
+        ({"STREAMPROOF_PROOF_UNTIL": "99999999999"}, True),
+        ({"STREAMPROOF_PROOF_UNTIL": "soon"}, False),
+        ({"STREAMPROOF_PROOF_UNTIL": "nan"}, False),
+        ({"STREAMPROOF_PROOF_UNTIL": ""}, False),
+    ],
+)
+def test_elsewhere_the_environment_opens_it(
+    environ: dict[str, str], is_open: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert proof.open_by_environment() is is_open
+
+
+# One file
+
+
+def copied(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "their_proof", shutil.copy(proof.__file__, folder / "their_proof.py")
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["their_proof"] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules["their_proof"]
+    return module
+
+
+def test_the_one_file_copied_into_another_app_is_a_whole_proof(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_LAB", "1")
+    base = serve(Starlette(routes=[Mount("/theirs", copied(tmp_path).create_proof())])) + "/theirs"
+    one = new_id()
+    answer = opened(base, id=one)
+    assert data(event_octets(answer, 200), "sse")["seq"] == 0
+    told(base, "feed", id=one, bytes=128)
+    assert data(event_octets(answer, 128), "sse")["seq"] == 1
+    told(base, "end", id=one)
+    assert answer.read() == b""
+
+
+def test_the_one_file_imports_nothing_of_ours() -> None:
+    tree = ast.parse(Path(proof.__file__).read_text())
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    roots = {name.partition(".")[0] for name in imported}
+    assert roots - set(sys.stdlib_module_names) == {"starlette"}
