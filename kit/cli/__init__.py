@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run `kit`. Every verb's module is light; what is heavy is imported when its command runs."""
-    from kit.cli.app import run
+    try:
+        from kit.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while modules are loaded, or again while the first one is cleaned up after
+        raise SystemExit(130) from None

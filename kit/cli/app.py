@@ -46,6 +46,9 @@ for _verb in VERBS:
 
 def run() -> None:
     """Run the command line; never shows a traceback unless KIT_DEBUG is set."""
+    # A shell's `>&-` leaves Python without the stream.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     as_json = "--json" in sys.argv or os.environ.get("KIT_JSON", "").lower() in _YES
     arguments = sys.argv[1:] or ["--help"]
     try:
@@ -70,6 +73,8 @@ def run() -> None:
             ),
             as_json=as_json,
         )
+    if status == Exit.INTERRUPTED:  # which is what typer makes of Ctrl-C
+        talk("interrupted")
     raise SystemExit(status or 0)
 
 

@@ -26,17 +26,17 @@ def success(
         exit: the status.
     """
     show(data, as_json=as_json, text=text, warnings=warnings)
-    _leave(exit)
+    raise SystemExit(int(exit))
 
 
 def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequence[str] = ()) -> None:
     """Print the same, at once, for a command that goes on running."""
     if as_json:
         document = {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
-        print(json.dumps(document), flush=True)
+        _write(json.dumps(document))
         return
     if text:
-        print(text, flush=True)
+        _write(text)
     for warning in warnings:
         talk(f"warning: {warning}")
 
@@ -45,10 +45,10 @@ def fail(error: KitError, *, as_json: bool) -> NoReturn:
     """Print one sentence and its remedy (or the same as JSON) and end the process with the error's status."""
     if as_json:
         body = {"code": str(error.code), "message": error.message, "hint": error.hint}
-        print(json.dumps({"schema_version": SCHEMA_VERSION, "error": body}))
+        _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": body}))
     else:
         talk(f"error: {error.message}\n  {error.hint}")
-    _leave(error.exit)
+    raise SystemExit(int(error.exit))
 
 
 def talk(text: str) -> None:
@@ -56,10 +56,12 @@ def talk(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _leave(exit: Exit) -> NoReturn:
-    """End the process; a reader that hung up (`kit … | head`) is nobody's error."""
+def _write(text: str) -> None:
+    """One text to stdout, now. A reader that hung up (`kit … | head`) is nobody's error; a full disk is."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(int(exit))
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        if not isinstance(error, BrokenPipeError):
+            talk(f"error: Cannot write to stdout: {error.strerror}.\n  Free some room, or send it elsewhere.")
+            raise SystemExit(int(Exit.FAILED)) from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -116,3 +118,57 @@ def test_help_loads_nothing_heavy() -> None:
     ).stderr
     assert "kit.cli.app" in loaded.split()
     assert HEAVY & {name.partition(".")[0] for name in loaded.split()} == set()
+
+
+def test_ctrl_c_while_it_is_still_starting_shows_no_traceback() -> None:
+    start = (
+        "import os, signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "from kit.cli import main\n"
+        "main()"
+    )
+    told = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60)
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "")
+
+
+def test_a_reader_that_hangs_up_is_nobodys_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "kit", "targets"], stdout=write, stderr=subprocess.PIPE, timeout=60
+        )
+    finally:
+        os.close(write)
+    assert (told.returncode, told.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full (Linux)")
+@pytest.mark.parametrize("arguments", [["targets"], ["targets", "--json"], ["prove", "--json"]])
+def test_a_full_disk_is_said_in_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "kit", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert told.returncode == 1
+    assert told.stderr.startswith("error: Cannot write to stdout: No space left on device.")
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_nothing_but_what_is_read(closed: str) -> None:
+    told = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m kit targets run {closed}', sys.executable],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (told.returncode, told.stderr) == (0, "")
