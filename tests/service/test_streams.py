@@ -1,0 +1,199 @@
+"""A service that is told to stop lets answers go on, then ends them with a word, and is gone in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service import problems
+from service.problems import Problem
+from service.streams import OpenStreams
+from tests.service.asking import GIVE_UP_S, Answer, ask
+from tests.service.entrypoints import Start, Started, by_gunicorn, by_uvicorn
+
+ENTRYPOINTS = [pytest.param(by_gunicorn, id="gunicorn"), pytest.param(by_uvicorn, id="uvicorn")]
+# 40 s at this pace: it is never done before the test is.
+LONG: dict[str, Any] = {"ai_prompt": "Tell me about rivers in 2000 words.", "max_output_tokens": 2000}
+PACE = {"first_token_ms": 0, "tokens_per_s": 50}
+
+
+def ends_well(service: Started) -> bool:
+    """Whether it ends by itself and in order; uvicorn then dies of the signal that it was told to stop by."""
+    return (
+        service.process.wait(GIVE_UP_S) in (0, -signal.SIGTERM) and "Traceback" not in service.log.read_text()
+    )
+
+
+def no_longer_ready(service: Started) -> Answer:
+    """The first answer of /ready that is not 200."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while (answer := ask(service.url, "/ready")).status == 200:
+        answer.leave()
+        assert time.monotonic() < give_up
+    return answer
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_told_to_stop_it_takes_nothing_new_and_lets_answers_go_on(entrypoint: Start, tmp_path: Path) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300, **PACE) as service:
+        answer = ask(service.url, **LONG)
+        assert answer.event().type == "token"
+        service.process.send_signal(signal.SIGTERM)
+
+        not_ready = no_longer_ready(service)
+        assert (not_ready.status, not_ready.headers["Retry-After"]) == (503, "1")
+        assert not_ready.json() == problems.shutting_down().body()
+        refused = ask(service.url, ai_prompt="Why?")
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.json() == problems.shutting_down().body()
+        assert ask(service.url, "/health").status == 200  # it is not ill, and not to be killed
+
+        since = time.time() * 1000 - float(answer.headers["Streamproof-Started-Ms"])
+        while (event := answer.event()).data["t_ms"] <= since:
+            assert event.type == "token"
+        assert event.type == "token"  # written after all of that
+        answer.leave()
+        assert ends_well(service)  # at once, not when five minutes are over
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_when_the_grace_is_over_the_answer_ends_with_an_error_that_says_to_try_again(
+    entrypoint: Start, tmp_path: Path
+) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=0.5, **PACE) as service:
+        answer = ask(service.url, **LONG)
+        assert answer.event().type == "token"
+        service.process.send_signal(signal.SIGTERM)
+        *tokens, error = answer.events()
+        assert {event.type for event in tokens} == {"token"}
+        assert error.type == "error"
+        assert error.data == problems.shutting_down().body()
+        assert error.data["retry_after_s"] == 1
+        assert ends_well(service)
+        assert "end=shutting-down" in service.log.read_text()
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_an_answer_that_is_whole_within_the_grace_is_done(entrypoint: Start, tmp_path: Path) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300, **PACE) as service:
+        answer = ask(service.url, ai_prompt="Why?", max_output_tokens=60)
+        assert answer.event().type == "token"
+        service.process.send_signal(signal.SIGTERM)
+        *tokens, done = answer.events()
+        assert (len(tokens), done.type) == (59, "done")
+        assert ends_well(service)
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_with_nothing_under_way_it_stops_at_once(entrypoint: Start, tmp_path: Path) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300) as service:
+        service.process.send_signal(signal.SIGTERM)
+        assert ends_well(service)
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "number"),
+    [(by_gunicorn, signal.SIGQUIT), (by_gunicorn, signal.SIGINT), (by_uvicorn, signal.SIGINT)],
+)
+def test_told_to_be_quick_it_ends_answers_with_a_word_and_without_any_grace(
+    entrypoint: Start, number: signal.Signals, tmp_path: Path
+) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300, **PACE) as service:
+        answer = ask(service.url, **LONG)
+        assert answer.event().type == "token"
+        service.process.send_signal(number)
+        assert answer.events()[-1].data == problems.shutting_down().body()
+        service.process.wait(GIVE_UP_S)
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_an_open_proof_does_not_hold_up_a_stop(entrypoint: Start, tmp_path: Path) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300, lab=1) as service:
+        answer = ask(service.url, "/proof/stream", id="a" * 32, total=5000)
+        assert len(next(answer.octets())) == 200
+        service.process.send_signal(signal.SIGTERM)
+        assert len(answer.read()) == 4800
+        assert ends_well(service)
+
+
+# The same without a server
+
+
+class Scribe:
+    """A stream that writes down how it was told to end."""
+
+    def __init__(self) -> None:
+        self.told: list[Problem] = []
+
+    def interrupt(self, problem: Problem) -> None:
+        self.told.append(problem)
+
+
+def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
+
+    run.__name__ = test.__name__
+    return run
+
+
+def test_streams_are_counted_while_they_are_held_and_no_longer() -> None:
+    streams = OpenStreams(2)
+    with streams.hold(Scribe()):
+        with contextlib.suppress(ZeroDivisionError), streams.hold(Scribe()):
+            assert len(streams) == 2
+            raise ZeroDivisionError
+        assert len(streams) == 1
+    assert len(streams) == 0
+
+
+def test_one_over_the_limit_is_refused_and_not_counted() -> None:
+    streams = OpenStreams(1)
+    with streams.hold(Scribe()):
+        with pytest.raises(Problem) as refused, streams.hold(Scribe()):
+            pass
+        assert refused.value.kind == "too-many-streams"
+        assert len(streams) == 1
+
+
+@in_loop
+async def test_stopping_without_streams_calls_back_at_once() -> None:
+    stopped: list[bool] = []
+    streams = OpenStreams(1)
+    streams.stop(GIVE_UP_S, then=lambda: stopped.append(True))
+    assert stopped == [True]
+    with pytest.raises(Problem, match="told to stop"), streams.hold(Scribe()):
+        pass
+
+
+@in_loop
+async def test_the_last_stream_to_end_within_the_grace_calls_back_once_and_nobody_is_interrupted() -> None:
+    stopped: list[bool] = []
+    streams, one, other = OpenStreams(2), Scribe(), Scribe()
+    with streams.hold(one):
+        with streams.hold(other):
+            streams.stop(GIVE_UP_S, then=lambda: stopped.append(True))
+            assert stopped == []
+        assert stopped == []
+    assert stopped == [True]
+    assert one.told == other.told == []
+
+
+@in_loop
+async def test_after_the_grace_every_stream_is_told_and_one_that_does_not_heed_is_given_up() -> None:
+    given_up = asyncio.Event()
+    streams, one, other = OpenStreams(2), Scribe(), Scribe()
+    with streams.hold(one), streams.hold(other):
+        streams.stop(0.01, then=given_up.set)
+        await given_up.wait()
+        assert [problem.kind for problem in one.told + other.told] == ["shutting-down"] * 2
+        given_up.clear()
+    assert not given_up.is_set()
