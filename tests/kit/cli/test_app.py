@@ -6,7 +6,7 @@ from tests.kit.cli.conftest import Invoke
 
 
 def test_ctrl_c_is_told_in_a_word_and_exits_130(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kit.targets.load_targets", interrupted)
