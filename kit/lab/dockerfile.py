@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kit.errors import Code, KitError
@@ -30,33 +30,35 @@ _PART = re.compile(
 class Image:
     """What an image starts, and with which environment."""
 
-    argv: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The whole command."""
+        return (*self.entrypoint, *self.command)
 
 
 def read_image(text: str, path: Path) -> Image:
     """The command and the ENV of a Dockerfile's last stage, with what it inherits from earlier ones."""
     stages: dict[str, Image] = {}
-    name, stage = "", Image()
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
+    name, image = "", Image()
     for instruction, rest in _instructions(text):
         if instruction == "FROM":
-            words = [word for word in rest.split() if not word.startswith("--")]
-            stage = stages.get(words[0].lower(), Image()) if words else stage
-            name = words[2].lower() if len(words) == 3 else ""
-            entrypoint, command = (), stage.argv
+            words = [word.lower() for word in rest.split() if not word.startswith("--")]
+            image = stages.get(words[0], Image()) if words else Image()
+            name = words[2] if len(words) == 3 else ""
         elif instruction == "ENV":
-            stage = Image(stage.argv, {**stage.env, **_read_env(rest, stage.env)})
+            image = replace(image, env={**image.env, **_read_env(rest, image.env)})
         elif instruction == "ENTRYPOINT":
-            entrypoint, command = _read_json(rest, path), ()
+            image = replace(image, entrypoint=_read_json(rest, path), command=())
         elif instruction == "CMD":
-            command = _read_json(rest, path)
-        stage = Image((*entrypoint, *command), stage.env)
-        stages[name] = stage
-    if not stage.argv:
+            image = replace(image, command=_read_json(rest, path))
+        stages[name] = image
+    if not image.argv:
         raise unclear(path, "has no CMD.")
-    return Image(stage.argv, {key: value for key, value in stage.env.items() if key not in _OF_THE_IMAGE})
+    return replace(image, env={key: value for key, value in image.env.items() if key not in _OF_THE_IMAGE})
 
 
 def _instructions(text: str) -> list[tuple[str, str]]:

@@ -81,10 +81,10 @@ async def answer(client: Peer, release: Release) -> None:
         events.append(h11.EndOfMessage())
     await client.send(*events)
     if release.cut:
-        await cut(client)
+        await _cut(client)
 
 
-async def cut(client: Peer) -> NoReturn:
+async def _cut(client: Peer) -> NoReturn:
     """End the connection so that the client sees a cut: its framing shows it, or else a reset does."""
     client.writer.transport.set_write_buffer_limits(0)
     with suppress(TimeoutError):

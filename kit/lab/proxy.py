@@ -10,7 +10,7 @@ import h11
 from kit.lab import headers as rules
 from kit.lab.exchange import Exchange, bad_request, values
 from kit.lab.fronts import plain
-from kit.lab.peer import READ_BYTES, ClientGone, Peer, answer, cut, linger
+from kit.lab.peer import READ_BYTES, ClientGone, Peer, answer, linger
 from kit.targets import FrontSpec
 
 _REQUEST_HEAD_BYTES = 32_768
@@ -92,8 +92,6 @@ class Front:
                 return
             await Exchange(self._spec, client, request).run(self._service_port)
             machine = client.machine
-            if machine.our_state is h11.SEND_BODY:
-                await cut(client)
             if machine.our_state is not h11.DONE or machine.their_state is not h11.DONE:
                 await linger(client)
                 return

@@ -80,6 +80,12 @@ def test_only_the_last_stage_counts_and_what_it_inherits() -> None:
     assert start.argv == COMMAND
 
 
+def test_a_stage_inherits_the_entrypoint_of_its_base_and_of_no_other_stage() -> None:
+    text = 'FROM a AS base\nENTRYPOINT ["e"]\nCMD ["x"]\nFROM {}\nCMD ["y"]\n'
+    assert read_image(text.format("base"), HERE).argv == ("e", "y")
+    assert read_image(text.format("python"), HERE).argv == ("y",)
+
+
 def test_entrypoint_comes_before_cmd() -> None:
     start = read_image('FROM a\nENTRYPOINT ["gunicorn"]\nCMD ["-c", "x"]\nCMD ["-c", "y"]\n', HERE)
     assert start.argv == ("gunicorn", "-c", "y")
