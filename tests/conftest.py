@@ -7,7 +7,12 @@ import os
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.fixtures.tools", "tests.fixtures.proxies", "tests.fixtures.origin"]
+pytest_plugins = [
+    "tests.fixtures.tools",
+    "tests.fixtures.proxies",
+    "tests.fixtures.origin",
+    "tests.fixtures.browser",
+]
 
 
 # Two busy cores make any deadline a matter of luck; what is slow is measured in bench/.

@@ -5,79 +5,16 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
-from kit.proof.sse import SSEDecoder
+from tests.fixtures.browser import GIVE_UP_MS, Visit
 from tests.fixtures.origin import Origin
-from tests.fixtures.tools import Tool
 
-GIVE_UP_MS = 60_000
-QUIET = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # It takes two minutes to write: whatever is seen of it, its stream is still open.
 LONG = "Tell me about rivers in 4000 words."
-
-Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser(tool: Tool) -> Iterator[Browser]:
-    path = tool("chromium")
-    expect.set_options(timeout=GIVE_UP_MS)
-    with sync_playwright() as playwright:
-        # With a new profile in a temporary folder, which it also removes.
-        chromium = playwright.chromium.launch(executable_path=path, args=QUIET, timeout=GIVE_UP_MS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """`visit(url, **context)` opens the page; in the end nothing was complained of, nobody else was asked."""
-    contexts = []
-    complaints: list[str] = []
-    asked: list[str] = []
-    urls: list[str] = []
-
-    def open_page(url: str, **context: Any) -> Page:
-        contexts.append(browser.new_context(**{"locale": "en-GB", **context}))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(GIVE_UP_MS)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-
-        def complain(message: Any) -> None:
-            # Whether /search answers well is not the page's doing; chromium complains of what does not.
-            if message.type in ("error", "warning") and "/search" not in message.location["url"]:
-                complaints.append(message.text)
-
-        page.on("console", complain)
-        page.on("request", lambda request: asked.append(request.url))
-        urls.append(url)
-        page.goto(url)
-        expect(page.locator("#ask")).to_be_enabled()
-        expect(page.locator("#where")).not_to_be_empty()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert [url for url in asked if not url.startswith(tuple(f"{own}/" for own in urls))] == []
 
 
 def until(page: Page, condition: str, given: object = None) -> None:
@@ -244,33 +181,6 @@ def test_an_answer_that_flows_is_not_said_to_be_held(origin: Origin, visit: Visi
     expect(page.locator("#hint")).to_contain_text("not a proof")
 
 
-@pytest.mark.parametrize(
-    ("at", "how"),
-    [
-        ([100 * n + 40 for n in range(50)], "bits"),
-        ([100 * n + 40 + 90 * (n % 3) for n in range(50)], "bits"),
-        # The last few are late: a network's hiccup.
-        ([100 * n + (900 if n > 47 else 40) for n in range(50)], "bits"),
-        ([4940] * 50, "lump"),
-        ([4940 + n for n in range(50)], "lump"),
-        ([1000 * (n // 10) + 1040 for n in range(50)], "blocks"),
-        ([max(2500, 100 * n) for n in range(50)], "blocks"),
-        ([140] * 2, "unclear"),
-    ],
-)
-def test_how_it_came_is_judged_by_when_it_was_written(words: Page, at: list[float], how: str) -> None:
-    # The server's clock shows something else, by an hour: it does not matter.
-    given = [{"at": 7_000_000 + t, "written": 100 * n} for n, t in enumerate(at)]
-    judge = "async words => (await import('/page/hint.js')).howItCame(words)"
-    assert words.evaluate(judge, given)["how"] == how
-
-
-def test_what_was_written_at_once_tells_nothing(words: Page) -> None:
-    judge = "async words => (await import('/page/hint.js')).howItCame(words)"
-    given = [{"at": 5000, "written": n} for n in range(60)]
-    assert words.evaluate(judge, given)["how"] == "unclear"
-
-
 # ---- What goes wrong
 
 
@@ -379,17 +289,6 @@ def test_chinese_is_spoken_to_a_chinese_browser_and_on_demand(origin: Origin, vi
     assert page.locator("h1").inner_text() == "Ask, and watch the answer arrive"
 
 
-def test_both_languages_say_the_same_things(words: Page) -> None:
-    shape = """async () => {
-        const { WORDS } = await import('/page/words.js');
-        return Object.values(WORDS).map(told => Object.entries(told).map(([k, v]) => `${k} ${typeof v}`));
-    }"""
-    english, chinese = words.evaluate(shape)
-    assert english == chinese
-    named = words.evaluate("[...document.querySelectorAll('[data-word]')].map(it => it.dataset.word)")
-    assert {f"{name} string" for name in named} <= set(english)
-
-
 def test_the_page_says_where_it_runs(origin: Origin, visit: Visit) -> None:
     page = visit(origin(target="flex"))
     expect(page.locator("#where")).to_have_text("target flex · generator embedded")
@@ -447,95 +346,3 @@ def test_dark_is_dark(origin: Origin, visit: Visit) -> None:
         for scheme in ("light", "dark")
     ]
     assert seen == ["rgb(250, 249, 246)", "rgb(17, 21, 27)"]
-
-
-# ---- The parser
-
-
-@pytest.fixture(scope="module")
-def words(browser: Browser) -> Iterator[Page]:
-    """The page's modules, from their files, without a server; for what needs no stream."""
-    folder = Path(__file__).parents[2] / "service" / "page"
-    types = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-    def serve(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2]
-        file = folder / (name or "index.html")
-        if file.exists():
-            route.fulfill(body=file.read_bytes(), headers={"Content-Type": types[file.suffix]})
-        else:
-            route.fulfill(status=404)
-
-    context = browser.new_context()
-    context.route("**/*", serve)
-    page = context.new_page()
-    page.set_default_timeout(GIVE_UP_MS)
-    page.goto("http://page.invalid/")
-    yield page
-    context.close()
-
-
-# What the parser makes of the octets, read in pieces that end at each of `cuts`.
-PARSE = """async ([octets, cuts]) => {
-    const { SseParser } = await import('/page/sse.js');
-    return cuts.map(ends => {
-        const [parser, decoder] = [new SseParser(), new TextDecoder()];
-        return [...ends, octets.length].flatMap((end, i) => parser.feed(
-            decoder.decode(new Uint8Array(octets.slice(i ? ends[i - 1] : 0, end)), { stream: true })));
-    });
-}"""
-
-
-def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[str, str]]]:
-    told = page.evaluate(PARSE, [list(body), cuts])
-    return [[(event["type"], event["data"]) for event in events] for events in told]
-
-
-def expected(body: bytes) -> list[tuple[str, str]]:
-    """What the kit's own parser, written by somebody else, makes of it."""
-    return [(event.type, event.data) for event in SSEDecoder().feed(body)]
-
-
-BODIES = {
-    "the service's own": (
-        'id: a.0\nevent: token\ndata: {"seq":0,"text":"水 “a”","t_ms":3}\n\n'
-        ":\n\nid: a.1\nevent: done\ndata: {}\n\n"
-    ),
-    "every line end": (
-        "data: a\r\rdata: b\r\n\r\ndata: c\n\ndata: d\r\n\ndata: e\r\n\rdata: f\n\r\ndata: g\r\r\n"
-    ),
-    "every field": (
-        "\ufeffevent\ndata\n\nevent: x\ndata:  a\ndata:b:c\n\nevent: lost\n\n"
-        ": no\nfoo: 1\nretry: 5\ndata:\n\n"
-    ),
-    "an event without its end": "data: a\n\ndata: b\n",
-}
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_the_parser_makes_the_same_of_a_body_wherever_it_is_split(words: Page, name: str) -> None:
-    body = BODIES[name].encode()
-    cuts = [[cut] for cut in range(len(body) + 1)] + [list(range(len(body)))]
-    assert expected(body)
-    assert parsed(words, body, cuts) == [expected(body)] * len(cuts)
-
-
-@given(
-    body=st.lists(
-        st.sampled_from(["data", "event", ":", " ", "\r", "\n", "\r\n", "a", "水", "😀", "\0", "\u2028"])
-    ),
-    cuts=st.lists(st.integers(0, 60), max_size=5),
-)
-def test_the_parser_agrees_with_the_kits(words: Page, body: list[str], cuts: list[int]) -> None:
-    octets = "".join(body).encode()
-    ends = sorted(min(cut, len(octets)) for cut in cuts)
-    assert parsed(words, octets, [ends]) == [expected(octets)]
-
-
-def test_an_event_is_out_as_soon_as_its_blank_line_has_ended(words: Page) -> None:
-    early = """async () => {
-        const { SseParser } = await import('/page/sse.js');
-        const bodies = ["data: a\\n\\n", "data: a\\r\\r", "data: a\\r\\n\\r"];
-        return bodies.map(body => new SseParser().feed(body).length);
-    }"""
-    assert words.evaluate(early) == [1, 1, 1]
