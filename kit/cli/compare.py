@@ -37,7 +37,8 @@ def command(
     import sys
 
     from kit.flows.compare import compare
-    from kit.probe.client import Ask, checked
+    from kit.probe.address import checked
+    from kit.probe.client import Ask
     from kit.probe.lane import LaneSpec
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes

@@ -66,6 +66,7 @@ def command(
     import sys
 
     from kit.flows.compare import compare
+    from kit.probe.address import checked
     from kit.probe.lane import LaneSpec
     from kit.report.json import comparison_data, lane_data
     from kit.report.live import LiveLanes
@@ -75,6 +76,8 @@ def command(
 
     expected = verdict(expect)
     ask = _ask(url, method, header or [], data, bearer_env)
+    if proof is not None:
+        checked(proof)
     specs = [
         LaneSpec(
             "probe",
@@ -107,13 +110,19 @@ def _ask(url: str, method: str | None, headers: list[str], data: str | None, bea
     """The request as the user gave it.
 
     Raises:
-        KitError: a header that is none, or a variable that is not set.
+        KitError: a method or a header that is none, or a variable that is not set.
     """
     import os
+    import re
 
-    from kit.probe.client import Ask, checked
+    from kit.probe.address import checked
+    from kit.probe.client import Ask
 
     checked(url)
+    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
+        raise KitError(
+            Code.BAD_USAGE, f"{method!r} is no method.", "Give one, as in --method POST.", exit=Exit.USAGE
+        )
     pairs = [_header(line) for line in headers]
     if bearer_env is not None:
         token = os.environ.get(bearer_env, "").strip()

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
 
 from kit import __version__
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError
+from kit.probe.address import checked, in_ascii
 from kit.probe.coding import Coding
 from kit.probe.faults import shown, timed_out, told
 
@@ -132,9 +134,11 @@ class Client:
         )
 
     async def fetch(
-        self, ask: Ask, *, within_ms: float, most_bytes: int = 64 * 1024
+        self, ask: Ask, *, within_ms: float, begins: bytes = b"", most_bytes: int = 64 * 1024
     ) -> tuple[Response, bytes, float, float]:
         """A small request and its whole answer: (response, body, sent_ms, arrived_ms).
+
+        A body that does not begin with `begins` is not read on: it may be a stream without end.
 
         Raises:
             KitError: TIMED_OUT, TOO_LARGE and whatever else went wrong.
@@ -145,6 +149,8 @@ class Client:
                 arrived = response.head_ms
                 async for at, piece in response.reads():
                     arrived, body = at, body + piece
+                    if not body.startswith(begins[: len(body)]):
+                        break
                     if len(body) > most_bytes:
                         raise KitError(
                             Code.TOO_LARGE, f"{shown(ask.url)} answered with too much.", "Check the address."
@@ -155,7 +161,8 @@ class Client:
 
     @asynccontextmanager
     async def _once(self, ask: Ask) -> AsyncGenerator[Response]:
-        parts = checked(ask.url)
+        url = in_ascii(ask.url)
+        parts = urlsplit(url)
         pool = await self._pool(parts.scheme, parts.hostname or "")
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         async with AsyncExitStack() as stack:
@@ -163,8 +170,8 @@ class Client:
                 raw = await stack.enter_async_context(
                     pool.stream(
                         ask.method,
-                        ask.url,
-                        headers=_headers(ask, parts.netloc.rpartition("@")[2]),
+                        url,
+                        headers=_headers(ask, parts.netloc),
                         content=ask.body,
                         extensions={"timeout": timeouts},
                     )
@@ -236,27 +243,6 @@ class _StampingBackend(httpcore2.AnyIOBackend):
         return _StampedStream(inner, _Stamp())
 
 
-def checked(url: str) -> SplitResult:
-    """The address in its parts.
-
-    Raises:
-        KitError: BAD_USAGE, it is none that can be asked.
-    """
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_fine = urlsplit(""), False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise KitError(
-            Code.BAD_USAGE,
-            f"{shown(url)[:200]!r} is no address that can be probed.",
-            "Give a whole one, as in https://example.com/search.",
-            exit=Exit.USAGE,
-        )
-    return parts
-
-
 def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
     ours = {
         "host": host,
@@ -266,13 +252,25 @@ def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
     }
     if ask.body is not None:
         ours["content-length"] = str(len(ask.body))
+    given = urlsplit(ask.url)
+    if given.username is not None:
+        pair = f"{unquote(given.username)}:{unquote(given.password or '')}"
+        ours["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     for name, _ in ask.headers:
         ours.pop(name.lower(), None)
     return [(name.encode("latin-1"), value.encode("utf-8")) for name, value in (*ours.items(), *ask.headers)]
 
 
 def _redirected(ask: Ask, status: int, onward: str) -> Ask:
-    url = urljoin(ask.url, onward)
+    try:
+        url = urljoin(ask.url, onward)
+        checked(url)
+    except (ValueError, KitError):
+        raise KitError(
+            Code.NOT_HTTP,
+            f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
+            "Give the address at which the answer itself is served.",
+        ) from None
     if urlsplit(url).netloc != urlsplit(ask.url).netloc:
         kept = (
             h for h in ask.headers if h[0].lower() not in ("authorization", "cookie", "proxy-authorization")
@@ -294,6 +292,13 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 @cache
 def _ssl_context(*, http2: bool) -> ssl.SSLContext:
     """One for all: loading the machine's certificates takes 70 ms, in which no read is stamped."""
-    context = httpcore2.default_ssl_context()
+    try:
+        context = httpcore2.default_ssl_context()
+    except OSError as error:
+        raise KitError(
+            Code.TLS_FAILED,
+            f"The certificates to trust cannot be read: {error.strerror or error}.",
+            "Correct SSL_CERT_FILE or SSL_CERT_DIR, or leave both out for the machine's own.",
+        ) from None
     context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     return context

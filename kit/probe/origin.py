@@ -10,9 +10,11 @@ from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
-from kit.probe.client import Ask, Client
+from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Reply
 
+_BEGINS = b"{"
+_PING_MS = 5_000.0
 _NOBODY_THERE = (Code.UNREACHABLE, Code.NAME_NOT_FOUND, Code.TLS_FAILED, Code.BAD_USAGE)
 
 MediaType = Literal["sse", "ndjson", "text"]
@@ -31,15 +33,18 @@ async def discover(
 ) -> Found:
     """Look for `proof/ping` beside the probed URL, then at the origin, or only at `proof_url`.
 
+    A service that is still starting may take `within_ms` once; not once for each place to look at.
+
     Raises:
         KitError: the server cannot be reached at all.
     """
-    expired = False
+    expired, until = False, now_ms() + within_ms
     bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
-    for base in bases:
+    for place, base in enumerate(bases):
+        wait_ms = within_ms if place == 0 else max(until - now_ms(), _PING_MS)
         ask = Ask("GET", f"{base}/ping?{_nonce()}", same_origin(headers, url, base))
         try:
-            response, body, _, _ = await client.fetch(ask, within_ms=within_ms)
+            response, body, _, _ = await client.fetch(ask, within_ms=wait_ms, begins=_BEGINS)
         except KitError as error:
             if error.code in _NOBODY_THERE:
                 raise
@@ -76,7 +81,7 @@ class Side:
         body = b"" if method == "POST" else None
         try:
             response, raw, sent, arrived = await self._client.fetch(
-                Ask(method, f"{self._base}/{path}", self._headers, body), within_ms=within_ms
+                Ask(method, f"{self._base}/{path}", self._headers, body), within_ms=within_ms, begins=_BEGINS
             )
         except KitError:
             return None

@@ -76,6 +76,8 @@ def test_data_and_headers_are_sent_as_given(
         (["http://127.0.0.1:1", "--header", "a: b\r\nc: d"], 2, "'a' is no header"),
         (["http://127.0.0.1:1", "--bearer-env", "NOT_SET"], 2, "NOT_SET holds no token"),
         (["http://127.0.0.1:1", "--timeout", "0"], 2, "--timeout"),
+        (["http://127.0.0.1:1", "--method", "G ET"], 2, "'G ET' is no method"),
+        (["http://127.0.0.1:1", "--proof", "/proof"], 2, "'/proof' is no address"),
         ([], 2, ""),
     ],
 )

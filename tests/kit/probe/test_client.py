@@ -116,7 +116,7 @@ async def read_all(url: str, timeout_s: float = 30.0) -> int:
         (rubbish, Code.NOT_HTTP),
         (silent_end, Code.NOT_HTTP),
         (redirects, Code.TOO_MANY_REDIRECTS),
-        (to_another_scheme, Code.BAD_USAGE),
+        (to_another_scheme, Code.NOT_HTTP),
     ],
 )
 def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any, code: Code) -> None:
@@ -240,6 +240,56 @@ def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) ->
     assert b"bearer secret" in here[0]
     assert b"x-mine: kept" in there[0]
     assert b"secret" not in there[0]
+
+
+@pytest.mark.parametrize("onward", [b"http://[::1/", b"ftp://example.com/?key=secret"])
+def test_a_redirect_to_no_address_is_the_servers_fault(server: Server, onward: bytes) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, b"HTTP/1.1 302 Go\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % onward)
+
+    async def run() -> None:
+        async with server(answer) as url:
+            with pytest.raises(KitError) as caught:
+                await read_all(url)
+            assert caught.value.code is Code.NOT_HTTP
+            assert url in caught.value.message
+            assert "secret" not in caught.value.message
+
+    asyncio.run(run())
+
+
+def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: Server) -> None:
+    heads: list[bytes] = []
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + b"content-length: 0\r\n\r\n")
+
+    async def run() -> None:
+        async with server(answer, heads=heads) as url:
+            mine = url.replace("http://", "http://m%65:s%40cret@")
+            async with Client() as client:
+                for headers in ((), (("Authorization", "Bearer x"),)):
+                    async with client.stream(Ask("GET", f"{mine}/x", headers)):
+                        pass
+
+    asyncio.run(run())
+    assert b"authorization: basic bwu6c0bjcmv0" in heads[0]  # me:s@cret; the fixture lowers what it keeps
+    assert b"basic" not in heads[1]
+    assert b"s%40cret" not in b"".join(heads)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_said_so(
+    content: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    client._ssl_context.cache_clear()
+    with pytest.raises(KitError) as caught:
+        asyncio.run(read_all("https://127.0.0.1:1/"))
+    assert caught.value.code is Code.TLS_FAILED
+    assert "SSL_CERT_FILE" in caught.value.hint
 
 
 def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.errors import Code, KitError
-from kit.probe.client import Client
+from kit.probe.client import Ask, Client
 from kit.probe.origin import Found, Side, discover, new_stream, same_origin, stream_url
 from tests.fixtures.origin import Origin
 
@@ -54,6 +54,35 @@ def test_a_page_that_answers_everything_is_no_proof(server: Callable[..., Any], 
             return await discover(client, url, (), within_ms=5000, proof_url=None)
 
     assert asyncio.run(run()) == Found(None)
+
+
+def test_a_server_that_streams_whatever_the_path_is_not_listened_to(server: Callable[..., Any]) -> None:
+    async def for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: x\n\n")
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async def run() -> Found:
+        async with server(for_ever) as url, Client() as client:
+            return await discover(client, url, (), within_ms=3_600_000, proof_url=None)
+
+    assert asyncio.run(asyncio.wait_for(run(), 30)) == Found(None)
+
+
+def test_a_silent_server_is_waited_for_once_and_not_once_a_path(server: Callable[..., Any]) -> None:
+    waits: list[float] = []
+
+    class Impatient(Client):
+        async def fetch(self, ask: Ask, *, within_ms: float, **rest: Any) -> Any:
+            waits.append(within_ms)
+            raise KitError(Code.TIMED_OUT, "a", "b")
+
+    async def run() -> Found:
+        async with Impatient() as client:
+            return await discover(client, "http://x.example/deep/x", (), within_ms=0.0, proof_url=None)
+
+    assert asyncio.run(run()) == Found(None)
+    assert waits == [0.0, 5000.0]
 
 
 def test_a_stream_that_the_origin_does_not_know_is_an_answer(origin: Origin) -> None:
