@@ -43,18 +43,20 @@ class Image:
 def read_image(text: str, path: Path) -> Image:
     """The command and the ENV of a Dockerfile's last stage, with what it inherits from earlier ones."""
     stages: dict[str, Image] = {}
-    name, image = "", Image()
+    name, image, own_command = "", Image(), False
     for instruction, rest in _instructions(text):
         if instruction == "FROM":
             words = [word.lower() for word in rest.split() if not word.startswith("--")]
             image = stages.get(words[0], Image()) if words else Image()
-            name = words[2] if len(words) == 3 else ""
+            name, own_command = words[2] if len(words) == 3 else "", False
         elif instruction == "ENV":
             image = replace(image, env={**image.env, **_read_env(rest, image.env)})
         elif instruction == "ENTRYPOINT":
-            image = replace(image, entrypoint=_read_json(rest, path), command=())
+            # It takes an inherited command away, not the stage's own.
+            command = image.command if own_command else ()
+            image = replace(image, entrypoint=_read_json(rest, path), command=command)
         elif instruction == "CMD":
-            image = replace(image, command=_read_json(rest, path))
+            image, own_command = replace(image, command=_read_json(rest, path)), True
         stages[name] = image
     if not image.argv:
         raise unclear(path, "has no CMD.")

@@ -86,6 +86,11 @@ def test_a_stage_inherits_the_entrypoint_of_its_base_and_of_no_other_stage() -> 
     assert read_image(text.format("python"), HERE).argv == ("y",)
 
 
+def test_an_entrypoint_takes_away_an_inherited_command_and_not_the_stages_own() -> None:
+    assert read_image('FROM a AS b\nCMD ["x"]\nFROM b\nENTRYPOINT ["e"]\n', HERE).argv == ("e",)
+    assert read_image('FROM a\nCMD ["x"]\nENTRYPOINT ["e"]\n', HERE).argv == ("e", "x")
+
+
 def test_entrypoint_comes_before_cmd() -> None:
     start = read_image('FROM a\nENTRYPOINT ["gunicorn"]\nCMD ["-c", "x"]\nCMD ["-c", "y"]\n', HERE)
     assert start.argv == ("gunicorn", "-c", "y")

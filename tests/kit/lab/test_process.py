@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Code
+from kit.lab import process
 from kit.lab.process import ServiceProcess
 from tests.kit.lab.programs import DEAF, OBEYS, alive, family, gone, pids, wait_until
 from tests.kit.lab.raw import in_loop
@@ -66,7 +67,8 @@ async def test_a_service_has_its_grace_to_finish_what_it_does(tmp_path: Path) ->
 
 
 @in_loop
-async def test_an_impatient_stop_kills_at_once(tmp_path: Path) -> None:
+async def test_an_impatient_stop_kills_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_KILL_S", 600)
     service = run(tmp_path, *family(tmp_path, DEAF), grace_s=600)
     numbers = await up(tmp_path)
     stopping = asyncio.create_task(service.stop())
