@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -105,6 +106,15 @@ def ask_json(base: str, fields: object, **headers: str) -> Answer:
         body=json.dumps(fields).encode(),
         headers={"Content-Type": "application/json", **headers},
     )
+
+
+def freed(status: int, base: str, path: str = "/search", **query: Any) -> Answer:
+    """The first answer without this status: what somebody held is free a moment after the last octet."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while (answer := ask(base, path, **query)).status == status:
+        answer.leave()
+        assert time.monotonic() < give_up
+    return answer
 
 
 def text_of(events: list[Event]) -> str:

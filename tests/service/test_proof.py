@@ -26,7 +26,7 @@ from starlette.routing import Mount
 from service import proof
 from service.app import create_app
 from service.settings import Settings
-from tests.service.asking import GIVE_UP_S, Answer, ask
+from tests.service.asking import GIVE_UP_S, Answer, ask, freed
 from tests.service.conftest import Serve, serving
 
 TYPES = {
@@ -316,8 +316,7 @@ def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str
     answers = [opened(base, id=new_id()) for _ in range(16)]
     refused(ask(base, "/stream", id=new_id()), 429, "too-many-streams")
     answers.pop().leave()
-    while (answer := ask(base, "/stream", id=new_id())).status == 429:
-        answer.leave()
+    answer = freed(429, base, "/stream", id=new_id())
     assert answer.status == 200
     for each in (answer, *answers):
         each.leave()
@@ -369,8 +368,7 @@ def test_a_client_that_leaves_frees_its_id(mode: str, base: str, monkeypatch: py
     answer = opened(base, id=one, mode=mode, bytes=300_000)
     next(answer.octets())
     answer.leave()
-    while (again := ask(base, "/stream", id=one)).status == 409:
-        again.leave()
+    again = freed(409, base, "/stream", id=one)
     assert again.status == 200
     again.leave()
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.generate import Finish, Request
-from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, text_of
+from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, freed, text_of
 from tests.service.conftest import Answering
 from tests.service.gate import Gate
 
@@ -362,11 +362,7 @@ def test_one_stream_too_many_is_told_when_to_come_again_and_then_is_answered(ans
     assert problem(refused, 503, "too-many-streams")["retry_after_s"] == 2
     over.open()
     assert [answer.events()[-1].type for answer in held] == ["done", "done"]
-    while (
-        answer := ask(base, ai_prompt=WHY)
-    ).status == 503:  # its place is free a moment after its last octet
-        answer.leave()
-    assert answer.events()[-1].type == "done"
+    assert freed(503, base, ai_prompt=WHY).events()[-1].type == "done"
 
 
 # What it logs

@@ -19,7 +19,7 @@ from service.generate import Finish, Request
 from service.problems import Problem
 from service.stream import AnswerStream, Began
 from service.streams import OpenStreams
-from tests.service.asking import GIVE_UP_S, ask, text_of
+from tests.service.asking import GIVE_UP_S, ask, freed, text_of
 from tests.service.conftest import Answering
 from tests.service.gate import Gate
 
@@ -120,25 +120,25 @@ def test_an_answer_without_any_text_is_done(answering: Answering) -> None:
     assert (done.type, done.id[-2:]) == ("done", ".0")
 
 
-@pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
-def test_at_the_deadline_the_answer_ends_with_an_error(accept: str, answering: Answering) -> None:
-    stopped = threading.Event()
+def test_at_the_deadline_the_answer_ends_with_an_error_in_each_type(answering: Answering) -> None:
+    stopped: list[str] = []
 
     async def script(request: Request) -> AsyncGenerator[str | Finish]:
         try:
             yield "one"
             await Gate().passed()
         finally:
-            stopped.set()
+            stopped.append(request.prompt)
 
-    answer = ask(answering(script, deadline_s=0.3), ai_prompt="Why?", headers={"Accept": accept})
-    if accept == SSE:
-        token, error = answer.events()
-        assert (token.type, error.type) == ("token", "error")
-        assert error.data == problems.deadline(0.3).body()
-    else:
-        assert "not complete after 0.3 s" in answer.read().decode()
-    assert stopped.wait(GIVE_UP_S)
+    # Long enough for the first piece to come before it, however busy the machine is.
+    base = answering(script, deadline_s=2)
+    sse, ndjson, text = (ask(base, ai_prompt="Why?", headers={"Accept": it}) for it in (SSE, NDJSON, TEXT))
+    token, error = sse.events()
+    assert (token.type, error.type) == ("token", "error")
+    assert error.data == problems.deadline(2).body()
+    assert [json.loads(line)["event"] for line in ndjson.read().splitlines()] == ["token", "error"]
+    assert "not complete after 2 s" in text.read().decode()
+    assert stopped == ["Why?"] * 3
 
 
 def test_a_deadline_before_the_first_piece_is_a_real_504(answering: Answering) -> None:
@@ -176,7 +176,6 @@ def test_silence_is_filled_with_what_a_reader_passes_over(
     octets += answer.read()
     if accept == SSE:
         assert b"}\n\n:\n\n:\n\n" in octets
-        assert b'"done"' not in octets
         assert octets.count(b"\nevent: ") == 3
     else:
         assert [json.loads(line)["event"] for line in octets.splitlines() if line] == ["token"] * 2 + ["done"]
@@ -367,8 +366,6 @@ def test_a_client_that_left_frees_its_place_and_is_named_in_the_log(
         assert first.event().type == "token"
         with ask(base, ai_prompt="Why?") as refused:
             assert refused.status == 503
-    while (answer := ask(base, ai_prompt="Why?")).status == 503:
-        answer.leave()
-    assert answer.events()[-1].type == "done"
+    assert freed(503, base, ai_prompt="Why?").events()[-1].type == "done"
     assert any("end=client-left events=1" in line for line in log_lines)
     assert not any("Traceback" in line for line in log_lines)
