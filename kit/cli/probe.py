@@ -28,7 +28,11 @@ def command(
     header: Annotated[
         list[str] | None,
         typer.Option(
-            "--header", "-H", envvar="KIT_HEADER", metavar="NAME: VALUE", help="One more request header."
+            "--header",
+            "-H",
+            envvar="KIT_HEADER",
+            metavar="NAME: VALUE",
+            help="One more request header; in KIT_HEADER one a line.",
         ),
     ] = None,
     data: Annotated[
@@ -123,6 +127,9 @@ def _ask(url: str, method: str | None, headers: list[str], data: str | None, bea
         raise KitError(
             Code.BAD_USAGE, f"{method!r} is no method.", "Give one, as in --method POST.", exit=Exit.USAGE
         )
+    variable = os.environ.get("KIT_HEADER", "")
+    if headers == variable.split():  # typer splits it at white space, which most headers have
+        headers = [line for line in variable.splitlines() if line.strip()]
     pairs = [_header(line) for line in headers]
     if bearer_env is not None:
         token = os.environ.get(bearer_env, "").strip()

@@ -180,7 +180,7 @@ class Client:
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
-        proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+        proxy = None if proxy_bypass(host) else _proxy(scheme)
         key = f"{scheme} {proxy or ''}"
         if key not in self._pools:
             self._pools[key] = await self._stack.enter_async_context(
@@ -241,6 +241,23 @@ class _StampingBackend(httpcore2.AnyIOBackend):
     ) -> httpcore2.AsyncNetworkStream:
         inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
         return _StampedStream(inner, _Stamp())
+
+
+def _proxy(scheme: str) -> str | None:
+    """The proxy that the environment names. Raises KitError (UNREACHABLE) if it is none that can be used."""
+    named = getproxies().get(scheme)
+    if not named:
+        return None
+    proxy = named if "://" in named else f"http://{named}"
+    try:
+        checked(proxy)
+    except KitError:
+        raise KitError(
+            Code.UNREACHABLE,
+            f"The proxy {shown(proxy)[:200]!r} is none that can be used.",
+            f"Set {scheme}_proxy to an http:// one, or name the host in no_proxy to ask it directly.",
+        ) from None
+    return proxy
 
 
 def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:

@@ -86,7 +86,9 @@ class told:
                 return KitError(
                     Code.BODY_CUT if self._in_body else Code.UNREACHABLE,
                     f"The connection to {url} broke ({text or type(error).__name__}).",
-                    "Look at the server's log, and try again.",
+                    "Look at the server's log, and try again."
+                    if self._in_body
+                    else "Check the port, and http:// against https://; then look at the server's log.",
                 )
         return None
 

@@ -291,6 +291,8 @@ def _bad_status(ask: Ask, status: int) -> KitError:
         403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
         404: "Check the path.",
         405: "Try the other method: --method POST or GET.",
+        406: "Say what it may answer with: --header 'Accept: …'.",
+        415: "Say what the data is: --header 'Content-Type: application/json'.",
         422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json'.",
         429: "It is asked too often; wait and try again.",
         503: "It is overloaded or starting; wait and try again.",

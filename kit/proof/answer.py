@@ -146,6 +146,8 @@ def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     times = [arrival.arrived_ms for arrival in line.arrivals]
     seen = (
         f"{len(times)} events arrived over {times[-1] - times[0]:.0f} ms: {looks}"
+        if len(times) > 1
+        else "one event arrived, which says nothing"
         if times
         else "no event arrived"
     )

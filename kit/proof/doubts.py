@@ -45,8 +45,8 @@ _REMEDIES = {
         "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
     ),
     Doubt.NO_PROOF: (
-        "The server does not speak the proof's protocol, so it could only be watched; mount "
-        "service/proof.py in it for a proof (--proof URL if it lies elsewhere)."
+        "The server does not speak the proof's protocol, so it could only be watched, whatever the "
+        "arm; mount service/proof.py in it for a proof (--proof URL if it lies elsewhere)."
     ),
     Doubt.OTHER_INSTANCE: (
         "The side requests reached another instance or worker than the stream, so lock-step was not "
@@ -79,10 +79,12 @@ _REMEDIES = {
         "The answer bears no send times, so it could not be held against the proof, which speaks for its "
         "own path only; send the time in each event (t_ms)."
     ),
-    Doubt.TOO_SHORT: ("The stream was too short to judge; ask for a longer answer, of two seconds or more."),
+    Doubt.TOO_SHORT: (
+        "The answer was too short to judge the path by; ask for a longer one, of two seconds or more."
+    ),
     Doubt.APP_BUNCHED: "The service itself sent its events in a bunch, so the path cannot be judged by them; "
     "look at the app first.",
-    Doubt.STREAM_CUT: "The stream ended without its done or error event: it was cut; look at the time limits "
-    "on the way.",
+    Doubt.STREAM_CUT: "The stream came to no proper end: it was cut, or went on for longer than --timeout; "
+    "look at the time limits on the way.",
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
 }

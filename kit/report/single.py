@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane, state
 from kit.report.cells import clean, hang
 from kit.report.lanes import MARKS
@@ -72,5 +73,8 @@ def _facts(lane: Lane) -> list[str]:
         seen = floor is None or lane.hold_ms <= floor
         limit = "" if seen else f" (below {duration(floor)} nothing could have been seen)"
         facts.append(f"hold {hold_words(lane)}{limit}")
-    asked = "to" if lane.header == "on" else "not to"
-    return [*facts, f"by {METHODS[lane.method]}", f"the service was asked {asked} send {HEADER}"]
+    facts.append(f"by {METHODS[lane.method]}")
+    if Doubt.NO_PROOF not in lane.doubts:  # else it was asked for nothing but its answer
+        asked = "to" if lane.header == "on" else "not to"
+        facts.append(f"the service was asked {asked} send {HEADER}")
+    return facts

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.targets import Certainty, Target
@@ -106,6 +107,8 @@ def advice(lane: Lane, target: Target | None) -> str | None:
         )
     if target is not None and target.advice is not None:
         return target.advice
+    if Doubt.NO_PROOF in lane.doubts:
+        return f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it."
     if lane.header == "off":
         return f"Send `{HEADER}` and measure again (--arm on)."
     return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."

@@ -66,6 +66,14 @@ def test_data_and_headers_are_sent_as_given(
     assert "abc" not in told.out + told.err
 
 
+def test_headers_in_the_environment_stand_one_a_line(
+    invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_HEADER", "Content-Type: application/json\nAccept: application/x-ndjson")
+    told = invoke("probe", f"{origin()}/search", "--data", '{"ai_prompt": "Why", "max_output_tokens": 40}')
+    assert told.status == 0, told.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

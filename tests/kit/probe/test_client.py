@@ -173,6 +173,27 @@ def test_nobody_listening_is_unreachable(server: Server) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@127.0.0.1:1", "ftp://x", "http://", "http://x:0x"])
+def test_a_proxy_that_is_none_is_said_to_be_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(KitError) as caught:
+        asyncio.run(read_all("http://example.com/"))
+    assert "http_proxy" in caught.value.hint
+    assert "secret" not in caught.value.message
+
+
+def test_a_proxy_may_be_named_by_host_and_port_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + b"content-length: 2\r\n\r\nok")
+
+    async def run() -> int:
+        async with server(answer) as url:
+            monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
+            return await read_all("http://example.invalid/")
+
+    assert asyncio.run(run()) == 2
+
+
 def test_a_name_that_nobody_knows() -> None:
     with pytest.raises(KitError) as caught:
         asyncio.run(read_all("http://no-such-host.invalid/"))

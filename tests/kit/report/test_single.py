@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison
 from kit.report.cells import cells
 from kit.report.style import Style
@@ -54,6 +55,12 @@ def test_a_failure_is_told_with_its_remedy_and_no_figures(troubled: Comparison) 
 
 def test_a_small_answer_held_in_a_large_block_is_explained(comparison: Comparison) -> None:
     assert "is smaller than one block" in " ".join(probe_text(comparison.lanes[2]).split())
+
+
+def test_what_a_server_without_the_proof_was_not_asked_is_not_said(comparison: Comparison) -> None:
+    ours = comparison.lanes[5]
+    assert "the service was asked to" in probe_text(ours)
+    assert "the service was asked" not in probe_text(replace(ours, doubts=(Doubt.NO_PROOF,)))
 
 
 @given(data=st.data(), width=st.integers(40, 160))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane
 from kit.proof.verdict import Shape, Verdict
 from kit.report.words import (
@@ -96,6 +97,14 @@ def test_an_unknown_server_that_holds_is_told_what_to_try_next(whole: Lane) -> N
     unknown = replace(whole, expected=None)
     assert "--arm on" in (advice(unknown, None) or "")
     assert "does not free it" in (advice(replace(unknown, header="on"), None) or "")
+
+
+def test_a_server_that_was_asked_nothing_is_not_told_that_the_header_did_not_help(whole: Lane) -> None:
+    for arm in ("on", "off"):
+        said = advice(replace(whole, expected=None, header=arm, doubts=(Doubt.NO_PROOF,)), None) or ""
+        assert "does not free it" not in said
+        assert "--arm" not in said
+        assert "X-Accel-Buffering: no" in said
 
 
 def test_an_answer_smaller_than_a_block_is_explained(comparison: Comparison) -> None:
