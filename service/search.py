@@ -50,7 +50,8 @@ def create_search(settings: Settings, generator: Generator, streams: OpenStreams
     """The router of /search."""
     router = APIRouter()
 
-    @router.api_route("/search", methods=["GET", "POST"], response_class=Response)
+    @router.get("/search", response_class=Response, operation_id="search_by_get")
+    @router.post("/search", response_class=Response, operation_id="search_by_post")
     async def search(request: Request) -> Response:
         began = Began()
         given: dict[str, Any] = {}

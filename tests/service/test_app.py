@@ -126,3 +126,12 @@ def test_under_gunicorn_as_in_the_bundles_it_streams_and_no_log_line_holds_the_p
     assert secret not in log
     lines = re.findall(r"INFO streamproof (GET|POST) /search prompt_chars=(\d+) status=(\d+)", log)
     assert [tuple(map(int, line[1:])) for line in lines] == [(9, 200)] * 3 + [(81, 413), (9, 422)]
+
+
+def test_the_description_of_the_api_names_each_operation_once() -> None:
+    described = create_app(Settings()).openapi()
+    assert set(described["paths"]["/search"]) == {"get", "post"}
+    operations = [
+        operation["operationId"] for path in described["paths"].values() for operation in path.values()
+    ]
+    assert len(operations) == len(set(operations))
