@@ -61,10 +61,22 @@ async def _until_interrupted(
     async with Lab(lanes, isolated=isolated, say=talk) as lab:
         found = [{"target": name, "url": url} for name, url in lab.urls.items()]
         width = max(map(len, lab.urls))
-        text = "\n".join(f"{name:{width}}  {url}" for name, url in lab.urls.items())
+        rows = zip(lab.urls.items(), lanes, strict=True)
+        text = "\n".join(f"{name:{width}}  {url}  {_what_it_does(lane)}" for (name, url), lane in rows)
         show({"lanes": found}, as_json=as_json, text=text, warnings=warnings)
         talk("The fronts are emulated from documentation. Ctrl-C ends the lab.")
         await lab.wait_for_death()
+
+
+def _what_it_does(lane: LabLane) -> str:
+    """The lane's front in a few words."""
+    spec = lane.front or lane.target.front
+    if spec.hold == "none":
+        return "lets everything pass"
+    if spec.hold == "whole":
+        return "holds the whole answer until it is complete"
+    blocks = f"holds blocks of {(spec.block_bytes or 0) // 1024} KiB"
+    return f"{blocks}, unless the answer says X-Accel-Buffering: no" if spec.accel_frees else blocks
 
 
 def _port(value: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -103,13 +104,18 @@ def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: La
             assert response.headers["Server"] == "Google Frontend"
 
 
-def test_for_a_person_it_prints_the_urls_and_says_that_the_fronts_are_emulated(lab: Lab) -> None:
-    process = lab("run")
+def test_for_a_person_it_prints_each_url_what_its_front_does_and_that_it_is_emulated(lab: Lab) -> None:
+    process = lab("standard", "flex", "run", "--front", "run=standard")
     assert process.stdout is not None
-    assert process.stdout.readline().startswith("run  http://127.0.0.1:")
+    lines = [re.split(r"\s{2,}", process.stdout.readline().strip()) for _ in range(3)]
+    assert [name for name, _, _ in lines] == ["standard", "flex", "run"]
+    assert all(url.startswith("http://127.0.0.1:") for _, url, _ in lines)
+    assert lines[0][2] == lines[2][2] == "holds the whole answer until it is complete"
+    assert lines[1][2] == "holds blocks of 64 KiB, unless the answer says X-Accel-Buffering: no"
     process.send_signal(signal.SIGINT)
     _, _, err = ended(process)
     assert "emulated from documentation" in err
+    assert "warning: run stands behind the front of standard" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
