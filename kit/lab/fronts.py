@@ -19,6 +19,9 @@ What is documented and what is inferred (sources and certainty: the claims in `d
 - Inferred: over the cap with the head already gone, the connection is cut.
 - The deadline: 500 from a whole-message front (Google's old Java page), else 504 (Cloud Run's page); once
   the head has gone, the connection is cut and the status stays 200 (seen in Cloud Run's logs).
+
+Not emulated, though documented: the limits on header sizes, Standard's own gzip, `Cache-Control: private`
+beside a Set-Cookie, HTTP/2 to the client.
 """
 
 from __future__ import annotations
