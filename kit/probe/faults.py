@@ -55,7 +55,7 @@ class told:
                 return KitError(
                     Code.TLS_FAILED,
                     f"No secure connection to {host}: {text or 'the handshake failed'}",
-                    "Check the name in the address and the server's certificate; "
+                    "Check https:// against http://, the name in the address and the server's certificate; "
                     "SSL_CERT_FILE names a CA of your own.",
                 )
             case httpcore2.ConnectError() if "name" in text.lower() or "getaddrinfo" in text.lower():

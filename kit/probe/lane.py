@@ -132,7 +132,7 @@ class LaneProbe:
         )
         self._by_answer = (
             answer.refusal(received)
-            if received.refused
+            if self._refused(received)
             else answer.judge(self._line, stamps, jitter_ms=self._jitter_ms)
         )
         if any(stamp is not None for stamp in stamps) and self._offset_ms is None:
@@ -184,7 +184,7 @@ class LaneProbe:
     ) -> None:
         async with self._streams.stream(self._ask) as response:
             received.head(response.head_ms, response.status, response.headers)
-            if received.refused:
+            if self._refused(received):
                 return
             if response.status != 200:
                 raise _bad_status(self._ask, response.status)
@@ -210,6 +210,9 @@ class LaneProbe:
                 ) from None
             finally:
                 received.end(now_ms(), clean=clean)
+
+    def _refused(self, received: Received) -> bool:
+        return received.refused or (received.status == 501 and self._found.base is not None)
 
     def _silent(self, head_came: bool) -> KitError:
         within = f"within {self.spec.timeout_s:g} s"
@@ -295,6 +298,7 @@ def _bad_status(ask: Ask, status: int) -> KitError:
         415: "Say what the data is: --header 'Content-Type: application/json'.",
         422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json'.",
         429: "It is asked too often; wait and try again.",
+        501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
         503: "It is overloaded or starting; wait and try again.",
     }
     return KitError(

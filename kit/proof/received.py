@@ -62,6 +62,10 @@ class Received:
 
     @property
     def refused(self) -> bool:
-        """Whether a hop refused to forward it incrementally (draft-ietf-httpbis-incremental, section 4)."""
+        """Whether a hop refused to forward it incrementally (draft-ietf-httpbis-incremental, section 4).
+
+        A bare 501 (Caddy's) is one only where the origin is known to do better: others answer so to a
+        method that they do not know.
+        """
         told = "incremental_refused" in self.headers.get("proxy-status", "").lower()
-        return self.status == 501 or (self.status == 429 and told)
+        return told and self.status in (429, 501)

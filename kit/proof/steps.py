@@ -195,7 +195,7 @@ class Steps:
 
     def _check_status(self) -> None:
         stream = self._stream
-        if stream.refused:
+        if stream.refused or stream.status == 501:  # the origin's half of the proof never answers so
             self._say(f"a hop answered {stream.status}: it will not forward a message incrementally")
             raise OverError(self._found(Verdict.REFUSED))
         if stream.status not in (None, 200):

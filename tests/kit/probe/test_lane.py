@@ -101,6 +101,16 @@ def test_a_stranger_can_only_be_watched(server: Server) -> None:
     assert len(lane.timeline.arrivals) == 2
 
 
+def test_a_server_that_does_not_know_the_method_refuses_nothing(server: Server) -> None:
+    async def unsupported(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 501 Unsupported method ('POST')\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    lane = against(server, unsupported)
+    assert lane.error is not None
+    assert (lane.verdict, lane.error.code) == (Verdict.INCONCLUSIVE, "http-status")
+
+
 def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(

@@ -24,7 +24,9 @@ def test_the_head_decides_what_an_event_is() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "refused"),
     [
-        (501, {}, True),
+        (501, {"proxy-status": "hop; error=incremental_refused"}, True),
+        (501, {"server": "SimpleHTTP"}, False),
+        (404, {"proxy-status": "hop; error=incremental_refused"}, False),
         (429, {"proxy-status": "hop; error=incremental_refused"}, True),
         (429, {"proxy-status": "hop; error=INCREMENTAL_REFUSED"}, True),
         (429, {}, False),
@@ -32,7 +34,7 @@ def test_the_head_decides_what_an_event_is() -> None:
         (None, {}, False),
     ],
 )
-def test_a_refusal_to_forward_incrementally_is_told_from_too_many_requests(
+def test_a_refusal_to_forward_incrementally_is_told_from_other_errors(
     status: int | None, headers: dict[str, str], refused: bool
 ) -> None:
     received = Received(ChunkDecoder())
