@@ -177,6 +177,8 @@ def _pass_headers(
     spec: FrontSpec, headers: tuple[Header, ...], values: Mapping[str, str]
 ) -> tuple[Header, ...]:
     removed = spec.response_headers_removed
+    if find(headers, b"transfer-encoding") is not None:
+        removed = (*removed, "content-length")  # the other one rules (RFC 9112, section 6.3)
     if spec.accel_frees:
         removed = (*removed, "x-accel-buffering")  # consumed, as nginx does (ngx_http_proxy_hide_headers)
     return rewrite(headers, removed=removed, added=spec.response_headers_added, values=values)

@@ -165,3 +165,26 @@ LAST = b"0\r\n\r\n"
 def chunk(data: bytes) -> bytes:
     """These bytes as a chunk."""
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def status(head: bytes) -> int:
+    """A response head's status."""
+    return int(head.split(b" ", 2)[1])
+
+
+def fields(head: bytes) -> dict[str, str]:
+    """A head's headers, names in lower case; a name that occurs twice fails."""
+    lines = [line.partition(": ") for line in head.decode().split("\r\n")[1:] if line]
+    found = {name.lower(): value for name, _, value in lines}
+    assert len(found) == len(lines)
+    return found
+
+
+async def whole_exchange(client: Wire, service: Service) -> None:
+    """A request and its small answer, start to end. What was on its way before it has had its time."""
+    await client.say(get())
+    answering = await service.taken()
+    await answering.head()
+    await answering.say(b"HTTP/1.1 204 No Content\r\n\r\n")
+    answering.close()
+    await client.head()

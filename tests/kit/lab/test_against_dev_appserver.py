@@ -137,7 +137,8 @@ def google(tool: Tool, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
         return found[1] if found else ""
 
     def ready() -> bool:
-        return bool(url()) and answers(f"{url()}/ready", 200)()
+        # Patiently: it starts one more instance for each request that waits, and a busy machine ends there.
+        return bool(url()) and answers(f"{url()}/ready", 200, timeout_s=120)()
 
     with running([*argv, bundle / "app.yaml"], ready, log, env=env):
         yield url()

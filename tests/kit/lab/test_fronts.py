@@ -76,7 +76,8 @@ def test_headers_follow_the_targets_rules(hold: Hold) -> None:
 
 @pytest.mark.parametrize("hold", HOLDS)
 def test_an_answer_without_body_keeps_its_head_as_it_is(hold: Hold) -> None:
-    releases = through(gate(front(hold), (b"Content-Length", b"42"), bodyless=True), [])
+    head = Head(200, ((b"Content-Length", b"42"),))
+    releases = through(Gate(front(hold), head, values={}, bodyless=True), [])
     assert [release.end for release in releases] == [True]
     assert releases[0].head
     assert find(releases[0].head.headers, b"content-length") == b"42"
@@ -90,6 +91,13 @@ def test_after_its_end_a_gate_lets_nothing_more_go(hold: Hold, ends: Callable[[G
     one.feed(b"x" * 10)
     assert ends(one)
     assert not [*one.feed(b"more"), *one.finish(), *one.broke(), *one.expire()]
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_length_beside_chunks_means_nothing_and_is_not_passed_on(hold: Hold) -> None:
+    releases = through(gate(front(hold), (b"Content-Length", b"3")), [b"abc", b"def"])
+    head = next(release.head for release in releases if release.head)
+    assert find(head.headers, b"content-length") == (b"6" if hold == "whole" else None)
 
 
 # Pass-through

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit.targets import Hold
@@ -92,6 +92,7 @@ async def proper(service: Service, connect: Connect) -> None:
 
 @settings(max_examples=120)
 @given(HOLDS, st.sampled_from(["GET", "HEAD", "POST"]), messages(STATUSES))
+@example("none", "GET", CHUNKED[:-2] + b"Content-Length: 3\r\n\r\n" + chunk(b"abc") * 2)  # found here once
 def test_whatever_a_service_answers(hold: Hold, method: str, answer: bytes) -> None:
     survives(hold, get(method=method), answer)
 

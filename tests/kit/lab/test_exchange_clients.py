@@ -1,0 +1,173 @@
+"""Clients that are slow, leave, or speak no HTTP: what the service and the others notice of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from kit.targets import Hold
+from tests.kit.lab.raw import (
+    CHUNKED,
+    LAST,
+    Wire,
+    behind,
+    chunk,
+    fields,
+    get,
+    in_loop,
+    status,
+    whole_exchange,
+)
+from tests.kit.lab.specs import front
+
+PASS = front("none")
+
+
+# Slow and leaving clients
+
+
+@in_loop
+async def test_a_client_that_does_not_read_pushes_back_on_the_service_and_on_nobody_else() -> None:
+    async with behind(PASS) as (service, connect):
+        slow = await connect()
+        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await slow.say(get())
+        answering = await service.taken()
+        await answering.head()
+        said = 0
+
+        async def talk() -> None:
+            nonlocal said
+            await answering.say(CHUNKED)
+            while True:
+                await answering.say(chunk(b"x" * 100_000))
+                said += 1
+
+        talking = asyncio.create_task(talk())
+        before = -1
+        while said != before:  # until it stands still
+            before = said
+            for _ in range(5):
+                await whole_exchange(await connect(), service)
+        assert said < 300  # kernel buffers, not 30 MB in the front
+        talking.cancel()
+
+
+@in_loop
+async def test_where_the_platform_is_known_to_tell_the_service_it_is_told_at_once() -> None:
+    async with behind(front("none", client_leaves="passed")) as (service, connect):
+        client = await connect()
+        await client.say(get())
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED + chunk(b"a"))
+        await client.head()
+        client.close()
+        await answering.left()
+
+
+@pytest.mark.parametrize("hold", ["none", "blocks", "whole"])
+@pytest.mark.parametrize("leave", [Wire.close, Wire.reset])
+@in_loop
+async def test_where_that_is_unknown_the_response_is_read_to_its_end_and_thrown_away(
+    hold: Hold, leave: Callable[[Wire], None]
+) -> None:
+    async with behind(front(hold, client_leaves="unknown")) as (service, connect):
+        client = await connect()
+        await client.say(get())
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED + chunk(b"x" * 100))
+        leave(client)
+        for _ in range(10):
+            await whole_exchange(await connect(), service)  # the front has its time to notice
+            await answering.say(chunk(b"x" * 100_000))
+        await answering.say(LAST)
+        assert await answering.rest() == b""  # an end only now, and no reset: all was read
+
+
+@in_loop
+async def test_a_client_that_leaves_before_its_request_is_complete_is_always_passed_on() -> None:
+    async with behind(front("none", client_leaves="unknown")) as (service, connect):
+        client = await connect()
+        await client.say(get("/", "Content-Length: 100", method="POST") + b"x")
+        answering = await service.taken()
+        await answering.head()
+        client.close()
+        await answering.left()
+
+
+@in_loop
+async def test_a_client_that_only_stops_sending_still_gets_its_answer() -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(get("/", "Connection: close"))
+        client.half_close()
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED + chunk(b"hello") + LAST)
+        assert (await client.rest()).endswith(chunk(b"hello") + LAST)
+
+
+# What goes wrong on the client's side
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "expected"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),  # TLS
+        (b"hello\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),  # no Host
+        (b"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", 400),
+        (get("/", "Content-Length: x"), 400),
+        (get("/", "X: " + "x" * 100_000), 431),
+        (get("/", "Transfer-Encoding: gzip"), 501),
+    ],
+)
+@in_loop
+async def test_bytes_that_are_no_request_are_refused_in_a_sentence_and_reach_no_service(
+    rubbish: bytes, expected: int
+) -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(rubbish)
+        head = await client.head()
+        assert status(head) == expected
+        assert (await client.rest()).startswith(b"This is not an HTTP/1.1 request: ")
+        assert service.nobody_came()
+
+
+@in_loop
+async def test_a_body_that_turns_into_rubbish_is_a_400_and_ends_the_services_connection() -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(get("/", "Transfer-Encoding: chunked", method="POST") + chunk(b"a") + b"rubbish\r\n")
+        answering = await service.taken()
+        assert status(await client.head()) == 400
+        await answering.left()
+
+
+@in_loop
+async def test_an_error_of_the_fronts_own_has_no_body_for_head_either() -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(get(method="HEAD"))
+        (await service.taken()).close()
+        head = await client.head()
+        assert (status(head), int(fields(head)["content-length"]) > 0) == (502, True)
+        await client.say(get())  # the connection goes on, and nothing was left over in it
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert status(await client.head()) == 204
+
+
+@in_loop
+async def test_the_front_is_no_tunnel() -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        assert status(await client.head()) == 405
+        assert service.nobody_came()
