@@ -97,6 +97,11 @@ class LaneProbe:
         """Whether nothing has gone wrong so far."""
         return self._error is None
 
+    @property
+    def provable(self) -> bool:
+        """Whether a proof can still be had."""
+        return self._error is None and self._found.base is not None
+
     async def find(self) -> None:
         """Is the proof to be had here, and how far apart are the clocks?"""
         spec = self.spec
