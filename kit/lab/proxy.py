@@ -30,42 +30,47 @@ class Front:
         rules.check(spec.response_headers_added)
         self._spec = spec
         self._service_port = service_port
-        self._accepting: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
         self._connections: dict[asyncio.Task[None], socket.socket] = {}
 
     def start(self, listener: socket.socket) -> None:
         """Serve on a listening socket, which is the front's to close from here on. Needs a running loop."""
         listener.setblocking(False)
-        self._accepting = asyncio.create_task(self._accept(listener))
+        self._listener = listener
+        self._listen()
 
     async def close(self) -> None:
         """Stop listening and drop every connection, on both sides."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait({self._accepting})
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for task in self._connections:
             task.cancel()
         for task, connection in list(self._connections.items()):
             await asyncio.wait({task})
             connection.close()  # also where it was cancelled before it began
 
-    async def _accept(self, listener: socket.socket) -> None:
-        """Take connections, one after another.
+    def _listen(self) -> None:
+        # Neither `asyncio.start_server` (3.13.0) nor `sock_accept` (3.11) bears a connection that comes just
+        # as the listening ends: one leaks it, the other complains, both with a traceback.
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
-        Not `asyncio.start_server`: until Python 3.13.1 at least, a connection that it accepts just as it is
-        closed is neither served nor closed, and leaves a traceback at exit.
-        """
-        loop = asyncio.get_running_loop()
-        with listener:
-            while True:
-                try:
-                    connection, _ = await loop.sock_accept(listener)
-                except OSError:  # no descriptor left, or a client that was gone already
-                    await asyncio.sleep(_PAUSE_S)
-                    continue
-                task = asyncio.create_task(self._serve(connection))
-                self._connections[task] = connection
-                task.add_done_callback(self._connections.pop)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # it was gone before it was taken
+        except OSError:  # no descriptor left: let some be freed
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(_PAUSE_S, self._listen)
+            return
+        connection.setblocking(False)
+        task = asyncio.create_task(self._serve(connection))
+        self._connections[task] = connection
+        task.add_done_callback(self._connections.pop)
 
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=READ_BYTES)
