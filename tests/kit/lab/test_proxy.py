@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -133,3 +134,18 @@ async def test_a_closed_front_leaves_no_connection_on_either_side() -> None:
             await wire.left()
         with pytest.raises(ConnectionRefusedError):
             await connect()
+
+
+@in_loop
+async def test_a_connection_that_comes_just_as_the_front_closes_is_no_reason_to_complain() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    for turn in range(200):
+        listener = listen(0)
+        closing = Front(PASS, 9)
+        closing.start(listener)
+        with socket.create_connection(listener.getsockname()):
+            for _ in range(turn % 4):
+                await asyncio.sleep(0)
+            await closing.close()
+    assert complaints == []
