@@ -28,19 +28,19 @@ class EmbeddedGenerator:
         self._interval_s = 1 / tokens_per_s
 
     async def generate(self, request: Request) -> AsyncGenerator[str | Finish]:
-        began = time.monotonic()
+        due = first = time.monotonic() + self._first_s
         seed = 0 if request.seed is None else request.seed
         rng = Random(f"{seed} {request.prompt}")  # noqa: S311  # must be repeatable, need not be secret
         text = compose(request.prompt, rng)
         written = 0
         for piece in text[: request.max_output_tokens]:
-            early_or_late = JITTER * (2 * rng.random() - 1) if written else 0.0
-            # Against the beginning, not against the last token: otherwise each delay would add up.
-            due = began + self._first_s + (written + early_or_late) * self._interval_s
+            wait = due - time.monotonic()
             # Also when it is due already: a stream flat out must let others run.
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await asyncio.sleep(wait if wait > 0 else 0)
             yield piece
             written += 1
+            # Against the first token, not against this one: otherwise each delay would add up.
+            due = first + (written + JITTER * (2 * rng.random() - 1)) * self._interval_s
         yield Finish(
             reason="stop" if written == len(text) else "length",
             prompt_tokens=len(tokens(request.prompt)),
