@@ -1,0 +1,178 @@
+"""What the kit does with a hosting platform, in words that App Engine and Cloud Run share.
+
+`app_engine.py` and `cloud_run.py` build the command lines and read the answers, purely; a `Host` runs them.
+Nothing here opens a connection: everything that reaches Google is done by the user's own gcloud.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Line = Callable[[str], None]
+
+# Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
+VERSION_PREFIX = "sp-"
+MARKER = "STREAMPROOF_BUNDLE"
+TARGET_LABEL = "streamproof-target"
+BUNDLE_LABEL = "streamproof-bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line of gcloud.
+
+    Attributes:
+        words: what follows `gcloud`, project and `--quiet` included.
+        env: variables that this line needs beside the user's own.
+        changes: whether it creates, changes or removes something.
+        secret: whether what it prints is a secret, which goes to no log.
+    """
+
+    words: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    changes: bool = False
+    secret: bool = False
+
+    @property
+    def line(self) -> str:
+        """As a person would type it into a POSIX shell."""
+        return shlex.join([*(f"{name}={value}" for name, value in self.env.items()), "gcloud", *self.words])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a target goes. `region` is None on App Engine, whose app has one for ever."""
+
+    target: str
+    platform: str
+    project: str
+    region: str | None
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a service on App Engine, one revision on Cloud Run.
+
+    Attributes:
+        name: as the platform calls it.
+        url: of this version alone, as gcloud named it; None where it has none (an untagged revision).
+        created_at: ISO 8601 in UTC; None where unknown.
+        traffic: its share, from 0 to 1.
+        running: whether the platform may run instances of it: a Flex version that is not stopped always does.
+        target: the kit's target that it was made for; None when the kit did not make it.
+        digest: of the bundle and the settings it was made from; None where unknown.
+    """
+
+    name: str
+    url: str | None
+    created_at: str | None
+    traffic: float
+    running: bool
+    target: str | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is there. `public` is None where it could not be read; versions come newest first."""
+
+    place: Place
+    url: str | None
+    public: bool | None
+    versions: tuple[Version, ...]
+
+    @property
+    def serving(self) -> Version | None:
+        """The version with the largest share of the traffic; None when none has any."""
+        most = max(self.versions, key=lambda version: version.traffic, default=None)
+        return most if most is not None and most.traffic > 0 else None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the kit made what serves (or, where nothing serves, all that is there)."""
+        if self.serving is not None:
+            return self.serving.target is not None
+        return all(version.target is not None for version in self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One deployment about to be made.
+
+    Attributes:
+        place: where to.
+        version: its name on App Engine, its tag and revision suffix on Cloud Run.
+        folder: the bundle, as rendered.
+        app_yaml: on App Engine the app.yaml with this release's own variables, which stands in for the
+            bundle's; None elsewhere.
+        digest: of the bundle and of whatever else makes two releases differ, settings included; not of what
+            is new in each release anyway (the proof's hour).
+        environment: this release's own variables (`STREAMPROOF_PROOF_UNTIL`, the marker, a token's SHA-256).
+        settings: the target's own, as `Config.of` gives them.
+        creates: whether the service does not exist yet, so that this release will serve at once.
+    """
+
+    place: Place
+    version: str
+    folder: Path
+    app_yaml: Path | None
+    digest: str
+    environment: Mapping[str, str]
+    settings: Mapping[str, Any]
+    creates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that `destroy` would remove: in words, and the line that does it."""
+
+    what: str
+    command: Command
+
+
+class Host(Protocol):
+    """One platform, for one place. Every method raises KitError with one sentence and its remedy.
+
+    `line` is given each line that gcloud prints while it works.
+    """
+
+    place: Place
+
+    async def look(self) -> Service | None:
+        """What is there now; None when there is no such service."""
+
+    def deployment(self, release: Release) -> tuple[Command, ...]:
+        """The lines that `deploy` would run, in order, for a dry run."""
+
+    async def deploy(self, release: Release, line: Line) -> Version:
+        """Upload, build and create; without traffic unless the service is new.
+
+        The version's `url` is the one to probe, read from gcloud.
+        """
+
+    async def promote(self, version: str, line: Line) -> None:
+        """Send all traffic to this version."""
+
+    async def start(self, version: str, line: Line) -> None:
+        """Let a stopped version run again; nothing where versions cannot be stopped."""
+
+    async def stop(self, version: str, line: Line) -> None:
+        """Stop what a version without traffic would cost; nothing where it costs nothing."""
+
+    async def open(self, line: Line) -> None:
+        """Let everybody call the service; nothing where everybody may."""
+
+    async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
+        """What of the kit's making is there to be removed, in the order in which it must go.
+
+        Args:
+            versions: those only; None for all of them, with images, staged archives and the service itself.
+        """
+
+    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
+        """What the service costs now: nothing, only while it is asked, or always (a running Flex version)."""
