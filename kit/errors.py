@@ -63,7 +63,7 @@ class Code(StrEnum):
     BAD_RECORD = "bad-record"
     NOT_CONFIRMED = "not-confirmed"
     BAD_SOURCE = "bad-source"
-    SECRET_IN_SOURCE = "secret-in-source"
+    SECRET_IN_SOURCE = "secret-in-source"  # noqa: S105 - a code, no secret
     CANNOT_WRITE = "cannot-write"
     INTERRUPTED = "interrupted"
     INTERNAL = "internal"
