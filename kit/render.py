@@ -22,8 +22,13 @@ _COMMON = ("gunicorn.conf.py", "requirements.txt")
 _LEFT_OUT = ("__pycache__", "tests")
 
 
-def render(target: Target, config: Config) -> Bundle:
+def render(target: Target, config: Config, release: Mapping[str, str] | None = None) -> Bundle:
     """The bundle of a target.
+
+    Args:
+        target: the target.
+        config: what the user wants.
+        release: variables of one deployment only, before which the bundle's own of the same name give way.
 
     Raises:
         KitError: BAD_CONFIG for a value that the bundle cannot carry, BAD_TARGET for a template that is
@@ -37,7 +42,7 @@ def render(target: Target, config: Config) -> Bundle:
         "command": COMMAND,
         "kit_environment": _kit_environment(target, config),
         "user_environment": dict(sorted(config.env.items())),
-        "environment": environment(target, config),
+        "environment": {**environment(target, config), **(release or {})},
         "instances": config.instances,
         "python": config.python,
     }

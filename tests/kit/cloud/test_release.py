@@ -1,0 +1,147 @@
+"""What a release is called, when it counts as the same again, and the app.yaml of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.cloud.host import Place, Release
+from kit.cloud.release import release, version_name, write_app_yaml
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.render import render
+from kit.targets import load_targets
+
+TARGETS = load_targets()
+NOW = 1_800_000_000.0
+
+
+def place(target: str, service: str | None = None) -> Place:
+    known = TARGETS[target]
+    region = None if known.platform == "app_engine" else "europe-west1"
+    return Place(target, known.platform, "my-project-42", region, service or known.defaults["service"])
+
+
+def made(
+    target: str = "standard",
+    config: Config | None = None,
+    *,
+    at: Place | None = None,
+    now_s: float = NOW,
+    token_sha256: str | None = None,
+    root: Path = Path("build"),
+    salt: str | None = None,
+) -> Release:
+    wanted = config or Config()
+    return release(
+        at or place(target),
+        render(TARGETS[target], wanted),
+        wanted,
+        now_s=now_s,
+        creates=False,
+        token_sha256=token_sha256,
+        root=root,
+        salt=salt,
+    )
+
+
+@given(st.floats(1_700_000_000, 2_170_000_000), st.floats(1, 1_000_000))
+def test_a_versions_name_fits_everywhere_and_later_ones_sort_later(now_s: float, later_s: float) -> None:
+    name = version_name(now_s)
+    assert re.fullmatch(r"sp-[0-9a-z]{8}", name)
+    if now_s + later_s < 2_170_000_000:
+        assert name[:9] <= version_name(now_s + later_s)[:9]
+
+
+def test_names_of_one_second_differ() -> None:
+    assert len({version_name(NOW) for _ in range(20)}) > 10
+
+
+def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> None:
+    told = made()
+    assert told.environment == {
+        "STREAMPROOF_PROOF_UNTIL": "1800003600",
+        "STREAMPROOF_BUNDLE": told.digest,
+    }
+
+
+def test_a_service_is_given_only_the_hash_of_its_token() -> None:
+    assert made(token_sha256="ab" * 32).environment["STREAMPROOF_TOKEN_SHA256"] == "ab" * 32
+
+
+def test_only_app_engine_gets_an_app_yaml_of_its_own() -> None:
+    names = {name: made(name).app_yaml for name in TARGETS}
+    assert names["run"] is None
+    assert {name for name, file in names.items() if file is not None} == {"standard", "flex"}
+
+
+def test_two_targets_that_draw_the_same_name_do_not_share_a_file() -> None:
+    assert made("standard", salt="00").app_yaml != made("flex", salt="00").app_yaml
+
+
+def test_releasing_the_same_again_has_the_same_digest_at_any_time() -> None:
+    first, again = made("run"), made("run", now_s=NOW + 86_400)
+    assert first.digest == again.digest
+    assert re.fullmatch(r"[0-9a-f]{40}", first.digest), "or it is no label's value"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Config(targets={"run": {"memory": "1Gi"}}),
+        Config(targets={"run": {"timeout_s": 600}}),
+        Config(instances=2),
+        Config(env={"MINE": "1"}),
+        Config(tokens_per_s=31),
+    ],
+    ids=["a flag", "a flag and the bundle", "instances", "a variable", "the bundle"],
+)
+def test_whatever_would_change_the_service_changes_the_digest(other: Config) -> None:
+    assert made("run", other).digest != made("run").digest
+
+
+def test_a_token_that_is_needed_from_now_on_is_a_change_and_another_token_is_none() -> None:
+    one, other = made("run", token_sha256="a" * 64), made("run", token_sha256="b" * 64)
+    assert one.digest == other.digest != made("run").digest
+
+
+def test_the_services_name_is_no_reason_to_deploy_again() -> None:
+    assert made(at=place("standard", "default")).digest == made().digest
+
+
+def test_the_digest_of_two_targets_differs() -> None:
+    assert len({made(name).digest for name in TARGETS}) == len(TARGETS)
+
+
+def test_the_releases_app_yaml_is_the_bundles_but_for_its_variables_and_its_service(tmp_path: Path) -> None:
+    config = Config(env={"MINE": "water: 水", "STREAMPROOF_PROOF_UNTIL": "1"})
+    bundle = render(TARGETS["standard"], config)
+    told = made("standard", config, at=place("standard", "default"), root=tmp_path)
+    write_app_yaml(told, bundle, config)
+    assert told.app_yaml is not None
+    own: dict[str, Any] = yaml.safe_load(told.app_yaml.read_bytes())
+    theirs: dict[str, Any] = yaml.safe_load(bundle.files["app.yaml"])
+    assert own.pop("service") == "default"
+    assert theirs.pop("service") == "sp-standard"
+    variables, before = own.pop("env_variables"), theirs.pop("env_variables")
+    assert variables == {**before, **told.environment}
+    assert own == theirs
+
+
+def test_a_release_without_an_app_yaml_writes_nothing(tmp_path: Path) -> None:
+    write_app_yaml(made("run", root=tmp_path), render(TARGETS["run"], Config()), Config())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "releases").write_text("in the way")
+    told = made("standard", root=tmp_path)
+    with pytest.raises(KitError) as caught:
+        write_app_yaml(told, render(TARGETS["standard"], Config()), Config())
+    assert caught.value.code is Code.CANNOT_WRITE
