@@ -6,6 +6,7 @@ from kit.proof.lane import Lane, state
 from kit.proof.timeline import Arrival
 from kit.report.cells import clean
 from kit.report.lanes import MARKS, Picture, outcome
+from kit.report.style import Style
 from kit.report.watch import LaneKey
 from kit.report.words import lane_name
 
@@ -52,6 +53,18 @@ class Diary:
     def judged(self, lane: Lane, now_ms: float) -> None:
         """See `Watcher`."""
         self._say(LaneKey(lane.target, lane.header), f"{MARKS[state(lane)][0]} {outcome(lane)}")
+
+    def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
+        """See `Told`."""
+        return []
+
+    def finished(self, width: int, style: Style) -> list[str]:
+        """See `Told`."""
+        lines, self.lines = self.lines, []
+        return [style.finish(line) for line in lines]
+
+    def over(self, mark: str, now_ms: float) -> None:
+        """See `Told`."""
 
     def _say(self, key: LaneKey, text: str) -> None:
         self.lines.append(f"{clean(lane_name(key.target, key.header))}: {clean(text)}")

@@ -112,7 +112,7 @@ class Picture:
     def __init__(self) -> None:
         self.rows: dict[LaneKey, Row] = {}
         self.current: tuple[str, float] | None = None
-        self.finished: list[tuple[str, str, float]] = []
+        self.parts: list[tuple[str, str, float]] = []
 
     def stage(self, text: str, now_ms: float) -> None:
         """A new part of the work begins, and so the one before is done."""
@@ -123,7 +123,7 @@ class Picture:
         """The part of the work at hand is over; its line is for good."""
         if self.current is not None:
             text, since_ms = self.current
-            self.finished.append((mark, text, now_ms - since_ms))
+            self.parts.append((mark, text, now_ms - since_ms))
             self.current = None
 
     def lanes(self, keys: tuple[LaneKey, ...], now_ms: float) -> None:
@@ -156,6 +156,18 @@ class Picture:
         row.judged = lane
         row.over_ms = row.elapsed_ms(now_ms) if row.over_ms is None else row.over_ms
 
+    def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
+        """See `Told`."""
+        return lanes_text(self, width, now_ms, style)
+
+    def finished(self, width: int, style: Style) -> list[str]:
+        """See `Told`."""
+        return finished_text(self, width, style)
+
+    def over(self, mark: str, now_ms: float) -> None:
+        """See `Told`."""
+        self.done(mark, now_ms)
+
     def _row(self, key: LaneKey) -> Row:
         return self.rows.setdefault(key, Row())
 
@@ -174,7 +186,7 @@ def lanes_text(picture: Picture, width: int, now_ms: float, style: Style | None 
 
 def finished_text(picture: Picture, width: int, style: Style) -> list[str]:
     """The lines of the parts that are done; each is handed out once, for good."""
-    finished, picture.finished = picture.finished, []
+    finished, picture.parts = picture.parts, []
     return [
         style.finish(_stage(mark, "ok" if mark == "✓" else "wrong", text, took_ms, width, style))
         for mark, text, took_ms in finished

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-import kit.report.live
+import kit.report.painter
 from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival
 from kit.report.terminal import LiveLanes
@@ -47,7 +47,7 @@ def _colour_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _size(monkeypatch: pytest.MonkeyPatch, columns: int, rows: int) -> None:
-    monkeypatch.setattr(kit.report.live, "size", lambda stream: os.terminal_size((columns, rows)))
+    monkeypatch.setattr(kit.report.painter, "size", lambda stream: os.terminal_size((columns, rows)))
 
 
 def _screen(columns: int, rows: int, written: str) -> list[str]:

@@ -1,0 +1,147 @@
+"""Draws over its last frame on a terminal, and writes plain lines anywhere else.
+
+Whoever works only puts what there is to tell into an inbox: a terminal that is held (Ctrl-S) or slow must
+not hold the work. A thread of its own takes it out and draws.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+from kit.report.cells import cells
+from kit.report.style import Style, size
+
+_FRAMES_A_SECOND = 12
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+_CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
+
+
+class Told(Protocol):
+    """What was told so far, and how it looks. It owns no clock: each moment is given."""
+
+    def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
+        """The lines that are drawn over by the next frame; none off a terminal."""
+
+    def finished(self, width: int, style: Style) -> list[str]:
+        """The lines that are for good; each is handed out once."""
+
+    def over(self, mark: str, now_ms: float) -> None:
+        """All is over: well ("✓") or not ("✗")."""
+
+
+class Painter:
+    """A thread that shows what it is told on one stream, for as long as its `with` lasts.
+
+    At the end, also after Ctrl-C, the last frame stays and the cursor is back.
+
+    Args:
+        told: what is told; its methods run on the painter's side only.
+        stream: where to; stderr, since data belongs to stdout.
+        style: how to write there; with colour it draws.
+        width: columns; the terminal's own, also after it is resized, unless given.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        told: Told,
+        stream: TextIO,
+        style: Style,
+        width: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._told = told
+        self._stream = stream
+        self._style = style
+        self._width = width
+        self._clock = clock
+        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...], float]] = deque()
+        self._frame: list[str] = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._paint, name="painter", daemon=True)
+        self._broken = False
+
+    def __enter__(self) -> Self:
+        if self._style.colour:
+            atexit.register(self._show_cursor)
+            self._write(_HIDE_CURSOR)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self.tell(self._told.over, "✓" if kind is None else "✗")
+        self._turn(last=True)
+        if self._style.colour:
+            self._write("\n" if self._frame else "")
+            self._show_cursor()
+            atexit.unregister(self._show_cursor)
+
+    def tell(self, method: Callable[..., None], *arguments: object) -> None:
+        """Call this method of `told` with these arguments and the time, soon."""
+        self._inbox.append((method, arguments, self._clock() * 1000))
+
+    def refresh(self) -> None:
+        """Take in what was told and show it, now. The painter does this some twelve times a second."""
+        self._turn(last=False)
+
+    def _turn(self, *, last: bool) -> None:
+        while self._inbox:
+            method, arguments, now_ms = self._inbox.popleft()
+            method(*arguments, now_ms)
+        if self._style.colour:
+            self._draw(last=last)
+        else:
+            lines = self._told.finished(self._width or size(self._stream).columns, self._style)
+            self._write("".join(f"{line}\n" for line in lines))
+
+    def _paint(self) -> None:
+        while not self._stopped.wait(1 / _FRAMES_A_SECOND):
+            self.refresh()
+
+    def _draw(self, *, last: bool) -> None:
+        """Draw over the last frame, in one write; nothing if nothing changed."""
+        columns, rows = size(self._stream)
+        columns = self._width or columns
+        # One cell less than there are: a full line would leave the cursor hanging behind the edge.
+        frame = self._told.frame(columns - 1, self._clock() * 1000, self._style)
+        if not last:
+            # What has scrolled off the top cannot be drawn over.
+            frame = frame[: rows - 1]
+        finished = self._told.finished(columns - 1, self._style)
+        if frame == self._frame and not finished:
+            return
+        # A terminal that became narrower has broken the last frame's lines into more.
+        above = sum(max(1, -(-_visible(line) // columns)) for line in self._frame)
+        lines = finished + frame
+        self._frame = frame
+        up = f"\x1b[{above}A" if above else ""
+        self._write("\r" + up + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW)
+
+    def _show_cursor(self) -> None:
+        self._write(_SHOW_CURSOR)
+
+    def _write(self, text: str) -> None:
+        """Write, unless the stream is gone; a picture is not worth an error."""
+        if self._broken or not text:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._broken = True
+
+
+def _visible(line: str) -> int:
+    """A line's cells without its colours."""
+    plain, *painted = line.split("\x1b[")
+    return cells(plain) + sum(cells(part.partition("m")[2]) for part in painted)
