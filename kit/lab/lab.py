@@ -159,7 +159,7 @@ class Lab:
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
-        await _ready(service, port)
+        await wait_until_ready(service, port)
         front.start(listener)
         self._fronts.append(front)
         self._say(f"{name}: ready")
@@ -185,7 +185,7 @@ def environment(start: Start, *, port: int, programs: Path, home: Path) -> dict[
     return {**inherited, **start.env, **own}
 
 
-async def _ready(service: ServiceProcess, port: int) -> None:
+async def wait_until_ready(service: ServiceProcess, port: int) -> None:
     """Wait until the service answers /ready with 200."""
     death = asyncio.create_task(service.died())
     try:

@@ -51,6 +51,10 @@ class Front:
             await asyncio.wait({task})
             connection.close()  # also where it was cancelled before it began
 
+    async def exchange(self, client: Peer, request: h11.Request) -> None:
+        """Take one request to its end; what stands before several services, or guards one, overrides it."""
+        await Exchange(self._spec, client, request).run(self._service_port)
+
     def _listen(self) -> None:
         # Neither `asyncio.start_server` (3.13.0) nor `sock_accept` (3.11) bears a connection that comes just
         # as the listening ends: one leaks it, the other complains, both with a traceback.
@@ -95,7 +99,7 @@ class Front:
                 return
             if not isinstance(request, h11.Request):
                 return
-            await Exchange(self._spec, client, request).run(self._service_port)
+            await self.exchange(client, request)
             machine = client.machine
             if machine.our_state is not h11.DONE or machine.their_state is not h11.DONE:
                 await linger(client)

@@ -1,0 +1,82 @@
+"""A URL of a hosted service: who answers there, and who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import h11
+
+from kit.lab import headers as rules
+from kit.lab.exchange import Exchange, values
+from kit.lab.fronts import plain
+from kit.lab.peer import Peer, answer
+from kit.lab.proxy import Front
+from kit.targets import FrontSpec
+
+# Where nobody is behind the URL, no platform's front is meant.
+_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", 10)
+
+_X_AUTHORIZATION = b"x-serverless-authorization"
+
+
+class Backend(NamedTuple):
+    """A running version: its platform's front, and the port on 127.0.0.1 where it listens."""
+
+    spec: FrontSpec
+    port: int
+
+
+class Address(Front):
+    """A front that asks, for each request, whether it may pass and which version answers.
+
+    A private one does as Cloud Run's: it wants a token in X-Serverless-Authorization, else in Authorization;
+    without one it answers 403, to one that it does not know 401, and hands the token on without its signature
+    (docs.cloud.google.com/run/docs/authenticating/service-to-service).
+    """
+
+    def __init__(
+        self, pick: Callable[[], Backend | None], private: Callable[[], bool], admits: Callable[[str], bool]
+    ) -> None:
+        super().__init__(_NOBODY, 0)
+        self._pick = pick
+        self._private = private
+        self._admits = admits
+
+    async def exchange(self, client: Peer, request: h11.Request) -> None:
+        """Let the version that is picked answer, behind its own front."""
+        backend = self._pick()
+        if self._private() and (refused := self._refusal(request)) is not None:
+            await _say(client, request, backend, *refused)
+        elif backend is None:
+            await _say(client, request, None, 503, "No version runs here.")
+        else:
+            await Exchange(backend.spec, client, _unsigned(request)).run(backend.port)
+
+    def _refusal(self, request: h11.Request) -> tuple[int, str] | None:
+        header = rules.find(request.headers, _X_AUTHORIZATION) or rules.find(
+            request.headers, b"authorization"
+        )
+        scheme, _, token = (header or b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return 403, "Your client does not have permission to get this URL from this server."
+        if not self._admits(token.strip()):
+            return 401, "Your client's token could not be verified."
+        return None
+
+
+async def _say(client: Peer, request: h11.Request, backend: Backend | None, status: int, why: str) -> None:
+    for release in plain(backend.spec if backend else _NOBODY, status, why, values(client, request)):
+        await answer(client, release)
+
+
+def _unsigned(request: h11.Request) -> h11.Request:
+    """The request as the service sees it: a token of Google's without its signature."""
+
+    def strip(name: bytes, value: bytes) -> bytes:
+        if name.lower() == _X_AUTHORIZATION and value.count(b".") == 2:
+            return value.rpartition(b".")[0] + b".SIGNATURE_REMOVED_BY_GOOGLE"
+        return value
+
+    headers = [(name, strip(name, value)) for name, value in request.headers.raw_items()]
+    return h11.Request(method=request.method, target=request.target, headers=headers)

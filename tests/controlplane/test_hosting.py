@@ -1,0 +1,172 @@
+"""What is uploaded runs, answers at URLs that stay, and is gone when it shall be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.config import Config
+from kit.render import render
+from kit.targets import load_targets
+from tests.controlplane.hosting import DidNotStart, Hosting, Key, Platform, Upload
+from tests.kit.lab.bundles import SERVER
+from tests.kit.lab.programs import alive, gone, wait_until
+
+
+@pytest.fixture
+def hosting() -> Iterator[Hosting]:
+    with Hosting(admits="good".__eq__) as hosting:
+        yield hosting
+
+
+def upload(version: str = "v1", platform: Platform = "standard", **more: Any) -> Upload:
+    """A small server of the standard library, as each platform would start it."""
+    dockerfile = b'FROM scratch\nENV FROM_IMAGE=yes\nCMD ["python", "serve.py"]\n'
+    files = {"serve.py": SERVER.encode(), **({} if platform == "standard" else {"Dockerfile": dockerfile})}
+    entrypoint = "python serve.py" if platform == "standard" else None
+    return Upload(platform, "web", version, files, entrypoint=entrypoint, **more)
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(url, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def about(url: str) -> dict[str, Any]:
+    status, body = get(f"{url}/about")
+    assert status == 200, body
+    told: dict[str, Any] = json.loads(body)
+    return told
+
+
+def test_each_platform_tells_a_version_what_it_is_and_never_that_it_is_a_lab(hosting: Hosting) -> None:
+    own = {"OWN": "mine", "GAE_VERSION": "pretended"}
+    standard = about(hosting.serve(upload(env=own, runtime="python312")))["env"]
+    flex = about(hosting.serve(upload("v2", "flex", env=own)))["env"]
+    run = about(hosting.serve(upload("web-1", "run", env={"OWN": "mine"})))["env"]
+
+    assert standard["GAE_ENV"] == "standard"
+    assert standard["GAE_RUNTIME"] == "python312"
+    assert (standard["GAE_SERVICE"], standard["GAE_VERSION"]) == ("web", "v1")
+    assert "GAE_ENV" not in flex
+    assert (flex["GAE_SERVICE"], flex["GAE_VERSION"]) == ("web", "v2")
+    assert flex["GAE_INSTANCE"] != standard["GAE_INSTANCE"]
+    assert (run["K_SERVICE"], run["K_REVISION"]) == ("web", "web-1")
+    assert flex["FROM_IMAGE"] == run["FROM_IMAGE"] == "yes"
+    for env in (standard, flex, run):
+        assert env["OWN"] == "mine"
+        assert "STREAMPROOF_LAB" not in env
+
+
+def test_a_service_url_stays_while_its_traffic_moves(hosting: Hosting) -> None:
+    for version in ("v1", "v2"):
+        hosting.serve(upload(version))
+    url = hosting.route("app", "web", {"v1": 1})
+    assert about(url)["env"]["GAE_VERSION"] == "v1"
+    assert hosting.route("app", "web", {"v1": 0, "v2": 1}) == url
+    assert about(url)["env"]["GAE_VERSION"] == "v2"
+    hosting.route("app", "web", {"v1": 0.5, "v2": 0.5})
+    wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v1")
+    wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v2")
+
+
+def test_a_stopped_version_ends_and_starts_again_at_its_url(hosting: Hosting) -> None:
+    url = hosting.serve(upload())
+    first = about(url)["pid"]
+    hosting.stop(Key("app", "web", "v1"))
+    assert not alive(first)
+    assert get(url)[0] == 503
+    hosting.start(Key("app", "web", "v1"))
+    assert about(url)["pid"] != first
+
+
+def test_a_removed_version_takes_its_url_with_it(hosting: Hosting) -> None:
+    url = hosting.serve(upload())
+    pid = about(url)["pid"]
+    hosting.remove(Key("app", "web", "v1"))
+    assert not alive(pid)
+    with pytest.raises(urllib.error.URLError):
+        get(url)
+
+
+def test_a_private_service_lets_in_only_who_bears_a_token_of_the_projects(hosting: Hosting) -> None:
+    own = hosting.serve(upload("web-1", "run"))
+    url = hosting.route("run", "web", {"web-1": 1})
+    tagged = hosting.route("run", "web", {"web-1": 1}, tag="new")
+    hosting.guard("run", "web", private=True)
+    for address in (own, url, tagged):
+        assert get(f"{address}/ready")[0] == 403
+        assert get(f"{address}/ready", Authorization="Bearer bad")[0] == 401
+        assert get(f"{address}/ready", Authorization="Bearer good")[0] == 200
+        # The service's own token may ride along: only the other one is looked at.
+        both = {"X_Serverless_Authorization": "Bearer good", "Authorization": "Bearer its-own"}
+        assert get(f"{address}/ready", **both)[0] == 200
+    hosting.guard("run", "web", private=False)
+    assert get(f"{url}/ready")[0] == 200
+
+
+def test_what_does_not_start_is_told_with_the_end_of_its_log_and_leaves_nothing(hosting: Hosting) -> None:
+    broken = {"serve.py": b"raise SystemExit('no such module: mine')"}
+    with pytest.raises(DidNotStart, match="no such module: mine"):
+        hosting.serve(Upload("standard", "web", "v1", broken, entrypoint="python serve.py"))
+    with pytest.raises(DidNotStart, match="names no command"):
+        hosting.serve(Upload("run", "web", "v1", {"serve.py": b""}))
+
+
+def test_nothing_outlives_the_hosting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Hosting() as hosting:
+        urls = [hosting.serve(upload(version)) for version in ("v1", "v2")]
+        pids = [about(url)["pid"] for url in urls]
+        assert list(tmp_path.iterdir())
+    assert gone(pids)
+    assert not list(tmp_path.iterdir())
+    hosting.close()
+
+
+def test_nothing_outlives_a_hosting_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import time\n"
+        "from tests.controlplane.hosting import Hosting\n"
+        "from tests.controlplane.test_hosting import about, upload\n"
+        "print(about(Hosting().serve(upload()))['pid'], flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=env) as plane:
+        assert plane.stdout is not None
+        pid = int(plane.stdout.readline())
+        os.kill(plane.pid, signal.SIGKILL)
+    wait_until(lambda: not alive(pid))
+    wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("name", ["standard", "flex", "run"])
+def test_a_rendered_bundle_opens_its_proof_only_as_its_release_says(hosting: Hosting, name: Platform) -> None:
+    bundle = render(load_targets()[name], Config())
+    entrypoint = "gunicorn -c gunicorn.conf.py service.main:app" if name == "standard" else None
+
+    def serve(version: str, **env: str) -> str:
+        return hosting.serve(Upload(name, "web", version, bundle.files, env=env, entrypoint=entrypoint))
+
+    shut = serve("v1")
+    assert get(f"{shut}/proof/ping?n=1")[0] == 404
+    assert json.loads(get(f"{shut}/whoami")[1])["target"] == name
+    url = serve("v2", STREAMPROOF_PROOF_UNTIL=str(int(time.time()) + 3600))
+    assert get(f"{url}/proof/ping?n=1")[0] == 200
+    assert json.loads(get(f"{url}/whoami")[1])["version"] == "v2"
