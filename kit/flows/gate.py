@@ -1,0 +1,61 @@
+"""Whether a new version may take the traffic: what was measured against what its platform promises. Pure.
+
+The arm with the header decides; without it the stream is only reported on: a Flex version that holds blocks
+when nobody asks it not to does what its platform documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kit.proof.lane import Lane
+from kit.proof.verdict import Verdict
+from kit.report.words import expected_words, verdict_words
+from kit.targets import Target
+
+BETTER = "better-than-documented"
+
+_WORST_LAST = tuple(Verdict)
+
+
+class Gate(StrEnum):
+    """What came of it. Only the first two let a version through."""
+
+    PASSED = "passed"
+    BETTER = BETTER
+    WORSE = "worse"
+    INCONCLUSIVE = "inconclusive"
+    UNMEASURED = "unmeasured"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The gate's answer, with the sentence that says why."""
+
+    gate: Gate
+    reason: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the version may take the traffic."""
+        return self.gate in (Gate.PASSED, Gate.BETTER)
+
+
+def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
+    """Judge a version by its lanes, one an arm; only the arm with the header counts."""
+    lane = next(lane for lane in lanes if lane.header == "on")
+    promised = target.expect["on"]
+    if lane.error is not None:
+        return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
+    found = verdict_words(lane)
+    if lane.verdict is Verdict.INCONCLUSIVE:
+        why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
+        return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
+    if lane.verdict is promised:
+        return Judgement(Gate.PASSED, f"{found[0].upper()}{found[1:]}, as documented.")
+    documented = expected_words(lane, target)
+    if _WORST_LAST.index(lane.verdict) < _WORST_LAST.index(promised):
+        return Judgement(Gate.BETTER, f"{found[0].upper()}{found[1:]}, where {documented} is documented.")
+    return Judgement(Gate.WORSE, f"{found[0].upper()}{found[1:]}, where {documented} is promised.")

@@ -1,0 +1,91 @@
+"""What lets a new version take the traffic."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.flows.gate import Gate, judge
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Arm, Lane, LaneError
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.targets import load_targets
+
+TARGETS = load_targets()
+
+
+def lane(
+    target: str,
+    verdict: Verdict,
+    header: Arm = "on",
+    *,
+    error: LaneError | None = None,
+    doubt: Doubt | None = None,
+) -> Lane:
+    return Lane(
+        target=target,
+        url="https://example.org",
+        header=header,
+        expected=TARGETS[target].expect[header],
+        verdict=verdict,
+        shape=Shape.BLOCKS if verdict is Verdict.BYTE_LIMITED else None,
+        block_bytes=65_536 if verdict is Verdict.BYTE_LIMITED else None,
+        hold_ms=None,
+        hold_floor_ms=None,
+        method=Method.LOCK_STEP,
+        doubts=(doubt,) if doubt else (),
+        evidence=(),
+        timeline=Timeline((), None, 0.0, True),
+        error=error,
+    )
+
+
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_what_is_documented_passes(name: str) -> None:
+    judgement = judge([lane(name, TARGETS[name].expect["on"])], TARGETS[name])
+    assert judgement.gate is Gate.PASSED
+    assert judgement.passed
+    assert judgement.reason.endswith(", as documented.")
+
+
+@pytest.mark.parametrize(("name", "verdict"), list(product(TARGETS, Verdict)))
+def test_only_what_is_as_good_as_documented_takes_the_traffic(name: str, verdict: Verdict) -> None:
+    order = list(Verdict)
+    promised = TARGETS[name].expect["on"]
+    passed = judge([lane(name, verdict)], TARGETS[name]).passed
+    assert passed == (verdict is not Verdict.INCONCLUSIVE and order.index(verdict) <= order.index(promised))
+
+
+def test_a_standard_that_streams_passes_with_the_remark_that_it_is_better_than_documented() -> None:
+    judgement = judge([lane("standard", Verdict.INCREMENTAL)], TARGETS["standard"])
+    assert judgement.gate is Gate.BETTER
+    assert judgement.reason == "Streamed, where buffered whole is documented."
+
+
+def test_a_flex_that_holds_blocks_in_spite_of_the_header_is_refused_in_words() -> None:
+    judgement = judge([lane("flex", Verdict.BYTE_LIMITED)], TARGETS["flex"])
+    assert judgement.gate is Gate.WORSE
+    assert judgement.reason == "Buffered in blocks of 64 KiB, where streamed is promised."
+
+
+@given(st.sampled_from(list(Verdict)), st.booleans())
+def test_the_arm_without_the_header_never_decides(verdict: Verdict, first: bool) -> None:
+    on, off = lane("flex", Verdict.INCREMENTAL), lane("flex", verdict, "off")
+    assert judge([off, on] if first else [on, off], TARGETS["flex"]).gate is Gate.PASSED
+
+
+def test_a_doubt_holds_it_back_and_is_named() -> None:
+    judgement = judge([lane("run", Verdict.INCONCLUSIVE, doubt=Doubt.OTHER_INSTANCE)], TARGETS["run"])
+    assert judgement.gate is Gate.INCONCLUSIVE
+    assert "other-instance" in judgement.reason
+
+
+def test_what_could_not_be_measured_is_held_back_with_the_reason() -> None:
+    failed = lane("run", Verdict.INCONCLUSIVE, error=LaneError("http-status", "It answered 503.", "Wait."))
+    judgement = judge([failed], TARGETS["run"])
+    assert judgement.gate is Gate.UNMEASURED
+    assert "It answered 503." in judgement.reason
