@@ -1,0 +1,227 @@
+"""What is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target.
+
+The file is replaced in one step: whoever looks, and whenever a writer dies, it is the old one or the new
+one, whole. Whoever changes it holds the lock (`kit.cloud.lock.locked`). It can be rebuilt from the cloud,
+and there is no place in it for a secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self, get_args
+
+from kit.cloud.host import Place
+from kit.cloud.lock import FOLDER, locked, state_folder
+from kit.errors import Code, KitError
+from kit.table import Table
+
+__all__ = ["Deployment", "Record", "State", "locked"]
+
+SCHEMA_VERSION: Final = 1
+REBUILDS: Final = "`kit status --refresh` rebuilds it from what is in the cloud."
+
+_FILE: Final = "deployments.json"
+
+State = Literal["serving", "held-back", "unfinished", "failed"]
+
+_TEXTS: Final = ("platform", "project", "service")
+_TEXTS_OR_NONE: Final = (
+    *("region", "url", "version", "version_url", "digest", "created_at", "deployed_at"),
+    *("verdict_on", "verdict_off", "previous", "expires_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the kit deployed last for one target.
+
+    Attributes:
+        target, platform, project, region, service: where; `region` is None on App Engine.
+        url: the service's, as gcloud named it; None where it was not named yet.
+        version: its name; a revision's on Cloud Run. None where none was made yet.
+        version_url: of this version alone, as gcloud named it; None where it has none.
+        digest: of what it was made from (see `kit.cloud.release`); None where unknown.
+        state: "serving"; "held-back", where it was made but given no traffic; "unfinished", where the kit was
+            interrupted; "failed".
+        public: whether everybody may call the service.
+        created_at: when the version was made, ISO 8601 in UTC; None where unknown.
+        deployed_at: when the kit began to deploy it, likewise.
+        verdict_on, verdict_off: what the gate measured with the header sent and without; None where it did
+            not measure.
+        previous: the version that served before; None where there was none.
+        expires_at: when the user wanted it removed, ISO 8601 in UTC; None for never.
+        proof_until: epoch seconds until which its proof is open; None where unknown.
+    """
+
+    target: str
+    platform: str
+    project: str
+    region: str | None
+    service: str
+    url: str | None
+    version: str | None
+    version_url: str | None
+    digest: str | None
+    state: State
+    public: bool
+    created_at: str | None
+    deployed_at: str | None
+    verdict_on: str | None = None
+    verdict_off: str | None = None
+    previous: str | None = None
+    expires_at: str | None = None
+    proof_until: float | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.target, self.platform, self.project, self.region, self.service)
+
+
+class Record:
+    """The record of one working folder. `put` and `drop` write at once; hold `locked` around them."""
+
+    def __init__(self, folder: Path, deployments: Mapping[str, Deployment]) -> None:
+        self._folder = folder
+        self._deployments = dict(deployments)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The record as it stands; an empty one where there is no file.
+
+        Raises:
+            KitError: BAD_RECORD; it cannot be read, or a newer kit wrote it.
+        """
+        file = folder / FOLDER / _FILE
+        try:
+            return cls(folder, _parsed(file, json.loads(file.read_text(encoding="utf-8"))))
+        except FileNotFoundError:
+            return cls(folder, {})
+        except OSError as error:
+            raise _bad(file, error.strerror or str(error)) from None
+        except (ValueError, RecursionError):
+            raise _bad(file, "it is not JSON") from None
+
+    @classmethod
+    def anew(cls, folder: Path) -> tuple[Self, Path | None]:
+        """The record; an empty one if the file is corrupt, which is then kept under the name returned.
+
+        Raises:
+            KitError: BAD_RECORD if a newer kit wrote it, CANNOT_WRITE if it cannot be put aside.
+        """
+        try:
+            return cls.load(folder), None
+        except _NewerError:
+            raise
+        except KitError:
+            file = folder / FOLDER / _FILE
+            aside = next(
+                name
+                for number in range(1, 1_000_000)
+                if not (name := file.with_name(f"deployments.corrupt-{number}.json")).exists()
+            )
+            try:
+                file.rename(aside)
+            except OSError as error:
+                raise _cannot(file, error) from None
+            return cls(folder, {}), aside
+
+    def of(self, target: str) -> Deployment | None:
+        """A target's entry; None where nothing of it was deployed."""
+        return self._deployments.get(target)
+
+    def __iter__(self) -> Iterator[Deployment]:
+        return iter(self._deployments.values())
+
+    def __len__(self) -> int:
+        return len(self._deployments)
+
+    def put(self, deployment: Deployment) -> None:
+        """Remember it in place of the target's earlier one. Raises KitError CANNOT_WRITE."""
+        self._save({**self._deployments, deployment.target: deployment})
+
+    def drop(self, target: str) -> None:
+        """Forget a target, known or not. Raises KitError CANNOT_WRITE."""
+        if target in self._deployments:
+            self._save({name: one for name, one in self._deployments.items() if name != target})
+
+    def _save(self, deployments: dict[str, Deployment]) -> None:
+        entries = {name: asdict(deployments[name]) for name in sorted(deployments)}
+        text = json.dumps({"schema_version": SCHEMA_VERSION, "deployments": entries}, indent=2) + "\n"
+        file = state_folder(self._folder) / _FILE
+        draft = file.with_name(f".{_FILE}.{os.getpid()}.tmp")
+        for left_over in file.parent.glob(f".{_FILE}.*.tmp"):  # by a run that was killed: the lock is ours
+            left_over.unlink(missing_ok=True)
+        try:
+            with draft.open("w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())  # or a machine that loses its power may keep the name of nothing
+            draft.replace(file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise _cannot(file, error) from None
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        self._deployments = deployments
+
+
+class _NewerError(KitError):
+    """A newer kit wrote the record: nothing in it is broken."""
+
+
+def _parsed(file: Path, told: Any) -> dict[str, Deployment]:
+    version = told.get("schema_version") if isinstance(told, dict) else None
+    if type(version) is not int or version < 1:
+        raise _bad(file, "it has no schema_version")
+    if version > SCHEMA_VERSION:
+        raise _NewerError(
+            Code.BAD_RECORD,
+            f"{file} was written by a newer kit (schema {version}; this one knows {SCHEMA_VERSION}).",
+            "Use that kit here, or install the newest one.",
+        )
+    try:
+        table = Table(file, told, Code.BAD_RECORD)
+        table.take("schema_version", int)
+        deployments = table.table("deployments")
+        found = {name: _deployment(name, deployments.table(name)) for name in list(deployments.raw)}
+        table.done()
+    except KitError as error:
+        raise KitError(Code.BAD_RECORD, error.message, REBUILDS) from None
+    return found
+
+
+def _deployment(name: str, table: Table) -> Deployment:
+    table.raw = {key: value for key, value in table.raw.items() if value is not None}
+    if (told := table.take("target", str)) != name:
+        raise table.bad("target", f"{name!r}, not {told!r}")
+    told_of: dict[str, Any] = {field: table.take(field, str) for field in _TEXTS}
+    told_of |= {field: table.take(field, str, None) for field in _TEXTS_OR_NONE}
+    deployment = Deployment(
+        target=name,
+        **told_of,
+        state=table.choice("state", get_args(State)),
+        public=table.take("public", bool),
+        proof_until=table.take("proof_until", float, None),
+    )
+    table.done()
+    return deployment
+
+
+def _bad(file: Path, reason: str) -> KitError:
+    return KitError(Code.BAD_RECORD, f"{file} cannot be read: {reason}.", REBUILDS)
+
+
+def _cannot(file: Path, error: OSError) -> KitError:
+    return KitError(
+        Code.CANNOT_WRITE,
+        f"Cannot write {file}: {error.strerror or error}.",
+        "Free some room or correct the rights.",
+    )

@@ -1,0 +1,234 @@
+"""What is deployed is remembered whole, or not at all, and nobody guesses what a broken file meant."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.cloud.record import Deployment, Record, State
+from kit.errors import Code, KitError
+
+FLEX = Deployment(
+    target="flex",
+    platform="app_engine",
+    project="my-project-42",
+    region=None,
+    service="sp-flex",
+    url="https://sp-flex-dot-my-project-42.ew.r.appspot.com",
+    version="sp-tr8k2a0x",
+    version_url=None,
+    digest="0" * 40,
+    state="serving",
+    public=True,
+    created_at="2026-11-22T12:00:00Z",
+    deployed_at="2026-11-22T11:58:00Z",
+    verdict_on="incremental",
+    proof_until=1_795_350_000,
+)
+RUN = replace(FLEX, target="run", platform="cloud_run", region="europe-west1", state="held-back")
+
+TEXTS = st.text(max_size=30)
+MAYBE = st.none() | TEXTS
+DEPLOYMENTS = st.builds(
+    Deployment,
+    target=TEXTS,
+    platform=TEXTS,
+    project=TEXTS,
+    region=MAYBE,
+    service=TEXTS,
+    url=MAYBE,
+    version=MAYBE,
+    version_url=MAYBE,
+    digest=MAYBE,
+    state=st.sampled_from(get_args(State)),
+    public=st.booleans(),
+    created_at=MAYBE,
+    deployed_at=MAYBE,
+    verdict_on=MAYBE,
+    verdict_off=MAYBE,
+    previous=MAYBE,
+    expires_at=MAYBE,
+    proof_until=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+)
+
+
+def file(folder: Path) -> Path:
+    return folder / ".kit" / "deployments.json"
+
+
+def corrupt(folder: Path, text: str | bytes) -> Path:
+    file(folder).parent.mkdir(exist_ok=True)
+    file(folder).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file(folder)
+
+
+@given(st.lists(DEPLOYMENTS, max_size=4, unique_by=lambda one: one.target))
+def test_whatever_is_put_is_what_the_next_run_finds(deployments: list[Deployment]) -> None:
+    with TemporaryDirectory() as name:
+        record = Record.load(Path(name))
+        for one in deployments:
+            record.put(one)
+        found = Record.load(Path(name))
+        assert sorted(found, key=str) == sorted(deployments, key=str)
+        assert [found.of(one.target) for one in deployments] == deployments
+
+
+def test_an_empty_folder_has_nothing_deployed_and_stays_empty(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    assert (len(record), record.of("run")) == (0, None)
+    record.drop("run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_has_one_entry_and_can_be_forgotten(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    for one in (FLEX, RUN, replace(FLEX, version="sp-later000")):
+        record.put(one)
+    record.drop("run")
+    assert [one.version for one in Record.load(tmp_path)] == ["sp-later000"]
+
+
+def test_the_folder_keeps_itself_out_of_the_users_repository(tmp_path: Path) -> None:
+    Record.load(tmp_path).put(FLEX)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert status.stdout == ""
+
+
+def test_there_is_no_place_for_a_secret() -> None:
+    names = {field.name for field in fields(Deployment)}
+    assert not {name for name in names if any(word in name for word in ("token", "secret", "key", "sha"))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        b"\xff\xfe",
+        "[" * 100_000,
+        '{"schema_version": "1", "deployments": {}}',
+        '{"schema_version": true, "deployments": {}}',
+        '{"schema_version": 0, "deployments": {}}',
+        '{"schema_version": 1, "deployments": []}',
+        '{"schema_version": 1, "deployments": {"run": {}}}',
+        '{"schema_version": 1, "deployments": {}, "more": 1}',
+    ],
+)
+def test_a_file_that_is_no_record_says_what_rebuilds_it_and_stays(tmp_path: Path, text: str | bytes) -> None:
+    path = corrupt(tmp_path, text)
+    before = path.read_bytes()
+    with pytest.raises(KitError, match=r"deployments\.json") as caught:
+        Record.load(tmp_path)
+    assert caught.value.code is Code.BAD_RECORD
+    assert "kit status --refresh" in caught.value.hint
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("state", "fine"),
+        ("public", "yes"),
+        ("public", None),
+        ("service", None),
+        ("service", 1),
+        ("target", "flex"),
+        ("proof_until", "1"),
+        ("proof_until", float("nan")),
+        ("token", "hunter2"),
+    ],
+)
+def test_an_entry_with_something_wrong_is_named(tmp_path: Path, key: str, value: object) -> None:
+    Record.load(tmp_path).put(RUN)
+    told = json.loads(file(tmp_path).read_text())
+    told["deployments"]["run"][key] = value
+    corrupt(tmp_path, json.dumps(told))
+    with pytest.raises(KitError, match=rf"deployments\.run\.{key}") as caught:
+        Record.load(tmp_path)
+    assert caught.value.code is Code.BAD_RECORD
+
+
+def test_a_record_that_is_begun_anew_keeps_every_corrupt_file(tmp_path: Path) -> None:
+    for broken in ("{", "["):
+        corrupt(tmp_path, broken)
+        record, aside = Record.anew(tmp_path)
+        assert aside is not None
+        assert (len(record), aside.read_text()) == (0, broken)
+        record.put(FLEX)
+    assert len(list(file(tmp_path).parent.glob("deployments.corrupt-*"))) == 2
+
+
+def test_a_record_that_is_sound_is_not_begun_anew(tmp_path: Path) -> None:
+    Record.load(tmp_path).put(FLEX)
+    record, aside = Record.anew(tmp_path)
+    assert (list(record), aside) == ([FLEX], None)
+
+
+def test_a_newer_kits_record_is_left_alone(tmp_path: Path) -> None:
+    path = corrupt(tmp_path, '{"schema_version": 2, "places": {}}')
+    for look in (Record.load, Record.anew):
+        with pytest.raises(KitError, match="newer kit") as caught:
+            look(tmp_path)
+        assert caught.value.code is Code.BAD_RECORD
+    assert path.read_text() == '{"schema_version": 2, "places": {}}'
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence_and_nothing_is_remembered(tmp_path: Path) -> None:
+    (tmp_path / ".kit").write_text("in the way")
+    record = Record(tmp_path, {})
+    with pytest.raises(KitError) as caught:
+        record.put(FLEX)
+    assert caught.value.code is Code.CANNOT_WRITE
+    assert len(record) == 0
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from kit.cloud.record import Record
+folder = Path(sys.argv[1])
+print("writing", flush=True)
+number = 0
+while True:
+    record = Record.load(folder)
+    for one in list(record):
+        record.put(replace(one, previous=f"{number}" * 2000))
+    number += 1
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_the_old_record_or_the_new_one_whole(tmp_path: Path) -> None:
+    Record.load(tmp_path).put(FLEX)
+    dice = random.Random(1)
+    for _ in range(12):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"writing\n"
+            time.sleep(dice.random() / 20)  # a moment nobody chose: some 40 writes fit in
+            writer.kill()
+        found = list(Record.load(tmp_path))
+        assert [replace(one, previous=None) for one in found] == [FLEX]
+        previous = found[0].previous or "0" * 2000
+        assert previous == previous[: len(previous) // 2000] * 2000
+    Record.load(tmp_path).put(RUN)
+    assert not list(file(tmp_path).parent.glob(".deployments.json.*")), "no draft outlives the next writer"
