@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from kit.app import App, read_app
 from kit.errors import Code, Exit, KitError
 from kit.gcloud_config import gcloud_property
 from kit.table import Table
@@ -40,6 +41,7 @@ class Config:
         python: the interpreter's version, as in "3.13".
         env: further environment variables of the service.
         targets: for each target what differs from the defaults in its target.toml.
+        app: the user's own app, which is deployed instead of the kit's service; None for that one.
     """
 
     project: str | None = None
@@ -55,6 +57,7 @@ class Config:
     python: str = "3.13"
     env: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    app: App | None = None
 
     def of(self, target: Target) -> dict[str, Any]:
         """The target's own settings: its defaults, with what the user wants instead."""
@@ -135,6 +138,7 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         **_pairs("--env", flags.get("env")),
     }
     targets = _target_settings(table.table("targets"))
+    app = read_app(table.table("app"), cwd)
     table.done()
     return Config(
         **values,
@@ -142,6 +146,7 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         project_implied=sources.get("project") in _IMPLIED,
         env={name: _variable(name, value) for name, value in variables.items()},
         targets=targets,
+        app=app,
     )
 
 

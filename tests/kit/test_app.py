@@ -1,0 +1,92 @@
+"""What `[app]` of kit.toml may say, and the sentence for what it may not."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.app import App, read_app
+from kit.config import load_config
+from kit.errors import Code, KitError
+from kit.table import Table
+
+
+def read(**keys: object) -> App | None:
+    return read_app(Table(Path("kit.toml"), keys, Code.BAD_CONFIG, "app"), Path("/work"))
+
+
+def test_without_the_table_there_is_no_app(tmp_path: Path) -> None:
+    assert load_config({}, {}, tmp_path).app is None
+
+
+def test_kit_toml_names_the_app_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "kit.toml").write_text(
+        '[app]\nmodule = "mine.main:app"\nsource = "src"\nrequirements = "requirements/prod.txt"\n'
+        'probe_path = "/chat?question=why"\ninclude = ["mine/"]\n'
+    )
+    assert load_config({}, {}, tmp_path).app == App(
+        "mine.main:app",
+        tmp_path / "src",
+        tmp_path / "requirements/prod.txt",
+        "/chat?question=why",
+        ("mine/",),
+    )
+
+
+def test_the_module_is_all_that_must_be_said() -> None:
+    assert read(module="main:app") == App("main:app", Path("/work"), Path("/work/requirements.txt"), "/")
+    beside = read(module="main:app", source="src")
+    assert beside is not None
+    assert beside.requirements == Path("/work/src/requirements.txt")
+
+
+def test_a_module_is_a_file_or_a_package() -> None:
+    app = read(module="mine.main:app")
+    assert app is not None
+    assert app.files == ("mine/main.py", "mine/main/__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said", "expected"),
+    [
+        ({"source": "."}, "app.module is missing", "text"),
+        ({"module": "main"}, "app.module is 'main'", "mine.main:app"),
+        ({"module": "main:create_app()"}, "app.module is 'main:create_app()'", "mine.main:app"),
+        ({"module": "class.main:app"}, "app.module is 'class.main:app'", "mine.main:app"),
+        ({"module": "main:app; rm"}, "app.module is", "mine.main:app"),
+        ({"module": 1}, "app.module is 1", "text in quotes"),
+        ({"module": "main:app", "source": ""}, "app.source is ''", "a path"),
+        ({"module": "main:app", "probe_path": "chat"}, "app.probe_path is 'chat'", "from the root"),
+        ({"module": "main:app", "probe_path": "//host/x"}, "app.probe_path is", "from the root"),
+        ({"module": "main:app", "probe_path": "/a b"}, "app.probe_path is", "percent-encoded"),
+        ({"module": "main:app", "probe_path": "/a#b"}, "app.probe_path is", "percent-encoded"),
+        ({"module": "main:app", "include": "mine"}, "app.include is 'mine'", "a list of patterns"),
+        ({"module": "main:app", "include": [""]}, "app.include is ['']", "a list of patterns"),
+        ({"module": "main:app", "include": ["!a"]}, "app.include is ['!a']", "at least one pattern"),
+        ({"module": "main:app", "probe": "/"}, "app.probe is not a known key", "probe_path"),
+    ],
+)
+def test_what_it_may_not_say_is_told_in_one_sentence(
+    keys: dict[str, object], said: str, expected: str
+) -> None:
+    with pytest.raises(KitError) as told:
+        read(**keys)
+    assert told.value.code is Code.BAD_CONFIG
+    assert said in told.value.message
+    assert expected in told.value.hint
+
+
+@given(st.text() | st.from_regex(r"[\w.]{1,9}:\w{1,5}", fullmatch=True))
+def test_a_module_that_is_accepted_can_be_imported_by_that_name_and_stands_in_any_file(module: str) -> None:
+    try:
+        app = read(module=module)
+    except KitError:
+        return
+    assert app is not None
+    name, attribute = app.module.split(":")
+    assert isinstance(ast.parse(f"from {name} import {attribute}").body[0], ast.ImportFrom)
+    assert app.module.isascii()
