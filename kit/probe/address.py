@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from kit.errors import Code, Exit, KitError
@@ -9,6 +10,13 @@ from kit.probe.faults import shown
 
 # What RFC 3986 lets stand in a path or a query; "%" because most of what is typed is quoted already.
 _KEPT = "%/?:@!$&'()*+,;=-._~[]"
+
+# X-Serverless-Authorization is Google's second place for an identity token:
+# https://docs.cloud.google.com/run/docs/authenticating/service-to-service
+_IDENTIFYING = ("authorization", "cookie", "proxy-authorization", "x-serverless-authorization")
+_PORTS = {"http": 80, "https": 443}
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def checked(url: str) -> SplitResult:
@@ -45,6 +53,18 @@ def in_ascii(url: str) -> str:
     except UnicodeEncodeError:  # half a character
         path, query, fragment = (quote(part, safe=_KEPT, errors="replace") for part in parts[2:])
     return urlunsplit((parts.scheme, _host(parts), path, query, fragment))
+
+
+def same_origin(headers: Headers, url: str, other: str) -> Headers:
+    """The headers, without what identifies the user if `other` is another origin than `url` (RFC 6454, 4)."""
+    if _origin(url) == _origin(other):
+        return headers
+    return tuple(header for header in headers if header[0].lower() not in _IDENTIFYING)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _host(parts: SplitResult) -> str:

@@ -12,7 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ import httpcore2
 
 from kit import __version__
 from kit.errors import Code, KitError
-from kit.probe.address import checked, in_ascii
+from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
 from kit.probe.faults import shown, timed_out, told
 
@@ -38,11 +38,14 @@ def now_ms() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `headers` are sent as they are, after our own `host`, `user-agent` and `accept`."""
+    """One request. `headers` are sent as they are, after our own `host`, `user-agent` and `accept`.
+
+    They may hold a token, and are not shown.
+    """
 
     method: str
     url: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes | None = None
 
 
@@ -288,14 +291,9 @@ def _redirected(ask: Ask, status: int, onward: str) -> Ask:
             f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
             "Give the address at which the answer itself is served.",
         ) from None
-    if urlsplit(url).netloc != urlsplit(ask.url).netloc:
-        kept = (
-            h for h in ask.headers if h[0].lower() not in ("authorization", "cookie", "proxy-authorization")
-        )
-        ask = replace(ask, headers=tuple(kept))
     if status == 303 or (status in (301, 302) and ask.method == "POST"):
         ask = replace(ask, method="GET", body=None)
-    return replace(ask, url=url)
+    return replace(ask, url=url, headers=same_origin(ask.headers, ask.url, url))
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:

@@ -12,10 +12,11 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
+from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import shown
-from kit.probe.origin import Found, MediaType, Side, discover, same_origin
+from kit.probe.origin import Found, MediaType, Side, discover
 from kit.proof import answer
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder

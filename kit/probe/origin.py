@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
+from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Reply
 
@@ -103,13 +104,6 @@ def stream_url(
     """Where a stream is opened."""
     query = {"id": stream, "mode": mode, "bytes": size, "type": media, "accel": accel}
     return f"{base}/stream?{urlencode(query if total is None else {**query, 'total': total})}"
-
-
-def same_origin(headers: tuple[tuple[str, str], ...], url: str, other: str) -> tuple[tuple[str, str], ...]:
-    """The user's headers, without what identifies the user if `other` is another origin than `url`."""
-    if urlsplit(url)[:2] == urlsplit(other)[:2]:
-        return headers
-    return tuple(h for h in headers if h[0].lower() not in ("authorization", "cookie"))
 
 
 def _bases(url: str) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
-from kit.probe.address import checked, in_ascii
+from kit.probe.address import checked, in_ascii, same_origin
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,23 @@ def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
 def test_whatever_is_typed_is_ascii_when_sent_or_refused(host: str, rest: str) -> None:
     with suppress(KitError):
         assert all(32 < ord(char) < 127 for char in in_ascii(f"http://{host}/{rest}"))
+
+
+SECRETS = (
+    ("Authorization", "Bearer x"),
+    ("cookie", "y"),
+    ("X-Serverless-Authorization", "Bearer z"),
+    ("accept", "*/*"),
+)
+
+
+@pytest.mark.parametrize("same", ["https://a/proof", "https://a:443/", "https://A/x?y", "https://me@a/proof"])
+def test_credentials_go_to_their_own_origin(same: str) -> None:
+    assert same_origin(SECRETS, "https://a/x", same) == SECRETS
+
+
+@pytest.mark.parametrize(
+    "other", ["https://b/proof", "http://a/proof", "http://a:443/", "https://a:8443/proof"]
+)
+def test_credentials_go_to_no_other_origin(other: str) -> None:
+    assert same_origin(SECRETS, "https://a/x", other) == (("accept", "*/*"),)

@@ -253,12 +253,17 @@ def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) ->
                 )
 
             async with server(onward, heads=here) as url, Client() as client:
-                headers = (("authorization", "Bearer secret"), ("x-mine", "kept"))
+                headers = (
+                    ("authorization", "Bearer secret"),
+                    ("X-Serverless-Authorization", "Bearer secret-too"),
+                    ("x-mine", "kept"),
+                )
                 async with client.stream(Ask("GET", url, headers)):
                     pass
 
     asyncio.run(run())
-    assert b"bearer secret" in here[0]
+    assert b"authorization: bearer secret\r\n" in here[0]
+    assert b"x-serverless-authorization: bearer secret-too\r\n" in here[0]
     assert b"x-mine: kept" in there[0]
     assert b"secret" not in there[0]
 

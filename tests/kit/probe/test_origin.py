@@ -8,10 +8,8 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
-from kit.probe.origin import Found, Side, discover, new_stream, same_origin, stream_url
+from kit.probe.origin import Found, Side, discover, new_stream, stream_url
 from tests.fixtures.origin import Origin
-
-SECRETS = (("Authorization", "Bearer x"), ("cookie", "y"), ("accept", "*/*"))
 
 
 def found(url: str, proof_url: str | None = None) -> Found:
@@ -106,12 +104,6 @@ def test_a_side_request_that_gets_no_proper_answer_is_none(origin: Origin) -> No
             assert await Side(client, "http://127.0.0.1:1/proof", ()).ping(5000) is None
 
     asyncio.run(run())
-
-
-def test_credentials_go_to_their_own_origin_only() -> None:
-    assert same_origin(SECRETS, "https://a/x", "https://a/proof") == SECRETS
-    for other in ("https://b/proof", "http://a/proof", "https://a:8443/proof"):
-        assert same_origin(SECRETS, "https://a/x", other) == (("accept", "*/*"),)
 
 
 def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
