@@ -1,0 +1,391 @@
+"""One target's way into the cloud: uploaded and built without traffic, measured, and only then promoted.
+
+At every step what exists is on record, so that a run which was interrupted is carried on by the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from kit.bundle import Bundle
+from kit.cloud.host import Host, Release, Service, Version
+from kit.cloud.record import Deployment, Record
+from kit.cloud.release import PROOF_UNTIL
+from kit.errors import Code, Exit, KitError
+from kit.flows.gate import Gate, Judgement, judge
+from kit.proof.lane import Lane, LaneState
+from kit.report.deploying import DeployWatcher
+from kit.targets import Target
+
+# Measures a version at its own URL, both arms: (target, URL, the service it belongs to) → lanes.
+Measure = Callable[[Target, str, Service], Awaitable[Sequence[Lane]]]
+WriteRelease = Callable[[Release], None]
+
+# A version whose proof closes within this time could not be measured to the end.
+_PROOF_LEFT_S = 120
+
+
+class Result(StrEnum):
+    """How a target's deployment ended."""
+
+    PROMOTED = "promoted"
+    UNCHANGED = "unchanged"
+    NOT_PROMOTED = "not-promoted"
+    SERVES_ANYWAY = "serves-anyway"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened to one target, what exists now, and what to do next.
+
+    Attributes:
+        target: its name.
+        result: how it ended.
+        what: one sentence.
+        url: where the service answers now; None where it does not exist.
+        version: the version that this run made or found; None where there is none.
+        version_url: of that version alone.
+        lanes: what the gate measured.
+        gate: what it said; None where it was not asked.
+        costs: "nothing", "requests" or "always"; None where nobody could look.
+        next: a command to go on with.
+        error: why it failed.
+    """
+
+    target: str
+    result: Result
+    what: str
+    url: str | None = None
+    version: str | None = None
+    version_url: str | None = None
+    lanes: tuple[Lane, ...] = ()
+    gate: Gate | None = None
+    costs: str | None = None
+    next: str | None = None
+    error: KitError | None = None
+
+    @property
+    def state(self) -> LaneState:
+        """The same in the words that every report marks its rows with."""
+        if self.result is Result.FAILED or self.gate is Gate.UNMEASURED:
+            return LaneState.FAILED
+        if self.gate is Gate.INCONCLUSIVE:
+            return LaneState.INCONCLUSIVE
+        return LaneState.NOT_AS_EXPECTED if self.gate is Gate.WORSE else LaneState.OK
+
+    @property
+    def exit(self) -> Exit:
+        """The exit status that this target alone would give."""
+        return {
+            LaneState.FAILED: Exit.FAILED,
+            LaneState.NOT_AS_EXPECTED: Exit.NOT_AS_EXPECTED,
+            LaneState.INCONCLUSIVE: Exit.INCONCLUSIVE,
+            LaneState.OK: Exit.OK,
+        }[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One target and all that it needs.
+
+    Attributes:
+        target: which.
+        bundle: as rendered.
+        host: where it goes.
+        release: makes this run's release, given whether the service is new.
+        write: writes what the release needs beside the bundle.
+        public: whether everybody may call it, once it passed the gate.
+        gate: whether it is measured before it takes the traffic.
+        again: deploy although nothing changed.
+        expires_at: when the user wants it removed, ISO 8601; None for never.
+        token_sha256: of the token that callers must show.
+    """
+
+    target: Target
+    bundle: Bundle
+    host: Host
+    release: Callable[[bool], Release]
+    write: WriteRelease
+    public: bool = False
+    gate: bool = True
+    again: bool = False
+    expires_at: str | None = None
+
+
+class Deploying:
+    """The deployment of one target. `run` never raises a `KitError`: it is in the outcome."""
+
+    def __init__(
+        self,
+        job: Job,
+        record: Record,
+        watcher: DeployWatcher,
+        measure: Measure,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._job = job
+        self._record = record
+        self._watcher = watcher
+        self._measure = measure
+        self._now_s = now_s
+        self._name = job.target.name
+
+    async def run(self) -> Outcome:
+        """Deploy, measure, promote; what went wrong is told in the outcome, and what exists is on record."""
+        try:
+            outcome = await self._run()
+        except KitError as error:
+            outcome = await self._failed(error)
+        self._watcher.finished(self._name, outcome.state, outcome.what)
+        return outcome
+
+    async def _run(self) -> Outcome:
+        job, name = self._job, self._name
+        self._watcher.step(name, "looking at what is there")
+        service = await job.host.look()
+        release = job.release(service is None)
+        if service is not None and not job.again:
+            serving = service.serving
+            if serving is not None and serving.digest == release.digest and self._is_finished(serving):
+                return await self._unchanged(service, serving)
+            found = self._unfinished(service, release)
+            if found is not None:
+                return await self._go_on(service, service, found, self._as_made(release, found))
+        self._note(release, service, None, "unfinished")
+        job.write(release)
+        self._watcher.step(name, "uploading and building")
+        version = await job.host.deploy(release, self._line)
+        self._note(release, service, version, "unfinished")
+        after = await job.host.look()
+        if after is None:
+            raise KitError(
+                Code.NOT_FOUND_IN_CLOUD,
+                f"{release.place.service} was deployed, but gcloud does not find it.",
+                f"Look again in a minute: kit status {name}",
+            )
+        return await self._go_on(service, after, version, release)
+
+    async def _go_on(
+        self, before: Service | None, service: Service, version: Version, release: Release
+    ) -> Outcome:
+        """From a version that exists: measure it, then promote it or leave it without traffic."""
+        job, name = self._job, self._name
+        was = before.serving if before is not None else None
+        previous = was.name if was is not None and was.name != version.name else self._replaced(version)
+        if not version.running:
+            self._watcher.step(name, f"starting {version.name}")
+            await job.host.start(version.name, self._line)
+        lanes: Sequence[Lane] = ()
+        judgement = Judgement(Gate.PASSED, "Not measured (--no-gate).")
+        url = version.url or service.url
+        if job.gate:
+            if url is None:
+                raise KitError(
+                    Code.NOT_FOUND_IN_CLOUD,
+                    f"gcloud names no URL for {version.name}, so it could not be measured.",
+                    f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
+                )
+            self._watcher.step(name, f"measuring {url}")
+            lanes = await self._measure(job.target, url, service)
+            judgement = judge(lanes, job.target)
+        serves = version.name == (service.serving.name if service.serving is not None else None)
+        if not judgement.passed:
+            return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)
+        if not serves:
+            await self._promote(service, version, previous)
+        if previous is not None:
+            self._watcher.step(name, f"retiring {previous}")
+            await job.host.stop(previous, self._line)
+        if job.public:
+            self._watcher.step(name, "opening it to everybody")
+            await job.host.open(self._line)
+        now = await job.host.look() or service
+        self._note(release, now, version, "serving", lanes=lanes, previous=previous)
+        better = " Better than documented: please tell us." if judgement.gate is Gate.BETTER else ""
+        return Outcome(
+            name,
+            Result.PROMOTED,
+            f"{judgement.reason} {'Serves' if serves else 'Promoted'}: {now.url or url}{better}",
+            url=now.url or url,
+            version=version.name,
+            version_url=version.url,
+            lanes=tuple(lanes),
+            gate=judgement.gate if job.gate else None,
+            costs=job.host.costs(now),
+            next=f"kit open {name}",
+        )
+
+    async def _promote(self, service: Service, version: Version, previous: str | None) -> None:
+        """Send it the traffic, unless somebody else has moved it meanwhile."""
+        host, name = self._job.host, self._name
+        now = await host.look()
+        serving = now.serving.name if now is not None and now.serving is not None else None
+        if serving not in (previous, version.name):
+            raise KitError(
+                Code.CLOUD_BUSY,
+                f"Somebody else has sent the traffic of {service.place.service} to {serving} meanwhile, "
+                f"so {version.name} was not promoted.",
+                f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
+            )
+        self._watcher.step(name, f"promoting {version.name}")
+        await host.promote(version.name, self._line)
+
+    async def _hold_back(
+        self,
+        service: Service,
+        version: Version,
+        release: Release,
+        previous: str | None,
+        lanes: Sequence[Lane],
+        judgement: Judgement,
+        *,
+        serves: bool,
+    ) -> Outcome:
+        name = self._name
+        if serves:
+            self._note(release, service, version, "serving", lanes=lanes)
+            what = (
+                f"{judgement.reason} It serves all the same: it is the service's first version, "
+                "which the platform makes serve."
+            )
+            result, following = Result.SERVES_ANYWAY, f"kit destroy {name}"
+        else:
+            self._watcher.step(name, f"stopping {version.name}")
+            await self._job.host.stop(version.name, self._line)
+            self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
+            keeps = f"; {previous} keeps serving" if previous else ""
+            what = f"{judgement.reason} Not promoted{keeps}."
+            result, following = Result.NOT_PROMOTED, f"kit probe {version.url or service.url}"
+        now = await self._job.host.look() or service
+        return Outcome(
+            name,
+            result,
+            what,
+            url=now.url,
+            version=version.name,
+            version_url=version.url,
+            lanes=tuple(lanes),
+            gate=judgement.gate,
+            costs=self._job.host.costs(now),
+            next=following,
+        )
+
+    async def _unchanged(self, service: Service, serving: Version) -> Outcome:
+        host = self._job.host
+        if self._job.public and service.public is False:
+            self._watcher.step(self._name, "opening it to everybody")
+            await host.open(self._line)
+        known = self._record.of(self._name)
+        if known is not None:
+            self._record.put(
+                replace(
+                    known,
+                    expires_at=self._job.expires_at or known.expires_at,
+                    public=known.public or self._job.public,
+                )
+            )
+        return Outcome(
+            self._name,
+            Result.UNCHANGED,
+            f"Nothing changed: {serving.name} serves already. --again deploys it anew.",
+            url=service.url,
+            version=serving.name,
+            version_url=serving.url,
+            costs=host.costs(service),
+            next=f"kit open {self._name}",
+        )
+
+    async def _failed(self, error: KitError) -> Outcome:
+        """What exists after a failure, as far as it can still be seen."""
+        name, host = self._name, self._job.host
+        known = self._record.of(name)
+        try:
+            service = await host.look()
+        except KitError:
+            service = None
+        if known is not None and known.state == "unfinished":
+            self._record.put(replace(known, state="failed"))
+        serving = service.serving if service is not None else None
+        return Outcome(
+            name,
+            Result.FAILED,
+            error.message,
+            url=service.url if service is not None else None,
+            version=serving.name if serving is not None else None,
+            costs=host.costs(service) if service is not None else None,
+            next=f"kit deploy {name}",
+            error=error,
+        )
+
+    def _is_finished(self, serving: Version) -> bool:
+        """Whether an earlier run brought it to its end: a first version serves before it was measured."""
+        known = self._record.of(self._name)
+        return known is None or known.version != serving.name or known.state == "serving"
+
+    def _unfinished(self, service: Service, release: Release) -> Version | None:
+        """The same bundle, deployed by a run that did not get to its end, while its proof is still open."""
+        known = self._record.of(self._name)
+        if known is None or known.state == "serving":
+            return None
+        if known.proof_until is not None and known.proof_until < self._now_s() + _PROOF_LEFT_S:
+            return None
+        return next((version for version in service.versions if version.digest == release.digest), None)
+
+    def _replaced(self, version: Version) -> str | None:
+        """What this version took the traffic from, in a run that was interrupted right after."""
+        known = self._record.of(self._name)
+        return known.previous if known is not None and known.version in (None, version.name) else None
+
+    def _as_made(self, release: Release, found: Version) -> Release:
+        """This run's release, as the interrupted run made it."""
+        known = self._record.of(self._name)
+        environment = dict(release.environment)
+        if known is not None and known.proof_until is not None:
+            environment[PROOF_UNTIL] = str(known.proof_until)
+        return replace(release, version=found.name, environment=environment)
+
+    def _note(
+        self,
+        release: Release,
+        service: Service | None,
+        version: Version | None,
+        state: str,
+        *,
+        lanes: Sequence[Lane] = (),
+        previous: str | None = None,
+    ) -> None:
+        """Write down what exists."""
+        place, verdicts = release.place, {lane.header: str(lane.verdict) for lane in lanes}
+        until = release.environment.get(PROOF_UNTIL)
+        serving = service.serving if service is not None else None
+        before = previous or (serving.name if serving is not None else None)
+        self._record.put(
+            Deployment(
+                target=place.target,
+                platform=place.platform,
+                project=place.project,
+                region=place.region,
+                service=place.service,
+                url=service.url if service is not None else None,
+                version=version.name if version is not None else None,
+                version_url=version.url if version is not None else None,
+                digest=release.digest,
+                state=state,  # type: ignore[arg-type]
+                public=bool(service is not None and service.public),
+                created_at=version.created_at if version is not None else None,
+                deployed_at=datetime.fromtimestamp(self._now_s(), UTC).isoformat(timespec="seconds"),
+                verdict_on=verdicts.get("on"),
+                verdict_off=verdicts.get("off"),
+                previous=before if version is None or before != version.name else previous,
+                expires_at=self._job.expires_at,
+                proof_until=float(until) if until is not None else None,
+            )
+        )
+
+    def _line(self, text: str) -> None:
+        self._watcher.line(self._name, text)

@@ -1,0 +1,287 @@
+"""One target's way into the cloud, step by step, against a platform that lives in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kit.bundle import Bundle
+from kit.cloud.host import Place, Release, Service, Version
+from kit.cloud.record import Record
+from kit.errors import Code, KitError
+from kit.flows.deploy_target import Deploying, Job, Outcome, Result
+from kit.flows.gate import Gate
+from kit.proof.lane import Lane, LaneState
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Verdict
+from kit.targets import Target, get
+from tests.kit.flows.hosts import MemoryHost
+
+NOW = 1_800_000_000.0
+
+
+class Watched:
+    """A `DeployWatcher` that remembers."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.end: tuple[LaneState, str] | None = None
+
+    def stage(self, text: str) -> None:
+        self.steps.append(text)
+
+    def step(self, target: str, text: str) -> None:
+        self.steps.append(text)
+
+    def line(self, target: str, text: str) -> None:
+        pass
+
+    def command(self, text: str) -> None:
+        pass
+
+    def finished(self, target: str, state: LaneState, text: str) -> None:
+        self.end = state, text
+
+
+class Stage:
+    """One target, its host, its record and the verdict that its next measurement gives."""
+
+    def __init__(self, folder: Path, name: str = "flex") -> None:
+        self.target = get(name)
+        self.place = Place(name, self.target.platform, "demo-project", None, f"sp-{name}")
+        self.host = MemoryHost(self.place, always=name == "flex")
+        self.folder = folder
+        self.record = Record.load(folder)
+        self.verdicts = {"on": self.target.expect["on"], "off": self.target.expect["off"]}
+        self.measured: list[str] = []
+        self.count = 0
+        self.digest = "d1"
+        self.watched = Watched()
+
+    def release(self, creates: bool) -> Release:
+        self.count += 1
+        return Release(
+            place=self.place,
+            version=f"sp-{self.count}",
+            folder=self.folder,
+            app_yaml=None,
+            digest=self.digest,
+            environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600))},
+            settings={},
+            creates=creates,
+        )
+
+    async def measure(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+        self.measured.append(url)
+        return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
+
+    def _lane(self, verdict: Verdict, arm: str) -> Lane:
+        return Lane(
+            target=self.target.name,
+            url="https://example.org",
+            header="on" if arm == "on" else "off",
+            expected=None,
+            verdict=verdict,
+            shape=None,
+            block_bytes=None,
+            hold_ms=None,
+            hold_floor_ms=None,
+            method=Method.LOCK_STEP,
+            doubts=(),
+            evidence=(),
+            timeline=Timeline((), None, 0.0, True),
+        )
+
+    def deploying(self, **wishes: object) -> Deploying:
+        job = Job(
+            target=self.target,
+            bundle=Bundle(self.target, {}),
+            host=self.host,
+            release=self.release,
+            write=lambda release: None,
+            **wishes,  # type: ignore[arg-type]
+        )
+        return Deploying(job, self.record, self.watched, self.measure, now_s=lambda: NOW)
+
+    def run(self, **wishes: object) -> Outcome:
+        return asyncio.run(self.deploying(**wishes).run())
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_first_version_serves_at_once_and_is_measured_all_the_same(stage: Stage) -> None:
+    outcome = stage.run()
+    assert (outcome.result, outcome.state) == (Result.PROMOTED, LaneState.OK)
+    assert stage.host.said == ["deploy sp-1"]
+    assert stage.measured == ["https://sp-1.example.org"]
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.state, known.version, known.url) == ("serving", "sp-1", "https://example.org")
+    assert (known.verdict_on, known.verdict_off) == ("incremental", "byte-limited")
+
+
+def test_a_later_version_is_measured_before_it_takes_the_traffic_and_what_it_replaces_is_stopped(
+    stage: Stage,
+) -> None:
+    stage.run()
+    stage.digest = "d2"
+    outcome = stage.run()
+    assert outcome.result is Result.PROMOTED
+    assert stage.host.said[1:] == ["deploy sp-2", "promote sp-2", "stop sp-1"]
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.version, known.previous) == ("sp-2", "sp-1")
+
+
+def test_what_streams_worse_than_promised_is_not_promoted_and_stopped_at_once(stage: Stage) -> None:
+    stage.run()
+    stage.digest, stage.verdicts["on"] = "d2", Verdict.BYTE_LIMITED
+    outcome = stage.run()
+    assert (outcome.result, outcome.gate) == (Result.NOT_PROMOTED, Gate.WORSE)
+    assert outcome.exit == 3
+    assert stage.host.said[1:] == ["deploy sp-2", "stop sp-2"]
+    assert "sp-1 keeps serving" in outcome.what
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.state, known.version, known.previous) == ("held-back", "sp-2", "sp-1")
+
+
+def test_what_could_not_be_decided_is_not_promoted_with_a_status_of_its_own(stage: Stage) -> None:
+    stage.run()
+    stage.digest, stage.verdicts["on"] = "d2", Verdict.INCONCLUSIVE
+    outcome = stage.run()
+    assert (outcome.result, outcome.exit) == (Result.NOT_PROMOTED, 4)
+    assert "promote sp-2" not in stage.host.said
+
+
+def test_what_streams_better_than_documented_is_promoted_and_says_so(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "standard")
+    stage.verdicts["on"] = Verdict.INCREMENTAL
+    outcome = stage.run()
+    assert (outcome.result, outcome.gate, outcome.exit) == (Result.PROMOTED, Gate.BETTER, 0)
+
+
+def test_a_first_version_that_fails_the_gate_serves_and_nobody_is_let_in(stage: Stage) -> None:
+    stage.verdicts["on"] = Verdict.WHOLE_MESSAGE
+    outcome = stage.run(public=True)
+    assert (outcome.result, outcome.exit) == (Result.SERVES_ANYWAY, 3)
+    assert "open" not in stage.host.said
+    assert outcome.next == "kit destroy flex"
+
+
+def test_a_service_is_opened_to_everybody_only_after_the_gate(stage: Stage) -> None:
+    stage.run(public=True)
+    assert stage.host.said == ["deploy sp-1", "open"]
+    assert stage.measured
+
+
+def test_without_the_gate_nothing_is_measured(stage: Stage) -> None:
+    outcome = stage.run(gate=False)
+    assert (outcome.result, outcome.gate, stage.measured) == (Result.PROMOTED, None, [])
+
+
+def test_an_unchanged_bundle_is_not_deployed_again_unless_asked(stage: Stage) -> None:
+    stage.run()
+    assert stage.run().result is Result.UNCHANGED
+    assert stage.host.said == ["deploy sp-1"]
+    assert stage.run(again=True).result is Result.PROMOTED
+    assert stage.host.said[1:] == ["deploy sp-3", "promote sp-3", "stop sp-1"]
+
+
+def test_the_arm_without_the_header_is_reported_and_decides_nothing(stage: Stage) -> None:
+    stage.verdicts["off"] = Verdict.WHOLE_MESSAGE
+    outcome = stage.run()
+    assert outcome.result is Result.PROMOTED
+    assert [lane.verdict for lane in outcome.lanes] == [Verdict.INCREMENTAL, Verdict.WHOLE_MESSAGE]
+
+
+@pytest.mark.parametrize("verb", ["deploy", "promote", "stop", "open"])
+def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb: str) -> None:
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail[verb] = KitError(Code.QUOTA_EXCEEDED, "The quota is used up.", "Ask for more.")
+    outcome = stage.run(public=True)
+    assert (outcome.result, outcome.exit, outcome.what) == (Result.FAILED, 1, "The quota is used up.")
+    assert outcome.url == "https://example.org"
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.state == "failed"
+
+
+@pytest.mark.parametrize("verb", ["promote", "stop", "open"])
+def test_what_a_failed_run_left_is_carried_on_by_the_next_without_a_second_build(
+    stage: Stage, verb: str
+) -> None:
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail[verb] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
+    assert stage.run(public=True).result is Result.FAILED
+    stage.host.fail.clear()
+    stage.host.said.clear()
+    outcome = stage.run(public=True)
+    assert outcome.result is Result.PROMOTED
+    assert not any(said.startswith("deploy") for said in stage.host.said)
+    assert stage.host.service is not None
+    assert stage.host.service.public
+    serving = stage.host.service.serving
+    assert serving is not None
+    assert serving.name == "sp-2"
+
+
+@pytest.mark.parametrize("verb", ["deploy", "look", "promote", "stop", "open"])
+def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goes_on(
+    stage: Stage, verb: str
+) -> None:
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail[verb] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run(public=True)
+    stage.host.fail.clear()
+    stage.record = Record.load(stage.folder)
+    outcome = stage.run(public=True)
+    assert outcome.result is Result.PROMOTED
+    assert stage.host.service is not None
+    serving = stage.host.service.serving
+    assert serving is not None
+    assert serving.digest == "d2"
+    assert [version.name for version in stage.host.service.versions if version.running] == [serving.name]
+    assert stage.host.service.public
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.state, known.version) == ("serving", serving.name)
+
+
+def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(stage: Stage) -> None:
+    stage.run()
+    stage.digest = "d2"
+
+    async def measured(target: Target, url: str, service: Service) -> Sequence[Lane]:
+        theirs = Version("theirs", None, None, 1.0, True, None, None)
+        assert stage.host.service is not None
+        ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
+        stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
+        return await Stage.measure(stage, target, url, service)
+
+    stage.measure = measured  # type: ignore[method-assign]
+    outcome = stage.run()
+    assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.CLOUD_BUSY)
+    assert not any(said.startswith("promote") for said in stage.host.said)
+
+
+def test_what_was_held_back_is_measured_again_and_not_built_again(stage: Stage) -> None:
+    stage.run()
+    stage.digest, stage.verdicts["on"] = "d2", Verdict.INCONCLUSIVE
+    stage.run()
+    stage.verdicts["on"] = Verdict.INCREMENTAL
+    stage.host.said.clear()
+    outcome = stage.run()
+    assert outcome.result is Result.PROMOTED
+    assert stage.host.said == ["start sp-2", "promote sp-2", "stop sp-1"]
