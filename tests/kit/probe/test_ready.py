@@ -1,0 +1,82 @@
+"""Waiting for a service that was just made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.probe.client import Ask
+from kit.probe.ready import wait_until_ready
+from tests.fixtures.processes import free_port
+
+
+def answering(*statuses: int) -> Callable[..., Any]:
+    left = list(statuses)
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        status = left.pop(0) if len(left) > 1 else left[0]
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+        await writer.drain()
+
+    return behave
+
+
+async def _at_once(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("statuses", [(200,), (503, 502, 200), (404, 404, 401), (500, 301)])
+def test_it_is_ready_when_the_service_itself_answers(
+    server: Callable[..., Any], statuses: tuple[int, ...]
+) -> None:
+    told: list[str] = []
+
+    async def main() -> None:
+        async with server(answering(*statuses)) as url:
+            await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
+
+    asyncio.run(main())
+    assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
+
+
+def test_a_service_that_never_gets_ready_is_given_up_with_what_it_said_last(
+    server: Callable[..., Any],
+) -> None:
+    async def main() -> None:
+        async with server(answering(503)) as url:
+            await wait_until_ready(Ask("GET", f"{url}/ready"), within_s=0.05, sleep=_at_once)
+
+    with pytest.raises(KitError) as error:
+        asyncio.run(main())
+    assert error.value.code is Code.SERVICE_NOT_READY
+    assert error.value.message.endswith("it last said: status 503")
+
+
+def test_a_name_that_does_not_listen_yet_is_waited_for() -> None:
+    url = f"http://127.0.0.1:{free_port()}/ready"
+    with pytest.raises(KitError) as error:
+        asyncio.run(wait_until_ready(Ask("GET", url), within_s=0.05, sleep=_at_once))
+    assert error.value.code is Code.SERVICE_NOT_READY
+
+
+def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(server: Callable[..., Any]) -> None:
+    told: list[str] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if told:
+            await answering(200)(reader, writer)
+        else:
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with server(silent) as url:
+            await wait_until_ready(
+                Ask("GET", f"{url}/ready"), each_s=0.05, waiting=told.append, sleep=_at_once
+            )
+
+    asyncio.run(main())
+    assert told == ["not ready yet: nothing"]
