@@ -1,0 +1,143 @@
+"""Why gcloud failed: one sentence and its remedy, from what it printed. Pure.
+
+The wordings are in `fault_rules.py`. What is not known is told in gcloud's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from kit.cloud.fault_rules import RULES, UPDATE, Rule
+from kit.cloud.host import Command
+from kit.cloud.output import clean
+from kit.cloud.retry import Again
+from kit.errors import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong.
+
+    Attributes:
+        code: which of the closed list.
+        message: one sentence.
+        hint: the remedy, with the line to paste where there is one.
+        again: whether trying again may help, and what stands in the way: Google's own trouble, or another
+            operation.
+        log: the end of what was printed, where that tells more.
+    """
+
+    code: Code
+    message: str
+    hint: str
+    again: Again = "no"
+    log: tuple[str, ...] = ()
+
+
+_LOG_LINES: Final = 12
+_LONGEST: Final = 300
+_ERROR_CHARACTERS: Final = 20_000
+_RULES: Final = tuple((re.compile(rule.pattern, re.IGNORECASE), rule) for rule in RULES)
+
+
+def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fault:
+    """What a failed line means.
+
+    Args:
+        command: the line.
+        exit_status: as a shell counts it: 128 + N after signal N.
+        stderr: what it printed there, or the end of it.
+        stdout: the same; empty for a line whose output is secret.
+    """
+    said = _said(stderr)
+    lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line)[-400:]
+    names = {"verb": _verb(command), "project": _project(command), "said": _sentence(said)}
+    for pattern, rule in _RULES:
+        if pattern.search(said):
+            return _fault(rule, names, said, lines)
+    if not said:
+        return _silent(names["verb"], exit_status, lines)
+    if exit_status == 2:
+        return _usage(names["verb"], said)
+    return Fault(
+        Code.GCLOUD_FAILED,
+        f"`{names['verb']}` failed: {names['said']}.",
+        "Mend what it names, or run the line by hand to see more.",
+        log=lines[-_LOG_LINES:],
+    )
+
+
+def _fault(rule: Rule, names: dict[str, str], said: str, lines: tuple[str, ...]) -> Fault:
+    # gcloud names the log of a build while it still runs, above its error.
+    everything = f"{said}\n" + "\n".join(lines)
+    details = {name: _first(patterns, everything) for name, patterns in rule.details.items()}
+    message, hint = (rule.message, rule.hint) if all(details.values()) else rule.otherwise
+    known = {**names, **details}
+    return Fault(
+        rule.code,
+        message.format_map(known),
+        hint.format_map(known),
+        rule.again,
+        lines[-_LOG_LINES:] if rule.log else (),
+    )
+
+
+def _first(patterns: tuple[str, ...], text: str) -> str | None:
+    found = (re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
+    return next((match[1] for match in found if match), None)
+
+
+def _verb(command: Command) -> str:
+    words: list[str] = []
+    for word in command.words[:4]:
+        if not re.fullmatch(r"[a-z][a-z-]*", word):
+            break
+        words.append(word)
+    return " ".join(["gcloud", *words[:3]])
+
+
+def _project(command: Command) -> str:
+    for word, after in zip(command.words, (*command.words[1:], ""), strict=True):
+        found = after if word == "--project" else word.removeprefix("--project=")
+        if found != word and re.fullmatch(r"[\w.:-]+", found, re.ASCII):
+            return found
+    return "PROJECT"
+
+
+def _said(stderr: str) -> str:
+    """gcloud's error, from its last "ERROR:" on, in one line; all that it printed where there is none."""
+    start = max(stderr.rfind("ERROR: "), 0) or max(len(stderr) - _ERROR_CHARACTERS, 0)
+    text = " ".join(clean(stderr[start : start + _ERROR_CHARACTERS]).split())
+    return re.sub(r"^ERROR: (\(gcloud[^)]*\) ?)?", "", text)
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a text, shortened, without its full stop."""
+    first = re.split(r"(?<=[^\s.])[.!?](?=\s|$)", text, maxsplit=1)[0]
+    first = re.sub(r"[.!?:;,]+(?=\s|$)", ",", first).strip(" ,")
+    if len(first) > _LONGEST:
+        first = f"{first[: _LONGEST - 1].rstrip(' .:;,!?')}…"
+    return first or "it did not say why"
+
+
+def _silent(verb: str, status: int, lines: tuple[str, ...]) -> Fault:
+    if status > 128:
+        return Fault(
+            Code.GCLOUD_FAILED,
+            f"`{verb}` was ended from outside, by signal {status - 128}.",
+            "Run it again; if it was the system that ran out of memory, free some first.",
+        )
+    return Fault(
+        Code.GCLOUD_FAILED,
+        f"`{verb}` failed with status {status} and without a word.",
+        "Run the line by hand to see more, with --verbosity=debug at its end.",
+        log=lines[-_LOG_LINES:],
+    )
+
+
+def _usage(verb: str, said: str) -> Fault:
+    flag = re.search(r"unrecognized arguments?:? *(--[\w-]+)", said)
+    what = f"does not know {flag[1]}" if flag else f"did not understand the kit ({_sentence(said)})"
+    return Fault(Code.GCLOUD_FAILED, f"`{verb}` {what}, so this gcloud may be too old.", UPDATE)
