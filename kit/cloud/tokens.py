@@ -1,0 +1,104 @@
+"""What a caller shows to a service that is not open to everybody. Nothing here is logged, shown or kept."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from kit.cloud.host import Command
+from kit.errors import Code, Exit, KitError
+
+# A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class Runs(Protocol):
+    """What runs gcloud: `kit.cloud.gcloud.Gcloud`."""
+
+    async def run(self, command: Command, *, log: str) -> str:
+        """Its standard output."""
+
+
+async def identity_token(gcloud: Runs, url: str) -> str:
+    """A token that says to Cloud Run who calls; good for an hour.
+
+    A service account's is bound to `url`. gcloud cannot bind a person's, which is good for any service that
+    lets this person in: so give it only a URL that gcloud itself named in this run, and send it nowhere else.
+
+    Raises:
+        KitError: NOT_SIGNED_IN where the account has none to give, BAD_USAGE for a URL that is not safe, and
+            whatever else gcloud says.
+    """
+    _private(url)
+    words = ("auth", "print-identity-token", "--quiet")
+    try:
+        told = await gcloud.run(Command((*words, f"--audiences={url}"), secret=True), log="identity-token")
+    except KitError as error:
+        if error.code is not Code.NOT_SIGNED_IN:
+            raise
+        told = await gcloud.run(Command(words, secret=True), log="identity-token")
+    token = told.strip()
+    if not _TOKEN.fullmatch(token):
+        raise KitError(
+            Code.GCLOUD_FAILED,
+            "`gcloud auth print-identity-token` printed something that is no token.",
+            "Run it by hand and look; another program called gcloud may come first on the PATH.",
+        )
+    return token
+
+
+def credentials(
+    url: str, *, identity: str | None = None, token: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """The headers that show them to the service at `url`.
+
+    Cloud Run takes its own from either header, and `Authorization` is the service's
+    (https://docs.cloud.google.com/run/docs/authenticating/service-to-service).
+
+    Args:
+        url: where they will be sent.
+        identity: Cloud Run's identity token.
+        token: the service's own.
+
+    Raises:
+        KitError: BAD_USAGE; the URL is not https (nor on this machine), or the token cannot be sent.
+    """
+    headers = []
+    if identity is not None:
+        headers.append(("X-Serverless-Authorization", f"Bearer {identity}"))
+    if token is not None:
+        if not re.fullmatch(r"[!-~]+", token):
+            raise KitError(
+                Code.BAD_USAGE,
+                "The service's token holds a character that no token has.",
+                "Set KIT_TOKEN to the token that `kit deploy` printed.",
+                exit=Exit.USAGE,
+            )
+        headers.append(("Authorization", f"Bearer {token}"))
+    if headers:
+        _private(url)
+    return tuple(headers)
+
+
+def _private(url: str) -> None:
+    """Raises for a URL on whose way others could read a token."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
+        return
+    raise KitError(
+        Code.BAD_USAGE,
+        "A token is sent over https only, and this service's URL is another.",
+        "Look at the URL with `kit status`.",
+        exit=Exit.USAGE,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,112 @@
+"""Who gets to see a token: the service whose URL gcloud named, over a way that nobody else can read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kit.cloud.host import Command
+from kit.cloud.tokens import credentials, identity_token
+from kit.errors import Code, KitError
+
+URL = "https://streamproof-x-ew.a.run.app"
+TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
+
+
+class FakeGcloud:
+    """A gcloud that answers with what it was given, in turn."""
+
+    def __init__(self, *answers: str | KitError) -> None:
+        self._answers = list(answers)
+        self.commands: list[Command] = []
+
+    async def run(self, command: Command, *, log: str) -> str:
+        self.commands.append(command)
+        answer = self._answers.pop(0)
+        if isinstance(answer, KitError):
+            raise answer
+        return answer
+
+
+NOT_A_SERVICE_ACCOUNT = KitError(Code.NOT_SIGNED_IN, "Invalid account type for --audiences.", "…")
+
+
+def test_a_service_accounts_token_is_bound_to_the_service() -> None:
+    gcloud = FakeGcloud(f"{TOKEN}\n")
+    assert asyncio.run(identity_token(gcloud, URL)) == TOKEN
+    (command,) = gcloud.commands
+    assert f"--audiences={URL}" in command.words
+
+
+def test_a_persons_token_cannot_be_bound_and_is_had_all_the_same() -> None:
+    gcloud = FakeGcloud(NOT_A_SERVICE_ACCOUNT, TOKEN)
+    assert asyncio.run(identity_token(gcloud, URL)) == TOKEN
+    assert gcloud.commands[-1].words == ("auth", "print-identity-token", "--quiet")
+
+
+def test_every_line_that_prints_a_token_is_marked_as_secret() -> None:
+    gcloud = FakeGcloud(NOT_A_SERVICE_ACCOUNT, TOKEN)
+    asyncio.run(identity_token(gcloud, URL))
+    assert all(command.secret and not command.changes for command in gcloud.commands)
+
+
+def test_somebody_who_is_not_signed_in_is_told_so() -> None:
+    gone = KitError(Code.NOT_SIGNED_IN, "You are not signed in.", "gcloud auth login")
+    with pytest.raises(KitError) as caught:
+        asyncio.run(identity_token(FakeGcloud(gone, gone), URL))
+    assert caught.value is gone
+
+
+def test_any_other_failure_is_not_tried_again() -> None:
+    broken = KitError(Code.CLOUD_UNAVAILABLE, "503.", "…")
+    gcloud = FakeGcloud(broken)
+    with pytest.raises(KitError) as caught:
+        asyncio.run(identity_token(gcloud, URL))
+    assert (caught.value, len(gcloud.commands)) == (broken, 1)
+
+
+@pytest.mark.parametrize("printed", ["", "WARNING: hunter2", f"{TOKEN}\r\nx: y", "a.b", "a.b.c.d"])
+def test_what_is_no_token_is_not_taken_for_one_nor_repeated(printed: str) -> None:
+    with pytest.raises(KitError) as caught:
+        asyncio.run(identity_token(FakeGcloud(printed), URL))
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://streamproof-x-ew.a.run.app",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "ftp://127.0.0.1",
+        "https://",
+        "",
+    ],
+)
+def test_no_token_goes_where_others_could_read_it(url: str) -> None:
+    gcloud = FakeGcloud()
+    with pytest.raises(KitError):
+        asyncio.run(identity_token(gcloud, url))
+    assert not gcloud.commands, "it is not even asked for"
+    with pytest.raises(KitError):
+        credentials(url, identity=TOKEN)
+    with pytest.raises(KitError):
+        credentials(url, token="abc")
+    assert credentials(url) == ()
+
+
+@pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080", "http://[::1]:8080/x", "http://localhost:1"])
+def test_each_token_has_its_own_header(url: str) -> None:
+    assert dict(credentials(url, identity=TOKEN, token="abc")) == {
+        "X-Serverless-Authorization": f"Bearer {TOKEN}",
+        "Authorization": "Bearer abc",
+    }
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nx: y", "ä"])
+def test_a_token_that_would_break_the_request_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(KitError) as caught:
+        credentials(URL, token=token)
+    assert not token or token not in caught.value.message
