@@ -1,22 +1,25 @@
 """What the user wants: flags, then the environment, then `kit.toml`, then gcloud's own configuration.
 
 A plain setting is a field of `Config`, a key of `kit.toml`, an environment variable `KIT_…` in capitals and,
-where a verb offers it, a flag. What only one target knows (an instance class, an amount of memory) stands in
-a table `[targets.NAME]` and is checked against that target's own defaults.
+where a verb offers it, a flag. What only one target knows (an instance class, an amount of memory) is
+`--set TARGET.KEY=VALUE`, `KIT_SET` or a table `[targets.NAME]`, and is checked against its target.toml.
+
+A wrong flag or variable is wrong usage (exit 2), a wrong file is an error (exit 1).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kit.app import App, read_app
 from kit.errors import Code, Exit, KitError
 from kit.gcloud_config import gcloud_property
-from kit.table import Table
+from kit.settings import Setting, Value, first_broken, plain
+from kit.table import Table, nearest
 from kit.targets import Target, load_targets
 
 FILE: Final = "kit.toml"
@@ -61,41 +64,36 @@ class Config:
 
     def of(self, target: Target) -> dict[str, Any]:
         """The target's own settings: its defaults, with what the user wants instead."""
-        return {**target.defaults, **self.targets.get(target.name, {})}
+        follow = {name: setting.follows for name, setting in target.settings.items() if setting.follows}
+        followed = {name: getattr(self, of_all) for name, of_all in follow.items()}
+        return {**target.defaults, **followed, **self.targets.get(target.name, {})}
+
+    def deadline_s(self, target: Target) -> float:
+        """After how many seconds the target's front ends a request."""
+        return float(self.of(target).get("timeout_s", target.front.deadline_s))
 
 
-class _Setting(NamedTuple):
-    """What a plain setting may be: its type, a test, and the test in words."""
-
-    kind: type
-    holds: Callable[[Any], bool]
-    expected: str
+def _whole(default: int, least: int, most: int) -> Setting:
+    return Setting(int, default, least=least, most=most)
 
 
-def _whole(low: int, high: int) -> _Setting:
-    return _Setting(int, lambda value: low <= value <= high, f"a whole number from {low:,} to {high:,}")
-
-
-def _word(pattern: str, expected: str) -> _Setting:
-    return _Setting(str, lambda value: re.fullmatch(pattern, value, re.ASCII) is not None, expected)
-
-
-def _one_of(*words: str) -> _Setting:
-    return _Setting(str, lambda value: value in words, " or ".join(f'"{word}"' for word in words))
-
-
-_SETTINGS: Final[Mapping[str, _Setting]] = {
+# One line here, a field above and a row in docs/configuration.md make a setting.
+SETTINGS: Final[Mapping[str, Setting]] = {
     # https://cloud.google.com/resource-manager/docs/creating-managing-projects; "example.com:" in old ones
-    "project": _word(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's ID, such as my-project-42"),
-    "region": _word(r"[a-z]+(-[a-z]+)+[0-9]+", "a region, such as europe-west1"),
-    "generator": _one_of("embedded"),
-    "workers": _whole(1, 64),
-    "instances": _whole(1, 1000),
-    "first_token_ms": _whole(0, 600_000),
-    "tokens_per_s": _Setting(float, lambda value: 0 < value <= 100_000, "a number above 0, up to 100,000"),
-    "max_output_tokens": _whole(1, 65_536),
+    "project": Setting(
+        str,
+        pattern=r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        form="a project's ID, such as my-project-42",
+    ),
+    "region": Setting(str, pattern=r"[a-z]+(-[a-z]+)+[0-9]+", form="a region, such as europe-west1"),
+    "generator": Setting(str, "embedded", choices=("embedded",)),
+    "workers": _whole(1, 1, 64),
+    "instances": _whole(1, 1, 1000),
+    "first_token_ms": _whole(300, 0, 600_000),
+    "tokens_per_s": Setting(float, 30.0, least=0.001, most=100_000),
+    "max_output_tokens": _whole(1024, 1, 65_536),
     # deploy/requirements.txt is resolved for these
-    "python": _one_of("3.11", "3.12", "3.13"),
+    "python": Setting(str, "3.13", choices=("3.11", "3.12", "3.13")),
 }
 
 # Set on many machines for other purposes (Cloud Shell, CI), so it names a project without having been asked.
@@ -107,7 +105,8 @@ _GCLOUD_PROPERTIES: Final = {"project": ("core", "project"), "region": ("run", "
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
-    r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S)"
+    r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT"
+    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|TOKEN_SHA256|BUNDLE)"
 )
 
 
@@ -115,7 +114,8 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
     """Everything that was set, by whomever.
 
     Args:
-        flags: by name of the setting; None counts as not given. `env` is a list of "NAME=value".
+        flags: by name of the setting; None counts as not given. `env` is a list of "NAME=value", `set` one
+            of "TARGET.KEY=value".
         env: the environment.
         cwd: where `kit.toml` lies, if there is one.
 
@@ -126,38 +126,42 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
     table = Table.read(file, Code.BAD_CONFIG) if file.exists() else Table(file, {}, Code.BAD_CONFIG)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for name, setting in _SETTINGS.items():
+    for name, setting in SETTINGS.items():
         for source, value in _candidates(name, setting, flags, env, table):
             # What was not said to the kit stops nobody who may not even need it.
-            if value is not None and (source not in _IMPLIED or setting.holds(value)):
+            if value is not None and (source not in _IMPLIED or setting.allows(value)):
                 values[name], sources[name] = _checked(name, setting, source, value), source
                 break
-    variables = {
-        **table.texts("env"),
-        **_pairs("KIT_ENV", env.get("KIT_ENV", "").split()),
-        **_pairs("--env", flags.get("env")),
-    }
-    targets = _target_settings(table.table("targets"))
-    app = read_app(table.table("app"), cwd)
-    table.done()
-    return Config(
+    variables = [
+        *((FILE, name, value) for name, value in table.texts("env").items()),
+        *_pairs("KIT_ENV", env.get("KIT_ENV", "").split(), "NAME=value"),
+        *_pairs("--env", flags.get("env"), "NAME=value"),
+    ]
+    wanted = [
+        *_pairs("KIT_SET", env.get("KIT_SET", "").split(), "TARGET.KEY=value"),
+        *_pairs("--set", flags.get("set"), "TARGET.KEY=value"),
+    ]
+    config = Config(
         **values,
         project_source=sources.get("project"),
         project_implied=sources.get("project") in _IMPLIED,
-        env={name: _variable(name, value) for name, value in variables.items()},
-        targets=targets,
-        app=app,
+        env={name: _variable(source, name, value) for source, name, value in variables},
+        targets=_target_settings(table.table("targets"), wanted, sources, values),
+        app=read_app(table.table("app"), cwd),
     )
+    table.done()
+    return config
 
 
 def _candidates(
-    name: str, setting: _Setting, flags: Mapping[str, object], env: Mapping[str, str], table: Table
+    name: str, setting: Setting, flags: Mapping[str, object], env: Mapping[str, str], table: Table
 ) -> Iterator[tuple[str, object]]:
     """Who may have set it and to what, first the one who has the say."""
     in_file = table.take(name, setting.kind, None)
-    variable = f"KIT_{name.upper()}"
     yield f"--{name.replace('_', '-')}", flags.get(name)
-    yield variable, _parsed(setting.kind, env.get(variable))
+    variable = f"KIT_{name.upper()}"
+    told = env.get(variable)  # empty counts as not set
+    yield variable, setting.parsed(told) if told else None
     if name == "project":
         yield _AMBIENT, env.get(_AMBIENT) or None
     yield FILE, in_file
@@ -165,84 +169,112 @@ def _candidates(
         yield _GCLOUD, gcloud_property(env, *_GCLOUD_PROPERTIES[name])
 
 
-def _parsed(kind: type, text: str | None) -> object:
-    """An environment variable as what it should be; itself where it is not. Empty counts as not set."""
-    if not text or kind is str:
-        return text or None
-    try:
-        return kind(text)
-    except ValueError:
-        return text
-
-
-def _checked(name: str, setting: _Setting, source: str, value: Any) -> Any:
-    if setting.kind is float and type(value) is int:
-        value = float(value)
-    if isinstance(value, setting.kind) and not isinstance(value, bool) and setting.holds(value):
+def _checked(name: str, setting: Setting, source: str, value: Any) -> Any:
+    if setting.allows(value):
         return value
     who = f"{source}: {name}" if source == FILE else source
-    raise KitError(
-        Code.BAD_CONFIG, f"{who} is {value!r}.", f"Expected {setting.expected}.", exit=_status(source)
-    )
+    raise _wrong(source, f"{who} is {value!r}.", f"Expected {setting.expected}.")
 
 
-def _status(source: str) -> Exit:
-    """A wrong flag is wrong usage; a wrong file or variable is not."""
-    return Exit.USAGE if source.startswith("--") else Exit.FAILED
+def _wrong(source: str, said: str, hint: str) -> KitError:
+    """What is said of a wrong value, with the exit status that its source calls for."""
+    return KitError(Code.BAD_CONFIG, said, hint, exit=Exit.FAILED if source == FILE else Exit.USAGE)
 
 
-def _target_settings(table: Table) -> dict[str, dict[str, Any]]:
-    """`[targets.NAME]`, each checked against what that target knows, by name and by type."""
-    if not table.raw:
-        return {}
-    settings: dict[str, dict[str, Any]] = {}
-    for name, target in load_targets().items():
-        wanted = table.table(name)
-        settings[name] = {
-            key: wanted.take(key, type(default))
-            for key, default in target.defaults.items()
-            if key in wanted.raw
-        }
-        wanted.done(target.defaults)
-    table.done()
-    return settings
-
-
-def _pairs(source: str, given: object) -> dict[str, str]:
-    """`--env NAME=value`, any number of times; in KIT_ENV with white space between."""
-    pairs: dict[str, str] = {}
+def _pairs(source: str, given: object, form: str) -> Iterator[tuple[str, str, str]]:
+    """`--env NAME=value`, any number of times (in KIT_ENV with white space between): source, name, value."""
     for pair in given if isinstance(given, list | tuple) else ():
         name, equals, value = str(pair).partition("=")
         if not equals:
-            said = f"{source} is {pair!r}."
-            raise KitError(Code.BAD_CONFIG, said, "Expected NAME=value.", exit=_status(source))
-        pairs[name] = value
-    return pairs
+            raise _wrong(source, f"{source} is {pair!r}.", f"Expected {form}.")
+        yield source, name, value
 
 
-def _variable(name: str, value: str) -> str:
+def _target_settings(
+    table: Table, wanted: list[tuple[str, str, str]], sources: Mapping[str, str], values: Mapping[str, Any]
+) -> dict[str, dict[str, Value]]:
+    """What the targets know: `[targets.NAME]`, then KIT_SET, then --set, each checked against its target."""
+    if not (table.raw or wanted or "instances" in values):
+        return {}
+    targets = load_targets()
+    settings: dict[str, dict[str, Value]] = {}
+    said: dict[tuple[str, str], str] = {}
+    for name, target in targets.items():
+        inner = table.table(name)
+        for key in inner.raw.keys() & target.settings.keys():
+            setting = target.settings[key]
+            value: Value = inner.take(key, setting.kind)
+            if not setting.allows(value):
+                raise inner.bad(key, setting.expected)
+            settings.setdefault(name, {})[key] = plain(value)
+            said[name, key] = FILE
+        inner.done(target.settings)
+    table.done()
+    for source, dotted, text in wanted:
+        name, _, key = dotted.partition(".")
+        known = list(targets[name].settings if name in targets else targets)
+        if name not in targets or key not in targets[name].settings:
+            of = f"a setting of {name}" if name in targets else "a target"
+            hint = nearest(key if name in targets else name, known)
+            raise _wrong(
+                source, f"{source} {dotted}: {key if name in targets else name!r} is not {of}.", hint
+            )
+        setting = targets[name].settings[key]
+        settings.setdefault(name, {})[key] = _checked(
+            key, setting, f"{source} {dotted}", setting.parsed(text)
+        )
+        said[name, key] = source
+    wishes = Config(**values, targets=settings)
+    for target in targets.values():
+        _keep_rules(target, wishes, said, sources)
+    return settings
+
+
+def _keep_rules(
+    target: Target, wishes: Config, said: Mapping[tuple[str, str], str], sources: Mapping[str, str]
+) -> None:
+    values = wishes.of(target)
+    try:
+        found = first_broken(target.rules, values)
+    except ValueError as error:
+        raise KitError(
+            Code.BAD_TARGET,
+            f"{target.folder / 'target.toml'}: a rule is wrong: {error}.",
+            "Correct the rule.",
+        ) from None
+    if found is None:
+        return
+    rule, keys = found
+    follows = {key: target.settings[key].follows or "" for key in keys}
+    by = [said.get((target.name, key)) or sources.get(follows[key], "") for key in keys]
+    source = next((one for one in by if one and one != FILE), FILE)
+    shown = ", ".join(f"{target.name}.{key} is {values[key]}" for key in keys)
+    raise _wrong(source, f"{shown}, which do not go together: {rule.says}", "Change one of them.")
+
+
+def _variable(source: str, name: str, value: str) -> str:
     """The value of an environment variable that a process can have and that is the user's to set."""
     if not _VARIABLE.fullmatch(name):
-        raise KitError(
-            Code.BAD_CONFIG,
+        raise _wrong(
+            source,
             f"{name!r} cannot be the name of an environment variable.",
             "Use letters, digits and underscores, and do not begin with a digit.",
         )
     if _RESERVED.fullmatch(name):
-        raise KitError(
-            Code.BAD_CONFIG,
+        raise _wrong(
+            source,
             f"The environment variable {name} is set by the platform or by the kit.",
             "Give yours another name.",
         )
-    if setting := next((key for key in _SETTINGS if name == f"STREAMPROOF_{key.upper()}"), None):
-        raise KitError(
-            Code.BAD_CONFIG,
+    if setting := next((key for key in SETTINGS if name == f"STREAMPROOF_{key.upper()}"), None):
+        raise _wrong(
+            source,
             f"The environment variable {name} is made from the setting {setting}.",
             f"Set {setting} in {FILE}, or KIT_{setting.upper()}.",
         )
     if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise KitError(
-            Code.BAD_CONFIG,
+        raise _wrong(
+            source,
             f"The environment variable {name} holds a character that no process can be given.",
             "Leave out NUL characters and lone surrogates.",
         )

@@ -43,7 +43,6 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         "kit_environment": _kit_environment(target, config),
         "user_environment": dict(sorted(config.env.items())),
         "environment": {**environment(target, config), **(release or {})},
-        "instances": config.instances,
         "python": config.python,
     }
     files |= {output: _fill(target, template, values) for template, output in target.templates.items()}
@@ -56,7 +55,9 @@ def environment(target: Target, config: Config) -> dict[str, str]:
 
 
 def _kit_environment(target: Target, config: Config) -> dict[str, str]:
-    timeout_s = float(config.of(target).get("timeout_s", target.front.deadline_s))
+    timeout_s = config.deadline_s(target)
+    # A prompt in the query stands in the platform's request log, and whoever has the link can spend money.
+    get_search = {} if config.generator == "embedded" else {"STREAMPROOF_GET_SEARCH": "false"}
     return {
         "STREAMPROOF_TARGET": target.name,
         "STREAMPROOF_GENERATOR": config.generator,
@@ -66,6 +67,7 @@ def _kit_environment(target: Target, config: Config) -> dict[str, str]:
         "STREAMPROOF_MAX_OUTPUT_TOKENS": str(config.max_output_tokens),
         "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
         "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
+        **get_search,
     }
 
 
@@ -105,7 +107,7 @@ def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:
         raise KitError(
             Code.BAD_TARGET,
             f"{target.folder / template} cannot be rendered: {error}.",
-            "Correct the template, or give the value in [defaults] of its target.toml.",
+            "Correct the template, or give the value in [settings] of its target.toml.",
         ) from None
 
 

@@ -89,6 +89,15 @@ class Table:
         table = self.table(key)
         return {name: table.take(name, str) for name in list(table.raw)}
 
+    def values(self, key: str, kind: type[T]) -> tuple[T, ...]:
+        """A list of values of this type (a whole number is also a number), empty where there is none."""
+        self._asked.append(key)
+        value = self.raw.get(key, [])
+        kinds = (int, float) if kind is float else (kind,)
+        if not isinstance(value, list) or not all(type(one) in kinds for one in value):
+            raise self.bad(key, f"a list, and in it only {_IN_WORDS[kind]}")
+        return tuple(value)
+
     def names(self, key: str) -> tuple[str, ...]:
         """A list of texts in lower case."""
         self._asked.append(key)

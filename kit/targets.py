@@ -6,14 +6,16 @@ from there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
+from kit.settings import Rule, Setting, Value, plain
 from kit.table import Table, nearest
 
 Hold = Literal["none", "blocks", "whole"]
@@ -97,7 +99,8 @@ class Target:
         platform: which file in `kit/cloud/` deploys it.
         folder: where its templates lie.
         templates: template file to the name it is rendered to, relative to the bundle.
-        defaults: values for the templates that the configuration may override.
+        settings: what only this target knows, for its templates and for its deployment.
+        rules: what one of them allows another.
         expect: the promised verdict in each arm.
         advice: what frees a held stream here, a sentence; None where nothing is held.
         front: the documented behaviour.
@@ -109,11 +112,19 @@ class Target:
     platform: str
     folder: Path
     templates: Mapping[str, str]
-    defaults: Mapping[str, Any]
+    settings: Mapping[str, Setting]
+    rules: tuple[Rule, ...]
     expect: Mapping[Arm, Verdict]
     advice: str | None
     front: FrontSpec
     claims: tuple[Claim, ...]
+
+    @property
+    def defaults(self) -> dict[str, Value]:
+        """What its settings are unless somebody sets them."""
+        return {
+            name: setting.default for name, setting in self.settings.items() if setting.default is not None
+        }
 
 
 def assets() -> Path:
@@ -168,7 +179,8 @@ def _load(file: Path) -> tuple[int, Target]:
         platform=table.take("platform", str),
         folder=file.parent,
         templates=_templates(table.table("templates")),
-        defaults=_defaults(table.table("defaults")),
+        settings=_settings(table.table("settings")),
+        rules=tuple(_rule(rule) for rule in table.tables("rules")),
         expect=_expect(table.table("expect")),
         advice=table.take("advice", str, None),
         front=_front(table.table("front")),
@@ -192,11 +204,57 @@ def _templates(table: Table) -> dict[str, str]:
     return templates
 
 
-def _defaults(table: Table) -> dict[str, str | int | float | bool]:
-    for key, value in table.raw.items():
-        if not isinstance(value, str | int | float | bool):
-            raise table.bad(key, "a text, a number, true or false")
-    return table.raw
+def _settings(table: Table) -> dict[str, Setting]:
+    return {name: _setting(table.table(name)) for name in list(table.raw)}
+
+
+def _setting(table: Table) -> Setting:
+    kind = type(table.raw.get("default"))
+    if kind not in (str, int, float):
+        raise table.bad("default", "a text or a number, whose kind is the setting's")
+    limits = table.values("range", float)
+    if "range" in table.raw and not (kind is not str and len(limits) == 2 and limits[0] <= limits[1]):
+        raise table.bad("range", "two numbers, the least and the most")
+    setting = Setting(
+        kind,
+        default=plain(table.take("default", kind)),
+        choices=table.values("choices", kind),
+        least=limits[0] if limits else None,
+        most=limits[1] if limits else None,
+        pattern=table.take("pattern", str, None),
+        form=table.take("form", str, None),
+        meaning=table.take("meaning", str),
+        follows=table.take("follows", str, None),
+        source=table.take("source", str),
+        certainty=table.choice("certainty", get_args(Certainty)),
+    )
+    table.done()
+    if setting.pattern is not None and (
+        kind is not str or not _compiles(setting.pattern) or not setting.form
+    ):
+        raise table.bad("pattern", "a regular expression for a text, with its form in words")
+    if not (setting.choices or limits or setting.pattern):
+        raise table.error(f"{table.dotted('default')} stands alone", "Give choices, a range or a pattern.")
+    return setting
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+def _rule(table: Table) -> Rule:
+    rule = Rule(
+        holds=table.take("holds", str),
+        says=table.take("says", str),
+        source=table.take("source", str),
+        certainty=table.choice("certainty", get_args(Certainty)),
+    )
+    table.done()
+    return rule
 
 
 def _expect(table: Table) -> dict[Arm, Verdict]:

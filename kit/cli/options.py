@@ -70,3 +70,47 @@ Timeout: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
 ]
+
+# What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.
+Project: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_PROJECT", help="The Google Cloud project, by its ID.")
+]
+Region: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_REGION", help="Where Cloud Run services go, such as europe-west1.")
+]
+Generator: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded.")
+]
+Workers: TypeAlias = Annotated[
+    int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes of an instance (1).")
+]
+Instances: TypeAlias = Annotated[
+    int | None, typer.Option(envvar="KIT_INSTANCES", help="Instances of the service at most (1).")
+]
+FirstTokenMs: TypeAlias = Annotated[
+    int | None,
+    typer.Option(envvar="KIT_FIRST_TOKEN_MS", help="Milliseconds until the embedded text begins (300)."),
+]
+TokensPerS: TypeAlias = Annotated[
+    float | None,
+    typer.Option(envvar="KIT_TOKENS_PER_S", help="Tokens a second of the embedded text (30)."),
+]
+MaxOutputTokens: TypeAlias = Annotated[
+    int | None, typer.Option(envvar="KIT_MAX_OUTPUT_TOKENS", help="Tokens of an answer at most (1024).")
+]
+Python: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_PYTHON", help="Which Python the bundle runs on (3.13).")
+]
+Env: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", envvar="KIT_ENV", help="A variable for the service; may be repeated."),
+]
+Set: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="TARGET.KEY=VALUE",
+        envvar="KIT_SET",
+        help="What only one target knows, as in run.memory=1Gi; may be repeated. See docs/configuration.md.",
+    ),
+]

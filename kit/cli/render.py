@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import Json, Out, Targets
+from kit.cli.options import (
+    Env,
+    FirstTokenMs,
+    Generator,
+    Instances,
+    Json,
+    MaxOutputTokens,
+    Out,
+    Python,
+    Set,
+    Targets,
+    TokensPerS,
+    Workers,
+)
 from kit.cli.output import success
 from kit.errors import Code, Exit, KitError
 
@@ -33,35 +46,15 @@ def command(
     show: Annotated[
         bool, typer.Option("--show", envvar="KIT_SHOW", help="Write nothing; print the generated files.")
     ] = False,
-    generator: Annotated[
-        str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes of an instance (1).")
-    ] = None,
-    instances: Annotated[
-        int | None, typer.Option(envvar="KIT_INSTANCES", help="Instances of the service at most (1).")
-    ] = None,
-    first_token_ms: Annotated[
-        int | None,
-        typer.Option(envvar="KIT_FIRST_TOKEN_MS", help="Milliseconds until the embedded text begins (300)."),
-    ] = None,
-    tokens_per_s: Annotated[
-        float | None,
-        typer.Option(envvar="KIT_TOKENS_PER_S", help="Tokens a second of the embedded text (30)."),
-    ] = None,
-    max_output_tokens: Annotated[
-        int | None, typer.Option(envvar="KIT_MAX_OUTPUT_TOKENS", help="Tokens of an answer at most (1024).")
-    ] = None,
-    python: Annotated[
-        str | None, typer.Option(envvar="KIT_PYTHON", help="Which Python the bundle runs on (3.13).")
-    ] = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", envvar="KIT_ENV", help="A variable for the service; may be repeated."
-        ),
-    ] = None,
+    generator: Generator = None,
+    workers: Workers = None,
+    instances: Instances = None,
+    first_token_ms: FirstTokenMs = None,
+    tokens_per_s: TokensPerS = None,
+    max_output_tokens: MaxOutputTokens = None,
+    python: Python = None,
+    env: Env = None,
+    set_: Set = None,
     as_json: Json = False,
 ) -> None:
     """Make the folder that is deployed to each platform: build/TARGET.
@@ -89,6 +82,7 @@ def command(
         "max_output_tokens": max_output_tokens,
         "python": python,
         "env": env,
+        "set": set_,
     }
     config = load_config(flags, os.environ, Path.cwd())
     bundles = [render(target, config) for target in select(targets or [])]

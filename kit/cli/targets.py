@@ -10,6 +10,7 @@ from kit.cli.options import Json
 from kit.cli.output import success
 
 if TYPE_CHECKING:
+    from kit.settings import Setting
     from kit.targets import Target
 
 
@@ -44,6 +45,19 @@ def _as_data(target: Target) -> dict[str, Any]:
         "in_words": {arm: promise(target, arm) for arm in target.expect},
         "advice": target.advice,
         "front": asdict(target.front),
-        "defaults": dict(target.defaults),
+        "defaults": target.defaults,
+        "settings": {name: _setting(setting) for name, setting in target.settings.items()},
+        "rules": [asdict(rule) for rule in target.rules],
         "claims": [{**asdict(claim), "caveat": claim.caveat} for claim in target.claims],
+    }
+
+
+def _setting(setting: Setting) -> dict[str, Any]:
+    return {
+        "default": setting.default,
+        "follows": setting.follows,
+        "expected": setting.expected,
+        "meaning": setting.meaning,
+        "source": setting.source,
+        "certainty": setting.certainty,
     }

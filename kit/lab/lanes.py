@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kit.config import Config
 from kit.errors import Code, Exit, KitError
 from kit.lab.lab import LabLane
 from kit.render import render, write
-from kit.targets import Target
+from kit.targets import FrontSpec, Target
 
 
 def prepare(
@@ -57,8 +58,13 @@ def prepare(
         LabLane(
             targets[name],
             write(render(targets[name], config), root),
-            front=targets[fronts[name]].front if name in fronts else None,
+            front=_front(targets[fronts.get(name, name)], config),
             port=ports.get(name),
         )
         for name in names
     ]
+
+
+def _front(target: Target, config: Config) -> FrontSpec:
+    """The target's front, with the request timeout that the user set."""
+    return replace(target.front, deadline_s=config.deadline_s(target))

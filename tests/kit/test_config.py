@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.config import Config, load_config
-from kit.errors import Code, KitError
-from kit.targets import get, load_targets
+from kit.config import SETTINGS, Config, load_config
+from kit.errors import Code, Exit, KitError
+from kit.targets import Target, get, load_targets
 
 
 @pytest.fixture
@@ -122,6 +122,148 @@ def test_a_targets_own_settings_override_its_defaults(tmp_path: Path) -> None:
     assert config.of(get("run")) == get("run").defaults
 
 
+def test_a_targets_own_setting_may_be_set_by_a_flag_before_the_environment_before_the_file(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, '[targets.run]\ncpu = 2\nconcurrency = 3\ntimeout_s = 30\nservice = "of-the-file"\n')
+    env = {"KIT_SET": "run.cpu=4 run.memory=2Gi\trun.concurrency=5"}
+    config = load_config({"set": ["run.cpu=0.5", "run.concurrency=1", "run.memory=512Mi"]}, env, tmp_path)
+    told = config.of(get("run"))
+    assert (told["cpu"], told["concurrency"], told["memory"]) == (0.5, 1, "512Mi")
+    assert (told["timeout_s"], told["service"]) == (30, "of-the-file")
+    told = load_config({}, env, tmp_path).of(get("run"))
+    assert (told["cpu"], told["concurrency"], told["memory"]) == (4, 5, "2Gi")
+
+
+@pytest.mark.parametrize("target", load_targets().values(), ids=list(load_targets()))
+def test_a_target_has_as_many_instances_as_all_have_unless_it_has_its_own(
+    target: Target, tmp_path: Path
+) -> None:
+    config = load_config({"instances": 3, "set": ["run.max_instances=2"]}, {}, tmp_path)
+    assert config.of(target)["max_instances"] == (2 if target.name == "run" else 3)
+
+
+def test_a_number_without_a_fraction_is_whole_however_it_is_written(tmp_path: Path) -> None:
+    write(tmp_path, "[targets.run]\ncpu = 2.0\n")
+    assert repr(load_config({}, {}, tmp_path).of(get("run"))["cpu"]) == "2"
+    assert repr(load_config({"set": ["run.cpu=2.0"]}, {}, tmp_path).of(get("run"))["cpu"]) == "2"
+
+
+def test_a_request_lasts_as_long_as_its_target_is_told_to_let_it(tmp_path: Path) -> None:
+    config = load_config({"set": ["run.timeout_s=900"]}, {}, tmp_path)
+    assert config.deadline_s(get("run")) == 900
+    assert config.deadline_s(get("flex")) == get("flex").front.deadline_s
+
+
+@pytest.mark.parametrize(
+    ("pair", "said", "hint"),
+    [
+        ("run.cpu=3", "--set run.cpu is 3.", "1, 2, 4, 6 or 8, or a number from 0.08 to 1"),
+        ("run.cpu=0.07", "--set run.cpu is 0.07.", "from 0.08 to 1"),
+        ("run.cpu=two", "--set run.cpu is 'two'.", "from 0.08 to 1"),
+        ("run.cpu=nan", "--set run.cpu is nan.", "from 0.08 to 1"),
+        ("run.cpu=", "--set run.cpu is ''.", "from 0.08 to 1"),
+        ("run.memory=512", "--set run.memory is '512'.", "512Mi or 2Gi"),
+        ("run.timeout_s=3601", "--set run.timeout_s is 3601.", "from 1 to 3,600"),
+        ("run.timeout_s=0", "--set run.timeout_s is 0.", "from 1 to 3,600"),
+        ("run.service=1st", "--set run.service is '1st'.", "a letter first"),
+        (f"run.service={'a' * 36}", "--set run.service is", "up to 35"),
+        ("run.service_account=me", "--set run.service_account is 'me'.", "gserviceaccount.com"),
+        ("standard.instance_class=B1", "--set standard.instance_class is 'B1'.", '"F4" or "F4_1G"'),
+        ("standard.service=-x", "--set standard.service is '-x'.", "without a hyphen at either end"),
+        (f"flex.service={'a' * 64}", "--set flex.service is", "up to 63"),
+        ("flex.cpu=3", "--set flex.cpu is 3.", "an even number up to 32"),
+        ("flex.min_instances=0", "--set flex.min_instances is 0.", "from 1 to 1,000"),
+        ("flex.disk_size_gb=9", "--set flex.disk_size_gb is 9.", "from 10 to 10,240"),
+        ("run.cpus=1", "--set run.cpus: 'cpus' is not a setting of run.", "'cpu'"),
+        ("runn.cpu=1", "--set runn.cpu: 'runn' is not a target.", "'run'"),
+        ("cpu=1", "--set cpu: 'cpu' is not a target.", "run"),
+        ("run=1", "--set run: '' is not a setting of run.", "concurrency"),
+        ("run.cpu", "--set is 'run.cpu'.", "TARGET.KEY=value"),
+    ],
+)
+def test_what_a_target_may_not_be_set_to_is_said_by_the_name_that_was_typed(
+    tmp_path: Path, pair: str, said: str, hint: str
+) -> None:
+    error = refused(tmp_path, {"set": [pair]})
+    assert said in error.message
+    assert hint in error.hint
+    assert error.exit is Exit.USAGE
+    by_variable = refused(tmp_path, env={"KIT_SET": pair})
+    assert by_variable.message == error.message.replace("--set", "KIT_SET")
+    assert by_variable.exit is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (
+            ("run.cpu=0.5",),
+            "run.cpu is 0.5, run.concurrency is 80, which do not go together: With less than 1",
+        ),
+        (
+            ("run.memory=8Gi",),
+            "run.cpu is 1, run.memory is 8Gi, which do not go together: The memory needs more",
+        ),
+        (("run.cpu=0.4", "run.concurrency=1", "run.memory=1Gi"), "The memory needs more CPU"),
+        (("run.cpu=4",), "run.cpu is 4, run.memory is 512Mi, which do not go together: The CPU needs more"),
+        (("run.memory=64Mi",), "128Mi at least"),
+        (
+            ("run.min_instances=2",),
+            "run.min_instances is 2, run.max_instances is 1, which do not go together",
+        ),
+        (("flex.memory_gb=7",), "memory_gb may be 6.5 × cpu − 0.4 at most"),
+        (("flex.cpu=4",), "memory_gb must be cpu − 0.4 at least"),
+        (("standard.min_instances=2",), "min_instances must not be above max_instances"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_said_in_a_sentence(
+    tmp_path: Path, wanted: tuple[str, ...], said: str
+) -> None:
+    error = refused(tmp_path, {"set": list(wanted)})
+    assert said in error.message
+    assert error.exit is Exit.USAGE
+    sections = (re.sub(r"(\w+)\.(\w+)=(.*)", r"targets.\1.\2='\3'", pair) for pair in wanted)
+    write(tmp_path, re.sub(r"'([0-9.]+)'", r"\1", "\n".join(sections)))
+    in_file = refused(tmp_path)
+    assert in_file.message == error.message
+    assert in_file.exit is Exit.FAILED
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ("run.cpu=0.08", "run.concurrency=1"),
+        ("run.cpu=0.5", "run.concurrency=1", "run.memory=1Gi"),
+        ("run.memory=4Gi",),
+        ("run.cpu=8", "run.memory=32Gi"),
+        ("run.cpu=6", "run.memory=4096Mi"),
+        ("run.service_account=42-compute@developer.gserviceaccount.com",),
+        ("standard.service_account=my-project-42@appspot.gserviceaccount.com", "standard.service=default"),
+        ("flex.service_account=me@my-project-42.iam.gserviceaccount.com",),
+        ("flex.memory_gb=0.5",),
+        ("flex.cpu=36", "flex.memory_gb=100"),
+        ("flex.min_instances=2", "flex.max_instances=2"),
+        ("run.service_account=",),
+    ],
+)
+def test_what_the_platforms_take_may_be_set(tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    config = load_config({"set": list(wanted)}, {}, tmp_path)
+    for pair in wanted:
+        name, key, value = re.split(r"[.=]", pair, maxsplit=2)
+        assert str(config.of(get(name))[key]) == value
+
+
+def test_more_instances_than_a_target_may_have_at_most_are_the_flags_fault(tmp_path: Path) -> None:
+    write(
+        tmp_path, "[targets.run]\nmin_instances = 2\nmax_instances = 2\n[targets.flex]\nmin_instances = 2\n"
+    )
+    error = refused(tmp_path, {"instances": 1})
+    assert "flex.min_instances is 2, flex.max_instances is 1" in error.message
+    assert error.exit is Exit.USAGE
+    assert load_config({"instances": 2}, {}, tmp_path).of(get("flex"))["max_instances"] == 2
+
+
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
@@ -163,12 +305,29 @@ def test_a_folder_called_kit_toml_is_said_in_a_sentence(tmp_path: Path) -> None:
 
 def test_a_bad_variable_is_named(tmp_path: Path) -> None:
     error = refused(tmp_path, env={"KIT_WORKERS": "two"})
+    assert error.exit is Exit.USAGE
     assert error.message == "KIT_WORKERS is 'two'."
     assert error.hint == "Expected a whole number from 1 to 64."
 
 
 def test_a_bad_flag_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path, {"first_token_ms": -1}).message == "--first-token-ms is -1."
+
+
+def test_a_wrong_flag_or_variable_is_wrong_usage_and_a_wrong_file_an_error(tmp_path: Path) -> None:
+    wrong: list[tuple[dict[str, object], dict[str, str]]] = [
+        ({"workers": 0}, {}),
+        ({}, {"KIT_WORKERS": "0"}),
+        ({"env": ["B"]}, {}),
+        ({}, {"KIT_ENV": "B"}),
+        ({"env": ["PORT=1"]}, {}),
+        ({}, {"KIT_ENV": "PORT=1"}),
+    ]
+    for flags, env in wrong:
+        assert refused(tmp_path, flags, env).exit is Exit.USAGE
+    for text in ("workers = 0", "[env]\nPORT = '1'", "[targets.run]\ncpu = 3"):
+        write(tmp_path, text)
+        assert refused(tmp_path).exit is Exit.FAILED
 
 
 @pytest.mark.parametrize(
@@ -183,6 +342,10 @@ def test_a_bad_flag_is_named(tmp_path: Path) -> None:
         ("GAE_ENV=standard", "GAE_ENV is set by the platform"),
         ("K_SERVICE=x", "K_SERVICE is set by the platform"),
         ("STREAMPROOF_LAB=1", "STREAMPROOF_LAB is set by the platform or by the kit"),
+        ("STREAMPROOF_TOKEN_SHA256=x", "STREAMPROOF_TOKEN_SHA256 is set by the platform or by the kit"),
+        ("STREAMPROOF_PROOF_UNTIL=9", "STREAMPROOF_PROOF_UNTIL is set by the platform or by the kit"),
+        ("STREAMPROOF_BUNDLE=x", "STREAMPROOF_BUNDLE is set by the platform or by the kit"),
+        ("STREAMPROOF_GET_SEARCH=0", "STREAMPROOF_GET_SEARCH is set by the platform or by the kit"),
         ("STREAMPROOF_WORKERS=2", "is made from the setting workers"),
         ("A=\0", "A holds a character that no process can be given"),
         ("A=\udcff", "A holds a character that no process can be given"),
@@ -211,19 +374,43 @@ def test_no_file_brings_anything_but_a_configuration_or_a_sentence(
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
 
-def test_the_page_names_every_plain_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \|\s*(.*?)\s*\|", PAGE, re.M))
-    plain = {field.name for field in fields(Config)} - {"project_source", "project_implied", "env", "targets"}
-    assert set(rows) == plain
-    for name, default in rows.items():
+def rows(part: str) -> dict[str, list[str]]:
+    """The rows of the table in a part of the page, by their first cell."""
+    cells = [[cell.strip() for cell in row.split(" | ")] for row in re.findall(r"^\| (`.*) \|$", part, re.M)]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+PARTS = re.split(r"^##+ ", PAGE, flags=re.M)
+
+
+def test_the_page_names_every_plain_setting_with_its_default_and_what_it_may_be() -> None:
+    told = rows(PARTS[0])
+    assert list(told) == list(SETTINGS)
+    for name, (default, may_be, _) in told.items():
         wanted = getattr(Config(), name)
         assert default == ("" if wanted is None else f"`{json.dumps(wanted).removesuffix('.0')}`")
+        assert may_be == SETTINGS[name].expected
 
 
-def test_the_page_names_every_targets_own_settings_with_their_defaults() -> None:
-    for name, target in load_targets().items():
-        keys = ", ".join(f"`{key} = {json.dumps(value)}`" for key, value in target.defaults.items())
-        assert f"| `[targets.{name}]` | {keys} |" in PAGE
+def test_every_plain_setting_is_a_field_with_the_same_default() -> None:
+    for name, setting in SETTINGS.items():
+        assert getattr(Config(), name) == setting.default
+        assert setting.default is None or replace(setting, default=None).allows(setting.default)
+
+
+@pytest.mark.parametrize("name", load_targets())
+def test_the_page_names_every_targets_own_settings_and_rules(name: str) -> None:
+    (part,) = (part for part in PARTS if f"`[targets.{name}]`\n" in part)
+    target = get(name)
+    assert rows(part) == {
+        key: [
+            f"`{setting.follows}`" if setting.follows else f"`{json.dumps(setting.default)}`",
+            setting.expected,
+            setting.meaning,
+        ]
+        for key, setting in target.settings.items()
+    }
+    assert all(f"- {rule.says}\n" in part for rule in target.rules)
 
 
 def test_the_pages_example_is_accepted(tmp_path: Path) -> None:

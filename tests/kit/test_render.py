@@ -131,6 +131,13 @@ def test_a_longer_request_timeout_is_told_to_the_service() -> None:
     assert float(environment(get("run"), shortest)["STREAMPROOF_DEADLINE_S"]) == 0.5
 
 
+@each_target
+def test_a_prompt_is_taken_from_the_url_only_where_answers_cost_nothing(target: Target) -> None:
+    name = "STREAMPROOF_GET_SEARCH"
+    assert name not in environment(target, Config())
+    assert environment(target, Config(generator="another"))[name] == "false"
+
+
 def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     def started() -> dict[str, Any]:
         return runpy.run_path(str(assets() / "deploy" / "gunicorn.conf.py"))
@@ -162,14 +169,20 @@ def test_app_yaml_says_what_was_wanted(target: Target) -> None:
     told = app_yaml(target, UNUSUAL)
     assert told["env_variables"] == environment(target, UNUSUAL)
     assert told["service"] == UNUSUAL.of(target)["service"]
-    scaling = told.get("automatic_scaling") or told["manual_scaling"]
-    assert 4 in scaling.values()
+    assert "service_account" not in told
+
+
+@each_app_yaml
+def test_a_service_runs_as_whom_it_was_told_to(target: Target) -> None:
+    account = "me@my-project-42.iam.gserviceaccount.com"
+    told = app_yaml(target, Config(targets={target.name: {"service_account": account}}))
+    assert told["service_account"] == account
 
 
 def test_standard_runs_one_warmed_up_instance_unless_told_otherwise() -> None:
     told = app_yaml(get("standard"), Config())
     assert told["runtime"] == "python313"
-    assert told["automatic_scaling"]["max_instances"] == 1
+    assert told["automatic_scaling"] == {"max_instances": 1, "max_concurrent_requests": 80}
     assert told["inbound_services"] == ["warmup"]
 
 
@@ -179,6 +192,36 @@ def test_flex_is_a_custom_runtime_with_health_checks_and_one_instance() -> None:
     assert told["manual_scaling"] == {"instances": 1}
     assert told["readiness_check"]["path"] == "/ready"
     assert told["liveness_check"]["path"] == "/health"
+
+
+@pytest.mark.parametrize(
+    ("config", "standard", "flex"),
+    [
+        (
+            Config(instances=4),
+            {"max_instances": 4, "max_concurrent_requests": 80},
+            ("automatic_scaling", {"min_num_instances": 1, "max_num_instances": 4}),
+        ),
+        (
+            Config(
+                instances=4,
+                targets={
+                    name: {"min_instances": 2, "max_instances": 2, "max_concurrent_requests": 5}
+                    for name in ("standard", "flex")
+                },
+            ),
+            {"min_instances": 2, "max_instances": 2, "max_concurrent_requests": 5},
+            ("manual_scaling", {"instances": 2}),
+        ),
+    ],
+    ids=["for all", "for one"],
+)
+def test_a_service_scales_between_the_instances_it_was_given(
+    config: Config, standard: dict[str, int], flex: tuple[str, dict[str, int]]
+) -> None:
+    assert app_yaml(get("standard"), config)["automatic_scaling"] == standard
+    told = app_yaml(get("flex"), config)
+    assert {name: told[name] for name in told if name.endswith("_scaling")} == dict([flex])
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -202,7 +245,9 @@ def test_googles_own_validator_accepts_app_yaml(
 ) -> None:
     python = tool("appinfo-python")
     # The name of a service may not be anything, and Google's validator knows.
-    named = replace(config, targets={target.name: {"service": "sp-x"}})
+    account = "me@my-project-42.iam.gserviceaccount.com"
+    own = {"service": "sp-x", "service_account": account, "min_instances": config.workers}
+    named = replace(config, targets={target.name: own})
     (tmp_path / "app.yaml").write_bytes(render(target, named).files["app.yaml"])
     look = (
         "import json, sys\n"

@@ -60,3 +60,15 @@ def test_a_long_value_is_cut_in_the_sentence() -> None:
 
 def test_where_nothing_is_near_all_that_is_known_is_named() -> None:
     assert nearest("zzz", ["speed", "size"]) == "Known are: speed, size."
+
+
+def test_a_list_of_values_holds_one_kind_only() -> None:
+    assert table(a=[1, 2.5]).values("a", float) == (1, 2.5)
+    assert table(a=["x"]).values("a", str) == ("x",)
+    assert table().values("a", int) == ()
+    several: tuple[Any, ...] = ([1.5], [True], ["1"], 1, {})
+    for wrong in several:
+        with pytest.raises(KitError) as told:
+            table(a=wrong).values("a", int)
+        assert "top.a is" in told.value.message
+        assert told.value.hint == "Expected a list, and in it only a whole number."

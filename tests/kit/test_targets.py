@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.config import SETTINGS
 from kit.errors import Code, Exit, KitError
 from kit.proof.verdict import Verdict
 from kit.report.promises import promise
+from kit.settings import first_broken
 from kit.targets import Certainty, Claim, Target, Topic, assets, get, load_targets, select
 
 TARGETS = load_targets()
@@ -146,7 +149,12 @@ def broken(deploy: Path, old: str, new: str) -> KitError:
             "front.request_headers_removed is",
             "lower case",
         ),
-        ('certainty = "A"', 'certainty = "Z"', "claims[0].certainty is 'Z'", "A, B, C, M, I, -"),
+        (
+            'certainty = "A"\n\n[[claims]]',
+            'certainty = "Z"\n\n[[claims]]',
+            "claims[0].certainty is 'Z'",
+            "A, B, C",
+        ),
         ('about = "header"', 'about = "headers"', "claims[1].about is 'headers'", "header"),
         (
             '= "Dockerfile"',
@@ -162,7 +170,26 @@ def broken(deploy: Path, old: str, new: str) -> KitError:
             "a name of its own",
         ),
         ('"app.yaml.j2"', '"app.yml.j2"', "templates.app.yml.j2", "the name of a template"),
-        ("cpu = 1", "cpu = [1]", "defaults.cpu is [1]", "a number"),
+        ('default = "sp-flex"', "default = [1]", "settings.service.default is [1]", "a number"),
+        ('default = "sp-flex"', "", "settings.service.default is nothing", "a number"),
+        ('default = "sp-flex"', "default = 1", "settings.service.pattern is", "for a text"),
+        ("{0,61}", "{61,0}", "settings.service.pattern is", "a regular expression"),
+        (
+            "range = [0.5, 519.6]",
+            "",
+            "settings.memory_gb.default stands alone",
+            "choices, a range or a pattern",
+        ),
+        (
+            "range = [0.5, 519.6]",
+            "range = [2, 1]",
+            "settings.memory_gb.range is [2, 1]",
+            "the least and the most",
+        ),
+        ("range = [0.5, 519.6]", "range = [1]", "settings.memory_gb.range is [1]", "the least and the most"),
+        ("range = [0.5, 519.6]", 'range = ["a"]', "settings.memory_gb.range is ['a']", "only a number"),
+        ('meaning = "cores', 'meanings = "cores', "settings.cpu.meaning is missing", "a text"),
+        ('says = "min', 'say = "min', "rules[0].says is missing", "a text"),
         ("[front]", "[front", "cannot be read as TOML", "Correct the file"),
     ],
 )
@@ -191,7 +218,19 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["on", "hold", "x"]), inner),
     max_leaves=4,
 )
-KEYS = ["order", "title", "platform", "advice", "templates", "defaults", "expect", "front", "claims", "other"]
+KEYS = [
+    "order",
+    "title",
+    "platform",
+    "advice",
+    "templates",
+    "settings",
+    "rules",
+    "expect",
+    "front",
+    "claims",
+    "other",
+]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))
@@ -223,4 +262,18 @@ def test_the_platforms_page_explains_every_letter() -> None:
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 def test_a_targets_readme_names_every_setting_of_its_own(target: Target) -> None:
     text = (target.folder / "README.md").read_text()
-    assert all(f"`{name}`" in text for name in target.defaults)
+    assert all(f"`{name}`" in text for name in target.settings)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_every_target_is_deployed_by_default_as_it_may_be(target: Target) -> None:
+    for name, setting in target.settings.items():
+        assert setting.default is not None, name
+        assert setting.default == "" or replace(setting, default=None).allows(setting.default), name
+    assert first_broken(target.rules, target.defaults) is None
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_what_follows_a_plain_setting_follows_one_that_there_is(target: Target) -> None:
+    for setting in target.settings.values():
+        assert setting.follows is None or setting.follows in SETTINGS

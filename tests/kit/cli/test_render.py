@@ -137,7 +137,8 @@ def test_programs_are_told_what_was_done(invoke: Invoke) -> None:
     ("arguments", "status", "said"),
     [
         (("--workers", "0"), 2, "--workers is 0"),
-        (("--env", "PORT=1"), 1, "PORT is set by the platform"),
+        (("--env", "PORT=1"), 2, "PORT is set by the platform"),
+        (("--set", "run.cpu=3"), 2, "--set run.cpu is 3"),
         (("--show", "--check"), 2, "--show goes with neither"),
         (("--workers", "two"), 2, "--workers"),
     ],

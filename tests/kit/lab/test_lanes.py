@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ def test_without_names_all_targets_get_a_lane_in_their_own_order(tmp_path: Path)
     assert [lane.target.name for lane in lanes] == list(TARGETS)
     assert [lane.bundle for lane in lanes] == [tmp_path / name for name in TARGETS]
     assert all((lane.bundle / "service" / "main.py").is_file() for lane in lanes)
-    assert {(lane.front, lane.port) for lane in lanes} == {(None, None)}
+    assert [(lane.front, lane.port) for lane in lanes] == [
+        (target.front, None) for target in TARGETS.values()
+    ]
 
 
 def test_named_targets_come_in_the_order_of_their_names_and_only_once(tmp_path: Path) -> None:
@@ -33,7 +36,13 @@ def test_a_port_and_another_front_go_to_the_lane_that_they_name(tmp_path: Path) 
         TARGETS, ["flex", "run"], Config(), tmp_path, ports={"run": 8001}, fronts={"flex": "standard"}
     )
     assert (flex.front, flex.port) == (TARGETS["standard"].front, None)
-    assert (run.front, run.port) == (None, 8001)
+    assert (run.front, run.port) == (TARGETS["run"].front, 8001)
+
+
+def test_a_front_ends_requests_after_the_timeout_that_its_target_is_deployed_with(tmp_path: Path) -> None:
+    config = Config(targets={"run": {"timeout_s": 900}})
+    flex, run = prepare(TARGETS, ["flex", "run"], config, tmp_path, fronts={"flex": "run"})
+    assert flex.front == run.front == replace(TARGETS["run"].front, deadline_s=900)
 
 
 @pytest.mark.parametrize(
