@@ -1,0 +1,134 @@
+"""Sending all the traffic of a service to another version: forward by `promote`, back by `rollback`.
+
+Nothing is measured here: whoever names a version takes the responsibility for it, and is told what the gate
+had said of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kit.cloud.host import Host, Line, Service, Version
+from kit.cloud.record import Deployment, Record
+from kit.errors import Code, Exit, KitError
+
+
+def newest(service: Service, target: str, wanted: str | None = None) -> Version:
+    """The version that `promote` means: the one named, else the newest of ours that does not serve.
+
+    Raises:
+        KitError: there is none.
+    """
+    if wanted is not None:
+        return _named(service, target, wanted)
+    serving = service.serving
+    for version in service.versions:
+        if version.target is not None and version.traffic == 0:
+            if serving is not None and (version.created_at or "") < (serving.created_at or ""):
+                break
+            return version
+    raise KitError(
+        Code.NOTHING_DEPLOYED,
+        f"{target} has no version that waits to be promoted.",
+        f"`kit status {target}` shows what there is; name one with --version, or go back with "
+        f"`kit rollback {target}`.",
+    )
+
+
+def earlier(service: Service, target: str, known: Deployment | None, wanted: str | None = None) -> Version:
+    """The version that `rollback` returns to: the one named, else the one that served before.
+
+    Raises:
+        KitError: there is none.
+    """
+    if wanted is not None:
+        return _named(service, target, wanted)
+    serving = service.serving
+    ours = [version for version in service.versions if version.target is not None and version.traffic == 0]
+    remembered = known.previous if known is not None else None
+    for version in ours:
+        if version.name == remembered:
+            return version
+    for version in ours:
+        if serving is None or (version.created_at or "") < (serving.created_at or ""):
+            return version
+    raise KitError(
+        Code.NOTHING_DEPLOYED,
+        f"{target} has no earlier version to go back to.",
+        f"`kit status {target}` shows what there is.",
+    )
+
+
+async def switch(host: Host, record: Record, service: Service, version: Version, line: Line) -> Service:
+    """Let the version run, send it all the traffic, and stop what it replaces; what is there afterwards.
+
+    The order matters: nobody is without an answer in between, also if it is interrupted.
+    """
+    target, was = host.place.target, service.serving
+    if not version.running:
+        line(f"starting {version.name}")
+        await host.start(version.name, line)
+    if version.traffic < 1:
+        line(f"sending all traffic to {version.name}")
+        await host.promote(version.name, line)
+    if was is not None and was.name != version.name:
+        # On record before the last step: what is still to be stopped must not be forgotten.
+        _note(record, target, service, version, was)
+        line(f"stopping {was.name}")
+        await host.stop(was.name, line)
+    return await host.look() or service
+
+
+def _note(record: Record, target: str, service: Service, version: Version, was: Version) -> None:
+    known = record.of(target)
+    same = known is not None and known.version == version.name
+    if known is None:
+        place = service.place
+        known = Deployment(
+            target=place.target,
+            platform=place.platform,
+            project=place.project,
+            region=place.region,
+            service=place.service,
+            url=service.url,
+            version=version.name,
+            version_url=version.url,
+            digest=version.digest,
+            state="serving",
+            public=bool(service.public),
+            created_at=version.created_at,
+            deployed_at=version.created_at,
+        )
+    record.put(
+        replace(
+            known,
+            version=version.name,
+            version_url=version.url,
+            digest=version.digest,
+            created_at=version.created_at,
+            state="serving",
+            previous=was.name,
+            # What was measured of another version says nothing of this one.
+            verdict_on=known.verdict_on if same else None,
+            verdict_off=known.verdict_off if same else None,
+            proof_until=known.proof_until if same else None,
+        )
+    )
+
+
+def _named(service: Service, target: str, wanted: str) -> Version:
+    for version in service.versions:
+        if version.name == wanted:
+            return version
+    raise KitError(
+        Code.NOTHING_DEPLOYED,
+        f"{target} has no version {wanted!r}.",
+        f"There are: {_listed(service.versions)}.",
+        exit=Exit.USAGE,
+    )
+
+
+def _listed(versions: Sequence[Version]) -> str:
+    names = [version.name for version in versions]
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "none"

@@ -1,0 +1,113 @@
+"""Removing what the kit made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from kit.cloud.gcloud import Gcloud
+from kit.cloud.host import Command, Line, Place, Removal
+from kit.cloud.record import Record
+from kit.errors import Code, KitError
+from kit.flows.destroy import Clearing, destroy, survey
+from kit.proof.lane import LaneState
+from tests.kit.flows.hosts import MemoryHost
+from tests.kit.flows.test_traffic import known
+
+
+class Told(Gcloud):
+    """Remembers the lines and runs none; `fails` maps a line to its error."""
+
+    def __init__(self, fails: Mapping[str, KitError] | None = None) -> None:
+        super().__init__({}, Path(), lambda _: None)
+        self.ran: list[str] = []
+        self.fails = fails or {}
+
+    async def run(self, command: Command, *, log: str, line: Line = lambda _: None) -> str:
+        self.ran.append(command.line)
+        if command.line in self.fails:
+            raise self.fails[command.line]
+        return ""
+
+
+class Quiet:
+    """A `DeployWatcher` that keeps how each target ended."""
+
+    def __init__(self) -> None:
+        self.ends: dict[str, LaneState] = {}
+
+    def stage(self, text: str) -> None:
+        pass
+
+    def step(self, target: str, text: str) -> None:
+        pass
+
+    def line(self, target: str, text: str) -> None:
+        pass
+
+    def command(self, text: str) -> None:
+        pass
+
+    def finished(self, target: str, state: LaneState, text: str) -> None:
+        self.ends[target] = state
+
+
+def _host(target: str) -> MemoryHost:
+    return MemoryHost(Place(target, "app_engine", "demo-project", None, f"sp-{target}"))
+
+
+def _removal(word: str) -> Removal:
+    return Removal(f"the {word}", Command((word,), changes=True))
+
+
+def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) -> None:
+    record, gcloud, quiet = Record.load(tmp_path), Told(), Quiet()
+    record.put(known("now"))
+    clearing = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
+    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, quiet))
+    assert gcloud.ran == ["gcloud versions", "gcloud service", "gcloud images"]
+    assert cleared.removed == ("the versions", "the service", "the images")
+    assert Record.load(tmp_path).of("flex") is None
+
+
+def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_others_go(
+    tmp_path: Path,
+) -> None:
+    record, quiet = Record.load(tmp_path), Quiet()
+    record.put(known("now"))
+    denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
+    gcloud = Told({"gcloud service": denied})
+    stuck = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
+    fine = Clearing(_host("run"), (_removal("run"),))
+    first, second = asyncio.run(destroy([stuck, fine], gcloud, record, quiet))
+    assert (first.removed, first.left, first.error) == (
+        ("the versions",),
+        ("the service", "the images"),
+        denied,
+    )
+    assert second.removed == ("the run",)
+    assert "gcloud images" not in gcloud.ran
+    assert Record.load(tmp_path).of("flex") is not None
+    assert quiet.ends == {"flex": LaneState.FAILED, "run": LaneState.OK}
+
+
+def test_what_is_gone_already_is_removed_without_a_word(tmp_path: Path) -> None:
+    record, gcloud = Record.load(tmp_path), Told()
+    record.put(known("now"))
+    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], gcloud, record, Quiet()))
+    assert (cleared.removed, cleared.left, cleared.error) == ((), (), None)
+    assert Record.load(tmp_path).of("flex") is None
+
+
+def test_a_place_that_cannot_be_looked_at_keeps_its_record(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    record.put(known("now"))
+    host = _host("flex")
+    host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
+    clearings = asyncio.run(survey([host, _host("run")]))
+    assert [clearing.error is None for clearing in clearings] == [False, True]
+    gcloud = Told()
+    asyncio.run(destroy(clearings, gcloud, record, Quiet()))
+    assert gcloud.ran == []
+    assert Record.load(tmp_path).of("flex") is not None

@@ -1,0 +1,134 @@
+"""Forward and back between the versions of a service."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kit.cloud.host import Place, Service, Version
+from kit.cloud.record import Deployment, Record
+from kit.errors import Code, KitError
+from kit.flows.traffic import earlier, newest, switch
+from tests.kit.flows.hosts import MemoryHost
+
+PLACE = Place("flex", "app_engine", "demo-project", None, "sp-flex")
+
+
+def version(
+    name: str, minute: int, traffic: float = 0.0, *, ours: bool = True, running: bool = True
+) -> Version:
+    made = f"2026-11-22T10:{minute:02}:00Z"
+    return Version(name, f"https://{name}", made, traffic, running, "flex" if ours else None, "d")
+
+
+def service(*versions: Version) -> Service:
+    newest_first = sorted(versions, key=lambda one: one.created_at or "", reverse=True)
+    return Service(PLACE, "https://flex", True, tuple(newest_first))
+
+
+def known(name: str, previous: str | None = None) -> Deployment:
+    return Deployment(
+        target="flex",
+        platform="app_engine",
+        project="demo-project",
+        region=None,
+        service="sp-flex",
+        url="https://flex",
+        version=name,
+        version_url=f"https://{name}",
+        digest="d",
+        state="held-back",
+        public=True,
+        created_at=None,
+        deployed_at=None,
+        verdict_on="byte-limited",
+        previous=previous,
+    )
+
+
+def test_promote_means_the_newest_of_ours_that_waits() -> None:
+    there = service(
+        version("old", 1), version("now", 2, 1.0), version("theirs", 5, ours=False), version("new", 3)
+    )
+    assert newest(there, "flex").name == "new"
+    assert newest(there, "flex", "old").name == "old"
+
+
+def test_promote_never_means_a_version_older_than_what_serves() -> None:
+    with pytest.raises(KitError, match="no version that waits") as error:
+        newest(service(version("old", 1), version("now", 2, 1.0)), "flex")
+    assert error.value.code is Code.NOTHING_DEPLOYED
+
+
+def test_rollback_means_what_served_before() -> None:
+    there = service(version("first", 1), version("second", 2), version("now", 3, 1.0))
+    assert earlier(there, "flex", known("now", "first")).name == "first"
+    assert earlier(there, "flex", None).name == "second"
+    assert earlier(there, "flex", known("now", "gone")).name == "second"
+
+
+def test_rollback_without_an_earlier_version_says_so() -> None:
+    there = service(version("now", 3, 1.0), version("held", 4), version("theirs", 1, ours=False))
+    with pytest.raises(KitError, match="no earlier version"):
+        earlier(there, "flex", None)
+
+
+@pytest.mark.parametrize(
+    "choose", [newest, lambda there, target, wanted: earlier(there, target, None, wanted)]
+)
+def test_a_version_that_does_not_exist_is_answered_with_those_that_do(choose: object) -> None:
+    with pytest.raises(KitError) as error:
+        choose(service(version("now", 3, 1.0)), "flex", "other")  # type: ignore[operator]
+    assert error.value.hint == "There are: now."
+    assert error.value.exit == 2
+
+
+def test_a_stopped_version_runs_before_it_gets_the_traffic_and_the_other_is_stopped_after(
+    tmp_path: Path,
+) -> None:
+    host = MemoryHost(PLACE, always=True)
+    host.service = service(version("first", 1, running=False), version("now", 2, 1.0))
+    record = Record.load(tmp_path)
+    record.put(known("now", "first"))
+    after = asyncio.run(switch(host, record, host.service, host.service.versions[1], lambda _: None))
+    assert host.said == ["start first", "promote first", "stop now"]
+    assert after.serving is not None
+    assert after.serving.name == "first"
+    kept = Record.load(tmp_path).of("flex")
+    assert kept is not None
+    assert (kept.version, kept.previous, kept.state, kept.verdict_on) == ("first", "now", "serving", None)
+
+
+def test_the_way_there_and_back_can_be_gone_again_and_again(tmp_path: Path) -> None:
+    host = MemoryHost(PLACE, always=True)
+    host.service = service(version("first", 1, running=False), version("now", 2, 1.0))
+    record = Record.load(tmp_path)
+    for expected in ("first", "now", "first"):
+        there = host.service
+        assert there is not None
+        to = earlier(there, "flex", record.of("flex"))
+        assert to.name == expected
+        asyncio.run(switch(host, record, there, to, lambda _: None))
+
+
+def test_without_a_record_one_is_made(tmp_path: Path) -> None:
+    host = MemoryHost(PLACE)
+    host.service = service(version("now", 1, 1.0), version("new", 2))
+    asyncio.run(switch(host, Record.load(tmp_path), host.service, host.service.versions[0], lambda _: None))
+    kept = Record.load(tmp_path).of("flex")
+    assert kept is not None
+    assert (kept.version, kept.previous, kept.place) == ("new", "now", PLACE)
+
+
+def test_what_was_measured_of_this_version_stays_on_record(tmp_path: Path) -> None:
+    host = MemoryHost(PLACE)
+    host.service = service(version("now", 1, 1.0), version("new", 2))
+    record = Record.load(tmp_path)
+    record.put(replace(known("new", "now"), verdict_on="byte-limited"))
+    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
+    kept = Record.load(tmp_path).of("flex")
+    assert kept is not None
+    assert (kept.state, kept.verdict_on) == ("serving", "byte-limited")
