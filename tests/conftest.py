@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.proxies",
     "tests.fixtures.origin",
     "tests.fixtures.browser",
+    "tests.fixtures.controlplane",
 ]
 
 

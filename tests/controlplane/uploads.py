@@ -1,0 +1,87 @@
+"""What gcloud uploaded, as it is told to whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Kind = Literal["standard", "flex", "run"]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One version as it was created: unpacked from what gcloud uploaded.
+
+    Attributes:
+        kind: which platform it is for.
+        service: its service.
+        version: the version's id; on Cloud Run the revision's name.
+        files: name to content, byte for byte.
+        environment: the variables that the version sets.
+        command: the entrypoint as a shell would read it; None where the Dockerfile says it.
+        resource: what gcloud sent to create it.
+    """
+
+    kind: Kind
+    service: str
+    version: str
+    files: Mapping[str, bytes]
+    environment: Mapping[str, str]
+    command: str | None
+    resource: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Hosting(Protocol):
+    """Runs what was uploaded. Every method may be called from any thread, and may take its time."""
+
+    def serve(self, upload: Upload) -> str:
+        """Start a version (again); its own base URL.
+
+        Raises wire.ApiError when it does not start, which then is the operation's error.
+        """
+
+    def route(self, kind: Kind, service: str, shares: Mapping[str, float], *, tag: str | None = None) -> str:
+        """Send a service's traffic, or that of one of its tags, to its versions by their shares, which add up
+        to 1 (or to 0: nobody answers); its base URL, which stays the same until it is let go.
+        """
+
+    def unroute(self, kind: Kind, service: str, *, tag: str | None = None) -> None:
+        """Let a URL go; nothing where there is none."""
+
+    def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
+        """Let in to a Cloud Run service, at any of its URLs, only whose token is admitted; None: everybody."""
+
+    def stop(self, kind: Kind, service: str, version: str) -> None:
+        """A version was stopped or deleted; nothing where it does not run."""
+
+    def close(self) -> None:
+        """End all that runs."""
+
+
+class Unhosted:
+    """Runs nothing; the URLs lead nowhere."""
+
+    def __init__(self, project: str) -> None:
+        self._project = project
+
+    def serve(self, upload: Upload) -> str:
+        """A URL in a domain that does not exist."""
+        return f"https://{upload.version}-dot-{upload.service}-dot-{self._project}.appspot.test"
+
+    def route(self, kind: Kind, service: str, shares: Mapping[str, float], *, tag: str | None = None) -> str:
+        """A URL in a domain that does not exist."""
+        name = f"{tag}---{service}" if tag else service
+        return f"https://{name}-dot-{self._project}.appspot.test"
+
+    def unroute(self, kind: Kind, service: str, *, tag: str | None = None) -> None:
+        """Nothing runs."""
+
+    def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
+        """Nothing runs."""
+
+    def stop(self, kind: Kind, service: str, version: str) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing runs."""
