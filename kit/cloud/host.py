@@ -7,10 +7,12 @@ Nothing here opens a connection: everything that reaches Google is done by the u
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from kit.cloud.times import epoch_s
 
 Line = Callable[[str], None]
 
@@ -66,6 +68,7 @@ class Version:
         running: whether the platform may run instances of it: a Flex version that is not stopped always does.
         target: the kit's target that it was made for; None when the kit did not make it.
         digest: of the bundle and the settings it was made from; None where unknown.
+        min_instances: how many instances run although nobody asks, as long as `running`.
     """
 
     name: str
@@ -75,11 +78,21 @@ class Version:
     running: bool
     target: str | None
     digest: str | None
+    min_instances: int = 0
+
+
+def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
+    """By the time when they were made; of whom nobody knows it, last."""
+    return tuple(sorted(versions, key=lambda version: epoch_s(version.created_at) or 0.0, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is there. `public` is None where it could not be read; versions come newest first."""
+    """What is there. `public` is None where it could not be read; versions come newest first.
+
+    `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves, since
+    gcloud's answers hold no other there.
+    """
 
     place: Place
     url: str | None

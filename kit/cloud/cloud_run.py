@@ -1,0 +1,172 @@
+"""Cloud Run's lines of gcloud, and what gcloud answers, read. Pure: `cloud_run_host.py` runs them.
+
+A service is deployed one way: from source. Its labels go to the service and to each revision made from then on
+(`--labels` of `gcloud run deploy`), so every revision tells whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from kit.cloud.host import (
+    BUNDLE_LABEL,
+    TARGET_LABEL,
+    Command,
+    Place,
+    Release,
+    Service,
+    Version,
+    newest_first,
+)
+from kit.cloud.lines import change, pairs, read
+
+# https://docs.cloud.google.com/run/docs/configuring/services/labels
+_LABEL_CHARACTERS: Final = 63
+_INVOKER: Final = ("--member=allUsers", "--role=roles/run.invoker")
+_INVOKER_ROLES: Final = ("roles/run.invoker", "roles/run.servicesInvoker", "roles/run.admin")
+# Written in the YAML of a service by `--no-invoker-iam-check`.
+_UNCHECKED: Final = "run.googleapis.com/invoker-iam-disabled"
+_MIN_OF_REVISION: Final = "autoscaling.knative.dev/minScale"
+_MIN_OF_SERVICE: Final = "run.googleapis.com/minScale"
+
+# Settings of a target that are flags here; whoever leaves one out keeps what the service has.
+_FLAGS: Final = {
+    "cpu": "--cpu",
+    "memory": "--memory",
+    "concurrency": "--concurrency",
+    "timeout_s": "--timeout",
+    "min_instances": "--min-instances",
+    "max_instances": "--max-instances",
+    "service_account": "--service-account",
+}
+
+
+def deploy(release: Release) -> Command:
+    """Upload and build, without traffic; a new service's first revision has to take it, so it starts private."""
+    labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
+    settings = {"max_instances": release.settings.get("instances"), **release.settings}
+    return change(
+        release.place,
+        "run",
+        "deploy",
+        release.place.service,
+        f"--source={release.folder}",
+        # Said of a live service, the first would close it to everybody at once.
+        "--no-allow-unauthenticated" if release.creates else "--no-traffic",
+        f"--tag={release.version}",
+        f"--revision-suffix={release.version}",
+        *((f"--set-env-vars={pairs(release.environment)}",) if release.environment else ()),
+        f"--labels={pairs(labels)}",
+        *(
+            f"{flag}={settings[name]}"
+            for name, flag in _FLAGS.items()
+            if settings.get(name) not in (None, "")
+        ),
+    )
+
+
+def describe_service(place: Place) -> Command:
+    """The service: its URL, its traffic and its tags; gcloud fails where there is none."""
+    return read(place, "run", "services", "describe", place.service)
+
+
+def list_revisions(place: Place) -> Command:
+    """The service's revisions."""
+    return read(place, "run", "revisions", "list", f"--service={place.service}")
+
+
+def read_policy(place: Place) -> Command:
+    """Who may do what with the service; `parse_public` reads it."""
+    return read(place, "run", "services", "get-iam-policy", place.service)
+
+
+def update_traffic(place: Place, revision: str) -> Command:
+    """Send all of the service's traffic to one revision."""
+    return change(place, "run", "services", "update-traffic", place.service, f"--to-revisions={revision}=100")
+
+
+def remove_tags(place: Place, *tags: str) -> Command:
+    """Take the URLs of their own from revisions, which then can run only if they have traffic."""
+    return change(
+        place, "run", "services", "update-traffic", place.service, f"--remove-tags={','.join(tags)}"
+    )
+
+
+def add_invoker(place: Place) -> Command:
+    """Let everybody call the service."""
+    return change(place, "run", "services", "add-iam-policy-binding", place.service, *_INVOKER)
+
+
+def remove_invoker(place: Place) -> Command:
+    """Let nobody call the service who is not named."""
+    return change(place, "run", "services", "remove-iam-policy-binding", place.service, *_INVOKER)
+
+
+def delete_revision(place: Place, revision: str) -> Command:
+    """Remove a revision that has neither traffic nor a tag and is not the newest."""
+    return change(place, "run", "revisions", "delete", revision)
+
+
+def delete_service(place: Place) -> Command:
+    """Remove the service with all its revisions and URLs."""
+    return change(place, "run", "services", "delete", place.service)
+
+
+def parse_service(place: Place, service: Any, revisions: Any, policy: Any) -> Service:
+    """What is there, from what the three reading lines printed.
+
+    Args:
+        place: of the service.
+        service: what `describe_service` printed.
+        revisions: what `list_revisions` printed.
+        policy: what `read_policy` printed; None where it could not be read.
+    """
+    metadata, status = service["metadata"], service.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    traffic = status.get("traffic") or ()
+    least = int(annotations.get(_MIN_OF_SERVICE) or 0)
+    return Service(
+        place,
+        url=status.get("url"),
+        public=annotations.get(_UNCHECKED) == "true" or parse_public(policy),
+        versions=newest_first(_revision(revision, traffic, least) for revision in revisions or ()),
+    )
+
+
+def parse_public(policy: Any) -> bool | None:
+    """Whether everybody may call the service; None where its policy could not be read."""
+    if policy is None:
+        return None
+    return any(
+        binding.get("role") in _INVOKER_ROLES
+        and "allUsers" in binding.get("members", ())
+        and not binding.get("condition")
+        for binding in policy.get("bindings") or ()
+    )
+
+
+def parse_tags(service: Any) -> dict[str, str]:
+    """What `describe_service` printed: by tag the revision that it points at."""
+    traffic = (service.get("status") or {}).get("traffic") or ()
+    return {entry["tag"]: entry["revisionName"] for entry in traffic if entry.get("tag")}
+
+
+def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -> Version:
+    metadata = revision["metadata"]
+    name, labels = metadata["name"], metadata.get("labels") or {}
+    own = [entry for entry in traffic if entry.get("revisionName") == name]
+    share = sum(entry.get("percent") or 0 for entry in own) / 100
+    target = labels.get(TARGET_LABEL)
+    scale = (metadata.get("annotations") or {}).get(_MIN_OF_REVISION)
+    return Version(
+        name=name,
+        url=next((entry["url"] for entry in own if entry.get("url")), None),
+        created_at=metadata.get("creationTimestamp"),
+        traffic=share,
+        # Nobody can ask a revision that has neither traffic nor a tag, so none of it is kept running.
+        running=bool(own),
+        target=target,
+        digest=labels.get(BUNDLE_LABEL) if target is not None else None,
+        min_instances=max(int(scale or 0), least if share else 0),
+    )
