@@ -1,7 +1,7 @@
 """Cloud Run's lines of gcloud, and what gcloud answers, read. Pure: `cloud_run_host.py` runs them.
 
-A service is deployed one way: from source. Its labels go to the service and to each revision made from then on
-(`--labels` of `gcloud run deploy`), so every revision tells whose it is.
+A service is deployed one way: from source. Its labels go to the service and to each revision made from then
+on (`--labels` of `gcloud run deploy`), so every revision tells whose it is.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FLAGS: Final = {
 
 
 def deploy(release: Release) -> Command:
-    """Upload and build, without traffic; a new service's first revision has to take it, so it starts private."""
+    """Upload and build, without traffic. A new service's first revision must take it, so that is private."""
     labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
     settings = {"max_instances": release.settings.get("instances"), **release.settings}
     return change(

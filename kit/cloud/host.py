@@ -90,8 +90,8 @@ def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
 class Service:
     """What is there. `public` is None where it could not be read; versions come newest first.
 
-    `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves, since
-    gcloud's answers hold no other there.
+    `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves,
+    since gcloud's answers hold no other there.
     """
 
     place: Place

@@ -32,7 +32,7 @@ def run_archives(place: Place) -> str:
 
 
 def flex_repository(place: Place, registry: str) -> str | None:
-    """The repository of the app's registry (`us.gcr.io`); None where it is none that Artifact Registry has."""
+    """The repository of the app's registry (`us.gcr.io`); None where Artifact Registry has none of it."""
     location = _GCR.get(registry)
     return None if location is None else f"{location}-docker.pkg.dev/{_path(place.project)}/{registry}"
 

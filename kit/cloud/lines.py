@@ -28,7 +28,7 @@ def pairs(values: Mapping[str, str]) -> str:
     """
     texts = [f"{name}={value}" for name, value in values.items()]
     together = "".join(texts)
-    # A value may begin with a circumflex: then a delimiter must be named too, though nothing else asks for it.
+    # What begins with a circumflex would be taken for the naming of a delimiter.
     if "," not in together and not together.startswith("^"):
         return ",".join(texts)
     free = next((char for char in _DELIMITERS if char not in together), None)
