@@ -56,6 +56,8 @@ class Deployment:
         previous: the version that served before; None where there was none.
         expires_at: when the user wanted it removed, ISO 8601 in UTC; None for never.
         proof_until: epoch seconds until which its proof is open; None where unknown.
+        token_sha256: of the token that its callers must show, in hexadecimal; None where they need none. The
+            token itself has 256 random bits: nobody finds it by this.
     """
 
     target: str
@@ -76,6 +78,7 @@ class Deployment:
     previous: str | None = None
     expires_at: str | None = None
     proof_until: float | None = None
+    token_sha256: str | None = None
 
     @property
     def place(self) -> Place:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from kit.bundle import Bundle
 from kit.cloud.host import Host, Release, Service, Version
 from kit.cloud.record import Deployment, Record
-from kit.cloud.release import PROOF_UNTIL
+from kit.cloud.release import PROOF_UNTIL, TOKEN_SHA256
 from kit.errors import Code, Exit, KitError
 from kit.flows.gate import Gate, Judgement, judge
 from kit.proof.lane import Lane, LaneState
@@ -95,7 +94,6 @@ class Job:
 
     Attributes:
         target: which.
-        bundle: as rendered.
         host: where it goes.
         release: makes this run's release, given whether the service is new.
         write: writes what the release needs beside the bundle.
@@ -103,11 +101,9 @@ class Job:
         gate: whether it is measured before it takes the traffic.
         again: deploy although nothing changed.
         expires_at: when the user wants it removed, ISO 8601; None for never.
-        token_sha256: of the token that callers must show.
     """
 
     target: Target
-    bundle: Bundle
     host: Host
     release: Callable[[bool], Release]
     write: WriteRelease
@@ -384,6 +380,7 @@ class Deploying:
                 previous=before if version is None or before != version.name else previous,
                 expires_at=self._job.expires_at,
                 proof_until=float(until) if until is not None else None,
+                token_sha256=release.environment.get(TOKEN_SHA256),
             )
         )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kit.bundle import Bundle
 from kit.cloud.host import Place, Release, Service, Version
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
@@ -99,7 +98,6 @@ class Stage:
     def deploying(self, **wishes: object) -> Deploying:
         job = Job(
             target=self.target,
-            bundle=Bundle(self.target, {}),
             host=self.host,
             release=self.release,
             write=lambda release: None,

@@ -1,0 +1,346 @@
+"""`kit deploy`: from what the user wants to services that are proved to stream as their platforms promise."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from kit.bundle import Bundle, write
+from kit.cloud import preflight as checks
+from kit.cloud.gcloud import Gcloud
+from kit.cloud.host import Command, Host, Place, Release, Service
+from kit.cloud.preflight import Preflight
+from kit.cloud.record import Record
+from kit.cloud.release import release, write_app_yaml
+from kit.cloud.tokens import credentials, identity_token
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.flows.compare import compare
+from kit.flows.deploy_target import Deploying, Job, Outcome, Result
+from kit.flows.deployed import lanes_of
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.probe.ready import wait_until_ready
+from kit.proof.lane import Arm, Lane
+from kit.proof.timeline import Arrival
+from kit.render import render
+from kit.report.deploying import DeployWatcher
+from kit.report.watch import LaneKey
+from kit.targets import Target
+
+ARMS: tuple[Arm, ...] = ("on", "off")
+DEFAULT = "default"
+
+# What a target's name in the record stands for may be measured with this little text.
+_TOKENS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user said on the command line, beside the configuration.
+
+    Attributes:
+        public: Cloud Run services are opened to everybody, once they passed the gate.
+        public_model: a model that costs money may be asked by everybody.
+        gate: whether a version is measured before it takes the traffic.
+        again: deploy although nothing changed.
+        take_over: overwrite what the kit did not make.
+        create_app: the region for a new App Engine app.
+        token: the services' own token, in clear; None where they want none, or where only its hash is known.
+        token_sha256: its SHA-256 in hexadecimal.
+        lasts_s: after how many seconds it is to be removed; None for never.
+        prompt: the question of the gate's measurement.
+        timeout_s: for each answer.
+    """
+
+    public: bool = False
+    public_model: bool = False
+    gate: bool = True
+    again: bool = False
+    take_over: bool = False
+    create_app: str | None = None
+    token: str | None = None
+    token_sha256: str | None = None
+    lasts_s: float | None = None
+    prompt: str = ""
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One target before anything is created: what it is made of and where it goes."""
+
+    target: Target
+    bundle: Bundle
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to be done, for a person to say yes to."""
+
+    drafts: tuple[Draft, ...]
+    preflight: Preflight
+
+    @property
+    def first(self) -> str | None:
+        """The target that becomes the app's `default` service, and so must go before its like."""
+        places = [draft.host.place for draft in self.drafts]
+        found = (
+            place.target for place in places if place.platform == "app_engine" and place.service == DEFAULT
+        )
+        return next(found, None) if self.preflight.app_services == () else None
+
+
+def drafts(
+    targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
+) -> tuple[Draft, ...]:
+    """Render each target and say where it goes; nothing is written and nobody is asked.
+
+    Raises:
+        KitError: NO_PROJECT or BAD_CONFIG (no region) where nobody said where to; NOT_READY_TO_DEPLOY for a
+            target that is on record elsewhere; whatever rendering raises.
+    """
+    return tuple(
+        Draft(target, render(target, config), host_of(_place(target, config, record))) for target in targets
+    )
+
+
+def _place(target: Target, config: Config, record: Record) -> Place:
+    if config.project is None:
+        raise KitError(
+            Code.NO_PROJECT,
+            "No project was named.",
+            "Name one: --project PROJECT, project in kit.toml, or `gcloud config set project PROJECT`.",
+        )
+    if target.platform != "app_engine" and config.region is None:
+        raise KitError(
+            Code.BAD_CONFIG,
+            f"No region was named for {target.name}.",
+            "Name one, such as --region europe-west1, or region in kit.toml.",
+        )
+    service = str(config.of(target)["service"])
+    known = record.of(target.name)
+    if known is not None and known.project != config.project:
+        raise KitError(
+            Code.NOT_READY_TO_DEPLOY,
+            f"{target.name} is on record as deployed in the project {known.project}, not {config.project}.",
+            f"`kit destroy {target.name}` removes it there; or deploy from another folder, which keeps a "
+            "record of its own.",
+        )
+    if known is not None and known.service == DEFAULT:
+        service = DEFAULT
+    region = None if target.platform == "app_engine" else config.region
+    return Place(target.name, target.platform, config.project, region, service)
+
+
+async def plan(
+    made: Sequence[Draft],
+    gcloud: Gcloud,
+    config: Config,
+    wishes: Wishes,
+    host_of: Callable[[Place], Host],
+) -> Plan:
+    """Look at what is there and at all that may stand in the way. Nothing is created."""
+    found = await checks.check(
+        gcloud,
+        config,
+        [draft.host for draft in made],
+        create_app=wishes.create_app,
+        take_over=wishes.take_over,
+    )
+    settled = await _settled(made, found, host_of)
+    return Plan(tuple(settled), found)
+
+
+async def _settled(made: Sequence[Draft], found: Preflight, host_of: Callable[[Place], Host]) -> list[Draft]:
+    """The first service of an App Engine app is `default`, and stays the target's that became it."""
+    settled, taken = list(made), found.app_services
+    if taken is None:
+        return settled
+    for number, draft in enumerate(made):
+        place = draft.host.place
+        if place.platform != "app_engine" or place.service == DEFAULT or place.service in taken:
+            continue
+        default = host_of(replace(place, service=DEFAULT))
+        if not taken:
+            settled[number] = replace(draft, host=default)
+            break
+        if DEFAULT in taken:
+            there = await default.look()
+            serving = there.serving if there is not None else None
+            if serving is not None and serving.target == draft.target.name:
+                settled[number] = replace(draft, host=default)
+    return settled
+
+
+def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> None:
+    """A model that everybody may ask is paid for by whoever deployed it.
+
+    Raises:
+        KitError: NOT_READY_TO_DEPLOY, unless a token is set or the user said that it is meant so.
+    """
+    if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model:
+        return
+    public = [d.target.name for d in made if wishes.public or d.host.place.platform == "app_engine"]
+    if public:
+        raise KitError(
+            Code.NOT_READY_TO_DEPLOY,
+            f"Everybody could ask {config.generator} through {' and '.join(public)}, at your expense.",
+            "Have callers show a token (--token), or say that it is meant so (--public-model).",
+        )
+
+
+def dry_run(
+    made: Sequence[Draft], services: Mapping[str, Service | None], config: Config, wishes: Wishes
+) -> list[Command]:
+    """The lines that a deployment would run, in order, were all to go well."""
+    lines: list[Command] = []
+    for draft in made:
+        one = release(
+            draft.host.place,
+            draft.bundle,
+            config,
+            now_s=time.time(),
+            creates=services.get(draft.target.name) is None,
+            token_sha256=wishes.token_sha256,
+        )
+        lines += draft.host.deployment(one)
+    return lines
+
+
+async def prepare(plan: Plan, gcloud: Gcloud, watcher: DeployWatcher) -> None:
+    """Do what was asked for and granted: switch on the APIs, make the App Engine app."""
+    for finding in plan.preflight.questions:
+        if finding.command is not None:
+            watcher.stage(finding.text)
+            await gcloud.run(finding.command, log="prepare")
+
+
+async def deploy(
+    plan: Plan,
+    config: Config,
+    wishes: Wishes,
+    record: Record,
+    root: Path,
+    gcloud: Gcloud,
+    watcher: DeployWatcher,
+) -> tuple[Outcome, ...]:
+    """Deploy all targets side by side; one that fails leaves the others to finish.
+
+    Hold the record's lock. Nothing is raised but what stops before the first upload (CANNOT_WRITE,
+    BUNDLE_EDITED).
+    """
+    for draft in plan.drafts:
+        write(draft.bundle, root)
+    measure = _Measuring(gcloud, config, wishes, watcher)
+    ready = asyncio.Event()
+
+    async def one(draft: Draft) -> Outcome:
+        first = plan.first
+        if first is not None and draft.host.place.platform == "app_engine" and draft.target.name != first:
+            watcher.step(draft.target.name, f"waiting for {first}, which becomes the app's default service")
+            await ready.wait()
+        try:
+            job = _job(draft, config, wishes, root)
+            return await Deploying(job, record, watcher, measure).run()
+        finally:
+            if draft.target.name == first:
+                ready.set()
+
+    return tuple(await asyncio.gather(*map(one, plan.drafts)))
+
+
+def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
+    expires = None
+    if wishes.lasts_s is not None:
+        expires = datetime.fromtimestamp(time.time() + wishes.lasts_s, UTC).isoformat(timespec="seconds")
+
+    def make(creates: bool) -> Release:
+        return release(
+            draft.host.place,
+            draft.bundle,
+            config,
+            now_s=time.time(),
+            creates=creates,
+            token_sha256=wishes.token_sha256,
+            root=root,
+        )
+
+    return Job(
+        target=draft.target,
+        host=draft.host,
+        release=make,
+        write=partial(write_app_yaml, bundle=draft.bundle, config=config),
+        public=wishes.public,
+        gate=wishes.gate,
+        again=wishes.again,
+        expires_at=expires,
+    )
+
+
+class _Measuring:
+    """Measures a version at its own URL, in both arms, with what it takes to be let in."""
+
+    def __init__(self, gcloud: Gcloud, config: Config, wishes: Wishes, watcher: DeployWatcher) -> None:
+        self._gcloud = gcloud
+        self._config = config
+        self._wishes = wishes
+        self._watcher = watcher
+
+    async def __call__(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+        identity = None
+        if service.public is not True and service.place.platform == "cloud_run":
+            identity = await identity_token(self._gcloud, service.url or url)
+        headers = credentials(url, identity=identity, token=self._wishes.token)
+        tell = partial(self._watcher.line, target.name)
+        await wait_until_ready(Ask("GET", f"{url.rstrip('/')}/ready", headers), waiting=tell)
+        like = LaneSpec(
+            target.name,
+            Ask("GET", url, headers),
+            prompt=self._wishes.prompt,
+            max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
+            timeout_s=self._wishes.timeout_s,
+        )
+        specs = lanes_of({target.name: like.ask}, {target.name: target}, ARMS, like)
+        return (await compare(specs, "cloud", _Telling(tell))).lanes
+
+
+class _Telling:
+    """What a measurement tells, as lines of one target's row."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def stage(self, text: str) -> None:
+        """See `kit.report.watch.Watcher`."""
+        self._tell(text)
+
+    def lanes(self, keys: tuple[LaneKey, ...]) -> None:
+        """See `kit.report.watch.Watcher`."""
+
+    def asked(self, key: LaneKey) -> None:
+        """See `kit.report.watch.Watcher`."""
+
+    def arrival(self, key: LaneKey, arrival: Arrival) -> None:
+        """See `kit.report.watch.Watcher`."""
+
+    def answered(self, key: LaneKey) -> None:
+        """See `kit.report.watch.Watcher`."""
+
+    def proof(self, key: LaneKey, step: str) -> None:
+        """See `kit.report.watch.Watcher`."""
+        self._tell(f"header {key.header}: {step}")
+
+    def judged(self, lane: Lane) -> None:
+        """See `kit.report.watch.Watcher`."""
+
+
+def promoted(outcomes: Sequence[Outcome]) -> list[str]:
+    """The targets whose service now serves what this run made."""
+    return [one.target for one in outcomes if one.result is Result.PROMOTED]
