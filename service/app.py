@@ -81,6 +81,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
                 "version": where.version,
                 "instance": where.instance,
                 "generator": generator.name,
+                "bundle": config.bundle and config.bundle[:12],
             },
             headers={"Cache-Control": "no-store"},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -17,6 +18,7 @@ class Problem(Exception):
         detail: this occurrence; for a person. Never holds the prompt.
         retry_after_s: seconds after which the same request may succeed; None if trying again is no use.
         parameter: which parameter of the request is at fault.
+        headers: that the response has as well.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Problem(Exception):
         *,
         retry_after_s: int | None = None,
         parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -36,6 +39,7 @@ class Problem(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.parameter = parameter
+        self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
         """The problem as a JSON object; `retry_after_s` and `parameter` are extension members."""
@@ -52,7 +56,7 @@ class Problem(Exception):
         return body
 
     def response(self) -> JSONResponse:
-        headers = {"Cache-Control": "no-store"}
+        headers = {"Cache-Control": "no-store", **self.headers}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)
         return JSONResponse(self.body(), self.status, headers, "application/problem+json")

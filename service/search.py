@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import generate
+from service.access import admit
 from service.framing import Framing, Ndjson, Sse, Text
 from service.generate import Generator
 from service.problems import Problem
@@ -50,12 +51,18 @@ def create_search(settings: Settings, generator: Generator, streams: OpenStreams
     """The router of /search."""
     router = APIRouter()
 
-    @router.get("/search", response_class=Response, operation_id="search_by_get")
+    @router.get(
+        "/search",
+        response_class=Response,
+        operation_id="search_by_get",
+        include_in_schema=settings.get_search,
+    )
     @router.post("/search", response_class=Response, operation_id="search_by_post")
     async def search(request: Request) -> Response:
         began = Began()
         given: dict[str, Any] = {}
         try:
+            admit(request, settings)
             framing = _negotiate(request.headers.getlist("accept"))
             given = await _given(request, most=12 * settings.max_prompt_chars + 4096)
             asked = _parameters(given, settings.max_prompt_chars)

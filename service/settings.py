@@ -34,6 +34,9 @@ class Settings(BaseSettings):
             platform's own request timeout. None for no deadline.
         shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
             larger, and the platform's own grace at least as large as that.
+        token_sha256: of the token that /search asks for, in hexadecimal; None for no token.
+        get_search: whether /search answers GET.
+        bundle: a digest of what was deployed, which tells deployments apart.
         cors_origins: origins whose pages may call /search, separated by commas; none by default.
     """
 
@@ -51,6 +54,9 @@ class Settings(BaseSettings):
     heartbeat_s: Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)] = 15
     deadline_s: Annotated[float | None, Field(gt=0, le=90_000, allow_inf_nan=False)] = None
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
+    token_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{64}$")] = None
+    get_search: bool = True
+    bundle: Annotated[str | None, Field(pattern=r"^[0-9a-f]{12,128}$")] = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("cors_origins", mode="before")
@@ -86,5 +92,7 @@ def _sentence(bad: ValidationError) -> str:
     for error in bad.errors(include_url=False, include_context=False):
         name = PREFIX + str(error["loc"][0]).upper()
         reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        faults.append(f"{name} is {error['input']!r}, but it {reason}")
+        # Whoever mistook the digest for the token would read the token in the log.
+        found = "of another form" if name == f"{PREFIX}TOKEN_SHA256" else repr(error["input"])
+        faults.append(f"{name} is {found}, but it {reason}")
     return "; ".join(faults) + "."

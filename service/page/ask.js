@@ -20,21 +20,26 @@ export function newRun() {
  * Asks, and fills the run until it has ended; never throws.
  *
  * @param {object} run from newRun()
- * @param {{body: object, accel: boolean, signal: AbortSignal}} asked
+ * @param {{body: object, accel: boolean, token: string, signal: AbortSignal}} asked token: empty for none
  * @param {(text: string) => void} onText called with each piece of the answer
  */
-export async function ask(run, { body, accel, signal }, onText) {
+export async function ask(run, { body, accel, token, signal }, onText) {
   try {
     // The prompt is in the body, never in the URL: logs keep URLs.
     const response = await fetch(accel ? "search" : "search?accel=off", {
       method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "text/event-stream",
+        // A header cannot carry any character, and a token has none of the others.
+        ...(token && { Authorization: `Bearer ${encodeURI(token)}` }),
+      },
       body: JSON.stringify(body),
       cache: "no-store",
       signal,
     });
     if (isEventStream(response)) await receive(run, response.body.getReader(), onText);
-    else await refuse(run, response);
+    else await refuse(run, response, token);
   } catch (error) {
     if (signal.aborted) end(run, "stopped");
     else if (run.response) end(run, "cut", { word: "cut" });
@@ -56,7 +61,7 @@ function mediaType(response) {
   return (response.headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
 }
 
-async function refuse(run, response) {
+async function refuse(run, response, token) {
   const status = `${response.status} ${response.statusText}`.trim();
   if (mediaType(response) !== "application/problem+json") {
     await response.body?.cancel();
@@ -64,7 +69,8 @@ async function refuse(run, response) {
     end(run, "failed", problem);
     return;
   }
-  end(run, "failed", await response.json());
+  if (response.status === 401) end(run, "failed", { word: token ? "tokenWrong" : "tokenMissing", status: 401 });
+  else end(run, "failed", await response.json());
 }
 
 async function receive(run, reader, onText) {

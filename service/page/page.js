@@ -60,11 +60,37 @@ async function start() {
   $("result").hidden = false;
   show();
   requestAnimationFrame(tick);
-  await ask(mine, { body, accel: $("accel").checked, signal: abort.signal }, (text) => {
+  const token = $("token").value.trim();
+  await ask(mine, { body, accel: $("accel").checked, token, signal: abort.signal }, (text) => {
     $("answer").append(text);
     show();
   });
   show();
+  if (mine.problem?.status === 401 && mine.problem.word) wantToken();
+  else if (token && mine.response) keep(token);
+}
+
+// ---- The token, for services that want one: it stands in this tab and in the request's header, nowhere else
+
+const KEPT = "streamproof-token";
+
+function wantToken() {
+  $("token-row").hidden = false;
+  $("token").focus();
+  $("token").select();
+}
+
+function keep(token) {
+  try {
+    sessionStorage.setItem(KEPT, token);
+  } catch {} // forbidden: then a reload asks again
+}
+
+function recall() {
+  try {
+    $("token").value = sessionStorage.getItem(KEPT) ?? "";
+  } catch {}
+  $("token-row").hidden = !$("token").value;
 }
 
 function refuse() {
@@ -168,6 +194,7 @@ $("language").addEventListener("click", () => {
 });
 
 $("probe").textContent = `kit probe ${new URL(".", location.href).href.replace(/\/$/, "")}`;
+recall();
 translate();
 fetch("whoami", { headers: { Accept: "application/json" } })
   .then((response) => (response.ok ? response.json() : null))

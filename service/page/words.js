@@ -40,6 +40,9 @@ export const WORDS = {
     notTheService: ({ status }) => `The answer is an HTTP ${status} that the service did not write: somebody on the way did.`,
     notAStream: ({ type }) => `The answer is not an event stream but ${type || "of no type"}: somebody on the way wrote it.`,
     empty: "Type a question first.",
+    token: "Token",
+    tokenMissing: "This service wants a token. Type the one that its deployment printed, and ask again.",
+    tokenWrong: "That is not this service's token. Type the one that its latest deployment printed.",
   },
   zh: {
     language: "zh-CN",
@@ -78,5 +81,8 @@ export const WORDS = {
     notTheService: ({ status }) => `收到的是 HTTP ${status}，但不是这个服务写的，而是路上的谁。`,
     notAStream: ({ type }) => `收到的不是事件流，而是 ${type || "没有类型的内容"}：是路上的谁写的。`,
     empty: "请先输入一个问题。",
+    token: "令牌",
+    tokenMissing: "这个服务需要令牌。请输入部署时显示的令牌，再提问。",
+    tokenWrong: "这不是这个服务的令牌。请输入最近一次部署时显示的令牌。",
   },
 };

@@ -43,6 +43,7 @@ def test_whoami_tells_target_version_instance_and_generator(
         "version": "v7",
         "instance": "00c6",
         "generator": "embedded",
+        "bundle": None,
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.fixtures.browser import GIVE_UP_MS, Visit
 from tests.fixtures.origin import Origin
@@ -237,6 +238,63 @@ def test_no_question_is_not_asked(origin: Origin, visit: Visit) -> None:
     expect(page.locator("#outcome")).to_have_text("Type a question first.")
     ask(page, "hello")
     expect(page.locator("#answer")).not_to_be_empty()
+
+
+# ---- A service that wants a token
+
+TOKEN = "q5zUJ3C0wT5m-8xkVb_A1rGq0Yd7nEhLsoP2iKfM9Zc"
+
+
+@pytest.fixture
+def guarded(origin: Origin) -> str:
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    return origin(tokens_per_s=2000, first_token_ms=0, token_sha256=digest)
+
+
+def test_a_token_is_asked_for_where_one_is_wanted_and_kept_by_the_tab_alone(
+    guarded: str, visit: Visit
+) -> None:
+    page = visit(guarded)
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request))
+    expect(page.locator("#token")).to_be_hidden()
+    ask(page, "Where does a river end?")
+    expect(page.locator("#outcome")).to_have_text(
+        "This service wants a token. Type the one that its deployment printed, and ask again."
+    )
+    expect(page.locator("#token")).to_be_focused()
+    page.keyboard.type("not it")
+    page.keyboard.press("Enter")
+    expect(page.locator("#outcome")).to_contain_text("not this service's token")
+    expect(page.locator("#token")).to_be_focused()
+    page.keyboard.type(TOKEN)  # what was wrong is selected, and gives way
+    page.keyboard.press("Enter")
+    ends(page, "done")
+    page.reload()
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    assert [request.headers.get("authorization") for request in sent if "/search" in request.url] == [
+        None,
+        "Bearer not%20it",
+        f"Bearer {TOKEN}",
+        f"Bearer {TOKEN}",
+    ]
+    assert not [request.url for request in sent if TOKEN in request.url]
+    assert page.evaluate("[document.cookie, localStorage.length, location.href]") == ["", 0, f"{guarded}/"]
+
+
+def test_the_token_is_asked_for_in_chinese_too(guarded: str, visit: Visit) -> None:
+    page = visit(guarded, locale="zh-CN")
+    ask(page, "河在哪里结束？")
+    expect(page.locator("#outcome")).to_contain_text("这个服务需要令牌")
+    expect(page.locator("#token-row")).to_contain_text("令牌")
+
+
+def test_a_service_without_a_token_never_asks_for_one(origin: Origin, visit: Visit) -> None:
+    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+    ask(page, "Where does a river end?")
+    ends(page, "done")
+    expect(page.locator("#token")).to_be_hidden()
 
 
 # ---- Text stays text

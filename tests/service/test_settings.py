@@ -25,13 +25,23 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
         heartbeat_s=15,
         deadline_s=None,
         shutdown_grace_s=8,
+        token_sha256=None,
+        get_search=True,
+        bundle=None,
         cors_origins=(),
     )
 
 
 @pytest.mark.parametrize("name", [name for name in Settings.model_fields if name != "generator"])
 def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"target": "run-eu", "lab": "1", "cors_origins": "https://a.example"}.get(name, "5")
+    value = {
+        "target": "run-eu",
+        "lab": "1",
+        "token_sha256": "a" * 64,
+        "get_search": "false",
+        "bundle": "a" * 64,
+        "cors_origins": "https://a.example",
+    }.get(name, "5")
     monkeypatch.setenv(f"STREAMPROOF_{name.upper()}", value)
     assert getattr(load(), name) != getattr(Settings.model_construct(), name)
 
@@ -69,6 +79,8 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("DEADLINE_S", "0"),
         ("DEADLINE_S", "never"),
         ("SHUTDOWN_GRACE_S", "-1"),
+        ("GET_SEARCH", "perhaps"),
+        ("BUNDLE", "latest"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/path"),
     ],
@@ -83,6 +95,16 @@ def test_a_value_that_cannot_be_used_is_named_with_its_variable(
     assert f"STREAMPROOF_{name} is " in sentence
     assert value in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("value", ["a" * 63, "a" * 65, "g" * 64, f"{'a' * 64}\n", "my token itself"])
+def test_a_token_in_place_of_its_digest_is_refused_and_not_repeated(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_TOKEN_SHA256", value)
+    with pytest.raises(SettingsError, match="STREAMPROOF_TOKEN_SHA256 is of another form") as caught:
+        load()
+    assert value.strip() not in str(caught.value)
 
 
 def test_all_values_that_cannot_be_used_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
