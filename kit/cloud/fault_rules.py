@@ -135,11 +135,11 @@ _PROJECT: Final = (
         f"Link an account: {_CONSOLE}/billing/linkedaccount?project={{project}}",
     ),
     Rule(
-        r"more than \d+ (?:versions|services)|too many (?:versions|services)",
+        r"more than '?\d+'? (?:versions|services)|too many (?:versions|services)",
         Code.QUOTA_EXCEEDED,
         "The App Engine app of the project {project} has all the {what} that it may have: {said}.",
         "Delete some: `gcloud app {what} list --project {project}`, then `gcloud app {what} delete`.",
-        details={"what": (r"(?:more than \d+|too many) (versions|services)",)},
+        details={"what": (r"(?:more than '?\d+'?|too many) (versions|services)",)},
     ),
     Rule(
         r"first service.{0,80}must be.{0,10}default",
