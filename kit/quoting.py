@@ -70,3 +70,14 @@ def word(value: str) -> Quoted:
             Code.BAD_CONFIG, f"{value!r} cannot stand here.", "Use letters, digits, dots and dashes only."
         )
     return Quoted(value)
+
+
+def path(value: str) -> Quoted:
+    """A name for a line of an ignore file or for a COPY, in which none of its characters has a meaning."""
+    if not value.isprintable() or value != value.strip() or re.search(r"[*?\[\]\\!#$]", value):
+        raise KitError(
+            Code.BAD_SOURCE,
+            f"{value!r}, at the top of the app, has a character that means something in an ignore file.",
+            "Rename it, or name it in the .gcloudignore of its folder.",
+        )
+    return Quoted(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import quoting
+from kit.app import App
 from kit.bundle import Bundle, differences, write
 from kit.config import Config
 from kit.errors import Code, KitError
@@ -15,10 +16,9 @@ from kit.targets import Target, assets
 
 __all__ = ["COMMAND", "Bundle", "differences", "environment", "render", "write"]
 
-# The one way in which every bundle starts.
+# The one way in which every bundle starts; a user's own app takes the last word's place.
 COMMAND = ("gunicorn", "-c", "gunicorn.conf.py", "service.main:app")
 
-_COMMON = ("gunicorn.conf.py", "requirements.txt")
 _LEFT_OUT = ("__pycache__", "tests")
 
 
@@ -32,14 +32,24 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
 
     Raises:
         KitError: BAD_CONFIG for a value that the bundle cannot carry, BAD_TARGET for a template that is
-            wrong or asks for a value that nobody gives.
+            wrong or asks for a value that nobody gives, BAD_SOURCE or SECRET_IN_SOURCE for a user's own app
+            that cannot be packaged.
     """
     deploy = target.folder.parent
-    files = {name: _read(deploy / name) for name in _COMMON}
-    files |= _service(assets() / "service")
+    contents, requirements = _contents(config.app, _read(deploy / "requirements.txt"))
+    tops = {name.partition("/")[0]: "/" in name for name in sorted(contents)}
+    files = {
+        **contents,
+        "gunicorn.conf.py": _read(deploy / "gunicorn.conf.py"),
+        "requirements.txt": requirements,
+    }
     values = {
         **config.of(target),
-        "command": COMMAND,
+        "app": config.app is not None,
+        "folders": [name for name, is_folder in tops.items() if is_folder],
+        "loose": [name for name, is_folder in tops.items() if not is_folder],
+        "hashed": b"--hash=" in requirements,
+        "command": COMMAND if config.app is None else (*COMMAND[:-1], config.app.module),
         "kit_environment": _kit_environment(target, config),
         "user_environment": dict(sorted(config.env.items())),
         "environment": {**environment(target, config), **(release or {})},
@@ -54,7 +64,23 @@ def environment(target: Target, config: Config) -> dict[str, str]:
     return {**_kit_environment(target, config), **dict(sorted(config.env.items()))}
 
 
+def _contents(app: App | None, lock: bytes) -> tuple[dict[str, bytes], bytes]:
+    """What the kit's own files are put around, and its requirements."""
+    if app is None:
+        return _service(assets() / "service"), lock
+    from kit import requirements, source
+
+    return source.files(app), requirements.combined(requirements.read(app.requirements), lock.decode())
+
+
 def _kit_environment(target: Target, config: Config) -> dict[str, str]:
+    if config.app is not None:
+        # What gunicorn.conf.py reads; the rest is for the kit's own service.
+        return {
+            "STREAMPROOF_TARGET": target.name,
+            "STREAMPROOF_WORKERS": str(config.workers),
+            "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
+        }
     timeout_s = config.deadline_s(target)
     # A prompt in the query stands in the platform's request log, and whoever has the link can spend money.
     get_search = {} if config.generator == "embedded" else {"STREAMPROOF_GET_SEARCH": "false"}
@@ -99,7 +125,11 @@ def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        yaml=quoting.yaml, docker_env=quoting.docker_env, json=quoting.json_list, word=quoting.word
+        yaml=quoting.yaml,
+        docker_env=quoting.docker_env,
+        json=quoting.json_list,
+        word=quoting.word,
+        path=quoting.path,
     )
     try:
         return environment.get_template(template).render(values).encode()
