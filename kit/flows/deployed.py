@@ -1,0 +1,75 @@
+"""What is on record as deployed, as lanes to be measured: where, and what to show to be let in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from kit.cloud.host import Host, Place
+from kit.cloud.record import Deployment
+from kit.cloud.tokens import Runs, credentials, identity_token
+from kit.errors import Code, KitError
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.proof.lane import Arm
+from kit.targets import Target
+
+
+async def asks(
+    deployments: Sequence[Deployment],
+    *,
+    token: str | None,
+    gcloud: Runs,
+    host_of: Callable[[Place], Host],
+) -> dict[str, Ask]:
+    """By target, what to ask of each deployment that has a URL.
+
+    A private Cloud Run service is asked with an identity token, at the URL that gcloud names for it now;
+    gcloud is needed for nothing else.
+
+    Args:
+        deployments: as on record.
+        token: the services' own token; None for none.
+        gcloud: who gives the identity token.
+        host_of: who asks the cloud.
+
+    Raises:
+        KitError: a private service is gone, or no token is to be had for it.
+    """
+    there = [one for one in deployments if one.url is not None]
+    made = await asyncio.gather(*(_ask(one, token, gcloud, host_of) for one in there))
+    return dict(zip((one.target for one in there), made, strict=True))
+
+
+def lanes_of(
+    asked: Mapping[str, Ask], targets: Mapping[str, Target], arms: Sequence[Arm], like: LaneSpec
+) -> list[LaneSpec]:
+    """A lane for each of them in each arm, with its platform's promise unless `like` has another."""
+    return [
+        replace(
+            like,
+            target=name,
+            ask=ask,
+            header=arm,
+            expected=like.expected or (targets[name].expect[arm] if name in targets else None),
+        )
+        for name, ask in asked.items()
+        for arm in arms
+    ]
+
+
+async def _ask(one: Deployment, token: str | None, gcloud: Runs, host_of: Callable[[Place], Host]) -> Ask:
+    url, identity = one.url or "", None
+    if not one.public and one.platform == "cloud_run":
+        service = await host_of(one.place).look()
+        if service is None or service.url is None:
+            raise KitError(
+                Code.NOT_FOUND_IN_CLOUD,
+                f"{one.target} is on record as {one.service}, and no such service is there any more.",
+                "kit status --refresh rebuilds the record from what is in the cloud.",
+            )
+        url = service.url
+        if service.public is not True:
+            identity = await identity_token(gcloud, url)
+    return Ask("GET", url, credentials(url, identity=identity, token=token))

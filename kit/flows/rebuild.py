@@ -1,0 +1,160 @@
+"""The record made anew from what bears the kit's marks in the cloud (`kit status --refresh`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from kit.cloud.host import Host, Place, Service
+from kit.cloud.record import Deployment, Record, State
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.flows.status import Standing, look
+from kit.targets import Target
+
+# Where the platform itself is not in use, there is nothing of the kit's.
+_NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
+
+
+async def rebuild(
+    targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
+) -> tuple[Standing, ...]:
+    """Look where each target is or would be deployed, and put into the record what the kit made.
+
+    What is gone is forgotten; what could not be asked is kept as it was, and told with its error. Hold the
+    record's lock.
+
+    Args:
+        targets: which.
+        config: project, region and service's name.
+        record: what is known already; empty where the file was lost.
+        host_of: who asks the cloud.
+
+    Returns: how those stand that are there, or could not be asked.
+
+    Raises:
+        KitError: NO_PROJECT where nobody said where to look; CANNOT_WRITE.
+    """
+    looked = await asyncio.gather(
+        *(_standing(target, config, record.of(target.name), host_of) for target in targets)
+    )
+    told = []
+    for standing in looked:
+        name = standing.target
+        if standing.error is not None:
+            told.append(standing)
+            continue
+        found = recorded(standing.service, name, record.of(name)) if standing.service is not None else None
+        if found is None:
+            record.drop(name)
+            continue
+        record.put(found)
+        told.append(replace(standing, deployment=found))
+    return tuple(told)
+
+
+def places_of(target: Target, config: Config, known: Deployment | None) -> list[Place]:
+    """Where a target may be, each place once; none where it needs a region and nobody named one.
+
+    Raises:
+        KitError: NO_PROJECT; nobody said where at all.
+    """
+
+    def places() -> Iterator[Place]:
+        if known is not None:
+            yield known.place
+        if config.project is None:
+            return
+        service = str(config.of(target).get("service", ""))
+        if target.platform == "app_engine":
+            # The app's first service must be called so, whatever the target calls its own.
+            for name in ("default", service):
+                yield Place(target.name, target.platform, config.project, None, name)
+        elif config.region is not None:
+            yield Place(target.name, target.platform, config.project, config.region, service)
+
+    found = list(dict.fromkeys(places()))
+    if not found and config.project is None:
+        raise KitError(
+            Code.NO_PROJECT,
+            "Nobody said in which project to look.",
+            "Name it: --project PROJECT, KIT_PROJECT, or project in kit.toml.",
+        )
+    return found
+
+
+def recorded(service: Service, target: str, known: Deployment | None) -> Deployment | None:
+    """What the record should say of a service; None where nothing in it was made for the target.
+
+    What the cloud does not know (verdicts, when it is to be removed) is kept where it is of the same version.
+    """
+    mine = {version.name: version for version in service.versions if version.target == target}
+    if not mine:
+        return None
+    serving = service.serving.name if service.serving is not None else None
+    before = known if known is not None and known.place == service.place else None
+    same = mine.get(before.version or "") if before is not None else None
+    if before is not None and same is not None and (same.traffic > 0 or before.state != "serving"):
+        state: State = "serving" if same.traffic > 0 else before.state
+        return replace(
+            before,
+            url=service.url,
+            public=before.public if service.public is None else service.public,
+            version_url=same.url,
+            digest=same.digest or before.digest,
+            created_at=same.created_at,
+            state=state,
+        )
+    chosen = mine[serving] if serving in mine else next(iter(mine.values()))
+    others = [version.name for version in mine.values() if version is not chosen]
+    place = service.place
+    return Deployment(
+        target=target,
+        platform=place.platform,
+        project=place.project,
+        region=place.region,
+        service=place.service,
+        url=service.url,
+        version=chosen.name,
+        version_url=chosen.url,
+        digest=chosen.digest,
+        state="serving" if chosen.traffic > 0 else "held-back",
+        public=bool(service.public),
+        created_at=chosen.created_at,
+        deployed_at=chosen.created_at,
+        previous=serving if chosen.traffic == 0 else next(iter(others), None),
+        expires_at=before.expires_at if before is not None else None,
+    )
+
+
+async def _standing(
+    target: Target, config: Config, known: Deployment | None, host_of: Callable[[Place], Host]
+) -> Standing:
+    """The first place where something was made for this target; else what is most worth telling."""
+    places = places_of(target, config, known)
+    standings = await asyncio.gather(*(look(place, known, host_of(place)) for place in places))
+    for bears in (_serves, _knows):
+        for standing in standings:
+            if standing.service is not None and bears(standing.service, target.name):
+                return standing
+    if failed := [one for one in standings if one.error is not None and one.error.code not in _NOT_IN_USE]:
+        return failed[0]
+    if places:
+        return Standing(places[0], known, asked=True)
+    nowhere = KitError(
+        Code.BAD_CONFIG,
+        f"Nobody said in which region to look for {target.name}.",
+        "Name it: --region REGION, KIT_REGION, or region in kit.toml; or name the other targets only.",
+    )
+    return Standing(
+        Place(target.name, target.platform, str(config.project), None, ""), known, asked=False, error=nowhere
+    )
+
+
+def _serves(service: Service, target: str) -> bool:
+    return service.serving is not None and service.serving.target == target
+
+
+def _knows(service: Service, target: str) -> bool:
+    return any(version.target == target for version in service.versions)

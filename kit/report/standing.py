@@ -1,0 +1,174 @@
+"""How what was deployed stands, for a terminal: `kit status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kit.cloud.expiry import is_overdue
+from kit.cloud.host import Version
+from kit.cloud.times import clock, epoch_s, in_words
+from kit.flows.status import Role, Standing
+from kit.proof.verdict import Verdict
+from kit.proof.verdict import in_words as verdict_in_words
+from kit.report.cells import cells, clean, pad
+from kit.report.style import Style, Tone
+from kit.targets import Target
+
+_ROLES: dict[Role, tuple[str, Tone]] = {
+    "serving": ("serving", "ok"),
+    "held-back": ("held back", "unsure"),
+    "earlier": ("earlier", "dim"),
+    "not-ours": ("not the kit's", "dim"),
+}
+_COSTS = {
+    "nothing": "costs nothing as it is",
+    "requests": "costs only while it is asked",
+    "always": "costs money all the time, asked or not",
+}
+# More of the old versions than these are only counted.
+_EARLIER = 3
+
+
+def standing_text(
+    standings: Sequence[Standing], targets: Mapping[str, Target], style: Style, now_s: float
+) -> str:
+    """A paragraph for each target: where, its versions, what was measured, what it costs.
+
+    Args:
+        standings: in the order in which they are told.
+        targets: for their titles.
+        style: how to write.
+        now_s: epoch seconds.
+    """
+    paragraphs = [_paragraph(one, targets.get(one.target), style, now_s) for one in standings]
+    return style.finish("\n\n".join(paragraphs))
+
+
+def _paragraph(standing: Standing, target: Target | None, style: Style, now_s: float) -> str:
+    place = standing.place
+    where = [
+        target.title if target is not None else place.platform,
+        place.project,
+        place.region,
+        place.service,
+    ]
+    public = {True: "public", False: "private", None: None}[standing.public]
+    head = " · ".join(clean(part) for part in (*where, public) if part)
+    lines = [f"{style.paint(clean(place.target), 'bold')}  {head}"]
+    if standing.url is not None:
+        lines.append(f"  {clean(standing.url)}")
+    if standing.error is not None:
+        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {clean(standing.error.message)}")
+        lines.append(f"    {clean(standing.error.hint)}")
+    if standing.gone:
+        lines.append(f"  {style.paint('gone:', 'wrong')} the cloud has no such service")
+        lines.append("    `kit status --refresh` forgets it.")
+    if standing.service is not None:
+        lines += _versions(standing, style, now_s)
+    elif not standing.gone:
+        lines += _from_the_record(standing, now_s)
+    if standing.gone:
+        return "\n".join(line.rstrip() for line in lines)
+    lines += _verdicts(standing)
+    lines += _expiry(standing, style, now_s)
+    lines += _costs(standing, style)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _versions(standing: Standing, style: Style, now_s: float) -> list[str]:
+    versions = standing.service.versions if standing.service is not None else ()
+    roles = [(standing.role(version), version) for version in versions]
+    shown = [
+        (role, version) for role, version in roles if role in ("serving", "held-back") or version.traffic
+    ]
+    earlier = [(role, version) for role, version in roles if role == "earlier"]
+    shown += earlier[:_EARLIER]
+    if not shown:
+        lines = ["  no version of the kit's"]
+    else:
+        name_cells = max(cells(clean(version.name)) for _, version in shown)
+        lines = [_version(role, version, name_cells, style, now_s) for role, version in shown]
+    rest = len(earlier) - _EARLIER
+    others = sum(role == "not-ours" and not version.traffic for role, version in roles)
+    if rest > 0:
+        lines.append(f"  and {rest} earlier")
+    if others:
+        lines.append(f"  and {others} that the kit did not make")
+    return lines
+
+
+def _version(role: Role, version: Version, name_cells: int, style: Style, now_s: float) -> str:
+    word, tone = _ROLES[role]
+    share = f"{version.traffic * 100:.0f} %" if version.traffic else ""
+    made_s = epoch_s(version.created_at)
+    age = "" if made_s is None else f"{in_words(now_s - made_s)} old"
+    stopped = "" if version.running or role == "serving" else "stopped"
+    own = clean(version.url) if version.url is not None and role == "held-back" else ""
+    cut = [
+        style.paint(pad(word, 9), tone),
+        pad(clean(version.name), name_cells),
+        pad(share, 5, right=True),
+        pad(age, 10, right=True),
+        *(part for part in (stopped, own) if part),
+    ]
+    return "  " + "  ".join(cut)
+
+
+def _from_the_record(standing: Standing, now_s: float) -> list[str]:
+    """What the kit remembers, where nobody could or should look."""
+    known = standing.deployment
+    if known is None:
+        return []
+    at_s = epoch_s(known.deployed_at)
+    ago = "" if at_s is None else f", deployed {in_words(now_s - at_s)} ago"
+    lines = [f"  on record: {known.state.replace('-', ' ')}, {clean(known.version or 'no version')}{ago}"]
+    if known.state == "held-back":
+        lines += [f"    {clean(known.version_url)}"] if known.version_url else []
+        lines += [f"    {clean(known.previous)} kept serving"] if known.previous else []
+    return lines
+
+
+def _verdicts(standing: Standing) -> list[str]:
+    known = standing.deployment
+    if known is None or (known.verdict_on is None and known.verdict_off is None):
+        return []
+    told = [
+        f"{_verdict(verdict)} {arm} the header"
+        for verdict, arm in ((known.verdict_on, "with"), (known.verdict_off, "without"))
+        if verdict is not None
+    ]
+    return [f"  measured when deployed: {', '.join(told)}"]
+
+
+def _verdict(word: str) -> str:
+    try:
+        return verdict_in_words(Verdict(word), None, None, None)
+    except ValueError:
+        return clean(word)
+
+
+def _expiry(standing: Standing, style: Style, now_s: float) -> list[str]:
+    known = standing.deployment
+    expires_s = epoch_s(known.expires_at) if known is not None else None
+    if known is None or expires_s is None:
+        return []
+    if is_overdue(known, now_s):
+        late = style.paint(f"was to be removed at {clock(expires_s, now_s)}", "wrong")
+        return [f"  {late} ({in_words(now_s - expires_s)} ago): kit destroy {clean(known.target)}"]
+    left = in_words(expires_s - now_s)
+    return [f"  to be removed at {clock(expires_s, now_s)} (in {left}): kit destroy {clean(known.target)}"]
+
+
+def _costs(standing: Standing, style: Style) -> list[str]:
+    if standing.costs is None:
+        return ["  what it costs now is not known: nobody could look"]
+    words = _COSTS[standing.costs]
+    if standing.costs != "always":
+        return [f"  {words}"]
+    running = [clean(version.name) for version in standing.running]
+    who = f": {' and '.join(running)} {'run' if len(running) > 1 else 'runs'}" if running else ""
+    lines = [f"  {style.paint(words, 'wrong')}{who}"]
+    for line in standing.stops_the_costs:
+        ends = "removes the service" if line.startswith("kit destroy ") else "stops what has no traffic"
+        lines.append(f"    this {ends}: {clean(line)}")
+    return lines

@@ -1,0 +1,113 @@
+"""What is on record becomes lanes; who asks who calls is shown a token, and nobody else is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kit.cloud.host import Command, Host, Place, Service
+from kit.cloud.record import Deployment
+from kit.errors import Code, KitError
+from kit.flows.deployed import asks, lanes_of
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.proof.verdict import Verdict
+from kit.targets import load_targets
+from tests.fixtures.deployments import deployed, service_of
+from tests.kit.flows.hosts import MemoryHost
+
+TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
+
+
+class Gcloud:
+    """Gives identity tokens, and remembers what for."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    async def run(self, command: Command, *, log: str) -> str:
+        self.commands.append(command)
+        return TOKEN
+
+
+def asked(
+    *deployments: Deployment, service: Service | None = None, token: str | None = None
+) -> tuple[dict[str, Ask], Gcloud, list[Place]]:
+    gcloud, looked = Gcloud(), []
+
+    def host_of(place: Place) -> Host:
+        looked.append(place)
+        host = MemoryHost(place)
+        host.service = service
+        return host
+
+    return asyncio.run(asks(deployments, token=token, gcloud=gcloud, host_of=host_of)), gcloud, looked
+
+
+def test_what_is_public_is_asked_as_it_is_and_gcloud_is_not_needed() -> None:
+    found, gcloud, looked = asked(deployed("standard"), deployed("run", public=True))
+    assert {name: (ask.url, ask.headers) for name, ask in found.items()} == {
+        "standard": ("https://sp-standard.example.org", ()),
+        "run": ("https://streamproof.example.org", ()),
+    }
+    assert (gcloud.commands, looked) == ([], [])
+
+
+def test_a_private_service_is_asked_with_a_token_at_the_url_that_gcloud_names_now() -> None:
+    service = service_of("run", url="https://named-now.example.org")
+    found, gcloud, _ = asked(deployed("run"), service=service)
+    assert found["run"].url == "https://named-now.example.org"
+    assert found["run"].headers == (("X-Serverless-Authorization", f"Bearer {TOKEN}"),)
+    assert "--audiences=https://named-now.example.org" in gcloud.commands[0].words
+
+
+def test_a_service_that_was_opened_meanwhile_needs_no_token() -> None:
+    found, gcloud, _ = asked(deployed("run"), service=service_of("run", public=True))
+    assert (found["run"].headers, gcloud.commands) == ((), [])
+
+
+def test_the_services_own_token_goes_to_every_deployment_beside_the_other() -> None:
+    found, _, _ = asked(deployed("flex"), deployed("run"), service=service_of("run"), token="abc")
+    assert found["flex"].headers == (("Authorization", "Bearer abc"),)
+    assert dict(found["run"].headers)["Authorization"] == "Bearer abc"
+
+
+def test_no_token_is_sent_where_others_could_read_it() -> None:
+    with pytest.raises(KitError, match="https only"):
+        asked(deployed("flex", url="http://sp-flex.example.org"), token="abc")
+    with pytest.raises(KitError, match="https only"):
+        asked(deployed("run"), service=service_of("run", url="http://10.0.0.1"))
+
+
+def test_a_token_is_not_shown_by_what_holds_it() -> None:
+    found, _, _ = asked(deployed("run"), service=service_of("run"), token="hunter2")
+    spec = LaneSpec("run", found["run"])
+    assert TOKEN not in repr(spec)
+    assert "hunter2" not in repr(spec)
+
+
+def test_a_private_service_that_is_gone_is_one_sentence() -> None:
+    with pytest.raises(KitError) as caught:
+        asked(deployed("run"), service=None)
+    assert caught.value.code is Code.NOT_FOUND_IN_CLOUD
+
+
+def test_what_has_no_url_is_no_lane() -> None:
+    found, _, _ = asked(deployed("flex", url=None, state="failed"), deployed("standard"))
+    assert list(found) == ["standard"]
+
+
+def test_each_target_brings_its_promise_in_each_arm_unless_one_is_given() -> None:
+    found, _, _ = asked(deployed("flex"))
+    like = LaneSpec("", Ask("GET", ""), prompt="Why?")
+    lanes = lanes_of({**found, "mine": found["flex"]}, load_targets(), ["on", "off"], like)
+    assert [(lane.target, lane.header, lane.expected) for lane in lanes] == [
+        ("flex", "on", Verdict.INCREMENTAL),
+        ("flex", "off", Verdict.BYTE_LIMITED),
+        ("mine", "on", None),
+        ("mine", "off", None),
+    ]
+    assert {lane.prompt for lane in lanes} == {"Why?"}
+    refused = LaneSpec("", Ask("GET", ""), expected=Verdict.REFUSED)
+    assert [lane.expected for lane in lanes_of(found, load_targets(), ["on"], refused)] == [Verdict.REFUSED]

@@ -1,0 +1,117 @@
+"""What a person reads about what is deployed: where, what serves, and what it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.cloud.host import Version
+from kit.errors import Code, KitError
+from kit.flows.status import Standing
+from kit.report.standing import standing_text
+from kit.report.style import Style
+from kit.targets import load_targets
+from tests.fixtures.deployments import deployed, place_of, service_of, version
+
+# A quarter past nine, two hours and a quarter after the version in tests/fixtures/deployments.py was made.
+NOW = 1_800_004_500.0
+
+
+def text(*standings: Standing, colour: bool = False) -> str:
+    return standing_text(standings, load_targets(), Style(colour=colour), NOW)
+
+
+def there(target: str, *versions: Version, costs: str = "requests", **changes: object) -> Standing:
+    return Standing(
+        place_of(target),
+        deployed(target, **changes),
+        asked=True,
+        service=service_of(target, *versions),
+        costs=costs,  # type: ignore[arg-type]
+    )
+
+
+def test_a_target_that_serves_is_told_with_place_url_share_age_verdict_and_cost() -> None:
+    assert text(there("run", version())).splitlines() == [
+        "run  Cloud Run · my-project-42 · europe-west1 · streamproof · private",
+        "  https://streamproof.example.org",
+        "  serving    sp-now  100 %     2 h old",
+        "  measured when deployed: streamed with the header",
+        "  costs only while it is asked",
+    ]
+
+
+def test_money_that_is_spent_all_the_time_is_told_with_the_line_that_stops_it() -> None:
+    told = text(there("flex", version(), costs="always"))
+    assert "costs money all the time, asked or not: sp-now runs" in told
+    assert "this removes the service: kit destroy flex" in told
+
+
+def test_a_version_that_only_costs_can_be_stopped_without_harm() -> None:
+    held = version("sp-held", 0.0, created_at="2027-01-15T08:00:00Z")
+    told = text(there("flex", held, version(running=False), costs="always"))
+    assert "sp-held runs\n    this stops what has no traffic: gcloud app versions stop sp-held" in told
+    assert "kit destroy" not in told
+
+
+def test_a_version_that_was_held_back_is_told_with_the_url_to_look_at_it() -> None:
+    held = version("sp-held", 0.0, created_at="2027-01-15T09:00:00Z", url="https://held.example.org")
+    told = text(there("run", held, version()))
+    row = next(line for line in told.splitlines() if "sp-held" in line)
+    assert row.split("  ")[1:3] == ["held back", "sp-held"]
+    assert row.endswith("15 min old  https://held.example.org")
+
+
+def test_old_versions_and_other_peoples_are_counted_after_a_few() -> None:
+    old = [version(f"sp-old{n}", 0.0, created_at="2026-01-01T00:00:00Z") for n in range(5)]
+    told = text(there("run", version(), *old, version("theirs", 0.0, target=None)))
+    assert "sp-old2" in told
+    assert "sp-old3" not in told
+    assert "and 2 earlier" in told
+    assert "and 1 that the kit did not make" in told
+
+
+def test_somebody_elses_version_that_serves_is_told() -> None:
+    assert "not the kit's  theirs" in text(there("run", version("theirs", target=None)))
+
+
+def test_what_is_gone_says_so_and_nothing_else() -> None:
+    told = text(Standing(place_of("flex"), deployed("flex"), asked=True))
+    assert "gone: the cloud has no such service" in told
+    assert "https://" not in told
+    assert "measured" not in told
+
+
+def test_what_could_not_be_asked_says_why_and_what_is_on_record() -> None:
+    error = KitError(Code.NOT_SIGNED_IN, "gcloud has no account.", "gcloud auth login")
+    told = text(Standing(place_of("flex"), deployed("flex"), asked=True, error=error))
+    assert "could not be asked: gcloud has no account.\n    gcloud auth login" in told
+    assert "on record: serving, sp-now, deployed 2 h ago" in told
+    assert "what it costs now is not known" in told
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "words"),
+    [
+        ("2027-01-15T09:00:00Z", "15 min ago): kit destroy run"),
+        ("2027-01-15T09:30:00Z", "(in 15 min): kit destroy run"),
+    ],
+)
+def test_when_it_is_to_be_removed_and_how(expires_at: str, words: str) -> None:
+    assert words in text(there("run", version(), expires_at=expires_at))
+
+
+def test_nothing_that_a_cloud_or_a_file_says_moves_the_cursor() -> None:
+    evil = version("sp-\x1b[2J", url="https://\x07", created_at="\x1b]0;")
+    told = text(there("run", evil, verdict_on="\x1b[1m"))
+    assert "\x1b" not in told
+    assert "\x07" not in told
+
+
+def test_colour_changes_no_word() -> None:
+    one = there("flex", version(), costs="always", expires_at="2027-01-15T09:00:00Z")
+    coloured = text(one, colour=True)
+    assert "\x1b[31m" in coloured
+    plain = coloured
+    for code in ("31", "1", "0", "32", "2", "33"):
+        plain = plain.replace(f"\x1b[{code}m", "")
+    assert plain == text(one)
