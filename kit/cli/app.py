@@ -11,10 +11,11 @@ from typer.exceptions import Abort, TyperException
 
 from kit import __version__
 from kit.cli.output import fail, talk
+from kit.cli.overdue import remind
 from kit.errors import Code, Exit, KitError
 
 # In the order in which a newcomer needs them.
-VERBS: tuple[str, ...] = ("demo", "probe", "compare", "targets", "render", "lab")
+VERBS: tuple[str, ...] = ("demo", "probe", "compare", "targets", "render", "lab", "status", "logs", "open")
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 
@@ -51,6 +52,7 @@ def run() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     as_json = "--json" in sys.argv or os.environ.get("KIT_JSON", "").lower() in _YES
     arguments = sys.argv[1:] or ["--help"]
+    remind()
     try:
         status = app(arguments, standalone_mode=False)
     except KitError as error:

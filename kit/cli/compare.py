@@ -1,4 +1,4 @@
-"""`kit compare NAME=URL…`: several services side by side."""
+"""`kit compare NAME=URL…`: several services side by side, or what is deployed (`--deployed`)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ import typer
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
 from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
 from kit.cli.output import success
+from kit.cli.recorded import recorded
 from kit.cli.running import run
+from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
-    from kit.proof.lane import Arm as LaneArm
-    from kit.proof.verdict import Verdict
-    from kit.targets import Target
+    from kit.probe.client import Ask
 
 
 def command(
     lanes: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="NAME=URL…",
             envvar="KIT_LANES",
             help="A lane each. A target's name (see `kit targets`) brings its promise with it.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    deployed: Annotated[
+        bool,
+        typer.Option(
+            "--deployed",
+            envvar="KIT_DEPLOYED",
+            help="Measure what is on record as deployed from this folder; then name targets only, if any.",
+        ),
+    ] = False,
     expect: Expect = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
@@ -33,11 +42,15 @@ def command(
     timeout: Timeout = 60.0,
     as_json: Json = False,
 ) -> None:
-    """Measure several services side by side: first every answer at once, then every proof."""
+    """Measure several services side by side: first every answer at once, then every proof.
+
+    With --deployed a private Cloud Run service is asked with an identity token from gcloud, and a service
+    that wants a token of its own with the one in KIT_TOKEN.
+    """
     import sys
 
     from kit.flows.compare import compare
-    from kit.probe.address import checked
+    from kit.flows.deployed import lanes_of
     from kit.probe.client import Ask
     from kit.probe.lane import LaneSpec
     from kit.report.json import comparison_data
@@ -46,28 +59,71 @@ def command(
     from kit.report.table import table
     from kit.targets import load_targets
 
-    known, wanted = load_targets(), verdict(expect)
+    known = load_targets()
+    like = LaneSpec(
+        "", Ask("GET", ""), prompt=prompt, expected=verdict(expect), http2=http2, timeout_s=timeout
+    )
+    warnings: list[str] = []
+    asks = _deployed(lanes or [], warnings, as_json=as_json) if deployed else _named(lanes or [])
+    specs = lanes_of(asks, known, arms(arm), like)
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
+    text = table(comparison, known, Style.of(sys.stdout))
+    success(
+        comparison_data(comparison),
+        as_json=as_json,
+        text=text,
+        warnings=warnings,
+        exit=status(comparison.state),
+    )
+
+
+def _named(lanes: list[str]) -> dict[str, Ask]:
+    """What to ask of each lane as the user gave it."""
+    from kit.probe.address import checked
+    from kit.probe.client import Ask
+
+    if not lanes:
+        raise KitError(
+            Code.BAD_USAGE,
+            "No lane was named.",
+            "Name one as NAME=URL, or measure what is deployed with --deployed.",
+            exit=Exit.USAGE,
+        )
     urls = pairs("The lane", "NAME=URL", lanes)
     for url in urls.values():
         checked(url)
-    specs = [
-        LaneSpec(
-            name,
-            Ask("GET", url),
-            header=one,
-            prompt=prompt,
-            expected=wanted or _promise(known, name, one),
-            http2=http2,
-            timeout_s=timeout,
+    return {name: Ask("GET", url) for name, url in urls.items()}
+
+
+def _deployed(names: list[str], warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
+    """What to ask of each deployment on record that has got as far as a URL."""
+    import os
+    import sys
+
+    from kit.cli.hosts import gcloud, hosts
+    from kit.flows.deployed import asks
+    from kit.report.deploying import LiveSteps
+
+    if urls := [name for name in names if "=" in name]:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"--deployed measures what is on record, and {urls[0]} is not.",
+            "Name targets only, or leave --deployed out.",
+            exit=Exit.USAGE,
         )
-        for name, url in urls.items()
-        for one in arms(arm)
-    ]
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        comparison = run(compare(specs, "url", watcher))
-    text = table(comparison, known, Style.of(sys.stdout))
-    success(comparison_data(comparison), as_json=as_json, text=text, exit=status(comparison.state))
-
-
-def _promise(known: dict[str, Target], name: str, arm: LaneArm) -> Verdict | None:
-    return known[name].expect[arm] if name in known else None
+    found = recorded(names)
+    warnings += [f"{one.target} has no URL yet, and was not measured" for one in found if one.url is None]
+    if all(one.url is None for one in found):
+        raise KitError(
+            Code.NOTHING_DEPLOYED,
+            "Nothing that could be measured is on record as deployed from this folder.",
+            "kit deploy TARGET deploys; kit status --refresh looks in the cloud.",
+        )
+    runs = gcloud()
+    token = os.environ.get("KIT_TOKEN", "").strip() or None
+    if all(one.public or one.platform != "cloud_run" for one in found):
+        return run(asks(found, token=token, gcloud=runs, host_of=hosts(runs)))
+    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+        watcher.stage("Asking gcloud for what lets you in.")
+        return run(asks(found, token=token, gcloud=runs, host_of=hosts(runs)))

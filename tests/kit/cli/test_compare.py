@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from kit.cloud.host import Command, Place
+from kit.cloud.record import Record
+from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
 from tests.kit.cli.conftest import Invoke
+from tests.kit.flows.hosts import MemoryHost
 
 
 def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke, origin: Origin) -> None:
@@ -37,3 +44,79 @@ def test_a_lane_that_is_none_is_one_sentence(invoke: Invoke, lanes: list[str]) -
     told = invoke("compare", *lanes)
     assert (told.status, told.out) == (2, "")
     assert told.err.startswith("error: ")
+
+
+@pytest.fixture
+def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """A gcloud that gives an identity token for whatever it is asked; what it was asked."""
+    asked: list[Command] = []
+
+    class Gcloud:
+        async def run(self, command: Command, *, log: str) -> str:
+            asked.append(command)
+            return "aaa.bbb.ccc"
+
+    def host_of(place: Place) -> MemoryHost:
+        host = MemoryHost(place)
+        known = Record.load(Path()).of(place.target)
+        assert known is not None
+        host.service = service_of(place.target, place=place, url=known.url, public=known.public)
+        return host
+
+    monkeypatch.setattr("kit.cli.hosts.gcloud", Gcloud)
+    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    return asked
+
+
+def test_what_is_deployed_is_measured_in_both_arms_by_its_promise(
+    invoke: Invoke, origin: Origin, gcloud: list[Command], tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("run", url=origin(tokens_per_s=100)))
+    told = invoke("compare", "--deployed", "--json")
+    assert told.status == 0
+    assert told.data["environment"] == "cloud"
+    assert [(lane["target"], lane["header"], lane["expected"]) for lane in told.data["lanes"]] == [
+        ("run", "on", "incremental"),
+        ("run", "off", "incremental"),
+    ]
+    assert [command.words[:2] for command in gcloud] == [("auth", "print-identity-token")]
+    assert "aaa.bbb.ccc" not in told.out + told.err
+
+
+def test_only_the_deployed_targets_that_were_named_are_measured(
+    invoke: Invoke, origin: Origin, gcloud: list[Command], tmp_path: Path
+) -> None:
+    record = Record.load(tmp_path)
+    record.put(deployed("run", url=origin(tokens_per_s=100), public=True))
+    record.put(deployed("flex", url="http://127.0.0.1:1"))
+    told = invoke("compare", "--deployed", "run", "--arm", "on", "--json")
+    assert [lane["target"] for lane in told.data["lanes"]] == ["run"]
+    assert gcloud == [], "what is public is measured without gcloud"
+
+
+def test_a_deployment_without_a_url_is_left_out_and_said_so(
+    invoke: Invoke, origin: Origin, gcloud: list[Command], tmp_path: Path
+) -> None:
+    record = Record.load(tmp_path)
+    record.put(deployed("flex", url=None, state="failed"))
+    record.put(deployed("run", url=origin(tokens_per_s=100), public=True))
+    told = invoke("compare", "--deployed", "--arm", "on", "--json")
+    assert told.status == 0
+    assert json.loads(told.out)["warnings"] == ["flex has no URL yet, and was not measured"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "status"),
+    [
+        (["--deployed"], "nothing-deployed", 1),
+        (["--deployed", "run"], "nothing-deployed", 1),
+        (["--deployed", "ruun"], "unknown-target", 2),
+        (["--deployed", "run=http://127.0.0.1:1"], "bad-usage", 2),
+        ([], "bad-usage", 2),
+    ],
+)
+def test_where_there_is_nothing_to_measure_that_is_one_sentence(
+    invoke: Invoke, gcloud: list[Command], arguments: list[str], code: str, status: int
+) -> None:
+    told = invoke("compare", *arguments, "--json")
+    assert (told.status, told.error["code"]) == (status, code)

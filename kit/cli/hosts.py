@@ -1,0 +1,31 @@
+"""How the commands reach the cloud: the user's own gcloud, with its logs beside the bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.cli.output import talk
+
+if TYPE_CHECKING:
+    from kit.cloud.gcloud import Gcloud
+    from kit.cloud.host import Host, Place
+
+
+def gcloud(echo: Callable[[str], None] | None = None) -> Gcloud:
+    """The user's gcloud. Each line that changes something is echoed to stderr, unless `echo` takes it."""
+    import os
+
+    from kit.cloud.gcloud import Gcloud
+
+    logs = Path(os.environ.get("KIT_OUT") or "build", "logs")
+    return Gcloud(os.environ, logs, echo or (lambda line: talk(f"$ {line}")))
+
+
+def hosts(runs: Gcloud | None = None) -> Callable[[Place], Host]:
+    """Who asks and changes a place in the cloud, all through the same gcloud."""
+    from kit.cloud.hosts import host
+
+    asked = runs or gcloud()
+    return lambda place: host(place, asked)

@@ -1,0 +1,46 @@
+"""`kit logs TARGET`: what the service wrote, read by the platform's own command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kit.cli.options import Json
+from kit.cli.output import success, talk
+from kit.cli.recorded import recorded
+from kit.cli.running import run
+
+
+def command(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
+    ],
+    limit: Annotated[
+        int, typer.Option(envvar="KIT_LIMIT", min=1, max=10_000, help="How many of the newest entries.")
+    ] = 100,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIT_VERSION", help="Of this version only, by its name as `kit status` tells it."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a deployed service's log, through gcloud."""
+    import sys
+
+    from kit.cli.hosts import gcloud
+    from kit.cloud.logs import read_logs
+    from kit.cloud.output import clean
+    from kit.report.deploying import LiveSteps
+
+    (known,) = recorded([target])
+    line = read_logs(known.place, limit=limit, version=version)
+    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+        watcher.stage(line.line)
+        printed = run(gcloud().run(line, log=f"{target}-logs"))
+    lines = [clean(one) for one in printed.splitlines()]
+    if not any(lines) and not as_json:
+        talk("No entries. What was written a moment ago may take some seconds to be there.")
+    success({"target": target, "lines": lines}, as_json=as_json, text="\n".join(lines))

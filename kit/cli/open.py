@@ -1,0 +1,69 @@
+"""`kit open TARGET`: the deployed service in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.cli.options import Json
+from kit.cli.output import show, talk
+from kit.cli.recorded import recorded
+from kit.errors import Code, KitError
+
+if TYPE_CHECKING:
+    from kit.cloud.record import Deployment
+
+
+def command(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
+    ],
+    only_print: Annotated[
+        bool, typer.Option("--print", envvar="KIT_PRINT", help="Print the URL; open no browser.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Open a deployed service in a browser.
+
+    Prints its URL, and opens it where there is a terminal and a screen to see a browser on.
+    """
+    import webbrowser
+
+    (known,) = recorded([target])
+    if known.url is None or not known.url.startswith(("https://", "http://")):
+        raise KitError(
+            Code.NOTHING_DEPLOYED,
+            f"No URL is on record for {target}: its deployment did not get that far.",
+            f"kit deploy {target} carries on; kit status {target} looks in the cloud.",
+        )
+    proxy = _proxy(known)
+    opens = not (only_print or as_json or proxy) and _is_seen()
+    data = {"target": target, "url": known.url, "public": known.public, "proxy": proxy}
+    show(data, as_json=as_json, text=known.url)
+    if proxy is not None and not as_json:
+        talk(f"It is private: a browser would be refused. This opens it to you, on this machine:\n  {proxy}")
+    if opens and not webbrowser.open(known.url):
+        talk("No browser could be opened.")
+
+
+def _proxy(known: Deployment) -> str | None:
+    """The line that lets a browser in where a service asks who calls; None where it does not."""
+    from kit.cloud.host import Command
+
+    if known.public or known.platform != "cloud_run":
+        return None
+    where = (f"--region={known.region}", f"--project={known.project}", "--port=8080")
+    return Command(("run", "services", "proxy", known.service, *where)).line
+
+
+def _is_seen() -> bool:
+    """Whether somebody sits at this terminal and would see a browser's window."""
+    import os
+    import sys
+
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return False
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )

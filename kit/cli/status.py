@@ -1,0 +1,149 @@
+"""`kit status`: what is deployed, what serves, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kit.cli.options import Json, Project, Region, Targets
+from kit.cli.output import success
+from kit.cli.recorded import recorded
+from kit.cli.running import run
+from kit.errors import Code, Exit, KitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kit.cloud.host import Host, Place
+    from kit.cloud.record import Deployment
+    from kit.flows.status import Standing
+
+
+def command(
+    targets: Targets = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Tell what is on record; ask nobody.")
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh",
+            envvar="KIT_REFRESH",
+            help="Look in the project for what the kit made, and write the record anew.",
+        ),
+    ] = False,
+    project: Project = None,
+    region: Region = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what is deployed, and what it costs now.
+
+    Versions and their traffic, URLs, ages, and the verdicts when deployed: from the record of this folder
+    (.kit/deployments.json), and from the cloud through gcloud.
+    """
+    import os
+    import sys
+    import time
+
+    from kit.cli.hosts import hosts
+    from kit.cloud.lock import locked
+    from kit.cloud.record import Record
+    from kit.config import load_config
+    from kit.flows.rebuild import rebuild
+    from kit.report.deploying import LiveSteps
+    from kit.report.standing import standing_text
+    from kit.report.style import Style
+    from kit.targets import load_targets, select
+
+    if offline and refresh:
+        raise KitError(
+            Code.BAD_USAGE,
+            "--offline asks nobody, --refresh asks the cloud.",
+            "Choose one.",
+            exit=Exit.USAGE,
+        )
+    warnings: list[str] = []
+    if refresh:
+        config = load_config({"project": project, "region": region}, os.environ, Path.cwd())
+        wanted = select(targets or [])
+        with locked(Path()), LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+            watcher.stage("Looking for what the kit made.")
+            record, aside = Record.anew(Path())
+            if aside is not None:
+                warnings.append(f"the record could not be read; it is kept as {aside}")
+            standings = run(rebuild(wanted, config, record, hosts()))
+    else:
+        chosen = recorded(targets or [])
+        standings = _asked(chosen, None if offline or not chosen else hosts(), as_json=as_json)
+    data = [_as_data(standing, time.time()) for standing in standings]
+    text = standing_text(standings, load_targets(), Style.of(sys.stdout), time.time())
+    nothing = (
+        "Nothing of the kit's is there." if refresh else "Nothing is on record as deployed from this folder."
+    )
+    hint = "kit deploy TARGET deploys; kit status --refresh looks in the cloud."
+    failed = any(standing.error is not None for standing in standings)
+    success(
+        {"targets": data},
+        as_json=as_json,
+        text=text or f"{nothing}\n  {hint}",
+        warnings=warnings,
+        exit=Exit.FAILED if failed else Exit.OK,
+    )
+
+
+def _asked(
+    known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, *, as_json: bool
+) -> tuple[Standing, ...]:
+    import sys
+
+    from kit.flows.status import status
+    from kit.report.deploying import LiveSteps
+
+    if host_of is None:
+        return run(status(known, None))
+    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+        watcher.stage("Asking the cloud.")
+        return run(status(known, host_of))
+
+
+def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
+    from kit.cloud.expiry import is_overdue
+
+    place, known, service = standing.place, standing.deployment, standing.service
+    versions = service.versions if service is not None else ()
+    error = standing.error
+    return {
+        "target": place.target,
+        "platform": place.platform,
+        "project": place.project,
+        "region": place.region,
+        "service": place.service,
+        "asked": standing.asked,
+        "gone": standing.gone,
+        "url": standing.url,
+        "public": standing.public,
+        "state": known.state if known is not None else None,
+        "deployed_at": known.deployed_at if known is not None else None,
+        "verdict_on": known.verdict_on if known is not None else None,
+        "verdict_off": known.verdict_off if known is not None else None,
+        "expires_at": known.expires_at if known is not None else None,
+        "overdue": known is not None and is_overdue(known, now_s),
+        "costs": standing.costs,
+        "stops_the_costs": list(standing.stops_the_costs),
+        "versions": [
+            {
+                "name": version.name,
+                "role": standing.role(version),
+                "traffic": version.traffic,
+                "running": version.running,
+                "url": version.url,
+                "created_at": version.created_at,
+            }
+            for version in versions
+        ],
+        "error": None
+        if error is None
+        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+    }

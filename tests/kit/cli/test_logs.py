@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.cloud.host import Command
+from kit.cloud.record import Record
+from tests.fixtures.deployments import deployed
+from tests.kit.cli.conftest import Invoke
+
+
+class Gcloud:
+    """Prints a log, and remembers how it was asked."""
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+        self.commands: list[Command] = []
+
+    async def run(self, command: Command, *, log: str) -> str:
+        self.commands.append(command)
+        return self.log
+
+
+@pytest.fixture
+def gcloud(monkeypatch: pytest.MonkeyPatch) -> Gcloud:
+    gcloud = Gcloud("2027-01-15 07:00:01 sp-now  one\n2027-01-15 07:00:02 sp-now  \x1b[31mtwo\x07\n")
+    monkeypatch.setattr("kit.cli.hosts.gcloud", lambda: gcloud)
+    return gcloud
+
+
+def test_the_platforms_own_log_is_passed_through_without_what_moves_the_cursor(
+    invoke: Invoke, gcloud: Gcloud, tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("flex"))
+    told = invoke("logs", "flex", "--limit", "2")
+    assert told.status == 0
+    assert told.out == "2027-01-15 07:00:01 sp-now  one\n2027-01-15 07:00:02 sp-now  two\n"
+    assert gcloud.commands[0].words[:3] == ("app", "logs", "read")
+    assert "--limit=2" in gcloud.commands[0].words
+    assert gcloud.commands[0].line in told.err
+
+
+def test_for_programs_a_log_is_a_list_of_lines(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
+    Record.load(tmp_path).put(deployed("run"))
+    told = invoke("logs", "run", "--version", "sp-now", "--json")
+    assert [line[-3:] for line in told.data["lines"]] == ["one", "two"]
+    assert '--log-filter=resource.labels.revision_name="streamproof-sp-now"' in gcloud.commands[0].words
+
+
+def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
+    Record.load(tmp_path).put(deployed("run"))
+    gcloud.log = ""
+    told = invoke("logs", "run")
+    assert (told.status, told.out) == (0, "")
+    assert "No entries." in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "status"),
+    [
+        (["run"], "nothing-deployed", 1),
+        (["ruun"], "unknown-target", 2),
+        (["flex", "--version", "a b"], "bad-usage", 2),
+        (["flex", "--limit", "0"], "bad-usage", 2),
+        ([], "bad-usage", 2),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    invoke: Invoke, gcloud: Gcloud, tmp_path: Path, arguments: list[str], code: str, status: int
+) -> None:
+    Record.load(tmp_path).put(deployed("flex"))
+    told = invoke("logs", *arguments, "--json")
+    assert (told.status, told.error["code"]) == (status, code)
+    assert not gcloud.commands

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.cloud.record import Record
+from tests.fixtures.deployments import deployed
+from tests.kit.cli.conftest import Invoke
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a browser was opened for, by somebody who sits before a screen."""
+    urls: list[str] = []
+
+    def browse(url: str) -> bool:
+        urls.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
+    monkeypatch.setattr("kit.cli.open._is_seen", lambda: True)
+    return urls
+
+
+def test_before_a_screen_the_url_is_printed_and_opened(
+    invoke: Invoke, opened: list[str], tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("flex"))
+    assert invoke("open", "flex") == (0, "https://sp-flex.example.org\n", "")
+    assert opened == ["https://sp-flex.example.org"]
+
+
+@pytest.mark.parametrize("how", ["--print", "--json"])
+def test_whoever_wants_the_url_only_gets_that(
+    invoke: Invoke, opened: list[str], tmp_path: Path, how: str
+) -> None:
+    Record.load(tmp_path).put(deployed("flex"))
+    told = invoke("open", "flex", how)
+    assert (told.status, told.err, opened) == (0, "", [])
+    assert "https://sp-flex.example.org" in told.out
+
+
+def test_off_a_terminal_no_browser_is_opened(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was opened"))
+    monkeypatch.setenv("DISPLAY", ":0")
+    Record.load(tmp_path).put(deployed("flex"))
+    assert invoke("open", "flex").status == 0
+
+
+def test_a_private_service_is_not_opened_but_told_how(
+    invoke: Invoke, opened: list[str], tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("run"))
+    told = invoke("open", "run")
+    assert (told.status, told.out, opened) == (0, "https://streamproof.example.org\n", [])
+    assert (
+        "gcloud run services proxy streamproof --region=europe-west1 --project=my-project-42 --port=8080"
+    ) in told.err
+    assert invoke("open", "run", "--json").data["proxy"].startswith("gcloud run services proxy ")
+
+
+@pytest.mark.parametrize("url", [None, "javascript:alert(1)", "file:///etc/passwd"])
+def test_what_is_no_url_is_not_opened(
+    invoke: Invoke, opened: list[str], tmp_path: Path, url: str | None
+) -> None:
+    Record.load(tmp_path).put(deployed("flex", url=url))
+    told = invoke("open", "flex", "--json")
+    assert (told.status, told.error["code"], opened) == (1, "nothing-deployed", [])
