@@ -117,7 +117,7 @@ function show() {
   const ended = run.ended !== null;
   const { word, kind } = outcome();
   $("result").dataset.state = run.state;
-  $("result").dataset.asked = run.problem?.word !== "empty";
+  $("result").dataset.asked = !["empty", "tokenMissing", "tokenWrong"].includes(run.problem?.word);
   // While it is busy a screen reader keeps quiet, and reads the answer once it is whole.
   $("answer").setAttribute("aria-busy", String(!ended));
   $("events").textContent = run.events;

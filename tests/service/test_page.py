@@ -263,6 +263,7 @@ def test_a_token_is_asked_for_where_one_is_wanted_and_kept_by_the_tab_alone(
         "This service wants a token. Type the one that its deployment printed, and ask again."
     )
     expect(page.locator("#token")).to_be_focused()
+    expect(page.locator("#clock")).to_be_hidden()  # nothing was measured
     page.keyboard.type("not it")
     page.keyboard.press("Enter")
     expect(page.locator("#outcome")).to_contain_text("not this service's token")
