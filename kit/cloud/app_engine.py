@@ -12,11 +12,21 @@ Facts of the platform that decide here, with their source in the SDK:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kit.cloud.host import MARKER, VERSION_PREFIX, Command, Place, Release, Version, newest_first
+from kit.cloud.host import (
+    MARKER,
+    VERSION_PREFIX,
+    Command,
+    Place,
+    Release,
+    Removal,
+    Service,
+    Version,
+    newest_first,
+)
 from kit.cloud.lines import change, read
 
 DEFAULT: Final = "default"
@@ -54,16 +64,6 @@ def deploy(release: Release) -> Command:
 def describe_app(place: Place) -> Command:
     """The app itself; `parse_app` reads it."""
     return read(place, "app", "describe")
-
-
-def create_app(place: Place, region: str) -> Command:
-    """Make the project's app, in a region that it then has for ever."""
-    return change(place, "app", "create", f"--region={region}")
-
-
-def list_services(place: Place) -> Command:
-    """All services of the app; `parse_services` reads it."""
-    return read(place, "app", "services", "list")
 
 
 def list_versions(place: Place) -> Command:
@@ -106,33 +106,36 @@ def parse_app(answer: Any) -> App:
     return App(answer.get("codeBucket"), answer.get("gcrDomain"))
 
 
-def parse_services(answer: Any) -> tuple[str, ...]:
-    """What `list_services` printed: the services' names."""
-    return tuple(service["id"] for service in answer or ())
-
-
 def parse_versions(
-    answer: Any, place: Place, described: Mapping[str, Any] | None = None
+    answer: Any, place: Place, variables: Mapping[str, Mapping[str, str]]
 ) -> tuple[Version, ...]:
     """What `list_versions` printed, newest first.
 
     Args:
         answer: what gcloud printed.
-        place: of the service; the line may have listed others as well.
-        described: by version's name what `describe_version` printed; whose variables are not known
-            counts as somebody else's.
+        place: of the service.
+        variables: by version's name its variables, which that line does not tell; a version without counts
+            as somebody else's.
     """
-    versions = [
-        parse_version({**item["version"], **(described or {}).get(item["id"], {})}, item["traffic_split"])
+    return newest_first(
+        parse_version({**item["version"], "envVariables": variables.get(item["id"])}, item["traffic_split"])
         for item in answer or ()
         if item["service"] == place.service
-    ]
-    return newest_first(versions)
+    )
 
 
-def marked(answer: Any) -> tuple[str, ...]:
-    """The names in what `list_versions` printed that may be the kit's: worth describing."""
-    return tuple(item["id"] for item in answer or () if item["id"].startswith(VERSION_PREFIX))
+def marked(answer: Any, place: Place) -> tuple[tuple[str, str | None], ...]:
+    """Which in what `list_versions` printed may be the kit's, by name and time: worth describing."""
+    return tuple(
+        (item["id"], item["version"].get("createTime"))
+        for item in answer or ()
+        if item["service"] == place.service and item["id"].startswith(VERSION_PREFIX)
+    )
+
+
+def parse_variables(answer: Any) -> dict[str, str]:
+    """What `describe_version` printed: the version's variables."""
+    return dict(answer.get("envVariables") or {})
 
 
 def parse_version(answer: Any, traffic: float | None = None) -> Version:
@@ -159,3 +162,58 @@ def _min_instances(version: Mapping[str, Any]) -> int:
     if version.get("env") in ("flex", "flexible"):
         return int(automatic.get("minTotalInstances", _FLEX_MIN))
     return int((automatic.get("standardSchedulerSettings") or {}).get("minInstances", 0))
+
+
+def removals(service: Service, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
+    """What of the kit's making is there, in the order in which it must go.
+
+    Args:
+        service: what is there.
+        versions: those only; None for all of them, with the service itself where nobody else uses it.
+    """
+    place = service.place
+    ours = [
+        version
+        for version in service.versions
+        if version.target == place.target and (versions is None or version.name in versions)
+    ]
+    others = [version for version in service.versions if version not in ours]
+    if not ours:
+        return ()
+    if versions is None and not others and place.service != DEFAULT:
+        return (Removal(f"the service {place.service}, {_counted(ours)}", delete_service(place)),)
+    steps = []
+    staying = [version for version in ours if version.traffic > 0]
+    heir = next((version for version in others if version.running), None)
+    if staying and heir is not None:
+        what = f"the traffic of {_names(staying)}, which goes to {heir.name}"
+        steps.append(Removal(what, set_traffic(place, heir.name)))
+        staying = []
+    # The last version of a service goes with the service only, and `default` cannot go.
+    staying = staying or ([] if others else ours[:1])
+    if going := [version for version in ours if version not in staying]:
+        what = f"of the service {place.service} {_counted(going)}"
+        steps.append(Removal(what, delete_versions(place, *(version.name for version in going))))
+    return (*steps, *(_staying(place, version) for version in staying))
+
+
+def _staying(place: Place, version: Version) -> Removal:
+    why = (
+        "App Engine's service `default` cannot be deleted"
+        if place.service == DEFAULT
+        else f"all the traffic of {place.service} is its, and no other version could take it"
+    )
+    if not version.running:
+        return Removal(f"nothing of {version.name}: {why}. It is stopped and costs nothing", None)
+    if version.min_instances:
+        what = f"the instances of {version.name}, which stays, stopped: {why}"
+        return Removal(what, stop_version(place, version.name))
+    return Removal(f"nothing of {version.name}: {why}. It costs money only while it is asked", None)
+
+
+def _counted(versions: Sequence[Version]) -> str:
+    return f"{len(versions)} version{'' if len(versions) == 1 else 's'} ({_names(versions)})"
+
+
+def _names(versions: Sequence[Version]) -> str:
+    return ", ".join(version.name for version in versions)

@@ -15,6 +15,7 @@ from kit.cloud.host import (
     Command,
     Place,
     Release,
+    Removal,
     Service,
     Version,
     newest_first,
@@ -98,11 +99,6 @@ def add_invoker(place: Place) -> Command:
     return change(place, "run", "services", "add-iam-policy-binding", place.service, *_INVOKER)
 
 
-def remove_invoker(place: Place) -> Command:
-    """Let nobody call the service who is not named."""
-    return change(place, "run", "services", "remove-iam-policy-binding", place.service, *_INVOKER)
-
-
 def delete_revision(place: Place, revision: str) -> Command:
     """Remove a revision that has neither traffic nor a tag and is not the newest."""
     return change(place, "run", "revisions", "delete", revision)
@@ -150,6 +146,53 @@ def parse_tags(service: Any) -> dict[str, str]:
     """What `describe_service` printed: by tag the revision that it points at."""
     traffic = (service.get("status") or {}).get("traffic") or ()
     return {entry["tag"]: entry["revisionName"] for entry in traffic if entry.get("tag")}
+
+
+def removals(
+    service: Service, tags: Mapping[str, str], versions: tuple[str, ...] | None = None
+) -> tuple[Removal, ...]:
+    """What of the kit's making is there, in the order in which it must go.
+
+    Args:
+        service: what is there.
+        tags: by tag the revision that it points at.
+        versions: those revisions only; None for all of them, with the service itself where it has no others.
+    """
+    place = service.place
+    ours = [
+        version
+        for version in service.versions
+        if version.target == place.target and (versions is None or version.name in versions)
+    ]
+    others = [version for version in service.versions if version not in ours]
+    if not ours:
+        return ()
+    if versions is None and not others:
+        names = ", ".join(version.name for version in ours)
+        what = f"the service {place.service}, {len(ours)} revision{'' if len(ours) == 1 else 's'} ({names})"
+        return (Removal(what, delete_service(place)),)
+    steps, notes = [], []
+    serving = [version for version in ours if version.traffic > 0]
+    if serving and others:
+        names = ", ".join(version.name for version in serving)
+        heir = others[0].name
+        steps.append(Removal(f"the traffic of {names}, which goes to {heir}", update_traffic(place, heir)))
+    for version in ours:
+        if version in serving and not others:
+            notes.append(f"nothing of {version.name}: it serves, and there is no other revision")
+        elif version is service.versions[0]:
+            # https://docs.cloud.google.com/run/docs/managing/revisions#delete
+            why = "the newest revision of a service cannot be deleted. Without traffic it costs nothing"
+            notes.append(f"nothing of {version.name}: {why}")
+    named = [version.name for version in ours if version not in serving or others]
+    if gone := [tag for tag, revision in tags.items() if revision in named]:
+        steps.append(Removal(f"the tags {', '.join(gone)}", remove_tags(place, *gone)))
+    steps += [
+        Removal(f"the revision {name}", delete_revision(place, name))
+        for name in named
+        if name != service.versions[0].name
+    ]
+    return (*steps, *(Removal(note, None) for note in notes))
 
 
 def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -> Version:

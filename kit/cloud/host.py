@@ -142,10 +142,23 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One thing that `destroy` would remove: in words, and the line that does it."""
+    """One thing that `destroy` would remove.
+
+    Attributes:
+        what: in words.
+        command: the line that does it; None where none can: then it stays, and `what` says why.
+    """
 
     what: str
-    command: Command
+    command: Command | None
+
+
+def costs(service: Service) -> Literal["nothing", "requests", "always"]:
+    """What a service costs, as far as it is instances that cost."""
+    running = [version for version in service.versions if version.running]
+    if any(version.min_instances for version in running):
+        return "always"
+    return "requests" if running else "nothing"
 
 
 class Host(Protocol):

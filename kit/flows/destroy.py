@@ -31,11 +31,12 @@ class Clearing:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What came of it: what is gone, and what went wrong with the rest."""
+    """What came of it: what is gone, what an error left, and what nobody can remove."""
 
     target: str
     removed: tuple[str, ...]
     left: tuple[str, ...]
+    kept: tuple[str, ...] = ()
     error: KitError | None = None
 
 
@@ -65,17 +66,20 @@ async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: 
     target = clearing.target
     if clearing.error is not None:
         watcher.finished(target, LaneState.FAILED, clearing.error.message)
-        return Cleared(target, (), (), clearing.error)
+        return Cleared(target, (), (), (), clearing.error)
     removed: list[str] = []
+    kept = tuple(removal.what for removal in clearing.removals if removal.command is None)
     for number, removal in enumerate(clearing.removals):
+        if removal.command is None:
+            continue
         watcher.step(target, f"removing {removal.what}")
         try:
             await gcloud.run(removal.command, log=f"destroy-{target}", line=partial(watcher.line, target))
         except KitError as error:
-            left = tuple(one.what for one in clearing.removals[number:])
+            left = tuple(one.what for one in clearing.removals[number:] if one.command is not None)
             watcher.finished(target, LaneState.FAILED, error.message)
-            return Cleared(target, tuple(removed), left, error)
+            return Cleared(target, tuple(removed), left, kept, error)
         removed.append(removal.what)
     record.drop(target)
     watcher.finished(target, LaneState.OK, "removed" if removed else "nothing was there")
-    return Cleared(target, tuple(removed), ())
+    return Cleared(target, tuple(removed), (), kept)
