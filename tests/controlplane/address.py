@@ -36,33 +36,29 @@ class Address(Front):
     """
 
     def __init__(
-        self, pick: Callable[[], Backend | None], private: Callable[[], bool], admits: Callable[[str], bool]
+        self, pick: Callable[[], Backend | None], guard: Callable[[], Callable[[str], bool] | None]
     ) -> None:
         super().__init__(_NOBODY, 0)
         self._pick = pick
-        self._private = private
-        self._admits = admits
+        self._guard = guard
 
     async def exchange(self, client: Peer, request: h11.Request) -> None:
         """Let the version that is picked answer, behind its own front."""
-        backend = self._pick()
-        if self._private() and (refused := self._refusal(request)) is not None:
+        backend, admits = self._pick(), self._guard()
+        if admits is not None and (refused := _refusal(request, admits)) is not None:
             await _say(client, request, backend, *refused)
         elif backend is None:
             await _say(client, request, None, 503, "No version runs here.")
         else:
             await Exchange(backend.spec, client, _unsigned(request)).run(backend.port)
 
-    def _refusal(self, request: h11.Request) -> tuple[int, str] | None:
-        header = rules.find(request.headers, _X_AUTHORIZATION) or rules.find(
-            request.headers, b"authorization"
-        )
-        scheme, _, token = (header or b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
-            return 403, "Your client does not have permission to get this URL from this server."
-        if not self._admits(token.strip()):
-            return 401, "Your client's token could not be verified."
-        return None
+
+def _refusal(request: h11.Request, admits: Callable[[str], bool]) -> tuple[int, str] | None:
+    header = rules.find(request.headers, _X_AUTHORIZATION) or rules.find(request.headers, b"authorization")
+    scheme, _, token = (header or b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        return 403, "Your client does not have permission to get this URL from this server."
+    return None if admits(token.strip()) else (401, "Your client's token could not be verified.")
 
 
 async def _say(client: Peer, request: h11.Request, backend: Backend | None, status: int, why: str) -> None:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeVar
@@ -30,17 +30,33 @@ from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
 from kit.targets import FrontSpec, load_targets
 from tests.controlplane.address import Address, Backend
+from tests.controlplane.uploads import Kind, Upload
+from tests.controlplane.wire import ApiError
 
-Platform = Literal["standard", "flex", "run"]
 Family = Literal["app", "run"]
 T = TypeVar("T")
 
+# As users report them. Standard starts nothing before the first request; here it is told at once.
+_DID_NOT_START: dict[Kind, str] = {
+    "standard": "The version {version} did not start.",
+    "flex": "Error Response: [9] Application startup error! Code: APP_CONTAINER_CRASHED",
+    "run": "Revision '{version}' is not ready and cannot serve traffic. The user-provided container failed "
+    "to start and listen on the port defined provided by the PORT=8080 environment variable within the "
+    "allocated timeout. This can happen when the container port is misconfigured or if the timeout is too "
+    "short.",
+}
 
-class DidNotStart(Exception):
-    """A version's process ended, or never answered; the message holds the end of its log."""
+
+class DidNotStart(ApiError):
+    """A version's process ended, or never answered. `log` is the end of what it wrote."""
+
+    def __init__(self, upload: Upload, log: str) -> None:
+        told = _DID_NOT_START[upload.kind].format(version=upload.version)
+        super().__init__("FAILED_PRECONDITION", f"{told}\n{log}")
+        self.log = log
 
 
-class Key(NamedTuple):
+class _Key(NamedTuple):
     """Which version. App Engine's services ("app") and Cloud Run's ("run") are named apart."""
 
     family: Family
@@ -48,43 +64,20 @@ class Key(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One version: what was uploaded for it, and what its resource says.
+class _Place(NamedTuple):
+    """Which URL: a service's own, or that of one of its tags."""
 
-    Attributes:
-        platform: whose front and whose variables it gets.
-        service: its service.
-        version: its own name (a revision's, on Cloud Run).
-        files: path, with forward slashes, to content.
-        env: the resource's own variables: `envVariables`, or the container's `env`.
-        runtime: Standard's runtime, "python312".
-        entrypoint: the resource's own command line; None where the image's is meant.
-        project: the project's id.
-        deadline_s: the resource's own request timeout; None for the front's.
-    """
-
-    platform: Platform
+    family: Family
     service: str
-    version: str
-    files: Mapping[str, bytes]
-    env: Mapping[str, str] = field(default_factory=dict)
-    runtime: str = ""
-    entrypoint: str | None = None
-    project: str = "demo-project"
-    deadline_s: float | None = None
-
-    @property
-    def key(self) -> Key:
-        """Its key."""
-        return Key("run" if self.platform == "run" else "app", self.service, self.version)
+    tag: str | None
 
 
 class _Version:
     """One version's files, and its process while it runs."""
 
-    def __init__(self, upload: Upload, folder: Path, spec: FrontSpec) -> None:
+    def __init__(self, upload: Upload, project: str, folder: Path, spec: FrontSpec) -> None:
         self._upload = upload
+        self._project = project
         self._folder = folder
         self._spec = spec
         self._changing = asyncio.Lock()
@@ -106,7 +99,11 @@ class _Version:
                 programs = Path(sys.executable).parent
                 env = environment(start, port=port, programs=programs, home=self._folder / "home")
                 del env["STREAMPROOF_LAB"]
-                env |= {**self._upload.env, **_identity(self._upload), "PORT": str(port)}
+                env |= {
+                    **self._upload.environment,
+                    **_identity(self._upload, self._project),
+                    "PORT": str(port),
+                }
                 grace_s = self._spec.shutdown_grace_s
                 self._process = ServiceProcess(
                     self._upload.version, start.argv, env, self._folder, grace_s=grace_s
@@ -117,7 +114,7 @@ class _Version:
                     self._process.kill()
                 await self._stop()
                 if isinstance(error, KitError):
-                    raise DidNotStart(error.message) from None
+                    raise DidNotStart(self._upload, error.message) from None
                 raise
             self.backend = Backend(self._spec, port)
 
@@ -125,6 +122,15 @@ class _Version:
         """End its process, if it runs."""
         async with self._changing:
             await self._stop()
+
+    def written(self) -> list[tuple[Kind, str, str, str]]:
+        """What it has written so far, line by line, with whose it is."""
+        log, upload = self._folder / "log", self._upload
+        try:
+            lines = log.read_text(errors="replace").splitlines()
+        except OSError:  # it does not run
+            return []
+        return [(upload.kind, upload.service, upload.version, line) for line in lines]
 
     async def _stop(self) -> None:
         self.backend = None
@@ -146,26 +152,26 @@ class Hosting:
 
     def __init__(
         self,
+        project: str = "demo-project",
         *,
-        admits: Callable[[str], bool] = lambda token: False,
-        fronts: Mapping[Platform, FrontSpec] | None = None,
+        fronts: Mapping[Kind, FrontSpec] | None = None,
     ) -> None:
         """Host nothing yet.
 
         Args:
-            admits: whether a token lets its bearer in to a private service.
+            project: what versions are told of their project.
             fronts: other fronts than the platforms' own.
         """
-        own: dict[Platform, FrontSpec] = {
-            name: load_targets()[name].front for name in ("standard", "flex", "run")
+        own: dict[Kind, FrontSpec] = {
+            kind: load_targets()[kind].front for kind in ("standard", "flex", "run")
         }
+        self._project = project
         self._fronts = {**own, **(fronts or {})}
-        self._admits = admits
         self._folder = Path(tempfile.mkdtemp(prefix="streamproof-hosting-"))
-        self._versions: dict[Key, _Version] = {}
-        self._addresses: dict[tuple[Family, str, str | None], tuple[Address, str]] = {}
-        self._shares: dict[tuple[Family, str, str | None], Mapping[str, float]] = {}
-        self._private: set[tuple[Family, str]] = set()
+        self._versions: dict[_Key, _Version] = {}
+        self._addresses: dict[_Place, tuple[Address, str]] = {}
+        self._shares: dict[_Place, Mapping[str, float]] = {}
+        self._guards: dict[str, Callable[[str], bool]] = {}
         self._under_way: set[Future[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hosting", daemon=True)
@@ -182,40 +188,36 @@ class Hosting:
         self.close()
 
     def serve(self, upload: Upload) -> str:
-        """Run a version; returns its own URL once it answers there. Raises DidNotStart."""
+        """Run a version (again); its own URL, at which it answers by then. Raises DidNotStart."""
         return self._run(self._serve(upload))
 
-    def route(
-        self, family: Family, service: str, shares: Mapping[str, float], *, tag: str | None = None
-    ) -> str:
-        """Say which versions answer at a service's URL, or at one of its tags'; returns that URL.
+    def route(self, kind: Kind, service: str, shares: Mapping[str, float], *, tag: str | None = None) -> str:
+        """Say which versions answer at a service's URL, or at one of its tags'; that URL.
 
-        The URL stays the same until `unroute`. Shares add up to 1; versions that are not served, or stopped,
-        answer 503.
+        It stays the same until `unroute`. Where the version that a request would go to does not run, it is
+        answered with 503.
         """
-        return self._run(self._route(family, service, shares, tag))
+        return self._run(self._route(_Place(_family(kind), service, tag), shares))
 
-    def unroute(self, family: Family, service: str, *, tag: str | None = None) -> None:
+    def unroute(self, kind: Kind, service: str, *, tag: str | None = None) -> None:
         """Let a URL go; nothing where there is none."""
-        self._run(self._unroute((family, service, tag)))
+        self._run(self._unroute(_Place(_family(kind), service, tag)))
 
-    def guard(self, family: Family, service: str, *, private: bool) -> None:
-        """Make every URL of a service private, or public (as they are by default)."""
-        (self._private.add if private else self._private.discard)((family, service))
+    def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
+        """Let in to a Cloud Run service, at any URL, only whose token is admitted; None: everybody."""
+        if admits is None:
+            self._guards.pop(service, None)
+        else:
+            self._guards[service] = admits
 
-    def start(self, key: Key) -> None:
-        """Run a stopped version again. Raises DidNotStart."""
-        self._run(self._versions[key].start())
+    def written(self) -> list[tuple[Kind, str, str, str]]:
+        """What running versions wrote: kind, service, version and a line, each version's oldest first."""
+        return [line for version in list(self._versions.values()) for line in version.written()]
 
-    def stop(self, key: Key) -> None:
-        """End a version's process; its URL stays."""
-        self._run(self._versions[key].stop())
-
-    def remove(self, key: Key) -> None:
-        """End a version and let its URL go; nothing where there is none."""
-        if version := self._versions.pop(key, None):
-            self._run(version.stop())
-            self.unroute(key.family, key.service, tag=key.version)
+    def stop(self, kind: Kind, service: str, version: str) -> None:
+        """End a version's process; nothing where it does not run. Its URL stays."""
+        if found := self._versions.get(_Key(_family(kind), service, version)):
+            self._run(found.stop())
 
     def close(self) -> None:
         """End everything, and leave nothing behind. May be called twice."""
@@ -239,24 +241,19 @@ class Hosting:
             self._under_way.discard(future)
 
     async def _serve(self, upload: Upload) -> str:
-        spec = self._fronts[upload.platform]
-        if upload.deadline_s is not None:
-            spec = replace(spec, deadline_s=upload.deadline_s)
-        before = self._versions.get(upload.key)
-        if before is not None:
+        spec = self._fronts[upload.kind]
+        if upload.kind == "run":
+            timeout_s = _revision_timeout_s(upload.resource)
+            spec = replace(spec, deadline_s=spec.deadline_s if timeout_s is None else timeout_s)
+        key = _Key(_family(upload.kind), upload.service, upload.version)
+        if before := self._versions.get(key):
             await before.stop()
-        version = _Version(upload, self._folder / "-".join(upload.key), spec)
-        self._versions[upload.key] = version
-        try:
-            await version.start()
-        except BaseException:
-            del self._versions[upload.key]
-            raise
-        family, service, name = upload.key
-        return await self._route(family, service, {name: 1}, name)
+        version = _Version(upload, self._project, self._folder / "-".join(key), spec)
+        self._versions[key] = version
+        await version.start()
+        return await self._route(_Place(*key), {upload.version: 1})
 
-    async def _route(self, family: Family, service: str, shares: Mapping[str, float], tag: str | None) -> str:
-        place = family, service, tag
+    async def _route(self, place: _Place, shares: Mapping[str, float]) -> str:
         self._shares[place] = dict(shares)
         if place not in self._addresses:
 
@@ -265,19 +262,19 @@ class Hosting:
                 if not any(shares.values()):
                     return None
                 name = random.choices(list(shares), list(shares.values()))[0]
-                version = self._versions.get(Key(family, service, name))
+                version = self._versions.get(_Key(place.family, place.service, name))
                 return version.backend if version is not None else None
 
-            def private() -> bool:
-                return (family, service) in self._private
+            def guard() -> Callable[[str], bool] | None:
+                return self._guards.get(place.service) if place.family == "run" else None
 
             listener = listen(0)
-            address = Address(pick, private, self._admits)
+            address = Address(pick, guard)
             address.start(listener)
             self._addresses[place] = address, f"http://{HOST}:{listener.getsockname()[1]}"
         return self._addresses[place][1]
 
-    async def _unroute(self, place: tuple[Family, str, str | None]) -> None:
+    async def _unroute(self, place: _Place) -> None:
         self._shares.pop(place, None)
         if found := self._addresses.pop(place, None):
             await found[0].close()
@@ -287,39 +284,48 @@ class Hosting:
         await asyncio.gather(*(version.stop() for version in self._versions.values()))
 
 
+def _family(kind: Kind) -> Family:
+    return "run" if kind == "run" else "app"
+
+
+def _revision_timeout_s(resource: Mapping[str, Any]) -> float | None:
+    timeout_s = resource.get("spec", {}).get("timeoutSeconds")
+    return None if timeout_s is None else float(timeout_s)
+
+
 def _write(upload: Upload, folder: Path) -> None:
     """Its files; on App Engine with an app.yaml that says what its resource says."""
     for name, content in upload.files.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise DidNotStart(f"{name!r} lies outside of what was uploaded")
+            raise DidNotStart(upload, f"{name!r} lies outside of what was uploaded.")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    if upload.platform != "run":
+    if upload.kind != "run":
         app: dict[str, Any] = {
-            "runtime": upload.runtime,
+            "runtime": upload.resource.get("runtime", ""),
             "service": upload.service,
-            "env_variables": dict(upload.env),
+            "env_variables": dict(upload.environment),
         }
-        if upload.platform == "flex":
+        if upload.kind == "flex":
             app["env"] = "flex"
-        if upload.entrypoint:
-            app["entrypoint"] = upload.entrypoint
+        if upload.command:
+            app["entrypoint"] = upload.command
         (folder / "app.yaml").write_text(yaml.safe_dump(app))
 
 
-def _identity(upload: Upload) -> dict[str, str]:
+def _identity(upload: Upload, project: str) -> dict[str, str]:
     """What the platform tells a version about itself, where `kit.lab` says "lab"."""
-    if upload.platform == "run":
+    if upload.kind == "run":
         return {
             "K_SERVICE": upload.service,
             "K_CONFIGURATION": upload.service,
             "K_REVISION": upload.version,
         }
     return {
-        "GAE_APPLICATION": f"s~{upload.project}",
+        "GAE_APPLICATION": f"s~{project}",
         "GAE_INSTANCE": f"{upload.service}-{upload.version}",
         "GAE_SERVICE": upload.service,
         "GAE_VERSION": upload.version,
-        "GOOGLE_CLOUD_PROJECT": upload.project,
+        "GOOGLE_CLOUD_PROJECT": project,
     }

@@ -11,6 +11,7 @@ from tests.controlplane.artifacts import Artifacts
 from tests.controlplane.builds import Builds
 from tests.controlplane.cloud_run import CloudRun
 from tests.controlplane.faults import Faults
+from tests.controlplane.logs import Logs
 from tests.controlplane.project import Project
 from tests.controlplane.proxy import Proxy
 from tests.controlplane.router import Call, Router
@@ -27,7 +28,7 @@ class Plane:
         app: whether the project has an App Engine app already.
 
     Attributes:
-        project, storage, builds, artifacts, app_engine, cloud_run: the state, to be looked at and to be changed.
+        project, storage, builds, artifacts, app_engine, cloud_run: the state, to look at and to change.
         faults: what goes wrong.
         hosting: what runs the uploads; may be set before anything is deployed.
         router: where further APIs are registered.
@@ -54,6 +55,7 @@ class Plane:
             self.project,
             self.builds,
             self.artifacts,
+            Logs(self.project.id, lambda: self.hosting),
             self.app_engine,
             self.cloud_run,
             self.storage,

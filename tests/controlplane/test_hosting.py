@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,26 @@ import pytest
 from kit.config import Config
 from kit.render import render
 from kit.targets import load_targets
-from tests.controlplane.hosting import DidNotStart, Hosting, Key, Platform, Upload
+from tests.controlplane.hosting import DidNotStart, Hosting
+from tests.controlplane.uploads import Kind, Upload
 from tests.kit.lab.bundles import SERVER
 from tests.kit.lab.programs import alive, gone, wait_until
 
 
 @pytest.fixture
 def hosting() -> Iterator[Hosting]:
-    with Hosting(admits="good".__eq__) as hosting:
+    with Hosting() as hosting:
         yield hosting
 
 
-def upload(version: str = "v1", platform: Platform = "standard", **more: Any) -> Upload:
+def upload(
+    version: str = "v1", kind: Kind = "standard", env: Mapping[str, str] | None = None, **resource: Any
+) -> Upload:
     """A small server of the standard library, as each platform would start it."""
     dockerfile = b'FROM scratch\nENV FROM_IMAGE=yes\nCMD ["python", "serve.py"]\n'
-    files = {"serve.py": SERVER.encode(), **({} if platform == "standard" else {"Dockerfile": dockerfile})}
-    entrypoint = "python serve.py" if platform == "standard" else None
-    return Upload(platform, "web", version, files, entrypoint=entrypoint, **more)
+    files = {"serve.py": SERVER.encode(), **({} if kind == "standard" else {"Dockerfile": dockerfile})}
+    command = "python serve.py" if kind == "standard" else None
+    return Upload(kind, "web", version, files, env or {}, command, resource)
 
 
 def get(url: str, **headers: str) -> tuple[int, bytes]:
@@ -76,11 +80,11 @@ def test_each_platform_tells_a_version_what_it_is_and_never_that_it_is_a_lab(hos
 def test_a_service_url_stays_while_its_traffic_moves(hosting: Hosting) -> None:
     for version in ("v1", "v2"):
         hosting.serve(upload(version))
-    url = hosting.route("app", "web", {"v1": 1})
+    url = hosting.route("standard", "web", {"v1": 1})
     assert about(url)["env"]["GAE_VERSION"] == "v1"
-    assert hosting.route("app", "web", {"v1": 0, "v2": 1}) == url
+    assert hosting.route("standard", "web", {"v1": 0, "v2": 1}) == url
     assert about(url)["env"]["GAE_VERSION"] == "v2"
-    hosting.route("app", "web", {"v1": 0.5, "v2": 0.5})
+    hosting.route("standard", "web", {"v1": 0.5, "v2": 0.5})
     wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v1")
     wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v2")
 
@@ -88,27 +92,36 @@ def test_a_service_url_stays_while_its_traffic_moves(hosting: Hosting) -> None:
 def test_a_stopped_version_ends_and_starts_again_at_its_url(hosting: Hosting) -> None:
     url = hosting.serve(upload())
     first = about(url)["pid"]
-    hosting.stop(Key("app", "web", "v1"))
+    hosting.stop("standard", "web", "v1")
     assert not alive(first)
     assert get(url)[0] == 503
-    hosting.start(Key("app", "web", "v1"))
+    assert hosting.serve(upload()) == url
     assert about(url)["pid"] != first
 
 
-def test_a_removed_version_takes_its_url_with_it(hosting: Hosting) -> None:
-    url = hosting.serve(upload())
-    pid = about(url)["pid"]
-    hosting.remove(Key("app", "web", "v1"))
-    assert not alive(pid)
+def test_a_url_that_is_let_go_answers_nobody(hosting: Hosting) -> None:
+    hosting.serve(upload("web-1", "run"))
+    url = hosting.route("run", "web", {"web-1": 1}, tag="new")
+    assert get(f"{url}/ready")[0] == 200
+    hosting.unroute("run", "web", tag="new")
     with pytest.raises(urllib.error.URLError):
         get(url)
+
+
+def test_a_revisions_own_timeout_ends_its_requests(hosting: Hosting) -> None:
+    url = hosting.serve(upload("web-1", "run", spec={"timeoutSeconds": 0.1}))
+    with (
+        urllib.request.urlopen(url, timeout=30) as answer,
+        pytest.raises((http.client.HTTPException, OSError)),
+    ):
+        answer.read()
 
 
 def test_a_private_service_lets_in_only_who_bears_a_token_of_the_projects(hosting: Hosting) -> None:
     own = hosting.serve(upload("web-1", "run"))
     url = hosting.route("run", "web", {"web-1": 1})
     tagged = hosting.route("run", "web", {"web-1": 1}, tag="new")
-    hosting.guard("run", "web", private=True)
+    hosting.guard("web", "good".__eq__)
     for address in (own, url, tagged):
         assert get(f"{address}/ready")[0] == 403
         assert get(f"{address}/ready", Authorization="Bearer bad")[0] == 401
@@ -116,16 +129,16 @@ def test_a_private_service_lets_in_only_who_bears_a_token_of_the_projects(hostin
         # The service's own token may ride along: only the other one is looked at.
         both = {"X_Serverless_Authorization": "Bearer good", "Authorization": "Bearer its-own"}
         assert get(f"{address}/ready", **both)[0] == 200
-    hosting.guard("run", "web", private=False)
+    hosting.guard("web", None)
     assert get(f"{url}/ready")[0] == 200
 
 
 def test_what_does_not_start_is_told_with_the_end_of_its_log_and_leaves_nothing(hosting: Hosting) -> None:
     broken = {"serve.py": b"raise SystemExit('no such module: mine')"}
     with pytest.raises(DidNotStart, match="no such module: mine"):
-        hosting.serve(Upload("standard", "web", "v1", broken, entrypoint="python serve.py"))
+        hosting.serve(Upload("standard", "web", "v1", broken, {}, "python serve.py"))
     with pytest.raises(DidNotStart, match="names no command"):
-        hosting.serve(Upload("run", "web", "v1", {"serve.py": b""}))
+        hosting.serve(Upload("run", "web", "v1", {"serve.py": b""}, {}, None))
 
 
 def test_nothing_outlives_the_hosting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,12 +170,12 @@ def test_nothing_outlives_a_hosting_that_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["standard", "flex", "run"])
-def test_a_rendered_bundle_opens_its_proof_only_as_its_release_says(hosting: Hosting, name: Platform) -> None:
+def test_a_rendered_bundle_opens_its_proof_only_as_its_release_says(hosting: Hosting, name: Kind) -> None:
     bundle = render(load_targets()[name], Config())
-    entrypoint = "gunicorn -c gunicorn.conf.py service.main:app" if name == "standard" else None
+    command = "gunicorn -c gunicorn.conf.py service.main:app" if name == "standard" else None
 
     def serve(version: str, **env: str) -> str:
-        return hosting.serve(Upload(name, "web", version, bundle.files, env=env, entrypoint=entrypoint))
+        return hosting.serve(Upload(name, "web", version, bundle.files, env, command))
 
     shut = serve("v1")
     assert get(f"{shut}/proof/ping?n=1")[0] == 404

@@ -50,7 +50,10 @@ class Hosting(Protocol):
         """Let a URL go; nothing where there is none."""
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
-        """Let in to a Cloud Run service, at any of its URLs, only whose token is admitted; None: everybody."""
+        """Let in to a Cloud Run service, at any URL, only whose token is admitted; None: everybody."""
+
+    def written(self) -> list[tuple[Kind, str, str, str]]:
+        """What running versions wrote: kind, service, version and a line, each version's oldest first."""
 
     def stop(self, kind: Kind, service: str, version: str) -> None:
         """A version was stopped or deleted; nothing where it does not run."""
@@ -79,6 +82,10 @@ class Unhosted:
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
         """Nothing runs."""
+
+    def written(self) -> list[tuple[Kind, str, str, str]]:
+        """Nothing."""
+        return []
 
     def stop(self, kind: Kind, service: str, version: str) -> None:
         """Nothing runs."""

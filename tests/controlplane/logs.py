@@ -1,0 +1,61 @@
+"""Cloud Logging: what running services wrote.
+
+https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list; of the filter language only what
+`gcloud app logs read` and `gcloud run services logs read` write is understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.controlplane.router import Router
+from tests.controlplane.storage import now
+from tests.controlplane.uploads import Hosting, Kind
+from tests.controlplane.wire import Request
+
+_LABEL = re.compile(r'resource\.labels\.(\w+)\s*=\s*"?([\w.-]+)"?')
+_TYPE = re.compile(r'resource\.type\s*=\s*"?(\w+)"?')
+
+
+class Logs:
+    """The logs of one project."""
+
+    def __init__(self, project: str, hosting: Callable[[], Hosting]) -> None:
+        self._project = project
+        self._hosting = hosting
+
+    def register(self, router: Router) -> None:
+        """Answer entries:list."""
+        router.on("POST", "logging.googleapis.com", "/v2/entries:list", self._list)
+
+    def _list(self, request: Request) -> dict[str, Any]:
+        asked = request.json.get("filter", "")
+        types, labels = _TYPE.findall(asked), dict(_LABEL.findall(asked))
+        labels.pop("location", None)  # a hosted service does not know where it is
+        found: list[dict[str, Any]] = []
+        for kind, service, version, line in self._hosting().written():
+            resource = _resource(kind, service, version)
+            if resource["type"] in types and labels.items() <= resource["labels"].items():
+                at = now()
+                found.append(
+                    {
+                        "logName": f"projects/{self._project}/logs/stderr",
+                        "insertId": f"{service}-{version}-{len(found):06d}",
+                        "resource": resource,
+                        "textPayload": line,
+                        "timestamp": at,
+                        "receiveTimestamp": at,
+                        "severity": "DEFAULT",
+                    }
+                )
+        if "desc" in request.json.get("orderBy", ""):
+            found.reverse()
+        return {"entries": found[: request.json.get("pageSize", 1000)]}
+
+
+def _resource(kind: Kind, service: str, version: str) -> dict[str, Any]:
+    if kind == "run":
+        return {"type": "cloud_run_revision", "labels": {"service_name": service, "revision_name": version}}
+    return {"type": "gae_app", "labels": {"module_id": service, "version_id": version}}
