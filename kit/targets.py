@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
-from kit.settings import Rule, Setting, Value, plain
+from kit.settings import Rule, Setting, plain
 from kit.table import Table, nearest
 
 Hold = Literal["none", "blocks", "whole"]
@@ -120,7 +120,7 @@ class Target:
     claims: tuple[Claim, ...]
 
     @property
-    def defaults(self) -> dict[str, Value]:
+    def defaults(self) -> dict[str, Any]:
         """What its settings are unless somebody sets them."""
         return {
             name: setting.default for name, setting in self.settings.items() if setting.default is not None
