@@ -153,9 +153,9 @@ def _differing(state: dict[str, Any], changes: tuple[Change, ...]) -> str:
 
 
 def _texts(bundle: Bundle) -> dict[str, str]:
-    """What rendering makes; the service and its requirements are copies."""
-    copies = ("service/", "requirements.txt")
-    return {name: text.decode() for name, text in bundle.files.items() if not name.startswith(copies)}
+    """What rendering makes; the service, or the user's own app, and its requirements are copies."""
+    made = {"gunicorn.conf.py", *bundle.target.templates.values()}
+    return {name: text.decode() for name, text in bundle.files.items() if name in made}
 
 
 def _shown(bundle: Bundle) -> str:

@@ -8,13 +8,19 @@ from pathlib import Path
 
 from kit.config import Config
 from kit.flows.compare import compare
+from kit.flows.lanes import arms_of, ask, in_arm
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
-from kit.probe.client import Ask
 from kit.probe.lane import LaneSpec
 from kit.proof.lane import Arm, Comparison
 from kit.report.watch import Watcher
 from kit.targets import Target
+
+# Measuring an arm that an app does not have would say of its answers what is not so.
+_WITHOUT: Mapping[tuple[Arm, ...], str] = {
+    ("on",): "Your app sends X-Accel-Buffering: no, whatever it is asked: only that is measured.",
+    ("off",): "Your app does not send X-Accel-Buffering: no: only that is measured.",
+}
 
 
 async def demo(
@@ -41,7 +47,8 @@ async def demo(
         arms: which arms to measure.
         watcher: told what happens, as it happens.
         fronts: target to the target whose front it gets instead of its own: a demo that must fail.
-        isolated: install each bundle's own requirements into an environment of its own first.
+        isolated: install each bundle's own requirements into an environment of its own first; a user's own
+            app is always.
         timeout_s: for each lane's answer.
 
     Raises:
@@ -51,20 +58,28 @@ async def demo(
     lanes = prepare(targets, names, config, root, fronts=fronts)
     watcher.stage("Starting each bundle behind its platform's front, emulated from documentation.")
     # An installation takes a while and is worth a line; that a service is ready is not.
-    say = watcher.stage if isolated else lambda _: None
+    say = watcher.stage if isolated or config.app is not None else lambda _: None
     async with Lab(lanes, isolated=isolated, say=say) as lab:
+        directly = ask(config, next(iter(lab.services.values())))
+        has = await arms_of(config, directly, timeout_s=timeout_s)
+        if any(arm not in has for arm in arms):
+            watcher.stage(_WITHOUT[has])
         specs = [
-            LaneSpec(
-                name,
-                Ask("GET", url),
-                header=arm,
-                prompt=prompt,
-                max_output_tokens=min(60, config.max_output_tokens),
-                expected=targets[name].expect[arm],
-                timeout_s=timeout_s,
+            in_arm(
+                config,
+                LaneSpec(
+                    name,
+                    ask(config, url),
+                    prompt=prompt,
+                    max_output_tokens=min(60, config.max_output_tokens),
+                    expected=targets[name].expect[arm],
+                    timeout_s=timeout_s,
+                ),
+                arm,
+                has,
             )
             for name, url in lab.urls.items()
-            for arm in arms
+            for arm in ([arm for arm in arms if arm in has] or has)
         ]
         return await _unless_it_dies(lab, specs, watcher)
 

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from kit.errors import Code, KitError
+from kit.lab.credentials import without_credentials
 
 _OUTPUT_LINES = 12
 
@@ -62,6 +63,8 @@ async def _run(argv: list[str], bundle: Path) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        # Building a package runs its code.
+        env=without_credentials(os.environ, installing=True),
         start_new_session=True,
     )
     try:

@@ -19,6 +19,7 @@ from typing import Self
 from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
+from kit.lab.credentials import without_credentials
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
@@ -43,12 +44,14 @@ class LabLane:
         bundle: the folder with what was rendered for it.
         front: another front than the target's own; None for its own.
         port: where its front listens, on 127.0.0.1; None for a free one.
+        own: whether the service is a user's own app: it gets an environment of its own, and no credentials.
     """
 
     target: Target
     bundle: Path
     front: FrontSpec | None = None
     port: int | None = None
+    own: bool = False
 
 
 class Lab:
@@ -56,6 +59,7 @@ class Lab:
 
     Attributes:
         urls: each lane's base URL by its target's name, once the block is entered.
+        services: the same for the services themselves, with no front before them.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Lab:
             say: told what happens, a short sentence a time.
         """
         self.urls: Mapping[str, str] = {}
+        self.services: dict[str, str] = {}
         self._lanes = tuple(lanes)
         self._isolated = isolated
         self._say = say
@@ -144,7 +149,7 @@ class Lab:
         name, spec = lane.target.name, lane.front or lane.target.front
         start = read_start(lane.bundle)
         programs = Path(sys.executable).parent
-        if self._isolated:
+        if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
             programs = await isolated.install(lane.bundle)
 
@@ -155,17 +160,18 @@ class Lab:
         held, port = hold_port()
         self._sockets.append(held)
         front = Front(spec, port)
-        env = environment(start, port=port, programs=programs, home=folder / "home")
+        env = environment(start, port=port, programs=programs, home=folder / "home", own=lane.own)
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
         await wait_until_ready(service, port)
         front.start(listener)
         self._fronts.append(front)
+        self.services[name] = f"http://{HOST}:{port}"
         self._say(f"{name}: ready")
 
 
-def environment(start: Start, *, port: int, programs: Path, home: Path) -> dict[str, str]:
+def environment(start: Start, *, port: int, programs: Path, home: Path, own: bool = False) -> dict[str, str]:
     """All that a service of the lab finds in its environment.
 
     Args:
@@ -173,20 +179,23 @@ def environment(start: Start, *, port: int, programs: Path, home: Path) -> dict[
         port: where it shall listen.
         programs: the folder in which `gunicorn` is found.
         home: a folder of its own.
+        own: whether it is a user's own app, which inherits no credential.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own: Mapping[str, str] = {
+    if own:
+        inherited = without_credentials(inherited)
+    always: Mapping[str, str] = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",
         "HOME": str(home),
         "PORT": str(port),
         "STREAMPROOF_LAB": "1",
         "STREAMPROOF_BIND": HOST,
     }
-    return {**inherited, **start.env, **own}
+    return {**inherited, **start.env, **always}
 
 
 async def wait_until_ready(service: ServiceProcess, port: int) -> None:
-    """Wait until the service answers /ready with 200."""
+    """Wait until the service answers /ready with no error of its own: a user's app may have no such path."""
     death = asyncio.create_task(service.died())
     try:
         async with asyncio.timeout(READY_WITHIN_S):
@@ -197,7 +206,7 @@ async def wait_until_ready(service: ServiceProcess, port: int) -> None:
     except TimeoutError:
         raise KitError(
             Code.SERVICE_NOT_READY,
-            f"The service of {service.name} did not answer /ready with 200 within {READY_WITHIN_S:.0f} s."
+            f"The service of {service.name} did not answer /ready within {READY_WITHIN_S:.0f} s."
             f"{service.log_end()}",
             "Mend what the log names, or try again when the machine is less busy.",
         ) from None
@@ -210,7 +219,8 @@ async def _answers(port: int) -> bool:
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
             writer.write(f"GET /ready HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
-            return (await reader.readline()).split()[1:2] == [b"200"]
+            status = (await reader.readline()).split()[1:2]
+            return status != [] and not status[0].startswith(b"5")
         finally:
             writer.close()
     return False

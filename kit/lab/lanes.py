@@ -60,6 +60,7 @@ def prepare(
             write(render(targets[name], config), root),
             front=_front(targets[fronts.get(name, name)], config),
             port=ports.get(name),
+            own=config.app is not None,
         )
         for name in names
     ]

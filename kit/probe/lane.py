@@ -48,6 +48,7 @@ class LaneSpec:
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
         http2: offer HTTP/2.
         timeout_s: for the whole answer, and for the first sign of life.
+        as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
     """
 
     target: str
@@ -60,6 +61,7 @@ class LaneSpec:
     proof_url: str | None = None
     http2: bool = False
     timeout_s: float = 60.0
+    as_it_is: bool = False
 
 
 class LaneProbe:
@@ -267,7 +269,7 @@ def without_credentials(url: str) -> str:
 def _as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
-    if found.base is None and not found.expired:
+    if spec.as_it_is or (found.base is None and not found.expired):
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
         body = {"ai_prompt": spec.prompt, "max_output_tokens": spec.max_output_tokens}

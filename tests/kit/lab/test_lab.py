@@ -203,7 +203,7 @@ async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
         async with Lab([lane(tmp_path, arguments="never-ready")]):
             pytest.fail("it started")
     assert caught.value.code is Code.SERVICE_NOT_READY
-    assert "run did not answer /ready with 200 within 1 s" in caught.value.message
+    assert "run did not answer /ready within 1 s" in caught.value.message
 
 
 @in_loop

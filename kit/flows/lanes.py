@@ -1,0 +1,70 @@
+"""What is asked of a service, wherever it runs: the kit's own, or the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+from kit.config import Config
+from kit.probe.client import Ask, Client
+from kit.probe.lane import LaneSpec
+from kit.proof.lane import Arm
+
+BOTH: tuple[Arm, ...] = ("on", "off")
+
+
+def ask(config: Config, base_url: str, headers: tuple[tuple[str, str], ...] = ()) -> Ask:
+    """The request whose answer is measured.
+
+    Args:
+        config: whose app is asked at its probe_path; the kit's own service at its origin.
+        base_url: where the service is.
+        headers: what it takes to be let in.
+    """
+    if config.app is None:
+        return Ask("GET", base_url, headers)
+    return Ask("GET", base_url.rstrip("/") + config.app.probe_path, headers)
+
+
+async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm, ...]:
+    """Which arms the service has: both where `accel=off` in the query takes the header away, else its own.
+
+    The user's app is asked for the head of two answers, so `asked` must reach it where no front takes
+    `X-Accel-Buffering` away, as Flexible's does. The kit's service is known to have both.
+
+    Raises:
+        KitError: it cannot be reached.
+    """
+    if config.app is None:
+        return BOTH
+    async with Client(timeout_s=timeout_s) as client:
+        if not await _frees(client, asked):
+            return ("off",)
+        return ("on",) if await _frees(client, _switched_off(asked)) else BOTH
+
+
+def in_arm(config: Config, spec: LaneSpec, arm: Arm, has: Sequence[Arm]) -> LaneSpec:
+    """The lane in one arm.
+
+    Args:
+        config: whose app it is.
+        spec: the lane, its request as `ask` gives it.
+        arm: one of `has`.
+        has: the service's arms, as `arms_of` gives them.
+    """
+    if config.app is None:
+        return replace(spec, header=arm)
+    asked = _switched_off(spec.ask) if arm == "off" and "on" in has else spec.ask
+    return replace(spec, header=arm, ask=asked, as_it_is=True)
+
+
+async def _frees(client: Client, asked: Ask) -> bool:
+    async with client.stream(asked) as response:
+        return response.headers.get("x-accel-buffering", "").strip().lower() == "no"
+
+
+def _switched_off(asked: Ask) -> Ask:
+    parts = urlsplit(asked.url)
+    query = f"{parts.query}&accel=off" if parts.query else "accel=off"
+    return replace(asked, url=urlunsplit(parts._replace(query=query)))
