@@ -15,7 +15,21 @@ from kit.cli.overdue import remind
 from kit.errors import Code, Exit, KitError
 
 # In the order in which a newcomer needs them.
-VERBS: tuple[str, ...] = ("demo", "probe", "compare", "targets", "render", "lab", "status", "logs", "open")
+VERBS: tuple[str, ...] = (
+    "demo",
+    "probe",
+    "compare",
+    "targets",
+    "render",
+    "lab",
+    "deploy",
+    "status",
+    "promote",
+    "rollback",
+    "logs",
+    "open",
+    "destroy",
+)
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 

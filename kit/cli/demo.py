@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status
-from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Prompt, Targets, Timeout
+from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Prompt, Targets, Timeout, Yes
 from kit.cli.output import success
 from kit.cli.running import run
+from kit.cli.trusting import trusted
 
 
 def command(
@@ -18,6 +19,7 @@ def command(
     front: Fronts = None,
     isolated: Isolated = False,
     timeout: Timeout = 60.0,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Run every bundle behind its platform's front, measure them side by side, and judge.
@@ -39,6 +41,7 @@ def command(
 
     known = load_targets()
     config = load_config({}, os.environ, Path.cwd())
+    trusted(config, yes=yes)
     fronts = pairs("--front", "TARGET=OTHER", front or [])
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(

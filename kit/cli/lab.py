@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, Targets
+from kit.cli.options import Fronts, Isolated, Json, Out, Targets, Yes
 from kit.cli.output import show, talk
 from kit.cli.running import run
+from kit.cli.trusting import trusted
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def command(
     front: Fronts = None,
     out: Out = Path("build"),
     isolated: Isolated = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Run the bundles on this machine, each behind its platform's front, until Ctrl-C.
@@ -40,10 +42,12 @@ def command(
 
     ports = pairs("--port", "TARGET=PORT", port or [])
     fronts = pairs("--front", "TARGET=OTHER", front or [])
+    config = load_config({}, os.environ, Path.cwd())
+    trusted(config, yes=yes)
     lanes = prepare(
         load_targets(),
         targets or [],
-        load_config({}, os.environ, Path.cwd()),
+        config,
         out,
         ports={name: _port(value) for name, value in ports.items()},
         fronts=fronts,

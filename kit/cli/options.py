@@ -17,6 +17,10 @@ Targets: TypeAlias = Annotated[
         help="Which targets; all unless named. See `kit targets`.",
     ),
 ]
+Named: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TARGET", envvar="KIT_TARGETS", help="Which targets. See `kit targets`."),
+]
 Out: TypeAlias = Annotated[
     Path, typer.Option(envvar="KIT_OUT", help="The folder for the bundles, and for what is made from them.")
 ]
@@ -69,6 +73,9 @@ Timeout: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
+]
+Yes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Take every question for answered with yes.")
 ]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.

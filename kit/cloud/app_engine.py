@@ -47,14 +47,17 @@ class App:
 
 
 def deploy(release: Release) -> Command:
-    """Upload and build, without traffic; a service's first version serves all the same."""
+    """Upload and build, without traffic; a service's first version serves all the same.
+
+    `--appyaml` is no way to give a release variables of its own: gcloud 528 ignores it where the folder has an
+    app.yaml (command_lib/app/deployables.py, GetPathMatchers).
+    """
     account = release.settings.get("service_account")
     return change(
         release.place,
         "app",
         "deploy",
         str(release.folder),
-        *(() if release.app_yaml is None else (f"--appyaml={release.app_yaml}",)),
         f"--version={release.version}",
         "--no-promote",
         *((f"--service-account={account}",) if account else ()),

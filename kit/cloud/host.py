@@ -120,9 +120,8 @@ class Release:
     Attributes:
         place: where to.
         version: its name on App Engine, its tag and revision suffix on Cloud Run.
-        folder: the bundle, as rendered.
-        app_yaml: on App Engine the app.yaml with this release's own variables, which stands in for the
-            bundle's; None elsewhere.
+        folder: what is uploaded. On App Engine, whose variables all stand in app.yaml, it is the bundle
+            rendered again with this release's own; elsewhere the bundle as `kit render` makes it.
         digest: of the bundle and of whatever else makes two releases differ, settings included; not of what
             is new in each release anyway (the proof's hour).
         environment: this release's own variables (`STREAMPROOF_PROOF_UNTIL`, the marker, a token's SHA-256).
@@ -133,7 +132,6 @@ class Release:
     place: Place
     version: str
     folder: Path
-    app_yaml: Path | None
     digest: str
     environment: Mapping[str, str]
     settings: Mapping[str, Any]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from kit.bundle import Bundle
+from kit.bundle import Bundle, write
 from kit.cloud.host import MARKER, VERSION_PREFIX, Place, Release
 from kit.config import Config
-from kit.errors import Code, KitError
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
@@ -25,6 +22,7 @@ TOKEN_SHA256: Final = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secr
 # https://docs.cloud.google.com/run/docs/configuring/services/labels
 DIGEST_CHARACTERS: Final = 40
 
+_RELEASES: Final = "releases"
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -40,7 +38,7 @@ def release(
     root: Path = Path("build"),
     salt: str | None = None,
 ) -> Release:
-    """What is to be deployed. Touches nothing: `write_app_yaml` writes the file that it names.
+    """What is to be deployed. Touches nothing: `write_release` writes the folder that it names.
 
     Args:
         place: where to. Its service wins over the bundle's: the first one of an App Engine app is `default`.
@@ -54,17 +52,15 @@ def release(
         salt: two characters that tell releases of the same second apart; random unless given.
     """
     version = version_name(now_s, salt)
-    digest = _digest(bundle, config, token=token_sha256 is not None)
+    digest = _digest(bundle, config, token_sha256)
     environment = {PROOF_UNTIL: str(int(now_s + proof_s)), MARKER: digest}
     if token_sha256 is not None:
         environment[TOKEN_SHA256] = token_sha256
-    # By target first: two targets released in the same second may draw the same name.
-    own = root / "releases" / place.target / version / "app.yaml"
+    own = "app.yaml" in bundle.files
     return Release(
         place=place,
         version=version,
-        folder=root / place.target,
-        app_yaml=own if "app.yaml" in bundle.files else None,
+        folder=(root / _RELEASES if own else root) / place.target,
         digest=digest,
         environment=environment,
         settings=config.of(bundle.target),
@@ -88,29 +84,17 @@ def version_name(now_s: float, salt: str | None = None) -> str:
     return f"{VERSION_PREFIX}{characters}{salt}"
 
 
-def write_app_yaml(release: Release, bundle: Bundle, config: Config) -> None:
-    """Write the release's own app.yaml: the bundle's, with the release's variables and its service's name.
+def write_release(release: Release, bundle: Bundle, config: Config) -> None:
+    """Write what is uploaded, where that is not the bundle as it was rendered already.
+
+    It differs from it in app.yaml alone: the release's own variables, and the service's name.
 
     Raises:
         KitError: CANNOT_WRITE.
     """
-    file = release.app_yaml
-    if file is None:
-        return
-    content = render(bundle.target, _in_place(config, release.place), release.environment).files["app.yaml"]
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise KitError(
-            Code.CANNOT_WRITE,
-            f"Cannot write {file}: {error.strerror or error}.",
-            "Free some room or correct the rights, or choose another --out.",
-        ) from None
+    root = release.folder.parent
+    if root.name == _RELEASES:
+        write(render(bundle.target, _in_place(config, release.place), release.environment), root, force=True)
 
 
 def _in_place(config: Config, place: Place) -> Config:
@@ -119,7 +103,7 @@ def _in_place(config: Config, place: Place) -> Config:
     return replace(config, targets={**config.targets, place.target: settings})
 
 
-def _digest(bundle: Bundle, config: Config, *, token: bool) -> str:
+def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
     """Equal where deploying again would change nothing: the bundle, and what stands beside it in flags."""
     settings: Mapping[str, object] = {
         name: value for name, value in config.of(bundle.target).items() if name != "service"
@@ -129,7 +113,7 @@ def _digest(bundle: Bundle, config: Config, *, token: bool) -> str:
         "settings": settings,
         "instances": config.instances,
         "environment": dict(config.env),
-        "token": token,
+        "token": token_sha256,
     }
     text = json.dumps(told, sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]

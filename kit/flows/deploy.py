@@ -16,7 +16,7 @@ from kit.cloud.gcloud import Gcloud
 from kit.cloud.host import Command, Host, Place, Release, Service
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
-from kit.cloud.release import release, write_app_yaml
+from kit.cloud.release import release, write_release
 from kit.cloud.tokens import credentials, identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
@@ -197,7 +197,7 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
 
 
 def dry_run(
-    made: Sequence[Draft], services: Mapping[str, Service | None], config: Config, wishes: Wishes
+    made: Sequence[Draft], services: Mapping[str, Service | None], config: Config, wishes: Wishes, root: Path
 ) -> list[Command]:
     """The lines that a deployment would run, in order, were all to go well."""
     lines: list[Command] = []
@@ -209,6 +209,7 @@ def dry_run(
             now_s=time.time(),
             creates=services.get(draft.target.name) is None,
             token_sha256=wishes.token_sha256,
+            root=root,
         )
         lines += draft.host.deployment(one)
     return lines
@@ -239,21 +240,35 @@ async def deploy(
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = _Measuring(gcloud, config, wishes, watcher)
-    ready = asyncio.Event()
+    ready, broken = asyncio.Event(), list[Outcome]()
 
     async def one(draft: Draft) -> Outcome:
         first = plan.first
         if first is not None and draft.host.place.platform == "app_engine" and draft.target.name != first:
             watcher.step(draft.target.name, f"waiting for {first}, which becomes the app's default service")
             await ready.wait()
+            if broken:
+                return _without_default(draft.target.name, first)
         try:
             job = _job(draft, config, wishes, root)
-            return await Deploying(job, record, watcher, measure).run()
+            outcome = await Deploying(job, record, watcher, measure).run()
+            if draft.target.name == first and outcome.url is None:
+                broken.append(outcome)
+            return outcome
         finally:
             if draft.target.name == first:
                 ready.set()
 
     return tuple(await asyncio.gather(*map(one, plan.drafts)))
+
+
+def _without_default(name: str, first: str) -> Outcome:
+    error = KitError(
+        Code.NOT_READY_TO_DEPLOY,
+        f"Not begun: {first}, which was to become the app's default service, failed.",
+        f"Mend that first; then `kit deploy {first} {name}`.",
+    )
+    return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 
 
 def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
@@ -276,7 +291,7 @@ def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
         target=draft.target,
         host=draft.host,
         release=make,
-        write=partial(write_app_yaml, bundle=draft.bundle, config=config),
+        write=partial(write_release, bundle=draft.bundle, config=config),
         public=wishes.public,
         gate=wishes.gate,
         again=wishes.again,

@@ -300,11 +300,14 @@ class Deploying:
         """What exists after a failure, as far as it can still be seen."""
         name, host = self._name, self._job.host
         known = self._record.of(name)
+        service, looked = None, False
         try:
-            service = await host.look()
+            service, looked = await host.look(), True
         except KitError:
-            service = None
-        if known is not None and known.state == "unfinished":
+            pass
+        if looked and service is None:
+            self._record.drop(name)
+        elif known is not None and known.state == "unfinished":
             self._record.put(replace(known, state="failed"))
         serving = service.serving if service is not None else None
         return Outcome(

@@ -79,7 +79,8 @@ class Steps:
         """See `DeployWatcher`."""
         row = self.rows.get(target)
         said = clean(text).strip()
-        if row is None or not said or said == row.line:
+        # gcloud draws boxes; their edges say nothing.
+        if row is None or said == row.line or not any(map(str.isalnum, said)):
             return
         row.line = said
         if not self._live and now_ms - row.told_ms >= _TOLD_EVERY_MS:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.cloud.host import Place, Release
-from kit.cloud.release import release, version_name, write_app_yaml
+from kit.cloud.release import release, version_name, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.render import render
@@ -75,14 +75,13 @@ def test_a_service_is_given_only_the_hash_of_its_token() -> None:
     assert made(token_sha256="ab" * 32).environment["STREAMPROOF_TOKEN_SHA256"] == "ab" * 32
 
 
-def test_only_app_engine_gets_an_app_yaml_of_its_own() -> None:
-    names = {name: made(name).app_yaml for name in TARGETS}
-    assert names["run"] is None
-    assert {name for name, file in names.items() if file is not None} == {"standard", "flex"}
-
-
-def test_two_targets_that_draw_the_same_name_do_not_share_a_file() -> None:
-    assert made("standard", salt="00").app_yaml != made("flex", salt="00").app_yaml
+def test_only_app_engine_uploads_a_bundle_of_the_releases_own() -> None:
+    folders = {name: made(name).folder for name in TARGETS}
+    assert folders == {
+        "standard": Path("build/releases/standard"),
+        "flex": Path("build/releases/flex"),
+        "run": Path("build/run"),
+    }
 
 
 def test_releasing_the_same_again_has_the_same_digest_at_any_time() -> None:
@@ -106,9 +105,9 @@ def test_whatever_would_change_the_service_changes_the_digest(other: Config) -> 
     assert made("run", other).digest != made("run").digest
 
 
-def test_a_token_that_is_needed_from_now_on_is_a_change_and_another_token_is_none() -> None:
+def test_a_token_is_a_change_and_so_is_another_one() -> None:
     one, other = made("run", token_sha256="a" * 64), made("run", token_sha256="b" * 64)
-    assert one.digest == other.digest != made("run").digest
+    assert len({one.digest, other.digest, made("run").digest}) == 3
 
 
 def test_the_services_name_is_no_reason_to_deploy_again() -> None:
@@ -119,23 +118,24 @@ def test_the_digest_of_two_targets_differs() -> None:
     assert len({made(name).digest for name in TARGETS}) == len(TARGETS)
 
 
-def test_the_releases_app_yaml_is_the_bundles_but_for_its_variables_and_its_service(tmp_path: Path) -> None:
+def test_what_is_uploaded_is_the_bundle_but_for_the_releases_variables_and_service(tmp_path: Path) -> None:
     config = Config(env={"MINE": "water: 水", "STREAMPROOF_PROOF_UNTIL": "1"})
     bundle = render(TARGETS["standard"], config)
     told = made("standard", config, at=place("standard", "default"), root=tmp_path)
-    write_app_yaml(told, bundle, config)
-    assert told.app_yaml is not None
-    own: dict[str, Any] = yaml.safe_load(told.app_yaml.read_bytes())
+    write_release(told, bundle, config)
+    own: dict[str, Any] = yaml.safe_load((told.folder / "app.yaml").read_bytes())
     theirs: dict[str, Any] = yaml.safe_load(bundle.files["app.yaml"])
     assert own.pop("service") == "default"
     assert theirs.pop("service") == "sp-standard"
     variables, before = own.pop("env_variables"), theirs.pop("env_variables")
     assert variables == {**before, **told.environment}
     assert own == theirs
+    others = {name: content for name, content in bundle.files.items() if name != "app.yaml"}
+    assert {name: (told.folder / name).read_bytes() for name in others} == others
 
 
-def test_a_release_without_an_app_yaml_writes_nothing(tmp_path: Path) -> None:
-    write_app_yaml(made("run", root=tmp_path), render(TARGETS["run"], Config()), Config())
+def test_what_was_rendered_already_is_not_written_again(tmp_path: Path) -> None:
+    write_release(made("run", root=tmp_path), render(TARGETS["run"], Config()), Config())
     assert not list(tmp_path.iterdir())
 
 
@@ -143,5 +143,5 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "releases").write_text("in the way")
     told = made("standard", root=tmp_path)
     with pytest.raises(KitError) as caught:
-        write_app_yaml(told, render(TARGETS["standard"], Config()), Config())
+        write_release(told, render(TARGETS["standard"], Config()), Config())
     assert caught.value.code is Code.CANNOT_WRITE

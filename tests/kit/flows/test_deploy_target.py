@@ -67,7 +67,6 @@ class Stage:
             place=self.place,
             version=f"sp-{self.count}",
             folder=self.folder,
-            app_yaml=None,
             digest=self.digest,
             environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600))},
             settings={},
@@ -211,6 +210,13 @@ def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb
     known = Record.load(stage.folder).of("flex")
     assert known is not None
     assert known.state == "failed"
+
+
+def test_a_first_deployment_that_failed_leaves_nothing_on_record(stage: Stage) -> None:
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    outcome = stage.run()
+    assert (outcome.result, outcome.url) == (Result.FAILED, None)
+    assert Record.load(stage.folder).of("flex") is None
 
 
 @pytest.mark.parametrize("verb", ["promote", "stop", "open"])

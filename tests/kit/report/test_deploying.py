@@ -46,6 +46,14 @@ def test_a_log_hears_of_a_long_build_now_and_then_not_of_each_of_its_lines() -> 
     ]
 
 
+def test_the_edges_of_gclouds_boxes_are_not_told() -> None:
+    steps = Steps(COLOUR)
+    steps.step("run", "building", 0)
+    steps.line("run", "Uploading 3 files", 1_000)
+    steps.line("run", "╚══════╝", 2_000)
+    assert "Uploading 3 files" in steps.frame(80, 3_000, Style())[0]
+
+
 def test_a_terminal_shows_each_target_with_its_step_its_time_and_the_last_line() -> None:
     steps = Steps(COLOUR)
     steps.step("run", "building", 0)

@@ -1,0 +1,387 @@
+"""`kit deploy TARGET… | --all`: into the cloud, measured before it takes the traffic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from kit.cli.asking import PROMPT, status
+from kit.cli.confirming import confirmed
+from kit.cli.options import Env, Generator, Json, Named, Out, Project, Prompt, Region, Set, Timeout, Yes
+from kit.cli.output import success, talk
+from kit.cli.running import run
+from kit.errors import Code, Exit, KitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kit.cloud.gcloud import Gcloud
+    from kit.cloud.host import Host, Place
+    from kit.cloud.record import Record
+    from kit.config import Config
+    from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.flows.deploy_target import Outcome
+    from kit.proof.lane import Comparison
+    from kit.report.deploying import LiveSteps
+
+_TOKEN_BYTES = 32
+
+
+def command(
+    targets: Named = None,
+    every: Annotated[bool, typer.Option("--all", envvar="KIT_ALL", help="Every target there is.")] = False,
+    project: Project = None,
+    region: Region = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            envvar="KIT_DRY_RUN",
+            help="Print the gcloud lines that would be run; change nothing.",
+        ),
+    ] = False,
+    yes: Yes = False,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public", envvar="KIT_PUBLIC", help="Let everybody call the Cloud Run service, once it passed."
+        ),
+    ] = False,
+    token: Annotated[
+        bool | None,
+        typer.Option(
+            "--token/--no-token",
+            envvar="KIT_WITH_TOKEN",
+            help="Have callers show a token, printed once; the one there is stays unless told otherwise.",
+        ),
+    ] = None,
+    public_model: Annotated[
+        bool,
+        typer.Option(
+            "--public-model",
+            envvar="KIT_PUBLIC_MODEL",
+            help="Let everybody ask a model that you pay for, without a token.",
+        ),
+    ] = False,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate/--no-gate", envvar="KIT_GATE", help="Measure before it takes the traffic."),
+    ] = True,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            envvar="KIT_AGAIN",
+            help="Deploy although nothing changed; opens the proof for an hour.",
+        ),
+    ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over", envvar="KIT_TAKE_OVER", help="Replace a service that the kit did not make."
+        ),
+    ] = False,
+    create_app: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIT_CREATE_APP",
+            metavar="REGION",
+            help="Make the project's App Engine app there, for ever, if it has none.",
+        ),
+    ] = None,
+    lasts: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            envvar="KIT_FOR",
+            metavar="TIME",
+            help="For how long, as in 2h or 90m: after it every command reminds you to destroy it.",
+        ),
+    ] = None,
+    generator: Generator = None,
+    settings: Set = None,
+    env: Env = None,
+    out: Out = Path("build"),
+    prompt: Prompt = PROMPT,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Deploy with gcloud, prove that it streams as its platform promises, and only then send it the traffic.
+
+    A version that streams worse than promised is not promoted (exit 3), nor is one of which that cannot be
+    said (exit 4); what served before goes on serving. The first version of a service always serves. Cloud Run
+    services are private unless --public; App Engine's are public.
+    """
+    import os
+
+    from kit.cli.hosts import gcloud, hosts
+    from kit.cloud.lock import locked
+    from kit.cloud.record import Record
+    from kit.cloud.times import span_s
+    from kit.config import load_config
+    from kit.flows.deploy import Wishes, drafts, refuse_open_model
+    from kit.targets import select
+
+    if bool(targets) == every:
+        raise KitError(
+            Code.BAD_USAGE,
+            "Say what to deploy." if not every else "--all goes with no target's name.",
+            "Name targets, as in `kit deploy run`, or say --all.",
+            exit=Exit.USAGE,
+        )
+    flags = {"project": project, "region": region, "generator": generator, "set": settings, "env": env}
+    config = load_config(flags, os.environ, Path.cwd())
+    chosen = select(targets or [])
+    lasts_s = None if lasts is None else span_s(lasts)
+
+    def begin(runs: Gcloud) -> tuple[tuple[Draft, ...], Wishes, Record, Callable[[Place], Host]]:
+        record, host_of = Record.load(Path()), hosts(runs)
+        clear, sha256 = _token(token, [target.name for target in chosen], record)
+        wishes = Wishes(
+            public=public,
+            public_model=public_model,
+            gate=gate,
+            again=again,
+            take_over=take_over,
+            create_app=create_app,
+            token=clear,
+            token_sha256=sha256,
+            lasts_s=lasts_s,
+            prompt=prompt,
+            timeout_s=timeout,
+        )
+        made = drafts(chosen, config, record, host_of)
+        refuse_open_model(config, wishes, made)
+        return made, wishes, record, host_of
+
+    if dry_run:
+        made, wishes, _, _ = begin(gcloud())
+        _dry_run(made, config, wishes, out, as_json=as_json)
+    with locked(Path()):
+        echo: list[Callable[[str], None]] = [talk]
+        runs = gcloud(lambda line: echo[0](line))
+        made, wishes, record, host_of = begin(runs)
+        planned = _planned(made, runs, config, wishes, host_of, yes=yes, as_json=as_json)
+        if token and wishes.token is not None:
+            _tell_token(wishes.token, as_json=as_json)
+        outcomes, comparison = _deploy(
+            planned, config, wishes, record, out, runs, host_of, echo, as_json=as_json
+        )
+    _finish(outcomes, comparison, lasts, as_json=as_json)
+
+
+def _planned(
+    made: Sequence[Draft],
+    runs: Gcloud,
+    config: Config,
+    wishes: Wishes,
+    host_of: Callable[[Place], Host],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> Plan:
+    """Look at what is there, show the plan, and get a yes to it."""
+    import sys
+
+    from kit.cloud.preflight import text
+    from kit.flows.deploy import plan
+    from kit.report.deploying import LiveSteps
+
+    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+        watcher.stage(f"Looking at the project {config.project}.")
+        planned = run(plan(made, runs, config, wishes, host_of))
+    if (error := planned.preflight.error()) is not None:
+        raise error
+    places = [draft.host.place for draft in planned.drafts]
+    into = "; ".join(
+        f"{place.target} as {place.service}" + (f" in {place.region}" if place.region else "")
+        for place in places
+    )
+    talk(f"The plan, in the project {config.project}: {into}.")
+    talk(text(planned.preflight))
+    confirmed(f"Deploy {_listed([place.target for place in places])}?", yes=yes)
+    return planned
+
+
+def _deploy(
+    planned: Plan,
+    config: Config,
+    wishes: Wishes,
+    record: Record,
+    out: Path,
+    runs: Gcloud,
+    host_of: Callable[[Place], Host],
+    echo: list[Callable[[str], None]],
+    *,
+    as_json: bool,
+) -> tuple[tuple[Outcome, ...], Comparison | None]:
+    import sys
+
+    from kit.flows.deploy import deploy, prepare, promoted
+    from kit.report.deploying import LiveSteps
+
+    async def work(watcher: LiveSteps) -> tuple[Outcome, ...]:
+        await prepare(planned, runs, watcher)
+        return await deploy(planned, config, wishes, record, out, runs, watcher)
+
+    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+        echo[0] = watcher.command
+        try:
+            outcomes = run(work(watcher))
+        finally:
+            echo[0] = talk
+    there = promoted(outcomes)
+    if not there or (len(there) == 1 and wishes.gate):
+        return outcomes, None
+    return outcomes, _comparison(there, wishes, record, runs, host_of, as_json=as_json)
+
+
+def _comparison(
+    names: list[str],
+    wishes: Wishes,
+    record: Record,
+    runs: Gcloud,
+    host_of: Callable[[Place], Host],
+    *,
+    as_json: bool,
+) -> Comparison:
+    """What was deployed, side by side, at the services' own URLs."""
+    import sys
+
+    from kit.flows.compare import compare
+    from kit.flows.deploy import ARMS
+    from kit.flows.deployed import asks, lanes_of
+    from kit.probe.client import Ask
+    from kit.probe.lane import LaneSpec
+    from kit.report.live import LiveLanes
+    from kit.targets import load_targets
+
+    async def work(watcher: LiveLanes) -> Comparison:
+        deployments = [one for one in map(record.of, names) if one is not None]
+        asked = await asks(deployments, token=wishes.token, gcloud=runs, host_of=host_of)
+        like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
+        return await compare(lanes_of(asked, load_targets(), ARMS, like), "cloud", watcher)
+
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        return run(work(watcher))
+
+
+def _finish(
+    outcomes: Sequence[Outcome], comparison: Comparison | None, lasts: str | None, *, as_json: bool
+) -> NoReturn:
+    import sys
+
+    from kit.report.json import comparison_data
+    from kit.report.outcomes import outcome_data, outcomes_text
+    from kit.report.style import Style
+    from kit.report.table import table
+    from kit.targets import load_targets
+
+    style = Style.of(sys.stdout)
+    there = [one.target for one in outcomes if one.url is not None]
+    destroy = f"kit destroy {' '.join(there)}" if there else None
+    parts = [outcomes_text(outcomes, style, destroy)]
+    warnings = []
+    if comparison is not None:
+        parts.insert(0, table(comparison, load_targets(), style))
+    if lasts is not None and destroy is not None:
+        warnings.append(f"in {lasts} it is to be removed: {destroy}")
+    warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
+    exits = [one.exit for one in outcomes] + ([status(comparison.state)] if comparison is not None else [])
+    worst = next((exit for exit in (1, 3, 4) if exit in exits), 0)
+    success(
+        {
+            "outcomes": [outcome_data(one) for one in outcomes],
+            "comparison": None if comparison is None else comparison_data(comparison),
+            "destroy": destroy,
+        },
+        as_json=as_json,
+        text="\n\n".join(parts),
+        warnings=warnings,
+        exit=Exit(worst),
+    )
+
+
+def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
+    """The lines, as they would be run on what is there; where that cannot be seen, as in a new project."""
+    import asyncio
+
+    from kit.cloud.host import Service
+    from kit.flows.deploy import dry_run
+
+    async def look() -> dict[str, Service | KitError | None]:
+        async def one(draft: Draft) -> Service | KitError | None:
+            try:
+                return await draft.host.look()
+            except KitError as error:
+                return error
+
+        return {
+            draft.target.name: found
+            for draft, found in zip(made, await asyncio.gather(*map(one, made)), strict=True)
+        }
+
+    found = run(look())
+    warnings = [
+        f"{name} could not be looked at, so these are the lines for a new service: {error.message}"
+        for name, error in found.items()
+        if isinstance(error, KitError)
+    ]
+    services = {name: None if isinstance(one, KitError) else one for name, one in found.items()}
+    lines = [line.line for line in dry_run(made, services, config, wishes, out)]
+    success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)
+
+
+def _token(wanted: bool | None, names: list[str], record: Record) -> tuple[str | None, str | None]:
+    """The token in clear, where it is known, and its SHA-256: a new one, the one there is, or none.
+
+    Raises:
+        KitError: what is deployed wants a token that KIT_TOKEN does not hold.
+    """
+    import hashlib
+    import os
+    import secrets
+
+    def hashed(clear: str) -> str:
+        return hashlib.sha256(clear.encode()).hexdigest()
+
+    if wanted is False:
+        return None, None
+    clear = os.environ.get("KIT_TOKEN", "").strip() or None
+    if wanted:
+        clear = clear or secrets.token_urlsafe(_TOKEN_BYTES)
+        return clear, hashed(clear)
+    known = {
+        one.token_sha256
+        for name in names
+        if (one := record.of(name)) is not None and one.token_sha256 is not None
+    }
+    if not known:
+        return None, None
+    if clear is None or known != {hashed(clear)}:
+        raise KitError(
+            Code.NOT_READY_TO_DEPLOY,
+            "What is deployed wants a token, and "
+            + ("KIT_TOKEN is not set." if clear is None else "KIT_TOKEN holds another."),
+            "Set KIT_TOKEN to the token that was printed then; --token makes a new one, --no-token none.",
+        )
+    return clear, hashed(clear)
+
+
+def _tell_token(token: str, *, as_json: bool) -> None:
+    """Print the token, this once: only its SHA-256 is kept."""
+    import os
+
+    if os.environ.get("KIT_TOKEN", "").strip() == token:
+        return
+    talk(
+        f"The token, shown this once: {token}\n"
+        "  Callers send it as Authorization: Bearer TOKEN; the kit reads it from KIT_TOKEN."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,17 @@
+"""`kit promote TARGET`: all traffic to a version that waits."""
+
+from __future__ import annotations
+
+from kit.cli.moving import Target, Version, move
+from kit.cli.options import Json, Yes
+
+
+def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
+    """Send all traffic to a version that was held back, whatever the gate said of it.
+
+    Without --version it is the newest of the kit's that does not serve. On Flex, the version that served is
+    stopped afterwards, since it would cost money all the time.
+    """
+    from kit.flows.traffic import newest
+
+    move(target, "promote", lambda service, _: newest(service, target, version), yes=yes, as_json=as_json)

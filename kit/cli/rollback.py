@@ -1,0 +1,22 @@
+"""`kit rollback TARGET`: all traffic back to the version that served before."""
+
+from __future__ import annotations
+
+from kit.cli.moving import Target, Version, move
+from kit.cli.options import Json, Yes
+
+
+def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
+    """Send all traffic back to the version that served before, and name it.
+
+    On Flex it is started first, which takes some minutes, and the other one is stopped afterwards.
+    """
+    from kit.flows.traffic import earlier
+
+    move(
+        target,
+        "rollback",
+        lambda service, known: earlier(service, target, known, version),
+        yes=yes,
+        as_json=as_json,
+    )

@@ -1,0 +1,98 @@
+"""What came of a deployment: what happened to each target, what exists now, what it costs, what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit.flows.deploy_target import Outcome, Result
+from kit.proof.lane import Lane
+from kit.report.cells import cells, clean, hang, pad
+from kit.report.json import lane_data
+from kit.report.lanes import MARKS
+from kit.report.style import Style
+from kit.report.words import verdict_words
+
+COSTS = {
+    "nothing": "It costs nothing as it is.",
+    "requests": "It costs money only while it is asked.",
+    "always": "It costs money all the time, asked or not: it never scales to zero.",
+}
+
+_WIDTH = 100
+
+
+def outcomes_text(outcomes: Sequence[Outcome], style: Style, destroy: str | None) -> str:
+    """A paragraph a target.
+
+    Args:
+        outcomes: in the order in which they are told.
+        style: how to write.
+        destroy: the line that removes all of it; None where nothing exists.
+    """
+    name_cells = max((cells(clean(one.target)) for one in outcomes), default=0)
+    lines: list[str] = []
+    for one in outcomes:
+        lines += _paragraph(one, name_cells, style)
+    if destroy is not None:
+        lines += ["", f"  All of it is removed by: {destroy}"]
+    return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
+    width = style.width or _WIDTH
+    mark, tone = MARKS[one.state]
+    indent = " " * (name_cells + 4)
+    # The end of a log comes with its own lines, which are not to be filled up.
+    sentence, *log = one.what.split("\n")
+    head, *rest = hang(indent, clean(sentence), width)
+    name = pad(clean(one.target), name_cells)
+    lines = [f"{style.paint(mark, tone)} {style.paint(name, 'bold')}  {head[len(indent) :]}", *rest]
+    lines += [style.paint(f"{indent}{clean(line).strip()}", "dim") for line in log]
+    if one.error is not None:
+        lines += [
+            line for hint in one.error.hint.split("\n") for line in hang(indent, clean(hint).strip(), width)
+        ]
+    off = next((lane for lane in one.lanes if lane.header == "off"), None)
+    if off is not None and off.error is None:
+        lines += hang(indent, f"Without the header: {verdict_words(off)}.", width)
+    if one.gate is not None and one.state != "ok":
+        lines += _evidence(one.lanes, indent, style, width)
+    if one.url is not None and one.result is not Result.PROMOTED:
+        lines += hang(indent, f"Its service: {clean(one.url)}", width)
+    if one.costs is not None:
+        lines += hang(indent, COSTS[one.costs], width)
+    if one.next is not None:
+        lines += hang(indent, f"Next: {clean(one.next)}", width)
+    return lines
+
+
+def _evidence(lanes: Sequence[Lane], indent: str, style: Style, width: int) -> list[str]:
+    """What the verdict rests on: nothing is called held back without it."""
+    return [
+        style.paint(line, "dim")
+        for lane in lanes
+        if lane.header == "on"
+        for step in (*lane.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts))
+        for line in hang(f"{indent}· ", clean(step), width)
+    ]
+
+
+def outcome_data(one: Outcome) -> dict[str, Any]:
+    """One target for `--json`."""
+    error = one.error
+    return {
+        "target": one.target,
+        "result": str(one.result),
+        "what": one.what,
+        "url": one.url,
+        "version": one.version,
+        "version_url": one.version_url,
+        "gate": None if one.gate is None else str(one.gate),
+        "costs": one.costs,
+        "next": one.next,
+        "lanes": [lane_data(lane) for lane in one.lanes],
+        "error": None
+        if error is None
+        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+    }
