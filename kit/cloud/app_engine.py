@@ -49,8 +49,8 @@ class App:
 def deploy(release: Release) -> Command:
     """Upload and build, without traffic; a service's first version serves all the same.
 
-    `--appyaml` is no way to give a release variables of its own: gcloud 528 ignores it where the folder has an
-    app.yaml (command_lib/app/deployables.py, GetPathMatchers).
+    `--appyaml` is no way to give a release variables of its own: gcloud 528 ignores it where the folder
+    has an app.yaml (command_lib/app/deployables.py, GetPathMatchers).
     """
     account = release.settings.get("service_account")
     return change(
@@ -207,11 +207,11 @@ def _staying(place: Place, version: Version) -> Removal:
         else f"all the traffic of {place.service} is its, and no other version could take it"
     )
     if not version.running:
-        return Removal(f"nothing of {version.name}: {why}. It is stopped and costs nothing", None)
+        return Removal(f"{version.name}: {why}. It is stopped and costs nothing", None)
     if version.min_instances:
         what = f"the instances of {version.name}, which stays, stopped: {why}"
         return Removal(what, stop_version(place, version.name))
-    return Removal(f"nothing of {version.name}: {why}. It costs money only while it is asked", None)
+    return Removal(f"{version.name}: {why}. It costs money only while it is asked", None)
 
 
 def _counted(versions: Sequence[Version]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -301,10 +302,8 @@ class Deploying:
         name, host = self._name, self._job.host
         known = self._record.of(name)
         service, looked = None, False
-        try:
+        with suppress(KitError):
             service, looked = await host.look(), True
-        except KitError:
-            pass
         if looked and service is None:
             self._record.drop(name)
         elif known is not None and known.state == "unfinished":
