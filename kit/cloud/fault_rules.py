@@ -48,6 +48,62 @@ _LATER: Final = "Try again in a while; https://status.cloud.google.com tells of 
 _LOOK: Final = "`kit status --refresh` looks at what is there."
 UPDATE: Final = "Update it: `gcloud components update`, or by the package manager that installed it."
 
+# First, for the end of a build's log may be in the error, with whatever went wrong in there.
+_BUILT: Final = (
+    Rule(
+        r"build failed because.{0,80}(?:service account|permission)",
+        Code.PERMISSION_DENIED,
+        "The service account that builds images lacks a role in the project {project}.",
+        "Give it roles/run.builder: "
+        "https://cloud.google.com/run/docs/configuring/services/build-service-account",
+    ),
+    Rule(
+        r"failed to start and listen|failed to become healthy|container failed to start|"
+        r"health ?check.{0,40}fail",
+        Code.SERVICE_NOT_READY,
+        "The new version was built, but it did not start or did not become healthy in time.",
+        "Its log: {url}",
+        log=True,
+        details={"url": (rf"({_CONSOLE}/logs[^\s\]\"'<>]*[\w/=%-])",)},
+        otherwise=(
+            "The new version was built, but it did not start or did not become healthy in time.",
+            "`kit logs` shows what it printed.",
+        ),
+    ),
+    Rule(
+        r"build failed|build timed out|build error|container build|cloud build.{0,40}fail|"
+        r"cloud build \S+ status: |FAILED_BUILD",
+        Code.BUILD_FAILED,
+        "The build of the image failed.",
+        "Its log: {url}",
+        log=True,
+        details={"url": (rf"({_CONSOLE}/[^\s\]\"'<>]*build[^\s\]\"'<>]*[\w/=%-])",)},
+        otherwise=(
+            "The build of the image failed.",
+            "Its log: `gcloud builds list --limit=1 --project={project}{region}` names the build, "
+            "`gcloud builds log ID` shows it.",
+        ),
+    ),
+)
+
+# gcloud tries a 5xx again by itself for some 30 s, and then takes the network for the culprit.
+_GAVE_UP: Final = (
+    Rule(
+        r"HttpError accessing.{0,2000}?'status': '?503",
+        Code.CLOUD_UNAVAILABLE,
+        "Google answered `{verb}` with 503 (service unavailable).",
+        _LATER,
+        again="transient",
+    ),
+    Rule(
+        r"HttpError accessing.{0,2000}?'status': '?5\d\d",
+        Code.CLOUD_UNAVAILABLE,
+        "Google answered `{verb}` with an error of its own, {status}.",
+        _LATER,
+        details={"status": (r"'status': '?(5\d\d)",)},
+    ),
+)
+
 _THIS_MACHINE: Final = (
     Rule(
         r"no space left on device|\[Errno 28\]|disk quota exceeded|\[Errno 122\]",
@@ -172,31 +228,6 @@ _WORK: Final = (
         again="busy",
     ),
     Rule(
-        r"failed to start and listen|failed to become healthy|container failed to start|"
-        r"health ?check.{0,40}fail",
-        Code.SERVICE_NOT_READY,
-        "The new version was built, but it did not start or did not become healthy in time.",
-        "Its log: {url}",
-        log=True,
-        details={"url": (rf"({_CONSOLE}/logs[^\s\]\"'<>]*[\w/=%-])",)},
-        otherwise=(
-            "The new version was built, but it did not start or did not become healthy in time.",
-            "`kit logs` shows what it printed.",
-        ),
-    ),
-    Rule(
-        r"build failed|build timed out|build error|container build|cloud build.{0,40}fail|FAILED_BUILD",
-        Code.BUILD_FAILED,
-        "The build of the image failed.",
-        "Its log: {url}",
-        log=True,
-        details={"url": (rf"({_CONSOLE}/[^\s\]\"'<>]*build[^\s\]\"'<>]*[\w/=%-])",)},
-        otherwise=(
-            "The build of the image failed.",
-            "Its log: `gcloud builds list --limit=1 --project {project}`, then `gcloud builds log ID`.",
-        ),
-    ),
-    Rule(
         r"\bRESOURCE_EXHAUSTED\b|quota.{0,60}exceed|exceed.{0,60}quota|too many requests|rate ?limit|"
         r"HTTPError 429|(?:code|status)\W{1,3}429",
         Code.QUOTA_EXCEEDED,
@@ -303,4 +334,4 @@ _GOOGLE: Final = (
     ),
 )
 
-RULES: Final = (*_THIS_MACHINE, *_ACCOUNT, *_PROJECT, *_WORK, *_ACCESS, *_GOOGLE)
+RULES: Final = (*_BUILT, *_GAVE_UP, *_THIS_MACHINE, *_ACCOUNT, *_PROJECT, *_WORK, *_ACCESS, *_GOOGLE)

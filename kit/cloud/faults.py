@@ -52,8 +52,13 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         stdout: the same; empty for a line whose output is secret.
     """
     said = _said(stderr)
-    lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line)[-400:]
-    names = {"verb": _verb(command), "project": _project(command), "said": _sentence(said)}
+    lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line and "═" not in line)
+    names = {
+        "verb": _verb(command),
+        "project": _flag(command, "--project") or "PROJECT",
+        "region": f" --region={region}" if (region := _flag(command, "--region")) else "",
+        "said": _sentence(said),
+    }
     for pattern, rule in _RULES:
         if pattern.search(said):
             return _fault(rule, names, said, lines)
@@ -98,23 +103,27 @@ def _verb(command: Command) -> str:
     return " ".join(["gcloud", *words[:3]])
 
 
-def _project(command: Command) -> str:
+def _flag(command: Command, name: str) -> str | None:
+    """Its value, if it is a plain word."""
     for word, after in zip(command.words, (*command.words[1:], ""), strict=True):
-        found = after if word == "--project" else word.removeprefix("--project=")
-        if found != word and re.fullmatch(r"[\w.:-]+", found, re.ASCII):
-            return found
-    return "PROJECT"
+        value = after if word == name else word.removeprefix(f"{name}=")
+        if value != word and re.fullmatch(r"[\w.:-]+", value, re.ASCII):
+            return value
+    return None
 
 
 def _said(stderr: str) -> str:
     """gcloud's error, from its last "ERROR:" on, in one line; all that it printed where there is none."""
-    start = max(stderr.rfind("ERROR: "), 0) or max(len(stderr) - _ERROR_CHARACTERS, 0)
+    # A build's log, which may be on the screen as well, has errors of its own.
+    starts = map(stderr.rfind, ("ERROR: (gcloud", "ERROR: gcloud", "ERROR: "))
+    start = next((start for start in starts if start >= 0), max(len(stderr) - _ERROR_CHARACTERS, 0))
     text = " ".join(clean(stderr[start : start + _ERROR_CHARACTERS]).split())
     return re.sub(r"^ERROR: (\(gcloud[^)]*\) ?)?", "", text)
 
 
 def _sentence(text: str) -> str:
     """The first sentence of a text, shortened, without its full stop."""
+    text = re.sub(r"^[A-Z]+(?:_[A-Z]+)*: ", "", text)
     first = re.split(r"(?<=[^\s.])[.!?](?=\s|$)", text, maxsplit=1)[0]
     first = re.sub(r"[.!?:;,]+(?=\s|$)", ",", first).strip(" ,")
     if len(first) > _LONGEST:

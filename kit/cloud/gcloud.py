@@ -209,8 +209,8 @@ async def _all(stream: asyncio.StreamReader | None) -> bytes:
 
 
 async def _tell(stream: asyncio.StreamReader | None, said: deque[str], log: Path, line: Line) -> None:
-    """Every line to the log and to `said`, the newest to whoever looks on."""
-    lines, told = Lines(), ""
+    """Every line to the log and to `said`; to whoever looks on the newest, until gcloud names its error."""
+    lines, told, failed = Lines(), "", False
     while stream is not None:
         chunk = await stream.read(_CHUNK)
         ended = lines.feed(chunk, final=not chunk)
@@ -219,8 +219,8 @@ async def _tell(stream: asyncio.StreamReader | None, said: deque[str], log: Path
         # gcloud says what it does and then waits in the middle of the line, behind three dots or more.
         growing = [lines.open] if lines.open.endswith("...") else []
         for text in map(progress, (*ended, *growing)):
-            if text and text != told:
-                told = text
+            if text and text != told and not failed:
+                told, failed = text, text.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
                 line(text)
         if not chunk:
             return

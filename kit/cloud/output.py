@@ -69,5 +69,9 @@ class Lines:
 
 
 def progress(line: str) -> str:
-    """A line for a person to glance at: gcloud's growing row of dots stays three dots long."""
-    return _DOTS.sub("...", line).strip()
+    """A line for a person to glance at; empty where it tells nothing.
+
+    gcloud's growing row of dots stays three dots long, and the frame around its upload is left out.
+    """
+    text = _DOTS.sub("...", line.strip(" ═║╔╗╚╝╠╣|#+-")).removeprefix("...").lstrip(".").strip()
+    return "" if text in ("done", "Done") else text

@@ -10,6 +10,8 @@ Again = Literal["no", "transient", "busy"]
 
 ATTEMPTS: Final = 4
 _FIRST_S: Final = 2.0
+# gcloud itself has tried for half a minute before it gives up, each time.
+_LONG_ENOUGH_S: Final = 60.0
 # An App Engine operation that is in the way takes seconds on Standard, and up to some ten minutes on Flex.
 _PATIENCE_S: Final = 900.0
 _BUSY_S: Final = (5.0, 10.0, 15.0, 20.0, 30.0)
@@ -58,6 +60,6 @@ def pause_s(again: Again, command: Command, attempt: int, waited_s: float, chanc
     if again == "busy":  # it was turned away before it did anything
         base = _BUSY_S[min(attempt, len(_BUSY_S)) - 1]
         return base * spread if waited_s + base * spread <= _PATIENCE_S else None
-    if again == "transient" and attempt < ATTEMPTS and repeatable(command):
+    if again == "transient" and attempt < ATTEMPTS and waited_s < _LONG_ENOUGH_S and repeatable(command):
         return float(_FIRST_S * 2 ** (attempt - 1) * spread)
     return None
