@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo rehearse test lint bench lock clean
 
 PYTHON := .venv/bin/python
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
@@ -8,13 +8,17 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 help:  ## Show this
 	@echo "streamproof: does a streamed answer arrive as it is written?"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "Anything else: .venv/bin/kit --help"
 
 demo:  ## Prove it on this machine: three platforms emulated side by side (no account; ARGS="…" adds options)
 	@./bootstrap runtime
 	@$(PYTHON) -m kit demo $(ARGS)
+
+rehearse:  ## Deploy with the real gcloud to a Google on this machine (no account; ARGS=shell tries it out)
+	@./bootstrap dev
+	@$(PYTHON) -m tests.controlplane.rehearse $(ARGS)
 
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev

@@ -96,11 +96,13 @@ class CloudRun:
     # ---- Services
 
     def _list(self, request: Request, project: str, region: str) -> dict[str, Any]:
-        found = [service.resource() for (where, _), service in self.services.items() if where == region]
+        with self._lock:
+            found = [service.resource() for (where, _), service in self.services.items() if where == region]
         return {"apiVersion": API, "kind": "ServiceList", "metadata": {}, "items": found}
 
     def _list_all(self, request: Request, project: str, location: str) -> dict[str, Any]:
-        found = [s.resource() for (where, _), s in self.services.items() if location in ("-", where)]
+        with self._lock:
+            found = [each.resource() for (at, _), each in self.services.items() if location in ("-", at)]
         return {"apiVersion": API, "kind": "ServiceList", "metadata": {}, "items": found}
 
     def _create(self, request: Request, project: str, region: str) -> dict[str, Any]:
@@ -112,7 +114,8 @@ class CloudRun:
             return self._change(service, request)
 
     def _get(self, request: Request, project: str, region: str, name: str) -> dict[str, Any]:
-        return self.service(name, region).resource()
+        with self._lock:
+            return self.service(name, region).resource()
 
     def _replace(self, request: Request, project: str, region: str, name: str) -> dict[str, Any]:
         with self._lock:
@@ -207,7 +210,8 @@ class CloudRun:
             return {"name": name, "done": False}
         if work.error is not None:
             return {"name": name, "done": True, "error": work.error.rpc}
-        return {"name": name, "done": True, "response": service.resource()}
+        with self._lock:
+            return {"name": name, "done": True, "response": service.resource()}
 
     # ---- Revisions
 
@@ -234,7 +238,8 @@ class CloudRun:
         )
 
     def _get_revision(self, request: Request, project: str, region: str, name: str) -> dict[str, Any]:
-        return self._owner(region, name).revision_resource(name)
+        with self._lock:
+            return self._owner(region, name).revision_resource(name)
 
     def _delete_revision(self, request: Request, project: str, region: str, name: str) -> dict[str, Any]:
         with self._lock:

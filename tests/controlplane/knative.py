@@ -200,7 +200,8 @@ class Service:
                 "url": self.url,
                 "address": {"url": self.url},
                 "traffic": [
-                    {**target, **({"url": self.tag_urls[target["tag"]]} if "tag" in target else {})}
+                    target
+                    | ({"url": self.tag_urls[tag]} if (tag := target.get("tag")) in self.tag_urls else {})
                     for target in self.traffic
                 ],
                 **({"latestCreatedRevisionName": self._latest_created} if self._latest_created else {}),
