@@ -60,7 +60,7 @@ def docker_env(variables: Mapping[str, str]) -> Quoted:
 
 def json_list(value: Sequence[str]) -> Quoted:
     """A list for the JSON form of a Dockerfile's CMD."""
-    return Quoted(json.dumps(value))
+    return Quoted(json.dumps(value, ensure_ascii=False))
 
 
 def word(value: str) -> Quoted:
