@@ -14,6 +14,7 @@ from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
+    from kit.config import Config
     from kit.probe.client import Ask
 
 
@@ -47,8 +48,11 @@ def command(
     With --deployed a private Cloud Run service is asked with an identity token from gcloud, and a service
     that wants a token of its own with the one in KIT_TOKEN.
     """
+    import os
     import sys
+    from pathlib import Path
 
+    from kit.config import load_config
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of
     from kit.probe.client import Ask
@@ -64,8 +68,9 @@ def command(
         "", Ask("GET", ""), prompt=prompt, expected=verdict(expect), http2=http2, timeout_s=timeout
     )
     warnings: list[str] = []
-    asks = _deployed(lanes or [], warnings, as_json=as_json) if deployed else _named(lanes or [])
-    specs = lanes_of(asks, known, arms(arm), like)
+    config = load_config({}, os.environ, Path.cwd()) if deployed else None
+    asks = _deployed(lanes or [], config, warnings, as_json=as_json) if config else _named(lanes or [])
+    specs = lanes_of(asks, known, arms(arm), like, config)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
     text = table(comparison, known, Style.of(sys.stdout))
@@ -96,7 +101,7 @@ def _named(lanes: list[str]) -> dict[str, Ask]:
     return {name: Ask("GET", url) for name, url in urls.items()}
 
 
-def _deployed(names: list[str], warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
+def _deployed(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
     import os
     import sys
@@ -123,7 +128,7 @@ def _deployed(names: list[str], warnings: list[str], *, as_json: bool) -> dict[s
     runs = gcloud()
     token = os.environ.get("KIT_TOKEN", "").strip() or None
     if all(one.public or one.platform != "cloud_run" for one in found):
-        return run(asks(found, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")
-        return run(asks(found, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))

@@ -235,11 +235,12 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and wishes.gate):
         return outcomes, None
-    return outcomes, _comparison(there, wishes, record, runs, host_of, as_json=as_json)
+    return outcomes, _comparison(there, config, wishes, record, runs, host_of, as_json=as_json)
 
 
 def _comparison(
     names: list[str],
+    config: Config,
     wishes: Wishes,
     record: Record,
     runs: Gcloud,
@@ -251,8 +252,8 @@ def _comparison(
     import sys
 
     from kit.flows.compare import compare
-    from kit.flows.deploy import ARMS
     from kit.flows.deployed import asks, lanes_of
+    from kit.flows.lanes import BOTH
     from kit.probe.client import Ask
     from kit.probe.lane import LaneSpec
     from kit.report.live import LiveLanes
@@ -260,9 +261,9 @@ def _comparison(
 
     async def work(watcher: LiveLanes) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
-        asked = await asks(deployments, token=wishes.token, gcloud=runs, host_of=host_of)
+        asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=host_of)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
-        return await compare(lanes_of(asked, load_targets(), ARMS, like), "cloud", watcher)
+        return await compare(lanes_of(asked, load_targets(), BOTH, like, config), "cloud", watcher)
 
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         return run(work(watcher))

@@ -23,17 +23,17 @@ from kit.errors import Code, KitError
 from kit.flows.compare import compare
 from kit.flows.deploy_target import Deploying, Job, Outcome, Result
 from kit.flows.deployed import lanes_of
+from kit.flows.lanes import BOTH, ask
 from kit.probe.client import Ask
 from kit.probe.lane import LaneSpec
 from kit.probe.ready import wait_until_ready
-from kit.proof.lane import Arm, Lane
+from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival
 from kit.render import render
 from kit.report.deploying import DeployWatcher
 from kit.report.watch import LaneKey
 from kit.targets import Target
 
-ARMS: tuple[Arm, ...] = ("on", "off")
 DEFAULT = "default"
 
 # What a target's name in the record stands for may be measured with this little text.
@@ -314,15 +314,17 @@ class _Measuring:
             identity = await identity_token(self._gcloud, service.url or url)
         headers = credentials(url, identity=identity, token=self._wishes.token)
         tell = partial(self._watcher.line, target.name)
-        await wait_until_ready(Ask("GET", f"{url.rstrip('/')}/ready", headers), waiting=tell)
+        asked = ask(self._config, url, headers)
+        ready = Ask("GET", f"{url.rstrip('/')}/ready", headers) if self._config.app is None else asked
+        await wait_until_ready(ready, waiting=tell)
         like = LaneSpec(
             target.name,
-            Ask("GET", url, headers),
+            asked,
             prompt=self._wishes.prompt,
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._wishes.timeout_s,
         )
-        specs = lanes_of({target.name: like.ask}, {target.name: target}, ARMS, like)
+        specs = lanes_of({target.name: asked}, {target.name: target}, BOTH, like, self._config)
         return (await compare(specs, "cloud", _Telling(tell))).lanes
 
 

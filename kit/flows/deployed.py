@@ -9,7 +9,9 @@ from dataclasses import replace
 from kit.cloud.host import Host, Place
 from kit.cloud.record import Deployment
 from kit.cloud.tokens import Runs, credentials, identity_token
+from kit.config import Config
 from kit.errors import Code, KitError
+from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
 from kit.probe.lane import LaneSpec
 from kit.proof.lane import Arm
@@ -18,6 +20,7 @@ from kit.targets import Target
 
 async def asks(
     deployments: Sequence[Deployment],
+    config: Config,
     *,
     token: str | None,
     gcloud: Runs,
@@ -30,6 +33,7 @@ async def asks(
 
     Args:
         deployments: as on record.
+        config: whose app is asked where it streams; the kit's own service at its origin.
         token: the services' own token; None for none.
         gcloud: who gives the identity token.
         host_of: who asks the cloud.
@@ -38,28 +42,39 @@ async def asks(
         KitError: a private service is gone, or no token is to be had for it.
     """
     there = [one for one in deployments if one.url is not None]
-    made = await asyncio.gather(*(_ask(one, token, gcloud, host_of) for one in there))
+    made = await asyncio.gather(*(_ask(one, config, token, gcloud, host_of) for one in there))
     return dict(zip((one.target for one in there), made, strict=True))
 
 
 def lanes_of(
-    asked: Mapping[str, Ask], targets: Mapping[str, Target], arms: Sequence[Arm], like: LaneSpec
+    asked: Mapping[str, Ask],
+    targets: Mapping[str, Target],
+    arms: Sequence[Arm],
+    like: LaneSpec,
+    config: Config | None = None,
 ) -> list[LaneSpec]:
-    """A lane for each of them in each arm, with its platform's promise unless `like` has another."""
-    return [
-        replace(
-            like,
-            target=name,
-            ask=ask,
-            header=arm,
-            expected=like.expected or (targets[name].expect[arm] if name in targets else None),
-        )
-        for name, ask in asked.items()
-        for arm in arms
-    ]
+    """A lane for each of them in each arm, with its platform's promise unless `like` has another.
+
+    Args:
+        asked: by target, what to ask.
+        targets: all there are, by name.
+        arms: which arms to measure.
+        like: whatever else a lane has.
+        config: whose app they are; None for what is asked as the user gave it.
+    """
+    lanes = []
+    for name, one in asked.items():
+        for arm in arms:
+            expected = like.expected or (targets[name].expect[arm] if name in targets else None)
+            lane = replace(like, target=name, ask=one, expected=expected)
+            # Through a front nobody can see which arms an app has: Flexible's takes the header away.
+            lanes.append(in_arm(config or Config(), lane, arm, BOTH))
+    return lanes
 
 
-async def _ask(one: Deployment, token: str | None, gcloud: Runs, host_of: Callable[[Place], Host]) -> Ask:
+async def _ask(
+    one: Deployment, config: Config, token: str | None, gcloud: Runs, host_of: Callable[[Place], Host]
+) -> Ask:
     url, identity = one.url or "", None
     if not one.public and one.platform == "cloud_run":
         service = await host_of(one.place).look()
@@ -72,4 +87,4 @@ async def _ask(one: Deployment, token: str | None, gcloud: Runs, host_of: Callab
         url = service.url
         if service.public is not True:
             identity = await identity_token(gcloud, url)
-    return Ask("GET", url, credentials(url, identity=identity, token=token))
+    return ask(config, url, credentials(url, identity=identity, token=token))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from kit.app import App
 from kit.cloud.host import Command, Host, Place, Service
 from kit.cloud.record import Deployment
+from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of
 from kit.probe.client import Ask
@@ -32,7 +35,10 @@ class Gcloud:
 
 
 def asked(
-    *deployments: Deployment, service: Service | None = None, token: str | None = None
+    *deployments: Deployment,
+    service: Service | None = None,
+    token: str | None = None,
+    config: Config | None = None,
 ) -> tuple[dict[str, Ask], Gcloud, list[Place]]:
     gcloud, looked = Gcloud(), []
 
@@ -42,7 +48,11 @@ def asked(
         host.service = service
         return host
 
-    return asyncio.run(asks(deployments, token=token, gcloud=gcloud, host_of=host_of)), gcloud, looked
+    return (
+        asyncio.run(asks(deployments, config or Config(), token=token, gcloud=gcloud, host_of=host_of)),
+        gcloud,
+        looked,
+    )
 
 
 def test_what_is_public_is_asked_as_it_is_and_gcloud_is_not_needed() -> None:
@@ -111,3 +121,12 @@ def test_each_target_brings_its_promise_in_each_arm_unless_one_is_given() -> Non
     assert {lane.prompt for lane in lanes} == {"Why?"}
     refused = LaneSpec("", Ask("GET", ""), expected=Verdict.REFUSED)
     assert [lane.expected for lane in lanes_of(found, load_targets(), ["on"], refused)] == [Verdict.REFUSED]
+
+
+def test_a_users_own_app_is_asked_where_it_streams(tmp_path: Path) -> None:
+    config = Config(app=App("mine.main:app", tmp_path, tmp_path / "requirements.txt", "/tell?n=3"))
+    found, _, _ = asked(deployed("flex"), config=config)
+    assert found["flex"].url == "https://sp-flex.example.org/tell?n=3"
+    on, off = lanes_of(found, load_targets(), ["on", "off"], LaneSpec("", Ask("GET", "")), config)
+    assert (on.ask.url, on.as_it_is) == ("https://sp-flex.example.org/tell?n=3", True)
+    assert off.ask.url == "https://sp-flex.example.org/tell?n=3&accel=off"

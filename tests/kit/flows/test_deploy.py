@@ -1,0 +1,169 @@
+"""From what the user wants to a plan: where each target goes, who becomes `default`, what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.cloud.host import Place
+from kit.cloud.preflight import Preflight
+from kit.cloud.record import Record
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.flows import deploy as flow
+from kit.flows.deploy import Draft, Plan, Wishes, drafts, dry_run, refuse_open_model
+from kit.flows.deploy_target import Outcome, Result
+from kit.targets import select
+from tests.fixtures.deployments import deployed, service_of, version
+from tests.kit.flows.hosts import MemoryHost
+from tests.kit.flows.test_deploy_target import Watched
+from tests.kit.flows.test_destroy import Told
+
+PROJECT = "my-project-42"
+
+
+class Cloud:
+    """Every place that somebody asked for, in memory."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[Place, MemoryHost] = {}
+
+    def __call__(self, place: Place) -> MemoryHost:
+        return self.hosts.setdefault(place, MemoryHost(place, always=place.target == "flex"))
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud()
+
+
+def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[Draft, ...]:
+    config = Config(**{"project": PROJECT, "region": "europe-west1", **changes})
+    return drafts(select(names), config, Record.load(folder), cloud)
+
+
+def settled(cloud: Cloud, made: tuple[Draft, ...], services: tuple[str, ...] | None) -> list[str]:
+    found = Preflight((), PROJECT, app_services=services)
+    return [draft.host.place.service for draft in asyncio.run(flow._settled(made, found, cloud))]
+
+
+def test_each_target_goes_to_the_service_that_the_configuration_names(cloud: Cloud, tmp_path: Path) -> None:
+    places = [draft.host.place for draft in made(cloud, tmp_path, targets={"flex": {"service": "mine"}})]
+    assert [(place.target, place.service, place.region) for place in places] == [
+        ("standard", "sp-standard", None),
+        ("flex", "mine", None),
+        ("run", "streamproof", "europe-west1"),
+    ]
+
+
+def test_without_a_project_or_a_region_one_is_asked_for(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(KitError, match="No project was named"):
+        made(cloud, tmp_path, project=None)
+    with pytest.raises(KitError, match="No region was named for run"):
+        made(cloud, tmp_path, region=None)
+    assert made(cloud, tmp_path, "standard", "flex", region=None)
+
+
+def test_what_is_on_record_in_another_project_is_not_forgotten(cloud: Cloud, tmp_path: Path) -> None:
+    Record.load(tmp_path).put(deployed("run"))
+    with pytest.raises(KitError) as caught:
+        made(cloud, tmp_path, "run", project="another-project")
+    assert caught.value.code is Code.NOT_READY_TO_DEPLOY
+    assert "kit destroy run" in caught.value.hint
+
+
+def test_the_first_app_engine_target_becomes_default_in_an_app_without_services(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    assert settled(cloud, made(cloud, tmp_path), ()) == ["default", "sp-flex", "streamproof"]
+    assert settled(cloud, made(cloud, tmp_path, "flex", "run"), ()) == ["default", "streamproof"]
+
+
+def test_who_became_default_stays_it_also_when_the_record_is_lost(cloud: Cloud, tmp_path: Path) -> None:
+    place = Place("standard", "app_engine", PROJECT, None, "default")
+    cloud(place).service = service_of("standard", version(target="standard"))
+    assert settled(cloud, made(cloud, tmp_path), ("default",))[0] == "default"
+    Record.load(tmp_path).put(deployed("standard", service="default"))
+    assert made(cloud, tmp_path)[0].host.place.service == "default"
+
+
+def test_somebody_elses_default_is_left_alone(cloud: Cloud, tmp_path: Path) -> None:
+    place = Place("standard", "app_engine", PROJECT, None, "default")
+    cloud(place).service = service_of("standard", version(target=None))
+    assert settled(cloud, made(cloud, tmp_path), ("default",))[0] == "sp-standard"
+    assert settled(cloud, made(cloud, tmp_path), ("default", "sp-standard"))[0] == "sp-standard"
+    assert settled(cloud, made(cloud, tmp_path), None)[0] == "sp-standard"
+
+
+@pytest.mark.parametrize(
+    ("names", "wishes", "refused"),
+    [
+        (["standard"], Wishes(), True),
+        (["run"], Wishes(), False),
+        (["run"], Wishes(public=True), True),
+        (["flex"], Wishes(token_sha256="ab" * 32), False),
+        (["flex", "run"], Wishes(public_model=True), False),
+    ],
+)
+def test_a_model_that_costs_money_is_opened_to_everybody_only_when_that_was_said(
+    cloud: Cloud, tmp_path: Path, names: list[str], wishes: Wishes, refused: bool
+) -> None:
+    there = made(cloud, tmp_path, *names)
+    refuse_open_model(Config(), wishes, there)
+    if not refused:
+        refuse_open_model(Config(generator="vertex"), wishes, there)
+        return
+    with pytest.raises(KitError, match="at your expense"):
+        refuse_open_model(Config(generator="vertex"), wishes, there)
+
+
+def test_a_dry_run_has_a_line_for_each_and_touches_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    there = made(cloud, tmp_path)
+    lines = dry_run(there, {}, Config(project=PROJECT), Wishes(), tmp_path / "build")
+    assert len(lines) == 3
+    assert not list(tmp_path.iterdir())
+
+
+def deployed_by(
+    cloud: Cloud, folder: Path, *fails: str, services: tuple[str, ...] = ()
+) -> tuple[dict[str, Outcome], list[str]]:
+    """Deploy all three, the gate left out; these fail."""
+    config, record = Config(project=PROJECT, region="europe-west1"), Record.load(folder)
+    there = made(cloud, folder)
+    found = Preflight((), PROJECT, app_services=services)
+    settled = tuple(asyncio.run(flow._settled(there, found, cloud)))
+    for draft in settled:
+        if draft.target.name in fails:
+            host = draft.host
+            assert isinstance(host, MemoryHost)
+            host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
+    watched = Watched()
+    outcomes = asyncio.run(
+        flow.deploy(
+            Plan(settled, found), config, Wishes(gate=False), record, folder / "build", Told(), watched
+        )
+    )
+    return {one.target: one for one in outcomes}, watched.steps
+
+
+def test_one_that_fails_leaves_the_others_to_finish(cloud: Cloud, tmp_path: Path) -> None:
+    outcomes, _ = deployed_by(cloud, tmp_path, "flex", services=("default",))
+    assert {name: one.result for name, one in outcomes.items()} == {
+        "standard": Result.PROMOTED,
+        "flex": Result.FAILED,
+        "run": Result.PROMOTED,
+    }
+    assert (tmp_path / "build" / "releases" / "standard" / "app.yaml").is_file()
+
+
+def test_what_must_come_after_default_is_not_begun_when_that_failed(cloud: Cloud, tmp_path: Path) -> None:
+    outcomes, steps = deployed_by(cloud, tmp_path, "standard")
+    assert (outcomes["standard"].result, outcomes["flex"].result) == (Result.FAILED, Result.FAILED)
+    assert outcomes["run"].result is Result.PROMOTED
+    assert "standard" in outcomes["flex"].what
+    flex = next(host for place, host in cloud.hosts.items() if place.target == "flex")
+    assert not any(said.startswith("deploy") for said in flex.said)
+    assert any("waiting for standard" in step for step in steps)
