@@ -195,7 +195,7 @@ def removals(service: Service, versions: tuple[str, ...] | None = None) -> tuple
     # The last version of a service goes with the service only, and `default` cannot go.
     staying = staying or ([] if others else ours[:1])
     if going := [version for version in ours if version not in staying]:
-        what = f"of the service {place.service} {_counted(going)}"
+        what = f"{_counted(going)} of the service {place.service}"
         steps.append(Removal(what, delete_versions(place, *(version.name for version in going))))
     return (*steps, *(_staying(place, version) for version in staying))
 

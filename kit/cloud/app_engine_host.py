@@ -59,7 +59,9 @@ class AppEngine:
             await self._change(command, line)
         self._seen = None
         answer = await self._read(app_engine.describe_version(self.place, release.version))
-        return app_engine.parse_version(answer, 1.0 if release.creates else 0.0)
+        version = app_engine.parse_version(answer, 1.0 if release.creates else 0.0)
+        self._variables[version.name, version.created_at] = app_engine.parse_variables(answer)
+        return version
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""
@@ -101,7 +103,7 @@ class AppEngine:
         try:
             app = app_engine.parse_app(await self._read(app_engine.describe_app(place)))
         except KitError as error:
-            return clearing.unread("images and archives of Flex builds", error)
+            return clearing.unread("images and archives of Flex builds, if any", error)
         if app.registry is None or app.bucket is None:
             return ()
         archives = leftovers.flex_archives(place, app.bucket, app.registry)

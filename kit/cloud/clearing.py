@@ -28,7 +28,7 @@ async def images(
     try:
         answer = await gcloud.read(leftovers.list_images(place, path), log=f"look-{place.target}")
     except KitError as error:
-        return unread("images", error)
+        return unread("images, if any", error)
     return tuple(
         Removal(f"the images {package}", leftovers.delete_image(place, package))
         for package in leftovers.parse_images(answer)
@@ -41,7 +41,7 @@ async def archives(gcloud: Gcloud, place: Place, urls: str) -> tuple[Removal, ..
     try:
         answer = await gcloud.read(leftovers.list_objects(place, urls), log=f"look-{place.target}")
     except KitError as error:
-        return unread("uploaded archives", error)
+        return unread("uploaded archives, if any", error)
     there = len(leftovers.parse_objects(answer))
     what = f"{there} uploaded archive{'' if there == 1 else 's'} at {urls}"
     return (Removal(what, leftovers.delete_objects(place, urls)),) if there else ()
@@ -52,4 +52,4 @@ def unread(what: str, error: KitError) -> tuple[Removal, ...]:
     if error.code in _NOTHING:
         return ()
     why = error.message.partition("\n")[0]
-    return (Removal(f"nothing of {what}, which could not be looked for: {why}", None),)
+    return (Removal(f"{what}: they could not be looked for. {why}", None),)

@@ -179,11 +179,11 @@ def removals(
         steps.append(Removal(f"the traffic of {names}, which goes to {heir}", update_traffic(place, heir)))
     for version in ours:
         if version in serving and not others:
-            notes.append(f"nothing of {version.name}: it serves, and there is no other revision")
+            notes.append(f"{version.name}: it serves, and there is no other revision")
         elif version is service.versions[0]:
             # https://docs.cloud.google.com/run/docs/managing/revisions#delete
             why = "the newest revision of a service cannot be deleted. Without traffic it costs nothing"
-            notes.append(f"nothing of {version.name}: {why}")
+            notes.append(f"{version.name}: {why}")
     named = [version.name for version in ours if version not in serving or others]
     if gone := [tag for tag, revision in tags.items() if revision in named]:
         steps.append(Removal(f"the tags {', '.join(gone)}", remove_tags(place, *gone)))

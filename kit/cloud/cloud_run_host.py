@@ -24,13 +24,14 @@ class CloudRun:
         self._gcloud = gcloud
         self._seen: Service | None = None
         self._tags: dict[str, str] = {}
+        self._policy: Any = None
 
     async def look(self) -> Service | None:
         """The service; None where there is none."""
         try:
             service = await self._read(cloud_run.describe_service(self.place))
             revisions, policy = await asyncio.gather(
-                self._read(cloud_run.list_revisions(self.place)), self._policy()
+                self._read(cloud_run.list_revisions(self.place)), self._read_policy()
             )
         except KitError as error:
             if error.code is Code.NOT_FOUND_IN_CLOUD:
@@ -86,7 +87,7 @@ class CloudRun:
         """Let everybody call the service."""
         if self._seen is None or not self._seen.public:
             await self._change(cloud_run.add_invoker(self.place), line)
-            self._seen = None
+            self._seen = self._policy = None
 
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
         """The service, or revisions of it; with all of it also the images and archives of its source deploys.
@@ -98,7 +99,8 @@ class CloudRun:
         if found is None:
             return await self._leftovers() if versions is None else ()
         steps = cloud_run.removals(found, self._tags, versions)
-        whole = versions is None and all(version.target == self.place.target for version in found.versions)
+        theirs = [version for version in found.versions if version.target != self.place.target]
+        whole = versions is None and found.versions and not theirs
         return (*steps, *(await self._leftovers() if whole else ()))
 
     def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
@@ -112,14 +114,15 @@ class CloudRun:
         )
         return tuple(removal for part in parts for removal in part)
 
-    async def _policy(self) -> Any:
-        """Who may call the service; None for an account that may not know."""
-        try:
-            return await self._read(cloud_run.read_policy(self.place))
-        except KitError as error:
-            if error.code is not Code.PERMISSION_DENIED:
-                raise
-            return None
+    async def _read_policy(self) -> Any:
+        """Who may call the service, read once; None for an account that may not know."""
+        if self._policy is None:
+            try:
+                self._policy = await self._read(cloud_run.read_policy(self.place))
+            except KitError as error:
+                if error.code is not Code.PERMISSION_DENIED:
+                    raise
+        return self._policy
 
     async def _read(self, command: Command) -> Any:
         return await self._gcloud.read(command, log=f"look-{self.place.target}")

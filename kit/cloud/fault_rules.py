@@ -314,7 +314,7 @@ _GOOGLE: Final = (
         _LOOK,
     ),
     Rule(
-        r"\bNOT_FOUND\b|HTTPError 404|not found|cannot find|could not be found",
+        r"\bNOT_FOUND\b|HTTPError 404|not found|cannot find|could not be found|matched no objects",
         Code.NOT_FOUND_IN_CLOUD,
         "`{verb}` did not find what it was to work on: {said}.",
         _LOOK,

@@ -64,7 +64,8 @@ def delete_image(place: Place, package: str) -> Command:
 
 def list_objects(place: Place, urls: str) -> Command:
     """What lies under a prefix; gcloud fails where nothing does. `parse_objects` reads it."""
-    return read(_anywhere(place), "storage", "ls", urls, "--json")
+    # `storage` has its own --json, and refuses --format=json.
+    return Command(("storage", "ls", urls, "--json", f"--project={place.project}", "--quiet"))
 
 
 def parse_objects(answer: Any) -> tuple[str, ...]:
