@@ -230,6 +230,12 @@ def _deploy(
         echo[0] = watcher.command
         try:
             outcomes = run(work(watcher))
+        except KeyboardInterrupt:
+            names = " ".join(draft.target.name for draft in planned.drafts)
+            watcher.stage(
+                f"Interrupted. What exists is on record: `kit status` shows it, `kit deploy {names}` goes on."
+            )
+            raise
         finally:
             echo[0] = talk
     there = promoted(outcomes)
