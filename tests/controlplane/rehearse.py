@@ -20,14 +20,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+_PROJECT, _REGION = "demo-project", "europe-west1"
 _SAID = """\
 A rehearsal: the real gcloud and real uploads, but a control plane on 127.0.0.1 in the place of Google's.
 Nothing reaches Google, and nothing costs anything; what runs are your bundles, behind emulated front ends.
 """
-_DEPLOY = ("deploy", "--all", "--yes", "--project", "demo-project", "--region", "europe-west1")
+_DEPLOY = ("deploy", "--all", "--yes", "--project", _PROJECT, "--region", _REGION)
 _THEN_EXIT = "--then-exit"
 # What would lead the kit to somebody's real project.
-_LEFT_OUT = ("KIT_", "CLOUDSDK_", "GOOGLE_", "STREAMPROOF_")
+_LEFT_OUT = ("CLOUDSDK_", "GOOGLE_", "STREAMPROOF_")
 
 
 def main(words: Sequence[str]) -> int:
@@ -61,10 +62,11 @@ def _rehearse(folder: Path, asked: Sequence[str], *, stays: bool) -> int:
     work.mkdir()
     if (settings := Path("kit.toml")).is_file():
         shutil.copy(settings, work)
-    with Plane(folder) as plane:
+    with Plane(folder, _PROJECT) as plane:
         plane.hosting = Hosting(plane.project.id)
         env = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         env |= service_account_environment(plane, folder / "signed-in")
+        env |= {"KIT_PROJECT": _PROJECT, "KIT_REGION": _REGION}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
         # The URLs that gcloud names are on this machine, and no proxy's business.
         env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")

@@ -91,8 +91,8 @@ def test_a_service_is_made_tried_moved_opened_and_removed(
 ) -> None:
     settings = (
         "--set-env-vars=OWN=1,STREAMPROOF_PROOF_UNTIL=99999999999", "--labels=streamproof-target=run",
-        "--cpu=1", "--memory=512Mi", "--concurrency=80", "--timeout=300", "--min-instances=0", "--max-instances=1",
-        "--service-account=demo-project@appspot.gserviceaccount.com",
+        "--cpu=1", "--memory=512Mi", "--concurrency=80", "--timeout=300", "--min-instances=0",
+        "--max-instances=1", "--service-account=demo-project@appspot.gserviceaccount.com",
     )  # fmt: skip
     assert deploy(gcloud, bundle, "one", *settings).returncode == 0
     service = hosted.cloud_run.service("web")

@@ -92,6 +92,7 @@ def test_a_service_url_stays_while_its_traffic_moves(hosting: Hosting) -> None:
 def test_a_stopped_version_ends_and_starts_again_at_its_url(hosting: Hosting) -> None:
     url = hosting.serve(upload())
     first = about(url)["pid"]
+    assert hosting.written() == [("standard", "web", "v1", f"starting {first}")]
     hosting.stop("standard", "web", "v1")
     assert not alive(first)
     assert get(url)[0] == 503

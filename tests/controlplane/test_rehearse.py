@@ -1,0 +1,108 @@
+"""`make rehearse`, as a trainer without an account meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.tools import Tool
+from tests.kit.lab.programs import wait_until
+from tests.system.leftovers import processes_in
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, tool: Tool) -> Iterator[Path]:
+    """Where rehearsals put their folders; nothing of them, and no process, may be left."""
+    tool("gcloud")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    yield folder
+    assert processes_in(folder) == {}
+    assert list(folder.iterdir()) == []
+
+
+def start(temporary: Path, *words: str, **env: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.controlplane.rehearse", *words],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary), **env},
+        stdin=subprocess.DEVNULL,
+        stdout=(temporary.parent / "printed").open("w"),
+        stderr=(temporary.parent / "said").open("w"),
+        start_new_session=True,
+    )
+
+
+def printed(temporary: Path) -> str:
+    return (temporary.parent / "printed").read_text()
+
+
+def told(temporary: Path) -> str:
+    return (temporary.parent / "said").read_text()
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(temporary: Path) -> None:
+    with start(temporary) as rehearsal:
+        wait_until(lambda: "until you press Ctrl-C" in told(temporary) or rehearsal.poll() is not None)
+        assert rehearsal.poll() is None, told(temporary)
+        assert told(temporary).startswith("A rehearsal: the real gcloud and real uploads")
+        assert "Nothing reaches Google" in told(temporary)
+        urls = set(re.findall(r"Serves: (http://127\.0\.0\.1:\d+)", printed(temporary)))
+        # Cloud Run's is private, and still says so itself.
+        assert sorted(status(f"{url}/health") for url in urls) == [200, 200, 403]
+        os.killpg(rehearsal.pid, signal.SIGINT)
+        assert rehearsal.wait(60) == 0
+
+
+def test_a_shell_in_a_rehearsal_has_the_kit_and_a_gcloud_that_meets_no_google(temporary: Path) -> None:
+    shell = temporary.parent / "shell"
+    shell.write_text(
+        "#!/bin/sh\nset -e\ngcloud projects describe demo-project --format=json\nkit targets --json\npwd\n"
+    )
+    shell.chmod(0o755)
+    with start(temporary, "shell", SHELL=str(shell)) as rehearsal:
+        assert rehearsal.wait(300) == 0, told(temporary)
+    said = printed(temporary)
+    project, end = json.JSONDecoder().raw_decode(said)
+    assert project["projectId"] == "demo-project"
+    assert '"standard"' in said[end:]
+    assert said.splitlines()[-1].startswith(str(temporary))
+
+
+def test_any_other_line_of_the_kits_may_be_rehearsed_and_keeps_its_exit_status(temporary: Path) -> None:
+    with start(temporary, "targets", "nowhere") as rehearsal:
+        assert rehearsal.wait(300) == 2
+    assert "nowhere" in told(temporary)
+
+
+def test_without_gcloud_one_sentence_says_what_is_missing(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.controlplane.rehearse"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 1
+    assert said.stderr.startswith("A rehearsal needs the Google Cloud CLI")
+    assert said.stderr.count("\n") == 1
