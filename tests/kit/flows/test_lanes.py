@@ -1,0 +1,94 @@
+"""What is asked of a service: the kit's at its origin, the user's where kit.toml says, in the arms it has."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from kit.app import App
+from kit.config import Config
+from kit.errors import KitError
+from kit.flows.lanes import arms_of, ask, in_arm
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.proof.lane import Arm
+
+Serve = Callable[[Callable[[str], bool]], str]
+
+
+def own(probe_path: str = "/chat") -> Config:
+    return Config(app=App("main:app", Path(), Path(), probe_path))
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A server that sends the header to those paths of which the function says so; its base URL."""
+    with ExitStack() as stack:
+
+        def start(frees: Callable[[str], bool]) -> str:
+            class Handler(BaseHTTPRequestHandler):
+                def log_message(self, format: str, *args: object) -> None:
+                    pass
+
+                def do_GET(self) -> None:
+                    self.send_response(200)
+                    if frees(self.path):
+                        self.send_header("X-Accel-Buffering", "No")
+                    self.end_headers()
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield start
+
+
+def test_the_kits_service_is_asked_at_its_origin_and_the_users_app_where_it_says() -> None:
+    headers = (("authorization", "Bearer x"),)
+    assert ask(Config(), "https://a.example", headers) == Ask("GET", "https://a.example", headers)
+    assert ask(own(), "https://a.example/", headers) == Ask("GET", "https://a.example/chat", headers)
+    assert ask(own("/"), "https://a.example").url == "https://a.example/"
+    assert ask(own("/a?b=c"), "http://127.0.0.1:1").url == "http://127.0.0.1:1/a?b=c"
+
+
+@pytest.mark.parametrize(
+    ("frees", "arms"),
+    [
+        (lambda path: "accel=off" not in path, ("on", "off")),
+        (lambda path: True, ("on",)),
+        (lambda path: False, ("off",)),
+    ],
+)
+@pytest.mark.parametrize("probe_path", ["/chat", "/chat?question=why"])
+def test_an_app_has_the_arms_that_its_header_shows(
+    serve: Serve, frees: Callable[[str], bool], arms: tuple[Arm, ...], probe_path: str
+) -> None:
+    config = own(probe_path)
+    assert asyncio.run(arms_of(config, ask(config, serve(frees)), timeout_s=60)) == arms
+
+
+def test_the_kits_service_has_both_and_is_not_asked() -> None:
+    assert asyncio.run(arms_of(Config(), Ask("GET", "http://127.0.0.1:1"), timeout_s=1)) == ("on", "off")
+
+
+def test_an_app_that_cannot_be_reached_is_told() -> None:
+    with pytest.raises(KitError):
+        asyncio.run(arms_of(own(), Ask("GET", "http://127.0.0.1:1/chat"), timeout_s=1))
+
+
+def test_each_arm_is_asked_for_as_the_service_takes_it() -> None:
+    spec = LaneSpec("run", ask(own("/chat?question=why"), "http://a.example"))
+    on, off = (in_arm(own(), spec, arm, ("on", "off")) for arm in ("on", "off"))
+    assert (on.header, on.ask.url, on.as_it_is) == ("on", "http://a.example/chat?question=why", True)
+    assert (off.header, off.ask.url) == ("off", "http://a.example/chat?question=why&accel=off")
+    alone = in_arm(own(), spec, "off", ("off",))
+    assert (alone.header, alone.ask.url) == ("off", spec.ask.url)
+    ours = in_arm(Config(), LaneSpec("run", ask(Config(), "http://a.example")), "off", ("on", "off"))
+    assert (ours.header, ours.ask.url, ours.as_it_is) == ("off", "http://a.example", False)

@@ -1,0 +1,176 @@
+"""examples/own-app as a person runs it: passive as it stands, proved with the two lines that it shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.fixtures.tools import Tool
+from tests.system.leftovers import processes_in
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)["data"]
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.out)["error"]
+
+
+Kit = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def cache(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where the app's packages are installed, once for all of these tests."""
+    return {
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "PATH": f"{tool('uv').parent}{os.pathsep}{os.environ['PATH']}",
+        # The versions that the kit is tested with.
+        "UV_CONSTRAINT": str(CHECKOUT / "deploy/requirements.txt"),
+    }
+
+
+@pytest.fixture
+def app(tool: Tool, tmp_path: Path) -> Path:
+    """A copy of the example, in a git repository of its own."""
+    folder = tmp_path / "own-app"
+    shutil.copytree(
+        CHECKOUT / "examples/own-app", folder, ignore=shutil.ignore_patterns("build", ".kit", "__pycache__")
+    )
+    subprocess.run([tool("git"), "init", "--quiet", folder], check=True)
+    track(folder)
+    return folder
+
+
+def track(folder: Path) -> None:
+    subprocess.run(["git", "-C", folder, "add", "--all"], check=True)
+
+
+@pytest.fixture
+def kit(app: Path, cache: dict[str, str]) -> Kit:
+    def run(*arguments: str, **settings: str) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "kit", *arguments],
+            cwd=app,
+            env={**os.environ, **cache, "PYTHONPATH": str(CHECKOUT), **settings},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert processes_in(app) == {}
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def verdicts(ended: Ended) -> dict[tuple[str, str], tuple[str, str]]:
+    lanes = json.loads(ended.out)["data"]["lanes"]
+    return {(lane["target"], lane["header"]): (lane["verdict"], lane["method"]) for lane in lanes}
+
+
+def with_proof(app: Path) -> None:
+    """What docs/own-app.md says."""
+    shutil.copy(CHECKOUT / "service/proof.py", app / "mine")
+    main = app / "mine/main.py"
+    text = main.read_text()
+    for line in ("from mine.proof import create_proof", 'app.mount("/proof", create_proof())'):
+        assert f"# {line}\n" in text
+        text = text.replace(f"# {line}\n", f"{line}\n")
+    main.write_text(text)
+    track(app)
+
+
+def test_with_the_proof_in_it_an_app_of_ones_own_gets_a_verdict_in_both_arms(app: Path, kit: Kit) -> None:
+    with_proof(app)
+    ended = kit("demo", "--yes", "--json")
+    assert ended.status == 0, ended.err
+    assert verdicts(ended) == {
+        ("standard", "on"): ("whole-message", "lock-step"),
+        ("standard", "off"): ("whole-message", "lock-step"),
+        ("flex", "on"): ("incremental", "lock-step"),
+        ("flex", "off"): ("byte-limited", "lock-step"),
+        ("run", "on"): ("incremental", "lock-step"),
+        ("run", "off"): ("incremental", "lock-step"),
+    }
+    assert all("/answer?question=why" in lane["url"] for lane in ended.data["lanes"])
+    assert all(len(lane["timeline"]) == 30 for lane in ended.data["lanes"])
+
+
+def test_without_the_proof_it_is_watched_and_nothing_is_claimed(kit: Kit) -> None:
+    ended = kit("demo", "run", "--arm", "on", "--yes", "--json")
+    assert ended.status == 4, ended.err
+    assert verdicts(ended) == {("run", "on"): ("inconclusive", "passive")}
+    assert "no-proof" in ended.data["lanes"][0]["doubts"]
+
+
+def test_an_app_that_sends_no_header_is_measured_in_that_arm_only_and_this_is_said(
+    app: Path, kit: Kit
+) -> None:
+    with_proof(app)
+    main = app / "mine/main.py"
+    main.write_text(main.read_text().replace('{"X-Accel-Buffering": "no"}', "{}"))
+    ended = kit("demo", "flex", "--yes", "--json")
+    assert ended.status == 0, ended.err
+    assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
+    assert "Your app does not send X-Accel-Buffering: no: only that is measured." in ended.err
+
+
+def test_its_code_is_not_run_before_somebody_said_yes(app: Path, kit: Kit) -> None:
+    marker = app / "ran"
+    main = app / "mine/main.py"
+    main.write_text(f"open({str(marker)!r}, 'w')\n" + main.read_text())
+    for verb in ("demo", "lab"):
+        ended = kit(verb, "run", "--json")
+        assert ended.status == 1
+        assert ended.error["code"] == "not-confirmed"
+        assert "mine.main:app" in ended.err
+    assert kit("render", "--json").status == 0
+    assert not marker.exists()
+
+
+def test_it_runs_without_the_kits_tokens(app: Path, kit: Kit) -> None:
+    (app / "mine/main.py").write_text(
+        "import json, os\n"
+        f"open({str(app / 'environment.json')!r}, 'w').write(json.dumps(dict(os.environ)))\n"
+        "from fastapi import FastAPI\n"
+        "app = FastAPI()\n"
+        "app.get('/answer')(lambda: 'short')\n"
+    )
+    tokens = {
+        "KIT_TOKEN": "1",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/adc.json",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN": "1",
+        "MY_API_KEY": "1",
+    }
+    kit("demo", "run", "--json", KIT_YES="1", **tokens)
+    told = json.loads((app / "environment.json").read_text())
+    assert "STREAMPROOF_LAB" in told
+    assert not told.keys() & tokens.keys()
+
+
+def test_an_app_that_does_not_start_is_told_with_the_end_of_its_log(app: Path, kit: Kit) -> None:
+    (app / "mine/main.py").write_text("import not_installed_anywhere\n")
+    ended = kit("demo", "run", "--yes", "--json")
+    assert ended.status == 1
+    assert ended.error["code"] == "service-died"
+    assert "not_installed_anywhere" in ended.error["message"]
+    assert "requirements of your own app" in ended.error["hint"]
+    assert "Traceback" not in ended.err
