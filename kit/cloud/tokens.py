@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from kit.cloud.host import Command
 from kit.errors import Code, Exit, KitError
+from kit.loopback import is_loopback
 
 # A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -87,7 +87,7 @@ def _private(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
         return
     raise KitError(
         Code.BAD_USAGE,
@@ -95,10 +95,3 @@ def _private(url: str) -> None:
         "Look at the URL with `kit status`.",
         exit=Exit.USAGE,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -20,6 +20,7 @@ from kit.report.words import (
     THE_THREE,
     advice,
     duration,
+    environment_name,
     environment_words,
     expected_words,
     hold_words,
@@ -63,7 +64,8 @@ def html(comparison: Comparison, targets: Mapping[str, Target]) -> str:
         tally=tally(comparison, targets),
         measured=comparison.measured_at.replace("T", " ").replace("Z", " UTC"),
         the_three=THE_THREE if three_targets(comparison) else None,
-        environment=environment_words(comparison.environment),
+        environment=environment_words(comparison),
+        environment_name=environment_name(comparison),
         lanes=[
             _lane(lane, targets.get(lane.target), axis, number)
             for number, lane in enumerate(comparison.lanes, 1)

@@ -114,7 +114,7 @@ def _conclusion(comparison: Comparison, targets: Mapping[str, Target], style: St
     width = style.width or _WIDTH
     said = hang(f"{mark} ", f"{clean(conclusion(comparison, targets))}.", width)
     lines = [style.paint(mark, tone) + said[0][1:], *said[1:]]
-    lines += hang("  ", environment_words(comparison.environment), width)
+    lines += hang("  ", environment_words(comparison), width)
     if three_targets(comparison):
         # Off a terminal the sentence stays in one piece: it is there to be found and quoted.
         said_of_them = THE_THREE if comparison.as_expected else f"Documented: {THE_THREE}"

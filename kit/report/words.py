@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneState, state
+from kit.proof.lane import Arm, Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.targets import Certainty, Target
 
@@ -154,15 +155,37 @@ def three_targets(comparison: Comparison) -> bool:
     return {"standard", "flex", "run"} <= {lane.target for lane in comparison.lanes}
 
 
-def environment_words(environment: Environment) -> str:
+def environment_name(comparison: Comparison) -> str:
+    """Where it was measured, in a word."""
+    return "rehearsal" if _rehearsed(comparison) else comparison.environment
+
+
+def environment_words(comparison: Comparison) -> str:
     """Where it was measured, and what that is worth."""
-    match environment:
+    if _rehearsed(comparison):
+        return (
+            "A rehearsal: measured on this machine, through front ends emulated from documentation; nothing "
+            "of it was observed on Google's cloud."
+        )
+    match comparison.environment:
         case "lab":
             return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
         case "cloud":
             return "Measured on deployed services, through the platforms' own front ends."
         case "url":
             return "Measured at the URLs given, through whatever lies between."
+
+
+def _rehearsed(comparison: Comparison) -> bool:
+    """Whether what passes for the cloud is on this machine: no platform of Google's can be."""
+    return comparison.environment == "cloud" and any(_here(lane.url) for lane in comparison.lanes)
+
+
+def _here(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def _count(lanes: int) -> str:

@@ -299,6 +299,13 @@ def comparison() -> Comparison:
 
 
 @pytest.fixture(scope="session")
+def deployed(comparison: Comparison) -> Comparison:
+    """The same, measured on services that Google hosts."""
+    lanes = (replace(lane, url=f"https://{lane.target}.example.org") for lane in comparison.lanes)
+    return replace(comparison, environment="cloud", lanes=tuple(lanes))
+
+
+@pytest.fixture(scope="session")
 def troubled() -> Comparison:
     """The same with a broken promise, an inconclusive lane, and one that could not be measured."""
     return TROUBLED

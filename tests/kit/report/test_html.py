@@ -109,10 +109,22 @@ def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is(
     assert "no source found" in text
 
 
-def test_only_the_lab_is_called_emulated(comparison: Comparison, targets: Mapping[str, Target]) -> None:
+def test_what_is_emulated_is_called_so_and_a_deployment_is_not(
+    comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
+) -> None:
     assert "emulated from documentation, not observed on Google's cloud" in _words(html(comparison, targets))
-    cloud = _words(html(replace(comparison, environment="cloud"), targets))
+    cloud = _words(html(deployed, targets))
     assert "emulated" not in cloud
+    assert "front ends follow" not in cloud
+
+
+def test_a_rehearsal_is_never_passed_off_as_googles_cloud(
+    comparison: Comparison, targets: Mapping[str, Target]
+) -> None:
+    rehearsed = _words(html(replace(comparison, environment="cloud"), targets))
+    assert "rehearsal A rehearsal: measured on this machine" in rehearsed
+    assert "nothing about Google's cloud itself" in rehearsed
+    assert "the platforms' own front ends" not in rehearsed
 
 
 def test_the_page_needs_no_script_and_asks_nobody_for_anything(

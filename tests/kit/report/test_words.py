@@ -12,6 +12,8 @@ from kit.report.words import (
     advice,
     conclusion,
     duration,
+    environment_name,
+    environment_words,
     expected_words,
     hold_words,
     place,
@@ -145,3 +147,26 @@ def test_without_expectations_the_conclusion_says_what_was_found(comparison: Com
 def test_streaming_against_expectation_is_not_passed_over(streamed: Lane) -> None:
     said = advice(replace(streamed, expected=Verdict.WHOLE_MESSAGE), None)
     assert "against expectation" in (said or "")
+
+
+def test_what_is_deployed_is_told_apart_from_its_rehearsal(
+    comparison: Comparison, deployed: Comparison
+) -> None:
+    assert environment_words(deployed).startswith("Measured on deployed services")
+    assert environment_name(deployed) == "cloud"
+    rehearsed = replace(comparison, environment="cloud")
+    assert environment_words(rehearsed).startswith("A rehearsal: measured on this machine")
+    assert environment_name(rehearsed) == "rehearsal"
+
+
+def test_one_lane_on_this_machine_is_enough_to_make_it_a_rehearsal(deployed: Comparison) -> None:
+    first, *rest = deployed.lanes
+    mixed = replace(deployed, lanes=(replace(first, url="http://localhost:8080/"), *rest))
+    assert environment_name(mixed) == "rehearsal"
+    broken = replace(deployed, lanes=(replace(first, url="http://[::1"), *rest))
+    assert environment_name(broken) == "cloud"
+
+
+def test_the_lab_and_a_url_on_this_machine_are_no_rehearsals(comparison: Comparison) -> None:
+    assert environment_name(comparison) == "lab"
+    assert environment_words(replace(comparison, environment="url")).startswith("Measured at the URLs given")
