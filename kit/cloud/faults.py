@@ -59,6 +59,8 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         "region": f" --region={region}" if (region := _flag(command, "--region")) else "",
         "said": _sentence(said),
     }
+    if exit_status > 128 and "ERROR: " not in stderr:
+        said = ""
     for pattern, rule in _RULES:
         if pattern.search(said):
             return _fault(rule, names, said, lines)
@@ -137,6 +139,7 @@ def _silent(verb: str, status: int, lines: tuple[str, ...]) -> Fault:
             Code.GCLOUD_FAILED,
             f"`{verb}` was ended from outside, by signal {status - 128}.",
             "Run it again; if it was the system that ran out of memory, free some first.",
+            log=lines[-_LOG_LINES:],
         )
     return Fault(
         Code.GCLOUD_FAILED,

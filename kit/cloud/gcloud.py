@@ -27,6 +27,7 @@ from kit.errors import Code, KitError
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _GRACE_S: Final = 3.0
 _KILL_S: Final = 5.0
+_LOOK_S: Final = 0.1
 _CHUNK: Final = 1 << 16
 # The largest answer that is kept; a list of a project's 210 App Engine versions is some 500 KB.
 _STDOUT_BYTES: Final = 32 << 20
@@ -159,10 +160,12 @@ class Gcloud:
             await self._end(await starting)
             raise
         said: deque[str] = deque(maxlen=_STDERR_LINES)
+        sweeping = asyncio.create_task(_sweep_when_ended(process))
         try:
             printed, _ = await asyncio.gather(_all(process.stdout), _tell(process.stderr, said, log, line))
             status = await process.wait()
         finally:
+            sweeping.cancel()
             await self._end(process)
         status = status if status >= 0 else 128 - status
         stdout = printed.decode(errors="replace")
@@ -231,6 +234,13 @@ def _write(log: Path, lines: list[str]) -> None:
     if lines:
         with suppress(OSError), log.open("a", encoding="utf-8") as file:
             file.write("".join(f"{text}\n" for text in lines))
+
+
+async def _sweep_when_ended(process: asyncio.subprocess.Process) -> None:
+    """What outlives the leash must not hold its output open. asyncio's own `wait` waits for that, too."""
+    while process.returncode is None:  # noqa: ASYNC110 (asyncio has no event for the end of the process alone)
+        await asyncio.sleep(_LOOK_S)
+    _sweep(process)
 
 
 def _sweep(process: asyncio.subprocess.Process) -> None:

@@ -74,4 +74,4 @@ def progress(line: str) -> str:
     gcloud's growing row of dots stays three dots long, and the frame around its upload is left out.
     """
     text = _DOTS.sub("...", line.strip(" ═║╔╗╚╝╠╣|#+-")).removeprefix("...").lstrip(".").strip()
-    return "" if text in ("done", "Done") else text
+    return "" if text.strip(".").lower() == "done" else text
