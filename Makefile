@@ -1,6 +1,7 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
 .PHONY: help demo rehearse test lint bench lock clean
+.PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
@@ -8,17 +9,55 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 help:  ## Show this
 	@echo "streamproof: does a streamed answer arrive as it is written?"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
+	@echo "deploy-… and what follows it take PROJECT=… REGION=… PUBLIC=1 (and ARGS=\"…\")."
 	@echo "Anything else: .venv/bin/kit --help"
 
 demo:  ## Prove it on this machine: three platforms emulated side by side (no account; ARGS="…" adds options)
 	@./bootstrap runtime
 	@$(PYTHON) -m kit demo $(ARGS)
 
+# What is said of the deployment travels as it is, in the environment: no value is ever make's or a shell's to read.
+# Only `make TARGET NAME=…` counts; a variable that happens to be called PUBLIC opens nothing.
+CLOUD := deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
+unexport PROJECT REGION PUBLIC
+ifeq ($(origin PROJECT),command line)
+$(CLOUD): export KIT_PROJECT := $(value PROJECT)
+endif
+ifeq ($(origin REGION),command line)
+$(CLOUD): export KIT_REGION := $(value REGION)
+endif
+ifeq ($(origin PUBLIC),command line)
+$(CLOUD): export KIT_PUBLIC := $(value PUBLIC)
+endif
+
 rehearse:  ## Deploy with the real gcloud to a Google on this machine (no account; ARGS=shell tries it out)
 	@./bootstrap dev
 	@$(PYTHON) -m tests.controlplane.rehearse $(ARGS)
+
+deploy-all:  ## Deploy to all three, measured before they serve (PROJECT=my-project REGION=europe-west1)
+	@./bootstrap runtime
+	@$(PYTHON) -m kit deploy --all $(ARGS)
+
+deploy-standard:  ## The same, App Engine Standard only
+deploy-flex:  ## The same, App Engine Flexible only: it costs money until it is destroyed
+deploy-run:  ## The same, Cloud Run only (PUBLIC=1 lets everybody call it)
+deploy-standard deploy-flex deploy-run:
+	@./bootstrap runtime
+	@$(PYTHON) -m kit deploy $(@:deploy-%=%) $(ARGS)
+
+compare:  ## Measure what is deployed, side by side
+	@./bootstrap runtime
+	@$(PYTHON) -m kit compare --deployed $(ARGS)
+
+status:  ## Tell what is deployed, and what it costs now
+	@./bootstrap runtime
+	@$(PYTHON) -m kit status $(ARGS)
+
+destroy-all:  ## Remove all that was deployed, after a list and a question
+	@./bootstrap runtime
+	@$(PYTHON) -m kit destroy --all $(ARGS)
 
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev

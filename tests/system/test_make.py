@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,11 +14,23 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.tools import Tool
+from tests.system.conftest import CHECKOUT
 
 # All that bootstrap and the Makefile use of a machine, apart from Python and uv.
 COMMANDS = ("awk", "cat", "cksum", "date", "dirname", "grep", "make", "rm", "sh", "tail", "tee", "uname")
 PYTHON = Path(sys._base_executable)  # type: ignore[attr-defined]  # what this environment was made with
 OLD_PYTHON = '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2\n'
+
+# What they run, and with what.
+CLOUD = {
+    "deploy-all": ["deploy", "--all"],
+    "deploy-standard": ["deploy", "standard"],
+    "deploy-flex": ["deploy", "flex"],
+    "deploy-run": ["deploy", "run"],
+    "compare": ["compare", "--deployed"],
+    "status": ["status"],
+    "destroy-all": ["destroy", "--all"],
+}
 
 Machine = Callable[..., dict[str, str]]
 
@@ -44,6 +57,34 @@ def machine(tmp_path: Path) -> Machine:
     return build
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout's Makefile, with a Python that only says how it was started."""
+    folder = tmp_path / "a checkout"
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    shutil.copy(CHECKOUT / "Makefile", folder)
+    (folder / "bootstrap").write_text("#!/bin/sh\n")
+    python.write_text(
+        f"#!{sys.executable}\n"
+        "import json, os, sys\n"
+        "env = {name: value for name, value in os.environ.items() if name.startswith('KIT_')}\n"
+        "print(json.dumps([sys.argv[1:], env]))\n"
+    )
+    for program in (folder / "bootstrap", python):
+        program.chmod(0o755)
+    return folder
+
+
+def asked(folder: Path, *argv: str, **env: str) -> tuple[list[str], dict[str, str]]:
+    """What `make` starts Python with: its arguments, and the kit's variables."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KIT_", "MAKE"))}
+    told = run(folder, "make", *argv, env={**clean, **env})
+    assert told.returncode == 0, told.stderr
+    arguments, variables = json.loads(told.stdout)
+    return arguments, variables
+
+
 def run(folder: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command in the folder with nobody at the keyboard."""
     return subprocess.run(
@@ -57,10 +98,53 @@ def version(folder: Path) -> str:
 
 def test_make_alone_explains_every_target(clone: Path) -> None:
     told = run(clone, "make").stdout
-    targets = re.findall(r"^([a-z]+):", (clone / "Makefile").read_text(), re.MULTILINE)
-    assert {"help", "demo", "test", "lint", "bench", "lock", "clean"} <= set(targets)
+    targets = re.findall(r"^([a-z-]+):", (clone / "Makefile").read_text(), re.MULTILINE)
+    assert {"help", "demo", "test", "lint", "bench", "lock", "clean", *CLOUD} <= set(targets)
     for target in targets:
         assert f"make {target} " in told
+
+
+@pytest.mark.parametrize("target", CLOUD)
+def test_the_cloud_is_reached_by_one_word_and_by_names(checkout: Path, target: str) -> None:
+    where = ("PROJECT=my-project-42", "REGION=europe-west1", "PUBLIC=1", "ARGS=--yes --json")
+    assert asked(checkout, target, *where) == (
+        ["-m", "kit", *CLOUD[target], "--yes", "--json"],
+        {"KIT_PROJECT": "my-project-42", "KIT_REGION": "europe-west1", "KIT_PUBLIC": "1"},
+    )
+
+
+def test_where_nothing_is_named_the_users_own_settings_count(checkout: Path) -> None:
+    arguments, variables = asked(checkout, "deploy-all", KIT_PROJECT="from-the-environment")
+    assert (arguments, variables) == (
+        ["-m", "kit", "deploy", "--all"],
+        {"KIT_PROJECT": "from-the-environment"},
+    )
+
+
+def test_a_variable_that_happens_to_be_called_public_opens_nothing(checkout: Path) -> None:
+    assert asked(checkout, "deploy-run", PUBLIC="1", PROJECT="theirs", REGION="theirs")[1] == {}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "x; touch pwned",
+        "$(shell touch pwned)",
+        "$$(touch pwned)",
+        "`touch pwned`",
+        "' touch pwned '",
+        '" && touch pwned "',
+        "a b",
+        "$(",
+    ],
+)
+@pytest.mark.parametrize("name", ["PROJECT", "REGION", "PUBLIC"])
+def test_no_value_is_read_by_make_or_by_a_shell(checkout: Path, name: str, hostile: str) -> None:
+    assert asked(checkout, "deploy-all", f"{name}={hostile}") == (
+        ["-m", "kit", "deploy", "--all"],
+        {f"KIT_{name}": hostile},
+    )
+    assert not (checkout / "pwned").exists()
 
 
 def test_with_uv_an_environment_is_made_once(clone: Path, tool: Tool, machine: Machine) -> None:
