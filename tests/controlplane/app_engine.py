@@ -128,7 +128,6 @@ class AppEngine:
         """Answer for the Admin API."""
         router.on("GET", HOST, "/v1/apps/{app}", self._get_app)
         router.on("POST", HOST, "/v1/apps", self._create_app)
-        router.on("GET", HOST, "/v1/apps/{app}/locations", self._locations)
         router.on("GET", HOST, "/v1/apps/{app}/operations/{id}", self._get_operation)
         services = "/v1/apps/{app}/services"
         router.on("GET", HOST, services, self._list_services)
@@ -157,19 +156,6 @@ class AppEngine:
         return self._operate(
             "CreateApplication", f"apps/{self._project.id}", lambda: self.create_app(location)
         )
-
-    def _locations(self, request: Request, app: str) -> dict[str, Any]:
-        metadata = {
-            "@type": f"type.googleapis.com/google.{HOST.partition('.')[0]}.v1.LocationMetadata",
-            "standardEnvironmentAvailable": True,
-            "flexibleEnvironmentAvailable": True,
-        }
-        ids = ("asia-northeast1", "europe-west", "europe-west3", "us-central", "us-east1")
-        return {
-            "locations": [
-                {"name": f"apps/{app}/locations/{id}", "locationId": id, "metadata": metadata} for id in ids
-            ]
-        }
 
     # Services.
 

@@ -87,7 +87,6 @@ class Router:
             return error.response
         except Exception as error:  # a handler's own mistake must not look like Google's answer
             self._fail(f"{name}: {type(error).__name__}: {error}")
-            # Not a 5xx: gcloud would try again for minutes.
             return ApiError("FAILED_PRECONDITION", "The control plane of the tests failed.").response
 
     def _dispatch(self, request: Request, api: Api | None, method: Method | None, body: Any) -> Response:
@@ -95,7 +94,8 @@ class Router:
         if found is None:
             what = f"{request.method} https://{request.host}{request.path} {dict(request.query)}"
             self._fail(f"nobody answers {what}")
-            raise ApiError("UNIMPLEMENTED", f"The control plane of the tests does not know {what}.")
+            # 400, no 5xx: gcloud would try again for minutes.
+            raise ApiError("UNIMPLEMENTED", f"The control plane of the tests does not know {what}.", http=400)
         route, arguments = found
         if route.raw:
             return _response(route.handler(request, **arguments))
