@@ -57,8 +57,8 @@ class ServiceProcess:
         return KitError(
             Code.SERVICE_DIED,
             f"The service of {self.name} ended {how}.{self.log_end()}",
-            "Mend what the log names; a package that it misses belongs into the requirements of your own app (for "
-            "the kit's service `--isolated` installs them).",
+            "Mend what the log names; a package that it misses belongs into the requirements of your own app "
+            "(for the kit's service `--isolated` installs them).",
         )
 
     def log_end(self) -> str:

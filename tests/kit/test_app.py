@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,19 @@ def test_what_it_may_not_say_is_told_in_one_sentence(
     assert told.value.code is Code.BAD_CONFIG
     assert said in told.value.message
     assert expected in told.value.hint
+
+
+def test_the_page_shows_a_table_that_is_accepted_and_every_key_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "own-app.md").read_text()
+    shown = tomllib.loads(re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)[0])
+    assert read(**shown["app"]) is not None
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.M))
+    assert set(rows) == set(shown["app"]) == {field.name for field in fields(App)}
+    plain = read(module="main:app")
+    assert plain is not None
+    assert rows["probe_path"] == f'`"{plain.probe_path}"`'
+    assert plain.requirements == plain.source / "requirements.txt"
+    assert plain.include == ()
 
 
 @given(st.text() | st.from_regex(r"[\w.]{1,9}:\w{1,5}", fullmatch=True))
