@@ -80,8 +80,6 @@ class Router:
                 self.calls.append(Call(name, request, body))
             if (fault := self._faults.meet(name)) is not None:
                 return fault
-            for guard in self.guards:
-                guard(request)
             return self._dispatch(request, api, method, body)
         except ApiError as error:
             return error.response
@@ -96,6 +94,8 @@ class Router:
             self._fail(f"nobody answers {what}")
             # 400, no 5xx: gcloud would try again for minutes.
             raise ApiError("UNIMPLEMENTED", f"The control plane of the tests does not know {what}.", http=400)
+        for guard in self.guards:
+            guard(request)
         route, arguments = found
         if route.raw:
             return _response(route.handler(request, **arguments))

@@ -52,6 +52,18 @@ def test_a_call_that_nobody_answers_fails_and_is_remembered(router: Router) -> N
     assert VERSIONS in remembered
 
 
+def test_a_guard_refuses_what_is_known_and_hides_nothing_that_is_not(router: Router) -> None:
+    def refuse(request: Request) -> None:
+        raise ApiError("PERMISSION_DENIED", "No.")
+
+    router.guards.append(refuse)
+    assert create(router, {"id": "one"}).status == 400
+    assert len(router.unknown) == 1
+    router.on("POST", HOST, PATTERN, operation)
+    assert create(router, {"id": "one"}).status == 403
+    assert len(router.unknown) == 1
+
+
 @pytest.mark.parametrize(
     ("version", "named"),
     [
