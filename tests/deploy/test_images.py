@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,11 +48,26 @@ def images(tool: Tool, pytestconfig: pytest.Config, tmp_path_factory: pytest.Tem
         unavailable(reason)
     base = pytestconfig.cache.mkdir("image-base") / "base.tar"
     try:
-        if not base.exists():
-            make_base(mmdebstrap, base)
+        with alone(tmp_path_factory):
+            if not base.exists():
+                make_base(mmdebstrap, base)
     except CannotBuild as error:
         unavailable(f"the base image cannot be made: {error}")
-    return Images(buildah=buildah, uv=uv, base=base, folder=tmp_path_factory.mktemp("images"))
+    with alone(tmp_path_factory) as folder:
+        return Images(buildah=buildah, uv=uv, base=base, folder=folder)
+
+
+@contextmanager
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder that all of this run's worker processes build in, one at a time: what one built is there."""
+    import fcntl
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-images"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def unavailable(reason: str) -> None:
@@ -75,10 +93,11 @@ def bundles(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(images: Images, bundles: Path) -> dict[str, Image]:
+def built(images: Images, bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
     """The image of each target that is a container."""
-    images.fetch(bundles / "run" / "requirements.txt")
-    return {target: images.build(bundles / target, target) for target in PLATFORM}
+    with alone(tmp_path_factory):
+        images.fetch(bundles / "run" / "requirements.txt")
+        return {target: images.build(bundles / target, target) for target in PLATFORM}
 
 
 @each_container
@@ -94,7 +113,7 @@ def test_the_image_starts_as_nobody_and_streams(
         lane = probed(container.url)
         assert (lane["verdict"], lane["method"]) == ("incremental", "lock-step")
     assert not processes_with(f"PORT={container.port}")
-    assert not images.containers()
+    assert container.name not in images.containers()
     assert not images.mounts()
 
 
