@@ -115,6 +115,7 @@ def command(
     services are private unless --public; App Engine's are public.
     """
     import os
+    import tempfile
 
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
@@ -157,8 +158,9 @@ def command(
         return made, wishes, record, host_of
 
     if dry_run:
-        made, wishes, _, _ = begin(gcloud())
-        _dry_run(made, config, wishes, out, as_json=as_json)
+        with tempfile.TemporaryDirectory() as logs:  # nothing is touched here
+            made, wishes, _, _ = begin(gcloud(logs=Path(logs)))
+            _dry_run(made, config, wishes, out, as_json=as_json)
     with locked(Path()):
         echo: list[Callable[[str], None]] = [talk]
         runs = gcloud(lambda line: echo[0](line))

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from kit.cloud.host import Host, Place
 
 
-def gcloud(echo: Callable[[str], None] | None = None) -> Gcloud:
-    """The user's gcloud. Each line that changes something is echoed to stderr, unless `echo` takes it."""
+def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) -> Gcloud:
+    """The user's gcloud.
+
+    Args:
+        echo: is given each line that changes something; to stderr unless given.
+        logs: the folder for what it says; the bundles' own unless given.
+    """
     import os
 
     from kit.cloud.gcloud import Gcloud
 
-    logs = Path(os.environ.get("KIT_OUT") or "build", "logs")
+    logs = logs or Path(os.environ.get("KIT_OUT") or "build", "logs")
     return Gcloud(os.environ, logs, echo or (lambda line: talk(f"$ {line}")))
 
 
