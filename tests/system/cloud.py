@@ -1,0 +1,211 @@
+"""`kit` as its users run it: in a folder of its own, with the real gcloud and a loopback Google."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kit.targets import FrontSpec, load_targets
+from tests.controlplane.environment import service_account_environment
+from tests.controlplane.hosting import Hosting
+from tests.controlplane.plane import Plane
+from tests.controlplane.uploads import Kind, Upload
+from tests.fixtures.controlplane import GIVE_UP_S
+
+REGION = "europe-west1"
+# Calls that change nothing, though they are no GET.
+_READS = ("getIamPolicy", "testIamPermissions", "wait", "oauth2.googleapis.com/token")
+# An answer that is over soon, and still long enough to be told apart from a held one.
+QUICK = "first_token_ms = 100\ntokens_per_s = 100\n"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """What `--json` printed as data."""
+        assert self.out, self.err
+        document = json.loads(self.out)
+        assert "data" in document, document
+        return document["data"]
+
+    @property
+    def outcomes(self) -> dict[str, Any]:
+        """By target what `deploy --json` says of it."""
+        return {one["target"]: one for one in self.data["outcomes"]}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What `--json` printed as warnings."""
+        told: list[str] = json.loads(self.out)["warnings"]
+        return told
+
+    @property
+    def error(self) -> Any:
+        """What `--json` printed as the error."""
+        return json.loads(self.out)["error"]
+
+
+class Platforms(Hosting):
+    """Runs what was uploaded, and remembers it. `uploads` is in the order of the versions' first starts."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(project)
+        self.uploads: list[Upload] = []
+
+    def serve(self, upload: Upload) -> str:
+        """See `Hosting.serve`."""
+        if upload not in self.uploads:
+            self.uploads.append(upload)
+        return super().serve(upload)
+
+    def put_front(self, kind: Kind, front: FrontSpec) -> None:
+        """Let versions that are made from now on stand behind another front."""
+        self._fronts[kind] = front
+
+    def runs(self, service: str, version: str) -> bool:
+        """Whether that version's process runs."""
+        return any(
+            key.service == service and key.version == version and held.backend is not None
+            for key, held in self._versions.items()
+        )
+
+
+class Cloud:
+    """A project on a loopback Google, and the folder from which it is deployed to. A context manager.
+
+    Args:
+        folder: a folder of its own.
+        app: whether the project has an App Engine app.
+        default: whether that app has its service `default` already, somebody else's.
+
+    Attributes:
+        plane: Google. platforms: what runs there. work: the working folder.
+        said: all that any command wrote to stdout or stderr.
+    """
+
+    def __init__(self, folder: Path, *, app: bool = True, default: bool = True) -> None:
+        self.work = folder / "work"
+        self.work.mkdir(parents=True)
+        (folder / "plane").mkdir()
+        self.plane = Plane(folder / "plane", app=app)
+        self.platforms = Platforms(self.plane.project.id)
+        self.plane.hosting = self.platforms
+        if app and default:
+            self.plane.app_engine.add_version("default", "v1")
+        self.said: list[str] = []
+        self._folder = folder
+        self._env: dict[str, str] = {}
+        self.settings(QUICK)
+
+    def __enter__(self) -> Self:
+        self.plane.__enter__()
+        env = service_account_environment(self.plane, self._folder / "signed-in")
+        loopback = "127.0.0.1,localhost"
+        self._env = {**os.environ, **env, "NO_PROXY": loopback, "no_proxy": loopback}
+        self._env |= {"KIT_PROJECT": self.plane.project.id, "KIT_REGION": REGION}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.plane.__exit__(kind, error, trace)
+        if kind is None:
+            assert self.plane.unknown == []
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """By target what this folder's record says."""
+        file = self.work / ".kit" / "deployments.json"
+        deployments: dict[str, Any] = json.loads(file.read_text())["deployments"]
+        return deployments
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the calls so far that changed something, in order of arrival."""
+        return [
+            call.name
+            for call in list(self.plane.calls)
+            if call.request.method != "GET" and not call.name.endswith(_READS)
+        ]
+
+    @property
+    def gcloud_logs(self) -> list[Path]:
+        """What gcloud itself logged."""
+        return [
+            path for path in (self._folder / "signed-in" / "gcloud" / "logs").rglob("*") if path.is_file()
+        ]
+
+    def settings(self, text: str) -> None:
+        """Write kit.toml."""
+        (self.work / "kit.toml").write_text(text)
+
+    def kit(self, *words: str, env: Mapping[str, str] | None = None) -> Told:
+        """Run `kit` to its end, without a terminal."""
+        return self.run(sys.executable, "-m", "kit", *words, env=env)
+
+    def run(self, *argv: str, env: Mapping[str, str] | None = None) -> Told:
+        """Run anything in the working folder, where gcloud meets the loopback Google."""
+        done = subprocess.run(
+            argv,
+            cwd=self.work,
+            env={**self._env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=GIVE_UP_S,
+        )
+        self.said += [done.stdout, done.stderr]
+        assert "Traceback" not in done.stderr, done.stderr
+        return Told(done.returncode, done.stdout, done.stderr)
+
+    def deploy(self, *words: str, env: Mapping[str, str] | None = None) -> Told:
+        """`kit deploy … --yes --json`."""
+        return self.kit("deploy", *words, "--yes", "--json", env=env)
+
+    def caller(self, url: str) -> dict[str, str]:
+        """What a caller shows who may call the Cloud Run service at a URL."""
+        token = f"{secrets.token_hex(8)}.{secrets.token_hex(8)}.{secrets.token_hex(8)}"
+        self.plane.project.identity[token] = url
+        return {"X-Serverless-Authorization": f"Bearer {token}"}
+
+    def upload(self, kind: Kind) -> Upload:
+        """The newest upload of a kind."""
+        return [upload for upload in self.platforms.uploads if upload.kind == kind][-1]
+
+
+def another(number: int) -> str:
+    """The text of a kit.toml that makes another bundle."""
+    return f"first_token_ms = 100\ntokens_per_s = {100 + number}\n"
+
+
+def whose(url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any] | int:
+    """What answers at a URL says of itself (target, version …); the status where it is not 200."""
+    request = urllib.request.Request(f"{url}/whoami", headers=dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            told: dict[str, Any] = json.load(response)
+            return told
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def front_of(target: str) -> FrontSpec:
+    """The front that stands before a target."""
+    return load_targets()[target].front
