@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain, count
+from typing import Final
 
 from kit.cloud.host import Command, Place
 
-# gcloud reads `^X^a=1Xb=2` as a list whose parts are split at X (`gcloud topic escaping`).
-_DELIMITERS = ":;|#@%+~/!?$&*"
+# gcloud reads `^X^a=1Xb=2` as a list whose parts are split at X, one character or several (`gcloud topic
+# escaping`).
+_DELIMITERS: Final = ":;|#@%+~/!?$&*"
 
 
 def read(place: Place, *words: str) -> Command:
@@ -21,20 +24,15 @@ def change(place: Place, *words: str) -> Command:
 
 
 def pairs(values: Mapping[str, str]) -> str:
-    """The value of a flag that takes NAME=VALUE several times, whatever the values hold.
-
-    Raises:
-        ValueError: they hold every character that could stand between them.
-    """
+    """The value of a flag that takes NAME=VALUE several times, whatever the values hold."""
     texts = [f"{name}={value}" for name, value in values.items()]
     together = "".join(texts)
     # What begins with a circumflex would be taken for the naming of a delimiter.
     if "," not in together and not together.startswith("^"):
         return ",".join(texts)
-    free = next((char for char in _DELIMITERS if char not in together), None)
-    if free is None:
-        raise ValueError("no character is left to stand between the values")
-    return f"^{free}^{free.join(texts)}"
+    longer = (f"~{number}~" for number in count())
+    fits = next(each for each in chain(_DELIMITERS, longer) if each.join(texts).split(each) == texts)
+    return f"^{fits}^{fits.join(texts)}"
 
 
 def _where(place: Place) -> tuple[str, ...]:
