@@ -186,6 +186,7 @@ class AppEngine:
     def _delete_service(self, request: Request, app: str, service: str) -> dict[str, Any]:
         held = self._held(service)
         if service == "default":
+            # The sentence is the one that `gcloud app versions delete` has in such a case.
             raise ApiError("INVALID_ARGUMENT", "The default service (module) may not be deleted.")
 
         def delete() -> None:
@@ -201,6 +202,7 @@ class AppEngine:
         self._get_app(request, app)
         given = request.json
         if "default" not in self.services and service != "default":
+            # As reported in https://github.com/google/inverting-proxy/issues/122.
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "The first service (module) you upload to a new application must be the 'default' service "
@@ -256,7 +258,7 @@ class AppEngine:
         return {
             "versions": [
                 dict(version.resource) if full else _basic(version.resource)
-                for version in held.versions.values()
+                for version in list(held.versions.values())
             ]
         }
 
@@ -292,7 +294,7 @@ class AppEngine:
         if self.services[service].split.get(version):
             raise ApiError("FAILED_PRECONDITION", f"Version {version} is receiving traffic.")  # assumed
         if len(self.services[service].versions) == 1:
-            raise ApiError(
+            raise ApiError(  # assumed
                 "INVALID_ARGUMENT",
                 "Cannot delete the final version of a service (module). Please delete the whole service "
                 "(module) in order to delete this version.",
@@ -378,6 +380,7 @@ class AppEngine:
         }
 
     def _failed(self, build: Build) -> ApiError:
+        # As reported in https://github.com/GoogleCloudPlatform/distributed-load-testing-using-kubernetes/issues/29.
         log = self._builds.failing.get(build.kind, "")
         return ApiError(
             "FAILED_PRECONDITION",

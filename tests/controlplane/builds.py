@@ -148,7 +148,7 @@ class Builds:
         return self.operation(self.start(kind, request.json))
 
     def _list(self, request: Request, project: str, location: str = "global") -> dict[str, Any]:
-        return {"builds": [build.resource for build in reversed(self.all.values())]}
+        return {"builds": [build.resource for build in reversed(list(self.all.values()))]}
 
     def _get(self, request: Request, project: str, id: str, location: str = "global") -> dict[str, Any]:
         return self._find(id).resource

@@ -186,7 +186,7 @@ def billing_off(project: str = "demo-project", number: str = "123456789012") -> 
 
 
 def busy(what: str = "apps/demo-project/services/default") -> ApiError:
-    """409 ABORTED: another operation holds the app; the sentence as users report it."""
+    """409 ABORTED, another operation holds it: https://github.com/google-github-actions/setup-gcloud/issues/122."""
     return ApiError(
         "ABORTED",
         f"Cannot operate on {what} because an operation is already in progress for {what} by "
