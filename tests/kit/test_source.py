@@ -120,6 +120,23 @@ def test_a_repository_in_which_nothing_was_added_says_what_to_do(tool: Tool, tmp
     assert "git add" in told.hint
 
 
+def test_what_git_itself_complains_of_is_told(tracked: Lay, tmp_path: Path) -> None:
+    app = tracked()
+    (tmp_path / ".git/index").write_bytes(b"broken")
+    told = refused(app)
+    assert f"git cannot list {tmp_path}" in told.message
+    assert "index" in told.message
+
+
+def test_without_git_installed_include_says_what_the_app_is(
+    tracked: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = tracked()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in refused(app).message
+    assert list(source.files(replace(app, include=("mine/",)))) == ["mine/main.py"]
+
+
 def test_an_app_that_git_does_not_track_is_named_with_the_way_out(tracked: Lay, tmp_path: Path) -> None:
     app = tracked()
     put(tmp_path, {"mine/other.py": ""})

@@ -151,3 +151,27 @@ def test_a_wrong_wish_is_answered_with_a_sentence(
     assert said in told.err
     assert "Traceback" not in told.err
     assert not build.exists()
+
+
+def test_an_app_of_ones_own_is_rendered_and_shown_whatever_its_files_hold(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text("app = 1\n")
+    (tmp_path / "data.bin").write_bytes(b"\xff\x00")
+    (tmp_path / "requirements.txt").write_text("fastapi\n")
+    (tmp_path / "kit.toml").write_text('[app]\nmodule = "main:app"\ninclude = ["*"]\n')
+    shown = invoke("render", "run", "--show", "--json").data["bundles"]
+    assert set(shown[0]["files"]) == {".dockerignore", ".gcloudignore", "Dockerfile", "gunicorn.conf.py"}
+    assert invoke("render", "run").status == 0
+    assert (tmp_path / "build/run/data.bin").read_bytes() == b"\xff\x00"
+    assert invoke("render", "run", "--check").status == 0
+
+
+def test_a_secret_in_an_app_of_ones_own_stops_the_render(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("app = 1\n")
+    (tmp_path / ".env").write_text("KEY=1\n")
+    (tmp_path / "kit.toml").write_text('[app]\nmodule = "main:app"\ninclude = ["*"]\n')
+    told = invoke("render", "--json")
+    assert (told.status, told.error["code"]) == (1, "secret-in-source")
+    assert ".env" in told.error["message"]
+    assert not (tmp_path / "build").exists()
