@@ -17,6 +17,9 @@ import pytest
 from kit.cloud.gcloud import Gcloud, Timing
 from kit.cloud.host import Command
 from kit.errors import Code, KitError
+from tests.controlplane import faults
+from tests.controlplane.plane import Plane
+from tests.controlplane.wire import ApiError
 from tests.fixtures.tools import Tool
 
 GIVE_UP_S = 60
@@ -443,3 +446,59 @@ def test_the_real_gcloud_without_an_account_is_explained(real: Gcloud) -> None:
 def test_a_flag_that_the_real_gcloud_does_not_know_is_explained(real: Gcloud) -> None:
     with pytest.raises(KitError, match="does not know --bogus"):
         asyncio.run(real.run(Command(("run", "deploy", "--bogus=1", "--quiet"), changes=True), log="lane"))
+
+
+@pytest.fixture
+def signed_in(plane: Plane, gcloud_env: dict[str, str], tmp_path: Path) -> Gcloud:
+    async def sleep(seconds: float) -> None:
+        plane.faults.clear()
+
+    env = {**os.environ, **gcloud_env}
+    return Gcloud(env, tmp_path / "logs", lambda line: None, Timing(sleep=sleep))
+
+
+DESCRIBE = Command(("app", "describe", "--project=demo-project", "--quiet", "--format=json"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "remedy"),
+    [
+        (faults.denied("appengine.applications.get"), Code.PERMISSION_DENIED, "owner"),
+        (
+            faults.api_off("appengine.googleapis.com"),
+            Code.API_OFF,
+            "services enable appengine.googleapis.com",
+        ),
+    ],
+    ids=["denied", "api-off"],
+)
+def test_what_google_refuses_the_real_gcloud_is_explained(
+    plane: Plane, signed_in: Gcloud, fault: ApiError, code: Code, remedy: str
+) -> None:
+    plane.faults.add("appengine.apps.get", fault, times=None)
+    with pytest.raises(KitError) as caught:
+        asyncio.run(signed_in.read(DESCRIBE, log="lane"))
+    assert caught.value.code is code
+    assert remedy in caught.value.hint
+
+
+def test_the_real_gcloud_waits_until_another_operation_has_ended(plane: Plane, signed_in: Gcloud) -> None:
+    plane.faults.add("appengine.apps.get", faults.busy(), times=None)
+    app = asyncio.run(signed_in.read(DESCRIBE, log="lane"))
+    assert app["servingStatus"] == "SERVING"
+    assert plane.names("appengine.apps.get") == ["appengine.apps.get"] * 2
+
+
+def test_the_real_gcloud_is_stopped_in_the_middle_of_a_call(
+    plane: Plane, signed_in: Gcloud, tmp_path: Path
+) -> None:
+    async def cancel() -> None:
+        hang = plane.faults.hang("appengine.apps.get")
+        task = asyncio.create_task(signed_in.read(DESCRIBE, log="lane"))
+        assert await asyncio.to_thread(hang.reached.wait, GIVE_UP_S)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert "# status" not in (tmp_path / "logs" / "lane.log").read_text()
