@@ -18,6 +18,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.render import render, write
 from kit.targets import load_targets
+from tests.controlplane.knative import Service as Theirs
 from tests.controlplane.plane import Plane
 from tests.kit.cloud.releases import FLEX, RUN, STANDARD
 
@@ -164,6 +165,32 @@ def test_cloud_run_goes_public_only_when_opened_and_leaves_nothing(
 
     asyncio.run(story())
     assert not any(plane.artifacts.images.values())
+
+
+def test_what_somebody_else_had_on_cloud_run_serves_again_when_ours_is_gone(
+    session: Callable[[Place], Session], plane: Plane
+) -> None:
+    template = {"metadata": {}, "spec": {"containers": [{"image": "europe-docker.pkg.dev/p/r/theirs"}]}}
+    theirs = plane.cloud_run.services["europe-west1", "streamproof"] = Theirs(
+        "streamproof", "europe-west1", "1"
+    )
+    theirs.url = "https://streamproof.test"
+    theirs.settle(theirs.apply({"metadata": {}, "spec": {"template": template}}, "made by hand"))
+    (before,) = theirs.revisions
+    there = session(RUN)
+
+    async def story() -> None:
+        first = await there.deploy(creates=False)
+        await there.host.promote(first.name, there.lines.append)
+        second = await there.deploy(creates=False)
+        (stays,) = await there.remove()
+        assert stays.startswith(f"{second.name}: the newest revision of a service cannot be deleted.")
+        assert list(theirs.revisions) == [before, second.name]
+
+    asyncio.run(story())
+    assert theirs.shares == {before: 1.0}
+    assert not theirs.tag_urls, "nobody reaches what stays"
+    assert any(plane.artifacts.images.values()), "an image may be theirs"
 
 
 def test_a_platform_that_nobody_wrote_is_named() -> None:
