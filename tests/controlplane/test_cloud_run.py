@@ -86,7 +86,7 @@ def version_at(url: str) -> str:
     return str(told["version"])
 
 
-def test_a_service_is_made_tried_moved_opened_and_removed(
+def test_a_service_is_made_tried_moved_opened_and_deleted(
     hosted: Plane, gcloud: Gcloud, bundle: Path
 ) -> None:
     settings = (
@@ -137,16 +137,24 @@ def test_a_service_is_made_tried_moved_opened_and_removed(
     (binding,) = run(gcloud, "run", "services", "get-iam-policy", "web", REGION)["bindings"]
     assert binding["members"] == ["allUsers"]
 
-    # Deleted, it answers nobody; its images and archives are left, and can be removed.
+    # Deleted, it answers nobody.
     run(gcloud, "run", "services", "delete", "web", REGION)
-    with pytest.raises(urllib.error.URLError):
-        get(f"{service.url}/whoami")
+    for url in (service.url, tags["two"]):
+        with pytest.raises(urllib.error.URLError):
+            get(url)
+    assert not hosted.hosting.written()
+
+
+def test_what_a_deleted_service_leaves_can_be_removed(plane: Plane, gcloud: Gcloud, small: Path) -> None:
+    assert deploy(gcloud, small, "one").returncode == 0
+    run(gcloud, "run", "services", "delete", "web", REGION)
     assert run(gcloud, "run", "services", "list", REGION) == []
-    assert len(run(gcloud, "artifacts", "docker", "images", "list", f"{IMAGES}/web")) == 2
+    (image,) = run(gcloud, "artifacts", "docker", "images", "list", f"{IMAGES}/web", "--include-tags")
+    assert image["tags"] == ["latest"]
     run(gcloud, "artifacts", "docker", "images", "delete", f"{IMAGES}/web", "--delete-tags")
-    assert run(gcloud, "artifacts", "docker", "images", "list", f"{IMAGES}/web") == []
+    assert plane.artifacts.images == {}
     assert gcloud("storage", "rm", ARCHIVES).returncode == 0
-    assert not hosted.storage.buckets["run-sources-demo-project-europe-west1"].objects
+    assert not plane.storage.buckets["run-sources-demo-project-europe-west1"].objects
 
 
 def test_a_new_service_cannot_be_without_traffic(plane: Plane, gcloud: Gcloud, small: Path) -> None:
