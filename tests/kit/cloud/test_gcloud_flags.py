@@ -24,7 +24,8 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from tests.fixtures.tools import Tool
 from tests.kit.cloud.gcloud_flags import FILE, listed
-from tests.kit.cloud.releases import FLEX, RUN, STANDARD, answer, release
+from tests.kit.cloud.recorder import Recorder, recorded
+from tests.kit.cloud.releases import FLEX, RUN, STANDARD, release
 
 LIST: dict[str, Any] = json.loads(FILE.read_text())
 URL = "gs://a-bucket/services/streamproof/**"
@@ -175,44 +176,7 @@ def test_gcloud_takes_a_deployment_with_any_settings_and_variables(
         assert told == environment, "each variable arrives as it is"
 
 
-class Recorder:
-    """Runs nothing: keeps the lines, and answers with what was recorded."""
-
-    def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.commands: list[Command] = []
-        self.env: dict[str, str] = {}
-        self._answers = answers
-
-    def find(self) -> str:
-        return "gcloud"
-
-    async def run(self, command: Command, *, log: str, line: object = None) -> str:
-        self.commands.append(command)
-        if command.words[0] == "auth" and any(word.startswith("--audiences") for word in command.words):
-            raise KitError(Code.NOT_SIGNED_IN, "A person's token has no audience.", "")
-        return "aaa.bbb.ccc"
-
-    async def read(self, command: Command, *, log: str) -> Any:
-        self.commands.append(command)
-        for begin, told in self._answers.items():
-            if " ".join(command.words).startswith(begin):
-                if isinstance(told, KitError):
-                    raise told
-                return told
-        return None
-
-
 NO_APP = KitError(Code.NOT_READY_TO_DEPLOY, "The project has no App Engine app yet.", "Make one.")
-ANSWERS = {
-    "app describe": answer("app-describe"),
-    "app versions list": answer("app-versions-list"),
-    "app versions describe": answer("app-versions-describe")["sp-toxixr4c"],
-    "run services describe": answer("run-services-describe"),
-    "run revisions list": answer("run-revisions-list"),
-    "run services get-iam-policy": answer("run-services-get-iam-policy"),
-    "artifacts docker images list": answer("artifacts-docker-images-list"),
-    "storage ls": answer("storage-ls"),
-}
 
 
 def test_gcloud_takes_what_the_platforms_run() -> None:
@@ -227,7 +191,7 @@ def test_gcloud_takes_what_the_platforms_run() -> None:
             await there.open(print)
             assert [step.command for step in await there.removals()]
 
-    recorder = Recorder(ANSWERS)
+    recorder = Recorder(recorded())
     asyncio.run(everything(cast(Gcloud, recorder)))
     assert len(recorder.commands) > 12
     for command in recorder.commands:
