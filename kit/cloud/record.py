@@ -32,7 +32,7 @@ State = Literal["serving", "held-back", "unfinished", "failed"]
 _TEXTS: Final = ("platform", "project", "service")
 _TEXTS_OR_NONE: Final = (
     *("region", "url", "version", "version_url", "digest", "created_at", "deployed_at"),
-    *("verdict_on", "verdict_off", "previous", "expires_at"),
+    *("verdict_on", "verdict_off", "previous", "expires_at", "token_sha256"),
 )
 
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,15 @@ DEPLOYMENTS = st.builds(
     previous=MAYBE,
     expires_at=MAYBE,
     proof_until=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    token_sha256=MAYBE,
 )
+
+
+def test_no_field_is_lost_in_the_file(tmp_path: Path) -> None:
+    unset: dict[str, Any] = {one.name: "x" for one in fields(Deployment) if getattr(FLEX, one.name) is None}
+    told = replace(FLEX, **unset)
+    Record.load(tmp_path).put(told)
+    assert list(Record.load(tmp_path)) == [told]
 
 
 def file(folder: Path) -> Path:
