@@ -23,7 +23,7 @@ def confirmed(question: str, *, yes: bool) -> None:
     if not sys.stdin or not sys.stdin.isatty():
         raise KitError(
             Code.NOT_CONFIRMED,
-            "There is no terminal to ask on, and this wants a yes.",
+            "This wants a yes, and there is no terminal to ask on.",
             "Read what it says above, and add --yes (or set KIT_YES=1).",
         )
     talk(f"{question} [y/N]")

@@ -54,7 +54,7 @@ def command(
         typer.Option(
             "--token/--no-token",
             envvar="KIT_WITH_TOKEN",
-            help="Have callers show a token, printed once; the one there is stays unless told otherwise.",
+            help="Have callers of /search show a token, printed once; said neither, it stays as it is.",
         ),
     ] = None,
     public_model: Annotated[
@@ -67,7 +67,7 @@ def command(
     ] = False,
     gate: Annotated[
         bool,
-        typer.Option("--gate/--no-gate", envvar="KIT_GATE", help="Measure before it takes the traffic."),
+        typer.Option("--gate/--no-gate", envvar="KIT_GATE", help="Measure it before it takes the traffic."),
     ] = True,
     again: Annotated[
         bool,
@@ -97,7 +97,7 @@ def command(
             "--for",
             envvar="KIT_FOR",
             metavar="TIME",
-            help="For how long, as in 2h or 90m: after it every command reminds you to destroy it.",
+            help="For how long, as in 2h or 90m: then every command reminds you to destroy it.",
         ),
     ] = None,
     generator: Generator = None,
@@ -110,9 +110,9 @@ def command(
 ) -> None:
     """Deploy with gcloud, prove that it streams as its platform promises, and only then send it the traffic.
 
-    A version that streams worse than promised is not promoted (exit 3), nor is one of which that cannot be
-    said (exit 4); what served before goes on serving. The first version of a service always serves. Cloud Run
-    services are private unless --public; App Engine's are public.
+    A version that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged
+    (exit 4): what served before goes on serving. A service's first version always serves. Cloud Run services
+    are private unless --public; App Engine's are public. See docs/deploying.md.
     """
     import os
     import tempfile
@@ -198,7 +198,7 @@ def _planned(
         raise error
     places = [draft.host.place for draft in planned.drafts]
     into = "; ".join(
-        f"{place.target} as {place.service}" + (f" in {place.region}" if place.region else "")
+        f"{place.target} as the service {place.service}" + (f" in {place.region}" if place.region else "")
         for place in places
     )
     talk(f"The plan, in the project {config.project}: {into}.")
@@ -298,7 +298,7 @@ def _finish(
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
-    exits = [one.exit for one in outcomes] + ([status(comparison.state)] if comparison is not None else [])
+    exits = [*(one.exit for one in outcomes), *_exits(comparison)]
     worst = next((exit for exit in (1, 3, 4) if exit in exits), 0)
     success(
         {
@@ -311,6 +311,16 @@ def _finish(
         warnings=warnings,
         exit=Exit(worst),
     )
+
+
+def _exits(comparison: Comparison | None) -> list[Exit]:
+    """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
+    from kit.flows.gate import judge
+    from kit.targets import load_targets
+
+    known = load_targets()
+    lanes = comparison.lanes if comparison is not None else ()
+    return [status(judge([lane], known[lane.target]).gate.state) for lane in lanes if lane.header == "on"]
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
@@ -340,6 +350,11 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     ]
     services = {name: None if isinstance(one, KitError) else one for name, one in found.items()}
     lines = [line.line for line in dry_run(made, services, config, wishes, out)]
+    folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
+        warnings.append(
+            f"a deployment writes what it uploads, so these are not there yet: {_listed(missing)}"
+        )
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)
 
 

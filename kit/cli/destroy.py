@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.confirming import confirmed
-from kit.cli.options import Json, Named, Yes
+from kit.cli.options import Json, Named, Project, Yes
 from kit.cli.output import success, talk
+from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
-    from kit.cloud.record import Record
+    from collections.abc import Sequence
+
+    from kit.cloud.record import Deployment
     from kit.flows.destroy import Cleared, Clearing
 
 
@@ -23,13 +26,14 @@ def command(
     every: Annotated[
         bool, typer.Option("--all", envvar="KIT_ALL", help="All that is on record from this folder.")
     ] = False,
+    project: Project = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Remove what the kit made: versions, services, images, uploaded archives. It may be repeated.
 
     Lists it all first and asks. What the kit did not make stays, and so does App Engine's default service,
-    which nobody can delete.
+    which nobody can delete. The project is the one on record; name it, and nothing of another is touched.
     """
     import sys
     from typing import Any
@@ -50,10 +54,14 @@ def command(
         )
     with locked(Path()):
         record = Record.load(Path())
-        names = _names(targets, record)
-        known = [one for one in map(record.of, names) if one is not None]
+        named = list(dict.fromkeys(targets or []))
+        known = recorded([]) if every else [one for one in map(record.of, named) if one is not None]
+        if missing := [name for name in named if record.of(name) is None]:
+            select(missing)  # a name that was mistyped is none
+        _refuse_elsewhere(known, project)
+        if known and missing:
+            talk(f"Nothing is on record as deployed for {' and '.join(missing)} from this folder.")
         if not known:
-            select(targets or [])
             said = "Nothing is on record as deployed from this folder."
             hint = "kit status --refresh looks in the cloud for what the kit made, and puts it on record."
             success({"targets": []}, as_json=as_json, text=f"{said}\n  {hint}")
@@ -63,7 +71,7 @@ def command(
             watcher.stage("Looking for what the kit made.")
             clearings = run(survey([hosts(runs)(one.place) for one in known]))
         talk(_listed(clearings))
-        if any(one.removals for one in clearings):
+        if any(removal.command is not None for one in clearings for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
         with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
             steps[0] = watcher.command
@@ -77,8 +85,15 @@ def command(
     )
 
 
-def _names(targets: list[str] | None, record: Record) -> list[str]:
-    return list(dict.fromkeys(targets)) if targets else [one.target for one in record]
+def _refuse_elsewhere(known: Sequence[Deployment], project: str | None) -> None:
+    """Raises where the user named a project, and what would be removed is in another."""
+    for one in known:
+        if project is not None and one.project != project:
+            raise KitError(
+                Code.NOTHING_DEPLOYED,
+                f"{one.target} is on record as deployed in the project {one.project}, not {project}.",
+                f"To remove it there, leave {project} out or name {one.project}.",
+            )
 
 
 def _listed(clearings: tuple[Clearing, ...]) -> str:
@@ -105,7 +120,8 @@ def _said(one: Cleared) -> str:
             f"  Repeat it with: kit destroy {one.target}"
         )
     stays = "".join(f"\n  stays: {what}" for what in one.kept)
-    return f"{one.target}: {f'{len(one.removed)} removed' if one.removed else 'nothing was there'}{stays}"
+    done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
+    return f"{one.target}: {done}{stays}"
 
 
 def _as_data(one: Cleared) -> dict[str, object]:

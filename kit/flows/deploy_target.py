@@ -72,11 +72,9 @@ class Outcome:
     @property
     def state(self) -> LaneState:
         """The same in the words that every report marks its rows with."""
-        if self.result is Result.FAILED or self.gate is Gate.UNMEASURED:
+        if self.result is Result.FAILED:
             return LaneState.FAILED
-        if self.gate is Gate.INCONCLUSIVE:
-            return LaneState.INCONCLUSIVE
-        return LaneState.NOT_AS_EXPECTED if self.gate is Gate.WORSE else LaneState.OK
+        return LaneState.OK if self.gate is None else self.gate.state
 
     @property
     def exit(self) -> Exit:

@@ -81,5 +81,5 @@ async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: 
             return Cleared(target, tuple(removed), left, kept, error)
         removed.append(removal.what)
     record.drop(target)
-    watcher.finished(target, LaneState.OK, "removed" if removed else "nothing was there")
+    watcher.finished(target, LaneState.OK, "removed" if removed else "nothing to remove")
     return Cleared(target, tuple(removed), (), kept)

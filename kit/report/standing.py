@@ -161,7 +161,8 @@ def _expiry(standing: Standing, style: Style, now_s: float) -> list[str]:
 
 def _costs(standing: Standing, style: Style) -> list[str]:
     if standing.costs is None:
-        return ["  what it costs now is not known: nobody could look"]
+        why = "nobody could look" if standing.asked else "nobody was asked"
+        return [f"  what it costs now is not known: {why}"]
     words = _COSTS[standing.costs]
     if standing.costs != "always":
         return [f"  {words}"]
