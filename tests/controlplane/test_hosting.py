@@ -12,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.controlplane.hosting import DidNotStart, Hosting
 from tests.controlplane.uploads import Kind, Upload
 from tests.kit.lab.bundles import SERVER
 from tests.kit.lab.programs import alive, gone, wait_until
+from tests.system.leftovers import processes_in
 
 
 @pytest.fixture
@@ -151,6 +154,21 @@ def test_nothing_outlives_the_hosting(tmp_path: Path, monkeypatch: pytest.Monkey
     assert gone(pids)
     assert not list(tmp_path.iterdir())
     hosting.close()
+
+
+def test_closing_ends_a_version_that_is_still_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    hosting = Hosting()
+    never_ready = replace(upload(), command="python serve.py never-ready")
+    with ThreadPoolExecutor() as others:
+        serving = others.submit(hosting.serve, never_ready)
+        wait_until(lambda: bool(hosting.written()))
+        hosting.close()
+        assert isinstance(serving.exception(60), CancelledError)
+    assert not list(tmp_path.iterdir())
+    assert processes_in(tmp_path) == {}
 
 
 def test_nothing_outlives_a_hosting_that_is_killed(tmp_path: Path) -> None:
