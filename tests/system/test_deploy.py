@@ -22,7 +22,7 @@ LITTER = (".env", "secret.pem", ".git/config", ".venv/pyvenv.cfg", "__pycache__/
 
 
 class Deployed(NamedTuple):
-    """A deployment of everything, which the tests here look at and leave as it is. `changes`: what it took."""
+    """A deployment of everything, to be looked at and left as it is; `changes` is what it took."""
 
     cloud: Cloud
     told: Told
