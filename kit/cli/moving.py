@@ -59,7 +59,7 @@ def move(
         if service is None:
             raise KitError(
                 Code.NOT_FOUND_IN_CLOUD,
-                f"{known.service} is on record for {target}, and is there no more.",
+                f"{known.service} is on record for {target}, but it is not there any more.",
                 f"kit status --refresh {target} puts the record right; kit deploy {target} deploys it.",
             )
         version = choose(service, known)
@@ -73,7 +73,8 @@ def move(
         if known.version == version.name and known.verdict_on is not None:
             talk(f"With the header, {version.name} was measured as {known.verdict_on}.")
         at = f" from {was.name}" if was is not None else ""
-        confirmed(f"{verb.capitalize()} {target}: all traffic{at} to {version.name}?", yes=yes)
+        doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
+        confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
         with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
             watcher.step(target, f"moving the traffic to {version.name}")
             after = run(switch(host, Record.load(Path()), service, version, partial(watcher.line, target)))

@@ -7,9 +7,9 @@ from kit.cli.options import Json, Yes
 
 
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Send all traffic back to the version that served before, and name it.
+    """Send all traffic back to the version that served before, which it names first.
 
-    On Flex it is started first, which takes some minutes, and the other one is stopped afterwards.
+    On Flex that one is started, which takes some minutes, and the other one is stopped afterwards.
     """
     from kit.flows.traffic import earlier
 

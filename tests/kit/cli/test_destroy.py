@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kit.cloud.host import Command, Host, Place, Removal
+from kit.cloud.record import Record
+from kit.errors import Code, KitError
+from tests.fixtures.deployments import PROJECT, deployed
+from tests.kit.cli.conftest import Invoke
+from tests.kit.flows.hosts import MemoryHost
+from tests.kit.flows.test_destroy import Told
+
+STAYS = Removal("sp-old: App Engine's service `default` cannot be deleted", None)
+SERVICE = Removal("the service, 1 version", Command(("delete", "service"), changes=True))
+IMAGES = Removal("the images", Command(("delete", "images"), changes=True))
+
+
+class Cloud(Told):
+    """What there is to be removed, by target; an error where nobody can look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there: dict[str, tuple[Removal, ...] | KitError] = {}
+
+    def __call__(self, place: Place) -> Host:
+        return _Host(place, self.there.get(place.target, ()))
+
+
+class _Host(MemoryHost):
+    def __init__(self, place: Place, there: tuple[Removal, ...] | KitError) -> None:
+        super().__init__(place)
+        self._there = there
+
+    async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
+        if isinstance(self._there, KitError):
+            raise self._there
+        return self._there
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    there = Cloud()
+    monkeypatch.setattr("kit.cli.hosts.gcloud", lambda _: there)
+    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: there)
+    return there
+
+
+def remember(folder: Path, *targets: str) -> None:
+    for target in targets:
+        Record.load(folder).put(deployed(target))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Say what to remove."),
+        (["run", "--all"], "--all goes with no target's name."),
+        (["felx"], "felx"),
+        (["run", "felx"], "felx"),
+        (["run; rm -rf /"], "run; rm -rf /"),
+    ],
+)
+def test_wrong_usage_removes_nothing(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    remember(tmp_path, "run")
+    cloud.there["run"] = (SERVICE,)
+    told = invoke("destroy", *arguments, "--yes", "--json")
+    assert told.status == 2
+    assert said in told.error["message"]
+    assert cloud.ran == []
+
+
+@pytest.mark.parametrize("arguments", [["--all"], ["run"]])
+def test_where_nothing_is_on_record_that_is_the_answer_and_no_error(
+    invoke: Invoke, cloud: Cloud, arguments: list[str]
+) -> None:
+    told = invoke("destroy", *arguments)
+    assert (told.status, told.err) == (0, "")
+    assert told.out.startswith("Nothing is on record as deployed from this folder.")
+    assert "kit status --refresh" in told.out
+    assert invoke("destroy", *arguments, "--json").data == {"targets": []}
+
+
+def test_it_is_listed_first_and_not_touched_without_a_yes(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path
+) -> None:
+    remember(tmp_path, "run", "standard")
+    cloud.there = {"run": (SERVICE, IMAGES), "standard": (STAYS,)}
+    told = invoke("destroy", "--all")
+    assert (told.status, told.out, cloud.ran) == (1, "", [])
+    assert (
+        f"run: streamproof in {PROJECT}\n  remove: the service, 1 version\n  remove: the images\n" in told.err
+    )
+    assert "  stays: sp-old: App Engine's service `default` cannot be deleted\n" in told.err
+    assert told.err.index("standard: ") < told.err.index("run: ")
+    assert {one.target for one in Record.load(tmp_path)} == {"run", "standard"}
+
+
+def test_with_a_yes_it_goes_and_what_stays_is_said(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    remember(tmp_path, "run", "standard")
+    cloud.there = {"run": (SERVICE, IMAGES), "standard": (STAYS,)}
+    told = invoke("destroy", "--all", "--yes")
+    assert told.status == 0
+    assert told.out.splitlines() == [
+        "standard: nothing to remove",
+        "  stays: sp-old: App Engine's service `default` cannot be deleted",
+        "run: 2 removed",
+    ]
+    assert list(Record.load(tmp_path)) == []
+
+
+def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    remember(tmp_path, "run", "flex", "standard")
+    denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
+    cloud.there = {"run": (SERVICE, IMAGES), "flex": denied, "standard": (STAYS,)}
+    cloud.fails = {IMAGES.command.line: denied} if IMAGES.command else {}
+    told = invoke("destroy", "run", "flex", "--yes", "--json")
+    assert told.status == 1
+    error = {"code": "permission-denied", "message": "You may not.", "hint": "Ask."}
+    assert told.data["targets"] == [
+        {
+            "target": "run",
+            "removed": ["the service, 1 version"],
+            "left": ["the images"],
+            "stays": [],
+            "error": error,
+        },
+        {"target": "flex", "removed": [], "left": [], "stays": [], "error": error},
+    ]
+    assert {one.target for one in Record.load(tmp_path)} == {"run", "flex", "standard"}
+
+
+def test_what_failed_is_told_with_the_line_that_tries_again(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path
+) -> None:
+    remember(tmp_path, "run")
+    cloud.there["run"] = (SERVICE, IMAGES)
+    cloud.fails = {"gcloud delete images": KitError(Code.CLOUD_UNAVAILABLE, "503.", "Later.")}
+    told = invoke("destroy", "run", "--yes")
+    assert told.status == 1
+    assert "run: 503.\n  Later.\n  Still there: the images.\n  Repeat it with: kit destroy run" in told.out
+
+
+def test_where_all_stays_nobody_is_asked(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    remember(tmp_path, "standard")
+    cloud.there["standard"] = (STAYS,)
+    assert invoke("destroy", "standard").status == 0
+
+
+def test_a_project_that_is_named_is_the_only_one_that_is_touched(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(tmp_path, "run")
+    cloud.there["run"] = (SERVICE,)
+    told = invoke("destroy", "--all", "--project", "another-project", "--yes", "--json")
+    assert (told.status, told.error["code"], cloud.ran) == (1, "nothing-deployed", [])
+    assert PROJECT in told.error["message"]
+    monkeypatch.setenv("KIT_PROJECT", "another-project")  # as `make destroy-all PROJECT=…` says it
+    assert invoke("destroy", "run", "--yes").status == 1
+    assert cloud.ran == []
+    assert invoke("destroy", "run", "--project", PROJECT, "--yes").status == 0
+
+
+def test_of_several_that_are_named_those_on_record_go(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    remember(tmp_path, "run")
+    cloud.there["run"] = (SERVICE,)
+    told = invoke("destroy", "run", "flex", "run", "--yes")
+    assert (told.status, told.out, cloud.ran) == (0, "run: 1 removed\n", ["gcloud delete service"])
+    assert "Nothing is on record as deployed for flex from this folder." in told.err

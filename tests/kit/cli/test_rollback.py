@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kit.cloud.host import Host, Place
+from kit.cloud.record import Record
+from tests.fixtures.deployments import deployed, place_of, service_of, version
+from tests.kit.cli.conftest import Invoke
+from tests.kit.flows.hosts import MemoryHost
+
+NOW = version("sp-now")
+BEFORE = version("sp-before", 0.0, created_at="2027-01-14T07:00:00Z")
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
+    """A Flex service on record, with the version that served before, stopped."""
+    Record.load(tmp_path).put(deployed("flex"))
+    made = MemoryHost(place_of("flex"), always=True)
+    made.service = service_of("flex", NOW, replace(BEFORE, running=False))
+
+    def host_of(place: Place) -> Host:
+        return made
+
+    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    return made
+
+
+def test_it_names_the_version_that_it_returns_to_and_starts_it_first(
+    invoke: Invoke, host: MemoryHost, tmp_path: Path
+) -> None:
+    told = invoke("rollback", "flex", "--yes")
+    assert told.status == 0
+    assert told.out.startswith("flex: sp-before serves now at https://")
+    assert "`kit promote flex` goes back" in told.out
+    assert host.said == ["start sp-before", "promote sp-before", "stop sp-now"]
+    known = Record.load(tmp_path).of("flex")
+    assert known is not None
+    assert (known.version, known.previous, known.verdict_on) == ("sp-before", "sp-now", None)
+
+
+def test_it_wants_a_yes_to_that_very_version(
+    invoke: Invoke, host: MemoryHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("kit.cli.moving.confirmed", lambda question, *, yes: asked.append(question))
+    assert invoke("rollback", "flex").status == 0
+    assert asked == ["Roll flex back: all traffic from sp-now to sp-before?"]
+
+
+def test_without_an_earlier_version_there_is_nothing_to_go_back_to(invoke: Invoke, host: MemoryHost) -> None:
+    host.service = service_of("flex", NOW)
+    told = invoke("rollback", "flex", "--yes", "--json")
+    assert (told.status, told.error["code"], host.said) == (1, "nothing-deployed", [])
+    assert told.error["message"] == "flex has no earlier version to go back to."
