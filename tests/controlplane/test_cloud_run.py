@@ -118,6 +118,8 @@ def test_a_service_is_made_tried_moved_opened_and_deleted(
     assert version_at(described["status"]["url"]) == "web-one"
     assert (version_at(tags["one"]), version_at(tags["two"])) == ("web-one", "web-two")
     assert get(f"{tags['two']}/whoami", None)[0] == 403
+    hosted.project.identity["for-the-tag"] = tags["two"]  # the audience is the service, whatever the tag
+    assert get(f"{tags['two']}/whoami", "for-the-tag")[0] == 401
     revisions = run(gcloud, "run", "revisions", "list", "--service=web", REGION)
     assert [each["metadata"]["name"] for each in revisions] == ["web-two", "web-one"]
     assert revisions[1]["metadata"]["labels"]["streamproof-target"] == "run"
