@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, TextIO
 
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, fit, pad
@@ -142,7 +141,7 @@ class Steps:
         self._stage = None
 
 
-class LiveSteps:
+class LiveSteps(Painter):
     """A `DeployWatcher` on a stream; a context manager, as `kit.report.live.LiveLanes` is."""
 
     def __init__(
@@ -154,41 +153,28 @@ class LiveSteps:
     ) -> None:
         style = Style.of(stream)
         style = style if colour is None else replace(style, colour=colour)
-        self._told = Steps(style)
-        self._painter = Painter(self._told, stream, style, width, clock)
-
-    def __enter__(self) -> Self:
-        self._painter.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._painter.__exit__(kind, error, trace)
+        self._steps = Steps(style)
+        super().__init__(self._steps, stream, style, width, clock)
 
     def stage(self, text: str) -> None:
         """See `DeployWatcher`."""
-        self._painter.tell(self._told.stage, text)
+        self.tell(self._steps.stage, text)
 
     def step(self, target: str, text: str) -> None:
         """See `DeployWatcher`."""
-        self._painter.tell(self._told.step, target, text)
+        self.tell(self._steps.step, target, text)
 
     def line(self, target: str, text: str) -> None:
         """See `DeployWatcher`."""
-        self._painter.tell(self._told.line, target, text)
+        self.tell(self._steps.line, target, text)
 
     def command(self, text: str) -> None:
         """See `DeployWatcher`."""
-        self._painter.tell(self._told.command, text)
+        self.tell(self._steps.command, text)
 
     def finished(self, target: str, state: LaneState, text: str) -> None:
         """See `DeployWatcher`."""
-        self._painter.tell(self._told.done, target, state, text)
-
-    def refresh(self) -> None:
-        """Show what was told, now."""
-        self._painter.refresh()
+        self.tell(self._steps.done, target, state, text)
 
 
 def clock(ms: float) -> str:

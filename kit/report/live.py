@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival
@@ -17,7 +16,7 @@ from kit.report.style import Style
 from kit.report.watch import LaneKey
 
 
-class LiveLanes:
+class LiveLanes(Painter):
     """A `Watcher` that draws a live picture on a terminal, and writes plain lines anywhere else.
 
     Use it as a context manager: at the end, also after Ctrl-C, the last frame stays and the cursor is back.
@@ -38,46 +37,33 @@ class LiveLanes:
     ) -> None:
         style = Style.of(stream)
         style = style if colour is None else replace(style, colour=colour)
-        self._told: Picture | Diary = Picture() if style.colour else Diary()
-        self._painter = Painter(self._told, stream, style, width, clock)
-
-    def __enter__(self) -> Self:
-        self._painter.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._painter.__exit__(kind, error, trace)
+        self._lanes: Picture | Diary = Picture() if style.colour else Diary()
+        super().__init__(self._lanes, stream, style, width, clock)
 
     def stage(self, text: str) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.stage, text)
+        self.tell(self._lanes.stage, text)
 
     def lanes(self, keys: tuple[LaneKey, ...]) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.lanes, keys)
+        self.tell(self._lanes.lanes, keys)
 
     def asked(self, key: LaneKey) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.asked, key)
+        self.tell(self._lanes.asked, key)
 
     def arrival(self, key: LaneKey, arrival: Arrival) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.arrival, key, arrival)
+        self.tell(self._lanes.arrival, key, arrival)
 
     def answered(self, key: LaneKey) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.answered, key)
+        self.tell(self._lanes.answered, key)
 
     def proof(self, key: LaneKey, step: str) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.proof, key, step)
+        self.tell(self._lanes.proof, key, step)
 
     def judged(self, lane: Lane) -> None:
         """See `Watcher`."""
-        self._painter.tell(self._told.judged, lane)
-
-    def refresh(self) -> None:
-        """Take in what was told and show it, now. The painter does this some twelve times a second."""
-        self._painter.refresh()
+        self.tell(self._lanes.judged, lane)
