@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
-from kit.cloud.host import Place
+from kit.cloud.host import Place, Service, Version
 from kit.cloud.lock import FOLDER, locked, state_folder
 from kit.errors import Code, KitError
 from kit.table import Table
@@ -79,6 +79,25 @@ class Deployment:
     expires_at: str | None = None
     proof_until: float | None = None
     token_sha256: str | None = None
+
+    @classmethod
+    def seen(cls, place: Place, service: Service | None, version: Version | None, state: State) -> Self:
+        """What the cloud itself says of it; what only a run of the kit knows is left empty."""
+        return cls(
+            target=place.target,
+            platform=place.platform,
+            project=place.project,
+            region=place.region,
+            service=place.service,
+            url=service.url if service is not None else None,
+            version=version.name if version is not None else None,
+            version_url=version.url if version is not None else None,
+            digest=version.digest if version is not None else None,
+            state=state,
+            public=bool(service is not None and service.public),
+            created_at=version.created_at if version is not None else None,
+            deployed_at=version.created_at if version is not None else None,
+        )
 
     @property
     def place(self) -> Place:

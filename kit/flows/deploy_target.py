@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from kit.cloud.host import Host, Release, Service, Version
-from kit.cloud.record import Deployment, Record
+from kit.cloud.record import Deployment, Record, State
 from kit.cloud.release import PROOF_UNTIL, TOKEN_SHA256
 from kit.errors import Code, Exit, KitError
 from kit.flows.gate import Gate, Judgement, judge
@@ -255,7 +255,7 @@ class Deploying:
             self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
             keeps = f"; {previous} keeps serving" if previous else ""
             what = f"{judgement.reason} Not promoted{keeps}."
-            result, following = Result.NOT_PROMOTED, f"kit probe {version.url or service.url}"
+            result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
         now = await self._job.host.look() or service
         return Outcome(
             name,
@@ -350,30 +350,20 @@ class Deploying:
         release: Release,
         service: Service | None,
         version: Version | None,
-        state: str,
+        state: State,
         *,
         lanes: Sequence[Lane] = (),
         previous: str | None = None,
     ) -> None:
         """Write down what exists."""
-        place, verdicts = release.place, {lane.header: str(lane.verdict) for lane in lanes}
+        verdicts = {lane.header: str(lane.verdict) for lane in lanes}
         until = release.environment.get(PROOF_UNTIL)
         serving = service.serving if service is not None else None
         before = previous or (serving.name if serving is not None else None)
         self._record.put(
-            Deployment(
-                target=place.target,
-                platform=place.platform,
-                project=place.project,
-                region=place.region,
-                service=place.service,
-                url=service.url if service is not None else None,
-                version=version.name if version is not None else None,
-                version_url=version.url if version is not None else None,
+            replace(
+                Deployment.seen(release.place, service, version, state),
                 digest=release.digest,
-                state=state,  # type: ignore[arg-type]
-                public=bool(service is not None and service.public),
-                created_at=version.created_at if version is not None else None,
                 deployed_at=datetime.fromtimestamp(self._now_s(), UTC).isoformat(timespec="seconds"),
                 verdict_on=verdicts.get("on"),
                 verdict_off=verdicts.get("off"),

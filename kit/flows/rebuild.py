@@ -108,21 +108,8 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
         )
     chosen = mine[serving] if serving in mine else next(iter(mine.values()))
     others = [version.name for version in mine.values() if version is not chosen]
-    place = service.place
-    return Deployment(
-        target=target,
-        platform=place.platform,
-        project=place.project,
-        region=place.region,
-        service=place.service,
-        url=service.url,
-        version=chosen.name,
-        version_url=chosen.url,
-        digest=chosen.digest,
-        state="serving" if chosen.traffic > 0 else "held-back",
-        public=bool(service.public),
-        created_at=chosen.created_at,
-        deployed_at=chosen.created_at,
+    return replace(
+        Deployment.seen(service.place, service, chosen, "serving" if chosen.traffic > 0 else "held-back"),
         previous=serving if chosen.traffic == 0 else next(iter(others), None),
         expires_at=before.expires_at if before is not None else None,
     )

@@ -83,23 +83,7 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
 def _note(record: Record, target: str, service: Service, version: Version, was: Version) -> None:
     known = record.of(target)
     same = known is not None and known.version == version.name
-    if known is None:
-        place = service.place
-        known = Deployment(
-            target=place.target,
-            platform=place.platform,
-            project=place.project,
-            region=place.region,
-            service=place.service,
-            url=service.url,
-            version=version.name,
-            version_url=version.url,
-            digest=version.digest,
-            state="serving",
-            public=bool(service.public),
-            created_at=version.created_at,
-            deployed_at=version.created_at,
-        )
+    known = known or Deployment.seen(service.place, service, version, "serving")
     record.put(
         replace(
             known,
