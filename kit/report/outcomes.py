@@ -35,7 +35,7 @@ def outcomes_text(outcomes: Sequence[Outcome], style: Style, destroy: str | None
     for one in outcomes:
         lines += _paragraph(one, name_cells, style)
     if destroy is not None:
-        lines += ["", f"  All of it is removed by: {destroy}"]
+        lines += ["", f"  To remove all of it: {destroy}"]
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
@@ -63,7 +63,10 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     if one.costs is not None:
         lines += hang(indent, COSTS[one.costs], width)
     if one.next is not None:
-        lines += hang(indent, f"Next: {clean(one.next)}", width)
+        again = " (what did not change is only measured again)" if one.result is Result.NOT_PROMOTED else ""
+        lines += hang(indent, f"Next: {clean(one.next)}{again}", width)
+    if one.result is Result.NOT_PROMOTED:
+        lines += hang(indent, f"Promote it all the same: kit promote {clean(one.target)}", width)
     return lines
 
 
