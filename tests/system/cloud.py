@@ -127,7 +127,7 @@ class Cloud:
     ) -> None:
         self.plane.__exit__(kind, error, trace)
         if kind is None:
-            assert self.plane.unknown == []
+            assert self.plane.unknown == [], self.plane.unknown
 
     @property
     def record(self) -> dict[str, Any]:
