@@ -175,12 +175,18 @@ def _methods(tree: ast.Module, messages: Mapping[str, Message]) -> Iterator[Meth
             yield Method(
                 given["method_id"],
                 given["http_method"],
-                re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(template))),
+                _pattern(template),
                 frozenset(given["query_params"]),
                 body,
                 given["response_type_name"],
                 len(re.sub(r"\{.*?\}", "", template)),
             )
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What a path must be. No parameter has a slash in it, but an operation's (operations/build/P/ID)."""
+    escaped = re.escape(template).replace(r"\{operationsId\}", ".+")
+    return re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", escaped))
 
 
 def _messages(tree: ast.Module) -> dict[str, Message]:

@@ -173,3 +173,13 @@ def test_a_host_without_a_client_in_the_sdk_has_no_api(tool: Tool) -> None:
     tool("gcloud")
     assert api_of("oauth2.googleapis.com", "/token") is None
     assert api_of("example.com", "/v1/apps/x") is None
+
+
+def test_the_name_of_a_builds_operation_has_slashes_in_it(tool: Tool) -> None:
+    tool("gcloud")
+    path = "/v1/operations/build/demo-project/NDk2NmM3"
+    api = api_of("cloudbuild.googleapis.com", path)
+    assert api is not None
+    method = api.method("GET", path)
+    assert method is not None
+    assert method.id == "cloudbuild.operations.get"
