@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from kit.cli.agreeing import agreed, listed
 from kit.cli.asking import PROMPT, status
-from kit.cli.confirming import confirmed
 from kit.cli.options import Env, Generator, Json, Named, Out, Project, Prompt, Region, Set, Timeout, Yes
 from kit.cli.output import success, talk
 from kit.cli.running import run
+from kit.cli.token import chosen_token, tell_token
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from kit.flows.deploy import Draft, Plan, Wishes
     from kit.flows.deploy_target import Outcome
     from kit.proof.lane import Comparison
-    from kit.report.deploying import LiveSteps
-
-_TOKEN_BYTES = 32
 
 
 def command(
@@ -108,9 +106,9 @@ def command(
     timeout: Timeout = 60.0,
     as_json: Json = False,
 ) -> None:
-    """Deploy with gcloud, prove that it streams as its platform promises, and only then send it the traffic.
+    """Deploy to Google Cloud; measured before it takes the traffic.
 
-    A version that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged
+    Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged
     (exit 4): what served before goes on serving. A service's first version always serves. Cloud Run services
     are private unless --public; App Engine's are public. See docs/deploying.md.
     """
@@ -139,7 +137,7 @@ def command(
 
     def begin(runs: Gcloud) -> tuple[tuple[Draft, ...], Wishes, Record, Callable[[Place], Host]]:
         record, host_of = Record.load(Path()), hosts(runs)
-        clear, sha256 = _token(token, [target.name for target in chosen], record)
+        clear, sha256 = chosen_token(token, [target.name for target in chosen], record)
         wishes = Wishes(
             public=public,
             public_model=public_model,
@@ -165,46 +163,13 @@ def command(
         echo: list[Callable[[str], None]] = [talk]
         runs = gcloud(lambda line: echo[0](line))
         made, wishes, record, host_of = begin(runs)
-        planned = _planned(made, runs, config, wishes, host_of, yes=yes, as_json=as_json)
+        planned = agreed(made, runs, config, wishes, host_of, echo, yes=yes, as_json=as_json)
         if token and wishes.token is not None:
-            _tell_token(wishes.token, as_json=as_json)
+            tell_token(wishes.token)
         outcomes, comparison = _deploy(
             planned, config, wishes, record, out, runs, host_of, echo, as_json=as_json
         )
     _finish(outcomes, comparison, lasts, as_json=as_json)
-
-
-def _planned(
-    made: Sequence[Draft],
-    runs: Gcloud,
-    config: Config,
-    wishes: Wishes,
-    host_of: Callable[[Place], Host],
-    *,
-    yes: bool,
-    as_json: bool,
-) -> Plan:
-    """Look at what is there, show the plan, and get a yes to it."""
-    import sys
-
-    from kit.cloud.preflight import text
-    from kit.flows.deploy import plan
-    from kit.report.deploying import LiveSteps
-
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        watcher.stage(f"Looking at the project {config.project}.")
-        planned = run(plan(made, runs, config, wishes, host_of))
-    if (error := planned.preflight.error()) is not None:
-        raise error
-    places = [draft.host.place for draft in planned.drafts]
-    into = "; ".join(
-        f"{place.target} as the service {place.service}" + (f" in {place.region}" if place.region else "")
-        for place in places
-    )
-    talk(f"The plan, in the project {config.project}: {into}.")
-    talk(text(planned.preflight))
-    confirmed(f"Deploy {_listed([place.target for place in places])}?", yes=yes)
-    return planned
 
 
 def _deploy(
@@ -221,17 +186,13 @@ def _deploy(
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
     import sys
 
-    from kit.flows.deploy import deploy, prepare, promoted
+    from kit.flows.deploy import deploy, promoted
     from kit.report.deploying import LiveSteps
-
-    async def work(watcher: LiveSteps) -> tuple[Outcome, ...]:
-        await prepare(planned, runs, watcher)
-        return await deploy(planned, config, wishes, record, out, runs, watcher)
 
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         echo[0] = watcher.command
         try:
-            outcomes = run(work(watcher))
+            outcomes = run(deploy(planned, config, wishes, record, out, runs, watcher))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
             watcher.stage(
@@ -352,60 +313,5 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     lines = [line.line for line in dry_run(made, services, config, wishes, out)]
     folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
-        warnings.append(
-            f"a deployment writes what it uploads, so these are not there yet: {_listed(missing)}"
-        )
+        warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)
-
-
-def _token(wanted: bool | None, names: list[str], record: Record) -> tuple[str | None, str | None]:
-    """The token in clear, where it is known, and its SHA-256: a new one, the one there is, or none.
-
-    Raises:
-        KitError: what is deployed wants a token that KIT_TOKEN does not hold.
-    """
-    import hashlib
-    import os
-    import secrets
-
-    def hashed(clear: str) -> str:
-        return hashlib.sha256(clear.encode()).hexdigest()
-
-    if wanted is False:
-        return None, None
-    clear = os.environ.get("KIT_TOKEN", "").strip() or None
-    if wanted:
-        clear = clear or secrets.token_urlsafe(_TOKEN_BYTES)
-        return clear, hashed(clear)
-    known = {
-        one.token_sha256
-        for name in names
-        if (one := record.of(name)) is not None and one.token_sha256 is not None
-    }
-    if not known:
-        return None, None
-    if clear is None or known != {hashed(clear)}:
-        raise KitError(
-            Code.NOT_READY_TO_DEPLOY,
-            "What is deployed wants a token, and "
-            + ("KIT_TOKEN is not set." if clear is None else "KIT_TOKEN holds another."),
-            "Set KIT_TOKEN to the token that was printed then; --token makes a new one, --no-token none.",
-        )
-    return clear, hashed(clear)
-
-
-def _tell_token(token: str, *, as_json: bool) -> None:
-    """Print the token, this once: only its SHA-256 is kept."""
-    import os
-
-    if os.environ.get("KIT_TOKEN", "").strip() == token:
-        return
-    talk(
-        f"The token, shown this once: {token}\n"
-        "  Callers send it as Authorization: Bearer TOKEN; the kit reads it from KIT_TOKEN."
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

@@ -30,9 +30,9 @@ def command(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what the kit made: versions, services, images, uploaded archives. It may be repeated.
+    """Remove what the kit made in the cloud.
 
-    Lists it all first and asks. What the kit did not make stays, and so does App Engine's default service,
+    Versions, services, images, uploaded archives: lists all of it first, and asks. It may be repeated. What the kit did not make stays, and so does App Engine's default service,
     which nobody can delete. The project is the one on record; name it, and nothing of another is touched.
     """
     import sys

@@ -75,7 +75,7 @@ Json: TypeAlias = Annotated[
     bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
 ]
 Yes: TypeAlias = Annotated[
-    bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Take every question for answered with yes.")
+    bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Answer every question with yes.")
 ]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.

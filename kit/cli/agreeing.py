@@ -1,0 +1,92 @@
+"""Shows what a deployment will do, gets a yes to it, and does what must come before the first upload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kit.cli.confirming import confirmed
+from kit.cli.output import talk
+from kit.cli.running import run
+
+if TYPE_CHECKING:
+    from kit.cloud.gcloud import Gcloud
+    from kit.cloud.host import Host, Place
+    from kit.config import Config
+    from kit.flows.deploy import Draft, Plan, Wishes
+
+
+def agreed(
+    made: Sequence[Draft],
+    runs: Gcloud,
+    config: Config,
+    wishes: Wishes,
+    host_of: Callable[[Place], Host],
+    echo: list[Callable[[str], None]],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> Plan:
+    """The plan, once there was a yes to it and nothing stands in its way any more.
+
+    An API that is switched on may show what nobody could see before, so it looks again after each such step.
+
+    Args:
+        made: the targets.
+        runs: gcloud; its lines go to `echo`.
+        config: where to.
+        wishes: what else the user said.
+        host_of: the platforms.
+        echo: whom gcloud's lines are told to; its one entry is set while a picture is drawn.
+        yes: whether every question is answered already.
+        as_json: whether stdout is a program's.
+
+    Raises:
+        KitError: NOT_READY_TO_DEPLOY with all that stands in the way, NOT_CONFIRMED.
+    """
+    import sys
+    from dataclasses import replace
+
+    from kit.cloud.preflight import text
+    from kit.flows.deploy import plan, prepare
+    from kit.report.deploying import LiveSteps
+
+    granted: set[str] | None = None
+    while True:
+        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+            watcher.stage(f"Looking at the project {config.project}.")
+            planned = run(plan(made, runs, config, wishes, host_of))
+        found = planned.preflight
+        told = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
+        if (error := found.error()) is not None:
+            talk(told)
+            raise error
+        questions = {one.text for one in found.questions}
+        if granted is None or questions - granted:
+            talk(_plan(planned, config))
+            talk(told)
+            confirmed(f"Deploy {listed([draft.target.name for draft in planned.drafts])}?", yes=yes)
+        if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
+            return planned
+        granted = (granted or set()) | questions
+        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+            echo[0] = watcher.command
+            try:
+                run(prepare(planned, runs, watcher))
+            finally:
+                echo[0] = talk
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "standard, flex and run"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _plan(planned: Plan, config: Config) -> str:
+    places = [draft.host.place for draft in planned.drafts]
+    into = "; ".join(
+        f"{place.target} as the service {place.service}" + (f" in {place.region}" if place.region else "")
+        for place in places
+    )
+    return f"The plan, in the project {config.project}: {into}."
