@@ -108,9 +108,10 @@ def command(
 ) -> None:
     """Deploy to Google Cloud; measured before it takes the traffic.
 
-    Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged
-    (exit 4): what served before goes on serving. A service's first version always serves. Cloud Run services
-    are private unless --public; App Engine's are public. See docs/deploying.md.
+    Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version
+    that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged (exit 4):
+    what served before goes on serving. A service's first version always serves. Cloud Run services are
+    private unless --public; App Engine's are public. See docs/deploying.md.
     """
     import os
     import tempfile

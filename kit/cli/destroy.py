@@ -32,8 +32,9 @@ def command(
 ) -> None:
     """Remove what the kit made in the cloud.
 
-    Versions, services, images, uploaded archives: lists all of it first, and asks. It may be repeated. What the kit did not make stays, and so does App Engine's default service,
-    which nobody can delete. The project is the one on record; name it, and nothing of another is touched.
+    Versions, services, images, uploaded archives: it lists all of them first, and asks. It may be repeated.
+    What the kit did not make stays, and so does App Engine's default service, which nobody can delete. The
+    project is the one on record: if you name another, nothing is touched.
     """
     import sys
     from typing import Any

@@ -9,8 +9,9 @@ from kit.cli.options import Json, Yes
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
     """Send all traffic to a version that was held back.
 
-    Whatever the gate said of it: it is told, and you are asked. Without --version it is the newest of the kit's that does not serve. On Flex, the version that served is
-    stopped afterwards, since it would cost money all the time.
+    What the gate said of it is told, and you are asked. Without --version it is the newest of the kit's that
+    does not serve. On Flex, the version that served is stopped afterwards, since it would cost money all the
+    time.
     """
     from kit.flows.traffic import newest
 
