@@ -17,27 +17,15 @@ from kit.cloud.host import Command, Host, Place, Release, Service
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
-from kit.cloud.tokens import credentials, identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.flows.compare import compare
 from kit.flows.deploy_target import Deploying, Job, Outcome, Result
-from kit.flows.deployed import lanes_of
-from kit.flows.lanes import BOTH, ask
-from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
-from kit.probe.ready import wait_until_ready
-from kit.proof.lane import Lane
-from kit.proof.timeline import Arrival
+from kit.flows.measuring import Measuring
 from kit.render import render
 from kit.report.deploying import DeployWatcher
-from kit.report.watch import LaneKey
 from kit.targets import Target
 
 DEFAULT = "default"
-
-# What a target's name in the record stands for may be measured with this little text.
-_TOKENS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +227,9 @@ async def deploy(
     """
     for draft in plan.drafts:
         write(draft.bundle, root)
-    measure = _Measuring(gcloud, config, wishes, watcher)
+    measure = Measuring(
+        gcloud, config, watcher, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
+    )
     ready, broken = asyncio.Event(), list[Outcome]()
 
     async def one(draft: Draft) -> Outcome:
@@ -297,65 +287,6 @@ def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
         again=wishes.again,
         expires_at=expires,
     )
-
-
-class _Measuring:
-    """Measures a version at its own URL, in both arms, with what it takes to be let in."""
-
-    def __init__(self, gcloud: Gcloud, config: Config, wishes: Wishes, watcher: DeployWatcher) -> None:
-        self._gcloud = gcloud
-        self._config = config
-        self._wishes = wishes
-        self._watcher = watcher
-
-    async def __call__(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
-        identity = None
-        if service.public is not True and service.place.platform == "cloud_run":
-            identity = await identity_token(self._gcloud, service.url or url)
-        headers = credentials(url, identity=identity, token=self._wishes.token)
-        tell = partial(self._watcher.line, target.name)
-        asked = ask(self._config, url, headers)
-        ready = Ask("GET", f"{url.rstrip('/')}/ready", headers) if self._config.app is None else asked
-        await wait_until_ready(ready, waiting=tell)
-        like = LaneSpec(
-            target.name,
-            asked,
-            prompt=self._wishes.prompt,
-            max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
-            timeout_s=self._wishes.timeout_s,
-        )
-        specs = lanes_of({target.name: asked}, {target.name: target}, BOTH, like, self._config)
-        return (await compare(specs, "cloud", _Telling(tell))).lanes
-
-
-class _Telling:
-    """What a measurement tells, as lines of one target's row."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-
-    def stage(self, text: str) -> None:
-        """See `kit.report.watch.Watcher`."""
-        self._tell(text)
-
-    def lanes(self, keys: tuple[LaneKey, ...]) -> None:
-        """See `kit.report.watch.Watcher`."""
-
-    def asked(self, key: LaneKey) -> None:
-        """See `kit.report.watch.Watcher`."""
-
-    def arrival(self, key: LaneKey, arrival: Arrival) -> None:
-        """See `kit.report.watch.Watcher`."""
-
-    def answered(self, key: LaneKey) -> None:
-        """See `kit.report.watch.Watcher`."""
-
-    def proof(self, key: LaneKey, step: str) -> None:
-        """See `kit.report.watch.Watcher`."""
-        self._tell(f"header {key.header}: {step}")
-
-    def judged(self, lane: Lane) -> None:
-        """See `kit.report.watch.Watcher`."""
 
 
 def promoted(outcomes: Sequence[Outcome]) -> list[str]:

@@ -1,0 +1,89 @@
+"""Measures a version that was just deployed, at its own URL and in both arms, with what lets it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from kit.cloud.host import Service
+from kit.cloud.tokens import Runs, credentials, identity_token
+from kit.config import Config
+from kit.flows.compare import compare
+from kit.flows.deployed import lanes_of
+from kit.flows.lanes import BOTH, ask
+from kit.probe.client import Ask
+from kit.probe.lane import LaneSpec
+from kit.probe.ready import wait_until_ready
+from kit.proof.lane import Lane
+from kit.report.deploying import DeployWatcher
+from kit.report.watch import LaneKey, Silent
+from kit.targets import Target
+
+# Two seconds of the embedded text: enough to judge an answer by.
+_TOKENS = 60
+
+
+class Measuring:
+    """A `kit.flows.deploy_target.Measure`.
+
+    Args:
+        gcloud: who gives identity tokens.
+        config: whose app is measured.
+        watcher: told how it goes.
+        token: the service's own token, in clear.
+        prompt: the question.
+        timeout_s: for each answer.
+    """
+
+    def __init__(
+        self,
+        gcloud: Runs,
+        config: Config,
+        watcher: DeployWatcher,
+        *,
+        token: str | None,
+        prompt: str,
+        timeout_s: float,
+    ) -> None:
+        self._gcloud = gcloud
+        self._config = config
+        self._watcher = watcher
+        self._token = token
+        self._prompt = prompt
+        self._timeout_s = timeout_s
+
+    async def __call__(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+        identity = None
+        if service.public is not True and service.place.platform == "cloud_run":
+            # A tag's URL wants a token for the service's own
+            # (https://docs.cloud.google.com/run/docs/authenticating/service-to-service).
+            identity = await identity_token(self._gcloud, service.url or url)
+        headers = credentials(url, identity=identity, token=self._token)
+        tell = partial(self._watcher.line, target.name)
+        asked = ask(self._config, url, headers)
+        ready = Ask("GET", f"{url.rstrip('/')}/ready", headers) if self._config.app is None else asked
+        await wait_until_ready(ready, waiting=tell)
+        like = LaneSpec(
+            target.name,
+            asked,
+            prompt=self._prompt,
+            max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
+            timeout_s=self._timeout_s,
+        )
+        specs = lanes_of({target.name: asked}, {target.name: target}, BOTH, like, self._config)
+        return (await compare(specs, "cloud", _Telling(tell))).lanes
+
+
+class _Telling(Silent):
+    """What a measurement tells, as lines of one target's row."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def stage(self, text: str) -> None:
+        """See `Watcher`."""
+        self._tell(text)
+
+    def proof(self, key: LaneKey, step: str) -> None:
+        """See `Watcher`."""
+        self._tell(f"header {key.header}: {step}")

@@ -1,0 +1,66 @@
+"""A version that was just deployed is measured at its own URL, in both arms, by whoever may ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from kit.cloud.host import Command, Service
+from kit.config import Config
+from kit.flows.measuring import Measuring
+from kit.proof.lane import Lane
+from kit.proof.verdict import Method, Verdict
+from kit.targets import get
+from tests.fixtures.deployments import service_of
+from tests.fixtures.origin import Origin
+from tests.kit.flows.test_deploy_target import Watched
+
+TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
+
+
+class Gcloud:
+    """Gives identity tokens, and remembers what for."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    async def run(self, command: Command, *, log: str) -> str:
+        self.words += command.words
+        return TOKEN
+
+
+def measured(
+    target: str, url: str, service: Service, *, token: str | None = None
+) -> tuple[Sequence[Lane], Gcloud, Watched]:
+    gcloud, watched = Gcloud(), Watched()
+    measure = Measuring(gcloud, Config(), watched, token=token, prompt="Why?", timeout_s=30)
+    return asyncio.run(measure(get(target), url, service)), gcloud, watched
+
+
+def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Origin) -> None:
+    url = origin(tokens_per_s=1_000, first_token_ms=0)
+    lanes, gcloud, _ = measured("run", url, service_of("run", public=True, url="https://other.example.org"))
+    assert [(lane.header, lane.verdict, lane.method) for lane in lanes] == [
+        ("on", Verdict.INCREMENTAL, Method.LOCK_STEP),
+        ("off", Verdict.INCREMENTAL, Method.LOCK_STEP),
+    ]
+    assert {lane.url for lane in lanes} == {url}
+    assert gcloud.words == []
+
+
+def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(origin: Origin) -> None:
+    wants = hashlib.sha256(b"open-sesame").hexdigest()
+    url = origin(tokens_per_s=1_000, first_token_ms=0, token_sha256=wants)
+    lanes, _, _ = measured("flex", url, service_of("flex", public=True), token="open-sesame")
+    assert [lane.error for lane in lanes] == [None, None]
+    lanes, _, _ = measured("flex", url, service_of("flex", public=True), token="another")
+    assert all(lane.error is not None and "401" in lane.error.message for lane in lanes)
+
+
+def test_a_private_service_is_asked_with_an_identity_for_the_services_own_url(origin: Origin) -> None:
+    url = origin(tokens_per_s=1_000, first_token_ms=0)
+    service = service_of("run", public=False, url="https://named.example.org")
+    lanes, gcloud, _ = measured("run", url, service)
+    assert all(lane.error is None for lane in lanes)
+    assert "--audiences=https://named.example.org" in gcloud.words
