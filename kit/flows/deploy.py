@@ -171,8 +171,15 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
     """A model that everybody may ask is paid for by whoever deployed it.
 
     Raises:
-        KitError: NOT_READY_TO_DEPLOY, unless a token is set or the user said that it is meant so.
+        KitError: NOT_READY_TO_DEPLOY, unless a token is set or the user said that it is meant so; also for a
+            token where an app of the user's own would not ask for it.
     """
+    if config.app is not None and wishes.token_sha256:
+        raise KitError(
+            Code.NOT_READY_TO_DEPLOY,
+            f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
+            "Leave --token out (--no-token where one is on record), and let the app check who calls it.",
+        )
     if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model:
         return
     public = [d.target.name for d in made if wishes.public or d.host.place.platform == "app_engine"]

@@ -11,7 +11,9 @@ def processes_in(folder: Path) -> dict[int, str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink().is_relative_to(folder):
-                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+                line = (process / "cmdline").read_text().replace("\0", " ")
+                if line:  # a process on its way out gives up its memory first, its folder after
+                    found[int(process.name)] = line
         except OSError:
             continue  # it ended meanwhile, or is not ours to look at
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kit.app import App
 from kit.cloud.host import Place
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
@@ -118,6 +119,13 @@ def test_a_model_that_costs_money_is_opened_to_everybody_only_when_that_was_said
         return
     with pytest.raises(KitError, match="at your expense"):
         refuse_open_model(Config(generator="vertex"), wishes, there)
+
+
+def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    config = Config(app=App("mine.main:app", tmp_path, tmp_path / "requirements.txt"))
+    with pytest.raises(KitError, match=r"mine\.main:app would not ask for it"):
+        refuse_open_model(config, Wishes(token_sha256="ab" * 32), [])
+    refuse_open_model(config, Wishes(), [])
 
 
 def test_a_dry_run_has_a_line_for_each_and_touches_nothing(cloud: Cloud, tmp_path: Path) -> None:
