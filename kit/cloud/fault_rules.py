@@ -146,6 +146,14 @@ _THIS_MACHINE: Final = (
 )
 
 _ACCOUNT: Final = (
+    # The credentials are good, and whoever makes tokens of them has trouble of its own.
+    Rule(
+        r"refreshing .{0,120}auth tokens.{0,400}?(?:'(?:code|status)': '?5\d\d|UNAVAILABLE|internal_failure)",
+        Code.CLOUD_UNAVAILABLE,
+        "Google's sign-in service answered `{verb}` with an error of its own.",
+        _LATER,
+        again="transient",
+    ),
     Rule(
         r"no identity token can be obtained|invalid account type for .--audiences",
         Code.NOT_SIGNED_IN,
