@@ -11,6 +11,7 @@ from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
+from kit.cli.token import deployed_token
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
@@ -103,7 +104,6 @@ def _named(lanes: list[str]) -> dict[str, Ask]:
 
 def _deployed(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
-    import os
     import sys
 
     from kit.cli.hosts import gcloud, hosts
@@ -125,8 +125,8 @@ def _deployed(names: list[str], config: Config, warnings: list[str], *, as_json:
             "Nothing that could be measured is on record as deployed from this folder.",
             "kit deploy TARGET deploys; kit status --refresh looks in the cloud.",
         )
+    token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
-    token = os.environ.get("KIT_TOKEN", "").strip() or None
     if all(one.public or one.platform != "cloud_run" for one in found):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:

@@ -120,3 +120,16 @@ def test_where_there_is_nothing_to_measure_that_is_one_sentence(
 ) -> None:
     told = invoke("compare", *arguments, "--json")
     assert (told.status, told.error["code"]) == (status, code)
+
+
+def test_what_wants_a_token_that_is_not_at_hand_is_told_before_it_is_asked(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gcloud: list[Command]
+) -> None:
+    Record.load(tmp_path).put(deployed("run", token_sha256="ab" * 32))
+    told = invoke("compare", "--deployed", "--json")
+    assert told.status == 1
+    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
+    monkeypatch.setenv("KIT_TOKEN", "another-token")
+    told = invoke("compare", "--deployed", "--json")
+    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
+    assert gcloud == []

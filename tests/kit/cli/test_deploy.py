@@ -179,10 +179,10 @@ def test_a_token_that_is_wanted_and_not_at_hand_is_asked_for(
     Record.load(tmp_path).put(deployed("run", token_sha256="ab" * 32))
     told = invoke("deploy", "run", *WHERE, "--yes", "--json")
     assert told.status == 1
-    assert told.error["message"] == "What is deployed wants a token, and KIT_TOKEN is not set."
+    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
     monkeypatch.setenv("KIT_TOKEN", "another-token")
     told = invoke("deploy", "run", *WHERE, "--yes", "--json")
-    assert told.error["message"] == "What is deployed wants a token, and KIT_TOKEN holds another."
+    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
     assert "another-token" not in told.out + told.err
 
 
