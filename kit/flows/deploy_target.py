@@ -144,13 +144,14 @@ class Deploying:
         self._watcher.step(name, "looking at what is there")
         service = await job.host.look()
         release = job.release(service is None)
-        if service is not None and not job.again:
-            serving = service.serving
+        if service is not None:
+            serving = None if job.again else service.serving
             if serving is not None and serving.digest == release.digest and self._is_finished(serving):
                 return await self._unchanged(service, serving)
-            found = self._unfinished(service, release)
+            found = None if job.again else self._unfinished(service, release)
             if found is not None:
                 return await self._go_on(service, service, found, self._as_made(release, found))
+            await self._clear_up(service)
         self._note(release, service, None, "unfinished")
         job.write(release)
         self._watcher.step(name, "uploading and building")
@@ -321,7 +322,19 @@ class Deploying:
     def _is_finished(self, serving: Version) -> bool:
         """Whether an earlier run brought it to its end: a first version serves before it was measured."""
         known = self._record.of(self._name)
-        return known is None or known.version != serving.name or known.state == "serving"
+        return known is None or known.state == "serving" or not _made(known, serving)
+
+    async def _clear_up(self, service: Service) -> None:
+        """Stop what an interrupted run left running and nobody needs: its version, or what that replaced."""
+        known = self._record.of(self._name)
+        if known is None or known.state not in ("unfinished", "failed"):
+            return
+        replaced = service.serving is not None and _made(known, service.serving)
+        for version in service.versions:
+            left = _made(known, version) or (replaced and version.name == known.previous)
+            if left and version.running and not version.traffic:
+                self._watcher.step(self._name, f"stopping {version.name}, left by a run that did not finish")
+                await self._job.host.stop(version.name, self._line)
 
     def _unfinished(self, service: Service, release: Release) -> Version | None:
         """The same bundle, deployed by a run that did not get to its end, while its proof is still open."""
@@ -376,3 +389,10 @@ class Deploying:
 
     def _line(self, text: str) -> None:
         self._watcher.line(self._name, text)
+
+
+def _made(known: Deployment, version: Version) -> bool:
+    """Whether the run on record made this version; a run that was interrupted may not know its name."""
+    if known.version is not None:
+        return version.name == known.version
+    return version.digest is not None and version.digest == known.digest

@@ -263,6 +263,41 @@ def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goe
     assert (known.state, known.version) == ("serving", serving.name)
 
 
+def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_for_finished(
+    stage: Stage,
+) -> None:
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail["promote"] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run()
+    stage.host.fail.clear()
+    known = stage.record.of("flex")
+    assert known is not None
+    stage.record.put(replace(known, version=None))  # as if it was killed before it had looked
+    asyncio.run(stage.host.promote("sp-2", lambda line: None))
+    stage.host.said.clear()
+    assert stage.run().result is Result.PROMOTED
+    assert stage.host.said == ["stop sp-1"]
+
+
+@pytest.mark.parametrize("step", ["promote", "stop"])
+def test_what_an_interrupted_run_left_running_is_stopped_by_one_that_deploys_something_else(
+    stage: Stage, step: str
+) -> None:
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail[step] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run()
+    stage.host.fail.clear()
+    stage.digest = "d3"
+    assert stage.run().result is Result.PROMOTED
+    assert stage.host.service is not None
+    running = [version.name for version in stage.host.service.versions if version.running]
+    assert running == ["sp-3"]
+
+
 def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(stage: Stage) -> None:
     stage.run()
     stage.digest = "d2"
