@@ -1,0 +1,123 @@
+"""The second deployment and all after it: a new version is measured before it takes the traffic."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.tools import Tool
+from tests.system.cloud import Cloud, another, front_of, whose
+
+OWN_APP = Path(__file__).parents[2] / "examples" / "own-app"
+
+
+@pytest.fixture
+def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
+    tool("gcloud")
+    with Cloud(tmp_path) as cloud:
+        yield cloud
+
+
+def serves(cloud: Cloud, service: str = "sp-flex") -> str:
+    """Which App Engine version has all the traffic."""
+    ((version, share),) = cloud.plane.app_engine.services[service].split.items()
+    assert share == 1.0
+    return version
+
+
+def stopped(cloud: Cloud, version: str, service: str = "sp-flex") -> bool:
+    """Whether an App Engine version is stopped, and its process gone."""
+    resource = cloud.plane.app_engine.services[service].versions[version].resource
+    is_stopped: bool = resource["servingStatus"] == "STOPPED"
+    assert is_stopped is not cloud.platforms.runs(service, version)
+    return is_stopped
+
+
+def answering(cloud: Cloud, service: str = "sp-flex") -> str:
+    """Which version answers at an App Engine service's own URL."""
+    who = whose(cloud.plane.app_engine.services[service].url)
+    assert isinstance(who, dict), who
+    return str(who["version"])
+
+
+def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud) -> None:
+    first = cloud.deploy("flex")
+    assert first.status == 0, first
+    one = first.outcomes["flex"]["version"]
+
+    # Nothing changed: nothing is uploaded.
+    changes = cloud.changes
+    again = cloud.deploy("flex")
+    assert (again.status, again.outcomes["flex"]["result"]) == (0, "unchanged"), again
+    assert again.outcomes["flex"]["version"] == one
+    assert cloud.changes == changes
+
+    # Another bundle: a new version, measured at a URL of its own, then promoted; the old one stopped.
+    cloud.settings(another(2))
+    told = cloud.deploy("flex")
+    assert (told.status, told.outcomes["flex"]["result"]) == (0, "promoted"), told
+    two = told.outcomes["flex"]["version"]
+    assert two != one
+    assert told.outcomes["flex"]["version_url"] != first.outcomes["flex"]["version_url"]
+    assert serves(cloud) == two
+    assert (stopped(cloud, one), stopped(cloud, two)) == (True, False)
+    assert cloud.record["flex"]["previous"] == one
+
+    # Back: the one from before is named, started, and the other one stopped.
+    back = cloud.kit("rollback", "flex", "--yes")
+    assert back.status == 0, back
+    assert one in back.out
+    assert serves(cloud) == one
+    assert (stopped(cloud, one), stopped(cloud, two)) == (False, True)
+    assert answering(cloud) == one
+
+    # A version that streams worse takes no traffic, costs nothing, and what serves goes on.
+    cloud.platforms.put_front("flex", front_of("standard"))
+    cloud.settings(another(3))
+    refused = cloud.kit("deploy", "flex", "--yes")
+    assert refused.status == 3, refused
+    assert f"Not promoted; {one} keeps serving." in " ".join(refused.out.split())
+    assert re.search(r"^ +· ", refused.out, re.MULTILINE), "nothing is called held back without evidence"
+    (three,) = cloud.plane.app_engine.services["sp-flex"].versions.keys() - {one, two}
+    assert serves(cloud) == one
+    assert (stopped(cloud, one), stopped(cloud, three)) == (False, True)
+    assert answering(cloud) == one
+    assert cloud.record["flex"]["state"] == "held-back"
+
+    # Whoever wants it all the same may say so.
+    forward = cloud.kit("promote", "flex", "--yes", "--json")
+    assert forward.status == 0, forward
+    assert (forward.data["version"], forward.data["was"]) == (three, one)
+    assert serves(cloud) == three
+    assert (stopped(cloud, one), stopped(cloud, three)) == (True, False)
+    assert answering(cloud) == three
+
+
+def test_a_version_of_which_nothing_can_be_said_is_not_promoted(cloud: Cloud) -> None:
+    one = cloud.deploy("standard").outcomes["standard"]
+    # Without the proof an app is watched only, and arrivals alone prove nothing.
+    shutil.copytree(
+        OWN_APP, cloud.work / "own", ignore=shutil.ignore_patterns("build", ".kit", "__pycache__")
+    )
+    text = (OWN_APP / "kit.toml").read_text()
+    cloud.settings(f'{text}source = "own"\ninclude = ["mine/"]\n')
+    told = cloud.deploy("standard")
+    standard = told.outcomes["standard"]
+    assert (standard["result"], standard["gate"]) == ("not-promoted", "inconclusive"), told
+    assert told.status == 4
+    assert serves(cloud, "sp-standard") == one["version"]
+
+
+def test_better_than_documented_is_promoted_and_told(cloud: Cloud) -> None:
+    cloud.platforms.put_front("standard", front_of("run"))
+    told = cloud.deploy("standard")
+    assert told.status == 0, told
+    standard = told.outcomes["standard"]
+    assert (standard["result"], standard["gate"]) == ("promoted", "better-than-documented")
+    warnings: list[Any] = told.warnings
+    assert warnings == ["standard is better-than-documented"]
