@@ -248,6 +248,7 @@ def _finish(
     from kit.report.outcomes import outcome_data, outcomes_text
     from kit.report.style import Style
     from kit.report.table import table
+    from kit.report.words import REHEARSAL, rehearsed
     from kit.targets import load_targets
 
     style = Style.of(sys.stdout)
@@ -257,6 +258,8 @@ def _finish(
     warnings = []
     if comparison is not None:
         parts.insert(0, table(comparison, load_targets(), style))
+    elif rehearsed(lane for one in outcomes for lane in one.lanes):
+        parts.append(style.finish(REHEARSAL))
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]

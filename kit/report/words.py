@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
@@ -18,6 +18,11 @@ HEADER = "X-Accel-Buffering: no"
 THE_THREE = (
     "Standard buffers whatever you do; Flex is documented to buffer in 64 KiB blocks until the response "
     f"carries `{HEADER}`; Cloud Run streams."
+)
+
+REHEARSAL = (
+    "A rehearsal: measured on this machine, through front ends emulated from documentation; nothing of it "
+    "was observed on Google's cloud."
 )
 
 NONE = "–"
@@ -157,16 +162,13 @@ def three_targets(comparison: Comparison) -> bool:
 
 def environment_name(comparison: Comparison) -> str:
     """Where it was measured, in a word."""
-    return "rehearsal" if _rehearsed(comparison) else comparison.environment
+    return "rehearsal" if _is_rehearsal(comparison) else comparison.environment
 
 
 def environment_words(comparison: Comparison) -> str:
     """Where it was measured, and what that is worth."""
-    if _rehearsed(comparison):
-        return (
-            "A rehearsal: measured on this machine, through front ends emulated from documentation; nothing "
-            "of it was observed on Google's cloud."
-        )
+    if _is_rehearsal(comparison):
+        return REHEARSAL
     match comparison.environment:
         case "lab":
             return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
@@ -176,9 +178,13 @@ def environment_words(comparison: Comparison) -> str:
             return "Measured at the URLs given, through whatever lies between."
 
 
-def _rehearsed(comparison: Comparison) -> bool:
-    """Whether what passes for the cloud is on this machine: no platform of Google's can be."""
-    return comparison.environment == "cloud" and any(_here(lane.url) for lane in comparison.lanes)
+def rehearsed(lanes: Iterable[Lane]) -> bool:
+    """Whether what passes for the cloud is on this machine, where no platform of Google's can be."""
+    return any(_here(lane.url) for lane in lanes)
+
+
+def _is_rehearsal(comparison: Comparison) -> bool:
+    return comparison.environment == "cloud" and rehearsed(comparison.lanes)
 
 
 def _here(url: str) -> bool:

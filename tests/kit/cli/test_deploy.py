@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kit.cli.deploy import _exits
+from kit.cli.deploy import _exits, _finish
 from kit.cloud.host import Host, Place
 from kit.cloud.lock import locked
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.errors import Exit
 from kit.flows.deploy import Plan
+from kit.flows.deploy_target import Outcome, Result
 from kit.proof.lane import Comparison
 from kit.proof.verdict import Verdict
 from tests.fixtures.deployments import PROJECT, REGION, deployed
@@ -200,3 +202,15 @@ def test_the_last_comparison_is_judged_as_at_the_gate(verdict: Verdict, exit: Ex
     lanes = (lane("standard", verdict), worse_without_the_header)
     assert _exits(Comparison("cloud", "2026-11-22T10:00:00Z", "1", "", lanes)) == [exit]
     assert _exits(None) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "is_told"), [("http://127.0.0.1:8080", True), ("https://sp-new.example.org", False)]
+)
+def test_a_single_target_that_was_rehearsed_is_not_passed_off_as_deployed(
+    capsys: pytest.CaptureFixture[str], url: str, is_told: bool
+) -> None:
+    measured = replace(lane("run", Verdict.INCREMENTAL), url=url)
+    with pytest.raises(SystemExit):
+        _finish([Outcome("run", Result.PROMOTED, "Streamed.", lanes=(measured,))], None, None, as_json=False)
+    assert ("A rehearsal: " in capsys.readouterr().out) == is_told
