@@ -55,7 +55,7 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
     lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line and "═" not in line)
     names = {
         "verb": _verb(command),
-        "project": _flag(command, "--project") or "PROJECT",
+        "project": _flag(command, "--project") or _described(command) or "PROJECT",
         "region": f" --region={region}" if (region := _flag(command, "--region")) else "",
         "said": _sentence(said),
     }
@@ -112,6 +112,13 @@ def _flag(command: Command, name: str) -> str | None:
         if value != word and re.fullmatch(r"[\w.:-]+", value, re.ASCII):
             return value
     return None
+
+
+def _described(command: Command) -> str | None:
+    """The project of a line about projects, as `projects describe PROJECT`: it is no flag there."""
+    group, _, rest = " ".join(command.words[:5]).partition("projects ")
+    words = rest.split()
+    return words[1] if group in ("", "billing ") and len(words) > 1 and words[1][0].isalpha() else None
 
 
 def _said(stderr: str) -> str:

@@ -59,6 +59,13 @@ def test_a_missing_permission_is_named() -> None:
     assert "appengine.versions.create" in explain(DEPLOY, 1, _printed("app.deploy", said), "").message
 
 
+@pytest.mark.parametrize("words", [("projects", "describe"), ("billing", "projects", "describe")])
+def test_a_project_that_is_no_flag_is_named_all_the_same(words: tuple[str, ...]) -> None:
+    command = Command((*words, "no-such-project", "--quiet", "--format=json"))
+    said = "ERROR: (gcloud) User does not have permission to access projects instance [no-such-project]"
+    assert "no-such-project" in explain(command, 1, said, "").message
+
+
 def test_a_region_that_cloud_run_does_not_have_is_named() -> None:
     said = (
         "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool(host='mars-1-run.googleapis.com', "
