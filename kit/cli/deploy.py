@@ -148,6 +148,7 @@ def command(
             create_app=create_app,
             token=clear,
             token_sha256=sha256,
+            without_token=token is False,
             lasts_s=lasts_s,
             prompt=prompt,
             timeout_s=timeout,

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from kit.cloud.host import (
     MARKER,
+    TOKEN_SHA256,
     VERSION_PREFIX,
     Command,
     Place,
@@ -154,6 +155,7 @@ def parse_version(answer: Any, traffic: float | None = None) -> Version:
         target=variables.get(_TARGET) if ours else None,
         digest=variables.get(MARKER) if ours else None,
         min_instances=_min_instances(answer),
+        token_sha256=variables.get(TOKEN_SHA256) if ours else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from kit.cloud.host import (
     BUNDLE_LABEL,
     TARGET_LABEL,
+    TOKEN_SHA256,
     Command,
     Place,
     Release,
@@ -212,4 +213,16 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         target=target,
         digest=labels.get(BUNDLE_LABEL) if target is not None else None,
         min_instances=max(int(scale or 0), least if share else 0),
+        token_sha256=_variables(revision).get(TOKEN_SHA256) if target is not None else None,
     )
+
+
+def _variables(revision: Any) -> dict[str, str]:
+    """A revision's variables; those that come from Secret Manager have no value here."""
+    containers = (revision.get("spec") or {}).get("containers") or ()
+    return {
+        entry["name"]: entry["value"]
+        for container in containers
+        for entry in container.get("env") or ()
+        if "value" in entry
+    }

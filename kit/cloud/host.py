@@ -19,6 +19,7 @@ Line = Callable[[str], None]
 # Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
 VERSION_PREFIX = "sp-"
 MARKER = "STREAMPROOF_BUNDLE"
+TOKEN_SHA256 = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
 TARGET_LABEL = "streamproof-target"
 BUNDLE_LABEL = "streamproof-bundle"
 
@@ -69,6 +70,7 @@ class Version:
         target: the kit's target that it was made for; None when the kit did not make it.
         digest: of the bundle and the settings it was made from; None where unknown.
         min_instances: how many instances run although nobody asks, as long as `running`.
+        token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Version:
     target: str | None
     digest: str | None
     min_instances: int = 0
+    token_sha256: str | None = None
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:

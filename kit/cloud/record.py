@@ -97,6 +97,7 @@ class Deployment:
             public=bool(service is not None and service.public),
             created_at=version.created_at if version is not None else None,
             deployed_at=version.created_at if version is not None else None,
+            token_sha256=version.token_sha256 if version is not None else None,
         )
 
     @property

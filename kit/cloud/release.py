@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from kit.bundle import Bundle, write
-from kit.cloud.host import MARKER, VERSION_PREFIX, Place, Release
+from kit.cloud.host import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
 from kit.config import Config
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
-TOKEN_SHA256: Final = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
 
 # A label's value on Cloud Run has at most 63 characters, a whole SHA-256 has 64 (in hexadecimal).
 # https://docs.cloud.google.com/run/docs/configuring/services/labels

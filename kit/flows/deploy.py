@@ -41,6 +41,7 @@ class Wishes:
         create_app: the region for a new App Engine app.
         token: the services' own token, in clear; None where they want none, or where only its hash is known.
         token_sha256: its SHA-256 in hexadecimal.
+        without_token: callers need show no token any more.
         lasts_s: after how many seconds it is to be removed; None for never.
         prompt: the question of the gate's measurement.
         timeout_s: for each answer.
@@ -54,6 +55,7 @@ class Wishes:
     create_app: str | None = None
     token: str | None = None
     token_sha256: str | None = None
+    without_token: bool = False
     lasts_s: float | None = None
     prompt: str = ""
     timeout_s: float = 60.0
@@ -293,6 +295,7 @@ def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
         gate=wishes.gate,
         again=wishes.again,
         expires_at=expires,
+        without_token=wishes.without_token,
     )
 
 

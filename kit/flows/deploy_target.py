@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from kit.cloud.host import Host, Release, Service, Version
+from kit.cloud.host import TOKEN_SHA256, Host, Release, Service, Version
 from kit.cloud.record import Deployment, Record, State
-from kit.cloud.release import PROOF_UNTIL, TOKEN_SHA256
+from kit.cloud.release import PROOF_UNTIL
 from kit.errors import Code, Exit, KitError
 from kit.flows.gate import Gate, Judgement, judge
 from kit.proof.lane import Lane, LaneState
@@ -100,6 +100,7 @@ class Job:
         gate: whether it is measured before it takes the traffic.
         again: deploy although nothing changed.
         expires_at: when the user wants it removed, ISO 8601; None for never.
+        without_token: whether the user said that callers need show no token any more.
     """
 
     target: Target
@@ -110,6 +111,7 @@ class Job:
     gate: bool = True
     again: bool = False
     expires_at: str | None = None
+    without_token: bool = False
 
 
 class Deploying:
@@ -145,6 +147,7 @@ class Deploying:
         service = await job.host.look()
         release = job.release(service is None)
         if service is not None:
+            self._keep_closed(service, release)
             serving = None if job.again else service.serving
             if serving is not None and serving.digest == release.digest and self._is_finished(serving):
                 return await self._unchanged(service, serving)
@@ -165,6 +168,18 @@ class Deploying:
                 f"Look again in a minute: kit status {name}",
             )
         return await self._go_on(service, after, version, release)
+
+    def _keep_closed(self, service: Service, release: Release) -> None:
+        """Raises where callers must show a token now, and would not have to any more, and nobody said so."""
+        serving = service.serving
+        if serving is None or serving.token_sha256 is None or self._job.without_token:
+            return
+        if TOKEN_SHA256 not in release.environment:
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                f"{serving.name} wants a token of its callers, and this would open it.",
+                "--token with KIT_TOKEN set keeps it, --token alone makes a new one, --no-token none.",
+            )
 
     async def _go_on(
         self, before: Service | None, service: Service, version: Version, release: Release

@@ -104,6 +104,7 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
             version_url=same.url,
             digest=same.digest or before.digest,
             created_at=same.created_at,
+            token_sha256=same.token_sha256,
             state=state,
         )
     chosen = mine[serving] if serving in mine else next(iter(mine.values()))

@@ -200,3 +200,10 @@ def test_a_flex_version_costs_always_until_it_is_stopped() -> None:
 def test_the_apps_bucket_and_registry_are_read() -> None:
     app = app_engine.parse_app(answer("app-describe"))
     assert (app.bucket, app.registry) == ("staging.demo-project.appspot.com", "us.gcr.io")
+
+
+def test_the_hash_of_the_token_that_a_version_wants_is_read_from_its_variables() -> None:
+    told = DESCRIBED[FIRST]
+    assert app_engine.parse_version(told).token_sha256 is None
+    variables = {**told["envVariables"], "STREAMPROOF_TOKEN_SHA256": "ab" * 32}
+    assert app_engine.parse_version({**told, "envVariables": variables}).token_sha256 == "ab" * 32

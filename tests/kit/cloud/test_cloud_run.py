@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -239,3 +240,19 @@ def test_the_only_revision_is_not_taken_from_its_service() -> None:
     assert plan(version("s-sp-1", 1.0), only=("s-sp-1",)) == [
         "s-sp-1: it serves, and there is no other revision"
     ]
+
+
+def test_the_hash_of_the_token_that_a_revision_wants_is_read_from_its_variables() -> None:
+    assert {version.token_sha256 for version in parsed(REVISIONS)} == {None}
+    container = {
+        "env": [
+            {"name": "FROM_SECRET_MANAGER", "valueFrom": {"secretKeyRef": {"name": "x"}}},
+            {"name": "STREAMPROOF_TOKEN_SHA256", "value": "ab" * 32},
+        ]
+    }
+    guarded = [{**one, "spec": {"containers": [container]}} for one in REVISIONS]
+    assert {version.token_sha256 for version in parsed(guarded)} == {"ab" * 32}
+
+
+def parsed(revisions: list[Any]) -> tuple[Version, ...]:
+    return cloud_run.parse_service(RUN, SERVICE, revisions, POLICY).versions

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from kit.cloud.host import Command, Line, Place, Release, Removal, Service, Version
+from kit.cloud.host import TOKEN_SHA256, Command, Line, Place, Release, Removal, Service, Version
 from kit.errors import KitError
 
 
@@ -49,6 +49,7 @@ class MemoryHost:
             running=True,
             target=self.place.target,
             digest=release.digest,
+            token_sha256=release.environment.get(TOKEN_SHA256),
         )
         if self.service is None:
             made = replace(made, traffic=1.0)

@@ -59,6 +59,7 @@ class Stage:
         self.measured: list[str] = []
         self.count = 0
         self.digest = "d1"
+        self.token: dict[str, str] = {}
         self.watched = Watched()
 
     def release(self, creates: bool) -> Release:
@@ -68,7 +69,7 @@ class Stage:
             version=f"sp-{self.count}",
             folder=self.folder,
             digest=self.digest,
-            environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600))},
+            environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600)), **self.token},
             settings={},
             creates=creates,
         )
@@ -324,3 +325,14 @@ def test_what_was_held_back_is_measured_again_and_not_built_again(stage: Stage) 
     outcome = stage.run()
     assert outcome.result is Result.PROMOTED
     assert stage.host.said == ["start sp-2", "promote sp-2", "stop sp-1"]
+
+
+def test_what_wants_a_token_is_not_opened_unasked_also_when_the_record_is_lost(stage: Stage) -> None:
+    stage.token = {"STREAMPROOF_TOKEN_SHA256": "ab" * 32}
+    stage.run()
+    stage.record.drop("flex")
+    stage.digest, stage.token = "d2", {}
+    outcome = stage.run()
+    assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.NOT_READY_TO_DEPLOY)
+    assert stage.host.said == ["deploy sp-1"]
+    assert stage.run(without_token=True).result is Result.PROMOTED
