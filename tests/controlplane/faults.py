@@ -14,8 +14,12 @@ Outcome = Callable[[], Response | None]
 
 @dataclass
 class Hang:
-    """Calls that wait: `reached` is set when one does, `release` lets it and all others go on as usual."""
+    """Calls that wait: `reached` is set when one does, `release` lets it and all others go on as usual.
 
+    Those that are `lost` are answered with 503 then, and nothing was done.
+    """
+
+    lost: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     _go: threading.Event = field(default_factory=threading.Event)
 
@@ -23,9 +27,10 @@ class Hang:
         """Let them go on."""
         self._go.set()
 
-    def __call__(self) -> None:
+    def __call__(self) -> Response | None:
         self.reached.set()
         self._go.wait()
+        return unavailable().response if self.lost else None
 
 
 @dataclass
@@ -67,9 +72,9 @@ class Faults:
                 _Rule(pattern, fail if isinstance(outcome, ApiError) else outcome, times, after)
             )
 
-    def hang(self, pattern: str, *, times: int | None = 1, after: int = 0) -> Hang:
-        """Let calls wait until they are released (or the plane closes)."""
-        hang = Hang()
+    def hang(self, pattern: str, *, times: int | None = 1, after: int = 0, lost: bool = False) -> Hang:
+        """Let calls wait until they are released (or the plane closes); what is lost is never done."""
+        hang = Hang(lost)
         self._hangs.append(hang)
         self.add(pattern, hang, times=times, after=after)
         return hang

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from tests.controlplane.hosting import Hosting
 from tests.controlplane.plane import Plane
 from tests.controlplane.uploads import Kind, Upload
 from tests.fixtures.controlplane import GIVE_UP_S
+from tests.system.leftovers import processes_in
 
 REGION = "europe-west1"
 # Calls that change nothing, though they are no GET.
@@ -174,6 +176,30 @@ class Cloud:
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr, done.stderr
         return Told(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start `kit` without a terminal, as a job of its own; both streams are pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "kit", *words],
+            cwd=self.work,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ended(self, process: subprocess.Popen[str]) -> Told:
+        """What a started command said to its end, when nothing of it works in the folder any more."""
+        out, err = process.communicate(timeout=GIVE_UP_S)
+        self.said += [out, err]
+        assert "Traceback" not in err, err
+        give_up = time.monotonic() + GIVE_UP_S
+        while left := processes_in(self.work):
+            assert time.monotonic() < give_up, left
+            time.sleep(0.05)
+        return Told(process.returncode, out, err)
 
     def deploy(self, *words: str, env: Mapping[str, str] | None = None) -> Told:
         """`kit deploy … --yes --json`."""
