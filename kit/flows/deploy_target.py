@@ -215,7 +215,8 @@ class Deploying:
         if job.public:
             self._watcher.step(name, "opening it to everybody")
             await job.host.open(self._line)
-        now = await job.host.look() or service
+        changed = not serves or previous is not None or job.public
+        now = (await job.host.look() if changed else None) or service
         self._note(release, now, version, "serving", lanes=lanes, previous=previous)
         better = " Better than documented: please tell us." if judgement.gate is Gate.BETTER else ""
         return Outcome(

@@ -336,3 +336,19 @@ def test_what_wants_a_token_is_not_opened_unasked_also_when_the_record_is_lost(s
     assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.NOT_READY_TO_DEPLOY)
     assert stage.host.said == ["deploy sp-1"]
     assert stage.run(without_token=True).result is Result.PROMOTED
+
+
+def test_a_first_version_that_passed_is_not_looked_at_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look is some lines of gcloud, and each of them most of a second of a core."""
+    stage, looks = Stage(tmp_path), []
+    look = stage.host.look
+
+    async def counted() -> Service | None:
+        looks.append(await look())
+        return looks[-1]
+
+    monkeypatch.setattr(stage.host, "look", counted)
+    assert stage.run().result is Result.PROMOTED
+    assert [found is None for found in looks] == [True, False]
