@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from fastapi import FastAPI
@@ -15,13 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
-from service.generate import create_generator
+from service.generate import Generator, create_generator
 from service.problems import Problem
 from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
 from service.streams import OpenStreams, ServerSignals
 from service.webpage import create_webpage
+
+PREPARE_AFTER_S = 0.1
 
 
 def create_app(config: Settings | None = None) -> FastAPI:
@@ -41,7 +44,10 @@ def create_app(config: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         ServerSignals(streams, config.shutdown_grace_s).install()
+        preparing = asyncio.create_task(_prepare(generator))
         yield
+        preparing.cancel()
+        await generator.close()
 
     # No /docs: those pages load their scripts from another host.
     app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -89,10 +95,20 @@ def create_app(config: Settings | None = None) -> FastAPI:
     # App Engine asks for this before it sends an instance its first request.
     @app.get("/_ah/warmup", include_in_schema=False)
     async def warmup() -> JSONResponse:
+        with suppress(Problem):
+            await generator.prepare()
         return JSONResponse({"status": "warm"})
 
     app.router.routes.extend(create_webpage())
     return app
+
+
+async def _prepare(generator: Generator) -> None:
+    """So that the first request seldom waits; what is wrong, that one is told."""
+    # A server listens a moment after lifespan's startup: first the port, then what takes long.
+    await asyncio.sleep(PREPARE_AFTER_S)
+    with suppress(Problem):
+        await generator.prepare()
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

@@ -19,7 +19,7 @@ from service.access import admit
 from service.framing import Framing, Ndjson, Sse, Text
 from service.generate import Generator
 from service.problems import Problem
-from service.settings import Settings
+from service.settings import Settings, Temperature, TopK, TopP
 from service.stream import AnswerStream, Began
 from service.streams import OpenStreams
 
@@ -41,9 +41,9 @@ class Parameters(BaseModel):
     ai_prompt: str = ""
     accel: Literal["on", "off"] = "on"
     max_output_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
-    top_p: Annotated[float, Field(ge=0, le=1)] = 0.8
-    top_k: Annotated[int, Field(ge=1, le=1000)] = 40
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
 
 
@@ -77,9 +77,9 @@ def create_search(settings: Settings, generator: Generator, streams: OpenStreams
             generate.Request(
                 prompt=asked.ai_prompt,
                 max_output_tokens=asked.max_output_tokens or settings.max_output_tokens,
-                temperature=asked.temperature,
-                top_p=asked.top_p,
-                top_k=asked.top_k,
+                temperature=settings.temperature if asked.temperature is None else asked.temperature,
+                top_p=settings.top_p if asked.top_p is None else asked.top_p,
+                top_k=asked.top_k or settings.top_k,
                 seed=asked.seed,
             )
         )

@@ -10,6 +10,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "STREAMPROOF_"
 
+# What a request may ask for, and a setting may set.
+Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+TopP = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+TopK = Annotated[int, Field(ge=1, le=1000)]
+
+# google.cloud.aiplatform_v1.types: HarmCategory and SafetySetting.HarmBlockThreshold.
+HarmCategory = Literal[
+    "HATE_SPEECH", "DANGEROUS_CONTENT", "HARASSMENT", "SEXUALLY_EXPLICIT", "CIVIC_INTEGRITY", "JAILBREAK"
+]
+Threshold = Literal["BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"]
+
 
 class SettingsError(Exception):
     """One sentence, for a person, that names each variable at fault and what it should hold."""
@@ -23,9 +34,18 @@ class Settings(BaseSettings):
         generator: who writes the text.
         lab: whether this runs in the lab, where the proof is open.
         proof_until: the proof is open until then, in epoch seconds.
+        model: of Vertex AI: the name of one of Google's models, or a resource name from "publishers/" or
+            "projects/" on.
+        location: where Vertex AI is asked, such as europe-west1 or global.
+        vertex_project: where the model is paid for; None for the project of the credentials.
+        vertex_endpoint: the API's host where it is not the location's own; "http://127.0.0.1:PORT" for a
+            server on this machine, which is sent no credentials.
+        safety: what Vertex AI blocks, as "HARASSMENT=BLOCK_ONLY_HIGH,…": harm categories without their
+            HARM_CATEGORY_. What is not named is blocked as Vertex AI sees fit.
         first_token_ms: the embedded generator's time to the first token, in milliseconds.
         tokens_per_s: the embedded generator's pace.
         max_output_tokens: of an answer, unless the request says otherwise.
+        temperature, top_p, top_k: how a model samples, unless the request says otherwise.
         max_prompt_chars: a longer prompt is refused.
         max_streams: answers streamed at once; one more is refused with Retry-After.
         heartbeat_s: seconds of silence after which a comment is sent, so that nobody between closes the
@@ -43,12 +63,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     target: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = None
-    generator: Literal["embedded"] = "embedded"
+    generator: Literal["embedded", "vertex"] = "embedded"
+    model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*$")] = None
+    location: Annotated[str | None, Field(pattern=r"^[a-z]+(-[a-z]+[0-9]+)?$")] = None
+    vertex_project: Annotated[str | None, Field(pattern=r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")] = (
+        None
+    )
+    vertex_endpoint: Annotated[
+        str | None, Field(pattern=r"^(http://(127\.0\.0\.1|localhost):[0-9]+|[a-z0-9.-]+(:[0-9]+)?)$")
+    ] = None
+    safety: Annotated[dict[HarmCategory, Threshold], NoDecode] = Field(default_factory=dict)
     lab: bool = False
     proof_until: Annotated[float, Field(ge=0)] = 0
     first_token_ms: Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)] = 300
     tokens_per_s: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 30
     max_output_tokens: Annotated[int, Field(ge=1, le=65_536)] = 1024
+    temperature: Temperature = 0.2
+    top_p: TopP = 0.8
+    top_k: TopK = 40
     max_prompt_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 8_000
     max_streams: Annotated[int, Field(ge=1, le=100_000)] = 250
     heartbeat_s: Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)] = 15
@@ -65,6 +97,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("safety", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        return {category.strip(): threshold.strip() for category, _, threshold in pairs}
 
     @field_validator("cors_origins")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from service.settings import Settings
 
@@ -23,9 +23,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How the text ended: "stop" when it was complete, "length" when max_output_tokens cut it."""
+    """How the text ended.
 
-    reason: Literal["stop", "length"]
+    `reason` is "stop" when it was complete and "length" when max_output_tokens cut it; from Vertex AI it is
+    the API's own word (STOP, MAX_TOKENS, SAFETY, …), also of a prompt that was blocked.
+    """
+
+    reason: str
     prompt_tokens: int
     output_tokens: int
 
@@ -37,6 +41,13 @@ class Generator(Protocol):
     def name(self) -> str:
         """As in the setting and in /whoami."""
 
+    async def prepare(self) -> None:
+        """Does what takes long and is needed once. `generate` does it if nobody has, and waits for it.
+
+        Raises:
+            Problem: it cannot be done now. The next call tries again.
+        """
+
     def generate(self, request: Request) -> AsyncGenerator[str | Finish]:
         """Yields pieces of text as they come to be, then one Finish.
 
@@ -46,9 +57,20 @@ class Generator(Protocol):
             Problem: the text cannot be written, or not to its end.
         """
 
+    async def close(self) -> None:
+        """Lets go of what `prepare` and `generate` hold."""
+
 
 def create_generator(settings: Settings) -> Generator:
-    """The generator that the settings name. Only that one is imported: others may not be installed."""
+    """The generator that the settings name. Only that one is imported: others may not be installed.
+
+    Raises:
+        SettingsError: what that one needs is not set, or not installed.
+    """
+    if settings.generator == "vertex":
+        from service.generate.vertex import VertexGenerator
+
+        return VertexGenerator(settings)
     from service.generate.embedded import EmbeddedGenerator
 
     return EmbeddedGenerator(first_token_ms=settings.first_token_ms, tokens_per_s=settings.tokens_per_s)

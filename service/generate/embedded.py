@@ -27,6 +27,12 @@ class EmbeddedGenerator:
         self._first_s = first_token_ms / 1000
         self._interval_s = 1 / tokens_per_s
 
+    async def prepare(self) -> None:
+        """There is nothing to prepare."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
     async def generate(self, request: Request) -> AsyncGenerator[str | Finish]:
         due = first = time.monotonic() + self._first_s
         seed = 0 if request.seed is None else request.seed

@@ -72,6 +72,10 @@ class _Scripted:
     def __init__(self, script: Script) -> None:
         self.generate = script
 
+    async def prepare(self) -> None: ...
+
+    async def close(self) -> None: ...
+
 
 @pytest.fixture
 def answering(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Answering:

@@ -15,6 +15,14 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
     assert settings == Settings(
         target=None,
         generator="embedded",
+        model=None,
+        location=None,
+        vertex_project=None,
+        vertex_endpoint=None,
+        safety={},
+        temperature=0.2,
+        top_p=0.8,
+        top_k=40,
         lab=False,
         proof_until=0,
         first_token_ms=300,
@@ -36,6 +44,13 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
 def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = {
         "target": "run-eu",
+        "model": "publishers/google/models/m-1.5",
+        "location": "europe-west1",
+        "vertex_project": "my-project-42",
+        "vertex_endpoint": "example.org:443",
+        "safety": "HARASSMENT=OFF",
+        "temperature": "1.5",
+        "top_p": "0.5",
         "lab": "1",
         "token_sha256": "a" * 64,
         "get_search": "false",
@@ -51,6 +66,19 @@ def test_origins_are_separated_by_commas_and_a_last_slash_does_no_harm(
 ) -> None:
     monkeypatch.setenv("STREAMPROOF_CORS_ORIGINS", "https://a.example, http://localhost:5173/ ,")
     assert load().cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+def test_what_is_blocked_is_a_list_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROOF_SAFETY", "HARASSMENT = BLOCK_ONLY_HIGH, JAILBREAK=OFF,")
+    assert load().safety == {"HARASSMENT": "BLOCK_ONLY_HIGH", "JAILBREAK": "OFF"}
+
+
+def test_a_prompt_can_be_sent_in_the_clear_to_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROOF_VERTEX_ENDPOINT", "http://127.0.0.1:8080")
+    assert load().vertex_endpoint == "http://127.0.0.1:8080"
+    monkeypatch.setenv("STREAMPROOF_VERTEX_ENDPOINT", "http://example.org:8080")
+    with pytest.raises(SettingsError, match="STREAMPROOF_VERTEX_ENDPOINT"):
+        load()
 
 
 def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +98,13 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("FIRST_TOKEN_MS", "nan"),
         ("TOKENS_PER_S", "0"),
         ("TOKENS_PER_S", "inf"),
+        ("MODEL", "../else"),
+        ("LOCATION", "europe-west1.example.org"),
+        ("VERTEX_PROJECT", "a/b"),
+        ("VERTEX_ENDPOINT", "example.org/path"),
+        ("TEMPERATURE", "2.1"),
+        ("TOP_P", "nan"),
+        ("TOP_K", "0"),
         ("MAX_OUTPUT_TOKENS", "0"),
         ("MAX_OUTPUT_TOKENS", "1.5"),
         ("MAX_PROMPT_CHARS", "0"),
