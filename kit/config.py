@@ -36,6 +36,8 @@ class Config:
             configuration): to be confirmed before anything is created in it.
         region: where Cloud Run services go; None where nobody said.
         generator: who writes the text.
+        model: on Vertex AI, by its name or resource name; None where nobody said.
+        location: where Vertex AI is asked; the same holds.
         workers: worker processes in an instance. With more than one a lock-step feed may miss its stream.
         instances: at most so many instances at once; the same holds.
         first_token_ms: the embedded generator's time to its first token.
@@ -52,6 +54,8 @@ class Config:
     project_implied: bool = False
     region: str | None = None
     generator: str = "embedded"
+    model: str | None = None
+    location: str | None = None
     workers: int = 1
     instances: int = 1
     first_token_ms: int = 300
@@ -86,7 +90,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         form="a project's ID, such as my-project-42",
     ),
     "region": Setting(str, pattern=r"[a-z]+(-[a-z]+)+[0-9]+", form="a region, such as europe-west1"),
-    "generator": Setting(str, "embedded", choices=("embedded",)),
+    "generator": Setting(str, "embedded", choices=("embedded", "vertex")),
+    "model": Setting(
+        str,
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*",
+        form="a model's name, or its resource name from publishers/ or projects/ on",
+    ),
+    "location": Setting(
+        str, pattern=r"[a-z]+(-[a-z]+[0-9]+)?", form="where Vertex AI is, such as europe-west1 or global"
+    ),
     "workers": _whole(1, 1, 64),
     "instances": _whole(1, 1, 1000),
     "first_token_ms": _whole(300, 0, 600_000),

@@ -10,7 +10,7 @@ from typing import Any
 from kit import quoting
 from kit.app import App
 from kit.bundle import Bundle, differences, write
-from kit.config import Config
+from kit.config import FILE, SETTINGS, Config
 from kit.errors import Code, KitError
 from kit.targets import Target, assets
 
@@ -31,12 +31,13 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         release: variables of one deployment only, before which the bundle's own of the same name give way.
 
     Raises:
-        KitError: BAD_CONFIG for a value that the bundle cannot carry, BAD_TARGET for a template that is
-            wrong or asks for a value that nobody gives, BAD_SOURCE or SECRET_IN_SOURCE for a user's own app
-            that cannot be packaged.
+        KitError: BAD_CONFIG for a value that is missing or that the bundle cannot carry, BAD_TARGET for a
+            template that is wrong or asks for a value that nobody gives, BAD_SOURCE or SECRET_IN_SOURCE for
+            a user's own app that cannot be packaged.
     """
     deploy = target.folder.parent
-    contents, requirements = _contents(config.app, _read(deploy / "requirements.txt"))
+    lock = "requirements-vertex.txt" if _asks_vertex(config) else "requirements.txt"
+    contents, requirements = _contents(config.app, _read(deploy / lock))
     tops = {name.partition("/")[0]: "/" in name for name in sorted(contents)}
     files = {
         **contents,
@@ -73,6 +74,29 @@ def _contents(app: App | None, lock: bytes) -> tuple[dict[str, bytes], bytes]:
     return source.files(app), requirements.combined(requirements.read(app.requirements), lock.decode())
 
 
+def _asks_vertex(config: Config) -> bool:
+    """Whether the kit's own service asks a model on Vertex AI; then which one, and where, must be said."""
+    if config.generator != "vertex" or config.app is not None:
+        return False
+    for name in ("model", "location"):
+        if getattr(config, name) is None:
+            raise KitError(
+                Code.BAD_CONFIG,
+                f"The generator is vertex, and no {name} is set.",
+                f"Set {name} in {FILE}, KIT_{name.upper()} or --{name}: {SETTINGS[name].expected}.",
+            )
+    return True
+
+
+def _vertex_environment(config: Config) -> dict[str, str]:
+    if not _asks_vertex(config):
+        return {}
+    # A project that was only implied is not one to be charged; on Google Cloud the service's own is.
+    project = None if config.project_implied else config.project
+    named = {"MODEL": config.model, "LOCATION": config.location, "VERTEX_PROJECT": project}
+    return {f"STREAMPROOF_{name}": value for name, value in named.items() if value is not None}
+
+
 def _kit_environment(target: Target, config: Config) -> dict[str, str]:
     if config.app is not None:
         # What gunicorn.conf.py reads; the rest is for the kit's own service.
@@ -94,6 +118,7 @@ def _kit_environment(target: Target, config: Config) -> dict[str, str]:
         "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
         "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
         **get_search,
+        **_vertex_environment(config),
     }
 
 

@@ -9,7 +9,21 @@ import typer
 
 from kit.cli.agreeing import agreed, listed
 from kit.cli.asking import PROMPT, status
-from kit.cli.options import Env, Generator, Json, Named, Out, Project, Prompt, Region, Set, Timeout, Yes
+from kit.cli.options import (
+    Env,
+    Generator,
+    Json,
+    Location,
+    Model,
+    Named,
+    Out,
+    Project,
+    Prompt,
+    Region,
+    Set,
+    Timeout,
+    Yes,
+)
 from kit.cli.output import success, talk
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
@@ -99,6 +113,8 @@ def command(
         ),
     ] = None,
     generator: Generator = None,
+    model: Model = None,
+    location: Location = None,
     settings: Set = None,
     env: Env = None,
     out: Out = Path("build"),
@@ -131,7 +147,15 @@ def command(
             "Name targets, as in `kit deploy run`, or say --all.",
             exit=Exit.USAGE,
         )
-    flags = {"project": project, "region": region, "generator": generator, "set": settings, "env": env}
+    flags = {
+        "project": project,
+        "region": region,
+        "generator": generator,
+        "model": model,
+        "location": location,
+        "set": settings,
+        "env": env,
+    }
     config = load_config(flags, os.environ, Path.cwd())
     chosen = select(targets or [])
     lasts_s = None if lasts is None else span_s(lasts)

@@ -86,7 +86,14 @@ Region: TypeAlias = Annotated[
     str | None, typer.Option(envvar="KIT_REGION", help="Where Cloud Run services go, such as europe-west1.")
 ]
 Generator: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded.")
+    str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded or vertex.")
+]
+Model: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_MODEL", help="The model on Vertex AI (with --generator vertex).")
+]
+Location: TypeAlias = Annotated[
+    str | None,
+    typer.Option(envvar="KIT_LOCATION", help="Where Vertex AI is asked, such as europe-west1 or global."),
 ]
 Workers: TypeAlias = Annotated[
     int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes of an instance (1).")

@@ -13,7 +13,9 @@ from kit.cli.options import (
     Generator,
     Instances,
     Json,
+    Location,
     MaxOutputTokens,
+    Model,
     Out,
     Python,
     Set,
@@ -47,6 +49,8 @@ def command(
         bool, typer.Option("--show", envvar="KIT_SHOW", help="Write nothing; print the generated files.")
     ] = False,
     generator: Generator = None,
+    model: Model = None,
+    location: Location = None,
     workers: Workers = None,
     instances: Instances = None,
     first_token_ms: FirstTokenMs = None,
@@ -75,6 +79,8 @@ def command(
         )
     flags = {
         "generator": generator,
+        "model": model,
+        "location": location,
         "workers": workers,
         "instances": instances,
         "first_token_ms": first_token_ms,

@@ -1,9 +1,13 @@
-"""What no program of somebody else's is given: variables that hold, or lead to, a credential."""
+"""What no program of somebody else's is given: variables that hold, or lead to, a credential.
+
+The kit's own service is, where it asks a model: it could not sign in from a HOME of its own.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 _SMELLS = re.compile(
     r"(KIT|CLOUDSDK|GOOGLE|GCLOUD|AWS|AZURE|GITHUB|GITLAB)_.*"
@@ -28,3 +32,12 @@ def without_credentials(env: Mapping[str, str], *, installing: bool = False) -> 
         if (installing and _INSTALLERS.fullmatch(name))
         or not (_SMELLS.fullmatch(name) or (_NAMES_A_USER.match(value) and not installing))
     }
+
+
+def sign_in(env: Mapping[str, str]) -> dict[str, str]:
+    """What leads Google's libraries to the application default credentials of whoever runs the kit.
+
+    google-auth looks for them in CLOUDSDK_CONFIG, else in ~/.config/gcloud (google.auth._cloud_sdk).
+    """
+    folder = env.get("CLOUDSDK_CONFIG") or str(Path.home() / ".config" / "gcloud")
+    return {"CLOUDSDK_CONFIG": folder}

@@ -19,10 +19,11 @@ from typing import Self
 from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
-from kit.lab.credentials import without_credentials
+from kit.lab.credentials import sign_in, without_credentials
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
+from kit.lab.vertex import asks_vertex, vertex_installed
 from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
@@ -152,6 +153,8 @@ class Lab:
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
             programs = await isolated.install(lane.bundle)
+        elif asks_vertex(start):
+            vertex_installed()
 
         assert self._folder is not None  # noqa: S101 (made before any lane starts)
         folder = self._folder / name
@@ -184,6 +187,8 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if own:
         inherited = without_credentials(inherited)
+    elif asks_vertex(start):
+        inherited |= sign_in(os.environ)
     always: Mapping[str, str] = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",
         "HOME": str(home),

@@ -135,7 +135,43 @@ def test_a_longer_request_timeout_is_told_to_the_service() -> None:
 def test_a_prompt_is_taken_from_the_url_only_where_answers_cost_nothing(target: Target) -> None:
     name = "STREAMPROOF_GET_SEARCH"
     assert name not in environment(target, Config())
-    assert environment(target, Config(generator="another"))[name] == "false"
+    assert environment(target, Config(generator="vertex", model="m", location="global"))[name] == "false"
+
+
+VERTEX = Config(generator="vertex", model="some-model", location="europe-west1")
+
+
+@each_target
+def test_a_bundle_that_asks_vertex_ai_carries_its_client_and_says_which_model_where(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = render(target, VERTEX).files["requirements.txt"]
+    assert lock == (assets() / "deploy" / "requirements-vertex.txt").read_bytes()
+    assert b"google-cloud-aiplatform" not in render(target, Config()).files["requirements.txt"]
+    for name, value in environment(target, VERTEX).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.generator, settings.model, settings.location) == ("vertex", "some-model", "europe-west1")
+    assert settings.vertex_project is None
+
+
+@each_target
+def test_only_a_project_that_was_named_for_the_kit_is_charged(target: Target) -> None:
+    named = replace(VERTEX, project="my-project-42", project_source="kit.toml")
+    assert environment(target, named)["STREAMPROOF_VERTEX_PROJECT"] == "my-project-42"
+    implied = replace(named, project_implied=True)
+    assert "STREAMPROOF_VERTEX_PROJECT" not in environment(target, implied)
+    mine = replace(named, env={"STREAMPROOF_VERTEX_PROJECT": "another-one"})
+    assert environment(target, mine)["STREAMPROOF_VERTEX_PROJECT"] == "another-one"
+
+
+@pytest.mark.parametrize("missing", ["model", "location"])
+def test_a_model_that_was_not_named_is_said_before_anything_is_rendered(missing: str) -> None:
+    with pytest.raises(KitError) as caught:
+        render(get("run"), replace(VERTEX, **{missing: None}))  # type: ignore[arg-type]
+    assert caught.value.code is Code.BAD_CONFIG
+    assert caught.value.message == f"The generator is vertex, and no {missing} is set."
+    assert f"KIT_{missing.upper()}" in caught.value.hint
 
 
 def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
