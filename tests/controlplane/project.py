@@ -57,7 +57,7 @@ class Project:
         self.add_account(f"{number}-compute@developer.gserviceaccount.com", "Default compute service account")
 
     def register(self, router: Router) -> None:
-        """Answer for the project; refuse calls without a token, for another project, of an API that is off."""
+        """Answer for the project; refuse calls without a token, for another project, of an API off."""
         router.guards += [self._signed_in, self._on]
         manager, usage = "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com"
         router.on("GET", manager, "/v1/projects/{project}", self._get)
