@@ -123,9 +123,10 @@ def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_buil
     interrupted(cloud, signal.SIGKILL, *deploy, at=STOPS_VERSION)
     assert versions(cloud) == {BEFORE: "SERVING", made: "SERVING"}
 
+    record = cloud.record["flex"]
     told = cloud.deploy("flex")
     assert (told.status, told.outcomes["flex"]["result"]) == (0, "promoted"), told
-    assert told.outcomes["flex"]["version"] == made
+    assert told.outcomes["flex"]["version"] == made, (record, cloud.record["flex"], told.err)
     assert (split(cloud), versions(cloud)) == ({made: 1.0}, {BEFORE: "STOPPED", made: "SERVING"})
     assert cloud.changes.count(MAKES_VERSION) == finished
     record = cloud.record["flex"]
