@@ -24,6 +24,9 @@ RETRY_FAILED_S = 5
 
 _MESSAGE_CHARS = 500
 
+# How gRPC begins to say that no token was to be had for the call: it never left this machine.
+_NO_TOKEN = "Getting metadata from plugin failed"  # noqa: S105  # a sentence, no secret
+
 
 def refused(error: GoogleAPICallError, *, model: str, location: str) -> Problem:
     """What an error of a call means for whoever asked.
@@ -69,6 +72,8 @@ def refused(error: GoogleAPICallError, *, model: str, location: str) -> Problem:
                 "The model's quota or capacity is used up for the moment; try again later.",
                 retry_after_s=_retry_after_s(error) or RETRY_BUSY_S,
             )
+        case "UNAVAILABLE" if (error.message or "").startswith(_NO_TOKEN):
+            return _credentials("They could not be renewed.")
         case "UNAVAILABLE":
             return Problem(
                 "model-unavailable",

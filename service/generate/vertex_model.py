@@ -172,8 +172,6 @@ class VertexModel:
             yield
         except GoogleAPICallError as error:
             raise errors.refused(error, model=self._model, location=self._location) from None
-        except GoogleAuthError as error:
-            raise errors.no_credentials(error) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

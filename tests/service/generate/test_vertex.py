@@ -12,19 +12,22 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import grpc
 import pytest
+import trustme
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud.aiplatform_v1.types import (
     Candidate,
     GenerateContentResponse,
     HarmCategory,
     SafetySetting,
 )
+from google.oauth2.credentials import Credentials
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from hypothesis import given
@@ -632,6 +635,44 @@ def test_without_credentials_each_answer_says_so_until_there_are_some(
     run(test())
     assert "DefaultCredentialsError" in caplog.text
     assert "the path of a key" not in caplog.text
+
+
+class _Failing(Credentials):
+    """Credentials that cannot be renewed any more."""
+
+    def refresh(self, request: Any) -> None:
+        raise RefreshError("the name of an account")  # type: ignore[no-untyped-call]
+
+
+def test_the_credentials_go_with_each_request_over_tls_and_what_is_wrong_with_them_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "roots.pem")
+    monkeypatch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(tmp_path / "roots.pem"))
+    own = authority.issue_cert("localhost")
+    pair = (own.private_key_pem.bytes(), b"".join(one.bytes() for one in own.cert_chain_pems))
+    expired = datetime(2020, 1, 1)  # as google-auth has it
+    held = [Credentials("a-token"), _Failing("old", expiry=expired)]  # type: ignore[no-untyped-call]
+    monkeypatch.setattr("google.auth.default", lambda **_: (held.pop(0), PROJECT))
+
+    async def script(call: Call) -> Chunks:
+        yield chunk("One.", "STOP")
+
+    async def test() -> None:
+        async with vertex(script, tls=grpc.ssl_server_credentials([pair])) as upstream:
+            there = settings(f"localhost:{upstream.port}")
+            good, bad = create_generator(there), create_generator(there)
+            assert (await all_of(good))[0] == "One."
+            assert upstream.calls[0].metadata["authorization"] == "Bearer a-token"
+            with pytest.raises(Problem) as caught:
+                await all_of(bad)
+            assert caught.value.kind == "model-credentials"
+            assert "the name of an account" not in caught.value.detail
+            for generator in (good, bad):
+                await generator.close()
+
+    run(test())
 
 
 def test_credentials_without_a_project_need_one_to_be_set() -> None:
