@@ -43,8 +43,18 @@ def command(
     show(data, as_json=as_json, text=known.url)
     if proxy is not None and not as_json:
         talk(f"It is private: a browser would be refused. This opens it to you, on this machine:\n  {proxy}")
+    if known.platform == "app_engine" and not (only_print or as_json):
+        talk(f"It is the address of the version that serves now. The one that stays:\n  {_lasting(known)}")
     if opens and not webbrowser.open(known.url):
         talk("No browser could be opened.")
+
+
+def _lasting(known: Deployment) -> str:
+    """The line that tells an App Engine service's own address, which stays when another version serves."""
+    from kit.cloud.host import Command
+
+    where = (f"--service={known.service}", f"--project={known.project}", "--no-launch-browser")
+    return Command(("app", "browse", *where)).line
 
 
 def _proxy(known: Deployment) -> str | None:

@@ -71,6 +71,16 @@ def _first_service(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterato
         )
 
 
+def _first_version(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Finding]:
+    new = [lane.place.target for lane in lanes if seen.looks.get(lane.place.target, wishes) is None]
+    if new:
+        yield Finding(
+            "note",
+            f"{' and '.join(new)} {'is' if len(new) == 1 else 'are'} new: a service's first version serves "
+            "at once, before it is measured. The platforms make it so.",
+        )
+
+
 def _costs(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Finding]:
     for lane in lanes:
         name, always = lane.place.target, max(lane.min_instances, 1 if lane.flexible else 0)
@@ -91,4 +101,4 @@ def _costs(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Findin
         yield Finding("note", "Builds cost money by the minute, images and uploaded archives by their size.")
 
 
-TARGET_RULES: Final[tuple[Rule, ...]] = (_names, _owners, _first_service, _costs)
+TARGET_RULES: Final[tuple[Rule, ...]] = (_names, _owners, _first_service, _first_version, _costs)

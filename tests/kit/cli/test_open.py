@@ -27,7 +27,9 @@ def test_before_a_screen_the_url_is_printed_and_opened(
     invoke: Invoke, opened: list[str], tmp_path: Path
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
-    assert invoke("open", "flex") == (0, "https://sp-flex.example.org\n", "")
+    told = invoke("open", "flex")
+    assert (told.status, told.out) == (0, "https://sp-flex.example.org\n")
+    assert "gcloud app browse --service=sp-flex --project=my-project-42 --no-launch-browser" in told.err
     assert opened == ["https://sp-flex.example.org"]
 
 

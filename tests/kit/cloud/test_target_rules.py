@@ -78,8 +78,15 @@ def test_the_first_service_of_an_app_becomes_default() -> None:
     assert not any("becomes it" in finding.text for finding in judge(LANES, wishes(), seen()))
 
 
+def test_a_service_that_is_new_is_announced_to_serve_before_it_is_measured() -> None:
+    found = judge(LANES, wishes(), seen(looks={"flex": None, "run": None}))
+    assert any(one.text.startswith("flex and run are new: a service's first version") for one in found)
+    unseen = judge(LANES, wishes(), seen(looks={"run": KitError(Code.CLOUD_UNAVAILABLE, "503", "…")}))
+    assert not any("is new" in one.text or "are new" in one.text for one in unseen)
+
+
 def test_a_flex_target_s_price_is_said_and_how_to_end_it() -> None:
-    (found,) = [f for f in judge([FLEX], wishes(), seen()) if f.text.startswith("flex")]
+    (found,) = [f for f in judge([FLEX], wishes(), seen(looks={})) if f.text.startswith("flex")]
     assert found.level == "note"
     assert "never scales to zero" in found.text
     assert "kit destroy flex" in found.remedy
