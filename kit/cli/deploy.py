@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from kit.cloud.gcloud import Gcloud
     from kit.cloud.host import Host, Place
+    from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
     from kit.flows.deploy import Draft, Plan, Wishes
-    from kit.flows.deploy_target import Outcome
     from kit.proof.lane import Comparison
 
 

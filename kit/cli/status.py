@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kit.cloud.host import Host, Place
     from kit.cloud.record import Deployment
-    from kit.flows.status import Standing
+    from kit.cloud.standing import Standing
 
 
 def command(
@@ -98,7 +98,7 @@ def _asked(
 ) -> tuple[Standing, ...]:
     import sys
 
-    from kit.flows.status import status
+    from kit.cloud.standing import status
     from kit.report.deploying import LiveSteps
 
     if host_of is None:

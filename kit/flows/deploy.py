@@ -14,12 +14,13 @@ from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.gcloud import Gcloud
 from kit.cloud.host import Command, Host, Place, Release, Service
+from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.flows.deploy_target import Deploying, Job, Outcome, Result
+from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.render import render
 from kit.report.deploying import DeployWatcher

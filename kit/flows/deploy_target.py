@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from kit.cloud.host import TOKEN_SHA256, Host, Release, Service, Version
+from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Deployment, Record, State
 from kit.cloud.release import PROOF_UNTIL
-from kit.errors import Code, Exit, KitError
-from kit.flows.gate import Gate, Judgement, judge
-from kit.proof.lane import Lane, LaneState
+from kit.errors import Code, KitError
+from kit.flows.gate import Judgement, judge
+from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
@@ -27,64 +27,6 @@ WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
 _PROOF_LEFT_S = 120
-
-
-class Result(StrEnum):
-    """How a target's deployment ended."""
-
-    PROMOTED = "promoted"
-    UNCHANGED = "unchanged"
-    NOT_PROMOTED = "not-promoted"
-    SERVES_ANYWAY = "serves-anyway"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What happened to one target, what exists now, and what to do next.
-
-    Attributes:
-        target: its name.
-        result: how it ended.
-        what: one sentence.
-        url: where the service answers now; None where it does not exist.
-        version: the version that this run made or found; None where there is none.
-        version_url: of that version alone.
-        lanes: what the gate measured.
-        gate: what it said; None where it was not asked.
-        costs: "nothing", "requests" or "always"; None where nobody could look.
-        next: a command to go on with.
-        error: why it failed.
-    """
-
-    target: str
-    result: Result
-    what: str
-    url: str | None = None
-    version: str | None = None
-    version_url: str | None = None
-    lanes: tuple[Lane, ...] = ()
-    gate: Gate | None = None
-    costs: str | None = None
-    next: str | None = None
-    error: KitError | None = None
-
-    @property
-    def state(self) -> LaneState:
-        """The same in the words that every report marks its rows with."""
-        if self.result is Result.FAILED:
-            return LaneState.FAILED
-        return LaneState.OK if self.gate is None else self.gate.state
-
-    @property
-    def exit(self) -> Exit:
-        """The exit status that this target alone would give."""
-        return {
-            LaneState.FAILED: Exit.FAILED,
-            LaneState.NOT_AS_EXPECTED: Exit.NOT_AS_EXPECTED,
-            LaneState.INCONCLUSIVE: Exit.INCONCLUSIVE,
-            LaneState.OK: Exit.OK,
-        }[self.state]
 
 
 @dataclass(frozen=True, slots=True)

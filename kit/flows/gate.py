@@ -8,35 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from kit.proof.lane import Lane, LaneState
+from kit.cloud.outcome import Gate
+from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
 from kit.report.words import expected_words, verdict_words
 from kit.targets import Target
 
-BETTER = "better-than-documented"
-
 _WORST_LAST = tuple(Verdict)
-
-
-class Gate(StrEnum):
-    """What came of it. Only the first two let a version through."""
-
-    PASSED = "passed"
-    BETTER = BETTER
-    WORSE = "worse"
-    INCONCLUSIVE = "inconclusive"
-    UNMEASURED = "unmeasured"
-
-    @property
-    def state(self) -> LaneState:
-        """The same in the words that every report marks its rows with."""
-        return {
-            Gate.WORSE: LaneState.NOT_AS_EXPECTED,
-            Gate.INCONCLUSIVE: LaneState.INCONCLUSIVE,
-            Gate.UNMEASURED: LaneState.FAILED,
-        }.get(self, LaneState.OK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from kit.cloud.host import Host, Place, Service
 from kit.cloud.record import Deployment, Record, State
+from kit.cloud.standing import Standing, look
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.flows.status import Standing, look
 from kit.targets import Target
 
 # Where the platform itself is not in use, there is nothing of the kit's.

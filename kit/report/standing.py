@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from kit.cloud.expiry import is_overdue
 from kit.cloud.host import Version
+from kit.cloud.standing import Role, Standing
 from kit.cloud.times import clock, epoch_s, in_words
-from kit.flows.status import Role, Standing
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words
 from kit.report.cells import cells, clean, pad

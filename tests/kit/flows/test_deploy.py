@@ -10,13 +10,13 @@ import pytest
 
 from kit.app import App
 from kit.cloud.host import Place
+from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows import deploy as flow
 from kit.flows.deploy import Draft, Plan, Wishes, drafts, dry_run, refuse_open_model
-from kit.flows.deploy_target import Outcome, Result
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
 from tests.kit.flows.hosts import MemoryHost

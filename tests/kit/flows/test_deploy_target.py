@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.host import Place, Release, Service, Version
+from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
-from kit.flows.deploy_target import Deploying, Job, Outcome, Result
-from kit.flows.gate import Gate
+from kit.flows.deploy_target import Deploying, Job
 from kit.proof.lane import Lane, LaneState
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict

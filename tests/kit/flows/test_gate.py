@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.flows.gate import Gate, judge
+from kit.cloud.outcome import Gate
+from kit.flows.gate import judge
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane, LaneError
 from kit.proof.timeline import Timeline

@@ -11,10 +11,10 @@ import pytest
 
 from kit.cloud.host import Host, Place, Service
 from kit.cloud.record import Deployment, Record
+from kit.cloud.standing import Standing
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.rebuild import rebuild, recorded
-from kit.flows.status import Standing
 from kit.targets import get
 from tests.fixtures.deployments import PROJECT, REGION, deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kit.cloud.host import Version
+from kit.cloud.standing import Standing
 from kit.errors import Code, KitError
-from kit.flows.status import Standing
 from kit.report.standing import standing_text
 from kit.report.style import Style
 from kit.targets import load_targets

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from kit.cloud.host import Host, Place
+from kit.cloud.standing import Standing, look, status
 from kit.errors import Code, KitError
-from kit.flows.status import Standing, look, status
 from tests.fixtures.deployments import deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost
 
