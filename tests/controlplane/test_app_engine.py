@@ -116,6 +116,7 @@ def test_flex_uploads_the_bundle_whoever_builds_it(
     assert plane.app_engine.services["sp-flex"].split == {"sp-one": 1.0}
 
 
+@pytest.mark.thorough
 def test_googles_own_file_can_choose_the_server_side_build(
     plane: Plane, gcloud: Gcloud, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_googles_own_file_can_choose_the_server_side_build(
     assert "sp-flex" not in plane.app_engine.services
 
 
+@pytest.mark.thorough
 def test_an_app_yaml_of_the_folder_wins_over_the_appyaml_flag(
     plane: Plane, gcloud: Gcloud, tmp_path: Path
 ) -> None:
@@ -148,6 +150,7 @@ def test_an_app_yaml_of_the_folder_wins_over_the_appyaml_flag(
     assert hosted.served[1].files["app.yaml"] == (release / "app.yaml").read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["standard", "flex"])
 def test_a_build_that_fails_ends_gcloud_with_its_log(
     plane: Plane, gcloud: Gcloud, tmp_path: Path, kind: Kind
@@ -162,6 +165,7 @@ def test_a_build_that_fails_ends_gcloud_with_its_log(
     assert "sp-new" not in plane.app_engine.services
 
 
+@pytest.mark.thorough
 def test_what_stands_in_a_deploys_way_is_said_as_google_says_it(
     plane: Plane, gcloud: Gcloud, tmp_path: Path
 ) -> None:
@@ -201,6 +205,7 @@ def test_a_version_that_does_not_start_is_the_operations_error(
     assert plane.app_engine.services == {}
 
 
+@pytest.mark.thorough
 def test_a_build_takes_its_time(plane: Plane, gcloud: Gcloud, tmp_path: Path) -> None:
     plane.builds.seconds["standard"] = 1.5
     _, release = rendered("standard", tmp_path)

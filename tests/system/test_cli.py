@@ -117,7 +117,9 @@ def test_help_loads_nothing_heavy() -> None:
         [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60
     ).stderr
     assert "kit.cli.app" in loaded.split()
-    assert HEAVY & {name.partition(".")[0] for name in loaded.split()} == set()
+    # google-cloud-aiplatform's .pth file gives every Python here these two names, with nothing in them.
+    names = set(loaded.split()) - {"google", "google.cloud"}
+    assert HEAVY & {name.partition(".")[0] for name in names} == set()
 
 
 def test_ctrl_c_while_it_is_still_starting_shows_no_traceback() -> None:

@@ -59,6 +59,7 @@ def test_a_cloud_run_service_is_private_until_it_passed_and_somebody_said_public
     assert isinstance(whose(run["url"]), dict)
 
 
+@pytest.mark.thorough
 def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> None:
     told = cloud.deploy("standard", "--token", "--no-gate")
     assert told.status == 0, told
@@ -94,6 +95,7 @@ def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> 
     assert not [path for path in (*files, *cloud.gcloud_logs) if token in path.read_text(errors="replace")]
 
 
+@pytest.mark.thorough
 def test_a_service_that_the_kit_did_not_make_is_not_overwritten_unasked(cloud: Cloud) -> None:
     assert cloud.kit("render", "run").status == 0
     by_hand = cloud.run(

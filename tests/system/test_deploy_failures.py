@@ -127,6 +127,7 @@ def test_an_api_is_switched_on_with_a_yes_only_and_passing_trouble_is_waited_out
     assert cloud.changes.count("run.namespaces.services.create") == 1
 
 
+@pytest.mark.thorough
 def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(cloud: Cloud) -> None:
     # A build fails, a quota is used up, and the third goes through.
     cloud.plane.builds.failing["flex"] = "ERROR: No matching distribution found for streamproof-nowhere"

@@ -98,6 +98,7 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
     assert answering(cloud) == three
 
 
+@pytest.mark.thorough
 def test_a_version_of_which_nothing_can_be_said_is_not_promoted(cloud: Cloud) -> None:
     one = cloud.deploy("standard").outcomes["standard"]
     # Without the proof an app is watched only, and arrivals alone prove nothing.
@@ -113,6 +114,7 @@ def test_a_version_of_which_nothing_can_be_said_is_not_promoted(cloud: Cloud) ->
     assert serves(cloud, "sp-standard") == one["version"]
 
 
+@pytest.mark.thorough
 def test_better_than_documented_is_promoted_and_told(cloud: Cloud) -> None:
     cloud.platforms.put_front("standard", front_of("run"))
     told = cloud.deploy("standard")

@@ -133,6 +133,7 @@ def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_buil
     assert (record["state"], record["version"], record["previous"]) == ("serving", made, BEFORE)
 
 
+@pytest.mark.thorough
 def test_cloud_run_is_deployed_opened_and_removed_with_interruptions(cloud: Cloud) -> None:
     deploy = ("deploy", "run", "--yes", "--public", "--no-gate")
     interrupted(cloud, signal.SIGKILL, *deploy, at="run.namespaces.services.create", lost=False)
@@ -164,6 +165,7 @@ def test_cloud_run_is_deployed_opened_and_removed_with_interruptions(cloud: Clou
     assert split(cloud) == {BEFORE: 1.0}
 
 
+@pytest.mark.thorough
 def test_of_two_folders_that_deploy_into_one_project_the_slower_leaves_the_others_traffic_alone(
     cloud: Cloud, tmp_path: Path
 ) -> None:

@@ -89,7 +89,9 @@ class Sandbox:
         self.env = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(folder)}
         self.bin.mkdir()
         stub = self.bin / "gcloud"
-        stub.write_text(f"#!{sys.executable}\n{STUB}")
+        (self.bin / "stub.py").write_text(STUB)
+        # Not in the first line itself: the path of an interpreter may have a space in it.
+        stub.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{self.bin}/stub.py" "$@"\n')
         stub.chmod(0o755)
         self.gcloud = self.make()
 
@@ -312,7 +314,7 @@ def test_an_api_that_was_just_switched_on_gets_time_to_come_up(sandbox: Sandbox)
 
 
 def test_what_the_first_attempt_removed_is_not_missed_by_the_second(sandbox: Sandbox) -> None:
-    stub = sandbox.bin / "gcloud"
+    stub = sandbox.bin / "stub.py"
     stub.write_text(
         stub.read_text().replace(
             'fail(os.environ["SAYS"])', 'fail(os.environ["SAYS"].split("|")[times() > 2])'

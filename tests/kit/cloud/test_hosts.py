@@ -76,6 +76,7 @@ def shares(service: Service | None) -> list[tuple[str, float, bool]]:
     return [(version.name, version.traffic, version.running) for version in service.versions]
 
 
+@pytest.mark.thorough
 def test_standard_is_deployed_as_default_which_stays_and_says_so(
     session: Callable[[Place], Session], plane: Plane
 ) -> None:
@@ -105,6 +106,7 @@ def test_standard_is_deployed_as_default_which_stays_and_says_so(
     )
 
 
+@pytest.mark.thorough
 def test_flex_costs_until_it_is_stopped_and_leaves_nothing(
     session: Callable[[Place], Session], plane: Plane
 ) -> None:
@@ -135,6 +137,7 @@ def test_flex_costs_until_it_is_stopped_and_leaves_nothing(
     assert "Building and pushing image for service [sp-flex]" in there.lines
 
 
+@pytest.mark.thorough
 def test_cloud_run_goes_public_only_when_opened_and_leaves_nothing(
     session: Callable[[Place], Session], plane: Plane
 ) -> None:
