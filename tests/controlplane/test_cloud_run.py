@@ -147,6 +147,7 @@ def test_a_service_is_made_tried_moved_opened_and_deleted(
     assert not hosted.hosting.written()
 
 
+@pytest.mark.thorough
 def test_what_a_deleted_service_leaves_can_be_removed(plane: Plane, gcloud: Gcloud, small: Path) -> None:
     assert deploy(gcloud, small, "one").returncode == 0
     run(gcloud, "run", "services", "delete", "web", REGION)

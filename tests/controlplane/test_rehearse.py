@@ -74,6 +74,7 @@ def status(url: str) -> int:
         return error.code
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(temporary: Path) -> None:
     with rehearsing(temporary) as rehearsal:
         give_up = time.monotonic() + DEPLOYS_WITHIN_S

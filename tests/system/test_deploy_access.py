@@ -25,6 +25,7 @@ def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.mark.thorough
 def test_a_cloud_run_service_is_private_until_it_passed_and_somebody_said_public(cloud: Cloud) -> None:
     # A service's first version serves, whatever it is worth; but it is not opened.
     cloud.platforms.put_front("run", front_of("standard"))

@@ -107,6 +107,7 @@ def test_without_billing_nothing_is_begun(cloud: Cloud) -> None:
     assert nothing_was_done(cloud)
 
 
+@pytest.mark.thorough
 def test_an_api_is_switched_on_with_a_yes_only_and_passing_trouble_is_waited_out(cloud: Cloud) -> None:
     cloud.plane.project.enabled.discard(ARTIFACTS)
     told = cloud.kit("deploy", "run")

@@ -79,6 +79,7 @@ def split(cloud: Cloud) -> dict[str, float]:
     return cloud.plane.app_engine.services["sp-flex"].split
 
 
+@pytest.mark.thorough
 def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_build(cloud: Cloud) -> None:
     deploy = ("deploy", "flex", "--yes", "--no-gate")
 

@@ -65,8 +65,9 @@ def checkout(tmp_path: Path) -> Path:
     python.parent.mkdir(parents=True)
     shutil.copy(CHECKOUT / "Makefile", folder)
     (folder / "bootstrap").write_text("#!/bin/sh\n")
-    python.write_text(
-        f"#!{sys.executable}\n"
+    # Not in its first line: the path of an interpreter may have a space in it.
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$0.py" "$@"\n')
+    python.with_name("python.py").write_text(
         "import json, os, sys\n"
         "env = {name: value for name, value in os.environ.items() if name.startswith('KIT_')}\n"
         "print(json.dumps([sys.argv[1:], env]))\n"

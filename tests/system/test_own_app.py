@@ -39,11 +39,14 @@ Kit = Callable[..., Ended]
 @pytest.fixture(scope="module")
 def cache(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Where the app's packages are installed, once for all of these tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    # uv takes a list with spaces in between, and the checkout's own path may have one.
+    shutil.copy(CHECKOUT / "deploy/requirements.txt", folder / "constraints.txt")
     return {
-        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "XDG_CACHE_HOME": str(folder),
         "PATH": f"{tool('uv').parent}{os.pathsep}{os.environ['PATH']}",
         # The versions that the kit is tested with.
-        "UV_CONSTRAINT": str(CHECKOUT / "deploy/requirements.txt"),
+        "UV_CONSTRAINT": str(folder / "constraints.txt"),
     }
 
 

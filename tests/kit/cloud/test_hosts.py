@@ -170,6 +170,7 @@ def test_cloud_run_goes_public_only_when_opened_and_leaves_nothing(
     assert not any(plane.artifacts.images.values())
 
 
+@pytest.mark.thorough
 def test_what_somebody_else_had_on_cloud_run_serves_again_when_ours_is_gone(
     session: Callable[[Place], Session], plane: Plane
 ) -> None:
