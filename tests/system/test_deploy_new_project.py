@@ -19,6 +19,7 @@ def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
         yield cloud
 
 
+@pytest.mark.thorough
 def test_all_comes_and_goes(cloud: Cloud) -> None:
     _refused_without_a_region_for_the_app(cloud)
     _standard_becomes_default_then_flex(cloud)
