@@ -17,9 +17,11 @@ from kit.config import load_config
 from kit.errors import Code, KitError
 from kit.table import Table
 
+FOLDER = Path("a-folder")
+
 
 def read(**keys: object) -> App | None:
-    return read_app(Table(Path("kit.toml"), keys, Code.BAD_CONFIG, "app"), Path("/work"))
+    return read_app(Table(Path("kit.toml"), keys, Code.BAD_CONFIG, "app"), FOLDER)
 
 
 def test_without_the_table_there_is_no_app(tmp_path: Path) -> None:
@@ -41,10 +43,10 @@ def test_kit_toml_names_the_app_and_its_paths_are_relative_to_it(tmp_path: Path)
 
 
 def test_the_module_is_all_that_must_be_said() -> None:
-    assert read(module="main:app") == App("main:app", Path("/work"), Path("/work/requirements.txt"), "/")
+    assert read(module="main:app") == App("main:app", FOLDER, FOLDER / "requirements.txt", "/")
     beside = read(module="main:app", source="src")
     assert beside is not None
-    assert beside.requirements == Path("/work/src/requirements.txt")
+    assert beside.requirements == FOLDER / "src/requirements.txt"
 
 
 def test_a_module_is_a_file_or_a_package() -> None:

@@ -34,7 +34,7 @@ def lane(root: Path, target: Target, config: Config) -> LabLane:
 
 
 def found(start: Start, *, own: bool = False) -> dict[str, str]:
-    return environment(start, port=1, programs=Path("/bin"), home=Path("/home"), own=own)
+    return environment(start, port=1, programs=Path("/bin"), home=Path("a-home"), own=own)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -44,8 +44,8 @@ def test_it_signs_in_as_whoever_runs_the_lab(
     start = read_start(lane(tmp_path, target, wanted()).bundle)
     assert asks_vertex(start)
     monkeypatch.delenv("CLOUDSDK_CONFIG", raising=False)
-    monkeypatch.setenv("HOME", "/home/me")
-    assert found(start)["CLOUDSDK_CONFIG"] == "/home/me/.config/gcloud"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert found(start)["CLOUDSDK_CONFIG"] == str(tmp_path / ".config/gcloud")
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/elsewhere")
     assert found(start)["CLOUDSDK_CONFIG"] == "/elsewhere"
     assert "CLOUDSDK_CONFIG" not in found(start, own=True)
