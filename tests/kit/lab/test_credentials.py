@@ -22,7 +22,7 @@ CREDENTIALS = {
     "db_passwd": "1",
     "HTTPS_PROXY": "http://user:word@proxy:3128",
 }
-HARMLESS = {"PATH": "/bin", "LANG": "C", "HTTP_PROXY": "http://proxy:3128", "HOME": "a-home", "KEYBOARD": "us"}
+HARMLESS = {"PATH": "/bin", "LANG": "C", "HTTP_PROXY": "http://proxy:3128", "HOME": "mine", "KEYBOARD": "us"}
 INSTALLERS = {"PIP_INDEX_URL": "https://user:word@index/", "UV_INDEX_MINE_PASSWORD": "1"}
 
 
