@@ -53,7 +53,6 @@ def deploy(release: Release) -> Command:
     `--appyaml` is no way to give a release variables of its own: gcloud 528 ignores it where the folder
     has an app.yaml (command_lib/app/deployables.py, GetPathMatchers).
     """
-    account = release.settings.get("service_account")
     return change(
         release.place,
         "app",
@@ -61,7 +60,6 @@ def deploy(release: Release) -> Command:
         str(release.folder),
         f"--version={release.version}",
         "--no-promote",
-        *((f"--service-account={account}",) if account else ()),
     )
 
 

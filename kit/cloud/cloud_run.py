@@ -47,7 +47,7 @@ _FLAGS: Final = {
 def deploy(release: Release) -> Command:
     """Upload and build, without traffic. A new service's first revision must take it, so that is private."""
     labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
-    settings = {"max_instances": release.settings.get("instances"), **release.settings}
+    settings = release.settings
     return change(
         release.place,
         "run",

@@ -110,7 +110,6 @@ def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
     told = {
         "bundle": bundle.digest,
         "settings": settings,
-        "instances": config.instances,
         "environment": dict(config.env),
         "token": token_sha256,
     }

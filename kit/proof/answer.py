@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
-from statistics import median, quantiles
+from statistics import quantiles
 
 from kit.proof.doubts import Doubt
 from kit.proof.events import Event
@@ -230,9 +230,3 @@ def first_hold_ms(line: Timeline) -> float | None:
     """How long after it was sent the first event arrived; None where the send time is not known."""
     first = line.arrivals[0] if line.arrivals else None
     return None if first is None or first.sent_ms is None else max(0.0, first.arrived_ms - first.sent_ms)
-
-
-def typical_hold_ms(line: Timeline) -> float | None:
-    """The median time between sending and arrival; None where send times are not known."""
-    holds = [a.arrived_ms - a.sent_ms for a in line.arrivals if a.sent_ms is not None]
-    return max(0.0, median(holds)) if holds else None

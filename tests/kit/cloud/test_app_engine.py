@@ -22,15 +22,6 @@ def test_a_release_takes_no_traffic() -> None:
     )
 
 
-def test_a_release_may_run_as_an_account_of_its_own() -> None:
-    account = "streamproof@demo-project.iam.gserviceaccount.com"
-    line = app_engine.deploy(release(STANDARD, settings={"service_account": account})).line
-    assert f" --service-account={account} " in line
-    assert (
-        "--service-account" not in app_engine.deploy(release(STANDARD, settings={"service_account": ""})).line
-    )
-
-
 @pytest.mark.parametrize(
     ("command", "line"),
     [

@@ -49,13 +49,6 @@ def test_settings_that_nobody_set_are_left_out() -> None:
     assert not any(word.startswith(("--cpu", "--service-account", "--memory")) for word in words)
 
 
-def test_instances_stand_for_the_most_unless_that_is_set() -> None:
-    words = cloud_run.deploy(release(RUN, settings={"instances": 3})).words
-    assert "--max-instances=3" in words
-    words = cloud_run.deploy(release(RUN, settings={"instances": 3, "max_instances": 2})).words
-    assert "--max-instances=2" in words
-
-
 @pytest.mark.parametrize(
     ("command", "line"),
     [
