@@ -175,12 +175,7 @@ def removals(service: Service, versions: tuple[str, ...] | None = None) -> tuple
         versions: those only; None for all of them, with the service itself where nobody else uses it.
     """
     place = service.place
-    ours = [
-        version
-        for version in service.versions
-        if version.target == place.target and (versions is None or version.name in versions)
-    ]
-    others = [version for version in service.versions if version not in ours]
+    ours, others = service.divided(versions)
     if not ours:
         return ()
     if versions is None and not others and place.service != DEFAULT:

@@ -160,12 +160,7 @@ def removals(
         versions: those revisions only; None for all of them, with the service itself where it has no others.
     """
     place = service.place
-    ours = [
-        version
-        for version in service.versions
-        if version.target == place.target and (versions is None or version.name in versions)
-    ]
-    others = [version for version in service.versions if version not in ours]
+    ours, others = service.divided(versions)
     if not ours:
         return ()
     if versions is None and not others:

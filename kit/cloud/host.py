@@ -108,6 +108,15 @@ class Service:
         most = max(self.versions, key=lambda version: version.traffic, default=None)
         return most if most is not None and most.traffic > 0 else None
 
+    def divided(self, names: tuple[str, ...] | None = None) -> tuple[list[Version], list[Version]]:
+        """What the kit made for this target, by these names only where some are given; and all the rest."""
+        ours = [
+            version
+            for version in self.versions
+            if version.target == self.place.target and (names is None or version.name in names)
+        ]
+        return ours, [version for version in self.versions if version not in ours]
+
     @property
     def ours(self) -> bool:
         """Whether the kit made what serves (or, where nothing serves, all that is there)."""

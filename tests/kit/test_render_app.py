@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import subprocess
@@ -20,6 +19,7 @@ from kit.lab.bundles import read_start
 from kit.render import environment, render, write
 from kit.targets import Target, assets, get, load_targets
 from tests.fixtures.tools import Tool
+from tests.kit.uploaded import uploaded
 
 TARGETS = load_targets()
 CONTAINERS = [target for target in TARGETS.values() if "Dockerfile" in target.templates.values()]
@@ -120,25 +120,8 @@ def test_every_file_of_theirs_is_let_through_to_the_builder(config: Config) -> N
 def test_only_the_bundle_is_uploaded(config: Config, tool: Tool, tmp_path: Path) -> None:
     bundle = render(get("run"), config)
     folder = write(bundle, tmp_path / "build")
-    for stray in (
-        ".env",
-        "key.json",
-        "mine/__pycache__/main.pyc",
-        ".venv/bin/python",
-        ".git/config",
-        "more/a",
-    ):
-        (folder / stray).parent.mkdir(parents=True, exist_ok=True)
-        (folder / stray).write_text("a secret")
-    listed = subprocess.run(
-        [tool("gcloud"), "meta", "list-files-for-upload", folder],
-        env={**os.environ, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert set(listed.stdout.splitlines()) == set(bundle.files) - {".gcloudignore"}
+    strays = (".env", "key.json", "mine/__pycache__/main.pyc", ".venv/bin/python", ".git/config", "more/a")
+    assert uploaded(tool("gcloud"), folder, *strays) == set(bundle.files) - {".gcloudignore"}
 
 
 @pytest.mark.parametrize("name", ["a*.py", "[x]/a.py", "#a.py", "!a.py", " a.py", "a$b.py"])

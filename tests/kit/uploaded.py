@@ -1,0 +1,23 @@
+"""What the real gcloud would upload of a bundle's folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def uploaded(gcloud: Path, folder: Path, *strays: str) -> set[str]:
+    """The names of the files, once these strays lie among them too."""
+    for stray in strays:
+        (folder / stray).parent.mkdir(parents=True, exist_ok=True)
+        (folder / stray).write_text("a secret")
+    listed = subprocess.run(
+        [gcloud, "meta", "list-files-for-upload", folder],
+        env={**os.environ, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return set(listed.stdout.splitlines())
