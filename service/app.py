@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
 from service.generate import Generator, create_generator
+from service.kept import Answers
+from service.poll import create_poll
 from service.problems import Problem
 from service.proof import create_proof
 from service.search import create_search
@@ -40,6 +42,13 @@ def create_app(config: Settings | None = None) -> FastAPI:
     where = hosting.detect(os.environ, config.target)
     generator = create_generator(config)
     streams = OpenStreams(config.max_streams)
+    answers = Answers(
+        streams,
+        most=config.max_answers,
+        keep_s=config.keep_s,
+        grace_s=config.leave_grace_s,
+        deadline_s=config.answer_deadline_s,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +70,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["Streamproof-Started-Ms", "Retry-After"],
         )
-    app.include_router(create_search(config, generator, streams))
+    app.include_router(create_search(config, generator, streams, answers))
+    app.include_router(create_poll(config, answers, streams))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until

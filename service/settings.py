@@ -52,6 +52,14 @@ class Settings(BaseSettings):
             connection as idle.
         deadline_s: seconds after which an answer ends with an `error` event; meant to lie just below the
             platform's own request timeout. None for no deadline.
+        resume: whether a stream that was interrupted goes on for a client that comes back with Last-Event-ID.
+        leave_grace_s: seconds for which an answer that is kept is still written after the last request for it
+            ended.
+        keep_s: seconds for which it is kept after its end.
+        answer_deadline_s: seconds after which one ends with an `error` event; it is bound to no single
+            request, so this may be longer than `deadline_s`.
+        max_answers: answers kept at once; the one that ended first makes room; where none has, a new one is
+            refused with Retry-After.
         shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
             larger, and the platform's own grace at least as large as that.
         token_sha256: of the token that /search asks for, in hexadecimal; None for no token.
@@ -85,6 +93,11 @@ class Settings(BaseSettings):
     max_streams: Annotated[int, Field(ge=1, le=100_000)] = 250
     heartbeat_s: Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)] = 15
     deadline_s: Annotated[float | None, Field(gt=0, le=90_000, allow_inf_nan=False)] = None
+    resume: bool = False
+    leave_grace_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 15
+    keep_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 600
+    answer_deadline_s: Annotated[float, Field(gt=0, le=90_000, allow_inf_nan=False)] = 3600
+    max_answers: Annotated[int, Field(ge=1, le=100_000)] = 1000
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
     token_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{64}$")] = None
     get_search: bool = True

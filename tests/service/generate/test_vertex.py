@@ -513,8 +513,8 @@ def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
         yield chunk("x", "STOP")
 
     async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream, deadline_s=290) as generator:
-            assert (await all_of(generator))[0] == "x"
+        async with vertex(script) as upstream, asking(upstream) as generator:
+            assert (await all_of(generator, replace(ASKED, timeout_s=290)))[0] == "x"
 
     run(test())
 
