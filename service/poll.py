@@ -15,10 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from service import problems
 from service.access import admit
+from service.answers import Answers
 from service.asked import PieceParameters, checked, given
 from service.events import Began, Event
 from service.framing import in_line
-from service.kept import NAME, Answers, Kept
+from service.kept import NAME, Kept
 from service.problems import Problem
 from service.settings import Settings
 from service.stream import STARTED, client_gone

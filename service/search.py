@@ -16,11 +16,12 @@ from starlette.types import Receive, Scope, Send
 from service import generate, problems
 from service.accept import negotiate
 from service.access import admit, admit_method
+from service.answers import Answers
 from service.asked import Parameters, checked, given, with_prompt
 from service.events import Began, written
 from service.framing import Framing, Sse
 from service.generate import Generator
-from service.kept import Answers, Kept, read
+from service.kept import Kept, read
 from service.poll import accepted
 from service.problems import Problem
 from service.settings import Settings
