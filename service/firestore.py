@@ -1,7 +1,8 @@
 """Copies of kept answers in Firestore. Answers are in it, prompts are not.
 
-COLLECTION/ANSWER holds what `service.shared.Head` tells, and `expire_at`, which a TTL policy of the database
-may delete by; COLLECTION/ANSWER/pieces/FIRST the events from number FIRST on, each as "NAME JSON".
+COLLECTION/ANSWER holds what `service.shared.Head` tells; COLLECTION/ANSWER/COLLECTION-pieces/FIRST the events
+from number FIRST on, each as "NAME JSON". Both have `expire_at`, by which a TTL policy of the database may
+delete; that deletes no document's subcollections (https://firebase.google.com/docs/firestore/ttl).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from service.shared import Head, Store
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1.async_client import AsyncClient
+    from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
     from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 # No retries of the client's own, which take minutes: a copy is tried again by `service.shared`, and whoever
@@ -87,11 +89,12 @@ class FirestoreStore:
     async def append(self, name: str, first: int, events: Sequence[Event]) -> bool:
         document = await self._document(name)
         # Its number is its name, so that nobody else can add it as well.
-        piece = document.collection("pieces").document(f"{first:08d}")
+        piece = self._pieces(document).document(f"{first:08d}")
         fields = {
             "first": first,
             "last": first + len(events) - 1,
             "events": [f"{event.name} {event.data}" for event in events],
+            "expire_at": self._expiry(self._settings.answer_deadline_s),
         }
         head: dict[str, Any] = {"alive_s": time.time()}
         if events[-1].name != "token":
@@ -106,21 +109,21 @@ class FirestoreStore:
         from google.cloud.firestore_v1.base_query import FieldFilter
 
         document = await self._document(name)
-        pieces = document.collection("pieces").where(filter=FieldFilter("last", ">", seq)).order_by("last")
+        pieces = self._pieces(document).where(filter=FieldFilter("last", ">", seq)).order_by("last")
         found: list[Event] = []
         async with _as_problems():
             async for piece in pieces.stream(**_CALL):
-                fields = piece.to_dict()
+                fields: dict[str, Any] = piece.to_dict() or {}
                 events = [_event(text) for text in fields["events"]]
                 found += events[max(0, seq + 1 - fields["first"]) :]
         return found
 
     async def last(self, name: str) -> tuple[int, Event] | None:
         document = await self._document(name)
-        pieces = document.collection("pieces").order_by("last", direction="DESCENDING").limit(1)
+        pieces = self._pieces(document).order_by("last", direction="DESCENDING").limit(1)
         async with _as_problems():
             async for piece in pieces.stream(**_CALL):
-                fields = piece.to_dict()
+                fields: dict[str, Any] = piece.to_dict() or {}
                 return fields["last"], _event(fields["events"][-1])
         return None
 
@@ -133,6 +136,12 @@ class FirestoreStore:
         async with _as_problems():
             client = await self._client.get()
         return client.collection(self._settings.firestore_collection).document(name)
+
+    def _pieces(self, document: AsyncDocumentReference) -> AsyncCollectionReference:
+        pieces: AsyncCollectionReference = document.collection(
+            f"{self._settings.firestore_collection}-pieces"
+        )
+        return pieces
 
     def _expiry(self, after_s: float) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=after_s + self._settings.keep_s)

@@ -20,10 +20,10 @@ from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
+from kit.lab.google import asks_google, clients_installed
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
-from kit.lab.vertex import asks_vertex, vertex_installed
 from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
@@ -32,7 +32,7 @@ _POLL_S = 0.02
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_EMULATOR_HOST",
 )  # fmt: skip
 
 
@@ -153,8 +153,8 @@ class Lab:
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
             programs = await isolated.install(lane.bundle)
-        elif asks_vertex(start):
-            vertex_installed()
+        elif asks_google(start):
+            clients_installed(start)
 
         assert self._folder is not None  # noqa: S101 (made before any lane starts)
         folder = self._folder / name
@@ -187,7 +187,7 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if own:
         inherited = without_credentials(inherited)
-    elif asks_vertex(start):
+    elif asks_google(start):
         inherited |= sign_in(os.environ)
     always: Mapping[str, str] = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",

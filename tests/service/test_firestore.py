@@ -118,7 +118,9 @@ def test_no_prompt_and_no_more_than_is_said_is_in_it(firestore: Settings) -> Non
         fields = (await document.get()).to_dict()
         assert fields is not None
         assert set(fields) == {"started_ms", "alive_s", "asked_s", "expire_at"}
-        [piece] = [piece.to_dict() async for piece in document.collection("pieces").stream()]
+        [piece] = [piece.to_dict() async for piece in store._pieces(document).stream()]
+        assert piece is not None
+        assert piece.pop("expire_at") > fields["expire_at"]
         assert piece == {"first": 0, "last": 0, "events": [f"token {token(0).data}"]}
         await store.close()
 
