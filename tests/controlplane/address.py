@@ -15,7 +15,7 @@ from kit.lab.proxy import Front
 from kit.targets import FrontSpec
 
 # Where nobody is behind the URL, no platform's front is meant.
-_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", 10)
+_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", "unknown", 10)
 
 _X_AUTHORIZATION = b"x-serverless-authorization"
 
