@@ -21,6 +21,7 @@ from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
 from kit.lab.google import asks_google, clients_installed
+from kit.lab.idle import open_requests
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
@@ -60,7 +61,8 @@ class Lab:
 
     Attributes:
         urls: each lane's base URL by its target's name, once the block is entered.
-        services: the same for the services themselves, with no front before them.
+        services: the same for the services themselves, with no front before them. One that its front freezes
+            between requests answers there only until the first request through the front has ended.
     """
 
     def __init__(
@@ -162,11 +164,11 @@ class Lab:
         shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
         held, port = hold_port()
         self._sockets.append(held)
-        front = Front(spec, port)
         env = environment(start, port=port, programs=programs, home=folder / "home", own=lane.own)
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
+        front = Front(spec, port, open_requests(spec, service))
         await wait_until_ready(service, port)
         front.start(listener)
         self._fronts.append(front)

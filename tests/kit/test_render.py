@@ -163,6 +163,11 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert (told["bind"], told["workers"]) == ("127.0.0.1:1234", 2)
 
 
+def test_a_worker_that_was_frozen_between_requests_is_not_taken_for_one_that_hangs() -> None:
+    """gunicorn kills a worker that gave no sign of life for `timeout` seconds, unless that is 0."""
+    assert runpy.run_path(str(assets() / "deploy" / "gunicorn.conf.py"))["timeout"] == 0
+
+
 def test_every_name_in_the_gunicorn_configuration_is_a_setting_of_gunicorns() -> None:
     known = {setting.name for setting in import_module("gunicorn.config").KNOWN_SETTINGS}
     tree = ast.parse((assets() / "deploy" / "gunicorn.conf.py").read_text())
