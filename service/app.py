@@ -19,6 +19,7 @@ from service import hosting, problems, settings
 from service.answers import Answers
 from service.firestore import create_store
 from service.generate import Generator, create_generator
+from service.openapi import document
 from service.poll import create_poll
 from service.problems import Problem
 from service.proof import create_proof
@@ -116,6 +117,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         return JSONResponse({"status": "warm"})
 
     app.router.routes.extend(create_webpage())
+    app.openapi = lambda: document(config, app.version)  # type: ignore[method-assign]
     return app
 
 

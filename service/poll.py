@@ -30,7 +30,7 @@ def create_poll(settings: Settings, answers: Answers, streams: OpenStreams) -> A
     """The router of /search/ANSWER."""
     router = APIRouter()
 
-    @router.get("/search/{answer}", response_class=Response, operation_id="piece_of_answer")
+    @router.get("/search/{answer}", response_class=Response)
     async def piece(request: Request, answer: str) -> Response:
         began = Began()
         admit(request, settings)

@@ -37,13 +37,7 @@ def create_search(
     """The router of /search."""
     router = APIRouter()
 
-    @router.get(
-        "/search",
-        response_class=Response,
-        operation_id="search_by_get",
-        include_in_schema=settings.get_search,
-    )
-    @router.post("/search", response_class=Response, operation_id="search_by_post")
+    @router.api_route("/search", methods=["GET", "POST"], response_class=Response)
     async def search(request: Request) -> Response:
         began = Began()
         fields: dict[str, Any] = {}
