@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+ENDS_WITHIN_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -43,4 +45,8 @@ def serve(app: str, *, factory: bool = False, env: Mapping[str, str] | None = No
             raise
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:  # too busy to hear it
+                process.kill()
+                process.wait()
