@@ -20,7 +20,7 @@ import time
 from array import array
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
-from typing import cast
+from typing import IO, cast
 
 import uvloop
 
@@ -86,17 +86,18 @@ class Client:
 
     def wait_begun(self) -> None:
         """Until each stream has begun, or the client has given up waiting for it."""
-        self._line()
+        self._output.readline()
 
     def seen(self) -> Seen:
         """What it has seen, when all is over."""
-        return Seen(**json.loads(self._line()))
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        if line := self._process.stdout.readline():
-            return line
+        if lines := self._output.read().splitlines():
+            return Seen(**json.loads(lines[-1]))
         raise RuntimeError("the client of the streams ended early")
+
+    @property
+    def _output(self) -> IO[str]:
+        assert self._process.stdout is not None
+        return self._process.stdout
 
 
 class _Streams:

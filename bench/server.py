@@ -39,7 +39,7 @@ def serve(app: str, *, factory: bool = False, env: Mapping[str, str] | None = No
             process = subprocess.Popen(argv, env=variables, pass_fds=[listening.fileno()], stderr=log)
         try:
             yield Server(port, process.pid)
-        except BaseException:
+        except Exception:
             log.seek(0)
             sys.stderr.write(log.read()[-2000:].decode(errors="replace"))
             raise
