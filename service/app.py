@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
 from service.generate import Generator, create_generator
-from service.problems import Problem
+from service.logs import TraceContext
+from service.problems import Problem, Unforeseen
 from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
@@ -53,6 +54,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
     app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
+    # Each runs inside of those that are added after it.
+    app.add_middleware(Unforeseen)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -61,6 +64,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["Streamproof-Started-Ms", "Retry-After"],
         )
+    app.add_middleware(TraceContext)
     app.include_router(create_search(config, generator, streams))
 
     def proof_open() -> bool:

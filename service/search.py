@@ -18,6 +18,7 @@ from service import generate
 from service.access import admit
 from service.framing import Framing, Ndjson, Sse, Text
 from service.generate import Generator
+from service.logs import RequestLine
 from service.problems import Problem
 from service.settings import Settings, Temperature, TopK, TopP
 from service.stream import AnswerStream, Began
@@ -115,16 +116,16 @@ class _Logged(Response):
 
 
 def _log(request: Request, prompt: str, status: int, end: str, events: int, began: Began) -> None:
-    # Never the prompt, and never the query, which may hold it.
     log.info(
-        "%s %s prompt_chars=%d status=%d end=%s events=%d ms=%.0f",
-        request.method,
-        request.scope["path"],
-        len(prompt),
-        status,
-        end,
-        events,
-        began.elapsed_ms(),
+        RequestLine(
+            method=request.method,
+            path=request.scope["path"],
+            prompt_chars=len(prompt),
+            status=status,
+            end=end,
+            events=events,
+            ms=round(began.elapsed_ms()),
+        )
     )
 
 

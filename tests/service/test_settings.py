@@ -157,5 +157,5 @@ def test_a_service_that_cannot_start_says_so_in_one_line_and_halts_gunicorn(
         [sys.executable, "-c", "import service.main"], capture_output=True, text=True, check=False
     )
     assert started.returncode == 3  # gunicorn's own status for "does not boot": it gives up
-    assert started.stderr.startswith("streamproof cannot start: STREAMPROOF_HEARTBEAT_S is 'soon'")
+    assert started.stderr.startswith("CRITICAL streamproof cannot start: STREAMPROOF_HEARTBEAT_S is 'soon'")
     assert started.stderr.count("\n") == 1
