@@ -16,13 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
+from service.access import Access, Guarded
 from service.generate import Generator, create_generator
 from service.logs import TraceContext
-from service.problems import Problem, Unforeseen
+from service.problems import Problem
 from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
 from service.streams import OpenStreams, ServerSignals
+from service.unforeseen import Unforeseen
 from service.webpage import create_webpage
 
 PREPARE_AFTER_S = 0.1
@@ -41,6 +43,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     where = hosting.detect(os.environ, config.target)
     generator = create_generator(config)
     streams = OpenStreams(config.max_streams)
+    access = Access(config)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,12 +68,13 @@ def create_app(config: Settings | None = None) -> FastAPI:
             expose_headers=["Streamproof-Started-Ms", "Retry-After"],
         )
     app.add_middleware(TraceContext)
-    app.include_router(create_search(config, generator, streams))
+    app.include_router(create_search(config, generator, streams, access))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
-    app.mount("/proof", create_proof(enabled=proof_open, instance=where.instance))
+    # The proof itself asks for no token: it is a file that people copy into apps of their own.
+    app.mount("/proof", Guarded(create_proof(enabled=proof_open, instance=where.instance), access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.
     @app.get("/health")

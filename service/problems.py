@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from service.logs import place_of
 
 
 class Problem(Exception):
@@ -64,33 +60,6 @@ class Problem(Exception):
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)
         return JSONResponse(self.body(), self.status, headers, "application/problem+json")
-
-
-class Unforeseen:
-    """ASGI middleware: a failure that nobody made a Problem of becomes one, before the server answers it.
-
-    So middleware around this one adds its headers to it, and no log gets the exception's message.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def sent(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sent)
-        except Exception as failure:
-            if scope["type"] != "http":
-                raise
-            logging.getLogger("streamproof").error("the service failed with %s", place_of(failure))
-            if not begun:  # else the server ends the connection, because the response lacks its end
-                await internal().response()(scope, receive, send)
 
 
 def shutting_down() -> Problem:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import generate
-from service.access import admit
+from service.access import Access, admit_method
 from service.framing import Framing, Ndjson, Sse, Text
 from service.generate import Generator
 from service.logs import RequestLine
@@ -48,7 +48,9 @@ class Parameters(BaseModel):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
 
 
-def create_search(settings: Settings, generator: Generator, streams: OpenStreams) -> APIRouter:
+def create_search(
+    settings: Settings, generator: Generator, streams: OpenStreams, access: Access
+) -> APIRouter:
     """The router of /search."""
     router = APIRouter()
 
@@ -63,7 +65,8 @@ def create_search(settings: Settings, generator: Generator, streams: OpenStreams
         began = Began()
         given: dict[str, Any] = {}
         try:
-            admit(request, settings)
+            admit_method(request, settings)
+            await access.admit(request.headers)
             framing = _negotiate(request.headers.getlist("accept"))
             given = await _given(request, most=12 * settings.max_prompt_chars + 4096)
             asked = _parameters(given, settings.max_prompt_chars)

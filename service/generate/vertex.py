@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from service.generate import Finish, Request
-from service.settings import Settings, SettingsError
+from service.settings import Settings, SettingsError, installed
 
 if TYPE_CHECKING:
     from service.generate.vertex_model import VertexModel
@@ -34,7 +33,7 @@ class VertexGenerator:
                 raise SettingsError(
                     f"STREAMPROOF_GENERATOR is 'vertex', so STREAMPROOF_{name.upper()} must be set."
                 )
-        if not _installed("google.cloud.aiplatform_v1"):
+        if not installed("google.cloud.aiplatform_v1"):
             raise SettingsError(
                 "STREAMPROOF_GENERATOR is 'vertex', so the package google-cloud-aiplatform must be installed."
             )
@@ -71,10 +70,3 @@ def _open(settings: Settings) -> VertexModel:
 
 def _failed(task: asyncio.Task[VertexModel]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # not even its parent
-        return False
