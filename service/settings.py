@@ -117,9 +117,8 @@ class Settings(BaseSettings):
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for email in value:
-            # An account, never a whole domain: a subdomain's or a lookalike's would be a matter of care.
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
-                raise ValueError("each address must be like someone@example.org")
+                raise ValueError("should hold addresses like someone@example.org, with commas between")
         return tuple(email.lower() for email in value)
 
     @field_validator("cors_origins")
@@ -127,7 +126,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if origin != "*" and not re.fullmatch(r"https?://[^/\s?#]+", origin):
-                raise ValueError("each origin must be * or like https://example.org")
+                raise ValueError("should hold origins like https://example.org, with commas between, or *")
         return value
 
 

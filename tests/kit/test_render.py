@@ -117,6 +117,12 @@ def test_a_bundle_that_asks_vertex_ai_carries_its_client_and_says_which_model_wh
     assert settings.vertex_project is None
 
 
+def test_a_bundle_that_asks_for_google_accounts_carries_what_tells_whose_a_token_is() -> None:
+    asking = Config(env={"STREAMPROOF_GOOGLE_AUDIENCE": "https://a.example"})
+    assert b"google-auth==" in render(get("run"), asking).files["requirements.txt"]
+    assert b"google-auth==" not in render(get("run"), Config()).files["requirements.txt"]
+
+
 @each_target
 def test_only_a_project_that_was_named_for_the_kit_is_charged(target: Target) -> None:
     named = replace(VERTEX, project="my-project-42", project_source="kit.toml")

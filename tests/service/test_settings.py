@@ -34,6 +34,8 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
         deadline_s=None,
         shutdown_grace_s=8,
         token_sha256=None,
+        google_audience=None,
+        google_emails=(),
         get_search=True,
         bundle=None,
         cors_origins=(),
@@ -53,6 +55,7 @@ def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch
         "top_p": "0.5",
         "lab": "1",
         "token_sha256": "a" * 64,
+        "google_emails": "one@example.org",
         "get_search": "false",
         "bundle": "a" * 64,
         "cors_origins": "https://a.example",
@@ -66,6 +69,13 @@ def test_origins_are_separated_by_commas_and_a_last_slash_does_no_harm(
 ) -> None:
     monkeypatch.setenv("STREAMPROOF_CORS_ORIGINS", "https://a.example, http://localhost:5173/ ,")
     assert load().cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+def test_addresses_are_separated_by_commas_and_their_case_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_GOOGLE_EMAILS", "One@Example.org, two@example.org,")
+    assert load().google_emails == ("one@example.org", "two@example.org")
 
 
 def test_what_is_blocked_is_a_list_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +126,9 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("SHUTDOWN_GRACE_S", "-1"),
         ("GET_SEARCH", "perhaps"),
         ("BUNDLE", "latest"),
+        ("GOOGLE_AUDIENCE", "an audience"),
+        ("GOOGLE_EMAILS", "example.org"),
+        ("GOOGLE_EMAILS", "a@example.org b@example.org"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/path"),
     ],
