@@ -64,8 +64,14 @@ def create_app(config: Settings | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=config.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["Streamproof-Started-Ms", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Prefer"],
+            expose_headers=[
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "Server-Timing",
+                "Streamproof-Started-Ms",
+            ],
         )
     app.add_middleware(TraceContext)
     app.include_router(create_search(config, generator, streams, access))
