@@ -148,7 +148,7 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
     alone = started()
     assert (alone["bind"], alone["workers"]) == ("0.0.0.0:8080", 1)
-    assert alone["worker_class"] == "uvicorn_worker.UvicornWorker"
+    assert alone["worker_class"].__mro__[1].__name__ == "UvicornWorker"
     assert alone["accesslog"] is None
     assert alone["control_socket_disable"] is True
     for name, value in {"STREAMPROOF_BIND": "127.0.0.1", "PORT": "1234", "STREAMPROOF_WORKERS": "2"}.items():
@@ -161,6 +161,7 @@ def test_every_name_in_the_gunicorn_configuration_is_a_setting_of_gunicorns() ->
     known = {setting.name for setting in import_module("gunicorn.config").KNOWN_SETTINGS}
     tree = ast.parse((assets() / "deploy" / "gunicorn.conf.py").read_text())
     named = {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)}
+    named = {name for name in named if not name.isupper()}  # constants of its own
     assert named
     assert named <= known
 
