@@ -74,6 +74,11 @@ class Config:
         followed = {name: getattr(self, of_all) for name, of_all in follow.items()}
         return {**target.defaults, **followed, **self.targets.get(target.name, {})}
 
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether the kit's own service lets Google accounts in, as a variable of the user's says."""
+        return self.app is None and "STREAMPROOF_GOOGLE_AUDIENCE" in self.env
+
     def deadline_s(self, target: Target) -> float:
         """After how many seconds the target's front ends a request."""
         return float(self.of(target).get("timeout_s", target.front.deadline_s))

@@ -36,7 +36,9 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
             a user's own app that cannot be packaged.
     """
     deploy = target.folder.parent
-    lock = "requirements-google.txt" if _asks_vertex(config) or _stores(config) else "requirements.txt"
+    # google-auth, which tells whose an ID token is, comes with Google's clients.
+    google = _asks_vertex(config) or _stores(config) or config.asks_accounts
+    lock = "requirements-google.txt" if google else "requirements.txt"
     contents, requirements = _contents(config.app, _read(deploy / lock))
     tops = {name.partition("/")[0]: "/" in name for name in sorted(contents)}
     files = {

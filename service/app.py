@@ -16,9 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
+from service.access import Access, Guarded
 from service.answers import Answers
 from service.firestore import create_store
 from service.generate import Generator, create_generator
+from service.logs import TraceContext
 from service.openapi import document
 from service.poll import create_poll
 from service.problems import Problem
@@ -27,6 +29,7 @@ from service.search import create_search
 from service.settings import Settings
 from service.shared import Store
 from service.streams import OpenStreams, ServerSignals
+from service.unforeseen import Unforeseen
 from service.webpage import create_webpage
 
 PREPARE_AFTER_S = 0.1
@@ -54,6 +57,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         deadline_s=config.answer_deadline_s,
         store=store,
     )
+    access = Access(config)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,21 +73,31 @@ def create_app(config: Settings | None = None) -> FastAPI:
     app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
+    # Each runs inside of those that are added after it.
+    app.add_middleware(Unforeseen)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=config.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["Streamproof-Started-Ms", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Prefer"],
+            expose_headers=[
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "Server-Timing",
+                "Streamproof-Started-Ms",
+            ],
         )
-    app.include_router(create_search(config, generator, streams, answers))
-    app.include_router(create_poll(config, answers, streams))
+    app.add_middleware(TraceContext)
+    app.include_router(create_search(config, generator, streams, answers, access))
+    app.include_router(create_poll(answers, streams, access))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
-    app.mount("/proof", create_proof(enabled=proof_open, instance=where.instance))
+    # The proof itself asks for no token: it is a file that people copy into apps of their own.
+    app.mount("/proof", Guarded(create_proof(enabled=proof_open, instance=where.instance), access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.
     @app.get("/health")

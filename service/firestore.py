@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from service import problems
 from service.events import Event
-from service.lazily import Lazily, installed
-from service.settings import Settings, SettingsError
+from service.lazily import Lazily
+from service.settings import Settings, SettingsError, installed
 from service.shared import Head, Store
 
 if TYPE_CHECKING:

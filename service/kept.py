@@ -185,7 +185,7 @@ class KeptAnswer:
                     async with asyncio.timeout(wait_s):
                         await news
             finally:
-                if news.cancelled():
+                if news in self._waiting:  # given up; else whoever told of news has emptied the list
                     self._waiting.remove(news)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Generic, TypeVar
 
 Made = TypeVar("Made")
@@ -39,11 +38,3 @@ class Lazily(Generic[Made]):
 
 def _failed(task: asyncio.Task[Made]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def installed(package: str) -> bool:
-    """Whether it could be imported; nothing is."""
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # not even its parent
-        return False

@@ -154,7 +154,8 @@ def _problem() -> dict[str, Any]:
 
 
 def _security(settings: Settings) -> dict[str, Any]:
-    return {"security": [{"bearer": []}]} if settings.token_sha256 is not None else {}
+    guarded = settings.token_sha256 or settings.google_audience
+    return {"security": [{"bearer": []}]} if guarded else {}
 
 
 def _in_query(model: type[BaseModel]) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from service.generate import Finish, Request
-from service.lazily import Lazily, installed
-from service.settings import Settings, SettingsError
+from service.lazily import Lazily
+from service.settings import Settings, SettingsError, installed
 
 if TYPE_CHECKING:
     from service.generate.vertex_model import VertexModel

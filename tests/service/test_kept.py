@@ -141,6 +141,22 @@ def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
     run(test())
 
 
+def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() -> None:
+    async def test() -> None:
+        answers, _ = keeping()
+        script = Script()
+        answer = await started(answers, script)
+        waiting = asyncio.create_task(answer.after(-1, None))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        answer._append(token(0))
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await answer.after(-1, 0) == [token(0)]
+
+    run(test())
+
+
 def test_waiting_for_what_does_not_come_ends_in_time_and_an_end_is_told_as_one() -> None:
     async def test() -> None:
         answers, _ = keeping()

@@ -114,6 +114,8 @@ def test_a_model_that_costs_money_is_opened_to_everybody_only_when_that_was_said
 ) -> None:
     there = made(cloud, tmp_path, *names)
     refuse_open_model(Config(), wishes, there)
+    accounts = {"STREAMPROOF_GOOGLE_AUDIENCE": "https://a.example"}
+    refuse_open_model(Config(generator="vertex", env=accounts), wishes, there)
     if not refused:
         refuse_open_model(Config(generator="vertex"), wishes, there)
         return
