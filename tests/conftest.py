@@ -35,6 +35,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: no other worker takes them apart."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 # What tells the kit, the service, or a library under them what to do, apart from what tells the tests.
 _SWAYING = ("KIT_", "STREAMPROOF_", "GOOGLE_", "CLOUDSDK_", "GAE_", "K_", "GUNICORN_", "UVICORN_")
 _SWAYING_EXACTLY = (
