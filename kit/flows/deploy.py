@@ -85,7 +85,7 @@ class Plan:
         found = (
             place.target for place in places if place.platform == "app_engine" and place.service == DEFAULT
         )
-        return next(found, None) if self.preflight.app_services == () else None
+        return next(found, None) if self.preflight.app_services == frozenset() else None
 
 
 def drafts(
@@ -163,7 +163,7 @@ async def _settled(made: Sequence[Draft], found: Preflight, host_of: Callable[[P
             settled[number] = replace(draft, host=default)
             break
         if DEFAULT in taken:
-            there = await default.look()
+            there = await default.look(found.app_versions)
             serving = there.serving if there is not None else None
             if serving is not None and serving.target == draft.target.name:
                 settled[number] = replace(draft, host=default)
