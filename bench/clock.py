@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ import uvloop
 # What comes later than this after the schedule's end did not come.
 DRAIN_S = 5.0
 TICK_S = 0.01
+
+BEGUN = "begun\n"
 
 # The embedded text has no fewer words.
 LEAST_WORDS = 61
@@ -84,9 +87,15 @@ class Client:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_begun(self) -> None:
-        """Until each stream has begun, or the client has given up waiting for it."""
-        self._output.readline()
+    def wait_begun(self, within_s: float) -> None:
+        """Until each stream has begun.
+
+        Raises:
+            RuntimeError: they have not.
+        """
+        ready, _, _ = select.select([self._output], [], [], within_s)
+        if not ready or self._output.readline() != BEGUN:
+            raise RuntimeError(f"not all streams had begun after {within_s:g} s: is this machine too busy?")
 
     def seen(self) -> Seen:
         """What it has seen, when all is over."""
@@ -113,7 +122,7 @@ class _Streams:
     def one_begun(self) -> None:
         self.begun += 1
         if self.begun == self.load.streams:
-            print("begun", flush=True)
+            print(BEGUN, end="", flush=True)
 
     def one_whole(self) -> None:
         self._whole += 1
@@ -169,8 +178,6 @@ async def _watch(port: int, load: Load) -> Seen:
         async with asyncio.timeout(load.first_s + load.events * load.interval_s + DRAIN_S):
             await streams.over.wait()
     ended_s = time.monotonic()
-    if streams.begun < load.streams:
-        print("not all have begun", flush=True)
     return _judged(load, streams.all, ended_s, sorted(lags_s))
 
 
