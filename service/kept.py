@@ -23,8 +23,8 @@ log = logging.getLogger("streamproof")
 
 NAME = re.compile("[0-9a-f]{32}")
 
-# What a kept event takes beside its text: two strings' heads, a tuple and its place in a list.
-EVENT_OVERHEAD_BYTES = 160
+# What a kept event takes beside its text: a string's head and its place in a list.
+EVENT_OVERHEAD_BYTES = 64
 
 
 class Kept(Protocol):
@@ -67,7 +67,9 @@ class KeptAnswer:
         self.started_ms = began.epoch_ms
         self.ended_s: float | None = None
         self.size = 0
-        self._events: list[Event] = []
+        # Texts alone: the garbage collector, whose pauses grow with what it has to look at, knows no strings.
+        self._texts: list[str] = []
+        self._end = ""  # the last event's name, once it is there; all before it are tokens
         self._grace_s = grace_s
         self._take_room = take_room
         self._readers = 0
@@ -86,12 +88,11 @@ class KeptAnswer:
     @property
     def length(self) -> int:
         """How many events there are."""
-        return len(self._events)
+        return len(self._texts)
 
     def end(self) -> str:
         """How it ended, for the log."""
-        name, data = self._events[-1]
-        return "done" if name == "done" else str(json.loads(data)["type"]).rpartition(":")[2]
+        return "done" if self._end == "done" else str(json.loads(self._texts[-1])["type"]).rpartition(":")[2]
 
     async def write(self, events: AsyncGenerator[Event]) -> None:
         """Takes the events down until they end, or somebody ends them. There is always an end."""
@@ -116,8 +117,9 @@ class KeptAnswer:
                 self._append(event)
 
     def _append(self, event: Event) -> None:
-        self._events.append(event)
+        self._texts.append(event.data)
         if event.name != "token":
+            self._end = event.name
             self.ended_s = time.monotonic()
         waiting, self._waiting = self._waiting, []
         for reader in waiting:
@@ -158,7 +160,7 @@ class KeptAnswer:
             self._alone_s = 0.0
 
     async def after(self, seq: int, wait_s: float | None) -> list[Event]:
-        if seq >= len(self._events):
+        if seq >= len(self._texts):
             raise problems.answer_gone()
         await self.grown(seq + 1, wait_s)
         if self.ended:
@@ -167,7 +169,10 @@ class KeptAnswer:
 
     def written(self, first: int) -> list[Event]:
         """The events from number `first` on."""
-        return self._events[first:]
+        events = [Event("token", text) for text in self._texts[first:]]
+        if self.ended and events:
+            events[-1] = Event(self._end, events[-1].data)
+        return events
 
     async def grown(self, length: int, wait_s: float | None) -> None:
         """Waits until there are more events than that, or the answer has ended.
@@ -175,7 +180,7 @@ class KeptAnswer:
         Raises:
             TimeoutError: neither within `wait_s` seconds (None: for ever).
         """
-        if len(self._events) == length and not self.ended:
+        if len(self._texts) == length and not self.ended:
             news = asyncio.get_running_loop().create_future()
             self._waiting.append(news)
             try:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from service import hosting, logs
+from service import hosting, logs, process, settings
 from service.app import create_app
 from service.settings import SettingsError
 
@@ -16,8 +16,11 @@ _lab = os.environ.get("STREAMPROOF_LAB") == "1"
 logs.configure(as_json=_where.target != "local" and not _lab, project=_where.project)
 
 try:
-    app = create_app()
+    _settings = settings.load()
+    app = create_app(_settings)
 except SettingsError as bad:
     logging.getLogger("streamproof").critical("cannot start: %s", bad)
     # gunicorn takes 3 for "does not boot" and halts; at another status it would start worker after worker.
     sys.exit(3)
+
+process.settle(_settings.max_streams)
