@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import PROMPT, pairs
+from kit.cli.asking import pairs
 from kit.cli.options import Fronts, Isolated, Json, Out, Timeout, Yes
 from kit.cli.output import show, talk
 from kit.cli.running import run
@@ -99,7 +99,7 @@ def command(
         asks = named_asks(names)
     with listen(host, port) as listening:
         door = Door(listening, host, tuple(allow_host or ()))
-        page = Show(door, known, PROMPT, timeout, partial(_ready, door, warnings, as_json=as_json))
+        page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
         if elsewhere:
             specs = named(asks, known, config, timeout_s=timeout)
             run(show_specs(page, specs, "cloud" if deployed else "url"))

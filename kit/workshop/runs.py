@@ -197,7 +197,15 @@ class LaneRun:
             )
         elif received.status not in (None, 200):
             self._error = bad_status(self._ask, received.status or 0)
-        elif not received.arrivals:
+        elif not received.arrivals and received.ended_ms is not None and not received.clean:
+            # A browser throws away what it has not read when a response breaks off.
+            self._error = KitError(
+                Code.BODY_CUT,
+                f"The answer of {shown(self._ask.url)} came to no proper end: it broke off before anything "
+                "of it could be read.",
+                "Look at the service's log, and at the time limits on the way.",
+            )
+        elif not received.arrivals and received.ended_ms is None:
             self._error = silent(self._ask, self.spec.timeout_s, head_came=received.status is not None)
 
     def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:

@@ -24,6 +24,7 @@ def said(lane: Lane, target: Target | None) -> dict[str, Any]:
         "why": why(lane),
         "advice": advice(lane, target),
         "remark": remark(lane),
+        "note": _note(lane),
         "doubts": [doubt.remedy for doubt in lane.doubts],
         "promise": _promise(lane),
     }
@@ -52,6 +53,8 @@ def tone(lane: Lane) -> str:
     return "held"
 
 
+_WEIGHTY = (Doubt.STREAM_CUT, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)
+
 _BY_SHAPE: Mapping[Shape | None, str] = {
     Shape.WHOLE: "Nothing came out before the answer was over.",
     Shape.BLOCKS: "Nothing comes out before a whole block is full.",
@@ -74,6 +77,12 @@ def why(lane: Lane) -> str:
         case Verdict.INCONCLUSIVE:
             return "The evidence does not decide."
     return _BY_SHAPE.get(lane.shape, "Something on the way collects before it passes on.")
+
+
+def _note(lane: Lane) -> str | None:
+    """The doubt that weighs most, for all to see; that a lane is relayed is seen anyway."""
+    doubts = sorted(lane.doubts, key=lambda doubt: doubt not in _WEIGHTY)
+    return next((doubt.remedy for doubt in doubts if doubt is not Doubt.RELAYED), None)
 
 
 def _promise(lane: Lane) -> str | None:

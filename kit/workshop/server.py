@@ -80,14 +80,13 @@ class Page:
     async def _told_site(self, request: Request) -> Response:
         site = self._site
         lanes = [
-            {"target": name, "title": site.title(name), "place": site.place(name)} for name in site.specs
+            {"target": name, "title": site.title(name), "place": site.place(name), "arms": list(arms)}
+            for name, arms in site.specs.items()
         ]
         return _json(
             {
                 "environment": site.environment,
                 "kit_version": __version__,
-                "prompt": site.prompt,
-                "port": site.port,
                 "timeout_ms": 1000 * site.timeout_s,
                 "lanes": lanes,
             }

@@ -21,16 +21,12 @@ class Site:
         specs: by target, by arm, what is measured; the prompt and the length are the page's to say.
         targets: what the kit knows of platforms, by name.
         names: names and addresses under which the page may be opened, besides this machine's own.
-        prompt: what is asked unless somebody types something else.
-        port: where it listens.
         timeout_s: for each lane's answer.
     """
 
     environment: Environment
     specs: Mapping[str, Mapping[Arm, LaneSpec]]
     targets: Mapping[str, Target]
-    prompt: str
-    port: int
     timeout_s: float
     names: frozenset[str] = field(default=frozenset())
 

@@ -77,14 +77,12 @@ class Show:
     Attributes:
         door: where.
         targets: what the kit knows of platforms, by name.
-        prompt: the question, unless somebody types another.
         timeout_s: for each lane's answer.
         ready: called once the page can be opened.
     """
 
     door: Door
     targets: Mapping[str, Target]
-    prompt: str
     timeout_s: float
     ready: Callable[[], None]
 
@@ -113,7 +111,7 @@ async def show_lab(
 async def show_specs(show: Show, specs: Specs, environment: Environment) -> NoReturn:
     """Serve the page for these lanes until this is cancelled."""
     door = show.door
-    site = Site(environment, specs, show.targets, show.prompt, door.port, show.timeout_s, door.allowed)
+    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed)
     async with Client(timeout_s=show.timeout_s) as client, serving(Page(site, client).app, door.listening):
         show.ready()
         await asyncio.Event().wait()

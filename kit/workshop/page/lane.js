@@ -85,7 +85,7 @@ export class LaneView {
     const told = said[words.key];
     this.#set(".word", `${MARKS[said.tone]} ${told.verdict}`);
     this.#set(".promise", told.promise ?? "");
-    this.$(".why").replaceChildren(...prose([told.why, told.advice].filter(Boolean).join(" ")));
+    this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
     const more = [told.remark, ...told.doubts].filter(Boolean);
     this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
     this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;

@@ -46,6 +46,7 @@ function translate() {
 }
 
 function show() {
+  $("header-row").hidden = $("next").hidden = !switches();
   $("header").checked = scene.header === "on";
   $("header-state").textContent = scene.header === "on" ? words.sent : words.notSent;
   $("scene").textContent = words.scenes[scene.header === "on" ? 0 : 1];
@@ -66,6 +67,11 @@ function show() {
 
 function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+// Somebody's own app may know one position only.
+function switches() {
+  return recorded !== null || site.lanes.some(({ arms }) => arms.length > 1);
 }
 
 function showPath() {
@@ -350,6 +356,7 @@ function setLanes(abouts) {
 }
 
 function setHeader(header) {
+  if (!switches()) return;
   scene.header = header;
   keepLink();
   if (recorded) return play();
@@ -373,6 +380,7 @@ function open(hash) {
   const unknown = (told.lanes ?? []).filter((name) => !here.includes(name));
   notice = unknown.length ? (w) => w.unknownLanes(unknown.join(", ")) : () => "";
   const lanes = here.filter((name) => (told.lanes ?? here).includes(name));
+  if (!site.lanes[0].arms.includes(told.header)) delete told.header;
   scene = { ...usual, ...told, lanes: lanes.length ? lanes : here };
   words = WORDS[scene.lang];
   usual.prompt = words.example;
@@ -448,7 +456,7 @@ addEventListener("hashchange", () => {
 site = await get("api/site");
 usual = {
   lanes: site.lanes.map(({ target }) => target),
-  header: "on",
+  header: site.lanes[0].arms[0],
   tokens: 150,
   lang: navigator.language.startsWith("zh") ? "zh" : "en",
   large: false,
