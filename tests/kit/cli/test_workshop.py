@@ -20,7 +20,7 @@ from tests.kit.cli.conftest import Invoke
         (["a=http://x", "--isolated"], "--front and --isolated are the lab's"),
         (["--deployed", "--front", "run=standard"], "--front and --isolated are the lab's"),
         (["--deployed", "a=http://x"], "--deployed measures what is on record"),
-        (["--port", "65536"], "65536"),
+        (["--port", "65536"], "--port"),
     ],
 )
 def test_a_wrong_argument_is_told_in_a_sentence(
