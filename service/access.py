@@ -14,11 +14,11 @@ from service.problems import Problem
 from service.settings import Settings
 
 
-def admit(request: Request, settings: Settings) -> None:
-    """Lets a request pass that may ask.
+def admit_method(request: Request, settings: Settings) -> None:
+    """Lets a request to /search pass by POST, and by GET unless that is switched off.
 
     Raises:
-        Problem: 405 where GET is off, 401 without the token (RFC 6750).
+        Problem: 405.
     """
     if request.method == "GET" and not settings.get_search:
         raise Problem(
@@ -28,6 +28,14 @@ def admit(request: Request, settings: Settings) -> None:
             'Send it by POST, with Content-Type: application/json and a body like {"ai_prompt": "…"}.',
             headers={"Allow": "POST"},
         )
+
+
+def admit(request: Request, settings: Settings) -> None:
+    """Lets a request pass that may ask.
+
+    Raises:
+        Problem: 401 without the token (RFC 6750).
+    """
     if settings.token_sha256 is None:
         return
     token = _bearer(request.headers.getlist("authorization"))

@@ -16,11 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
+from service.answers import Answers
+from service.firestore import create_store
 from service.generate import Generator, create_generator
+from service.poll import create_poll
 from service.problems import Problem
 from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
+from service.shared import Store
 from service.streams import OpenStreams, ServerSignals
 from service.webpage import create_webpage
 
@@ -40,14 +44,25 @@ def create_app(config: Settings | None = None) -> FastAPI:
     where = hosting.detect(os.environ, config.target)
     generator = create_generator(config)
     streams = OpenStreams(config.max_streams)
+    store = create_store(config)
+    answers = Answers(
+        streams,
+        most=config.max_answers,
+        keep_s=config.keep_s,
+        grace_s=config.leave_grace_s,
+        deadline_s=config.answer_deadline_s,
+        store=store,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         ServerSignals(streams, config.shutdown_grace_s).install()
-        preparing = asyncio.create_task(_prepare(generator))
+        preparing = asyncio.create_task(_prepare(generator, store))
         yield
         preparing.cancel()
         await generator.close()
+        if store is not None:
+            await store.close()
 
     # No /docs: those pages load their scripts from another host.
     app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -61,7 +76,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["Streamproof-Started-Ms", "Retry-After"],
         )
-    app.include_router(create_search(config, generator, streams))
+    app.include_router(create_search(config, generator, streams, answers))
+    app.include_router(create_poll(config, answers, streams))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
@@ -103,12 +119,13 @@ def create_app(config: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _prepare(generator: Generator) -> None:
+async def _prepare(generator: Generator, store: Store | None) -> None:
     """So that the first request seldom waits; what is wrong, that one is told."""
     # A server listens a moment after lifespan's startup: first the port, then what takes long.
     await asyncio.sleep(PREPARE_AFTER_S)
-    with suppress(Problem):
-        await generator.prepare()
+    for what in (generator, store):
+        with suppress(Problem):
+            await what.prepare() if what else None
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from json.encoder import encode_basestring as _string
-from typing import Any, Protocol
+from typing import Protocol
 
-# `token` is called for each event, so it puts the JSON together by hand and counts whole milliseconds: a
-# fraction would cost as much to format as all the rest.
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from service.events import Event
 
 
 class Framing(Protocol):
-    """How events look on the wire. `seq` counts the events of an answer from 0, the last one included."""
+    """How events look on the wire."""
 
     media_type: str
     #: What is sent in silence; a reader passes over it.
     heartbeat: bytes
 
-    def token(self, seq: int, text: str, t_ms: float) -> bytes:
-        """A piece of the answer, written `t_ms` milliseconds after the request began."""
+    def frame(self, seq: int | None, event: Event) -> bytes:
+        """One event; `seq` is its number in the answer, the last one's included.
 
-    def done(self, seq: int, data: Mapping[str, Any]) -> bytes:
-        """The end of a whole answer."""
-
-    def error(self, seq: int, problem: Mapping[str, Any]) -> bytes:
-        """The end of an answer that is not whole."""
+        None for an error that ends this response and not the answer: a client that comes back for the rest
+        must not take it for one that it has had.
+        """
 
 
 class Sse:
-    """text/event-stream: `id: ANSWER.SEQ`, `event`, `data`, LF line ends."""
+    """text/event-stream: `id: ANSWER.SEQ`, `event`, `data`, LF line ends.
+
+    An error after which asking again may help says in `retry` when an EventSource is to do so.
+    """
 
     media_type = "text/event-stream; charset=utf-8"
     heartbeat = b":\n\n"
@@ -38,20 +35,17 @@ class Sse:
     def __init__(self, answer: str) -> None:
         self._id = f"id: {answer}."
 
-    def token(self, seq: int, text: str, t_ms: float) -> bytes:
-        n = str(seq)
-        return (
-            f'{self._id}{n}\nevent: token\ndata: {{"seq":{n},"text":{_string(text)},"t_ms":{int(t_ms)}}}\n\n'
-        ).encode()
+    def frame(self, seq: int | None, event: Event) -> bytes:
+        name, data = event
+        if name == "error":
+            return self._error(seq, data)
+        return f"{self._id}{seq}\nevent: {name}\ndata: {data}\n\n".encode()
 
-    def done(self, seq: int, data: Mapping[str, Any]) -> bytes:
-        return self._event(seq, "done", data)
-
-    def error(self, seq: int, problem: Mapping[str, Any]) -> bytes:
-        return self._event(seq, "error", problem)
-
-    def _event(self, seq: int, name: str, data: Mapping[str, Any]) -> bytes:
-        return f"{self._id}{seq}\nevent: {name}\ndata: {_json(data)}\n\n".encode()
+    def _error(self, seq: int | None, data: str) -> bytes:
+        number = "" if seq is None else f"{self._id}{seq}\n"
+        after_s = json.loads(data).get("retry_after_s")
+        retry = "" if after_s is None else f"retry: {after_s * 1000}\n"
+        return f"{number}{retry}event: error\ndata: {data}\n\n".encode()
 
 
 class Ndjson:
@@ -60,19 +54,14 @@ class Ndjson:
     media_type = "application/x-ndjson"
     heartbeat = b"\n"
 
-    def token(self, seq: int, text: str, t_ms: float) -> bytes:
-        n = str(seq)
-        data = f'{{"seq":{n},"text":{_string(text)},"t_ms":{int(t_ms)}}}'
-        return f'{{"seq":{n},"event":"token","data":{data}}}\n'.encode()
+    def frame(self, seq: int | None, event: Event) -> bytes:
+        return f"{in_line(seq, event)}\n".encode()
 
-    def done(self, seq: int, data: Mapping[str, Any]) -> bytes:
-        return self._event(seq, "done", data)
 
-    def error(self, seq: int, problem: Mapping[str, Any]) -> bytes:
-        return self._event(seq, "error", problem)
-
-    def _event(self, seq: int, name: str, data: Mapping[str, Any]) -> bytes:
-        return (_json({"seq": seq, "event": name, "data": data}) + "\n").encode()
+def in_line(seq: int | None, event: Event) -> str:
+    """An event as one JSON object, {"seq", "event", "data"}."""
+    number = "null" if seq is None else seq
+    return f'{{"seq":{number},"event":"{event.name}","data":{event.data}}}'
 
 
 class Text:
@@ -85,11 +74,12 @@ class Text:
     media_type = "text/plain; charset=utf-8"
     heartbeat = b""
 
-    def token(self, seq: int, text: str, t_ms: float) -> bytes:
-        return text.encode()
-
-    def done(self, seq: int, data: Mapping[str, Any]) -> bytes:
+    def frame(self, seq: int | None, event: Event) -> bytes:
+        match event.name:
+            case "token":
+                text: str = json.loads(event.data)["text"]
+                return text.encode()
+            case "error":
+                detail = json.loads(event.data)["detail"]
+                return f"\n[streamproof: the answer ends here: {detail}]\n".encode()
         return b""
-
-    def error(self, seq: int, problem: Mapping[str, Any]) -> bytes:
-        return f"\n[streamproof: the answer ends here: {problem['detail']}]\n".encode()

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "STREAMPROOF_"
+PROJECT = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 
 # What a request may ask for, and a setting may set.
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
@@ -52,6 +53,18 @@ class Settings(BaseSettings):
             connection as idle.
         deadline_s: seconds after which an answer ends with an `error` event; meant to lie just below the
             platform's own request timeout. None for no deadline.
+        resume: whether a stream that was interrupted goes on for a client that comes back with Last-Event-ID.
+        leave_grace_s: seconds for which an answer that is kept is still written after the last request for it
+            ended.
+        keep_s: seconds for which it is kept after its end.
+        answer_deadline_s: seconds after which one ends with an `error` event; it is bound to no single
+            request, so this may be longer than `deadline_s`.
+        max_answers: answers kept at once; the one that ended first makes room; where none has, a new one is
+            refused with Retry-After.
+        store: where kept answers are: "memory" is one instance's own; "firestore" holds a copy as well, for
+            when there are several.
+        firestore_project: None for the project of the credentials.
+        firestore_database, firestore_collection: where in it.
         shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
             larger, and the platform's own grace at least as large as that.
         token_sha256: of the token that /search asks for, in hexadecimal; None for no token.
@@ -66,9 +79,7 @@ class Settings(BaseSettings):
     generator: Literal["embedded", "vertex"] = "embedded"
     model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*$")] = None
     location: Annotated[str | None, Field(pattern=r"^[a-z]+(-[a-z]+[0-9]+)?$")] = None
-    vertex_project: Annotated[str | None, Field(pattern=r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")] = (
-        None
-    )
+    vertex_project: Annotated[str | None, Field(pattern=PROJECT)] = None
     vertex_endpoint: Annotated[
         str | None, Field(pattern=r"^(http://(127\.0\.0\.1|localhost):[0-9]+|[a-z0-9.-]+(:[0-9]+)?)$")
     ] = None
@@ -85,6 +96,19 @@ class Settings(BaseSettings):
     max_streams: Annotated[int, Field(ge=1, le=100_000)] = 250
     heartbeat_s: Annotated[float, Field(ge=0.001, le=3600, allow_inf_nan=False)] = 15
     deadline_s: Annotated[float | None, Field(gt=0, le=90_000, allow_inf_nan=False)] = None
+    resume: bool = False
+    leave_grace_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 15
+    keep_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 600
+    answer_deadline_s: Annotated[float, Field(gt=0, le=90_000, allow_inf_nan=False)] = 3600
+    store: Literal["memory", "firestore"] = "memory"
+    firestore_project: Annotated[str | None, Field(pattern=PROJECT)] = None
+    firestore_database: Annotated[str, Field(pattern=r"^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$")] = (
+        "(default)"
+    )
+    firestore_collection: Annotated[str, Field(pattern=r"^[A-Za-z0-9-][A-Za-z0-9_-]{0,199}$")] = (
+        "streamproof-answers"
+    )
+    max_answers: Annotated[int, Field(ge=1, le=100_000)] = 1000
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
     token_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{64}$")] = None
     get_search: bool = True

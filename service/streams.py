@@ -1,4 +1,8 @@
-"""The answers being streamed by this process: how many at once, and how they end when the process must."""
+"""What is open in this process: how many at once, and how it ends when the process must.
+
+Open are answers that are being written, each mostly by the response that streams it, and the responses that
+read a kept one.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,10 @@ from service.problems import Problem
 # How long an answer that is told to end may take to say so: a client that does not read is not waited for.
 LAST_WORD_S = 0.5
 
+# A kept answer may be streamed and, meanwhile, asked for by polling; one more for a client that came back
+# before its old connection was known to be gone.
+READS_PER_ANSWER = 3
+
 
 class Stream(Protocol):
     def interrupt(self, problem: Problem) -> None:
@@ -23,33 +31,43 @@ class Stream(Protocol):
 
 
 class OpenStreams:
-    """The answers being streamed, up to `limit`."""
+    """Answers being written, up to `limit`, and responses that read kept ones, up to three times that."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         #: Once true, no new answer begins and /ready says no.
         self.stopping = False
         self._streams: set[Stream] = set()
+        self._reads = 0
         self._when_empty: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self._streams)
 
     @contextmanager
-    def hold(self, stream: Stream) -> Iterator[None]:
+    def hold(self, stream: Stream, *, reads: bool = False) -> Iterator[None]:
         """Counts the stream as open.
+
+        Args:
+            stream: what is told when the process must end.
+            reads: whether it only reads a kept answer, which it may also while the process is stopping.
 
         Raises:
             Problem: there are too many, or the process is stopping.
         """
-        if self.stopping:
+        if reads:
+            if self._reads >= READS_PER_ANSWER * self.limit:
+                raise problems.too_many_reads(READS_PER_ANSWER * self.limit)
+        elif self.stopping:
             raise problems.shutting_down()
-        if len(self._streams) >= self.limit:
+        elif len(self._streams) - self._reads >= self.limit:
             raise problems.too_many_streams(self.limit)
         self._streams.add(stream)
+        self._reads += reads
         try:
             yield
         finally:
+            self._reads -= reads
             self._streams.remove(stream)
             if not self._streams and self._when_empty is not None:
                 self._when_empty()
@@ -73,7 +91,7 @@ class OpenStreams:
         self._when_empty = empty
 
     def interrupt_all(self) -> None:
-        for stream in self._streams:
+        for stream in tuple(self._streams):
             stream.interrupt(problems.shutting_down())
 
 

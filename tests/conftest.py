@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.origin",
     "tests.fixtures.browser",
     "tests.fixtures.controlplane",
+    "tests.fixtures.firestore",
 ]
 
 

@@ -15,7 +15,9 @@ from kit.probe.origin import ping_path
 _WITHIN_MS = 10_000.0
 
 
-async def may_ask(client: Client, ask: Ask, base: str | None, page: str | None) -> bool:
+async def may_ask(
+    client: Client, ask: Ask, base: str | None, page: str | None, *, polls: bool = False
+) -> bool:
     """Whether a page may ask for the answer, and for the proof where there is one.
 
     Args:
@@ -23,12 +25,13 @@ async def may_ask(client: Client, ask: Ask, base: str | None, page: str | None) 
         ask: the answer's request. One that shows a credential is no browser's business.
         base: the proof's prefix; None where there is none.
         page: the page's origin, as in "http://127.0.0.1:8765"; None where it is not known.
+        polls: whether it will send Prefer, to ask for the answer in pieces.
     """
     if page is None or not _may_reach(ask, page):
         return False
     wanted = {"Origin": page, "Access-Control-Request-Method": ask.method}
     if ask.body is not None:
-        wanted["Access-Control-Request-Headers"] = "content-type"
+        wanted["Access-Control-Request-Headers"] = "content-type,prefer" if polls else "content-type"
     asked = [Ask("OPTIONS", ask.url, tuple(wanted.items()))]
     if base is not None:
         asked.append(Ask("GET", f"{base}/{ping_path()}", (("Origin", page),)))

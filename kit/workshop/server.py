@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
@@ -24,8 +24,9 @@ from kit.proof.verdict import in_words
 from kit.targets import assets
 from kit.workshop import recording, seen
 from kit.workshop.guard import host_of, is_from_us, is_ours
+from kit.workshop.lane_run import LaneRun
 from kit.workshop.relay import Relayed, refused
-from kit.workshop.runs import Kept, LaneRun, OwnPath, Run
+from kit.workshop.runs import Kept, OwnPath, Run
 from kit.workshop.said import said
 from kit.workshop.seen import Seen
 from kit.workshop.site import Site
@@ -46,6 +47,7 @@ class _Go(BaseModel):
     prompt: str = Field(min_length=1, max_length=8_000)
     header: Arm = "on"
     lanes: list[str] = Field(min_length=1, max_length=32)
+    how: Literal["stream", "poll"] = "stream"
     tokens: int = Field(default=150, ge=1, le=4096)
     path: str | None = None
 
@@ -121,7 +123,8 @@ class Page:
                 )
             tokens = go.tokens
             specs.append(replace(spec, prompt=go.prompt, max_output_tokens=tokens))
-        run = Run(Kept.name(), specs, path_held=path is not None and path.held)
+        held = path is not None and path.held
+        run = Run(Kept.name(), specs, path_held=held, polls=go.how == "poll")
         await run.find(self._client, request.headers.get("origin"))
         self._runs.keep(run.name, run)
         return _json(
@@ -134,6 +137,7 @@ class Page:
                         "relayed": lane.relayed,
                         "request": None if lane.lane else lane.request,
                         "pings": [] if lane.lane else lane.pings,
+                        "pieces": lane.pieces,
                         **self._outcome(lane),
                     }
                     for lane in run.lanes

@@ -11,7 +11,11 @@ from service.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a generator. `seed` None leaves the choice to it."""
+    """What is asked of a generator.
+
+    `seed` None leaves the choice to it, `tokens_per_s` its pace. After `timeout_s` seconds nobody wants the
+    answer any more; None for never.
+    """
 
     prompt: str
     max_output_tokens: int
@@ -19,6 +23,8 @@ class Request:
     top_p: float
     top_k: int
     seed: int | None
+    tokens_per_s: float | None = None
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

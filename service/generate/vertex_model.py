@@ -65,7 +65,6 @@ class VertexModel:
         assert settings.model is not None  # noqa: S101  # VertexGenerator made sure
         assert settings.location is not None  # noqa: S101
         self._location = settings.location
-        self._deadline_s = settings.deadline_s
         endpoint = settings.vertex_endpoint or host_of(settings.location)
         scheme, _, self._host = endpoint.rpartition("://")
         self._plain = scheme == "http"
@@ -92,7 +91,7 @@ class VertexModel:
         reason, prompt_tokens, output_tokens = "", 0, 0
         with self._connection() as client, self._as_problems():
             # No default deadline, no retry: the API's own are for calls that are not streamed.
-            call: Any = await client.stream_generate_content(message, retry=None, timeout=self._deadline_s)
+            call: Any = await client.stream_generate_content(message, retry=None, timeout=request.timeout_s)
             try:
                 async for chunk in call:
                     if chunk is None:  # gRPC's word for a message that it could not read
@@ -120,6 +119,14 @@ class VertexModel:
         yield Finish(reason, prompt_tokens, output_tokens)
 
     def _message(self, request: Request) -> GenerateContentRequest:
+        if request.tokens_per_s is not None:
+            raise Problem(
+                "bad-parameter",
+                422,
+                "A parameter cannot be used.",
+                "tokens_per_s is the embedded generator's; a model on Vertex AI writes at its own pace.",
+                parameter="tokens_per_s",
+            )
         if request.seed is not None and not -(2**31) <= request.seed < 2**31:
             raise Problem(
                 "bad-parameter",

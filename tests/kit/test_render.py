@@ -100,6 +100,18 @@ def test_a_prompt_is_taken_from_the_url_only_where_answers_cost_nothing(target: 
     assert environment(target, Config(generator="vertex", model="m", location="global"))[name] == "false"
 
 
+@each_target
+def test_a_bundle_that_keeps_answers_in_firestore_carries_its_client_and_says_so(target: Target) -> None:
+    bundle = render(target, Config(store="firestore", project="my-project-42"))
+    assert bundle.files["requirements.txt"] == (assets() / "deploy" / "requirements-google.txt").read_bytes()
+    named = environment(target, Config(store="firestore", project="my-project-42"))
+    assert named["STREAMPROOF_STORE"] == "firestore"
+    assert named["STREAMPROOF_FIRESTORE_PROJECT"] == "my-project-42"
+    implied = Config(store="firestore", project="my-project-42", project_implied=True)
+    assert "STREAMPROOF_FIRESTORE_PROJECT" not in environment(target, implied)
+    assert "STREAMPROOF_STORE" not in environment(target, Config())
+
+
 VERTEX = Config(generator="vertex", model="some-model", location="europe-west1")
 
 
@@ -108,7 +120,7 @@ def test_a_bundle_that_asks_vertex_ai_carries_its_client_and_says_which_model_wh
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = render(target, VERTEX).files["requirements.txt"]
-    assert lock == (assets() / "deploy" / "requirements-vertex.txt").read_bytes()
+    assert lock == (assets() / "deploy" / "requirements-google.txt").read_bytes()
     assert b"google-cloud-aiplatform" not in render(target, Config()).files["requirements.txt"]
     for name, value in environment(target, VERTEX).items():
         monkeypatch.setenv(name, value)
@@ -149,6 +161,11 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     told = started()
     assert (told["bind"], told["workers"]) == ("127.0.0.1:1234", 2)
+
+
+def test_a_worker_that_was_frozen_between_requests_is_not_taken_for_one_that_hangs() -> None:
+    """gunicorn kills a worker that gave no sign of life for `timeout` seconds, unless that is 0."""
+    assert runpy.run_path(str(assets() / "deploy" / "gunicorn.conf.py"))["timeout"] == 0
 
 
 def test_every_name_in_the_gunicorn_configuration_is_a_setting_of_gunicorns() -> None:

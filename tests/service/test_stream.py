@@ -14,10 +14,11 @@ import pytest
 from starlette.types import Message
 
 from service import problems
+from service.events import Began, written
 from service.framing import Ndjson
 from service.generate import Finish, Request
 from service.problems import Problem
-from service.stream import AnswerStream, Began
+from service.stream import AnswerStream
 from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S, ask, freed, text_of
 from tests.service.conftest import Answering
@@ -243,7 +244,13 @@ def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            pieces(), Ndjson(), Began(), OpenStreams(1), heartbeat_s=1e-4, deadline_s=None, accel=True
+            written(pieces(), Began()),
+            Ndjson(),
+            Began(),
+            OpenStreams(1),
+            heartbeat_s=1e-4,
+            deadline_s=None,
+            accel=True,
         )
         await stream({"type": "http"}, receive, send)
 
@@ -275,7 +282,13 @@ def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            pieces(), Ndjson(), Began(), streams, heartbeat_s=NEVER_S, deadline_s=0.05, accel=True
+            written(pieces(), Began()),
+            Ndjson(),
+            Began(),
+            streams,
+            heartbeat_s=NEVER_S,
+            deadline_s=0.05,
+            accel=True,
         )
         await stream({"type": "http"}, receive, send)
 

@@ -26,7 +26,7 @@ export class LaneView {
     this.said = null;
     this.result = null;
     this.relayed = false;
-    this.proving = false;
+    this.polled = null;
     this.#state("idle");
     for (const name of [".text", ".word", ".promise", ".why", ".clock-label"]) this.$(name).textContent = "";
     this.$(".clock").textContent = "–";
@@ -65,6 +65,14 @@ export class LaneView {
     this.$(".text").setAttribute("aria-busy", "false");
   }
 
+  /** The answer is over, and was asked for in pieces: there is nothing to judge. */
+  ended(polled) {
+    this.polled = polled;
+    this.#state("polled");
+    this.element.dataset.tone = polled.problem ? "failed" : "polled";
+    this.$(".text").setAttribute("aria-busy", "false");
+  }
+
   /** Writes what does not change with time. */
   translate(words) {
     const { said } = this;
@@ -74,6 +82,13 @@ export class LaneView {
     relayed.hidden = !this.relayed;
     relayed.textContent = words.relayed;
     relayed.title = words.relayedMeans;
+    if (this.polled) {
+      const { pieces, problem } = this.polled;
+      this.#set(".word", problem ? `${MARKS.failed} ${words.notPolled}` : `${MARKS.flows} ${words.polled}`);
+      this.#set(".promise", "");
+      this.#set(".why", problem ? (words[problem] ?? problem) : words.polledWhy(pieces));
+      return;
+    }
     if (!said) {
       const proving = state === "answered" ? words.proving : (words[state] ?? "");
       this.#set(".word", proving);
@@ -134,12 +149,12 @@ export class LaneView {
   }
 }
 
-/** Text in which `backticks` mark what is code, as nodes. */
+/** Text as nodes: what is between `backticks` is code, and so is the header, which must not be broken. */
 export function prose(text) {
-  return text.split("`").map((piece, at) => {
+  return text.split(/(`[^`]+`|X-Accel-Buffering: no)/).map((piece, at) => {
     if (at % 2 === 0) return piece;
     const code = document.createElement("code");
-    code.textContent = piece;
+    code.textContent = piece.replaceAll("`", "");
     return code;
   });
 }

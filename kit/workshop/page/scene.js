@@ -1,6 +1,7 @@
 // What a link says of a scene: lanes and settings, never an address.
 
 const HEADERS = ["on", "off"];
+const HOW = ["stream", "poll"];
 
 /** The settings in a hash such as "#lanes=standard,run&header=off"; what it does not say is left out. */
 export function fromHash(hash) {
@@ -8,6 +9,7 @@ export function fromHash(hash) {
   const scene = {};
   if (told.get("lanes")) scene.lanes = told.get("lanes").split(",").filter(Boolean);
   if (HEADERS.includes(told.get("header"))) scene.header = told.get("header");
+  if (HOW.includes(told.get("how"))) scene.how = told.get("how");
   const tokens = Number(told.get("tokens"));
   if (Number.isInteger(tokens) && tokens >= 1 && tokens <= 4096) scene.tokens = tokens;
   if (["en", "zh"].includes(told.get("lang"))) scene.lang = told.get("lang");
@@ -21,6 +23,7 @@ export function toHash(scene, usual) {
   const told = new URLSearchParams();
   if (scene.lanes.join() !== usual.lanes.join()) told.set("lanes", scene.lanes.join(","));
   if (scene.header !== usual.header) told.set("header", scene.header);
+  if (scene.how !== usual.how) told.set("how", scene.how);
   if (scene.tokens !== usual.tokens) told.set("tokens", scene.tokens);
   if (scene.lang !== usual.lang) told.set("lang", scene.lang);
   if (scene.large) told.set("large", "1");

@@ -4,6 +4,7 @@ import { answer, newRun, pings } from "./answer.js";
 import { chart } from "./chart.js";
 import { LaneView } from "./lane.js";
 import { get, post, report } from "./post.js";
+import { poll } from "./poll.js";
 import { prove } from "./proof.js";
 import { replay } from "./replay.js";
 import { fromHash, toHash } from "./scene.js";
@@ -46,10 +47,13 @@ function translate() {
 }
 
 function show() {
-  $("header-row").hidden = $("next").hidden = !switches();
+  $("header-row").hidden = !switches();
   $("header").checked = scene.header === "on";
   $("header-state").textContent = scene.header === "on" ? words.sent : words.notSent;
-  $("scene").textContent = words.scenes[scene.header === "on" ? 0 : 1];
+  $("poll").checked = scene.how === "poll";
+  $("poll-state").textContent = scene.how === "poll" ? words.polls : words.streams;
+  $("poll-row").hidden = recorded !== null;
+  $("scene").textContent = words.scenes[scene.how === "poll" ? 2 : scene.header === "on" ? 0 : 1];
   document.documentElement.classList.toggle("large", scene.large);
   $("large").setAttribute("aria-pressed", String(scene.large));
   set($("stage"), stage ? words[stage] : "");
@@ -146,9 +150,9 @@ async function go() {
   show();
   try {
     if (path?.verdict !== "incremental") await provePath(mine);
-    const { prompt, header, tokens } = scene;
+    const { prompt, header, how, tokens } = scene;
     const lanes = views.map((view) => view.about.target);
-    const run = await post("api/runs", { prompt, header, lanes, tokens, path: path?.path ?? null }, signal);
+    const run = await post("api/runs", { prompt, header, how, lanes, tokens, path: path?.path ?? null }, signal);
     const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `api/runs/${run.run}/${place}` }));
     for (const { view, relayed, lane, said } of tasks) {
       view.relayed = relayed;
@@ -160,6 +164,10 @@ async function go() {
     show();
     requestAnimationFrame(tick);
     await Promise.all(there.map((task) => ask(task, mine)));
+    if (how === "poll") {
+      if (mine.hidden) notice = (w) => w.hidden;
+      return;
+    }
     stage = there.some((task) => !task.view.said) ? "provingAll" : "";
     show();
     await Promise.all(bySameServer(there).map((group, place) => proveAll(group, place * APART_MS, mine)));
@@ -185,15 +193,19 @@ async function ask(task, mine) {
   const run = newRun(performance.now());
   view.begin(run);
   view.translate(words);
-  const { seen, reads } = await answer(task.request, run, {
-    signal,
-    timeoutMs: site.timeout_ms,
-    onText: (text) => {
-      const first = view.element.dataset.state === "waiting";
-      view.text(text);
-      if (first) view.translate(words);
-    },
-  });
+  const onText = (text) => {
+    const first = view.element.dataset.state === "waiting";
+    view.text(text);
+    if (first) view.translate(words);
+  };
+  if (task.pieces) {
+    const polled = await poll(task, run, { signal, onText });
+    if (signal.aborted) return;
+    view.ended(polled);
+    view.translate(words);
+    return;
+  }
+  const { seen, reads } = await answer(task.request, run, { signal, timeoutMs: site.timeout_ms, onText });
   if (signal.aborted) return;
   view.answered();
   view.translate(words);
@@ -228,6 +240,7 @@ function judged(view, { lane, said }) {
 }
 
 function reset() {
+  scrollTo(0, 0);
   for (const view of views) view.reset();
   $("chart").hidden = true;
 }
@@ -355,9 +368,9 @@ function setLanes(abouts) {
   $("lanes").replaceChildren(...views.map((view) => view.element));
 }
 
-function setHeader(header) {
-  if (!switches()) return;
-  scene.header = header;
+function change(settings) {
+  if (settings.header && !switches()) return;
+  Object.assign(scene, settings);
   keepLink();
   if (recorded) return play();
   // What is on the screen is of the other position.
@@ -366,8 +379,11 @@ function setHeader(header) {
   show();
 }
 
+/** The header is sent, it is not sent, and polling; a recording has no third. */
 function nextScene() {
-  setHeader(scene.header === "on" ? "off" : "on");
+  if (scene.how === "poll") return change({ how: "stream", header: site.lanes[0].arms[0] });
+  if (scene.header === "on" && switches()) return change({ header: "off" });
+  return change(recorded ? { header: "on" } : { how: "poll", header: site.lanes[0].arms[0] });
 }
 
 function keepLink() {
@@ -396,6 +412,7 @@ const KEYS = {
   g: go,
   r: () => $("reset").click(),
   h: () => $("header").click(),
+  p: () => $("poll").click(),
   n: nextScene,
   l: () => $("large").click(),
 };
@@ -422,7 +439,8 @@ $("reset").addEventListener("click", () => {
   show();
 });
 $("next").addEventListener("click", nextScene);
-$("header").addEventListener("change", () => setHeader($("header").checked ? "on" : "off"));
+$("header").addEventListener("change", () => change({ header: $("header").checked ? "on" : "off" }));
+$("poll").addEventListener("change", () => change({ how: $("poll").checked ? "poll" : "stream" }));
 $("language").addEventListener("click", () => {
   scene.lang = scene.lang === "en" ? "zh" : "en";
   translate();
@@ -457,6 +475,7 @@ site = await get("api/site");
 usual = {
   lanes: site.lanes.map(({ target }) => target),
   header: site.lanes[0].arms[0],
+  how: "stream",
   tokens: 150,
   lang: navigator.language.startsWith("zh") ? "zh" : "en",
   large: false,

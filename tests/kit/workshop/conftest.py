@@ -85,9 +85,10 @@ def open_page(browser: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
         def complain(message: Any) -> None:
-            # What a lane does is not the page's doing; chromium complains of what breaks off.
-            of_lane = urlsplit(message.location["url"]).path.endswith(("/search", "/answer"))
-            if message.type in ("error", "warning") and not of_lane:
+            # What a lane does, or what is in a file, is not the page's doing; chromium complains of it too.
+            not_ours = ("/search", "/answer", "/api/recording")
+            asked = urlsplit(message.location["url"]).path
+            if message.type in ("error", "warning") and not asked.endswith(not_ours):
                 complaints.append(f"{message.text} ({message.location['url']})")
 
         page.on("console", complain)

@@ -129,5 +129,36 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     expect(page.locator("#header-state")).to_have_text("is sent")
     over(page)
     assert lanes(page) == on
+
+    # By polling even Standard comes alive: it arrives in more than one piece.
     page.locator("#live").click()
     expect(page.locator("#mark")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("#scene")).to_have_text("The page polls")
+    page.keyboard.press("g")
+    over(page)
+    polled = lanes(page)
+    assert {lane["word"] for lane in polled.values()} == {"✓ Polled: it grows everywhere"}
+    assert polled["standard"]["text"] == on["standard"]["text"]
+    ticks = page.locator("[data-target=standard] .strip path").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('d')).join('').split('M').length - 1"
+    )
+    assert ticks > 1
+
+
+def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str, open_page: Open) -> None:
+    page = open_page(f"{lab}/#lang=zh&large=1", viewport={"width": 375, "height": 740})
+    expect(page.locator("html.large[lang=zh-CN]")).to_be_attached()
+    page.locator("#shipped").click()
+    expect(page.locator("#mark")).to_contain_text("录制于")
+    over(page)
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整个被缓冲", "✓ 流式到达", "✓ 流式到达"]
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.locator("#language").click()
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", "✓ Streamed", "✓ Streamed"]
+    # Another file is told in a sentence.
+    page.locator("#file").set_input_files(
+        {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
+    )
+    expect(page.locator("#notice")).to_contain_text("That file is no recording")

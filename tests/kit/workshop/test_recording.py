@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from kit.errors import Code, KitError
 from kit.proof.lane import Comparison
 from kit.report.json import comparison_data, document
+from kit.targets import load_targets
 from kit.workshop.recording import read
+from kit.workshop.server import RECORDING
 
 
 @given(data=st.data())
@@ -39,6 +41,14 @@ def test_another_file_is_refused_in_a_sentence(content: bytes) -> None:
         read(content)
     assert caught.value.code is Code.BAD_USAGE
     assert "recording" in caught.value.message
+
+
+def test_the_one_that_comes_with_the_kit_is_the_labs_in_both_positions() -> None:
+    comparison, _ = read(RECORDING.read_bytes())
+    assert (comparison.environment, comparison.as_expected) == ("lab", True)
+    found = {(lane.target, lane.header): lane.verdict for lane in comparison.lanes}
+    targets = load_targets()
+    assert found == {(name, arm): targets[name].expect[arm] for name in targets for arm in ("on", "off")}
 
 
 def test_an_arrival_may_bear_its_text(comparison_with_text: dict[str, Any]) -> None:

@@ -513,8 +513,8 @@ def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
         yield chunk("x", "STOP")
 
     async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream, deadline_s=290) as generator:
-            assert (await all_of(generator))[0] == "x"
+        async with vertex(script) as upstream, asking(upstream) as generator:
+            assert (await all_of(generator, replace(ASKED, timeout_s=290)))[0] == "x"
 
     run(test())
 
@@ -713,7 +713,7 @@ def test_a_setting_that_is_missing_is_named_at_start(given: dict[str, Any], miss
 
 
 def test_a_package_that_is_missing_is_named_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.generate.vertex.find_spec", lambda _: None)
+    monkeypatch.setattr("service.lazily.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match="google-cloud-aiplatform must be installed"):
         create_app(Settings(generator="vertex", model="m", location="global"))
 
