@@ -29,6 +29,7 @@ from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
 _POLL_S = 0.02
+CORS = "STREAMPROOF_CORS_ORIGINS"
 # What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -71,6 +72,7 @@ class Lab:
         *,
         isolated: bool = False,
         say: Callable[[str], None] = lambda text: None,
+        origins: Sequence[str] = (),
     ) -> None:
         """Set a lab up; nothing runs before the block is entered.
 
@@ -78,12 +80,14 @@ class Lab:
             lanes: at least one; their targets' names differ.
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
             say: told what happens, a short sentence a time.
+            origins: pages that may ask the services from a browser, as in "http://127.0.0.1:8765".
         """
         self.urls: Mapping[str, str] = {}
         self.services: dict[str, str] = {}
         self._lanes = tuple(lanes)
         self._isolated = isolated
         self._say = say
+        self._origins = tuple(origins)
         self._folder: Path | None = None
         self._services: list[ServiceProcess] = []
         self._fronts: list[Front] = []
@@ -164,7 +168,9 @@ class Lab:
         shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
         held, port = hold_port()
         self._sockets.append(held)
-        env = environment(start, port=port, programs=programs, home=folder / "home", own=lane.own)
+        env = environment(
+            start, port=port, programs=programs, home=folder / "home", own=lane.own, origins=self._origins
+        )
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
@@ -176,7 +182,15 @@ class Lab:
         self._say(f"{name}: ready")
 
 
-def environment(start: Start, *, port: int, programs: Path, home: Path, own: bool = False) -> dict[str, str]:
+def environment(
+    start: Start,
+    *,
+    port: int,
+    programs: Path,
+    home: Path,
+    own: bool = False,
+    origins: Sequence[str] = (),
+) -> dict[str, str]:
     """All that a service of the lab finds in its environment.
 
     Args:
@@ -185,6 +199,7 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
         programs: the folder in which `gunicorn` is found.
         home: a folder of its own.
         own: whether it is a user's own app, which inherits no credential.
+        origins: pages that may ask it from a browser, besides those that its bundle names.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if own:
@@ -198,7 +213,10 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
         "STREAMPROOF_LAB": "1",
         "STREAMPROOF_BIND": HOST,
     }
-    return {**inherited, **start.env, **always}
+    told = {**inherited, **start.env, **always}
+    if origins:
+        told[CORS] = ",".join(filter(None, (told.get(CORS), *origins)))
+    return told
 
 
 async def wait_until_ready(service: ServiceProcess, port: int) -> None:

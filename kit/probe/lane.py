@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
-from kit.probe.address import same_origin
+from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import shown
@@ -116,7 +116,7 @@ class LaneProbe:
                 within_ms=spec.timeout_s * 1000,
                 proof_url=spec.proof_url,
             )
-            self._ask = _as_our_service(spec, self._found)
+            self._ask = as_our_service(spec, self._found)
             if self._found.base is not None:
                 await self._align(self._found.base)
         except KitError as error:
@@ -131,21 +131,18 @@ class LaneProbe:
                 await self._read_answer(received, asked, arrived)
         except TimeoutError:
             if not received.arrivals:
-                self._error = self._silent(received.status is not None)
+                self._error = silent(self._ask, self.spec.timeout_s, head_came=received.status is not None)
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
-        self._line, stamps = answer.timeline(
-            received, asked_ms=asked, now_ms=now_ms(), offset_ms=self._offset_ms
+        self._line, self._by_answer = answer.judged(
+            received,
+            asked_ms=asked,
+            now_ms=now_ms(),
+            offset_ms=self._offset_ms,
+            jitter_ms=self._jitter_ms,
+            speaks_proof=self._found.base is not None,
         )
-        self._by_answer = (
-            answer.refusal(received)
-            if self._refused(received)
-            else answer.judge(self._line, stamps, jitter_ms=self._jitter_ms)
-        )
-        if any(stamp is not None for stamp in stamps) and self._offset_ms is None:
-            doubts = (*self._by_answer.doubts, Doubt.CLOCKS_NOT_ALIGNED)
-            self._by_answer = replace(self._by_answer, doubts=doubts)
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """Prove it, where that is possible, and say what came out; never raises a `KitError`.
@@ -158,7 +155,14 @@ class LaneProbe:
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
                 self._error = error
-        return self._lane(proof)
+        return measured(
+            self.spec,
+            self._line,
+            self._by_answer,
+            proof,
+            found=self._found,
+            error=self._error,
+        )
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Finding:
         spec = self.spec
@@ -170,12 +174,9 @@ class LaneProbe:
                 stepped(line)
             told = len(machine.evidence)
 
-        headers = tuple(
-            (name, value)
-            for name, value in same_origin(spec.ask.headers, spec.ask.url, base)
-            if name.lower() not in ("content-type", "content-length", "accept")
+        request = ProofRequest(
+            base, self._ask.method, self._media, spec.header, proof_headers(spec.ask, base)
         )
-        request = ProofRequest(base, self._ask.method, self._media, spec.header, headers)
         return await Driver(self._streams, self._side, request, tell).run(machine.run())
 
     async def _align(self, base: str) -> None:
@@ -183,20 +184,18 @@ class LaneProbe:
         replies = [reply for _ in range(PINGS) if (reply := await side.ping(5_000.0)) is not None]
         if len(replies) < PINGS:
             return
-        best = min(replies, key=lambda reply: reply.took_ms)
-        self._offset_ms = best.now_ms - (best.sent_ms + best.arrived_ms) / 2
-        self._jitter_ms = max(reply.took_ms for reply in replies) - best.took_ms
+        self._offset_ms, self._jitter_ms = answer.align(replies)
 
     async def _read_answer(
         self, received: Received, asked: float, arrived: Callable[[Arrival], None]
     ) -> None:
         async with self._streams.stream(self._ask) as response:
             received.head(response.head_ms, response.status, response.headers)
-            if self._refused(received):
+            if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
-                raise _bad_status(self._ask, response.status)
-            decoder, self._media = _decoder(response.headers.get("content-type", ""))
+                raise bad_status(self._ask, response.status)
+            decoder, self._media = decoder_of(response.headers.get("content-type", ""))
             received.use(decoder)
             clean = False
             try:
@@ -219,45 +218,61 @@ class LaneProbe:
             finally:
                 received.end(now_ms(), clean=clean)
 
-    def _refused(self, received: Received) -> bool:
-        return received.refused or (received.status == 501 and self._found.base is not None)
 
-    def _silent(self, head_came: bool) -> KitError:
-        within = f"within {self.spec.timeout_s:g} s"
-        return KitError(
-            Code.NO_STREAM if head_came else Code.TIMED_OUT,
-            f"{shown(self._ask.url)} "
-            + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
-            "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
-        )
+def measured(
+    spec: LaneSpec,
+    line: Timeline,
+    by_answer: Finding,
+    proof: Finding | None,
+    *,
+    found: Found,
+    error: KitError | None,
+    doubts: Sequence[Doubt] = (),
+) -> Lane:
+    """What was measured of a lane, put together.
 
-    def _lane(self, proof: Finding | None) -> Lane:
-        spec = self.spec
-        judged = spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(self._line))
-        finding = answer.combine(proof, self._by_answer, self._line, event_bytes=judged)
-        doubts = list(finding.doubts)
-        if proof is None and self._error is None:
-            doubts.append(_why_unproved(self._found))
-        hold = finding.hold_ms
-        if hold is None:
-            hold = answer.first_hold_ms(self._line)
-        error = self._error
-        return Lane(
-            target=spec.target,
-            url=without_credentials(spec.ask.url),
-            header=spec.header,
-            expected=spec.expected,
-            verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
-            shape=None if error else finding.shape,
-            block_bytes=None if error else finding.block_bytes,
-            hold_ms=None if error else hold,
-            hold_floor_ms=finding.hold_floor_ms,
-            method=finding.method,
-            doubts=tuple(dict.fromkeys(doubts)),
-            evidence=finding.evidence,
-            timeline=self._line,
-            error=None if error is None else LaneError(str(error.code), error.message, error.hint),
-        )
+    Args:
+        spec: what was to be measured.
+        line: its answer's timeline.
+        by_answer: what the answer alone says.
+        proof: None where none could be had.
+        found: where a proof was looked for.
+        error: why the lane could not be measured; None for a lane that could.
+        doubts: what else is to be told of how it was measured.
+    """
+    judged = spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
+    finding = answer.combine(proof, by_answer, line, event_bytes=judged)
+    told = [*finding.doubts, *doubts]
+    if proof is None and error is None:
+        told.append(_why_unproved(found))
+    hold = finding.hold_ms
+    if hold is None:
+        hold = answer.first_hold_ms(line)
+    return Lane(
+        target=spec.target,
+        url=without_credentials(spec.ask.url),
+        header=spec.header,
+        expected=spec.expected,
+        verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
+        shape=None if error else finding.shape,
+        block_bytes=None if error else finding.block_bytes,
+        hold_ms=None if error else hold,
+        hold_floor_ms=finding.hold_floor_ms,
+        method=finding.method,
+        doubts=tuple(dict.fromkeys(told)),
+        evidence=finding.evidence,
+        timeline=line,
+        error=None if error is None else LaneError(str(error.code), error.message, error.hint),
+    )
+
+
+def proof_headers(ask: Ask, base: str) -> Headers:
+    """What of an answer's request goes with the proof's requests to `base`."""
+    return tuple(
+        (name, value)
+        for name, value in same_origin(ask.headers, ask.url, base)
+        if name.lower() not in ("content-type", "content-length", "accept")
+    )
 
 
 def without_credentials(url: str) -> str:
@@ -266,7 +281,7 @@ def without_credentials(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _as_our_service(spec: LaneSpec, found: Found) -> Ask:
+def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
     if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
@@ -292,7 +307,7 @@ def _why_unproved(found: Found) -> Doubt:
     return Doubt.PROOF_REFUSED if found.refused else Doubt.NO_PROOF
 
 
-def _decoder(content_type: str) -> tuple[Decoder, MediaType]:
+def decoder_of(content_type: str) -> tuple[Decoder, MediaType]:
     """What an event is in this media type, and the proof's nearest type."""
     match content_type.partition(";")[0].strip().lower():
         case "text/event-stream":
@@ -302,7 +317,19 @@ def _decoder(content_type: str) -> tuple[Decoder, MediaType]:
     return ChunkDecoder(), "text"
 
 
-def _bad_status(ask: Ask, status: int) -> KitError:
+def silent(ask: Ask, timeout_s: float, *, head_came: bool) -> KitError:
+    """The error of a lane of which nothing, or nothing but the head, came within its time."""
+    within = f"within {timeout_s:g} s"
+    return KitError(
+        Code.NO_STREAM if head_came else Code.TIMED_OUT,
+        f"{shown(ask.url)} "
+        + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
+        "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
+    )
+
+
+def bad_status(ask: Ask, status: int) -> KitError:
+    """The error of an answer that is none, for its status."""
     hints = {
         401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` "
         "it is KIT_TOKEN.",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import isfinite
 from statistics import quantiles
 
+from kit.proof.actions import Reply
 from kit.proof.doubts import Doubt
 from kit.proof.events import Event
 from kit.proof.received import Received
@@ -63,6 +64,47 @@ def timeline(
         _complete(received),
     )
     return line, tuple(stamps)
+
+
+def align(pings: Sequence[Reply]) -> tuple[float, float]:
+    """The origin's clock minus ours, by the promptest ping, and how much their round trips varied."""
+    best = min(pings, key=lambda reply: reply.took_ms)
+    offset_ms = best.now_ms - (best.sent_ms + best.arrived_ms) / 2
+    return offset_ms, max(reply.took_ms for reply in pings) - best.took_ms
+
+
+def judged(
+    received: Received,
+    *,
+    asked_ms: float,
+    now_ms: float,
+    offset_ms: float | None,
+    jitter_ms: float,
+    speaks_proof: bool,
+) -> tuple[Timeline, Finding]:
+    """The answer's timeline, and what it says by itself.
+
+    Args:
+        received: the response, on the client's clock.
+        asked_ms: when its request was sent, on the same clock.
+        now_ms: the end of our patience, for a response that has not ended.
+        offset_ms: the origin's clock minus ours; None where it is not known.
+        jitter_ms: how much a round trip varied (0 if not measured).
+        speaks_proof: whether its origin speaks the proof's protocol.
+    """
+    line, stamps = timeline(received, asked_ms=asked_ms, now_ms=now_ms, offset_ms=offset_ms)
+    if is_refusal(received, speaks_proof=speaks_proof):
+        found = refusal(received)
+    else:
+        found = judge(line, stamps, jitter_ms=jitter_ms)
+    if offset_ms is None and any(stamp is not None for stamp in stamps):
+        found = replace(found, doubts=(*found.doubts, Doubt.CLOCKS_NOT_ALIGNED))
+    return line, found
+
+
+def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
+    """Whether a hop would not forward it incrementally; a bare 501 says so where the origin knows better."""
+    return received.refused or (received.status == 501 and speaks_proof)
 
 
 def judge(line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float) -> Finding:

@@ -3,7 +3,7 @@
 
 import { ask, newRun } from "./ask.js";
 import { howItCame } from "./hint.js";
-import { draw } from "./strip.js";
+import { axisEnd, draw, label } from "./strip.js";
 import { WORDS } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -137,10 +137,11 @@ function show() {
 function showTime() {
   const now = (drawnAt = performance.now());
   const stands = run.firstWord !== null;
-  const label = stands ? words.clockStands : run.ended === null ? words.clockRuns : words.noWord;
-  $("clock-label").textContent = label;
+  $("clock-label").textContent = stands ? words.clockStands : run.ended === null ? words.clockRuns : words.noWord;
   $("clock").textContent = words.seconds(seconds((run.firstWord ?? run.ended ?? now) - run.began));
-  draw($("strip"), $("axis"), run, now);
+  const endS = axisEnd(run, now);
+  draw($("strip"), run, now, endS);
+  label($("axis"), endS);
   $("strip").setAttribute("aria-label", words.strip(run.reads.length, seconds((run.ended ?? now) - run.began)));
 }
 
