@@ -57,7 +57,7 @@ def command(
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of
     from kit.probe.client import Ask
-    from kit.probe.lane import LaneSpec
+    from kit.probe.spec import LaneSpec
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes
     from kit.report.style import Style

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from kit import __version__
-from kit.probe.lane import LaneProbe, LaneSpec
+from kit.probe.lane import LaneProbe
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
 from kit.report.watch import LaneKey, Silent, Watcher

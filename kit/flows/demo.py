@@ -11,7 +11,7 @@ from kit.flows.compare import compare
 from kit.flows.lanes import arms_of, ask, in_arm
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Comparison
 from kit.report.watch import Watcher
 from kit.targets import Target

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kit.config import Config
 from kit.probe.client import Ask, Client
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
 
 BOTH: tuple[Arm, ...] = ("on", "off")

@@ -16,7 +16,7 @@ from kit.config import Config
 from kit.errors import KitError
 from kit.flows.lanes import arms_of, ask, in_arm
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
 
 Serve = Callable[[Callable[[str], bool]], str]

@@ -24,6 +24,7 @@ LANE_FIELDS = [
     "target",
     "url",
     "header",
+    "delivery",
     "expected",
     "verdict",
     "shape",
