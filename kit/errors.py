@@ -40,6 +40,7 @@ class Code(StrEnum):
     NOT_HTTP = "not-http"
     HTTP_STATUS = "http-status"
     NO_STREAM = "no-stream"
+    NO_POLLING = "no-polling"
     BODY_CUT = "body-cut"
     TOO_LARGE = "too-large"
     BAD_ENCODING = "bad-encoding"

@@ -240,7 +240,7 @@ def _comparison(
     from kit.flows.deployed import asks, lanes_of
     from kit.flows.lanes import BOTH
     from kit.probe.client import Ask
-    from kit.probe.lane import LaneSpec
+    from kit.probe.spec import LaneSpec
     from kit.report.live import LiveLanes
     from kit.targets import load_targets
 

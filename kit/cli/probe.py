@@ -71,7 +71,7 @@ def command(
 
     from kit.flows.compare import compare
     from kit.probe.address import checked
-    from kit.probe.lane import LaneSpec
+    from kit.probe.spec import LaneSpec
     from kit.report.json import comparison_data, lane_data
     from kit.report.live import LiveLanes
     from kit.report.single import probe_text

@@ -13,7 +13,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
 from kit.targets import Target
 

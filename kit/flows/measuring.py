@@ -12,8 +12,8 @@ from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of
 from kit.flows.lanes import BOTH, ask
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
 from kit.probe.ready import wait_until_ready
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.report.watch import LaneKey, Silent

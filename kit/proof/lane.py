@@ -11,6 +11,7 @@ from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
 Arm = Literal["on", "off"]
+Delivery = Literal["stream", "polling"]
 Environment = Literal["lab", "cloud", "url"]
 
 
@@ -25,10 +26,11 @@ class LaneError:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One target measured in one arm. Field by field the JSON of `kit compare` (times in milliseconds).
+    """One target measured in one arm, or by polling.
 
+    Field by field the JSON of `kit compare` (times in milliseconds).
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
-    verdict inconclusive and no figures.
+    verdict inconclusive and no figures. By polling the arm is "on", and of no consequence.
     """
 
     target: str
@@ -45,6 +47,7 @@ class Lane:
     evidence: tuple[str, ...]
     timeline: Timeline
     error: LaneError | None = None
+    delivery: Delivery = "stream"
 
     @property
     def as_expected(self) -> bool | None:

@@ -36,6 +36,7 @@ def lane_data(lane: Lane) -> dict[str, Any]:
         "target": lane.target,
         "url": place(lane.url),
         "header": lane.header,
+        "delivery": lane.delivery,
         "expected": None if lane.expected is None else str(lane.expected),
         "verdict": str(lane.verdict),
         "shape": None if lane.shape is None else str(lane.shape),

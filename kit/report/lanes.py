@@ -152,7 +152,7 @@ class Picture:
 
     def judged(self, lane: Lane, now_ms: float) -> None:
         """The lane has its verdict."""
-        row = self._row(LaneKey(lane.target, lane.header))
+        row = self._row(LaneKey.of(lane))
         row.judged = lane
         row.over_ms = row.elapsed_ms(now_ms) if row.over_ms is None else row.over_ms
 
@@ -200,11 +200,13 @@ def _stage(mark: str, tone: Tone, text: str, took_ms: float, width: int, style: 
 
 
 def _names(picture: Picture, width: int) -> dict[LaneKey, str]:
-    arms = len({key.header for key in picture.rows}) > 1
     names = {key: clean(key.target) for key in picture.rows}
     room = max(4, min(max(map(cells, names.values())), width // 4))
+    kinds = {key.kind for key in picture.rows}
+    widest = max(map(len, kinds)) if len(kinds) > 1 else None
     return {
-        key: pad(fit(name, room), room) + (f" {key.header:3}" if arms else "") for key, name in names.items()
+        key: pad(fit(name, room), room) + ("" if widest is None else f" {key.kind:{widest}}")
+        for key, name in names.items()
     }
 
 
@@ -223,8 +225,12 @@ def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[
         line = f"  {names[key]}  {bar}"
         lines.append(f"{line}  {said[key]}" if said_cells else line)
     lines.append(style.paint(" " * (name_cells + 4) + _ruler(axis_ms, bar_cells), "dim"))
-    if len({key.header for key in picture.rows}) > 1:
-        lines.append(style.paint(fit(f"  on, off: {HEADER} is sent, is not sent", width), "dim"))
+    kinds = {key.kind for key in picture.rows}
+    legend = {
+        f"on, off: {HEADER} is sent, is not sent": {"on", "off"} <= kinds,
+        "polling: asked for in pieces, each a whole response": "polling" in kinds,
+    }
+    lines += [style.paint(fit(f"  {said}", width), "dim") for said, there in legend.items() if there]
     return [line.rstrip() for line in lines]
 
 

@@ -11,18 +11,13 @@ from kit.errors import Code, KitError
 from kit.probe.address import Headers
 from kit.probe.client import Ask, Client
 from kit.probe.drive import ProofRequest
-from kit.probe.faults import shown
-from kit.probe.lane import (
-    PINGS,
-    LaneSpec,
-    as_our_service,
-    bad_status,
-    decoder_of,
-    measured,
-    silent,
-)
+from kit.probe.faults import bad_status, shown, silent
+from kit.probe.lane import decoder_of, measured
+from kit.probe.measured import PINGS
 from kit.probe.origin import Found, MediaType, discover, new_stream, ping_path, reply_of
+from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof import answer
+from kit.proof.clock import aligned
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, EventTooLargeError
 from kit.proof.lane import Lane
@@ -209,14 +204,13 @@ class LaneRun:
             for ping in seen.pings
             if (reply := reply_of(ping.status, ping.body.encode(), ping.sent_ms, ping.arrived_ms))
         ]
-        offset_ms, jitter_ms = answer.align(replies) if len(replies) == PINGS else (None, 0.0)
+        clock = aligned(replies) if len(replies) == PINGS else None
         self._line, self._by_answer = answer.judged(
             received,
             asked_ms=seen.asked_ms,
             now_ms=seen.now_ms,
-            offset_ms=offset_ms,
-            jitter_ms=jitter_ms,
-            speaks_proof=speaks,
+            clock=clock,
+            by=answer.of_stream(received, clock, speaks_proof=speaks),
         )
         if answer.is_refusal(received, speaks_proof=speaks):
             return
@@ -227,7 +221,7 @@ class LaneRun:
                 "Look at whether it still runs, and whether it lets this page ask (CORS).",
             )
         elif received.status not in (None, 200):
-            self._error = bad_status(self._ask, received.status or 0)
+            self._error = bad_status(self._ask.url, self._ask.method, received.status or 0)
         elif not received.arrivals and received.ended_ms is not None and not received.clean:
             # A browser throws away what it has not read when a response breaks off.
             self._error = KitError(
@@ -237,7 +231,7 @@ class LaneRun:
                 "Look at the service's log, and at the time limits on the way.",
             )
         elif not received.arrivals and received.ended_ms is None:
-            self._error = silent(self._ask, self.spec.timeout_s, head_came=received.status is not None)
+            self._error = silent(self._ask.url, self.spec.timeout_s, head_came=received.status is not None)
 
     def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:
         """The proof's next step; None when there is nothing more to do, and `lane` says what came out."""

@@ -9,7 +9,7 @@ from kit.flows.deployed import lanes_of
 from kit.flows.lanes import BOTH, arms_of, ask, in_arm
 from kit.lab.lab import Lab
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
 from kit.targets import Target
 

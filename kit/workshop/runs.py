@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from kit.errors import KitError
 from kit.probe.client import Client
 from kit.probe.drive import ProofRequest
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.verdict import Finding, Method, Verdict
 from kit.workshop.lane_run import LaneRun

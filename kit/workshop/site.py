@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from kit.probe.lane import LaneSpec, without_credentials
+from kit.probe.spec import LaneSpec, without_credentials
 from kit.proof.lane import Arm, Environment
 from kit.targets import Target
 from kit.workshop.cors import origin_of

@@ -5,7 +5,7 @@ import asyncio
 from kit import __version__
 from kit.flows.compare import compare
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Lane
 from kit.proof.timeline import Arrival
 from kit.proof.verdict import Verdict

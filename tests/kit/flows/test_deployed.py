@@ -14,7 +14,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of
 from kit.probe.client import Ask
-from kit.probe.lane import LaneSpec
+from kit.probe.spec import LaneSpec
 from kit.proof.verdict import Verdict
 from kit.targets import load_targets
 from tests.fixtures.deployments import deployed, service_of

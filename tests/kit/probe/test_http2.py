@@ -14,7 +14,8 @@ import trustme
 
 from kit.probe import client
 from kit.probe.client import Ask, Client
-from kit.probe.lane import LaneProbe, LaneSpec
+from kit.probe.lane import LaneProbe
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe, LaneSpec, without_credentials
+from kit.probe.lane import LaneProbe
+from kit.probe.spec import LaneSpec, without_credentials
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe, LaneSpec
+from kit.probe.lane import LaneProbe
+from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Shape, Verdict

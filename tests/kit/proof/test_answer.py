@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.actions import Reply
-from kit.proof.answer import align, combine, first_hold_ms, judge, refusal, timeline
+from kit.proof.answer import combine, first_hold_ms, judge, refusal, timeline
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
 from kit.proof.received import Received
@@ -197,8 +196,3 @@ def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
     found, stamps = timeline(received, asked_ms=0, now_ms=0, offset_ms=1.0)
     judge(found, stamps, jitter_ms=0)
     assert replace(found, arrivals=()).ttfb_ms == 1010.0
-
-
-def test_the_promptest_ping_says_how_far_the_clocks_are_apart() -> None:
-    pings = [Reply(0.0, 30.0, 1_000.0, "a", False, 0), Reply(100.0, 104.0, 1_092.0, "a", False, 0)]
-    assert align(pings) == (990.0, 26.0)

@@ -1,0 +1,176 @@
+"""What measuring a lane is, however its answer is delivered: find the origin, ask, judge, tell."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from kit.errors import Code, KitError
+from kit.probe.address import same_origin
+from kit.probe.client import Client, now_ms
+from kit.probe.faults import shown, silent
+from kit.probe.origin import Found, Side, discover
+from kit.probe.spec import LaneSpec, as_our_service, without_credentials
+from kit.proof import answer
+from kit.proof.actions import Reply
+from kit.proof.answer import Judge
+from kit.proof.clock import Clock, aligned
+from kit.proof.events import ChunkDecoder
+from kit.proof.lane import Lane, LaneError
+from kit.proof.received import Received
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Finding, Method, Verdict
+
+PINGS = 3
+PING_MS = 5_000.0
+MOST_EVENTS = 100_000
+
+Told = Callable[[Arrival], None]
+
+
+class Measured(ABC):
+    """One lane's measurement in three steps, so that several lanes can take each step side by side.
+
+    `find`, `answer` and `prove` are called in this order; what goes wrong in one is kept for the lane.
+    """
+
+    def __init__(self, spec: LaneSpec) -> None:
+        self.spec = spec
+        self._stack = AsyncExitStack()
+        self._found = Found(None)
+        self._ask = spec.ask
+        self._replies: list[Reply] = []
+        self._clock: Clock | None = None
+        self._line = Timeline((), None, 0.0, False)
+        self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
+        self._error: KitError | None = None
+
+    async def __aenter__(self) -> Self:
+        spec = self.spec
+        self._streams = await self._stack.enter_async_context(
+            Client(http2=spec.http2, timeout_s=spec.timeout_s)
+        )
+        self._side = await self._stack.enter_async_context(Client(http2=spec.http2, timeout_s=spec.timeout_s))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return self._error is None
+
+    @property
+    def provable(self) -> bool:
+        """Whether a proof can still be had."""
+        return False
+
+    async def find(self) -> None:
+        """Is the proof to be had here?"""
+        spec = self.spec
+        try:
+            self._found = await discover(
+                self._side,
+                spec.ask.url,
+                spec.ask.headers,
+                within_ms=spec.timeout_s * 1000,
+                proof_url=spec.proof_url,
+            )
+            self._ask = as_our_service(spec, self._found)
+        except KitError as error:
+            self._error = error
+
+    async def answer(self, arrived: Told = lambda _: None) -> None:
+        """Ask for the answer and watch it arrive; each event is told to `arrived` as it does."""
+        received = Received(ChunkDecoder())
+        asked = now_ms()
+        try:
+            async with asyncio.timeout(self.spec.timeout_s):
+                await self._read(received, asked, arrived)
+        except TimeoutError:
+            if not received.arrivals:
+                head_came = received.status is not None
+                self._error = silent(self._ask.url, self.spec.timeout_s, head_came=head_came)
+        except KitError as error:
+            if not (error.code is Code.BODY_CUT and received.arrivals):
+                self._error = error
+        self._line, self._by_answer = answer.judged(
+            received, asked_ms=asked, now_ms=now_ms(), clock=self._clock, by=self._judge(received)
+        )
+
+    @abstractmethod
+    async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
+        """Prove it, where that is possible, and say what came out; never raises a `KitError`.
+
+        Each new line of evidence is told to `stepped`.
+        """
+
+    @abstractmethod
+    async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+        """Ask, and note what comes and when. Raises `KitError`."""
+
+    @abstractmethod
+    def _judge(self, received: Received) -> Judge:
+        """How the answer itself is judged."""
+
+    def _note(self, received: Received, at: float, data: bytes, asked: float, arrived: Told) -> None:
+        """Some of the answer was read."""
+        before = received.events
+        for seq, event in enumerate(received.body(at, data), before):
+            arrived(Arrival(seq, None, at - asked, event.octets))
+        if received.events > MOST_EVENTS:
+            raise KitError(
+                Code.TOO_LARGE,
+                f"{shown(self._ask.url)} sent more than {MOST_EVENTS:,} events and went on.",
+                "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+            )
+
+    async def _ping(self) -> None:
+        """Ask the origin for its clock once more, where it tells it; three answers make it known."""
+        base = self._found.base
+        if base is None:
+            return
+        side = Side(self._side, base, same_origin(self.spec.ask.headers, self.spec.ask.url, base))
+        reply = await side.ping(PING_MS)
+        if reply is not None:
+            self._replies.append(reply)
+        if len(self._replies) >= PINGS:
+            self._clock = aligned(self._replies)
+
+
+def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitError | None) -> Lane:
+    """What came out of a lane.
+
+    Args:
+        spec: what was to be measured.
+        line: its answer's timeline.
+        finding: the verdict and all that it rests on.
+        error: why it could not be measured; None for a lane that could.
+    """
+    hold = finding.hold_ms
+    if hold is None:
+        hold = answer.first_hold_ms(line)
+    return Lane(
+        target=spec.target,
+        url=without_credentials(spec.ask.url),
+        header=spec.header,
+        expected=spec.expected,
+        verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
+        shape=None if error else finding.shape,
+        block_bytes=None if error else finding.block_bytes,
+        hold_ms=None if error else hold,
+        hold_floor_ms=finding.hold_floor_ms,
+        method=finding.method,
+        doubts=tuple(dict.fromkeys(finding.doubts)),
+        evidence=finding.evidence,
+        timeline=line,
+        error=None if error is None else LaneError(str(error.code), error.message, error.hint),
+        delivery=spec.delivery,
+    )

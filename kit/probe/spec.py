@@ -1,0 +1,82 @@
+"""What to measure on a lane, and how it is asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from kit.probe.address import Headers, same_origin
+from kit.probe.client import Ask
+from kit.probe.origin import Found
+from kit.proof.lane import Arm, Delivery
+from kit.proof.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSpec:
+    """What to measure, and how.
+
+    Attributes:
+        target: the lane's name.
+        ask: the request whose answer is measured. A bare origin that speaks the proof is taken for our
+            service, and its /search is asked for `prompt`.
+        header: the arm; off asks our service to leave `X-Accel-Buffering` out.
+        prompt: for our service.
+        max_output_tokens: for our service; how long its answer is.
+        expected: the promised verdict, if one was promised.
+        event_bytes: events up to this size are judged; None for the largest of the answer.
+        proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        http2: offer HTTP/2.
+        timeout_s: for the whole answer, and for the first sign of life.
+        as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
+        delivery: whether the answer is to be streamed, or asked for in pieces.
+    """
+
+    target: str
+    ask: Ask
+    header: Arm = "on"
+    prompt: str = ""
+    max_output_tokens: int = 60
+    expected: Verdict | None = None
+    event_bytes: int | None = None
+    proof_url: str | None = None
+    http2: bool = False
+    timeout_s: float = 60.0
+    as_it_is: bool = False
+    delivery: Delivery = "stream"
+
+
+def as_our_service(spec: LaneSpec, found: Found) -> Ask:
+    """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
+    ask, parts = spec.ask, urlsplit(spec.ask.url)
+    if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
+        return ask
+    if parts.path in ("", "/") and not parts.query and ask.body is None:
+        body = {"ai_prompt": spec.prompt, "max_output_tokens": spec.max_output_tokens}
+        ask = Ask(
+            "POST",
+            urlunsplit((parts.scheme, parts.netloc, "/search", "", "")),
+            (*ask.headers, ("content-type", "application/json")),
+            json.dumps(body).encode(),
+        )
+    if spec.header == "off":
+        parts = urlsplit(ask.url)
+        query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "accel"]
+        ask = replace(ask, url=urlunsplit(parts._replace(query=urlencode([*query, ("accel", "off")]))))
+    return ask
+
+
+def without_body(ask: Ask, url: str) -> Headers:
+    """The headers of `ask` for a request to `url` that has no body and wants another media type."""
+    return tuple(
+        (name, value)
+        for name, value in same_origin(ask.headers, ask.url, url)
+        if name.lower() not in ("content-type", "content-length", "accept")
+    )
+
+
+def without_credentials(url: str) -> str:
+    """The address without a user's name and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
