@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
+from kit.cli.options import Arm, Expect, Http2, Json, Polling, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
@@ -40,6 +40,7 @@ def command(
     expect: Expect = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
+    polling: Polling = False,
     http2: Http2 = False,
     timeout: Timeout = 60.0,
     as_json: Json = False,
@@ -56,6 +57,7 @@ def command(
     from kit.config import load_config
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of
+    from kit.flows.lanes import check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.report.json import comparison_data
@@ -70,8 +72,12 @@ def command(
     )
     warnings: list[str] = []
     config = load_config({}, os.environ, Path.cwd()) if deployed else None
+    if polling and config is not None:
+        check_polling(config)
     asks = _deployed(lanes or [], config, warnings, as_json=as_json) if config else _named(lanes or [])
     specs = lanes_of(asks, known, arms(arm), like, config)
+    if polling:
+        specs = with_polling(specs)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
     text = table(comparison, known, Style.of(sys.stdout))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status
-from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Prompt, Targets, Timeout, Yes
+from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Polling, Prompt, Targets, Timeout, Yes
 from kit.cli.output import success
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -18,6 +18,7 @@ def command(
     out: Out = Path("build"),
     front: Fronts = None,
     isolated: Isolated = False,
+    polling: Polling = False,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -32,6 +33,7 @@ def command(
 
     from kit.config import load_config
     from kit.flows.demo import demo
+    from kit.flows.lanes import check_polling
     from kit.report.files import write_report
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes
@@ -41,6 +43,8 @@ def command(
 
     known = load_targets()
     config = load_config({}, os.environ, Path.cwd())
+    if polling:
+        check_polling(config)
     trusted(config, yes=yes)
     fronts = pairs("--front", "TARGET=OTHER", front or [])
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
@@ -55,6 +59,7 @@ def command(
                 watcher=watcher,
                 fronts=fronts,
                 isolated=isolated,
+                polling=polling,
                 timeout_s=timeout,
             )
         )

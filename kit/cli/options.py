@@ -41,6 +41,14 @@ Isolated: TypeAlias = Annotated[
         help="Install each bundle's own requirements into an environment of its own first.",
     ),
 ]
+Polling: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--polling",
+        envvar="KIT_POLLING",
+        help="Ask each target for its answer in pieces as well, as where nothing streams.",
+    ),
+]
 Prompt: TypeAlias = Annotated[
     str,
     typer.Option(

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from kit import __version__
 from kit.probe.lane import LaneProbe
+from kit.probe.measured import Measured
+from kit.probe.polling import PollingProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
@@ -27,14 +29,14 @@ async def compare(
     A lane that cannot be measured bears its error; the others are measured all the same.
 
     Args:
-        specs: one a lane; target and arm together name it.
+        specs: one a lane; target, arm and delivery together name it.
         environment: where they were measured, for the report.
         watcher: told what happens, as it happens.
     """
     watching = watcher or Silent()
     started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     async with AsyncExitStack() as stack:
-        probes = [await stack.enter_async_context(LaneProbe(spec)) for spec in specs]
+        probes = [await stack.enter_async_context(_probe(spec)) for spec in specs]
         watching.lanes(tuple(_key(spec) for spec in specs))
         await asyncio.gather(*(probe.find() for probe in probes))
         if any(probe.reachable for probe in probes):
@@ -53,7 +55,11 @@ async def compare(
     return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
 
 
-async def _answer(probe: LaneProbe, watching: Watcher) -> None:
+def _probe(spec: LaneSpec) -> Measured:
+    return PollingProbe(spec) if spec.delivery == "polling" else LaneProbe(spec)
+
+
+async def _answer(probe: Measured, watching: Watcher) -> None:
     if not probe.reachable:
         return
     key = _key(probe.spec)
@@ -66,7 +72,7 @@ async def _answer(probe: LaneProbe, watching: Watcher) -> None:
     watching.answered(key)
 
 
-async def _prove(probe: LaneProbe, watching: Watcher, after_s: float) -> Lane:
+async def _prove(probe: Measured, watching: Watcher, after_s: float) -> Lane:
     await asyncio.sleep(after_s)
     key = _key(probe.spec)
 
@@ -79,4 +85,4 @@ async def _prove(probe: LaneProbe, watching: Watcher, after_s: float) -> Lane:
 
 
 def _key(spec: LaneSpec) -> LaneKey:
-    return LaneKey(spec.target, spec.header)
+    return LaneKey(spec.target, spec.header, spec.delivery)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.config import Config
 from kit.flows.compare import compare
-from kit.flows.lanes import arms_of, ask, in_arm
+from kit.flows.lanes import arms_of, ask, in_arm, with_polling
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.probe.spec import LaneSpec
@@ -34,6 +34,7 @@ async def demo(
     watcher: Watcher,
     fronts: Mapping[str, str] | None = None,
     isolated: bool = False,
+    polling: bool = False,
     timeout_s: float = 60.0,
 ) -> Comparison:
     """Everything from the bundles to the verdicts; nothing is left running.
@@ -49,6 +50,7 @@ async def demo(
         fronts: target to the target whose front it gets instead of its own: a demo that must fail.
         isolated: install each bundle's own requirements into an environment of its own first; a user's own
             app is always.
+        polling: ask each target by polling as well.
         timeout_s: for each lane's answer.
 
     Raises:
@@ -81,7 +83,7 @@ async def demo(
             for name, url in lab.urls.items()
             for arm in ([arm for arm in arms if arm in has] or has)
         ]
-        return await _unless_it_dies(lab, specs, watcher)
+        return await _unless_it_dies(lab, with_polling(specs) if polling else specs, watcher)
 
 
 async def _unless_it_dies(lab: Lab, specs: Sequence[LaneSpec], watcher: Watcher) -> Comparison:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from kit.config import Config
+from kit.errors import Code, Exit, KitError
 from kit.probe.client import Ask, Client
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
+from kit.proof.verdict import Verdict
 
 BOTH: tuple[Arm, ...] = ("on", "off")
 
@@ -57,6 +59,35 @@ def in_arm(config: Config, spec: LaneSpec, arm: Arm, has: Sequence[Arm]) -> Lane
         return replace(spec, header=arm)
     asked = _switched_off(spec.ask) if arm == "off" and "on" in has else spec.ask
     return replace(spec, header=arm, ask=asked, as_it_is=True)
+
+
+def check_polling(config: Config) -> None:
+    """Whether the service can be asked for its answer in pieces.
+
+    Raises:
+        KitError: BAD_USAGE, it is the user's app.
+    """
+    if config.app is not None:
+        raise KitError(
+            Code.BAD_USAGE,
+            "--polling asks for what the kit's own service can do, and kit.toml names an app of yours.",
+            "Leave --polling out (and KIT_POLLING unset).",
+            exit=Exit.USAGE,
+        )
+
+
+def with_polling(specs: Sequence[LaneSpec]) -> list[LaneSpec]:
+    """The same lanes, and after each target's a further one that asks it the same by polling.
+
+    A whole response passes every front as it is, so where anything is expected of a target's streams, its
+    answer in pieces is expected to arrive as it is written.
+    """
+    lanes: list[LaneSpec] = []
+    for target in dict.fromkeys(spec.target for spec in specs):
+        streams = [spec for spec in specs if spec.target == target]
+        expected = None if streams[0].expected is None else Verdict.INCREMENTAL
+        lanes += [*streams, replace(streams[0], header="on", expected=expected, delivery="polling")]
+    return lanes
 
 
 async def _frees(client: Client, asked: Ask) -> bool:

@@ -9,7 +9,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
-from kit.probe.measured import Measured, Told
+from kit.probe.measured import PINGS, Measured, Told
 from kit.probe.origin import MediaType
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof import answer
@@ -35,6 +35,12 @@ class LaneProbe(Measured):
     def provable(self) -> bool:
         """Whether a proof can still be had."""
         return self._error is None and self._found.base is not None
+
+    async def find(self) -> None:
+        """Is the proof to be had here, and how far apart are the clocks?"""
+        await super().find()
+        for _ in range(PINGS):
+            await self._ping()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`."""

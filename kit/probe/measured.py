@@ -17,6 +17,7 @@ from kit.probe.faults import shown
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service, without_credentials
 from kit.proof import answer
+from kit.proof.actions import Reply
 from kit.proof.clock import Clock, aligned
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
@@ -43,6 +44,7 @@ class Measured(ABC):
         self._stack = AsyncExitStack()
         self._found = Found(None)
         self._ask = spec.ask
+        self._replies: list[Reply] = []
         self._clock: Clock | None = None
         self._line = Timeline((), None, 0.0, False)
         self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
@@ -72,7 +74,7 @@ class Measured(ABC):
         return False
 
     async def find(self) -> None:
-        """Is the proof to be had here, and how far apart are the clocks?"""
+        """Is the proof to be had here?"""
         spec = self.spec
         try:
             self._found = await discover(
@@ -83,8 +85,6 @@ class Measured(ABC):
                 proof_url=spec.proof_url,
             )
             self._ask = as_our_service(spec, self._found)
-            if self._found.base is not None:
-                await self._align(self._found.base)
         except KitError as error:
             self._error = error
 
@@ -139,14 +139,17 @@ class Measured(ABC):
                 "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
             )
 
-    async def _align(self, base: str) -> None:
-        side = self._pinged(base)
-        replies = [reply for _ in range(PINGS) if (reply := await side.ping(PING_MS)) is not None]
-        if len(replies) == PINGS:
-            self._clock = aligned(replies)
-
-    def _pinged(self, base: str) -> Side:
-        return Side(self._side, base, same_origin(self.spec.ask.headers, self.spec.ask.url, base))
+    async def _ping(self) -> None:
+        """Ask the origin for its clock once more, where it tells it; three answers make it known."""
+        base = self._found.base
+        if base is None:
+            return
+        side = Side(self._side, base, same_origin(self.spec.ask.headers, self.spec.ask.url, base))
+        reply = await side.ping(PING_MS)
+        if reply is not None:
+            self._replies.append(reply)
+        if len(self._replies) >= PINGS:
+            self._clock = aligned(self._replies)
 
     def _silent(self, head_came: bool) -> KitError:
         within = f"within {self.spec.timeout_s:g} s"

@@ -15,10 +15,8 @@ from kit.errors import Code, KitError
 from kit.probe.address import checked
 from kit.probe.client import Ask, now_ms
 from kit.probe.faults import bad_status, shown
-from kit.probe.measured import PING_MS, PINGS, Measured, Told
+from kit.probe.measured import Measured, Told
 from kit.probe.spec import LaneSpec, without_body
-from kit.proof.actions import Reply
-from kit.proof.clock import aligned
 from kit.proof.lane import Lane
 from kit.proof.pieces import NotAPieceError, Pieces, judge
 from kit.proof.received import Received
@@ -46,7 +44,7 @@ class PollingProbe(Measured):
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         received.use(self._pieces)
-        pinging = asyncio.create_task(self._ping())
+        pinging = asyncio.create_task(self._ping_on())
         try:
             place = await self._begin(received)
             while not self._pieces.done:
@@ -64,16 +62,11 @@ class PollingProbe(Measured):
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)
 
-    async def _ping(self) -> None:
-        """How long a round trip takes while the answer is on its way, which is what its pieces take."""
-        replies: list[Reply] = []
+    async def _ping_on(self) -> None:
+        """How long a round trip takes while the answer is on its way: its pieces take as long."""
         while self._found.base is not None:
+            await self._ping()
             await asyncio.sleep(PINGED_EACH_S)
-            reply = await self._pinged(self._found.base).ping(PING_MS)
-            if reply is not None:
-                replies.append(reply)
-            if len(replies) >= PINGS:
-                self._clock = aligned(replies)
 
     async def _begin(self, received: Received) -> str:
         """Ask the question; where its answer's pieces are to be had."""

@@ -52,7 +52,7 @@ class Diary:
 
     def judged(self, lane: Lane, now_ms: float) -> None:
         """See `Watcher`."""
-        self._say(LaneKey(lane.target, lane.header), f"{MARKS[state(lane)][0]} {outcome(lane)}")
+        self._say(LaneKey.of(lane), f"{MARKS[state(lane)][0]} {outcome(lane)}")
 
     def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
         """See `Told`."""
@@ -67,4 +67,4 @@ class Diary:
         """See `Told`."""
 
     def _say(self, key: LaneKey, text: str) -> None:
-        self.lines.append(f"{clean(lane_name(key.target, key.header))}: {clean(text)}")
+        self.lines.append(f"{clean(lane_name(key))}: {clean(text)}")

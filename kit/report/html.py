@@ -14,6 +14,7 @@ from kit.proof.lane import Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Verdict
 from kit.report.cells import clean
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
+from kit.report.watch import LaneKey
 from kit.report.words import (
     CERTAINTIES,
     METHODS,
@@ -41,7 +42,7 @@ _STATES = {
     LaneState.FAILED: ("wrong", "✗", "failed"),
     LaneState.INCONCLUSIVE: ("unsure", "?", "no verdict"),
 }
-_ARMS = {"on": "header sent", "off": "header not sent"}
+_KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
 
 
 def html(comparison: Comparison, targets: Mapping[str, Target]) -> str:
@@ -107,7 +108,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
     if lane.expected is None and state(lane) is LaneState.OK:
         outcome = "measured"
     title = clean(lane.target if target is None else target.title)
-    arm = _ARMS[lane.header]
+    arm = _KINDS[LaneKey.of(lane).kind]
     verdict = verdict_words(lane)
     seen = _seen(lane)
     return _Card(

@@ -152,7 +152,7 @@ class Picture:
 
     def judged(self, lane: Lane, now_ms: float) -> None:
         """The lane has its verdict."""
-        row = self._row(LaneKey(lane.target, lane.header))
+        row = self._row(LaneKey.of(lane))
         row.judged = lane
         row.over_ms = row.elapsed_ms(now_ms) if row.over_ms is None else row.over_ms
 
@@ -195,21 +195,23 @@ def finished_text(picture: Picture, width: int, style: Style) -> list[str]:
 
 def _stage(mark: str, tone: Tone, text: str, took_ms: float, width: int, style: Style) -> str:
     seconds = f"  {took_ms / 1000:.1f} s"
-    said = fit(clean(text), max(1, width - 2 - cells(seconds)))
+    said = fit(_shown(text, style), max(1, width - 2 - cells(seconds)))
     return f"{style.paint(mark, tone)} {said}{style.paint(seconds, 'dim')}"
 
 
-def _names(picture: Picture, width: int) -> dict[LaneKey, str]:
-    arms = len({key.header for key in picture.rows}) > 1
-    names = {key: clean(key.target) for key in picture.rows}
+def _names(picture: Picture, width: int, style: Style) -> dict[LaneKey, str]:
+    names = {key: _shown(key.target, style) for key in picture.rows}
     room = max(4, min(max(map(cells, names.values())), width // 4))
+    kinds = {key.kind for key in picture.rows}
+    widest = max(map(len, kinds)) if len(kinds) > 1 else None
     return {
-        key: pad(fit(name, room), room) + (f" {key.header:3}" if arms else "") for key, name in names.items()
+        key: pad(fit(name, room), room) + ("" if widest is None else f" {key.kind:{widest}}")
+        for key, name in names.items()
     }
 
 
 def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[str]:
-    names = _names(picture, width)
+    names = _names(picture, width, style)
     said = {key: row.said(now_ms) for key, row in picture.rows.items()}
     name_cells = max(map(cells, names.values()))
     said_cells = max(22, *(cells(text) for text in said.values()))
@@ -223,8 +225,12 @@ def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[
         line = f"  {names[key]}  {bar}"
         lines.append(f"{line}  {said[key]}" if said_cells else line)
     lines.append(style.paint(" " * (name_cells + 4) + _ruler(axis_ms, bar_cells), "dim"))
-    if len({key.header for key in picture.rows}) > 1:
-        lines.append(style.paint(fit(f"  on, off: {HEADER} is sent, is not sent", width), "dim"))
+    kinds = {key.kind for key in picture.rows}
+    legend = {
+        f"on, off: {HEADER} is sent, is not sent": {"on", "off"} <= kinds,
+        "polling: asked for in pieces, each a whole response": "polling" in kinds,
+    }
+    lines += [style.paint(fit(f"  {said}", width), "dim") for said, there in legend.items() if there]
     return [line.rstrip() for line in lines]
 
 
@@ -275,17 +281,17 @@ def _ruler(axis_ms: float, width: int) -> str:
 def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[str]:
     if all(row.step is None and row.judged is None for row in picture.rows.values()):
         return []
-    names = _names(picture, width)
+    names = _names(picture, width, style)
     lines = [""]
     for key, row in picture.rows.items():
         room = max(1, width - cells(names[key]) - 6)
         if row.judged is not None:
             mark, tone = MARKS[state(row.judged)]
-            text = fit(clean(outcome(row.judged)), room)
+            text = fit(_shown(outcome(row.judged), style), room)
             lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(text, 'bold')}")
         else:
             spin = _spin(now_ms) if row.step is not None else " "
-            step = fit(clean(row.step or "–"), room)
+            step = fit(_shown(row.step or "–", style), room)
             lines.append(f"{style.paint(spin, 'tick')} {names[key]}  {style.paint(step, 'dim')}")
     return lines
 
@@ -293,6 +299,11 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
 def outcome(lane: Lane) -> str:
     """What came of the lane, in a line."""
     return verdict_words(lane) if lane.error is None else lane.error.message
+
+
+def _shown(text: str, style: Style) -> str:
+    """The text as it will be printed, so that it is measured as that: "?" is wider than an accent alone."""
+    return style.finish(clean(text))
 
 
 def _spin(now_ms: float) -> str:

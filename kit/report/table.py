@@ -9,6 +9,7 @@ from kit.proof.lane import Comparison, Lane, state
 from kit.report.cells import cells, clean, hang, pad, wrap
 from kit.report.lanes import MARKS
 from kit.report.style import Style
+from kit.report.watch import LaneKey
 from kit.report.words import (
     THE_THREE,
     advice,
@@ -59,7 +60,7 @@ def _cells(lane: Lane, target: Target | None, doubts: tuple[Doubt, ...]) -> dict
     notes = "".join(f" [{doubts.index(doubt) + 1}]" for doubt in lane.doubts)
     return {
         "target": clean(lane.target),
-        "header": lane.header,
+        "header": LaneKey.of(lane).kind,
         "verdict": verdict_words(lane) + notes,
         "expected": expected_words(lane, target),
         "first event": duration(lane.timeline.first_event_ms),

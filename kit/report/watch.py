@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
-from kit.proof.lane import Arm, Lane
+from kit.proof.lane import Arm, Delivery, Lane
 from kit.proof.timeline import Arrival
 
 
 @dataclass(frozen=True, slots=True)
 class LaneKey:
-    """Which lane: the target's name and the arm."""
+    """Which lane: the target's name, the arm, and how its answer is delivered."""
 
     target: str
     header: Arm
+    delivery: Delivery = "stream"
+
+    @classmethod
+    def of(cls, lane: Lane) -> Self:
+        """The key of a lane that was measured."""
+        return cls(lane.target, lane.header, lane.delivery)
+
+    @property
+    def kind(self) -> str:
+        """What tells it from the target's other lanes: on, off, or polling."""
+        return self.header if self.delivery == "stream" else self.delivery
 
 
 class Watcher(Protocol):

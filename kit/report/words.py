@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Lane, LaneState, state
+from kit.proof.lane import Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
+from kit.report.watch import LaneKey
 from kit.targets import Certainty, Target
 
 HEADER = "X-Accel-Buffering: no"
@@ -26,6 +27,13 @@ REHEARSAL = (
 )
 
 NONE = "–"
+
+# What a verdict says of an answer that was asked for in pieces, where nothing is streamed or buffered.
+_IN_PIECES = {
+    Verdict.INCREMENTAL: "arrived as written",
+    Verdict.TIME_LIMITED: "pieces held",
+    Verdict.WHOLE_MESSAGE: "all at the end",
+}
 
 METHODS = {
     Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
@@ -53,9 +61,9 @@ def duration(ms: float | None) -> str:
     return f"{ms:.0f} ms" if abs(ms) >= 9.95 else f"{ms:.1f} ms"
 
 
-def lane_name(target: str, header: Arm, *, arms: bool = True) -> str:
-    """A lane's name in a line of text; the arm is left out where all lanes have the same."""
-    return f"{target} {header}" if arms else target
+def lane_name(key: LaneKey) -> str:
+    """A lane's name in a line of text: "standard on", "standard polling"."""
+    return f"{key.target} {key.kind}"
 
 
 def place(url: str) -> str:
@@ -73,6 +81,8 @@ def verdict_words(lane: Lane) -> str:
     """What was found, as a person would say it."""
     if lane.error is not None:
         return "could not be measured"
+    if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
+        return _IN_PIECES[lane.verdict]
     return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
 
 
@@ -80,6 +90,8 @@ def expected_words(lane: Lane, target: Target | None) -> str:
     """What was promised, with the block's size where the target's documentation names one."""
     if lane.expected is None:
         return NONE
+    if lane.delivery == "polling" and lane.expected in _IN_PIECES:
+        return _IN_PIECES[lane.expected]
     if lane.expected is Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
         return in_words(lane.expected, Shape.BLOCKS, target.front.block_bytes, None)
     return in_words(lane.expected, None, None, None)
@@ -106,6 +118,11 @@ def advice(lane: Lane, target: Target | None) -> str | None:
         if lane.as_expected is False:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
+    if lane.delivery == "polling":
+        return (
+            "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
+            "hop by hop, to find who does."
+        )
     if lane.expected is Verdict.INCREMENTAL:
         return (
             "It should stream here: probe the service directly, then hop by hop, to find who holds it "
@@ -138,7 +155,8 @@ def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
         said = ", ".join(f"{count} {words}" for words, count in found.items())
         return f"{_count(len(comparison.lanes))} measured: {said or 'none'}"
     kept = sum(state(lane) is LaneState.OK for lane in judged)
-    by_documentation = all(lane.target in targets for lane in judged)
+    # That pieces pass is what the kit promises of itself: no platform's documentation speaks of them.
+    by_documentation = all(lane.target in targets and lane.delivery == "stream" for lane in judged)
     whose = "its platform's" if len(judged) == 1 else "their platform's"
     what = f"as {whose} documentation promises" if by_documentation else "as expected"
     return f"{kept} of {_count(len(judged))} {what}"
@@ -199,5 +217,5 @@ def _count(lanes: int) -> str:
 
 
 def _against(lane: Lane, target: Target | None) -> str:
-    found = f"{lane_name(lane.target, lane.header)} ({verdict_words(lane)}"
+    found = f"{lane_name(LaneKey.of(lane))} ({verdict_words(lane)}"
     return f"{found})" if lane.expected is None else f"{found}, promised {expected_words(lane, target)})"

@@ -75,6 +75,19 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert "emulated from documentation" in page
 
 
+def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:
+    status, out, err = ended(demo("standard", "--arm", "on", "--polling", "--json"))
+    assert status == 0, err
+    held, polled = json.loads(out)["data"]["lanes"]
+    assert [(lane["delivery"], lane["verdict"]) for lane in (held, polled)] == [
+        ("stream", "whole-message"),
+        ("polling", "incremental"),
+    ]
+    assert len(held["timeline"]) == len(polled["timeline"]) == 61
+    # The stream's first event comes when the answer has ended; of the pieces most have come by then.
+    assert polled["timeline"][30]["arrived_ms"] < held["first_event_ms"]
+
+
 @pytest.mark.parametrize(
     ("fronts", "wrong"),
     [

@@ -37,6 +37,43 @@ def test_a_promise_not_kept_exits_3(invoke: Invoke, origin: Origin) -> None:
     assert "standard on" in told.out
 
 
+def test_by_polling_there_is_a_lane_more_for_each_target_which_is_to_arrive_as_written(
+    invoke: Invoke, origin: Origin
+) -> None:
+    url = origin()
+    told = invoke("compare", f"standard={url}", f"mine={url}", "--arm", "off", "--polling", "--json")
+    assert told.status == 3, "nothing holds the stream that Standard would hold"
+    assert [
+        (lane["target"], lane["header"], lane["delivery"], lane["expected"], lane["verdict"])
+        for lane in told.data["lanes"]
+    ] == [
+        ("standard", "off", "stream", "whole-message", "incremental"),
+        ("standard", "on", "polling", "incremental", "incremental"),
+        ("mine", "off", "stream", None, "incremental"),
+        ("mine", "on", "polling", None, "incremental"),
+    ]
+
+
+def test_its_twin_whose_pieces_come_only_at_the_end_exits_3_and_is_named(
+    invoke: Invoke, origin: Origin
+) -> None:
+    url = origin("tests.fixtures.apps:all_at_once")
+    told = invoke("compare", f"run={url}", "--arm", "on", "--polling")
+    assert told.status == 3
+    said = " ".join(told.out.split())
+    assert (
+        "1 of 2 lanes as expected; not so: run polling (all at the end, promised arrived as written)" in said
+    )
+
+
+def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("compare", f"run={origin('tests.fixtures.apps:streams_only')}", "--polling", "--json")
+    assert told.status == 1
+    *streams, polling = told.data["lanes"]
+    assert [lane["as_expected"] for lane in streams] == [True, True]
+    assert polling["error"]["code"] == "no-polling"
+
+
 @pytest.mark.parametrize(
     "lanes", [["a"], ["a="], ["=http://b"], ["a=http://b", "a=http://c"], ["a=nonsense"]]
 )

@@ -13,11 +13,12 @@ import pytest
 
 from kit.app import App
 from kit.config import Config
-from kit.errors import KitError
-from kit.flows.lanes import arms_of, ask, in_arm
+from kit.errors import Exit, KitError
+from kit.flows.lanes import arms_of, ask, check_polling, in_arm, with_polling
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
+from kit.proof.verdict import Verdict
 
 Serve = Callable[[Callable[[str], bool]], str]
 
@@ -92,3 +93,29 @@ def test_each_arm_is_asked_for_as_the_service_takes_it() -> None:
     assert (alone.header, alone.ask.url) == ("off", spec.ask.url)
     ours = in_arm(Config(), LaneSpec("run", ask(Config(), "http://a.example")), "off", ("on", "off"))
     assert (ours.header, ours.ask.url, ours.as_it_is) == ("off", "http://a.example", False)
+
+
+def test_each_target_is_asked_by_polling_once_after_its_streams() -> None:
+    a, b = Ask("GET", "http://a.example"), Ask("GET", "http://b.example")
+    specs = [
+        LaneSpec("standard", a, "on", expected=Verdict.WHOLE_MESSAGE),
+        LaneSpec("standard", a, "off", expected=Verdict.WHOLE_MESSAGE),
+        LaneSpec("mine", b, "off", prompt="Why?"),
+    ]
+    lanes = with_polling(specs)
+    assert [(lane.target, lane.header, lane.delivery, lane.expected) for lane in lanes] == [
+        ("standard", "on", "stream", Verdict.WHOLE_MESSAGE),
+        ("standard", "off", "stream", Verdict.WHOLE_MESSAGE),
+        ("standard", "on", "polling", Verdict.INCREMENTAL),
+        ("mine", "off", "stream", None),
+        ("mine", "on", "polling", None),
+    ]
+    assert (lanes[-1].ask, lanes[-1].prompt) == (b, "Why?")
+
+
+def test_only_the_kits_own_service_is_asked_by_polling() -> None:
+    check_polling(Config())
+    with pytest.raises(KitError) as caught:
+        check_polling(own())
+    assert caught.value.exit is Exit.USAGE
+    assert "--polling" in caught.value.hint

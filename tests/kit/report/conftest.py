@@ -222,6 +222,16 @@ AS_PROMISED = _comparison(
     _lane("run", "on", "incremental"),
 )
 
+POLLED = _lane(
+    "standard",
+    "on",
+    "incremental",
+    expected=Verdict.INCREMENTAL,
+    method=Method.STAMPS,
+    evidence=("the answer came in 58 pieces, each a whole response",),
+    delivery="polling",
+)
+
 TROUBLED = _comparison(
     *AS_PROMISED.lanes[:3],
     _lane("flex", "on", "whole", doubts=(Doubt.COLD_START, Doubt.NOT_REPEATED)),
@@ -289,6 +299,7 @@ def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
         evidence=tuple(draw(st.lists(words, max_size=3))),
         timeline=draw(_timelines),
         error=error,
+        delivery=draw(st.sampled_from(["stream", "polling"])),
     )
 
 
@@ -296,6 +307,12 @@ def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
 def comparison() -> Comparison:
     """Three targets in both arms, all as documented."""
     return AS_PROMISED
+
+
+@pytest.fixture(scope="session")
+def polled() -> Lane:
+    """Standard, asked for its answer in pieces, which arrive as they are written."""
+    return POLLED
 
 
 @pytest.fixture(scope="session")

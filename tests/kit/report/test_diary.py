@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Timeline
 from kit.report.diary import Diary
 from kit.report.watch import LaneKey
@@ -31,16 +31,18 @@ def test_a_held_lane_is_told_to_have_come_all_at_once(timeline: Callable[..., Ti
 
 
 def test_stages_steps_and_verdicts_are_lines_of_their_own(
-    comparison: Comparison, troubled: Comparison
+    comparison: Comparison, troubled: Comparison, polled: Lane
 ) -> None:
     diary = Diary()
     diary.stage("proving\nit", 0)
     diary.proof(LaneKey("run", "on"), "200 bytes: passed in \x1b[31m2 ms", 0)
     diary.judged(comparison.lanes[5], 0)
     diary.judged(troubled.lanes[3], 0)
+    diary.judged(polled, 0)
     assert diary.lines == [
         "proving it",
         "run on: 200 bytes: passed in �[31m2 ms",
         "run on: ✓ streamed",
         "flex on: ✗ buffered whole",
+        "standard polling: ✓ arrived as written",
     ]

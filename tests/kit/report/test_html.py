@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison, LaneError
+from kit.proof.lane import Comparison, Lane, LaneError
 from kit.proof.timeline import Timeline
 from kit.report.html import html
 from kit.report.words import THE_THREE
@@ -67,6 +67,17 @@ def test_the_headline_is_the_conclusion(comparison: Comparison, targets: Mapping
     page = html(comparison, targets)
     assert "<h1>6 of 6 lanes as their platform&#39;s documentation promises.</h1>" in page
     assert THE_THREE.replace("`", "") in _words(page)
+
+
+def test_a_lane_by_polling_is_named_so_and_shows_its_pieces(
+    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
+) -> None:
+    page = html(replace(comparison, lanes=(*comparison.lanes[:2], polled)), targets)
+    text = _words(page)
+    assert "App Engine Standard by polling" in text
+    assert "arrived as written" in text
+    assert "came in 58 pieces" in text
+    assert "App Engine Standard, by polling: sent and arrived" in text
 
 
 def test_lanes_that_are_not_as_promised_are_named_at_the_top(

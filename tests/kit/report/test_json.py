@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from kit.cli import output
 from kit.errors import Code
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.json import SCHEMA_VERSION, comparison_data, document, lane_data
 
@@ -97,6 +97,7 @@ def _changed(printed: dict[str, Any], path: tuple[str | int, ...], value: object
         (("data", "lanes", 0, "more"), 1),
         (("data", "lanes", 0, "verdict"), "streamed"),
         (("data", "lanes", 0, "expected"), "streamed"),
+        (("data", "lanes", 0, "delivery"), "post"),
         (("data", "lanes", 0, "hold_ms"), -1),
         (("data", "lanes", 0, "doubts"), ["a-hunch"]),
         (("data", "lanes", 0, "error"), {"code": "internal", "message": "m"}),
@@ -138,6 +139,10 @@ def test_the_schema_knows_every_word_of_the_closed_lists(words: type[StrEnum], l
 def test_times_are_rounded_to_a_tenth(comparison: Comparison) -> None:
     lane = lane_data(comparison.lanes[5])
     assert (lane["timeline"][1]["arrived_ms"], lane["hold_ms"]) == (386.2, 0.3)
+
+
+def test_a_lane_says_how_its_answer_was_asked_for(comparison: Comparison, polled: Lane) -> None:
+    assert [lane_data(lane)["delivery"] for lane in (comparison.lanes[0], polled)] == ["stream", "polling"]
 
 
 def test_a_failed_lane_has_its_error_and_no_figures(troubled: Comparison) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.report.cells import cells
 from kit.report.lanes import Marks, Picture, finished_text, lanes_text
@@ -81,6 +81,17 @@ def test_lanes_of_both_arms_say_which_is_which(timeline: Callable[..., Timeline]
     assert legend == "  on, off: X-Accel-Buffering: no is sent, is not sent"
 
 
+def test_a_lane_by_polling_says_so(timeline: Callable[..., Timeline], polled: Lane) -> None:
+    lanes = {STANDARD: timeline("whole"), LaneKey.of(polled): polled.timeline}
+    picture = _told(lanes, 9_000)
+    picture.judged(polled, 9_000)
+    held, pieces, _, legend, *proofs = lanes_text(picture, 90, 9_000)
+    assert re.fullmatch(r"  standard on       ·+█  all 61 events at 4\.3 s", held)
+    assert re.fullmatch(r"  standard polling  ·{1,4}[▏ ]+  first at 0\.3 s", pieces)
+    assert legend == "  polling: asked for in pieces, each a whole response"
+    assert proofs[-1] == "✓ standard polling  arrived as written"
+
+
 def test_a_lane_that_got_nothing_says_so(timeline: Callable[..., Timeline]) -> None:
     (row, _) = lanes_text(_told({RUN: Timeline((), 20, 4_000, True)}, 9_000), 80, 9_000)
     assert row.endswith("no event")
@@ -133,7 +144,11 @@ def test_nothing_told_draws_nothing() -> None:
 def test_no_line_is_wider_than_the_terminal(
     names: list[str], times: list[float], now: float, width: int, encoding: str
 ) -> None:
-    keys = tuple(LaneKey(name, arm) for name in names for arm in ("on", "off"))
+    keys = tuple(
+        key
+        for name in names
+        for key in (LaneKey(name, "on"), LaneKey(name, "off"), LaneKey(name, "on", "polling"))
+    )
     picture = Picture()
     picture.stage(names[0], 0)
     picture.lanes(keys, 0)

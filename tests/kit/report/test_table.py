@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, Lane
 from kit.report.cells import cells
 from kit.report.style import Style
 from kit.report.terminal import table
@@ -72,6 +72,14 @@ def test_advice_is_said_once_also_when_the_arms_come_apart(
     apart = replace(comparison, lanes=lanes[0::2] + lanes[1::2])
     text = " ".join(table(apart, targets).split())
     assert text.count(targets["standard"].advice or "") == 1
+
+
+def test_a_lane_by_polling_says_so_in_the_place_of_the_header(
+    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
+) -> None:
+    text = table(replace(comparison, lanes=(*comparison.lanes[:2], polled)), targets)
+    (row,) = [line for line in text.splitlines() if line.split()[1:3] == ["standard", "polling"]]
+    assert row.count("arrived as written") == 2
 
 
 def test_every_doubt_is_a_numbered_note_with_its_remedy(

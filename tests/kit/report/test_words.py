@@ -132,6 +132,31 @@ def test_the_conclusion_names_the_lanes_that_are_not_as_promised(
     assert "run on (could not be measured, promised streamed)" in said
 
 
+def test_an_answer_in_pieces_is_neither_streamed_nor_buffered(polled: Lane) -> None:
+    assert (verdict_words(polled), expected_words(polled, None)) == ("arrived as written",) * 2
+    assert verdict_words(replace(polled, verdict=Verdict.TIME_LIMITED, hold_ms=600.0)) == "pieces held"
+    assert verdict_words(replace(polled, verdict=Verdict.WHOLE_MESSAGE)) == "all at the end"
+    assert verdict_words(replace(polled, verdict=Verdict.INCONCLUSIVE)) == "inconclusive"
+
+
+def test_pieces_that_are_held_are_not_told_of_a_header(polled: Lane, targets: Mapping[str, Target]) -> None:
+    assert advice(polled, targets["standard"]) is None
+    for verdict in (Verdict.TIME_LIMITED, Verdict.WHOLE_MESSAGE):
+        said = advice(replace(polled, verdict=verdict), targets["standard"]) or ""
+        assert "hop by hop" in said
+        assert "X-Accel-Buffering" not in said
+
+
+def test_that_pieces_pass_is_not_called_the_platforms_documentation(
+    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
+) -> None:
+    held = replace(polled, verdict=Verdict.WHOLE_MESSAGE)
+    said = conclusion(replace(comparison, lanes=(*comparison.lanes, held)), targets)
+    assert said == (
+        "6 of 7 lanes as expected; not so: standard polling (all at the end, promised arrived as written)"
+    )
+
+
 def test_an_expectation_of_ones_own_is_not_called_documentation(whole: Lane, comparison: Comparison) -> None:
     mine = replace(comparison, environment="url", lanes=(replace(whole, target="mine"),))
     assert conclusion(mine, {}) == "1 of 1 lane as expected"
