@@ -10,7 +10,7 @@ import sys
 import traceback
 from importlib import import_module
 
-BENCHMARKS = ("cli_help", "first_byte", "streaming_cpu", "front", "images", "demo", "deploy")
+BENCHMARKS = ("cli_help", "first_byte", "streaming_cpu", "front", "images", "polling", "demo", "deploy")
 
 
 def main(names: list[str]) -> None:

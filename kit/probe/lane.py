@@ -50,8 +50,8 @@ class LaneProbe(Measured):
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
                 self._error = error
-        judged = self.spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(self._line))
-        finding = answer.combine(proof, self._by_answer, self._line, event_bytes=judged)
+        judged = self.spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(self.line))
+        finding = answer.combine(proof, self._by_answer, self.line, event_bytes=judged)
         if proof is None and self._error is None:
             doubt = Doubt.PROOF_EXPIRED if self._found.expired else Doubt.NO_PROOF
             finding = replace(finding, doubts=(*finding.doubts, doubt))
@@ -97,8 +97,8 @@ class LaneProbe(Measured):
     def _judge(self, received: Received, stamps: Sequence[float | None]) -> Finding:
         if self._refused(received):
             return answer.refusal(received)
-        jitter_ms = 0.0 if self._clock is None else self._clock.jitter_ms
-        return answer.judge(self._line, stamps, jitter_ms=jitter_ms)
+        jitter_ms = 0.0 if self.clock is None else self.clock.jitter_ms
+        return answer.judge(self.line, stamps, jitter_ms=jitter_ms)
 
     def _refused(self, received: Received) -> bool:
         return received.refused or (received.status == 501 and self._found.base is not None)

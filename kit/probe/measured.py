@@ -37,6 +37,11 @@ class Measured(ABC):
     """One lane's measurement in three steps, so that several lanes can take each step side by side.
 
     `find`, `answer` and `prove` are called in this order; what goes wrong in one is kept for the lane.
+
+    Attributes:
+        spec: what is measured, and how.
+        clock: the origin's; None where it is not known.
+        line: the answer's timeline, once there is one.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
@@ -45,8 +50,8 @@ class Measured(ABC):
         self._found = Found(None)
         self._ask = spec.ask
         self._replies: list[Reply] = []
-        self._clock: Clock | None = None
-        self._line = Timeline((), None, 0.0, False)
+        self.clock: Clock | None = None
+        self.line = Timeline((), None, 0.0, False)
         self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
         self._error: KitError | None = None
 
@@ -101,14 +106,14 @@ class Measured(ABC):
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
-        self._line, stamps = answer.timeline(
+        self.line, stamps = answer.timeline(
             received,
             asked_ms=asked,
             now_ms=now_ms(),
-            offset_ms=None if self._clock is None else self._clock.offset_ms,
+            offset_ms=None if self.clock is None else self.clock.offset_ms,
         )
         self._by_answer = self._judge(received, stamps)
-        if any(stamp is not None for stamp in stamps) and self._clock is None:
+        if any(stamp is not None for stamp in stamps) and self.clock is None:
             doubts = (*self._by_answer.doubts, Doubt.CLOCKS_NOT_ALIGNED)
             self._by_answer = replace(self._by_answer, doubts=doubts)
 
@@ -149,7 +154,7 @@ class Measured(ABC):
         if reply is not None:
             self._replies.append(reply)
         if len(self._replies) >= PINGS:
-            self._clock = aligned(self._replies)
+            self.clock = aligned(self._replies)
 
     def _silent(self, head_came: bool) -> KitError:
         within = f"within {self.spec.timeout_s:g} s"
@@ -164,7 +169,7 @@ class Measured(ABC):
         spec, error = self.spec, self._error
         hold = finding.hold_ms
         if hold is None:
-            hold = answer.first_hold_ms(self._line)
+            hold = answer.first_hold_ms(self.line)
         return Lane(
             target=spec.target,
             url=without_credentials(spec.ask.url),
@@ -178,7 +183,7 @@ class Measured(ABC):
             method=finding.method,
             doubts=tuple(dict.fromkeys(finding.doubts)),
             evidence=finding.evidence,
-            timeline=self._line,
+            timeline=self.line,
             error=None if error is None else LaneError(str(error.code), error.message, error.hint),
             delivery=spec.delivery,
         )

@@ -109,7 +109,7 @@ class PollingProbe(Measured):
         return sent, at, body
 
     def _judge(self, received: Received, stamps: Sequence[float | None]) -> Finding:
-        return judge(self._line, stamps, pieces=self._pieces.count, clock=self._clock)
+        return judge(self.line, stamps, pieces=self._pieces.count, clock=self.clock)
 
 
 def _none_here(url: str, what: str) -> KitError:
