@@ -36,6 +36,11 @@ class Measured(ABC):
     """One lane's measurement in three steps, so that several lanes can take each step side by side.
 
     `find`, `answer` and `prove` are called in this order; what goes wrong in one is kept for the lane.
+
+    Attributes:
+        spec: what is measured, and how.
+        clock: the origin's; None where it is not known.
+        line: the answer's timeline, once there is one.
     """
 
     def __init__(self, spec: LaneSpec) -> None:

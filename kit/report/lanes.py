@@ -195,7 +195,7 @@ def finished_text(picture: Picture, width: int, style: Style) -> list[str]:
 
 def _stage(mark: str, tone: Tone, text: str, took_ms: float, width: int, style: Style) -> str:
     seconds = f"  {took_ms / 1000:.1f} s"
-    said = fit(clean(text), max(1, width - 2 - cells(seconds)))
+    said = fit(_shown(text, style), max(1, width - 2 - cells(seconds)))
     return f"{style.paint(mark, tone)} {said}{style.paint(seconds, 'dim')}"
 
 
@@ -211,7 +211,7 @@ def _names(picture: Picture, width: int) -> dict[LaneKey, str]:
 
 
 def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[str]:
-    names = _names(picture, width)
+    names = _names(picture, width, style)
     said = {key: row.said(now_ms) for key, row in picture.rows.items()}
     name_cells = max(map(cells, names.values()))
     said_cells = max(22, *(cells(text) for text in said.values()))
@@ -281,17 +281,17 @@ def _ruler(axis_ms: float, width: int) -> str:
 def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[str]:
     if all(row.step is None and row.judged is None for row in picture.rows.values()):
         return []
-    names = _names(picture, width)
+    names = _names(picture, width, style)
     lines = [""]
     for key, row in picture.rows.items():
         room = max(1, width - cells(names[key]) - 6)
         if row.judged is not None:
             mark, tone = MARKS[state(row.judged)]
-            text = fit(clean(outcome(row.judged)), room)
+            text = fit(_shown(outcome(row.judged), style), room)
             lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(text, 'bold')}")
         else:
             spin = _spin(now_ms) if row.step is not None else " "
-            step = fit(clean(row.step or "–"), room)
+            step = fit(_shown(row.step or "–", style), room)
             lines.append(f"{style.paint(spin, 'tick')} {names[key]}  {style.paint(step, 'dim')}")
     return lines
 
@@ -299,6 +299,11 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
 def outcome(lane: Lane) -> str:
     """What came of the lane, in a line."""
     return verdict_words(lane) if lane.error is None else lane.error.message
+
+
+def _shown(text: str, style: Style) -> str:
+    """The text as it will be printed, so that it is measured as that: "?" is wider than an accent alone."""
+    return style.finish(clean(text))
 
 
 def _spin(now_ms: float) -> str:
