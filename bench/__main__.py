@@ -11,7 +11,17 @@ import sys
 import traceback
 from importlib import import_module
 
-BENCHMARKS = ("cli_help", "first_byte", "streaming_cpu", "front", "load", "images", "demo", "deploy")
+BENCHMARKS = (
+    "cli_help",
+    "first_byte",
+    "streaming_cpu",
+    "front",
+    "load",
+    "images",
+    "polling",
+    "demo",
+    "deploy",
+)
 
 
 def main(names: list[str]) -> None:

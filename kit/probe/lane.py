@@ -51,7 +51,7 @@ class LaneProbe(Measured):
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
                 self._error = error
-        return measured(self.spec, self._line, self._by_answer, proof, found=self._found, error=self._error)
+        return measured(self.spec, self.line, self._by_answer, proof, found=self._found, error=self._error)
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Finding:
         spec = self.spec
@@ -91,7 +91,7 @@ class LaneProbe(Measured):
                 received.end(now_ms(), clean=clean)
 
     def _judge(self, received: Received) -> answer.Judge:
-        return answer.of_stream(received, self._clock, speaks_proof=self._found.base is not None)
+        return answer.of_stream(received, self.clock, speaks_proof=self._found.base is not None)
 
 
 def measured(

@@ -49,8 +49,8 @@ class Measured(ABC):
         self._found = Found(None)
         self._ask = spec.ask
         self._replies: list[Reply] = []
-        self._clock: Clock | None = None
-        self._line = Timeline((), None, 0.0, False)
+        self.clock: Clock | None = None
+        self.line = Timeline((), None, 0.0, False)
         self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
         self._error: KitError | None = None
 
@@ -106,8 +106,8 @@ class Measured(ABC):
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
-        self._line, self._by_answer = answer.judged(
-            received, asked_ms=asked, now_ms=now_ms(), clock=self._clock, by=self._judge(received)
+        self.line, self._by_answer = answer.judged(
+            received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
         )
 
     @abstractmethod
@@ -147,7 +147,7 @@ class Measured(ABC):
         if reply is not None:
             self._replies.append(reply)
         if len(self._replies) >= PINGS:
-            self._clock = aligned(self._replies)
+            self.clock = aligned(self._replies)
 
 
 def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitError | None) -> Lane:

@@ -41,7 +41,7 @@ class PollingProbe(Measured):
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`: there is nothing to prove but what the answer showed."""
-        return put_together(self.spec, self._line, self._by_answer, self._error)
+        return put_together(self.spec, self.line, self._by_answer, self._error)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         received.use(self._pieces)
@@ -110,7 +110,7 @@ class PollingProbe(Measured):
         return sent, at, body
 
     def _judge(self, received: Received) -> Judge:
-        return partial(judge, pieces=self._pieces.count, clock=self._clock)
+        return partial(judge, pieces=self._pieces.count, clock=self.clock)
 
 
 def _none_here(url: str, what: str) -> KitError:

@@ -199,8 +199,8 @@ def _stage(mark: str, tone: Tone, text: str, took_ms: float, width: int, style: 
     return f"{style.paint(mark, tone)} {said}{style.paint(seconds, 'dim')}"
 
 
-def _names(picture: Picture, width: int) -> dict[LaneKey, str]:
-    names = {key: clean(key.target) for key in picture.rows}
+def _names(picture: Picture, width: int, style: Style) -> dict[LaneKey, str]:
+    names = {key: _shown(key.target, style) for key in picture.rows}
     room = max(4, min(max(map(cells, names.values())), width // 4))
     kinds = {key.kind for key in picture.rows}
     widest = max(map(len, kinds)) if len(kinds) > 1 else None
