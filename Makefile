@@ -78,9 +78,9 @@ lock:  ## Refresh every pinned list of packages
 	@PATH=".venv/bin:$$PATH"; set -ex; \
 	$(COMPILE) --upgrade --generate-hashes --no-header deploy/requirements.in --output-file deploy/requirements.txt; \
 	$(COMPILE) --upgrade --generate-hashes --no-header --constraints deploy/requirements.txt \
-		deploy/requirements-vertex.in --output-file deploy/requirements-vertex.txt; \
+		deploy/requirements-google.in --output-file deploy/requirements-google.txt; \
 	$(COMPILE) --upgrade --constraints deploy/requirements.txt pyproject.toml --output-file locks/runtime.txt; \
-	$(COMPILE) --upgrade --constraints locks/runtime.txt --constraints deploy/requirements-vertex.txt \
+	$(COMPILE) --upgrade --constraints locks/runtime.txt --constraints deploy/requirements-google.txt \
 		pyproject.toml --group dev --output-file locks/dev.txt; \
 	$(COMPILE) --upgrade --group tools --output-file locks/tools.txt; \
 	$(COMPILE) --upgrade locks/appinfo.in --output-file locks/appinfo.txt

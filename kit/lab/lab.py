@@ -20,10 +20,11 @@ from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
+from kit.lab.google import asks_google, clients_installed
+from kit.lab.idle import open_requests
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
-from kit.lab.vertex import asks_vertex, vertex_installed
 from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
@@ -32,7 +33,7 @@ _POLL_S = 0.02
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_EMULATOR_HOST",
 )  # fmt: skip
 
 
@@ -60,7 +61,8 @@ class Lab:
 
     Attributes:
         urls: each lane's base URL by its target's name, once the block is entered.
-        services: the same for the services themselves, with no front before them.
+        services: the same for the services themselves, with no front before them. One that its front freezes
+            between requests answers there only until the first request through the front has ended.
     """
 
     def __init__(
@@ -153,8 +155,8 @@ class Lab:
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
             programs = await isolated.install(lane.bundle)
-        elif asks_vertex(start):
-            vertex_installed()
+        elif asks_google(start):
+            clients_installed(start)
 
         assert self._folder is not None  # noqa: S101 (made before any lane starts)
         folder = self._folder / name
@@ -162,11 +164,11 @@ class Lab:
         shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
         held, port = hold_port()
         self._sockets.append(held)
-        front = Front(spec, port)
         env = environment(start, port=port, programs=programs, home=folder / "home", own=lane.own)
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
+        front = Front(spec, port, open_requests(spec, service))
         await wait_until_ready(service, port)
         front.start(listener)
         self._fronts.append(front)
@@ -187,7 +189,7 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if own:
         inherited = without_credentials(inherited)
-    elif asks_vertex(start):
+    elif asks_google(start):
         inherited |= sign_in(os.environ)
     always: Mapping[str, str] = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",

@@ -237,7 +237,7 @@ class LaneProbe:
         finding = answer.combine(proof, self._by_answer, self._line, event_bytes=judged)
         doubts = list(finding.doubts)
         if proof is None and self._error is None:
-            doubts.append(Doubt.PROOF_EXPIRED if self._found.expired else Doubt.NO_PROOF)
+            doubts.append(_why_unproved(self._found))
         hold = finding.hold_ms
         if hold is None:
             hold = answer.first_hold_ms(self._line)
@@ -269,7 +269,7 @@ def without_credentials(url: str) -> str:
 def _as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
-    if spec.as_it_is or (found.base is None and not found.expired):
+    if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
         body = {"ai_prompt": spec.prompt, "max_output_tokens": spec.max_output_tokens}
@@ -286,6 +286,12 @@ def _as_our_service(spec: LaneSpec, found: Found) -> Ask:
     return ask
 
 
+def _why_unproved(found: Found) -> Doubt:
+    if found.expired:
+        return Doubt.PROOF_EXPIRED
+    return Doubt.PROOF_REFUSED if found.refused else Doubt.NO_PROOF
+
+
 def _decoder(content_type: str) -> tuple[Decoder, MediaType]:
     """What an event is in this media type, and the proof's nearest type."""
     match content_type.partition(";")[0].strip().lower():
@@ -298,7 +304,8 @@ def _decoder(content_type: str) -> tuple[Decoder, MediaType]:
 
 def _bad_status(ask: Ask, status: int) -> KitError:
     hints = {
-        401: "Give a token: --bearer-env NAME names the variable that holds it.",
+        401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` "
+        "it is KIT_TOKEN.",
         403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
         404: "Check the path.",
         405: "Try the other method: --method POST or GET.",

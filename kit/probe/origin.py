@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
@@ -23,10 +23,19 @@ MediaType = Literal["sse", "ndjson", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whether an origin speaks the proof's protocol. `base` is its prefix; None where it is not to be had."""
+    """Whether an origin speaks the proof's protocol.
+
+    Attributes:
+        base: its prefix; None where it is not to be had.
+        expired: because it is switched off.
+        refused: because the server wants a token first, or another one.
+        ours: whether it is the kit's own service that wants it.
+    """
 
     base: str | None
     expired: bool = False
+    refused: bool = False
+    ours: bool = False
 
 
 async def discover(
@@ -39,7 +48,7 @@ async def discover(
     Raises:
         KitError: the server cannot be reached at all.
     """
-    expired, until = False, now_ms() + within_ms
+    found, until = Found(None), now_ms() + within_ms
     bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
     for place, base in enumerate(bases):
         wait_ms = within_ms if place == 0 else max(until - now_ms(), _PING_MS)
@@ -54,8 +63,12 @@ async def discover(
         if told.get("streamproof") == 1:
             if response.status == 200:
                 return Found(base)
-            expired = expired or told.get("error") == "proof-expired"
-    return Found(None, expired)
+            found = replace(found, expired=found.expired or told.get("error") == "proof-expired")
+        elif response.status in (401, 403):
+            # Whatever guards it answers in its own words; the service's are problems of a type of its own.
+            ours = str(told.get("type")).startswith("urn:streamproof:problem:")
+            found = replace(found, refused=True, ours=found.ours or ours)
+    return found
 
 
 class Side:

@@ -11,6 +11,7 @@ class Doubt(StrEnum):
     ANSWER_DISAGREES_WITH_PROOF = "answer-disagrees-with-proof"
     CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
     PROOF_EXPIRED = "proof-expired"
+    PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
     OTHER_INSTANCE = "other-instance"
     SIDE_REQUEST_HUNG = "side-request-hung"
@@ -43,6 +44,10 @@ _REMEDIES = {
     Doubt.PROOF_EXPIRED: (
         "The service's proof is switched off (STREAMPROOF_PROOF_UNTIL has passed), so only its answer was "
         "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
+    ),
+    Doubt.PROOF_REFUSED: (
+        "The server lets nobody ask for its proof without the right token (401 or 403), so only its answer "
+        "was judged; give that token: --bearer-env NAME names the variable that holds it."
     ),
     Doubt.NO_PROOF: (
         "The server does not speak the proof's protocol, so it could only be watched, whatever the "

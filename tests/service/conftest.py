@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -22,8 +23,11 @@ from tests.service.ways import Around, Way, open_to_clients
 Script = Callable[[Request], AsyncGenerator[str | Finish]]
 
 
+Http = str | type[asyncio.Protocol]
+
+
 class Serve(Protocol):
-    def __call__(self, app: ASGIApp, http: str = "auto") -> str: ...
+    def __call__(self, app: ASGIApp, http: Http = "auto") -> str: ...
 
 
 class Answering(Protocol):
@@ -37,7 +41,7 @@ class Behind(Protocol):
 
 
 @contextmanager
-def serving(app: ASGIApp, http: str = "auto") -> Iterator[str]:
+def serving(app: ASGIApp, http: Http = "auto") -> Iterator[str]:
     """Run an ASGI app while the block lasts: its base URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         config = uvicorn.Config(
@@ -64,7 +68,7 @@ def serve() -> Iterator[Serve]:
     """`serve(app)` runs an ASGI app until the test ends: its base URL."""
     running = []
 
-    def start(app: ASGIApp, http: str = "auto") -> str:
+    def start(app: ASGIApp, http: Http = "auto") -> str:
         running.append(serving(app, http))
         return running[-1].__enter__()
 
