@@ -190,11 +190,11 @@ class Answer:
                 if "id" not in fields:  # an error that ends this response, while the answer goes on
                     raise _told(data)
                 news.put(Event(int(fields["id"].rpartition(".")[2]), fields["event"], data))
-            raise EOFError
+            raise EOFError("it ended before the answer did")
         except AnswerError as error:
             news.put(error)
         except (OSError, EOFError, http.client.HTTPException, ValueError, KeyError) as error:
-            said = f"The stream broke off ({error!r}), and the answer was not kept. Ask again."
+            said = f"The stream broke off ({error}), and the answer was not kept. Ask again."
             news.put(AnswerError("cut", said))
         finally:
             connection.close()
@@ -282,7 +282,7 @@ def _told(problem: Mapping[str, Any], status: int | None = None) -> AnswerError:
 
 
 def _unreachable(error: Exception) -> AnswerError:
-    return AnswerError("unreachable", f"The service cannot be reached ({error!r}).")
+    return AnswerError("unreachable", f"The service cannot be reached ({error}).")
 
 
 def _blocks(lines: Iterable[bytes]) -> Iterator[dict[str, str]]:
@@ -302,8 +302,9 @@ def main(url: str, prompt: str) -> None:
     """Prints the text as it comes, and to stderr when it had to be asked for in pieces."""
 
     def say(why: str, missing: int) -> None:
-        held = f"held: {missing} events had been written and did not come on it"
-        print(f"\n[The stream is {held if why == 'held' else 'cut'}. Now asking in pieces.]", file=sys.stderr)
+        events = "event" if missing == 1 else "events"
+        held = f"held: {missing} {events} had been written and had not come"
+        print(f"\n[The stream is {held if why == 'held' else 'cut'}. Asking in pieces.]", file=sys.stderr)
 
     answer = Answer(url, {"ai_prompt": prompt}, token=os.environ.get("TOKEN", ""), on_switch=say)
     for text in answer.text():

@@ -6,8 +6,12 @@ What they show before the generator may go on, they show before the answer's end
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -366,3 +370,45 @@ def test_who_leaves_stops_the_model_after_the_grace(
     assert client.text() == "one"
     client.leave()
     assert stopped.wait(60)
+
+
+# ---- python examples/answer.py
+
+COMMAND = [sys.executable, str(Path(__file__).parents[2] / "examples" / "answer.py")]
+
+
+def test_the_command_prints_the_text_as_it_comes_and_why_it_asks_in_pieces(
+    answering: Answering, behind: Behind
+) -> None:
+    gate = Gate()
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    base = answering(saying("eins ", gate, "zwölf"), token_sha256=digest)
+    command = subprocess.Popen(
+        [*COMMAND, behind(Way(FRONTS["standard"], base)), "Why?"],
+        env={**os.environ, "TOKEN": TOKEN, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert command.stdout
+    assert command.stdout.read(5) == b"eins "
+    gate.open()
+    text, told = command.communicate(timeout=60)
+    assert (command.returncode, text.decode()) == (0, f"zwölf{os.linesep}")
+    assert told.decode().strip() == (
+        "[The stream is held: 1 event had been written and had not come. Asking in pieces.]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["http://127.0.0.1:1", "hi"], "error: The service cannot be reached ([Errno "),
+        (["127.0.0.1:8080", "hi"], "error: '127.0.0.1:8080' is no URL of a service, such as https://"),
+        (["http://127.0.0.1:1"], "usage: python examples/answer.py URL PROMPT"),
+    ],
+)
+def test_what_the_command_cannot_do_is_one_line(arguments: list[str], told: str) -> None:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
