@@ -18,6 +18,7 @@ from service.app import create_app
 from service.generate import Finish, Request
 from service.settings import Settings
 from tests.service.asking import GIVE_UP_S
+from tests.service.ways import Around, Way, open_to_clients
 
 Script = Callable[[Request], AsyncGenerator[str | Finish]]
 
@@ -30,7 +31,13 @@ class Serve(Protocol):
 
 
 class Answering(Protocol):
-    def __call__(self, script: Script, http: str = "auto", **settings: Any) -> str: ...
+    def __call__(
+        self, script: Script, http: str = "auto", *, around: Around = ..., **settings: Any
+    ) -> str: ...
+
+
+class Behind(Protocol):
+    def __call__(self, way: Way) -> str: ...
 
 
 @contextmanager
@@ -83,13 +90,32 @@ class _Scripted:
 
 @pytest.fixture
 def answering(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """`answering(script)` is the service with a generator that a test wrote: its base URL."""
+    """`answering(script)` is the service with a generator that a test wrote: its base URL.
 
-    def start(script: Script, http: str = "auto", **settings: Any) -> str:
+    `around` puts something between the service and its clients.
+    """
+
+    def start(
+        script: Script, http: str = "auto", *, around: Around = lambda app: app, **settings: Any
+    ) -> str:
         monkeypatch.setattr("service.app.create_generator", lambda _: _Scripted(script))
-        return serve(create_app(Settings(**settings)), http)
+        return serve(around(create_app(Settings(**settings))), http)
 
     return start
+
+
+@pytest.fixture
+def behind() -> Iterator[Behind]:
+    """`behind(way)` opens a front until the test ends: its base URL."""
+    running = []
+
+    def start(way: Way) -> str:
+        running.append(open_to_clients(way))
+        return running[-1].__enter__()
+
+    yield start
+    for way in running:
+        way.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,8 @@ def test_the_switch_decides_whether_the_header_is_sent(origin: Origin, visit: Vi
         ends(page, "done")
         assert asked.value.headers.get("x-accel-buffering") == header
         assert "secret" not in asked.value.url
-        assert asked.value.request.post_data_json == {"ai_prompt": prompt, "max_output_tokens": 1024}
+        off = {} if header else {"accel": "off"}
+        assert asked.value.request.post_data_json == {"ai_prompt": prompt, "max_output_tokens": 1024, **off}
         page.locator("#accel").click()
 
 
