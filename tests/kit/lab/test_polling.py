@@ -1,0 +1,58 @@
+"""An answer asked for in pieces is whole behind every front, also one that freezes between requests."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kit.bundle import write
+from kit.config import Config
+from kit.lab.lab import Lab, LabLane
+from kit.render import render
+from kit.targets import load_targets
+from tests.kit.lab.programs import frozen, wait_until
+from tests.kit.lab.raw import in_loop
+from tests.service.asking import ask
+
+ASYNC = {"Prefer": "respond-async"}
+ASKED: dict[str, Any] = {"ai_prompt": "Why?", "max_output_tokens": 30, "seed": 7}
+
+
+def pieces(base: str, location: str, after: int, most: int | None = None) -> list[dict[str, Any]]:
+    """The events after that number, in as many pieces as it takes, or as are wanted."""
+    events: list[dict[str, Any]] = []
+    while most is None or most > 0:
+        piece = ask(base, f"/{location}", after=after + len(events), wait=20).json()
+        events += piece["events"]
+        if piece["done"]:
+            break
+        most = None if most is None else most - 1
+    return events
+
+
+@in_loop
+async def test_whatever_the_front_does_to_an_instance_between_requests_the_answer_comes_to_its_end(
+    tmp_path: Path,
+) -> None:
+    config = Config(tokens_per_s=100, first_token_ms=0)
+    lanes = [LabLane(target, write(render(target, config), tmp_path)) for target in load_targets().values()]
+    async with Lab(lanes) as lab:
+        texts = {}
+        for name, url in lab.urls.items():
+            accepted = await asyncio.to_thread(ask, url, headers=ASYNC, **ASKED)
+            assert accepted.status == 202
+            location = accepted.headers["Location"]
+            events: list[dict[str, Any]] = []
+            for _ in range(2):
+                if name == "run":
+                    # It stands still after each request, however long, and is not taken for abandoned.
+                    [service] = [service for service in lab._services if service.name == "run"]
+                    await asyncio.to_thread(wait_until, partial(frozen, service._group))
+                events += await asyncio.to_thread(pieces, url, location, len(events) - 1, 1)
+            events += await asyncio.to_thread(pieces, url, location, len(events) - 1)
+            assert [event["seq"] for event in events] == list(range(31))
+            assert events[-1]["event"] == "done"
+            texts[name] = "".join(event["data"]["text"] for event in events[:-1])
+        assert len(set(texts.values())) == 1
