@@ -275,7 +275,11 @@ def test_a_piece_that_failed_is_asked_for_again(
     assert [client.text(), client.text()] == ["two", None]
 
 
-@pytest.mark.parametrize(("status", "pieces"), [(503, TRIES), (403, 1)])
+@pytest.mark.parametrize(
+    ("reading", "status", "pieces"),
+    [("python", 503, TRIES), ("python", 403, 1), ("javascript", 503, TRIES)],
+    indirect=["reading"],
+)
 def test_one_that_fails_and_fails_is_given_up(
     answering: Answering, behind: Behind, reading: Reading, status: int, pieces: int
 ) -> None:
@@ -316,8 +320,15 @@ TOKEN = "q5zUJ3C0wT5m-8xkVb_A1rGq0Yd7nEhLsoP2iKfM9Zc"
 
 
 @pytest.mark.parametrize(
-    ("token", "prompt", "status"),
-    [("", "Why?", 401), ("another", "Why?", 401), (TOKEN, " ", 422), (TOKEN, "Why?", None)],
+    ("reading", "token", "prompt", "status"),
+    [
+        ("python", "", "Why?", 401),
+        ("python", TOKEN, " ", 422),
+        ("python", TOKEN, "Why?", None),
+        ("javascript", "another", "Why?", 401),
+        ("javascript", TOKEN, "Why?", None),
+    ],
+    indirect=["reading"],
 )
 def test_who_is_refused_is_told_why(
     answering: Answering,
