@@ -79,6 +79,17 @@ class Config:
         """Whether the kit's own service lets Google accounts in, as a variable of the user's says."""
         return self.app is None and "STREAMPROOF_GOOGLE_AUDIENCE" in self.env
 
+    @property
+    def service_apis(self) -> tuple[str, ...]:
+        """Google's APIs that the kit's own service will ask, once it is deployed."""
+        if self.app is not None:
+            return ()
+        wanted = {
+            "aiplatform.googleapis.com": self.generator == "vertex",
+            "firestore.googleapis.com": self.store == "firestore",
+        }
+        return tuple(api for api, is_wanted in wanted.items() if is_wanted)
+
     def deadline_s(self, target: Target) -> float:
         """After how many seconds the target's front ends a request."""
         return float(self.of(target).get("timeout_s", target.front.deadline_s))

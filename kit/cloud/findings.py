@@ -54,6 +54,7 @@ class Wishes:
 
     Attributes:
         project, project_source, project_implied: as in `Config`.
+        apis: Google's APIs that the service itself will ask.
         create_app: the region for a new App Engine app.
         take_over: whether what the kit did not make may be overwritten.
         signed_in_by_env: whether gcloud takes its credentials from the environment.
@@ -62,6 +63,7 @@ class Wishes:
     project: str
     project_source: str | None = None
     project_implied: bool = False
+    apis: tuple[str, ...] = ()
     create_app: str | None = None
     take_over: bool = False
     signed_in_by_env: bool = False

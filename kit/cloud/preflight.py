@@ -97,6 +97,7 @@ async def check(
         project=project,
         project_source=config.project_source,
         project_implied=config.project_implied,
+        apis=config.service_apis,
         create_app=create_app,
         take_over=take_over,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),

@@ -76,8 +76,8 @@ def _billing(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Find
         )
 
 
-def needed_apis(lanes: Sequence[Lane]) -> tuple[str, ...]:
-    """The APIs that the targets' deployments use, each once."""
+def needed_apis(lanes: Sequence[Lane], wishes: Wishes) -> tuple[str, ...]:
+    """The APIs that the targets' deployments use, and those that the service will, each once."""
     apis: dict[str, None] = {}
     for lane in lanes:
         if lane.place.platform == "app_engine":
@@ -86,18 +86,18 @@ def needed_apis(lanes: Sequence[Lane]) -> tuple[str, ...]:
                 apis["appengineflex.googleapis.com"] = None
         else:
             apis["run.googleapis.com"] = None
-    return (*apis, *_BUILDS)
+    return (*apis, *_BUILDS, *wishes.apis)
 
 
-def _missing_apis(lanes: Sequence[Lane], seen: Seen) -> tuple[str, ...]:
+def _missing_apis(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> tuple[str, ...]:
     if not isinstance(seen.apis, list):
         return ()
     enabled = {str((entry.get("config") or {}).get("name")) for entry in dicts(seen.apis)}
-    return tuple(api for api in needed_apis(lanes) if api not in enabled)
+    return tuple(api for api in needed_apis(lanes, wishes) if api not in enabled)
 
 
 def _apis(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Finding]:
-    if off := _missing_apis(lanes, seen):
+    if off := _missing_apis(lanes, wishes, seen):
         words = ("services", "enable", *off, f"--project={wishes.project}", "--quiet")
         command = Command(words, changes=True)
         yield Finding(
@@ -126,7 +126,7 @@ def _app(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Finding]
             )
         return
     if not seen.has_no_app:
-        if "appengine.googleapis.com" in _missing_apis(lanes, seen):
+        if "appengine.googleapis.com" in _missing_apis(lanes, wishes, seen):
             yield Finding(
                 "note",
                 f"Whether {wishes.project} has an App Engine app can be seen once that API is on.",

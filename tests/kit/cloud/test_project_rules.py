@@ -7,6 +7,7 @@ import pytest
 from kit.cloud.findings import Finding
 from kit.cloud.preflight import judge
 from kit.cloud.project_rules import needed_apis
+from kit.config import Config
 from kit.errors import Code, KitError
 from tests.kit.cloud.seen import APIS, FLEX, LANES, PROJECT, RUN, STANDARD, apis, seen, wishes
 
@@ -64,9 +65,16 @@ def test_billing_that_is_off_stops(billing: dict[str, object]) -> None:
 
 
 def test_each_platform_needs_its_own_apis_and_those_of_the_builds() -> None:
-    assert needed_apis([RUN])[0] == "run.googleapis.com"
-    assert "appengineflex.googleapis.com" not in needed_apis([STANDARD])
-    assert set(needed_apis(LANES)) == {f"{name}.googleapis.com" for name in APIS}
+    assert needed_apis([RUN], wishes())[0] == "run.googleapis.com"
+    assert "appengineflex.googleapis.com" not in needed_apis([STANDARD], wishes())
+    assert set(needed_apis(LANES, wishes())) == {f"{name}.googleapis.com" for name in APIS}
+
+
+def test_what_the_service_itself_will_ask_is_needed_too() -> None:
+    asks = Config(generator="vertex", model="m", location="global", store="firestore").service_apis
+    assert asks == ("aiplatform.googleapis.com", "firestore.googleapis.com")
+    assert set(needed_apis([RUN], wishes(apis=asks))) >= set(asks)
+    assert Config().service_apis == ()
 
 
 def test_apis_that_are_off_are_asked_about_together_and_switched_on_by_one_line() -> None:
