@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo rehearse test lint bench lock clean
+.PHONY: help demo workshop rehearse test lint bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
@@ -17,6 +17,10 @@ help:  ## Show this
 demo:  ## Prove it on this machine: three platforms emulated side by side (no account; ARGS="…" adds options)
 	@./bootstrap runtime
 	@$(PYTHON) -m kit demo $(ARGS)
+
+workshop:  ## Show it live on a page, side by side, for a room (no account; ARGS="--deployed" shows what you deployed)
+	@./bootstrap runtime
+	@$(PYTHON) -m kit workshop $(ARGS)
 
 # What is said of the deployment travels as it is, in the environment: no value is ever make's or a shell's to read.
 # Only `make TARGET NAME=…` counts; a variable that happens to be called PUBLIC opens nothing.
@@ -78,9 +82,9 @@ lock:  ## Refresh every pinned list of packages
 	@PATH=".venv/bin:$$PATH"; set -ex; \
 	$(COMPILE) --upgrade --generate-hashes --no-header deploy/requirements.in --output-file deploy/requirements.txt; \
 	$(COMPILE) --upgrade --generate-hashes --no-header --constraints deploy/requirements.txt \
-		deploy/requirements-vertex.in --output-file deploy/requirements-vertex.txt; \
+		deploy/requirements-google.in --output-file deploy/requirements-google.txt; \
 	$(COMPILE) --upgrade --constraints deploy/requirements.txt pyproject.toml --output-file locks/runtime.txt; \
-	$(COMPILE) --upgrade --constraints locks/runtime.txt --constraints deploy/requirements-vertex.txt \
+	$(COMPILE) --upgrade --constraints locks/runtime.txt --constraints deploy/requirements-google.txt \
 		pyproject.toml --group dev --output-file locks/dev.txt; \
 	$(COMPILE) --upgrade --group tools --output-file locks/tools.txt; \
 	$(COMPILE) --upgrade locks/appinfo.in --output-file locks/appinfo.txt

@@ -34,6 +34,7 @@ PASS_THROUGH = FrontSpec(
     response_headers_removed=("server",),
     response_headers_added={"Server": "Google Frontend"},
     client_leaves="unknown",
+    idle="unknown",
     shutdown_grace_s=10,
 )
 

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+ENDS_WITHIN_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -37,10 +39,14 @@ def serve(app: str, *, factory: bool = False, env: Mapping[str, str] | None = No
             process = subprocess.Popen(argv, env=variables, pass_fds=[listening.fileno()], stderr=log)
         try:
             yield Server(port, process.pid)
-        except BaseException:
+        except Exception:
             log.seek(0)
             sys.stderr.write(log.read()[-2000:].decode(errors="replace"))
             raise
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:  # too busy to hear it
+                process.kill()
+                process.wait()

@@ -11,12 +11,11 @@ import asyncio
 import base64
 import http.client
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from bench.figure import Figure, ratio
+from bench.process import cpu_s, need_proc
 from bench.server import Server, serve
 
 ROUNDS = 7
@@ -29,8 +28,7 @@ PROMPT = b"Why+do+streams+arrive+late"
 
 def measure() -> Iterator[Figure]:
     """Both in turn; a round starts each server anew, and one that says nothing is repeated."""
-    if not Path("/proc/self/stat").exists():
-        raise RuntimeError("the CPU time of another process is read from Linux's /proc")
+    need_proc()
     pairs: list[tuple[float, float]] = []
     settings = {"STREAMPROOF_TOKENS_PER_S": str(1 / INTERVAL_S), "STREAMPROOF_FIRST_TOKEN_MS": "50"}
     replay = {"BENCH_REPLAY": _record(settings)}
@@ -111,12 +109,12 @@ async def _cpu_us_per_event(server: Server) -> float | None:
         await loop.create_connection(lambda: _Stream(tally), "127.0.0.1", server.port) for _ in range(STREAMS)
     ]
     await asyncio.wait_for(tally.all_begun.wait(), 30)
-    events, cpu_s = tally.events, _cpu_s(server.pid)
+    events, spent_s = tally.events, cpu_s(server.pid)
     await asyncio.wait_for(tally.one_ended.wait(), 30)
-    events, cpu_s = tally.events - events, _cpu_s(server.pid) - cpu_s
+    events, spent_s = tally.events - events, cpu_s(server.pid) - spent_s
     for transport, _ in opened:
         transport.close()
-    return cpu_s / events * 1e6 if events > STREAMS else None
+    return spent_s / events * 1e6 if events > STREAMS else None
 
 
 def _wait_until_up(server: Server) -> None:
@@ -125,9 +123,3 @@ def _wait_until_up(server: Server) -> None:
     connection.request("POST", f"/search?ai_prompt={PROMPT.decode()}")
     connection.getresponse().read(1)
     connection.close()
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process so far, in seconds (proc_pid_stat(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -40,6 +40,7 @@ class Config:
         location: where Vertex AI is asked; the same holds.
         workers: worker processes in an instance. With more than one a lock-step feed may miss its stream.
         instances: at most so many instances at once; the same holds.
+        store: where answers are kept that outlive the request for them.
         first_token_ms: the embedded generator's time to its first token.
         tokens_per_s: its speed after that.
         max_output_tokens: where an answer ends at the latest.
@@ -54,6 +55,7 @@ class Config:
     project_implied: bool = False
     region: str | None = None
     generator: str = "embedded"
+    store: str = "memory"
     model: str | None = None
     location: str | None = None
     workers: int = 1
@@ -71,6 +73,11 @@ class Config:
         follow = {name: setting.follows for name, setting in target.settings.items() if setting.follows}
         followed = {name: getattr(self, of_all) for name, of_all in follow.items()}
         return {**target.defaults, **followed, **self.targets.get(target.name, {})}
+
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether the kit's own service lets Google accounts in, as a variable of the user's says."""
+        return self.app is None and "STREAMPROOF_GOOGLE_AUDIENCE" in self.env
 
     def deadline_s(self, target: Target) -> float:
         """After how many seconds the target's front ends a request."""
@@ -99,6 +106,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "location": Setting(
         str, pattern=r"[a-z]+(-[a-z]+[0-9]+)?", form="where Vertex AI is, such as europe-west1 or global"
     ),
+    "store": Setting(str, "memory", choices=("memory", "firestore")),
     "workers": _whole(1, 1, 64),
     "instances": _whole(1, 1, 1000),
     "first_token_ms": _whole(300, 0, 600_000),

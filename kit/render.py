@@ -36,7 +36,9 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
             a user's own app that cannot be packaged.
     """
     deploy = target.folder.parent
-    lock = "requirements-vertex.txt" if _asks_vertex(config) else "requirements.txt"
+    # google-auth, which tells whose an ID token is, comes with Google's clients.
+    google = _asks_vertex(config) or _stores(config) or config.asks_accounts
+    lock = "requirements-google.txt" if google else "requirements.txt"
     contents, requirements = _contents(config.app, _read(deploy / lock))
     tops = {name.partition("/")[0]: "/" in name for name in sorted(contents)}
     files = {
@@ -88,6 +90,19 @@ def _asks_vertex(config: Config) -> bool:
     return True
 
 
+def _stores(config: Config) -> bool:
+    """Whether the kit's own service keeps answers elsewhere than in its memory."""
+    return config.store != "memory" and config.app is None
+
+
+def _store_environment(config: Config) -> dict[str, str]:
+    if not _stores(config):
+        return {}
+    project = None if config.project_implied else config.project
+    named = {"STORE": config.store, "FIRESTORE_PROJECT": project}
+    return {f"STREAMPROOF_{name}": value for name, value in named.items() if value is not None}
+
+
 def _vertex_environment(config: Config) -> dict[str, str]:
     if not _asks_vertex(config):
         return {}
@@ -119,6 +134,7 @@ def _kit_environment(target: Target, config: Config) -> dict[str, str]:
         "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
         **get_search,
         **_vertex_environment(config),
+        **_store_environment(config),
     }
 
 

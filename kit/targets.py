@@ -19,6 +19,7 @@ from kit.settings import Rule, Setting, plain
 from kit.table import Table, nearest
 
 Hold = Literal["none", "blocks", "whole"]
+Idle = Literal["frozen", "runs", "unknown"]
 Certainty = Literal["A", "B", "C", "M", "I", "-"]
 Topic = Literal[
     "streaming",
@@ -28,6 +29,7 @@ Topic = Literal[
     "request-headers",
     "response-headers",
     "client-leaves",
+    "idle",
     "shutdown",
     "start",
 ]
@@ -49,6 +51,7 @@ class FrontSpec:
         response_headers_removed: lower case.
         response_headers_added: name to value.
         client_leaves: "passed" where the platform is known to tell the service, else "unknown".
+        idle: while no request is open an instance gets no CPU ("frozen") or goes on ("runs"), else "unknown".
         shutdown_grace_s: between SIGTERM and SIGKILL.
     """
 
@@ -63,6 +66,7 @@ class FrontSpec:
     response_headers_removed: tuple[str, ...]
     response_headers_added: Mapping[str, str]
     client_leaves: Literal["passed", "unknown"]
+    idle: Idle
     shutdown_grace_s: float
 
 
@@ -279,6 +283,7 @@ def _front(table: Table) -> FrontSpec:
         response_headers_removed=table.names("response_headers_removed"),
         response_headers_added=table.texts("response_headers_added"),
         client_leaves=table.choice("client_leaves", ("passed", "unknown")),
+        idle=table.choice("idle", get_args(Idle)),
         shutdown_grace_s=table.positive("shutdown_grace_s", float),
     )
     table.done()

@@ -1,4 +1,4 @@
-"""Who may ask /search, and how: with a token where one was set, and by POST alone where GET is switched off.
+"""Who may ask: by a token or as a Google account, where either was set; and how, where GET is switched off.
 
 The service is given the token's SHA-256 only, so that nobody who can read its variables can use it.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.google_accounts import GoogleAccounts
 from service.problems import Problem
 from service.settings import Settings
 
@@ -30,32 +33,67 @@ def admit_method(request: Request, settings: Settings) -> None:
         )
 
 
-def admit(request: Request, settings: Settings) -> None:
-    """Lets a request pass that may ask.
+class Access:
+    """Asks for a bearer token, or for none where the settings name neither a token nor Google accounts.
 
     Raises:
-        Problem: 401 without the token (RFC 6750).
+        SettingsError: Google accounts are asked for by half, or cannot be told apart without a package.
     """
-    if settings.token_sha256 is None:
-        return
-    token = _bearer(request.headers.getlist("authorization"))
-    if token is None:
-        raise Problem(
-            "token-missing",
-            401,
-            "A token is needed.",
-            "Send the header Authorization: Bearer TOKEN, with the token that the deployment printed.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    # Of digests, in constant time: how long it takes tells nothing of either.
-    if not hmac.compare_digest(hashlib.sha256(token).digest(), bytes.fromhex(settings.token_sha256)):
-        raise Problem(
-            "token-wrong",
-            401,
-            "This is not the service's token.",
-            "Send the token that the latest deployment printed; deploy again to get a new one.",
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        )
+
+    def __init__(self, settings: Settings) -> None:
+        digest = settings.token_sha256
+        self._digest = None if digest is None else bytes.fromhex(digest)
+        self._accounts = GoogleAccounts.of(settings)
+
+    async def admit(self, headers: Headers) -> None:
+        """Lets a request pass that may ask.
+
+        Raises:
+            Problem: 401 without a token that is right (RFC 6750), 403 for another Google account, 503 where
+                nobody can tell.
+        """
+        if self._digest is None and self._accounts is None:
+            return
+        token = _bearer(headers.getlist("authorization"))
+        if token is None:
+            raise Problem(
+                "token-missing",
+                401,
+                "A token is needed.",
+                f"Send the header Authorization: Bearer TOKEN, with {self._wanted}.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        # Of digests, in constant time: how long it takes tells nothing of either.
+        if self._digest and hmac.compare_digest(hashlib.sha256(token).digest(), self._digest):
+            return
+        if self._accounts is None:
+            raise Problem(
+                "token-wrong",
+                401,
+                "This is not the service's token.",
+                "Send the token that the latest deployment printed; deploy again to get a new one.",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            )
+        await self._accounts.admit(token)
+
+    @property
+    def _wanted(self) -> str:
+        ways = ["the token that the deployment printed"] if self._digest else []
+        if self._accounts is not None:
+            ways.append(f"a Google ID token for {self._accounts.audience}")
+        return ", or ".join(ways)
+
+
+class Guarded:
+    """An ASGI app that is asked by those only who may."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._access.admit(Headers(scope=scope))
+        await self._app(scope, receive, send)
 
 
 def _bearer(headers: list[str]) -> bytes | None:

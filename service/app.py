@@ -16,14 +16,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
+from service.access import Access, Guarded
+from service.answers import Answers
+from service.firestore import create_store
 from service.generate import Generator, create_generator
-from service.kept import Answers
+from service.logs import TraceContext
+from service.openapi import document
 from service.poll import create_poll
 from service.problems import Problem
 from service.proof import create_proof
 from service.search import create_search
 from service.settings import Settings
+from service.shared import Store
 from service.streams import OpenStreams, ServerSignals
+from service.unforeseen import Unforeseen
 from service.webpage import create_webpage
 
 PREPARE_AFTER_S = 0.1
@@ -42,41 +48,56 @@ def create_app(config: Settings | None = None) -> FastAPI:
     where = hosting.detect(os.environ, config.target)
     generator = create_generator(config)
     streams = OpenStreams(config.max_streams)
+    store = create_store(config)
     answers = Answers(
         streams,
         most=config.max_answers,
         keep_s=config.keep_s,
         grace_s=config.leave_grace_s,
         deadline_s=config.answer_deadline_s,
+        store=store,
     )
+    access = Access(config)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         ServerSignals(streams, config.shutdown_grace_s).install()
-        preparing = asyncio.create_task(_prepare(generator))
+        preparing = asyncio.create_task(_prepare(generator, store))
         yield
         preparing.cancel()
         await generator.close()
+        if store is not None:
+            await store.close()
 
     # No /docs: those pages load their scripts from another host.
     app = FastAPI(title="streamproof", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
+    # Each runs inside of those that are added after it.
+    app.add_middleware(Unforeseen)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=config.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=["Streamproof-Started-Ms", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Prefer"],
+            expose_headers=[
+                "Location",
+                "Preference-Applied",
+                "Retry-After",
+                "Server-Timing",
+                "Streamproof-Started-Ms",
+            ],
         )
-    app.include_router(create_search(config, generator, streams, answers))
-    app.include_router(create_poll(config, answers, streams))
+    app.add_middleware(TraceContext)
+    app.include_router(create_search(config, generator, streams, answers, access))
+    app.include_router(create_poll(answers, streams, access))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
-    app.mount("/proof", create_proof(enabled=proof_open, instance=where.instance))
+    # The proof itself asks for no token: it is a file that people copy into apps of their own.
+    app.mount("/proof", Guarded(create_proof(enabled=proof_open, instance=where.instance), access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.
     @app.get("/health")
@@ -110,15 +131,17 @@ def create_app(config: Settings | None = None) -> FastAPI:
         return JSONResponse({"status": "warm"})
 
     app.router.routes.extend(create_webpage())
+    app.openapi = lambda: document(config, app.version)  # type: ignore[method-assign]
     return app
 
 
-async def _prepare(generator: Generator) -> None:
+async def _prepare(generator: Generator, store: Store | None) -> None:
     """So that the first request seldom waits; what is wrong, that one is told."""
     # A server listens a moment after lifespan's startup: first the port, then what takes long.
     await asyncio.sleep(PREPARE_AFTER_S)
-    with suppress(Problem):
-        await generator.prepare()
+    for what in (generator, store):
+        with suppress(Problem):
+            await what.prepare() if what else None
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from service import problems
 from service.generate import Finish
+from service.logs import place_of
 from service.problems import Problem
 
 log = logging.getLogger("streamproof")
@@ -74,9 +74,7 @@ async def written(pieces: AsyncGenerator[str | Finish], began: Began) -> AsyncGe
     except Problem:
         raise
     except Exception as failure:
-        # The message of a foreign exception may quote the prompt: the log gets the type and the place.
-        place = "".join(traceback.format_tb(failure.__traceback__))
-        log.error("the generator failed with %s\n%s", type(failure).__name__, place)
+        log.error("the generator failed with %s", place_of(failure))
         raise problems.internal() from None
     if finish is None:
         log.error("the generator ended without a Finish")

@@ -1,7 +1,8 @@
 """Which target am I running on, as which version, in which instance: what the platform's environment says.
 
-App Engine: GAE_ENV ("standard"), GAE_SERVICE, GAE_VERSION, GAE_INSTANCE (Google's runtime pages).
-Cloud Run: K_SERVICE, K_REVISION (Google's container contract).
+App Engine: GAE_ENV ("standard"), GAE_SERVICE, GAE_VERSION, GAE_INSTANCE, GOOGLE_CLOUD_PROJECT (Google's
+runtime pages). Cloud Run: K_SERVICE, K_REVISION (Google's container contract); it names no project, so
+`kit deploy` sets GOOGLE_CLOUD_PROJECT there.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ _PROCESS = secrets.token_hex(8)
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """Where this process runs. `instance` differs between instances, `version` between deployments."""
+    """Where this process runs. `instance` differs between instances, `version` between deployments; `project`
+    is None where nobody says."""
 
     target: str
     version: str
     instance: str
+    project: str | None = None
 
 
 def detect(environ: Mapping[str, str], target: str | None = None) -> Hosting:
@@ -37,4 +40,5 @@ def detect(environ: Mapping[str, str], target: str | None = None) -> Hosting:
         target=target or found,
         version=environ.get("GAE_VERSION") or environ.get("K_REVISION") or "unversioned",
         instance=environ.get("GAE_INSTANCE") or _PROCESS,
+        project=environ.get("GOOGLE_CLOUD_PROJECT") or None,
     )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
+from service import hosting, logs, process, settings
 from service.app import create_app
 from service.settings import SettingsError
 
-_log = logging.getLogger("streamproof")
-_log.setLevel(logging.INFO)
-_handler = logging.StreamHandler()
-_handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
-_log.addHandler(_handler)
-_log.propagate = False
+_where = hosting.detect(os.environ)
+# Cloud Logging reads JSON; in the lab, where the platforms' variables are set too, and elsewhere people read.
+_lab = os.environ.get("STREAMPROOF_LAB") == "1"
+logs.configure(as_json=_where.target != "local" and not _lab, project=_where.project)
 
 try:
-    app = create_app()
+    _settings = settings.load()
+    app = create_app(_settings)
 except SettingsError as bad:
-    print(f"streamproof cannot start: {bad}", file=sys.stderr)
+    logging.getLogger("streamproof").critical("cannot start: %s", bad)
     # gunicorn takes 3 for "does not boot" and halts; at another status it would start worker after worker.
     sys.exit(3)
+
+process.settle(_settings.max_streams)

@@ -14,25 +14,25 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import problems
-from service.access import admit
+from service.access import Access
+from service.answers import Answers
 from service.asked import PieceParameters, checked, given
 from service.events import Began, Event
 from service.framing import in_line
-from service.kept import NAME, Answers, Kept
+from service.kept import NAME, Kept
 from service.problems import Problem
-from service.settings import Settings
 from service.stream import STARTED, client_gone
 from service.streams import OpenStreams
 
 
-def create_poll(settings: Settings, answers: Answers, streams: OpenStreams) -> APIRouter:
+def create_poll(answers: Answers, streams: OpenStreams, access: Access) -> APIRouter:
     """The router of /search/ANSWER."""
     router = APIRouter()
 
-    @router.get("/search/{answer}", response_class=Response, operation_id="piece_of_answer")
+    @router.get("/search/{answer}", response_class=Response)
     async def piece(request: Request, answer: str) -> Response:
         began = Began()
-        admit(request, settings)
+        await access.admit(request.headers)
         asked = checked(PieceParameters, await given(request, most=0))
         if NAME.fullmatch(answer) is None:
             raise Problem(

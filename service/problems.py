@@ -161,6 +161,36 @@ def answer_gone() -> Problem:
     )
 
 
+def writer_gone() -> Problem:
+    return Problem(
+        "writer-gone",
+        503,
+        "The instance that wrote this answer is gone.",
+        "It ended, or the platform stopped giving it time, before the answer was whole; ask anew.",
+        retry_after_s=1,
+    )
+
+
+def taken_over() -> Problem:
+    return Problem(
+        "taken-over",
+        503,
+        "This answer was given up.",
+        "This instance was away for so long that another one has told its readers that it is gone; ask anew.",
+        retry_after_s=1,
+    )
+
+
+def store_unavailable(detail: str) -> Problem:
+    return Problem(
+        "store-unavailable",
+        503,
+        "The store of answers cannot be reached.",
+        detail,
+        retry_after_s=2,
+    )
+
+
 def answer_in_use() -> Problem:
     return Problem(
         "answer-in-use",

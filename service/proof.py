@@ -59,7 +59,8 @@ MEDIA_TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 MODES = ("lockstep", "pause", "free")
-NO_STORE = {"Cache-Control": "no-store"}
+# A page of another origin may see how long its request waited for a connection (Resource Timing).
+NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 
 
 def open_by_environment() -> bool:

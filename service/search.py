@@ -15,12 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from service import generate, problems
 from service.accept import negotiate
-from service.access import admit, admit_method
+from service.access import Access, admit_method
+from service.answers import Answers
 from service.asked import Parameters, checked, given, with_prompt
 from service.events import Began, written
 from service.framing import Framing, Sse
 from service.generate import Generator
-from service.kept import Answers, Kept, read
+from service.kept import Kept, read
+from service.logs import RequestLine
 from service.poll import accepted
 from service.problems import Problem
 from service.settings import Settings
@@ -31,24 +33,18 @@ log = logging.getLogger("streamproof")
 
 
 def create_search(
-    settings: Settings, generator: Generator, streams: OpenStreams, answers: Answers
+    settings: Settings, generator: Generator, streams: OpenStreams, answers: Answers, access: Access
 ) -> APIRouter:
     """The router of /search."""
     router = APIRouter()
 
-    @router.get(
-        "/search",
-        response_class=Response,
-        operation_id="search_by_get",
-        include_in_schema=settings.get_search,
-    )
-    @router.post("/search", response_class=Response, operation_id="search_by_post")
+    @router.api_route("/search", methods=["GET", "POST"], response_class=Response)
     async def search(request: Request) -> Response:
         began = Began()
         fields: dict[str, Any] = {}
         try:
             admit_method(request, settings)
-            admit(request, settings)
+            await access.admit(request.headers)
             framing = negotiate(request.headers.getlist("accept"))
             fields = await given(request, most=12 * settings.max_prompt_chars + 4096)
             asked = with_prompt(checked(Parameters, fields), settings.max_prompt_chars)
@@ -160,14 +156,14 @@ class _Logged(Response):
 
 
 def _log(request: Request, prompt: str, status: int, end: str, events: int, began: Began) -> None:
-    # Never the prompt, and never the query, which may hold it.
     log.info(
-        "%s %s prompt_chars=%d status=%d end=%s events=%d ms=%.0f",
-        request.method,
-        request.scope["path"],
-        len(prompt),
-        status,
-        end,
-        events,
-        began.elapsed_ms(),
+        RequestLine(
+            method=request.method,
+            path=request.scope["path"],
+            prompt_chars=len(prompt),
+            status=status,
+            end=end,
+            events=events,
+            ms=round(began.elapsed_ms()),
+        )
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "STREAMPROOF_"
+PROJECT = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 
 # What a request may ask for, and a setting may set.
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
@@ -60,9 +62,17 @@ class Settings(BaseSettings):
             request, so this may be longer than `deadline_s`.
         max_answers: answers kept at once; the one that ended first makes room; where none has, a new one is
             refused with Retry-After.
+        store: where kept answers are: "memory" is one instance's own; "firestore" holds a copy as well, for
+            when there are several.
+        firestore_project: None for the project of the credentials.
+        firestore_database, firestore_collection: where in it.
         shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
             larger, and the platform's own grace at least as large as that.
-        token_sha256: of the token that /search asks for, in hexadecimal; None for no token.
+        token_sha256: of the token that callers of /search and the proof show, in hexadecimal; None for no
+            token.
+        google_audience: whom a Google ID token must be meant for, which callers may show instead; None for no
+            such tokens.
+        google_emails: whose ID tokens are let in, separated by commas.
         get_search: whether /search answers GET.
         bundle: a digest of what was deployed, which tells deployments apart.
         cors_origins: origins whose pages may call /search, separated by commas; none by default.
@@ -74,9 +84,7 @@ class Settings(BaseSettings):
     generator: Literal["embedded", "vertex"] = "embedded"
     model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*$")] = None
     location: Annotated[str | None, Field(pattern=r"^[a-z]+(-[a-z]+[0-9]+)?$")] = None
-    vertex_project: Annotated[str | None, Field(pattern=r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")] = (
-        None
-    )
+    vertex_project: Annotated[str | None, Field(pattern=PROJECT)] = None
     vertex_endpoint: Annotated[
         str | None, Field(pattern=r"^(http://(127\.0\.0\.1|localhost):[0-9]+|[a-z0-9.-]+(:[0-9]+)?)$")
     ] = None
@@ -97,14 +105,24 @@ class Settings(BaseSettings):
     leave_grace_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 15
     keep_s: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 600
     answer_deadline_s: Annotated[float, Field(gt=0, le=90_000, allow_inf_nan=False)] = 3600
+    store: Literal["memory", "firestore"] = "memory"
+    firestore_project: Annotated[str | None, Field(pattern=PROJECT)] = None
+    firestore_database: Annotated[str, Field(pattern=r"^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$")] = (
+        "(default)"
+    )
+    firestore_collection: Annotated[str, Field(pattern=r"^[A-Za-z0-9-][A-Za-z0-9_-]{0,199}$")] = (
+        "streamproof-answers"
+    )
     max_answers: Annotated[int, Field(ge=1, le=100_000)] = 1000
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
     token_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{64}$")] = None
+    google_audience: Annotated[str | None, Field(pattern=r"^[!-~]+$")] = None
+    google_emails: Annotated[tuple[str, ...], NoDecode] = ()
     get_search: bool = True
     bundle: Annotated[str | None, Field(pattern=r"^[0-9a-f]{12,128}$")] = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "google_emails", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -119,12 +137,20 @@ class Settings(BaseSettings):
         pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
         return {category.strip(): threshold.strip() for category, _, threshold in pairs}
 
+    @field_validator("google_emails")
+    @classmethod
+    def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for email in value:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+                raise ValueError("should hold addresses like someone@example.org, with commas between")
+        return tuple(email.lower() for email in value)
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if origin != "*" and not re.fullmatch(r"https?://[^/\s?#]+", origin):
-                raise ValueError("each origin must be * or like https://example.org")
+                raise ValueError("should hold origins like https://example.org, with commas between, or *")
         return value
 
 
@@ -138,6 +164,14 @@ def load() -> Settings:
         return Settings()
     except ValidationError as bad:
         raise SettingsError(_sentence(bad)) from None
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it; its parents are."""
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # not even its parent
+        return False
 
 
 def _sentence(bad: ValidationError) -> str:

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.origin",
     "tests.fixtures.browser",
     "tests.fixtures.controlplane",
+    "tests.fixtures.firestore",
 ]
 
 
@@ -29,9 +30,28 @@ hypothesis.settings.register_profile("dev", **_PATIENT)  # type: ignore[arg-type
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, **_PATIENT)  # type: ignore[arg-type]
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than cores: most of a test's time it waits for a pace, a patience or another process."""
+    return 2 * (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: no other worker takes them apart."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 # What tells the kit, the service, or a library under them what to do, apart from what tells the tests.
 _SWAYING = ("KIT_", "STREAMPROOF_", "GOOGLE_", "CLOUDSDK_", "GAE_", "K_", "GUNICORN_", "UVICORN_")
-_SWAYING_EXACTLY = ("PORT", "WEB_CONCURRENCY", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PYTHONPATH")
+_SWAYING_EXACTLY = (
+    "PORT",
+    "WEB_CONCURRENCY",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",  # with it each process that a test starts compiles all that it loads
+)
 _FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON")
 
 

@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 LOCKS = (
     "deploy/requirements.txt",
-    "deploy/requirements-vertex.txt",
+    "deploy/requirements-google.txt",
     "locks/runtime.txt",
     "locks/dev.txt",
     "locks/tools.txt",
@@ -38,9 +38,9 @@ def names(requirements: list[str]) -> set[str]:
         (PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"], "locks/dev.txt"),
         (PROJECT["dependency-groups"]["tools"], "locks/tools.txt"),
         ((CHECKOUT / "deploy" / "requirements.in").read_text().splitlines(), "deploy/requirements.txt"),
-        (PROJECT["project"]["optional-dependencies"]["vertex"], "deploy/requirements-vertex.txt"),
+        (PROJECT["project"]["optional-dependencies"]["google"], "deploy/requirements-google.txt"),
     ],
-    ids=["runtime", "dev", "tools", "service", "vertex"],
+    ids=["runtime", "dev", "tools", "service", "google"],
 )
 def test_whatever_is_needed_is_pinned(needed: list[str], lock: str) -> None:
     assert names(needed) - pinned(lock).keys() == set()
@@ -51,18 +51,20 @@ def test_the_lab_runs_the_versions_that_are_deployed() -> None:
     assert {name: here.get(name) for name in deployed} == deployed
 
 
-def test_vertex_ai_changes_no_version_of_what_is_deployed_without_it() -> None:
-    without, with_it = pinned("deploy/requirements.txt"), pinned("deploy/requirements-vertex.txt")
+def test_googles_clients_change_no_version_of_what_is_deployed_without_it() -> None:
+    without, with_it = pinned("deploy/requirements.txt"), pinned("deploy/requirements-google.txt")
     assert {name: with_it.get(name) for name in without} == without
 
 
-def test_the_tests_ask_vertex_ai_with_the_versions_that_are_deployed() -> None:
-    deployed, tests = pinned("deploy/requirements-vertex.txt"), pinned("locks/dev.txt")
+def test_the_tests_ask_google_with_the_versions_that_are_deployed() -> None:
+    deployed, tests = pinned("deploy/requirements-google.txt"), pinned("locks/dev.txt")
     assert {name: tests.get(name) for name in deployed} == deployed
 
 
-def test_only_a_bundle_that_asks_vertex_ai_carries_its_client() -> None:
-    assert "google-cloud-aiplatform" in pinned("deploy/requirements-vertex.txt")
+def test_only_a_bundle_that_asks_google_carries_its_clients() -> None:
+    assert {"google-cloud-aiplatform", "google-cloud-firestore"} <= pinned(
+        "deploy/requirements-google.txt"
+    ).keys()
     for lock in ("deploy/requirements.txt", "locks/runtime.txt"):
         assert not [name for name in pinned(lock) if name.startswith(("google", "grpc"))]
 

@@ -22,6 +22,7 @@ VERBS: tuple[str, ...] = (
     "targets",
     "render",
     "lab",
+    "workshop",
     "deploy",
     "status",
     "promote",

@@ -74,7 +74,9 @@ def command(
     config = load_config({}, os.environ, Path.cwd()) if deployed else None
     if polling and config is not None:
         check_polling(config)
-    asks = _deployed(lanes or [], config, warnings, as_json=as_json) if config else _named(lanes or [])
+    asks = (
+        deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
+    )
     specs = lanes_of(asks, known, arms(arm), like, config)
     if polling:
         specs = with_polling(specs)
@@ -90,7 +92,7 @@ def command(
     )
 
 
-def _named(lanes: list[str]) -> dict[str, Ask]:
+def named_asks(lanes: list[str]) -> dict[str, Ask]:
     """What to ask of each lane as the user gave it."""
     from kit.probe.address import checked
     from kit.probe.client import Ask
@@ -108,7 +110,7 @@ def _named(lanes: list[str]) -> dict[str, Ask]:
     return {name: Ask("GET", url) for name, url in urls.items()}
 
 
-def _deployed(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
+def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
     import sys
 

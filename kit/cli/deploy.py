@@ -192,9 +192,7 @@ def command(
         planned = agreed(made, runs, config, wishes, host_of, echo, yes=yes, as_json=as_json)
         if token and wishes.token is not None:
             tell_token(wishes.token)
-        outcomes, comparison = _deploy(
-            planned, config, wishes, record, out, runs, host_of, echo, as_json=as_json
-        )
+        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, echo, as_json=as_json)
     _finish(outcomes, comparison, lasts, as_json=as_json)
 
 
@@ -205,7 +203,6 @@ def _deploy(
     record: Record,
     out: Path,
     runs: Gcloud,
-    host_of: Callable[[Place], Host],
     echo: list[Callable[[str], None]],
     *,
     as_json: bool,
@@ -230,18 +227,11 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and wishes.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, wishes, record, runs, host_of, as_json=as_json)
+    return outcomes, _comparison(there, config, wishes, record, runs, as_json=as_json)
 
 
 def _comparison(
-    names: list[str],
-    config: Config,
-    wishes: Wishes,
-    record: Record,
-    runs: Gcloud,
-    host_of: Callable[[Place], Host],
-    *,
-    as_json: bool,
+    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, *, as_json: bool
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
     import sys
@@ -256,7 +246,7 @@ def _comparison(
 
     async def work(watcher: LiveLanes) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
-        asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=host_of)
+        asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
         return await compare(lanes_of(asked, load_targets(), BOTH, like, config), "cloud", watcher)
 

@@ -16,6 +16,7 @@ from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
     from kit.lab.lab import LabLane
+    from kit.targets import FrontSpec
 
 
 def command(
@@ -75,6 +76,11 @@ async def _until_interrupted(
 def _what_it_does(lane: LabLane) -> str:
     """The lane's front in a few words."""
     spec = lane.front or lane.target.front
+    held = _how_it_holds(spec)
+    return f"{held}; freezes the service while no request is open" if spec.idle == "frozen" else held
+
+
+def _how_it_holds(spec: FrontSpec) -> str:
     if spec.hold == "none":
         return "lets everything pass"
     if spec.hold == "whole":

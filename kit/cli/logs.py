@@ -1,4 +1,4 @@
-"""`kit logs TARGET`: what the service wrote, read by the platform's own command."""
+"""`kit logs TARGET`: what the service wrote, as Cloud Logging has it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command(
     import sys
 
     from kit.cli.hosts import gcloud
-    from kit.cloud.logs import read_logs
+    from kit.cloud.logs import read_logs, shown
     from kit.cloud.output import clean
     from kit.report.deploying import LiveSteps
 
@@ -39,8 +39,8 @@ def command(
     line = read_logs(known.place, limit=limit, version=version)
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage(line.line)
-        printed = run(gcloud().run(line, log=f"{target}-logs"))
-    lines = [clean(one) for one in printed.splitlines()]
-    if not any(lines) and not as_json:
+        entries = run(gcloud().read(line, log=f"{target}-logs"))
+    lines = [clean(one) for one in shown(entries)]
+    if not lines and not as_json:
         talk("No entries. What was written a moment ago may take some seconds to be there.")
     success({"target": target, "lines": lines}, as_json=as_json, text="\n".join(lines))

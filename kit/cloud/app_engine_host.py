@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from kit.cloud import app_engine, clearing, leftovers
 from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Line, Place, Release, Removal, Service, Version, costs
+from kit.cloud.host import Command, Host, Line, Place, Release, Removal, Service, Version, costs, made
 from kit.errors import Code, KitError
 
 # How many versions are asked for their variables at once: each gcloud takes a core for most of a second.
@@ -33,15 +33,18 @@ class AppEngine:
         self._variables: dict[tuple[str, str | None], Mapping[str, str]] = {}
         self._seen: Service | None = None
 
-    async def look(self) -> Service | None:
-        """The service; None where there is none."""
-        try:
-            answer = await self._read(app_engine.list_versions(self.place))
-        except KitError as error:
-            if error.code is Code.NOT_FOUND_IN_CLOUD:
-                return None
-            raise
-        versions = app_engine.parse_versions(answer, self.place, await self._marks(answer))
+    async def look(self, listed: Any = None) -> Service | None:
+        """The service; None where there is none. `listed`: the versions of all of the app's services."""
+        if listed is None:
+            try:
+                listed = await self._read(app_engine.list_versions(self.place))
+            except KitError as error:
+                if error.code is Code.NOT_FOUND_IN_CLOUD:
+                    return None
+                raise
+        versions = app_engine.parse_versions(listed, self.place, await self._marks(listed))
+        if not versions:
+            return None
         # App Engine is open to everybody; what stands before it (IAP, a firewall) is the user's own.
         found = Service(self.place, None, public=True, versions=versions)
         if found.serving is not None:
@@ -53,15 +56,11 @@ class AppEngine:
         """One line."""
         return (app_engine.deploy(release),)
 
-    async def deploy(self, release: Release, line: Line) -> Version:
-        """Upload and build; the version, with the URL of its own."""
+    async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
+        """Upload and build; the service and the version, with the URL of its own."""
         for command in self.deployment(release):
             await self._change(command, line)
-        self._seen = None
-        answer = await self._read(app_engine.describe_version(self.place, release.version))
-        version = app_engine.parse_version(answer, 1.0 if release.creates else 0.0)
-        self._variables[version.name, version.created_at] = app_engine.parse_variables(answer)
-        return version
+        return made(await self.look(), self.place, release.version)
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kit.cloud import clearing, cloud_run, leftovers
 from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Line, Place, Release, Removal, Service, Version, costs
+from kit.cloud.host import Command, Host, Line, Place, Release, Removal, Service, Version, costs, made
 from kit.errors import Code, KitError
 
 
@@ -26,7 +26,7 @@ class CloudRun:
         self._tags: dict[str, str] = {}
         self._policy: Any = None
 
-    async def look(self) -> Service | None:
+    async def look(self, listed: Any = None) -> Service | None:
         """The service; None where there is none."""
         try:
             service = await self._read(cloud_run.describe_service(self.place))
@@ -45,23 +45,11 @@ class CloudRun:
         """One line."""
         return (cloud_run.deploy(release),)
 
-    async def deploy(self, release: Release, line: Line) -> Version:
-        """Upload and build; the revision, with the URL of its tag."""
+    async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
+        """Upload and build; the service and the revision, with the URL of its tag."""
         for command in self.deployment(release):
             await self._change(command, line)
-        service, revisions = await asyncio.gather(
-            self._read(cloud_run.describe_service(self.place)),
-            self._read(cloud_run.list_revisions(self.place)),
-        )
-        made = f"{self.place.service}-{release.version}"
-        for version in cloud_run.parse_service(self.place, service, revisions, None).versions:
-            if version.name == made:
-                return version
-        raise KitError(
-            Code.NOT_FOUND_IN_CLOUD,
-            f"The revision {made} was deployed, but gcloud does not list it.",
-            f"Look again in a minute: kit status {self.place.target}",
-        )
+        return made(await self.look(), self.place, f"{self.place.service}-{release.version}")
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""

@@ -111,6 +111,14 @@ _THIS_MACHINE: Final = (
         "`{verb}` found no space left on this machine's disk.",
         "Free some; gcloud writes to its configuration folder and to the folder for temporary files.",
     ),
+    # gcloud waits one second for its configuration (core/config.py); on a busy machine others keep it longer.
+    Rule(
+        r"database is locked",
+        Code.GCLOUD_FAILED,
+        "Another gcloud kept the configuration locked that `{verb}` was to read.",
+        "Try again when no other gcloud runs.",
+        again="transient",
+    ),
     Rule(
         r"certificate.verify.failed",
         Code.TLS_FAILED,

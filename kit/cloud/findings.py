@@ -81,7 +81,6 @@ class Seen:
     billing: Read = None
     apis: Read = None
     app: Read = None
-    app_services: Read = None
     app_versions: Read = None
     policy: Read = None
     looks: Mapping[str, Service | KitError | None] = field(default_factory=dict)

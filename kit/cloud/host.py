@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kit.cloud.times import epoch_s
+from kit.errors import Code, KitError
 
 Line = Callable[[str], None]
 
@@ -163,6 +164,19 @@ class Removal:
     command: Command | None
 
 
+def made(found: Service | None, place: Place, name: str) -> tuple[Service, Version]:
+    """The service and, in it, the version that was just deployed. Raises KitError where it is not listed."""
+    if found is not None:
+        for version in found.versions:
+            if version.name == name:
+                return found, version
+    raise KitError(
+        Code.NOT_FOUND_IN_CLOUD,
+        f"{name} was deployed to the service {place.service}, but gcloud does not list it.",
+        f"Look again in a minute: kit status {place.target}",
+    )
+
+
 def costs(service: Service) -> Literal["nothing", "requests", "always"]:
     """What a service costs, as far as it is instances that cost."""
     running = [version for version in service.versions if version.running]
@@ -179,14 +193,19 @@ class Host(Protocol):
 
     place: Place
 
-    async def look(self) -> Service | None:
-        """What is there now; None when there is no such service."""
+    async def look(self, listed: Any = None) -> Service | None:
+        """What is there now; None when there is no such service.
+
+        Args:
+            listed: what gcloud has just told of all the platform's services in the project, where that is
+                how they are listed (App Engine's versions), so that it is not asked once more.
+        """
 
     def deployment(self, release: Release) -> tuple[Command, ...]:
         """The lines that `deploy` would run, in order, for a dry run."""
 
-    async def deploy(self, release: Release, line: Line) -> Version:
-        """Upload, build and create; without traffic unless the service is new.
+    async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
+        """Upload, build and create, without traffic unless the service is new; what is there then.
 
         The version's `url` is the one to probe, read from gcloud.
         """

@@ -1,15 +1,28 @@
-"""The line of gcloud that reads a service's own log, on each platform."""
+"""The line of gcloud that reads a service's own log, and what it answers as lines for people.
+
+It is Cloud Logging's own line on every platform: `gcloud run services logs read` crashes on an entry in JSON,
+and `gcloud app logs read` prints it as an object of gcloud's own (seen with SDK 528.0.0;
+googlecloudsdk/api_lib/logging/formatter.py and api_lib/app/logs_util.py).
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from kit.cloud.host import Command, Place
 from kit.errors import Code, Exit, KitError
 
+# Cloud Logging keeps entries for so long unless a project says otherwise; by itself gcloud looks a day back.
+_FRESHNESS: Final = "30d"
+
+_VERSION_LABELS: Final = ("revision_name", "version_id")
+
 
 def read_logs(place: Place, *, limit: int, version: str | None = None) -> Command:
-    """The newest entries, as gcloud prints them.
+    """The newest entries, the newest first; `shown` reads them.
 
     Args:
         place: of the service.
@@ -26,13 +39,51 @@ def read_logs(place: Place, *, limit: int, version: str | None = None) -> Comman
             f"`kit status {place.target}` shows their names.",
             exit=Exit.USAGE,
         )
-    where = (f"--limit={limit}", f"--project={place.project}", "--quiet")
     if place.platform == "app_engine":
-        only = () if version is None else (f"--version={version}",)
-        return Command(("app", "logs", "read", f"--service={place.service}", *only, *where))
-    only = ()
-    if version is not None:
-        revision = version if version.startswith(f"{place.service}-") else f"{place.service}-{version}"
-        only = (f'--log-filter=resource.labels.revision_name="{revision}"',)
-    region = () if place.region is None else (f"--region={place.region}",)
-    return Command(("run", "services", "logs", "read", place.service, *region, *only, *where))
+        labels = {"module_id": place.service, "version_id": version}
+        kind = "gae_app"
+    else:
+        if version is not None and not version.startswith(f"{place.service}-"):
+            version = f"{place.service}-{version}"
+        labels = {"service_name": place.service, "location": place.region, "revision_name": version}
+        kind = "cloud_run_revision"
+    # What the containers wrote, and the front of the requests to them; not who changed the service.
+    wanted = [f'resource.type="{kind}"', 'NOT logName:"cloudaudit.googleapis.com"']
+    wanted += [f'resource.labels.{name}="{value}"' for name, value in labels.items() if value is not None]
+    return Command(
+        (
+            *("logging", "read", " AND ".join(wanted), f"--limit={limit}", f"--freshness={_FRESHNESS}"),
+            *(f"--project={place.project}", "--quiet", "--format=json"),
+        )
+    )
+
+
+def shown(entries: Any) -> list[str]:
+    """Entries as lines, the oldest first: when, how grave, of which version, and what was said.
+
+    Args:
+        entries: what `read_logs` printed.
+    """
+    return [line for entry in reversed(entries or ()) for line in _lines(entry)]
+
+
+def _lines(entry: Mapping[str, Any]) -> list[str]:
+    labels = entry.get("resource", {}).get("labels", {})
+    version = next((labels[name] for name in _VERSION_LABELS if name in labels), "-")
+    at = str(entry.get("timestamp", ""))[:19].replace("T", " ")
+    head = f"{at} {entry.get('severity', 'DEFAULT'):<8} {version}"
+    return [f"{head}  {line}" for line in _text(entry).splitlines() or [""]]
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    """What an entry says; of a request what was asked and with which status it was answered."""
+    if "textPayload" in entry:
+        return str(entry["textPayload"])
+    if "jsonPayload" in entry:
+        payload = entry["jsonPayload"]
+        return str(payload.get("message") or json.dumps(payload, ensure_ascii=False))
+    if request := entry.get("httpRequest"):
+        words = (request.get(name, "") for name in ("requestMethod", "status", "requestUrl"))
+    else:
+        words = (entry.get("protoPayload", {}).get(name, "") for name in ("method", "status", "resource"))
+    return " ".join(map(str, words))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kit.cloud.findings import LEVELS, Finding, Lane, Seen, Wishes
 from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host
+from kit.cloud.host import Command, Host, Service
 from kit.cloud.project_rules import PROJECT_RULES
 from kit.cloud.target_rules import TARGET_RULES
 from kit.cloud.unread import GRAVE, unread
@@ -37,13 +37,19 @@ class Preflight:
         findings: all of them, the gravest first.
         project: its ID.
         number: its number; None where it could not be read.
-        app_services: the names of the App Engine app's services; empty without an app, None where unknown.
+        app_versions: what gcloud told of the versions of all of the App Engine app's services; empty without
+            an app, None where unknown.
     """
 
     findings: tuple[Finding, ...]
     project: str | None
     number: str | None = None
-    app_services: tuple[str, ...] | None = None
+    app_versions: Sequence[Any] | None = None
+
+    @property
+    def app_services(self) -> frozenset[str] | None:
+        """The names of the app's services, each of which has a version; None where unknown."""
+        return None if self.app_versions is None else frozenset(one["service"] for one in self.app_versions)
 
     @property
     def stops(self) -> tuple[Finding, ...]:
@@ -102,7 +108,7 @@ async def check(
         number=str(seen.project["projectNumber"])
         if isinstance(seen.project, dict) and "projectNumber" in seen.project
         else None,
-        app_services=_service_names(seen),
+        app_versions=_versions(seen),
     )
 
 
@@ -141,7 +147,7 @@ async def _look(gcloud: Gcloud, project: str, hosts: Sequence[Host], *, signed_i
         return turn(lambda: gcloud.read(command, log=_LOG))
 
     in_project = f"--project={project}"
-    reads = {
+    reads: dict[str, Awaitable[Any]] = {
         "version": read("version"),
         "project": read("projects", "describe", project),
         "billing": read("billing", "projects", "describe", project),
@@ -152,17 +158,22 @@ async def _look(gcloud: Gcloud, project: str, hosts: Sequence[Host], *, signed_i
         reads["accounts"] = read("auth", "list")
     if any(host.place.platform == "app_engine" for host in hosts):
         reads["app"] = read("app", "describe", in_project)
-        reads["app_services"] = read("app", "services", "list", in_project)
-        reads["app_versions"] = read("app", "versions", "list", in_project)
-    looks = {f"look {host.place.target}": turn(host.look) for host in hosts}
+        reads["app_versions"] = asyncio.create_task(read("app", "versions", "list", in_project))
+
+    async def look(host: Host) -> Service | None:
+        listed = await reads["app_versions"] if host.place.platform == "app_engine" else None
+        found: Service | None = await turn(lambda: host.look(listed))
+        return found
+
+    looks = {f"look {host.place.target}": look(host) for host in hosts}
     answers = await _answers({**reads, **looks})
     seen = {name.removeprefix("look "): answers.pop(name) for name in looks if name in answers}
     return Seen(**answers, looks=seen)
 
 
-async def _answers(works: Mapping[str, Coroutine[Any, Any, Any]]) -> dict[str, Any]:
+async def _answers(works: Mapping[str, Awaitable[Any]]) -> dict[str, Any]:
     """What each brought, be it a KitError. Once one cannot reach Google, nobody waits for the others."""
-    tasks = {name: asyncio.create_task(work) for name, work in works.items()}
+    tasks = {name: asyncio.ensure_future(work) for name, work in works.items()}
     waiting = set(tasks.values())
     try:
         while waiting:
@@ -198,9 +209,7 @@ def _is_flexible(target: Target) -> bool:
     return template.is_file() and "env: flex" in template.read_text(encoding="utf-8").splitlines()
 
 
-def _service_names(seen: Seen) -> tuple[str, ...] | None:
+def _versions(seen: Seen) -> Sequence[Any] | None:
     if seen.has_no_app:
         return ()
-    if not isinstance(seen.app_services, list):
-        return None
-    return tuple(str(service["id"]) for service in seen.app_services if "id" in service)
+    return seen.app_versions if isinstance(seen.app_versions, list) else None

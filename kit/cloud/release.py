@@ -16,6 +16,7 @@ from kit.config import Config
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
+PROJECT: Final = "GOOGLE_CLOUD_PROJECT"
 
 # A label's value on Cloud Run has at most 63 characters, a whole SHA-256 has 64 (in hexadecimal).
 # https://docs.cloud.google.com/run/docs/configuring/services/labels
@@ -55,6 +56,9 @@ def release(
     environment = {PROOF_UNTIL: str(int(now_s + proof_s)), MARKER: digest}
     if token_sha256 is not None:
         environment[TOKEN_SHA256] = token_sha256
+    if place.platform == "cloud_run":
+        # App Engine says it by itself; without it the log's lines name their trace without its project.
+        environment[PROJECT] = place.project
     own = "app.yaml" in bundle.files
     return Release(
         place=place,

@@ -61,7 +61,7 @@ def _owners(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Findi
 
 def _first_service(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Finding]:
     app_engine = on(lanes, "app_engine")
-    if app_engine and (seen.has_no_app or seen.app_services == []):
+    if app_engine and (seen.has_no_app or seen.app_versions == []):
         first = next((lane for lane in app_engine if lane.place.service == "default"), app_engine[0])
         others = ", before the others" if len(app_engine) > 1 else ""
         yield Finding(

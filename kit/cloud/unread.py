@@ -14,7 +14,6 @@ _OPTIONAL: Final = {
     "billing": "whether billing is on",
     "apis": "which APIs are on",
     "policy": "what the default service account may do",
-    "app_versions": "how many versions the App Engine app has",
     "version": "which version of gcloud this is",
     "accounts": "who is signed in",
 }
@@ -35,7 +34,6 @@ def unread(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> Iterator[Findin
         "apis": seen.apis,
         "policy": seen.policy,
         "app": seen.app,
-        "app_services": seen.app_services,
         "app_versions": seen.app_versions,
         **{f"look {name}": look for name, look in seen.looks.items()},
     }

@@ -85,7 +85,7 @@ class Plan:
         found = (
             place.target for place in places if place.platform == "app_engine" and place.service == DEFAULT
         )
-        return next(found, None) if self.preflight.app_services == () else None
+        return next(found, None) if self.preflight.app_services == frozenset() else None
 
 
 def drafts(
@@ -163,7 +163,7 @@ async def _settled(made: Sequence[Draft], found: Preflight, host_of: Callable[[P
             settled[number] = replace(draft, host=default)
             break
         if DEFAULT in taken:
-            there = await default.look()
+            there = await default.look(found.app_versions)
             serving = there.serving if there is not None else None
             if serving is not None and serving.target == draft.target.name:
                 settled[number] = replace(draft, host=default)
@@ -174,8 +174,8 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
     """A model that everybody may ask is paid for by whoever deployed it.
 
     Raises:
-        KitError: NOT_READY_TO_DEPLOY, unless a token is set or the user said that it is meant so; also for a
-            token where an app of the user's own would not ask for it.
+        KitError: NOT_READY_TO_DEPLOY, unless callers must show a token or a Google account, or the user said
+            that it is meant so; also for a token where an app of the user's own would not ask for it.
     """
     if config.app is not None and wishes.token_sha256:
         raise KitError(
@@ -183,7 +183,7 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
             f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
             "Leave --token out (--no-token where one is on record), and let the app check who calls it.",
         )
-    if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model:
+    if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model or config.asks_accounts:
         return
     public = [d.target.name for d in made if wishes.public or d.host.place.platform == "app_engine"]
     if public:

@@ -100,15 +100,8 @@ class Deploying:
         self._note(release, service, None, "unfinished")
         job.write(release)
         self._watcher.step(name, "uploading and building")
-        version = await job.host.deploy(release, self._line)
+        after, version = await job.host.deploy(release, self._line)
         self._note(release, service, version, "unfinished")
-        after = await job.host.look()
-        if after is None:
-            raise KitError(
-                Code.NOT_FOUND_IN_CLOUD,
-                f"{release.place.service} was deployed, but gcloud does not find it.",
-                f"Look again in a minute: kit status {name}",
-            )
         return await self._go_on(service, after, version, release)
 
     def _keep_closed(self, service: Service, release: Release) -> None:

@@ -24,7 +24,7 @@ async def asks(
     *,
     token: str | None,
     gcloud: Runs,
-    host_of: Callable[[Place], Host],
+    host_of: Callable[[Place], Host] | None,
 ) -> dict[str, Ask]:
     """By target, what to ask of each deployment that has a URL.
 
@@ -36,7 +36,7 @@ async def asks(
         config: whose app is asked where it streams; the kit's own service at its origin.
         token: the services' own token; None for none.
         gcloud: who gives the identity token.
-        host_of: who asks the cloud.
+        host_of: who asks the cloud; None where the record is what gcloud told in this very run.
 
     Raises:
         KitError: a private service is gone, or no token is to be had for it.
@@ -73,10 +73,14 @@ def lanes_of(
 
 
 async def _ask(
-    one: Deployment, config: Config, token: str | None, gcloud: Runs, host_of: Callable[[Place], Host]
+    one: Deployment,
+    config: Config,
+    token: str | None,
+    gcloud: Runs,
+    host_of: Callable[[Place], Host] | None,
 ) -> Ask:
-    url, identity = one.url or "", None
-    if not one.public and one.platform == "cloud_run":
+    url, public, identity = one.url or "", one.public, None
+    if not public and one.platform == "cloud_run" and host_of is not None:
         service = await host_of(one.place).look()
         if service is None or service.url is None:
             raise KitError(
@@ -84,7 +88,7 @@ async def _ask(
                 f"{one.target} is on record as {one.service}, and no such service is there any more.",
                 "kit status --refresh rebuilds the record from what is in the cloud.",
             )
-        url = service.url
-        if service.public is not True:
-            identity = await identity_token(gcloud, url)
+        url, public = service.url, service.public is True
+    if not public and one.platform == "cloud_run":
+        identity = await identity_token(gcloud, url)
     return ask(config, url, credentials(url, identity=identity, token=token))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -18,6 +19,7 @@ import h11
 
 from kit.lab import headers as rules
 from kit.lab.fronts import Gate, Head, Release, deadline_status, plain
+from kit.lab.idle import RUNS
 from kit.lab.peer import READ_BYTES, ClientGone, Peer, Said, answer
 from kit.lab.sockets import HOST
 from kit.targets import FrontSpec
@@ -37,19 +39,23 @@ class Exchange:
         self._request_sent = False
         self._client_gone = False
 
-    async def run(self, service_port: int) -> None:
-        """Take it to its end. Raises `ClientGone` or `ConnectionError` when the client's side is lost."""
+    async def run(self, service_port: int, is_open: AbstractContextManager[None] = RUNS) -> None:
+        """Take it to its end, to the service within `is_open` (`kit.lab.idle`).
+
+        Raises `ClientGone` or `ConnectionError` when the client's side is lost.
+        """
         if self._request.method == b"CONNECT":
             await self._release(self._own(405, "This front is no tunnel."))
             return
         try:
-            async with asyncio.timeout(self._spec.deadline_s):
-                service = await self._connect(service_port)
-                if service is not None:
-                    try:
-                        await self._both_ways(service)
-                    finally:
-                        service.abort()
+            with is_open:
+                async with asyncio.timeout(self._spec.deadline_s):
+                    service = await self._connect(service_port)
+                    if service is not None:
+                        try:
+                            await self._both_ways(service)
+                        finally:
+                            service.abort()
         except TimeoutError:
             late = self._gate.expire() if self._gate else self._own(deadline_status(self._spec), "")
             await self._release(late)

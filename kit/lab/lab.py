@@ -20,19 +20,21 @@ from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
+from kit.lab.google import asks_google, clients_installed
+from kit.lab.idle import open_requests
 from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
-from kit.lab.vertex import asks_vertex, vertex_installed
 from kit.targets import FrontSpec, Target
 
 READY_WITHIN_S = 60.0
 _POLL_S = 0.02
+CORS = "STREAMPROOF_CORS_ORIGINS"
 # What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_EMULATOR_HOST",
 )  # fmt: skip
 
 
@@ -60,7 +62,8 @@ class Lab:
 
     Attributes:
         urls: each lane's base URL by its target's name, once the block is entered.
-        services: the same for the services themselves, with no front before them.
+        services: the same for the services themselves, with no front before them. One that its front freezes
+            between requests answers there only until the first request through the front has ended.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Lab:
         *,
         isolated: bool = False,
         say: Callable[[str], None] = lambda text: None,
+        origins: Sequence[str] = (),
     ) -> None:
         """Set a lab up; nothing runs before the block is entered.
 
@@ -76,12 +80,14 @@ class Lab:
             lanes: at least one; their targets' names differ.
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
             say: told what happens, a short sentence a time.
+            origins: pages that may ask the services from a browser, as in "http://127.0.0.1:8765".
         """
         self.urls: Mapping[str, str] = {}
         self.services: dict[str, str] = {}
         self._lanes = tuple(lanes)
         self._isolated = isolated
         self._say = say
+        self._origins = tuple(origins)
         self._folder: Path | None = None
         self._services: list[ServiceProcess] = []
         self._fronts: list[Front] = []
@@ -153,8 +159,8 @@ class Lab:
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
             programs = await isolated.install(lane.bundle)
-        elif asks_vertex(start):
-            vertex_installed()
+        elif asks_google(start):
+            clients_installed(start)
 
         assert self._folder is not None  # noqa: S101 (made before any lane starts)
         folder = self._folder / name
@@ -162,11 +168,13 @@ class Lab:
         shutil.copytree(lane.bundle, folder / "bundle", ignore=shutil.ignore_patterns("__pycache__"))
         held, port = hold_port()
         self._sockets.append(held)
-        front = Front(spec, port)
-        env = environment(start, port=port, programs=programs, home=folder / "home", own=lane.own)
+        env = environment(
+            start, port=port, programs=programs, home=folder / "home", own=lane.own, origins=self._origins
+        )
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
+        front = Front(spec, port, open_requests(spec, service))
         await wait_until_ready(service, port)
         front.start(listener)
         self._fronts.append(front)
@@ -174,7 +182,15 @@ class Lab:
         self._say(f"{name}: ready")
 
 
-def environment(start: Start, *, port: int, programs: Path, home: Path, own: bool = False) -> dict[str, str]:
+def environment(
+    start: Start,
+    *,
+    port: int,
+    programs: Path,
+    home: Path,
+    own: bool = False,
+    origins: Sequence[str] = (),
+) -> dict[str, str]:
     """All that a service of the lab finds in its environment.
 
     Args:
@@ -183,11 +199,12 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
         programs: the folder in which `gunicorn` is found.
         home: a folder of its own.
         own: whether it is a user's own app, which inherits no credential.
+        origins: pages that may ask it from a browser, besides those that its bundle names.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if own:
         inherited = without_credentials(inherited)
-    elif asks_vertex(start):
+    elif asks_google(start):
         inherited |= sign_in(os.environ)
     always: Mapping[str, str] = {
         "PATH": f"{programs}{os.pathsep}{os.defpath}",
@@ -196,7 +213,10 @@ def environment(start: Start, *, port: int, programs: Path, home: Path, own: boo
         "STREAMPROOF_LAB": "1",
         "STREAMPROOF_BIND": HOST,
     }
-    return {**inherited, **start.env, **always}
+    told = {**inherited, **start.env, **always}
+    if origins:
+        told[CORS] = ",".join(filter(None, (told.get(CORS), *origins)))
+    return told
 
 
 async def wait_until_ready(service: ServiceProcess, port: int) -> None:

@@ -2,10 +2,12 @@
 
 Run as a script of its own, `python -I -S leash.py FOLDER GRACE_S LOG ARGV…`; it imports nothing of the kit.
 It starts ARGV in a process group of its own and waits for one of two things. The service ends: so does the
-leash, with the same status. Or its standard input speaks or ends: `s` stops the service (SIGTERM, the grace,
-SIGKILL to the group), `k` kills it at once, and an end without a word means that the kit is gone: the service
-is stopped, and FOLDER, which nobody else would remove, goes too, with the folder around it once that is
-empty. The first line on standard output is the group's number.
+leash, with the same status. Or its standard input speaks or ends: `f` freezes the group (SIGSTOP), `c` has it
+continue (SIGCONT), `s` stops the service (SIGTERM, the grace, SIGKILL to the group), `k` kills it at once,
+and an end without a word means that the kit is gone: the service is stopped, and FOLDER, which nobody else
+would remove, goes too, with the folder around it once that is empty. What is stopped while it is frozen
+continues first: else it would sleep through its grace. The first line on standard output is the group's
+number.
 
 A pipe tells of the death of the kit however it dies, on any Unix, and through this process it reaches every
 process of the group, gunicorn's workers included, which a parent-death signal would not.
@@ -22,6 +24,7 @@ import time
 
 _DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the kit decides; it speaks through the pipe
 _GONE = b""
+_FREEZING = {b"f": signal.SIGSTOP, b"c": signal.SIGCONT}
 
 
 def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
@@ -35,13 +38,19 @@ def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
 
     service = _start(log, argv)
     print(service, flush=True)
+    frozen = False
     status, word = _wait(service, wake, None)
+    while status is None and word in _FREEZING:
+        _signal_all(service, _FREEZING[word])
+        frozen = word == b"f"
+        status, word = _wait(service, wake, None)
     if word in {b"s", _GONE}:
         os.kill(service, signal.SIGTERM)  # not reaped yet, so the number is still its own
+        if frozen:
+            _signal_all(service, signal.SIGCONT)
         status, last = _wait(service, wake, grace_s, heard=word)
         word = _GONE if last == _GONE else word
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(service, signal.SIGKILL)
+    _signal_all(service, signal.SIGKILL)
     if status is None:
         status = os.waitpid(service, 0)[1]
     if word == _GONE:
@@ -52,6 +61,11 @@ def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
             os.rmdir(os.path.dirname(folder))  # noqa: PTH106, PTH120 (the last one; pathlib starts slowly)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def _signal_all(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
 
 
 def _start(log: str, argv: list[str]) -> int:

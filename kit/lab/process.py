@@ -69,6 +69,14 @@ class ServiceProcess:
                 return " The end of its log:\n" + "\n".join(f"  | {line}" for line in lines)
         return ""
 
+    def freeze(self) -> None:
+        """SIGSTOP to all of it; it can still be stopped, as gracefully as ever, and killed."""
+        self._say(b"f")
+
+    def thaw(self) -> None:
+        """SIGCONT to all of it."""
+        self._say(b"c")
+
     async def stop(self) -> None:
         """SIGTERM, the grace, SIGKILL. On cancellation: SIGKILL at once."""
         try:

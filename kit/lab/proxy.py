@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AbstractContextManager
 
 import h11
 
 from kit.lab import headers as rules
 from kit.lab.exchange import Exchange, bad_request, values
 from kit.lab.fronts import plain
+from kit.lab.idle import RUNS
 from kit.lab.peer import READ_BYTES, ClientGone, Peer, answer, linger
 from kit.targets import FrontSpec
 
@@ -23,13 +25,17 @@ class Front:
     Args:
         spec: how the platform's front end behaves.
         service_port: where the service listens, on 127.0.0.1.
+        is_open: put around each request to the service (`kit.lab.idle.open_requests`).
     """
 
-    def __init__(self, spec: FrontSpec, service_port: int) -> None:
+    def __init__(
+        self, spec: FrontSpec, service_port: int, is_open: AbstractContextManager[None] = RUNS
+    ) -> None:
         rules.check(spec.request_headers_added)
         rules.check(spec.response_headers_added)
         self._spec = spec
         self._service_port = service_port
+        self._is_open = is_open
         self._listener: socket.socket | None = None
         self._connections: dict[asyncio.Task[None], socket.socket] = {}
 
@@ -53,7 +59,7 @@ class Front:
 
     async def exchange(self, client: Peer, request: h11.Request) -> None:
         """Take one request to its end; what stands before several services, or guards one, overrides it."""
-        await Exchange(self._spec, client, request).run(self._service_port)
+        await Exchange(self._spec, client, request).run(self._service_port, self._is_open)
 
     def _listen(self) -> None:
         # Neither `asyncio.start_server` (3.13.0) nor `sock_accept` (3.11) bears a connection that comes just

@@ -119,7 +119,8 @@ def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
 def bad_status(url: str, method: str, status: int) -> KitError:
     """A status that is no answer."""
     hints = {
-        401: "Give a token: --bearer-env NAME names the variable that holds it.",
+        401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` "
+        "it is KIT_TOKEN.",
         403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
         404: "Check the path.",
         405: "Try the other method: --method POST or GET.",
@@ -134,4 +135,15 @@ def bad_status(url: str, method: str, status: int) -> KitError:
         Code.HTTP_STATUS,
         f"{shown(url)} answered {method} with {status}.",
         hints.get(status, "Look at the server's log."),
+    )
+
+
+def silent(url: str, timeout_s: float, *, head_came: bool) -> KitError:
+    """Nothing of an answer came within its time, or nothing but its head."""
+    within = f"within {timeout_s:g} s"
+    return KitError(
+        Code.NO_STREAM if head_came else Code.TIMED_OUT,
+        f"{shown(url)} "
+        + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
+        "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
     )

@@ -9,8 +9,8 @@ from kit.errors import Code, KitError
 from kit.probe.client import now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
-from kit.probe.measured import PINGS, Measured, Told
-from kit.probe.origin import MediaType
+from kit.probe.measured import PINGS, Measured, Told, put_together
+from kit.probe.origin import Found, MediaType
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof import answer
 from kit.proof.doubts import Doubt
@@ -19,6 +19,7 @@ from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
+from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding
 
 LEAST_EVENT_BYTES = 1_000
@@ -50,12 +51,7 @@ class LaneProbe(Measured):
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
                 self._error = error
-        judged = self.spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(self.line))
-        finding = answer.combine(proof, self._by_answer, self.line, event_bytes=judged)
-        if proof is None and self._error is None:
-            doubt = Doubt.PROOF_EXPIRED if self._found.expired else Doubt.NO_PROOF
-            finding = replace(finding, doubts=(*finding.doubts, doubt))
-        return self._lane(finding)
+        return measured(self.spec, self.line, self._by_answer, proof, found=self._found, error=self._error)
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Finding:
         spec = self.spec
@@ -74,11 +70,11 @@ class LaneProbe(Measured):
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         async with self._streams.stream(self._ask) as response:
             received.head(response.head_ms, response.status, response.headers)
-            if self._refused(received):
+            if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
                 raise bad_status(self._ask.url, self._ask.method, response.status)
-            decoder, self._media = _decoder(response.headers.get("content-type", ""))
+            decoder, self._media = decoder_of(response.headers.get("content-type", ""))
             received.use(decoder)
             clean = False
             try:
@@ -94,17 +90,45 @@ class LaneProbe(Measured):
             finally:
                 received.end(now_ms(), clean=clean)
 
-    def _judge(self, received: Received, stamps: Sequence[float | None]) -> Finding:
-        if self._refused(received):
-            return answer.refusal(received)
-        jitter_ms = 0.0 if self.clock is None else self.clock.jitter_ms
-        return answer.judge(self.line, stamps, jitter_ms=jitter_ms)
-
-    def _refused(self, received: Received) -> bool:
-        return received.refused or (received.status == 501 and self._found.base is not None)
+    def _judge(self, received: Received) -> answer.Judge:
+        return answer.of_stream(received, self.clock, speaks_proof=self._found.base is not None)
 
 
-def _decoder(content_type: str) -> tuple[Decoder, MediaType]:
+def measured(
+    spec: LaneSpec,
+    line: Timeline,
+    by_answer: Finding,
+    proof: Finding | None,
+    *,
+    found: Found,
+    error: KitError | None,
+    doubts: Sequence[Doubt] = (),
+) -> Lane:
+    """What was measured of a lane that streams, put together.
+
+    Args:
+        spec: what was to be measured.
+        line: its answer's timeline.
+        by_answer: what the answer alone says.
+        proof: None where none could be had.
+        found: where a proof was looked for.
+        error: why the lane could not be measured; None for a lane that could.
+        doubts: what else is to be told of how it was measured.
+    """
+    judged = spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
+    finding = answer.combine(proof, by_answer, line, event_bytes=judged)
+    unproved = (_why_unproved(found),) if proof is None and error is None else ()
+    finding = replace(finding, doubts=(*finding.doubts, *doubts, *unproved))
+    return put_together(spec, line, finding, error)
+
+
+def _why_unproved(found: Found) -> Doubt:
+    if found.expired:
+        return Doubt.PROOF_EXPIRED
+    return Doubt.PROOF_REFUSED if found.refused else Doubt.NO_PROOF
+
+
+def decoder_of(content_type: str) -> tuple[Decoder, MediaType]:
     """What an event is in this media type, and the proof's nearest type."""
     match content_type.partition(";")[0].strip().lower():
         case "text/event-stream":

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from kit.errors import Code, KitError
 from kit.probe.address import same_origin
 from kit.probe.client import Client, now_ms
-from kit.probe.faults import shown
+from kit.probe.faults import shown, silent
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service, without_credentials
 from kit.proof import answer
 from kit.proof.actions import Reply
+from kit.proof.answer import Judge
 from kit.proof.clock import Clock, aligned
-from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.lane import Lane, LaneError
 from kit.proof.received import Received
@@ -102,20 +101,14 @@ class Measured(ABC):
                 await self._read(received, asked, arrived)
         except TimeoutError:
             if not received.arrivals:
-                self._error = self._silent(received.status is not None)
+                head_came = received.status is not None
+                self._error = silent(self._ask.url, self.spec.timeout_s, head_came=head_came)
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
-        self.line, stamps = answer.timeline(
-            received,
-            asked_ms=asked,
-            now_ms=now_ms(),
-            offset_ms=None if self.clock is None else self.clock.offset_ms,
+        self.line, self._by_answer = answer.judged(
+            received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
         )
-        self._by_answer = self._judge(received, stamps)
-        if any(stamp is not None for stamp in stamps) and self.clock is None:
-            doubts = (*self._by_answer.doubts, Doubt.CLOCKS_NOT_ALIGNED)
-            self._by_answer = replace(self._by_answer, doubts=doubts)
 
     @abstractmethod
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
@@ -129,8 +122,8 @@ class Measured(ABC):
         """Ask, and note what comes and when. Raises `KitError`."""
 
     @abstractmethod
-    def _judge(self, received: Received, stamps: Sequence[float | None]) -> Finding:
-        """What the answer itself says; its timeline is known by now."""
+    def _judge(self, received: Received) -> Judge:
+        """How the answer itself is judged."""
 
     def _note(self, received: Received, at: float, data: bytes, asked: float, arrived: Told) -> None:
         """Some of the answer was read."""
@@ -156,34 +149,33 @@ class Measured(ABC):
         if len(self._replies) >= PINGS:
             self.clock = aligned(self._replies)
 
-    def _silent(self, head_came: bool) -> KitError:
-        within = f"within {self.spec.timeout_s:g} s"
-        return KitError(
-            Code.NO_STREAM if head_came else Code.TIMED_OUT,
-            f"{shown(self._ask.url)} "
-            + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
-            "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
-        )
 
-    def _lane(self, finding: Finding) -> Lane:
-        spec, error = self.spec, self._error
-        hold = finding.hold_ms
-        if hold is None:
-            hold = answer.first_hold_ms(self.line)
-        return Lane(
-            target=spec.target,
-            url=without_credentials(spec.ask.url),
-            header=spec.header,
-            expected=spec.expected,
-            verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
-            shape=None if error else finding.shape,
-            block_bytes=None if error else finding.block_bytes,
-            hold_ms=None if error else hold,
-            hold_floor_ms=finding.hold_floor_ms,
-            method=finding.method,
-            doubts=tuple(dict.fromkeys(finding.doubts)),
-            evidence=finding.evidence,
-            timeline=self.line,
-            error=None if error is None else LaneError(str(error.code), error.message, error.hint),
-            delivery=spec.delivery,
-        )
+def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitError | None) -> Lane:
+    """What came out of a lane.
+
+    Args:
+        spec: what was to be measured.
+        line: its answer's timeline.
+        finding: the verdict and all that it rests on.
+        error: why it could not be measured; None for a lane that could.
+    """
+    hold = finding.hold_ms
+    if hold is None:
+        hold = answer.first_hold_ms(line)
+    return Lane(
+        target=spec.target,
+        url=without_credentials(spec.ask.url),
+        header=spec.header,
+        expected=spec.expected,
+        verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
+        shape=None if error else finding.shape,
+        block_bytes=None if error else finding.block_bytes,
+        hold_ms=None if error else hold,
+        hold_floor_ms=finding.hold_floor_ms,
+        method=finding.method,
+        doubts=tuple(dict.fromkeys(finding.doubts)),
+        evidence=finding.evidence,
+        timeline=line,
+        error=None if error is None else LaneError(str(error.code), error.message, error.hint),
+        delivery=spec.delivery,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
@@ -23,10 +23,19 @@ MediaType = Literal["sse", "ndjson", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whether an origin speaks the proof's protocol. `base` is its prefix; None where it is not to be had."""
+    """Whether an origin speaks the proof's protocol.
+
+    Attributes:
+        base: its prefix; None where it is not to be had.
+        expired: because it is switched off.
+        refused: because the server wants a token first, or another one.
+        ours: whether it is the kit's own service that wants it.
+    """
 
     base: str | None
     expired: bool = False
+    refused: bool = False
+    ours: bool = False
 
 
 async def discover(
@@ -39,11 +48,11 @@ async def discover(
     Raises:
         KitError: the server cannot be reached at all.
     """
-    expired, until = False, now_ms() + within_ms
+    found, until = Found(None), now_ms() + within_ms
     bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
     for place, base in enumerate(bases):
         wait_ms = within_ms if place == 0 else max(until - now_ms(), _PING_MS)
-        ask = Ask("GET", f"{base}/ping?{_nonce()}", same_origin(headers, url, base))
+        ask = Ask("GET", f"{base}/{ping_path()}", same_origin(headers, url, base))
         try:
             response, body, _, _ = await client.fetch(ask, within_ms=wait_ms, begins=_BEGINS)
         except KitError as error:
@@ -54,8 +63,12 @@ async def discover(
         if told.get("streamproof") == 1:
             if response.status == 200:
                 return Found(base)
-            expired = expired or told.get("error") == "proof-expired"
-    return Found(None, expired)
+            found = replace(found, expired=found.expired or told.get("error") == "proof-expired")
+        elif response.status in (401, 403):
+            # Whatever guards it answers in its own words; the service's are problems of a type of its own.
+            ours = str(told.get("type")).startswith("urn:streamproof:problem:")
+            found = replace(found, refused=True, ours=found.ours or ours)
+    return found
 
 
 class Side:
@@ -68,15 +81,15 @@ class Side:
 
     async def ping(self, within_ms: float) -> Reply | None:
         """The origin's clock; None if there was no proper answer in time."""
-        return await self._ask("GET", f"ping?{_nonce()}", within_ms)
+        return await self._ask("GET", ping_path(), within_ms)
 
     async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
         """One more event now."""
-        return await self._ask("POST", f"feed?id={stream}&bytes={size}&{_nonce()}", within_ms)
+        return await self._ask("POST", feed_path(stream, size), within_ms)
 
     async def end(self, stream: str, within_ms: float) -> Reply | None:
         """No more events."""
-        return await self._ask("POST", f"end?id={stream}&{_nonce()}", within_ms)
+        return await self._ask("POST", end_path(stream), within_ms)
 
     async def _ask(self, method: str, path: str, within_ms: float) -> Reply | None:
         body = b"" if method == "POST" else None
@@ -86,11 +99,31 @@ class Side:
             )
         except KitError:
             return None
-        told = _object(raw)
-        now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
-        if response.status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
-            return None
-        return Reply(sent, arrived, float(now), str(told.get("instance")), known is True, emitted)
+        return reply_of(response.status, raw, sent, arrived)
+
+
+def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Reply | None:
+    """A side request's answer; None where it is none of the protocol's."""
+    told = _object(body)
+    now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
+    if status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
+        return None
+    return Reply(sent_ms, arrived_ms, float(now), str(told.get("instance")), known is True, emitted)
+
+
+def ping_path() -> str:
+    """What asks for the origin's clock, below the proof's prefix."""
+    return f"ping?{_nonce()}"
+
+
+def feed_path(stream: str, size: int) -> str:
+    """What orders one more event."""
+    return f"feed?id={stream}&bytes={size}&{_nonce()}"
+
+
+def end_path(stream: str) -> str:
+    """What ends a stream."""
+    return f"end?id={stream}&{_nonce()}"
 
 
 def new_stream() -> str:

@@ -7,20 +7,21 @@ an event more: a long poll. There is no proof of it; what it shows is the answer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
 from kit.probe.address import checked
 from kit.probe.client import Ask, now_ms
 from kit.probe.faults import bad_status, shown
-from kit.probe.measured import Measured, Told
+from kit.probe.measured import Measured, Told, put_together
 from kit.probe.spec import LaneSpec, without_body
+from kit.proof.answer import Judge
 from kit.proof.lane import Lane
 from kit.proof.pieces import NotAPieceError, Pieces, judge
 from kit.proof.received import Received
-from kit.proof.verdict import Finding
 
 # Below the patience of every front that is known, and of the service's own limit of 30 s.
 WAIT_S = 20
@@ -40,7 +41,7 @@ class PollingProbe(Measured):
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`: there is nothing to prove but what the answer showed."""
-        return self._lane(self._by_answer)
+        return put_together(self.spec, self.line, self._by_answer, self._error)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         received.use(self._pieces)
@@ -108,8 +109,8 @@ class PollingProbe(Measured):
             raise bad_status(self._ask.url, "GET", response.status)
         return sent, at, body
 
-    def _judge(self, received: Received, stamps: Sequence[float | None]) -> Finding:
-        return judge(self.line, stamps, pieces=self._pieces.count, clock=self.clock)
+    def _judge(self, received: Received) -> Judge:
+        return partial(judge, pieces=self._pieces.count, clock=self.clock)
 
 
 def _none_here(url: str, what: str) -> KitError:

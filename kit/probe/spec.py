@@ -50,7 +50,7 @@ class LaneSpec:
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
-    if spec.as_it_is or (found.base is None and not found.expired):
+    if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
         body = {"ai_prompt": spec.prompt, "max_output_tokens": spec.max_output_tokens}

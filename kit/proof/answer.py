@@ -7,11 +7,13 @@ docs/detection.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isfinite
 from statistics import quantiles
+from typing import TypeAlias
 
+from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
 from kit.proof.events import Event
 from kit.proof.received import Received
@@ -23,6 +25,9 @@ SHORTEST_MS = 1_000.0
 JITTERS = 16
 BURST_MS = 50.0
 LATE_MS = 500.0
+
+# What makes a finding of an answer: of its timeline, and of each event's own stamp.
+Judge: TypeAlias = Callable[[Timeline, Sequence[float | None]], Finding]
 
 
 def timeline(
@@ -63,6 +68,48 @@ def timeline(
         _complete(received),
     )
     return line, tuple(stamps)
+
+
+def judged(
+    received: Received, *, asked_ms: float, now_ms: float, clock: Clock | None, by: Judge
+) -> tuple[Timeline, Finding]:
+    """The answer's timeline, and what it says by itself.
+
+    Args:
+        received: the response, on the client's clock.
+        asked_ms: when its request was sent, on the same clock.
+        now_ms: the end of our patience, for a response that has not ended.
+        clock: the origin's; None where it is not known.
+        by: what makes a finding of it.
+    """
+    offset_ms = None if clock is None else clock.offset_ms
+    line, stamps = timeline(received, asked_ms=asked_ms, now_ms=now_ms, offset_ms=offset_ms)
+    found = by(line, stamps)
+    if clock is None and any(stamp is not None for stamp in stamps):
+        found = replace(found, doubts=(*found.doubts, Doubt.CLOCKS_NOT_ALIGNED))
+    return line, found
+
+
+def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) -> Judge:
+    """How an answer is judged that was streamed, or refused.
+
+    Args:
+        received: its response.
+        clock: the origin's; None where it is not known.
+        speaks_proof: whether its origin speaks the proof's protocol.
+    """
+
+    def judge_it(line: Timeline, stamps: Sequence[float | None]) -> Finding:
+        if is_refusal(received, speaks_proof=speaks_proof):
+            return refusal(received)
+        return judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
+
+    return judge_it
+
+
+def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
+    """Whether a hop would not forward it incrementally; a bare 501 says so where the origin knows better."""
+    return received.refused or (received.status == 501 and speaks_proof)
 
 
 def judge(

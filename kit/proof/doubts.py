@@ -11,6 +11,7 @@ class Doubt(StrEnum):
     ANSWER_DISAGREES_WITH_PROOF = "answer-disagrees-with-proof"
     CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
     PROOF_EXPIRED = "proof-expired"
+    PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
     OTHER_INSTANCE = "other-instance"
     SIDE_REQUEST_HUNG = "side-request-hung"
@@ -24,6 +25,10 @@ class Doubt(StrEnum):
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
     NOT_REPEATED = "not-repeated"
+    BROWSER_CONNECTIONS = "browser-connections"
+    TAB_HIDDEN = "tab-hidden"
+    RELAYED = "relayed"
+    OWN_PATH_HELD = "own-path-held"
 
     @property
     def remedy(self) -> str:
@@ -43,6 +48,10 @@ _REMEDIES = {
     Doubt.PROOF_EXPIRED: (
         "The service's proof is switched off (STREAMPROOF_PROOF_UNTIL has passed), so only its answer was "
         "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
+    ),
+    Doubt.PROOF_REFUSED: (
+        "The server lets nobody ask for its proof without the right token (401 or 403), so only its answer "
+        "was judged; give that token: --bearer-env NAME names the variable that holds it."
     ),
     Doubt.NO_PROOF: (
         "The server does not speak the proof's protocol, so it could only be watched, whatever the "
@@ -87,4 +96,20 @@ _REMEDIES = {
     Doubt.STREAM_CUT: "The stream came to no proper end: it was cut, or went on for longer than --timeout; "
     "look at the time limits on the way.",
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
+    Doubt.BROWSER_CONNECTIONS: (
+        "A side request had to wait for a free connection (a browser opens six to a server over HTTP/1.1, "
+        "for all its tabs together), so times may be too long; close other tabs on it and measure again."
+    ),
+    Doubt.TAB_HIDDEN: (
+        "The page was hidden while it measured, and a browser lets hidden pages wait, so times may be too "
+        "long; measure again with the page in view."
+    ),
+    Doubt.RELAYED: (
+        "The browser may not ask this service itself, so the page's server asked and passed everything on as "
+        "it came; what is measured is the way through that server."
+    ),
+    Doubt.OWN_PATH_HELD: (
+        "Something between the browser and the page's own server holds streams, so what comes through that "
+        "server cannot be judged; open the page at its own address on the machine where it runs."
+    ),
 }

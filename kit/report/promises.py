@@ -55,7 +55,7 @@ def promise(target: Target, arm: Arm) -> str:
 
 
 def limits(target: Target) -> str:
-    """What a response and a request may be at most, and what a stopping instance is given."""
+    """What a response and a request may be at most, and what an idle or stopping instance is given."""
     front = target.front
     if front.response_cap_bytes is None:
         response = "A response may be of any size"
@@ -63,7 +63,8 @@ def limits(target: Target) -> str:
         response = f"A response may have {_mebibytes(front.response_cap_bytes)}"
         response += ", a chunked one any size," if front.cap_spares_chunked else ""
     grace = f"{front.shutdown_grace_s:g} s"
-    return f"{response} and take {_time(front.deadline_s)}. From SIGTERM to SIGKILL: {grace}."
+    idle = " Without an open request an instance has little CPU or none." if front.idle == "frozen" else ""
+    return f"{response} and take {_time(front.deadline_s)}.{idle} From SIGTERM to SIGKILL: {grace}."
 
 
 def _table(targets: Collection[Target], style: Style) -> list[str]:

@@ -6,14 +6,13 @@ happens once, in a thread, when `prepare` is called or the first request comes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from service.generate import Finish, Request
-from service.settings import Settings, SettingsError
+from service.lazily import Lazily
+from service.settings import Settings, SettingsError, installed
 
 if TYPE_CHECKING:
     from service.generate.vertex_model import VertexModel
@@ -34,47 +33,27 @@ class VertexGenerator:
                 raise SettingsError(
                     f"STREAMPROOF_GENERATOR is 'vertex', so STREAMPROOF_{name.upper()} must be set."
                 )
-        if not _installed("google.cloud.aiplatform_v1"):
+        if not installed("google.cloud.aiplatform_v1"):
             raise SettingsError(
                 "STREAMPROOF_GENERATOR is 'vertex', so the package google-cloud-aiplatform must be installed."
             )
-        self._settings = settings
-        self._opening: asyncio.Task[VertexModel] | None = None
+        self._model = Lazily(lambda: _open(settings))
 
     async def prepare(self) -> None:
-        await self._model()
+        await self._model.get()
 
     async def generate(self, request: Request) -> AsyncGenerator[str | Finish]:
-        model = await self._model()
+        model = await self._model.get()
         async with aclosing(model.generate(request)) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def close(self) -> None:
-        if self._opening is not None and not _failed(self._opening):
-            await (await self._opening).close()
-
-    async def _model(self) -> VertexModel:
-        if self._opening is None or _failed(self._opening):
-            self._opening = asyncio.create_task(asyncio.to_thread(_open, self._settings))
-            # Whoever waited may have left: then nobody asks how it ended.
-            self._opening.add_done_callback(_failed)
-        # Shielded: a request that is given up does not end it for the others.
-        return await asyncio.shield(self._opening)
+        if model := await self._model.made():
+            await model.close()
 
 
 def _open(settings: Settings) -> VertexModel:
     from service.generate.vertex_model import VertexModel
 
     return VertexModel(settings)
-
-
-def _failed(task: asyncio.Task[VertexModel]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # not even its parent
-        return False

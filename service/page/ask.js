@@ -1,6 +1,6 @@
 // One question and its answer as it arrives. Knows nothing of the page: it fills a `run` and says so.
 
-import { SseParser } from "./sse.js";
+import { Answer, AnswerError } from "./answer.js";
 
 /** An answer before anything is known of it; times are milliseconds of performance.now(). */
 export function newRun() {
@@ -12,6 +12,7 @@ export function newRun() {
     reads: [], // {at, events}: what one read brought
     events: 0,
     words: [], // {at, written}
+    switched: null, // {at, why, missing}: when and why it was asked for in pieces
     problem: null, // {title, detail} from the service, or {word, …} for one that this page puts into words
   };
 }
@@ -20,92 +21,44 @@ export function newRun() {
  * Asks, and fills the run until it has ended; never throws.
  *
  * @param {object} run from newRun()
- * @param {{body: object, accel: boolean, token: string, signal: AbortSignal}} asked token: empty for none
- * @param {(text: string) => void} onText called with each piece of the answer
+ * @param {{body: object, token: string, polls: boolean, signal: AbortSignal}} asked token: empty for none
+ * @param {(text: string) => void} onNews called with each piece of the answer, and with none when it is asked for in
+ *   pieces from here on
  */
-export async function ask(run, { body, accel, token, signal }, onText) {
+export async function ask(run, { body, token, polls, signal }, onNews) {
+  const onSwitch = (why, missing) => {
+    run.switched = { at: performance.now(), why, missing };
+    onNews("");
+  };
   try {
-    // The prompt is in the body, never in the URL: logs keep URLs.
-    const response = await fetch(accel ? "search" : "search?accel=off", {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "text/event-stream",
-        // A header cannot carry any character, and a token has none of the others.
-        ...(token && { Authorization: `Bearer ${encodeURI(token)}` }),
-      },
-      body: JSON.stringify(body),
-      cache: "no-store",
-      signal,
-    });
-    if (isEventStream(response)) await receive(run, response.body.getReader(), onText);
-    else await refuse(run, response, token);
+    for await (const events of new Answer(".", body, { token, polls, signal, onSwitch }).reads()) {
+      const at = performance.now();
+      run.reads.push({ at, events: events.length });
+      run.events += events.length;
+      const tokens = events.filter(({ event }) => event === "token");
+      run.words.push(...tokens.map(({ data }) => ({ at, written: data.t_ms })));
+      if (events.length > tokens.length) end(run, "done", at);
+      else run.state = "receiving";
+      if (tokens.length) run.firstWord ??= at;
+      onNews(tokens.map(({ data }) => data.text).join(""));
+    }
   } catch (error) {
-    if (signal.aborted) end(run, "stopped");
-    else if (run.response) end(run, "cut", { word: "cut" });
-    else end(run, "failed", { word: "unreachable" });
+    const state = signal.aborted ? "stopped" : error.kind === "cut" ? "cut" : "failed";
+    end(run, state, performance.now(), signal.aborted ? null : toTell(error, token));
   }
-  run.ended ??= performance.now();
 }
 
-function end(run, state, problem = null) {
-  run.state = state;
-  run.problem = problem;
+function end(run, state, at, problem = null) {
+  Object.assign(run, { state, ended: at, problem });
 }
 
-function isEventStream(response) {
-  return response.ok && mediaType(response) === "text/event-stream";
-}
-
-function mediaType(response) {
-  return (response.headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
-}
-
-async function refuse(run, response, token) {
-  const status = `${response.status} ${response.statusText}`.trim();
-  if (mediaType(response) !== "application/problem+json") {
-    await response.body?.cancel();
-    const problem = { word: response.ok ? "notAStream" : "notTheService", status, type: mediaType(response) };
-    end(run, "failed", problem);
-    return;
+/** The service's own words, or the name of this page's. */
+function toTell(error, token) {
+  if (!(error instanceof AnswerError)) return { title: String(error) };
+  const { kind, problem, status, statusText, type } = error;
+  if (kind === "cut" || kind === "unreachable") return { word: kind };
+  if (kind === "foreign") {
+    return { word: status < 300 ? "notAStream" : "notTheService", status: `${status} ${statusText}`.trim(), type };
   }
-  if (response.status === 401) end(run, "failed", { word: token ? "tokenWrong" : "tokenMissing", status: 401 });
-  else end(run, "failed", await response.json());
-}
-
-async function receive(run, reader, onText) {
-  run.response = true;
-  const decoder = new TextDecoder();
-  const parser = new SseParser();
-  for (;;) {
-    const { done, value } = await reader.read();
-    const at = performance.now();
-    if (done) break;
-    const events = parser.feed(decoder.decode(value, { stream: true }));
-    if (!events.length) continue; // a heartbeat, or half an event
-    run.reads.push({ at, events: events.length });
-    run.events += events.length;
-    let text = "";
-    for (const { type, data } of events) {
-      if (type === "token") {
-        const told = JSON.parse(data);
-        run.words.push({ at, written: told.t_ms });
-        text += told.text;
-      } else if (type === "done") {
-        end(run, "done");
-      } else if (type === "error") {
-        end(run, "failed", JSON.parse(data));
-      }
-    }
-    if (text) {
-      run.firstWord ??= at;
-      if (run.state === "waiting") run.state = "receiving";
-      onText(text);
-    }
-    if (run.state === "done" || run.state === "failed") {
-      run.ended = at;
-      return;
-    }
-  }
-  end(run, "cut", { word: "cut" });
+  return status === 401 ? { word: token ? "tokenWrong" : "tokenMissing", status } : problem;
 }

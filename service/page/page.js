@@ -3,7 +3,7 @@
 
 import { ask, newRun } from "./ask.js";
 import { howItCame } from "./hint.js";
-import { draw } from "./strip.js";
+import { axisEnd, draw, label } from "./strip.js";
 import { WORDS } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -27,13 +27,14 @@ function translate() {
   $("language").textContent = words.other;
   $("language").lang = WORDS[language === "en" ? "zh" : "en"].language;
   if (!$("prompt").value || $("prompt").value === before.example) $("prompt").value = words.example;
-  showSwitch();
+  showSwitches();
   showWhere();
   if (run) show();
 }
 
-function showSwitch() {
+function showSwitches() {
   $("accel-state").textContent = $("accel").checked ? words.sent : words.notSent;
+  $("polls-state").textContent = $("polls").checked ? words.polls : words.waits;
 }
 
 function showWhere() {
@@ -53,7 +54,9 @@ async function start() {
     return;
   }
   const most = $("most").value;
-  const body = { ai_prompt: prompt, ...(most && { max_output_tokens: Number(most) }) };
+  const accel = $("accel").checked ? {} : { accel: "off" };
+  // In the body, never in the URL: logs keep URLs.
+  const body = { ai_prompt: prompt, ...(most && { max_output_tokens: Number(most) }), ...accel };
   const mine = (run = newRun());
   abort = new AbortController();
   $("answer").textContent = "";
@@ -61,13 +64,13 @@ async function start() {
   show();
   requestAnimationFrame(tick);
   const token = $("token").value.trim();
-  await ask(mine, { body, accel: $("accel").checked, token, signal: abort.signal }, (text) => {
+  await ask(mine, { body, token, polls: $("polls").checked, signal: abort.signal }, (text) => {
     $("answer").append(text);
     show();
   });
   show();
   if (mine.problem?.status === 401 && mine.problem.word) wantToken();
-  else if (token && mine.response) keep(token);
+  else if (token && mine.events) keep(token);
 }
 
 // ---- The token, for services that want one: it stands in this tab and in the request's header, nowhere else
@@ -122,10 +125,10 @@ function show() {
   $("answer").setAttribute("aria-busy", String(!ended));
   $("events").textContent = run.events;
   $("total").textContent = ended ? words.seconds(seconds(run.ended - run.began)) : "…";
-  const judged = ended && run.state === "done" ? howItCame(run.words).how : "";
+  const judged = !ended || run.state !== "done" ? "" : run.switched ? "pieces" : howItCame(run.words).how;
   $("result").dataset.how = judged;
   // It keeps its place while time runs, so that the answer does not jump when it appears.
-  $("hint").hidden = ended && !["bits", "blocks", "lump"].includes(judged);
+  $("hint").hidden = ended && !["bits", "blocks", "lump", "pieces"].includes(judged);
   $("hint").classList.toggle("later", !ended);
   // Only when it changes: each time it is set, a screen reader says it again.
   if ($("outcome").textContent !== word) $("outcome").textContent = word;
@@ -137,16 +140,21 @@ function show() {
 function showTime() {
   const now = (drawnAt = performance.now());
   const stands = run.firstWord !== null;
-  const label = stands ? words.clockStands : run.ended === null ? words.clockRuns : words.noWord;
-  $("clock-label").textContent = label;
+  $("clock-label").textContent = stands ? words.clockStands : run.ended === null ? words.clockRuns : words.noWord;
   $("clock").textContent = words.seconds(seconds((run.firstWord ?? run.ended ?? now) - run.began));
-  draw($("strip"), $("axis"), run, now);
+  const endS = axisEnd(run, now);
+  draw($("strip"), run, now, endS);
+  label($("axis"), endS);
   $("strip").setAttribute("aria-label", words.strip(run.reads.length, seconds((run.ended ?? now) - run.began)));
 }
 
 function outcome() {
   if (run.problem) return { word: problem(run.problem), kind: "wrong" };
   if (run.state === "stopped") return { word: words.stopped, kind: "" };
+  if (run.switched) {
+    if (run.state !== "done") return { word: words.switched(run.switched), kind: "unsure" };
+    return { word: words.pieces(run.switched, seconds(run.switched.at - run.began)), kind: "unsure" };
+  }
   if (run.state !== "done") return { word: words[run.state], kind: "" };
   const { how, lateMs } = howItCame(run.words);
   if (how === "bits") return { word: words.bits(), kind: "ok" };
@@ -186,7 +194,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.isComposing) stop();
 });
 $("stop").addEventListener("click", stop);
-$("accel").addEventListener("change", showSwitch);
+for (const id of ["accel", "polls"]) $(id).addEventListener("change", showSwitches);
 $("language").addEventListener("click", () => {
   language = language === "en" ? "zh" : "en";
   history.replaceState(null, "", `#${language}`); // kept by a reload, and in a link to the page

@@ -1,14 +1,15 @@
 // Server-sent events, parsed as text arrives: an event is out as soon as its blank line has ended.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-// `id` and `retry` are passed over: this page never reconnects, which would buy the same answer twice.
+// `retry` is passed over: nothing here reconnects, which would buy the same answer twice.
 
 export class SseParser {
   #rest = "";
   #afterCr = false;
   #type = "";
   #data = [];
+  #id = "";
 
-  /** The events, as {type, data}, that this text completed. */
+  /** The events, as {type, data, id}, that this text completed. An event without an id has the last one's. */
   feed(text) {
     // A CR ends its line at once, to wait for an LF would make each event one read late; an LF after it is no line.
     if (this.#afterCr && text) {
@@ -21,8 +22,11 @@ export class SseParser {
     const events = [];
     for (const line of lines) {
       if (line) this.#field(line);
-      else if (this.#data.length) events.push({ type: this.#type || "message", data: this.#data.join("\n") });
-      if (!line) [this.#type, this.#data] = ["", []];
+      else {
+        const [type, data, id] = [this.#type || "message", this.#data.join("\n"), this.#id];
+        if (this.#data.length) events.push({ type, data, id });
+        [this.#type, this.#data] = ["", []];
+      }
     }
     return events;
   }
@@ -31,5 +35,6 @@ export class SseParser {
     const [, name, value] = /^([^:]*)(?:: ?)?(.*)$/s.exec(line);
     if (name === "event") this.#type = value;
     else if (name === "data") this.#data.push(value);
+    else if (name === "id" && !value.includes("\0")) this.#id = value;
   }
 }

@@ -14,10 +14,14 @@ const svg = (name, attributes) => {
   return element;
 };
 
-/** Draws the run as it is at `now` (milliseconds) into the SVG and its axis. */
-export function draw(strip, axis, run, now) {
+/** Where the axis of a run ends, in seconds. */
+export function axisEnd(run, now) {
   const elapsed = Math.max((run.ended ?? now) - run.began, 1) / 1000;
-  const endS = run.ended === null ? (ENDS_S.find((s) => s > elapsed) ?? elapsed) : elapsed;
+  return run.ended === null ? (ENDS_S.find((s) => s > elapsed) ?? elapsed) : elapsed;
+}
+
+/** Draws the run as it is at `now` (milliseconds) into the SVG, on an axis of `endS` seconds. */
+export function draw(strip, run, now, endS) {
   const x = (at) => (((at - run.began) / 1000 / endS) * WIDTH).toFixed(1);
   const here = x(run.ended ?? now);
   const first = run.reads.length ? x(run.reads[0].at) : here;
@@ -32,10 +36,10 @@ export function draw(strip, axis, run, now) {
   }
   for (const [name, d] of Object.entries(paths)) if (d) drawn.push(svg("path", { class: `got ${name}`, d }));
   strip.replaceChildren(...drawn);
-  label(axis, endS);
 }
 
-function label(axis, endS) {
+/** Writes the seconds along an axis. */
+export function label(axis, endS) {
   const key = endS.toFixed(3);
   if (axis.dataset.end === key) return;
   axis.dataset.end = key;

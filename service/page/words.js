@@ -2,6 +2,12 @@
 
 const events = (n) => `${n} event${n === 1 ? "" : "s"}`;
 
+const noStream = {
+  en: ({ why, missing }) =>
+    why === "held" ? `The stream is held: ${events(missing)} had been written and had not come.` : "The stream was cut.",
+  zh: ({ why, missing }) => (why === "held" ? `流被扣住了：${missing} 个事件已经写出，却没有到达。` : "流被切断了。"),
+};
+
 export const WORDS = {
   en: {
     language: "en",
@@ -13,6 +19,9 @@ export const WORDS = {
     stop: "Stop",
     sent: "is sent",
     notSent: "is not sent",
+    whenHeld: "If it is held:",
+    waits: "wait",
+    polls: "ask in pieces",
     atMost: "At most",
     tokens: "tokens",
     events: "events",
@@ -30,6 +39,8 @@ export const WORDS = {
     strip: (n, s) => `Timeline: ${n} arrivals in ${s} seconds`,
     waiting: "Waiting for the first word…",
     receiving: "Receiving…",
+    switched: (why) => `${noStream.en(why)} Asking in pieces…`,
+    pieces: (why, s) => `${noStream.en(why)} From ${s} s on it was asked for in pieces.`,
     bits: () => "It came bit by bit.",
     lump: (n, s) => `${events(n)} in one lump after ${s} s: somebody on the way holds the response.`,
     blocks: (n, late) => `It came in ${n} blocks, some words ${late} s late: somebody on the way collects.`,
@@ -54,6 +65,9 @@ export const WORDS = {
     stop: "停止",
     sent: "已发送",
     notSent: "不发送",
+    whenHeld: "若被扣住：",
+    waits: "等待",
+    polls: "分段索取",
     atMost: "最多",
     tokens: "个 token",
     events: "事件数",
@@ -71,6 +85,8 @@ export const WORDS = {
     strip: (n, s) => `时间线：${s} 秒内到达 ${n} 次`,
     waiting: "正在等待第一个字……",
     receiving: "正在接收……",
+    switched: (why) => `${noStream.zh(why)}正在分段索取……`,
+    pieces: (why, s) => `${noStream.zh(why)}从 ${s} 秒起改为分段索取。`,
     bits: () => "回答是一点一点到达的。",
     lump: (n, s) => `${n} 个事件在 ${s} 秒后一次到达：路上有谁扣住了响应。`,
     blocks: (n, late) => `回答分 ${n} 块到达，有些字晚了 ${late} 秒：路上有谁攒够了才放行。`,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import h11
@@ -15,16 +16,17 @@ from kit.lab.proxy import Front
 from kit.targets import FrontSpec
 
 # Where nobody is behind the URL, no platform's front is meant.
-_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", 10)
+_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", "unknown", 10)
 
 _X_AUTHORIZATION = b"x-serverless-authorization"
 
 
 class Backend(NamedTuple):
-    """A running version: its platform's front, and the port on 127.0.0.1 where it listens."""
+    """A running version: its platform's front, its port on 127.0.0.1, and what each request is within."""
 
     spec: FrontSpec
     port: int
+    is_open: AbstractContextManager[None]
 
 
 class Address(Front):
@@ -50,7 +52,7 @@ class Address(Front):
         elif backend is None:
             await _say(client, request, None, 503, "No version runs here.")
         else:
-            await Exchange(backend.spec, client, _unsigned(request)).run(backend.port)
+            await Exchange(backend.spec, client, _unsigned(request)).run(backend.port, backend.is_open)
 
 
 def _refusal(request: h11.Request, admits: Callable[[str], bool]) -> tuple[int, str] | None:

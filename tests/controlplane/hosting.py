@@ -25,6 +25,7 @@ import yaml
 
 from kit.errors import KitError
 from kit.lab.bundles import read_start
+from kit.lab.idle import open_requests
 from kit.lab.lab import environment, wait_until_ready
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
@@ -116,7 +117,7 @@ class _Version:
                 if isinstance(error, KitError):
                     raise DidNotStart(self._upload, error.message) from None
                 raise
-            self.backend = Backend(self._spec, port)
+            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process))
 
     async def stop(self) -> None:
         """End its process, if it runs."""

@@ -1,4 +1,4 @@
-"""What services wrote, asked for as `gcloud app logs read` and `gcloud run services logs read` ask."""
+"""What services wrote, asked for as `kit logs` asks."""
 
 from __future__ import annotations
 
@@ -48,3 +48,33 @@ def test_each_asks_for_its_own_lines(tool: Tool, asked: dict[str, Any], lines: l
     answer = router.answer(Request("POST", "logging.googleapis.com", "/v2/entries:list", {}, headers, body))
     assert [entry["textPayload"] for entry in answer.body["entries"]] == lines
     assert router.unknown == []
+
+
+def test_a_line_in_json_is_an_entry_as_cloud_logging_makes_one(tool: Tool) -> None:
+    tool("gcloud")
+    line = {
+        "severity": "ERROR",
+        "message": "It failed.",
+        "time": "2027-01-15T07:00:01.5Z",
+        "logging.googleapis.com/trace": "projects/demo-project/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+        "logging.googleapis.com/spanId": "00f067aa0ba902b7",
+        "status": 500,
+    }
+
+    class One(Unhosted):
+        def written(self) -> list[tuple[Kind, str, str, str]]:
+            return [("run", "web", "web-1", json.dumps(line))]
+
+    router = Router(Faults())
+    Logs("demo-project", lambda: One("demo-project")).register(router)
+    body = json.dumps({"filter": RUN}).encode()
+    headers = {"content-type": "application/json"}
+    answer = router.answer(Request("POST", "logging.googleapis.com", "/v2/entries:list", {}, headers, body))
+    (entry,) = answer.body["entries"]
+    assert entry["jsonPayload"] == {"message": "It failed.", "status": 500}
+    assert (entry["severity"], entry["timestamp"]) == ("ERROR", line["time"])
+    assert (entry["trace"], entry["spanId"]) == (
+        line["logging.googleapis.com/trace"],
+        line["logging.googleapis.com/spanId"],
+    )
+    assert "textPayload" not in entry

@@ -37,6 +37,7 @@ PLATFORM = {
     "run": {"K_SERVICE": "streamproof", "K_CONFIGURATION": "streamproof"},
 }
 
+pytestmark = pytest.mark.long
 each_container = pytest.mark.parametrize("target", PLATFORM)
 
 

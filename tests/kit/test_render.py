@@ -100,6 +100,18 @@ def test_a_prompt_is_taken_from_the_url_only_where_answers_cost_nothing(target: 
     assert environment(target, Config(generator="vertex", model="m", location="global"))[name] == "false"
 
 
+@each_target
+def test_a_bundle_that_keeps_answers_in_firestore_carries_its_client_and_says_so(target: Target) -> None:
+    bundle = render(target, Config(store="firestore", project="my-project-42"))
+    assert bundle.files["requirements.txt"] == (assets() / "deploy" / "requirements-google.txt").read_bytes()
+    named = environment(target, Config(store="firestore", project="my-project-42"))
+    assert named["STREAMPROOF_STORE"] == "firestore"
+    assert named["STREAMPROOF_FIRESTORE_PROJECT"] == "my-project-42"
+    implied = Config(store="firestore", project="my-project-42", project_implied=True)
+    assert "STREAMPROOF_FIRESTORE_PROJECT" not in environment(target, implied)
+    assert "STREAMPROOF_STORE" not in environment(target, Config())
+
+
 VERTEX = Config(generator="vertex", model="some-model", location="europe-west1")
 
 
@@ -108,13 +120,19 @@ def test_a_bundle_that_asks_vertex_ai_carries_its_client_and_says_which_model_wh
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = render(target, VERTEX).files["requirements.txt"]
-    assert lock == (assets() / "deploy" / "requirements-vertex.txt").read_bytes()
+    assert lock == (assets() / "deploy" / "requirements-google.txt").read_bytes()
     assert b"google-cloud-aiplatform" not in render(target, Config()).files["requirements.txt"]
     for name, value in environment(target, VERTEX).items():
         monkeypatch.setenv(name, value)
     settings = Settings()
     assert (settings.generator, settings.model, settings.location) == ("vertex", "some-model", "europe-west1")
     assert settings.vertex_project is None
+
+
+def test_a_bundle_that_asks_for_google_accounts_carries_what_tells_whose_a_token_is() -> None:
+    asking = Config(env={"STREAMPROOF_GOOGLE_AUDIENCE": "https://a.example"})
+    assert b"google-auth==" in render(get("run"), asking).files["requirements.txt"]
+    assert b"google-auth==" not in render(get("run"), Config()).files["requirements.txt"]
 
 
 @each_target
@@ -142,7 +160,7 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
     alone = started()
     assert (alone["bind"], alone["workers"]) == ("0.0.0.0:8080", 1)
-    assert alone["worker_class"] == "uvicorn_worker.UvicornWorker"
+    assert alone["worker_class"].__mro__[1].__name__ == "UvicornWorker"
     assert alone["accesslog"] is None
     assert alone["control_socket_disable"] is True
     for name, value in {"STREAMPROOF_BIND": "127.0.0.1", "PORT": "1234", "STREAMPROOF_WORKERS": "2"}.items():
@@ -151,10 +169,16 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert (told["bind"], told["workers"]) == ("127.0.0.1:1234", 2)
 
 
+def test_a_worker_that_was_frozen_between_requests_is_not_taken_for_one_that_hangs() -> None:
+    """gunicorn kills a worker that gave no sign of life for `timeout` seconds, unless that is 0."""
+    assert runpy.run_path(str(assets() / "deploy" / "gunicorn.conf.py"))["timeout"] == 0
+
+
 def test_every_name_in_the_gunicorn_configuration_is_a_setting_of_gunicorns() -> None:
     known = {setting.name for setting in import_module("gunicorn.config").KNOWN_SETTINGS}
     tree = ast.parse((assets() / "deploy" / "gunicorn.conf.py").read_text())
     named = {ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)}
+    named = {name for name in named if not name.isupper()}  # constants of its own
     assert named
     assert named <= known
 

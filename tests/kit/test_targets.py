@@ -141,6 +141,7 @@ def broken(deploy: Path, old: str, new: str) -> KitError:
         ("deadline_s = 3600", "deadline_s = inf", "front.deadline_s is inf", "a number"),
         ("accel_frees = true", "accel_frees = 1", "front.accel_frees is 1", "true or false"),
         ("accel_frees = true", "accel_free = true", "front.accel_frees is missing", "true or false"),
+        ('idle = "runs"', 'idle = "sleeps"', "front.idle is 'sleeps'", "frozen, runs, unknown"),
         ("deadline_s = 3600", "deadline_s = 3600\ndeadlines = 1", "front.deadlines is not", "'deadline_s'"),
         ('off = "byte-limited"', 'off = "slow"', "expect.off is 'slow'", "byte-limited"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -17,20 +18,30 @@ from service.app import create_app
 from service.generate import Finish, Request
 from service.settings import Settings
 from tests.service.asking import GIVE_UP_S
+from tests.service.ways import Around, Way, open_to_clients
 
 Script = Callable[[Request], AsyncGenerator[str | Finish]]
 
 
+Http = str | type[asyncio.Protocol]
+
+
 class Serve(Protocol):
-    def __call__(self, app: ASGIApp, http: str = "auto") -> str: ...
+    def __call__(self, app: ASGIApp, http: Http = "auto") -> str: ...
 
 
 class Answering(Protocol):
-    def __call__(self, script: Script, http: str = "auto", **settings: Any) -> str: ...
+    def __call__(
+        self, script: Script, http: str = "auto", *, around: Around = ..., **settings: Any
+    ) -> str: ...
+
+
+class Behind(Protocol):
+    def __call__(self, way: Way) -> str: ...
 
 
 @contextmanager
-def serving(app: ASGIApp, http: str = "auto") -> Iterator[str]:
+def serving(app: ASGIApp, http: Http = "auto") -> Iterator[str]:
     """Run an ASGI app while the block lasts: its base URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         config = uvicorn.Config(
@@ -57,7 +68,7 @@ def serve() -> Iterator[Serve]:
     """`serve(app)` runs an ASGI app until the test ends: its base URL."""
     running = []
 
-    def start(app: ASGIApp, http: str = "auto") -> str:
+    def start(app: ASGIApp, http: Http = "auto") -> str:
         running.append(serving(app, http))
         return running[-1].__enter__()
 
@@ -79,13 +90,32 @@ class _Scripted:
 
 @pytest.fixture
 def answering(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """`answering(script)` is the service with a generator that a test wrote: its base URL."""
+    """`answering(script)` is the service with a generator that a test wrote: its base URL.
 
-    def start(script: Script, http: str = "auto", **settings: Any) -> str:
+    `around` puts something between the service and its clients.
+    """
+
+    def start(
+        script: Script, http: str = "auto", *, around: Around = lambda app: app, **settings: Any
+    ) -> str:
         monkeypatch.setattr("service.app.create_generator", lambda _: _Scripted(script))
-        return serve(create_app(Settings(**settings)), http)
+        return serve(around(create_app(Settings(**settings))), http)
 
     return start
+
+
+@pytest.fixture
+def behind() -> Iterator[Behind]:
+    """`behind(way)` opens a front until the test ends: its base URL."""
+    running = []
+
+    def start(way: Way) -> str:
+        running.append(open_to_clients(way))
+        return running[-1].__enter__()
+
+    yield start
+    for way in running:
+        way.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,20 @@
-"""Who is let through to /search, and what the others are told."""
+"""Who is let through to /search and the proof, and what the others are told."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from service.access import admit
+from service.access import Access
 from service.app import create_app
 from service.problems import Problem
 from service.settings import Settings
@@ -79,11 +82,29 @@ def test_whoever_is_not_let_in_learns_nothing_of_what_is_wrong_with_the_request(
     told(ask(guarded, headers={"Accept": "image/png"}, colour="red"), 401, "token-missing")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/page/page.js", "/health", "/ready", "/whoami", "/_ah/warmup", "/proof/ping"]
-)
+@pytest.mark.parametrize("path", ["/", "/page/page.js", "/health", "/ready", "/whoami", "/_ah/warmup"])
 def test_everything_else_is_open(guarded: str, path: str) -> None:
     assert ask(guarded, path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "ping"),
+        ("GET", "stream?mode=pause&"),
+        ("POST", "stream?"),
+        ("POST", "feed?"),
+        ("POST", "end?"),
+    ],
+)
+def test_the_proof_is_for_those_who_have_the_token(guarded: str, method: str, path: str) -> None:
+    where = f"/proof/{path}" + ("" if path == "ping" else f"id={secrets.token_hex(16)}")
+    answer = ask(guarded, where, method=method)
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    told(answer, 401, "token-missing")
+    told(ask(guarded, where, method=method, headers={"Authorization": "Bearer x"}), 401, "token-wrong")
+    with ask(guarded, where, method=method, headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
+        assert answer.status == 200
 
 
 def test_whoami_tells_deployments_apart(guarded: str, post_only: str) -> None:
@@ -118,13 +139,16 @@ def test_no_log_line_holds_a_token(guarded: str, log_lines: list[str]) -> None:
 def test_no_header_gets_through_that_does_not_bear_the_token(values: list[bytes]) -> None:
     scope = {"type": "http", "method": "POST", "headers": [(b"authorization", value) for value in values]}
     with pytest.raises(Problem) as refused:
-        admit(Request(scope), Settings(token_sha256=DIGEST))
+        asyncio.run(Access(Settings(token_sha256=DIGEST)).admit(Request(scope).headers))
     assert refused.value.status == 401
 
 
 def test_two_tokens_are_none_even_if_one_is_right() -> None:
-    header = (b"authorization", f"Bearer {TOKEN}".encode())
-    settings = Settings(token_sha256=DIGEST.upper())
-    admit(Request({"type": "http", "method": "POST", "headers": [header]}), settings)
+    access, header = Access(Settings(token_sha256=DIGEST.upper())), f"Bearer {TOKEN}".encode()
+
+    async def admitted(times: int) -> None:
+        await access.admit(Headers(raw=[(b"authorization", header)] * times))
+
+    asyncio.run(admitted(1))
     with pytest.raises(Problem, match="Authorization"):
-        admit(Request({"type": "http", "method": "POST", "headers": [header, header]}), settings)
+        asyncio.run(admitted(2))

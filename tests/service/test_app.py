@@ -1,10 +1,8 @@
-"""What the service answers beside /search, and what it does under gunicorn as every bundle starts it."""
+"""What the service answers beside /search."""
 
 from __future__ import annotations
 
-import re
 import socket
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,9 +10,8 @@ import pytest
 from service.app import create_app
 from service.settings import Settings
 from tests.fixtures.origin import Origin
-from tests.service.asking import GIVE_UP_S, ask, ask_json
+from tests.service.asking import GIVE_UP_S, ask
 from tests.service.conftest import Serve
-from tests.service.entrypoints import by_gunicorn
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/whoami", "/_ah/warmup"])
@@ -73,28 +70,6 @@ def test_a_host_that_is_none_breaks_nothing(quick: str) -> None:
     assert b"problem+json" in octets
 
 
-def test_pages_of_other_origins_may_not_ask_unless_they_are_named(serve: Serve) -> None:
-    theirs = {"Origin": "https://a.example"}
-    assert (
-        ask(serve(create_app(Settings())), "/whoami", headers=theirs).headers["Access-Control-Allow-Origin"]
-        is None
-    )
-
-    named = serve(create_app(Settings(cors_origins=("https://a.example",))))
-    answer = ask(named, ai_prompt="Why?", max_output_tokens=1, headers=theirs)
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
-    assert "Streamproof-Started-Ms" in answer.headers["Access-Control-Expose-Headers"]
-    assert answer.events()[-1].type == "done"
-    preflight = {
-        **theirs,
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type",
-    }
-    assert ask(named, method="OPTIONS", headers=preflight).status == 200
-    other = ask(named, "/whoami", headers={"Origin": "https://b.example"})
-    assert other.headers["Access-Control-Allow-Origin"] is None
-
-
 def test_the_environment_of_a_real_server_decides(origin: Origin) -> None:
     base = origin(
         target="run-eu", first_token_ms=0, tokens_per_s=10_000, max_output_tokens=5, max_prompt_chars=9
@@ -111,22 +86,6 @@ def test_a_real_server_paces_the_embedded_text_as_it_was_told(origin: Origin) ->
     assert tokens[0].data["t_ms"] >= 199
     assert tokens[-1].data["t_ms"] >= 200 + 300 - 0.35 * 10 - 1
     assert done.type == "done"
-
-
-def test_under_gunicorn_as_in_the_bundles_it_streams_and_no_log_line_holds_the_prompt(tmp_path: Path) -> None:
-    secret = "swordfish"
-    with by_gunicorn(tmp_path / "log", first_token_ms=0, tokens_per_s=10_000, max_prompt_chars=30) as service:
-        assert ask(service.url, ai_prompt=secret).events()[-1].type == "done"
-        assert ask(service.url, method="POST", ai_prompt=secret).events()[-1].type == "done"
-        assert ask_json(service.url, {"ai_prompt": secret}).events()[-1].type == "done"
-        assert ask_json(service.url, {"ai_prompt": secret * 9}).status == 413
-        assert ask(service.url, ai_prompt=secret, colour=secret).status == 422
-        assert ask(service.url, f"/nothing?ai_prompt={secret}").status == 404
-        assert ask(service.url, f"/health?ai_prompt={secret}").status == 200
-    log = service.log.read_text()
-    assert secret not in log
-    lines = re.findall(r"INFO streamproof (GET|POST) /search prompt_chars=(\d+) status=(\d+)", log)
-    assert [tuple(map(int, line[1:])) for line in lines] == [(9, 200)] * 3 + [(81, 413), (9, 422)]
 
 
 def test_the_description_of_the_api_names_each_operation_once() -> None:

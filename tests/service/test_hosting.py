@@ -33,6 +33,12 @@ def test_flex_is_known_by_any_variable_of_app_engine(left_out: str) -> None:
     assert detect({name: value for name, value in FLEX.items() if name != left_out}).target == "flex"
 
 
+def test_the_project_is_whose_the_platform_or_the_deployment_says() -> None:
+    assert detect({**RUN, "GOOGLE_CLOUD_PROJECT": "my-project-42"}).project == "my-project-42"
+    assert detect(RUN).project is None
+    assert detect({**RUN, "GOOGLE_CLOUD_PROJECT": ""}).project is None
+
+
 def test_a_target_that_is_set_goes_before_what_the_platform_says() -> None:
     assert detect(RUN, "run-eu").target == "run-eu"
 

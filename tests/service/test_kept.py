@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import problems
+from service.answers import Answers
 from service.events import Began, Event
-from service.kept import EVENT_OVERHEAD_BYTES, Answers, KeptAnswer, read
+from service.kept import EVENT_OVERHEAD_BYTES, KeptAnswer, read
 from service.problems import Problem
 from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S
@@ -136,6 +137,22 @@ def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
         quick = [event async for event in read(answer, -1)]
         assert quick == [*(token(seq) for seq in range(101)), DONE]
         assert [event async for event in slow] == quick[1:]
+
+    run(test())
+
+
+def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() -> None:
+    async def test() -> None:
+        answers, _ = keeping()
+        script = Script()
+        answer = await started(answers, script)
+        waiting = asyncio.create_task(answer.after(-1, None))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        answer._append(token(0))
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await answer.after(-1, 0) == [token(0)]
 
     run(test())
 

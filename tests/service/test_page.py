@@ -117,7 +117,8 @@ def test_another_question_begins_anew(origin: Origin, visit: Visit) -> None:
 def test_stop_ends_the_stream_on_the_server_too(
     origin: Origin, visit: Visit, tmp_path: Path, how: str
 ) -> None:
-    page = visit(origin())
+    log = tmp_path / "log"
+    page = visit(origin(log=log))
     ask(page, LONG)
     expect(page.locator("#answer")).not_to_be_empty()
     if how == "click":
@@ -127,7 +128,6 @@ def test_stop_ends_the_stream_on_the_server_too(
     ends(page, "stopped")
     expect(page.locator("#outcome")).to_have_text("Stopped.")
     assert page.locator("#stop").is_disabled()
-    log = tmp_path / "origin-1.log"
     give_up = time.monotonic() + GIVE_UP_MS / 1000
     while "POST /search" not in log.read_text() and time.monotonic() < give_up:
         time.sleep(0.01)
@@ -144,7 +144,8 @@ def test_the_switch_decides_whether_the_header_is_sent(origin: Origin, visit: Vi
         ends(page, "done")
         assert asked.value.headers.get("x-accel-buffering") == header
         assert "secret" not in asked.value.url
-        assert asked.value.request.post_data_json == {"ai_prompt": prompt, "max_output_tokens": 1024}
+        off = {} if header else {"accel": "off"}
+        assert asked.value.request.post_data_json == {"ai_prompt": prompt, "max_output_tokens": 1024, **off}
         page.locator("#accel").click()
 
 

@@ -22,14 +22,14 @@ PARSE = """async ([octets, cuts]) => {
 }"""
 
 
-def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[str, str]]]:
+def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[str, str, str]]]:
     told = page.evaluate(PARSE, [list(body), cuts])
-    return [[(event["type"], event["data"]) for event in events] for events in told]
+    return [[(event["type"], event["data"], event["id"]) for event in events] for events in told]
 
 
-def expected(body: bytes) -> list[tuple[str, str]]:
+def expected(body: bytes) -> list[tuple[str, str, str]]:
     """What the kit's own parser, written by somebody else, makes of it."""
-    return [(event.type, event.data) for event in SSEDecoder().feed(body)]
+    return [(event.type, event.data, event.id) for event in SSEDecoder().feed(body)]
 
 
 BODIES = {
@@ -43,6 +43,7 @@ BODIES = {
     "every field": (
         "\ufeffevent\ndata\n\nevent: x\ndata:  a\ndata:b:c\n\nevent: lost\n\n"
         ": no\nfoo: 1\nretry: 5\ndata:\n\n"
+        "id: 1\ndata: a\n\ndata: b\n\nid: \0\ndata: c\n\nid: 2\n\ndata: d\n\nid\ndata: e\n\n"
     ),
     "an event without its end": "data: a\n\ndata: b\n",
 }
@@ -58,7 +59,9 @@ def test_the_parser_makes_the_same_of_a_body_wherever_it_is_split(modules: Page,
 
 @given(
     body=st.lists(
-        st.sampled_from(["data", "event", ":", " ", "\r", "\n", "\r\n", "a", "水", "😀", "\0", "\u2028"])
+        st.sampled_from(
+            ["data", "event", "id", ":", " ", "\r", "\n", "\r\n", "a", "水", "😀", "\0", "\u2028"]
+        )
     ),
     cuts=st.lists(st.integers(0, 60), max_size=5),
 )

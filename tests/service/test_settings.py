@@ -36,9 +36,15 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
         leave_grace_s=15,
         keep_s=600,
         answer_deadline_s=3600,
+        store="memory",
+        firestore_project=None,
+        firestore_database="(default)",
+        firestore_collection="streamproof-answers",
         max_answers=1000,
         shutdown_grace_s=8,
         token_sha256=None,
+        google_audience=None,
+        google_emails=(),
         get_search=True,
         bundle=None,
         cors_origins=(),
@@ -58,8 +64,13 @@ def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch
         "top_p": "0.5",
         "lab": "1",
         "token_sha256": "a" * 64,
+        "google_emails": "one@example.org",
         "get_search": "false",
         "resume": "true",
+        "store": "firestore",
+        "firestore_project": "my-project-42",
+        "firestore_database": "answers",
+        "firestore_collection": "answers",
         "bundle": "a" * 64,
         "cors_origins": "https://a.example",
     }.get(name, "5")
@@ -72,6 +83,13 @@ def test_origins_are_separated_by_commas_and_a_last_slash_does_no_harm(
 ) -> None:
     monkeypatch.setenv("STREAMPROOF_CORS_ORIGINS", "https://a.example, http://localhost:5173/ ,")
     assert load().cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+def test_addresses_are_separated_by_commas_and_their_case_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_GOOGLE_EMAILS", "One@Example.org, two@example.org,")
+    assert load().google_emails == ("one@example.org", "two@example.org")
 
 
 def test_what_is_blocked_is_a_list_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +140,9 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("SHUTDOWN_GRACE_S", "-1"),
         ("GET_SEARCH", "perhaps"),
         ("BUNDLE", "latest"),
+        ("GOOGLE_AUDIENCE", "an audience"),
+        ("GOOGLE_EMAILS", "example.org"),
+        ("GOOGLE_EMAILS", "a@example.org b@example.org"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/path"),
     ],
@@ -163,5 +184,5 @@ def test_a_service_that_cannot_start_says_so_in_one_line_and_halts_gunicorn(
         [sys.executable, "-c", "import service.main"], capture_output=True, text=True, check=False
     )
     assert started.returncode == 3  # gunicorn's own status for "does not boot": it gives up
-    assert started.stderr.startswith("streamproof cannot start: STREAMPROOF_HEARTBEAT_S is 'soon'")
+    assert started.stderr.startswith("CRITICAL streamproof cannot start: STREAMPROOF_HEARTBEAT_S is 'soon'")
     assert started.stderr.count("\n") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -121,6 +122,43 @@ def test_an_open_proof_does_not_hold_up_a_stop(entrypoint: Start, tmp_path: Path
         assert len(next(answer.octets())) == 200
         service.process.send_signal(signal.SIGTERM)
         assert len(answer.read()) == 4800
+        assert ends_well(service)
+
+
+def test_of_200_open_streams_none_is_cut_without_a_word(tmp_path: Path) -> None:
+    """Direct, resumable and named ones; what is done within the grace is whole."""
+
+    async def read(port: int, body: dict[str, Any], begun: asyncio.Barrier) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        sent = json.dumps({"ai_prompt": "Tell me about rivers in 2000 words.", **body}).encode()
+        head = "POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(f"{head}Content-Length: {len(sent)}\r\n\r\n".encode() + sent)
+        await reader.readuntil(b"event: token")
+        await begun.wait()
+        rest = (await reader.read()).decode()
+        writer.close()
+        return rest
+
+    async def all_of(service: Started) -> tuple[list[str], list[str]]:
+        begun = asyncio.Barrier(201)
+        port = int(service.url.rpartition(":")[2])
+        short = {"max_output_tokens": 20, "tokens_per_s": 20}
+        names = ({"answer": f"{n:032x}"} if n % 2 else {} for n in range(200))
+        bodies = [{**name, **(short if n < 100 else {"tokens_per_s": 0.1})} for n, name in enumerate(names)]
+        reading = [asyncio.create_task(read(port, body, begun)) for body in bodies]
+        await begun.wait()
+        service.process.send_signal(signal.SIGTERM)
+        ends = await asyncio.gather(*reading)
+        return ends[:100], ends[100:]
+
+    settings: dict[str, str | float] = {"shutdown_grace_s": 5, "first_token_ms": 0, "resume": "true"}
+    with by_gunicorn(tmp_path / "log", **settings) as service:
+        whole, interrupted = asyncio.run(asyncio.wait_for(all_of(service), GIVE_UP_S))
+        assert [end.rpartition("event: ")[2].partition("\n")[0] for end in whole] == ["done"] * 100
+        for end in interrupted:
+            last = end.rpartition("\n\n")[0].rpartition("\n\n")[2]
+            assert "retry: 1000\nevent: error\n" in last
+            assert '"status":503' in last
         assert ends_well(service)
 
 

@@ -14,6 +14,8 @@ from tests.controlplane.uploads import Kind
 from tests.fixtures.tools import Tool
 from tests.system.cloud import QUICK, REGION, Cloud, Told, whose
 
+pytestmark = pytest.mark.long
+
 TARGETS: tuple[Kind, ...] = ("standard", "flex", "run")
 SERVICES = {"standard": "sp-standard", "flex": "sp-flex", "run": "streamproof"}
 SECRET = "5ecret-that-must-stay-here"

@@ -74,6 +74,11 @@ def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> 
     assert cloud.upload("standard").environment["STREAMPROOF_TOKEN_SHA256"] == sha256
     url = cloud.plane.app_engine.services["sp-standard"].url
     assert (_search(url, None), _search(url, f"{token[:-1]}."), _search(url, token)) == (401, 401, 200)
+    assert (_proof(url, None), _proof(url, token)) == (401, 200)
+    # Measured without the token, it is not called a service without a proof.
+    probed = cloud.kit("probe", url, "--json")
+    assert (probed.status, probed.error["code"]) == (1, "http-status")
+    assert "--bearer-env" in probed.error["hint"]
 
     # What is deployed wants it: nobody takes it away by forgetting it.
     cloud.settings(another(2))
@@ -121,10 +126,18 @@ def test_a_service_that_the_kit_did_not_make_is_not_overwritten_unasked(cloud: C
 
 def _search(url: str, token: str | None) -> int:
     """The status with which /search answers."""
+    return _status(f"{url}/search", token, b'{"ai_prompt": "hello", "max_output_tokens": 5}')
+
+
+def _proof(url: str, token: str | None) -> int:
+    """The status with which the proof answers."""
+    return _status(f"{url}/proof/ping", token)
+
+
+def _status(url: str, token: str | None, body: bytes | None = None) -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     headers["Content-Type"] = "application/json"
-    body = b'{"ai_prompt": "hello", "max_output_tokens": 5}'
-    request = urllib.request.Request(f"{url}/search", body, headers)
+    request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return int(response.status)

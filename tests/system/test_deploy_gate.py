@@ -45,6 +45,7 @@ def answering(cloud: Cloud, service: str = "sp-flex") -> str:
     return str(who["version"])
 
 
+@pytest.mark.long
 def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud) -> None:
     first = cloud.deploy("flex")
     assert first.status == 0, first

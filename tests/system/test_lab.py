@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.kit.lab.programs import frozen
 from tests.system.leftovers import processes_in
 
 Lab = Callable[..., "subprocess.Popen[str]"]
@@ -82,6 +83,11 @@ def services_in(folder: Path) -> list[int]:
     return [number for number, command in processes_in(folder).items() if "leash.py" not in command]
 
 
+def asleep(folder: Path) -> None:
+    """Return once the services there are frozen, gunicorn's worker as well as its master."""
+    wait_until(lambda: len(services := services_in(folder)) == 2 and all(map(frozen, services)))
+
+
 def is_free(url: str) -> bool:
     """Whether nobody listens there any more."""
     with socket.socket() as client:
@@ -95,23 +101,31 @@ def opened_stream(url: str) -> socket.socket:
     return client
 
 
-def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: Lab) -> None:
-    lanes = urls(lab("--json"))
+def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: Lab, tmp_path: Path) -> None:
+    process = lab("--json")
+    lanes = urls(process)
     assert list(lanes) == ["standard", "flex", "run"]
     for name, url in lanes.items():
         assert get_json(f"{url}/whoami")["target"] == name
         with urllib.request.urlopen(f"{url}/health", timeout=60) as response:
             assert response.headers["Server"] == "Google Frontend"
+    (folder,) = (tmp_path / "tmp").iterdir()
+    asleep(folder / "run")
+    for name in ("standard", "flex"):
+        assert not any(map(frozen, services_in(folder / name)))
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 130
 
 
 def test_for_a_person_it_prints_each_url_what_its_front_does_and_that_it_is_emulated(lab: Lab) -> None:
-    process = lab("standard", "flex", "run", "--front", "run=standard")
+    process = lab("standard", "flex", "run", "--front", "run=standard", "--front", "standard=run")
     assert process.stdout is not None
     lines = [re.split(r"\s{2,}", process.stdout.readline().strip()) for _ in range(3)]
     assert [name for name, _, _ in lines] == ["standard", "flex", "run"]
     assert all(url.startswith("http://127.0.0.1:") for _, url, _ in lines)
-    assert lines[0][2] == lines[2][2] == "holds the whole answer until it is complete"
+    assert lines[0][2] == "lets everything pass; freezes the service while no request is open"
     assert lines[1][2] == "holds blocks of 64 KiB, unless the answer says X-Accel-Buffering: no"
+    assert lines[2][2] == "holds the whole answer until it is complete"
     process.send_signal(signal.SIGINT)
     _, _, err = ended(process)
     assert "emulated from documentation" in err
@@ -151,7 +165,8 @@ def test_a_second_ctrl_c_ends_it_at_once_and_as_cleanly(lab: Lab, tmp_path: Path
 def test_killed_it_takes_its_services_with_it(lab: Lab, tmp_path: Path) -> None:
     process = lab("run", "--json")
     lanes = urls(process)
-    assert processes_in(tmp_path / "tmp")
+    get_json(f"{lanes['run']}/whoami")
+    asleep(tmp_path / "tmp")
     process.kill()
     wait_until(lambda: not processes_in(tmp_path / "tmp"))
     assert all(is_free(url) for url in lanes.values())

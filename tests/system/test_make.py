@@ -100,7 +100,7 @@ def version(folder: Path) -> str:
 def test_make_alone_explains_every_target(clone: Path) -> None:
     told = run(clone, "make").stdout
     targets = re.findall(r"^([a-z-]+):", (clone / "Makefile").read_text(), re.MULTILINE)
-    assert {"help", "demo", "test", "lint", "bench", "lock", "clean", *CLOUD} <= set(targets)
+    assert {"help", "demo", "workshop", "test", "lint", "bench", "lock", "clean", *CLOUD} <= set(targets)
     for target in targets:
         assert f"make {target} " in told
 

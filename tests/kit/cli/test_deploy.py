@@ -61,7 +61,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
         return made.setdefault(place.target, MemoryHost(place, always=place.target == "flex"))
 
     async def plan(drafts: tuple[object, ...], *_: object) -> Plan:
-        return Plan(drafts, Preflight((), PROJECT, app_services=("default",)))  # type: ignore[arg-type]
+        return Plan(drafts, Preflight((), PROJECT, app_versions=[{"service": "default"}]))  # type: ignore[arg-type]
 
     monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
     monkeypatch.setattr("kit.flows.deploy.plan", plan)

@@ -11,32 +11,42 @@ from tests.kit.cli.conftest import Invoke
 
 
 class Gcloud:
-    """Prints a log, and remembers how it was asked."""
+    """Answers with the entries of a log, and remembers how it was asked."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: list[object]) -> None:
         self.log = log
         self.commands: list[Command] = []
 
-    async def run(self, command: Command, *, log: str) -> str:
+    async def read(self, command: Command, *, log: str) -> object:
         self.commands.append(command)
         return self.log
 
 
+def entry(at: str, **payload: object) -> dict[str, object]:
+    labels = {"labels": {"version_id": "sp-now"}}
+    return {"timestamp": f"2027-01-15T{at}Z", "severity": "INFO", "resource": labels, **payload}
+
+
 @pytest.fixture
 def gcloud(monkeypatch: pytest.MonkeyPatch) -> Gcloud:
-    gcloud = Gcloud("2027-01-15 07:00:01 sp-now  one\n2027-01-15 07:00:02 sp-now  \x1b[31mtwo\x07\n")
+    gcloud = Gcloud(
+        [
+            entry("07:00:02.5", jsonPayload={"message": "\x1b[31mtwo\x07"}),
+            entry("07:00:01", textPayload="one"),
+        ]
+    )
     monkeypatch.setattr("kit.cli.hosts.gcloud", lambda: gcloud)
     return gcloud
 
 
-def test_the_platforms_own_log_is_passed_through_without_what_moves_the_cursor(
-    invoke: Invoke, gcloud: Gcloud, tmp_path: Path
-) -> None:
+def test_a_log_is_shown_without_what_moves_the_cursor(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("flex"))
     told = invoke("logs", "flex", "--limit", "2")
     assert told.status == 0
-    assert told.out == "2027-01-15 07:00:01 sp-now  one\n2027-01-15 07:00:02 sp-now  two\n"
-    assert gcloud.commands[0].words[:3] == ("app", "logs", "read")
+    assert told.out == (
+        "2027-01-15 07:00:01 INFO     sp-now  one\n2027-01-15 07:00:02 INFO     sp-now  two\n"
+    )
+    assert gcloud.commands[0].words[:2] == ("logging", "read")
     assert "--limit=2" in gcloud.commands[0].words
     assert gcloud.commands[0].line in told.err
 
@@ -45,12 +55,12 @@ def test_for_programs_a_log_is_a_list_of_lines(invoke: Invoke, gcloud: Gcloud, t
     Record.load(tmp_path).put(deployed("run"))
     told = invoke("logs", "run", "--version", "sp-now", "--json")
     assert [line[-3:] for line in told.data["lines"]] == ["one", "two"]
-    assert '--log-filter=resource.labels.revision_name="streamproof-sp-now"' in gcloud.commands[0].words
+    assert 'resource.labels.revision_name="streamproof-sp-now"' in gcloud.commands[0].words[2]
 
 
 def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
-    gcloud.log = ""
+    gcloud.log = []
     told = invoke("logs", "run")
     assert (told.status, told.out) == (0, "")
     assert "No entries." in told.err

@@ -69,6 +69,7 @@ def test_programs_get_all_of_it(invoke: Invoke) -> None:
     assert flex["in_words"] == {"on": "streamed", "off": "buffered in blocks of 64 KiB"}
     assert flex["front"]["block_bytes"] == 65_536
     assert flex["front"]["client_leaves"] == "unknown"
+    assert flex["front"]["idle"] == "runs"
     assert len(flex["claims"]) == len(TARGETS["flex"].claims)
     assert {"about", "text", "quote", "source", "certainty", "caveat"} == set(flex["claims"][0])
 

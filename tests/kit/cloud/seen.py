@@ -45,7 +45,6 @@ def seen(**changes: Any) -> Seen:
             "serviceAccount": f"{PROJECT}@appspot.gserviceaccount.com",
             "servingStatus": "SERVING",
         },
-        "app_services": [{"id": "default"}],
         "app_versions": [{"id": "sp-1", "service": "default"}],
         "policy": {
             "bindings": [{"members": ["user:somebody@example.com"], "role": "roles/owner"}],

@@ -36,6 +36,16 @@ def test_each_version_is_asked_for_its_variables_once() -> None:
     assert (gcloud.asked("app versions list"), gcloud.asked("app versions describe")) == (3, 2)
 
 
+def test_what_was_just_listed_of_the_whole_app_is_not_asked_again() -> None:
+    host, gcloud = with_()
+    elsewhere = {"id": "v1", "service": "default", "traffic_split": 1.0, "version": {"id": "v1"}}
+    found = asyncio.run(host.look([elsewhere, *answer("app-versions-list")]))
+    assert found is not None
+    assert {version.name for version in found.versions} == {SERVING, STOPPED}
+    assert gcloud.asked("app versions list") == 0
+    assert asyncio.run(host.look([elsewhere])) is None
+
+
 def test_a_version_deleted_since_the_list_was_made_counts_as_nobodys() -> None:
     gone = KitError(Code.NOT_FOUND_IN_CLOUD, "It is gone.", "")
     host, _ = with_(**{f"app versions describe {STOPPED}": gone})
@@ -88,11 +98,22 @@ def test_a_version_started_a_moment_ago_can_be_stopped() -> None:
 
 def test_the_version_deployed_is_told_with_its_own_url_and_marker() -> None:
     told = {**answer("app-versions-describe")[SERVING], "id": "sp-toxit8wo"}
-    host, gcloud = with_(**{"app versions describe sp-toxit8wo": told})
-    made = asyncio.run(host.deploy(release(FLEX, creates=True), print))
+    one = {"id": told["id"], "service": "sp-flex", "traffic_split": 1.0, "version": told}
+    host, gcloud = with_(app_versions_list=[one], **{"app versions describe sp-toxit8wo": told})
+    found, made = asyncio.run(host.deploy(release(FLEX, creates=True), print))
     assert (made.name, made.target, made.traffic) == ("sp-toxit8wo", "flex", 1.0)
     assert made.url == told["versionUrl"]
+    assert found.serving == made
     assert gcloud.changes == ["gcloud app deploy build/releases/flex --version=sp-toxit8wo --no-promote"]
+
+
+def test_a_version_that_gcloud_does_not_list_after_its_deployment_is_told_of() -> None:
+    host, _ = with_()
+    with pytest.raises(
+        KitError, match="sp-toxit8wo was deployed to the service sp-flex, but gcloud"
+    ) as caught:
+        asyncio.run(host.deploy(release(FLEX), print))
+    assert caught.value.code is Code.NOT_FOUND_IN_CLOUD
 
 
 def test_images_that_nobody_may_list_are_told_of_and_all_else_can_go() -> None:

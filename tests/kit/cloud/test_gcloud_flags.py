@@ -134,7 +134,7 @@ def test_no_function_that_builds_a_line_is_left_out() -> None:
         ("run", "deploy", "a", "--ingress=some"),
         ("run", "deploy", "a", "--labels=a=1,b"),
         ("app", "versions", "delete"),
-        ("app", "logs", "read", "--limit=many"),
+        ("services", "list", "--page-size=many"),
         ("app", "describe", "--quiet=1"),
         ("app", "describe", "--project"),
     ],

@@ -55,7 +55,8 @@ class Session:
             salt="aa",
         )
         write_release(made, bundle, config)
-        return await self.host.deploy(made, self.lines.append)
+        _, version = await self.host.deploy(made, self.lines.append)
+        return version
 
     async def remove(self) -> tuple[str, ...]:
         """All that can be removed; what stays, in words."""

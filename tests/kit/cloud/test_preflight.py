@@ -32,7 +32,7 @@ class Empty:
     def __init__(self, place: Place) -> None:
         self.place = place
 
-    async def look(self) -> Service | None:
+    async def look(self, listed: object = None) -> Service | None:
         return None
 
 
@@ -54,7 +54,7 @@ def hosts() -> list[Host]:
 def test_a_ready_project_is_read_without_changing_anything(plane: Plane, look: Check) -> None:
     found = look()
     assert (found.stops, found.questions, found.error()) == ((), (), None)
-    assert (found.project, found.number, found.app_services) == ("demo-project", "123456789012", ())
+    assert (found.project, found.number, found.app_services) == ("demo-project", "123456789012", frozenset())
     reads = {"get", "list", "getIamPolicy", "getBillingInfo"}
     assert {name.rpartition(".")[2] for name in plane.names()} <= reads
 
@@ -102,7 +102,7 @@ def test_findings_are_told_the_gravest_first_each_with_its_remedy() -> None:
 
 def test_an_error_of_a_host_that_is_no_user_s_is_not_swallowed(tmp_path: Path) -> None:
     class Broken(Empty):
-        async def look(self) -> Service | None:
+        async def look(self, listed: object = None) -> Service | None:
             raise ZeroDivisionError
 
     (tmp_path / "gcloud").write_text("#!/bin/sh\necho '{}'\n")
@@ -114,12 +114,12 @@ def test_an_error_of_a_host_that_is_no_user_s_is_not_swallowed(tmp_path: Path) -
 
 def test_when_one_read_cannot_reach_google_nobody_waits_for_the_others(tmp_path: Path) -> None:
     class Endless(Empty):
-        async def look(self) -> Service | None:
+        async def look(self, listed: object = None) -> Service | None:
             await asyncio.Event().wait()
             return None
 
     class Offline(Empty):
-        async def look(self) -> Service | None:
+        async def look(self, listed: object = None) -> Service | None:
             raise KitError(Code.UNREACHABLE, "Google could not be reached.", "Look at the network.")
 
     (tmp_path / "gcloud").write_text("#!/bin/sh\necho '{}'\n")

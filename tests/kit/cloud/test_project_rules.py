@@ -83,13 +83,13 @@ def test_apis_that_are_off_are_asked_about_together_and_switched_on_by_one_line(
 
 
 def test_an_app_is_never_made_unless_its_region_was_named() -> None:
-    (found,) = grave(judge(LANES, wishes(), seen(app=NO_APP, app_services=NO_APP, app_versions=NO_APP)))
+    (found,) = grave(judge(LANES, wishes(), seen(app=NO_APP, app_versions=NO_APP)))
     assert (found.level, found.command) == ("stop", None)
     assert "--create-app" in found.remedy
 
 
 def test_with_its_region_named_making_the_app_is_asked_about() -> None:
-    app = {"app": NO_APP, "app_services": NO_APP, "app_versions": NO_APP}
+    app = {"app": NO_APP, "app_versions": NO_APP}
     (found,) = grave(judge(LANES, wishes(create_app="europe-west"), seen(**app)))
     assert found.level == "ask"
     assert found.command is not None
@@ -105,12 +105,12 @@ def test_an_app_that_is_there_keeps_its_region() -> None:
 
 
 def test_cloud_run_alone_needs_no_app() -> None:
-    assert grave(judge([RUN], wishes(), seen(app=None, app_services=None, app_versions=None))) == []
+    assert grave(judge([RUN], wishes(), seen(app=None, app_versions=None))) == []
 
 
 def test_while_its_api_is_off_nobody_knows_of_the_app() -> None:
     off = KitError(Code.API_OFF, "The API appengine.googleapis.com is off.", "…")
-    hidden = seen(apis=apis(*APIS[1:]), app=off, app_services=off, app_versions=off)
+    hidden = seen(apis=apis(*APIS[1:]), app=off, app_versions=off)
     findings = judge([STANDARD], wishes(), hidden)
     assert [finding.level for finding in grave(findings)] == ["ask"]
     assert any("--create-app" in finding.remedy for finding in findings)

@@ -72,7 +72,7 @@ def test_the_kits_own_service_is_deployed_again_without_a_word() -> None:
 
 def test_the_first_service_of_an_app_becomes_default() -> None:
     no_app = KitError(Code.NOT_READY_TO_DEPLOY, "no app", "…")
-    for nothing in (seen(app_services=[]), seen(app=no_app, app_services=no_app)):
+    for nothing in (seen(app_versions=[]), seen(app=no_app, app_versions=no_app)):
         notes = [finding.text for finding in judge(LANES, wishes(), nothing)]
         assert any("standard becomes it, before the others" in text for text in notes)
     assert not any("becomes it" in finding.text for finding in judge(LANES, wishes(), seen()))

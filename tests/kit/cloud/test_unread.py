@@ -10,14 +10,14 @@ from kit.errors import Code, KitError
 from tests.kit.cloud.seen import LANES, seen, wishes
 
 DENIED = KitError(Code.PERMISSION_DENIED, "This account lacks it.\n  | more", "Ask an owner.")
-READS = ("project", "billing", "apis", "app", "app_services", "app_versions", "policy")
+READS = ("project", "billing", "apis", "app", "app_versions", "policy")
 
 
 def grave(there: Seen) -> list[Finding]:
     return [finding for finding in judge(LANES, wishes(), there) if finding.level != "note"]
 
 
-@pytest.mark.parametrize("name", ["version", "project", "billing", "apis", "app_versions", "policy"])
+@pytest.mark.parametrize("name", ["version", "project", "billing", "apis", "policy"])
 def test_what_only_leaves_a_question_open_is_said_and_does_not_stop(name: str) -> None:
     (found,) = grave(seen(**{name: DENIED}))
     assert found.level == "warn"
@@ -25,7 +25,7 @@ def test_what_only_leaves_a_question_open_is_said_and_does_not_stop(name: str) -
     assert "\n" not in found.text
 
 
-@pytest.mark.parametrize("name", ["app", "app_services"])
+@pytest.mark.parametrize("name", ["app", "app_versions"])
 def test_what_every_deployment_needs_to_see_stops(name: str) -> None:
     (found,) = grave(seen(**{name: DENIED}))
     assert (found.level, found.text) == ("stop", DENIED.message)

@@ -31,14 +31,14 @@ class MemoryHost:
         if verb in self.fail:
             raise self.fail[verb]
 
-    async def look(self) -> Service | None:
+    async def look(self, listed: object = None) -> Service | None:
         await self._asked("look")
         return self.service
 
     def deployment(self, release: Release) -> tuple[Command, ...]:
         return (Command(("deploy", release.version), changes=True),)
 
-    async def deploy(self, release: Release, line: Line) -> Version:
+    async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
         await self._asked("deploy", release.version)
         line("building")
         made = Version(
@@ -56,7 +56,7 @@ class MemoryHost:
             self.service = Service(self.place, "https://example.org", False, (made,))
         else:
             self.service = replace(self.service, versions=(made, *self.service.versions))
-        return made
+        return self.service, made
 
     def _change(self, name: str, **changes: object) -> None:
         assert self.service is not None

@@ -46,8 +46,13 @@ def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[Draft
     return drafts(select(names), config, Record.load(folder), cloud)
 
 
+def listed(services: tuple[str, ...] | None) -> list[dict[str, str]] | None:
+    """What gcloud tells of an app with these services."""
+    return None if services is None else [{"service": name} for name in services]
+
+
 def settled(cloud: Cloud, made: tuple[Draft, ...], services: tuple[str, ...] | None) -> list[str]:
-    found = Preflight((), PROJECT, app_services=services)
+    found = Preflight((), PROJECT, app_versions=listed(services))
     return [draft.host.place.service for draft in asyncio.run(flow._settled(made, found, cloud))]
 
 
@@ -114,6 +119,8 @@ def test_a_model_that_costs_money_is_opened_to_everybody_only_when_that_was_said
 ) -> None:
     there = made(cloud, tmp_path, *names)
     refuse_open_model(Config(), wishes, there)
+    accounts = {"STREAMPROOF_GOOGLE_AUDIENCE": "https://a.example"}
+    refuse_open_model(Config(generator="vertex", env=accounts), wishes, there)
     if not refused:
         refuse_open_model(Config(generator="vertex"), wishes, there)
         return
@@ -141,7 +148,7 @@ def deployed_by(
     """Deploy all three, the gate left out; these fail."""
     config, record = Config(project=PROJECT, region="europe-west1"), Record.load(folder)
     there = made(cloud, folder)
-    found = Preflight((), PROJECT, app_services=services)
+    found = Preflight((), PROJECT, app_versions=listed(services))
     settled = tuple(asyncio.run(flow._settled(there, found, cloud)))
     for draft in settled:
         if draft.target.name in fails:

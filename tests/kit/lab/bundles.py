@@ -56,6 +56,44 @@ print("starting", os.getpid(), flush=True)
 Server((os.environ["STREAMPROOF_BIND"], int(os.environ["PORT"])), Handler).serve_forever()
 """
 
+# An ASGI app with a task in the background, which writes a byte into the file `ticks` each millisecond.
+# /ready; /about: its process, and where that file is; anything else: "one", and "two" once /go-on was asked.
+TICKING = """
+import asyncio, json, os, uvicorn
+
+go_on = asyncio.Event()
+
+async def tick():
+    with open("ticks", "ab", buffering=0) as ticks:
+        while True:
+            ticks.write(b".")
+            await asyncio.sleep(0.001)
+
+async def lifespan(receive, send):
+    await receive()
+    ticking = asyncio.create_task(tick())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    body, headers, more = b"one", [], True
+    if scope["path"] == "/go-on":
+        go_on.set()
+    if scope["path"] in ("/ready", "/about", "/go-on"):
+        body = json.dumps({"pid": os.getpid(), "ticks": os.path.abspath("ticks")}).encode()
+        headers, more = [(b"content-length", b"%d" % len(body))], False
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+    if more:
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"two"})
+
+uvicorn.run(app, host=os.environ["STREAMPROOF_BIND"], port=int(os.environ["PORT"]), log_level="warning")
+"""
+
 
 def target(name: str, hold: Hold = "none") -> Target:
     """A target of that name with a front that holds like that."""

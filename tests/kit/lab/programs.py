@@ -61,5 +61,14 @@ def alive(pid: int) -> bool:
         return not Path("/proc/self").exists()
 
 
+def frozen(pid: int) -> bool:
+    """Whether that process stands still, all its threads: nothing in it advances then (Linux)."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    try:
+        return {stat.read_text().rpartition(")")[2].split()[0] for stat in threads} == {"T"}
+    except OSError:
+        return False  # one has just ended
+
+
 def gone(numbers: Iterable[int]) -> bool:
     return not any(alive(number) for number in numbers)

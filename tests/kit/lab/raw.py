@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from typing import Any
 
+from kit.lab.idle import RUNS
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
@@ -121,15 +122,33 @@ async def service() -> AsyncIterator[Service]:
             wire.reset()
 
 
+class Instance:
+    """An instance that remembers what it was told, and does nothing."""
+
+    def __init__(self) -> None:
+        self.frozen = False
+        self.told = 0
+
+    def freeze(self) -> None:
+        self.frozen = True
+        self.told += 1
+
+    def thaw(self) -> None:
+        self.frozen = False
+        self.told += 1
+
+
 Connect = Callable[[], Awaitable[Wire]]
 
 
 @asynccontextmanager
-async def front_before(port: int, spec: FrontSpec) -> AsyncIterator[Connect]:
+async def front_before(
+    port: int, spec: FrontSpec, is_open: AbstractContextManager[None] = RUNS
+) -> AsyncIterator[Connect]:
     """A front before that port; yields how a client connects to it."""
     listener = listen(0)
     address = listener.getsockname()
-    front = Front(spec, port)
+    front = Front(spec, port, is_open)
     front.start(listener)
     clients: list[Wire] = []
 
@@ -146,9 +165,11 @@ async def front_before(port: int, spec: FrontSpec) -> AsyncIterator[Connect]:
 
 
 @asynccontextmanager
-async def behind(spec: FrontSpec) -> AsyncIterator[tuple[Service, Connect]]:
+async def behind(
+    spec: FrontSpec, is_open: AbstractContextManager[None] = RUNS
+) -> AsyncIterator[tuple[Service, Connect]]:
     """A service, a front before it, and how a client connects."""
-    async with service() as origin, front_before(origin.port, spec) as connect:
+    async with service() as origin, front_before(origin.port, spec, is_open) as connect:
         yield origin, connect
 
 

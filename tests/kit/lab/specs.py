@@ -24,6 +24,7 @@ def front(hold: Hold = "none", **differences: Any) -> FrontSpec:
         "response_headers_removed": (),
         "response_headers_added": NOTHING,
         "client_leaves": "unknown",
+        "idle": "unknown",
         "shutdown_grace_s": 2.0,
     }
     return FrontSpec(**{**plain, **differences})

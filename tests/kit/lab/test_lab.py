@@ -17,8 +17,8 @@ from kit.errors import Code, KitError
 from kit.lab import lab as lab_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
-from tests.kit.lab.bundles import lane
-from tests.kit.lab.programs import gone, wait_until
+from tests.kit.lab.bundles import TICKING, lane
+from tests.kit.lab.programs import frozen, gone, wait_until
 from tests.kit.lab.raw import Wire, get, in_loop
 from tests.kit.lab.specs import front
 
@@ -226,3 +226,62 @@ async def test_a_bundle_that_cannot_be_started_is_told_as_such(tmp_path: Path) -
         async with Lab([one]):
             pytest.fail("it started")
     assert caught.value.code is Code.BAD_TARGET
+
+
+# Idle instances
+
+
+class Ticks:
+    """A lane that runs TICKING: asked at `url` once, then watched from outside."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.pid: int = told["pid"]
+        self._file = Path(told["ticks"])
+
+    def now(self) -> int:
+        """How often its background task has run."""
+        return self._file.stat().st_size
+
+    async def advance(self) -> None:
+        """Return once that has run twenty times more."""
+        goal = self.now() + 20
+        await asyncio.to_thread(wait_until, lambda: self.now() >= goal)
+
+    async def freeze(self) -> None:
+        """Return once its process stands still."""
+        await asyncio.to_thread(wait_until, lambda: frozen(self.pid))
+
+
+@in_loop
+async def test_where_the_platform_freezes_an_idle_instance_its_background_task_waits_for_the_next_request(
+    tmp_path: Path,
+) -> None:
+    lanes = [lane(tmp_path, "cold", program=TICKING, front=front(idle="frozen"))]
+    lanes += [lane(tmp_path, name, program=TICKING, front=front(idle=name)) for name in ("runs", "unknown")]
+    async with Lab(lanes) as lab:
+        cold, *others = [Ticks(await about(lab.services[name])) for name in lab.urls]
+        await cold.advance()  # at its start it has CPU, and is asked directly
+        for url in lab.urls.values():
+            await about(url)
+        await cold.freeze()
+        before = cold.now()
+        for other in others:
+            await other.advance()
+        assert cold.now() == before
+
+        streaming = await connect(lab.urls["cold"])
+        await streaming.say(get())
+        await streaming.head()
+        assert await streaming.chunk() == b"one"
+        await cold.advance()
+        await about(lab.urls["cold"])  # a second request that ends leaves the first one open
+        await cold.advance()
+
+        await (await connect(lab.urls["cold"])).say(get("/go-on"))
+        assert await streaming.chunk() == b"two"
+        await cold.freeze()  # though both clients have kept their connections
+        before = cold.now()
+        for other in others:
+            await other.advance()
+        assert cold.now() == before
+    await asyncio.to_thread(wait_until, lambda: gone([cold.pid]))

@@ -14,7 +14,7 @@ import pytest
 from kit.errors import Code
 from kit.lab import process
 from kit.lab.process import ServiceProcess
-from tests.kit.lab.programs import DEAF, OBEYS, alive, family, gone, pids, wait_until
+from tests.kit.lab.programs import DEAF, OBEYS, alive, family, frozen, gone, pids, wait_until
 from tests.kit.lab.raw import in_loop
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
@@ -34,6 +34,12 @@ async def none_left(numbers: list[int]) -> None:
     await asyncio.to_thread(wait_until, lambda: gone(numbers))
 
 
+async def all_frozen(numbers: list[int]) -> None:
+    """They stand still; a signal takes its moment to arrive."""
+    assert numbers
+    await asyncio.to_thread(wait_until, lambda: all(map(frozen, numbers)))
+
+
 @in_loop
 async def test_a_stopped_service_is_gone_and_its_children_too(tmp_path: Path) -> None:
     service = run(tmp_path, *family(tmp_path, OBEYS))
@@ -50,20 +56,58 @@ async def test_a_service_that_does_not_listen_to_sigterm_is_killed_after_its_gra
     await none_left(numbers)
 
 
+# Told to end it writes `ending`, waits for `finish`, and says that it has finished.
+FINISHES = """
+import os, pathlib, signal, sys, time
+
+def end(*_):
+    pathlib.Path("ending").touch()
+    while not os.path.exists("finish"):
+        time.sleep(0.01)
+    print("finished")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("pids.part").write_text(str(os.getpid()))
+os.rename("pids.part", "pids")
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
 @in_loop
-async def test_a_service_has_its_grace_to_finish_what_it_does(tmp_path: Path) -> None:
-    service = run(
-        tmp_path,
-        "python",
-        "-c",
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), print('finished'), sys.exit()))\n"
-        "open('pids', 'w').close()\n"
-        "time.sleep(60)",
-    )
-    await up(tmp_path)
-    await service.stop()
+async def test_a_service_has_its_grace_to_finish_what_it_does_even_if_it_was_frozen(
+    tmp_path: Path, is_frozen: bool
+) -> None:
+    service = run(tmp_path, "python", "-c", FINISHES)
+    numbers = await up(tmp_path)
+    if is_frozen:
+        service.freeze()
+        await all_frozen(numbers)
+    stopping = asyncio.create_task(service.stop())
+    await asyncio.to_thread(wait_until, (tmp_path / "bundle" / "ending").exists)
+    service.freeze()  # its last request has ended: now that it is being stopped, that is no reason
+    (tmp_path / "bundle" / "finish").touch()
+    await stopping
     assert "finished" in service.log_end()
+
+
+@in_loop
+async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_path: Path) -> None:
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    service.freeze()
+    await all_frozen(numbers)
+    service.thaw()
+    await asyncio.to_thread(wait_until, lambda: not any(map(frozen, numbers)))
+    service.freeze()
+    service.thaw()
+    service.freeze()
+    await all_frozen(numbers)
+    service.kill()
+    await none_left(numbers)
+    service.freeze()  # its last request ends with it
 
 
 @in_loop
@@ -111,16 +155,23 @@ async def test_a_command_that_does_not_exist_is_told_by_name(tmp_path: Path) -> 
     assert "  | no-such-command: No such file or directory" in (await service.died()).message
 
 
+@pytest.mark.parametrize("is_frozen", [False, True])
 @in_loop
-async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Path) -> None:
+async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Path, is_frozen: bool) -> None:
     service = run(tmp_path, *family(tmp_path))
     numbers = await up(tmp_path)
+    if is_frozen:
+        service.freeze()
+        await all_frozen(numbers)
     os.kill(service._leash.pid, signal.SIGKILL)
     assert "SIGKILL, and its leash with it" in (await service.died()).message
     await none_left(numbers)
 
 
-def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(
+    tmp_path: Path, is_frozen: bool
+) -> None:
     command = family(tmp_path / "lane", DEAF)
     kit = subprocess.Popen(
         [
@@ -131,17 +182,23 @@ def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(
             "async def main():\n"
             "    folder = pathlib.Path(sys.argv[1])\n"
             "    env = {'PATH': sys.argv[2]}\n"
-            "    ServiceProcess('standard', sys.argv[3:], env, folder, grace_s=0.2)\n"
+            "    service = ServiceProcess('standard', sys.argv[4:], env, folder, grace_s=0.2)\n"
+            "    while not (folder / 'bundle' / 'pids').exists():\n"
+            "        await asyncio.sleep(0.01)\n"
+            "    if sys.argv[3] == 'True':\n"
+            "        service.freeze()\n"
             "    await asyncio.sleep(600)\n"
             "asyncio.run(main())",
             tmp_path / "lane",
             PYTHONS["PATH"],
+            str(is_frozen),
             *command,
         ]
     )
     try:
         numbers = pids(tmp_path / "lane")
         assert all(alive(number) for number in numbers)
+        wait_until(lambda: not is_frozen or all(map(frozen, numbers)))
     finally:
         kit.kill()
         kit.wait()

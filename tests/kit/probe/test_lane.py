@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -89,6 +91,32 @@ def test_a_service_whose_proof_has_expired_is_judged_by_its_stamps_and_says_so(o
     assert Doubt.PROOF_EXPIRED in lane.doubts
     assert Doubt.CLOCKS_NOT_ALIGNED in lane.doubts
     assert all(arrival.sent_ms is None for arrival in lane.timeline.arrivals)
+
+
+@pytest.mark.parametrize("path", ["", "/search?ai_prompt=Why"])
+def test_a_service_that_wants_a_token_is_not_called_one_without_a_proof(origin: Origin, path: str) -> None:
+    url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest()) + path
+    refused = measured(url)
+    assert refused.error is not None
+    assert (refused.error.code, "--bearer-env" in refused.error.hint) == ("http-status", True)
+    let_in = measured("", ask=Ask("GET", url, (("authorization", "Bearer a-token"),)))
+    assert (let_in.verdict, let_in.method, let_in.error) == (Verdict.INCREMENTAL, Method.LOCK_STEP, None)
+
+
+def test_an_open_answer_whose_proof_is_guarded_says_what_its_proof_takes(server: Server) -> None:
+    heads: list[bytes] = []
+
+    async def guarded(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if heads[-1].startswith(b"get /answer "):
+            writer.write(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n")
+        else:
+            writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    lane = against(partial(server, heads=heads), guarded)
+    assert (lane.verdict, lane.method, lane.error) == (Verdict.INCONCLUSIVE, Method.PASSIVE, None)
+    assert Doubt.PROOF_REFUSED in lane.doubts
+    assert Doubt.NO_PROOF not in lane.doubts
 
 
 def test_a_stranger_can_only_be_watched(server: Server) -> None:

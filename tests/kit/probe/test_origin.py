@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,12 @@ from kit.probe.origin import Found, Side, discover, new_stream, stream_url
 from tests.fixtures.origin import Origin
 
 
-def found(url: str, proof_url: str | None = None) -> Found:
+def found(url: str, proof_url: str | None = None, token: str | None = None) -> Found:
+    headers = () if token is None else (("authorization", f"Bearer {token}"),)
+
     async def run() -> Found:
         async with Client() as client:
-            return await discover(client, url, (), within_ms=5000, proof_url=proof_url)
+            return await discover(client, url, headers, within_ms=5000, proof_url=proof_url)
 
     return asyncio.run(run())
 
@@ -33,6 +36,29 @@ def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
 
 def test_a_proof_that_is_switched_off_is_told_from_none(origin: Origin) -> None:
     assert found(origin(lab=0)) == Found(None, expired=True)
+
+
+def test_a_proof_that_wants_a_token_is_told_from_none_and_found_with_it(origin: Origin) -> None:
+    url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
+    assert found(url) == Found(None, refused=True, ours=True)
+    assert found(url, token="another") == Found(None, refused=True, ours=True)
+    assert found(url, token="a-token") == Found(f"{url}/proof")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"type": "about:blank"}', b"[]", b""])
+def test_somebody_else_who_wants_a_token_is_not_taken_for_our_service(
+    server: Callable[..., Any], status: int, body: bytes
+) -> None:
+    async def guard(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 %d No\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
+        await writer.drain()
+
+    async def run() -> Found:
+        async with server(guard) as url, Client() as client:
+            return await discover(client, url, (), within_ms=5000, proof_url=None)
+
+    assert asyncio.run(run()) == Found(None, refused=True)
 
 
 def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:

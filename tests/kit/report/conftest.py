@@ -32,6 +32,7 @@ def _front(hold: Hold, block: int | None = None, *, frees: bool = False) -> Fron
         response_headers_removed=(),
         response_headers_added={},
         client_leaves="unknown",
+        idle="unknown",
         shutdown_grace_s=10,
     )
 

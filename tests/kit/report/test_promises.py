@@ -52,5 +52,6 @@ def test_a_promise_is_said_in_plain_words() -> None:
 
 def test_limits_are_one_sentence_each() -> None:
     assert limits(get("run")) == (
-        "A response may have 32 MiB, a chunked one any size, and take 5 min. From SIGTERM to SIGKILL: 10 s."
+        "A response may have 32 MiB, a chunked one any size, and take 5 min. "
+        "Without an open request an instance has little CPU or none. From SIGTERM to SIGKILL: 10 s."
     )

@@ -713,7 +713,7 @@ def test_a_setting_that_is_missing_is_named_at_start(given: dict[str, Any], miss
 
 
 def test_a_package_that_is_missing_is_named_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.generate.vertex.find_spec", lambda _: None)
+    monkeypatch.setattr("service.generate.vertex.installed", lambda _: False)
     with pytest.raises(SettingsError, match="google-cloud-aiplatform must be installed"):
         create_app(Settings(generator="vertex", model="m", location="global"))
 

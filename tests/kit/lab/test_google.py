@@ -1,4 +1,4 @@
-"""A bundle that asks a model on Vertex AI, in the lab: whose credentials, and what must be installed."""
+"""A bundle that asks something of Google's, in the lab: whose credentials, and what must be installed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kit.bundle import write
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.lab.bundles import Start, read_start
+from kit.lab.google import asks_google
 from kit.lab.lab import Lab, LabLane, environment
-from kit.lab.vertex import asks_vertex
 from kit.render import render
 from kit.targets import Target, load_targets
 from tests.fixtures.vertex import PROJECT, Call, chunk, in_thread
@@ -42,7 +42,7 @@ def test_it_signs_in_as_whoever_runs_the_lab(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = read_start(lane(tmp_path, target, wanted()).bundle)
-    assert asks_vertex(start)
+    assert asks_google(start)
     monkeypatch.delenv("CLOUDSDK_CONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert found(start)["CLOUDSDK_CONFIG"] == str(tmp_path / ".config/gcloud")
@@ -56,20 +56,24 @@ def test_nothing_of_that_reaches_a_service_that_asks_no_model(
 ) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/elsewhere")
     start = read_start(lane(tmp_path, TARGETS[0], Config()).bundle)
-    assert not asks_vertex(start)
+    assert not asks_google(start)
     assert "CLOUDSDK_CONFIG" not in found(start)
 
 
+@pytest.mark.parametrize(
+    ("config", "package"),
+    [(wanted(), "google-cloud-aiplatform"), (Config(store="firestore"), "google-cloud-firestore")],
+)
 @in_loop
 async def test_without_the_package_it_says_what_to_install_and_starts_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kit.lab.vertex.find_spec", lambda _: None)
+    monkeypatch.setattr("kit.lab.google.find_spec", lambda _: None)
     with pytest.raises(KitError) as caught:
-        async with Lab([lane(tmp_path, TARGETS[0], wanted())]):
+        async with Lab([lane(tmp_path, TARGETS[0], config)]):
             pass
     assert caught.value.code is Code.INSTALL_FAILED
-    assert "google-cloud-aiplatform" in caught.value.message
+    assert package in caught.value.message
     assert "--isolated" in caught.value.hint
 
 

@@ -1,0 +1,115 @@
+"""`kit workshop`: a page that shows every lane's stream side by side, live, until Ctrl-C."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.cli.asking import pairs
+from kit.cli.options import Fronts, Isolated, Json, Out, Timeout, Yes
+from kit.cli.output import show, talk
+from kit.cli.running import run
+from kit.cli.trusting import trusted
+from kit.errors import Code, Exit, KitError
+
+if TYPE_CHECKING:
+    from kit.workshop.workshop import Door
+
+PORT = 8765
+
+
+def command(
+    lanes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET|NAME=URL]…",
+            envvar="KIT_LANES",
+            help="Which targets of the lab (all unless named), or services that run elsewhere as NAME=URL.",
+            show_default=False,
+        ),
+    ] = None,
+    deployed: Annotated[
+        bool,
+        typer.Option("--deployed", envvar="KIT_DEPLOYED", help="Show what is on record as deployed."),
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65_535, envvar="KIT_WORKSHOP_PORT", help="Where the page listens; 0 for a free port."
+        ),
+    ] = PORT,
+    host: Annotated[
+        str,
+        typer.Option(
+            envvar="KIT_WORKSHOP_HOST",
+            help="The address it listens on; 0.0.0.0 lets phones in the room open it.",
+        ),
+    ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="KIT_ALLOW_HOST",
+            help="Another name that the page may be opened as: a tunnel's, a preview's.",
+        ),
+    ] = None,
+    front: Fronts = None,
+    out: Out = Path("build"),
+    isolated: Isolated = False,
+    timeout: Timeout = 60.0,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Show the same question streaming through every platform side by side, on a page, until Ctrl-C.
+
+    Without lanes the lab is run: the bundles, each behind its platform's front, emulated from documentation.
+    With --deployed it shows what you deployed. The page's server gives the credentials; the browser has none.
+    """
+    import os
+
+    from kit.cli.compare import deployed_asks, named_asks
+    from kit.config import Config, load_config
+    from kit.lab.lanes import prepare
+    from kit.targets import load_targets
+    from kit.workshop.lanes import named
+    from kit.workshop.serving import listen
+    from kit.workshop.workshop import Door, Show, show_lab, show_specs
+
+    known, names = load_targets(), lanes or []
+    elsewhere = deployed or any("=" in name for name in names)
+    if elsewhere and (front or isolated):
+        raise KitError(
+            Code.BAD_USAGE,
+            "--front and --isolated are the lab's, and no lab is run.",
+            "Leave them out, or name targets only.",
+            exit=Exit.USAGE,
+        )
+    config = load_config({}, os.environ, Path.cwd()) if deployed or not elsewhere else Config()
+    fronts = pairs("--front", "TARGET=OTHER", front or [])
+    warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
+    if not elsewhere:
+        trusted(config, yes=yes)
+        prepared = prepare(known, names, config, out, fronts=fronts)
+    elif deployed:
+        asks = deployed_asks(names, config, warnings, as_json=as_json)
+    else:
+        asks = named_asks(names)
+    with listen(host, port) as listening:
+        door = Door(listening, host, tuple(allow_host or ()))
+        page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
+        if elsewhere:
+            specs = named(asks, known, config, timeout_s=timeout)
+            run(show_specs(page, specs, "cloud" if deployed else "url"))
+        else:
+            run(show_lab(page, prepared, config, isolated=isolated, say=talk))
+
+
+def _ready(door: Door, warnings: list[str], *, as_json: bool) -> None:
+    """Say where the page is."""
+    others = door.url_for_others
+    text = door.url if others is None else f"{door.url}\n{others}  (from another machine)"
+    show({"url": door.url}, as_json=as_json, text=text, warnings=warnings)
+    talk("Open it in a browser. Ctrl-C ends the workshop.")

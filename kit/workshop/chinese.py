@@ -1,0 +1,149 @@
+"""The Chinese of what the page says of a lane. A sentence that is not here stays English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import overload
+
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Lane
+from kit.proof.verdict import Shape, Verdict
+from kit.report.words import HEADER
+
+_SENTENCES: Mapping[str, str] = {
+    "Nothing came out before the answer was over.": "回答全部结束之前，什么也没有出来。",
+    "Nothing comes out before a whole block is full.": "装满一整块之前，什么也不会出来。",
+    "The beginning is held until there is enough of it; then everything passes.": (
+        "开头要攒够才放行，之后就畅通。"
+    ),
+    "The end of an event comes out only with the next event.": "每个事件的末尾要等下一个事件才出来。",
+    "The first event comes out only with the second.": "第一个事件要等第二个才出来。",
+    "Every event waits for a timer.": "每个事件都要等一个定时器。",
+    "Every event arrived before the next one was even sent.": "每个事件都在下一个发出之前就到了。",
+    "A hop on the way refuses to pass a stream on.": "路上有一跳拒绝转发流。",
+    "The evidence does not decide.": "证据不足以判断。",
+    "Something on the way collects before it passes on.": "路上有谁攒够了才放行。",
+    "The whole answer is smaller than one block.": (
+        "整个回答比一块还小，所以到最后才出来；证明另外发送了更多数据来测出块的大小。"
+    ),
+    "as documented": "与文档一致",
+    "not as documented": "与文档不一致",
+    # What frees it: deploy/*/target.toml and kit.report.words.
+    "Nothing frees it on App Engine Standard: answer by polling there, or move the service to Cloud Run.": (
+        "在 App Engine Standard 上没有办法放行：改用轮询，或者迁移到 Cloud Run。"
+    ),
+    "Send the response header X-Accel-Buffering: no.": "发送响应头 X-Accel-Buffering: no。",
+    "It streams, against expectation: check that the URL is the one you mean, then the claim.": (
+        "它是流式的，与预期不同：先检查网址是否正确，再检查文档的说法。"
+    ),
+    f"It should stream here: probe the service directly, then hop by hop, to find who holds it (or strips `{HEADER}`).": (  # noqa: E501
+        f"这里本应是流式的：先直接探测服务，再一跳一跳地查，找出是谁扣住了它（或删掉了 `{HEADER}`）。"
+    ),
+    f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it.": (
+        f"发送 `{HEADER}`，或先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
+    ),
+    f"Send `{HEADER}` and measure again (--arm on).": f"发送 `{HEADER}`，再测一次。",
+    f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
+        f"`{HEADER}` 没有用：先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
+    ),
+    **{
+        doubt.remedy: text
+        for doubt, text in {
+            Doubt.ANSWER_DISAGREES_WITH_PROOF: (
+                "证明的流与回答自己的时间戳互相矛盾：路上对这条路径另有处理；"
+                "请检查只作用于回答路径的中间件或代理规则。"
+            ),
+            Doubt.CLOCKS_NOT_ALIGNED: (
+                "服务器的时钟无法与本机对齐，所以没有发送时间；挂载证明路由即可得到。"
+            ),
+            Doubt.PROOF_EXPIRED: (
+                "服务的证明已关闭（STREAMPROOF_PROOF_UNTIL 已过），所以只判断了回答本身；"
+                "请重新部署，或把 STREAMPROOF_PROOF_UNTIL 设为将来的时刻。"
+            ),
+            Doubt.NO_PROOF: "服务器不支持证明协议，只能旁观；在服务中挂载 service/proof.py 才能证明。",
+            Doubt.OTHER_INSTANCE: (
+                "辅助请求到了另一个实例或进程，无法锁步；测量时请只运行一个实例、一个进程。"
+            ),
+            Doubt.SIDE_REQUEST_HUNG: (
+                "流打开时辅助请求要等待（一次只处理一个请求？），无法锁步；请允许实例至少同时处理两个请求。"
+            ),
+            Doubt.COLD_START: "第一次询问时服务还在启动，第一个回答的时间可能包含启动；请再测一次。",
+            Doubt.SLOW_LINK: "线路太慢，不适用这种方法；请从近处测量，或用更小的事件。",
+            Doubt.LARGE_EVENTS_HELD: (
+                "所判断大小的事件能通过，但更大事件的末尾要等下一个；"
+                "请发送 X-Accel-Buffering: no，或让事件小于所示大小。"
+            ),
+            Doubt.BUFFER_SIZE_UNKNOWN: (
+                "扣住流的缓冲比发送的内容还大，大小和种类未知；请挂载证明路由，或测量更长的回答。"
+            ),
+            Doubt.ARRIVALS_ALONE: (
+                "只凭到达时间无法区分快的服务器和被扣住的流，所以这只是怀疑；"
+                "请挂载证明路由，或在每个事件里带上时间（t_ms）。"
+            ),
+            Doubt.ANSWER_NOT_CHECKED: (
+                "回答没有发送时间，无法与证明对照，而证明只代表它自己的路径；请在每个事件里带上时间（t_ms）。"
+            ),
+            Doubt.TOO_SHORT: "回答太短，看不出路径如何；请要求更长的回答，两秒以上。",
+            Doubt.APP_BUNCHED: "服务自己就是成批发送事件的，无法据此判断路径；请先检查应用。",
+            Doubt.STREAM_CUT: "流没有正常结束：被切断了，或超过了时限；请检查路上的时间限制。",
+            Doubt.NOT_REPEATED: "只看到一次放行，没能重复；请再测一次。",
+            Doubt.BROWSER_CONNECTIONS: (
+                "有辅助请求要等空闲连接（HTTP/1.1 下浏览器对一个服务器最多六个连接，所有标签页共用），"
+                "时间可能偏长；请关闭访问它的其他标签页，再测一次。"
+            ),
+            Doubt.TAB_HIDDEN: (
+                "测量时页面被隐藏，浏览器会让隐藏的页面等待，时间可能偏长；请保持页面可见，再测一次。"
+            ),
+            Doubt.RELAYED: (
+                "浏览器不能直接访问这个服务，由本页的服务器代为询问并原样转交；测到的是经过那台服务器的路。"
+            ),
+            Doubt.OWN_PATH_HELD: (
+                "浏览器与本页服务器之间有谁会扣住流，经过那台服务器的内容无法判断；"
+                "请在运行它的机器上直接打开本页的地址。"
+            ),
+        }.items()
+    },
+}
+
+
+@overload
+def chinese(text: str) -> str: ...
+@overload
+def chinese(text: None) -> None: ...
+def chinese(text: str | None) -> str | None:
+    """The sentence in Chinese."""
+    return None if text is None else _SENTENCES.get(text, text)
+
+
+def in_chinese(lane: Lane) -> str:
+    """The verdict as a person would say it; `kit.report.words.verdict_words` in Chinese."""
+    if lane.error is not None:
+        return "无法测量"
+    match lane.verdict:
+        case Verdict.INCREMENTAL:
+            return "流式到达"
+        case Verdict.WHOLE_MESSAGE:
+            return "整个被缓冲"
+        case Verdict.TIME_LIMITED:
+            return "每个事件被定时器扣住" if lane.hold_ms is None else f"每个事件晚 {lane.hold_ms:.0f} 毫秒"
+        case Verdict.REFUSED:
+            return "拒绝流式"
+        case Verdict.INCONCLUSIVE:
+            return "无法判断"
+    size = _size(lane.block_bytes)
+    match lane.shape:
+        case Shape.BLOCKS:
+            return f"按 {size} 的块缓冲" if size else "按块缓冲"
+        case Shape.PREFIX:
+            return f"先攒够 {size} 再流式到达" if size else "开头被扣住，之后流式到达"
+        case Shape.TAIL:
+            return f"超过 {size} 的事件，末尾要等下一个" if size else "每个事件的末尾要等下一个"
+        case Shape.FIRST_EVENT:
+            return "第一个事件要等第二个"
+    return "按大小缓冲"
+
+
+def _size(octets: int | None) -> str | None:
+    if octets is None:
+        return None
+    return f"{octets // 1024} KiB" if octets >= 1024 and octets % 1024 == 0 else f"{octets:,} 字节"

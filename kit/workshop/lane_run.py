@@ -1,0 +1,297 @@
+"""One lane of a run: found from here, then asked and proved by the browser, and judged here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urljoin
+
+from kit.errors import Code, KitError
+from kit.probe.address import Headers
+from kit.probe.client import Ask, Client
+from kit.probe.drive import ProofRequest
+from kit.probe.faults import bad_status, shown, silent
+from kit.probe.lane import decoder_of, measured
+from kit.probe.measured import PINGS
+from kit.probe.origin import Found, MediaType, discover, new_stream, ping_path, reply_of
+from kit.probe.spec import LaneSpec, as_our_service
+from kit.proof import answer
+from kit.proof.clock import aligned
+from kit.proof.doubts import Doubt
+from kit.proof.events import ChunkDecoder, EventTooLargeError
+from kit.proof.lane import Lane
+from kit.proof.received import Received
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Finding, Method, Verdict
+from kit.report.json import lane_data
+from kit.workshop.cors import may_ask
+from kit.workshop.proof import BrowserProof, Step
+from kit.workshop.seen import Seen
+from kit.workshop.text import texts
+
+FINDS_WITHIN_S = 60.0
+# A side request that had to wait longer than this had no connection: nothing else takes a browser so long.
+WAITED_MS = 100.0
+ACCEPT = "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8"
+
+
+class LaneRun:
+    """One lane of a run: found from here, then asked and proved by the browser.
+
+    Attributes:
+        spec: what is measured.
+        relayed: whether the browser asks it through the page's server.
+        lane: what came out; None as long as nothing has.
+    """
+
+    def __init__(self, spec: LaneSpec, relay: str, *, path_held: bool = False, polls: bool = False) -> None:
+        """Not found yet.
+
+        Args:
+            spec: what to measure.
+            relay: where the page's server passes it on, relative to the page.
+            path_held: whether the browser's own path to the page's server holds streams.
+            polls: whether the answer is asked for in pieces. Then there is nothing to prove: each is whole.
+        """
+        self.spec = spec
+        self.relayed = False
+        self.lane: Lane | None = None
+        self._relay = relay
+        self._path_held = path_held
+        self._polls = polls
+        self._kept = new_stream()  # the name of the answer that is asked for in pieces
+        self._ask = spec.ask
+        self._found = Found(None)
+        self._media: MediaType = "sse"
+        self._received = Received(ChunkDecoder())
+        self._line = Timeline((), None, 0.0, False)
+        self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
+        self._proof: BrowserProof | None = None
+        self._doubts: dict[Doubt, None] = {}
+        self._error: KitError | None = None
+        self._asked_ms = 0.0
+
+    # Finding it.
+
+    async def find(self, client: Client, page: str | None) -> None:
+        """Is it there, does it speak the proof's protocol, and may a page of this origin ask it?"""
+        spec = self.spec
+        try:
+            self._found = await discover(
+                client, spec.ask.url, spec.ask.headers, within_ms=FINDS_WITHIN_S * 1000, proof_url=None
+            )
+        except KitError as error:
+            self._fail(error)
+            return
+        self._ask = as_our_service(spec, self._found)
+        self.relayed = not await may_ask(client, self._ask, self._found.base, page, polls=self._polls)
+        if self._polls:
+            self._ask_in_pieces()
+        if self.relayed:
+            self._doubts[Doubt.RELAYED] = None
+
+    def _ask_in_pieces(self) -> None:
+        """Ask for the answer to be kept, under a name of ours."""
+        ask = self._ask
+        told = json.loads(ask.body) if ask.body else None
+        if not isinstance(told, dict) or "ai_prompt" not in told:
+            self._fail(
+                KitError(
+                    Code.BAD_USAGE,
+                    f"{shown(ask.url)} cannot be polled: only a service made with the kit can.",
+                    "Switch back to streaming.",
+                )
+            )
+            return
+        body = json.dumps({**told, "answer": self._kept}).encode()
+        self._ask = replace(ask, body=body, headers=(*ask.headers, ("prefer", "respond-async")))
+
+    @property
+    def pieces(self) -> str | None:
+        """Where the pieces of the answer are asked for; None where it is streamed."""
+        if not self._polls:
+            return None
+        return f"{self._relay}/pieces" if self.relayed else self._pieces
+
+    @property
+    def _pieces(self) -> str:
+        return urljoin(self._ask.url.partition("?")[0], f"search/{self._kept}")
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """How the browser asks for the answer; its own server adds what it may not see."""
+        if self.relayed:
+            return {"method": "POST", "url": f"{self._relay}/answer", "headers": {"Accept": ACCEPT}}
+        headers = {"Accept": ACCEPT, **dict(self._ask.headers)}
+        body = None if self._ask.body is None else self._ask.body.decode()
+        return {"method": self._ask.method, "url": self._ask.url, "headers": headers, "body": body}
+
+    @property
+    def pings(self) -> list[str]:
+        """What the browser asks first, to know how far the clocks are apart."""
+        return [] if self._base is None else [f"{self._base}/{ping_path()}" for _ in range(PINGS)]
+
+    @property
+    def _base(self) -> str | None:
+        """The proof's prefix, as the browser reaches it."""
+        return f"{self._relay}/proof" if self.relayed and self._found.base else self._found.base
+
+    # Passing it on.
+
+    def passed_on(self, what: str, method: str, query: str) -> Ask | None:
+        """The real request behind one to the relay; None where there is none. It never leads elsewhere."""
+        if not self.relayed:
+            return None
+        if what == "answer":
+            return self._ask
+        if what == "pieces" and self._polls and method == "GET":
+            return Ask("GET", f"{self._pieces}?{query}", self._side_headers)
+        kind, _, name = what.partition("/")
+        methods = {"stream": self._ask.method, "feed": "POST", "end": "POST", "ping": "GET"}
+        if kind != "proof" or self._found.base is None or methods.get(name) != method:
+            return None
+        url = f"{self._found.base}/{name}" + (f"?{query}" if query else "")
+        return Ask(method, url, self._side_headers, b"" if method == "POST" else None)
+
+    @property
+    def _side_headers(self) -> Headers:
+        """What of the answer's own headers goes with every other request: credentials."""
+        only_its = ("content-type", "accept", "prefer")
+        return tuple((key, value) for key, value in self._ask.headers if key.lower() not in only_its)
+
+    # Judging it.
+
+    def answered(self, seen: Seen, reads: list[tuple[float, bytes]]) -> None:
+        """Take in what the browser saw of the answer; judge it once that is all."""
+        received = self._received
+        self._note(seen)
+        if seen.head is not None:
+            received.head(seen.head.at, seen.head.status, seen.head.headers)
+            decoder, self._media = decoder_of(seen.head.headers.get("content-type", ""))
+            received.use(decoder)
+        try:
+            for at, octets in reads:
+                received.body(at, octets)
+        except EventTooLargeError:
+            self._fail(
+                KitError(
+                    Code.TOO_LARGE,
+                    f"{shown(self._ask.url)} sent an event without an end.",
+                    "Look at the server: an event ends with a blank line.",
+                )
+            )
+            return
+        if seen.ended is not None:
+            received.end(seen.ended.at, clean=seen.ended.clean)
+        if seen.more:
+            return
+        self._asked_ms = seen.asked_ms
+        self._judge_answer(seen)
+        held = self.relayed and self._path_held
+        if held:
+            self._doubts[Doubt.OWN_PATH_HELD] = None
+            self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
+        if self._error is not None:
+            self._fail(self._error)
+        elif self._found.base is None or held:
+            self._end(None)
+
+    def _judge_answer(self, seen: Seen) -> None:
+        received, speaks = self._received, self._found.base is not None
+        replies = [
+            reply
+            for ping in seen.pings
+            if (reply := reply_of(ping.status, ping.body.encode(), ping.sent_ms, ping.arrived_ms))
+        ]
+        clock = aligned(replies) if len(replies) == PINGS else None
+        self._line, self._by_answer = answer.judged(
+            received,
+            asked_ms=seen.asked_ms,
+            now_ms=seen.now_ms,
+            clock=clock,
+            by=answer.of_stream(received, clock, speaks_proof=speaks),
+        )
+        if answer.is_refusal(received, speaks_proof=speaks):
+            return
+        if seen.failed:
+            self._error = KitError(
+                Code.UNREACHABLE,
+                f"The browser could not ask {shown(self._ask.url)}, or not read what it answered.",
+                "Look at whether it still runs, and whether it lets this page ask (CORS).",
+            )
+        elif received.status not in (None, 200):
+            self._error = bad_status(self._ask.url, self._ask.method, received.status or 0)
+        elif not received.arrivals and received.ended_ms is not None and not received.clean:
+            # A browser throws away what it has not read when a response breaks off.
+            self._error = KitError(
+                Code.BODY_CUT,
+                f"The answer of {shown(self._ask.url)} came to no proper end: it broke off before anything "
+                "of it could be read.",
+                "Look at the service's log, and at the time limits on the way.",
+            )
+        elif not received.arrivals and received.ended_ms is None:
+            self._error = silent(self._ask.url, self.spec.timeout_s, head_came=received.status is not None)
+
+    def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:
+        """The proof's next step; None when there is nothing more to do, and `lane` says what came out."""
+        if self.lane is not None:
+            return None
+        try:
+            if self._proof is None:
+                base = self._base or ""
+                request = ProofRequest(base, self._ask.method, self._media, self.spec.header)
+                self._proof = BrowserProof(request)
+                told = self._proof.begin()
+            elif seen is None:
+                raise KitError(Code.BAD_USAGE, "That proof has begun already.", "Reload the page.")
+            else:
+                self._note(seen)
+                self._proof.report(seen, reads)
+                if seen.more:
+                    return {"do": "go on"}
+                told = self._proof.go_on(seen)
+        except KitError as error:
+            self._fail(error)
+            return None
+        if isinstance(told, Finding):
+            self._end(told)
+            return None
+        return told
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the proof has done and seen so far."""
+        return () if self._proof is None else self._proof.evidence
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """What came out, as `kit compare` writes it, with the text of each event."""
+        if self.lane is None:
+            return None
+        data = lane_data(self.lane)
+        for arrival, text in zip(data["timeline"], texts(self._received.arrivals), strict=True):
+            if text:
+                arrival["text"] = text
+        return data
+
+    def _note(self, seen: Seen) -> None:
+        if seen.hidden:
+            self._doubts[Doubt.TAB_HIDDEN] = None
+        if seen.waited_ms > WAITED_MS:
+            self._doubts[Doubt.BROWSER_CONNECTIONS] = None
+
+    def _fail(self, error: KitError) -> None:
+        self._error = error
+        self._end(None)
+
+    def _end(self, proof: Finding | None) -> None:
+        self.lane = measured(
+            self.spec,
+            self._line,
+            self._by_answer,
+            proof,
+            found=self._found,
+            error=self._error,
+            doubts=tuple(self._doubts),
+        )

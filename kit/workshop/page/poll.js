@@ -1,0 +1,59 @@
+// The same answer without a stream: asked for again and again, each piece a whole small response of its own.
+
+const WAIT_S = 1; // how long the service may wait for something new
+const APART_MS = 250; // more often than four times a second nobody sees, and every request costs
+
+/**
+ * Asks for an answer and then for its pieces, to its end.
+ *
+ * @param {object} task {request: {method, url, headers, body}, pieces: where they are asked for}
+ * @param {object} run from newRun(); filled as it arrives
+ * @param {{signal: AbortSignal, onText: (text: string) => void}} how
+ * @returns {Promise<{pieces: number, problem: string | null}>} problem: "notKept", "cut", or a sentence
+ */
+export async function poll({ request, pieces }, run, { signal, onText }) {
+  const usual = { cache: "no-store", credentials: "omit", signal };
+  run.began = performance.now();
+  let count = 0;
+  try {
+    const { method, url, headers, body } = request;
+    const response = await fetch(url, { ...usual, method, headers, body: body ?? undefined });
+    if (response.status !== 202) {
+      response.body?.cancel();
+      return { pieces: 0, problem: response.ok ? "notKept" : `HTTP ${response.status}` };
+    }
+    for (let [after, done] = [-1, false]; !done; ) {
+      const asked = performance.now();
+      const reply = await fetch(`${pieces}?after=${after}&wait=${WAIT_S}`, usual);
+      const told = reply.ok ? await reply.json() : null;
+      const at = performance.now();
+      if (!told) return { pieces: count, problem: `HTTP ${reply.status}` };
+      count += 1;
+      if (told.events.length) {
+        run.reads.push({ at, events: told.events.length });
+        after = told.events.at(-1).seq;
+        const text = told.events.map(({ data }) => data.text ?? "").join("");
+        if (text) {
+          run.firstWord ??= at;
+          onText(text);
+        }
+        const error = told.events.find(({ event }) => event === "error");
+        if (error) return { pieces: count, problem: error.data.title };
+      }
+      ({ done } = told);
+      if (!done) await pause(asked + APART_MS - performance.now(), signal);
+    }
+    return { pieces: count, problem: null };
+  } catch {
+    return { pieces: count, problem: "cut" };
+  } finally {
+    run.ended = performance.now();
+  }
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}

@@ -1,0 +1,145 @@
+"""A proof whose steps a browser takes: `kit.proof.lockstep` says what to do, the page does it and reports.
+
+Nothing is judged in the browser. It need not even know what an event is: it waits for octets, of which the
+proof's events have an exact number.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, TypeAlias
+
+from kit.errors import Code, KitError
+from kit.probe.drive import ProofRequest
+from kit.probe.faults import shown
+from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping, Reply
+from kit.proof.events import EventTooLargeError, LineDecoder
+from kit.proof.lockstep import LockStep
+from kit.proof.received import Received
+from kit.proof.sse import SSEDecoder
+from kit.proof.verdict import Finding
+from kit.workshop.seen import Answered, Seen
+
+# A step as the page takes it: {"do": "ask" | "open" | "wait", …}.
+Step: TypeAlias = dict[str, Any]
+
+
+class BrowserProof:
+    """One proof. `begin` gives its first step, `go_on` each further one, until a finding comes.
+
+    Args:
+        request: how to ask, its `base` as the browser reaches it.
+    """
+
+    def __init__(self, request: ProofRequest) -> None:
+        self._request = request
+        self._machine = LockStep()
+        self._moves = self._machine.run()
+        self._action: Action | None = None
+        self._received: Received | None = None
+        self._id = ""
+        self._ordered: list[int] = []  # the octets of each event so far
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What was done and seen so far."""
+        return tuple(self._machine.evidence)
+
+    def begin(self) -> Step | Finding:
+        """The first step."""
+        return self._next(None)
+
+    def report(self, seen: Seen, reads: list[tuple[float, bytes]]) -> None:
+        """Take in what came on the open stream.
+
+        Raises:
+            KitError: the stream could not be opened, or is not the protocol's.
+        """
+        received = self._received
+        if received is None:
+            return
+        if seen.failed:
+            raise KitError(
+                Code.UNREACHABLE,
+                f"The browser could not open the proof's stream at {shown(self._request.base)}.",
+                "Look at whether the service still runs, and whether it lets this page ask (CORS).",
+            )
+        if seen.head is not None:
+            received.head(seen.head.at, seen.head.status, seen.head.headers)
+        try:
+            for at, octets in reads:
+                received.body(at, octets)
+        except EventTooLargeError:
+            raise KitError(
+                Code.TOO_LARGE,
+                f"{shown(self._request.base)} sent an event without an end.",
+                "That is not the proof's protocol: look at what answers there.",
+            ) from None
+        if seen.ended is not None:
+            received.end(seen.ended.at, clean=seen.ended.clean)
+
+    def go_on(self, seen: Seen) -> Step | Finding:
+        """The step after the one that this reports, whose reads `report` has taken in."""
+        reply = _reply(seen.reply)
+        if isinstance(self._action, Feed) and reply is not None and reply.known:
+            self._ordered.append(self._action.bytes)
+        return self._next(Observed(seen.now_ms, reply, self._received))
+
+    def _next(self, observed: Observed | None) -> Step | Finding:
+        try:
+            while True:
+                self._action = next(self._moves) if observed is None else self._moves.send(observed)
+                step = self._step(self._action)
+                if step is not None:
+                    return step
+                # Nothing to do for it.
+                observed = Observed(0.0 if observed is None else observed.now_ms, None, self._received)
+        except StopIteration as stop:
+            finding: Finding = stop.value
+            return finding
+
+    def _step(self, action: Action) -> Step | None:
+        base = self._request.base
+        match action:
+            case Ping():
+                return _ask("GET", f"{base}/{ping_path()}", action.within_ms)
+            case Feed():
+                return _ask("POST", f"{base}/{feed_path(self._id, action.bytes)}", action.within_ms)
+            case End():
+                return _ask("POST", f"{base}/{end_path(self._id)}", action.within_ms) if self._id else None
+            case Open():
+                return self._open(action)
+            case Await():
+                return {"do": "wait", "octets": self._octets(action), "within_ms": action.within_ms}
+
+    def _open(self, action: Open) -> Step:
+        wanted = self._request
+        self._id, self._ordered = new_stream(), [action.bytes]
+        self._received = Received(SSEDecoder() if wanted.media == "sse" else LineDecoder())
+        url = stream_url(
+            wanted.base,
+            self._id,
+            mode=action.mode,
+            size=action.bytes,
+            media=wanted.media,
+            accel=wanted.accel,
+        )
+        return {"do": "open", "method": wanted.method, "url": url}
+
+    def _octets(self, action: Await) -> float | None:
+        """How many octets to wait for; None for the stream's end."""
+        least = action.octets
+        if action.events <= len(self._ordered):
+            least = min(least, sum(self._ordered[: int(action.events)]))
+        return None if least == inf else least
+
+
+def _ask(method: str, url: str, within_ms: float) -> Step:
+    return {"do": "ask", "method": method, "url": url, "within_ms": within_ms}
+
+
+def _reply(answered: Answered | None) -> Reply | None:
+    if answered is None:
+        return None
+    return reply_of(answered.status, answered.body.encode(), answered.sent_ms, answered.arrived_ms)

@@ -1,0 +1,124 @@
+"""A recording read back: the JSON of `kit compare`, saved from the page or printed by the command."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kit.errors import Code, KitError
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneError
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.words import environment_words
+
+MOST_BYTES = 4_000_000
+
+
+class _Read(BaseModel):
+    # A later kit may write more than this one knows; what it knows must be right.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Arrival(_Read):
+    seq: int = Field(ge=0)
+    sent_ms: float | None
+    arrived_ms: float = Field(ge=0, le=86_400_000)
+    bytes: int = Field(ge=0)
+    text: str = ""
+
+
+class _Error(_Read):
+    code: str
+    message: str
+    hint: str
+
+
+class _Lane(_Read):
+    target: str
+    url: str
+    header: Arm
+    expected: Verdict | None
+    verdict: Verdict
+    shape: Shape | None
+    block_bytes: int | None
+    hold_ms: float | None
+    hold_floor_ms: float | None
+    method: Method
+    ttfb_ms: float | None
+    duration_ms: float | None
+    doubts: list[Doubt]
+    error: _Error | None
+    timeline: list[_Arrival] = Field(max_length=100_000)
+    evidence: list[str]
+
+    def lane(self) -> Lane:
+        """As it was measured."""
+        arrivals = tuple(Arrival(one.seq, one.sent_ms, one.arrived_ms, one.bytes) for one in self.timeline)
+        complete = Doubt.STREAM_CUT not in self.doubts
+        return Lane(
+            target=self.target,
+            url=self.url,
+            header=self.header,
+            expected=self.expected,
+            verdict=self.verdict,
+            shape=self.shape,
+            block_bytes=self.block_bytes,
+            hold_ms=self.hold_ms,
+            hold_floor_ms=self.hold_floor_ms,
+            method=self.method,
+            doubts=tuple(self.doubts),
+            evidence=tuple(self.evidence),
+            timeline=Timeline(arrivals, self.ttfb_ms, self.duration_ms or 0.0, complete),
+            error=None
+            if self.error is None
+            else LaneError(self.error.code, self.error.message, self.error.hint),
+        )
+
+
+class _Data(_Read):
+    environment: Environment
+    measured_at: str
+    kit_version: str
+    prompt: str
+    lanes: list[_Lane] = Field(min_length=1, max_length=64)
+
+
+class _Document(_Read):
+    schema_version: Literal[1]
+    data: _Data
+
+
+def read(content: bytes) -> tuple[Comparison, dict[str, Any]]:
+    """A recording: the comparison, and its data as it stands in the file.
+
+    Raises:
+        KitError: BAD_USAGE; it is no such file.
+    """
+    try:
+        document = json.loads(content)
+        told = _Document.model_validate(document).data
+    except ValidationError as bad:
+        fault = bad.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise _no_recording(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+    except (ValueError, RecursionError):
+        raise _no_recording("it is no JSON") from None
+    lanes = tuple(lane.lane() for lane in told.lanes)
+    comparison = Comparison(told.environment, told.measured_at, told.kit_version, told.prompt, lanes)
+    return comparison, document["data"]
+
+
+def mark(comparison: Comparison) -> dict[str, str]:
+    """What must stand beside a replay: when it was recorded, and against what."""
+    when = comparison.measured_at.replace("T", " ").replace("Z", " UTC")
+    return {"when": when, "environment": comparison.environment, "words": environment_words(comparison)}
+
+
+def _no_recording(why: str) -> KitError:
+    return KitError(
+        Code.BAD_USAGE,
+        f"That file is no recording ({why}).",
+        "Choose one that this page saved, or what `kit compare --json` or `kit demo --json` printed.",
+    )

@@ -1,0 +1,343 @@
+"""The page's own server: its files, the proof's engine, the relay, and a proof of the browser's own path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kit import __version__
+from kit.errors import Code, KitError
+from kit.probe.client import Client
+from kit.proof.lane import Arm
+from kit.proof.verdict import in_words
+from kit.targets import assets
+from kit.workshop import recording, seen
+from kit.workshop.guard import host_of, is_from_us, is_ours
+from kit.workshop.lane_run import LaneRun
+from kit.workshop.relay import Relayed, refused
+from kit.workshop.runs import Kept, OwnPath, Run
+from kit.workshop.said import said
+from kit.workshop.seen import Seen
+from kit.workshop.site import Site
+
+PAGE = Path(__file__).with_name("page")
+# What the service's own page has already, taken from there.
+SHARED = ("sse.js", "strip.js", "icon.svg")
+RECORDING = PAGE / "recording.json"
+_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class _Go(BaseModel):
+    """What a press of Go says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str = Field(min_length=1, max_length=8_000)
+    header: Arm = "on"
+    lanes: list[str] = Field(min_length=1, max_length=32)
+    how: Literal["stream", "poll"] = "stream"
+    tokens: int = Field(default=150, ge=1, le=4096)
+    path: str | None = None
+
+
+class Page:
+    """The page's server as an ASGI app. `client` asks the lanes on its behalf."""
+
+    def __init__(self, site: Site, client: Client) -> None:
+        self._site = site
+        self._client = client
+        self._runs: Kept[Run] = Kept()
+        self._paths: Kept[OwnPath] = Kept()
+        routes = [
+            *_files(site),
+            Route("/api/site", self._told_site),
+            Route("/api/path", self._begin_path, methods=["POST"]),
+            Route("/api/path/{path}", self._go_on_path, methods=["POST"]),
+            Route("/api/runs", self._begin_run, methods=["POST"]),
+            Route("/api/runs/{run}/{place:int}/answer", self._answer, methods=["POST"]),
+            Route("/api/runs/{run}/{place:int}/proof", self._proof, methods=["POST"]),
+            Route("/api/recording", self._shipped, methods=["GET"]),
+            Route("/api/recording", self._recording, methods=["POST"]),
+            Route("/relay/{run}/{place:int}/{what:path}", self._relay, methods=["GET", "POST"]),
+            Mount("/here/proof", create_proof()),
+        ]
+        self.app: ASGIApp = Guarded(
+            Starlette(routes=routes, exception_handlers={KitError: _refuse}), site.names
+        )
+
+    # What there is.
+
+    async def _told_site(self, request: Request) -> Response:
+        site = self._site
+        lanes = [
+            {"target": name, "title": site.title(name), "place": site.place(name), "arms": list(arms)}
+            for name, arms in site.specs.items()
+        ]
+        return _json(
+            {
+                "environment": site.environment,
+                "kit_version": __version__,
+                "timeout_ms": 1000 * site.timeout_s,
+                "lanes": lanes,
+            }
+        )
+
+    # The browser's own path.
+
+    async def _begin_path(self, request: Request) -> Response:
+        path, name = OwnPath("here/proof"), Kept.name()
+        self._paths.keep(name, path)
+        return _json({"path": name, **_path_told(path, path.step(None, []))})
+
+    async def _go_on_path(self, request: Request) -> Response:
+        path = self._paths.get(request.path_params["path"])
+        if path is None:
+            raise _gone()
+        return _json(_path_told(path, path.step(*await _report(request))))
+
+    # A run.
+
+    async def _begin_run(self, request: Request) -> Response:
+        site, go = self._site, _go(await _body(request, 64 * 1024))
+        path = self._paths.get(go.path) if go.path else None
+        specs = []
+        for name in go.lanes:
+            spec = site.specs.get(name, {}).get(go.header)
+            if spec is None:
+                raise KitError(
+                    Code.BAD_USAGE,
+                    f"There is no lane {name!r} here with the header {go.header}.",
+                    f"The lanes are {', '.join(site.specs)}.",
+                )
+            tokens = go.tokens
+            specs.append(replace(spec, prompt=go.prompt, max_output_tokens=tokens))
+        held = path is not None and path.held
+        run = Run(Kept.name(), specs, path_held=held, polls=go.how == "poll")
+        await run.find(self._client, request.headers.get("origin"))
+        self._runs.keep(run.name, run)
+        return _json(
+            {
+                "run": run.name,
+                "measured_at": run.measured_at,
+                "lanes": [
+                    {
+                        "target": lane.spec.target,
+                        "relayed": lane.relayed,
+                        "request": None if lane.lane else lane.request,
+                        "pings": [] if lane.lane else lane.pings,
+                        "pieces": lane.pieces,
+                        **self._outcome(lane),
+                    }
+                    for lane in run.lanes
+                ],
+            }
+        )
+
+    async def _answer(self, request: Request) -> Response:
+        lane = self._lane(request)
+        report, reads = await _report(request)
+        if lane.lane is None:
+            lane.answered(report, reads)
+        return _json(self._outcome(lane))
+
+    async def _proof(self, request: Request) -> Response:
+        lane = self._lane(request)
+        body = await _body(request, seen.MOST_BYTES)
+        report, reads = seen.read(body) if body else (None, [])
+        step = lane.step(report, reads)
+        return _json({"step": step, "evidence": lane.evidence, **self._outcome(lane)})
+
+    def _outcome(self, lane: LaneRun) -> dict[str, Any]:
+        """The lane's verdict and what is said of it; nothing as long as there is none."""
+        if lane.lane is None:
+            return {"lane": None, "said": None}
+        target = self._site.targets.get(lane.spec.target)
+        return {"lane": lane.data, "said": said(lane.lane, target)}
+
+    def _lane(self, request: Request) -> LaneRun:
+        run = self._runs.get(request.path_params["run"])
+        place: int = request.path_params["place"]
+        if run is None or place >= len(run.lanes):
+            raise _gone()
+        return run.lanes[place]
+
+    async def _relay(self, request: Request) -> Response:
+        lane = self._lane(request)
+        ask = lane.passed_on(request.path_params["what"], request.method, request.url.query)
+        if ask is None:
+            raise _gone()
+        return Relayed(ask, timeout_s=lane.spec.timeout_s)
+
+    # Recordings.
+
+    async def _shipped(self, request: Request) -> Response:
+        return self._replay(RECORDING.read_bytes())
+
+    async def _recording(self, request: Request) -> Response:
+        return self._replay(await _body(request, recording.MOST_BYTES))
+
+    def _replay(self, content: bytes) -> Response:
+        comparison, data = recording.read(content)
+        site = self._site
+        lanes = [
+            {
+                "lane": told,
+                "said": said(lane, site.targets.get(lane.target)),
+                "title": site.title(lane.target),
+            }
+            for told, lane in zip(data["lanes"], comparison.lanes, strict=True)
+        ]
+        return _json({"mark": recording.mark(comparison), "prompt": comparison.prompt, "lanes": lanes})
+
+
+class Guarded:
+    """Answers only our own page, under a name of ours (`kit.workshop.guard`)."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it, or say why not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        reached = scope["server"][0] if scope.get("server") else None
+        host = host_of(request.headers.get("host", ""))
+        if not is_ours(host, self._names, reached):
+            text = (
+                f"This page is not opened as {host!r}.\n"
+                "Open it at the address that `kit workshop` printed, or allow the name: --allow-host NAME\n"
+            )
+            await PlainTextResponse(text, 421, _NO_STORE)(scope, receive, send)
+            return
+        # Files may be asked for from anywhere (a link is); whatever does something may not.
+        does = request.url.path.startswith(("/api/", "/relay/", "/here/"))
+        if does and not is_from_us(request.headers, self._names, reached):
+            text = "Only this server's own page may ask that.\n"
+            await PlainTextResponse(text, 403, _NO_STORE)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def create_proof() -> ASGIApp:
+    """The service's own half of the proof, always open, for the browser's path to this server."""
+    file = assets() / "service" / "proof.py"
+    spec = importlib.util.spec_from_file_location("streamproof_origin", file)
+    if spec is None or spec.loader is None:
+        raise KitError(Code.INTERNAL, f"{file} cannot be loaded.", "Install the kit again.")
+    import sys
+
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    app: ASGIApp = module.create_proof(enabled=lambda: True)
+    return app
+
+
+def _files(site: Site) -> list[Route]:
+    """The page and what it is made of, from memory, under a policy that lets it reach its lanes only."""
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            *(f"{kind}-src 'self'" for kind in ("script", "style", "img")),
+            " ".join(["connect-src 'self'", *site.origins]),
+            "form-action 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+    shared = assets() / "service" / "page"
+    found = [path for path in sorted(PAGE.iterdir()) if path.suffix in _MEDIA_TYPES]
+    files = {path.name: _file(path, policy) for path in [*(shared / name for name in SHARED), *found]}
+    index = files.pop("index.html")
+    return [Route("/", index), *(Route(f"/page/{name}", file) for name, file in files.items())]
+
+
+def _file(path: Path, policy: str) -> Callable[[Request], Awaitable[Response]]:
+    content = path.read_bytes()
+    etag = f'"{hashlib.sha256(content + policy.encode()).hexdigest()[:32]}"'
+    headers = {
+        "Cache-Control": "no-cache",
+        "ETag": etag,
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+    async def serve(request: Request) -> Response:
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers, media_type=_MEDIA_TYPES[path.suffix])
+
+    return serve
+
+
+async def _report(request: Request) -> tuple[Seen, list[tuple[float, bytes]]]:
+    return seen.read(await _body(request, seen.MOST_BYTES))
+
+
+async def _body(request: Request, most: int) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise KitError(
+                    Code.TOO_LARGE, f"That is more than {most:,} octets.", "Send less, or a smaller file."
+                )
+    except ClientDisconnect:
+        return b""
+    return bytes(body)
+
+
+def _go(body: bytes) -> _Go:
+    try:
+        return _Go.model_validate_json(body)
+    except ValidationError as bad:
+        # Never its input: that may be the prompt.
+        fault = bad.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "it"
+        raise KitError(Code.BAD_USAGE, f"{where}: {fault['msg']}.", "Correct it on the page.") from None
+
+
+def _path_told(path: OwnPath, step: dict[str, Any] | None) -> dict[str, Any]:
+    finding = path.finding
+    if finding is None:
+        return {"step": step, "verdict": None}
+    words = in_words(finding.verdict, finding.shape, finding.block_bytes, finding.hold_ms)
+    return {
+        "step": step,
+        "verdict": str(finding.verdict),
+        "held": path.held,
+        "words": words,
+        "hold_floor_ms": finding.hold_floor_ms,
+        "evidence": list(finding.evidence),
+    }
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, KitError)  # noqa: S101  # registered for this class only
+    status = {Code.TOO_LARGE: 413, Code.NO_STREAM: 410}.get(error.code, 400)
+    return refused(error, status)
+
+
+def _gone() -> KitError:
+    return KitError(Code.NO_STREAM, "That run is over, or was never begun.", "Press Go again.")
+
+
+def _json(told: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(told, headers=_NO_STORE)

@@ -1,0 +1,118 @@
+"""The workshop itself: a lab or services elsewhere, and the page's server in front, until it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from kit.config import Config
+from kit.lab.lab import Lab, LabLane
+from kit.probe.client import Client
+from kit.proof.lane import Environment
+from kit.targets import Target
+from kit.workshop.lanes import Specs, in_lab
+from kit.workshop.server import Page
+from kit.workshop.serving import serving
+from kit.workshop.site import Site
+
+ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # only asked about
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the page is opened.
+
+    Attributes:
+        listening: its server's socket.
+        host: the address that was given to listen on.
+        names: further names it may be opened as.
+    """
+
+    listening: socket.socket
+    host: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        port: int = self.listening.getsockname()[1]
+        return port
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The names that a Host may say, in lower case."""
+        given = (self.host, socket.gethostname(), *self.names)
+        return frozenset(name.lower() for name in given if name not in ANYWHERE)
+
+    @property
+    def url(self) -> str:
+        """Where this machine opens it."""
+        host = "127.0.0.1" if self.host in ANYWHERE else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def url_for_others(self) -> str | None:
+        """Where other machines do; None where they cannot."""
+        if self.host not in ANYWHERE:
+            return None
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outwards:
+            outwards.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the address
+            return f"http://{outwards.getsockname()[0]}:{self.port}"
+        return None
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What a browser on this machine calls the page's origin."""
+        return tuple(f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost"))
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What is shown, whatever the lanes.
+
+    Attributes:
+        door: where.
+        targets: what the kit knows of platforms, by name.
+        timeout_s: for each lane's answer.
+        ready: called once the page can be opened.
+    """
+
+    door: Door
+    targets: Mapping[str, Target]
+    timeout_s: float
+    ready: Callable[[], None]
+
+
+async def show_lab(
+    show: Show, lanes: Sequence[LabLane], config: Config, *, isolated: bool, say: Callable[[str], None]
+) -> NoReturn:
+    """Run a lab, and the page before it, until one of its services dies or this is cancelled.
+
+    Raises:
+        KitError: a service could not be started, or died.
+    """
+    async with Lab(lanes, isolated=isolated, say=say, origins=show.door.origins) as lab:
+        specs = await in_lab(lab, show.targets, config, timeout_s=show.timeout_s)
+        dying = asyncio.create_task(lab.wait_for_death())
+        showing = asyncio.create_task(show_specs(show, specs, "lab"))
+        try:
+            await asyncio.wait({dying, showing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (dying, showing):
+                task.cancel()
+            await asyncio.gather(dying, showing, return_exceptions=True)
+        raise next(error for task in (dying, showing) if not task.cancelled() and (error := task.exception()))
+
+
+async def show_specs(show: Show, specs: Specs, environment: Environment) -> NoReturn:
+    """Serve the page for these lanes until this is cancelled."""
+    door = show.door
+    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed)
+    async with Client(timeout_s=show.timeout_s) as client, serving(Page(site, client).app, door.listening):
+        show.ready()
+        await asyncio.Event().wait()
+    raise AssertionError("nothing ends it but being cancelled")

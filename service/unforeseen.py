@@ -1,0 +1,37 @@
+"""What nobody foresaw, as the problem that it is to whoever asked."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import problems
+from service.logs import place_of
+
+
+class Unforeseen:
+    """ASGI middleware: a failure that nobody made a Problem of becomes one, before the server answers it.
+
+    So middleware around this one adds its headers to it, and no log gets the exception's message.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception as failure:
+            if scope["type"] != "http":
+                raise
+            logging.getLogger("streamproof").error("the service failed with %s", place_of(failure))
+            if not begun:  # else the server ends the connection, because the response lacks its end
+                await problems.internal().response()(scope, receive, send)

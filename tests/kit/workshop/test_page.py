@@ -1,0 +1,164 @@
+"""The page in a real browser, on the lab: what it shows and finds, and that `kit compare` finds the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import GIVE_UP_MS
+from tests.kit.workshop.conftest import Open
+
+SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+PROMPT = "Why?"
+
+
+def lanes(page: Page) -> dict[str, dict[str, str]]:
+    """Each lane as it is seen."""
+    told: dict[str, dict[str, str]] = {}
+    for lane in page.locator("#lanes .lane").all():
+        told[lane.get_attribute("data-target") or ""] = {
+            name: lane.locator(f".{name}").inner_text()
+            for name in ("clock", "text", "word", "promise", "why")
+        } | {"tone": lane.get_attribute("data-tone") or ""}
+    return told
+
+
+def go(page: Page, prompt: str = PROMPT) -> None:
+    """Ask, by the keyboard alone, and wait until every lane has its verdict."""
+    page.locator("#prompt").fill(prompt)
+    page.keyboard.press("Enter")
+    over(page)
+
+
+def over(page: Page) -> None:
+    """Wait until the run is over; a proof on a busy machine takes its time."""
+    expect(page.locator("#go")).to_be_enabled(timeout=4 * GIVE_UP_MS)
+
+
+def saved(page: Page) -> dict[str, Any]:
+    """What the page would keep of its runs."""
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    document: dict[str, Any] = json.loads(download.value.path().read_bytes())
+    return document
+
+
+def found(lane: dict[str, Any]) -> tuple[Any, ...]:
+    """What must be the same, whoever measures; doubts may differ, they tell of the moment."""
+    fields = ("target", "header", "expected", "verdict", "shape", "block_bytes", "as_expected", "method")
+    return (*(lane[name] for name in fields), len(lane["timeline"]))
+
+
+def compared(urls: dict[str, str]) -> dict[str, Any]:
+    """What `kit compare` finds there, in both arms."""
+    named = [f"{name}={url}" for name, url in urls.items()]
+    told = subprocess.run(
+        [sys.executable, "-m", "kit", "compare", *named, "--prompt", PROMPT, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    data: dict[str, Any] = json.loads(told.stdout)["data"]
+    return data
+
+
+def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What was found of each lane, in an order that does not matter."""
+    return sorted(map(found, data["lanes"]), key=str)
+
+
+def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
+    lab: str, open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(f"{lab}/#tokens=60")
+    expect(page.locator("#path")).to_have_attribute("data-tone", "flows")
+    go(page)
+    on = lanes(page)
+    assert {name: (lane["word"], lane["tone"]) for name, lane in on.items()} == {
+        "standard": ("■ Buffered whole", "held"),
+        "flex": ("✓ Streamed", "flows"),
+        "run": ("✓ Streamed", "flows"),
+    }
+    assert on["standard"]["text"] == on["run"]["text"] != ""
+    # The last row sees it: the first word of what is held comes last.
+    clocks = {name: float(lane["clock"].removesuffix(" s")) for name, lane in on.items()}
+    assert clocks["standard"] > max(clocks["flex"], clocks["run"])
+    assert "polling" in on["standard"]["why"]
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    expect(page.locator("#header-state")).to_have_text("is not sent")
+    assert {lane["word"] for lane in lanes(page).values()} == {""}
+    assert page.evaluate("location.hash") == "#header=off&tokens=60&prompt=Why%3F"
+    go(page)
+    off = lanes(page)
+    assert {name: lane["word"] for name, lane in off.items()} == {
+        "standard": "■ Buffered whole",
+        "flex": "■ Buffered in blocks of 64 KiB",
+        "run": "✓ Streamed",
+    }
+    assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
+    assert {lane["promise"] for lane in off.values()} == {"as documented"}
+    assert page.locator("#stairs path.sent").count() == 3
+
+    # Saved, it is what kit compare prints of the same lab: one engine.
+    document = saved(page)
+    Draft202012Validator(SCHEMA).validate(document)
+    mine = document["data"]
+    theirs = compared({lane["target"]: lane["url"] for lane in mine["lanes"]})
+    assert by_lane(mine) == by_lane(theirs)
+    assert mine["as_expected"] is theirs["as_expected"] is True
+    assert mine["environment"] == "lab"
+
+    # Shown again, it is what was seen.
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(document))
+    page.locator("#file").set_input_files(file)
+    expect(page.locator("#mark")).to_contain_text("Recorded on ")
+    expect(page.locator("#mark")).to_contain_text("emulated from documentation")
+    over(page)
+    assert lanes(page) == off
+    page.keyboard.press("h")
+    expect(page.locator("#header-state")).to_have_text("is sent")
+    over(page)
+    assert lanes(page) == on
+
+    # By polling even Standard comes alive: it arrives in more than one piece.
+    page.locator("#live").click()
+    expect(page.locator("#mark")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("#scene")).to_have_text("The page polls")
+    page.keyboard.press("g")
+    over(page)
+    polled = lanes(page)
+    assert {lane["word"] for lane in polled.values()} == {"✓ Polled: it grows everywhere"}
+    assert polled["standard"]["text"] == on["standard"]["text"]
+    ticks = page.locator("[data-target=standard] .strip path").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('d')).join('').split('M').length - 1"
+    )
+    assert ticks > 1
+
+
+def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str, open_page: Open) -> None:
+    page = open_page(f"{lab}/#lang=zh&large=1", viewport={"width": 375, "height": 740})
+    expect(page.locator("html.large[lang=zh-CN]")).to_be_attached()
+    page.locator("#shipped").click()
+    expect(page.locator("#mark")).to_contain_text("录制于")
+    over(page)
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整个被缓冲", "✓ 流式到达", "✓ 流式到达"]
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.locator("#language").click()
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", "✓ Streamed", "✓ Streamed"]
+    # Another file is told in a sentence.
+    page.locator("#file").set_input_files(
+        {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
+    )
+    expect(page.locator("#notice")).to_contain_text("That file is no recording")

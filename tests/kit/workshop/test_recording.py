@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Code, KitError
+from kit.proof.lane import Comparison
+from kit.report.json import comparison_data, document
+from kit.targets import load_targets
+from kit.workshop.recording import read
+from kit.workshop.server import RECORDING
+
+
+@given(data=st.data())
+def test_what_compare_prints_is_read_back_as_it_was(
+    data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
+) -> None:
+    told = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
+    comparison, found = read(json.dumps(document(told)).encode())
+    assert comparison_data(comparison) == found == told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b'{"schema_version": 2, "data": {}}',
+        b'{"schema_version": 1, "error": {"code": "internal", "message": "", "hint": ""}}',
+        b"\xff\xfe",
+        b"[" * 20_000,
+    ],
+)
+def test_another_file_is_refused_in_a_sentence(content: bytes) -> None:
+    with pytest.raises(KitError) as caught:
+        read(content)
+    assert caught.value.code is Code.BAD_USAGE
+    assert "recording" in caught.value.message
+
+
+def test_the_one_that_comes_with_the_kit_is_the_labs_in_both_positions() -> None:
+    comparison, _ = read(RECORDING.read_bytes())
+    assert (comparison.environment, comparison.as_expected) == ("lab", True)
+    found = {(lane.target, lane.header): lane.verdict for lane in comparison.lanes}
+    targets = load_targets()
+    assert found == {(name, arm): targets[name].expect[arm] for name in targets for arm in ("on", "off")}
+
+
+def test_an_arrival_may_bear_its_text(comparison_with_text: dict[str, Any]) -> None:
+    _, found = read(json.dumps(comparison_with_text).encode())
+    assert found["lanes"][0]["timeline"][0]["text"] == "word "
+
+
+@pytest.fixture
+def comparison_with_text() -> dict[str, Any]:
+    lane = {
+        "target": "run",
+        "url": "http://x",
+        "header": "on",
+        "expected": None,
+        "verdict": "incremental",
+        "shape": None,
+        "block_bytes": None,
+        "hold_ms": 0,
+        "hold_floor_ms": 15,
+        "as_expected": None,
+        "method": "lock-step",
+        "ttfb_ms": 1,
+        "first_event_ms": 1,
+        "duration_ms": 2,
+        "doubts": [],
+        "error": None,
+        "timeline": [{"seq": 0, "sent_ms": None, "arrived_ms": 1, "bytes": 9, "text": "word "}],
+        "evidence": [],
+    }
+    data = {
+        "as_expected": True,
+        "environment": "lab",
+        "measured_at": "2026-11-25T00:00:00Z",
+        "kit_version": "0",
+        "prompt": "Why?",
+        "lanes": [lane],
+    }
+    return {"schema_version": 1, "data": data, "warnings": []}

@@ -1,0 +1,89 @@
+"""A lane whose service wants credentials: the page's server shows them, passes on at once, and keeps them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from typing import Any
+
+from kit.config import Config
+from kit.probe.client import Ask, Client
+from kit.workshop.lanes import named
+from kit.workshop.server import Page
+from kit.workshop.serving import listen, serving
+from kit.workshop.site import Site
+from tests.fixtures.origin import Origin
+
+TOKEN = "not-for-the-browser"
+
+
+async def post(client: Client, url: str, told: Any = None) -> Any:
+    body = b"" if told is None else json.dumps(told).encode()
+    _, answer, _, _ = await client.fetch(Ask("POST", url, body=body), within_ms=60_000)
+    return json.loads(answer)
+
+
+def test_a_relayed_stream_is_passed_on_as_it_comes_with_the_credentials(origin: Origin) -> None:
+    service = origin(token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest(), cors_origins="*")
+    asks = {"mine": Ask("GET", service, (("Authorization", f"Bearer {TOKEN}"),))}
+    site = Site("cloud", named(asks, {}, Config(), timeout_s=60), {}, 60)
+
+    async def play() -> None:
+        with listen("127.0.0.1", 0) as listening:
+            page = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            async with (
+                Client() as asked,
+                Client() as streams,
+                Client() as side,
+                serving(Page(site, asked).app, listening),
+            ):
+                await _play(page, streams, side)
+
+    async def _play(page: str, streams: Client, side: Client) -> None:
+        go = {"prompt": "Why?", "lanes": ["mine"], "tokens": 5}
+        run = await post(side, f"{page}/api/runs", go)
+        (lane,) = run["lanes"]
+        assert lane["relayed"]
+        assert TOKEN not in json.dumps(run)
+        request = lane["request"]
+        async with streams.stream(Ask(request["method"], f"{page}/{request['url']}", body=b"")) as response:
+            assert response.status == 200
+            assert b"event: done" in b"".join([piece async for _, piece in response.reads()])
+        # Event for event: the second is ordered only once the first is here.
+        base, id = f"{page}/relay/{run['run']}/0/proof", secrets.token_hex(16)
+        opening = Ask("POST", f"{base}/stream?id={id}&bytes=128", body=b"")
+        async with asyncio.timeout(60), streams.stream(opening) as response:
+            octets = 0
+            async for _, piece in response.reads():
+                octets += len(piece)
+                if octets in (128, 256):
+                    await post(side, f"{base}/{'feed' if octets == 128 else 'end'}?id={id}&bytes=128")
+            assert octets == 256
+
+    asyncio.run(play())
+
+
+def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin: Origin) -> None:
+    service = origin()
+    site = Site("url", named({"mine": Ask("GET", service)}, {}, Config(), timeout_s=60), {}, 60)
+
+    async def play() -> list[str]:
+        with listen("127.0.0.1", 0) as listening:
+            page = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            async with Client() as asked, Client() as side, serving(Page(site, asked).app, listening):
+                go = {"prompt": "Why?", "lanes": ["mine"], "tokens": 3, "how": "poll"}
+                (lane,) = (await post(side, f"{page}/api/runs", go))["lanes"]
+                await post(side, f"{page}/{lane['request']['url']}")
+                events: list[str] = []
+                done, after = False, -1
+                while not done:
+                    ask = Ask("GET", f"{page}/{lane['pieces']}?after={after}&wait=5")
+                    _, body, _, _ = await side.fetch(ask, within_ms=60_000)
+                    told = json.loads(body)
+                    events += [event["event"] for event in told["events"]]
+                    done, after = told["done"], len(events) - 1
+                return events
+
+    assert asyncio.run(play()) == ["token", "token", "token", "done"]

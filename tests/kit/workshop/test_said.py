@@ -1,0 +1,40 @@
+"""What the page says, it says in both languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Comparison
+from kit.targets import load_targets
+from kit.workshop.chinese import chinese
+from kit.workshop.said import SENTENCES, said
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_every_sentence_has_a_chinese_one(sentence: str) -> None:
+    assert HAN.search(chinese(sentence)), sentence
+
+
+@pytest.mark.parametrize("target", [t for t in load_targets().values() if t.advice], ids=lambda t: t.name)
+def test_so_has_every_targets_advice(target: object) -> None:
+    advice = getattr(target, "advice", "")
+    assert HAN.search(chinese(advice)), advice
+
+
+@given(data=st.data())
+def test_any_lane_can_be_told_of(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
+    for lane in data.draw(comparisons).lanes:
+        for doubts in (lane.doubts, tuple(Doubt)):
+            told = said(replace(lane, doubts=doubts), None)
+            assert told["en"]["verdict"]
+            assert HAN.search(told["zh"]["verdict"])
+            assert len(told["zh"]["doubts"]) == len(doubts)
+            assert (told["tone"] == "failed") == (lane.error is not None)

@@ -1,0 +1,99 @@
+"""`kit workshop` as a person runs it: who may ask it, and that nothing is left when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.leftovers import processes_in
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[tuple[Process, str]]:
+    """A workshop of one lane of the lab, and where its page is."""
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kit", "workshop", "run", "--port", "0", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()[1]
+    yield process, json.loads(line)["data"]["url"]
+    process.kill()
+    process.communicate()
+    give_up = time.monotonic() + 120
+    while processes_in(tmp_path) or list((tmp_path / "tmp").iterdir()):
+        assert time.monotonic() < give_up, "something is left"
+        time.sleep(0.02)
+
+
+def status(url: str, body: bytes | None = None, **headers: str) -> int:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, names), timeout=60) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def told(url: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=60) as response:
+        return json.load(response)
+
+
+def test_it_answers_its_own_page_only_and_ends_with_nothing_left(page: tuple[Process, str]) -> None:
+    process, url = page
+    assert status(url) == 200
+    assert status(f"{url}/page/sse.js") == status(f"{url}/page/workshop.js") == 200
+    # Another's page: by a name that it had resolve to here, or from its own.
+    assert status(url, Host="evil.example") == 421
+    for path in ("/api/runs", "/api/path", "/here/proof/ping", "/relay/x/0/answer"):
+        assert status(url + path, b"", Sec_Fetch_Site="cross-site") == 403
+        assert status(url + path, b"", Origin="http://evil.example") == 403
+    # It relays to no lane that the browser may ask itself, nor anywhere else.
+    go = {"prompt": "Why?", "lanes": ["run"]}
+    run = told(f"{url}/api/runs", go)["run"]
+    for what in ("proof/../whoami", "whoami", "http://evil.example/", "proof/feed/x"):
+        assert status(f"{url}/relay/{run}/0/{what}", b"") in (400, 404, 410)
+    # What is said wrongly is told.
+    for wrong in ({}, {**go, "lanes": ["nowhere"]}, {**go, "header": "maybe"}, {**go, "prompt": ""}):
+        assert status(f"{url}/api/runs", json.dumps(wrong).encode()) == 400
+    assert status(f"{url}/api/runs/unknown/0/answer", b"") == 410
+    assert status(f"{url}/api/runs/{run}/7/answer", b"") == 410
+    assert status(f"{url}/api/runs/{run}/0/answer", b"\xff") == 400
+    assert status(f"{url}/api/runs/{run}/0/answer", b" " * 1_100_000) == 413
+
+    # Ended while a stream is open: at once, and the port is free.
+    where = urlsplit(url)
+    stream = socket.create_connection((where.hostname or "", where.port or 0))
+    stream.sendall(f"GET /here/proof/stream?id={'a' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert stream.recv(9) == b"HTTP/1.1 "
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    stream.close()
+    with socket.socket() as client:
+        assert client.connect_ex((where.hostname or "", where.port or 0)) != 0
