@@ -112,8 +112,17 @@ def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
     return received.refused or (received.status == 501 and speaks_proof)
 
 
-def judge(line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float) -> Finding:
-    """The verdict of one answer. `jitter_ms` is how much a round trip varied (0 if not measured)."""
+def judge(
+    line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float, jitters: float = JITTERS
+) -> Finding:
+    """The verdict of one answer.
+
+    Args:
+        line: when its events arrived.
+        stamps: each event's own, None where it bears none.
+        jitter_ms: how much a round trip varied (0 if not measured).
+        jitters: how many of them the answer must outlast.
+    """
     cut = () if line.complete else (Doubt.STREAM_CUT,)
     stamped = [
         (stamp, arrival.arrived_ms)
@@ -124,7 +133,7 @@ def judge(line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float) -
         return _by_arrivals(line, cut)
     sent_span = stamped[-1][0] - stamped[0][0]
     came_span = stamped[-1][1] - stamped[0][1]
-    if sent_span < max(SHORTEST_MS, JITTERS * jitter_ms):
+    if sent_span < max(SHORTEST_MS, jitters * jitter_ms):
         bunched = stamped[0][0] > SHORTEST_MS and sent_span < 0.2 * stamped[0][0]
         doubt = Doubt.APP_BUNCHED if bunched else Doubt.TOO_SHORT
         seen = f"the service's own stamps span only {sent_span:.0f} ms"
@@ -135,7 +144,7 @@ def judge(line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float) -
         f"{len(stamped)} stamped events, sent over {sent_span:.0f} ms, arrived over {came_span:.0f} ms "
         f"(stretch {stretch:.2f})"
     )
-    if stretch >= STRETCH and latest < max(LATE_MS, JITTERS * jitter_ms):
+    if stretch >= STRETCH and latest < max(LATE_MS, jitters * jitter_ms):
         return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
     unknown = (Doubt.BUFFER_SIZE_UNKNOWN, *cut)
     if came_span <= max(4 * BURST_MS, 0.1 * sent_span):

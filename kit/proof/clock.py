@@ -16,23 +16,23 @@ class Clock:
     Attributes:
         offset_ms: the origin's clock minus ours, wrong by half a round trip at most.
         rtt_ms: a round trip, the median.
-        slow_ms: a slow one, the upper quartile; of three, the slowest.
-        jitter_ms: how much it varied: a slow one beyond the quickest.
+        slowest_ms: the largest one.
+        jitter_ms: how much it varied: the upper quartile (of three, the slowest) beyond the quickest.
     """
 
     offset_ms: float
     rtt_ms: float
-    slow_ms: float
+    slowest_ms: float
     jitter_ms: float
 
 
 def aligned(replies: Sequence[Reply]) -> Clock:
     """The clock from two pings or more; the quickest says most of the offset."""
     best = min(replies, key=lambda reply: reply.took_ms)
-    slow_ms = quantiles((reply.took_ms for reply in replies), n=4)[-1]
+    took_ms = [reply.took_ms for reply in replies]
     return Clock(
         offset_ms=best.now_ms - (best.sent_ms + best.arrived_ms) / 2,
-        rtt_ms=median(reply.took_ms for reply in replies),
-        slow_ms=slow_ms,
-        jitter_ms=slow_ms - best.took_ms,
+        rtt_ms=median(took_ms),
+        slowest_ms=max(took_ms),
+        jitter_ms=quantiles(took_ms, n=4)[-1] - best.took_ms,
     )

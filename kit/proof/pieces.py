@@ -20,6 +20,8 @@ from kit.proof.verdict import Finding, Shape, Verdict
 
 # How much later than a round trip an event may arrive, as the service promises it (README.md).
 LATE_MS = 50.0
+# Fewer than a stream must outlast: the round trips were measured beside this very answer.
+JITTERS = 4
 
 
 class NotAPieceError(Exception):
@@ -84,20 +86,24 @@ def judge(line: Timeline, stamps: Sequence[float | None], *, pieces: int, clock:
         pieces: in how many it came.
         clock: how far away it was written; None where that is not known.
     """
-    found = answer.judge(line, stamps, jitter_ms=clock.jitter_ms if clock else 0.0)
+    jitter_ms = 0.0 if clock is None else clock.jitter_ms
+    found = answer.judge(line, stamps, jitter_ms=jitter_ms, jitters=JITTERS)
     evidence = [f"the answer came in {pieces:,} pieces, each a whole response", *found.evidence]
-    hold = floor = None
+    verdict, shape, hold, floor = found.verdict, found.shape, None, None
+    doubts = tuple(doubt for doubt in found.doubts if doubt is not Doubt.BUFFER_SIZE_UNKNOWN)
+    held = now_and_then = verdict is Verdict.BYTE_LIMITED
     late = [arrival.arrived_ms - arrival.sent_ms for arrival in line.arrivals if arrival.sent_ms is not None]
     if clock is not None and late:
         hold = max(0.0, median(late) - clock.rtt_ms)
-        floor = max(LATE_MS, 5 * clock.slow_ms)
+        floor = max(LATE_MS, 5 * clock.slowest_ms)
+        held = hold >= floor
         evidence.append(
             f"an event arrived {median(late):.1f} ms after it was written at the median, {max(late):.1f} ms "
             f"at the worst, where a round trip takes {clock.rtt_ms:.1f} ms"
         )
-    verdict, shape = found.verdict, found.shape
-    always_late = verdict is Verdict.INCREMENTAL and hold is not None and floor is not None and hold >= floor
-    if verdict is Verdict.BYTE_LIMITED or always_late:
-        verdict, shape = Verdict.TIME_LIMITED, Shape.TIMER
-    doubts = tuple(doubt for doubt in found.doubts if doubt is not Doubt.BUFFER_SIZE_UNKNOWN)
+    if verdict in (Verdict.INCREMENTAL, Verdict.BYTE_LIMITED):
+        if held:
+            verdict, shape = Verdict.TIME_LIMITED, Shape.TIMER
+        elif now_and_then:  # a hop that holds pieces holds each
+            verdict, doubts = Verdict.INCONCLUSIVE, (Doubt.NOT_REPEATED, *doubts)
     return Finding(verdict, found.method, shape, None, hold, floor, doubts, tuple(evidence))

@@ -32,7 +32,7 @@ def polled(way_ms: float, hold_ms: float = 0.0) -> list[float]:
     return arrived
 
 
-def judged(arrived: Sequence[float], rtt_ms: float | None = 1.0) -> Finding:
+def judged(arrived: Sequence[float], rtt_ms: float | None = 1.0, jitter_ms: float = 0.0) -> Finding:
     """The finding where the clocks are aligned at that round trip, or are not."""
     line = Timeline(
         tuple(
@@ -43,7 +43,7 @@ def judged(arrived: Sequence[float], rtt_ms: float | None = 1.0) -> Finding:
         arrived[-1],
         complete=True,
     )
-    clock = None if rtt_ms is None else Clock(0.0, rtt_ms, rtt_ms, 0.0)
+    clock = None if rtt_ms is None else Clock(0.0, rtt_ms, rtt_ms, jitter_ms)
     return judge(line, WRITTEN, pieces=len(set(arrived)), clock=clock)
 
 
@@ -84,11 +84,16 @@ def test_pieces_that_come_only_at_the_end_are_no_answer_by_polling() -> None:
     assert found.hold_ms == pytest.approx(WRITTEN[-1] - (WRITTEN[29] + WRITTEN[30]) / 2 + 1)
 
 
-def test_one_stall_is_no_hold_of_each_piece_and_yet_not_as_written() -> None:
+def test_what_stalled_once_neither_arrived_as_written_nor_is_held_piece_by_piece() -> None:
     stalled = [at if seq < 30 else max(at, 2_230.0) for seq, at in enumerate(polled(0.5))]
     found = judged(stalled)
-    assert found.verdict is Verdict.TIME_LIMITED
+    assert (found.verdict, found.shape, found.doubts) == (Verdict.INCONCLUSIVE, None, (Doubt.NOT_REPEATED,))
     assert found.hold_ms == pytest.approx(0, abs=1)
+
+
+def test_an_answer_need_outlast_the_jitter_four_times() -> None:
+    assert judged(polled(0.5), jitter_ms=450).verdict is Verdict.INCREMENTAL
+    assert judged(polled(0.5), jitter_ms=500).doubts == (Doubt.TOO_SHORT,)
 
 
 @pytest.mark.parametrize(
