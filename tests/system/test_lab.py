@@ -117,31 +117,6 @@ def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: La
     assert ended(process)[0] == 130
 
 
-def test_an_answer_asked_for_in_pieces_ends_though_its_instance_stands_still_between_them(
-    lab: Lab, tmp_path: Path
-) -> None:
-    process = lab("run", "--json")
-    url = urls(process)["run"]
-    asked = urllib.request.Request(
-        f"{url}/search?ai_prompt=Why&max_output_tokens=12", headers={"Prefer": "respond-async"}
-    )
-    with urllib.request.urlopen(asked, timeout=60) as response:
-        place = f"{url}/{response.headers['Location']}"
-    events: list[str] = []
-    done = False
-    while not done:
-        asleep(tmp_path / "tmp")
-        piece = get_json(f"{place}?after={len(events) - 1}&wait=20")
-        assert [event["seq"] for event in piece["events"]] == [
-            len(events) + number for number in range(len(piece["events"]))
-        ]
-        events += [event["event"] for event in piece["events"]]
-        done = piece["done"]
-    assert events == ["token"] * 12 + ["done"]
-    process.send_signal(signal.SIGINT)
-    assert ended(process)[0] == 130
-
-
 def test_for_a_person_it_prints_each_url_what_its_front_does_and_that_it_is_emulated(lab: Lab) -> None:
     process = lab("standard", "flex", "run", "--front", "run=standard", "--front", "standard=run")
     assert process.stdout is not None
