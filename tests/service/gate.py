@@ -13,7 +13,8 @@ class Gate:
         self._open: Future[None] = Future()
 
     def open(self) -> None:
-        self._open.set_result(None)
+        if not self._open.done():
+            self._open.set_result(None)
 
     async def passed(self) -> None:
         # Shielded: one that is cancelled while it waits does not shut the gate for good.

@@ -196,9 +196,11 @@ def test_what_comes_a_moment_after_a_question_has_told_of_it_is_not_held(
 ) -> None:
     # Nothing comes on the stream until the client asks for the second time: to be told once of more than has
     # come proves nothing.
-    client = reading(answering(saying("one ", "two"), around=late()))
+    over = Gate()
+    client = reading(answering(saying("one ", "two"), around=late(over)))
     assert [client.text(), client.text(), client.text()] == ["one ", "two", None]
     assert (client.mode, client.switched) == ("stream", [])
+    over.open()
 
 
 def test_a_server_that_takes_one_request_at_a_time_is_streamed_from(

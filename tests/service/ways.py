@@ -115,10 +115,10 @@ def seen(kind: str, times: int, then: Callable[[], None]) -> Around:
     return between(handle)
 
 
-def late() -> Around:
-    """Lets nothing of a stream pass before the second question beside it, and answers that after it all."""
+def late(over: Gate) -> Around:
+    """Lets nothing of a stream pass before the second question beside it, which waits until all is over."""
     questions = 0
-    asked_twice, whole = Gate(), Gate()
+    asked_twice = Gate()
 
     async def handle(kind: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal questions
@@ -129,12 +129,11 @@ def late() -> Around:
 
         if kind == STREAM:
             await app(scope, receive, pass_late)
-            whole.open()
             return
         questions += 1
         if questions == 2:
             asked_twice.open()
-            await whole.passed()
+            await over.passed()
         await app(scope, receive, send)
 
     return between(handle)
