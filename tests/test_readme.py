@@ -13,7 +13,7 @@ from kit.errors import Exit
 CHECKOUT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 # How each says that something does not exist yet, and where it names the exit codes.
-TO_COME = {ENGLISH: "are to come", CHINESE: "后续才会提供"}
+TO_COME = {ENGLISH: "to come", CHINESE: "后续才会提供"}
 EXIT_CODES = {ENGLISH: r"Exit codes: (.+?)\.", CHINESE: r"退出码：(.+?)。"}
 
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -24,6 +24,7 @@ class LaneSpec:
         header: the arm; off asks our service to leave `X-Accel-Buffering` out.
         prompt: for our service.
         max_output_tokens: for our service; how long its answer is.
+        tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
@@ -38,6 +39,7 @@ class LaneSpec:
     header: Arm = "on"
     prompt: str = ""
     max_output_tokens: int = 60
+    tokens_per_s: float | None = None
     expected: Verdict | None = None
     event_bytes: int | None = None
     proof_url: str | None = None
@@ -53,7 +55,12 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
-        body = {"ai_prompt": spec.prompt, "max_output_tokens": spec.max_output_tokens}
+        body: dict[str, str | float] = {
+            "ai_prompt": spec.prompt,
+            "max_output_tokens": spec.max_output_tokens,
+        }
+        if spec.tokens_per_s is not None:
+            body["tokens_per_s"] = spec.tokens_per_s
         ask = Ask(
             "POST",
             urlunsplit((parts.scheme, parts.netloc, "/search", "", "")),

@@ -221,7 +221,7 @@ class LaneRun:
                 "Look at whether it still runs, and whether it lets this page ask (CORS).",
             )
         elif received.status not in (None, 200):
-            self._error = bad_status(self._ask.url, self._ask.method, received.status or 0)
+            self._error = self._refused(received.status or 0)
         elif not received.arrivals and received.ended_ms is not None and not received.clean:
             # A browser throws away what it has not read when a response breaks off.
             self._error = KitError(
@@ -232,6 +232,20 @@ class LaneRun:
             )
         elif not received.arrivals and received.ended_ms is None:
             self._error = silent(self._ask.url, self.spec.timeout_s, head_came=received.status is not None)
+
+    def _refused(self, status: int) -> KitError:
+        """A status that is no answer, with the service's own reason where it gave one (RFC 9457)."""
+        error = bad_status(self._ask.url, self._ask.method, status)
+        if not self._received.headers.get("content-type", "").startswith("application/problem+json"):
+            return error
+        try:
+            told = json.loads("".join(event.data for _, event in self._received.arrivals))
+        except (ValueError, RecursionError):
+            return error
+        why = told.get("detail") or told.get("title") if isinstance(told, dict) else None
+        if not isinstance(why, str):
+            return error
+        return KitError(error.code, f"{error.message} It says: {why[:300]}", error.hint)
 
     def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:
         """The proof's next step; None when there is nothing more to do, and `lane` says what came out."""

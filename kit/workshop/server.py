@@ -49,6 +49,8 @@ class _Go(BaseModel):
     lanes: list[str] = Field(min_length=1, max_length=32)
     how: Literal["stream", "poll"] = "stream"
     tokens: int = Field(default=150, ge=1, le=4096)
+    # As the service's own /search takes it (service/asked.py).
+    tokens_per_s: float | None = Field(default=None, ge=0.1, le=1000, allow_inf_nan=False)
     path: str | None = None
 
 
@@ -121,8 +123,8 @@ class Page:
                     f"There is no lane {name!r} here with the header {go.header}.",
                     f"The lanes are {', '.join(site.specs)}.",
                 )
-            tokens = go.tokens
-            specs.append(replace(spec, prompt=go.prompt, max_output_tokens=tokens))
+            pace, length = go.tokens_per_s, go.tokens
+            specs.append(replace(spec, prompt=go.prompt, max_output_tokens=length, tokens_per_s=pace))
         held = path is not None and path.held
         run = Run(Kept.name(), specs, path_held=held, polls=go.how == "poll")
         await run.find(self._client, request.headers.get("origin"))

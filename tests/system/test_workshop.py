@@ -78,7 +78,8 @@ def test_it_answers_its_own_page_only_and_ends_with_nothing_left(page: tuple[Pro
     for what in ("proof/../whoami", "whoami", "http://evil.example/", "proof/feed/x"):
         assert status(f"{url}/relay/{run}/0/{what}", b"") in (400, 404, 410)
     # What is said wrongly is told.
-    for wrong in ({}, {**go, "lanes": ["nowhere"]}, {**go, "header": "maybe"}, {**go, "prompt": ""}):
+    none_of_it = {"lanes": ["nowhere"]}, {"header": "maybe"}, {"prompt": ""}, {"tokens_per_s": 0}
+    for wrong in ({}, *({**go, **part} for part in none_of_it)):
         assert status(f"{url}/api/runs", json.dumps(wrong).encode()) == 400
     assert status(f"{url}/api/runs/unknown/0/answer", b"") == 410
     assert status(f"{url}/api/runs/{run}/7/answer", b"") == 410

@@ -19,8 +19,7 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
     const { method, url, headers, body } = request;
     const response = await fetch(url, { ...usual, method, headers, body: body ?? undefined });
     if (response.status !== 202) {
-      response.body?.cancel();
-      return { pieces: 0, problem: response.ok ? "notKept" : `HTTP ${response.status}` };
+      return { pieces: 0, problem: response.ok ? "notKept" : await reason(response) };
     }
     for (let [after, done] = [-1, false]; !done; ) {
       const asked = performance.now();
@@ -38,7 +37,7 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
           onText(text);
         }
         const error = told.events.find(({ event }) => event === "error");
-        if (error) return { pieces: count, problem: error.data.title };
+        if (error) return { pieces: count, problem: error.data.detail ?? error.data.title };
       }
       ({ done } = told);
       if (!done) await pause(asked + APART_MS - performance.now(), signal);
@@ -49,6 +48,13 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
   } finally {
     run.ended = performance.now();
   }
+}
+
+// Why it was refused, in the service's words where it gave any (RFC 9457).
+async function reason(response) {
+  const told = await response.json().catch(() => null);
+  const why = told?.detail ?? told?.title;
+  return typeof why === "string" ? `HTTP ${response.status}: ${why}` : `HTTP ${response.status}`;
 }
 
 function pause(ms, signal) {

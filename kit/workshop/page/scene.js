@@ -12,6 +12,8 @@ export function fromHash(hash) {
   if (HOW.includes(told.get("how"))) scene.how = told.get("how");
   const tokens = Number(told.get("tokens"));
   if (Number.isInteger(tokens) && tokens >= 1 && tokens <= 4096) scene.tokens = tokens;
+  const speed = Number(told.get("speed"));
+  if (speed >= 0.1 && speed <= 1000) scene.speed = speed;
   if (["en", "zh"].includes(told.get("lang"))) scene.lang = told.get("lang");
   if (told.get("large") === "1") scene.large = true;
   if (told.get("prompt")) scene.prompt = told.get("prompt").slice(0, 8000);
@@ -25,6 +27,7 @@ export function toHash(scene, usual) {
   if (scene.header !== usual.header) told.set("header", scene.header);
   if (scene.how !== usual.how) told.set("how", scene.how);
   if (scene.tokens !== usual.tokens) told.set("tokens", scene.tokens);
+  if (scene.speed !== usual.speed) told.set("speed", scene.speed);
   if (scene.lang !== usual.lang) told.set("lang", scene.lang);
   if (scene.large) told.set("large", "1");
   if (scene.prompt !== usual.prompt) told.set("prompt", scene.prompt);

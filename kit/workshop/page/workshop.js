@@ -15,6 +15,9 @@ import { WORDS } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const STILL_MS = 500; // between two pictures for who wants less motion
+// Where the slider stops, in tokens a second; null is the service's own pace. Slower than the first, an answer of
+// the usual length takes longer than a lane may.
+const SPEEDS = [null, 3, 5, 10, 20, 50, 100, 300, 1000];
 const APART_MS = 200; // proofs begin a moment apart: all at once, their pings would measure each other
 
 let site = null;
@@ -52,7 +55,9 @@ function show() {
   $("header-state").textContent = scene.header === "on" ? words.sent : words.notSent;
   $("poll").checked = scene.how === "poll";
   $("poll-state").textContent = scene.how === "poll" ? words.polls : words.streams;
-  $("poll-row").hidden = recorded !== null;
+  $("poll-row").hidden = $("speed-row").hidden = recorded !== null;
+  $("speed").value = stopOf(scene.speed);
+  showSpeed(scene.speed);
   $("scene").textContent = words.scenes[scene.how === "poll" ? 2 : scene.header === "on" ? 0 : 1];
   document.documentElement.classList.toggle("large", scene.large);
   $("large").setAttribute("aria-pressed", String(scene.large));
@@ -67,6 +72,19 @@ function show() {
   for (const view of views) view.translate(words);
   showPath();
   showTime();
+}
+
+function showSpeed(speed) {
+  const told = speed === null ? words.ownSpeed : words.tokensPerS(speed);
+  set($("speed-state"), told);
+  $("speed").setAttribute("aria-valuetext", told);
+}
+
+// A link may name a speed between two stops.
+function stopOf(speed) {
+  if (speed === null) return 0;
+  const apart = SPEEDS.map((stop) => (stop === null ? Infinity : Math.abs(Math.log(stop / speed))));
+  return apart.indexOf(Math.min(...apart));
 }
 
 function set(element, text) {
@@ -150,9 +168,10 @@ async function go() {
   show();
   try {
     if (path?.verdict !== "incremental") await provePath(mine);
-    const { prompt, header, how, tokens } = scene;
+    const { prompt, header, how, tokens, speed } = scene;
     const lanes = views.map((view) => view.about.target);
-    const run = await post("api/runs", { prompt, header, how, lanes, tokens, path: path?.path ?? null }, signal);
+    const asked = { prompt, header, how, lanes, tokens, tokens_per_s: speed, path: path?.path ?? null };
+    const run = await post("api/runs", asked, signal);
     const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `api/runs/${run.run}/${place}` }));
     for (const { view, relayed, lane, said } of tasks) {
       view.relayed = relayed;
@@ -413,6 +432,7 @@ const KEYS = {
   r: () => $("reset").click(),
   h: () => $("header").click(),
   p: () => $("poll").click(),
+  s: () => $("speed").focus(),
   n: nextScene,
   l: () => $("large").click(),
 };
@@ -424,7 +444,7 @@ document.addEventListener("keydown", (event) => {
     stop();
     return show();
   }
-  if (event.target.matches("input:not([type=checkbox])")) return;
+  if (event.target.matches("input:not([type=checkbox], [type=range])")) return;
   KEYS[event.key.toLowerCase()]?.();
 });
 $("form").addEventListener("submit", (event) => {
@@ -441,6 +461,9 @@ $("reset").addEventListener("click", () => {
 $("next").addEventListener("click", nextScene);
 $("header").addEventListener("change", () => change({ header: $("header").checked ? "on" : "off" }));
 $("poll").addEventListener("change", () => change({ how: $("poll").checked ? "poll" : "stream" }));
+$("speed").max = SPEEDS.length - 1;
+$("speed").addEventListener("input", () => showSpeed(SPEEDS[$("speed").value]));
+$("speed").addEventListener("change", () => change({ speed: SPEEDS[$("speed").value] }));
 $("language").addEventListener("click", () => {
   scene.lang = scene.lang === "en" ? "zh" : "en";
   translate();
@@ -477,6 +500,7 @@ usual = {
   header: site.lanes[0].arms[0],
   how: "stream",
   tokens: 150,
+  speed: null,
   lang: navigator.language.startsWith("zh") ? "zh" : "en",
   large: false,
   prompt: "",

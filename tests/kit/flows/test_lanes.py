@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from kit.config import Config
 from kit.errors import Exit, KitError
 from kit.flows.lanes import arms_of, ask, check_polling, in_arm, with_polling
 from kit.probe.client import Ask
-from kit.probe.spec import LaneSpec
+from kit.probe.origin import Found
+from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
 
@@ -119,3 +122,14 @@ def test_only_the_kits_own_service_is_asked_by_polling() -> None:
         check_polling(own())
     assert caught.value.exit is Exit.USAGE
     assert "--polling" in caught.value.hint
+
+
+def test_a_pace_is_asked_of_the_kits_own_service_only() -> None:
+    spec = LaneSpec("x", Ask("GET", "http://a.example/"), prompt="Why?", tokens_per_s=5.0)
+    body = as_our_service(spec, Found("http://a.example/proof")).body
+    assert json.loads(body or b"") == {"ai_prompt": "Why?", "max_output_tokens": 60, "tokens_per_s": 5.0}
+    assert as_our_service(spec, Found(None)) is spec.ask
+    theirs = replace(spec, ask=Ask("GET", "http://a.example/answer?question=why"))
+    assert as_our_service(theirs, Found("http://a.example/proof")) is theirs.ask
+    usual = as_our_service(replace(spec, tokens_per_s=None), Found("http://a.example/proof"))
+    assert "tokens_per_s" not in json.loads(usual.body or b"")

@@ -162,3 +162,31 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
     )
     expect(page.locator("#notice")).to_contain_text("That file is no recording")
+
+
+def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
+    lab: str, open_page: Open
+) -> None:
+    page = open_page(f"{lab}/#lanes=flex,run&tokens=30&speed=1000")
+    slider = page.locator("#speed")
+    expect(page.locator("#speed-state")).to_have_text("1000 tokens a second")
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "300 tokens a second")
+    # The other keys work from there, too.
+    page.keyboard.press("l")
+    assert page.evaluate("location.hash") == "#lanes=flex,run&tokens=30&speed=300&large=1"
+    asked = []
+    page.on("request", lambda request: asked.append(request))
+    page.keyboard.press("g")
+    over(page)
+    paces = {request.url: request.post_data_json for request in asked if "/search" in request.url}
+    assert [body["tokens_per_s"] for body in paces.values()] == [300, 300]
+    assert {lane["word"] for lane in lanes(page).values()} == {"✓ Streamed"}
+    # Its leftmost stop asks for nothing: the service's own pace.
+    page.keyboard.press("s")
+    page.keyboard.press("Home")
+    expect(page.locator("#speed-state")).to_have_text("its own")
+    assert "speed" not in page.evaluate("location.hash")
+    page.locator("#language").click()
+    expect(page.locator("#speed-state")).to_have_text("自己的速度")

@@ -93,3 +93,27 @@ def test_a_proxy_that_holds_the_page_itself_is_found_first_and_no_relayed_lane_i
     assert told["closed"]["word"] == "? Inconclusive"
     assert "between the browser and the page's own server" in told["closed"]["why"]
     assert told["open"]["word"] == "✓ Streamed"
+
+
+def test_a_model_whose_speed_nobody_can_choose_says_so_in_its_own_words(
+    origin: Origin, workshop: Workshop, open_page: Open
+) -> None:
+    model = origin(
+        generator="vertex",
+        model="some-model",
+        location="global",
+        vertex_project="my-project-42",
+        vertex_endpoint="http://127.0.0.1:1",
+        get_search="false",
+        cors_origins="*",
+    )
+    page = open_page(f"{workshop(f'model={model}')}/#speed=20")
+    reason = "a model on Vertex AI writes at its own pace"
+    go(page)
+    assert lanes(page)["model"]["word"] == "✗ Could not be measured"
+    assert reason in lanes(page)["model"]["why"]
+    page.keyboard.press("p")
+    page.keyboard.press("g")
+    over(page)
+    assert lanes(page)["model"]["word"] == "✗ Could not be polled"
+    assert reason in lanes(page)["model"]["why"]

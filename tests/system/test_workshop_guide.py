@@ -1,0 +1,189 @@
+"""docs/workshop.md as a trainer follows it: every block in order; and its Chinese says the same.
+
+A block's kind stands behind its fence. `sh` is run; `sh stays` runs to the end, as in a terminal of its own;
+`sh elsewhere` is a demo, and run by test_demo.py; `sh account` needs a cloud account: of those two it is only
+checked that the lines are right. Where a line is to end with another status than 0 it says so: `# exit 3`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from kit.cli.app import app
+from kit.errors import Exit
+from tests.fixtures.processes import free_port, running
+from tests.fixtures.tools import Tool
+from tests.system.conftest import CHECKOUT
+
+ENGLISH, CHINESE = "docs/workshop.md", "docs/workshop.zh-CN.md"
+FENCED = re.compile(r"^```([\w ]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT = re.compile(r"#\s*exit (\d+)\s*$")
+PAGE = "8765"
+TRIES = 3  # a machine that is busy with something else may leave the evidence undecided
+UNRUN = ("sh account", "sh elsewhere")
+PORT = re.compile(rf"\b(?:{PAGE}|88\d\d)\b")
+
+
+class Block(NamedTuple):
+    kind: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """Its lines, those that go on joined with the next."""
+        return [line for line in re.sub(r"(\\|\|)\n\s*", r"\1 ", self.text).splitlines() if line.strip()]
+
+
+def blocks(name: str) -> list[Block]:
+    found = FENCED.findall((CHECKOUT / name).read_text(encoding="utf-8"))
+    return [Block(kind, text) for kind, text in found]
+
+
+@pytest.fixture
+def folder(clone: Path, tool: Tool) -> Path:
+    """A clone whose environment is this one: what bootstrap does has tests of its own."""
+    programs = {
+        "bootstrap": "",
+        ".venv/bin/python": f'exec "{sys.executable}" "$@"',
+        ".venv/bin/kit": f'exec "{sys.executable}" -m kit "$@"',
+        "bin/nginx": f'exec "{tool("nginx")}" "$@"',
+    }
+    for name, does in programs.items():
+        program = clone / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    return clone
+
+
+def speaks(port: str) -> Callable[[], bool]:
+    """Whether a server that is ready speaks HTTP there, whatever it says."""
+
+    def ready() -> bool:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+        except urllib.error.HTTPError as error:
+            return error.code < 500
+        except OSError:
+            return False
+        return True
+
+    return ready
+
+
+@pytest.mark.long
+def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
+    ports: dict[str, str] = {}
+
+    def free(text: str) -> str:
+        # Others may have the guide's ports.
+        return PORT.sub(lambda found: ports.setdefault(found[0], str(free_port())), text)
+
+    env = {
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),
+        "KIT_WORKSHOP_PORT": free(PAGE),
+    }
+    kinds = [block.kind for block in blocks(ENGLISH)]
+    assert set(kinds) == {"sh", "sh stays", "sh elsewhere", "sh account", "text"}
+    with ExitStack() as terminals:
+        for number, block in enumerate(blocks(ENGLISH)):
+            script = f'cd "{folder}"\nset -e\n{free(block.text)}'
+            if block.kind == "sh stays":
+                serving = (
+                    [ports[PAGE]] if "make workshop" in block.text else ports_of(free(block.text), ports)
+                )
+                assert serving, block
+                ready = [speaks(port) for port in serving]
+                terminals.enter_context(
+                    running(
+                        ["sh", "-c", script],
+                        lambda ready=ready: all(one() for one in ready),  # type: ignore[misc]
+                        folder / f"terminal-{number}.log",
+                        env=env,
+                    )
+                )
+            if block.kind != "sh":
+                continue
+            for command in block.commands if EXIT.search(block.text) else [block.text]:
+                told = EXIT.search(command)
+                wanted = int(told[1]) if told else 0
+                for _ in range(TRIES):
+                    done = subprocess.run(
+                        ["sh", "-ec", free(command)],
+                        cwd=folder,
+                        env={**os.environ, **env},
+                        stdin=subprocess.DEVNULL,
+                        capture_output=True,
+                        text=True,
+                        timeout=300,
+                    )
+                    if done.returncode == wanted or done.returncode != Exit.INCONCLUSIVE:
+                        break
+                assert done.returncode == wanted, (command, done.stdout, done.stderr)
+    assert not (folder / ".venv").exists()  # its last line removed it
+
+
+def ports_of(text: str, ports: dict[str, str]) -> list[str]:
+    """The ports that a block's servers listen on."""
+    mine = re.findall(r"(?:--port(?: \w+=| )|listen 127\.0\.0\.1:)(\d+)", text)
+    return [port for port in mine if port in ports.values()]
+
+
+def test_every_line_for_a_cloud_account_is_right() -> None:
+    lines = [line for block in blocks(ENGLISH) if block.kind in UNRUN for line in block.commands]
+    assert {line.split()[0] for line in lines} == {"make", "kit", "exit"}
+    checked = 0
+    for line in lines:
+        words = shlex.split(line)
+        if words[0] == "make":
+            told = subprocess.run(
+                ["make", "--dry-run", *words[1:]], cwd=CHECKOUT, capture_output=True, text=True
+            )
+            assert told.returncode == 0, (line, told.stderr)
+            recipe = [shlex.split(one) for one in told.stdout.splitlines()]
+            words = next(one[one.index("-m") + 1 :] for one in recipe if "-m" in one)
+        if words[0] == "kit":
+            # The options are read before --help is obeyed.
+            shown = CliRunner().invoke(app, [*words[1:], "--help"])
+            assert shown.exit_code == 0, (line, shown.output)
+            checked += 1
+    assert checked > 5
+    assert CliRunner().invoke(app, ["status", "--no-such-option", "--help"]).exit_code == 2
+
+
+def test_the_chinese_guide_has_the_same_blocks_sections_and_links() -> None:
+    assert blocks(CHINESE) == blocks(ENGLISH)
+    english, chinese = ((CHECKOUT / name).read_text(encoding="utf-8") for name in (ENGLISH, CHINESE))
+    english, chinese = FENCED.sub("", english), FENCED.sub("", chinese)
+    for what in (r"^#+(?= )", r"^\|", r"`[^`\n]+`"):
+        counts = [sorted(re.findall(what, text, re.MULTILINE)) for text in (english, chinese)]
+        assert counts[1] == counts[0]
+    files = [
+        sorted(set(re.findall(r"\]\(([^)#:]+)", text)) - {"workshop.md", "workshop.zh-CN.md"})
+        for text in (english, chinese)
+    ]
+    assert files[1] == files[0]
+    assert [name for name in files[0] if not (CHECKOUT / "docs" / name).exists()] == []
+
+
+@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
+def test_no_link_within_the_guide_leads_nowhere(name: str) -> None:
+    text = FENCED.sub("", (CHECKOUT / name).read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    # As GitHub makes them.
+    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
