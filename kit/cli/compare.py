@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Http2, Json, Polling, Prompt, Timeout
+from kit.cli.options import Arm, Expect, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
@@ -43,6 +43,9 @@ def command(
     polling: Polling = False,
     http2: Http2 = False,
     timeout: Timeout = 60.0,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
     as_json: Json = False,
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
@@ -60,6 +63,7 @@ def command(
     from kit.flows.lanes import check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
+    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes
     from kit.report.style import Style
@@ -80,8 +84,11 @@ def command(
     specs = lanes_of(asks, known, arms(arm), like, config)
     if polling:
         specs = with_polling(specs)
+    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
+    check(files)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
+    write(comparison, known, files)
     text = table(comparison, known, Style.of(sys.stdout))
     success(
         comparison_data(comparison),

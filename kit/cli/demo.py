@@ -63,13 +63,14 @@ def command(
                 timeout_s=timeout,
             )
         )
-    page, data = write_report(comparison, known, out)
+    written = write_report(comparison, known, out)
     text = table(comparison, known, Style.of(sys.stdout))
+    also = ", ".join(path.name for form, path in written.items() if form != "html")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(
         comparison_data(comparison),
         as_json=as_json,
-        text=f"{text}\n\n  The report: {page} (and {data.name} for programs)",
+        text=f"{text}\n\n  The report: {written['html']} (beside it {also})",
         warnings=swapped,
         exit=status(comparison.state),
     )

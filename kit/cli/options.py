@@ -82,6 +82,24 @@ Timeout: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
 ]
+Html: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="KIT_HTML", metavar="FILE", help="Write the report as one HTML page, to read or to print."
+    ),
+]
+Markdown: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="KIT_MARKDOWN", metavar="FILE", help="Write the report as Markdown, for a pull request."
+    ),
+]
+Junit: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="KIT_JUNIT", metavar="FILE", help="Write the report as JUnit's XML, for a CI: a test a lane."
+    ),
+]
 Yes: TypeAlias = Annotated[
     bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Answer every question with yes.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import PROMPT, Arms, arms, status, verdict
-from kit.cli.options import Arm, Expect, Http2, Json, Prompt, Timeout
+from kit.cli.options import Arm, Expect, Html, Http2, Json, Junit, Markdown, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
@@ -59,6 +59,9 @@ def command(
         ),
     ] = None,
     timeout: Timeout = 60.0,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
     as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
@@ -68,10 +71,12 @@ def command(
     another, 4 when inconclusive.
     """
     import sys
+    from pathlib import Path
 
     from kit.flows.compare import compare
     from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
+    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
     from kit.report.live import LiveLanes
     from kit.report.single import probe_text
@@ -96,8 +101,11 @@ def command(
         )
         for one in arms(arm)
     ]
+    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
+    check(files)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "url", watcher))
+    write(comparison, {}, files)
     lanes, style = comparison.lanes, Style.of(sys.stdout)
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     warnings = [doubt.remedy for doubt in doubts] if as_json else []

@@ -1,48 +1,135 @@
-"""The report as files: report.html for people, report.json for programs."""
+"""Reports as files: HTML for people, Markdown for a pull request, JUnit's XML for a CI, JSON for programs."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from kit.errors import Code, KitError
+from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Comparison
-from kit.report.html import html
-from kit.report.json import comparison_data, document
 from kit.targets import Target
 
+Format = Literal["html", "markdown", "junit", "json"]
 
-def write_report(comparison: Comparison, targets: Mapping[str, Target], folder: Path) -> tuple[Path, Path]:
-    """Write report.html and report.json into `folder`, which is made if need be.
+# What they are called in a folder. The page comes first: it is the one that people open.
+NAMES: dict[Format, str] = {
+    "html": "report.html",
+    "markdown": "report.md",
+    "junit": "report.xml",
+    "json": "report.json",
+}
+
+
+def write_report(comparison: Comparison, targets: Mapping[str, Target], folder: Path) -> dict[Format, Path]:
+    """Write every format into `folder`, which is made if need be.
+
+    Raises:
+        KitError: CANNOT_WRITE, naming the path and the system's reason.
+    """
+    written = {form: folder / name for form, name in NAMES.items()}
+    write(comparison, targets, written)
+    return written
+
+
+def write(comparison: Comparison, targets: Mapping[str, Target], files: Mapping[Format, Path | None]) -> None:
+    """Write each format that has a path, all of them made before the first is written.
 
     Each file is replaced in one step: whoever looks meanwhile sees the old one or the new one, whole.
 
     Raises:
         KitError: CANNOT_WRITE, naming the path and the system's reason.
     """
-    page = html(comparison, targets)
-    data = json.dumps(document(comparison_data(comparison))) + "\n"
-    written = folder / "report.html", folder / "report.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(written, (page, data), strict=True):
+    texts = [(path, _text(form, comparison, targets)) for form, path in files.items() if path is not None]
+    for path, text in texts:
+        with _reporting(path):
             _replace(path, text)
+
+
+def check(files: Mapping[Format, Path | None]) -> None:
+    """See, before anything is measured for them, that the files can be written; their folders are made.
+
+    Raises:
+        KitError: CANNOT_WRITE as above; BAD_USAGE where two formats have the same path.
+    """
+    paths = [path.absolute() for path in files.values() if path is not None]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise KitError(
+                Code.BAD_USAGE,
+                f"Two reports cannot both be {path}.",
+                "Give each a file of its own.",
+                exit=Exit.USAGE,
+            )
+        with _reporting(path):
+            _try(path)
+
+
+def _text(form: Format, comparison: Comparison, targets: Mapping[str, Target]) -> str:
+    match form:
+        case "html":
+            from kit.report.html import html
+
+            return html(comparison, targets)
+        case "markdown":
+            from kit.report.markdown import markdown
+
+            return markdown(comparison, targets)
+        case "junit":
+            from kit.report.junit import junit
+
+            return junit(comparison, targets)
+        case "json":
+            from kit.report.json import comparison_data, document
+
+            return json.dumps(document(comparison_data(comparison))) + "\n"
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise KitError(
             Code.CANNOT_WRITE,
-            f"The report cannot be written to {folder}: {error.strerror or error}.",
-            "Name another folder, or make room and see that you may write there.",
+            f"The report cannot be written to {path}: {error.strerror or error}.",
+            "Name another place, or make room and see that you may write there.",
         ) from None
-    return written
+
+
+def _try(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(None, "it is a folder")
+    if _is_special(path):
+        return
+    draft = _draft(path.resolve())
+    draft.touch()
+    draft.unlink()
 
 
 def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if _is_special(path):
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
+    path = path.resolve()  # a link goes on leading where it led
+    draft = _draft(path)
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _is_special(path: Path) -> bool:
+    """/dev/stdout, a pipe: nothing that another file could take the place of."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

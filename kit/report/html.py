@@ -24,14 +24,19 @@ from kit.report.words import (
     environment_name,
     environment_words,
     expected_words,
+    grounds,
     hold_words,
+    how_sure,
+    linked,
+    moment,
     place,
     remark,
     tally,
     three_targets,
     verdict_words,
+    versions,
 )
-from kit.targets import Target
+from kit.targets import Claim, Target
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -60,10 +65,11 @@ def html(comparison: Comparison, targets: Mapping[str, Target]) -> str:
     methods = sorted({lane.method for lane in comparison.lanes if lane.error is None}, key=list(Method).index)
     measured = {lane.target for lane in comparison.lanes}
     return environment.from_string((here / "report.html.j2").read_text(encoding="utf-8")).render(
-        css=_markup((here / "report.css").read_text(encoding="utf-8")),
+        css=_markup((here / "report.css").read_text(encoding="utf-8") + _foot(comparison)),
         comparison=comparison,
         tally=tally(comparison, targets),
-        measured=comparison.measured_at.replace("T", " ").replace("Z", " UTC"),
+        measured=moment(comparison),
+        versions=versions(comparison),
         the_three=THE_THREE if three_targets(comparison) else None,
         environment=environment_words(comparison),
         environment_name=environment_name(comparison),
@@ -75,7 +81,8 @@ def html(comparison: Comparison, targets: Mapping[str, Target]) -> str:
         methods=[METHODS[method] for method in methods],
         sources=[target for name, target in targets.items() if name in measured and target.claims],
         certainties=CERTAINTIES,
-        source_url=_source_url,
+        how_sure=how_sure,
+        linked=linked,
     )
 
 
@@ -96,6 +103,7 @@ class _Card:
     figures: tuple[tuple[str, str], ...]
     first_event: str
     url: str
+    grounds: tuple[Claim, ...]
     advice: str | None
     remark: str | None
     strip: Markup
@@ -125,6 +133,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
         figures=_figures(lane),
         first_event=duration(lane.timeline.first_event_ms),
         url=place(lane.url),
+        grounds=grounds(lane, target),
         advice=advice(lane, target),
         remark=remark(lane),
         strip=_markup(strip_svg(lane.timeline, axis, f"strip-{number}", f"{title}, {arm}: arrivals", seen)),
@@ -133,6 +142,12 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
         ),
         sent_known=any(arrival.sent_ms is not None for arrival in lane.timeline.arrivals),
     )
+
+
+def _foot(comparison: Comparison) -> str:
+    """On paper each page says what it is worth, since pages part. Made of the kit's own words only."""
+    said = f'"streamproof. {environment_words(comparison)}"'
+    return f"@page {{ @bottom-left {{ content: {said}; }} }}\n"
 
 
 def _figures(lane: Lane) -> tuple[tuple[str, str], ...]:
@@ -158,20 +173,6 @@ def _seen(lane: Lane) -> str:
         return "Nothing arrived."
     first, last = duration(arrivals[0].arrived_ms), duration(arrivals[-1].arrived_ms)
     return f"{len(arrivals)} events, the first arrived after {first}, the last after {last}."
-
-
-def _source_url(source: str) -> str | None:
-    """The source as a link, where it is one."""
-    if any(character.isspace() for character in source):
-        return None
-    if source.startswith("https://"):
-        return source
-    host, slash, _ = source.partition("/")
-    return (
-        f"https://{source}"
-        if slash and "." in host and host.replace(".", "").replace("-", "").isalnum()
-        else None
-    )
 
 
 def _markup(text: str) -> Markup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.watch import LaneKey
-from kit.targets import Certainty, Target
+from kit.targets import Certainty, Claim, Target
 
 HEADER = "X-Accel-Buffering: no"
 
@@ -52,6 +54,12 @@ CERTAINTIES: dict[Certainty, str] = {
 }
 
 
+# With or without its scheme, of characters that neither Markdown nor HTML obeys within a link.
+_ADDRESS = re.compile(
+    r"(?:https://)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+/[A-Za-z0-9/._~%?=#&+,;:@-]*)", re.ASCII
+)
+
+
 def duration(ms: float | None) -> str:
     """A time for people: "2.3 ms", "310 ms", "4.3 s"; a dash when it was not measured."""
     if ms is None:
@@ -64,6 +72,38 @@ def duration(ms: float | None) -> str:
 def lane_name(key: LaneKey) -> str:
     """A lane's name in a line of text: "standard on", "standard polling"."""
     return f"{key.target} {key.kind}"
+
+
+def grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
+    """What the lane's promise rests on; nothing by polling, of which no documentation speaks."""
+    if target is None or lane.delivery == "polling" or lane.expected is not target.expect[lane.header]:
+        return ()
+    topics = ("streaming", "header") if lane.header == "on" else ("streaming",)
+    return tuple(claim for claim in target.claims if claim.about in topics)
+
+
+def how_sure(claim: Claim) -> str:
+    """How sure a claim is, with what must be said beside one that nobody should take for a certainty."""
+    words = CERTAINTIES[claim.certainty]
+    return words if claim.caveat in (None, words) else f"{words}; {claim.caveat}"
+
+
+def linked(source: str) -> tuple[str | None, str]:
+    """The address that a source begins with, as a link, and what follows it; (None, all) without one."""
+    first, space, rest = source.partition(" ")
+    found = _ADDRESS.fullmatch(first)
+    return (f"https://{found[1]}", space + rest) if found else (None, source)
+
+
+def versions(comparison: Comparison) -> str:
+    """What measured: the kit, and the Python of this process, which is the one that measured."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"kit {comparison.kit_version}, Python {python}"
+
+
+def moment(comparison: Comparison) -> str:
+    """When it was measured, for people."""
+    return comparison.measured_at.replace("T", " ").replace("Z", " UTC")
 
 
 def place(url: str) -> str:

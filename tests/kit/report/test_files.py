@@ -1,40 +1,52 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from kit.errors import Code, KitError
+from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Comparison
-from kit.report.files import write_report
+from kit.report.files import check, write, write_report
 from kit.report.html import html
 from kit.report.json import comparison_data
+from kit.report.junit import junit
+from kit.report.markdown import markdown
 from kit.targets import Target
 
 
-def test_the_report_is_one_page_and_one_document(
+def test_the_report_is_in_every_format(
     comparison: Comparison, targets: Mapping[str, Target], tmp_path: Path
 ) -> None:
-    page, data = write_report(comparison, targets, tmp_path / "build" / "new")
-    assert (page.name, data.name) == ("report.html", "report.json")
-    assert page.read_text(encoding="utf-8") == html(comparison, targets)
-    assert json.loads(data.read_text(encoding="utf-8")) == {
+    folder = tmp_path / "build" / "new"
+    written = write_report(comparison, targets, folder)
+    assert next(iter(written)) == "html"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.md",
+        "report.xml",
+    ]
+    assert written["html"].read_text(encoding="utf-8") == html(comparison, targets)
+    assert written["markdown"].read_text(encoding="utf-8") == markdown(comparison, targets)
+    assert written["junit"].read_text(encoding="utf-8") == junit(comparison, targets)
+    assert json.loads(written["json"].read_text(encoding="utf-8")) == {
         "schema_version": 1,
         "data": comparison_data(comparison),
         "warnings": [],
     }
-    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json"]
 
 
 def test_an_older_report_is_replaced(
     comparison: Comparison, troubled: Comparison, targets: Mapping[str, Target], tmp_path: Path
 ) -> None:
     write_report(comparison, targets, tmp_path)
-    page, data = write_report(troubled, targets, tmp_path)
-    assert "3 of 6" in page.read_text(encoding="utf-8")
-    assert not json.loads(data.read_text(encoding="utf-8"))["data"]["as_expected"]
+    written = write_report(troubled, targets, tmp_path)
+    assert "3 of 6" in written["html"].read_text(encoding="utf-8")
+    assert not json.loads(written["json"].read_text(encoding="utf-8"))["data"]["as_expected"]
 
 
 def test_when_it_cannot_be_finished_the_older_report_stays_whole(
@@ -76,5 +88,51 @@ def test_others_may_read_it_as_any_other_file(
 ) -> None:
     plain = tmp_path / "plain"
     plain.touch()
-    for path in write_report(comparison, targets, tmp_path):
+    for path in write_report(comparison, targets, tmp_path).values():
         assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_only_what_has_a_path_is_written_and_a_link_goes_on_leading_there(
+    comparison: Comparison, targets: Mapping[str, Target], tmp_path: Path
+) -> None:
+    (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
+    write(comparison, targets, {"html": None, "markdown": tmp_path / "link.md"})
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "real.md").read_text(encoding="utf-8") == markdown(comparison, targets)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.md", "real.md"]
+
+
+def test_a_pipe_is_written_to_and_stays_one(
+    comparison: Comparison, targets: Mapping[str, Target], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check({"markdown": pipe})
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text, encoding="utf-8")
+        write(comparison, targets, {"markdown": pipe})
+        assert read.result() == markdown(comparison, targets)
+    assert pipe.is_fifo()
+
+
+def test_what_cannot_be_written_is_known_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path, tmp_path / "file" / "report.xml", tmp_path / ("n" * 300)):
+        with pytest.raises(KitError) as raised:
+            check({"html": None, "junit": path})
+        assert raised.value.code is Code.CANNOT_WRITE
+        assert str(path) in raised.value.message
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_can_be_written_is_not_touched_by_looking(tmp_path: Path) -> None:
+    (tmp_path / "old.xml").write_text("old")
+    check({"junit": tmp_path / "old.xml", "html": tmp_path / "new" / "report.html"})
+    assert (tmp_path / "old.xml").read_text() == "old"
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_two_reports_are_not_one_file(tmp_path: Path) -> None:
+    with pytest.raises(KitError) as raised:
+        check({"junit": tmp_path / "report", "html": tmp_path / "report"})
+    assert raised.value.exit is Exit.USAGE
