@@ -17,9 +17,6 @@ from service.streams import OpenStreams
 
 log = logging.getLogger("streamproof")
 
-# All kept answers together: an instance of the smallest class has 384 MB for everything.
-ROOM_BYTES = 64 * 1024 * 1024
-
 
 class Answers:
     """The answers that this process keeps, up to a number and a size of them.
@@ -45,8 +42,8 @@ class Answers:
         keep_s: float,
         grace_s: float,
         deadline_s: float,
+        room_bytes: int,
         store: Store | None = None,
-        room_bytes: int = ROOM_BYTES,
     ) -> None:
         self._streams = streams
         self._most = most

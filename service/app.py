@@ -56,6 +56,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         grace_s=config.leave_grace_s,
         deadline_s=config.answer_deadline_s,
         store=store,
+        room_bytes=config.answers_mib << 20,
     )
     access = Access(config)
 

@@ -45,10 +45,12 @@ def create_search(
         try:
             admit_method(request, settings)
             await access.admit(request.headers)
-            framing = negotiate(request.headers.getlist("accept"))
+            in_pieces = _prefers_async(request.headers.getlist("prefer"))
+            # What is asked for in pieces is JSON, whatever stream would be accepted.
+            framing = Sse if in_pieces else negotiate(request.headers.getlist("accept"))
             fields = await given(request, most=12 * settings.max_prompt_chars + 4096)
             asked = with_prompt(checked(Parameters, fields), settings.max_prompt_chars)
-            response = await _answer(request, asked, framing, began)
+            response = await _answer(request, asked, framing, began, in_pieces=in_pieces)
         except Problem as refused:
             prompt = fields.get("ai_prompt")
             _log(request, prompt if isinstance(prompt, str) else "", refused.status, refused.kind, 0, began)
@@ -62,7 +64,12 @@ def create_search(
         return response
 
     async def _answer(
-        request: Request, asked: Parameters, framing: Callable[[str], Framing], began: Began
+        request: Request,
+        asked: Parameters,
+        framing: Callable[[str], Framing],
+        began: Began,
+        *,
+        in_pieces: bool,
     ) -> Response:
         def reader(kept: Kept, seq: int) -> AnswerStream:
             return AnswerStream(
@@ -88,7 +95,6 @@ def create_search(
                 pass
             return reader(kept, seq)
 
-        in_pieces = _prefers_async(request.headers.getlist("prefer"))
         resumable = settings.resume and framing is Sse
         if not (in_pieces or resumable or asked.answer):
             return AnswerStream(

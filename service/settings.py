@@ -62,6 +62,7 @@ class Settings(BaseSettings):
             request, so this may be longer than `deadline_s`.
         max_answers: answers kept at once; the one that ended first makes room; where none has, a new one is
             refused with Retry-After.
+        answers_mib: memory for all of them, in MiB; where that is used up too, an answer ends with an error.
         store: where kept answers are: "memory" is one instance's own; "firestore" holds a copy as well, for
             when there are several.
         firestore_project: None for the project of the credentials.
@@ -114,6 +115,7 @@ class Settings(BaseSettings):
         "streamproof-answers"
     )
     max_answers: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    answers_mib: Annotated[int, Field(ge=1, le=65_536)] = 64
     shutdown_grace_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 8
     token_sha256: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{64}$")] = None
     google_audience: Annotated[str | None, Field(pattern=r"^[!-~]+$")] = None

@@ -65,7 +65,8 @@ class Script:
 
 def keeping(**given: Any) -> tuple[Answers, OpenStreams]:
     streams = OpenStreams(given.pop("limit", 10))
-    settings = {"most": 10, "keep_s": NEVER_S, "grace_s": NEVER_S, "deadline_s": NEVER_S} | given
+    settings: dict[str, Any] = {"most": 10, "keep_s": NEVER_S, "grace_s": NEVER_S, "deadline_s": NEVER_S}
+    settings |= {"room_bytes": 1 << 20} | given
     return Answers(streams, **settings), streams
 
 

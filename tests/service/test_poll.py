@@ -79,6 +79,12 @@ def test_the_preference_is_read_as_rfc_7240_writes_it(quick: str, prefer: str, s
     assert ask(quick, ai_prompt="Why?", headers={"Prefer": prefer}).status == status
 
 
+def test_who_asks_for_pieces_need_not_accept_a_stream(quick: str) -> None:
+    asked = ask(quick, ai_prompt="Why?", headers={**ASYNC, "Accept": "application/json"})
+    assert (asked.status, asked.json()) == (202, {"events": [], "done": False})
+    assert ask(quick, ai_prompt="Why?", headers={"Accept": "application/json"}).status == 406
+
+
 def test_a_piece_comes_as_soon_as_there_is_an_event_and_is_empty_where_none_comes(
     answering: Answering,
 ) -> None:

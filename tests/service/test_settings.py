@@ -36,6 +36,7 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
         leave_grace_s=15,
         keep_s=600,
         answer_deadline_s=3600,
+        answers_mib=64,
         store="memory",
         firestore_project=None,
         firestore_database="(default)",

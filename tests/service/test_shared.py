@@ -47,6 +47,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 def instance(store: MemoryStore, **given: Any) -> tuple[Answers, OpenStreams]:
     streams = OpenStreams(10)
     settings: dict[str, Any] = {"most": 10, "keep_s": NEVER_S, "grace_s": NEVER_S, "deadline_s": NEVER_S}
+    settings["room_bytes"] = 1 << 20
     return Answers(streams, store=store, **(settings | given)), streams
 
 
