@@ -114,7 +114,8 @@ def _try(path: Path) -> None:
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if _is_special(path):
-        path.write_text(text, encoding="utf-8", newline="\n")
+        with path.open("a", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
         return
     path = path.resolve()  # a link goes on leading where it led
     draft = _draft(path)
@@ -127,7 +128,9 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _is_special(path: Path) -> bool:
-    """/dev/stdout, a pipe: nothing that another file could take the place of."""
+    """A pipe, /dev/stdout (even where it is a file): nothing that another file may take the place of."""
+    if str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

@@ -18,9 +18,9 @@ from kit.report.words import (
     environment_name,
     environment_words,
     expected_words,
+    handed_out,
     lane_name,
     moment,
-    place,
     remark,
     verdict_words,
     versions,
@@ -72,7 +72,7 @@ def _case(suite: Element, classname: str, lane: Lane, target: Target | None) -> 
     _properties(
         case,
         {
-            "url": place(lane.url),
+            "url": handed_out(lane.url),
             "verdict": str(lane.verdict),
             "expected": "" if lane.expected is None else str(lane.expected),
             "shape": "" if lane.shape is None else str(lane.shape),

@@ -22,12 +22,12 @@ from kit.report.words import (
     environment_words,
     expected_words,
     grounds,
+    handed_out,
     hold_words,
     how_sure,
     lane_name,
     linked,
     moment,
-    place,
     remark,
     tally,
     three_targets,
@@ -114,7 +114,7 @@ def _list(title: str, remedies: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def _evidence(lane: Lane, target: Target | None) -> list[str]:
-    blocks = [f"**{_name(lane)}**: {_text(verdict_words(lane))}, at {_code(place(lane.url))}"]
+    blocks = [f"**{_name(lane)}**: {_text(verdict_words(lane))}, at {_code(handed_out(lane.url))}"]
     if lane.error is not None:
         blocks.append(_text(lane.error.message))
     elif lane.evidence:

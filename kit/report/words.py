@@ -117,6 +117,12 @@ def place(url: str) -> str:
     return parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()
 
 
+def handed_out(url: str) -> str:
+    """The same without its query, which may hold a key or somebody's question."""
+    before, mark, _ = place(url).partition("?")
+    return f"{before}?…" if mark else before
+
+
 def verdict_words(lane: Lane) -> str:
     """What was found, as a person would say it."""
     if lane.error is not None:

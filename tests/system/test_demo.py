@@ -73,6 +73,8 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
     assert "emulated from documentation" in page
+    assert "6 of 6 lanes" in (tmp_path / "build/report.md").read_text()
+    assert 'tests="6" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
 def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:

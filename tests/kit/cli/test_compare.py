@@ -24,8 +24,18 @@ def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke,
 
 
 def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("compare", f"run={origin()}", "gone=http://127.0.0.1:1", "--arm", "on", "--json")
+    told = invoke(
+        "compare",
+        f"run={origin()}",
+        "gone=http://127.0.0.1:1",
+        "--arm",
+        "on",
+        "--json",
+        "--junit",
+        "told.xml",
+    )
     assert told.status == 1
+    assert 'tests="2" failures="0" errors="1"' in Path("told.xml").read_text()
     lanes = {lane["target"]: lane for lane in told.data["lanes"]}
     assert lanes["gone"]["error"]["code"] == "unreachable"
     assert lanes["run"]["verdict"] == "incremental"

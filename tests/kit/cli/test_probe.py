@@ -106,3 +106,40 @@ def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Or
     told = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
     assert (told.status, told.error["code"]) == (1, "http-status")
     assert "secret" not in told.out + told.err
+
+
+def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
+    invoke: Invoke, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_MARKDOWN", "told.md")
+    told = invoke(
+        "probe",
+        f"{origin()}{QUICK}",
+        "--expect",
+        "whole-message",
+        "--junit",
+        "new/told.xml",
+        "--html",
+        "told.html",
+    )
+    assert told.status == 3, told.err
+    assert 'failures="1"' in (tmp_path / "new/told.xml").read_text()
+    assert 'name="probe on"' in (tmp_path / "new/told.xml").read_text()
+    assert "| ✗ | probe on | **streamed** | buffered whole |" in (tmp_path / "told.md").read_text()
+    assert "probe" in (tmp_path / "told.html").read_text()
+
+
+def test_what_could_not_be_measured_is_in_the_report_too(invoke: Invoke, tmp_path: Path) -> None:
+    told = invoke("probe", "http://127.0.0.1:1", "--junit", "told.xml")
+    assert told.status == 1
+    assert '<error type="unreachable"' in (tmp_path / "told.xml").read_text()
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence_before_anything_is_asked(invoke: Invoke) -> None:
+    told = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/told.xml", "--json")
+    assert (told.status, told.error["code"]) == (1, "cannot-write")
+    assert "The report cannot be written to /dev/null/told.xml: " in told.error["message"]
+    assert "Nobody answers" not in told.out + told.err
+    same = invoke("probe", "http://127.0.0.1:1", "--junit", "told", "--html", "./told")
+    assert (same.status, same.out) == (2, "")
+    assert "Two reports cannot both be" in same.err

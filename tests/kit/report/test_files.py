@@ -115,6 +115,17 @@ def test_a_pipe_is_written_to_and_stays_one(
     assert pipe.is_fifo()
 
 
+def test_standard_output_is_added_to_where_it_is_a_file(
+    comparison: Comparison, targets: Mapping[str, Target], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.txt"
+    with out.open("w", encoding="utf-8") as stream:
+        stream.write("before\n")
+        stream.flush()
+        write(comparison, targets, {"markdown": Path(f"/dev/fd/{stream.fileno()}")})
+    assert out.read_text(encoding="utf-8") == "before\n" + markdown(comparison, targets)
+
+
 def test_what_cannot_be_written_is_known_before_anything_is_measured(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for path in (tmp_path, tmp_path / "file" / "report.xml", tmp_path / ("n" * 300)):

@@ -120,6 +120,30 @@ def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is(
     assert "no source found" in text
 
 
+def test_each_lane_says_what_its_promise_rests_on_and_polling_that_nobody_speaks_of_it(
+    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
+) -> None:
+    lane = _words(html(replace(comparison, lanes=(comparison.lanes[-1],)), targets))
+    assert (
+        "What the promise rests on Responses stream without any configuration. "
+        "docs.cloud.google.com/run/docs/triggering/https-request "
+        "(a current page or source of the platform's owner)"
+    ) in lane
+    alone = _words(html(replace(comparison, lanes=(polled,)), targets))
+    assert "What the promise rests on" not in alone
+    assert "no platform's documentation speaks of them" in alone
+
+
+def test_the_page_says_when_and_with_what_and_each_sheet_what_it_is_worth(
+    comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
+) -> None:
+    page = html(comparison, targets)
+    assert "<dd>2026-11-22 20:58:03 UTC</dd>" in page
+    assert "<dd>kit 0.1.0, Python 3." in page
+    assert "@bottom-left { content: \"streamproof. The lab's front ends are emulated" in page
+    assert '@bottom-left { content: "streamproof. Measured on deployed' in html(deployed, targets)
+
+
 def test_what_is_emulated_is_called_so_and_a_deployment_is_not(
     comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
 ) -> None:

@@ -15,7 +15,10 @@ from kit.report.words import (
     environment_name,
     environment_words,
     expected_words,
+    grounds,
+    handed_out,
     hold_words,
+    linked,
     place,
     remark,
     tally,
@@ -195,3 +198,35 @@ def test_one_lane_on_this_machine_is_enough_to_make_it_a_rehearsal(deployed: Com
 def test_the_lab_and_a_url_on_this_machine_are_no_rehearsals(comparison: Comparison) -> None:
     assert environment_name(comparison) == "lab"
     assert environment_words(replace(comparison, environment="url")).startswith("Measured at the URLs given")
+
+
+def test_a_report_that_is_handed_out_has_no_query_and_no_password() -> None:
+    assert handed_out("https://a:b@example.org/search?key=secret") == "https://***@example.org/search?…"
+    assert handed_out("http://127.0.0.1:8080/search") == "http://127.0.0.1:8080/search"
+
+
+def test_a_promise_rests_on_what_the_platform_says_of_its_arm(
+    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
+) -> None:
+    off, on = comparison.lanes[:2]
+    streaming, about_header = targets["standard"].claims
+    standard = replace(targets["standard"], claims=(streaming, replace(about_header, about="header")))
+    assert grounds(off, standard) == (streaming,)
+    assert grounds(on, standard) == standard.claims
+    assert grounds(polled, standard) == ()
+    assert grounds(replace(on, expected=Verdict.INCREMENTAL), standard) == ()
+    assert grounds(on, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("https://a.b/c (2026-04-10)", ("https://a.b/c", " (2026-04-10)")),
+        ("a.b/c", ("https://a.b/c", "")),
+        ("nothing found", (None, "nothing found")),
+        ("http://a.b/c", (None, "http://a.b/c")),
+        ("https://a.b/<c>", (None, "https://a.b/<c>")),
+    ],
+)
+def test_a_source_is_a_link_as_far_as_it_is_an_address(source: str, told: tuple[str | None, str]) -> None:
+    assert linked(source) == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from kit.report.html import html
 from tests.fixtures.browser import GIVE_UP_MS
+from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
@@ -190,3 +193,29 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     assert "speed" not in page.evaluate("location.hash")
     page.locator("#language").click()
     expect(page.locator("#speed-state")).to_have_text("自己的速度")
+
+
+def test_the_report_asks_nobody_and_prints_on_a4_in_the_dark_too(browser: Browser, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_text(html(TROUBLED, TARGETS), encoding="utf-8")
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(report.as_uri())
+    paper = page.pdf(prefer_css_page_size=True, print_background=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    breaks = page.evaluate(
+        "[...document.querySelectorAll('.lane')].map(lane => getComputedStyle(lane).breakInside)"
+    )
+    context.close()
+    assert asked == [report.as_uri()]
+    assert complaints == []
+    sheets = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", paper)
+    assert len(sheets) > 1
+    assert {(round(float(width)), round(float(height))) for width, height in sheets} == {(595, 842)}
+    assert back == "rgb(255, 255, 255)"
+    assert breaks == ["avoid"] * len(TROUBLED.lanes)
