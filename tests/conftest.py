@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 def pytest_xdist_auto_num_workers() -> int:
     """More workers than cores: most of a test's time it waits for a pace, a patience or another process."""
-    return 2 * (os.cpu_count() or 1) + 2
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

