@@ -197,7 +197,7 @@ class Page:
             {
                 "lane": told,
                 "said": said(lane, site.targets.get(lane.target)),
-                "title": site.title(lane.target),
+                "title": site.title(lane.target) + (" · polling" if lane.delivery == "polling" else ""),
             }
             for told, lane in zip(data["lanes"], comparison.lanes, strict=True)
         ]

@@ -1,7 +1,9 @@
 // The same answer without a stream: asked for again and again, each piece a whole small response of its own.
 
-const WAIT_S = 1; // how long the service may wait for something new
-const APART_MS = 250; // more often than four times a second nobody sees, and every request costs
+// How long the service may wait for something new. The next piece is asked for at once: between two requests an
+// instance may have no CPU to write with.
+const WAIT_S = 20;
+const APART_MS = 100; // a service that does not wait is not asked more often than this
 
 /**
  * Asks for an answer and then for its pieces, to its end.
@@ -40,7 +42,7 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
         if (error) return { pieces: count, problem: error.data.detail ?? error.data.title };
       }
       ({ done } = told);
-      if (!done) await pause(asked + APART_MS - performance.now(), signal);
+      if (!told.events.length && !done) await pause(asked + APART_MS - performance.now(), signal);
     }
     return { pieces: count, problem: null };
   } catch {
