@@ -65,7 +65,7 @@ export class LaneView {
     this.$(".text").setAttribute("aria-busy", "false");
   }
 
-  /** The answer is over, and was asked for in pieces: there is nothing to judge. */
+  /** The answer is over, and was asked for in pieces: no verdict, only what came. */
   ended(polled) {
     this.polled = polled;
     this.#state("polled");
@@ -84,9 +84,9 @@ export class LaneView {
     relayed.title = words.relayedMeans;
     if (this.polled) {
       const { pieces, problem } = this.polled;
-      this.#set(".word", problem ? `${MARKS.failed} ${words.notPolled}` : `${MARKS.flows} ${words.polled}`);
+      this.#set(".word", problem ? `${MARKS.failed} ${words.notPolled}` : words.polled(pieces));
       this.#set(".promise", "");
-      this.#set(".why", problem ? (words[problem] ?? problem) : words.polledWhy(pieces));
+      this.#set(".why", problem ? (words[problem] ?? problem) : words.polledWhy);
       return;
     }
     if (!said) {

@@ -11,12 +11,12 @@ const APART_MS = 100; // a service that does not wait is not asked more often th
  * @param {object} task {request: {method, url, headers, body}, pieces: where they are asked for}
  * @param {object} run from newRun(); filled as it arrives
  * @param {{signal: AbortSignal, onText: (text: string) => void}} how
- * @returns {Promise<{pieces: number, problem: string | null}>} problem: "notKept", "cut", or a sentence
+ * @returns {Promise<{pieces: number, problem: string | null}>} pieces: those that brought something; problem:
+ *   "notKept", "cut", or a sentence
  */
 export async function poll({ request, pieces }, run, { signal, onText }) {
   const usual = { cache: "no-store", credentials: "omit", signal };
   run.began = performance.now();
-  let count = 0;
   try {
     const { method, url, headers, body } = request;
     const response = await fetch(url, { ...usual, method, headers, body: body ?? undefined });
@@ -28,8 +28,7 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
       const reply = await fetch(`${pieces}?after=${after}&wait=${WAIT_S}`, usual);
       const told = reply.ok ? await reply.json() : null;
       const at = performance.now();
-      if (!told) return { pieces: count, problem: `HTTP ${reply.status}` };
-      count += 1;
+      if (!told) return { pieces: run.reads.length, problem: `HTTP ${reply.status}` };
       if (told.events.length) {
         run.reads.push({ at, events: told.events.length });
         after = told.events.at(-1).seq;
@@ -39,14 +38,14 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
           onText(text);
         }
         const error = told.events.find(({ event }) => event === "error");
-        if (error) return { pieces: count, problem: error.data.detail ?? error.data.title };
+        if (error) return { pieces: run.reads.length, problem: error.data.detail ?? error.data.title };
       }
       ({ done } = told);
       if (!told.events.length && !done) await pause(asked + APART_MS - performance.now(), signal);
     }
-    return { pieces: count, problem: null };
+    return { pieces: run.reads.length, problem: null };
   } catch {
-    return { pieces: count, problem: "cut" };
+    return { pieces: run.reads.length, problem: "cut" };
   } finally {
     run.ended = performance.now();
   }

@@ -142,7 +142,10 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     page.keyboard.press("g")
     over(page)
     polled = lanes(page)
-    assert {lane["word"] for lane in polled.values()} == {"✓ Polled: it grows everywhere"}
+    for lane in polled.values():
+        found = re.fullmatch("Polled: it came in ([0-9]+) pieces", str(lane["word"]))
+        assert found is not None
+        assert int(found[1]) > 5
     assert polled["standard"]["text"] == on["standard"]["text"]
     ticks = page.locator("[data-target=standard] .strip path").evaluate_all(
         "paths => paths.map(path => path.getAttribute('d')).join('').split('M').length - 1"
