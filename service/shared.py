@@ -143,6 +143,7 @@ class CopiedAnswer:
     def __init__(self, name: str, head: Head, store: Store, now_s: Callable[[], float] = time.time) -> None:
         self.name = name
         self.started_ms = head.started_ms
+        self._head = head
         self._store = store
         self._now_s = now_s
 
@@ -153,6 +154,8 @@ class CopiedAnswer:
 
     async def after(self, seq: int, wait_s: float | None) -> list[Event]:
         until = None if wait_s is None else time.monotonic() + wait_s
+        # Also where there are events at once: who reads slowly is somebody who reads.
+        await self._tell_writer(self._head)
         while True:
             # From the one on that the reader has, to see whether that was the end.
             events = await self._store.after(self.name, seq - 1 if seq >= 0 else -1)
@@ -177,8 +180,7 @@ class CopiedAnswer:
         head = await self._store.head(self.name)
         if head is None:
             raise problems.answer_gone()
-        if self._now_s() - head.asked_s >= BEAT_S / 2:
-            await self._store.asked(self.name)
+        await self._tell_writer(head)
         if self._now_s() - head.alive_s <= LEASE_S:
             return None
         last, event = await self._store.last(self.name) or (-1, None)
@@ -191,3 +193,9 @@ class CopiedAnswer:
         # A reader may have had more from the writer than was copied: then the end has a number that it has
         # passed, and is told under the next.
         return event if last <= seq or last == seq + 1 else None
+
+    async def _tell_writer(self, head: Head) -> None:
+        """Somebody reads; not said more often than it is looked at, nor to one that is not there."""
+        lives = self._now_s() - head.alive_s <= LEASE_S
+        if lives and self._now_s() - head.asked_s >= BEAT_S / 2:
+            await self._store.asked(self.name)

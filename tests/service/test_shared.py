@@ -173,6 +173,19 @@ def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest
     run(test())
 
 
+def test_the_writer_is_told_of_a_slow_reader_who_finds_something_each_time() -> None:
+    async def test() -> None:
+        store = MemoryStore()
+        await store.create(ANSWER, 0)
+        await store.append(ANSWER, 0, [token(0), token(1)])
+        there = await instance(store)[0].find(ANSWER)
+        assert there is not None
+        assert await there.after(-1, 0) == [token(0), token(1)]
+        assert time.time() - store.heads[ANSWER]["asked_s"] < GIVE_UP_S
+
+    run(test())
+
+
 def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
     async def test() -> None:
         store = MemoryStore()
