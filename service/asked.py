@@ -54,6 +54,8 @@ class PieceParameters(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_NUMBERS = Parameters.model_fields.keys() - {"ai_prompt", "accel", "answer"}
+
 
 async def given(request: Request, most: int) -> dict[str, Any]:
     """The parameters from the query and, by POST, from the JSON body of up to `most` octets.
@@ -97,6 +99,9 @@ async def given(request: Request, most: int) -> dict[str, Any]:
     for name, value in fields.items():
         if name in found:
             raise _bad(name, "is given in the query and in the body")
+        # A query knows texts only, and pydantic reads numbers from them; JSON has numbers of its own.
+        if isinstance(value, bool) or (isinstance(value, str) and name in _NUMBERS):
+            raise _bad(name, "must be a number" if name in _NUMBERS else "cannot be true or false")
         found[name] = value
     return found
 

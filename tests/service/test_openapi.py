@@ -32,7 +32,7 @@ def url() -> Iterator[str]:
 
 
 @api.parametrize()
-@examples(max_examples=12, deadline=None)
+@examples(max_examples=12, deadline=None, derandomize=True)
 def test_no_request_meets_a_failure_or_an_answer_that_is_not_described(
     case: schemathesis.Case[Any], url: str
 ) -> None:

@@ -36,6 +36,16 @@ def problem(answer: Answer, status: int, kind: str) -> dict[str, object]:
     return body
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("top_p", "0.5"), ("top_p", True), ("seed", False), ("answer", True), ("top_k", [1])]
+)
+def test_in_json_a_number_is_a_number(quick: str, name: str, value: object) -> None:
+    told = problem(ask_json(quick, {"ai_prompt": WHY, name: value}), 422, "bad-parameter")
+    assert told["parameter"] == name
+    assert ask_json(quick, {"ai_prompt": WHY, "top_p": 0.5, "top_k": None}).events()[-1].type == "done"
+    assert ask(quick, ai_prompt=WHY, top_p="0.5").events()[-1].type == "done"
+
+
 # The three types
 
 
