@@ -509,7 +509,7 @@ def test_a_token_an_hour_is_waited_for_and_the_client_hears_a_heartbeat_meanwhil
 def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
     async def script(call: Call) -> Chunks:
         assert call.time_s is not None
-        assert 0 < call.time_s <= 290
+        assert 0 < call.time_s <= 291  # gRPC writes whole seconds on the wire, rounded up
         yield chunk("x", "STOP")
 
     async def test() -> None:
