@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -23,8 +24,10 @@ class Murder(Silent):
 
     def asked(self, key: LaneKey) -> None:
         for pid, command in processes_in(self.folder).items():
+            # The worker may be gone by itself, because its parent is.
             if "gunicorn" in command:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_service_that_dies_while_it_is_measured_is_told_as_such_and_not_as_a_verdict(
