@@ -27,7 +27,7 @@ from kit.proof.causes import Cause, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look, Row, Traced, as_asked, trace
+from kit.proof.experiments import Hurdle, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
 from kit.proof.lane import Arm
 from kit.proof.verdict import Finding, Method, Verdict
@@ -233,7 +233,8 @@ class _Examination:
         self._rows.append(Row(as_asked(at), seen))
         safe = probe.asked.method in ("GET", "HEAD")
         most = spec.max_requests - 1 if safe or spec.repeat_ok else 0
-        looks = AnswerLooks(replace(probe.spec, ask=probe.asked), secure=self._secure, most=most)
+        asking = replace(probe.spec, ask=probe.asked)
+        looks = AnswerLooks(asking, secure=self._secure, most=most, direct_url=spec.direct_url)
         if seen.streams:
             return self._told(seen, (), None, probe.by_answer.method)
         if most <= 0:
@@ -243,16 +244,37 @@ class _Examination:
             )
             return self._told(seen, self._suspects(seen), None, probe.by_answer.method)
         self._say(f"asking at most {most} times more, each time with one thing changed")
-        traced = await self._trace(looks, at, seen)
-        named = causes.causes(traced) if traced.hurdles else self._suspects(seen)
+        traced = await self._ask_again(looks, at, seen)
+        named = causes.causes(traced) if traced.hurdles else self._suspects(seen, traced.direct)
         return self._told(seen, named, None, probe.by_answer.method, asked=looks.asked)
 
-    def _suspects(self, seen: Seen) -> tuple[Named, ...]:
+    async def _ask_again(self, looks: AnswerLooks, at: Conditions, seen: Seen) -> Traced:
+        """Each change once, one after another: an answer may cost, and its server may be small."""
+        saw: dict[Change, Seen] = {}
+        for one in sorted(looks.can):
+            wanted = Look(one.applied(at), one.words(at))
+            if wanted.conditions != at:
+                self._say(wanted.says)
+                saw[one] = await looks.look(wanted)
+                self._rows.append(Row(wanted, saw[one]))
+        direct = saw.pop(Change.DIRECT, None)
+        frees = frozenset(one for one, it in saw.items() if it.streams)
+        fails = frozenset(one for one, it in saw.items() if it.state is State.HELD)
+        hurdles = (Hurdle(frees, fails),) if frees and seen.state is State.HELD else ()
+        return Traced(seen, hurdles, direct=direct, rows=tuple(self._rows))
+
+    def _suspects(self, seen: Seen, direct: Seen | None = None) -> tuple[Named, ...]:
         """What an answer in one lump may come from, where nothing but its arrival is known."""
         if seen.state is not State.HELD:
             return ()
-        apart = "mount service/proof.py in the service, or ask it directly (--direct URL)"
         because = seen.said
+        if direct is not None and direct.streams:
+            where = "asked directly, the answer came bit by bit: it is a hop between there and here"
+            return (Named(Cause.WHOLE_MESSAGE, "likely", because, where=where),)
+        if direct is not None and direct.state is State.HELD:
+            where = "asked directly, the answer came in one lump as well"
+            return (Named(Cause.APP, "likely", because, where=where),)
+        apart = "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
         return (
             Named(Cause.WHOLE_MESSAGE, "possible", because, apart),
             Named(Cause.APP, "possible", because, apart),
@@ -298,7 +320,7 @@ class _Examination:
             Cause.APP,
             "likely",
             f"a stream beside it passes; the answer: {seen_of_answer(self._probe).said}",
-            "send the time in each event (t_ms), or ask the service directly (--direct URL)",
+            "more: send the time in each event (t_ms), or ask the service directly (--direct URL)",
         )
 
     def _told(

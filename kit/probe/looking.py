@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from kit.errors import KitError
-from kit.probe.address import Headers
+from kit.probe.address import Headers, same_origin
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
@@ -152,13 +152,19 @@ class AnswerLooks:
         spec: what is asked.
         secure: whether it is asked over TLS, where HTTP versions are chosen.
         most: how many more requests may be made.
+        direct_url: where the same service is asked directly; None where nobody said.
     """
 
-    def __init__(self, spec: LaneSpec, *, secure: bool, most: int) -> None:
+    def __init__(self, spec: LaneSpec, *, secure: bool, most: int, direct_url: str | None = None) -> None:
         self._spec = spec
         self._left = most
+        self._direct_url = direct_url
         self.asked = 0
-        self.can = frozenset({Change.IDENTITY, Change.HTTP_VERSION} if secure else {Change.IDENTITY})
+        self.can = frozenset(
+            {Change.IDENTITY}
+            | ({Change.HTTP_VERSION} if secure else set())
+            | (set() if direct_url is None else {Change.DIRECT})
+        )
 
     async def look(self, look: Look) -> Seen:
         """See `Looks`."""
@@ -167,12 +173,18 @@ class AnswerLooks:
         self._left -= 1
         self.asked += 1
         wanted = look.conditions
+        ask = self._spec.ask
+        url = self._direct_url if wanted.direct and self._direct_url is not None else ask.url
         headers = (
-            *(pair for pair in self._spec.ask.headers if pair[0].lower() != "accept-encoding"),
+            *(
+                pair
+                for pair in same_origin(ask.headers, ask.url, url)
+                if pair[0].lower() != "accept-encoding"
+            ),
             ("accept-encoding", "gzip" if wanted.gzip else "identity"),
         )
         spec = replace(
-            self._spec, ask=replace(self._spec.ask, headers=headers), http2=wanted.http2, as_it_is=True
+            self._spec, ask=replace(ask, url=url, headers=headers), http2=wanted.http2, as_it_is=True
         )
         async with LaneProbe(spec) as probe:
             await probe.answer()

@@ -6,7 +6,7 @@ Pure data and one function that reads it. The rows come from some 86 configurati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -62,13 +62,15 @@ class Named:
         cause: which.
         certainty: how sure.
         because: the experiment that says so, or what it is read from.
-        apart: the experiment that would tell it from another cause that is named too; empty where none is.
+        apart: the experiment that would say more; empty where none is known.
+        where: whether it is the service or a hop before it, where the service was asked directly as well.
     """
 
     cause: Cause
     certainty: Certainty
     because: str
     apart: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,10 @@ RULES = (
     Rule(Cause.INCREMENTAL_HEADER, frees=_set(Change.INCREMENTAL)),
 )
 
+# What a middleware of the service can do as well as a hop, and the experiment that tells the two apart.
+APART = "whether it is a hop or the service itself: ask the service past the hop too, with --direct URL"
+_ANYWHERE = frozenset({Cause.COMPRESSOR, Cause.WHOLE_MESSAGE, Cause.BLOCKS, Cause.PREFIX_BUFFER, Cause.TIMER})
+
 # What nothing frees, by how it is held.
 SHAPES: dict[Shape | None, Cause] = {
     Shape.WHOLE: Cause.WHOLE_MESSAGE,
@@ -116,10 +122,23 @@ def causes(traced: Traced) -> tuple[Named, ...]:
     """What holds the stream, the first first; none where it streams."""
     if traced.base.state is State.REFUSED:
         return (Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),)
-    named = tuple(_of_hurdle(hurdle, traced) for hurdle in traced.hurdles)
-    if traced.rest is None:
-        return named
-    return (*named, _of_shape(traced.rest))
+    named = [_of_hurdle(hurdle, traced) for hurdle in traced.hurdles]
+    if traced.rest is not None:
+        named.append(_of_shape(traced.rest))
+    return tuple(_placed(one, traced.direct) for one in named)
+
+
+def _placed(named: Named, direct: Seen | None) -> Named:
+    """On which side of the address that was called direct it is."""
+    if direct is None:
+        return replace(named, apart=APART) if named.cause in _ANYWHERE and not named.apart else named
+    if direct.streams:
+        return replace(named, where="asked directly, the service streams: it is a hop between there and here")
+    if direct.state is State.UNDECIDED:
+        return replace(named, where=f"asked directly, nothing could be decided: {direct.said}")
+    return replace(
+        named, where="asked directly, it is held as well: it is the service itself, or a hop there"
+    )
 
 
 def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:

@@ -68,8 +68,10 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 def _cause(named: Named, style: Style, width: int) -> list[str]:
     lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
     lines += hang("    ", clean(named.because), width)
+    if named.where:
+        lines += hang("    ", clean(named.where), width)
     if named.apart:
-        lines += hang("    ", f"what would tell: {clean(named.apart)}", width)
+        lines += hang("    ", f"what would tell {clean(named.apart)}", width)
     first, *rest = named.cause.remedy.splitlines()
     lines += hang("  → ", first, width)
     for line in rest:
@@ -104,6 +106,7 @@ def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
                 "says": named.cause.says,
                 "remedy": named.cause.remedy,
                 "because": named.because,
+                "where": named.where or None,
                 "apart": named.apart or None,
             }
             for named in diagnosis.causes
