@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, status, verdict
-from kit.cli.options import Arm, Expect, Html, Http2, Json, Junit, Markdown, Prompt, Timeout
-from kit.cli.output import success
+from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Prompt, Timeout
+from kit.cli.output import success, talk
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
 
@@ -71,6 +72,7 @@ def command(
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
+    github: Github = None,
     as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
@@ -116,12 +118,16 @@ def command(
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare_again(specs, "url", watcher, retries=retries))
     write(comparison, {}, files)
+    warnings = annotate(comparison, {}, github)
     lanes, style = comparison.lanes, Style.of(sys.stdout)
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
-    warnings = [doubt.remedy for doubt in doubts] if as_json else []
+    if as_json:
+        warnings += [doubt.remedy for doubt in doubts]
     if arm is Arms.BOTH:
         shown, text = comparison_data(comparison), table(comparison, {}, style)
     elif (error := lanes[0].error) is not None:
+        for warning in warnings:
+            talk(f"warning: {warning}")
         again = attempts_words(lanes[0])
         message = error.message if again is None else f"{error.message} {again}"
         raise KitError(Code(error.code), message, error.hint)
