@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane, LaneState, state
+from kit.proof.lane import Attempt, Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.watch import LaneKey
 from kit.targets import Certainty, Claim, Target
@@ -130,6 +130,23 @@ def verdict_words(lane: Lane) -> str:
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+
+
+def attempt_words(attempt: Attempt) -> str:
+    """One measurement's outcome in a few words, with what made it undecided."""
+    if attempt.error is not None:
+        return f"could not be measured ({attempt.error})"
+    found = in_words(attempt.verdict, None, None, None)
+    undecided = attempt.verdict is Verdict.INCONCLUSIVE and attempt.doubts
+    return f"{found} ({', '.join(attempt.doubts)})" if undecided else found
+
+
+def attempts_words(lane: Lane) -> str | None:
+    """How often the lane was measured and what came of it each time, a sentence; None for only once."""
+    if not lane.earlier:
+        return None
+    told = "; ".join(f"{at}. {attempt_words(attempt)}" for at, attempt in enumerate(lane.attempts, 1))
+    return f"Measured {len(lane.attempts)} times, since what came before decided nothing: {told}."
 
 
 def expected_words(lane: Lane, target: Target | None) -> str:
