@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Nginx
 
 QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
 CHECKOUT = Path(__file__).parents[1]
@@ -146,6 +147,20 @@ def test_what_does_not_stream_as_expected_fails_with_an_annotation(runner: Runne
     ran = runner.run({"url": f"{origin()}{QUICK}", "expect": "whole-message", "arm": "both"})
     assert (ran.status, ran.outputs) == (3, {"verdict": "incremental"}), ran.log
     assert ran.log.count("\n::error title=streamproof%3A probe ") == 2
+
+
+def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Origin, nginx: Nginx) -> None:
+    upstream = origin(http="h11")
+    yesterday = nginx(upstream, location="proxy_http_version 1.1; proxy_buffering off;")
+    assert runner.run({"url": f"{yesterday}{QUICK}", "arm": "both"}).outputs == {"verdict": "incremental"}
+    # nginx as it comes, to an upstream that speaks HTTP/1.0: blocks, unless the service asks it not to.
+    today = nginx(upstream, location="proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;")
+    ran = runner.run({"url": f"{today}{QUICK}"})
+    assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
+    (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
+    assert line.startswith("::error title=streamproof%3A probe on%3A ")
+    assert line.count("expected%3A streamed::It should stream here") == 1
+    assert "measured again" not in ran.log, "what was found is found"
 
 
 def test_what_is_undecided_is_measured_again_and_fails(runner: Runner, origin: Origin) -> None:

@@ -144,3 +144,27 @@ def test_a_url_is_measured_as_well(users: Users, origin: Origin) -> None:
         URL=origin(),
     )
     assert status == 0, said
+
+
+def test_pytest_loads_it_by_itself_where_the_kit_is_installed(users: Users) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    # What an installation leaves behind, before any other that this machine may have of another day.
+    about = users.folder / "site" / f"{project['name']}-0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
+    lines = (f"{name} = {module}\n" for name, module in project["entry-points"]["pytest11"].items())
+    (about / "entry_points.txt").write_text("[pytest11]\n" + "".join(lines))
+    (users.folder / "test_mine.py").write_text("def test_there(streamproof):\n    assert streamproof\n")
+    env = {**os.environ, "PYTHONPATH": f"{about.parent}{os.pathsep}{CHECKOUT}"}
+    env.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+    for extra, status in ((), 0), (("-p", "no:streamproof"), 1):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *extra],
+            cwd=users.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
