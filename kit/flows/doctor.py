@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.errors import KitError
-from kit.probe.client import Ask, Client, now_ms
+from kit.probe.client import Ask, Client
 from kit.probe.faults import shown
 from kit.probe.lane import LaneProbe, measured
 from kit.probe.looking import (
@@ -143,12 +143,10 @@ class _Examination:
         return await self._streams(looks, at)
 
     async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
-        opened = now_ms()
-
-        def told() -> None:
+        def told(ms: float) -> None:
             if self._first_ms is None:
-                self._first_ms = now_ms() - opened
-                self._say(f"two events have passed, one by one: it streams (after {self._first_ms:.0f} ms)")
+                self._first_ms = ms
+                self._say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
 
         look = as_asked(at)
         try:
