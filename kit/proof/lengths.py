@@ -117,7 +117,7 @@ def _in_words(looks: Looks, long: Timeline) -> str:
         case Looks.HELD_WHOLE:
             return (
                 "both came in one lot, the long one as much later as it was longer: it looks held whole, on "
-                "the way or by a service that writes only once it has finished"
+                "the way or by a service that writes nothing before it has finished (as a model that thinks)"
             )
         case Looks.NOT_HELD_WHOLE:
             reads: Counter[float] = Counter()
