@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
@@ -14,7 +15,8 @@ from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open,
 from kit.proof.events import EventTooLargeError, LineDecoder
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
-from kit.proof.verdict import Finding
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Driver:
         self._fault: KitError | None = None
         self._news = asyncio.Event()
 
-    async def run(self, machine: Machine[Finding]) -> Finding:
-        """The finding.
+    async def run(self, machine: Machine[T]) -> T:
+        """What the machine makes of it.
 
         Raises:
             KitError: the stream could not be opened, or broke in a way that no verdict covers.
@@ -63,8 +65,8 @@ class Driver:
                 self._stepped()
                 action = machine.send(observed)
         except StopIteration as stop:
-            finding: Finding = stop.value
-            return finding
+            made: T = stop.value
+            return made
         finally:
             await self._leave()
 
