@@ -41,6 +41,10 @@ METHODS = {
     Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
     Method.PAUSE: "pause: the server fell silent in mid-stream, and what had arrived by then was looked at",
     Method.STAMPS: "stamps: the send times in the events were held against their arrival",
+    Method.LENGTHS: (
+        "two lengths: an answer was asked for twice, once longer, to see whether its beginning waits for "
+        "its end, which never proves who holds it"
+    ),
     Method.PASSIVE: "passive: only arrivals could be watched, which never proves that a stream is held",
 }
 
