@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from kit.errors import KitError
 from kit.probe.address import Headers, same_origin
@@ -34,18 +34,7 @@ LENGTH = 256 * 1024  # octets: more than any look with a length sends
 T = TypeVar("T")
 
 
-class Looks(Protocol):
-    """What can look."""
-
-    @property
-    def can(self) -> frozenset[Change]:
-        """What can be changed here."""
-
-    async def look(self, look: Look) -> Seen:
-        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
-
-
-async def take(looks: Looks, wanted: Sequence[Look]) -> list[Seen]:
+async def take(looks: ProofLooks, wanted: Sequence[Look]) -> list[Seen]:
     """Several looks side by side."""
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -74,6 +63,10 @@ class ProofLooks:
         direct: the same service, asked directly; None where nobody said where.
         event_bytes: events up to this size are judged.
         timeout_s: for connecting, and for each silence.
+
+    Attributes:
+        can: what can be changed here.
+        finding: of the last whole proof.
     """
 
     def __init__(
@@ -101,7 +94,7 @@ class ProofLooks:
         self.finding: Finding | None = None
 
     async def look(self, look: Look) -> Seen:
-        """See `Looks`."""
+        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
         try:
             if look.whole:
                 self.finding = await self.prove(look.conditions)
@@ -159,11 +152,16 @@ class AnswerLooks:
         secure: whether it is asked over TLS, where HTTP versions are chosen.
         most: how many more requests may be made.
         direct_url: where the same service is asked directly; None where nobody said.
+
+    Attributes:
+        can: what can be changed here.
+        left: how many requests may still be made.
+        asked: how many were.
     """
 
     def __init__(self, spec: LaneSpec, *, secure: bool, most: int, direct_url: str | None = None) -> None:
         self._spec = spec
-        self._left = most
+        self.left = most
         self._direct_url = direct_url
         self.asked = 0
         self.can = frozenset(
@@ -173,10 +171,8 @@ class AnswerLooks:
         )
 
     async def look(self, look: Look) -> Seen:
-        """See `Looks`."""
-        if self._left <= 0:
-            return Seen(State.UNDECIDED, "not asked: --max-requests is reached", proven=False)
-        self._left -= 1
+        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
+        self.left -= 1
         self.asked += 1
         wanted = look.conditions
         ask = self._spec.ask
