@@ -9,9 +9,10 @@ from kit.errors import KitError
 from kit.flows.examination import Examination
 from kit.probe.client import Client
 from kit.probe.faults import shown
+from kit.probe.long import watch
 from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer, take
 from kit.probe.origin import discover
-from kit.proof import causes, long
+from kit.proof import causes
 from kit.proof.causes import Cause, Certainty, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
@@ -53,6 +54,8 @@ class ByProof(Examination):
         if seen.state in (State.HELD, State.REFUSED):
             self.say("it is held: changing one thing after another, to see what frees it")
             traced = await self._trace(looks, at, seen)
+            if self.spec.arm is None and self._bears_the_header(traced):
+                return await self._streams(looks, replace(at, header="on"))
             return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
         if seen.state is State.UNDECIDED:
             return await self._by_a_whole_proof(looks, at)
@@ -64,13 +67,9 @@ class ByProof(Examination):
         limit_s = self.spec.long_s
         self.say(f"watching a silent stream and one that talks, for {limit_s:.0f} s at most")
         try:
-            silent, talking = await asyncio.gather(
-                looks.run(long.lives(limit_s=limit_s), at),
-                looks.run(long.lives(limit_s=limit_s, beat_s=min(long.BEAT_S, limit_s / 10)), at),
-            )
+            found = await watch(looks.request(at), limit_s=limit_s, http2=at.http2)
         except KitError as error:
             return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
-        found = long.judge(silent, talking, limit_s=limit_s)
         because = found.evidence[-1]
         sure: Certainty = "likely" if found.doubts else "certain"
         named = [
@@ -83,6 +82,11 @@ class ByProof(Examination):
             causes=(*diagnosis.causes, *named),
             limits=(*diagnosis.limits, *found.evidence, *found.advice),
         )
+
+    def _bears_the_header(self, traced: Traced) -> bool:
+        """Whether the answer must bear a header that nginx hides: it streams, which else it would not."""
+        freed = bool(traced.hurdles) and all(Change.HEADER in hurdle.frees for hurdle in traced.hurdles)
+        return freed and seen_of_answer(self.probe).streams
 
     async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
         def told(ms: float) -> None:

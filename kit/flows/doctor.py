@@ -28,7 +28,7 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None) -> Diagnosis:
     lane = LaneSpec(
         "doctor",
         _as_a_browser(spec.ask),
-        header=spec.arm,
+        header=spec.arm or "on",
         prompt=spec.prompt,
         expected=spec.expected,
         as_it_is=spec.as_it_is,

@@ -28,7 +28,8 @@ class DoctorSpec:
     Attributes:
         ask: the request whose answer does not stream. Where it does not say otherwise, gzip is accepted, as
             browsers do.
-        arm: for a service that speaks the proof: whether its answers bear `X-Accel-Buffering: no`.
+        arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be told from here. A service
+            of the kit's is asked so.
         prompt: for our service.
         http2: offer HTTP/2 over TLS, as browsers do.
         event_bytes: events up to this size are judged.
@@ -44,7 +45,7 @@ class DoctorSpec:
     """
 
     ask: Ask
-    arm: Arm = "on"
+    arm: Arm | None = None
     prompt: str = ""
     http2: bool = True
     event_bytes: int = 1_000
@@ -90,11 +91,18 @@ class Examination:
         return Conditions(
             method=probe.asked.method if probe.asked.method in ("GET", "POST") else "POST",
             media=probe.media,
-            header=self.spec.arm,
+            header=self.spec.arm or self._arm(),
             incremental="on" if marked else "off",
             gzip="gzip" in coding.lower(),
             http2=probe.http_version == "HTTP/2" if head else self.secure and self.spec.http2,
         )
+
+    def _arm(self) -> Arm:
+        """Whether the answer bears `X-Accel-Buffering: no`, as far as can be seen: an nginx would hide it."""
+        probe = self.probe
+        head = probe.received.headers
+        ours = probe.asked.url != probe.spec.ask.url or "streamproof-started-ms" in head
+        return "on" if ours or head.get("x-accel-buffering", "").strip().lower() == "no" else "off"
 
     def told(
         self,

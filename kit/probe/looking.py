@@ -114,8 +114,22 @@ class ProofLooks:
 
     async def run(self, machine: Machine[T], conditions: Conditions) -> T:
         """Any machine of the proof's, under these conditions. Raises KitError."""
+        request = self.request(conditions)
+        # Connections of its own: a look that is held must not hold another one up.
+        async with (
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
+        ):
+            # Both connect first, so that neither the opening nor a step pays for it.
+            await asyncio.gather(
+                *(Side(one, request.base, request.headers).ping(PING_MS) for one in (streams, side))
+            )
+            return await Driver(streams, side, request).run(machine)
+
+    def request(self, conditions: Conditions) -> ProofRequest:
+        """How the proof is asked for under these conditions."""
         origin = self._direct if conditions.direct and self._direct is not None else self._origin
-        request = ProofRequest(
+        return ProofRequest(
             origin.base,
             conditions.method,
             conditions.media,
@@ -124,16 +138,6 @@ class ProofLooks:
             conditions.incremental,
             LENGTH if conditions.length else None,
         )
-        # Connections of its own: a look that is held must not hold another one up.
-        async with (
-            Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
-            Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
-        ):
-            # Both connect first, so that neither the opening nor a step pays for it.
-            await asyncio.gather(
-                *(Side(one, origin.base, request.headers).ping(PING_MS) for one in (streams, side))
-            )
-            return await Driver(streams, side, request).run(machine)
 
     def _seen(self, finding: Finding) -> Seen:
         seen = of_finding(finding)
