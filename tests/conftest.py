@@ -15,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = [
     "tests.fixtures.tools",
+    "tests.fixtures.certificates",
     "tests.fixtures.proxies",
     "tests.fixtures.origin",
     "tests.fixtures.browser",
