@@ -7,7 +7,8 @@ One file, nothing but the standard library and starlette: copy it into any FastA
 It answers 404 until `STREAMPROOF_LAB=1` or `STREAMPROOF_PROOF_UNTIL` (epoch seconds, ahead of now) is set,
 so that it can stay deployed and be opened for an hour. Endpoints below the prefix:
 
-    GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off&total=N
+    GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
+                &incremental=on|off&total=N
     POST     feed?id=&bytes=     one more event, now
     POST     end?id=             no more events
     GET      ping                which instance, and its clock
@@ -172,6 +173,7 @@ class _Plan:
     size: int
     media: str
     accel: bool
+    incremental: bool
     total: int | None
 
     @classmethod
@@ -192,6 +194,7 @@ class _Plan:
             size=size,
             media=_one_of(query, "type", tuple(MEDIA_TYPES)),
             accel=_one_of(query, "accel", ("on", "off")) == "on",
+            incremental=_one_of(query, "incremental", ("on", "off")) == "on",
             total=total,
         )
 
@@ -250,8 +253,9 @@ class _Stream(Response):
         headers = {
             "Content-Type": MEDIA_TYPES[plan.media],
             "Cache-Control": "no-cache, no-transform",
-            "Incremental": "?1",
         }
+        if plan.incremental:
+            headers["Incremental"] = "?1"
         if plan.accel:
             headers["X-Accel-Buffering"] = "no"
         if plan.total is not None:

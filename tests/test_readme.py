@@ -13,7 +13,6 @@ from kit.errors import Exit
 CHECKOUT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 # How each says that something does not exist yet, and where it names the exit codes.
-TO_COME = {ENGLISH: "to come", CHINESE: "后续才会提供"}
 EXIT_CODES = {ENGLISH: r"Exit codes: (.+?)\.", CHINESE: r"退出码：(.+?)。"}
 
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -98,16 +97,9 @@ def test_no_link_leads_to_a_file_that_is_missing(name: str) -> None:
 
 @both
 def test_every_verb_that_is_shown_exists(name: str) -> None:
-    lines = [line for line in prose(name).splitlines() if TO_COME[name] not in line]
-    shown = verbs([*blocks(name), *spans("\n".join(lines))])
+    shown = verbs([*blocks(name), *spans(prose(name))])
     assert shown
     assert shown - set(VERBS) == set()
-
-
-@both
-def test_no_verb_that_exists_is_said_to_be_to_come(name: str) -> None:
-    lines = [line for line in prose(name).splitlines() if TO_COME[name] in line]
-    assert verbs(spans("\n".join(lines))) & set(VERBS) == set()
 
 
 @both

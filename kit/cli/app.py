@@ -18,6 +18,7 @@ from kit.errors import Code, Exit, KitError
 VERBS: tuple[str, ...] = (
     "demo",
     "probe",
+    "doctor",
     "compare",
     "targets",
     "render",

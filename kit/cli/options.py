@@ -49,6 +49,32 @@ Polling: TypeAlias = Annotated[
         help="Ask each target for its answer in pieces as well, as where nothing streams.",
     ),
 ]
+Method: TypeAlias = Annotated[
+    str | None, typer.Option(envvar="KIT_METHOD", help="GET, or POST when there is data.")
+]
+Header: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        "-H",
+        envvar="KIT_HEADER",
+        metavar="NAME: VALUE",
+        help="One more request header; in KIT_HEADER one a line.",
+    ),
+]
+Data: TypeAlias = Annotated[
+    str | None, typer.Option("--data", "-d", envvar="KIT_DATA", help="The request's body.")
+]
+BearerEnv: TypeAlias = Annotated[
+    str | None,
+    typer.Option(envvar="KIT_BEARER_ENV", metavar="NAME", help="The variable that holds a bearer token."),
+]
+Proof: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        envvar="KIT_PROOF", metavar="URL", help="The proof's prefix, if neither beside URL nor at /proof."
+    ),
+]
 Prompt: TypeAlias = Annotated[
     str,
     typer.Option(

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kit.cli.asking import PROMPT, Arms, arms, status, verdict
-from kit.cli.options import Arm, Expect, Html, Http2, Json, Junit, Markdown, Prompt, Timeout
+from kit.cli.options import (
+    Arm,
+    BearerEnv,
+    Data,
+    Expect,
+    Header,
+    Html,
+    Http2,
+    Json,
+    Junit,
+    Markdown,
+    Method,
+    Prompt,
+    Proof,
+    Timeout,
+)
 from kit.cli.output import success
+from kit.cli.request import request
 from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
-
-if TYPE_CHECKING:
-    from kit.probe.client import Ask
+from kit.errors import Code, KitError
 
 
 def command(
@@ -22,34 +35,13 @@ def command(
     ],
     expect: Expect = None,
     arm: Arm = Arms.ON,
-    method: Annotated[
-        str | None, typer.Option(envvar="KIT_METHOD", help="GET, or POST when there is data.")
-    ] = None,
-    header: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--header",
-            "-H",
-            envvar="KIT_HEADER",
-            metavar="NAME: VALUE",
-            help="One more request header; in KIT_HEADER one a line.",
-        ),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", "-d", envvar="KIT_DATA", help="The request's body.")
-    ] = None,
+    method: Method = None,
+    header: Header = None,
+    data: Data = None,
     prompt: Prompt = PROMPT,
     http2: Http2 = False,
-    bearer_env: Annotated[
-        str | None,
-        typer.Option(envvar="KIT_BEARER_ENV", metavar="NAME", help="The variable that holds a bearer token."),
-    ] = None,
-    proof: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KIT_PROOF", metavar="URL", help="The proof's prefix, if neither beside URL nor at /proof."
-        ),
-    ] = None,
+    bearer_env: BearerEnv = None,
+    proof: Proof = None,
     event_bytes: Annotated[
         int | None,
         typer.Option(
@@ -84,7 +76,7 @@ def command(
     from kit.report.table import table
 
     expected = verdict(expect)
-    ask = _ask(url, method, header or [], data, bearer_env)
+    ask = request(url, method, header or [], data, bearer_env)
     if proof is not None:
         checked(proof)
     specs = [
@@ -116,51 +108,3 @@ def command(
     else:
         shown, text = lane_data(lanes[0]), probe_text(lanes[0], style)
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))
-
-
-def _ask(url: str, method: str | None, headers: list[str], data: str | None, bearer_env: str | None) -> Ask:
-    """The request as the user gave it.
-
-    Raises:
-        KitError: a method or a header that is none, or a variable that is not set.
-    """
-    import os
-    import re
-
-    from kit.probe.address import checked
-    from kit.probe.client import Ask
-
-    checked(url)
-    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
-        raise KitError(
-            Code.BAD_USAGE, f"{method!r} is no method.", "Give one, as in --method POST.", exit=Exit.USAGE
-        )
-    variable = os.environ.get("KIT_HEADER", "")
-    if headers == variable.split():  # typer splits it at white space, which most headers have
-        headers = [line for line in variable.splitlines() if line.strip()]
-    pairs = [_header(line) for line in headers]
-    if bearer_env is not None:
-        token = os.environ.get(bearer_env, "").strip()
-        if not token:
-            raise KitError(
-                Code.BAD_USAGE,
-                f"The variable {bearer_env} holds no token.",
-                f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
-                exit=Exit.USAGE,
-            )
-        pairs.append(_header(f"authorization: Bearer {token}"))
-    body = None if data is None else data.encode()
-    return Ask((method or ("POST" if body else "GET")).upper(), url, tuple(pairs), body)
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
-    if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
-        raise KitError(
-            Code.BAD_USAGE,
-            f"{name.strip()[:40]!r} is no header.",
-            "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
-            exit=Exit.USAGE,
-        )
-    return name.strip(), value.strip()

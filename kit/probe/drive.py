@@ -5,27 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown
-from kit.probe.origin import MediaType, Side, new_stream, stream_url
+from kit.probe.origin import Side, new_stream, stream_url
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping
+from kit.proof.conditions import MediaType
 from kit.proof.events import EventTooLargeError, LineDecoder
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
-from kit.proof.verdict import Finding
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """How the proof's stream is asked for: as the lane's own answer is."""
+    """How the proof's stream is asked for: as the lane's own answer is.
+
+    Attributes:
+        base: the proof's prefix.
+        method, media, accel, incremental: of the stream (docs/proof-protocol.md).
+        headers: sent with it, and with each side request.
+        total: its Content-Length in octets; None for chunks.
+    """
 
     base: str
     method: str = "GET"
     media: MediaType = "sse"
     accel: str = "on"
     headers: tuple[tuple[str, str], ...] = ()
+    incremental: str = "on"
+    total: int | None = None
 
 
 class Driver:
@@ -50,8 +62,8 @@ class Driver:
         self._fault: KitError | None = None
         self._news = asyncio.Event()
 
-    async def run(self, machine: Machine[Finding]) -> Finding:
-        """The finding.
+    async def run(self, machine: Machine[T]) -> T:
+        """What the machine makes of it.
 
         Raises:
             KitError: the stream could not be opened, or broke in a way that no verdict covers.
@@ -63,8 +75,8 @@ class Driver:
                 self._stepped()
                 action = machine.send(observed)
         except StopIteration as stop:
-            finding: Finding = stop.value
-            return finding
+            made: T = stop.value
+            return made
         finally:
             await self._leave()
 
@@ -98,6 +110,8 @@ class Driver:
             size=action.bytes,
             media=wanted.media,
             accel=wanted.accel,
+            incremental=wanted.incremental,
+            total=wanted.total,
         )
         body = b"" if wanted.method == "POST" else None
         self._received = Received(SSEDecoder() if wanted.media == "sse" else LineDecoder())

@@ -10,9 +10,10 @@ from kit.probe.client import now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import PINGS, Measured, Told, put_together
-from kit.probe.origin import Found, MediaType
+from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof import answer
+from kit.proof.conditions import MediaType
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
 from kit.proof.lane import Lane
@@ -26,11 +27,17 @@ LEAST_EVENT_BYTES = 1_000
 
 
 class LaneProbe(Measured):
-    """A lane whose answer is streamed."""
+    """A lane whose answer is streamed.
+
+    Attributes:
+        media: the proof's media type nearest to the answer's, once its head is in.
+        http_version: of the answer: "HTTP/1.1", "HTTP/2".
+    """
 
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
-        self._media: MediaType = "sse"
+        self.media: MediaType = "sse"
+        self.http_version = ""
 
     @property
     def provable(self) -> bool:
@@ -64,17 +71,18 @@ class LaneProbe(Measured):
             told = len(machine.evidence)
 
         headers = without_body(spec.ask, base)
-        request = ProofRequest(base, self._ask.method, self._media, spec.header, headers)
+        request = ProofRequest(base, self._ask.method, self.media, spec.header, headers)
         return await Driver(self._streams, self._side, request, tell).run(machine.run())
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         async with self._streams.stream(self._ask) as response:
             received.head(response.head_ms, response.status, response.headers)
+            self.http_version = response.http_version
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
                 raise bad_status(self._ask.url, self._ask.method, response.status)
-            decoder, self._media = decoder_of(response.headers.get("content-type", ""))
+            decoder, self.media = decoder_of(response.headers.get("content-type", ""))
             received.use(decoder)
             clean = False
             try:

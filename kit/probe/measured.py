@@ -11,7 +11,7 @@ from typing import Self
 
 from kit.errors import Code, KitError
 from kit.probe.address import same_origin
-from kit.probe.client import Client, now_ms
+from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown, silent
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service, without_credentials
@@ -41,6 +41,7 @@ class Measured(ABC):
         spec: what is measured, and how.
         clock: the origin's; None where it is not known.
         line: the answer's timeline, once there is one.
+        received: the answer's response, as far as it came.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
@@ -48,6 +49,7 @@ class Measured(ABC):
         self._stack = AsyncExitStack()
         self._found = Found(None)
         self._ask = spec.ask
+        self.received = Received(ChunkDecoder())
         self._replies: list[Reply] = []
         self.clock: Clock | None = None
         self.line = Timeline((), None, 0.0, False)
@@ -66,6 +68,31 @@ class Measured(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def asked(self) -> Ask:
+        """The request for the answer, as it is sent."""
+        return self._ask
+
+    @property
+    def found(self) -> Found:
+        """Where a proof is to be had."""
+        return self._found
+
+    @property
+    def round_trips(self) -> tuple[float, ...]:
+        """What each ping took, in milliseconds."""
+        return tuple(reply.took_ms for reply in self._replies)
+
+    @property
+    def error(self) -> KitError | None:
+        """What went wrong so far."""
+        return self._error
+
+    @property
+    def by_answer(self) -> Finding:
+        """What the answer says by itself."""
+        return self._by_answer
 
     @property
     def reachable(self) -> bool:
@@ -94,7 +121,7 @@ class Measured(ABC):
 
     async def answer(self, arrived: Told = lambda _: None) -> None:
         """Ask for the answer and watch it arrive; each event is told to `arrived` as it does."""
-        received = Received(ChunkDecoder())
+        received = self.received
         asked = now_ms()
         try:
             async with asyncio.timeout(self.spec.timeout_s):

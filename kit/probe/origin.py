@@ -6,19 +6,17 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
 from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Reply
+from kit.proof.conditions import MediaType
 
 _BEGINS = b"{"
 _PING_MS = 5_000.0
 _NOBODY_THERE = (Code.UNREACHABLE, Code.NAME_NOT_FOUND, Code.TLS_FAILED, Code.BAD_USAGE)
-
-MediaType = Literal["sse", "ndjson", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +130,20 @@ def new_stream() -> str:
 
 
 def stream_url(
-    base: str, stream: str, *, mode: str, size: int, media: MediaType, accel: str, total: int | None = None
+    base: str,
+    stream: str,
+    *,
+    mode: str,
+    size: int,
+    media: MediaType,
+    accel: str,
+    incremental: str = "on",
+    total: int | None = None,
 ) -> str:
     """Where a stream is opened."""
-    query = {"id": stream, "mode": mode, "bytes": size, "type": media, "accel": accel}
+    query: dict[str, str | int] = {"id": stream, "mode": mode, "bytes": size, "type": media, "accel": accel}
+    if incremental != "on":  # an origin may be older than this parameter
+        query["incremental"] = incremental
     return f"{base}/stream?{urlencode(query if total is None else {**query, 'total': total})}"
 
 

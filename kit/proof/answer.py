@@ -180,7 +180,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
-        if verdict is Verdict.INCREMENTAL and not _looks_streamed(line):
+        if verdict is Verdict.INCREMENTAL and not looks_streamed(line):
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
     if _contradict(verdict, answer):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
@@ -198,7 +198,7 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
 
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
-    looks = "looks streamed" if _looks_streamed(line) else "looks held, or the server is fast"
+    looks = "looks streamed" if looks_streamed(line) else "looks held, or the server is fast"
     times = [arrival.arrived_ms for arrival in line.arrivals]
     seen = (
         f"{len(times)} events arrived over {times[-1] - times[0]:.0f} ms: {looks}"
@@ -211,7 +211,7 @@ def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(seen,))
 
 
-def _looks_streamed(line: Timeline) -> bool:
+def looks_streamed(line: Timeline) -> bool:
     """Whether the arrivals are spread out, no half of them within 50 ms. A hint, never a verdict."""
     times = [arrival.arrived_ms for arrival in line.arrivals]
     if len(times) < 2 or times[-1] - times[0] < 10 * BURST_MS:

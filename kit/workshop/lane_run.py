@@ -14,10 +14,11 @@ from kit.probe.drive import ProofRequest
 from kit.probe.faults import bad_status, shown, silent
 from kit.probe.lane import decoder_of, measured
 from kit.probe.measured import PINGS
-from kit.probe.origin import Found, MediaType, discover, new_stream, ping_path, reply_of
+from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
 from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned
+from kit.proof.conditions import MediaType
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, EventTooLargeError
 from kit.proof.lane import Lane

@@ -135,6 +135,8 @@ def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, 
     assert answer.headers["Content-Encoding"] is None
     off = opened(shared, id=new_id(), mode="free", total=500, type=media, accel="off")
     assert {it.lower() for it in set(answer.headers) - set(off.headers)} == {"x-accel-buffering"}
+    bare = opened(shared, id=new_id(), mode="free", total=500, type=media, incremental="off")
+    assert {it.lower() for it in set(answer.headers) - set(bare.headers)} == {"incremental"}
 
 
 @settings(max_examples=40)
@@ -271,6 +273,7 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"mode": "burst"}, "bad-mode"),
         ({"type": "html"}, "bad-type"),
         ({"accel": "yes"}, "bad-accel"),
+        ({"incremental": "?1"}, "bad-incremental"),
         ({"bytes": 127}, "bad-bytes"),
         ({"bytes": MIB + 1}, "bad-bytes"),
         ({"bytes": "-200"}, "bad-bytes"),

@@ -6,13 +6,15 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
-from kit.proof.verdict import Finding
+
+T = TypeVar("T")
 
 
 def event(seq: int, size: int, part: str | None = None) -> bytes:
@@ -53,13 +55,13 @@ class Network:
         self._emitted = 0
         self._last_ms = 0.0
 
-    def run(self, machine: Machine[Finding]) -> Finding:
+    def run(self, machine: Machine[T]) -> T:
         action = next(machine)
         while True:
             try:
                 action = machine.send(self.act(action))
             except StopIteration as stop:
-                found: Finding = stop.value
+                found: T = stop.value
                 return found
 
     def act(self, action: Ping | Open | Feed | End | Await) -> Observed:

@@ -1,0 +1,123 @@
+"""`kit doctor URL`: who holds my stream, and what frees it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kit.cli.asking import PROMPT, Arms, status, verdict
+from kit.cli.options import (
+    BearerEnv,
+    Data,
+    Expect,
+    Header,
+    Json,
+    Method,
+    Prompt,
+    Proof,
+    Timeout,
+)
+from kit.cli.output import success
+from kit.cli.request import request
+from kit.cli.running import run
+from kit.errors import Code, Exit, KitError
+
+
+def command(
+    url: Annotated[
+        str | None, typer.Argument(envvar="KIT_URL", help="The address whose answer should stream.")
+    ] = None,
+    direct: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIT_DIRECT", metavar="URL", help="The same service past the hop, to compare the two ways."
+        ),
+    ] = None,
+    arm: Annotated[
+        Arms,
+        typer.Option(
+            envvar="KIT_ARM",
+            help="Whether the answers bear X-Accel-Buffering: no; a service made with the kit is asked so.",
+        ),
+    ] = Arms.ON,
+    method: Method = None,
+    header: Header = None,
+    data: Data = None,
+    prompt: Prompt = PROMPT,
+    bearer_env: BearerEnv = None,
+    proof: Proof = None,
+    event_bytes: Annotated[
+        int, typer.Option(envvar="KIT_EVENT_BYTES", min=1, help="Judge events up to this size.")
+    ] = 1_000,
+    max_requests: Annotated[
+        int,
+        typer.Option(
+            envvar="KIT_MAX_REQUESTS", min=1, help="Ask URL itself for no more answers than so many."
+        ),
+    ] = 6,
+    repeat_ok: Annotated[
+        bool,
+        typer.Option(
+            "--repeat-ok",
+            envvar="KIT_REPEAT_OK",
+            help="A request other than GET may be sent again: it changes nothing and may cost what it costs.",
+        ),
+    ] = False,
+    expect: Expect = None,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Who holds my stream, and what frees it?
+
+    Asks URL as a browser would, then changes one thing after another (compression, a header, the method, the
+    media type, the HTTP version) to see what lets the stream pass, and says what that points to, with the
+    evidence and the line to change. Exits 0 with any conclusive verdict or the expected one, 3 with another,
+    4 when inconclusive.
+    """
+    import sys
+
+    from kit.flows.doctor import DoctorSpec, doctor
+    from kit.probe.address import checked
+    from kit.proof.lane import state
+    from kit.report.diagnosis import diagnosis_data, diagnosis_text
+    from kit.report.live import LiveLanes
+    from kit.report.style import Style
+
+    if url is None:
+        raise KitError(
+            Code.BAD_USAGE,
+            "There is nothing to examine.",
+            "Give a URL: kit doctor https://example.com/chat",
+            exit=Exit.USAGE,
+        )
+    if arm is Arms.BOTH:
+        raise KitError(
+            Code.BAD_USAGE,
+            "The doctor examines one arm and tries the other by itself.",
+            "Give --arm on or --arm off, as your service answers.",
+            exit=Exit.USAGE,
+        )
+    expected = verdict(expect)
+    for other in (proof, direct):
+        if other is not None:
+            checked(other)
+    spec = DoctorSpec(
+        request(url, method, header or [], data, bearer_env),
+        arm="on" if arm is Arms.ON else "off",
+        prompt=prompt,
+        event_bytes=event_bytes,
+        proof_url=proof,
+        direct_url=direct,
+        timeout_s=timeout,
+        max_requests=max_requests,
+        repeat_ok=repeat_ok,
+        expected=expected,
+    )
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        found = run(doctor(spec, watcher.stage))
+    warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
+    text = diagnosis_text(found, Style.of(sys.stdout))
+    success(
+        diagnosis_data(found), as_json=as_json, text=text, warnings=warnings, exit=status(state(found.lane))
+    )

@@ -1,0 +1,215 @@
+"""Looks at a stream under changed conditions (`kit.proof.experiments`), on real sockets.
+
+By proof where the origin speaks its protocol: such a look costs the service nothing. Else by asking the URL
+itself once more and watching what comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from kit.errors import KitError
+from kit.probe.address import Headers, same_origin
+from kit.probe.client import Client
+from kit.probe.drive import Driver, ProofRequest
+from kit.probe.lane import LaneProbe
+from kit.probe.spec import LaneSpec, without_body
+from kit.proof.actions import Machine
+from kit.proof.answer import looks_streamed
+from kit.proof.conditions import Change, Conditions
+from kit.proof.doubts import Doubt
+from kit.proof.experiments import Look
+from kit.proof.glance import Glance, Seen, State, of_finding
+from kit.proof.lockstep import LockStep
+from kit.proof.verdict import Finding, Method, Shape, Verdict
+
+AT_ONCE = 8  # an origin takes 16 streams, App Engine Standard 10 requests an instance
+LENGTH = 256 * 1024  # octets: more than any look with a length sends
+
+T = TypeVar("T")
+
+
+class Looks(Protocol):
+    """What can look."""
+
+    @property
+    def can(self) -> frozenset[Change]:
+        """What can be changed here."""
+
+    async def look(self, look: Look) -> Seen:
+        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
+
+
+async def take(looks: Looks, wanted: Sequence[Look]) -> list[Seen]:
+    """Several looks side by side."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(look: Look) -> Seen:
+        async with room:
+            return await looks.look(look)
+
+    return await asyncio.gather(*(one(look) for look in wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a proof is asked for, and what is sent with it."""
+
+    base: str
+    headers: Headers
+
+
+class ProofLooks:
+    """Looks by proof.
+
+    Args:
+        origin: through the hops that are examined.
+        round_trips: what some pings took, in milliseconds; at least one.
+        secure: whether it is asked over TLS, where HTTP versions are chosen.
+        direct: the same service, asked directly; None where nobody said where.
+        event_bytes: events up to this size are judged.
+        timeout_s: for connecting, and for each silence.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        round_trips: Sequence[float],
+        *,
+        secure: bool,
+        direct: Origin | None = None,
+        event_bytes: int = 1_000,
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._origin = origin
+        self._direct = direct
+        self._event_bytes = event_bytes
+        self._timeout_s = timeout_s
+        ordered = sorted(round_trips)
+        self._rtt_ms, self._slowest_ms = ordered[len(ordered) // 2], ordered[-1]
+        without = set()
+        if not secure:
+            without.add(Change.HTTP_VERSION)
+        if direct is None:
+            without.add(Change.DIRECT)
+        self.can = frozenset(Change) - without - {Change.LENGTH}
+        self.finding: Finding | None = None
+
+    async def look(self, look: Look) -> Seen:
+        """See `Looks`."""
+        try:
+            if look.whole:
+                self.finding = await self.prove(look.conditions)
+                return self._seen(self.finding)
+            return await self.glance(look.conditions)
+        except KitError as error:
+            return Seen(State.UNDECIDED, error.message)
+
+    async def glance(self, conditions: Conditions, told: Callable[[], None] = lambda: None) -> Seen:
+        """Whether it passes. Raises KitError: it could not be asked."""
+        machine = Glance(self._rtt_ms, self._slowest_ms, self._event_bytes, told)
+        return await self.run(machine.run(), conditions)
+
+    async def prove(self, conditions: Conditions) -> Finding:
+        """How it is held. Raises KitError: it could not be asked."""
+        return await self.run(LockStep().run(), conditions)
+
+    async def run(self, machine: Machine[T], conditions: Conditions) -> T:
+        """Any machine of the proof's, under these conditions. Raises KitError."""
+        origin = self._direct if conditions.direct and self._direct is not None else self._origin
+        request = ProofRequest(
+            origin.base,
+            conditions.method,
+            conditions.media,
+            conditions.header,
+            (*origin.headers, ("accept-encoding", "gzip" if conditions.gzip else "identity")),
+            conditions.incremental,
+            LENGTH if conditions.length else None,
+        )
+        # Connections of its own: a look that is held must not hold another one up.
+        async with (
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
+        ):
+            return await Driver(streams, side, request).run(machine)
+
+    def _seen(self, finding: Finding) -> Seen:
+        seen = of_finding(finding)
+        if seen.shape is Shape.TAIL and (seen.block_bytes or 0) >= self._event_bytes:
+            return replace(
+                seen, state=State.STREAMS, shape=None, doubts=(*seen.doubts, Doubt.LARGE_EVENTS_HELD)
+            )
+        return seen
+
+
+class AnswerLooks:
+    """Looks by asking the URL itself again and watching what comes: which proves little (`Seen.proven`).
+
+    Args:
+        spec: what is asked.
+        secure: whether it is asked over TLS, where HTTP versions are chosen.
+        most: how many more requests may be made.
+        direct_url: where the same service is asked directly; None where nobody said.
+    """
+
+    def __init__(self, spec: LaneSpec, *, secure: bool, most: int, direct_url: str | None = None) -> None:
+        self._spec = spec
+        self._left = most
+        self._direct_url = direct_url
+        self.asked = 0
+        self.can = frozenset(
+            {Change.IDENTITY}
+            | ({Change.HTTP_VERSION} if secure else set())
+            | (set() if direct_url is None else {Change.DIRECT})
+        )
+
+    async def look(self, look: Look) -> Seen:
+        """See `Looks`."""
+        if self._left <= 0:
+            return Seen(State.UNDECIDED, "not asked: --max-requests is reached", proven=False)
+        self._left -= 1
+        self.asked += 1
+        wanted = look.conditions
+        ask = self._spec.ask
+        url = self._direct_url if wanted.direct and self._direct_url is not None else ask.url
+        headers = (
+            *(
+                pair
+                for pair in same_origin(ask.headers, ask.url, url)
+                if pair[0].lower() != "accept-encoding"
+            ),
+            ("accept-encoding", "gzip" if wanted.gzip else "identity"),
+        )
+        spec = replace(
+            self._spec, ask=replace(ask, url=url, headers=headers), http2=wanted.http2, as_it_is=True
+        )
+        async with LaneProbe(spec) as probe:
+            await probe.answer()
+            if probe.error is not None:
+                return Seen(State.UNDECIDED, probe.error.message, proven=False)
+            return seen_of_answer(probe)
+
+
+def seen_of_answer(probe: LaneProbe) -> Seen:
+    """What an answer alone tells."""
+    finding = probe.by_answer
+    said = finding.evidence[-1] if finding.evidence else ""
+    if finding.method is Method.STAMPS or finding.verdict is Verdict.REFUSED:
+        return replace(of_finding(finding), proven=False)
+    times = [arrival.arrived_ms for arrival in probe.line.arrivals]
+    state = State.UNDECIDED
+    if looks_streamed(probe.line):
+        state = State.STREAMS
+    elif len(times) > 1 and times[-1] >= 1_000 and times[-1] - times[0] <= 0.1 * times[-1]:
+        state = State.HELD
+        said = f"after {times[0]:.0f} ms of nothing, {len(times)} events within {times[-1] - times[0]:.0f} ms"
+    return Seen(state, said, proven=False, doubts=finding.doubts)
+
+
+def origin_of(spec: LaneSpec, base: str) -> Origin:
+    """Where the proof of a lane is asked for, with the lane's own credentials where it is the same origin."""
+    headers = tuple(pair for pair in without_body(spec.ask, base) if pair[0].lower() != "accept-encoding")
+    return Origin(base, headers)

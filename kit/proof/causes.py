@@ -1,0 +1,317 @@
+"""Who holds a stream, from what frees it: the decision table, and for each cause the text that mends it.
+
+Pure data and one function that reads it. The rows come from some 86 configurations of real proxies
+(docs/detection.md); what holds the kit to them is a matrix of real ones (tests/system/test_doctor_matrix.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+from kit.proof.conditions import Change
+from kit.proof.experiments import Hurdle, Traced
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Shape
+
+# certain: only this explains what was proven · likely: the usual reason for what was seen · possible: one of
+# several that the evidence does not separate.
+Certainty = Literal["certain", "likely", "possible"]
+
+
+class Cause(StrEnum):
+    """Who held the stream: a closed list."""
+
+    NGINX_BUFFERS = "nginx-buffers"
+    NGINX_GZIP = "nginx-gzip"
+    COMPRESSOR = "compressor"
+    BLOCKS = "blocks"
+    WHOLE_MESSAGE = "whole-message"
+    PREFIX_BUFFER = "prefix-buffer"
+    FIRST_EVENT = "first-event"
+    TIMER = "timer"
+    REFUSES = "refuses"
+    MEDIA_TYPE = "media-type"
+    METHOD = "method"
+    HTTP_VERSION = "http-version"
+    INCREMENTAL_HEADER = "incremental-header"
+    CHUNK_FRAMING = "chunk-framing"
+    APP = "app"
+    ANSWER_PATH = "answer-path"
+    IDLE_LIMIT = "idle-limit"
+    TIME_LIMIT = "time-limit"
+    UNKNOWN = "unknown"
+
+    @property
+    def says(self) -> str:
+        """Who holds the stream, in one sentence."""
+        return _SAYS[self]
+
+    @property
+    def remedy(self) -> str:
+        """What frees it: text to read and lines to paste."""
+        return _REMEDIES[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A cause, and how sure it is.
+
+    Attributes:
+        cause: which.
+        certainty: how sure.
+        because: the experiment that says so, or what it is read from.
+        apart: the experiment that would say more; empty where none is known.
+        where: whether it is the service or a hop before it, where the service was asked directly as well.
+    """
+
+    cause: Cause
+    certainty: Certainty
+    because: str
+    apart: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: if each of `frees` frees the stream, and none of `fails` does, it is this.
+
+    `tried` must have been tried, or it is only likely.
+    """
+
+    cause: Cause
+    frees: frozenset[Change]
+    fails: frozenset[Change] = frozenset()
+    shapes: frozenset[Shape] = frozenset()
+    tried: frozenset[Change] = frozenset()
+
+
+def _set(*changes: Change) -> frozenset[Change]:
+    return frozenset(changes)
+
+
+# The first row that fits. A hurdle is one thing that holds the stream: several are looked up one by one.
+RULES = (
+    Rule(Cause.NGINX_GZIP, frees=_set(Change.IDENTITY, Change.HEADER)),
+    Rule(Cause.NGINX_BUFFERS, frees=_set(Change.HEADER)),
+    Rule(Cause.COMPRESSOR, frees=_set(Change.IDENTITY), tried=_set(Change.HEADER)),
+    Rule(Cause.MEDIA_TYPE, frees=_set(Change.EVENT_STREAM)),
+    Rule(Cause.METHOD, frees=_set(Change.METHOD)),
+    Rule(Cause.TIMER, frees=_set(Change.HTTP_VERSION), shapes=frozenset({Shape.TIMER})),
+    Rule(Cause.HTTP_VERSION, frees=_set(Change.HTTP_VERSION)),
+    Rule(Cause.INCREMENTAL_HEADER, frees=_set(Change.INCREMENTAL)),
+)
+
+# What a middleware of the service can do as well as a hop, and the experiment that tells the two apart.
+APART = "whether it is a hop or the service itself: ask the service past the hop too, with --direct URL"
+_ANYWHERE = frozenset({Cause.COMPRESSOR, Cause.WHOLE_MESSAGE, Cause.BLOCKS, Cause.PREFIX_BUFFER, Cause.TIMER})
+
+# What nothing frees, by how it is held.
+SHAPES: dict[Shape | None, Cause] = {
+    Shape.WHOLE: Cause.WHOLE_MESSAGE,
+    Shape.BLOCKS: Cause.BLOCKS,
+    Shape.TAIL: Cause.BLOCKS,
+    Shape.PREFIX: Cause.PREFIX_BUFFER,
+    Shape.FIRST_EVENT: Cause.FIRST_EVENT,
+    Shape.TIMER: Cause.TIMER,
+}
+
+
+def causes(traced: Traced) -> tuple[Named, ...]:
+    """What holds the stream, the first first; none where it streams."""
+    if traced.base.state is State.REFUSED:
+        return (Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),)
+    named = [_of_hurdle(hurdle, traced) for hurdle in traced.hurdles]
+    if traced.rest is not None:
+        named.append(_of_shape(traced.rest))
+    return tuple(_placed(one, traced.direct) for one in named)
+
+
+def _placed(named: Named, direct: Seen | None) -> Named:
+    """On which side of the address that was called direct it is."""
+    if direct is None:
+        return replace(named, apart=APART) if named.cause in _ANYWHERE and not named.apart else named
+    if direct.streams:
+        return replace(named, where="asked directly, the service streams: it is a hop between there and here")
+    if direct.state is State.UNDECIDED:
+        return replace(named, where=f"asked directly, nothing could be decided: {direct.said}")
+    return replace(
+        named, where="asked directly, it is held as well: it is the service itself, or a hop there"
+    )
+
+
+def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
+    tried = hurdle.frees | hurdle.fails
+    freed = " and ".join(sorted(_BY[one] for one in hurdle.frees))
+    for rule in RULES:
+        fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
+        if fits and (not rule.shapes or hurdle.shape in rule.shapes):
+            proven = all(row.seen.proven for row in traced.rows) and rule.tried <= tried
+            return Named(rule.cause, "certain" if proven else "likely", f"freed by {freed}")
+    return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
+
+
+def _of_shape(rest: Seen) -> Named:
+    if rest.state is State.REFUSED:
+        return Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally")
+    cause = SHAPES.get(rest.shape, Cause.UNKNOWN)
+    if cause is Cause.UNKNOWN:
+        return Named(cause, "possible", "nothing that was tried frees it, and how it is held is not known")
+    sure: Certainty = "certain" if rest.proven and not rest.doubts else "likely"
+    return Named(cause, sure, f"nothing that was tried frees it, and it is held so: {rest.said}")
+
+
+_BY = {
+    Change.IDENTITY: "leaving compression out",
+    Change.HEADER: "X-Accel-Buffering: no",
+    Change.EVENT_STREAM: "text/event-stream",
+    Change.METHOD: "the other method",
+    Change.HTTP_VERSION: "the other HTTP version",
+    Change.INCREMENTAL: "the Incremental header's change",
+}
+
+_SAYS = {
+    Cause.NGINX_BUFFERS: (
+        "An nginx, or a hop that heeds the same header (App Engine Flexible's is documented to), collects "
+        "the response in its buffers; X-Accel-Buffering: no frees it."
+    ),
+    Cause.NGINX_GZIP: (
+        "An nginx compresses the response and collects what it compresses; without compression, or with "
+        "X-Accel-Buffering: no, it passes."
+    ),
+    Cause.COMPRESSOR: (
+        "A compressor on the way, or a middleware of the service, does not flush after each event. "
+        "X-Accel-Buffering: no has no effect on it, or a hop before it takes that header away."
+    ),
+    Cause.BLOCKS: (
+        "A hop collects the response in blocks. X-Accel-Buffering: no does not free it: the hop does not "
+        "heed it, or an nginx behind it has taken the header away, as nginx does."
+    ),
+    Cause.WHOLE_MESSAGE: (
+        "Something collects the whole response before it lets go of any of it: a hop (App Engine Standard is "
+        "documented to, a filter that reads bodies, an antivirus), or a middleware of the service that reads "
+        "the body."
+    ),
+    Cause.PREFIX_BUFFER: (
+        "A hop holds the beginning of the response until its buffer is full; from then on it streams."
+    ),
+    Cause.FIRST_EVENT: "A hop holds the first event until the second is there.",
+    Cause.TIMER: "A hop lets go by the clock: it waits for more before it sends what it has.",
+    Cause.REFUSES: (
+        "A hop refuses to forward this response incrementally: it is configured to buffer, and it says so "
+        "(501) because the response asks for Incremental: ?1."
+    ),
+    Cause.MEDIA_TYPE: "A hop streams text/event-stream and holds other media types.",
+    Cause.METHOD: "A hop treats the answer to this method differently from the answer to the other.",
+    Cause.HTTP_VERSION: "A hop holds the response on this HTTP version only.",
+    Cause.INCREMENTAL_HEADER: "A hop decides by the Incremental header whether it streams.",
+    Cause.CHUNK_FRAMING: (
+        "A hop holds what says its length. The answer bears a Content-Length; sent in chunks it would pass."
+    ),
+    Cause.APP: (
+        "The service itself: it sends its events in a bunch, after the work is done. The way from it to here "
+        "has no part in it."
+    ),
+    Cause.ANSWER_PATH: (
+        "Something that treats this path alone: a middleware that reads its body, or a proxy's rule for it. "
+        "The way to the same service passes a stream on another path."
+    ),
+    Cause.IDLE_LIMIT: "A hop cuts a stream on which nothing has come for some time.",
+    Cause.TIME_LIMIT: "A hop, or the platform, cuts every stream after the same time.",
+    Cause.UNKNOWN: "It is held, and the evidence does not say by what.",
+}
+
+_REMEDIES = {
+    Cause.NGINX_BUFFERS: (
+        "Send this header with the answer:\n"
+        "    X-Accel-Buffering: no\n"
+        "or say in nginx, in the location of this path:\n"
+        "    proxy_buffering off;\n"
+        "    proxy_http_version 1.1;\n"
+        '    proxy_set_header Connection "";'
+    ),
+    Cause.NGINX_GZIP: (
+        "Send this header with the answer, which makes nginx flush what it compresses:\n"
+        "    X-Accel-Buffering: no\n"
+        "or leave the answer's type (text/event-stream, application/x-ndjson) out of gzip_types in nginx."
+    ),
+    Cause.COMPRESSOR: (
+        "Have the answer left uncompressed:\n"
+        "    Starlette or FastAPI: Starlette 1.5 or newer, or GZipMiddleware on other routes only\n"
+        "    Express compression: send Cache-Control: no-transform, or call res.flush() after each event\n"
+        "    nginx behind another nginx: gzip off; for this path, in the outer one\n"
+        "    otherwise: Content-Encoding: identity on the answer, where the compressor heeds it"
+    ),
+    Cause.BLOCKS: (
+        "Switch response buffering off in the hop itself, for this path. Of two nginx, in the outer one, "
+        "which never sees the header:\n"
+        "    proxy_buffering off;\n"
+        "or have the inner one pass the header on:\n"
+        "    proxy_pass_header X-Accel-Buffering;\n"
+        "and look for this line in either, which makes it ignore the header:\n"
+        "    proxy_ignore_headers X-Accel-Buffering;"
+    ),
+    Cause.WHOLE_MESSAGE: (
+        "Ask the service directly, past the hop, to see which of the two it is:\n"
+        "    kit doctor URL --direct http://127.0.0.1:PORT/PATH\n"
+        "If the hop holds it: take the filter out, or leave the platform (App Engine Standard: Flexible with "
+        "X-Accel-Buffering: no, or Cloud Run), or ask for the answer in pieces (docs/polling.md).\n"
+        "If the service does: write the middleware as pure ASGI, without reading body_iterator to its end."
+    ),
+    Cause.PREFIX_BUFFER: (
+        "Take the response buffer out of the hop. In Caddy remove this line from reverse_proxy:\n"
+        "    response_buffers …"
+    ),
+    Cause.FIRST_EVENT: 'Send two events at the start: a comment (":" and an empty line) before the first.',
+    Cause.TIMER: (
+        "In HAProxy, whose cork holds each event some 200 ms on HTTP/1.1:\n"
+        "    option http-no-delay\n"
+        "in Caddy, inside reverse_proxy:\n"
+        "    flush_interval -1\n"
+        "in Traefik, on the service's load balancer:\n"
+        "    responseForwarding.flushInterval: -1"
+    ),
+    Cause.REFUSES: (
+        "Take the response buffer out of that hop, for this path. In Caddy remove this line from "
+        "reverse_proxy:\n"
+        "    response_buffers …\n"
+        "Without the Incremental header it would buffer and not say so."
+    ),
+    Cause.MEDIA_TYPE: (
+        "Send the answer as\n    Content-Type: text/event-stream\nor name its type in the hop's rule."
+    ),
+    Cause.METHOD: (
+        "Ask by the other method, or look in the hop for a rule on this one (a limit on POST, a body filter, "
+        "a quick tunnel)."
+    ),
+    Cause.HTTP_VERSION: (
+        "Have the hop speak the version that streams, or look there for what it does on this one."
+    ),
+    Cause.INCREMENTAL_HEADER: "Send the header as in the row that streams, or change the hop's rule for it.",
+    Cause.CHUNK_FRAMING: (
+        "Send no Content-Length with the answer, so that it goes out in chunks; in nginx, for the way to the "
+        "service:\n"
+        "    proxy_http_version 1.1;\n"
+        '    proxy_set_header Connection "";'
+    ),
+    Cause.APP: (
+        "Yield each event when it is there, before the next is computed; with a callback or a queue, read it "
+        "while the work goes on and not after it."
+    ),
+    Cause.ANSWER_PATH: (
+        "Look at what is mounted around this path alone, and ask the service directly to see on which side "
+        "it is:\n"
+        "    kit doctor URL --direct http://127.0.0.1:PORT/PATH"
+    ),
+    Cause.IDLE_LIMIT: (
+        "Send a heartbeat at least twice in that time, as a comment line that clients pass over:\n"
+        "    :\n"
+        "or raise the limit: nginx proxy_read_timeout (60 s), a load balancer's idle timeout."
+    ),
+    Cause.TIME_LIMIT: (
+        "Raise the limit (Cloud Run: --timeout; Envoy: the route's timeout, 15 s by default; a Google load "
+        "balancer: the backend's timeoutSec, 30 s by default), or let clients resume with Last-Event-ID."
+    ),
+    Cause.UNKNOWN: "Ask the service directly, then hop by hop (--direct URL), to find where it begins.",
+}

@@ -1,0 +1,60 @@
+"""What the doctor says: the verdict, who holds the stream, the evidence, and what cannot be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kit.proof.causes import Named
+from kit.proof.doubts import Doubt
+from kit.proof.experiments import Row
+from kit.proof.glance import Seen, State
+from kit.proof.lane import Lane
+from kit.proof.verdict import Shape, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One URL examined.
+
+    Attributes:
+        url: without credentials and without its query.
+        lane: the answer as it came, with the verdict on it.
+        causes: who holds it, the surest first; none where it streams.
+        rows: the experiments, in order.
+        limits: what could not be seen from here, and what would show it, a sentence each.
+        requests: how often the URL itself was asked for an answer.
+        first_verdict_ms: from the opening of the first stream to the first word on whether it streams; None
+            where only the answer could be watched.
+    """
+
+    url: str
+    lane: Lane
+    causes: tuple[Named, ...]
+    rows: tuple[Row, ...]
+    limits: tuple[str, ...]
+    requests: int
+    first_verdict_ms: float | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word."""
+        return self.lane.verdict
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Reasons not to trust a figure."""
+        return self.lane.doubts
+
+
+def verdict_of(seen: Seen) -> Verdict:
+    """What was seen, in the words of a verdict."""
+    match seen.state:
+        case State.STREAMS:
+            return Verdict.INCREMENTAL
+        case State.REFUSED:
+            return Verdict.REFUSED
+        case State.UNDECIDED:
+            return Verdict.INCONCLUSIVE
+    if seen.shape is Shape.WHOLE:
+        return Verdict.WHOLE_MESSAGE
+    return Verdict.TIME_LIMITED if seen.shape is Shape.TIMER else Verdict.BYTE_LIMITED

@@ -1,0 +1,232 @@
+"""Which experiments to make, one after another: change one thing, and see whether that frees the stream.
+
+A generator that yields looks to take side by side and is told what each of them saw. It holds no socket and
+no clock; `kit.flows.doctor` runs it on real ones. What the outcome means stands in `kit.proof.causes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from kit.proof.conditions import Change, Conditions, in_words
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the stream.
+
+    Attributes:
+        conditions: under which.
+        says: what this look is, for a row of evidence.
+        whole: find out how it is held as well, and in pieces of what size.
+    """
+
+    conditions: Conditions
+    says: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of evidence: an experiment and what was seen."""
+
+    look: Look
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Hurdle:
+    """Something that holds the stream, by what frees it.
+
+    Attributes:
+        frees: each of these alone lets the stream pass it.
+        fails: each of these was tried, and alone does not.
+        shape: how the stream is held as it is asked for.
+    """
+
+    frees: frozenset[Change]
+    fails: frozenset[Change]
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What the experiments found.
+
+    Attributes:
+        base: the stream as it is asked for.
+        hurdles: what something frees. Several of them all hold it, each by itself.
+        rest: what is seen when everything that can be changed is changed, and it still does not stream.
+        direct: what is seen when the service is asked directly; None where it was not.
+        rows: all that was looked at, in order.
+    """
+
+    base: Seen
+    hurdles: tuple[Hurdle, ...] = ()
+    rest: Seen | None = None
+    direct: Seen | None = None
+    rows: tuple[Row, ...] = ()
+
+
+Looks: TypeAlias = Generator[Sequence[Look], Sequence[Seen], Traced]
+
+# In this order they are told. Each alone is tried; together only those that no hop has a reason to dislike.
+_SINGLES = (
+    Change.IDENTITY,
+    Change.HEADER,
+    Change.EVENT_STREAM,
+    Change.METHOD,
+    Change.HTTP_VERSION,
+    Change.INCREMENTAL,
+)
+_SHAPES: Sequence[Shape | None] = list(Shape)  # from worst to best
+# A lost packet can make one of these look as if it did not help, and which of them help is what tells
+# nginx's compressor from another: so a failure is only believed twice.
+_DECIDING = (Change.IDENTITY, Change.HEADER)
+
+
+def trace(base: Conditions, seen: Seen, can: frozenset[Change]) -> Looks:
+    """Why a stream is held, by experiment.
+
+    Args:
+        base: how it is asked for.
+        seen: what a first look under these conditions saw; not a stream that passes.
+        can: what can be changed here.
+    """
+    return (yield from _Trace(base, seen, can).run())
+
+
+class _Trace:
+    def __init__(self, base: Conditions, seen: Seen, can: frozenset[Change]) -> None:
+        self._base = base
+        self._seen = seen
+        self._can = can
+        self._rows: list[Row] = []
+        self._known: dict[Conditions, Seen] = {base: seen}
+
+    def run(self) -> Looks:
+        base, singles = self._base, self._changing(self._base)
+        kind = self._kindly(singles)
+        together = _with(base, kind)
+        either = [one for one in singles if one not in kind]  # nobody knows which of the two is kinder
+        kindest = [together, *(one.applied(together) for one in either)]
+        looks = [Look(base, "as asked, to the end", whole=True)]
+        looks += self._each(base, singles)
+        if kind:
+            looks.append(Look(together, f"all at once: {in_words(together)}", whole=True))
+            looks += [
+                Look(at, f"all at once, {one.words(together)}", whole=one is not Change.INCREMENTAL)
+                for one, at in zip(either, kindest[1:], strict=True)
+            ]
+        if Change.DIRECT in self._can:
+            looks.append(Look(Change.DIRECT.applied(base), Change.DIRECT.words(base), whole=True))
+        yield from self._take(looks)
+        if self._known[base].streams:  # a moment ago it did not: nothing can be told from this
+            return self._traced()
+        frees, fails = self._alone(base, singles)
+        if frees:
+            return self._traced(Hurdle(frees, fails, self._known[base].shape))
+        for at, further in zip(kindest, ([], *([one] for one in either)), strict=True):
+            if self._known[at].streams:
+                return (yield from self._several([*kind, *further]))
+        return self._traced(rest=self._mildest(kindest))
+
+    def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Look]:
+        """A look at each change alone; at those that decide, two at the same time."""
+        return [
+            Look(one.applied(at), f"{one.words(at)}{also}")
+            for one in changes
+            for _ in range(2 if one in _DECIDING else 1)
+        ]
+
+    def _alone(
+        self, at: Conditions, changes: Iterable[Change]
+    ) -> tuple[frozenset[Change], frozenset[Change]]:
+        """Which of the changes free the stream by themselves, and which were tried and do not."""
+        outcome = {one: self._known[one.applied(at)] for one in changes}
+        decided = {one: seen for one, seen in outcome.items() if seen.state is not State.UNDECIDED}
+        frees = frozenset(one for one, seen in decided.items() if seen.streams)
+        return frees, frozenset(decided) - frees
+
+    def _several(self, changes: Sequence[Change]) -> Looks:
+        """Nothing alone frees it, all together do: the smallest set that does, each of it a hurdle."""
+        needed, left = list(changes), list(changes)
+        while left:
+            without = {one: _with(self._base, [it for it in needed if it is not one]) for one in left}
+            yield from self._take(
+                Look(at, f"with all of these but {one.words(self._base)}") for one, at in without.items()
+            )
+            spare = next((one for one in left if self._known[without[one]].streams), None)
+            if spare is None:
+                break
+            needed.remove(spare)
+            # What was needed among more is needed among fewer.
+            left = [one for one in left if one is not spare and self._known[without[one]].streams]
+        hurdles = []
+        for one in needed:
+            others = [it for it in needed if it is not one]
+            at = _with(self._base, others)
+            changing = [it for it in self._changing(at) if it in changes]
+            also = " and ".join(it.words(self._base) for it in others)
+            besides = f" and {also}" if also else ""
+            yield from self._take([Look(at, f"with {also}"), *self._each(at, changing, besides)])
+            frees, fails = self._alone(at, changing)
+            hurdles.append(Hurdle(frees | {one}, fails - {one}, self._known[at].shape))
+        return self._traced(*hurdles)
+
+    def _take(self, looks: Iterable[Look]) -> _Take:
+        """Look at what is not known yet, or not in full."""
+        wanted = [look for look in looks if look.whole or look.conditions not in self._known]
+        if not wanted:
+            return
+        for look, seen in zip(wanted, (yield wanted), strict=True):
+            self._rows.append(Row(look, seen))
+            before = self._known.get(look.conditions)
+            # That five events passed one by one was no luck; that one did not come may have been.
+            if before is None or not (before.streams or seen.state is State.UNDECIDED):
+                self._known[look.conditions] = seen
+
+    def _mildest(self, kindest: Sequence[Conditions]) -> Seen:
+        """What still holds: of several that hold at once, the worst is what is seen."""
+        shaped = [self._known[at] for at in kindest if self._known[at].shape is not None]
+        if not shaped:
+            return self._known[kindest[0]]
+        mildest = max(shaped, key=lambda seen: _SHAPES.index(seen.shape))
+        alike = len({seen.shape for seen in shaped}) == 1
+        return mildest if alike else replace(mildest, proven=False)
+
+    def _changing(self, at: Conditions) -> list[Change]:
+        return [one for one in _SINGLES if one in self._can and one.applied(at) != at]
+
+    def _kindly(self, singles: Sequence[Change]) -> list[Change]:
+        """What is done together: what makes a stream easier to let pass, whatever holds it."""
+        base = self._base
+        return [
+            one
+            for one in singles
+            if one in (Change.IDENTITY, Change.HEADER, Change.EVENT_STREAM)
+            or (one is Change.METHOD and base.method == "POST")
+            or (one is Change.INCREMENTAL and self._seen.state is State.REFUSED)
+        ]
+
+    def _traced(self, *hurdles: Hurdle, rest: Seen | None = None) -> Traced:
+        direct = self._known.get(Change.DIRECT.applied(self._base))
+        return Traced(self._known[self._base], hurdles, rest, direct, tuple(self._rows))
+
+
+_Take: TypeAlias = Generator[Sequence[Look], Sequence[Seen], None]
+
+
+def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:
+    for one in changes:
+        base = one.applied(base)
+    return base
+
+
+def as_asked(base: Conditions) -> Look:
+    """The first look, without any change."""
+    return Look(base, f"as asked: {in_words(base)}")

@@ -1,0 +1,127 @@
+"""What the doctor says, for a person and for a program: verdict, cause, what frees it, the evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kit.proof.causes import Named
+from kit.proof.diagnosis import Diagnosis
+from kit.proof.experiments import Row
+from kit.proof.glance import State
+from kit.proof.lane import LaneState, state
+from kit.proof.verdict import Verdict
+from kit.report.cells import clean, hang
+from kit.report.json import lane_data
+from kit.report.lanes import MARKS
+from kit.report.style import Style, Tone
+from kit.report.words import METHODS, verdict_words
+
+_WIDTH = 100
+
+_TONES: dict[State, Tone] = {
+    State.STREAMS: "ok",
+    State.HELD: "wrong",
+    State.REFUSED: "wrong",
+    State.UNDECIDED: "unsure",
+}
+_SURE = {"certain": "proven", "likely": "likely", "possible": "possible"}
+
+
+def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
+    """The verdict, who holds the stream, what frees it, and what that rests on."""
+    style = style or Style()
+    width = min(style.width or _WIDTH, _WIDTH)
+    lane = diagnosis.lane
+    came_out = state(lane)
+    if came_out is LaneState.OK and lane.verdict is not Verdict.INCREMENTAL:
+        came_out = LaneState.NOT_AS_EXPECTED
+    mark, tone = MARKS[came_out]
+    lines = [f"{style.paint(mark, tone)} {style.paint(verdict_words(lane), 'bold')}"]
+    lines += hang("  ", clean(diagnosis.url), width)
+    lines += hang("  ", f"by {METHODS[lane.method]}", width)
+    for named in diagnosis.causes:
+        lines += ["", *_cause(named, style, width)]
+    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL:
+        lines += [
+            "",
+            *hang(
+                "  ",
+                "Nobody holds it on the way to here. If your own client shows it in one lump all the same, "
+                "examine the client: kit doctor --client -- COMMAND",
+                width,
+            ),
+        ]
+    lines += ["", style.paint("  the experiments", "dim")]
+    for number, row in enumerate(diagnosis.rows, 1):
+        lines += _row(number, row, style, width)
+    if lane.doubts:
+        lines += ["", style.paint("  what to doubt", "dim")]
+        for doubt in lane.doubts:
+            lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
+    if diagnosis.limits:
+        lines += ["", style.paint("  what else to know", "dim")]
+        for limit in diagnosis.limits:
+            lines += hang("   -  ", clean(limit), width)
+    return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def _cause(named: Named, style: Style, width: int) -> list[str]:
+    lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
+    lines += hang("    ", clean(named.because), width)
+    if named.where:
+        lines += hang("    ", clean(named.where), width)
+    if named.apart:
+        lines += hang("    ", f"what would tell {clean(named.apart)}", width)
+    first, *rest = named.cause.remedy.splitlines()
+    lines += hang("  → ", first, width)
+    for line in rest:
+        # Text to paste is never broken; what is said between is.
+        lines += [f"    {line}"] if line.startswith("    ") else hang("    ", line, width)
+    return lines
+
+
+def _row(number: int, row: Row, style: Style, width: int) -> list[str]:
+    seen = row.seen
+    lead = f"  {number:2}  "
+    lines = hang(lead, clean(row.look.says), width)
+    word = style.paint(str(seen.state), _TONES[seen.state])
+    told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
+    told[0] = told[0].replace(str(seen.state), word, 1)
+    return [*lines, *told]
+
+
+def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The data of `kit doctor`."""
+    return {
+        "url": diagnosis.url,
+        "verdict": str(diagnosis.verdict),
+        "first_verdict_ms": diagnosis.first_verdict_ms
+        if diagnosis.first_verdict_ms is None
+        else round(diagnosis.first_verdict_ms, 1),
+        "requests": diagnosis.requests,
+        "causes": [
+            {
+                "cause": str(named.cause),
+                "certainty": named.certainty,
+                "says": named.cause.says,
+                "remedy": named.cause.remedy,
+                "because": named.because,
+                "where": named.where or None,
+                "apart": named.apart or None,
+            }
+            for named in diagnosis.causes
+        ],
+        "evidence": [
+            {
+                "experiment": row.look.says,
+                "saw": str(row.seen.state),
+                "said": row.seen.said,
+                "shape": None if row.seen.shape is None else str(row.seen.shape),
+                "block_bytes": row.seen.block_bytes,
+                "proven": row.seen.proven,
+            }
+            for row in diagnosis.rows
+        ],
+        "limits": list(diagnosis.limits),
+        "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
+    }

@@ -1,0 +1,125 @@
+"""The doctor at real proxies whose configuration is known, and at answers that only can be watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kit.errors import Code, KitError
+from kit.flows.doctor import DoctorSpec, doctor
+from kit.probe.client import Ask
+from kit.proof.causes import Cause
+from kit.proof.diagnosis import Diagnosis
+from kit.proof.glance import State
+from kit.proof.verdict import Verdict
+from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
+
+Examine = Callable[..., Diagnosis]
+
+
+@pytest.fixture
+def examine() -> Examine:
+    def run(url: str, method: str = "GET", body: bytes | None = None, **wanted: Any) -> Diagnosis:
+        spec = DoctorSpec(Ask(method, url, body=body), prompt="Why?", **wanted)
+        return asyncio.run(doctor(spec))
+
+    return run
+
+
+@pytest.fixture
+def service(origin: Origin) -> str:
+    return origin(tokens_per_s=30)
+
+
+@pytest.fixture
+def unchunked(origin: Origin) -> str:
+    return origin(http="h11", tokens_per_s=30)
+
+
+def named(diagnosis: Diagnosis) -> list[tuple[Cause, str]]:
+    return [(one.cause, one.certainty) for one in diagnosis.causes]
+
+
+def test_a_service_that_streams_has_no_cause(examine: Examine, service: str) -> None:
+    found = examine(service)
+    assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [])
+    assert found.requests == 1
+    assert found.first_verdict_ms is not None
+
+
+def test_nginx_buffers_are_freed_by_the_header(examine: Examine, unchunked: str, nginx: Nginx) -> None:
+    found = examine(nginx(unchunked, location=OLD + BUFFERS_64K), arm="off")
+    assert named(found) == [(Cause.NGINX_BUFFERS, "certain")]
+    assert (found.verdict, found.lane.block_bytes) == (Verdict.BYTE_LIMITED, 65536)
+
+
+def test_where_the_header_is_what_frees_it_that_is_said(
+    examine: Examine, unchunked: str, nginx: Nginx
+) -> None:
+    found = examine(nginx(unchunked, location=OLD))
+    assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [])
+    assert any("Without X-Accel-Buffering: no it would be held" in limit for limit in found.limits)
+
+
+def test_nginx_gzip_is_told_from_buffers(examine: Examine, service: str, nginx: Nginx) -> None:
+    found = examine(nginx(service, location=NEW, http=GZIP), arm="off")
+    assert named(found) == [(Cause.NGINX_GZIP, "certain")]
+
+
+def test_nginx_that_ignores_the_header_is_blocks(examine: Examine, unchunked: str, nginx: Nginx) -> None:
+    found = examine(nginx(unchunked, location=f"{OLD} proxy_ignore_headers X-Accel-Buffering;"))
+    assert named(found) == [(Cause.BLOCKS, "certain")]
+
+
+def test_a_filter_that_reads_the_body_is_a_whole_message_hop(
+    examine: Examine, service: str, envoy: Envoy
+) -> None:
+    found = examine(envoy(service, lua="function envoy_on_response(h) h:body() end"))
+    assert named(found) == [(Cause.WHOLE_MESSAGE, "certain")]
+    assert found.verdict is Verdict.WHOLE_MESSAGE
+
+
+def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
+    examine: Examine, service: str, envoy: Envoy
+) -> None:
+    found = examine(envoy(service, lua="function envoy_on_response(h) h:body() end"), direct_url=service)
+    directly = [row for row in found.rows if row.look.conditions.direct]
+    assert [row.seen.state for row in directly] == [State.STREAMS]
+    assert "a hop between" in found.causes[0].where
+
+
+def test_caddy_with_response_buffers_refuses_or_holds_a_prefix(
+    examine: Examine, origin: Origin, service: str, caddy: Caddy
+) -> None:
+    buffers = "response_buffers 64KiB"
+    assert named(examine(caddy(service, directives=buffers))) == [(Cause.REFUSES, "certain")]
+    silent = origin("tests.fixtures.apps:without_incremental", tokens_per_s=30)
+    assert named(examine(caddy(silent, directives=buffers))) == [(Cause.PREFIX_BUFFER, "certain")]
+
+
+def test_a_middleware_around_the_answer_alone_is_told_from_the_way(examine: Examine, origin: Origin) -> None:
+    found = examine(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
+    assert named(found) == [(Cause.ANSWER_PATH, "certain")]
+
+
+def test_a_rule_for_one_method_is_named(examine: Examine, service: str, envoy: Envoy) -> None:
+    only_post = """
+        function envoy_on_request(h)
+          h:streamInfo():dynamicMetadata():set("doctor", "method", h:headers():get(":method"))
+        end
+        function envoy_on_response(h)
+          if h:streamInfo():dynamicMetadata():get("doctor")["method"] == "POST" then h:body() end
+        end
+    """
+    assert named(examine(envoy(service, lua=only_post))) == [(Cause.METHOD, "certain")]
+
+
+def test_nobody_there_is_an_error(examine: Examine) -> None:
+    with pytest.raises(KitError) as caught:
+        examine("http://127.0.0.1:9/")
+    assert caught.value.code is Code.UNREACHABLE

@@ -1,0 +1,144 @@
+"""The decision table held against made-up worlds, in which who holds what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.causes import Cause, Named, causes
+from kit.proof.conditions import Change, Conditions
+from kit.proof.experiments import Look, Traced, trace
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Shape
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A hop: what it is, when it holds, and how."""
+
+    cause: Cause
+    holds: Callable[[Conditions], bool]
+    shape: Shape
+
+
+HOLDERS = [
+    Holder(Cause.NGINX_BUFFERS, lambda at: at.header == "off", Shape.BLOCKS),
+    Holder(Cause.NGINX_GZIP, lambda at: at.gzip and at.header == "off", Shape.BLOCKS),
+    Holder(Cause.COMPRESSOR, lambda at: at.gzip, Shape.BLOCKS),
+    Holder(Cause.BLOCKS, lambda at: True, Shape.BLOCKS),
+    Holder(Cause.WHOLE_MESSAGE, lambda at: True, Shape.WHOLE),
+    Holder(Cause.PREFIX_BUFFER, lambda at: True, Shape.PREFIX),
+    Holder(Cause.TIMER, lambda at: True, Shape.TIMER),
+    Holder(Cause.MEDIA_TYPE, lambda at: at.media != "sse", Shape.WHOLE),
+    Holder(Cause.METHOD, lambda at: at.method == "POST", Shape.WHOLE),
+    Holder(Cause.HTTP_VERSION, lambda at: not at.http2, Shape.BLOCKS),
+]
+BY_CAUSE = {holder.cause: holder for holder in HOLDERS}
+AT = Conditions("POST", "ndjson", "off", "on", gzip=True, http2=False)
+CAN = frozenset(Change) - {Change.DIRECT, Change.LENGTH}
+
+
+def world(holders: list[Holder], at: Conditions) -> Seen:
+    held = [holder for holder in holders if holder.holds(at)]
+    if not held:
+        return Seen(State.STREAMS, "passed")
+    worst = min(held, key=lambda holder: list(Shape).index(holder.shape))
+    return Seen(State.HELD, "held", worst.shape)
+
+
+def examined(
+    holders: list[Holder], at: Conditions = AT, can: frozenset[Change] = CAN
+) -> tuple[Traced, list[Look]]:
+    taken: list[Look] = []
+    machine = trace(at, world(holders, at), can)
+    try:
+        wanted = next(machine)
+        while True:
+            taken += wanted
+            wanted = machine.send([world(holders, look.conditions) for look in wanted])
+    except StopIteration as stop:
+        traced: Traced = stop.value
+        return traced, taken
+
+
+@pytest.mark.parametrize("cause", BY_CAUSE)
+def test_one_holder_is_named_for_what_it_is_and_certainly(cause: Cause) -> None:
+    traced, _ = examined([BY_CAUSE[cause]])
+    assert [(named.cause, named.certainty) for named in causes(traced)] == [(cause, "certain")]
+
+
+def test_a_compressor_before_an_nginx_takes_both_changes_and_both_are_named() -> None:
+    traced, _ = examined([BY_CAUSE[Cause.COMPRESSOR], BY_CAUSE[Cause.NGINX_BUFFERS]])
+    assert {named.cause for named in causes(traced)} == {Cause.COMPRESSOR, Cause.NGINX_BUFFERS}
+
+
+@given(st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=3, unique_by=lambda holder: holder.cause))
+def test_of_several_holders_none_is_named_that_is_not_there(holders: list[Holder]) -> None:
+    traced, taken = examined(holders)
+    named = causes(traced)
+    there = {holder.cause for holder in holders}
+    assert named
+    assert {one.cause for one in named} <= there | {Cause.UNKNOWN}
+    assert all(one.certainty != "certain" for one in named if one.cause is Cause.UNKNOWN)
+    assert len(taken) <= 40
+
+
+@given(
+    st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=2, unique_by=lambda holder: holder.cause),
+    st.sampled_from([Conditions(gzip=True), Conditions("POST"), Conditions(header="off", gzip=True)]),
+)
+def test_only_what_holds_here_is_named(holders: list[Holder], at: Conditions) -> None:
+    if world(holders, at).streams:
+        return
+    named = causes(examined(holders, at)[0])
+    assert {one.cause for one in named} <= {holder.cause for holder in holders if holder.holds(at)} | {
+        Cause.UNKNOWN
+    }
+
+
+def test_a_change_that_cannot_be_made_makes_the_answer_less_sure() -> None:
+    traced, _ = examined([BY_CAUSE[Cause.COMPRESSOR]], can=frozenset({Change.IDENTITY}))
+    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.COMPRESSOR, "likely")]
+
+
+def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:
+    machine = trace(AT, Seen(State.HELD, "held"), CAN)
+    wanted = next(machine)
+    with pytest.raises(StopIteration) as stop:
+        machine.send([Seen(State.STREAMS, "passed") for _ in wanted])
+    assert causes(stop.value.value) == ()
+
+
+def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
+    holders = [BY_CAUSE[Cause.NGINX_GZIP]]
+    machine = trace(AT, world(holders, AT), CAN)
+    wanted = next(machine)
+    with_header = Change.HEADER.applied(AT)
+    lost = next(place for place, look in enumerate(wanted) if look.conditions == with_header)
+    seen = [world(holders, look.conditions) for look in wanted]
+    seen[lost] = Seen(State.HELD, "did not come")
+    with pytest.raises(StopIteration) as stop:
+        machine.send(seen)
+    assert [named.cause for named in causes(stop.value.value)] == [Cause.NGINX_GZIP]
+
+
+def test_a_refusal_is_named_and_certain() -> None:
+    traced = Traced(Seen(State.REFUSED, "501"))
+    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.REFUSES, "certain")]
+
+
+def test_what_was_only_watched_is_never_certain() -> None:
+    rest = Seen(State.HELD, "came at once", Shape.WHOLE, proven=False)
+    named: tuple[Named, ...] = causes(Traced(rest, rest=rest))
+    assert [one.certainty for one in named] == ["likely"]
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_says_who_and_what_frees_it(cause: Cause) -> None:
+    assert cause.says.endswith(".")
+    assert cause.remedy.strip()
+    assert all(len(line) <= 400 for line in cause.remedy.splitlines())

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.doubts import Doubt
+from kit.proof.glance import Glance, Seen, State, of_finding
+from kit.proof.lockstep import LockStep
+from kit.proof.verdict import Shape
+from tests.kit.proof.conftest import Hop, Network
+from tests.kit.proof.test_lockstep import RTTS, Blocks, FirstEvent, Prefix, Tail, Timer, Whole
+
+
+def look(network: Network, event_bytes: int = 1_000) -> Seen:
+    return network.run(Glance(network.rtt_ms, network.rtt_ms, event_bytes).run())
+
+
+@pytest.mark.parametrize("rtt_ms", RTTS)
+def test_a_stream_passes_and_the_first_word_comes_after_two_round_trips(rtt_ms: float) -> None:
+    network = Network(Hop, rtt_ms)
+    at: list[float] = []
+    seen = network.run(Glance(rtt_ms, rtt_ms, 1_000, lambda: at.append(network.now_ms)).run())
+    assert seen.state is State.STREAMS
+    connecting = rtt_ms  # the ping before the stream is opened
+    assert at[0] - connecting == pytest.approx(2 * rtt_ms, abs=0.01)
+
+
+@pytest.mark.parametrize("rtt_ms", RTTS)
+@pytest.mark.parametrize("hop", [Whole, lambda: Blocks(4096), lambda: Prefix(65536), FirstEvent])
+def test_whatever_holds_the_beginning_is_held(hop: type[Hop], rtt_ms: float) -> None:
+    assert look(Network(hop, rtt_ms)).state is State.HELD
+
+
+def test_a_tail_over_the_size_that_is_judged_passes_and_one_below_it_is_held() -> None:
+    assert look(Network(lambda: Tail(4096)), 1_000).state is State.STREAMS
+    held = look(Network(lambda: Tail(4096)), 6_000)
+    assert (held.state, held.shape) == (State.HELD, Shape.TAIL)
+
+
+def test_a_timer_is_held_and_one_late_event_is_not() -> None:
+    held = look(Network(lambda: Timer(208.0)))
+    assert (held.state, held.shape) == (State.HELD, Shape.TIMER)
+    assert held.hold_ms == pytest.approx(208.0, abs=1)
+    network = Network(Hop)
+    late = iter([0.0] * 5 + [900.0])
+    network.jitter = lambda: next(late, 0.0)
+    assert look(network).state is State.STREAMS
+
+
+def test_a_stream_that_another_instance_has_is_undecided_and_not_held() -> None:
+    network = Network(Whole)
+    network.unknown_feeds = 99
+    seen = look(network)
+    assert seen.state is State.UNDECIDED
+    assert seen.doubts == (Doubt.OTHER_INSTANCE,)
+
+
+def test_side_requests_that_hang_leave_it_undecided() -> None:
+    network = Network(Whole)
+    network.hung = True
+    assert look(network).doubts == (Doubt.SIDE_REQUEST_HUNG,)
+
+
+@pytest.mark.parametrize(("status", "state"), [(501, State.REFUSED), (404, State.UNDECIDED)])
+def test_a_stream_that_does_not_begin_is_refused_or_undecided(status: int, state: State) -> None:
+    network = Network(Hop)
+    network.status = status
+    assert look(network).state is state
+
+
+@given(
+    hop=st.sampled_from([Hop, Whole, FirstEvent, *(lambda n=n: Blocks(n) for n in (700, 4096, 65536))]),
+    rtt_ms=st.floats(0.3, 400),
+)
+def test_it_says_of_every_hop_what_the_whole_proof_says(hop: type[Hop], rtt_ms: float) -> None:
+    whole = of_finding(Network(hop, rtt_ms).run(LockStep().run()))
+    assert look(Network(hop, rtt_ms), 70_001).state is whole.state
