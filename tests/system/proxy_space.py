@@ -48,8 +48,7 @@ class Asker:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        coding = (("accept-encoding", "gzip"),) if self.gzip else ()
-        return (("accept", ACCEPTS[self.media]), *coding)
+        return (("accept", ACCEPTS[self.media]), ("accept-encoding", "gzip" if self.gzip else "identity"))
 
     def ask(self, base: str) -> Ask:
         """The service's answer to a question."""
@@ -109,6 +108,9 @@ class Flow:
     no_transform: bool = True
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class Hop(Protocol):
     """One proxy's configuration."""
 
@@ -119,7 +121,7 @@ class Hop(Protocol):
     def site(self, upstream: str | Site, *, tls: bool = False) -> Site:
         """It, in front of something."""
 
-    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> str:
+    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> frozenset[str]:
         """Why a stream stands still here, as the doctor would name it; empty if it flows."""
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
@@ -162,18 +164,21 @@ class NginxHop:
         http = "proxy_cache_path cached keys_zone=answers:1m;" if self.cache else ""
         return NginxSite(upstream, "\n".join(filter(None, lines)), http, tls)
 
-    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> str:
+    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> frozenset[str]:
         heard = flow.reaches and not self.ignores
         if not self.buffering or (heard and asker.arm == "on"):
-            return ""
-        if self._compresses(flow, asker, asked):
-            return "nginx-gzip" if heard else "compressor"
+            return _NOTHING
+        compressing = frozenset({"nginx-gzip" if heard else "compressor"})
+        buffering = frozenset({"nginx-buffers" if heard else "blocks"})
         # Only after a chunk does it flush what it has; but what goes over TLS waits for a full record
         # (ssl_buffer_size) even so, and in HTTP/2 it does not.
-        if flow.chunked and asked != "1.1 tls":
-            # Compressed, the proof's largest event has no end that exceeds the largest buffer.
-            return "" if flow.gzip and self.buffer_kib == 64 else "tail"
-        return "nginx-buffers" if heard else "blocks"
+        flushes = flow.chunked and asked != "1.1 tls"
+        if self._compresses(flow, asker, asked):
+            return compressing if flushes else compressing | buffering
+        if not flushes:
+            return buffering
+        # Compressed, the proof's largest event has no end that exceeds the largest buffer.
+        return _NOTHING if flow.gzip and self.buffer_kib == 64 else frozenset({"tail"})
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
         coded = flow.gzip or self._compresses(flow, asker, asked)
@@ -228,12 +233,12 @@ class CaddyHop:
         ]
         return CaddySite(upstream, "\n".join(filter(None, lines)), "\n".join(filter(None, beside)), tls)
 
-    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> str:
+    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> frozenset[str]:
         if self.buffers and flow.incremental:
-            return "refuses"
+            return frozenset({"refuses"})
         if self.buffers:
-            return "whole-message" if self.buffers == "unlimited" else "prefix-buffer"
-        return "media-type" if self.templates and asker.media == "text" else ""
+            return frozenset({"whole-message" if self.buffers == "unlimited" else "prefix-buffer"})
+        return frozenset({"media-type"}) if self.templates and asker.media == "text" else _NOTHING
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
         coded = flow.gzip or (self.gzip and asker.gzip and not flow.no_transform)
@@ -304,14 +309,14 @@ class EnvoyHop:
             tls=tls,
         )
 
-    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> str:
+    def holds(self, flow: Flow, asker: Asker, asked: Asked) -> frozenset[str]:
         if self.reads == "all" or self.file_buffer:
-            return "whole-message"
+            return frozenset({"whole-message"})
         if self.reads == "not-sse" and asker.media != "sse":
-            return "media-type"
+            return frozenset({"media-type"})
         if self.reads == "post" and asker.method == "POST":
-            return "method"
-        return "timer" if self.asks_ms else ""
+            return frozenset({"method"})
+        return frozenset({"timer"}) if self.asks_ms else _NOTHING
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
         coded = flow.gzip or (self.gzip and asker.gzip and not flow.no_transform)
@@ -350,31 +355,38 @@ class Case:
     @property
     def truth(self) -> frozenset[str]:
         """All that holds the stream; empty if it flows."""
-        held = set()
-        first = self._asked(0) == "1.0"
+        held = self._held(self.asker)
+        # Who is asked in HTTP/2 instead, and lets go, makes that a reason too.
+        if held & STAYING and self.asker.tls and not self.asker.http2:
+            freed = not self._held(replace(self.asker, http2=True)) - {"tail"}
+            return held | {"http-version"} if freed else held
+        return held
+
+    def _held(self, asker: Asker) -> frozenset[str]:
+        held: set[str] = set()
+        first = self._asked(0, asker) == "1.0"
         flow = Flow(
             self.origin.chunks_always or not first,
             incremental=self.origin.incremental,
             no_transform=self.origin.no_transform,
         )
         for place, hop in enumerate(self.hops):
-            asked = self._asked(place + 1)
-            held.add(hop.holds(flow, self.asker, asked))
+            asked = self._asked(place + 1, asker)
+            held |= hop.holds(flow, asker, asked)
             if "refuses" in held:
                 # Who refuses has read the head, and whoever holds that behind it is seen first.
                 return frozenset(held & (STAYING | {"refuses"}))
-            flow = hop.onward(flow, self.asker, asked)
-        held.discard("")
+            flow = hop.onward(flow, asker, asked)
         # Where even small events stay, nobody sees what would happen to the end of large ones.
         return frozenset(held - {"tail"} if held & STAYING else held)
 
-    def _asked(self, place: int) -> Asked:
+    def _asked(self, place: int, asker: Asker) -> Asked:
         """How the hop at that place outside of the origin (0) is asked."""
         if place < len(self.hops):
             return self.hops[place].asks_in
-        if not self.asker.tls:
+        if not asker.tls:
             return "1.1"
-        return "2" if self.asker.http2 else "1.1 tls"
+        return "2" if asker.http2 else "1.1 tls"
 
     def __str__(self) -> str:
         return f"{self.origin} → {' → '.join(map(str, self.hops))} ({self.asker})"
