@@ -19,6 +19,7 @@ BENCHMARKS = (
     "load",
     "images",
     "polling",
+    "doctor",
     "demo",
     "deploy",
 )

@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # What tells the kit, the service, or a library under them what to do, apart from what tells the tests.
-_SWAYING = ("KIT_", "STREAMPROOF_", "GOOGLE_", "CLOUDSDK_", "GAE_", "K_", "GUNICORN_", "UVICORN_")
+_SWAYING = ("KIT_", "STREAMPROOF_", "GOOGLE_", "CLOUDSDK_", "GAE_", "K_", "GUNICORN_", "UVICORN_", "GITHUB_")
 _SWAYING_EXACTLY = (
     "PORT",
     "WEB_CONCURRENCY",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
+from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
 from kit.cli.output import success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
@@ -46,6 +47,7 @@ def command(
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
+    github: Github = None,
     as_json: Json = False,
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
@@ -89,6 +91,7 @@ def command(
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
     write(comparison, known, files)
+    warnings += annotate(comparison, known, github)
     text = table(comparison, known, Style.of(sys.stdout))
     success(
         comparison_data(comparison),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -14,20 +15,38 @@ from kit.cli.options import (
     Header,
     Json,
     Method,
+    Out,
     Prompt,
     Proof,
     Timeout,
+    Yes,
 )
 from kit.cli.output import success
 from kit.cli.request import request
 from kit.cli.running import run
+from kit.cli.trusting import trusted
 from kit.errors import Code, Exit, KitError
+
+if TYPE_CHECKING:
+    from kit.flows.doctor import DoctorSpec
 
 
 def command(
     url: Annotated[
         str | None, typer.Argument(envvar="KIT_URL", help="The address whose answer should stream.")
     ] = None,
+    app: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIT_APP",
+            metavar="MODULE:NAME",
+            help="Examine your own app behind each platform's emulated front, before it is deployed.",
+        ),
+    ] = None,
+    path: Annotated[
+        str, typer.Option(envvar="KIT_PATH", help="With --app: where it answers, such as /chat?q=why.")
+    ] = "/",
+    out: Out = Path("build"),
     direct: Annotated[
         str | None,
         typer.Option(
@@ -66,6 +85,7 @@ def command(
     ] = False,
     expect: Expect = None,
     timeout: Timeout = 60.0,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Who holds my stream, and what frees it?
@@ -84,11 +104,11 @@ def command(
     from kit.report.live import LiveLanes
     from kit.report.style import Style
 
-    if url is None:
+    if (url is None) == (app is None):
         raise KitError(
             Code.BAD_USAGE,
-            "There is nothing to examine.",
-            "Give a URL: kit doctor https://example.com/chat",
+            "There is nothing to examine." if url is None else "There are two things to examine.",
+            "Give a URL (kit doctor https://example.com/chat) or your app (kit doctor --app mine.main:app).",
             exit=Exit.USAGE,
         )
     if arm is Arms.BOTH:
@@ -103,7 +123,7 @@ def command(
         if other is not None:
             checked(other)
     spec = DoctorSpec(
-        request(url, method, header or [], data, bearer_env),
+        request(url or f"http://app.invalid{path}", method, header or [], data, bearer_env),
         arm="on" if arm is Arms.ON else "off",
         prompt=prompt,
         event_bytes=event_bytes,
@@ -114,6 +134,8 @@ def command(
         repeat_ok=repeat_ok,
         expected=expected,
     )
+    if app is not None:
+        _app(app, path, spec, out, yes=yes, as_json=as_json)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         found = run(doctor(spec, watcher.stage))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
@@ -121,3 +143,43 @@ def command(
     success(
         diagnosis_data(found), as_json=as_json, text=text, warnings=warnings, exit=status(state(found.lane))
     )
+
+
+def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_json: bool) -> NoReturn:
+    """Examine an app of the user's own behind each front, and say what would happen on each platform."""
+    import os
+    import sys
+    from dataclasses import replace
+
+    from kit.app import read_app
+    from kit.config import load_config
+    from kit.flows.doctor_app import doctor_app
+    from kit.proof.lane import LaneState, state
+    from kit.report.diagnosis import app_data, app_text
+    from kit.report.live import LiveLanes
+    from kit.report.style import Style
+    from kit.table import Table
+    from kit.targets import load_targets
+
+    if spec.ask.method != "GET" and not spec.repeat_ok:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"The app is asked once by itself and once behind each front; a {spec.ask.method} may cost or "
+            "change something each time.",
+            "Say --repeat-ok if that may be.",
+            exit=Exit.USAGE,
+        )
+    targets, here = load_targets(), Path.cwd()
+    told = {"module": module, "probe_path": path}
+    mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
+    config = load_config({}, os.environ, here)
+    # What kit.toml says of the files stands; which app, and where it answers, is said here.
+    files = config.app or mine
+    config = replace(config, app=files and replace(files, module=module, probe_path=path))
+    trusted(config, yes=yes)
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        found = run(doctor_app(targets, [], config, out, spec, watcher.stage))
+    states = {state(one.lane) for one in found.diagnoses}
+    worst = next((one for one in LaneState if one in states), LaneState.OK)
+    text = app_text(found, targets, Style.of(sys.stdout))
+    success(app_data(found), as_json=as_json, text=text, exit=status(worst))

@@ -126,6 +126,15 @@ Junit: TypeAlias = Annotated[
         envvar="KIT_JUNIT", metavar="FILE", help="Write the report as JUnit's XML, for a CI: a test a lane."
     ),
 ]
+Github: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        envvar="KIT_GITHUB",
+        help="Tell GitHub: annotations, the job's summary, the output `verdict`. On where GitHub runs it.",
+        show_default=False,
+    ),
+]
 Yes: TypeAlias = Annotated[
     bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Answer every question with yes.")
 ]

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, status, verdict
 from kit.cli.options import (
     Arm,
     BearerEnv,
     Data,
     Expect,
+    Github,
     Header,
     Html,
     Http2,
@@ -23,7 +25,7 @@ from kit.cli.options import (
     Proof,
     Timeout,
 )
-from kit.cli.output import success
+from kit.cli.output import success, talk
 from kit.cli.request import request
 from kit.cli.running import run
 from kit.errors import Code, KitError
@@ -51,9 +53,19 @@ def command(
         ),
     ] = None,
     timeout: Timeout = 60.0,
+    retries: Annotated[
+        int,
+        typer.Option(
+            envvar="KIT_RETRIES",
+            min=0,
+            max=20,
+            help="Measure again so often at most while nothing is decided; no verdict is asked for twice.",
+        ),
+    ] = 0,
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
+    github: Github = None,
     as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
@@ -65,7 +77,7 @@ def command(
     import sys
     from pathlib import Path
 
-    from kit.flows.compare import compare
+    from kit.flows.retrying import compare_again
     from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
@@ -74,6 +86,7 @@ def command(
     from kit.report.single import probe_text
     from kit.report.style import Style
     from kit.report.table import table
+    from kit.report.words import attempts_words
 
     expected = verdict(expect)
     ask = request(url, method, header or [], data, bearer_env)
@@ -96,15 +109,21 @@ def command(
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        comparison = run(compare(specs, "url", watcher))
+        comparison = run(compare_again(specs, "url", watcher, retries=retries))
     write(comparison, {}, files)
+    warnings = annotate(comparison, {}, github)
     lanes, style = comparison.lanes, Style.of(sys.stdout)
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
-    warnings = [doubt.remedy for doubt in doubts] if as_json else []
+    if as_json:
+        warnings += [doubt.remedy for doubt in doubts]
     if arm is Arms.BOTH:
         shown, text = comparison_data(comparison), table(comparison, {}, style)
     elif (error := lanes[0].error) is not None:
-        raise KitError(Code(error.code), error.message, error.hint)
+        for warning in warnings:
+            talk(f"warning: {warning}")
+        again = attempts_words(lanes[0])
+        message = error.message if again is None else f"{error.message} {again}"
+        raise KitError(Code(error.code), message, error.hint)
     else:
         shown, text = lane_data(lanes[0]), probe_text(lanes[0], style)
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.errors import KitError
-from kit.probe.client import Ask, Client, now_ms
+from kit.probe.client import Ask, Client
 from kit.probe.faults import shown
 from kit.probe.lane import LaneProbe, measured
 from kit.probe.looking import (
@@ -52,6 +52,8 @@ class DoctorSpec:
         max_requests: how often the URL itself may be asked for an answer.
         repeat_ok: whether a request that is not a GET may be repeated.
         expected: the verdict that was promised, if one was.
+        as_it_is: whether the request is sent as it is, also to an origin that speaks the proof.
+        known_direct: what the same service was seen to do when it was asked directly; None where it was not.
     """
 
     ask: Ask
@@ -65,6 +67,8 @@ class DoctorSpec:
     max_requests: int = 6
     repeat_ok: bool = False
     expected: Verdict | None = None
+    as_it_is: bool = False
+    known_direct: Seen | None = None
 
 
 async def doctor(spec: DoctorSpec, say: Say = lambda text: None) -> Diagnosis:
@@ -83,6 +87,7 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None) -> Diagnosis:
         header=spec.arm,
         prompt=spec.prompt,
         expected=spec.expected,
+        as_it_is=spec.as_it_is,
         event_bytes=spec.event_bytes,
         proof_url=spec.proof_url,
         http2=spec.http2,
@@ -125,9 +130,10 @@ class _Examination:
         seen, _ = await asyncio.gather(self._glance(looks, at), probe.answer())
         answered = self._conditions()
         # The answer itself says of what type it is; and some servers answer one request at a time.
-        if answered != at or seen.state is State.UNDECIDED:
-            at = answered
-            seen = await self._glance(looks, at)
+        same = answered == replace(at, incremental=answered.incremental) and seen.state is State.HELD
+        if (answered != at and not same) or seen.state is State.UNDECIDED:
+            seen = await self._glance(looks, answered)
+        at = answered
         if seen.state in (State.HELD, State.REFUSED):
             self._say("it is held: changing one thing after another, to see what frees it")
             traced = await self._trace(looks, at, seen)
@@ -137,12 +143,10 @@ class _Examination:
         return await self._streams(looks, at)
 
     async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
-        opened = now_ms()
-
-        def told() -> None:
+        def told(ms: float) -> None:
             if self._first_ms is None:
-                self._first_ms = now_ms() - opened
-                self._say(f"two events have passed, one by one: it streams (after {self._first_ms:.0f} ms)")
+                self._first_ms = ms
+                self._say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
 
         look = as_asked(at)
         try:
@@ -242,7 +246,7 @@ class _Examination:
                 f"A {probe.asked.method} may cost or change something, so it was not repeated; with "
                 "--repeat-ok it is asked again without compression and over the other HTTP version."
             )
-            return self._told(seen, self._suspects(seen), None, probe.by_answer.method)
+            return self._told(seen, self._suspects(seen, spec.known_direct), None, probe.by_answer.method)
         self._say(f"asking at most {most} times more, each time with one thing changed")
         traced = await self._ask_again(looks, at, seen)
         named = causes.causes(traced) if traced.hurdles else self._suspects(seen, traced.direct)
@@ -257,7 +261,7 @@ class _Examination:
                 self._say(wanted.says)
                 saw[one] = await looks.look(wanted)
                 self._rows.append(Row(wanted, saw[one]))
-        direct = saw.pop(Change.DIRECT, None)
+        direct = saw.pop(Change.DIRECT, self._spec.known_direct)
         frees = frozenset(one for one, it in saw.items() if it.streams)
         fails = frozenset(one for one, it in saw.items() if it.state is State.HELD)
         hurdles = (Hurdle(frees, fails),) if frees and seen.state is State.HELD else ()
@@ -293,7 +297,7 @@ class _Examination:
         except StopIteration as stop:
             traced: Traced = stop.value
         self._rows += traced.rows
-        return traced
+        return traced if traced.direct is not None else replace(traced, direct=self._spec.known_direct)
 
     def _answer_is_held(self) -> bool:
         answer = self._probe.by_answer

@@ -16,6 +16,8 @@ from kit.probe.address import Headers, same_origin
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
+from kit.probe.measured import PING_MS
+from kit.probe.origin import Side
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof.actions import Machine
 from kit.proof.answer import looks_streamed
@@ -108,7 +110,7 @@ class ProofLooks:
         except KitError as error:
             return Seen(State.UNDECIDED, error.message)
 
-    async def glance(self, conditions: Conditions, told: Callable[[], None] = lambda: None) -> Seen:
+    async def glance(self, conditions: Conditions, told: Callable[[float], None] = lambda ms: None) -> Seen:
         """Whether it passes. Raises KitError: it could not be asked."""
         machine = Glance(self._rtt_ms, self._slowest_ms, self._event_bytes, told)
         return await self.run(machine.run(), conditions)
@@ -134,6 +136,10 @@ class ProofLooks:
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
         ):
+            # Both connect first, so that neither the opening nor a step pays for it.
+            await asyncio.gather(
+                *(Side(one, origin.base, request.headers).ping(PING_MS) for one in (streams, side))
+            )
             return await Driver(streams, side, request).run(machine)
 
     def _seen(self, finding: Finding) -> Seen:

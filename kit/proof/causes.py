@@ -253,9 +253,7 @@ _REMEDIES = {
         "    proxy_ignore_headers X-Accel-Buffering;"
     ),
     Cause.WHOLE_MESSAGE: (
-        "Ask the service directly, past the hop, to see which of the two it is:\n"
-        "    kit doctor URL --direct http://127.0.0.1:PORT/PATH\n"
-        "If the hop holds it: take the filter out, or leave the platform (App Engine Standard: Flexible with "
+        "If a hop holds it: take the filter out, or leave the platform (App Engine Standard: Flexible with "
         "X-Accel-Buffering: no, or Cloud Run), or ask for the answer in pieces (docs/polling.md).\n"
         "If the service does: write the middleware as pure ASGI, without reading body_iterator to its end."
     ),

@@ -20,6 +20,7 @@ class Doubt(StrEnum):
     LARGE_EVENTS_HELD = "large-events-held"
     BUFFER_SIZE_UNKNOWN = "buffer-size-unknown"
     ARRIVALS_ALONE = "arrivals-alone"
+    LENGTHS_ALONE = "lengths-alone"
     ANSWER_NOT_CHECKED = "answer-not-checked"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
@@ -83,6 +84,11 @@ _REMEDIES = {
     Doubt.ARRIVALS_ALONE: (
         "Arrival times alone cannot tell a fast server from a held stream, so this is a suspicion and not a "
         "verdict; mount the proof router, or send the time in each event (t_ms)."
+    ),
+    Doubt.LENGTHS_ALONE: (
+        "Two lengths of an answer tell whether it comes whole, not whether the way or the service itself "
+        "holds it, and not whether it comes in blocks; ask the service directly as well, or mount the proof "
+        "router."
     ),
     Doubt.ANSWER_NOT_CHECKED: (
         "The answer bears no send times, so it could not be held against the proof, which speaks for its "

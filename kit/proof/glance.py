@@ -62,7 +62,8 @@ class Glance(Steps):
         rtt_ms: the side connection's round trip, measured before.
         slowest_ms: the slowest of those that were measured.
         event_bytes: an event of this size is judged as well; above it a held tail is no matter.
-        told: called as soon as the first two events have passed: two round trips after the opening.
+        told: called as soon as two events have passed, one by one, with the milliseconds since the opening:
+            two round trips.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Glance(Steps):
         rtt_ms: float,
         slowest_ms: float,
         event_bytes: int = SMALL,
-        told: Callable[[], None] = lambda: None,
+        told: Callable[[float], None] = lambda ms: None,
     ) -> None:
         super().__init__()
         self.rtt_ms, self.slowest_ms = rtt_ms, slowest_ms
@@ -90,7 +91,6 @@ class Glance(Steps):
         return seen
 
     def _look(self) -> Machine[Seen]:
-        yield from self._ping(SIDE_PATIENCE_MS)  # connects, so that no step pays for it
         yield from self._open(SMALL)
         if not (yield from self._arrives(1, self._patience_ms)):
             # A stream that the origin does not know was never held: it has not begun.
@@ -105,7 +105,7 @@ class Glance(Steps):
                 return Seen(State.HELD, f"event {len(took) + 2} did not come before the next was sent")
             took.append(step)
             if len(took) == 1:
-                self._told()
+                self._told(self._stream.arrivals[1][0] - self._opened_ms)
         # A busy machine is late now and then, a timer always: the promptest step cannot be luck.
         hold = max(0.0, min(took) - self.rtt_ms)
         if hold >= self.floor_ms:

@@ -25,12 +25,22 @@ class LaneError:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one measurement of a lane: its verdict, an error's code, and its doubts."""
+
+    verdict: Verdict
+    error: str | None
+    doubts: tuple[Doubt, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """One target measured in one arm, or by polling.
 
     Field by field the JSON of `kit compare` (times in milliseconds).
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. By polling the arm is "on", and of no consequence.
+    `earlier` are the measurements before this one; all of them were undecided.
     """
 
     target: str
@@ -48,6 +58,13 @@ class Lane:
     timeline: Timeline
     error: LaneError | None = None
     delivery: Delivery = "stream"
+    earlier: tuple[Attempt, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every measurement of the lane, in order; this one is the last."""
+        code = None if self.error is None else self.error.code
+        return (*self.earlier, Attempt(self.verdict, code, self.doubts))
 
     @property
     def as_expected(self) -> bool | None:
@@ -71,6 +88,14 @@ def state(lane: Lane) -> LaneState:
     if lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
     return LaneState.NOT_AS_EXPECTED if lane.as_expected is False else LaneState.OK
+
+
+def undecided(lane: Lane) -> bool:
+    """Whether measuring again may tell more: nothing was found out, and nobody expected that.
+
+    Any other verdict, welcome or not, stands: to measure it again would be to ask until the answer pleases.
+    """
+    return state(lane) in (LaneState.FAILED, LaneState.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True)

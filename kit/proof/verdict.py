@@ -36,6 +36,7 @@ class Method(StrEnum):
     LOCK_STEP = "lock-step"
     PAUSE = "pause"
     STAMPS = "stamps"
+    LENGTHS = "two lengths"
     PASSIVE = "passive"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
@@ -15,6 +17,7 @@ from kit.report.json import lane_data
 from kit.report.lanes import MARKS
 from kit.report.style import Style, Tone
 from kit.report.words import METHODS, verdict_words
+from kit.targets import Target
 
 _WIDTH = 100
 
@@ -36,7 +39,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     if came_out is LaneState.OK and lane.verdict is not Verdict.INCREMENTAL:
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
-    lines = [f"{style.paint(mark, tone)} {style.paint(verdict_words(lane), 'bold')}"]
+    lines = [f"{style.paint(mark, tone)} {style.paint(headline(diagnosis), 'bold')}"]
     lines += hang("  ", clean(diagnosis.url), width)
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
     for named in diagnosis.causes:
@@ -65,6 +68,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
+def headline(diagnosis: Diagnosis) -> str:
+    """The verdict in a few words; where there is none, what it looks like."""
+    words = verdict_words(diagnosis.lane)
+    if diagnosis.verdict is not Verdict.INCONCLUSIVE or not diagnosis.rows:
+        return words
+    looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(diagnosis.rows[0].seen.state)
+    return words if looks is None else f"{words}, but it looks {looks}"
+
+
 def _cause(named: Named, style: Style, width: int) -> list[str]:
     lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
     lines += hang("    ", clean(named.because), width)
@@ -88,6 +100,36 @@ def _row(number: int, row: Row, style: Style, width: int) -> list[str]:
     told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
     told[0] = told[0].replace(str(seen.state), word, 1)
     return [*lines, *told]
+
+
+def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | None = None) -> str:
+    """What would become of an app's answer on each platform."""
+    style = style or Style()
+    titles = {name: targets[name].title for name in found.targets}
+    width = max(len(title) for title in ("the app itself", *titles.values()))
+    parts = [f"  {'the app itself':{width}}  {headline(found.itself)}"]
+    for name, diagnosis in found.targets.items():
+        parts.append(f"  {titles[name]:{width}}  {headline(diagnosis)}")
+        advice = targets[name].advice
+        if advice is not None and diagnosis.causes:
+            parts += hang(f"  {'':{width}}  → ", advice, min(style.width or _WIDTH, _WIDTH))
+    parts += [
+        "",
+        style.paint("  The fronts are emulated from documentation; nothing ran on Google's cloud.", "dim"),
+    ]
+    parts += ["", style.paint("The app itself", "bold"), diagnosis_text(found.itself, style)]
+    for name, diagnosis in found.targets.items():
+        parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]
+    return style.finish("\n".join(parts))
+
+
+def app_data(found: AppExamined) -> dict[str, Any]:
+    """The data of `kit doctor --app`."""
+    return {
+        "environment": "lab",
+        "itself": diagnosis_data(found.itself),
+        "targets": {name: diagnosis_data(one) for name, one in found.targets.items()},
+    }
 
 
 def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from kit.report.words import (
     METHODS,
     THE_THREE,
     advice,
+    attempts_words,
     duration,
     environment_name,
     environment_words,
@@ -106,6 +107,7 @@ class _Card:
     grounds: tuple[Claim, ...]
     advice: str | None
     remark: str | None
+    again: str | None
     strip: Markup
     picture: Markup
     sent_known: bool
@@ -136,6 +138,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
         grounds=grounds(lane, target),
         advice=advice(lane, target),
         remark=remark(lane),
+        again=attempts_words(lane),
         strip=_markup(strip_svg(lane.timeline, axis, f"strip-{number}", f"{title}, {arm}: arrivals", seen)),
         picture=_markup(
             timeline_svg(lane.timeline, axis, f"picture-{number}", f"{title}, {arm}: sent and arrived", seen)

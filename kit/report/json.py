@@ -63,6 +63,14 @@ def lane_data(lane: Lane) -> dict[str, Any]:
             for arrival in timeline.arrivals
         ],
         "evidence": list(lane.evidence),
+        "attempts": [
+            {
+                "verdict": str(attempt.verdict),
+                "error": attempt.error,
+                "doubts": [str(doubt) for doubt in attempt.doubts],
+            }
+            for attempt in lane.attempts
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from kit.report.cells import clean
 from kit.report.watch import LaneKey
 from kit.report.words import (
     advice,
+    attempt_words,
     environment_name,
     environment_words,
     expected_words,
@@ -79,7 +80,8 @@ def _case(suite: Element, classname: str, lane: Lane, target: Target | None) -> 
             "hold_ms": hold,
             "method": str(lane.method) if lane.error is None else "",
             "doubts": " ".join(lane.doubts),
-        },
+        }
+        | {f"attempt_{at}": attempt_words(one) for at, one in enumerate(lane.attempts, 1) if lane.earlier},
     )
     came_out = state(lane)
     if came_out is not LaneState.OK:

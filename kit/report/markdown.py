@@ -17,6 +17,7 @@ from kit.report.words import (
     NONE,
     THE_THREE,
     advice,
+    attempts_words,
     duration,
     environment_name,
     environment_words,
@@ -115,6 +116,8 @@ def _list(title: str, remedies: Mapping[str, Iterable[str]]) -> list[str]:
 
 def _evidence(lane: Lane, target: Target | None) -> list[str]:
     blocks = [f"**{_name(lane)}**: {_text(verdict_words(lane))}, at {_code(handed_out(lane.url))}"]
+    if (again := attempts_words(lane)) is not None:
+        blocks.append(_text(again))
     if lane.error is not None:
         blocks.append(_text(lane.error.message))
     elif lane.evidence:

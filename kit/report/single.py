@@ -11,6 +11,7 @@ from kit.report.words import (
     HEADER,
     METHODS,
     advice,
+    attempts_words,
     duration,
     expected_words,
     hold_words,
@@ -37,6 +38,9 @@ def probe_text(lane: Lane, style: Style | None = None, target: Target | None = N
     said = advice(lane, target)
     if said is not None:
         lines += hang("  → ", clean(said), width)
+    again = attempts_words(lane)
+    if again is not None:
+        lines += hang("  ", clean(again), width)
     if lane.error is None:
         lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
     small = remark(lane)

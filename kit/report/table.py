@@ -13,6 +13,7 @@ from kit.report.watch import LaneKey
 from kit.report.words import (
     THE_THREE,
     advice,
+    attempts_words,
     conclusion,
     duration,
     environment_words,
@@ -48,6 +49,9 @@ def table(comparison: Comparison, targets: Mapping[str, Target], style: Style | 
         said = _advice(comparison, targets, index)
         if said is not None:
             lines += [style.paint(line, "dim") for line in hang("  → ", said, width)]
+        again = attempts_words(lane)
+        if again is not None:
+            lines += [style.paint(line, "dim") for line in hang("    ", clean(again), width)]
     if doubts:
         lines.append("")
         for number, doubt in enumerate(doubts, 1):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane, LaneState, state
+from kit.proof.lane import Attempt, Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.watch import LaneKey
 from kit.targets import Certainty, Claim, Target
@@ -41,6 +41,10 @@ METHODS = {
     Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
     Method.PAUSE: "pause: the server fell silent in mid-stream, and what had arrived by then was looked at",
     Method.STAMPS: "stamps: the send times in the events were held against their arrival",
+    Method.LENGTHS: (
+        "two lengths: an answer was asked for twice, once longer, to see whether its beginning waits for "
+        "its end, which never proves who holds it"
+    ),
     Method.PASSIVE: "passive: only arrivals could be watched, which never proves that a stream is held",
 }
 
@@ -130,6 +134,23 @@ def verdict_words(lane: Lane) -> str:
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+
+
+def attempt_words(attempt: Attempt) -> str:
+    """One measurement's outcome in a few words, with what made it undecided."""
+    if attempt.error is not None:
+        return f"could not be measured ({attempt.error})"
+    found = in_words(attempt.verdict, None, None, None)
+    undecided = attempt.verdict is Verdict.INCONCLUSIVE and attempt.doubts
+    return f"{found} ({', '.join(attempt.doubts)})" if undecided else found
+
+
+def attempts_words(lane: Lane) -> str | None:
+    """How often the lane was measured and what came of it each time, a sentence; None for only once."""
+    if not lane.earlier:
+        return None
+    told = "; ".join(f"{at}. {attempt_words(attempt)}" for at, attempt in enumerate(lane.attempts, 1))
+    return f"Measured {len(lane.attempts)} times, since what came before decided nothing: {told}."
 
 
 def expected_words(lane: Lane, target: Target | None) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Code, KitError
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Delivery, Environment, Lane, LaneError
+from kit.proof.lane import Arm, Attempt, Comparison, Delivery, Environment, Lane, LaneError
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.words import environment_words
@@ -36,6 +36,16 @@ class _Error(_Read):
     hint: str
 
 
+class _Attempt(_Read):
+    verdict: Verdict
+    error: str | None
+    doubts: list[Doubt]
+
+    def attempt(self) -> Attempt:
+        """As it was."""
+        return Attempt(self.verdict, self.error, tuple(self.doubts))
+
+
 class _Lane(_Read):
     target: str
     url: str
@@ -54,6 +64,7 @@ class _Lane(_Read):
     error: _Error | None
     timeline: list[_Arrival] = Field(max_length=100_000)
     evidence: list[str]
+    attempts: list[_Attempt] = []  # an older kit wrote none
 
     def lane(self) -> Lane:
         """As it was measured."""
@@ -77,6 +88,7 @@ class _Lane(_Read):
             error=None
             if self.error is None
             else LaneError(self.error.code, self.error.message, self.error.hint),
+            earlier=tuple(one.attempt() for one in self.attempts[:-1]),
         )
 
 

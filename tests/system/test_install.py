@@ -82,3 +82,15 @@ def test_the_demo_proves_its_point_outside_the_checkout(run: Run) -> None:
     told = json.loads(run("kit", "demo", "run", "--arm", "on", "--json"))
     assert [lane["verdict"] for lane in told["data"]["lanes"]] == ["incremental"]
     assert (run.folder / "build" / "report.html").is_file()
+
+
+def test_pytest_finds_the_plugin_and_the_plugin_its_proof(run: Run) -> None:
+    entry = (
+        "from importlib.metadata import entry_points as e; print(e(group='pytest11')['streamproof'].value)"
+    )
+    assert run("python", "-c", entry) == "kit.pytest_plugin\n"
+    mounts = (
+        "from starlette.routing import Router; from kit.lab.asgi import with_proof\n"
+        "with with_proof(Router()) as prefix: print(prefix is not None)"
+    )
+    assert run("python", "-c", mounts) == "True\n"

@@ -143,3 +143,33 @@ def test_a_report_that_cannot_be_written_is_one_sentence_before_anything_is_aske
     same = invoke("probe", "http://127.0.0.1:1", "--junit", "told", "--html", "./told")
     assert (same.status, same.out) == (2, "")
     assert "Two reports cannot both be" in same.err
+
+
+def test_what_is_undecided_is_measured_again_and_every_attempt_is_told(
+    invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.flows.retrying.FIRST_PAUSE_S", 0.0)
+    told = invoke("probe", f"{origin()}/health", "--retries", "1")
+    assert told.status == 4
+    assert "Measured 2 times, since what came before decided nothing: 1. inconclusive (" in told.out
+    monkeypatch.setenv("KIT_RETRIES", "1")
+    told = invoke("probe", f"{origin()}/health", "--json", "--junit", "told.xml")
+    Draft202012Validator(SCHEMA).validate(json.loads(told.out))
+    assert [attempt["verdict"] for attempt in told.data["attempts"]] == ["inconclusive"] * 2
+    assert told.data["attempts"][0]["doubts"] == told.data["doubts"] != []
+    assert 'name="attempt_1" value="inconclusive (' in Path("told.xml").read_text()
+
+
+def test_a_verdict_is_never_asked_for_twice(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--retries", "5", "--json")
+    assert told.status == 3
+    assert [attempt["verdict"] for attempt in told.data["attempts"]] == ["incremental"]
+
+
+def test_what_failed_each_time_is_an_error_that_tells_every_attempt(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.flows.retrying.FIRST_PAUSE_S", 0.0)
+    told = invoke("probe", "http://127.0.0.1:1", "--retries", "2", "--json")
+    assert (told.status, told.error["code"]) == (1, "unreachable")
+    assert told.error["message"].count("could not be measured (unreachable)") == 3

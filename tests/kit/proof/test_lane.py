@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from kit.proof.lane import Comparison, Lane, LaneError, LaneState, state
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Attempt, Comparison, Lane, LaneError, LaneState, state, undecided
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
 
@@ -54,3 +55,23 @@ def test_the_worst_lane_decides(lanes: list[Lane], expected: LaneState) -> None:
     whole = Comparison("lab", "now", "0", "Why?", tuple(lanes))
     assert whole.state is expected
     assert whole.as_expected == (expected is LaneState.OK)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("expected", [None, *Verdict])
+def test_only_what_decides_nothing_may_be_measured_again(verdict: Verdict, expected: Verdict | None) -> None:
+    lane = replace(LANE, verdict=verdict, expected=expected)
+    wanted = verdict is Verdict.INCONCLUSIVE and expected is not Verdict.INCONCLUSIVE
+    assert undecided(lane) is wanted
+    assert undecided(replace(FAILED, expected=expected))
+
+
+def test_every_measurement_of_a_lane_is_kept_in_order_and_its_own_is_the_last() -> None:
+    assert FAILED.attempts == (Attempt(Verdict.INCONCLUSIVE, "unreachable", ()),)
+    slow = replace(UNSURE, doubts=(Doubt.SLOW_LINK,), earlier=FAILED.attempts)
+    found = replace(LANE, earlier=slow.attempts)
+    assert found.attempts == (
+        Attempt(Verdict.INCONCLUSIVE, "unreachable", ()),
+        Attempt(Verdict.INCONCLUSIVE, None, (Doubt.SLOW_LINK,)),
+        Attempt(Verdict.INCREMENTAL, None, ()),
+    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.errors import Code
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Lane, LaneError
+from kit.proof.lane import Arm, Attempt, Comparison, Lane, LaneError
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.targets import Claim, FrontSpec, Hold, Target
@@ -233,6 +233,16 @@ POLLED = _lane(
     delivery="polling",
 )
 
+RETRIED = _lane(
+    "run",
+    "on",
+    "incremental",
+    earlier=(
+        Attempt(Verdict.INCONCLUSIVE, str(Code.UNREACHABLE), ()),
+        Attempt(Verdict.INCONCLUSIVE, None, (Doubt.SLOW_LINK, Doubt.COLD_START)),
+    ),
+)
+
 TROUBLED = _comparison(
     *AS_PROMISED.lanes[:3],
     _lane("flex", "on", "whole", doubts=(Doubt.COLD_START, Doubt.NOT_REPEATED)),
@@ -282,6 +292,10 @@ _timelines = st.builds(
 )
 
 
+_doubts = st.lists(st.sampled_from(Doubt), max_size=3, unique=True).map(tuple)
+_attempts = st.builds(Attempt, st.sampled_from(Verdict), st.none() | st.sampled_from(Code).map(str), _doubts)
+
+
 @st.composite
 def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
     error = draw(st.none() | _errors)
@@ -296,11 +310,12 @@ def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
         hold_ms=draw(st.none() | _ms),
         hold_floor_ms=draw(st.none() | _ms),
         method=draw(st.sampled_from(Method)),
-        doubts=tuple(draw(st.lists(st.sampled_from(Doubt), max_size=3, unique=True))),
+        doubts=draw(_doubts),
         evidence=tuple(draw(st.lists(words, max_size=3))),
         timeline=draw(_timelines),
         error=error,
         delivery=draw(st.sampled_from(["stream", "polling"])),
+        earlier=tuple(draw(st.lists(_attempts, max_size=2))),
     )
 
 
@@ -314,6 +329,12 @@ def comparison() -> Comparison:
 def polled() -> Lane:
     """Standard, asked for its answer in pieces, which arrive as they are written."""
     return POLLED
+
+
+@pytest.fixture(scope="session")
+def retried() -> Lane:
+    """Run, measured three times: unreachable, then inconclusive, then streamed."""
+    return RETRIED
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from kit.proof.lane import Comparison, Lane
 from kit.proof.verdict import Shape, Verdict
 from kit.report.words import (
     advice,
+    attempts_words,
     conclusion,
     duration,
     environment_name,
@@ -230,3 +231,11 @@ def test_a_promise_rests_on_what_the_platform_says_of_its_arm(
 )
 def test_a_source_is_a_link_as_far_as_it_is_an_address(source: str, told: tuple[str | None, str]) -> None:
     assert linked(source) == told
+
+
+def test_every_attempt_is_told_and_nothing_where_once_was_enough(retried: Lane) -> None:
+    assert attempts_words(retried) == (
+        "Measured 3 times, since what came before decided nothing: 1. could not be measured (unreachable); "
+        "2. inconclusive (slow-link, cold-start); 3. streamed."
+    )
+    assert attempts_words(replace(retried, earlier=())) is None

@@ -1,0 +1,131 @@
+"""Measures what a test asserts to stream: a URL, or an app in this process; and says why it does not hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kit.flows.retrying import compare_again
+from kit.probe.address import Headers, checked
+from kit.probe.client import Ask
+from kit.probe.spec import LaneSpec
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Arm, Comparison, Lane
+from kit.proof.verdict import Verdict
+from kit.report.single import probe_text
+from kit.report.words import handed_out, verdict_words
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_IN_PROCESS = (
+    "The app ran on this machine, with nothing before it: look at its middleware from the outermost to the "
+    "innermost, and at its handler."
+)
+_PACE = (
+    "From an answer that comes at once nobody can tell an app that streams from one that collects: let what "
+    "the test puts in the model's place take a second or two for its answer, a little at a time."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask, and how to measure it; the fields are `assert_streams`'s arguments."""
+
+    path: str = "/"
+    method: str | None = None
+    headers: Headers = ()
+    json: Any = None
+    data: str | bytes | None = None
+    arm: Arm = "on"
+    event_bytes: int | None = None
+    timeout_s: float = 60.0
+    retries: int = 0
+
+    def ask(self, url: str) -> Ask:
+        """The request to a URL."""
+        body = self.data.encode() if isinstance(self.data, str) else self.data
+        headers = self.headers
+        if self.json is not None:
+            body = json.dumps(self.json).encode()
+            if all(name.lower() != "content-type" for name, _ in headers):
+                headers = (*headers, ("content-type", "application/json"))
+        method = self.method or ("GET" if body is None else "POST")
+        return Ask(method.upper(), url, headers, body)
+
+
+def measure_url(url: str, request: Request) -> Lane:
+    """As `kit probe` measures it. Raises KitError where it is no address."""
+    if request.path != "/":
+        url = f"{url.rstrip('/')}/{request.path.lstrip('/')}"
+    checked(url)
+    return _measure(_spec(request, url, "url"), request.retries)
+
+
+def measure_app(app: ASGIApp, request: Request) -> Lane:
+    """The app under a real server on this machine, with the proof among its routes meanwhile.
+
+    Raises:
+        KitError: it did not start.
+    """
+    from kit.lab.asgi import serving, with_proof
+
+    with with_proof(app) as prefix, serving(app) as base:
+        spec = _spec(request, f"{base}/{request.path.lstrip('/')}", "app")
+        proof = None if prefix is None else base + prefix
+        # The app's own answer is asked for whatever its path: an origin with a proof is not always ours.
+        return _measure(replace(spec, proof_url=proof, as_it_is=True), request.retries)
+
+
+def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) -> str | None:
+    """Why the assertion does not hold, with evidence and remedies; None where it does.
+
+    Args:
+        lane: what was measured.
+        in_process: whether an app was, rather than a URL.
+        may_be_inconclusive: whether no verdict is no failure. What could not be measured always is one.
+    """
+    what = handed_out(lane.url)
+    if lane.error is not None:
+        head = [f"{what} could not be measured."]
+    elif lane.verdict is Verdict.INCREMENTAL:
+        return None
+    elif lane.verdict is Verdict.INCONCLUSIVE:
+        if may_be_inconclusive:
+            return None
+        head = [f"Whether {what} streams could not be decided."]
+        # Where the answer is held against the proof and differs, it is no question of its pace.
+        pace = in_process and Doubt.ANSWER_DISAGREES_WITH_PROOF not in lane.doubts
+        head += [_PACE] if pace else []
+        head += ["may_be_inconclusive=True would let this pass."]
+    else:
+        head = [f"{what} does not stream: {verdict_words(lane)}."]
+        head += [_IN_PROCESS] if in_process else []
+    return "\n".join([*head, "", probe_text(lane)])
+
+
+def _spec(request: Request, url: str, name: str) -> LaneSpec:
+    return LaneSpec(
+        name,
+        request.ask(url),
+        header=request.arm,
+        expected=Verdict.INCREMENTAL,
+        event_bytes=request.event_bytes,
+        timeout_s=request.timeout_s,
+    )
+
+
+def _measure(spec: LaneSpec, retries: int) -> Lane:
+    async def measured() -> Comparison:
+        return await compare_again([spec], "url", retries=retries)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(measured()).lanes[0]
+    # In a test that is a coroutine a loop is running already, and stands still meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, measured()).result().lanes[0]

@@ -1,0 +1,98 @@
+"""A user's own app examined before anything is deployed: behind each platform's emulated front."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kit.config import Config
+from kit.flows.doctor import DoctorSpec, doctor
+from kit.flows.lanes import arms_of
+from kit.lab.lab import Lab
+from kit.lab.lanes import prepare
+from kit.probe.client import Ask
+from kit.proof.diagnosis import Diagnosis
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Verdict
+from kit.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class AppExamined:
+    """What would become of an app's answer.
+
+    Attributes:
+        itself: with no front before it.
+        targets: behind each target's front, emulated from documentation.
+    """
+
+    itself: Diagnosis
+    targets: Mapping[str, Diagnosis]
+
+    @property
+    def diagnoses(self) -> tuple[Diagnosis, ...]:
+        """All of them."""
+        return (self.itself, *self.targets.values())
+
+
+async def doctor_app(
+    targets: Mapping[str, Target],
+    names: Sequence[str],
+    config: Config,
+    root: Path,
+    spec: DoctorSpec,
+    say: Callable[[str], None] = lambda text: None,
+) -> AppExamined:
+    """Examine the app that the configuration names: by itself, then behind each front.
+
+    Args:
+        targets: all there are, by name.
+        names: which of them; none for all.
+        config: whose app it is.
+        root: where the bundles go.
+        spec: what is asked; its URL's host is of no consequence.
+        say: told what is done, as it is done.
+
+    Raises:
+        KitError: the app cannot be packaged, started or asked.
+    """
+    say("Packaging the app as it would be deployed.")
+    lanes = prepare(targets, names, config, root)
+    async with Lab(lanes, say=say) as lab:
+        at = spec.ask.url
+        directly = replace(spec, ask=_at(spec.ask, next(iter(lab.services.values())), at), as_it_is=True)
+        arms = await arms_of(config, replace(directly.ask, body=None, method="GET"), timeout_s=spec.timeout_s)
+        directly = replace(directly, arm="on" if "on" in arms else "off")
+        say("Asking the app itself, with no front before it.")
+        itself = await doctor(directly)
+        seen = _seen(itself)
+        # A front may freeze its service from the first answer on: nobody asks it directly any more.
+        found = await asyncio.gather(
+            *(
+                doctor(replace(directly, ask=_at(spec.ask, url, at), known_direct=seen), _named(name, say))
+                for name, url in lab.urls.items()
+            )
+        )
+        return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
+
+
+def _at(ask: Ask, base: str, url: str) -> Ask:
+    """The same request at another address."""
+    path = "/" + url.split("://", 1)[1].partition("/")[2]
+    return replace(ask, url=base.rstrip("/") + path)
+
+
+def _named(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: say(f"{name}: {text}")
+
+
+def _seen(itself: Diagnosis) -> Seen:
+    """What the app does by itself, as one look: the whole of it, its answer's own path included."""
+    if itself.verdict is Verdict.INCREMENTAL and not itself.causes:
+        return Seen(State.STREAMS, "the app itself streams")
+    if itself.causes:
+        return Seen(State.HELD, itself.causes[0].because, proven=False)
+    last = itself.rows[-1].seen
+    return replace(last, proven=False)

@@ -1,0 +1,133 @@
+"""A user's ASGI app under a real server in this process, the proof among its routes while it is measured.
+
+The app is an object, so no other process can have it: its server runs in a thread, on a loop of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kit.errors import Code, KitError
+from kit.lab.sockets import HOST, listen
+from kit.targets import assets
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
+    from uvicorn import Server
+
+_START_S = 60.0
+_STOP_S = 5.0
+_LOOK_S = 0.01
+# Of a middleware around an app around a middleware…; a chain that leads in a circle ends too.
+_DEEPEST = 100
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Run the app, lifespan and all, on a free port of this machine: its base URL.
+
+    Raises:
+        KitError: SERVICE_DIED, it did not start; SERVICE_NOT_READY, not within its time.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", proxy_headers=False, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    with listen(0) as listening:
+        # asyncio switches Nagle's algorithm off only where it made the socket; each second write would wait
+        # some 40 ms for the client's ACK. What is accepted inherits it.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        url = f"http://{HOST}:{listening.getsockname()[1]}"
+
+        def run() -> None:
+            with suppress(SystemExit):  # how uvicorn says that the lifespan failed
+                server.run([listening])
+
+        thread = threading.Thread(target=run, name="streamproof app", daemon=True)
+        thread.start()
+        try:
+            _wait_until_started(server, thread)
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_S)
+
+
+def _wait_until_started(server: Server, thread: threading.Thread) -> None:
+    until = time.monotonic() + _START_S
+    while not server.started:
+        if not thread.is_alive():
+            raise KitError(
+                Code.SERVICE_DIED,
+                "The app did not start: its lifespan failed.",
+                "What it raised stands in the log: logger uvicorn.error.",
+            )
+        if time.monotonic() > until:
+            raise KitError(
+                Code.SERVICE_NOT_READY,
+                f"The app did not start within {_START_S:.0f} s.",
+                "Look at what its lifespan waits for.",
+            )
+        time.sleep(_LOOK_S)
+
+
+@contextmanager
+def with_proof(app: ASGIApp) -> Iterator[str | None]:
+    """Mount the proof in the app, below all of its middleware: the path's prefix, which nobody can guess.
+
+    None where the app has no routes to add to: it is no Starlette or FastAPI app, nor a middleware around one
+    (which has it as `app`).
+    """
+    routes = _routes(app)
+    if routes is None:
+        yield None
+        return
+    from starlette.routing import Mount
+
+    prefix = f"/streamproof-{secrets.token_hex(16)}"
+    # First, or a route for everything would have it.
+    mount = Mount(prefix, app=_create_proof()(enabled=lambda: True))
+    routes.insert(0, mount)
+    try:
+        yield prefix
+    finally:
+        routes[:] = [route for route in routes if route is not mount]
+
+
+def _routes(app: object) -> list[BaseRoute] | None:
+    from starlette.applications import Starlette
+    from starlette.routing import Router
+
+    for _ in range(_DEEPEST):
+        if isinstance(app, Starlette):
+            return app.router.routes
+        if isinstance(app, Router):
+            return app.routes
+        app = getattr(app, "app", None)
+    return None
+
+
+@cache
+def _create_proof() -> Callable[..., ASGIApp]:
+    """`create_proof` of the service's file, which is data to the kit and no module of it."""
+    import sys
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("kit._proof_of_the_service", assets() / "service" / "proof.py")
+    assert spec is not None  # noqa: S101 (a path that ends in .py)
+    assert spec.loader is not None  # noqa: S101
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    found: Callable[..., ASGIApp] = module.create_proof
+    return found

@@ -1,0 +1,83 @@
+"""How long streams live through real proxies whose limits are known."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kit.errors import Code, Exit, KitError
+from kit.probe.drive import ProofRequest
+from kit.probe.long import watch
+from kit.proof.long import Kind, Limits
+from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Caddy, Envoy, Nginx
+
+# A route's timeout, set as Envoy lets a request set it: the fixture's own route has none.
+TIMEOUT_2S = """
+function envoy_on_request(handle)
+  handle:headers():replace("x-envoy-upstream-rq-timeout-ms", "2000")
+end
+"""
+
+
+def watched(url: str, **how: float | str) -> Limits:
+    limit_s = float(how.pop("limit_s", 6.5))
+    request = ProofRequest(f"{url}/proof", method=str(how.pop("method", "GET")))
+    return asyncio.run(watch(request, limit_s=limit_s, beat_s=0.4))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nginx_ends_a_stream_that_is_silent_for_its_read_timeout(
+    method: str, origin: Origin, nginx: Nginx
+) -> None:
+    found = watched(nginx(origin(), location="proxy_read_timeout 2s;"), method=method)
+    assert (found.kind, found.doubts) == (Kind.IDLE_LIMIT, ()), found.evidence
+    assert found.idle_s == pytest.approx(2.0, abs=0.5)
+    assert any("broken off" in line for line in found.evidence)
+
+
+def test_envoy_ends_every_stream_after_its_routes_timeout(origin: Origin, envoy: Envoy) -> None:
+    found = watched(envoy(origin(), lua=TIMEOUT_2S), limit_s=8.5)
+    assert (found.kind, found.doubts) == (Kind.TIME_LIMIT, ()), found.evidence
+    # It says nothing more after 2 s, and closes the connection a second later (its delayed_close_timeout).
+    assert found.total_s == pytest.approx(3.0, abs=0.5)
+
+
+def test_both_limits_in_a_chain(origin: Origin, nginx: Nginx, envoy: Envoy) -> None:
+    inner = envoy(origin(), lua=TIMEOUT_2S.replace("2000", "4000"))
+    found = watched(nginx(inner, location="proxy_read_timeout 2s;"), limit_s=9.0)
+    assert found.kind is Kind.BOTH, found.evidence
+    assert found.idle_s == pytest.approx(2.0, abs=0.5)
+    assert found.total_s == pytest.approx(4.5, abs=0.8)
+
+
+def test_what_cuts_nothing_shows_no_limit(origin: Origin, caddy: Caddy) -> None:
+    found = watched(caddy(origin()), limit_s=2.5)
+    assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
+    assert "no limit below 2 s was seen" in found.evidence
+
+
+def test_a_hop_that_collects_for_its_timeout_is_unclear_and_told(origin: Origin, envoy: Envoy) -> None:
+    whole = TIMEOUT_2S + "function envoy_on_response(handle) handle:body() end"
+    found = watched(envoy(origin(), lua=whole))
+    assert found.kind is Kind.UNCLEAR, found.evidence
+
+
+def test_nobody_there_is_an_error() -> None:
+    with pytest.raises(KitError) as caught:
+        watched("http://127.0.0.1:1")
+    assert caught.value.code is Code.UNREACHABLE
+
+
+@pytest.mark.parametrize(("limit", "beat"), [(0.0, 1.0), (116.0, 4.0), (10.0, 0.0), (1.0, 2.0)])
+def test_a_time_that_cannot_be_watched_is_refused(limit: float, beat: float) -> None:
+    with pytest.raises(KitError) as caught:
+        asyncio.run(watch(ProofRequest("http://127.0.0.1:1"), limit_s=limit, beat_s=beat))
+    assert (caught.value.code, caught.value.exit) == (Code.BAD_USAGE, Exit.USAGE)
+
+
+def test_a_service_without_the_proof_shows_nothing(origin: Origin) -> None:
+    found = asyncio.run(watch(ProofRequest(f"{origin()}/nowhere"), limit_s=2.0, beat_s=0.4))
+    assert found.kind is Kind.UNCLEAR
+    assert "a stream was answered with 404" in found.evidence

@@ -1,0 +1,267 @@
+"""The GitHub Action: its scripts run with bash, in the environment that GitHub's runner would give them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Nginx
+
+QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
+CHECKOUT = Path(__file__).parents[1]
+ACTION = yaml.safe_load((CHECKOUT / "action.yml").read_text(encoding="utf-8"))
+STEPS = {step["id"]: step for step in ACTION["runs"]["steps"]}
+EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
+
+
+class Ran(NamedTuple):
+    """How the action ended."""
+
+    status: int
+    log: str
+    outputs: dict[str, str]
+    summary: str
+
+
+class Runner:
+    """GitHub's runner, as far as a composite action sees it.
+
+    Args:
+        folder: an empty one, for the workspace and the runner's own files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = folder / "work space"
+        self.temp = folder / "temp"
+        self.workspace.mkdir()
+        self.temp.mkdir()
+
+    def installed(self) -> None:
+        """An environment as the install step leaves it, which runs this checkout."""
+        programs = self.temp / "streamproof" / "bin"
+        programs.mkdir(parents=True)
+        (programs.parent / "made-from").write_text(str(CHECKOUT))
+        # What is isolated would not see the checkout.
+        script = f'#!/bin/sh\n[ "$1" = -I ] && shift\nPYTHONPATH="{CHECKOUT}" exec "{sys.executable}" "$@"\n'
+        (programs / "python").write_text(script)
+        (programs / "python").chmod(0o755)
+
+    def run(self, inputs: Mapping[str, str], env: Mapping[str, str] | None = None) -> Ran:
+        """Run each step's script until one fails."""
+        told = {name: one.get("default", "") for name, one in ACTION["inputs"].items()} | dict(inputs)
+        outputs: dict[str, dict[str, str]] = {"python": {}}
+        log, status = "", 0
+        summary = self.temp / "summary"
+        summary.touch()
+        for name, step in STEPS.items():
+            if "run" not in step:
+                assert not told["python-version"], "what another action does is not run here"
+                continue
+            script, output = self.temp / f"{name}.sh", self.temp / f"{name}.out"
+            script.write_text(step["run"])
+            output.touch()
+            given = {key: _valued(value, told, outputs) for key, value in step.get("env", {}).items()}
+            done = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
+                cwd=self.workspace,
+                env={
+                    **os.environ,
+                    "CI": "true",
+                    "GITHUB_ACTIONS": "true",
+                    "GITHUB_ACTION_PATH": str(CHECKOUT),
+                    "GITHUB_OUTPUT": str(output),
+                    "GITHUB_STEP_SUMMARY": str(summary),
+                    "GITHUB_WORKSPACE": str(self.workspace),
+                    "RUNNER_TEMP": str(self.temp),
+                    **(env or {}),
+                    **given,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=300,
+            )
+            log, status = log + done.stdout, done.returncode
+            outputs[name] = dict(line.split("=", 1) for line in output.read_text().splitlines())
+            if status:
+                break
+        promised = {key: _valued(one["value"], told, outputs) for key, one in ACTION["outputs"].items()}
+        return Ran(status, log, promised, summary.read_text(encoding="utf-8"))
+
+
+def _valued(text: str, inputs: Mapping[str, str], outputs: Mapping[str, Mapping[str, str]]) -> str:
+    """The text with its expressions replaced, which may be an input or a step's output and nothing else."""
+
+    def value(found: re.Match[str]) -> str:
+        match found[1].split("."):
+            case ["inputs", name]:
+                return inputs[name]
+            case ["steps", step, "outputs", name]:
+                return outputs.get(step, {}).get(name, "")
+        raise AssertionError(f"unknown: {found[1]}")
+
+    return EXPRESSION.sub(value, text)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    made = Runner(tmp_path)
+    made.installed()
+    return made
+
+
+def test_it_is_a_composite_action_whose_inputs_and_outputs_are_described() -> None:
+    assert ACTION["runs"]["using"] == "composite"
+    assert all(one["description"] for one in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
+    assert [name for name, one in ACTION["inputs"].items() if one.get("required")] == ["url"]
+    assert ACTION["inputs"]["expect"]["default"] == "incremental"
+    assert all(step.get("shell") == "bash" for step in STEPS.values() if "run" in step)
+
+
+def test_no_script_holds_an_expression_and_every_input_is_used() -> None:
+    text = (CHECKOUT / "action.yml").read_text(encoding="utf-8")
+    assert not [name for name, step in STEPS.items() if "${{" in step.get("run", "")]
+    assert set(re.findall(r"inputs\.([\w-]+)", text)) == set(ACTION["inputs"])
+
+
+def test_what_streams_passes_and_says_so(runner: Runner, origin: Origin) -> None:
+    ran = runner.run({"url": f"{origin()}{QUICK}", "junit": "new/told.xml", "html": "told.html"})
+    assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
+    assert 'failures="0"' in (runner.workspace / "new/told.xml").read_text()
+    assert (runner.workspace / "told.html").is_file()
+    assert ran.summary.startswith("### ✓ 1 of 1 lane as expected")
+    assert "::" not in ran.log.replace("http://", "")
+
+
+def test_what_does_not_stream_as_expected_fails_with_an_annotation(runner: Runner, origin: Origin) -> None:
+    ran = runner.run({"url": f"{origin()}{QUICK}", "expect": "whole-message", "arm": "both"})
+    assert (ran.status, ran.outputs) == (3, {"verdict": "incremental"}), ran.log
+    assert ran.log.count("\n::error title=streamproof%3A probe ") == 2
+
+
+def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Origin, nginx: Nginx) -> None:
+    upstream = origin(http="h11")
+    yesterday = nginx(upstream, location="proxy_http_version 1.1; proxy_buffering off;")
+    assert runner.run({"url": f"{yesterday}{QUICK}", "arm": "both"}).outputs == {"verdict": "incremental"}
+    # nginx as it comes, to an upstream that speaks HTTP/1.0: blocks, unless the service asks it not to.
+    today = nginx(upstream, location="proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;")
+    ran = runner.run({"url": f"{today}{QUICK}"})
+    assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
+    (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
+    assert line.startswith("::error title=streamproof%3A probe on%3A ")
+    assert line.count("expected%3A streamed::It should stream here") == 1
+    assert "measured again" not in ran.log, "what was found is found"
+
+
+def test_what_is_undecided_is_measured_again_and_fails(runner: Runner, origin: Origin) -> None:
+    ran = runner.run({"url": f"{origin()}/health", "retries": "1"})
+    assert (ran.status, ran.outputs) == (4, {"verdict": "inconclusive"}), ran.log
+    assert "Measured 2 times" in ran.log
+
+
+def test_method_headers_data_and_a_token_go_where_they_belong(runner: Runner, origin: Origin) -> None:
+    ran = runner.run(
+        {
+            "url": f"{origin()}/search",
+            "method": "POST",
+            "headers": "Content-Type: application/json\nAccept: application/x-ndjson\n",
+            "data": '{"ai_prompt": "Why $HOME `id`?", "max_output_tokens": 40}',
+            "bearer-env": "APP_TOKEN",
+        },
+        env={"APP_TOKEN": "s3cret"},
+    )
+    assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
+    assert "s3cret" not in ran.log + ran.summary
+
+
+PAYLOADS = (
+    "$(touch pwned)",
+    "`touch pwned`",
+    '"; touch pwned; "',
+    "'; touch pwned; '",
+    "x\ntouch pwned\n",
+    "${{ runner.temp }}$(touch pwned)",
+    "--html=pwned",
+)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTION["inputs"] if name != "python-version"])
+def test_no_input_is_executed(runner: Runner, name: str) -> None:
+    inputs = {"url": "http://127.0.0.1:1", "retries": "0", "timeout": "1"}
+    payload = "; ".join(PAYLOADS)
+    ran = runner.run({**inputs, name: payload})
+    assert ran.status in (0, 1, 2), ran.log
+    assert "Traceback" not in ran.log
+    # A report may lie wherever its input says, so long as nothing made a file by running it.
+    assert not [
+        path for path in (*runner.workspace.rglob("*"), *runner.temp.rglob("*")) if path.name == "pwned"
+    ]
+
+
+def test_a_python_that_is_too_old_is_one_sentence(runner: Runner, tmp_path: Path) -> None:
+    old = tmp_path / "bin" / "python3"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    (runner.temp / "streamproof" / "made-from").unlink()
+    ran = runner.run({"url": "http://127.0.0.1:1"}, env={"PATH": f"{old.parent}:{os.environ['PATH']}"})
+    assert ran.status == 1
+    assert "It needs Python 3.11 or newer" in ran.log
+    assert "Traceback" not in ran.log
+
+
+@pytest.mark.long
+def test_it_installs_the_kit_into_an_environment_of_its_own(tmp_path: Path, origin: Origin) -> None:
+    pytest.importorskip("ensurepip", reason="this Python cannot make environments with pip in them")
+    runner = Runner(tmp_path)
+    # A caller's folder may hold anything, also what would take a module's place.
+    (runner.workspace / "kit").mkdir()
+    (runner.workspace / "kit" / "__init__.py").write_text("raise SystemExit('the wrong kit')\n")
+    (runner.workspace / "venv.py").write_text("raise SystemExit('the wrong venv')\n")
+    base = Path(sys.executable).resolve().parent
+    ran = runner.run(
+        {"url": f"{origin()}{QUICK}"},
+        env={"PATH": f"{base}:{os.environ['PATH']}", "PYTHONPATH": str(runner.workspace)},
+    )
+    assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
+    assert (runner.temp / "streamproof" / "bin" / "kit").is_file()
+    again = runner.run({"url": f"{origin()}{QUICK}"}, env={"PATH": "/usr/bin:/bin"})
+    assert again.status == 0, "the second time it is there already"
+
+
+EXAMPLE: Any = yaml.safe_load((CHECKOUT / "examples" / "streaming.yml").read_text(encoding="utf-8"))
+USES = [
+    step
+    for job in EXAMPLE["jobs"].values()
+    for step in job["steps"]
+    if step.get("uses", "").startswith("OWNER/streamproof@")
+]
+
+
+def test_the_example_workflow_watches_what_is_deployed_by_night_and_the_app_in_each_pull_request() -> None:
+    # YAML 1.1, which PyYAML reads, takes `on` for true.
+    assert {"schedule", "pull_request"} <= set(EXAMPLE[True])
+    assert set(EXAMPLE["jobs"]) == {"deployed", "app"}
+    assert len(USES) == 2
+
+
+def test_the_example_workflow_uses_only_inputs_that_the_action_has() -> None:
+    for step in USES:
+        assert set(step["with"]) <= set(ACTION["inputs"])
+        assert "url" in step["with"]
+
+
+def test_no_script_of_the_example_workflow_holds_an_expression() -> None:
+    scripts = [step["run"] for job in EXAMPLE["jobs"].values() for step in job["steps"] if "run" in step]
+    assert scripts
+    assert not [script for script in scripts if "${{" in script]
