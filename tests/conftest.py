@@ -15,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = [
     "tests.fixtures.tools",
+    "tests.fixtures.certificates",
     "tests.fixtures.proxies",
     "tests.fixtures.origin",
     "tests.fixtures.browser",
@@ -52,7 +53,7 @@ _SWAYING_EXACTLY = (
     "PYTHONPATH",
     "PYTHONDONTWRITEBYTECODE",  # with it each process that a test starts compiles all that it loads
 )
-_FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON")
+_FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON", "STREAMPROOF_SEED")
 
 
 @pytest.fixture(autouse=True, scope="session")

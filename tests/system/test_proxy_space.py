@@ -1,0 +1,136 @@
+"""What is taken for the truth about real proxies (proxy_space.py), held against them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from kit.probe.client import Client
+from kit.probe.drive import Driver, ProofRequest
+from kit.proof.actions import Await, End, Feed, Machine, Open, Ping
+from kit.proof.verdict import Finding, Method, Shape, Verdict
+from tests.fixtures.origin import Origin as Start
+from tests.fixtures.proxies import Fleet
+from tests.system.proxy_space import SINGLES, Case, chains, singles
+
+AT_ONCE = 12
+SEED = 6
+CHAINS = 26
+PATIENCE_MS = 2_000.0
+A_TIMER_MS = 200.0
+SMALL, LARGE, MOST = 200, 70_001, 1 << 20
+WHOLE = {"whole-message", "media-type", "method"}
+
+
+def plainly() -> Machine[Finding]:
+    """The least that tells the ways to hold apart, with none of what the kit's own proof does besides."""
+
+    def found(verdict: Verdict, shape: Shape | None = None) -> Finding:
+        return Finding(verdict, Method.LOCK_STEP, shape)
+
+    yield Ping(PATIENCE_MS)
+    opened = yield Open(SMALL)
+    seen = yield Await(PATIENCE_MS, events=1)
+    stream = seen.stream
+    assert stream is not None
+    if stream.status == 501:
+        return found(Verdict.REFUSED)
+    assert stream.status in (200, None)
+    count = 1
+    if not stream.events:
+        # More than any buffer holds, twice: compressed it is three quarters.
+        for _ in range(2):
+            yield Feed(MOST, PATIENCE_MS)
+        yield Await(PATIENCE_MS, events=1)
+        if stream.status == 501:
+            return found(Verdict.REFUSED)
+        if not stream.events:
+            yield End(PATIENCE_MS)
+            return found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
+        passed = True
+        for count in (4, 5):
+            yield Feed(SMALL, PATIENCE_MS)
+            yield Await(500, events=count)
+            passed = passed and stream.events == count
+        yield End(PATIENCE_MS)
+        return found(Verdict.BYTE_LIMITED, Shape.PREFIX if passed else Shape.BLOCKS)
+    late = seen.now_ms - opened.now_ms
+    for size in (SMALL, SMALL, LARGE):
+        fed = yield Feed(size, PATIENCE_MS)
+        count += 1
+        seen = yield Await(PATIENCE_MS, events=count)
+        if stream.events < count:
+            yield End(PATIENCE_MS)
+            return found(Verdict.BYTE_LIMITED, Shape.TAIL if size == LARGE else Shape.BLOCKS)
+        late = min(late, seen.now_ms - fed.now_ms)
+    yield End(PATIENCE_MS)
+    if late > A_TIMER_MS:
+        return found(Verdict.TIME_LIMITED, Shape.TIMER)
+    return found(Verdict.INCREMENTAL)
+
+
+def as_the_truth_says(truth: frozenset[str], found: Finding) -> bool:
+    """Where several hold, the strongest is what is seen."""
+    truth -= {"http-version"}
+    if not truth:
+        return found.verdict is Verdict.INCREMENTAL
+    if truth & WHOLE:
+        return found.shape is Shape.WHOLE
+    if "refuses" in truth:
+        return found.verdict is Verdict.REFUSED
+    if "timer" in truth and len(truth) > 1:
+        return found.verdict is not Verdict.INCREMENTAL  # a large event's pieces wait, each for itself
+    if truth & {"blocks", "nginx-buffers", "compressor", "nginx-gzip"}:
+        return found.shape is Shape.BLOCKS
+    shapes = {"timer": Shape.TIMER, "tail": Shape.TAIL, "prefix-buffer": Shape.PREFIX}
+    return found.shape in {shapes[label] for label in truth}
+
+
+async def measured(case: Case, url: str, turn: asyncio.Semaphore) -> Finding:
+    asker = case.asker
+    headers = tuple(pair for pair in asker.headers if pair[0] != "accept")
+    request = ProofRequest(f"{url}/proof", asker.method, asker.media, asker.arm, headers)
+    async with turn, Client(http2=asker.http2) as streams, Client(http2=asker.http2) as side:
+        return await Driver(streams, side, request).run(plainly())
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("trusted")
+def test_each_hop_does_what_is_taken_for_the_truth(fleet: Fleet, origin: Start) -> None:
+    dice = random.Random(SEED)
+    cases = [*singles(dice, len(SINGLES)), *chains(dice, CHAINS)]
+    origins = {each: origin(each.app, each.http) for each in {case.origin for case in cases}}
+    urls = fleet([case.site(origins[case.origin]) for case in cases])
+
+    async def run() -> list[Finding]:
+        turn = asyncio.Semaphore(AT_ONCE)
+        asked = zip(cases, urls, strict=True)
+        return await asyncio.gather(*(measured(case, url, turn) for case, url in asked))
+
+    found = zip(cases, asyncio.run(run()), strict=True)
+    wrong = [
+        f"{case}: {' + '.join(sorted(case.truth)) or 'streams'}, but {seen.verdict} {seen.shape or ''}"
+        for case, seen in found
+        if not as_the_truth_says(case.truth, seen)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_draw_is_the_same_for_a_seed_and_another_for_another() -> None:
+    def drawn(seed: int) -> list[Case]:
+        dice = random.Random(seed)
+        return [*singles(dice, 40), *chains(dice, 12)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert len(drawn(1)) == 52
+
+
+def test_a_draw_of_forty_has_each_way_to_hold_and_streams_too() -> None:
+    for seed in range(20):
+        truths = Counter(label for case in singles(random.Random(seed), 40) for label in case.truth or {""})
+        assert len(set(truths) - {"http-version"}) == 12, truths
+        assert truths[""] >= 6, truths
