@@ -10,14 +10,14 @@ from kit.flows.examination import Examination
 from kit.probe.client import Client
 from kit.probe.faults import shown
 from kit.probe.long import watch
-from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer, take
+from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer
 from kit.probe.origin import discover
 from kit.proof import causes
 from kit.proof.causes import Cause, Certainty, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look, Row, Traced, as_asked, trace
+from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Method, Verdict
 
@@ -112,7 +112,8 @@ class ByProof(Examination):
         held = self._answer_is_held()
         if held and "content-length" in self.probe.received.headers:
             wanted.append(Look(by_length, Change.LENGTH.words(at)))
-        seen = dict(zip((look.conditions for look in wanted), await take(looks, wanted), strict=True))
+        saw = await asyncio.gather(*(looks.look(look) for look in wanted))
+        seen = dict(zip((look.conditions for look in wanted), saw, strict=True))
         self.rows += [Row(look, seen[look.conditions]) for look in wanted]
         if seen[at].state is State.HELD:
             traced = await self._trace(looks, at, seen[at])
@@ -158,14 +159,24 @@ class ByProof(Examination):
 
     async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
         machine = trace(at, seen, looks.can)
+        begun: dict[Look, asyncio.Task[Seen]] = {}
         try:
-            wanted = next(machine)
+            step = next(machine)
             while True:
-                for look in wanted:
-                    self.say(look.says)
-                wanted = machine.send(await take(looks, wanted))
+                if isinstance(step, Begin):
+                    begun |= {look: asyncio.create_task(looks.look(look)) for look in step.looks}
+                    step = machine.send(())
+                    continue
+                for says in dict.fromkeys(look.says for look in step):
+                    self.say(says)
+                seen_now = await asyncio.gather(*(begun.get(look) or looks.look(look) for look in step))
+                step = machine.send(seen_now)
         except StopIteration as stop:
             traced: Traced = stop.value
+        finally:
+            for task in begun.values():
+                task.cancel()
+            await asyncio.gather(*begun.values(), return_exceptions=True)
         self.rows += traced.rows
         return traced if traced.direct is not None else replace(traced, direct=self.spec.known_direct)
 

@@ -28,21 +28,11 @@ from kit.proof.glance import Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
-AT_ONCE = 8  # an origin takes 16 streams, App Engine Standard 10 requests an instance
+AT_ONCE = 12  # an origin takes 16 streams, and somebody else may look as well
+LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
 LENGTH = 256 * 1024  # octets: more than any look with a length sends
 
 T = TypeVar("T")
-
-
-async def take(looks: ProofLooks, wanted: Sequence[Look]) -> list[Seen]:
-    """Several looks side by side."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(look: Look) -> Seen:
-        async with room:
-            return await looks.look(look)
-
-    return await asyncio.gather(*(one(look) for look in wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +73,7 @@ class ProofLooks:
         self._direct = direct
         self._event_bytes = event_bytes
         self._timeout_s = timeout_s
+        self._room = asyncio.Semaphore(AT_ONCE)
         ordered = sorted(round_trips)
         self._rtt_ms, self._slowest_ms = ordered[len(ordered) // 2], ordered[-1]
         without = set()
@@ -110,13 +101,14 @@ class ProofLooks:
 
     async def prove(self, conditions: Conditions) -> Finding:
         """How it is held. Raises KitError: it could not be asked."""
-        return await self.run(LockStep().run(), conditions)
+        return await self.run(LockStep(LONGEST_TIMER_MS).run(), conditions)
 
     async def run(self, machine: Machine[T], conditions: Conditions) -> T:
         """Any machine of the proof's, under these conditions. Raises KitError."""
         request = self.request(conditions)
         # Connections of its own: a look that is held must not hold another one up.
         async with (
+            self._room,
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
         ):
