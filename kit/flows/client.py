@@ -14,7 +14,7 @@ from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import MOST_RUNS, Conclusion, examination
 from kit.report.client import ClientReport
 
-_ERROR_LINES = 12
+_ERROR_LINES, _ERROR_WIDTH = 12, 500
 
 
 async def examine(
@@ -54,7 +54,8 @@ async def examine(
     except StopIteration as stop:
         conclusion: Conclusion = stop.value
     status, errors = first or (None, "")
-    shown = errors.splitlines()[-_ERROR_LINES:] if conclusion.cause is ClientCause.INCONCLUSIVE else ()
+    lines = [line[:_ERROR_WIDTH] for line in errors.splitlines()[-_ERROR_LINES:]]
+    shown = lines if conclusion.cause is ClientCause.INCONCLUSIVE else ()
     return ClientReport(PurePath(words[0]).name, appended, conclusion, status, tuple(shown))
 
 
