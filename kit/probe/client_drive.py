@@ -74,7 +74,8 @@ class _Driver:
             found: Trial = stop.value
         if received.status is not None:
             await self._until(lambda: False, _LINGER_S)
-        run = Run(found, self.server.requests, self.command.status, self.server.refused)
+        server = self.server
+        run = Run(found, server.requests, self.command.status, server.refused, server.http10)
         return run, self.command.errors
 
     async def _act(self, action: Action) -> None:

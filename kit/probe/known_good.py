@@ -34,6 +34,7 @@ class KnownGood:
         url: where it is; any path under it, and any query, are the same.
         requests: how many came, those for a head alone left out.
         refused: whether something came that is not HTTP/1.
+        http10: whether a request came in HTTP/1.0.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class KnownGood:
         self.url = ""
         self.requests = 0
         self.refused = False
+        self.http10 = False
         self._asked = asked
         self._media: MarkedMedia = media
         self._framing: Framing = framing
@@ -114,6 +116,7 @@ class KnownGood:
             return
         if b"100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.http10 = self.http10 or version == b"HTTP/1.0"
         chunked = self._framing == "chunked" and version == b"HTTP/1.1"
         writer.write(self._head(chunked))
         if method not in (b"HEAD", b"OPTIONS"):

@@ -15,6 +15,7 @@ class ClientCause(StrEnum):
     STDOUT_PIPE = "stdout-pipe"
     WHOLE_BODY_READER = "whole-body-reader"
     READS_FIXED_SIZE = "reads-fixed-size"
+    OUTPUT_FIXED_SIZE = "output-fixed-size"
     WAITS_FOR_NEXT_EVENT = "waits-for-next-event"
     UNCHUNKED_READER = "unchunked-reader"
     MEDIA_TYPE = "media-type"
@@ -83,26 +84,37 @@ _TEXTS = {
         (
             "flush the output after each event (C: fflush(stdout); Go: w.Flush(); Ruby: $stdout.sync = true)",
             "stdbuf -oL COMMAND     # helps programs that leave it to the C library, and no others",
-            "script -qefc 'COMMAND' /dev/null     # gives it a terminal",
+            'script -qefc "COMMAND" /dev/null     # gives it a terminal (Linux)',
         ),
     ),
     ClientCause.WHOLE_BODY_READER: _Text(
-        "The client reads the whole answer before it prints any of it.",
+        "The client prints nothing until the stream has ended: it reads the whole answer first, or prints "
+        "only at its end.",
         (
             "requests: with requests.get(url, stream=True) as r: for line in r.iter_lines(chunk_size=1): …",
             'httpx: with httpx.stream("GET", url) as r: for line in r.iter_lines(): …',
             "urllib: with urllib.request.urlopen(url) as r: for line in r: …",
-            "fetch: for await (const chunk of response.body) …   instead of await response.text()",
+            "fetch: for await (const data of response.body) …   instead of await response.text()",
             "openai: client.chat.completions.create(…, stream=True)",
         ),
     ),
     ClientCause.READS_FIXED_SIZE: _Text(
-        "The client reads {n} at a time, and waits until they are there.",
+        "The client waits until {n} of the stream are there: it reads that much at a time, or collects its "
+        "output.",
         (
             "http.client, urllib: response.read1() or readline()   instead of response.read(N)",
             "httpx: response.iter_bytes()   instead of iter_bytes(N)",
             "requests: response.iter_content(chunk_size=1) or iter_lines(chunk_size=1)",
             "a socket or a pipe: take what one read returns; do not loop until a buffer is full",
+            "if it reads all that is there: flush its output after each event",
+        ),
+    ),
+    ClientCause.OUTPUT_FIXED_SIZE: _Text(
+        "The client collects its output, {n} of it on a terminal, before it prints any.",
+        (
+            "flush the output after each event (C: fflush(stdout); Go: w.Flush(); awk: fflush())",
+            "jq --unbuffered …",
+            "stdbuf -o0 COMMAND     # helps programs that leave it to the C library, and no others",
         ),
     ),
     ClientCause.WAITS_FOR_NEXT_EVENT: _Text(
@@ -145,5 +157,7 @@ _UNCLEAR = {
         "It printed no event and did not end within 10 s of the stream's end. It must print the stream's "
         "text on its standard output."
     ),
-    Unclear.NOT_REPEATED: "It held the stream at first and did not when nothing had been changed: ask again.",
+    Unclear.NOT_REPEATED: (
+        "It held the stream once and not again, with nothing changed: it may have started slowly. Ask again."
+    ),
 }

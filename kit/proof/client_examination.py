@@ -1,7 +1,8 @@
 """Which runs of a client it takes to say whether it holds a stream and what frees it: pure, told each run.
 
-One thing is changed at a time, so that what frees it is the cause. The cheapest question comes first; a
-client that prints each event at once is run three times.
+One thing is changed at a time, and changed back, so that what frees it is the cause and not chance (a client
+that starts slowly once). The cheapest question comes first; a client that prints each event at once is run
+three times.
 """
 
 from __future__ import annotations
@@ -83,13 +84,15 @@ class Run:
         trial: what its output showed.
         requests: how many it sent.
         status: the command's exit status, 128 + N after signal N; None if it had to be stopped.
-        no_http: whether it sent something that is not HTTP/1.1.
+        no_http: whether it sent something that is not HTTP/1.
+        http10: whether it asked in HTTP/1.0, and so got no chunks.
     """
 
     trial: Trial
     requests: int = 1
     status: int | None = None
     no_http: bool = False
+    http10: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Conclusion:
         cause: what it does.
         sentence: the same in one sentence, with its figures.
         rows: the runs that it rests on, in order.
-        block: for reads of N octets, N lies between these; equal where it is exact.
+        block: for reads or output of N octets, N lies between these; equal where it is exact.
         unclear: why nothing can be said, if so.
         warnings: what else was found.
     """
@@ -188,7 +191,7 @@ class _Examination:
             case Outcome.FLOWS:
                 return (yield from self._concluded(ClientCause.NOT_THE_CLIENT, base))
             case Outcome.HELD:
-                return (yield from self._held(base))
+                return (yield from self._held(base, slow=run.trial.late))
         return self._unclear(run)
 
     def _base(self) -> Generator[tuple[str, Setup], Run, tuple[Setup, Run]]:
@@ -211,33 +214,42 @@ class _Examination:
                     return other, again
         return base, run
 
-    def _held(self, base: Setup) -> Examination:
+    def _held(self, base: Setup, *, slow: bool) -> Examination:
         freeing = replace(base, no_buffer=self._curl, unbuffered=True if self._python else None)
         if self._curl:
             run = yield from self._try("curl -N", freeing)
             if run.trial.outcome is Outcome.FLOWS:
-                return (yield from self._concluded(ClientCause.CURL_NO_BUFFER, freeing))
+                return (yield from self._freed(ClientCause.CURL_NO_BUFFER, base, freeing))
         elif self._python and not self._set:
             run = yield from self._try("unbuffered Python", freeing)
             if run.trial.outcome is Outcome.FLOWS:
-                return (yield from self._concluded(ClientCause.PYTHON_STDOUT, freeing))
+                return (yield from self._freed(ClientCause.PYTHON_STDOUT, base, freeing))
         # With a terminal as well, what is left is how it reads.
         terminal = replace(freeing, terminal=True)
         run = yield from self._try("a terminal", replace(terminal, sizes=True))
         if run.trial.outcome is Outcome.FLOWS:
-            return (yield from self._concluded(ClientCause.STDOUT_PIPE, terminal))
+            return (yield from self._freed(ClientCause.STDOUT_PIPE, base, terminal))
         if run.trial.outcome is not Outcome.HELD:  # it does something else on a terminal
             run = yield from self._try("by size", replace(freeing, sizes=True))
             if run.trial.outcome is Outcome.FLOWS:
                 return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
         match run.trial.shape:
+            case Shape.BLOCKS if run.trial.output_block is not None:
+                output = run.trial.output_block
+                return self._conclusion(ClientCause.OUTPUT_FIXED_SIZE, (output, output))
             case Shape.BLOCKS:
                 return self._conclusion(ClientCause.READS_FIXED_SIZE, run.trial.block)
             case Shape.TAIL:
                 return self._conclusion(ClientCause.WAITS_FOR_NEXT_EVENT)
-            case Shape.WHOLE:
+            case Shape.WHOLE if not slow and not run.trial.late:
                 return (yield from self._whole(freeing))
         return self._conclusion(ClientCause.HELD_OTHERWISE)
+
+    def _freed(self, cause: ClientCause, base: Setup, flowing: Setup) -> Examination:
+        run = yield from self._try("as it is, again", base)
+        if run.trial.outcome is not Outcome.HELD:
+            return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
+        return (yield from self._concluded(cause, flowing))
 
     def _whole(self, reading: Setup) -> Examination:
         streamed: list[MarkedMedia] = []
@@ -289,6 +301,8 @@ class _Examination:
         seen = run.trial.seen
         if run.requests > 1:
             seen += f"; it sent {run.requests} requests"
+        if run.http10 and setup.framing == "chunked":
+            seen += "; it asked in HTTP/1.0, in which nothing is chunked"
         if run.no_http:
             seen += "; it sent something that is not HTTP/1.1 (TLS, or HTTP/2 without asking)"
         if run.status:
@@ -312,9 +326,9 @@ def _reading(trial: Trial) -> str:
     """What a client that holds does, after "the client"."""
     match trial.shape:
         case Shape.BLOCKS:
-            return f"reads {size_in_words(trial.block)} at a time, and waits until they are there"
+            return f"waits until {size_in_words(trial.block)} are there"
         case Shape.WHOLE:
-            return "reads the whole answer before it prints any of it"
+            return "reads the whole answer first"
         case Shape.TAIL:
             return "prints each event only when the next one has come"
     return "holds the stream"

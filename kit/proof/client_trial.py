@@ -34,6 +34,8 @@ PROMPT_MS = 150.0
 QUIET_MS = 100.0
 TIMER_MS = 5_000.0
 END_MS = 10_000.0
+LATE_MS = 1_000.0
+SMALLEST_BLOCK = 16  # octets: below that a common divisor is chance
 ROUND = 8_000  # octets: a multiple of the sizes that people choose, as the rungs are of powers of two
 
 
@@ -57,6 +59,8 @@ class Trial:
         shape: how it holds, if that was asked for and found.
         block: of `Shape.BLOCKS` and `PREFIX`: N lies between these, in octets; equal where it is exact.
         ended: whether the command ended by itself.
+        late: whether what it held came long after the stream's end: a slow beginning looks like this.
+        output_block: of `Shape.BLOCKS`: N in octets of output, if it is its output that it collects.
     """
 
     outcome: Outcome
@@ -64,6 +68,8 @@ class Trial:
     shape: Shape | None = None
     block: tuple[int, int] | None = None
     ended: bool = False
+    late: bool = False
+    output_block: int | None = None
 
 
 def trial(*, sizes: bool) -> Machine[Trial]:
@@ -143,9 +149,13 @@ class _Trial:
         if sizes:
             shape, block, how = yield from self._by_size()
         before = self._stream.events
+        late_ms = 0.0
         if self._stream.ended_ms is None:
-            yield End(0)
+            end_ms = (yield End(0)).now_ms
             yield Await(END_MS, events=len(self._ends))
+            if shape is Shape.BLOCKS:
+                yield Await(LATE_MS, octets=self._sent)  # the rest of the last event
+            late_ms = self._stream.arrivals[-1][0] - end_ms if self._stream.events else 0.0
         ended = self._stream.ended_ms is not None
         if not self._stream.events:
             octets = self._stream.octets
@@ -163,14 +173,25 @@ class _Trial:
             f"{before or 'none'} of {len(self._ends)} printed before the stream's end, "
             f"{after or 'none'} after it"
         )
-        return Trial(Outcome.HELD, seen, shape, block, ended)
+        output = self._output_block() if shape is Shape.BLOCKS else None
+        late = late_ms > LATE_MS
+        if late:
+            seen += f", {late_ms / 1000:.1f} s later"
+        return Trial(Outcome.HELD, seen, shape, block, ended, late, output)
 
     def _exactly(self, block: tuple[int, int] | None) -> tuple[int, int] | None:
         """N, where the client prints exactly what it reads: then each pause lies at a multiple of it."""
         exact = gcd(*self._paused_at)
-        if self._stream.octets != self._sent or exact <= 1 or block is None:
+        if self._stream.octets != self._sent or block is None or exact < SMALLEST_BLOCK:
             return block
         return (exact, exact) if block[0] <= exact <= block[1] else block
+
+    def _output_block(self) -> int | None:
+        """Where it does not, the pauses lie at multiples of its output's size, if it collects that."""
+        if self._stream.octets == self._sent or len(self._paused_at) < 2:
+            return None
+        exact = gcd(*self._paused_at)
+        return exact if exact % 512 == 0 and exact else None
 
     # Does it hold by size?
 
@@ -186,6 +207,12 @@ class _Trial:
                 continue
             if released > PROMPT_MS:
                 timer = yield from self._by_time()
+                if timer is not None and timer <= PROMPT_MS:
+                    return (
+                        Shape.TIMER,
+                        None,
+                        ", but later, by itself; from then on events were printed at once",
+                    )
                 if timer is not None:
                     return Shape.TIMER, None, f", but {timer / 1000:.1f} s later, by itself"
             return (yield from self._by_rung(low, rung))

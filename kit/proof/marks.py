@@ -44,9 +44,20 @@ def marked_event(media: MarkedMedia, nonce: str, seq: int, octets: int) -> bytes
 def _framed(media: MarkedMedia, name: str, seq: int, pad: str) -> bytes:
     if media == "text":
         return f"{pad} {name}\n".encode()
-    delta = {"index": 0, "delta": {"content": f"{pad} {name}"}}
-    data = json.dumps({"seq": seq, "choices": [delta], "text": f" {name}"}, separators=(",", ":"))
+    # The padding goes to one and the other by turns, so that what a client prints of either grows with what
+    # is sent; the short one comes last, so that no mark is far from its event's end.
+    long, short = f"{pad} {name}", f" {name}"
+    event: dict[str, object] = {"seq": seq}
+    if seq % 2:
+        event |= {"text": long, "choices": [_choice(short)]}
+    else:
+        event |= {"choices": [_choice(long)], "text": short}
+    data = json.dumps(event, separators=(",", ":"))
     return f"data: {data}\n\n".encode() if media == "sse" else f"{data}\n".encode()
+
+
+def _choice(text: str) -> dict[str, object]:
+    return {"index": 0, "delta": {"content": text}}
 
 
 class MarkDecoder:

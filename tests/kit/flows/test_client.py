@@ -168,6 +168,13 @@ def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool
     assert found.cause is ClientCause.NOT_THE_CLIENT
 
 
+def test_output_that_is_collected_whatever_it_goes_to_is_found() -> None:
+    """Its own buffer, and no line break: neither a terminal nor the variable helps."""
+    script = TOKENS_NO_FLUSH.replace("print(", "out.write(").replace(", end='')", ".encode())")
+    found = python(f"import io, sys\nout = io.BufferedWriter(io.FileIO(1, 'w'), 2048)\n{script}out.flush()\n")
+    assert found.cause in (ClientCause.OUTPUT_FIXED_SIZE, ClientCause.READS_FIXED_SIZE)
+
+
 def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) -> None:
     said: list[str] = []
     report = asyncio.run(examine([str(tool("curl")), "-sN"], timeout_s=60, say=said.append, env=SHELL))

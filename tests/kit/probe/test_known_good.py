@@ -99,7 +99,7 @@ def test_an_http_1_0_client_gets_no_chunks() -> None:
         assert b"chunked" not in await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
-    serve(talk)
+    assert serve(talk).http10
 
 
 def test_a_question_for_the_head_is_no_request_for_the_stream() -> None:

@@ -62,8 +62,8 @@ def test_a_client_that_flows_is_run_three_times() -> None:
 def test_curl_is_freed_by_its_option() -> None:
     found = conclude(lambda setup: FLOWS if setup.no_buffer else held(), ["curl", "-s", "{url}"])
     assert found.cause is ClientCause.CURL_NO_BUFFER
-    assert names(found) == ["as it is", "curl -N", "unchunked", "HTTP/1.0"]
-    assert [row.freed for row in found.rows] == [False, True, True, True]
+    assert names(found) == ["as it is", "curl -N", "as it is, again", "unchunked", "HTTP/1.0"]
+    assert [row.freed for row in found.rows] == [False, True, False, True, True]
 
 
 def test_python_is_freed_by_its_variable() -> None:
@@ -96,8 +96,15 @@ def test_node_is_not_asked_about_python() -> None:
 def test_reads_of_a_fixed_size_are_told_with_it() -> None:
     found = conclude(lambda setup: held(Shape.BLOCKS, (1024, 1024)) if setup.sizes else held(None))
     assert found.cause is ClientCause.READS_FIXED_SIZE
-    assert "1,024 bytes at a time" in found.sentence
+    assert "waits until 1,024 bytes of the stream are there" in found.sentence
     assert found.block == (1024, 1024)
+
+
+def test_output_that_is_collected_on_a_terminal_too_is_no_way_of_reading() -> None:
+    blocks = Trial(Outcome.HELD, "it was held", Shape.BLOCKS, (1, 1024), output_block=4096)
+    found = conclude(lambda setup: Run(blocks))
+    assert found.cause is ClientCause.OUTPUT_FIXED_SIZE
+    assert "4,096 bytes" in found.sentence
 
 
 def test_a_lag_of_an_event_and_a_hold_without_a_name_are_told_apart() -> None:
@@ -125,7 +132,7 @@ def test_a_hold_of_unchunked_bodies_is_a_warning() -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     (warned,) = found.warnings
     assert warned.cause is ClientCause.UNCHUNKED_READER
-    assert "reads about 512 bytes at a time" in warned.sentence
+    assert "waits until about 512 bytes are there" in warned.sentence
 
 
 def test_a_client_that_asks_for_something_else_first_gets_the_stream_later() -> None:
@@ -155,6 +162,19 @@ def test_a_hold_that_goes_away_by_itself_is_no_cause() -> None:
 
     found = conclude(client)
     assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.NOT_REPEATED)
+
+
+def test_a_client_that_was_slow_once_is_not_said_to_be_freed_by_what_came_next() -> None:
+    runs = iter([held(), FLOWS, FLOWS])
+    found = conclude(lambda setup: next(runs))
+    assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.NOT_REPEATED)
+
+
+def test_a_client_with_a_slow_beginning_does_not_read_the_whole() -> None:
+    def client(setup: Setup) -> Run:
+        return Run(Trial(Outcome.HELD, "it was held", Shape.WHOLE, ended=True, late=not setup.sizes))
+
+    assert conclude(client).cause is ClientCause.HELD_OTHERWISE
 
 
 @pytest.mark.parametrize(

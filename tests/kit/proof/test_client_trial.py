@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import re
 from collections.abc import Iterator
 from itertools import count
@@ -25,6 +26,7 @@ class Client:
 
     asks = True
     ends_after: int | None = None  # events after which it ends by itself
+    ends_ms = 5.0  # after the stream's end
 
     def push(self, now_ms: float, data: bytes) -> Output:
         return [(0.3, data)]
@@ -65,6 +67,21 @@ class Blocks(Whole):
         return b" ".join(re.findall(rb"m\w+e(?=\"})", read)) if self.texts else read
 
 
+class Collected(Whole):
+    """Reads all at once, and prints the texts when N octets of them are there."""
+
+    def __init__(self, size: int, field: str) -> None:
+        super().__init__()
+        self.size, self.field = size, field
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        event = json.loads(data.removeprefix(b"data: "))
+        self.held += str(event["text"] if self.field == "text" else event["choices"][0]["delta"]).encode()
+        ready = len(self.held) // self.size * self.size
+        out, self.held = self.held[:ready], self.held[ready:]
+        return [(0.3, out)] if out else []
+
+
 class Behind(Whole):
     """Prints an event when the next one has come."""
 
@@ -95,6 +112,18 @@ class Timer(Client):
 
     def push(self, now_ms: float, data: bytes) -> Output:
         return [(self.every_ms - now_ms % self.every_ms, data)]
+
+
+class Slow(Client):
+    """Is busy for a while once its request is out."""
+
+    def __init__(self, for_ms: float) -> None:
+        self.for_ms, self.begun_ms = for_ms, 0.0
+        self.ends_ms = for_ms
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.begun_ms = self.begun_ms or now_ms
+        return [(max(0.3, self.begun_ms + self.for_ms - now_ms), data)]
 
 
 class Dots(Client):
@@ -155,7 +184,7 @@ class Stage:
             case End():
                 for after, data in self.client.close():
                     self._push(after, data)
-                self._push(5.0, None)
+                self._push(self.client.ends_ms, None)
             case Await():
                 until = self.now_ms + action.within_ms
                 while (
@@ -228,6 +257,13 @@ def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
     assert found.block[1] == size
 
 
+@pytest.mark.parametrize("field", ["text", "content"])
+@pytest.mark.parametrize("size", [1024, 4096, 8192, 32_768])
+def test_output_that_is_collected_is_told_from_reading(size: int, field: str) -> None:
+    found = Stage(Collected(size, field)).run(sizes=True)
+    assert (found.shape, found.output_block) == (Shape.BLOCKS, size)
+
+
 @given(st.sampled_from([50, 64, 80, 100, 128, 200, 250, 256]))
 def test_small_reads_are_no_lag_of_an_event(size: int) -> None:
     found = Stage(Blocks(size, texts=True)).run(sizes=True)
@@ -248,6 +284,15 @@ def test_a_client_that_prints_by_the_clock_is_not_said_to_hold_by_size(every_ms:
     found = Stage(Timer(every_ms)).run(sizes=True)
     assert found.outcome in (Outcome.FLOWS, Outcome.HELD)
     assert found.outcome is Outcome.FLOWS or found.shape is not Shape.WHOLE
+
+
+@given(st.integers(2_100, 11_900))
+def test_a_slow_beginning_is_no_reading_of_the_whole(for_ms: int) -> None:
+    found = Stage(Slow(for_ms)).run(sizes=True)
+    assert found.outcome is Outcome.HELD
+    assert found.shape in (Shape.TIMER, Shape.PREFIX, Shape.WHOLE)
+    # One that just met the stream's end is known by the shorter run before.
+    assert found.shape is not Shape.WHOLE or Stage(Slow(for_ms)).run().late
 
 
 def test_what_it_prints_besides_is_not_the_stream() -> None:

@@ -38,9 +38,7 @@ def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
 
 
 def test_a_client_that_is_not_to_blame_is_told_so_with_what_may_hold_elsewhere() -> None:
-    warning = Warned(
-        ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="reads 512")
-    )
+    warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
     free = ClientCause.NOT_THE_CLIENT
     text = client_text(
         replace(CURL, conclusion=Conclusion(free, free.sentence, ROWS[1:], warnings=(warning,)))
