@@ -33,7 +33,7 @@ async def examine(
         env: its environment; None for ours.
 
     Raises:
-        KitError: BAD_USAGE when there is no such command, or it may not be run.
+        KitError: BAD_USAGE when there is no such command, or it cannot be run.
     """
     environment = dict(os.environ if env is None else env)
     words = [_found(argv, environment), *argv[1:]]
@@ -53,6 +53,13 @@ async def examine(
             name, setup = asking.send(run)
     except StopIteration as stop:
         conclusion: Conclusion = stop.value
+    except OSError as error:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{argv[0]} cannot be run: {error.strerror or error}.",
+            "Mend that, and run it again.",
+            exit=Exit.USAGE,
+        ) from None
     status, errors = first or (None, "")
     lines = [line[:_ERROR_WIDTH] for line in errors.splitlines()[-_ERROR_LINES:]]
     shown = lines if conclusion.cause is ClientCause.INCONCLUSIVE else ()

@@ -269,14 +269,15 @@ class _Examination:
         warnings: list[Warned] = []
         if self._python and self._set:
             run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
-            if run.trial.outcome is Outcome.HELD:
+            if run.trial.outcome is Outcome.HELD and not run.trial.late:
                 warnings.append(
                     Warned(ClientCause.PYTHON_STDOUT, f"{_UNSET} {ClientCause.PYTHON_STDOUT.sentence}")
                 )
         framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
         for name, framing in framings:
             run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))
-            if run.trial.outcome is Outcome.HELD:
+            known = run.trial.shape in (Shape.BLOCKS, Shape.WHOLE, Shape.TAIL) and not run.trial.late
+            if run.trial.outcome is Outcome.HELD and known:  # else it may have been slow this once
                 unchunked = ClientCause.UNCHUNKED_READER
                 warnings.append(Warned(unchunked, unchunked.sentence.format(n=_reading(run.trial))))
             if run.trial.outcome is not Outcome.FLOWS:
@@ -329,6 +330,4 @@ def _reading(trial: Trial) -> str:
             return f"waits until {size_in_words(trial.block)} are there"
         case Shape.WHOLE:
             return "reads the whole answer first"
-        case Shape.TAIL:
-            return "prints each event only when the next one has come"
-    return "holds the stream"
+    return "prints each event only when the next one has come"

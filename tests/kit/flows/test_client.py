@@ -205,6 +205,8 @@ def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
         ask(str(script))
     with pytest.raises(KitError, match="no command to examine"):
         ask()
+    with pytest.raises(KitError, match="Argument list too long"):
+        ask(sys.executable, "x" * 3_000_000)
 
 
 def test_an_interruption_leaves_no_process(tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ def test_a_hold_of_unchunked_bodies_is_a_warning() -> None:
     assert "waits until about 512 bytes are there" in warned.sentence
 
 
+def test_a_client_that_was_slow_once_is_not_warned_of() -> None:
+    found = conclude(lambda setup: held(Shape.TIMER) if setup.framing == "close" else FLOWS)
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert not found.warnings
+
+
 def test_a_client_that_asks_for_something_else_first_gets_the_stream_later() -> None:
     found = conclude(lambda setup: FLOWS if setup.answered == 1 else held(requests=2))
     assert found.cause is ClientCause.NOT_THE_CLIENT
