@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    url: Annotated[
-        str | None, typer.Argument(envvar="KIT_URL", help="The address whose answer should stream.")
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="URL",
+            envvar="KIT_URL",
+            help="The address whose answer should stream; with --client the command that reads a stream.",
+        ),
     ] = None,
     from_curl: Annotated[
         str | None,
@@ -52,6 +57,14 @@ def command(
             help="Examine your own app behind each platform's emulated front, before it is deployed.",
         ),
     ] = None,
+    client: Annotated[
+        bool,
+        typer.Option(
+            "--client",
+            envvar="KIT_CLIENT",
+            help="Examine a client instead: --client -- COMMAND…, run up to ten times; {url} is the stream.",
+        ),
+    ] = False,
     path: Annotated[
         str, typer.Option(envvar="KIT_PATH", help="With --app: where it answers, such as /chat?q=why.")
     ] = "/",
@@ -90,7 +103,7 @@ def command(
         typer.Option(
             "--repeat-ok",
             envvar="KIT_REPEAT_OK",
-            help="A request other than GET may be sent again: it changes nothing and may cost what it costs.",
+            help="Send a request other than GET again too, whatever that costs or changes.",
         ),
     ] = False,
     long: Annotated[
@@ -110,8 +123,8 @@ def command(
 
     Asks URL as a browser would, then changes one thing after another (compression, a header, the method, the
     media type, the HTTP version) to see what lets the stream pass, and says what that points to, with the
-    evidence and the line to change. Exits 0 with any conclusive verdict or the expected one, 3 with another,
-    4 when inconclusive.
+    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or the expected one,
+    3 with another, 4 when inconclusive.
     """
     import sys
 
@@ -123,8 +136,18 @@ def command(
     from kit.report.live import LiveLanes
     from kit.report.style import Style
 
-    if sum(one is not None for one in (url, app, from_curl)) != 1:
-        nothing = url is None and app is None and from_curl is None
+    given = urls or []
+    if client:
+        if app is not None or from_curl is not None or not given:
+            raise KitError(
+                Code.BAD_USAGE,
+                "--client examines a command, and nothing else.",
+                "Write it behind two dashes: kit doctor --client -- curl -s {url}",
+                exit=Exit.USAGE,
+            )
+        _client(given, timeout, as_json=as_json)
+    if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
+        nothing = not given and app is None and from_curl is None
         raise KitError(
             Code.BAD_USAGE,
             "There is nothing to examine." if nothing else "There is more than one thing to examine.",
@@ -149,7 +172,9 @@ def command(
             talk(f"warning: {warning}")
         ask = copied.ask
     else:
-        ask = request(url or f"http://app.invalid{path}", method, header or [], data, bearer_env)
+        ask = request(
+            given[0] if given else f"http://app.invalid{path}", method, header or [], data, bearer_env
+        )
     spec = DoctorSpec(
         ask,
         arm=None if arm is None else arms(arm)[0],
@@ -195,6 +220,21 @@ def _copied(file: str) -> FromCurl:
             exit=Exit.USAGE,
         ) from None
     return read_curl(text)
+
+
+def _client(command: list[str], timeout: float, *, as_json: bool) -> NoReturn:
+    """Run the user's own client against a stream that is known to be good, and say what it does to it."""
+    import sys
+
+    from kit.flows.client import examine
+    from kit.report.client import client_data, client_text
+    from kit.report.live import LiveLanes
+    from kit.report.style import Style
+
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        report = run(examine(command, timeout_s=timeout, say=watcher.stage))
+    text = client_text(report, Style.of(sys.stdout))
+    success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
 
 def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_json: bool) -> NoReturn:
