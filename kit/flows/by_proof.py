@@ -167,8 +167,8 @@ class ByProof(Examination):
                     begun |= {look: asyncio.create_task(looks.look(look)) for look in step.looks}
                     step = machine.send(())
                     continue
-                for says in dict.fromkeys(look.says for look in step):
-                    self.say(says)
+                several = "side by side: " if len(step) > 1 else ""
+                self.say(several + "; ".join(dict.fromkeys(look.says for look in step)))
                 seen_now = await asyncio.gather(*(begun.get(look) or looks.look(look) for look in step))
                 step = machine.send(seen_now)
         except StopIteration as stop:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.flows.doctor_app import AppExamined
@@ -55,16 +56,17 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             ),
         ]
     lines += ["", style.paint("  the experiments", "dim")]
-    for number, row in enumerate(diagnosis.rows, 1):
-        lines += _row(number, row, style, width)
+    for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
+        lines += _row(number, row, times, style, width)
     if lane.doubts:
         lines += ["", style.paint("  what to doubt", "dim")]
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
     if diagnosis.hops:
-        lines += ["", style.paint("  what its headers hint at (a hint is no evidence)", "dim")]
+        lines += ["", style.paint("  what its headers hint at, which is no evidence", "dim")]
         for hop in diagnosis.hops:
-            lines += hang("   ·  ", clean(hop.says), width)
+            value = f": {hop.value}" if hop.value else ""
+            lines += hang("   ·  ", clean(f"{hop.header}{value}, as of {hop.name}"), width)
             if hop.streams is not None:
                 lines += hang("      ", clean(hop.streams), width)
     if diagnosis.limits:
@@ -106,10 +108,17 @@ def _cause(named: Named, style: Style, width: int) -> list[str]:
     return lines
 
 
-def _row(number: int, row: Row, style: Style, width: int) -> list[str]:
+def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    """Each row once, with how often the same was done and the same was seen."""
+    times = Counter((row.look, row.seen.state) for row in rows)
+    first = {(row.look, row.seen.state): row for row in reversed(rows)}
+    return [(first[key], count) for key, count in times.items()]
+
+
+def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
     seen = row.seen
     lead = f"  {number:2}  "
-    lines = hang(lead, clean(row.look.says), width)
+    lines = hang(lead, clean(row.look.says + (", twice" if times > 1 else "")), width)
     word = style.paint(str(seen.state), _TONES[seen.state])
     told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
     told[0] = told[0].replace(str(seen.state), word, 1)
