@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.asking import PROMPT, Arms, status, verdict
+from kit.cli.asking import PROMPT, Arms, arms, status, verdict
 from kit.cli.options import (
     BearerEnv,
     Data,
@@ -21,7 +21,7 @@ from kit.cli.options import (
     Timeout,
     Yes,
 )
-from kit.cli.output import success
+from kit.cli.output import success, talk
 from kit.cli.request import request
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -29,11 +29,25 @@ from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
+    from kit.probe.curl import FromCurl
 
 
 def command(
-    url: Annotated[
-        str | None, typer.Argument(envvar="KIT_URL", help="The address whose answer should stream.")
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="URL",
+            envvar="KIT_URL",
+            help="The address whose answer should stream; with --client the command that reads a stream.",
+        ),
+    ] = None,
+    from_curl: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIT_FROM_CURL",
+            metavar="FILE",
+            help='The request as a browser\'s "Copy as cURL" gives it, in a file, or - for standard input.',
+        ),
     ] = None,
     app: Annotated[
         str | None,
@@ -43,6 +57,14 @@ def command(
             help="Examine your own app behind each platform's emulated front, before it is deployed.",
         ),
     ] = None,
+    client: Annotated[
+        bool,
+        typer.Option(
+            "--client",
+            envvar="KIT_CLIENT",
+            help="Examine a client instead: --client -- COMMAND…, run up to ten times; {url} is the stream.",
+        ),
+    ] = False,
     path: Annotated[
         str, typer.Option(envvar="KIT_PATH", help="With --app: where it answers, such as /chat?q=why.")
     ] = "/",
@@ -54,12 +76,13 @@ def command(
         ),
     ] = None,
     arm: Annotated[
-        Arms,
+        Arms | None,
         typer.Option(
             envvar="KIT_ARM",
-            help="Whether the answers bear X-Accel-Buffering: no; a service made with the kit is asked so.",
+            help="Whether the answers bear X-Accel-Buffering: no, where that cannot be seen; a service made "
+            "with the kit is asked so.",
         ),
-    ] = Arms.ON,
+    ] = None,
     method: Method = None,
     header: Header = None,
     data: Data = None,
@@ -80,7 +103,15 @@ def command(
         typer.Option(
             "--repeat-ok",
             envvar="KIT_REPEAT_OK",
-            help="A request other than GET may be sent again: it changes nothing and may cost what it costs.",
+            help="Send a request other than GET again too, whatever that costs or changes.",
+        ),
+    ] = False,
+    long: Annotated[
+        bool,
+        typer.Option(
+            "--long",
+            envvar="KIT_LONG",
+            help="Watch for two minutes how long a silent and a talking stream live.",
         ),
     ] = False,
     expect: Expect = None,
@@ -92,23 +123,36 @@ def command(
 
     Asks URL as a browser would, then changes one thing after another (compression, a header, the method, the
     media type, the HTTP version) to see what lets the stream pass, and says what that points to, with the
-    evidence and the line to change. Exits 0 with any conclusive verdict or the expected one, 3 with another,
-    4 when inconclusive.
+    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or the expected one,
+    3 with another, 4 when inconclusive.
     """
     import sys
 
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
+    from kit.proof.long import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
     from kit.report.live import LiveLanes
     from kit.report.style import Style
 
-    if (url is None) == (app is None):
+    given = urls or []
+    if client:
+        if app is not None or from_curl is not None or not given:
+            raise KitError(
+                Code.BAD_USAGE,
+                "--client examines a command, and nothing else.",
+                "Write it behind two dashes: kit doctor --client -- curl -s {url}",
+                exit=Exit.USAGE,
+            )
+        _client(given, timeout, as_json=as_json)
+    if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
+        nothing = not given and app is None and from_curl is None
         raise KitError(
             Code.BAD_USAGE,
-            "There is nothing to examine." if url is None else "There are two things to examine.",
-            "Give a URL (kit doctor https://example.com/chat) or your app (kit doctor --app mine.main:app).",
+            "There is nothing to examine." if nothing else "There is more than one thing to examine.",
+            "Give a URL (kit doctor https://example.com/chat), a browser's request (--from-curl FILE), or "
+            "your app (--app mine.main:app).",
             exit=Exit.USAGE,
         )
     if arm is Arms.BOTH:
@@ -122,9 +166,18 @@ def command(
     for other in (proof, direct):
         if other is not None:
             checked(other)
+    if from_curl is not None:
+        copied = _copied(from_curl)
+        for warning in copied.warnings:
+            talk(f"warning: {warning}")
+        ask = copied.ask
+    else:
+        ask = request(
+            given[0] if given else f"http://app.invalid{path}", method, header or [], data, bearer_env
+        )
     spec = DoctorSpec(
-        request(url or f"http://app.invalid{path}", method, header or [], data, bearer_env),
-        arm="on" if arm is Arms.ON else "off",
+        ask,
+        arm=None if arm is None else arms(arm)[0],
         prompt=prompt,
         event_bytes=event_bytes,
         proof_url=proof,
@@ -133,6 +186,7 @@ def command(
         max_requests=max_requests,
         repeat_ok=repeat_ok,
         expected=expected,
+        long_s=LIMIT_S if long else None,
     )
     if app is not None:
         _app(app, path, spec, out, yes=yes, as_json=as_json)
@@ -143,6 +197,44 @@ def command(
     success(
         diagnosis_data(found), as_json=as_json, text=text, warnings=warnings, exit=status(state(found.lane))
     )
+
+
+def _copied(file: str) -> FromCurl:
+    """The request of a file, or of standard input.
+
+    Raises:
+        KitError: it cannot be read, or is no curl command.
+    """
+    import sys
+
+    from kit.probe.curl import read_curl
+
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{file} cannot be read: {why}.",
+            'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -',
+            exit=Exit.USAGE,
+        ) from None
+    return read_curl(text)
+
+
+def _client(command: list[str], timeout: float, *, as_json: bool) -> NoReturn:
+    """Run the user's own client against a stream that is known to be good, and say what it does to it."""
+    import sys
+
+    from kit.flows.client import examine
+    from kit.report.client import client_data, client_text
+    from kit.report.live import LiveLanes
+    from kit.report.style import Style
+
+    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+        report = run(examine(command, timeout_s=timeout, say=watcher.stage))
+    text = client_text(report, Style.of(sys.stdout))
+    success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
 
 def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_json: bool) -> NoReturn:

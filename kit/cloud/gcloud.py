@@ -24,7 +24,7 @@ from kit.cloud.output import Lines, clean, progress
 from kit.cloud.retry import ATTEMPTS, pause_s, removes
 from kit.errors import Code, KitError
 
-_LEASH: Final = Path(__file__).with_name("leash.py")
+_LEASH: Final = Path(__file__).parents[1] / "leash.py"
 _GRACE_S: Final = 3.0
 _KILL_S: Final = 5.0
 _LOOK_S: Final = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from kit.errors import KitError
 from kit.probe.address import Headers, same_origin
@@ -28,32 +28,11 @@ from kit.proof.glance import Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
-AT_ONCE = 8  # an origin takes 16 streams, App Engine Standard 10 requests an instance
+AT_ONCE = 12  # an origin takes 16 streams, and somebody else may look as well
+LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
 LENGTH = 256 * 1024  # octets: more than any look with a length sends
 
 T = TypeVar("T")
-
-
-class Looks(Protocol):
-    """What can look."""
-
-    @property
-    def can(self) -> frozenset[Change]:
-        """What can be changed here."""
-
-    async def look(self, look: Look) -> Seen:
-        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
-
-
-async def take(looks: Looks, wanted: Sequence[Look]) -> list[Seen]:
-    """Several looks side by side."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(look: Look) -> Seen:
-        async with room:
-            return await looks.look(look)
-
-    return await asyncio.gather(*(one(look) for look in wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +53,10 @@ class ProofLooks:
         direct: the same service, asked directly; None where nobody said where.
         event_bytes: events up to this size are judged.
         timeout_s: for connecting, and for each silence.
+
+    Attributes:
+        can: what can be changed here.
+        finding: of the last whole proof.
     """
 
     def __init__(
@@ -90,6 +73,7 @@ class ProofLooks:
         self._direct = direct
         self._event_bytes = event_bytes
         self._timeout_s = timeout_s
+        self._room = asyncio.Semaphore(AT_ONCE)
         ordered = sorted(round_trips)
         self._rtt_ms, self._slowest_ms = ordered[len(ordered) // 2], ordered[-1]
         without = set()
@@ -101,7 +85,7 @@ class ProofLooks:
         self.finding: Finding | None = None
 
     async def look(self, look: Look) -> Seen:
-        """See `Looks`."""
+        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
         try:
             if look.whole:
                 self.finding = await self.prove(look.conditions)
@@ -117,12 +101,27 @@ class ProofLooks:
 
     async def prove(self, conditions: Conditions) -> Finding:
         """How it is held. Raises KitError: it could not be asked."""
-        return await self.run(LockStep().run(), conditions)
+        return await self.run(LockStep(LONGEST_TIMER_MS).run(), conditions)
 
     async def run(self, machine: Machine[T], conditions: Conditions) -> T:
         """Any machine of the proof's, under these conditions. Raises KitError."""
+        request = self.request(conditions)
+        # Connections of its own: a look that is held must not hold another one up.
+        async with (
+            self._room,
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
+            Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
+        ):
+            # Both connect first, so that neither the opening nor a step pays for it.
+            await asyncio.gather(
+                *(Side(one, request.base, request.headers).ping(PING_MS) for one in (streams, side))
+            )
+            return await Driver(streams, side, request).run(machine)
+
+    def request(self, conditions: Conditions) -> ProofRequest:
+        """How the proof is asked for under these conditions."""
         origin = self._direct if conditions.direct and self._direct is not None else self._origin
-        request = ProofRequest(
+        return ProofRequest(
             origin.base,
             conditions.method,
             conditions.media,
@@ -131,16 +130,6 @@ class ProofLooks:
             conditions.incremental,
             LENGTH if conditions.length else None,
         )
-        # Connections of its own: a look that is held must not hold another one up.
-        async with (
-            Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
-            Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
-        ):
-            # Both connect first, so that neither the opening nor a step pays for it.
-            await asyncio.gather(
-                *(Side(one, origin.base, request.headers).ping(PING_MS) for one in (streams, side))
-            )
-            return await Driver(streams, side, request).run(machine)
 
     def _seen(self, finding: Finding) -> Seen:
         seen = of_finding(finding)
@@ -159,11 +148,16 @@ class AnswerLooks:
         secure: whether it is asked over TLS, where HTTP versions are chosen.
         most: how many more requests may be made.
         direct_url: where the same service is asked directly; None where nobody said.
+
+    Attributes:
+        can: what can be changed here.
+        left: how many requests may still be made.
+        asked: how many were.
     """
 
     def __init__(self, spec: LaneSpec, *, secure: bool, most: int, direct_url: str | None = None) -> None:
         self._spec = spec
-        self._left = most
+        self.left = most
         self._direct_url = direct_url
         self.asked = 0
         self.can = frozenset(
@@ -173,10 +167,8 @@ class AnswerLooks:
         )
 
     async def look(self, look: Look) -> Seen:
-        """See `Looks`."""
-        if self._left <= 0:
-            return Seen(State.UNDECIDED, "not asked: --max-requests is reached", proven=False)
-        self._left -= 1
+        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
+        self.left -= 1
         self.asked += 1
         wanted = look.conditions
         ask = self._spec.ask

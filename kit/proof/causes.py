@@ -284,7 +284,10 @@ _REMEDIES = {
         "a quick tunnel)."
     ),
     Cause.HTTP_VERSION: (
-        "Have the hop speak the version that streams, or look there for what it does on this one."
+        "Have the hop speak the version that streams. An nginx that buffers holds some 16 KiB over TLS on "
+        "HTTP/1.1 (its ssl_buffer_size) and not on HTTP/2; in its server or location:\n"
+        "    http2 on;\n"
+        "    proxy_buffering off;"
     ),
     Cause.INCREMENTAL_HEADER: "Send the header as in the row that streams, or change the hop's rule for it.",
     Cause.CHUNK_FRAMING: (

@@ -8,6 +8,7 @@ from kit.proof.causes import Named
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Row
 from kit.proof.glance import Seen, State
+from kit.proof.hops import Hop
 from kit.proof.lane import Lane
 from kit.proof.verdict import Shape, Verdict
 
@@ -21,6 +22,7 @@ class Diagnosis:
         lane: the answer as it came, with the verdict on it.
         causes: who holds it, the surest first; none where it streams.
         rows: the experiments, in order.
+        hops: what the response's headers hint at. Hints, no evidence.
         limits: what could not be seen from here, and what would show it, a sentence each.
         requests: how often the URL itself was asked for an answer.
         first_verdict_ms: from the opening of the first stream to the first word on whether it streams; None
@@ -31,6 +33,7 @@ class Diagnosis:
     lane: Lane
     causes: tuple[Named, ...]
     rows: tuple[Row, ...]
+    hops: tuple[Hop, ...]
     limits: tuple[str, ...]
     requests: int
     first_verdict_ms: float | None = None

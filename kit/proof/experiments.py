@@ -1,7 +1,7 @@
 """Which experiments to make, one after another: change one thing, and see whether that frees the stream.
 
 A generator that yields looks to take side by side and is told what each of them saw. It holds no socket and
-no clock; `kit.flows.doctor` runs it on real ones. What the outcome means stands in `kit.proof.causes`.
+no clock; `kit.flows.by_proof` runs it on real ones. What the outcome means stands in `kit.proof.causes`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,15 @@ class Traced:
     rows: tuple[Row, ...] = ()
 
 
-Looks: TypeAlias = Generator[Sequence[Look], Sequence[Seen], Traced]
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Looks to begin now; they are taken later, or no more."""
+
+    looks: tuple[Look, ...]
+
+
+Step: TypeAlias = Begin | Sequence[Look]
+Looks: TypeAlias = Generator[Step, Sequence[Seen], Traced]
 
 # In this order they are told. Each alone is tried; together only those that no hop has a reason to dislike.
 _SINGLES = (
@@ -113,27 +121,39 @@ class _Trace:
         kind = self._kindly(singles)
         together = _with(base, kind)
         either = [one for one in singles if one not in kind]  # nobody knows which of the two is kinder
-        kindest = [together, *(one.applied(together) for one in either)]
-        looks = [Look(base, "as asked, to the end", whole=True)]
-        looks += self._each(base, singles)
-        if kind:
-            looks.append(Look(together, f"all at once: {in_words(together)}", whole=True))
-            looks += [
-                Look(at, f"all at once, {one.words(together)}", whole=one is not Change.INCREMENTAL)
-                for one, at in zip(either, kindest[1:], strict=True)
-            ]
-        if Change.DIRECT in self._can:
-            looks.append(Look(Change.DIRECT.applied(base), Change.DIRECT.words(base), whole=True))
-        yield from self._take(looks)
+        kindest = {together: f"all at once: {in_words(together)}"} if kind else {}
+        for one in either:
+            says = f"all at once, {one.words(together)}" if kind else one.words(base)
+            kindest[one.applied(together)] = says
+        as_it_is = Look(base, "as asked, to the end", whole=True)
+        # How a stream is held takes longest to find out, and is not needed to go on.
+        heedless = Change.INCREMENTAL.applied(together)  # its shape is the same as with the other
+        whole = [
+            Look(at, f"{says}, to the end", whole=True) for at, says in kindest.items() if at != heedless
+        ]
+        yield Begin((as_it_is, *whole))
+        alone = self._each(base, singles)
+        at_once = [Look(at, says) for at, says in kindest.items()]
+        at_once = [look for look in at_once if all(look.conditions != one.conditions for one in alone)]
+        yield from self._take([*alone, *at_once, *self._directly()])
+        frees, fails = self._alone(base, singles)
+        hurdles: tuple[Hurdle, ...] = ()
+        if frees:
+            hurdles = (Hurdle(frees, fails),)
+        elif (passes := next((at for at in kindest if self._known[at].streams), None)) is not None:
+            further = [one for one in either if one.applied(together) == passes]
+            hurdles = yield from self._several([*kind, *further])
+        yield from self._take([as_it_is] if hurdles else [as_it_is, *whole])
         if self._known[base].streams:  # a moment ago it did not: nothing can be told from this
             return self._traced()
-        frees, fails = self._alone(base, singles)
-        if frees:
-            return self._traced(Hurdle(frees, fails, self._known[base].shape))
-        for at, further in zip(kindest, ([], *([one] for one in either)), strict=True):
-            if self._known[at].streams:
-                return (yield from self._several([*kind, *further]))
-        return self._traced(rest=self._mildest(kindest))
+        if hurdles:
+            shape = self._known[base].shape
+            return self._traced(*(replace(one, shape=one.shape or shape) for one in hurdles))
+        return self._traced(rest=self._mildest([base, *kindest]))
+
+    def _directly(self) -> list[Look]:
+        asked = Change.DIRECT.applied(self._base)
+        return [Look(asked, Change.DIRECT.words(self._base))] if Change.DIRECT in self._can else []
 
     def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Look]:
         """A look at each change alone; at those that decide, two at the same time."""
@@ -152,7 +172,7 @@ class _Trace:
         frees = frozenset(one for one, seen in decided.items() if seen.streams)
         return frees, frozenset(decided) - frees
 
-    def _several(self, changes: Sequence[Change]) -> Looks:
+    def _several(self, changes: Sequence[Change]) -> _Several:
         """Nothing alone frees it, all together do: the smallest set that does, each of it a hurdle."""
         needed, left = list(changes), list(changes)
         while left:
@@ -175,8 +195,8 @@ class _Trace:
             besides = f" and {also}" if also else ""
             yield from self._take([Look(at, f"with {also}"), *self._each(at, changing, besides)])
             frees, fails = self._alone(at, changing)
-            hurdles.append(Hurdle(frees | {one}, fails - {one}, self._known[at].shape))
-        return self._traced(*hurdles)
+            hurdles.append(Hurdle(frees | {one}, fails - {one}))
+        return tuple(hurdles)
 
     def _take(self, looks: Iterable[Look]) -> _Take:
         """Look at what is not known yet, or not in full."""
@@ -192,9 +212,10 @@ class _Trace:
 
     def _mildest(self, kindest: Sequence[Conditions]) -> Seen:
         """What still holds: of several that hold at once, the worst is what is seen."""
-        shaped = [self._known[at] for at in kindest if self._known[at].shape is not None]
+        at_their_kindest = kindest[1:] or kindest
+        shaped = [self._known[at] for at in at_their_kindest if self._known[at].shape is not None]
         if not shaped:
-            return self._known[kindest[0]]
+            return self._known[at_their_kindest[0]]
         mildest = max(shaped, key=lambda seen: _SHAPES.index(seen.shape))
         alike = len({seen.shape for seen in shaped}) == 1
         return mildest if alike else replace(mildest, proven=False)
@@ -218,7 +239,8 @@ class _Trace:
         return Traced(self._known[self._base], hurdles, rest, direct, tuple(self._rows))
 
 
-_Take: TypeAlias = Generator[Sequence[Look], Sequence[Seen], None]
+_Take: TypeAlias = Generator[Step, Sequence[Seen], None]
+_Several: TypeAlias = Generator[Step, Sequence[Seen], tuple[Hurdle, ...]]
 
 
 def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:

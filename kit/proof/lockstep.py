@@ -27,7 +27,15 @@ BISECT_TO = 16  # octets
 
 
 class LockStep(Steps):
-    """One proof of one path: `run()` is the machine."""
+    """One proof of one path: `run()` is the machine.
+
+    Args:
+        longest_timer_ms: a hop that lets go by the clock is waited for so long.
+    """
+
+    def __init__(self, longest_timer_ms: float = 20_000.0) -> None:
+        super().__init__()
+        self._longest_timer_ms = longest_timer_ms
 
     def run(self) -> Machine[Finding]:
         """The whole proof: lock-step, or pause where lock-step is not possible."""
@@ -241,7 +249,7 @@ class LockStep(Steps):
         self._say("it came out when nothing had just been sent: a timer?")
         steps: list[float] = []
         for _ in range(STEPS):
-            took = yield from self._step(SMALL, patience_ms=20_000.0)
+            took = yield from self._step(SMALL, patience_ms=self._longest_timer_ms)
             if took is None:
                 self._doubts.append(Doubt.NOT_REPEATED)
                 return self._found(Verdict.INCONCLUSIVE)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.flows.doctor_app import AppExamined
-from kit.proof.causes import Named
+from kit.proof.causes import Cause, Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.glance import State
@@ -36,7 +37,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     width = min(style.width or _WIDTH, _WIDTH)
     lane = diagnosis.lane
     came_out = state(lane)
-    if came_out is LaneState.OK and lane.verdict is not Verdict.INCREMENTAL:
+    if came_out is LaneState.OK and (lane.verdict is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
     lines = [f"{style.paint(mark, tone)} {style.paint(headline(diagnosis), 'bold')}"]
@@ -55,12 +56,19 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             ),
         ]
     lines += ["", style.paint("  the experiments", "dim")]
-    for number, row in enumerate(diagnosis.rows, 1):
-        lines += _row(number, row, style, width)
+    for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
+        lines += _row(number, row, times, style, width)
     if lane.doubts:
         lines += ["", style.paint("  what to doubt", "dim")]
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
+    if diagnosis.hops:
+        lines += ["", style.paint("  what its headers hint at, which is no evidence", "dim")]
+        for hop in diagnosis.hops:
+            value = f": {hop.value}" if hop.value else ""
+            lines += hang("   ·  ", clean(f"{hop.header}{value}, as of {hop.name}"), width)
+            if hop.streams is not None:
+                lines += hang("      ", clean(hop.streams), width)
     if diagnosis.limits:
         lines += ["", style.paint("  what else to know", "dim")]
         for limit in diagnosis.limits:
@@ -71,10 +79,18 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words; where there is none, what it looks like."""
     words = verdict_words(diagnosis.lane)
+    if diagnosis.verdict is Verdict.INCREMENTAL and _holds(diagnosis):
+        return "the way here streams, and the answer comes in one lump all the same"
     if diagnosis.verdict is not Verdict.INCONCLUSIVE or not diagnosis.rows:
         return words
     looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(diagnosis.rows[0].seen.state)
     return words if looks is None else f"{words}, but it looks {looks}"
+
+
+def _holds(diagnosis: Diagnosis) -> bool:
+    """Whether something holds the answer: what only ends a stream does not."""
+    ends = (Cause.IDLE_LIMIT, Cause.TIME_LIMIT)
+    return any(named.cause not in ends for named in diagnosis.causes)
 
 
 def _cause(named: Named, style: Style, width: int) -> list[str]:
@@ -92,10 +108,17 @@ def _cause(named: Named, style: Style, width: int) -> list[str]:
     return lines
 
 
-def _row(number: int, row: Row, style: Style, width: int) -> list[str]:
+def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    """Each row once, with how often the same was done and the same was seen."""
+    times = Counter((row.look, row.seen.state) for row in rows)
+    first = {(row.look, row.seen.state): row for row in reversed(rows)}
+    return [(first[key], count) for key, count in times.items()]
+
+
+def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
     seen = row.seen
     lead = f"  {number:2}  "
-    lines = hang(lead, clean(row.look.says), width)
+    lines = hang(lead, clean(row.look.says + (", twice" if times > 1 else "")), width)
     word = style.paint(str(seen.state), _TONES[seen.state])
     told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
     told[0] = told[0].replace(str(seen.state), word, 1)
@@ -163,6 +186,16 @@ def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
                 "proven": row.seen.proven,
             }
             for row in diagnosis.rows
+        ],
+        "hops": [
+            {
+                "name": hop.name,
+                "header": hop.header,
+                "value": hop.value,
+                "says": hop.says,
+                "streams": hop.streams,
+            }
+            for hop in diagnosis.hops
         ],
         "limits": list(diagnosis.limits),
         "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},

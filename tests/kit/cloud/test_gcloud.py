@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from kit.errors import Code, KitError
 from tests.controlplane import faults
 from tests.controlplane.plane import Plane
 from tests.controlplane.wire import ApiError
+from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
 
 GIVE_UP_S = 60
@@ -118,25 +117,6 @@ class Sandbox:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + GIVE_UP_S
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether it runs no more; a zombie that nobody has fetched does not run."""
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
 
 
 # What it is given

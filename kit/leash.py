@@ -1,4 +1,4 @@
-"""Holds one gcloud on a leash: whatever happens to the kit, gcloud and what it started do not outlive it.
+"""Holds one command on a leash: whatever happens to the kit, it and what it started do not outlive the kit.
 
 Run as a script of its own, `python -I -S leash.py GRACE_S ARGV…`, at the head of a session; it imports
 nothing of the kit. ARGV runs in its process group with the same standard output and error, and without an
@@ -7,7 +7,7 @@ or ends: the kit wants it stopped, or is gone; the group gets SIGTERM, and after
 with it.
 
 `kit.lab.leash` holds a service, whose output goes to a file and whose folder goes with it; this one holds a
-command, whose output the kit reads.
+command, whose output the kit reads: a gcloud, or a user's own client.
 """
 
 from __future__ import annotations

@@ -1,0 +1,209 @@
+"""A URL whose service speaks the proof's protocol: experiments cost it nothing and prove what they show."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from kit.errors import KitError
+from kit.flows.examination import Examination
+from kit.probe.client import Client
+from kit.probe.faults import shown
+from kit.probe.long import watch
+from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer
+from kit.probe.origin import discover
+from kit.proof import causes
+from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.conditions import Change, Conditions
+from kit.proof.diagnosis import Diagnosis
+from kit.proof.doubts import Doubt
+from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Method, Verdict
+
+
+class ByProof(Examination):
+    """Examines by proof; the answer itself is asked for once, and held against it."""
+
+    async def examine(self, base: str) -> Diagnosis:
+        """The diagnosis. `base` is the proof's prefix."""
+        probe = self.probe
+        looks = ProofLooks(
+            origin_of(probe.spec, base),
+            probe.round_trips,
+            secure=self.secure,
+            direct=await self._direct(),
+            event_bytes=self.spec.event_bytes,
+            timeout_s=self.spec.timeout_s,
+        )
+        self.say(
+            f"asking {shown(self.spec.ask.url)} once for its answer ({probe.asked.method}); all else is "
+            "asked of its proof"
+        )
+        at = self.conditions()
+        seen, _ = await asyncio.gather(self._glance(looks, at), probe.answer())
+        answered = self.conditions()
+        # The answer itself says of what type it is; and some servers answer one request at a time.
+        same = answered == replace(at, incremental=answered.incremental) and seen.state is State.HELD
+        if (answered != at and not same) or seen.state is State.UNDECIDED:
+            seen = await self._glance(looks, answered)
+        diagnosis = await self._of(looks, answered, seen)
+        return diagnosis if self.spec.long_s is None else await self._lives(looks, answered, diagnosis)
+
+    async def _of(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Diagnosis:
+        if seen.state in (State.HELD, State.REFUSED):
+            self.say("it is held: changing one thing after another, to see what frees it")
+            traced = await self._trace(looks, at, seen)
+            if self.spec.arm is None and self._bears_the_header(traced):
+                return await self._streams(looks, replace(at, header="on"))
+            return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
+        if seen.state is State.UNDECIDED:
+            return await self._by_a_whole_proof(looks, at)
+        return await self._streams(looks, at)
+
+    async def _lives(self, looks: ProofLooks, at: Conditions, diagnosis: Diagnosis) -> Diagnosis:
+        """How long a silent and a talking stream live, side by side."""
+        assert self.spec.long_s is not None  # noqa: S101
+        limit_s = self.spec.long_s
+        self.say(f"watching a silent stream and one that talks, for {limit_s:.0f} s at most")
+        try:
+            found = await watch(looks.request(at), limit_s=limit_s, http2=at.http2)
+        except KitError as error:
+            return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
+        because = found.evidence[-1]
+        sure: Certainty = "likely" if found.doubts else "certain"
+        named = [
+            Named(cause, sure, because)
+            for cause, seconds in ((Cause.IDLE_LIMIT, found.idle_s), (Cause.TIME_LIMIT, found.total_s))
+            if seconds is not None
+        ]
+        return replace(
+            diagnosis,
+            causes=(*diagnosis.causes, *named),
+            limits=(*diagnosis.limits, *found.evidence, *found.advice),
+        )
+
+    def _bears_the_header(self, traced: Traced) -> bool:
+        """Whether the answer must bear a header that nginx hides: it streams, which else it would not."""
+        freed = bool(traced.hurdles) and all(Change.HEADER in hurdle.frees for hurdle in traced.hurdles)
+        return freed and seen_of_answer(self.probe).streams
+
+    async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
+        def told(ms: float) -> None:
+            if self.first_ms is None:
+                self.first_ms = ms
+                self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
+
+        look = as_asked(at)
+        try:
+            seen = await looks.glance(at, told)
+        except KitError as error:
+            seen = Seen(State.UNDECIDED, error.message)
+        self.rows.append(Row(look, seen))
+        return seen
+
+    async def _streams(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
+        """The way passes a stream: what of larger events, of the header's part in it, of the answer?"""
+        wanted = [Look(at, "as asked, with larger events", whole=True)]
+        without = replace(at, header="off")
+        if at.header == "on":
+            wanted.append(Look(without, "without X-Accel-Buffering: no"))
+        by_length = Change.LENGTH.applied(at)
+        held = self._answer_is_held()
+        if held and "content-length" in self.probe.received.headers:
+            wanted.append(Look(by_length, Change.LENGTH.words(at)))
+        saw = await asyncio.gather(*(looks.look(look) for look in wanted))
+        seen = dict(zip((look.conditions for look in wanted), saw, strict=True))
+        self.rows += [Row(look, seen[look.conditions]) for look in wanted]
+        if seen[at].state is State.HELD:
+            traced = await self._trace(looks, at, seen[at])
+            return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
+        named: tuple[Named, ...] = ()
+        if held:
+            named = (self._of_answer(seen.get(by_length)),)
+        if without in seen and seen[without].state is State.HELD:
+            self.limits.append(
+                "Without X-Accel-Buffering: no it would be held here: keep that header on every answer that "
+                "streams."
+            )
+        return self.told(seen[at], named, looks.finding, Method.LOCK_STEP)
+
+    async def _by_a_whole_proof(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
+        """Lock-step is not possible here, so conditions cannot be compared: one verdict, by a pause."""
+        seen = await looks.look(Look(at, "as asked, by a pause in the stream", whole=True))
+        self.rows.append(Row(Look(at, "as asked, by a pause in the stream", whole=True), seen))
+        named: tuple[Named, ...] = ()
+        if seen.state is State.HELD:
+            named = causes.causes(Traced(seen, rest=replace(seen, proven=False)))
+            self.limits.append(
+                "No experiment could be made: the side requests do not reach the stream's instance. Run one "
+                "instance and one worker while you measure."
+            )
+        return self.told(seen, named, looks.finding, Method.PAUSE)
+
+    async def _direct(self) -> Origin | None:
+        if self.spec.direct_url is None:
+            return None
+        spec = replace(self.probe.spec, ask=replace(self.spec.ask, url=self.spec.direct_url))
+        async with Client(timeout_s=self.spec.timeout_s) as client:
+            found = await discover(
+                client, spec.ask.url, spec.ask.headers, within_ms=self.spec.timeout_s * 1000, proof_url=None
+            )
+        if found.base is None:
+            self.limits.append(
+                f"{shown(spec.ask.url)} does not speak the proof's protocol, so the two ways could not be "
+                "compared: mount service/proof.py there too."
+            )
+            return None
+        return origin_of(spec, found.base)
+
+    async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
+        machine = trace(at, seen, looks.can)
+        begun: dict[Look, asyncio.Task[Seen]] = {}
+        try:
+            step = next(machine)
+            while True:
+                if isinstance(step, Begin):
+                    begun |= {look: asyncio.create_task(looks.look(look)) for look in step.looks}
+                    step = machine.send(())
+                    continue
+                several = "side by side: " if len(step) > 1 else ""
+                self.say(several + "; ".join(dict.fromkeys(look.says for look in step)))
+                seen_now = await asyncio.gather(*(begun.get(look) or looks.look(look) for look in step))
+                step = machine.send(seen_now)
+        except StopIteration as stop:
+            traced: Traced = stop.value
+        finally:
+            for task in begun.values():
+                task.cancel()
+            await asyncio.gather(*begun.values(), return_exceptions=True)
+        self.rows += traced.rows
+        return traced if traced.direct is not None else replace(traced, direct=self.spec.known_direct)
+
+    def _answer_is_held(self) -> bool:
+        answer = self.probe.by_answer
+        if answer.method is Method.STAMPS:
+            bunched = Doubt.APP_BUNCHED in answer.doubts
+            return bunched or answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+        return seen_of_answer(self.probe).state is State.HELD
+
+    def _of_answer(self, by_length: Seen | None) -> Named:
+        """The way passes a stream, and the answer came in one lump all the same."""
+        answer = self.probe.by_answer
+        said = answer.evidence[-1] if answer.evidence else "the answer came at once"
+        if by_length is not None and by_length.state is State.HELD:
+            return Named(
+                Cause.CHUNK_FRAMING,
+                "certain",
+                "a stream with a Content-Length is held, one in chunks is not",
+            )
+        if Doubt.APP_BUNCHED in answer.doubts:
+            return Named(Cause.APP, "likely", said)
+        if answer.method is Method.STAMPS:
+            return Named(Cause.ANSWER_PATH, "likely", f"a stream beside it passes; the answer: {said}")
+        return Named(
+            Cause.APP,
+            "likely",
+            f"a stream beside it passes; the answer: {seen_of_answer(self.probe).said}",
+            "more: send the time in each event (t_ms), or ask the service directly (--direct URL)",
+        )

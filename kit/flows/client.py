@@ -1,0 +1,96 @@
+"""Runs a user's own client against a stream that is known to be good, and says what it does to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+
+from kit.errors import Code, Exit, KitError
+from kit.probe.client_drive import URL, run_once
+from kit.proof.client_causes import ClientCause
+from kit.proof.client_examination import MOST_RUNS, Conclusion, examination
+from kit.report.client import ClientReport
+
+_ERROR_LINES, _ERROR_WIDTH = 12, 500
+
+
+async def examine(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    say: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+) -> ClientReport:
+    """Run the client as often as it takes.
+
+    Args:
+        argv: the command, `{url}` where its URL belongs; without one it becomes the last argument.
+        timeout_s: how long each run may take to ask for its URL.
+        say: told what is being done, a sentence each.
+        env: its environment; None for ours.
+
+    Raises:
+        KitError: BAD_USAGE when there is no such command, or it cannot be run.
+    """
+    environment = dict(os.environ if env is None else env)
+    words = [_found(argv, environment), *argv[1:]]
+    appended = not any(URL in word for word in words[1:])
+    if appended:
+        words.append(URL)
+        say("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL.")
+    say(f"The command is run up to {MOST_RUNS} times.")
+    asking = examination(words, environment)
+    first: tuple[int | None, str] | None = None
+    try:
+        name, setup = next(asking)
+        while True:
+            say(f"{name}: {setup}")
+            run, said = await run_once(words, environment, setup, timeout_s=timeout_s)
+            first = first or (run.status, said if run.status else "")
+            name, setup = asking.send(run)
+    except StopIteration as stop:
+        conclusion: Conclusion = stop.value
+    except OSError as error:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{argv[0]} cannot be run: {error.strerror or error}.",
+            "Mend that, and run it again.",
+            exit=Exit.USAGE,
+        ) from None
+    status, errors = first or (None, "")
+    lines = [line[:_ERROR_WIDTH] for line in errors.splitlines()[-_ERROR_LINES:]]
+    shown = lines if conclusion.cause is ClientCause.INCONCLUSIVE else ()
+    return ClientReport(PurePath(words[0]).name, appended, conclusion, status, tuple(shown))
+
+
+def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The command's executable, an absolute path."""
+    if sys.platform == "win32":
+        raise KitError(
+            Code.BAD_USAGE,
+            "A client can be examined on Linux and macOS only.",
+            "Run it there, or in WSL.",
+            exit=Exit.USAGE,
+        )
+    if not argv:
+        raise KitError(
+            Code.BAD_USAGE,
+            "There is no command to examine.",
+            "Put it behind two dashes: kit doctor --client -- curl -s {url}",
+            exit=Exit.USAGE,
+        )
+    found = shutil.which(argv[0], path=environment.get("PATH"))
+    if found is None:
+        there = Path(argv[0]).is_file()
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{argv[0]} cannot be run: {'it is not executable' if there else 'there is no such command'}.",
+            f"Run it with its interpreter, or: chmod +x {argv[0]}"
+            if there
+            else "Check its name and the PATH.",
+            exit=Exit.USAGE,
+        )
+    return str(Path(found).absolute())

@@ -1,0 +1,151 @@
+"""What examining a URL is, however it is done: what was asked for, what has been seen, and what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from kit.probe.client import Ask
+from kit.probe.faults import shown
+from kit.probe.lane import LaneProbe, measured
+from kit.proof.causes import Named
+from kit.proof.conditions import Conditions
+from kit.proof.diagnosis import Diagnosis, verdict_of
+from kit.proof.experiments import Row
+from kit.proof.glance import Seen
+from kit.proof.hops import hops
+from kit.proof.lane import Arm
+from kit.proof.verdict import Finding, Method, Verdict
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorSpec:
+    """What to examine, and what may be done for it.
+
+    Attributes:
+        ask: the request whose answer does not stream. Where it does not say otherwise, gzip is accepted, as
+            browsers do.
+        arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be told from here. A service
+            of the kit's is asked so.
+        prompt: for our service.
+        http2: offer HTTP/2 over TLS, as browsers do.
+        event_bytes: events up to this size are judged.
+        proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        direct_url: the same service past the hop; None where nobody said.
+        timeout_s: for the whole answer, and for the first sign of life.
+        max_requests: how often the URL itself may be asked for an answer.
+        repeat_ok: whether a request that is not a GET may be repeated.
+        expected: the verdict that was promised, if one was.
+        as_it_is: whether the request is sent as it is, also to an origin that speaks the proof.
+        long_s: how long to watch a silent and a talking stream live, in seconds; None not to.
+        known_direct: what the same service was seen to do when it was asked directly; None where it was not.
+    """
+
+    ask: Ask
+    arm: Arm | None = None
+    prompt: str = ""
+    http2: bool = True
+    event_bytes: int = 1_000
+    proof_url: str | None = None
+    direct_url: str | None = None
+    timeout_s: float = 60.0
+    max_requests: int = 6
+    repeat_ok: bool = False
+    expected: Verdict | None = None
+    as_it_is: bool = False
+    long_s: float | None = None
+    known_direct: Seen | None = None
+
+
+class Examination:
+    """One URL's, from its first answer to the diagnosis.
+
+    Attributes:
+        spec: what to examine, and what may be done for it.
+        probe: the answer's lane; its origin was looked for.
+        say: told what is done, as it is done.
+        secure: whether it is asked over TLS.
+        rows: what was looked at so far.
+        limits: what could not be seen, and what else there is to know.
+        first_ms: see `Diagnosis.first_verdict_ms`.
+    """
+
+    def __init__(self, spec: DoctorSpec, probe: LaneProbe, say: Say) -> None:
+        self.spec = spec
+        self.probe = probe
+        self.say = say
+        self.secure = urlsplit(spec.ask.url).scheme == "https"
+        self.rows: list[Row] = []
+        self.limits: list[str] = []
+        self.first_ms: float | None = None
+
+    def conditions(self) -> Conditions:
+        """How the answer is asked for; what only the answer can tell is as usual until it is there."""
+        probe = self.probe
+        head = probe.received.headers
+        marked = "incremental" in head or probe.received.refused or probe.received.status in (None, 501)
+        coding = next((v for n, v in probe.spec.ask.headers if n.lower() == "accept-encoding"), "")
+        return Conditions(
+            method=probe.asked.method if probe.asked.method in ("GET", "POST") else "POST",
+            media=probe.media,
+            header=self.spec.arm or self._arm(),
+            incremental="on" if marked else "off",
+            gzip="gzip" in coding.lower(),
+            http2=probe.http_version == "HTTP/2" if head else self.secure and self.spec.http2,
+        )
+
+    def _arm(self) -> Arm:
+        """Whether the answer bears `X-Accel-Buffering: no`, as far as can be seen: an nginx would hide it."""
+        probe = self.probe
+        head = probe.received.headers
+        ours = probe.asked.url != probe.spec.ask.url or "streamproof-started-ms" in head
+        return "on" if ours or head.get("x-accel-buffering", "").strip().lower() == "no" else "off"
+
+    def told(
+        self,
+        seen: Seen,
+        named: tuple[Named, ...],
+        finding: Finding | None,
+        method: Method,
+        *,
+        by_answer: Finding | None = None,
+        asked: int = 0,
+    ) -> Diagnosis:
+        """The diagnosis.
+
+        Args:
+            seen: the stream as it is asked for.
+            named: who holds it.
+            finding: the proof's; made from what was seen where there is none of a whole stream.
+            method: how it was reached.
+            by_answer: what the answers say; None for what the one that was asked for says.
+            asked: how often the URL was asked beyond that one.
+        """
+        probe = self.probe
+        proof = finding
+        if proof is None and method in (Method.LOCK_STEP, Method.PAUSE):
+            proof = Finding(
+                verdict_of(seen),
+                method,
+                seen.shape,
+                seen.block_bytes,
+                seen.hold_ms,
+                doubts=seen.doubts,
+                evidence=(seen.said,),
+            )
+        error = probe.error if proof is None else None
+        answer = by_answer or probe.by_answer
+        lane = measured(probe.spec, probe.line, answer, proof, found=probe.found, error=error)
+        return Diagnosis(
+            shown(self.spec.ask.url),
+            lane,
+            named,
+            tuple(self.rows),
+            hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname),
+            tuple(self.limits),
+            1 + asked,
+            self.first_ms,
+        )

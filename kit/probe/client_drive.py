@@ -1,0 +1,113 @@
+"""Runs a trial of a client (`kit.proof.client_trial`) on real processes, a real stream and the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from kit.probe.client import now_ms
+from kit.probe.command import Command
+from kit.probe.known_good import KnownGood
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open
+from kit.proof.client_examination import Run, Setup
+from kit.proof.client_trial import Trial, trial
+from kit.proof.marks import MarkDecoder
+from kit.proof.received import Received
+
+URL: Final = "{url}"
+_LINGER_S: Final = 2.0  # for a command to end by itself once the stream has
+
+
+async def run_once(
+    argv: Sequence[str], env: Mapping[str, str], setup: Setup, *, timeout_s: float
+) -> tuple[Run, str]:
+    """One run of the command, and the end of what it wrote to standard error.
+
+    Args:
+        argv: `{url}` in it becomes the stream's URL; the first word is an absolute path.
+        env: its environment, to which the setup's is added.
+        setup: how to run it and what to send it.
+        timeout_s: how long it may take to ask.
+    """
+    driver = _Driver(setup)
+    async with driver.server as server:
+        words = [word.replace(URL, server.url) for word in argv]
+        if setup.no_buffer:
+            words.insert(1, "-N")
+        variables = {**env, "STREAMPROOF_URL": server.url}
+        if setup.unbuffered is not None:
+            variables["PYTHONUNBUFFERED"] = "1" if setup.unbuffered else ""
+        for name in ("no_proxy", "NO_PROXY"):  # what lies between is not the client
+            variables[name] = ",".join(filter(None, (env.get(name), "127.0.0.1")))
+        try:
+            return await driver.run(words, variables, timeout_s)
+        finally:
+            await driver.command.stop()
+
+
+class _Driver:
+    def __init__(self, setup: Setup) -> None:
+        nonce = secrets.token_hex(2)
+        self._setup = setup
+        self._received = Received(MarkDecoder(nonce))
+        self._news = asyncio.Event()
+        self.command = Command(self._printed, self._ended)
+        self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered)
+
+    async def run(self, argv: Sequence[str], env: Mapping[str, str], timeout_s: float) -> tuple[Run, str]:
+        received = self._received
+        machine = trial(sizes=self._setup.sizes)
+        try:
+            action = next(machine)
+            while True:
+                if isinstance(action, Open):
+                    self.server.write(action.bytes)
+                    await self.command.start(argv, env, terminal=self._setup.terminal)
+                    await self._until(lambda: received.status is not None, timeout_s)
+                else:
+                    await self._act(action)
+                action = machine.send(Observed(now_ms(), None, received))
+        except StopIteration as stop:
+            found: Trial = stop.value
+        if received.status is not None:
+            await self._until(lambda: False, _LINGER_S)
+        server = self.server
+        run = Run(found, server.requests, self.command.status, server.refused, server.http10)
+        return run, self.command.errors
+
+    async def _act(self, action: Action) -> None:
+        received = self._received
+        match action:
+            case Feed():
+                self.server.write(action.bytes)
+            case End():
+                self.server.end()
+            case Await():
+                events, octets = action.events, action.octets
+                await self._until(
+                    lambda: received.events >= events or received.octets >= octets, action.within_ms / 1000
+                )
+
+    async def _until(self, condition: Callable[[], bool], within_s: float) -> None:
+        """Return when it holds, the command has ended, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not condition() and self._received.ended_ms is None:
+                    self._news.clear()
+                    await self._news.wait()
+
+    def _asked(self) -> None:
+        if self._received.status is None:
+            self._received.head(now_ms(), 200, {})
+        self._news.set()
+
+    def _printed(self, data: bytes) -> None:
+        self._received.body(now_ms(), data)
+        self._news.set()
+
+    def _ended(self) -> None:
+        self._received.end(now_ms(), clean=self.command.status == 0)
+        self._news.set()

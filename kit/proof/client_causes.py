@@ -1,0 +1,163 @@
+"""The closed list of what a client itself does to a stream, each with the text that frees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ClientCause(StrEnum):
+    """What the client does. Only one of them is found at a time: free it, and ask again."""
+
+    NOT_THE_CLIENT = "not-the-client"
+    CURL_NO_BUFFER = "curl-no-buffer"
+    PYTHON_STDOUT = "python-stdout"
+    STDOUT_PIPE = "stdout-pipe"
+    WHOLE_BODY_READER = "whole-body-reader"
+    READS_FIXED_SIZE = "reads-fixed-size"
+    OUTPUT_FIXED_SIZE = "output-fixed-size"
+    WAITS_FOR_NEXT_EVENT = "waits-for-next-event"
+    UNCHUNKED_READER = "unchunked-reader"
+    MEDIA_TYPE = "media-type"
+    HELD_OTHERWISE = "held-otherwise"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in one sentence; `{n}` in it stands for a size, `{media}` for media types."""
+        return _TEXTS[self].sentence
+
+    @property
+    def remedy(self) -> tuple[str, ...]:
+        """The lines to paste, each with what it is for."""
+        return _TEXTS[self].remedy
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the client holds the stream; None where that is not known."""
+        if self is ClientCause.INCONCLUSIVE:
+            return None
+        return self is not ClientCause.NOT_THE_CLIENT
+
+
+class Unclear(StrEnum):
+    """Why nothing can be said of a client."""
+
+    NEVER_ASKED = "never-asked"
+    UNRECOGNISED = "unrecognised"
+    FAILED = "failed"
+    ENDED_EARLY = "ended-early"
+    NEVER_ENDED = "never-ended"
+    NOT_REPEATED = "not-repeated"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return _UNCLEAR[self]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    sentence: str
+    remedy: tuple[str, ...] = ()
+
+
+_TEXTS = {
+    ClientCause.NOT_THE_CLIENT: _Text(
+        "The client is not what holds the stream: it prints each event before the next one is sent.",
+        ("Look at the server and at what lies between: kit doctor URL",),
+    ),
+    ClientCause.CURL_NO_BUFFER: _Text(
+        "curl collects its output while it does not go to a terminal; with -N it does not.",
+        ("curl -N …",),
+    ),
+    ClientCause.PYTHON_STDOUT: _Text(
+        "Python collects what is printed; the stream itself reaches the program in time.",
+        (
+            'print(text, end="", flush=True)',
+            "python -u client.py",
+            "PYTHONUNBUFFERED=1 python client.py",
+        ),
+    ),
+    ClientCause.STDOUT_PIPE: _Text(
+        "The client collects its output while that goes to a pipe; to a terminal it prints at once.",
+        (
+            "flush the output after each event (C: fflush(stdout); Go: w.Flush(); Ruby: $stdout.sync = true)",
+            "stdbuf -oL COMMAND     # helps programs that leave it to the C library, and no others",
+            'script -qefc "COMMAND" /dev/null     # gives it a terminal (Linux)',
+        ),
+    ),
+    ClientCause.WHOLE_BODY_READER: _Text(
+        "The client prints nothing until the stream has ended: it reads the whole answer first, or prints "
+        "only at its end.",
+        (
+            "requests: with requests.get(url, stream=True) as r: for line in r.iter_lines(chunk_size=1): …",
+            'httpx: with httpx.stream("GET", url) as r: for line in r.iter_lines(): …',
+            "urllib: with urllib.request.urlopen(url) as r: for line in r: …",
+            "fetch: for await (const data of response.body) …   instead of await response.text()",
+            "openai: client.chat.completions.create(…, stream=True)",
+        ),
+    ),
+    ClientCause.READS_FIXED_SIZE: _Text(
+        "The client waits until {n} of the stream are there: it reads that much at a time, or collects its "
+        "output.",
+        (
+            "http.client, urllib: response.read1() or readline()   instead of response.read(N)",
+            "httpx: response.iter_bytes()   instead of iter_bytes(N)",
+            "requests: response.iter_content(chunk_size=1) or iter_lines(chunk_size=1)",
+            "a socket or a pipe: take what one read returns; do not loop until a buffer is full",
+            "if it reads all that is there: flush its output after each event",
+        ),
+    ),
+    ClientCause.OUTPUT_FIXED_SIZE: _Text(
+        "The client collects its output, {n} of it on a terminal, before it prints any.",
+        (
+            "flush the output after each event (C: fflush(stdout); Go: w.Flush(); awk: fflush())",
+            "jq --unbuffered …",
+            "stdbuf -o0 COMMAND     # helps programs that leave it to the C library, and no others",
+        ),
+    ),
+    ClientCause.WAITS_FOR_NEXT_EVENT: _Text(
+        "The client prints each event only when the next one has come.",
+        ("Take an event for complete at its blank line (SSE) or line break (NDJSON), not at the next one.",),
+    ),
+    ClientCause.UNCHUNKED_READER: _Text(
+        "Only where the body is not chunked (HTTP/1.0, a proxy that takes the framing off) the client {n}.",
+        (
+            "requests: response.iter_lines(chunk_size=1) or iter_content(chunk_size=1)",
+            "http.client, urllib: response.read1() or readline()   instead of response.read(N)",
+            "or have the proxy speak HTTP/1.1 to the client: then the body is chunked",
+        ),
+    ),
+    ClientCause.MEDIA_TYPE: _Text(
+        "The client prints {media} as it comes, and holds the others.",
+        ("Send the media type that it reads as it comes, or have it read the other one in the same way.",),
+    ),
+    ClientCause.HELD_OTHERWISE: _Text(
+        "The client holds the stream, in a way that has no name here: what was seen tells how.",
+    ),
+    ClientCause.INCONCLUSIVE: _Text("Nothing can be said of this client."),
+}
+
+_UNCLEAR = {
+    Unclear.NEVER_ASKED: (
+        "It did not ask for the URL that it was given, so there was no stream. Put {url} where its URL "
+        "belongs, or have it read STREAMPROOF_URL; --timeout gives it longer to start."
+    ),
+    Unclear.UNRECOGNISED: (
+        "It got the whole stream, and no event could be recognised in what it printed. It must print the "
+        "stream's text (or all of it) on its standard output."
+    ),
+    Unclear.FAILED: "It failed before it had printed any event: its standard error may tell why.",
+    Unclear.ENDED_EARLY: (
+        "It ended by itself before the second event, and too early to say anything. Let it read on; a time "
+        "limit of its own should be longer than 5 s."
+    ),
+    Unclear.NEVER_ENDED: (
+        "It printed no event and did not end within 10 s of the stream's end. It must print the stream's "
+        "text on its standard output."
+    ),
+    Unclear.NOT_REPEATED: (
+        "It held the stream once and not again, with nothing changed: it may have started slowly. Ask again."
+    ),
+}

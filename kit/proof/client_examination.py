@@ -1,0 +1,333 @@
+"""Which runs of a client it takes to say whether it holds a stream and what frees it: pure, told each run.
+
+One thing is changed at a time, and changed back, so that what frees it is the cause and not chance (a client
+that starts slowly once). The cheapest question comes first; a client that prints each event at once is run
+three times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Literal, TypeAlias
+
+from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_trial import Outcome, Trial
+from kit.proof.marks import MarkedMedia
+from kit.proof.verdict import Shape
+
+Framing = Literal["chunked", "close", "http10"]
+
+MEDIA: tuple[MarkedMedia, ...] = ("sse", "ndjson", "text")
+TYPES: dict[MarkedMedia, str] = {
+    "sse": "text/event-stream",
+    "ndjson": "application/x-ndjson",
+    "text": "text/plain",
+}
+_FRAMINGS: dict[Framing, str] = {
+    "chunked": "chunked",
+    "close": "not chunked, ended by closing the connection",
+    "http10": "answered as by HTTP/1.0",
+}
+MOST_RUNS = 10
+
+_UNSET = "Only where PYTHONUNBUFFERED is not set, as it is here:"
+
+# curl's one-letter options that take a value: what follows them in a word is theirs (man curl).
+_CURL_TAKES_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
+_NO_PYTHON = re.compile(r"(curl|wget|node|nodejs|deno|bun|go|java|ruby|php|perl)(\.exe)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How to run the client, and what to send it. The defaults are what production most often is.
+
+    Attributes:
+        media, framing: of the stream.
+        terminal: whether its standard output is a terminal; else a pipe.
+        unbuffered: whether PYTHONUNBUFFERED is set; None for as it is.
+        no_buffer: whether -N is put behind `curl`.
+        sizes: whether to feed on a client that holds.
+        answered: how many requests are answered at once before the stream is given to the next one.
+    """
+
+    media: MarkedMedia = "sse"
+    framing: Framing = "chunked"
+    terminal: bool = False
+    unbuffered: bool | None = None
+    no_buffer: bool = False
+    sizes: bool = False
+    answered: int = 0
+
+    def __str__(self) -> str:
+        parts = [
+            "standard output a terminal" if self.terminal else "standard output a pipe",
+            f"{TYPES[self.media]} {_FRAMINGS[self.framing]}",
+            *(
+                []
+                if self.unbuffered is None
+                else ["PYTHONUNBUFFERED=1" if self.unbuffered else "PYTHONUNBUFFERED unset"]
+            ),
+            *(["curl -N"] if self.no_buffer else []),
+            *([f"the stream given to request {self.answered + 1}"] if self.answered else []),
+        ]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the client.
+
+    Attributes:
+        trial: what its output showed.
+        requests: how many it sent.
+        status: the command's exit status, 128 + N after signal N; None if it had to be stopped.
+        no_http: whether it sent something that is not HTTP/1.
+        http10: whether it asked in HTTP/1.0, and so got no chunks.
+    """
+
+    trial: Trial
+    requests: int = 1
+    status: int | None = None
+    no_http: bool = False
+    http10: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run as evidence.
+
+    Attributes:
+        experiment: a short name.
+        setup: how it was run.
+        seen: what was seen.
+        freed: whether the client printed each event at once; None where that is not known.
+    """
+
+    experiment: str
+    setup: Setup
+    seen: str
+    freed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something else that may hold a stream under other conditions."""
+
+    cause: ClientCause
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What can be said of a client.
+
+    Attributes:
+        cause: what it does.
+        sentence: the same in one sentence, with its figures.
+        rows: the runs that it rests on, in order.
+        block: for reads or output of N octets, N lies between these; equal where it is exact.
+        unclear: why nothing can be said, if so.
+        warnings: what else was found.
+    """
+
+    cause: ClientCause
+    sentence: str
+    rows: tuple[Row, ...]
+    block: tuple[int, int] | None = None
+    unclear: Unclear | None = None
+    warnings: tuple[Warned, ...] = ()
+
+
+Examination: TypeAlias = Generator[tuple[str, Setup], Run, Conclusion]
+
+
+def examination(argv: Sequence[str], environment: Mapping[str, str]) -> Examination:
+    """Yields a run's name and setup, is sent what it showed, and returns what all of them say."""
+    return _Examination(argv, environment).run()
+
+
+def lacks_no_buffer(argv: Sequence[str]) -> bool:
+    """Whether this is a curl without -N."""
+    if not re.fullmatch(r"curl(\.exe)?", PurePath(argv[0]).name):
+        return False
+    for word in argv[1:]:
+        if word.startswith("--"):
+            if word == "--no-buffer":
+                return False
+        elif word.startswith("-"):
+            for letter in word[1:]:
+                if letter == "N":
+                    return False
+                if letter in _CURL_TAKES_VALUE:
+                    break
+    return True
+
+
+def size_in_words(block: tuple[int, int] | None) -> str:
+    """N of "reads N at a time"."""
+    if block is None:
+        return "a fixed number of bytes"
+    low, high = block
+    if low == high:
+        return f"{high:,} bytes"
+    if high - low < 200 and low > 200:
+        return f"about {high:,} bytes"
+    return f"at most {high:,} bytes" if low == 1 else f"between {low:,} and {high:,} bytes"
+
+
+class _Examination:
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._curl = lacks_no_buffer(argv)
+        self._python = not _NO_PYTHON.match(PurePath(argv[0]).name)
+        self._set = bool(environment.get("PYTHONUNBUFFERED"))
+        self._rows: list[Row] = []
+
+    def run(self) -> Examination:
+        base, run = yield from self._base()
+        match run.trial.outcome:
+            case Outcome.FLOWS:
+                return (yield from self._concluded(ClientCause.NOT_THE_CLIENT, base))
+            case Outcome.HELD:
+                return (yield from self._held(base, slow=run.trial.late))
+        return self._unclear(run)
+
+    def _base(self) -> Generator[tuple[str, Setup], Run, tuple[Setup, Run]]:
+        """The first setup in which the client prints anything of the stream."""
+        base = Setup()
+        run = yield from self._try("as it is", base)
+        if run.trial.outcome in (Outcome.HELD, Outcome.UNRECOGNISED) and run.requests > 1:
+            # It may have asked for something else first, and waited for the end of that.
+            later = replace(base, answered=min(run.requests, 4) - 1)
+            again = yield from self._try("a later request", later)
+            if again.trial.outcome in (Outcome.FLOWS, Outcome.HELD):
+                return later, again
+        lost = run.trial.outcome is Outcome.UNRECOGNISED and run.trial.ended
+        if lost or (run.trial.outcome is Outcome.ENDED_EARLY and run.status):
+            # It may not read this media type.
+            for media in MEDIA[1:]:
+                other = replace(base, media=media)
+                again = yield from self._try(f"as {media}", other)
+                if again.trial.outcome in (Outcome.FLOWS, Outcome.HELD):
+                    return other, again
+        return base, run
+
+    def _held(self, base: Setup, *, slow: bool) -> Examination:
+        freeing = replace(base, no_buffer=self._curl, unbuffered=True if self._python else None)
+        if self._curl:
+            run = yield from self._try("curl -N", freeing)
+            if run.trial.outcome is Outcome.FLOWS:
+                return (yield from self._freed(ClientCause.CURL_NO_BUFFER, base, freeing))
+        elif self._python and not self._set:
+            run = yield from self._try("unbuffered Python", freeing)
+            if run.trial.outcome is Outcome.FLOWS:
+                return (yield from self._freed(ClientCause.PYTHON_STDOUT, base, freeing))
+        # With a terminal as well, what is left is how it reads.
+        terminal = replace(freeing, terminal=True)
+        run = yield from self._try("a terminal", replace(terminal, sizes=True))
+        if run.trial.outcome is Outcome.FLOWS:
+            return (yield from self._freed(ClientCause.STDOUT_PIPE, base, terminal))
+        if run.trial.outcome is not Outcome.HELD:  # it does something else on a terminal
+            run = yield from self._try("by size", replace(freeing, sizes=True))
+            if run.trial.outcome is Outcome.FLOWS:
+                return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
+        match run.trial.shape:
+            case Shape.BLOCKS if run.trial.output_block is not None:
+                output = run.trial.output_block
+                return self._conclusion(ClientCause.OUTPUT_FIXED_SIZE, (output, output))
+            case Shape.BLOCKS:
+                return self._conclusion(ClientCause.READS_FIXED_SIZE, run.trial.block)
+            case Shape.TAIL:
+                return self._conclusion(ClientCause.WAITS_FOR_NEXT_EVENT)
+            case Shape.WHOLE if not slow and not run.trial.late:
+                return (yield from self._whole(freeing))
+        return self._conclusion(ClientCause.HELD_OTHERWISE)
+
+    def _freed(self, cause: ClientCause, base: Setup, flowing: Setup) -> Examination:
+        run = yield from self._try("as it is, again", base)
+        if run.trial.outcome is not Outcome.HELD:
+            return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
+        return (yield from self._concluded(cause, flowing))
+
+    def _whole(self, reading: Setup) -> Examination:
+        streamed: list[MarkedMedia] = []
+        for media in MEDIA:
+            if media != reading.media:
+                run = yield from self._try(f"as {media}", replace(reading, media=media))
+                if run.trial.outcome is Outcome.FLOWS:
+                    streamed.append(media)
+        if streamed:
+            return self._conclusion(
+                ClientCause.MEDIA_TYPE, media=" and ".join(TYPES[each] for each in streamed)
+            )
+        return self._conclusion(ClientCause.WHOLE_BODY_READER)
+
+    def _concluded(self, cause: ClientCause, flowing: Setup) -> Examination:
+        """It flows in this setup: would it without what this shell alone may have, or without chunks?"""
+        warnings: list[Warned] = []
+        if self._python and self._set:
+            run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
+            if run.trial.outcome is Outcome.HELD and not run.trial.late:
+                warnings.append(
+                    Warned(ClientCause.PYTHON_STDOUT, f"{_UNSET} {ClientCause.PYTHON_STDOUT.sentence}")
+                )
+        framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
+        for name, framing in framings:
+            run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))
+            known = run.trial.shape in (Shape.BLOCKS, Shape.WHOLE, Shape.TAIL) and not run.trial.late
+            if run.trial.outcome is Outcome.HELD and known:  # else it may have been slow this once
+                unchunked = ClientCause.UNCHUNKED_READER
+                warnings.append(Warned(unchunked, unchunked.sentence.format(n=_reading(run.trial))))
+            if run.trial.outcome is not Outcome.FLOWS:
+                break
+        return replace(self._conclusion(cause), warnings=tuple(warnings))
+
+    def _unclear(self, run: Run) -> Conclusion:
+        match run.trial.outcome:
+            case Outcome.NEVER_ASKED:
+                unclear = Unclear.FAILED if run.status else Unclear.NEVER_ASKED
+            case _ if run.status and run.trial.ended:
+                unclear = Unclear.FAILED
+            case Outcome.ENDED_EARLY:
+                unclear = Unclear.ENDED_EARLY
+            case _:
+                unclear = Unclear.UNRECOGNISED if run.trial.ended else Unclear.NEVER_ENDED
+        return self._conclusion(ClientCause.INCONCLUSIVE, unclear=unclear)
+
+    def _try(self, name: str, setup: Setup) -> Generator[tuple[str, Setup], Run, Run]:
+        run = yield name, setup
+        freed = {Outcome.FLOWS: True, Outcome.HELD: False}.get(run.trial.outcome)
+        seen = run.trial.seen
+        if run.requests > 1:
+            seen += f"; it sent {run.requests} requests"
+        if run.http10 and setup.framing == "chunked":
+            seen += "; it asked in HTTP/1.0, in which nothing is chunked"
+        if run.no_http:
+            seen += "; it sent something that is not HTTP/1.1 (TLS, or HTTP/2 without asking)"
+        if run.status:
+            seen += f"; it failed with status {run.status}"
+        self._rows.append(Row(name, setup, seen, freed))
+        return run
+
+    def _conclusion(
+        self,
+        cause: ClientCause,
+        block: tuple[int, int] | None = None,
+        *,
+        unclear: Unclear | None = None,
+        media: str = "",
+    ) -> Conclusion:
+        sentence = cause.sentence.format(n=size_in_words(block), media=media)
+        return Conclusion(cause, sentence, tuple(self._rows), block, unclear)
+
+
+def _reading(trial: Trial) -> str:
+    """What a client that holds does, after "the client"."""
+    match trial.shape:
+        case Shape.BLOCKS:
+            return f"waits until {size_in_words(trial.block)} are there"
+        case Shape.WHOLE:
+            return "reads the whole answer first"
+    return "prints each event only when the next one has come"

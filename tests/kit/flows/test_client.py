@@ -1,0 +1,230 @@
+"""Real clients, each of which is known to hold a stream or not: what is said of them must be what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.errors import Code, Exit, KitError
+from kit.flows.client import examine
+from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_examination import Conclusion
+from kit.report.client import ClientReport
+from tests.fixtures.processes import eventually, is_gone
+from tests.fixtures.tools import Tool
+
+SHELL = dict(os.environ)
+SHELL.pop("PYTHONUNBUFFERED", None)
+
+_OPEN = "import sys, urllib.request\nresponse = urllib.request.urlopen(sys.argv[1])\n"
+_REQUESTS = "import sys, requests\nurl = sys.argv[1]\n"
+_HTTPX = "import sys, httpx\nurl = sys.argv[1]\n"
+URLLIB_LINES = f"{_OPEN}for line in response: print(line.decode(), end='', flush=True)\n"
+URLLIB_READ1 = f"{_OPEN}while data := response.read1(): print(data.decode(), end='', flush=True)\n"
+URLLIB_READ_4096 = f"{_OPEN}while data := response.read(4096): print(data.decode(), end='', flush=True)\n"
+URLLIB_NO_FLUSH = f"{_OPEN}for line in response: print(line.decode(), end='')\n"
+# As chat clients print: no line break until the end, which not even a terminal's line buffering frees.
+TOKENS_NO_FLUSH = (
+    f"import json\n{_OPEN}for line in response:\n"
+    "    if line.startswith(b'data: '):\n"
+    "        print(json.loads(line[6:])['choices'][0]['delta']['content'], end='')\n"
+)
+TOKENS = TOKENS_NO_FLUSH.replace("end=''", "end='', flush=True")
+NDJSON = f"import json\n{_OPEN}for line in response: print(json.loads(line)['text'], flush=True)\n"
+LAGGING = (
+    f"{_OPEN}last = b''\nfor line in response:\n"
+    "    if line.strip():\n"
+    "        print(last.decode(), flush=True)\n"
+    "        last = line\n"
+    "print(last.decode())\n"
+)
+ASKS_TWICE = (
+    f"import urllib.request, sys\nurllib.request.urlopen(sys.argv[1] + '/models').read()\n{URLLIB_LINES}"
+)
+REQUESTS_LINES = (
+    f"{_REQUESTS}with requests.get(url, stream=True) as response:\n"
+    "    for line in response.iter_lines(): print(line.decode(), flush=True)\n"
+)
+REQUESTS_LINES_1 = REQUESTS_LINES.replace("iter_lines()", "iter_lines(chunk_size=1)")
+REQUESTS_CONTENT_1 = REQUESTS_LINES.replace("iter_lines()", "iter_content(1)").replace(
+    "flush", "end='', flush"
+)
+REQUESTS_WHOLE = f"{_REQUESTS}print(requests.post(url, json={{}}).text)\n"
+HTTPX_LINES = (
+    f"{_HTTPX}with httpx.stream('POST', url, json={{'stream': True}}) as response:\n"
+    "    for line in response.iter_lines(): print(line, flush=True)\n"
+)
+HTTPX_1000 = HTTPX_LINES.replace("iter_lines()", "iter_text(1000)").replace("flush", "end='', flush")
+HTTPX_WHOLE = f"{_HTTPX}print(httpx.get(url, timeout=None).text)\n"
+NODE_READER = "for await (const data of (await fetch(process.argv[1])).body) process.stdout.write(data);"
+NODE_TEXT = "console.log(await (await fetch(process.argv[1])).text());"
+
+
+def ask(*argv: str, env: dict[str, str] = SHELL, timeout_s: float = 60.0) -> ClientReport:
+    return asyncio.run(
+        asyncio.wait_for(examine(argv, timeout_s=timeout_s, say=lambda text: None, env=env), timeout=150)
+    )
+
+
+def python(script: str, env: dict[str, str] = SHELL) -> Conclusion:
+    return ask(sys.executable, "-c", script, "{url}", env=env).conclusion
+
+
+def warned(found: Conclusion) -> list[ClientCause]:
+    return [warning.cause for warning in found.warnings]
+
+
+def test_curl_is_told_its_option(tool: Tool) -> None:
+    found = ask(str(tool("curl")), "-s", "{url}").conclusion
+    assert found.cause is ClientCause.CURL_NO_BUFFER
+    assert not found.warnings
+    assert ask(str(tool("curl")), "-sN", "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
+
+
+@pytest.mark.parametrize("script", [URLLIB_LINES, URLLIB_READ1, TOKENS, NDJSON, ASKS_TWICE])
+def test_a_python_client_that_flows_is_not_accused(script: str) -> None:
+    found = python(script)
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert not found.warnings
+
+
+@pytest.mark.parametrize("script", [URLLIB_NO_FLUSH, TOKENS_NO_FLUSH])
+def test_a_print_without_flush_is_found(script: str) -> None:
+    assert python(script).cause is ClientCause.PYTHON_STDOUT
+
+
+def test_a_shell_that_hides_it_does_not_hide_it_from_the_report() -> None:
+    found = python(TOKENS_NO_FLUSH, {**SHELL, "PYTHONUNBUFFERED": "1"})
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert warned(found) == [ClientCause.PYTHON_STDOUT]
+
+
+def test_reads_of_a_fixed_size_are_found_with_it() -> None:
+    found = python(URLLIB_READ_4096)
+    assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (4096, 4096))
+
+
+def test_a_lag_of_one_event_is_found() -> None:
+    assert python(LAGGING).cause is ClientCause.WAITS_FOR_NEXT_EVENT
+
+
+def test_the_lines_of_requests_are_held_where_the_body_is_not_chunked() -> None:
+    found = python(REQUESTS_LINES)
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert warned(found) == [ClientCause.UNCHUNKED_READER]
+    assert "about 512 bytes" in found.warnings[0].sentence
+
+
+@pytest.mark.parametrize("script", [REQUESTS_LINES_1, REQUESTS_CONTENT_1])
+def test_the_remedy_for_requests_is_one(script: str) -> None:
+    found = python(script)
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert not found.warnings
+
+
+@pytest.mark.long
+def test_requests_without_stream_reads_it_whole() -> None:
+    assert python(REQUESTS_WHOLE).cause is ClientCause.WHOLE_BODY_READER
+
+
+@pytest.fixture
+def _httpx() -> None:
+    if importlib.util.find_spec("httpx") is None:
+        pytest.skip("httpx is not installed: pip install httpx")
+
+
+@pytest.mark.usefixtures("_httpx")
+def test_httpx_flows_line_by_line_and_reads_what_it_is_told() -> None:
+    found = python(HTTPX_LINES)
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert not found.warnings
+    found = python(HTTPX_1000)
+    assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (1000, 1000))
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("_httpx")
+def test_httpx_without_stream_reads_it_whole() -> None:
+    assert python(HTTPX_WHOLE).cause is ClientCause.WHOLE_BODY_READER
+
+
+@pytest.mark.long
+def test_node_flows_with_a_reader_and_not_with_text(tool: Tool) -> None:
+    node = [str(tool("node")), "--input-type=module", "--eval"]
+    assert ask(*node, NODE_READER, "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
+    assert ask(*node, NODE_TEXT, "{url}").conclusion.cause is ClientCause.WHOLE_BODY_READER
+
+
+def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool: Tool) -> None:
+    curl = tool("curl")
+    found = ask("sh", "-c", f'"{curl}" -sN "$1" | grep data', "sh", "{url}").conclusion
+    assert found.cause is ClientCause.STDOUT_PIPE
+    found = ask("sh", "-c", f'"{curl}" -sN "$1" | grep --line-buffered data', "sh", "{url}").conclusion
+    assert found.cause is ClientCause.NOT_THE_CLIENT
+
+
+def test_output_that_is_collected_whatever_it_goes_to_is_found() -> None:
+    """Its own buffer, and no line break: neither a terminal nor the variable helps."""
+    script = TOKENS_NO_FLUSH.replace("print(", "out.write(").replace(", end='')", ".encode())")
+    found = python(f"import io, sys\nout = io.BufferedWriter(io.FileIO(1, 'w'), 2048)\n{script}out.flush()\n")
+    assert found.cause in (ClientCause.OUTPUT_FIXED_SIZE, ClientCause.READS_FIXED_SIZE)
+
+
+def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) -> None:
+    said: list[str] = []
+    report = asyncio.run(examine([str(tool("curl")), "-sN"], timeout_s=60, say=said.append, env=SHELL))
+    assert report.appended
+    assert "No {url} in the command" in said[0]
+    assert report.conclusion.cause is ClientCause.NOT_THE_CLIENT
+
+
+def test_a_client_that_fails_is_shown_with_its_last_words() -> None:
+    report = ask(sys.executable, "-c", "raise SystemExit('no such model')")
+    assert report.conclusion.unclear is Unclear.FAILED
+    assert report.errors == ("no such model",)
+    assert report.exit is Exit.INCONCLUSIVE
+
+
+def test_one_that_prints_nothing_of_the_stream_is_not_judged() -> None:
+    found = python(f"{_OPEN}print(len(response.read()))")
+    assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.UNRECOGNISED)
+
+
+def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(KitError, match="there is no such command") as told:
+        ask("no-such-client")
+    assert (told.value.code, told.value.exit) == (Code.BAD_USAGE, Exit.USAGE)
+    script = tmp_path / "client.py"
+    script.write_text("print()")
+    with pytest.raises(KitError, match="it is not executable"):
+        ask(str(script))
+    with pytest.raises(KitError, match="no command to examine"):
+        ask()
+    with pytest.raises(KitError, match="Argument list too long"):
+        ask(sys.executable, "x" * 3_000_000)
+
+
+def test_an_interruption_leaves_no_process(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\n"
+        "time.sleep(1000)\n"
+    )
+    pid = tmp_path / "pid"
+
+    async def run() -> None:
+        argv = [sys.executable, "-c", script, str(pid), "{url}"]
+        examining = asyncio.create_task(examine(argv, timeout_s=60, say=lambda text: None, env=SHELL))
+        await asyncio.to_thread(eventually, lambda: pid.exists() and bool(pid.read_text()))
+        examining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await examining
+
+    asyncio.run(asyncio.wait_for(run(), timeout=60))
+    eventually(lambda: is_gone(int(pid.read_text())))

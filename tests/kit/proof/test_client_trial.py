@@ -1,0 +1,332 @@
+"""Every way in which a client can hold a stream, on a made-up clock."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open
+from kit.proof.client_trial import Outcome, Trial, trial
+from kit.proof.marks import MarkDecoder, marked_event
+from kit.proof.received import Received
+from kit.proof.verdict import Shape
+
+Output = list[tuple[float, bytes]]  # after so many milliseconds, what is printed
+
+
+class Client:
+    """Prints all that it reads, as it reads it."""
+
+    asks = True
+    ends_after: int | None = None  # events after which it ends by itself
+    ends_ms = 5.0  # after the stream's end
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(0.3, data)]
+
+    def close(self) -> Output:
+        return []
+
+
+class Whole(Client):
+    def __init__(self) -> None:
+        self.held = b""
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.held += data
+        return []
+
+    def close(self) -> Output:
+        return [(1.0, self.held)]
+
+
+class Blocks(Whole):
+    """Reads N octets at a time; prints them, or only the texts of the events in them."""
+
+    def __init__(self, size: int, *, texts: bool = False) -> None:
+        super().__init__()
+        self.size, self.texts = size, texts
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.held += data
+        ready = len(self.held) // self.size * self.size
+        out, self.held = self.held[:ready], self.held[ready:]
+        return [(0.3, self._shown(out))] if out else []
+
+    def close(self) -> Output:
+        return [(0.3, self._shown(self.held))]
+
+    def _shown(self, read: bytes) -> bytes:
+        return b" ".join(re.findall(rb"m\w+e(?=\"})", read)) if self.texts else read
+
+
+class Collected(Whole):
+    """Reads all at once, and prints the texts when N octets of them are there."""
+
+    def __init__(self, size: int, field: str) -> None:
+        super().__init__()
+        self.size, self.field = size, field
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        event = json.loads(data.removeprefix(b"data: "))
+        self.held += str(event["text"] if self.field == "text" else event["choices"][0]["delta"]).encode()
+        ready = len(self.held) // self.size * self.size
+        out, self.held = self.held[:ready], self.held[ready:]
+        return [(0.3, out)] if out else []
+
+
+class Behind(Whole):
+    """Prints an event when the next one has come."""
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        out, self.held = self.held, data
+        return [(0.3, out)] if out else []
+
+
+class Prefix(Whole):
+    """Waits for its first N octets; from then on it prints all."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size, self.free = size, False
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.held += data
+        self.free = self.free or len(self.held) >= self.size
+        out, self.held = (self.held, b"") if self.free else (b"", self.held)
+        return [(0.3, out)] if out else []
+
+
+class Timer(Client):
+    """Prints what it has every T milliseconds."""
+
+    def __init__(self, every_ms: float) -> None:
+        self.every_ms = every_ms
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(self.every_ms - now_ms % self.every_ms, data)]
+
+
+class Slow(Client):
+    """Is busy for a while once its request is out."""
+
+    def __init__(self, for_ms: float) -> None:
+        self.for_ms, self.begun_ms = for_ms, 0.0
+        self.ends_ms = for_ms
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.begun_ms = self.begun_ms or now_ms
+        return [(max(0.3, self.begun_ms + self.for_ms - now_ms), data)]
+
+
+class Dots(Client):
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(0.3, b".")]
+
+
+class Asleep(Client):
+    asks = False
+
+
+class Skips(Client):
+    """Has no use for the first event, as for an OpenAI-like stream's role."""
+
+    first = True
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        out, self.first = (b"" if self.first else data), False
+        return [(0.3, out)] if out else []
+
+
+class Leaves(Client):
+    def __init__(self, after: int) -> None:
+        self.ends_after = after
+
+
+class Stage:
+    """Runs a trial on a made-up clock."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.now_ms = 1_234.5
+        self.stream = Received(MarkDecoder("ab12"))
+        self.sent: list[bytes] = []
+        self.due: list[tuple[float, int, bytes | None]] = []
+        self.order = count()
+
+    def run(self, *, sizes: bool = False) -> Trial:
+        machine = trial(sizes=sizes)
+        action = next(machine)
+        try:
+            while True:
+                self._act(action)
+                action = machine.send(Observed(self.now_ms, None, self.stream))
+        except StopIteration as stop:
+            found: Trial = stop.value
+            return found
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Open():
+                self.now_ms += 700.0  # it starts slowly
+                if self.client.asks:
+                    self.stream.head(self.now_ms, 200, {})
+                    self._send(action.bytes)
+            case Feed():
+                self._send(action.bytes)
+            case End():
+                for after, data in self.client.close():
+                    self._push(after, data)
+                self._push(self.client.ends_ms, None)
+            case Await():
+                until = self.now_ms + action.within_ms
+                while (
+                    self.stream.events < action.events
+                    and self.stream.octets < action.octets
+                    and self.stream.ended_ms is None
+                    and self.due
+                    and self.due[0][0] <= until
+                ):
+                    self.now_ms, _, printed = heapq.heappop(self.due)
+                    if printed is None:
+                        self.stream.end(self.now_ms, clean=True)
+                    else:
+                        self.stream.body(self.now_ms, printed)
+                else:
+                    reached = self.stream.events >= action.events or self.stream.octets >= action.octets
+                    if not reached and self.stream.ended_ms is None:
+                        self.now_ms = until
+
+    def _send(self, size: int) -> None:
+        event = marked_event("sse", "ab12", len(self.sent), size)
+        self.sent.append(event)
+        for after, data in self.client.push(self.now_ms, event):
+            self._push(after, data)
+        if self.client.ends_after == len(self.sent):
+            self._push(0.5, None)
+
+    def _push(self, after: float, data: bytes | None) -> None:
+        heapq.heappush(self.due, (self.now_ms + after, next(self.order), data))
+
+
+def test_a_client_that_prints_at_once_flows() -> None:
+    found = Stage(Client()).run()
+    assert found.outcome is Outcome.FLOWS
+    assert "5 events" in found.seen
+
+
+def test_no_event_is_sent_before_the_one_before_it_was_printed() -> None:
+    stage = Stage(Whole())
+    stage.run()
+    assert len(stage.sent) == 1
+
+
+def test_a_client_that_reads_it_whole_is_held_until_the_end() -> None:
+    found = Stage(Whole()).run(sizes=True)
+    assert (found.outcome, found.shape) == (Outcome.HELD, Shape.WHOLE)
+    assert "none of 68 printed before the stream's end, 68 after it" in found.seen
+
+
+@pytest.mark.parametrize("size", [64, 100, 128, 500, 512, 1000, 1024, 1500, 4096, 8192, 10_000, 65_536])
+def test_the_size_of_its_reads_is_exact_where_it_prints_all_that_it_reads(size: int) -> None:
+    found = Stage(Blocks(size)).run(sizes=True)
+    assert (found.outcome, found.shape, found.block) == (Outcome.HELD, Shape.BLOCKS, (size, size))
+
+
+@given(st.integers(600, 250_000))
+def test_the_size_of_its_reads_lies_where_it_is_said_to_lie(size: int) -> None:
+    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    assert (found.outcome, found.shape) == (Outcome.HELD, Shape.BLOCKS)
+    assert found.block is not None
+    low, high = found.block
+    assert low <= size <= high <= 2 * low + 400
+
+
+@pytest.mark.parametrize("size", [512 << power for power in range(10)])
+def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
+    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    assert found.block is not None
+    assert found.block[0] > size - 200
+    assert found.block[1] == size
+
+
+@pytest.mark.parametrize("field", ["text", "content"])
+@pytest.mark.parametrize("size", [1024, 4096, 8192, 32_768])
+def test_output_that_is_collected_is_told_from_reading(size: int, field: str) -> None:
+    found = Stage(Collected(size, field)).run(sizes=True)
+    assert (found.shape, found.output_block) == (Shape.BLOCKS, size)
+
+
+@given(st.sampled_from([50, 64, 80, 100, 128, 200, 250, 256]))
+def test_small_reads_are_no_lag_of_an_event(size: int) -> None:
+    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    assert found.outcome is Outcome.FLOWS or found.shape is Shape.BLOCKS
+
+
+def test_a_lag_of_one_event_is_one_at_any_size() -> None:
+    assert Stage(Behind()).run(sizes=True).shape is Shape.TAIL
+
+
+@given(st.integers(300, 250_000))
+def test_a_client_that_waits_for_a_beginning_is_no_reader_of_blocks(size: int) -> None:
+    assert Stage(Prefix(size)).run(sizes=True).shape is Shape.PREFIX
+
+
+@given(st.integers(2_700, 4_900))
+def test_a_client_that_prints_by_the_clock_is_not_said_to_hold_by_size(every_ms: int) -> None:
+    found = Stage(Timer(every_ms)).run(sizes=True)
+    assert found.outcome in (Outcome.FLOWS, Outcome.HELD)
+    assert found.outcome is Outcome.FLOWS or found.shape is not Shape.WHOLE
+
+
+@given(st.integers(2_100, 11_900))
+def test_a_slow_beginning_is_no_reading_of_the_whole(for_ms: int) -> None:
+    found = Stage(Slow(for_ms)).run(sizes=True)
+    assert found.outcome is Outcome.HELD
+    assert found.shape in (Shape.TIMER, Shape.PREFIX, Shape.WHOLE)
+    # One that just met the stream's end is known by the shorter run before.
+    assert found.shape is not Shape.WHOLE or Stage(Slow(for_ms)).run().late
+
+
+def test_what_it_prints_besides_is_not_the_stream() -> None:
+    found = Stage(Dots()).run()
+    assert found.outcome is Outcome.UNRECOGNISED
+    assert "printed 1 byte;" in found.seen
+
+
+def test_without_a_request_there_is_nothing_to_see() -> None:
+    assert Stage(Asleep()).run().outcome is Outcome.NEVER_ASKED
+
+
+def test_an_event_that_a_client_has_no_use_for_is_no_hold_by_size() -> None:
+    """Its first event never comes by itself: at worst a beginning that waits."""
+    found = Stage(Skips()).run(sizes=True)
+    assert found.shape is Shape.PREFIX
+
+
+def _leaving() -> Iterator[tuple[int, Outcome]]:
+    yield from ((1, Outcome.ENDED_EARLY), (2, Outcome.FLOWS), (3, Outcome.FLOWS), (4, Outcome.FLOWS))
+
+
+@pytest.mark.parametrize(("after", "outcome"), list(_leaving()))
+def test_a_client_that_leaves_has_flowed_if_it_printed_two_in_lock_step(after: int, outcome: Outcome) -> None:
+    found = Stage(Leaves(after)).run()
+    assert found.outcome is outcome
+    assert found.ended
+
+
+def test_what_its_own_end_let_go_is_no_flow() -> None:
+    class Dies(Whole):
+        ends_after = 1
+
+        def push(self, now_ms: float, data: bytes) -> Output:
+            return [(0.4, data)]  # printed as it ends
+
+    assert Stage(Dies()).run().outcome is Outcome.ENDED_EARLY

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Exit
+from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_examination import Conclusion, Row, Setup, Warned
+from kit.report.cells import cells
+from kit.report.client import ClientReport, client_data, client_text
+from kit.report.style import Style
+
+ROWS = (
+    Row("as it is", Setup(), "event 1 was not printed within 2 s of being sent", False),
+    Row("curl -N", Setup(no_buffer=True), "5 events were printed", True),
+)
+CURL = ClientReport(
+    "curl", False, Conclusion(ClientCause.CURL_NO_BUFFER, ClientCause.CURL_NO_BUFFER.sentence, ROWS), 0
+)
+FAILED = ClientReport(
+    "python",
+    True,
+    Conclusion(ClientCause.INCONCLUSIVE, ClientCause.INCONCLUSIVE.sentence, ROWS[:1], unclear=Unclear.FAILED),
+    1,
+    ("Traceback (most recent call last):", "KeyError: '\x1b[31mmodel'"),
+)
+
+
+def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
+    text = client_text(CURL)
+    assert text.startswith("✗ curl collects its output")
+    assert text.index("→ curl -N …") < text.index("what was done and seen") < text.index("2  curl -N")
+    assert "as it is (standard output a pipe, text/event-stream chunked): held." in text
+
+
+def test_a_client_that_is_not_to_blame_is_told_so_with_what_may_hold_elsewhere() -> None:
+    warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
+    free = ClientCause.NOT_THE_CLIENT
+    text = client_text(
+        replace(CURL, conclusion=Conclusion(free, free.sentence, ROWS[1:], warnings=(warning,)))
+    )
+    assert text.startswith("✓ The client is not what holds the stream")
+    assert "! Only where the body is not chunked" in text
+    assert "→ requests: response.iter_lines(chunk_size=1)" in text
+
+
+def test_a_failure_is_shown_with_its_last_words_and_what_was_appended() -> None:
+    text = client_text(FAILED)
+    assert text.startswith("? Nothing can be said of this client.")
+    assert "The end of its standard error (status 1):" in text
+    assert "| KeyError: '�[31mmodel'" in text
+    assert "had no {url}" in text
+
+
+@pytest.mark.parametrize("report", [CURL, FAILED])
+def test_a_remedy_is_never_broken_and_no_other_line_is_too_long(report: ClientReport) -> None:
+    for line in client_text(report, Style(width=60)).splitlines():
+        assert cells(line) <= 60 or line.lstrip().startswith("→")
+
+
+@given(
+    st.builds(
+        ClientReport,
+        st.text(),
+        st.booleans(),
+        st.builds(
+            Conclusion,
+            st.sampled_from(ClientCause),
+            st.just("It does."),
+            st.just(ROWS),
+            st.none() | st.tuples(st.integers(), st.integers()),
+            st.none() | st.sampled_from(Unclear),
+        ),
+        st.none() | st.integers(0, 255),
+        st.lists(st.text(), max_size=3).map(tuple),
+    )
+)
+def test_whatever_a_client_prints_can_be_shown(report: ClientReport) -> None:
+    text = client_text(report, Style(width=80, colour=False))
+    assert "\x1b" not in text
+    text.encode()
+    data = json.loads(json.dumps(client_data(report)))
+    assert data["cause"] == str(report.conclusion.cause)
+
+
+def test_the_data_say_the_same() -> None:
+    data = client_data(CURL)
+    assert data["cause"] == "curl-no-buffer"
+    assert data["client_holds"] is True
+    assert data["remedy"] == ["curl -N …"]
+    assert [row["freed"] for row in data["evidence"]] == [False, True]
+    assert data["evidence"][1]["curl_no_buffer"] is True
+    assert client_data(FAILED)["hint"] == Unclear.FAILED.remedy
+
+
+def test_nothing_but_an_unclear_verdict_is_inconclusive() -> None:
+    assert CURL.exit is Exit.OK
+    assert FAILED.exit is Exit.INCONCLUSIVE
