@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.tools",
     "tests.fixtures.certificates",
     "tests.fixtures.proxies",
+    "tests.fixtures.network",
     "tests.fixtures.origin",
     "tests.fixtures.browser",
     "tests.fixtures.controlplane",

@@ -356,9 +356,9 @@ class Case:
     def truth(self) -> frozenset[str]:
         """All that holds the stream; empty if it flows."""
         held = self._held(self.asker)
-        # Who is asked in HTTP/2 instead, and lets go, makes that a reason too.
-        if held & STAYING and self.asker.tls and not self.asker.http2:
-            freed = not self._held(replace(self.asker, http2=True)) - {"tail"}
+        if self.asker.tls and not self.asker.http2:
+            # What no longer buffers when it is asked in HTTP/2 makes the version a reason too.
+            freed = held & BUFFERING - self._held(replace(self.asker, http2=True))
             return held | {"http-version"} if freed else held
         return held
 
@@ -433,9 +433,8 @@ SINGLES: tuple[tuple[Origin, Hop], ...] = (
 )
 # What stands in a chain only: alone, to take a header out changes nothing.
 STRIPPING = (CaddyHop(strips=True), EnvoyHop(strips=True))
-STAYING = frozenset(
-    {"nginx-buffers", "nginx-gzip", "compressor", "blocks", "whole-message", "media-type", "method"}
-)
+BUFFERING = frozenset({"nginx-buffers", "blocks"})
+STAYING = BUFFERING | {"nginx-gzip", "compressor", "whole-message", "media-type", "method"}
 STREAMING_A_TURN = 3
 HOPS = (*dict.fromkeys(hop for _, hop in SINGLES), *STRIPPING)
 

@@ -1,7 +1,7 @@
 """What `kit doctor` names as the cause, held against real proxies and chains of two of them.
 
-The cases are drawn by a seed that is the digest of the decision table: they are not known before it is frozen,
-and each change of it is judged by others. STREAMPROOF_SEED draws those of another seed.
+The cases are drawn by a seed that is the digest of the decision table: they are not known before it is
+frozen, and each change of it is judged by others. STREAMPROOF_SEED draws those of another seed.
 """
 
 from __future__ import annotations
