@@ -26,7 +26,14 @@ class ByProof(Examination):
     """Examines by proof; the answer itself is asked for once, and held against it."""
 
     async def examine(self, base: str) -> Diagnosis:
-        """The diagnosis. `base` is the proof's prefix."""
+        """The diagnosis.
+
+        Args:
+            base: the proof's prefix.
+
+        Raises:
+            KitError: the answer was refused for what was asked (4xx): another answer is meant.
+        """
         probe = self.probe
         looks = ProofLooks(
             origin_of(probe.spec, base),
@@ -42,6 +49,11 @@ class ByProof(Examination):
         )
         at = self.conditions()
         seen, _ = await asyncio.gather(self._glance(looks, at), probe.answer())
+        if probe.error is not None:
+            if probe.received.status is not None and 400 <= probe.received.status < 500:
+                raise probe.error
+            # What holds a stream may be what makes it fail, so the way is examined all the same.
+            self.limits.append(f"The answer itself could not be had: {probe.error.message}")
         answered = self.conditions()
         # The answer itself says of what type it is; and some servers answer one request at a time.
         same = answered == replace(at, incremental=answered.incremental) and seen.state is State.HELD

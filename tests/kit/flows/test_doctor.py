@@ -123,3 +123,12 @@ def test_nobody_there_is_an_error(examine: Examine) -> None:
     with pytest.raises(KitError) as caught:
         examine("http://127.0.0.1:9/")
     assert caught.value.code is Code.UNREACHABLE
+
+
+def test_an_answer_that_was_asked_for_wrongly_is_an_error_and_no_verdict_on_the_way(
+    examine: Examine, service: str
+) -> None:
+    with pytest.raises(KitError) as caught:
+        examine(f"{service}/search", "POST", b"{}")
+    assert caught.value.code is Code.HTTP_STATUS
+    assert "415" in caught.value.message
