@@ -68,6 +68,15 @@ class ByProof(Examination):
             traced = await self._trace(looks, at, seen)
             if self.spec.arm is None and self._bears_the_header(traced):
                 return await self._streams(looks, replace(at, header="on"))
+            if traced.rest is not None and traced.direct is None:
+                self.limits.append(
+                    "What lies behind something that holds whatever is tried cannot be seen from here; "
+                    "--direct URL looks from the other side."
+                )
+            elif traced.hurdles:
+                self.limits.append(
+                    "Two hops that hold for the same reason look like one: free it, and examine again."
+                )
             return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
         if seen.state is State.UNDECIDED:
             return await self._by_a_whole_proof(looks, at)
