@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _STATES = {
-    LaneState.OK: ("ok", "✓", "as promised"),
-    LaneState.NOT_AS_EXPECTED: ("wrong", "✗", "not as promised"),
+    LaneState.OK: ("ok", "✓", "as {promised}"),
+    LaneState.NOT_AS_EXPECTED: ("wrong", "✗", "not as {promised}"),
     LaneState.FAILED: ("wrong", "✗", "failed"),
     LaneState.INCONCLUSIVE: ("unsure", "?", "no verdict"),
 }
@@ -98,6 +98,7 @@ class _Card:
     tone: str
     mark: str
     outcome: str
+    promised: str
     held: bool
     verdict: str
     expected: str | None
@@ -115,6 +116,9 @@ class _Card:
 
 def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
     tone, mark, outcome = _STATES[state(lane)]
+    # No platform's documentation speaks of pieces: that they pass is expected, and promised by nobody.
+    promised = "promised" if target is not None and lane.delivery == "stream" else "expected"
+    outcome = outcome.format(promised=promised)
     if lane.expected is None and state(lane) is LaneState.OK:
         outcome = "measured"
     title = clean(lane.target if target is None else target.title)
@@ -129,6 +133,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
         tone=tone,
         mark=mark,
         outcome=outcome,
+        promised=promised,
         held=lane.verdict in (Verdict.BYTE_LIMITED, Verdict.TIME_LIMITED, Verdict.WHOLE_MESSAGE),
         verdict=verdict,
         expected=None if lane.expected is None else expected_words(lane, target),

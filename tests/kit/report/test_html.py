@@ -75,6 +75,7 @@ def test_a_lane_by_polling_is_named_so_and_shows_its_pieces(
     page = html(replace(comparison, lanes=(*comparison.lanes[:2], polled)), targets)
     text = _words(page)
     assert "App Engine Standard by polling" in text
+    assert "as expected arrived as written" in text
     assert "arrived as written" in text
     assert "came in 58 pieces" in text
     assert "App Engine Standard, by polling: sent and arrived" in text
