@@ -11,6 +11,7 @@ import hashlib
 import os
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from kit.proof.doubts import Doubt
 from kit.proof.verdict import Verdict
 from tests.fixtures.origin import Origin as Start
 from tests.fixtures.proxies import Fleet
-from tests.system.proxy_space import Case, chains, singles
+from tests.system.proxy_space import Case, Origin, chains, singles
 
 SINGLES, CHAINS = 42, 14
-AT_ONCE, COPIES = 6, 3
+AT_ONCE = 6
+# One process serves so many cases, one after another.
+EACH = 5
 RIGHT = 0.98
 # A model's, and an answer of two seconds.
 PACE = {"tokens_per_s": 12}
@@ -105,8 +108,12 @@ def test_the_cause_named_is_right_and_never_wrong_with_certainty(
     seed = os.environ.get("STREAMPROOF_SEED") or seed_of_the_table()
     dice = random.Random(seed)
     cases = [*singles(dice, SINGLES), *chains(dice, CHAINS)]
-    # In turn of several processes of each: one gives 16 streams at a time, and whoever looks opens a few.
-    places = [(case.origin, place % COPIES) for place, case in enumerate(cases)]
+    # Several processes of each origin: one gives 16 streams at a time, which is enough for one examination.
+    before: Counter[Origin] = Counter()
+    places = []
+    for case in cases:
+        places.append((case.origin, before[case.origin] // EACH))
+        before[case.origin] += 1
     started = {
         (each, copy): origin(each.app, each.http, log=tmp_path / f"{place}.log", **PACE)
         for place, (each, copy) in enumerate(dict.fromkeys(places))
@@ -115,11 +122,12 @@ def test_the_cause_named_is_right_and_never_wrong_with_certainty(
 
     async def run() -> list[Answer]:
         turn = asyncio.Semaphore(AT_ONCE)
+        alone = {place: asyncio.Lock() for place in places}
 
-        async def one(case: Case, url: str) -> Answer:
+        async def one(case: Case, place: tuple[Origin, int], url: str) -> Answer:
             asker = case.asker
             spec = DoctorSpec(asker.ask(url), arm=asker.arm, http2=asker.http2, prompt="Why?")
-            async with turn:
+            async with alone[place], turn:
                 began = time.monotonic()
                 try:
                     said: Diagnosis | KitError = await doctor(spec)
@@ -127,7 +135,7 @@ def test_the_cause_named_is_right_and_never_wrong_with_certainty(
                     said = error
                 return Answer(case, said, time.monotonic() - began)
 
-        return await asyncio.gather(*(one(case, url) for case, url in zip(cases, urls, strict=True)))
+        return await asyncio.gather(*map(one, cases, places, urls))
 
     answers = asyncio.run(run())
     table = "\n".join(map(str, sorted(answers, key=lambda answer: answer.right)))

@@ -1,4 +1,4 @@
-"""No false verdict on a bad network, nor of a server that is slow, fast or odd: a right one, or none with a reason.
+"""No false verdict on a bad network, nor of a server that is slow, fast or odd: a right one, or a doubt.
 
 The network is a namespace whose packets nftables loses and a relay that holds all it passes on; the servers
 are slow and odd by themselves. Nothing is made up by the clock.
