@@ -138,9 +138,9 @@ class _Trace:
     def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Look]:
         """A look at each change alone; at those that decide, two at the same time."""
         return [
-            Look(one.applied(at), f"{one.words(at)}{also}")
+            Look(one.applied(at), f"{one.words(at)}{also}{again}")
             for one in changes
-            for _ in range(2 if one in _DECIDING else 1)
+            for again in (("", ", again") if one in _DECIDING else ("",))
         ]
 
     def _alone(
