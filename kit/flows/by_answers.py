@@ -12,9 +12,9 @@ from kit.probe.lengths import TwoLengths, two_lengths
 from kit.probe.looking import AnswerLooks, seen_of_answer
 from kit.proof import causes, lengths
 from kit.proof.causes import Cause, Named
-from kit.proof.conditions import Change, Conditions
+from kit.proof.conditions import Change, Conditions, request_in_words
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.experiments import Hurdle, Look, Row, Traced, as_asked
+from kit.proof.experiments import Hurdle, Look, Row, Traced
 from kit.proof.glance import Seen, State
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding, Method, Verdict
@@ -39,15 +39,11 @@ class ByAnswers(Examination):
         if probe.error is not None:
             raise probe.error
         at, seen = self.conditions(), seen_of_answer(probe)
-        self.rows.append(Row(as_asked(at), seen))
+        self.rows.append(Row(Look(at, f"as asked: {request_in_words(at)}"), seen))
         if seen.streams:
             return self.told(seen, (), None, probe.by_answer.method)
-        if more == 0 and probe.asked.method != "GET":
-            self.limits.append(
-                f"A {probe.asked.method} may cost or change something, so it was not sent again. With "
-                "--repeat-ok it is: without compression, over the other HTTP version, for a short and a long "
-                "answer of a text generator."
-            )
+        if more == 0:
+            self.limits.append(self._asked_once())
         asking = replace(probe.spec, ask=probe.asked, as_it_is=True)
         kept = 2 if two is not None and more >= 2 else 0
         looks = AnswerLooks(asking, secure=self.secure, most=more - kept, direct_url=spec.direct_url)
@@ -65,12 +61,25 @@ class ByAnswers(Examination):
     def _price(self, more: int, two: TwoLengths | None) -> str:
         """What is about to be asked, before it is asked: somebody may pay for it."""
         method, url = self.probe.asked.method, shown(self.spec.ask.url)
-        said = f"{url} speaks no proof, so its answers are watched: at most {1 + more} requests by {method}"
+        times = f"at most {1 + more} requests" if more else "one request"
+        said = f"{url} speaks no proof, so its answers are watched: {times} by {method}"
         if two is None:
             return said
         if more < 2:
             return f"{said}, for an answer as long as the request lets it become"
         return f"{said}, two of them for {two.most_tokens} tokens of output at most together"
+
+    def _asked_once(self) -> str:
+        """Why nothing was compared, and what would be."""
+        method, freed = self.probe.asked.method, "With a larger --max-requests it is"
+        why = "--max-requests allows one request, so it was not sent again."
+        if not (method == "GET" or self.spec.repeat_ok):
+            why = f"A {method} may cost or change something, so it was not sent again."
+            freed = "With --repeat-ok it is"
+        return (
+            f"{why} {freed}: to the service directly (--direct URL), without compression, over the other "
+            "HTTP version, for a short and a long answer of a text generator."
+        )
 
     async def _ask_again(self, looks: AnswerLooks, at: Conditions, seen: Seen) -> Traced:
         """Each change once, one after another: an answer may cost, and its server may be small."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.flows.examination import Examination
+from kit.probe.address import same_origin
 from kit.probe.client import Client
 from kit.probe.faults import shown
 from kit.probe.long import watch
@@ -165,16 +166,20 @@ class ByProof(Examination):
     async def _direct(self) -> Origin | None:
         if self.spec.direct_url is None:
             return None
-        spec = replace(self.probe.spec, ask=replace(self.spec.ask, url=self.spec.direct_url))
+        ask, url = self.spec.ask, self.spec.direct_url
+        headers = same_origin(ask.headers, ask.url, url)
+        spec = replace(self.probe.spec, ask=replace(ask, url=url, headers=headers))
         async with Client(timeout_s=self.spec.timeout_s) as client:
             found = await discover(
                 client, spec.ask.url, spec.ask.headers, within_ms=self.spec.timeout_s * 1000, proof_url=None
             )
         if found.base is None:
-            self.limits.append(
-                f"{shown(spec.ask.url)} does not speak the proof's protocol, so the two ways could not be "
-                "compared: mount service/proof.py there too."
-            )
+            why = "does not speak the proof's protocol, so the two ways could not be compared: mount"
+            mend = "service/proof.py there too."
+            if found.refused:
+                why = "wants to know who asks (401 or 403), and what identifies you is sent to no other"
+                mend = "origin than the URL's own, so the two ways could not be compared."
+            self.limits.append(f"{shown(spec.ask.url)} {why} {mend}")
             return None
         return origin_of(spec, found.base)
 

@@ -13,7 +13,16 @@ _KEPT = "%/?:@!$&'()*+,;=-._~[]"
 
 # X-Serverless-Authorization is Google's second place for an identity token:
 # https://docs.cloud.google.com/run/docs/authenticating/service-to-service
-_IDENTIFYING = ("authorization", "cookie", "proxy-authorization", "x-serverless-authorization")
+# The last three are where text generators (Anthropic's, Azure's, Google's) take their keys.
+_IDENTIFYING = (
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-serverless-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+)
 _PORTS = {"http": 80, "https": 443}
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
 T = TypeVar("T")
+
+_PARTING_MS = 1_000.0  # somebody may have pressed Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,12 @@ class Driver:
         except StopIteration as stop:
             made: T = stop.value
             return made
+        except BaseException:
+            # Nobody will end this stream any more, and not every hop tells that its client has left.
+            if self._id:
+                with suppress(KitError):
+                    await self._side.end(self._id, _PARTING_MS)
+            raise
         finally:
             await self._leave()
 

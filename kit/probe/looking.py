@@ -168,6 +168,8 @@ class AnswerLooks:
 
     async def look(self, look: Look) -> Seen:
         """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
+        if self.left <= 0:
+            return Seen(State.UNDECIDED, "not asked: no more requests are allowed", proven=False)
         self.left -= 1
         self.asked += 1
         wanted = look.conditions

@@ -159,7 +159,7 @@ def _of_shape(rest: Seen) -> Named:
     if cause is Cause.UNKNOWN:
         return Named(cause, "possible", "nothing that was tried frees it, and how it is held is not known")
     sure: Certainty = "certain" if rest.proven and not rest.doubts else "likely"
-    return Named(cause, sure, f"nothing that was tried frees it, and it is held so: {rest.said}")
+    return Named(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
 
 
 _BY = {
@@ -237,11 +237,14 @@ _REMEDIES = {
         "or leave the answer's type (text/event-stream, application/x-ndjson) out of gzip_types in nginx."
     ),
     Cause.COMPRESSOR: (
-        "Have the answer left uncompressed:\n"
-        "    Starlette or FastAPI: Starlette 1.5 or newer, or GZipMiddleware on other routes only\n"
-        "    Express compression: send Cache-Control: no-transform, or call res.flush() after each event\n"
-        "    nginx behind another nginx: gzip off; for this path, in the outer one\n"
-        "    otherwise: Content-Encoding: identity on the answer, where the compressor heeds it"
+        "Have the answer left uncompressed.\n"
+        "Starlette or FastAPI: take Starlette 1.5 or newer, or GZipMiddleware on other routes only.\n"
+        "Express: call res.flush() after each event, or send this header, which its compression heeds:\n"
+        "    Cache-Control: no-transform\n"
+        "nginx behind another nginx: in the outer one, for this path:\n"
+        "    gzip off;\n"
+        "Any other, if it heeds this header on the answer:\n"
+        "    Content-Encoding: identity"
     ),
     Cause.BLOCKS: (
         "Switch response buffering off in the hop itself, for this path. Of two nginx, in the outer one, "

@@ -96,11 +96,16 @@ class Change(StrEnum):
 
 def in_words(conditions: Conditions) -> str:
     """All of it in one line."""
+    header = f"{'with' if conditions.header == 'on' else 'without'} X-Accel-Buffering: no"
+    return f"{request_in_words(conditions)}, {header}"
+
+
+def request_in_words(conditions: Conditions) -> str:
+    """The same without what only the service knows: an nginx on the way hides the header."""
     return ", ".join(
         (
             f"{conditions.method} over HTTP/{'2' if conditions.http2 else '1.1'}",
             MEDIA_TYPES[conditions.media],
             "gzip accepted" if conditions.gzip else "no compression accepted",
-            f"X-Accel-Buffering: no {'sent' if conditions.header == 'on' else 'not sent'}",
         )
     )

@@ -158,9 +158,9 @@ class _Trace:
     def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Look]:
         """A look at each change alone; at those that decide, two at the same time."""
         return [
-            Look(one.applied(at), f"{one.words(at)}{also}")
+            Look(one.applied(at), f"{one.words(at)}{also}{again}")
             for one in changes
-            for _ in range(2 if one in _DECIDING else 1)
+            for again in (("", ", again") if one in _DECIDING else ("",))
         ]
 
     def _alone(
@@ -212,10 +212,10 @@ class _Trace:
 
     def _mildest(self, kindest: Sequence[Conditions]) -> Seen:
         """What still holds: of several that hold at once, the worst is what is seen."""
-        at_their_kindest = kindest[1:] or kindest
-        shaped = [self._known[at] for at in at_their_kindest if self._known[at].shape is not None]
+        as_asked = self._known[kindest[0]]
+        shaped = [self._known[at] for at in kindest[1:] if self._known[at].shape is not None]
         if not shaped:
-            return self._known[at_their_kindest[0]]
+            return replace(as_asked, proven=as_asked.proven and len(kindest) == 1)
         mildest = max(shaped, key=lambda seen: _SHAPES.index(seen.shape))
         alike = len({seen.shape for seen in shaped}) == 1
         return mildest if alike else replace(mildest, proven=False)

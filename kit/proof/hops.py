@@ -22,6 +22,7 @@ _HOW: dict[Sure, str] = {
     "inferred": "inferred",
 }
 
+NO_EVIDENCE = "A hint is no evidence: anybody on the way can set it."
 MOST_HOPS = 20
 MOST_CHARS = 80
 _MOST_READ = 2_000  # of one header: nobody names himself at greater length
@@ -349,7 +350,7 @@ def _hop(known: Known, header: str, value: str, sure: Sure | None) -> Hop:
     shown = _printable(value)
     what = f"{header}: {shown}" if shown else f"a header {header}"
     how = f" ({_HOW[sure]})" if sure else ""
-    says = f"{what} hints at {known.name}{how}. A hint is no evidence: anybody on the way can set it."
+    says = f"{what} hints at {known.name}{how}. {NO_EVIDENCE}"
     streams = None if known.streams is None else f"{known.streams} ({_HOW[known.sure]}; {known.source})"
     return Hop(known.name, header, shown, says, streams)
 

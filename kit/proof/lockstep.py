@@ -182,6 +182,7 @@ class LockStep(Steps):
         ended = yield End(SIDE_PATIENCE_MS)
         came = yield Await(END_PATIENCE_MS, octets=self._sent)
         took = came.now_ms - ended.now_ms
+        self._check_status()  # a hop may refuse only once it has all that it was to refuse
         if self._stream.octets < self._sent:
             self._say(f"{self._stream.octets:,} of {self._sent:,} bytes came after the stream's end")
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))

@@ -11,6 +11,7 @@ from kit.proof.causes import Cause, Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.glance import State
+from kit.proof.hops import NO_EVIDENCE
 from kit.proof.lane import LaneState, state
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
@@ -40,11 +41,13 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     if came_out is LaneState.OK and (lane.verdict is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
-    lines = [f"{style.paint(mark, tone)} {style.paint(headline(diagnosis), 'bold')}"]
+    first, *rest = hang("  ", headline(diagnosis), width)
+    lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
+    lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
-    for named in diagnosis.causes:
-        lines += ["", *_cause(named, style, width)]
+    for place, named in enumerate(diagnosis.causes):
+        lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
     if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL:
         lines += [
             "",
@@ -55,22 +58,23 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
                 width,
             ),
         ]
-    lines += ["", style.paint("  the experiments", "dim")]
+    lines += _section("the experiments", style, width)
     for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
         lines += _row(number, row, times, style, width)
     if lane.doubts:
-        lines += ["", style.paint("  what to doubt", "dim")]
+        lines += _section("what to doubt", style, width)
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
     if diagnosis.hops:
-        lines += ["", style.paint("  what its headers hint at, which is no evidence", "dim")]
-        for hop in diagnosis.hops:
-            value = f": {hop.value}" if hop.value else ""
-            lines += hang("   ·  ", clean(f"{hop.header}{value}, as of {hop.name}"), width)
-            if hop.streams is not None:
+        lines += _section(f"what its headers hint at. {NO_EVIDENCE}", style, width)
+        for place, hop in enumerate(diagnosis.hops):
+            # The heading says it for all of them, as the sentence does where it stands alone.
+            lines += hang("   ·  ", clean(hop.says).removesuffix(NO_EVIDENCE).rstrip(), width)
+            told = {one.streams for one in diagnosis.hops[:place]}
+            if hop.streams is not None and hop.streams not in told:
                 lines += hang("      ", clean(hop.streams), width)
     if diagnosis.limits:
-        lines += ["", style.paint("  what else to know", "dim")]
+        lines += _section("what else to know", style, width)
         for limit in diagnosis.limits:
             lines += hang("   -  ", clean(limit), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
@@ -79,11 +83,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words; where there is none, what it looks like."""
     words = verdict_words(diagnosis.lane)
-    if diagnosis.verdict is Verdict.INCREMENTAL and _holds(diagnosis):
+    saw = diagnosis.rows[0].seen.state if diagnosis.rows else State.UNDECIDED
+    way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
+        diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
+    )
+    if way_streams and _holds(diagnosis):
         return "the way here streams, and the answer comes in one lump all the same"
-    if diagnosis.verdict is not Verdict.INCONCLUSIVE or not diagnosis.rows:
+    if diagnosis.verdict is not Verdict.INCONCLUSIVE:
         return words
-    looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(diagnosis.rows[0].seen.state)
+    looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(saw)
     return words if looks is None else f"{words}, but it looks {looks}"
 
 
@@ -93,13 +101,19 @@ def _holds(diagnosis: Diagnosis) -> bool:
     return any(named.cause not in ends for named in diagnosis.causes)
 
 
-def _cause(named: Named, style: Style, width: int) -> list[str]:
+def _section(head: str, style: Style, width: int) -> list[str]:
+    return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
+
+
+def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width: int) -> list[str]:
+    """One of the causes. What several have in common is said once: why beside the first, the rest last."""
     lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
-    lines += hang("    ", clean(named.because), width)
+    if named.because not in {one.because for one in before}:
+        lines += hang("    ", clean(named.because), width)
     if named.where:
         lines += hang("    ", clean(named.where), width)
-    if named.apart:
-        lines += hang("    ", f"what would tell {clean(named.apart)}", width)
+    if named.apart and named.apart not in {one.apart for one in after}:
+        lines += hang("    ", f"What would tell {clean(named.apart)}.", width)
     first, *rest = named.cause.remedy.splitlines()
     lines += hang("  → ", first, width)
     for line in rest:
@@ -129,17 +143,17 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     """What would become of an app's answer on each platform."""
     style = style or Style()
     titles = {name: targets[name].title for name in found.targets}
-    width = max(len(title) for title in ("the app itself", *titles.values()))
-    parts = [f"  {'the app itself':{width}}  {headline(found.itself)}"]
+    width = min(style.width or _WIDTH, _WIDTH)
+    first = max(len(title) for title in ("The app itself", *titles.values()))
+    parts = hang(f"  {'The app itself':{first}}  ", headline(found.itself), width)
     for name, diagnosis in found.targets.items():
-        parts.append(f"  {titles[name]:{width}}  {headline(diagnosis)}")
+        parts += hang(f"  {titles[name]:{first}}  ", headline(diagnosis), width)
         advice = targets[name].advice
         if advice is not None and diagnosis.causes:
-            parts += hang(f"  {'':{width}}  → ", advice, min(style.width or _WIDTH, _WIDTH))
-    parts += [
-        "",
-        style.paint("  The fronts are emulated from documentation; nothing ran on Google's cloud.", "dim"),
-    ]
+            parts += hang(f"  {'':{first}}  → ", advice, width)
+    parts += _section(
+        "The fronts are emulated from documentation; nothing ran on Google's cloud.", style, width
+    )
     parts += ["", style.paint("The app itself", "bold"), diagnosis_text(found.itself, style)]
     for name, diagnosis in found.targets.items():
         parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,11 +36,26 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trust
 
 @pytest.fixture
 def secure(tool: Tool, authority: trustme.CA, origin: Origin, tmp_path: Path) -> Iterator[str]:
-    """The service behind Caddy, HTTP/1.1 and HTTP/2 over TLS; with ?hold it buffers 64 KiB."""
+    """The service behind Caddy, HTTP/1.1 and HTTP/2 over TLS; below /held it buffers 64 KiB."""
+    service = origin("tests.fixtures.apps:without_incremental")
+    directives = f"""
+        handle_path /held/* {{
+            reverse_proxy {service} {{
+                response_buffers 64KiB
+            }}
+        }}
+        reverse_proxy {service}
+    """
+    with behind_tls(tool("caddy"), authority, tmp_path, directives) as url:
+        yield url
+
+
+@contextmanager
+def behind_tls(caddy: Path, authority: trustme.CA, tmp_path: Path, directives: str) -> Iterator[str]:
+    """A Caddy that speaks HTTP/1.1 and HTTP/2 over TLS, with these directives for all that it is asked."""
     leaf = authority.issue_cert("127.0.0.1")
     leaf.private_key_pem.write_to_path(tmp_path / "key.pem")
     leaf.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    service = origin("tests.fixtures.apps:without_incremental")
     port = free_port()
     (tmp_path / "Caddyfile").write_text(
         f"""
@@ -52,12 +67,7 @@ def secure(tool: Tool, authority: trustme.CA, origin: Origin, tmp_path: Path) ->
         https://127.0.0.1:{port} {{
             bind 127.0.0.1
             tls {tmp_path}/cert.pem {tmp_path}/key.pem
-            handle_path /held/* {{
-                reverse_proxy {service} {{
-                    response_buffers 64KiB
-                }}
-            }}
-            reverse_proxy {service}
+            {directives}
         }}
         """
     )
@@ -72,15 +82,14 @@ def secure(tool: Tool, authority: trustme.CA, origin: Origin, tmp_path: Path) ->
             return False
 
     argv: list[str | Path] = [
-        tool("caddy"),
+        caddy,
         "run",
         "--config",
         tmp_path / "Caddyfile",
         "--adapter",
         "caddyfile",
     ]
-    with ExitStack() as stack:
-        stack.enter_context(running(argv, listening, tmp_path / "caddy.log"))
+    with running(argv, listening, tmp_path / "caddy.log"):
         yield f"https://127.0.0.1:{port}"
 
 

@@ -297,7 +297,7 @@ _attempts = st.builds(Attempt, st.sampled_from(Verdict), st.none() | st.sampled_
 
 
 @st.composite
-def _lanes(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
+def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
     error = draw(st.none() | _errors)
     return Lane(
         target=draw(st.sampled_from(["standard", "flex", "run"]) | words),
@@ -371,5 +371,5 @@ def comparisons() -> st.SearchStrategy[Comparison]:
         st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
         _words,
         _words,
-        st.lists(_lanes(), max_size=4).map(tuple),
+        st.lists(any_lane(), max_size=4).map(tuple),
     )

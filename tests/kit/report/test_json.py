@@ -4,7 +4,7 @@ import copy
 import json
 from enum import StrEnum
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -13,10 +13,16 @@ from jsonschema import Draft202012Validator
 
 from kit.cli import output
 from kit.errors import Code
+from kit.flows.doctor_app import AppExamined
+from kit.proof.causes import Cause, Certainty
+from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
+from kit.proof.glance import State
 from kit.proof.lane import Comparison, Lane
 from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.diagnosis import app_data, diagnosis_data
 from kit.report.json import SCHEMA_VERSION, comparison_data, document, lane_data
+from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -69,6 +75,75 @@ def test_every_probe_is_as_the_schema_says(
 def test_every_error_is_as_the_schema_says(code: Code) -> None:
     body = {"code": str(code), "message": "It went wrong.", "hint": "Do it right."}
     VALIDATOR.validate({"schema_version": 1, "error": body})
+
+
+@pytest.mark.parametrize("diagnosis", [STREAMS, HELD, WATCHED, BESIDE])
+def test_what_the_doctor_finds_is_as_the_schema_says(diagnosis: Diagnosis) -> None:
+    VALIDATOR.validate(json.loads(json.dumps(document(diagnosis_data(diagnosis)), allow_nan=False)))
+
+
+@given(any_diagnosis(st.text(max_size=30)))
+def test_every_diagnosis_is_as_the_schema_says(diagnosis: Diagnosis) -> None:
+    VALIDATOR.validate(json.loads(json.dumps(document(diagnosis_data(diagnosis)), allow_nan=False)))
+
+
+@given(any_app(st.text(max_size=30)))
+def test_every_app_examined_is_as_the_schema_says(found: AppExamined) -> None:
+    VALIDATOR.validate(json.loads(json.dumps(document(app_data(found)), allow_nan=False)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("more",), 1),
+        (("data", "more"), 1),
+        (("data", "verdict"), "streamed"),
+        (("data", "requests"), 0),
+        (("data", "first_verdict_ms"), -1),
+        (("data", "causes", 0, "cause"), "gremlins"),
+        (("data", "causes", 0, "certainty"), "sure"),
+        (("data", "causes", 0, "remedy"), None),
+        (("data", "causes", 0, "where"), False),
+        (("data", "causes", 0, "more"), 1),
+        (("data", "evidence", 0, "saw"), "passed"),
+        (("data", "evidence", 0, "shape"), "lump"),
+        (("data", "evidence", 0, "block_bytes"), -1),
+        (("data", "evidence", 0, "proven"), None),
+        (("data", "evidence", 0, "more"), 1),
+        (("data", "hops", 0, "says"), None),
+        (("data", "hops", 0, "more"), 1),
+        (("data", "limits"), [1]),
+        (("data", "lane", "verdict"), "streamed"),
+        (("data", "lane"), None),
+    ],
+)
+def test_the_schema_lets_no_other_diagnosis_pass(path: tuple[str | int, ...], value: object) -> None:
+    printed = document(diagnosis_data(HELD))
+    assert VALIDATOR.is_valid(printed)
+    assert not VALIDATOR.is_valid(_changed(printed, path, value))
+    of_app = document(app_data(APP))
+    there = ("data", "targets", "standard", *path[1:]) if len(path) > 1 else path
+    assert VALIDATOR.is_valid(of_app)
+    assert not VALIDATOR.is_valid(_changed(of_app, there, value))
+
+
+@pytest.mark.parametrize("value", ["cloud", "url", None])
+def test_an_app_is_examined_in_the_lab_alone(value: object) -> None:
+    assert not VALIDATOR.is_valid(_changed(document(app_data(APP)), ("data", "environment"), value))
+
+
+def test_no_field_of_a_diagnosis_may_be_missing() -> None:
+    for path in ((), ("causes", 0), ("evidence", 0), ("hops", 0)):
+        place: Any = diagnosis_data(HELD)
+        for key in path:
+            place = place[key]
+        for field in place:
+            printed = document(diagnosis_data(HELD))
+            at: Any = printed["data"]
+            for key in path:
+                at = at[key]
+            del at[field]
+            assert not VALIDATOR.is_valid(printed), (*path, field)
 
 
 def test_the_fields_are_those_of_the_contract_in_its_order(comparison: Comparison) -> None:
@@ -134,11 +209,17 @@ def test_the_schema_lets_no_field_be_missing(comparison: Comparison) -> None:
         (Method, SCHEMA["$defs"]["lane"]["properties"]["method"]["enum"]),
         (Doubt, SCHEMA["$defs"]["lane"]["properties"]["doubts"]["items"]["enum"]),
         (Code, SCHEMA["$defs"]["error"]["properties"]["code"]["enum"]),
+        (Cause, SCHEMA["$defs"]["cause"]["properties"]["cause"]["enum"]),
+        (State, SCHEMA["$defs"]["experiment"]["properties"]["saw"]["enum"]),
     ],
 )
 def test_the_schema_knows_every_word_of_the_closed_lists(words: type[StrEnum], listed: list[str]) -> None:
     known = [str(word) for word in words]
     assert listed == known, f"bring kit/report/schema.json up to date with {words.__name__}"
+
+
+def test_the_schema_knows_how_sure_a_cause_can_be() -> None:
+    assert SCHEMA["$defs"]["cause"]["properties"]["certainty"]["enum"] == list(get_args(Certainty))
 
 
 def test_times_are_rounded_to_a_tenth(comparison: Comparison) -> None:

@@ -1,0 +1,225 @@
+"""Looks at a real service: what each change puts on the wire, to whom, and what is left open afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trustme
+
+from kit.probe.client import Ask
+from kit.probe.looking import LENGTH, AnswerLooks, Origin, ProofLooks, origin_of
+from kit.probe.spec import LaneSpec
+from kit.proof.conditions import Change, Conditions
+from kit.proof.experiments import Look, as_asked
+from kit.proof.glance import Seen, State
+from kit.proof.verdict import Shape
+from tests.fixtures.origin import Origin as Service
+from tests.fixtures.proxies import Caddy, Nginx
+from tests.fixtures.tools import Tool
+from tests.fixtures.wire import Asked, Wire, events, passing, wire
+from tests.kit.probe.test_http2 import authority, behind_tls  # noqa: F401
+from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
+
+AT = Conditions("POST", "ndjson", "off", "on", gzip=True)
+SECRETS = (("authorization", "Bearer s3cret"), ("Cookie", "id=s3cret"), ("X-Api-Key", "s3cret"))
+RTTS = (1.0, 2.0, 3.0)
+
+
+@pytest.fixture
+def service(origin: Service) -> str:
+    return origin(tokens_per_s=200)
+
+
+@pytest.fixture
+def way(service: str) -> Iterator[Wire]:
+    """A way to the service on which everything is seen."""
+    with wire(passing(service)) as seen:
+        yield seen
+
+
+def look(looks: ProofLooks | AnswerLooks, *wanted: Conditions, whole: bool = False) -> list[Seen]:
+    async def run() -> list[Seen]:
+        return [await looks.look(Look(at, "a look", whole)) for at in wanted]
+
+    return asyncio.run(run())
+
+
+def looks_at(url: str, *, secure: bool = False, direct: str | None = None) -> ProofLooks:
+    directly = None if direct is None else Origin(f"{direct}/proof", ())
+    return ProofLooks(Origin(f"{url}/proof", ()), RTTS, secure=secure, direct=directly, timeout_s=20)
+
+
+def opened(way: Wire) -> list[Asked]:
+    return [one for one in way.asked if one.path == "/proof/stream"]
+
+
+def on_the_wire(way: Wire) -> dict[str, str | None]:
+    (stream,) = opened(way)
+    return {
+        "method": stream.method,
+        "type": stream.query["type"],
+        "accel": stream.query["accel"],
+        "incremental": stream.query.get("incremental", "on"),
+        "total": stream.query.get("total"),
+        "coding": stream.headers["accept-encoding"],
+        "told type": stream.answered["content-type"].partition(";")[0],
+        "told accel": stream.answered.get("x-accel-buffering"),
+        "told incremental": stream.answered.get("incremental"),
+        "told length": stream.answered.get("content-length"),
+    }
+
+
+AS_IT_IS = {
+    "method": "POST",
+    "type": "ndjson",
+    "accel": "off",
+    "incremental": "on",
+    "total": None,
+    "coding": "gzip",
+    "told type": "application/x-ndjson",
+    "told accel": None,
+    "told incremental": "?1",
+    "told length": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        (None, {}),
+        (Change.IDENTITY, {"coding": "identity"}),
+        (Change.HEADER, {"accel": "on", "told accel": "no"}),
+        (Change.EVENT_STREAM, {"type": "sse", "told type": "text/event-stream"}),
+        (Change.METHOD, {"method": "GET"}),
+        (Change.INCREMENTAL, {"incremental": "off", "told incremental": None}),
+        (Change.LENGTH, {"total": str(LENGTH), "told length": str(LENGTH)}),
+    ],
+)
+def test_each_change_changes_that_on_the_wire_and_nothing_else(
+    way: Wire, change: Change | None, differs: dict[str, str | None]
+) -> None:
+    (seen,) = look(looks_at(way.url), AT if change is None else change.applied(AT))
+    assert seen.state is State.STREAMS, seen
+    assert on_the_wire(way) == {**AS_IT_IS, **differs}
+
+
+def test_directly_is_asked_at_the_other_address_alone(way: Wire, service: str) -> None:
+    with wire(passing(service)) as other:
+        looks = looks_at(way.url, direct=other.url)
+        assert Change.DIRECT in looks.can
+        look(looks, Change.DIRECT.applied(AT))
+        assert (len(opened(other)), way.asked) == (1, [])
+    assert Change.DIRECT not in looks_at(way.url).can
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_afterwards_no_connection_is_left(way: Wire, whole: bool) -> None:
+    seen = look(looks_at(way.url), AT, whole=whole)
+    assert seen[0].streams
+    assert way.connections
+    assert way.closed()
+
+
+def test_several_are_looked_at_side_by_side(way: Wire) -> None:
+    wanted = [as_asked(change.applied(AT)) for change in (Change.IDENTITY, Change.HEADER, Change.METHOD)]
+
+    async def all_at_once() -> list[Seen]:
+        looks = looks_at(way.url)
+        return await asyncio.gather(*(looks.look(one) for one in wanted))
+
+    seen = asyncio.run(all_at_once())
+    assert [one.state for one in seen] == [State.STREAMS] * 3
+    assert {(one.method, one.query["accel"], one.headers["accept-encoding"]) for one in opened(way)} == {
+        ("POST", "off", "identity"),
+        ("POST", "on", "gzip"),
+        ("GET", "off", "gzip"),
+    }
+
+
+def test_through_nginx_a_look_sees_what_frees_it(origin: Service, nginx: Nginx) -> None:
+    unchunked = nginx(origin(http="h11", tokens_per_s=200), location=OLD)
+    assert [one.state for one in look(looks_at(unchunked), AT, Change.HEADER.applied(AT))] == [
+        State.HELD,
+        State.STREAMS,
+    ]
+    (whole,) = look(looks_at(unchunked), AT, whole=True)
+    assert (whole.state, whole.shape, whole.block_bytes) == (State.HELD, Shape.BLOCKS, 4096)
+
+
+def test_through_nginx_that_compresses_leaving_it_out_frees_it(service: str, nginx: Nginx) -> None:
+    looks = looks_at(nginx(service, location=NEW, http=GZIP))
+    at = Conditions(header="off", gzip=True)
+    assert [one.state for one in look(looks, at, Change.IDENTITY.applied(at))] == [
+        State.HELD,
+        State.STREAMS,
+    ]
+
+
+def test_a_hop_that_refuses_is_seen_to(service: str, caddy: Caddy) -> None:
+    looks = looks_at(caddy(service, directives="response_buffers 64KiB"))
+    refused, held = look(looks, AT, Change.INCREMENTAL.applied(AT))
+    assert (refused.state, held.state) == (State.REFUSED, State.HELD)
+
+
+def test_where_nobody_answers_it_is_undecided(way: Wire) -> None:
+    way.end()
+    (seen,) = look(looks_at(way.url), AT)
+    assert seen.state is State.UNDECIDED
+    assert "Nobody answers" in seen.said
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_the_http_version_is_the_one_that_is_asked_for(
+    tool: Tool,
+    authority: trustme.CA,  # noqa: F811
+    way: Wire,
+    tmp_path: Path,
+    http2: bool,
+) -> None:
+    with ExitStack() as stack:
+        # Caddy tells the service by which version it was asked.
+        proxied = f"reverse_proxy {way.url} {{\nheader_up X-Asked-By {{http.request.proto}}\n}}"
+        url = stack.enter_context(behind_tls(tool("caddy"), authority, tmp_path, proxied))
+        looks = looks_at(url, secure=True)
+        assert Change.HTTP_VERSION in looks.can
+        at = Conditions(http2=not http2)
+        (seen,) = look(looks, Change.HTTP_VERSION.applied(at))
+        assert seen.streams, seen
+        assert {one.headers["x-asked-by"] for one in opened(way)} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
+    assert Change.HTTP_VERSION not in looks_at(way.url).can
+
+
+def test_what_identifies_the_user_goes_to_no_other_origin(way: Wire, service: str) -> None:
+    spec = LaneSpec("x", Ask("GET", f"{way.url}/search?ai_prompt=Why", (*SECRETS, ("x-mine", "1"))))
+    assert origin_of(spec, f"{way.url}/proof").headers == (*SECRETS, ("x-mine", "1"))
+    with wire(passing(service)) as other:
+        assert origin_of(spec, f"{other.url}/proof").headers == (("x-mine", "1"),)
+        looks = AnswerLooks(spec, secure=False, most=2, direct_url=f"{other.url}/search?ai_prompt=Why")
+        look(looks, Change.DIRECT.applied(AT), AT)
+        assert [one.headers.get("x-mine") for one in (*other.asked, *way.asked)] == ["1", "1"]
+        assert b"s3cret" not in b"".join(bytes(one.read) for one in other.connections)
+        assert b"s3cret" in way.connections[0].read
+
+
+def test_an_answer_is_asked_for_no_more_often_than_is_allowed() -> None:
+    with wire(events((0.0, b"data: 1\n\n"))) as server:
+        looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=2)
+        seen = look(looks, AT, Change.IDENTITY.applied(AT), AT)
+        assert (len(server.asked), looks.asked, looks.left) == (2, 2, 0)
+        assert (seen[2].state, seen[2].proven) == (State.UNDECIDED, False)
+        assert [one.headers["accept-encoding"] for one in server.asked] == ["gzip", "identity"]
+        assert server.closed()
+
+
+def test_an_answer_proves_nothing_whatever_it_looks_like() -> None:
+    slow = [(0.15, b"data: %d\n\n" % number) for number in range(12)]
+    lump = [(1.2, b"data: 0\n\n"), *((0.0, b"data: %d\n\n" % number) for number in range(1, 12))]
+    for pieces, state in ((slow, State.STREAMS), (lump, State.HELD), (slow[:1], State.UNDECIDED)):
+        with wire(events(*pieces)) as server:
+            looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=1)
+            (seen,) = look(looks, AT)
+            assert (seen.state, seen.proven) == (state, False)
