@@ -50,6 +50,9 @@ class Driver:
         streams, side: two clients, so that the two never share a connection.
         request: how to ask.
         stepped: called after each action, to show the evidence as it grows.
+
+    Attributes:
+        stream_id: of the stream opened last; empty before the first.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Driver:
         self._side = Side(side, request.base, request.headers)
         self._request = request
         self._stepped = stepped
-        self._id = ""
+        self.stream_id = ""
         self._received: Received | None = None
         self._reader: asyncio.Task[None] | None = None
         self._fault: KitError | None = None
@@ -82,9 +85,9 @@ class Driver:
             return made
         except BaseException:
             # Nobody will end this stream any more, and not every hop tells that its client has left.
-            if self._id:
+            if self.stream_id:
                 with suppress(KitError):
-                    await self._side.end(self._id, _PARTING_MS)
+                    await self._side.end(self.stream_id, _PARTING_MS)
             raise
         finally:
             await self._leave()
@@ -97,9 +100,9 @@ class Driver:
             case Open():
                 await self._open(action)
             case Feed():
-                reply = await self._side.feed(self._id, action.bytes, action.within_ms)
-            case End() if self._id:
-                reply = await self._side.end(self._id, action.within_ms)
+                reply = await self._side.feed(self.stream_id, action.bytes, action.within_ms)
+            case End() if self.stream_id:
+                reply = await self._side.end(self.stream_id, action.within_ms)
             case End():
                 pass
             case Await():
@@ -110,11 +113,11 @@ class Driver:
 
     async def _open(self, action: Open) -> None:
         await self._leave()
-        self._id = new_stream()
+        self.stream_id = new_stream()
         wanted = self._request
         url = stream_url(
             wanted.base,
-            self._id,
+            self.stream_id,
             mode=action.mode,
             size=action.bytes,
             media=wanted.media,

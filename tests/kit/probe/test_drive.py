@@ -140,3 +140,31 @@ def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None
             assert caught.value.code is Code.TOO_LARGE
 
     asyncio.run(run())
+
+
+def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin(server: Callable[..., Any]) -> None:
+    heads: list[bytes] = []
+    begun = asyncio.Event()
+
+    async def answers_at_length(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\ndata: a\n\n")
+        await writer.drain()
+        begun.set()
+        await asyncio.sleep(60)
+
+    def script() -> Script:
+        yield Open(200)
+        yield Await(60_000)
+        return DONE
+
+    async def run() -> str:
+        async with server(answers_at_length, heads=heads) as url, Client() as streams, Client() as side:
+            driver = Driver(streams, side, ProofRequest(url))
+            proving = asyncio.create_task(driver.run(script()))
+            await begun.wait()
+            proving.cancel()
+            await asyncio.gather(proving, return_exceptions=True)
+            return driver.stream_id
+
+    ended = f"post /end?id={asyncio.run(run())}&".encode()
+    assert [head.startswith(ended) for head in heads] == [False, True]

@@ -47,6 +47,7 @@ class Network:
         self.unknown_feeds = 0  # so many feeds are answered by somebody who does not know the stream
         self.jitter: Callable[[], float] = lambda: 0.0
         self.status = 200
+        self.status_at_end: int | None = None  # of a hop that answers only then
         self.feeds = 0
         self._stream: Received | None = None
         self._hop = hop()
@@ -151,6 +152,8 @@ class Network:
             when, _, data = heapq.heappop(self._due)
             assert self._stream is not None
             if data is None:
+                if self._stream.status is None and self.status_at_end is not None:
+                    self._stream.head(when, self.status_at_end, {})
                 self._stream.end(when, clean=True)
             else:
                 if self._stream.status is None:

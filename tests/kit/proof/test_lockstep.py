@@ -324,3 +324,13 @@ def test_no_stream_asks_for_more_than_the_origin_gives(make: Any) -> None:
     network.run(LockStep().run())
     assert network._stream is not None
     assert network._stream.octets <= 4 * 1024 * 1024
+
+
+def test_a_hop_that_refuses_only_once_it_has_everything_is_told_as_one_that_refuses() -> None:
+    class Refuses(Whole):
+        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+            return []
+
+    network = Network(Refuses)
+    network.status_at_end = 501
+    assert network.run(LockStep().run()).verdict is Verdict.REFUSED
