@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,12 +26,12 @@ from tests.fixtures.network import Network, Relay
 from tests.fixtures.origin import Origin
 from tests.fixtures.processes import running
 from tests.fixtures.proxies import Fleet
-from tests.fixtures.sites import EnvoySite, NginxSite
+from tests.fixtures.sites import EnvoySite, NginxSite, Site
 
 LOSS_PERCENT = 2
 DELAYS_MS = (0, 150, 300)
 DOCTOR_MS = 150
-AT_ONCE = 4
+AT_ONCE = 8
 PATIENCE_S = 180
 REPEATS = int(os.environ.get("STREAMPROOF_REPEATS", "1"))
 QUESTION = "/search?ai_prompt=Why%3F&max_output_tokens=24&accel=off"
@@ -45,6 +46,7 @@ class Asked:
     verb: str
     name: str
     told: Mapping[str, Any]
+    took_s: float
 
     @property
     def verdict(self) -> str:
@@ -61,12 +63,19 @@ class Asked:
         return {str(each["cause"]): str(each["certainty"]) for each in self.told.get("causes", [])}
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.name}: {self.verdict} {dict(self.causes) or ''} {', '.join(self.doubts)}"
+        rows = [
+            f"  {row['experiment']}: {row['said']}" if isinstance(row, dict) else f"  {row}"
+            for row in self.told.get("evidence", [])
+        ]
+        asked = f"{self.verb} {self.name} ({self.took_s:.0f} s)"
+        told = f"{asked}: {self.verdict} {dict(self.causes) or ''} {', '.join(self.doubts)}"
+        return "\n".join([told, *rows])
 
 
 async def asked(verb: str, name: str, url: str, turn: asyncio.Semaphore) -> Asked:
     argv = [sys.executable, "-m", "kit", verb, url, "--arm", "off", "--json"]
     async with turn, asyncio.timeout(PATIENCE_S):
+        began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
@@ -78,7 +87,7 @@ async def asked(verb: str, name: str, url: str, turn: asyncio.Semaphore) -> Aske
     assert out, err.decode()
     told = json.loads(out)
     assert "data" in told, (verb, name, told)
-    return Asked(verb, name, told["data"])
+    return Asked(verb, name, told["data"], time.monotonic() - began)
 
 
 def ask(*wanted: tuple[str, str, str]) -> list[Asked]:
@@ -97,15 +106,21 @@ def test_delay_and_loss_make_no_verdict_false(
 ) -> None:
     holds = {"streams": "incremental", "64 KiB blocks": "byte-limited", "whole message": "whole-message"}
     with network(LOSS_PERCENT) as lost:
-        service = origin(http="h11", tokens_per_s=12, log=tmp_path / "origin.log")
-        fronts = [service, *fleet([NginxSite(service, BLOCKS), EnvoySite(service, READS_BODY)])]
-        ways = {
-            (name, delay): f"{relay(front, round_trip_ms=delay)}{QUESTION}"
-            for name, front in zip(holds, fronts, strict=True)
+        # Of one process each: it gives 16 streams at a time, and a doctor looks at several.
+        services = [origin(http="h11", tokens_per_s=12, log=tmp_path / f"{place}.log") for place in range(4)]
+        probed, streams, blocks, whole = services
+        sites: list[Site] = [NginxSite(probed, BLOCKS), EnvoySite(probed, READS_BODY)]
+        examined: list[Site] = [NginxSite(blocks, BLOCKS), EnvoySite(whole, READS_BODY)]
+        urls = fleet([*sites, *examined])
+        wanted = [
+            ("probe", f"{name}, {delay} ms", relay(front, round_trip_ms=delay) + QUESTION)
+            for name, front in zip(holds, (probed, *urls[:2]), strict=True)
             for delay in DELAYS_MS
-        }
-        wanted = [("probe", f"{name}, {delay} ms", url) for (name, delay), url in ways.items()]
-        wanted += [("doctor", name, ways[name, DOCTOR_MS]) for name in holds]
+        ]
+        wanted += [
+            ("doctor", name, relay(front, round_trip_ms=DOCTOR_MS) + QUESTION)
+            for name, front in zip(holds, (streams, *urls[2:]), strict=True)
+        ]
         told = ask(*wanted * REPEATS)
         packets = lost()
     for each in told:
