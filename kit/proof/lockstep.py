@@ -190,7 +190,7 @@ class LockStep(Steps):
         if early or took > self._patience_ms / 2:
             # The end may not be what let it go: a long timer looks like this. End a stream at once and see.
             yield from self._open(SMALL)
-            yield End(SIDE_PATIENCE_MS)
+            yield from self._end_once_started()
             if not (yield from self._arrives(1, END_PATIENCE_MS)):
                 return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
             took = self._first_ms

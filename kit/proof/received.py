@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kit.proof.events import Decoder, Event
+from kit.proof.sse import SSEDecoder
 
 
 class Received:
@@ -17,7 +18,8 @@ class Received:
         headers: lower-case name to value.
         head_ms: when the head was in.
         arrivals: the complete events, each with the time of the read that completed it.
-        octets: body octets after content decoding, complete events or not.
+        octets: body octets after content decoding, complete events or not, but for blocks that are no event:
+            a hop may send comments of its own while it holds all that the origin sends.
         ended_ms: when the response ended; None while it runs.
         clean: whether its framing ended as it must; only meaningful once it ended.
     """
@@ -46,8 +48,9 @@ class Received:
         Raises:
             EventTooLargeError: see `Decoder`.
         """
-        self.octets += len(data)
+        before = _beside(self._decoder)
         events = self._decoder.feed(data)
+        self.octets += len(data) - (_beside(self._decoder) - before)
         self.arrivals += [(now_ms, event) for event in events]
         return events
 
@@ -69,3 +72,8 @@ class Received:
         """
         told = "incremental_refused" in self.headers.get("proxy-status", "").lower()
         return told and self.status in (429, 501)
+
+
+def _beside(decoder: Decoder) -> int:
+    """Octets of what is complete and no event; only an event stream has such."""
+    return decoder.beside if isinstance(decoder, SSEDecoder) else 0

@@ -18,6 +18,7 @@ class SSEDecoder:
     """One event stream.
 
     Attributes:
+        beside: octets of blocks that were no event: comments, and blank lines that ended none.
         last_event_id: what a client would send as Last-Event-ID when it reconnects: that of the last event
             that was dispatched.
         retry_ms: the reconnection time the server asked for; None if it did not.
@@ -34,6 +35,7 @@ class SSEDecoder:
         self._data: list[str] = []
         self._id = ""
         self._octets = 0
+        self.beside = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes completed, in order.
@@ -100,6 +102,7 @@ class SSEDecoder:
         data, self._data = self._data, []
         self.last_event_id = self._id
         if not data:
+            self.beside += octets
             return None
         return Event(kind or "message", "\n".join(data), self._id, octets)
 

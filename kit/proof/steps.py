@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import inf
 from statistics import median
 
-from kit.proof.actions import Await, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.received import Received
@@ -132,6 +132,15 @@ class Steps:
             if (yield from self._arrives(1, 500.0)):
                 break
         raise GiveUpError(Doubt.OTHER_INSTANCE)
+
+    def _end_once_started(self) -> Machine[None]:
+        """End the stream; it may still be on its way, and who ends what is not known yet ends nothing."""
+        for _ in range(10):
+            reply = (yield End(SIDE_PATIENCE_MS)).reply
+            if reply is None:
+                raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
+            if reply.known or (yield from self._arrives(1, 500.0)):
+                return
 
     def _step(self, size: int, patience_ms: float | None = None) -> Machine[float | None]:
         """Feed one event and wait for it: the milliseconds it took, None if it did not arrive."""

@@ -4,6 +4,7 @@ import pytest
 
 from kit.proof.events import ChunkDecoder, LineDecoder
 from kit.proof.received import Received
+from kit.proof.sse import SSEDecoder
 
 
 def test_events_bear_the_time_of_the_read_that_completed_them() -> None:
@@ -12,6 +13,14 @@ def test_events_bear_the_time_of_the_read_that_completed_them() -> None:
     received.body(2.0, b"c\n")
     assert [(at, event.data) for at, event in received.arrivals] == [(1.0, "a"), (2.0, "bc")]
     assert (received.events, received.octets) == (2, 5)
+
+
+def test_a_hop_s_own_comments_are_none_of_what_was_sent() -> None:
+    received = Received(SSEDecoder())
+    received.body(1.0, b": still there\n\n")
+    assert (received.events, received.octets) == (0, 0)
+    received.body(2.0, b": still there\n\ndata: a\n\n:\n\n")
+    assert (received.events, received.octets) == (1, 9)
 
 
 def test_the_head_decides_what_an_event_is() -> None:
