@@ -24,7 +24,7 @@ from kit.proof.answer import looks_streamed
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Look
-from kit.proof.glance import Glance, Seen, State, of_finding
+from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
@@ -133,6 +133,8 @@ class ProofLooks:
 
     def _seen(self, finding: Finding) -> Seen:
         seen = of_finding(finding)
+        if seen.shape is Shape.TIMER and (seen.hold_ms or 0.0) < LEAST_HOLD_MS:
+            return replace(seen, state=State.STREAMS, shape=None)
         if seen.shape is Shape.TAIL and (seen.block_bytes or 0) >= self._event_bytes:
             return replace(
                 seen, state=State.STREAMS, shape=None, doubts=(*seen.doubts, Doubt.LARGE_EVENTS_HELD)

@@ -51,6 +51,8 @@ class Diagnosis:
 
 def verdict_of(seen: Seen) -> Verdict:
     """What was seen, in the words of a verdict."""
+    if seen.verdict is not None:
+        return seen.verdict
     match seen.state:
         case State.STREAMS:
             return Verdict.INCREMENTAL
@@ -58,6 +60,7 @@ def verdict_of(seen: Seen) -> Verdict:
             return Verdict.REFUSED
         case State.UNDECIDED:
             return Verdict.INCONCLUSIVE
-    if seen.shape is Shape.WHOLE:
-        return Verdict.WHOLE_MESSAGE
-    return Verdict.TIME_LIMITED if seen.shape is Shape.TIMER else Verdict.BYTE_LIMITED
+    if seen.shape is None:  # held, but nobody has seen how: no verdict says that
+        return Verdict.INCONCLUSIVE
+    held = {Shape.WHOLE: Verdict.WHOLE_MESSAGE, Shape.TIMER: Verdict.TIME_LIMITED}
+    return held.get(seen.shape, Verdict.BYTE_LIMITED)

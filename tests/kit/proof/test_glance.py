@@ -68,6 +68,10 @@ def test_a_stream_that_does_not_begin_is_refused_or_undecided(status: int, state
     assert look(network).state is state
 
 
+def test_a_lateness_that_a_busy_machine_may_have_is_not_held() -> None:
+    assert look(Network(lambda: Timer(30.0))).state is State.STREAMS
+
+
 @given(
     hop=st.sampled_from([Hop, Whole, FirstEvent, *(lambda n=n: Blocks(n) for n in (700, 4096, 65536))]),
     rtt_ms=st.floats(0.3, 400),
