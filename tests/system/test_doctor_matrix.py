@@ -140,8 +140,7 @@ def test_the_cause_named_is_right_and_never_wrong_with_certainty(
     answers = asyncio.run(run())
     table = "\n".join(map(str, sorted(answers, key=lambda answer: answer.right)))
     right = sum(answer.right for answer in answers)
-    print(
-        f"seed {seed}: {right} of {len(answers)} right, the slowest in {max(one.took_s for one in answers):.0f} s"
-    )
+    slowest = max(answer.took_s for answer in answers)
+    print(f"seed {seed}: {right} of {len(answers)} right, the slowest in {slowest:.0f} s")
     assert not any(answer.surely_wrong for answer in answers), f"seed {seed}\n{table}"
     assert right >= RIGHT * len(answers), f"{right} of {len(answers)}, seed {seed}\n{table}"
