@@ -228,8 +228,8 @@ def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_j
     if spec.ask.method != "GET" and not spec.repeat_ok:
         raise KitError(
             Code.BAD_USAGE,
-            f"The app is asked once by itself and once behind each front; a {spec.ask.method} may cost or "
-            "change something each time.",
+            f"The app is asked three times by itself and once or more behind each front; a {spec.ask.method} "
+            "may cost or change something each time.",
             "Say --repeat-ok if that may be.",
             exit=Exit.USAGE,
         )

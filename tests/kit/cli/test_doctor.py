@@ -190,7 +190,7 @@ URL = "http://127.0.0.1:1"
         (["--from-curl", "curl.txt", "-H", "a: b"], "--from-curl says the whole request"),
         (["--app", "mine.main:app", "--path", "chat"], "'chat'"),
         (["--app", "mine.main:app", "--path", "//other.example/chat"], "'//other.example/chat'"),
-        (["--app", "mine.main:app", "--method", "POST", "--yes"], "asked once by itself"),
+        (["--app", "mine.main:app", "--method", "POST", "--yes"], "asked three times by itself"),
         ([URL, "--arm", "both"], "one arm"),
         ([URL, "--arm", "up"], "up"),
         ([URL, "--expect", "fast"], "'fast' is no verdict"),
