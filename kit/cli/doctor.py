@@ -162,6 +162,13 @@ def command(
             "Give --arm on or --arm off, as your service answers.",
             exit=Exit.USAGE,
         )
+    if from_curl is not None and (method or header or data or bearer_env):
+        raise KitError(
+            Code.BAD_USAGE,
+            "--from-curl says the whole request, and so do --method, --header, --data and --bearer-env.",
+            "Leave those out, and change the copied command instead.",
+            exit=Exit.USAGE,
+        )
     expected = verdict(expect)
     for other in (proof, direct):
         if other is not None:
@@ -191,7 +198,12 @@ def command(
     if app is not None:
         _app(app, path, spec, out, yes=yes, as_json=as_json)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        found = run(doctor(spec, watcher.stage))
+
+        def announce(text: str) -> None:
+            watcher.stage(text)
+            watcher.shown()
+
+        found = run(doctor(spec, watcher.stage, announce))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
     text = diagnosis_text(found, Style.of(sys.stdout))
     success(
@@ -256,14 +268,19 @@ def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_j
     if spec.ask.method != "GET" and not spec.repeat_ok:
         raise KitError(
             Code.BAD_USAGE,
-            f"The app is asked once by itself and once behind each front; a {spec.ask.method} may cost or "
-            "change something each time.",
+            f"The app is asked three times by itself and once or more behind each front; a {spec.ask.method} "
+            "may cost or change something each time.",
             "Say --repeat-ok if that may be.",
             exit=Exit.USAGE,
         )
     targets, here = load_targets(), Path.cwd()
     told = {"module": module, "probe_path": path}
-    mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
+    try:
+        mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
+    except KitError as error:
+        key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
+        option = {"module": "--app", "probe_path": "--path"}.get(key, key)
+        raise KitError(error.code, f"{option} {wrong}", error.hint, exit=Exit.USAGE) from None
     config = load_config({}, os.environ, here)
     # What kit.toml says of the files stands; which app, and where it answers, is said here.
     files = config.app or mine

@@ -34,7 +34,7 @@ class ByAnswers(Examination):
         probe, spec = self.probe, self.spec
         more = spec.max_requests - 1 if probe.asked.method == "GET" or spec.repeat_ok else 0
         two = two_lengths(probe.asked)
-        self.say(self._price(more, two))
+        self.announce(self._price(more, two))
         await probe.answer()
         if probe.error is not None:
             raise probe.error

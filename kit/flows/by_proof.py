@@ -44,7 +44,7 @@ class ByProof(Examination):
             event_bytes=self.spec.event_bytes,
             timeout_s=self.spec.timeout_s,
         )
-        self.say(
+        self.announce(
             f"asking {shown(self.spec.ask.url)} once for its answer ({probe.asked.method}); all else is "
             "asked of its proof"
         )

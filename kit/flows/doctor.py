@@ -15,12 +15,14 @@ from kit.proof.diagnosis import Diagnosis
 __all__ = ["DoctorSpec", "doctor"]
 
 
-async def doctor(spec: DoctorSpec, say: Say = lambda text: None) -> Diagnosis:
+async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say | None = None) -> Diagnosis:
     """Examine one URL.
 
     Args:
         spec: what, and what may be done for it.
         say: told what is done, as it is done.
+        announce: told what will be asked of the URL itself, before it is; returns once it can be read. `say`
+            unless given.
 
     Raises:
         KitError: it cannot be asked at all, or the service's direct address cannot.
@@ -42,8 +44,8 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None) -> Diagnosis:
         if probe.error is not None:
             raise probe.error
         if probe.found.base is not None and probe.round_trips:
-            return await ByProof(spec, probe, say).examine(probe.found.base)
-        return await ByAnswers(spec, probe, say).examine()
+            return await ByProof(spec, probe, say, announce).examine(probe.found.base)
+        return await ByAnswers(spec, probe, say, announce).examine()
 
 
 def _as_a_browser(ask: Ask) -> Ask:

@@ -63,7 +63,7 @@ async def doctor_app(
     async with Lab(lanes, say=say) as lab:
         at = spec.ask.url
         directly = replace(spec, ask=_at(spec.ask, next(iter(lab.services.values())), at), as_it_is=True)
-        arms = await arms_of(config, replace(directly.ask, body=None, method="GET"), timeout_s=spec.timeout_s)
+        arms = await arms_of(config, directly.ask, timeout_s=spec.timeout_s)
         directly = replace(directly, arm="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)

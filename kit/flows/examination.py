@@ -67,16 +67,18 @@ class Examination:
         spec: what to examine, and what may be done for it.
         probe: the answer's lane; its origin was looked for.
         say: told what is done, as it is done.
+        announce: told what will be asked of the URL itself, before it is: somebody may pay for it.
         secure: whether it is asked over TLS.
         rows: what was looked at so far.
         limits: what could not be seen, and what else there is to know.
         first_ms: see `Diagnosis.first_verdict_ms`.
     """
 
-    def __init__(self, spec: DoctorSpec, probe: LaneProbe, say: Say) -> None:
+    def __init__(self, spec: DoctorSpec, probe: LaneProbe, say: Say, announce: Say | None = None) -> None:
         self.spec = spec
         self.probe = probe
         self.say = say
+        self.announce = announce or say
         self.secure = urlsplit(spec.ask.url).scheme == "https"
         self.rows: list[Row] = []
         self.limits: list[str] = []

@@ -62,6 +62,7 @@ class Painter:
         self._width = width
         self._clock = clock
         self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...], float]] = deque()
+        self._waiting: deque[threading.Event] = deque()
         self._frame: list[str] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._paint, name="painter", daemon=True)
@@ -90,11 +91,18 @@ class Painter:
         """Call this method of `told` with these arguments and the time, soon."""
         self._inbox.append((method, arguments, self._clock() * 1000))
 
+    def shown(self, within_s: float = 1.0) -> None:
+        """Wait until all that was told so far is shown, but not for ever: a terminal may be held."""
+        done = threading.Event()
+        self._waiting.append(done)
+        done.wait(within_s)
+
     def refresh(self) -> None:
         """Take in what was told and show it, now. The painter does this some twelve times a second."""
         self._turn(last=False)
 
     def _turn(self, *, last: bool) -> None:
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
         while self._inbox:
             method, arguments, now_ms = self._inbox.popleft()
             method(*arguments, now_ms)
@@ -103,6 +111,8 @@ class Painter:
         else:
             lines = self._told.finished(self._width or size(self._stream).columns, self._style)
             self._write("".join(f"{line}\n" for line in lines))
+        for one in waiting:
+            one.set()
 
     def _paint(self) -> None:
         while not self._stopped.wait(1 / _FRAMES_A_SECOND):

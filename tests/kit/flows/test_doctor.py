@@ -15,8 +15,10 @@ from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.glance import State
 from kit.proof.verdict import Verdict
+from kit.report.diagnosis import headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.fixtures.wire import Connection, passing, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 Examine = Callable[..., Diagnosis]
@@ -93,6 +95,31 @@ def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
     assert "a hop between" in found.causes[0].where
 
 
+def test_what_identifies_the_user_never_reaches_the_address_that_is_asked_directly(
+    service: str, envoy: Envoy
+) -> None:
+    secrets = (("authorization", "Bearer s3cret"), ("cookie", "id=s3cret"), ("x-api-key", "s3cret"))
+    url = envoy(service, lua="function envoy_on_response(h) h:body() end")
+    with wire(passing(service)) as other:
+        spec = DoctorSpec(Ask("GET", url, secrets), prompt="Why?", direct_url=other.url)
+        found = asyncio.run(doctor(spec))
+        assert "a hop between" in found.causes[0].where
+        read = b"".join(bytes(one.read) for one in other.connections)
+    assert b"/proof/stream" in read
+    assert b"s3cret" not in read
+
+
+def test_a_direct_address_that_wants_a_token_is_said_to(service: str) -> None:
+    def closed(one: Connection) -> None:
+        while one.request():
+            one.send(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")
+
+    with wire(closed) as other:
+        spec = DoctorSpec(Ask("GET", service, (("authorization", "Bearer x"),)), direct_url=other.url)
+        found = asyncio.run(doctor(spec))
+    assert any("what identifies you is sent to no other origin" in limit for limit in found.limits)
+
+
 def test_caddy_with_response_buffers_refuses_or_holds_a_prefix(
     examine: Examine, origin: Origin, service: str, caddy: Caddy
 ) -> None:
@@ -105,6 +132,7 @@ def test_caddy_with_response_buffers_refuses_or_holds_a_prefix(
 def test_a_middleware_around_the_answer_alone_is_told_from_the_way(examine: Examine, origin: Origin) -> None:
     found = examine(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]
+    assert headline(found) == "the way here streams, and the answer comes in one lump all the same"
 
 
 def test_a_rule_for_one_method_is_named(examine: Examine, service: str, envoy: Envoy) -> None:

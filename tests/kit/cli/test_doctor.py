@@ -1,0 +1,364 @@
+"""`kit doctor` as a person runs it; what it finds is held to in tests/kit/flows/test_doctor.py."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Nginx
+from tests.fixtures.wire import Asked, Connection, Wire, events, passing, wire
+from tests.kit.cli.conftest import Invoke
+from tests.kit.probe.test_real_proxies import OLD
+from tests.system.leftovers import processes_in
+from tests.system.test_cli import HEAVY
+
+VALIDATOR = Draft202012Validator(
+    json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+)
+SLOW = [(0.15, b"data: %d\n\n" % number) for number in range(12)]
+LUMP = [(1.3, b"data: 0\n\n"), *((0.0, b"data: %d\n\n" % number) for number in range(1, 12))]
+CHAT = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Why?"}], "stream": True})
+
+
+@pytest.fixture
+def held(origin: Origin, nginx: Nginx) -> str:
+    return nginx(origin(http="h11", tokens_per_s=100), location=OLD)
+
+
+def for_the_answer(seen: Wire) -> list[Asked]:
+    return [one for one in seen.asked if "/proof/" not in one.target]
+
+
+def test_a_stream_is_said_to_stream_and_exits_0(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("doctor", origin(tokens_per_s=100))
+    assert told.status == 0, told.err
+    assert told.out.startswith("✓ streamed\n")
+    assert "once for its answer (POST); all else is asked of its proof" in told.err
+
+
+def test_a_held_one_exits_0_with_its_cause_and_3_where_it_was_to_stream(invoke: Invoke, held: str) -> None:
+    told = invoke("doctor", held, "--arm", "off", "--json")
+    assert told.status == 0, told.err
+    VALIDATOR.validate(json.loads(told.out))
+    (cause,) = told.data["causes"]
+    assert (cause["cause"], cause["certainty"]) == ("nginx-buffers", "certain")
+    assert (told.data["verdict"], told.data["requests"]) == ("byte-limited", 1)
+    told = invoke("doctor", held, "--arm", "off", "--expect", "incremental")
+    assert told.status == 3
+    assert "proven: An nginx" in told.out
+    assert "        X-Accel-Buffering: no\n" in told.out
+
+
+def test_without_a_proof_both_suspects_are_named_and_it_exits_4(invoke: Invoke) -> None:
+    with wire(events(*LUMP)) as server:
+        told = invoke("doctor", f"{server.url}/chat", "--json")
+        assert told.status == 4, told.err
+        VALIDATOR.validate(json.loads(told.out))
+        named = [(one["cause"], one["certainty"]) for one in told.data["causes"]]
+        assert named == [("whole-message", "possible"), ("app", "possible")]
+        assert all("--direct" in one["apart"] for one in told.data["causes"])
+        assert told.data["requests"] == len(for_the_answer(server)) == 2  # as asked, and uncompressed
+
+
+def post(url: str, *more: str) -> list[str]:
+    return [
+        "doctor",
+        f"{url}/v1/chat/completions",
+        "--data",
+        CHAT,
+        "-H",
+        "Content-Type: application/json",
+        *more,
+    ]
+
+
+def test_a_post_is_sent_once_unless_it_may_be_repeated(invoke: Invoke) -> None:
+    with wire(events(*LUMP)) as server:
+        told = invoke(*post(server.url))
+        assert told.status == 4
+        assert [one.method for one in for_the_answer(server)] == ["POST"]
+        assert "one request by POST" in told.err
+        assert "A POST may cost or change something, so it was not sent again." in " ".join(told.out.split())
+
+
+@pytest.mark.parametrize(("most", "asked"), [(1, 1), (2, 2), (3, 3), (6, 4)])
+def test_with_repeat_ok_it_is_sent_as_often_as_is_allowed(invoke: Invoke, most: int, asked: int) -> None:
+    with wire(events(*LUMP)) as server:
+        told = invoke(*post(server.url, "--repeat-ok", "--max-requests", str(most), "--json"))
+        assert told.status == 4, told.err
+        assert [one.method for one in for_the_answer(server)] == ["POST"] * asked
+        assert told.data["requests"] == asked
+    assert ("--max-requests allows one request" in told.out) == (most == 1)
+
+
+def test_what_it_will_cost_is_said_before_the_url_is_asked(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    told_first: list[str] = []
+
+    class Noting(io.StringIO):
+        def write(self, text: str) -> int:
+            said.append(text)
+            return len(text)
+
+    answer = events(*LUMP)
+
+    def behave(one: Connection) -> None:
+        take = one.request
+
+        def noted() -> bytes:
+            request = take()
+            if request.startswith(b"POST") and not told_first:
+                told_first.append("".join(said))
+            return request
+
+        one.request = noted  # type: ignore[method-assign]
+        answer(one)
+
+    with wire(behave) as server:
+        monkeypatch.setattr(sys, "stderr", Noting())
+        invoke(*post(server.url, "--repeat-ok"))
+    assert (
+        "at most 6 requests by POST, two of them for 528 tokens of output at most together" in told_first[0]
+    )
+
+
+@pytest.mark.parametrize("where", ["file", "-"])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_copied_request_is_sent_as_it_was_and_its_secrets_stay_out_of_the_output(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, as_json: bool
+) -> None:
+    with wire(events(*LUMP)) as server:
+        copied = (
+            f"curl '{server.url.replace('://', '://me:pa55w0rd@')}/chat?key=s3cret' \\\n"
+            "  -H 'Authorization: Bearer s3cret' -H 'X-Mine: s3cret' -b 'id=s3cret' \\\n"
+            '  --data-raw \'{"q": "s3cret"}\' --compressed'
+        )
+        file = tmp_path / "request.txt"
+        file.write_text(copied)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(copied))
+        told = invoke(
+            "doctor", "--from-curl", str(file) if where == "file" else "-", *(["--json"] if as_json else [])
+        )
+        assert told.status == 4, told.err
+        (asked,) = for_the_answer(server)
+        assert (asked.method, asked.query) == ("POST", {"key": "s3cret"})
+        assert (asked.headers["x-mine"], asked.headers["cookie"]) == ("s3cret", "id=s3cret")
+    for secret in ("s3cret", "pa55w0rd"):
+        assert secret not in told.out + told.err
+
+
+def test_its_secrets_stay_out_of_an_error_too(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "request.txt"
+    with wire(events(status="500 Oh")) as server:
+        file.write_text(f"curl '{server.url}/chat?key=s3cret' -H 'X-Mine: s3cret'")
+        for more in ([], ["--json"]):
+            told = invoke("doctor", "--from-curl", str(file), *more)
+            assert told.status == 1
+            assert "500" in told.out + told.err
+            assert "s3cret" not in told.out + told.err
+
+
+URL = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "There is nothing to examine."),
+        ([URL, "--app", "mine.main:app"], "There is more than one thing to examine."),
+        ([URL, "--from-curl", "-"], "There is more than one thing to examine."),
+        (["--from-curl", "not-there.txt"], "not-there.txt cannot be read: No such file or directory."),
+        (["--from-curl", "."], ". cannot be read: Is a directory."),
+        (["--from-curl", "bytes.txt"], "bytes.txt cannot be read: it is no text."),
+        (["--from-curl", "other.txt"], "curl"),
+        (["--from-curl", "curl.txt", "--method", "POST"], "--from-curl says the whole request"),
+        (["--from-curl", "curl.txt", "-H", "a: b"], "--from-curl says the whole request"),
+        (["--app", "mine.main:app", "--path", "chat"], "'chat'"),
+        (["--app", "mine.main:app", "--path", "//other.example/chat"], "'//other.example/chat'"),
+        (["--app", "mine.main:app", "--method", "POST", "--yes"], "asked three times by itself"),
+        ([URL, "--arm", "both"], "one arm"),
+        ([URL, "--arm", "up"], "up"),
+        ([URL, "--expect", "fast"], "'fast' is no verdict"),
+        ([URL, "--max-requests", "0"], "--max-requests"),
+        ([URL, "--direct", "nonsense"], "'nonsense' is no address"),
+        ([URL, "--proof", "/proof"], "'/proof' is no address"),
+        (["nonsense"], "'nonsense' is no address"),
+    ],
+)
+def test_each_wrong_input_is_one_sentence_with_a_remedy(
+    invoke: Invoke, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "other.txt").write_text("wget http://127.0.0.1:1")
+    (tmp_path / "curl.txt").write_text("curl http://127.0.0.1:1")
+    told = invoke("doctor", *arguments)
+    assert (told.status, told.out) == (2, ""), told.err
+    assert said in told.err
+    assert len(told.err.strip().splitlines()) == 2
+    as_json = invoke("doctor", *arguments, "--json")
+    assert as_json.status == 2
+    assert said in as_json.error["message"]
+    assert as_json.error["hint"]
+
+
+def test_nobody_there_is_an_error(invoke: Invoke) -> None:
+    told = invoke("doctor", URL)
+    assert (told.status, told.out) == (1, "")
+    assert "Nobody answers at http://127.0.0.1:1" in told.err
+
+
+def test_where_nobody_answers_directly_that_is_said_of_the_direct_address(
+    invoke: Invoke, origin: Origin
+) -> None:
+    told = invoke("doctor", origin(tokens_per_s=100), "--direct", URL, "--json")
+    assert (told.status, told.error["code"]) == (1, "unreachable")
+    assert URL in told.error["message"]
+    with wire(events(*LUMP)) as server:
+        told = invoke("doctor", server.url, "--direct", URL, "--json")
+        assert told.status == 4, told.err
+        (directly,) = (one for one in told.data["evidence"] if one["experiment"] == "the service directly")
+        assert directly["saw"] == "undecided"
+        assert "Nobody answers" in directly["said"]
+
+
+def endless(one: Connection) -> None:
+    one.request()
+    one.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    while True:  # until the client is gone
+        one.send(b"data: more\n\n")
+        time.sleep(0.05)
+
+
+def rubbish(one: Connection) -> None:
+    one.request()
+    one.send(b"\x00\xff\x1b[2J" * 4096)
+
+
+def closes(one: Connection) -> None:
+    one.request()
+
+
+def silent(one: Connection) -> None:
+    one.request()
+    one.receive()
+
+
+def cut(one: Connection) -> None:
+    one.request()
+    one.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99\r\n\r\ndata: 1\n\n")
+
+
+def not_zipped(one: Connection) -> None:
+    one.request()
+    one.send(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n"
+        b"content-length: 9\r\n\r\ndata: 1\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [(endless, 4), (rubbish, 1), (closes, 1), (silent, 1), (cut, 4), (not_zipped, 1)],
+)
+def test_whatever_a_server_does_it_ends_in_time_and_in_a_sentence(
+    invoke: Invoke, behaviour: Callable[[Connection], None], status: int
+) -> None:
+    with wire(behaviour) as server:
+        told = invoke("doctor", server.url, "--timeout", "2", "--max-requests", "2", "--json")
+        assert told.status == status, (told.out, told.err)
+        VALIDATOR.validate(json.loads(told.out))
+        assert "\x1b" not in told.out + told.err
+        assert "Something in the kit" not in told.out
+        assert server.closed()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", ["proof", "answers"])
+def test_interrupted_in_the_middle_it_exits_130_and_leaves_nothing(
+    origin: Origin, tmp_path: Path, by: str, number: signal.Signals
+) -> None:
+    behaviour = passing(origin(tokens_per_s=5)) if by == "proof" else endless
+    with wire(behaviour) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kit", "doctor", server.url],
+            cwd=tmp_path,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            answering = threading.Event()
+            for _ in range(3_000):
+                if any(one.path in ("/", "/search") and one.answered for one in server.asked):
+                    break
+                answering.wait(0.01)
+            assert process.poll() is None
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            process.wait()
+        assert (process.returncode, out) == (130, "")
+        assert err.endswith("interrupted\n")
+        assert "Traceback" not in err
+        assert server.closed()
+    assert processes_in(tmp_path) == {}
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["URL", "--json"]])
+def test_it_loads_no_more_than_it_needs(arguments: list[str], tmp_path: Path) -> None:
+    look = (
+        "import sys\n"
+        "from kit.cli import main\n"
+        f"sys.argv = ['kit', 'doctor', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "finally:\n    print('\\n', *sys.modules, file=sys.stderr)"
+    )
+    with wire(events(*SLOW)) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", look.replace("URL", server.url)],
+            cwd=tmp_path,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    # google-cloud-aiplatform's .pth file gives every Python here these two names, with nothing in them.
+    typers = {"pydantic"}  # loads it by itself, for whatever verb
+    loaded = {name.partition(".")[0] for name in set(done.stderr.split()) - {"google", "google.cloud"}}
+    if arguments == ["--help"]:
+        assert (done.returncode, (HEAVY - typers) & loaded) == (0, set())
+    else:
+        assert done.returncode == 4, done.stderr
+        assert {"asyncio", "ssl"} <= loaded
+        assert loaded & {"fastapi", "google", "starlette", "uvicorn", "jinja2", "service"} == set()
+
+
+def test_a_port_that_is_taken_by_something_silent_is_timed_out(invoke: Invoke) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        told = invoke("doctor", f"http://127.0.0.1:{port}", "--timeout", "1", "--json")
+    assert (told.status, told.error["code"]) == (1, "timed-out")

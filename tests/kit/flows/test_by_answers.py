@@ -1,0 +1,162 @@
+"""Answers that only can be watched: what they look like is said, and nothing is claimed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kit.flows.doctor import DoctorSpec, doctor
+from kit.probe.client import Ask
+from kit.proof.causes import Cause
+from kit.proof.diagnosis import Diagnosis
+from kit.proof.doubts import Doubt
+from kit.proof.glance import State
+from kit.proof.verdict import Method, Verdict
+from kit.report.diagnosis import headline
+from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Envoy, Nginx
+from tests.fixtures.wire import Wire, events, wire
+from tests.kit.probe.test_real_proxies import BUFFERS_64K, OLD
+
+SLOW = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
+FAST = [(0.0, b"data: a word %d\n\n" % number) for number in range(200)]
+AT_ITS_END = [(1.6, b"".join(data for _, data in SLOW))]
+WHOLE = "function envoy_on_response(handle) handle:body() end"
+BOTH = [(Cause.WHOLE_MESSAGE, "possible"), (Cause.APP, "possible")]
+
+
+def examine(url: str, ask: Ask | None = None, **wanted: Any) -> Diagnosis:
+    return asyncio.run(doctor(DoctorSpec(ask or Ask("GET", url), **wanted)))
+
+
+def chat(url: str, tokens: int = 256) -> Ask:
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "Why?"}],
+        "stream": True,
+        "max_tokens": tokens,
+    }
+    return Ask(
+        "POST",
+        f"{url}/v1/chat/completions",
+        (("content-type", "application/json"),),
+        json.dumps(body).encode(),
+    )
+
+
+def named(found: Diagnosis) -> list[tuple[Cause, str]]:
+    return [(one.cause, one.certainty) for one in found.causes]
+
+
+def proves_nothing(found: Diagnosis) -> None:
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.first_verdict_ms is None
+    assert not any(row.seen.proven for row in found.rows)
+    assert not any(one.certainty == "certain" for one in found.causes)
+    assert Doubt.NO_PROOF in found.doubts
+
+
+@pytest.fixture
+def slow() -> Iterator[Wire]:
+    """A server without stamps and without a proof, which writes a word each 120 ms."""
+    with wire(events(*SLOW)) as server:
+        yield server
+
+
+def through_http_1_0(nginx: Nginx, slow: Wire) -> str:
+    """It collects the answer, which is smaller than one of its buffers."""
+    return nginx(slow.url, location=OLD + BUFFERS_64K)
+
+
+def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire) -> None:
+    found = examine(slow.url)
+    proves_nothing(found)
+    assert (found.rows[0].seen.state, found.causes, found.requests) == (State.STREAMS, (), 1)
+    assert headline(found) == "inconclusive, but it looks streamed"
+
+
+def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire, nginx: Nginx) -> None:
+    url = through_http_1_0(nginx, slow)
+    found = examine(url)
+    proves_nothing(found)
+    assert named(found) == BOTH
+    assert headline(found) == "inconclusive, but it looks held"
+    assert all("--direct" in one.apart for one in found.causes)
+    found = examine(url, direct_url=slow.url)
+    proves_nothing(found)
+    assert named(found) == [(Cause.WHOLE_MESSAGE, "likely")]
+    assert "a hop between there and here" in found.causes[0].where
+    directly = [row.seen.state for row in found.rows if row.look.conditions.direct]
+    assert directly == [State.STREAMS]
+
+
+def test_what_is_held_there_already_is_likely_the_apps(nginx: Nginx) -> None:
+    with wire(events(*AT_ITS_END)) as server:
+        found = examine(nginx(server.url), direct_url=server.url)
+    proves_nothing(found)
+    assert named(found) == [(Cause.APP, "likely")]
+
+
+def test_an_app_that_sends_at_its_end_is_never_certain() -> None:
+    with wire(events(*AT_ITS_END)) as server:
+        found = examine(server.url)
+        proves_nothing(found)
+        assert named(found) == BOTH
+
+
+def test_a_fast_server_is_never_called_held(nginx: Nginx) -> None:
+    with wire(events(*FAST)) as server:
+        for url in (server.url, through_http_1_0(nginx, server)):
+            found = examine(url)
+            proves_nothing(found)
+            assert found.causes == ()
+            assert {row.seen.state for row in found.rows} == {State.UNDECIDED}
+            assert headline(found) == "inconclusive"
+
+
+def test_a_slow_start_is_no_hold() -> None:
+    with wire(events((2.5, SLOW[0][1]), *SLOW[1:])) as server:
+        found = examine(server.url)
+        proves_nothing(found)
+        assert found.causes == ()
+        assert found.rows[0].seen.state is not State.HELD
+
+
+def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(
+    origin: Origin, envoy: Envoy
+) -> None:
+    said: list[str] = []
+    url = envoy(origin("tests.fixtures.generators:app"), lua=WHOLE)
+    spec = DoctorSpec(chat(url), repeat_ok=True)
+    found = asyncio.run(doctor(spec, said.append))
+    proves_nothing(found)
+    assert (found.lane.method, named(found)) == (Method.LENGTHS, BOTH)
+    assert Doubt.LENGTHS_ALONE in found.doubts
+    assert found.requests == 4  # as asked, uncompressed, short, long
+    assert "two of them for 272 tokens of output at most together" in said[0]
+    once = asyncio.run(doctor(replace(spec, repeat_ok=False)))
+    proves_nothing(once)
+    assert (once.lane.method, once.requests) == (Method.PASSIVE, 1)
+
+
+def test_a_generator_that_streams_is_asked_once(origin: Origin) -> None:
+    found = examine("", chat(origin("tests.fixtures.generators:app")), repeat_ok=True)
+    proves_nothing(found)
+    assert (found.rows[0].seen.state, found.causes, found.requests) == (State.STREAMS, (), 1)
+
+
+def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(origin: Origin) -> None:
+    found = examine("", chat(origin("tests.fixtures.generators:lump")), repeat_ok=True)
+    proves_nothing(found)
+    assert named(found) == BOTH
+    assert found.lane.method is Method.LENGTHS
+
+
+def test_a_row_claims_no_header_that_a_hop_may_have_hidden(slow: Wire) -> None:
+    (row,) = examine(slow.url).rows
+    assert row.look.says == "as asked: GET over HTTP/1.1, text/event-stream, gzip accepted"

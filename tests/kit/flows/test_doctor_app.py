@@ -1,0 +1,116 @@
+"""An app of one's own examined before it is deployed: what becomes of its answer behind each front."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.system.test_own_app import Ended, Kit, app, cache, kit, track, with_proof  # noqa: F401
+
+pytestmark = pytest.mark.long  # three bundles with their packages, each started behind its front
+
+VALIDATOR = Draft202012Validator(
+    json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
+)
+DOCTOR = ("doctor", "--app", "mine.main:app", "--yes", "--json")
+GET = (*DOCTOR, "--path", "/answer?question=why")
+COLLECTS = """
+
+from fastapi import Request, Response
+
+
+@app.middleware("http")
+async def log_bodies(request: Request, call_next):
+    response = await call_next(request)
+    body = b"".join([chunk async for chunk in response.body_iterator])
+    return Response(body, response.status_code, dict(response.headers))
+"""
+POSTED = """
+
+@app.post("/asked")
+async def asked(accel: str = "on") -> StreamingResponse:
+    headers = {"X-Accel-Buffering": "no"} if accel == "on" else {}
+    return StreamingResponse(words("posted"), media_type="text/event-stream", headers=headers)
+"""
+
+
+def changed(folder: Path, more: str) -> None:
+    main = folder / "mine/main.py"
+    main.write_text(main.read_text() + more)
+    track(folder)
+
+
+def examined(ended: Ended) -> dict[str, Any]:
+    VALIDATOR.validate(json.loads(ended.out))
+    assert ended.data["environment"] == "lab"
+    return {"itself": ended.data["itself"], **ended.data["targets"]}
+
+
+def verdicts(ended: Ended) -> dict[str, str]:
+    return {name: one["verdict"] for name, one in examined(ended).items()}
+
+
+def test_each_platform_is_told_and_who_holds_it_there(app: Path, kit: Kit) -> None:  # noqa: F811
+    with_proof(app)
+    ended = kit(*GET)
+    assert ended.status == 0, (ended.out, ended.err)
+    assert verdicts(ended) == {
+        "itself": "incremental",
+        "standard": "whole-message",
+        "flex": "incremental",
+        "run": "incremental",
+    }
+    found = examined(ended)
+    (cause,) = found["standard"]["causes"]
+    assert (cause["cause"], cause["certainty"]) == ("whole-message", "certain")
+    assert "a hop between" in cause["where"]
+    assert [found[name]["causes"] for name in ("itself", "flex", "run")] == [[], [], []]
+    assert any("Without X-Accel-Buffering: no it would be held" in one for one in found["flex"]["limits"])
+
+
+def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
+    app: Path,  # noqa: F811
+    kit: Kit,  # noqa: F811
+) -> None:
+    with_proof(app)
+    changed(app, COLLECTS)
+    ended = kit(*GET)
+    assert ended.status == 0, (ended.out, ended.err)
+    assert set(verdicts(ended).values()) == {"whole-message"}
+    found = examined(ended)
+    assert [one["cause"] for one in found["itself"]["causes"]] == ["whole-message"]
+    for name in ("standard", "flex", "run"):
+        (cause,) = found[name]["causes"]
+        assert cause["cause"] == "whole-message"
+        assert "asked directly, it is held as well: it is the service itself" in cause["where"]
+
+
+def test_a_post_is_asked_as_it_is_and_only_where_that_may_be(app: Path, kit: Kit) -> None:  # noqa: F811
+    with_proof(app)
+    changed(app, POSTED)
+    wanted = (*DOCTOR, "--path", "/asked", "--method", "POST", "--expect", "incremental")
+    refused = kit(*wanted)
+    assert (refused.status, refused.error["code"]) == (2, "bad-usage")
+    ended = kit(*wanted, "--repeat-ok")
+    assert ended.status == 3, (ended.out, ended.err)
+    assert verdicts(ended) == {
+        "itself": "incremental",
+        "standard": "whole-message",
+        "flex": "incremental",
+        "run": "incremental",
+    }
+
+
+def test_for_a_person_it_begins_with_what_would_happen_where(app: Path, kit: Kit) -> None:  # noqa: F811
+    ended = kit(*(word for word in GET if word != "--json"))
+    assert ended.status == 4, ended.err  # without its proof it could only be watched
+    itself, standard, *_ = ended.out.splitlines()
+    assert itself == "  The app itself       inconclusive, but it looks streamed"
+    assert standard == "  App Engine Standard  inconclusive, but it looks held"
+    assert "The fronts are emulated from documentation; nothing ran on Google's cloud." in ended.out
+    assert "likely: Something collects the whole response" in ended.out
