@@ -115,7 +115,8 @@ def test_a_direct_address_that_wants_a_token_is_said_to(service: str) -> None:
             one.send(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")
 
     with wire(closed) as other:
-        spec = DoctorSpec(Ask("GET", service, (("authorization", "Bearer x"),)), direct_url=other.url)
+        ask = Ask("GET", service, (("authorization", "Bearer x"),))
+        spec = DoctorSpec(ask, prompt="Why?", direct_url=other.url)
         found = asyncio.run(doctor(spec))
     assert any("what identifies you is sent to no other origin" in limit for limit in found.limits)
 
