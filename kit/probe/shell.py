@@ -24,9 +24,12 @@ _ANSI_ESCAPED = re.compile(
     re.DOTALL,
 )
 _ANSI_NAMED = dict(zip("abeEfnrtv", "\a\b\x1b\x1b\f\n\r\t\v", strict=True))
-# A caret outside of quotes that ends a line or stands before a quote: bash knows no such thing.
+# A caret outside of quotes that ends a line, or begins a word and stands before a quote. Bash would take it
+# for itself, but no browser that copies for bash puts one there.
 _CARET = re.compile(
-    r"\$'(?:\\.|[^'\\])*'|'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|(?P<caret>\^(?=\r?\n|\"))|.", re.DOTALL
+    r"\$'(?:\\.|[^'\\])*'|'[^']*'|\"(?:\\.|[^\"\\])*\"|\\."
+    r"|(?P<caret>\^(?=\r?\n)|(?<![^ \t\r\n])\^(?=\"))|.",
+    re.DOTALL,
 )
 _CMD_ESCAPED = re.compile(r"\^(\r?\n\r?\n|\r?\n|.)", re.DOTALL)
 _CMD_BARE = re.compile(r"\\[\\\"]|.", re.DOTALL)
