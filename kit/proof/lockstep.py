@@ -100,10 +100,10 @@ class LockStep(Steps):
                 steps.append(took)
             self.rtt_ms, self.slowest_ms = median(pings), max(self.slowest_ms, *pings)
             hold = self._hold(steps)
-            always = self._hold([sorted(steps)[2]]) >= self.floor_ms
+            always = self._hold([min(steps)]) >= self.floor_ms
             self._say(
                 f"eight more events, each beside a ping, came {hold:.0f} ms later than a round trip at the "
-                f"median, {'as three in four did at least' if always else 'but not steadily'}"
+                f"median, {'and every one of them late' if always else 'but not every one of them late'}"
             )
             if always:
                 return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=hold)

@@ -334,3 +334,15 @@ def test_a_hop_that_refuses_only_once_it_has_everything_is_told_as_one_that_refu
     network = Network(Refuses)
     network.status_at_end = 501
     assert network.run(LockStep().run()).verdict is Verdict.REFUSED
+
+
+def test_a_machine_that_is_late_nearly_always_is_no_timer() -> None:
+    class Busy(Hop):
+        late = cycle([20.0] * 6 + [1.0])
+
+        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+            return [(next(self.late), data)]
+
+    found = Network(Busy).run(LockStep().run())
+    assert found.verdict is Verdict.INCREMENTAL
+    assert any("not every one of them late" in seen for seen in found.evidence)
