@@ -12,8 +12,9 @@ from kit.probe.lane import LaneProbe, measured
 from kit.proof.causes import Named
 from kit.proof.conditions import Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
+from kit.proof.doubts import Doubt
 from kit.proof.experiments import Row
-from kit.proof.glance import Seen
+from kit.proof.glance import Seen, State
 from kit.proof.hops import hops
 from kit.proof.lane import Arm
 from kit.proof.verdict import Finding, Method, Verdict
@@ -135,7 +136,8 @@ class Examination:
                 seen.shape,
                 seen.block_bytes,
                 seen.hold_ms,
-                doubts=seen.doubts,
+                # Held, and nobody saw how: the release of a block, say, that came only once.
+                doubts=seen.doubts or ((Doubt.NOT_REPEATED,) if _unseen(seen) else ()),
                 evidence=(seen.said,),
             )
         error = probe.error if proof is None else None
@@ -151,3 +153,7 @@ class Examination:
             1 + asked,
             self.first_ms,
         )
+
+
+def _unseen(seen: Seen) -> bool:
+    return seen.state is State.HELD and seen.shape is None

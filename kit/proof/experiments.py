@@ -209,6 +209,8 @@ class _Trace:
             # That five events passed one by one was no luck; that one did not come may have been.
             if before is None or not (before.streams or seen.state is State.UNDECIDED):
                 self._known[look.conditions] = seen
+            elif seen.doubts and before.state is State.HELD:  # held, and why nobody could see how
+                self._known[look.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
 
     def _mildest(self, kindest: Sequence[Conditions]) -> Seen:
         """What still holds: of several that hold at once, the worst is what is seen."""

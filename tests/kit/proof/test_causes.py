@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kit.proof.causes import Cause, Named, causes
 from kit.proof.conditions import Change, Conditions
+from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Looks, Traced, trace
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Shape
@@ -154,3 +155,14 @@ def test_every_cause_says_who_and_what_frees_it(cause: Cause) -> None:
     assert cause.says.endswith(".")
     assert cause.remedy.strip()
     assert all(len(line) <= 400 for line in cause.remedy.splitlines())
+
+
+def test_why_nobody_saw_how_it_is_held_is_not_forgotten() -> None:
+    machine = trace(AT, Seen(State.HELD, "held"), CAN)
+    last = machine.send([Seen(State.HELD, "held") for _ in after_what_is_begun(machine)])
+    assert not isinstance(last, Begin)
+    undecided = Seen(State.UNDECIDED, "came once", doubts=(Doubt.NOT_REPEATED,))
+    with pytest.raises(StopIteration) as stop:
+        machine.send([undecided for _ in last])
+    assert stop.value.value.base.state is State.HELD
+    assert Doubt.NOT_REPEATED in stop.value.value.base.doubts
