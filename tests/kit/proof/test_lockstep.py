@@ -346,3 +346,18 @@ def test_a_machine_that_is_late_nearly_always_is_no_timer() -> None:
     found = Network(Busy).run(LockStep().run())
     assert found.verdict is Verdict.INCREMENTAL
     assert any("not every one of them late" in seen for seen in found.evidence)
+
+
+def test_a_tail_that_is_freed_late_once_is_still_a_tail() -> None:
+    class Hiccup(Tail):
+        freed = 0
+
+        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+            self.freed += bool(self.held)
+            return [
+                (300.0 if self.held and self.freed == 1 else 0.0, out)
+                for _, out in super().push(now_ms, data)
+            ]
+
+    found = Network(lambda: Hiccup(4096)).run(LockStep().run())
+    assert (found.verdict, found.shape) == (Verdict.BYTE_LIMITED, Shape.TAIL)
