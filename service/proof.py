@@ -11,7 +11,7 @@ so that it can stay deployed and be opened for an hour. Endpoints below the pref
                 &incremental=on|off&total=N
     POST     feed?id=&bytes=     one more event, now
     POST     end?id=             no more events
-    GET      ping                which instance, and its clock
+    GET      ping?id=            which instance, its clock, and whether it has the stream (id may be left out)
 
 An event is exactly `bytes` octets, framing included; its data is
 `{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest", mode=pause only), "pad"}`.
@@ -121,22 +121,26 @@ class _Proof:
         return answer
 
     def ping(self, request: Request) -> Response:
-        return self._answer({})
+        if "id" not in request.query_params:
+            return self._answer({})
+        return self._state(self._streams.get(_id(request.query_params)))
 
     def feed(self, request: Request) -> Response:
         stream = self._streams.get(_id(request.query_params))
         size = _octets(request.query_params)
         if stream is None or stream.ended:
-            return self._answer({"known": False, "emitted": 0})
+            return self._state(None)
         stream.order(size)
-        return self._answer({"known": True, "emitted": stream.ordered})
+        return self._state(stream)
 
     def end(self, request: Request) -> Response:
         stream = self._streams.get(_id(request.query_params))
-        if stream is None:
-            return self._answer({"known": False, "emitted": 0})
-        stream.end()
-        return self._answer({"known": True, "emitted": stream.ordered})
+        if stream is not None:
+            stream.end()
+        return self._state(stream)
+
+    def _state(self, stream: _Stream | None) -> Response:
+        return self._answer({"known": stream is not None, "emitted": stream.ordered if stream else 0})
 
     def stream(self, request: Request) -> Response:
         plan = _Plan.parse(request.query_params)

@@ -20,7 +20,9 @@ from kit.proof.sse import SSEDecoder
 
 T = TypeVar("T")
 
-_PARTING_MS = 1_000.0  # somebody may have pressed Ctrl-C
+_PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
+_QUIET_TURNS = 10
+_TICK_MS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Driver:
         self._reader: asyncio.Task[None] | None = None
         self._fault: KitError | None = None
         self._news = asyncio.Event()
+        self._sleep = _Sleep()
 
     async def run(self, machine: Machine[T]) -> T:
         """What the machine makes of it.
@@ -74,6 +77,7 @@ class Driver:
         Raises:
             KitError: the stream could not be opened, or broke in a way that no verdict covers.
         """
+        self._sleep.start()
         try:
             action = next(machine)
             while True:
@@ -84,19 +88,20 @@ class Driver:
             made: T = stop.value
             return made
         except BaseException:
-            # Nobody will end this stream any more, and not every hop tells that its client has left.
+            # Not every hop passes on that its client has left: without this the stream would go on.
             if self.stream_id:
                 with suppress(KitError):
                     await self._side.end(self.stream_id, _PARTING_MS)
             raise
         finally:
+            self._sleep.stop()
             await self._leave()
 
     async def _act(self, action: Action) -> Observed:
         reply = None
         match action:
             case Ping():
-                reply = await self._side.ping(action.within_ms)
+                reply = await self._side.ping(action.within_ms, self.stream_id)
             case Open():
                 await self._open(action)
             case Feed():
@@ -107,9 +112,33 @@ class Driver:
                 pass
             case Await():
                 await self._wait(action)
+        if not self._enough(action):
+            await self._drain()
         if self._fault is not None:
             raise self._fault
-        return Observed(now_ms(), reply, self._received)
+        if self._reader is not None and self._reader.done():
+            self._reader.result()  # a bug must not look like a stream that was cut
+        return Observed(now_ms(), reply, self._received, self._sleep.taken_ms())
+
+    def _enough(self, action: Action) -> bool:
+        """Whether what is waited for is there, or nothing more can come."""
+        received = self._received
+        if received is None or received.ended_ms is not None:
+            return True
+        return isinstance(action, Await) and (
+            received.events >= action.events or received.octets >= action.octets
+        )
+
+    async def _drain(self) -> None:
+        """Read all that lies in the stream's socket: it came in time, however late this process looks.
+
+        Each turn of the event loop reads what the kernel has, and a read is handed on within a few turns.
+        """
+        quiet = 0
+        while quiet < _QUIET_TURNS:
+            self._news.clear()
+            await asyncio.sleep(0)
+            quiet = 0 if self._news.is_set() else quiet + 1
 
     async def _open(self, action: Open) -> None:
         await self._leave()
@@ -156,11 +185,8 @@ class Driver:
             self._news.set()
 
     async def _wait(self, action: Await) -> None:
-        received = self._received
         deadline = now_ms() + action.within_ms
-        while received is not None and (
-            received.events < action.events and received.octets < action.octets and received.ended_ms is None
-        ):
+        while not self._enough(action):
             left = deadline - now_ms()
             if left <= 0:
                 return
@@ -176,4 +202,39 @@ class Driver:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            await asyncio.wait({reader})
+            if not reader.cancelled():
+                reader.result()
+
+
+class _Sleep:
+    """For how long this process's event loop did not run when it was due: a timer that times itself."""
+
+    def __init__(self) -> None:
+        self._due_ms = 0.0
+        self._slept_ms = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._due_ms = now_ms() + _TICK_MS
+        self._timer = asyncio.get_running_loop().call_later(_TICK_MS / 1000, self._tick)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def taken_ms(self) -> float:
+        """The milliseconds since this was asked last."""
+        self._slept_ms += self._overdue_ms()
+        if self._overdue_ms():
+            self._due_ms = now_ms()
+        slept, self._slept_ms = self._slept_ms, 0.0
+        return slept
+
+    def _tick(self) -> None:
+        self._slept_ms += self._overdue_ms()
+        self.start()
+
+    def _overdue_ms(self) -> float:
+        late = now_ms() - self._due_ms
+        return late if late > _TICK_MS / 2 else 0.0

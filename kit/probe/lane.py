@@ -9,7 +9,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
-from kit.probe.measured import PINGS, Measured, Told, put_together
+from kit.probe.measured import Measured, Told, put_together
 from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof import answer
@@ -20,6 +20,7 @@ from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
+from kit.proof.steps import PINGS
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding
 
@@ -62,7 +63,7 @@ class LaneProbe(Measured):
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Finding:
         spec = self.spec
-        machine, told = LockStep(), 0
+        machine, told = LockStep(pings=self._replies), 0
 
         def tell() -> None:
             nonlocal told

@@ -25,7 +25,7 @@ from kit.proof.received import Received
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 
-PINGS = 3
+PINGS = 3  # that make the origin's clock known
 PING_MS = 5_000.0
 MOST_EVENTS = 100_000
 
@@ -165,7 +165,7 @@ class Measured(ABC):
             )
 
     async def _ping(self) -> None:
-        """Ask the origin for its clock once more, where it tells it; three answers make it known."""
+        """Ask the origin for its clock once more, where it has one; three answers make it known."""
         base = self._found.base
         if base is None:
             return

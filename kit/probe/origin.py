@@ -77,9 +77,9 @@ class Side:
         self._base = base
         self._headers = headers
 
-    async def ping(self, within_ms: float) -> Reply | None:
-        """The origin's clock; None if there was no proper answer in time."""
-        return await self._ask("GET", ping_path(), within_ms)
+    async def ping(self, within_ms: float, stream: str = "") -> Reply | None:
+        """The origin's clock, and whether it has this stream; None if there was no proper answer in time."""
+        return await self._ask("GET", ping_path(stream), within_ms)
 
     async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
         """One more event now."""
@@ -109,9 +109,9 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
     return Reply(sent_ms, arrived_ms, float(now), str(told.get("instance")), known is True, emitted)
 
 
-def ping_path() -> str:
-    """What asks for the origin's clock, below the proof's prefix."""
-    return f"ping?{_nonce()}"
+def ping_path(stream: str = "") -> str:
+    """What asks for the origin's clock, and for a stream's state, below the proof's prefix."""
+    return f"ping?id={stream}&{_nonce()}" if stream else f"ping?{_nonce()}"
 
 
 def feed_path(stream: str, size: int) -> str:

@@ -12,7 +12,10 @@ from kit.proof.received import Received
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Ask the origin for its time on the side connection; give up after `within_ms`."""
+    """Ask the origin for its time on the side connection, and whether it has the stream opened last.
+
+    Given up after `within_ms`.
+    """
 
     within_ms: float
 
@@ -60,7 +63,7 @@ class Reply:
         sent_ms, arrived_ms: on the client's clock.
         now_ms: the origin's clock when it answered.
         instance: which instance answered.
-        known: whether that instance has the stream.
+        known: whether that instance has the stream; False where an older origin's ping does not say.
         emitted: how many events it has sent.
     """
 
@@ -84,12 +87,15 @@ class Observed:
     Attributes:
         now_ms: the client's clock.
         reply: the side request's answer; None for other actions, and when it hung or failed.
-        stream: the stream opened last (it grows while the proof looks at it); None before the first.
+        stream: the stream opened last (it grows while the proof looks at it); None before the first. All that
+            this machine's kernel had of it when the action was over has been read.
+        late_ms: for how long of the action this process did not run when it was due.
     """
 
     now_ms: float
     reply: Reply | None
     stream: Received | None
+    late_ms: float = 0.0
 
 
 T = TypeVar("T")

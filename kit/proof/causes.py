@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 from kit.proof.conditions import Change
+from kit.proof.doubts import Doubt
 from kit.proof.experiments import Hurdle, Traced
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Shape
@@ -124,7 +125,7 @@ def causes(traced: Traced) -> tuple[Named, ...]:
         return (Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),)
     named = [_of_hurdle(hurdle, traced) for hurdle in traced.hurdles]
     if traced.rest is not None:
-        named.append(_of_shape(traced.rest))
+        named.append(_of_shape(traced.rest, all_seen=_all_seen(traced)))
     return tuple(_placed(one, traced.direct) for one in named)
 
 
@@ -143,22 +144,30 @@ def _placed(named: Named, direct: Seen | None) -> Named:
 
 def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
     tried = hurdle.frees | hurdle.fails
-    freed = " and ".join(sorted(_BY[one] for one in hurdle.frees))
+    freed = " and ".join(sorted(_BY[one] for one in hurdle.frees)) or (
+        "all that was changed at once; which of it is needed could not be seen"
+    )
     for rule in RULES:
         fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
         if fits and (not rule.shapes or hurdle.shape in rule.shapes):
-            proven = all(row.seen.proven for row in traced.rows) and rule.tried <= tried
+            proven = _all_seen(traced) and rule.tried <= tried
             return Named(rule.cause, "certain" if proven else "likely", f"freed by {freed}")
     return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
 
 
-def _of_shape(rest: Seen) -> Named:
+def _all_seen(traced: Traced) -> bool:
+    """Whether every experiment decided something, and proved it."""
+    return all(row.seen.proven and row.seen.state is not State.UNDECIDED for row in traced.rows)
+
+
+def _of_shape(rest: Seen, *, all_seen: bool) -> Named:
     if rest.state is State.REFUSED:
         return Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally")
     cause = SHAPES.get(rest.shape, Cause.UNKNOWN)
     if cause is Cause.UNKNOWN:
         return Named(cause, "possible", "nothing that was tried frees it, and how it is held is not known")
-    sure: Certainty = "certain" if rest.proven and not rest.doubts else "likely"
+    busy = frozenset({Doubt.BUSY_MACHINE})  # its figures are doubtful, and not what kind of hold it is
+    sure: Certainty = "certain" if rest.proven and all_seen and busy.issuperset(rest.doubts) else "likely"
     return Named(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
 
 

@@ -26,6 +26,8 @@ class Doubt(StrEnum):
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
     NOT_REPEATED = "not-repeated"
+    BUSY_MACHINE = "busy-machine"
+    PROOF_LIMITED = "proof-limited"
     BROWSER_CONNECTIONS = "browser-connections"
     TAB_HIDDEN = "tab-hidden"
     RELAYED = "relayed"
@@ -102,6 +104,14 @@ _REMEDIES = {
     Doubt.STREAM_CUT: "The stream came to no proper end: it was cut, or went on for longer than --timeout; "
     "look at the time limits on the way.",
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
+    Doubt.BUSY_MACHINE: (
+        "This machine is too busy: the measuring process itself had to wait for the processor, so times may "
+        "be too long; measure again with less running beside it."
+    ),
+    Doubt.PROOF_LIMITED: (
+        "The server or a hop answered some of the proof's streams with 429 or 503, so what they would have "
+        "shown is not known; raise the limit on requests or connections for a moment, or measure again later."
+    ),
     Doubt.BROWSER_CONNECTIONS: (
         "A side request had to wait for a free connection (a browser opens six to a server over HTTP/1.1, "
         "for all its tabs together), so times may be too long; close other tabs on it and measure again."

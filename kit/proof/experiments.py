@@ -43,7 +43,7 @@ class Hurdle:
     """Something that holds the stream, by what frees it.
 
     Attributes:
-        frees: each of these alone lets the stream pass it.
+        frees: each of these alone lets the stream pass it; none if only all together are known to.
         fails: each of these was tried, and alone does not.
         shape: how the stream is held as it is asked for.
     """
@@ -182,6 +182,8 @@ class _Trace:
             )
             spare = next((one for one in left if self._known[without[one]].streams), None)
             if spare is None:
+                if any(self._known[at].state is State.UNDECIDED for at in without.values()):
+                    return (Hurdle(frozenset(), frozenset()),)  # unseen is not the same as needed
                 break
             needed.remove(spare)
             # What was needed among more is needed among fewer.

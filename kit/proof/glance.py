@@ -12,10 +12,9 @@ from enum import StrEnum
 
 from kit.proof.actions import End, Machine
 from kit.proof.doubts import Doubt
-from kit.proof.steps import SIDE_PATIENCE_MS, SMALL, GiveUpError, OverError, Steps
+from kit.proof.steps import MOST_BEGINNINGS, SIDE_PATIENCE_MS, SMALL, Came, GiveUpError, OverError, Steps
 from kit.proof.verdict import Finding, Shape, Verdict
 
-STEPS = 4
 # On a busy machine every event may come some milliseconds late. The shortest timer that was measured, a cork
 # of HAProxy's, holds each for 208 ms.
 LEAST_HOLD_MS = 50.0
@@ -78,8 +77,7 @@ class Glance(Steps):
         event_bytes: int = SMALL,
         told: Callable[[float], None] = lambda ms: None,
     ) -> None:
-        super().__init__()
-        self.rtt_ms, self.slowest_ms = rtt_ms, slowest_ms
+        super().__init__(rtt_ms, slowest_ms, LEAST_HOLD_MS)
         self._event_bytes = event_bytes
         self._told = told
 
@@ -96,32 +94,52 @@ class Glance(Steps):
         return seen
 
     def _look(self) -> Machine[Seen]:
-        yield from self._open(SMALL)
-        if not (yield from self._arrives(1, self._patience_ms)):
+        for _ in range(MOST_BEGINNINGS):
+            yield from self._open(SMALL)
+            seen = yield from self._once()
+            if seen is not None:
+                return seen
+            yield End(SIDE_PATIENCE_MS)
+        said = "what was held once was not held again"
+        return Seen(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
+
+    def _once(self) -> Machine[Seen | None]:
+        """None if what was held was not held again."""
+        if (yield from self._begins(self._least_ms)) is Came.HELD:
             # A stream that the origin does not know was never held: it has not begun.
             yield from self._feed_once_started()
-            freed = yield from self._arrives(1, self._rung_ms)
-            then = "; the second freed it" if freed else ""
-            return Seen(State.HELD, f"the first event did not come within {self._patience_ms:.0f} ms{then}")
-        took: list[float] = []
-        for _ in range(STEPS):
-            step = yield from self._step(SMALL)
-            if step is None:
-                return Seen(State.HELD, f"event {len(took) + 2} did not come before the next was sent")
-            took.append(step)
-            if len(took) == 1:
-                self._told(self._stream.arrivals[1][0] - self._opened_ms)
-        # A busy machine is late now and then, a timer always: the promptest step cannot be luck.
-        hold = max(0.0, min(took) - self.rtt_ms)
-        if hold >= max(LEAST_HOLD_MS, self.floor_ms):
+            if (yield from self._comes(self._least_ms, events=1)) is Came.HELD:
+                return Seen(State.HELD, "the first two events did not come, and side requests overtook them")
+            yield from self._reopen(SMALL)
+            held = (yield from self._begins(self._least_ms)) is Came.HELD
+            said = "the first event did not come before the second was sent, on two streams"
+            return Seen(State.HELD, said) if held else None
+        pace = None
+        if (yield from self._single(SMALL)):
+            self._told(self._stream.arrivals[1][0] - self._opened_ms)
+            pace = yield from self._pace()
+        if pace is None:
+            said = f"event {self._stream.events + 1} did not come before the next was sent"
+            return Seen(State.HELD, said) if (yield from self._again(SMALL)) else None
+        if pace.late is None:
+            said = "events came late and in time by turns"
+            return Seen(State.UNDECIDED, said, doubts=(Doubt.BUSY_MACHINE,))
+        if pace.late:
+            hold = pace.hold_ms
             return Seen(State.HELD, f"each event came {hold:.0f} ms late", Shape.TIMER, hold_ms=hold)
-        if self._event_bytes > SMALL and (yield from self._step(self._event_bytes)) is None:
-            return Seen(
-                State.HELD, f"the end of an event of {self._event_bytes:,} bytes did not come", Shape.TAIL
-            )
-        return Seen(
-            State.STREAMS, f"{STEPS + 1} events, each sent only after the one before had come: passed"
-        )
+        size, passed = self._event_bytes, self._count
+        if size > SMALL and not (yield from self._single(size)):
+            said = f"the end of an event of {size:,} bytes did not come"
+            return Seen(State.HELD, said, Shape.TAIL) if (yield from self._again(size)) else None
+        said = f"{passed} events, each sent only after the one before had come: passed"
+        return Seen(State.STREAMS, said)
+
+    def _again(self, size: int) -> Machine[bool]:
+        """An event of this size is held: even once the next is sent, or else another one as well?"""
+        yield from self._feed(SMALL)
+        if (yield from self._comes(self._least_ms, events=self._count - 1)) is Came.HELD:
+            return True
+        return not (yield from self._single(size))
 
 
 def of_finding(finding: Finding) -> Seen:

@@ -1,20 +1,32 @@
 """The lock-step proof: the origin sends event k+1 only when asked by a client that has received event k.
 
-A hop that holds the message can never pass, so the verdict needs no clock, no threshold and no long
-stream. The method, its accuracy and what it was measured against: docs/detection.md.
+A hop that holds the message can never pass, so the verdict needs no long stream, and no threshold of time:
+what counts is whether side requests that were begun later have overtaken an event (`kit.proof.steps`). What
+was seen once is seen again, on a fresh event or a fresh stream, before it is stated. The method, its
+accuracy and what it was measured against: docs/detection.md.
 
-This is a generator that yields what to do (`kit.proof.actions`) and is told what was seen. It holds no
+This is a generator that yields what to do (`kit.proof.actions`) and is sent what was seen. It holds no
 socket and no clock; `kit.probe.drive` runs it on real ones, the tests on made-up ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from kit.proof import pause
-from kit.proof.actions import Await, End, Machine, Open
+from kit.proof.actions import Await, End, Machine, Open, Reply
 from kit.proof.doubts import Doubt
-from kit.proof.steps import SIDE_PATIENCE_MS, SMALL, GiveUpError, OverError, Steps
+from kit.proof.steps import (
+    LEAST_MS,
+    MOST_BEGINNINGS,
+    SIDE_PATIENCE_MS,
+    SMALL,
+    Came,
+    GiveUpError,
+    OverError,
+    Steps,
+)
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 MEDIUM, LARGE = 6_000, 70_001  # octets: more than a page buffer, more than 64 KiB
@@ -24,126 +36,132 @@ RUNGS = [1024 << power for power in range(11)]  # 1 KiB … 1 MiB
 STREAM_CAP = 4 * 1024 * 1024  # the origin sends no more than this on one stream
 END_PATIENCE_MS = 30_000.0  # for what was held to come out after the end
 BISECT_TO = 16  # octets
+# While a size is looked for, a wait may be short: what was found is confirmed with the whole least time.
+SEARCH_MS = 100.0
 
 
 class LockStep(Steps):
     """One proof of one path: `run()` is the machine.
 
     Args:
-        longest_timer_ms: a hop that lets go by the clock is waited for so long.
+        longest_timer_ms: a hop that flushes on a timer is waited for so long.
+        pings: replies of the origin that are known already; what is missing of `PINGS` is asked for.
     """
 
-    def __init__(self, longest_timer_ms: float = 20_000.0) -> None:
+    def __init__(self, longest_timer_ms: float = 20_000.0, pings: Sequence[Reply] = ()) -> None:
         super().__init__()
         self._longest_timer_ms = longest_timer_ms
+        self._pings = pings
+        self._beginnings = 0
 
     def run(self) -> Machine[Finding]:
         """The whole proof: lock-step, or pause where lock-step is not possible."""
         try:
-            yield from self._measure_round_trip()
-            finding = yield from self._lock_step()
-            yield End(SIDE_PATIENCE_MS)
+            try:
+                yield from self._measure_round_trip(self._pings)
+                finding = yield from self._lock_step()
+                yield End(SIDE_PATIENCE_MS)
+            except GiveUpError as why:
+                yield End(SIDE_PATIENCE_MS)
+                finding = yield from self._pause(why.doubt)
         except OverError as over:
             finding = over.finding
-        except GiveUpError as why:
-            yield End(SIDE_PATIENCE_MS)
-            finding = yield from self._pause(why.doubt)
         return finding
 
     def _lock_step(self) -> Machine[Finding]:
+        self._beginnings += 1
         yield from self._open(SMALL)
         first_held = False
-        if not (yield from self._arrives(1, self._patience_ms)):
-            self._say(f"the first event ({SMALL} bytes) did not arrive within {self._patience_ms:.0f} ms")
+        if (yield from self._begins(self._quiet_ms)) is Came.HELD:
+            self._say(f"the first event ({SMALL} bytes) did not arrive, and side requests overtook it")
             yield from self._feed_once_started()
-            if not (yield from self._arrives(1, self._rung_ms)):
+            came = yield from self._comes(self._least_ms, events=1)
+            if came is Came.HELD:
                 return (yield from self._by_size())
+            if came is Came.LATE:
+                return (yield from self._by_time()) or (yield from self._by_size())
             first_held = True
             self._say("the second event freed the first")
-        small: list[float] = []
-        for size in (SMALL, MEDIUM, LARGE):
+        pace = yield from self._pace()
+        if pace is None:
+            return (yield from self._stalled(SMALL))
+        if pace.late is None:
+            self._say("small events came late and in time by turns")
+            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.BUSY_MACHINE,))
+        if pace.late:
+            return self._timer(pace.hold_ms)
+        self._say(
+            f"events of {SMALL:,} bytes, each sent only after the one before had arrived: passed, "
+            f"{pace.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
+        )
+        for size in (MEDIUM, LARGE):
             taken: list[float] = []
             for _ in range(STEPS):
-                took = yield from self._step(size)
-                if took is None:
+                came, took = yield from self._step(size)
+                if came is Came.HELD:
                     return (yield from self._stalled(size))
                 taken.append(took)
-            if size == SMALL:
-                small = taken
-            self._say(
-                f"{STEPS} events of {size:,} bytes, each sent only after the one before had arrived:"
-                f" passed, in {median(taken):.1f} ms each (round trip {self.rtt_ms:.1f} ms)"
-            )
+            self._say(f"{STEPS} events of {size:,} bytes: passed, in {median(taken):.1f} ms each")
         if first_held:
             return (yield from self._first_event_or_prefix())
-        return (yield from self._by_hold(small))
+        return self._found(Verdict.INCREMENTAL, hold_ms=pace.hold_ms)
 
     # The verdicts.
 
-    def _by_hold(self, steps: list[float]) -> Machine[Finding]:
-        """Everything passed: how late was it?"""
-        if self.slowest_ms > max(3.0, 2 * self.rtt_ms):
-            # One ping met a busy moment and would hide a real hold below five times itself: ask again.
-            slowest, rtt = self.slowest_ms, self.rtt_ms
-            yield from self._pings()
-            if self.slowest_ms > slowest:
-                self.slowest_ms, self.rtt_ms = slowest, rtt
-        hold = self._hold(steps)
-        if hold >= self.floor_ms:
-            # A busy machine is late now and then, a timer always: look again, each step beside a ping.
-            steps, pings = [], []
-            for _ in range(8):
-                pings.append((yield from self._ping(SIDE_PATIENCE_MS)).took_ms)
-                took = yield from self._step(SMALL)
-                if took is None:
-                    return (yield from self._stalled(SMALL))
-                steps.append(took)
-            self.rtt_ms, self.slowest_ms = median(pings), max(self.slowest_ms, *pings)
-            hold = self._hold(steps)
-            always = self._hold([min(steps)]) >= self.floor_ms
-            self._say(
-                f"eight more events, each beside a ping, came {hold:.0f} ms later than a round trip at the "
-                f"median, {'and every one of them late' if always else 'but not every one of them late'}"
-            )
-            if always:
-                return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=hold)
-        return self._found(Verdict.INCREMENTAL, hold_ms=hold)
+    def _again(self) -> Machine[Finding]:
+        """What was seen was not seen again: begin anew, or say that it could not be repeated."""
+        if self._beginnings >= MOST_BEGINNINGS:
+            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
+        self._say("that could not be repeated: beginning anew")
+        yield End(SIDE_PATIENCE_MS)
+        return (yield from self._lock_step())
 
     def _first_event_or_prefix(self) -> Machine[Finding]:
-        """The second event freed the first: would a larger first event have passed alone?"""
-        first_ms = self._first_ms
-        yield End(SIDE_PATIENCE_MS)
-        yield from self._open(MEDIUM)
-        if (yield from self._arrives(1, self._rung_ms)):
+        """The second event freed the first: again? And would a larger first event have passed alone?"""
+        yield from self._reopen(SMALL)
+        if (yield from self._begins(self._least_ms)) is not Came.HELD:
+            return (yield from self._again())
+        yield from self._reopen(MEDIUM)
+        came = yield from self._begins(self._least_ms)
+        if came is Came.PROMPT:
             self._say(f"on a new stream, a first event of {MEDIUM:,} bytes passed at once")
             return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=2 * SMALL)
-        yield from self._feed_once_started()
-        if (yield from self._arrives(1, self._rung_ms)):
-            self._say(f"on a new stream, a first event of {MEDIUM:,} bytes was held until the second, too")
-            return self._found(Verdict.BYTE_LIMITED, Shape.FIRST_EVENT)
-        return (yield from self._start_held_by_time(first_ms))
+        if came is Came.HELD:
+            yield from self._feed_once_started()
+            if (yield from self._comes(self._least_ms, events=1)) is Came.PROMPT:
+                self._say(
+                    f"on a new stream, a first event of {MEDIUM:,} bytes was held until the second, too"
+                )
+                return self._found(Verdict.BYTE_LIMITED, Shape.FIRST_EVENT)
+        return (yield from self._again())
 
     def _stalled(self, size: int) -> Machine[Finding]:
-        """An event of this size did not arrive whole: does the next one free it?"""
+        """An event of this size did not arrive whole: does the next one free it, again and again?"""
         self._say(
-            f"an event of {size:,} bytes did not arrive whole within {self._patience_ms:.0f} ms"
-            f" ({size - self._held} bytes of it did)"
+            f"an event of {size:,} bytes did not arrive whole, and side requests overtook it"
+            f" ({size - self._held} bytes of it did arrive)"
         )
-        late = 0
-        for _ in range(STEPS):
-            fed = yield from self._feed(SMALL)
-            if not (yield from self._arrives(self._count - 1, self._rung_ms)):
+        # The last time it is left alone for longer: a timer of just the least time looks like this.
+        for least_ms in (self._least_ms, self._least_ms, self._quiet_ms):
+            yield from self._feed(SMALL)
+            came = yield from self._comes(self._least_ms, events=self._count - 1)
+            if came is Came.HELD:
                 return (yield from self._by_size())
-            late += not self._prompt(fed, self._stream.arrivals[self._count - 2][0])
-            if late > 1:  # once a busy machine may be late; a timer always is
-                return (yield from self._by_time())
+            if came is Came.LATE:
+                # Once a machine may stall; what comes by itself again is a timer.
+                found = yield from self._by_time()
+                if found is not None:
+                    return found
             # The tiny event may itself be held, if even those are: it is not what is asked here.
-            if (yield from self._single(size)):
-                self._say(f"the next event freed it, but another of {size:,} bytes passed")
-                self._doubts.append(Doubt.NOT_REPEATED)
-                return self._found(Verdict.INCONCLUSIVE)
+            came, _ = yield from self._step(size, least_ms)
+            if came is Came.LATE:
+                found = yield from self._by_time()
+                if found is not None:
+                    return found
+            if came is not Came.HELD:
+                return (yield from self._again())
         yield from self._feed(SMALL)
-        yield from self._arrives(self._count - 1, self._rung_ms)
+        yield from self._comes(self._least_ms, events=self._count - 1)
         self._say(f"a tiny event after it freed it, {STEPS} times of {STEPS}")
         if size == SMALL:
             return self._found(Verdict.BYTE_LIMITED, Shape.TAIL)
@@ -151,16 +169,33 @@ class LockStep(Steps):
 
     def _tail(self, passes: int, stalls: int) -> Machine[Finding]:
         """Between a size that passes and one that stalls: the largest that passes, by bisection."""
-        while stalls - passes > BISECT_TO:
-            size = (passes + stalls) // 2
-            if (yield from self._single(size)):
-                passes = size
+        believed = stalls
+        while believed - passes > BISECT_TO:
+            while stalls - passes > BISECT_TO:
+                size = (passes + stalls) // 2
+                if (yield from self._tail_passes(size, SEARCH_MS)):
+                    passes = size
+                else:
+                    stalls = size
+            # The smallest that stalled was seen to do so for a moment only: twice more, for the whole time.
+            for _ in range(2):
+                if stalls != believed and (yield from self._tail_passes(stalls, self._least_ms)):
+                    passes, stalls = stalls, believed
+                    break
             else:
-                stalls = size
-                yield from self._feed(SMALL)
-                yield from self._arrives(self._count - 1, self._rung_ms)
-        self._say(f"single events of {passes:,} bytes pass, of {stalls:,} bytes wait for the next one")
+                believed = stalls
+            if self._sent > STREAM_CAP // 2:
+                yield from self._reopen(SMALL)
+                yield from self._begins(self._least_ms)
+        self._say(f"single events of {passes:,} bytes pass, of {believed:,} bytes wait for the next one")
         return self._found(Verdict.BYTE_LIMITED, Shape.TAIL, block_bytes=passes)
+
+    def _tail_passes(self, size: int, least_ms: float) -> Machine[bool]:
+        if (yield from self._single(size, least_ms)):
+            return True
+        yield from self._feed(SMALL)
+        yield from self._comes(self._least_ms, events=self._count - 1)
+        return False
 
     def _by_size(self) -> Machine[Finding]:
         """Nothing frees it but more bytes, or the end: feed on, doubling, until something comes out."""
@@ -168,105 +203,128 @@ class LockStep(Steps):
             size = rung - self._held
             if size < SMALLEST:
                 continue
-            freed = yield from self._feed_and_watch(size)
-            if freed is None:
+            last = rung == RUNGS[-1]
+            came, octets = yield from self._feed_and_watch(size, self._least_ms if last else SEARCH_MS)
+            if came is Came.HELD:
                 continue
-            octets, prompt = freed
             self._say(f"with {rung:,} bytes held in all, {octets:,} came out")
-            if not prompt:
-                return (yield from self._by_time())
+            if came is Came.LATE:
+                found = yield from self._by_time()
+                if found is not None:
+                    return found
             return (yield from self._blocks_or_prefix(rung))
         self._say(f"{self._held:,} bytes were held in all, and nothing came out")
         return (yield from self._whole())
 
     def _whole(self) -> Machine[Finding]:
-        early = self._stream.octets
-        ended = yield End(SIDE_PATIENCE_MS)
-        came = yield Await(END_PATIENCE_MS, octets=self._sent)
-        took = came.now_ms - ended.now_ms
-        self._check_status()  # a hop may refuse only once it has all that it was to refuse
-        if self._stream.octets < self._sent:
+        ended = yield from self._do(End(SIDE_PATIENCE_MS))
+        came = yield from self._comes(END_PATIENCE_MS, octets=self._sent)
+        if came is Came.HELD:
             self._say(f"{self._stream.octets:,} of {self._sent:,} bytes came after the stream's end")
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
+        took = self._now_ms - ended.now_ms
         self._say(f"after the stream's end all {self._sent:,} bytes came within {took:.0f} ms")
-        if early or took > self._patience_ms / 2:
-            # The end may not be what let it go: a long timer looks like this. End a stream at once and see.
-            yield from self._open(SMALL)
-            yield from self._end_once_started()
-            if not (yield from self._arrives(1, END_PATIENCE_MS)):
-                return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
-            took = self._first_ms
-            self._say(f"a stream that was ended at once came after {took:.0f} ms")
-            if took > self._patience_ms:
-                return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=took - self.rtt_ms)
+        # The end may not be what freed it: a long timer looks like this. End a stream at once and see.
+        yield from self._open(SMALL)
+        yield from self._end_once_started()
+        came = yield from self._comes(END_PATIENCE_MS, events=1)
+        if came is Came.HELD:
+            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
+        self._say(f"a stream that was ended at once came after {self._first_ms:.0f} ms")
+        if came is Came.LATE and self._first_ms >= LEAST_MS:
+            return self._timer(self._first_ms - self.rtt_ms)
         return self._found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
 
     def _blocks_or_prefix(self, rung: int) -> Machine[Finding]:
         """A rung came out at once: does all flow now (a prefix), or does it take as much again (blocks)?"""
         if (yield from self._single(SMALL)) and (yield from self._single(SMALL)):
             return (yield from self._prefix(rung))
-        released: list[int] = []
-        fed = 0
-        step = max(SMALLEST, rung // 4)
-        while len(released) < 2 and fed <= 3 * rung and self._sent + step <= STREAM_CAP:
-            freed = yield from self._feed_and_watch(step)
-            fed += step
-            if freed is not None:
-                octets, prompt = freed
-                if not prompt:
-                    return (yield from self._by_time())
-                released.append(octets)
-                fed = 0
-        if len(released) < 2:
-            self._say("it could not be seen to do so again")
-            return self._found(Verdict.BYTE_LIMITED, block_bytes=rung, doubts=(Doubt.NOT_REPEATED,))
-        self._say(
-            f"then {released[0]:,} and {released[1]:,} bytes came out at a time, fed {step:,} at a time"
-        )
-        even = max(released) - min(released) <= 0.1 * max(released)
-        return self._found(
-            Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=round(median(released)) if even else None
-        )
+        step, kept_back = max(SMALLEST, rung // 4), False
+        while True:
+            released: list[int] = []
+            fed = 0
+            # A stall can join two releases, so two alike are wanted.
+            while not _alike(released) and fed <= 3 * rung and self._sent + step <= STREAM_CAP:
+                came, octets = yield from self._feed_and_watch(step, SEARCH_MS)
+                if came is Came.LATE:
+                    found = yield from self._by_time()
+                    if found is not None:
+                        return found
+                fed += step
+                kept_back = kept_back or self._held > 0
+                if came is not Came.HELD:
+                    released.append(octets)
+                    fed = 0
+            if len(released) < 2:
+                self._say("it could not be seen to do so again")
+                return self._found(Verdict.BYTE_LIMITED, block_bytes=rung, doubts=(Doubt.NOT_REPEATED,))
+            if not kept_back:  # it was the beginning that was held
+                return (yield from self._prefix(rung))
+            last = released[-2:]
+            size = round(median(last))
+            # Fed in steps of its own size, several blocks would pass for one.
+            if size >= 2 * step or step == SMALLEST:
+                break
+            step = max(SMALLEST, size // 4)
+        self._say(f"then {last[0]:,} and {last[1]:,} bytes came out at a time, fed {step:,} at a time")
+        return self._found(Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=size if _alike(released) else None)
 
     def _prefix(self, rung: int) -> Machine[Finding]:
-        """One release alone is no prefix (a timer looks like one): repeat it, quickly, on a new stream."""
+        """Small events passed from then on: on a new stream, are `rung` octets let through, and half not?"""
         self._say("from then on small events passed")
         first_ms = self._first_ms
-        yield End(SIDE_PATIENCE_MS)
-        yield from self._open(SMALL)
-        yield from self._feed_once_started(rung - SMALL)
-        if (yield from self._arrives(1, self._rung_ms)) and self._first_ms < first_ms / 2:
-            self._say(f"on a new stream, {rung:,} bytes at once came out after {self._first_ms:.0f} ms")
-            return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=rung)
-        return (yield from self._start_held_by_time(first_ms))
+        while True:
+            yield from self._reopen(SMALL)
+            half = rung // 2 - SMALL
+            if half >= SMALLEST:
+                yield from self._feed_once_started(half)
+            came = yield from self._begins(self._least_ms)
+            if came is Came.HELD:
+                yield from self._feed_once_started(rung - self._sent)
+                came = yield from self._comes(self._least_ms, events=1)
+                if came is Came.PROMPT:
+                    break
+            elif came is Came.PROMPT:
+                if half < SMALLEST:
+                    return (yield from self._again())
+                rung //= 2
+                continue
+            found = yield from self._start_held_by_time(first_ms)
+            return found or (yield from self._again())
+        self._say(f"on a new stream, {rung:,} bytes came out at once, and half of it did not")
+        return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=rung)
 
-    def _start_held_by_time(self, first_ms: float) -> Machine[Finding]:
-        """What freed a stream's beginning once did not free it again: did time?"""
-        if not (yield from self._arrives(1, 2 * first_ms)):
-            return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
+    def _start_held_by_time(self, first_ms: float) -> Machine[Finding | None]:
+        """Does a stream's beginning come by itself, as it did after `first_ms`? None if not, or at once."""
+        wait_ms = min(self._longest_timer_ms, 2 * first_ms + self._least_ms)
+        yield from self._reopen(SMALL)
+        if (yield from self._begins(wait_ms)) is not Came.LATE:
+            return None
         self._say(f"on a new stream the first event came after {self._first_ms:.0f} ms, whatever was sent")
         return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=self._first_ms)
 
-    def _by_time(self) -> Machine[Finding]:
-        """Something came out when nothing had been sent: measure the timer."""
+    def _by_time(self) -> Machine[Finding | None]:
+        """Something came out when nothing had been sent: do events come by themselves? None if held for good.
+
+        The stream may be another one afterwards, only if there is a finding.
+        """
         self._say("it came out when nothing had just been sent: a timer?")
-        steps: list[float] = []
-        for _ in range(STEPS):
-            took = yield from self._step(SMALL, patience_ms=self._longest_timer_ms)
-            if took is None:
-                self._doubts.append(Doubt.NOT_REPEATED)
-                return self._found(Verdict.INCONCLUSIVE)
-            steps.append(took)
-        hold = self._hold(steps)
-        if hold < self.floor_ms:
-            hold = self._first_ms
-            if hold - self.rtt_ms < max(150.0, self.floor_ms):  # nor was the beginning late: by what was it?
-                self._say("but neither the beginning nor the events after it were late")
-                return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
-            self._say(f"only the beginning was held, for {hold:.0f} ms; then events passed")
-        else:
-            self._say(f"single events came {hold:.0f} ms late")
-        return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=hold)
+        first_ms = self._first_ms
+        wait_ms = min(self._longest_timer_ms, 2 * (self._now_ms - self._opened_ms) + self._least_ms)
+        pace = yield from self._pace(wait_ms)
+        if pace is None:
+            return None
+        if pace.late:
+            return self._timer(pace.hold_ms)
+        if first_ms - self.rtt_ms >= self._least_ms:
+            found = yield from self._start_held_by_time(first_ms)
+            if found is not None:
+                return found
+        return (yield from self._again())
+
+    def _timer(self, hold_ms: float) -> Finding:
+        self._say(f"single events came {hold_ms:.0f} ms late, when side requests had overtaken them")
+        return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=hold_ms)
 
     def _pause(self, why: Doubt) -> Machine[Finding]:
         self._doubts.append(why)
@@ -283,3 +341,9 @@ class LockStep(Steps):
             doubts=(*self._doubts, *judged.doubts),
             evidence=(*self.evidence, *judged.evidence),
         )
+
+
+def _alike(released: list[int]) -> bool:
+    """Whether the last two releases are of one size."""
+    last = released[-2:]
+    return len(last) == 2 and max(last) - min(last) <= 0.1 * max(last)

@@ -1,14 +1,20 @@
 """The moves of a lock-step proof: measure the round trip, open, feed, wait, watch what comes out.
 
-What the moves are for is in `kit.proof.lockstep`.
+What the moves are for is in `kit.proof.lockstep`. The rule that all of them share: **held is a statement
+about order**. An event is held when the origin has acknowledged it, further side requests that were begun
+after that have come back through the same hops, and it has not come; a least time only leaves TCP the time
+to repair a lost packet. Time in which this process did not run does not count (docs/detection.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 from math import inf
 from statistics import median
 
-from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.received import Received
@@ -18,7 +24,26 @@ SMALL = 200  # octets: a token
 PINGS = 5
 COLD_PATIENCE_MS = 60_000.0  # the first ping may meet a cold start
 COLD_MS = 1_000.0
-SIDE_PATIENCE_MS = 5_000.0
+# A server or a hop that stalls for ten seconds is no server that answers one request at a time.
+SIDE_PATIENCE_MS = 12_000.0
+
+# So many side requests must have overtaken an event. One may have been on its way; the second meets a hop
+# that wakes with both sockets readable; the third leaves no such accident.
+OVERTAKEN = 3
+# TCP sends a lost packet again after 200 ms and a round trip or two, and if that is lost after 400 ms more
+# (RFC 6298, with the 200 ms that Linux takes for its minimum).
+LEAST_MS = 700.0
+LEAST_TRIPS = 4
+# The first wait is longer: what a timer of up to so long holds then comes by itself, and is not fed on.
+QUIET_MS = 2_000.0
+# Whether small events are late is decided once one answer leads the other by so many.
+LEAD = 3
+MOST_STEPS = 30
+MOST_BEGINNINGS = 3  # where what was seen is not seen again, the proof begins anew so often
+FLOOR_MS = 15.0
+BUSY_MS = 1_000.0  # this process was late by more than this in all: its figures are doubtful
+_SETTLE_MS = 30.0  # between two reads of one release
+_MOST_WAIT_MS = 60_000.0  # for an event that keeps coming in, octet by octet
 
 
 class GiveUpError(Exception):
@@ -37,77 +62,101 @@ class OverError(Exception):
         self.finding = finding
 
 
+class Came(Enum):
+    """How something came, by order."""
+
+    PROMPT = "prompt"
+    LATE = "late"  # after `OVERTAKEN` side requests that were begun once the origin had sent it
+    HELD = "held"  # not at all
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How small events come, one after another: late or not; None where chance decided. Milliseconds."""
+
+    late: bool | None
+    hold_ms: float
+
+
 class Steps:
     """The state of one proof, and each move that it can make.
 
+    Args:
+        rtt_ms, slowest_ms: the round trip, where it was measured before.
+        least_hold_ms: an event that comes later by less than this counts as prompt.
+
     Attributes:
-        rtt_ms: the side connection's round trip, a median of five pings.
-        slowest_ms: the largest of them, from which every patience is derived.
+        rtt_ms: the side connection's round trip, the median of the first pings.
+        slowest_ms: four of five round trips took no longer: one stall is no measure of the way.
         evidence: what was done and seen so far, a sentence a step; may be shown live.
     """
 
-    def __init__(self) -> None:
-        self.rtt_ms = 0.0
-        self.slowest_ms = 0.0
+    def __init__(self, rtt_ms: float = 0.0, slowest_ms: float = 0.0, least_hold_ms: float = FLOOR_MS) -> None:
+        self.rtt_ms = rtt_ms
+        self.slowest_ms = slowest_ms
         self.evidence: list[str] = []
+        self._least_hold_ms = least_hold_ms
         self._doubts: list[Doubt] = []
         self._stream = Received(ChunkDecoder())  # until one is opened: nothing received
         self._opened_ms = 0.0
         self._sent = 0  # octets
         self._count = 0  # events
+        self._now_ms = 0.0
+        self._late_ms = 0.0  # how long this process did not run, in all
+        self._latest_ms = 0.0  # of what came late, the longest wait
 
     # What is waited for, and how long.
 
     @property
-    def _patience_ms(self) -> float:
-        return max(2_000.0, 5 * self.slowest_ms)
+    def _least_ms(self) -> float:
+        # What came late once is waited for twice as long from then on: it may be a timer.
+        once_late_ms = min(2 * self._latest_ms, 2 * QUIET_MS)
+        return max(LEAST_MS + LEAST_TRIPS * self.slowest_ms, once_late_ms)
 
     @property
-    def _rung_ms(self) -> float:
-        # TCP's own retransmission takes 200 ms and more: a lost packet must not look like a held event.
-        return max(400.0, 3 * self.slowest_ms)
+    def _quiet_ms(self) -> float:
+        return max(QUIET_MS, self._least_ms)
 
     @property
     def floor_ms(self) -> float:
         """A hold below this cannot be seen at this round trip."""
-        return max(15.0, 5 * self.slowest_ms)
+        return max(self._least_hold_ms, 5 * self.slowest_ms)
 
     # The moves.
 
-    def _measure_round_trip(self) -> Machine[None]:
-        first = yield from self._ping(COLD_PATIENCE_MS)
-        replies = yield from self._pings()
-        if first.took_ms > COLD_MS + self.slowest_ms:
+    def _measure_round_trip(self, known: Sequence[Reply] = ()) -> Machine[None]:
+        replies = list(known)
+        warm_up = None if replies else (yield from self._ping(COLD_PATIENCE_MS))
+        while len(replies) < PINGS:
+            replies.append((yield from self._ping()))
+        took = sorted(reply.took_ms for reply in replies)
+        self.rtt_ms, self.slowest_ms = median(took), took[int(0.8 * (len(took) - 1))]
+        if warm_up is not None and warm_up.took_ms > COLD_MS + took[-1]:
             self._doubts.append(Doubt.COLD_START)
-            self._say(f"the first ping took {first.took_ms / 1000:.1f} s: the service was starting")
-        if len({reply.instance for reply in (first, *replies)}) > 1:
+            self._say(f"the first ping took {warm_up.took_ms / 1000:.1f} s: the service was starting")
+        if len({reply.instance for reply in (*replies, *([warm_up] if warm_up else []))}) > 1:
             raise GiveUpError(Doubt.OTHER_INSTANCE)
 
-    def _pings(self) -> Machine[list[Reply]]:
-        """Five round trips: their median and their largest."""
-        replies: list[Reply] = []
-        for _ in range(PINGS):
-            replies.append((yield from self._ping(SIDE_PATIENCE_MS)))
-        self.rtt_ms = median(reply.took_ms for reply in replies)
-        self.slowest_ms = max(reply.took_ms for reply in replies)
-        return replies
-
-    def _ping(self, within_ms: float) -> Machine[Reply]:
-        reply = (yield Ping(within_ms)).reply
+    def _ping(self, within_ms: float = SIDE_PATIENCE_MS) -> Machine[Reply]:
+        reply = (yield from self._do(Ping(within_ms))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
         return reply
 
     def _open(self, size: int) -> Machine[None]:
-        self._begin((yield Open(size)))
+        self._begin((yield from self._do(Open(size))))
         self._sent, self._count = size, 1
 
     def _begin(self, observed: Observed) -> None:
         if observed.stream is not None:
             self._stream, self._opened_ms = observed.stream, observed.now_ms
 
+    def _reopen(self, size: int = SMALL) -> Machine[None]:
+        yield from self._do(End(SIDE_PATIENCE_MS))
+        yield from self._open(size)
+
     def _feed(self, size: int) -> Machine[Reply]:
-        reply = (yield Feed(size, SIDE_PATIENCE_MS)).reply
+        reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
         if not reply.known:
@@ -120,7 +169,7 @@ class Steps:
     def _feed_once_started(self, size: int = SMALL) -> Machine[Reply]:
         """As `_feed`, but the stream may still be on its way to an instance that is starting."""
         for attempt in range(10):
-            reply = (yield Feed(size, SIDE_PATIENCE_MS)).reply
+            reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             if reply.known:
@@ -129,53 +178,127 @@ class Steps:
                 return reply
             if attempt == 0:
                 self._say("the origin does not know the stream yet: still starting, or another instance")
-            if (yield from self._arrives(1, 500.0)):
+            yield from self._do(Await(500.0, events=1))
+            self._check_alive()
+            if self._stream.events:
                 break
         raise GiveUpError(Doubt.OTHER_INSTANCE)
 
     def _end_once_started(self) -> Machine[None]:
         """End the stream; it may still be on its way, and who ends what is not known yet ends nothing."""
         for _ in range(10):
-            reply = (yield End(SIDE_PATIENCE_MS)).reply
+            reply = (yield from self._do(End(SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
-            if reply.known or (yield from self._arrives(1, 500.0)):
+            if reply.known:
+                return
+            yield from self._do(Await(500.0, events=1))
+            if self._stream.events:
                 return
 
-    def _step(self, size: int, patience_ms: float | None = None) -> Machine[float | None]:
-        """Feed one event and wait for it: the milliseconds it took, None if it did not arrive."""
+    def _begins(self, least_ms: float) -> Machine[Came]:
+        """Does the stream's first event come? The origin acknowledges it by knowing the stream."""
+        return (yield from self._comes(least_ms, events=1, acknowledged=False))
+
+    def _step(self, size: int, least_ms: float | None = None) -> Machine[tuple[Came, float]]:
+        """Feed one event and wait for it: how it came, and after how many milliseconds."""
         fed = yield from self._feed(size)
-        if (yield from self._arrives(self._count, patience_ms or self._patience_ms)):
-            return self._stream.arrivals[self._count - 1][0] - fed.sent_ms
-        return None
+        came = yield from self._comes(least_ms or self._least_ms, events=self._count)
+        if came is Came.HELD:
+            return came, inf
+        return came, self._stream.arrivals[self._count - 1][0] - fed.sent_ms
 
-    def _single(self, size: int) -> Machine[bool]:
-        """Feed one event: does it arrive whole, with the shorter patience of a repetition?"""
-        return (yield from self._step(size, self._rung_ms)) is not None
+    def _single(self, size: int, least_ms: float | None = None) -> Machine[bool]:
+        """Feed one event: does it arrive whole?"""
+        came, _ = yield from self._step(size, least_ms)
+        return came is not Came.HELD
 
-    def _feed_and_watch(self, size: int) -> Machine[tuple[int, bool] | None]:
-        """Feed one event; what came out (octets, and whether it came at once), None if nothing did."""
+    def _pace(self, least_ms: float | None = None) -> Machine[Pace | None]:
+        """Feed small events, each once the one before is there, until it is clear whether they are late.
+
+        A single stall is outweighed, and so is an event that meets a timer just before it fires. None if one
+        of them was held.
+        """
+        late: list[float] = []
+        prompt: list[float] = []
+        while abs(len(late) - len(prompt)) < LEAD and len(late) + len(prompt) < MOST_STEPS:
+            came, took = yield from self._step(SMALL, least_ms)
+            if came is Came.HELD:
+                return None
+            hold = took - self.rtt_ms
+            (late if came is Came.LATE and hold >= self.floor_ms else prompt).append(hold)
+        lead = len(late) - len(prompt)
+        return Pace(
+            None if abs(lead) < LEAD else lead > 0, max(0.0, median(late if lead > 0 else [*late, *prompt]))
+        )
+
+    def _feed_and_watch(self, size: int, least_ms: float) -> Machine[tuple[Came, int]]:
+        """Feed one event: whether anything comes out, and how many octets."""
         before = self._stream.octets
-        fed = yield from self._feed(size)
-        observed = yield Await(self._rung_ms, octets=before + 1)
-        self._check_alive()
-        if self._stream.octets == before:
-            return None
-        prompt = self._prompt(fed, observed.now_ms)
+        yield from self._feed(size)
+        came = yield from self._comes(least_ms, octets=before + 1)
         seen = before
         while seen != self._stream.octets:  # a block may take several reads
             seen = self._stream.octets
-            yield Await(max(60.0, self.slowest_ms), octets=seen + 1)
-        return seen - before, prompt
+            yield from self._do(Await(_SETTLE_MS, octets=seen + 1))
+            yield from self._ping()
+        return came, seen - before
 
-    def _arrives(self, events: int, within_ms: float) -> Machine[bool]:
-        yield Await(within_ms, events=events)
-        if self._stream.events >= events:
-            return True
-        self._check_alive()
-        return False
+    def _comes(
+        self, least_ms: float, *, events: float = inf, octets: float = inf, acknowledged: bool = True
+    ) -> Machine[Came]:
+        """Wait for so many events, or octets: the rule of what is held.
+
+        Args:
+            least_ms: how long nothing may come, beside the side requests that must come back.
+            events: of the stream in all.
+            octets: of the stream in all.
+            acknowledged: whether the origin has said that it sent them; else a ping must say so first.
+        """
+        stream = self._stream
+
+        def there() -> bool:
+            return stream.events >= events or stream.octets >= octets
+
+        trips, known = 0, acknowledged
+        yield from self._do(Await(max(2.0, self.rtt_ms), events, octets))
+        began_ms = since_ms = self._ran_ms
+        while not there():
+            self._check_alive()
+            # The last side request is begun when the time is over: had this process slept until now, what
+            # lies in its sockets would be read while that request is under way.
+            over = self._ran_ms - since_ms >= least_ms or self._ran_ms - began_ms >= _MOST_WAIT_MS
+            before = stream.octets
+            reply = yield from self._ping()
+            if there():
+                break
+            known = known or reply.known
+            trips += known
+            if over and stream.octets == before and (trips >= OVERTAKEN or not known):
+                self._check_alive()
+                return Came.HELD
+            if not over and (trips >= OVERTAKEN or not known):
+                left_ms = since_ms + least_ms - self._ran_ms
+                yield from self._do(Await(max(1.0, min(max(20.0, least_ms / 4), left_ms)), events, octets))
+            if stream.octets != before:
+                since_ms = self._ran_ms
+        if trips < OVERTAKEN:
+            return Came.PROMPT
+        self._latest_ms = max(self._latest_ms, self._ran_ms - began_ms)
+        return Came.LATE
+
+    def _do(self, action: Action) -> Machine[Observed]:
+        observed = yield action
+        self._now_ms = observed.now_ms
+        self._late_ms += observed.late_ms
+        return observed
 
     # What can be said without doing anything.
+
+    @property
+    def _ran_ms(self) -> float:
+        """A clock that stands still while this process does not run."""
+        return self._now_ms - self._late_ms
 
     @property
     def _first_ms(self) -> float:
@@ -187,13 +310,6 @@ class Steps:
     def _held(self) -> int:
         """Octets that were sent and have not arrived."""
         return self._sent - self._stream.octets
-
-    def _hold(self, steps: list[float]) -> float:
-        return max(0.0, median(steps) - self.rtt_ms)
-
-    def _prompt(self, fed: Reply, arrived_ms: float) -> bool:
-        """Whether what arrived was let go by what was fed, and not by the clock."""
-        return arrived_ms - fed.sent_ms <= self.rtt_ms + max(150.0, 5 * self.slowest_ms)
 
     def _check_alive(self) -> None:
         stream = self._stream
@@ -209,7 +325,9 @@ class Steps:
             raise OverError(self._found(Verdict.REFUSED))
         if stream.status not in (None, 200):
             self._say(f"the proof's stream was answered with {stream.status}")
-            raise OverError(self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NO_PROOF,)))
+            limited = stream.status in (429, 503)
+            doubt = Doubt.PROOF_LIMITED if limited else Doubt.NO_PROOF
+            raise OverError(self._found(Verdict.INCONCLUSIVE, doubts=(doubt,)))
 
     def _say(self, sentence: str) -> None:
         self.evidence.append(sentence)
@@ -223,6 +341,7 @@ class Steps:
         hold_ms: float | None = None,
         doubts: tuple[Doubt, ...] = (),
     ) -> Finding:
+        busy = (Doubt.BUSY_MACHINE,) if self._late_ms > BUSY_MS else ()
         return Finding(
             verdict,
             Method.LOCK_STEP,
@@ -230,6 +349,6 @@ class Steps:
             block_bytes,
             hold_ms,
             self.floor_ms,
-            (*self._doubts, *doubts),
+            tuple(dict.fromkeys((*self._doubts, *doubts, *busy))),
             tuple(self.evidence),
         )

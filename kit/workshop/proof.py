@@ -103,7 +103,7 @@ class BrowserProof:
         base = self._request.base
         match action:
             case Ping():
-                return _ask("GET", f"{base}/{ping_path()}", action.within_ms)
+                return _ask("GET", f"{base}/{ping_path(self._id)}", action.within_ms)
             case Feed():
                 return _ask("POST", f"{base}/{feed_path(self._id, action.bytes)}", action.within_ms)
             case End():

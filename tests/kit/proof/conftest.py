@@ -6,6 +6,8 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
 import pytest
@@ -25,7 +27,16 @@ def event(seq: int, size: int, part: str | None = None) -> bytes:
 
 
 class Hop:
-    """Lets everything pass. `push` and `close` answer what is let go, as (milliseconds from now, bytes)."""
+    """Lets everything pass. What `push`, `fire` and `close` send on: (milliseconds from now, bytes).
+
+    Attributes:
+        alarm_ms: when `fire` is to be called next.
+    """
+
+    alarm_ms = inf
+
+    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+        return []
 
     def open(self, now_ms: float) -> None:
         pass
@@ -35,6 +46,15 @@ class Hop:
 
     def close(self, now_ms: float) -> list[tuple[float, bytes]]:
         return []
+
+
+@dataclass(frozen=True)
+class Stall:
+    """What does not run for a while: client, origin, hop, or the hop's part of the stream."""
+
+    who: str
+    start_ms: float
+    for_ms: float
 
 
 class Network:
@@ -49,6 +69,9 @@ class Network:
         self.status = 200
         self.status_at_end: int | None = None  # of a hop that answers only then
         self.feeds = 0
+        self.stalls: list[Stall] = []
+        self.pings_know = True  # an older origin's ping does not say whether it has the stream
+        self._late_ms = 0.0
         self._stream: Received | None = None
         self._hop = hop()
         self._due: list[tuple[float, int, bytes | None]] = []
@@ -66,26 +89,45 @@ class Network:
                 return found
 
     def act(self, action: Ping | Open | Feed | End | Await) -> Observed:
+        self._late_ms = 0.0
+        self._until(self.now_ms)
         match action:
             case Ping():
-                return self._reply(known=False, within_ms=action.within_ms)
+                known = self._stream is not None and self.unknown_feeds == 0 and self.pings_know
+                return self._reply(self._at_origin(), known=known, within_ms=action.within_ms)
             case Open():
                 return self._open(action)
             case Feed() | End() if self.hung or self._stream is None:
                 self._until(self.now_ms + action.within_ms)
-                return Observed(self.now_ms, None, self._stream)
+                return self._observed()
             case Feed() if self.unknown_feeds > 0:
                 self.unknown_feeds -= 1
-                return self._reply(known=False, within_ms=action.within_ms)
+                return self._reply(self._at_origin(), known=False, within_ms=action.within_ms)
             case Feed():
                 self.feeds += 1
-                self._emit(event(self._emitted, action.bytes), self.now_ms + self._way())
-                return self._reply(known=True, within_ms=action.within_ms)
+                at_ms = self._at_origin()
+                self._emit(event(self._emitted, action.bytes), at_ms)
+                return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case End():
-                self._close(self.now_ms + self.rtt_ms / 2)
-                return self._reply(known=True, within_ms=action.within_ms)
+                at_ms = self._at_origin()
+                self._close(at_ms)
+                return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case Await():
                 return self._await(action)
+
+    def _observed(self, reply: Reply | None = None) -> Observed:
+        return Observed(self.now_ms, reply, self._stream, self._late_ms)
+
+    def _running(self, who: str, at_ms: float) -> float:
+        """When `who` runs next."""
+        for stall in self.stalls:
+            if stall.who == who and stall.start_ms <= at_ms < stall.start_ms + stall.for_ms:
+                at_ms = stall.start_ms + stall.for_ms
+        return at_ms
+
+    def _at_origin(self) -> float:
+        """When a request that is sent now is seen by the origin."""
+        return self._running("origin", self._running("hop", self.now_ms + self.rtt_ms / 2))
 
     def _open(self, action: Open) -> Observed:
         self._due.clear()
@@ -93,12 +135,12 @@ class Network:
         self._stream = Received(SSEDecoder())
         self._hop = self.make_hop()
         self._emitted = 0
-        opened = Observed(self.now_ms, None, self._stream)
+        opened = self._observed()
         if self.status != 200:
             self._stream.head(self.now_ms, self.status, {})
             self._stream.end(self.now_ms, clean=True)
             return opened
-        start = self.now_ms + self.rtt_ms / 2
+        start = self._at_origin()
         self._hop.open(start)
         if action.mode == "lockstep":
             self._emit(event(0, action.bytes), start)
@@ -116,40 +158,59 @@ class Network:
 
     def _emit(self, data: bytes, at_ms: float) -> None:
         self._emitted += 1
+        at_ms = self._at_hop(at_ms)
+        self._fire(at_ms)
         self._let_go(at_ms, self._hop.push(at_ms, data))
 
     def _close(self, at_ms: float) -> None:
+        at_ms = self._at_hop(at_ms)
+        self._fire(at_ms)
         self._let_go(at_ms, [*self._hop.close(at_ms), (0.0, None)])
+
+    def _fire(self, until_ms: float) -> None:
+        while (alarm := self._at_hop(self._hop.alarm_ms)) <= until_ms:
+            self._let_go(alarm, self._hop.fire(alarm))
+
+    def _at_hop(self, at_ms: float) -> float:
+        return self._running("stream", self._running("hop", at_ms))
 
     def _let_go(
         self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
     ) -> None:
         for after, data in released:
             # A connection keeps its order, whatever the jitter.
-            self._last_ms = max(self._last_ms, at_ms + after + self._way())
+            self._last_ms = max(self._last_ms, self._at_hop(at_ms + after) + self._way())
             heapq.heappush(self._due, (self._last_ms, next(self._order), data))
 
-    def _reply(self, *, known: bool, within_ms: float) -> Observed:
+    def _reply(self, at_ms: float, *, known: bool, within_ms: float) -> Observed:
         sent = self.now_ms
-        took = self.rtt_ms + self.jitter()
-        self._until(sent + took)
-        reply = Reply(sent, self.now_ms, sent + took / 2, next(self.instances), known, self._emitted)
-        return Observed(self.now_ms, reply, self._stream)
+        back_ms = self._running("hop", at_ms) + self.rtt_ms / 2 + self.jitter()
+        if back_ms > sent + within_ms:
+            self._until(sent + within_ms)
+            return self._observed()
+        self._until(back_ms)
+        return self._observed(Reply(sent, self.now_ms, at_ms, next(self.instances), known, self._emitted))
 
     def _await(self, action: Await) -> Observed:
         deadline = self.now_ms + action.within_ms
         stream = self._stream
         assert stream is not None
         while stream.events < action.events and stream.octets < action.octets and stream.ended_ms is None:
+            self._fire(min(deadline, self._due[0][0] if self._due else deadline))
             if not self._due or self._due[0][0] > deadline:
                 self._until(deadline)
                 break
             self._until(self._due[0][0])
-        return Observed(self.now_ms, None, stream)
+        return self._observed()
 
     def _until(self, at_ms: float) -> None:
-        while self._due and self._due[0][0] <= at_ms:
-            when, _, data = heapq.heappop(self._due)
+        """The client goes on at this time, or when it runs again; all that is there by then is read."""
+        runs_ms = self._running("client", at_ms)
+        self._late_ms += runs_ms - at_ms
+        self._fire(runs_ms)
+        while self._due and self._due[0][0] <= runs_ms:
+            due_ms, _, data = heapq.heappop(self._due)
+            when = self._running("client", due_ms)
             assert self._stream is not None
             if data is None:
                 if self._stream.status is None and self.status_at_end is not None:
@@ -159,7 +220,7 @@ class Network:
                 if self._stream.status is None:
                     self._stream.head(when, 200, {})
                 self._stream.body(when, data)
-        self.now_ms = max(self.now_ms, at_ms)
+        self.now_ms = max(self.now_ms, runs_ms)
 
 
 @pytest.fixture

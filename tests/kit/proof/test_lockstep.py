@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import cycle
+from math import inf
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
 from kit.proof.lockstep import LockStep
+from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Finding, Method, Shape, Verdict
-from tests.kit.proof.conftest import Hop, Network
+from tests.kit.proof.conftest import Hop, Network, Stall
 
 RTTS = [0.6, 41.0, 151.0, 300.0]
 
@@ -131,11 +133,45 @@ class FirstTimer(Hop):
         return [(max(0.0, self.free_ms - now_ms), data)]
 
 
+class Tick(Hop):
+    """Flushes at each multiple of T, whatever has come by then."""
+
+    def __init__(self, every_ms: float, phase_ms: float) -> None:
+        self.every_ms, self.phase_ms, self.held = every_ms, phase_ms, b""
+
+    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        if not self.held:
+            ticks = (now_ms - self.phase_ms) // self.every_ms + 1
+            self.alarm_ms = self.phase_ms + ticks * self.every_ms
+        self.held += data
+        return []
+
+    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+        self.alarm_ms = inf
+        out, self.held = self.held, b""
+        return [(0.0, out)] if out else []
+
+    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        return self.fire(now_ms)
+
+
+class Quiet(Tick):
+    """Flushes once nothing has come for T."""
+
+    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        self.held += data
+        self.alarm_ms = now_ms + self.every_ms
+        return []
+
+
 class Cut(Hop):
     """Ends the stream after the first event."""
 
+    over = False
+
     def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
-        return [(0.0, data), (0.0, None)]  # type: ignore[list-item]
+        over, self.over = self.over, True
+        return [] if over else [(0.0, data), (0.0, None)]  # type: ignore[list-item]
 
 
 def prove(make: Any, rtt_ms: float = 0.6) -> Finding:
@@ -336,16 +372,11 @@ def test_a_hop_that_refuses_only_once_it_has_everything_is_told_as_one_that_refu
     assert network.run(LockStep().run()).verdict is Verdict.REFUSED
 
 
-def test_a_machine_that_is_late_nearly_always_is_no_timer() -> None:
-    class Busy(Hop):
-        late = cycle([20.0] * 6 + [1.0])
-
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
-            return [(next(self.late), data)]
-
-    found = Network(Busy).run(LockStep().run())
-    assert found.verdict is Verdict.INCREMENTAL
-    assert any("not every one of them late" in seen for seen in found.evidence)
+def test_a_machine_that_is_late_for_stream_and_side_requests_alike_is_no_timer() -> None:
+    network = Network(Hop)
+    late = cycle([20.0] * 6 + [1.0])
+    network.jitter = lambda: next(late)
+    assert network.run(LockStep().run()).verdict is Verdict.INCREMENTAL
 
 
 def test_a_tail_that_is_freed_late_once_is_still_a_tail() -> None:
@@ -361,3 +392,100 @@ def test_a_tail_that_is_freed_late_once_is_still_a_tail() -> None:
 
     found = Network(lambda: Hiccup(4096)).run(LockStep().run())
     assert (found.verdict, found.shape) == (Verdict.BYTE_LIMITED, Shape.TAIL)
+
+
+# A machine on which something stalls.
+
+KINDS: dict[str, tuple[Any, Verdict, Shape | None]] = {
+    "passes": (Hop, Verdict.INCREMENTAL, None),
+    "whole": (Whole, Verdict.WHOLE_MESSAGE, Shape.WHOLE),
+    "blocks": (lambda: Blocks(4096), Verdict.BYTE_LIMITED, Shape.BLOCKS),
+    "prefix": (lambda: Prefix(65_536), Verdict.BYTE_LIMITED, Shape.PREFIX),
+    "tail": (lambda: Tail(4080), Verdict.BYTE_LIMITED, Shape.TAIL),
+    "first": (FirstEvent, Verdict.BYTE_LIMITED, Shape.FIRST_EVENT),
+    "timer": (lambda: Timer(208.0), Verdict.TIME_LIMITED, Shape.TIMER),
+    "tick": (lambda: Tick(300.0, 17.0), Verdict.TIME_LIMITED, Shape.TIMER),
+    "quiet": (lambda: Quiet(300.0, 0.0), Verdict.TIME_LIMITED, Shape.TIMER),
+}
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    who=st.sampled_from(["client", "origin", "hop"]),
+    start_ms=st.floats(0, 6_000) | st.floats(0, 60),
+    for_ms=st.floats(1, 10_000),
+    rtt_ms=st.sampled_from([0.6, 41.0]),
+)
+def test_a_stall_of_ten_seconds_makes_nothing_held_and_hides_no_hold(
+    kind: str, who: str, start_ms: float, for_ms: float, rtt_ms: float
+) -> None:
+    make, verdict, shape = KINDS[kind]
+    network = Network(make, rtt_ms)
+    network.stalls = [Stall(who, start_ms, for_ms)]
+    found = network.run(LockStep().run())
+    assert (found.verdict, found.shape) == (verdict, shape), found
+    if shape is Shape.BLOCKS:
+        assert found.block_bytes == 4096
+    if shape is Shape.TAIL:
+        assert found.block_bytes in range(4064, 4081)
+    if shape is Shape.PREFIX:
+        assert found.block_bytes == 65_536
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    start_ms=st.floats(0, 6_000) | st.floats(0, 60),
+    for_ms=st.floats(1, LEAST_MS - 1),
+)
+def test_a_stall_of_the_stream_alone_that_tcp_repairs_makes_nothing_held(
+    kind: str, start_ms: float, for_ms: float
+) -> None:
+    make, verdict, shape = KINDS[kind]
+    network = Network(make)
+    network.stalls = [Stall("stream", start_ms, for_ms)]
+    found = network.run(LockStep().run())
+    assert (found.verdict, found.shape) == (verdict, shape), found
+    if shape is Shape.BLOCKS:
+        assert found.block_bytes == 4096
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    every_ms=st.floats(20, 1_900),
+    phase_ms=st.floats(0, 1_900),
+    make=st.sampled_from([Tick, Quiet]),
+    stall_ms=st.floats(0, 3_000),
+)
+def test_a_timer_is_recognised_whatever_its_phase(
+    every_ms: float, phase_ms: float, make: type[Tick], stall_ms: float
+) -> None:
+    network = Network(lambda: make(every_ms, phase_ms))
+    network.stalls = [Stall("client", stall_ms, 50.0)]
+    found = network.run(LockStep().run())
+    assert (found.verdict, found.shape) == (Verdict.TIME_LIMITED, Shape.TIMER), found
+    assert found.hold_ms == pytest.approx(every_ms, abs=2.0)
+
+
+def test_a_process_that_slept_through_its_proof_says_so() -> None:
+    network = Network(Hop)
+    network.stalls = [Stall("client", 5.0, 3_000.0)]
+    found = network.run(LockStep().run())
+    assert found.verdict is Verdict.INCREMENTAL
+    assert Doubt.BUSY_MACHINE in found.doubts
+
+
+def test_how_a_stream_is_held_is_known_within_six_seconds_and_that_it_is_whole_within_five() -> None:
+    for kind, (make, _, _) in KINDS.items():
+        network = Network(make)
+        network.run(LockStep().run())
+        assert network.now_ms < (5_000 if kind == "whole" else 6_000), kind
+
+
+def test_an_origin_whose_pings_do_not_know_the_stream_is_proved_all_the_same() -> None:
+    for make, verdict, shape in KINDS.values():
+        network = Network(make)
+        network.pings_know = False
+        found = network.run(LockStep().run())
+        assert (found.verdict, found.shape) == (verdict, shape)
