@@ -11,6 +11,7 @@ from typing import Final
 from kit.probe.client import now_ms
 from kit.probe.command import Command
 from kit.probe.known_good import KnownGood
+from kit.probe.lateness import Sleep, drained
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open
 from kit.proof.client_examination import Run, Setup
 from kit.proof.client_trial import Trial, trial
@@ -54,12 +55,14 @@ class _Driver:
         self._setup = setup
         self._received = Received(MarkDecoder(nonce))
         self._news = asyncio.Event()
+        self._sleep = Sleep()
         self.command = Command(self._printed, self._ended)
         self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered)
 
     async def run(self, argv: Sequence[str], env: Mapping[str, str], timeout_s: float) -> tuple[Run, str]:
         received = self._received
         machine = trial(sizes=self._setup.sizes)
+        self._sleep.start()
         try:
             action = next(machine)
             while True:
@@ -69,9 +72,12 @@ class _Driver:
                     await self._until(lambda: received.status is not None, timeout_s)
                 else:
                     await self._act(action)
-                action = machine.send(Observed(now_ms(), None, received))
+                await drained(self._news)
+                action = machine.send(Observed(now_ms(), None, received, self._sleep.taken_ms()))
         except StopIteration as stop:
             found: Trial = stop.value
+        finally:
+            self._sleep.stop()
         if received.status is not None:
             await self._until(lambda: False, _LINGER_S)
         server = self.server

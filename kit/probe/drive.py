@@ -11,6 +11,7 @@ from typing import TypeVar
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown
+from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.conditions import MediaType
@@ -21,8 +22,6 @@ from kit.proof.sse import SSEDecoder
 T = TypeVar("T")
 
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
-_QUIET_TURNS = 10
-_TICK_MS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Driver:
         self._reader: asyncio.Task[None] | None = None
         self._fault: KitError | None = None
         self._news = asyncio.Event()
-        self._sleep = _Sleep()
+        self._sleep = Sleep()
 
     async def run(self, machine: Machine[T]) -> T:
         """What the machine makes of it.
@@ -113,7 +112,7 @@ class Driver:
             case Await():
                 await self._wait(action)
         if not self._enough(action):
-            await self._drain()
+            await drained(self._news)  # what lies there came in time, however late this process looks
         if self._fault is not None:
             raise self._fault
         if self._reader is not None and self._reader.done():
@@ -128,17 +127,6 @@ class Driver:
         return isinstance(action, Await) and (
             received.events >= action.events or received.octets >= action.octets
         )
-
-    async def _drain(self) -> None:
-        """Read all that lies in the stream's socket: it came in time, however late this process looks.
-
-        Each turn of the event loop reads what the kernel has, and a read is handed on within a few turns.
-        """
-        quiet = 0
-        while quiet < _QUIET_TURNS:
-            self._news.clear()
-            await asyncio.sleep(0)
-            quiet = 0 if self._news.is_set() else quiet + 1
 
     async def _open(self, action: Open) -> None:
         await self._leave()
@@ -205,36 +193,3 @@ class Driver:
             await asyncio.wait({reader})
             if not reader.cancelled():
                 reader.result()
-
-
-class _Sleep:
-    """For how long this process's event loop did not run when it was due: a timer that times itself."""
-
-    def __init__(self) -> None:
-        self._due_ms = 0.0
-        self._slept_ms = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        self._due_ms = now_ms() + _TICK_MS
-        self._timer = asyncio.get_running_loop().call_later(_TICK_MS / 1000, self._tick)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def taken_ms(self) -> float:
-        """The milliseconds since this was asked last."""
-        self._slept_ms += self._overdue_ms()
-        if self._overdue_ms():
-            self._due_ms = now_ms()
-        slept, self._slept_ms = self._slept_ms, 0.0
-        return slept
-
-    def _tick(self) -> None:
-        self._slept_ms += self._overdue_ms()
-        self.start()
-
-    def _overdue_ms(self) -> float:
-        late = now_ms() - self._due_ms
-        return late if late > _TICK_MS / 2 else 0.0

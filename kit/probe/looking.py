@@ -7,7 +7,8 @@ itself once more and watching what comes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -28,7 +29,8 @@ from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
-AT_ONCE = 12  # an origin takes 16 streams, and somebody else may look as well
+AT_ONCE = 12  # an origin takes 16 streams, and another prober may look as well
+REFUSED_S = (0.0, 0.5, 1.0)  # before a look that was refused is made again
 LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
 LENGTH = 256 * 1024  # octets: more than any look with a length sends
 
@@ -73,12 +75,13 @@ class ProofLooks:
         self._direct = direct
         self._event_bytes = event_bytes
         self._timeout_s = timeout_s
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._running = 0
+        self._room = asyncio.Condition()
         ordered = sorted(round_trips)
         # Four of five stay within the second; one stall is no measure of the way.
         self._rtt_ms = ordered[len(ordered) // 2]
         self._slowest_ms = ordered[int(0.8 * (len(ordered) - 1))]
-        self._alone: asyncio.Lock | None = None  # once a look was refused for being one of too many
+        self._most = AT_ONCE
         without = set()
         if not secure:
             without.add(Change.HTTP_VERSION)
@@ -92,14 +95,14 @@ class ProofLooks:
 
         From the first look that a limit refuses (429, 503) they are made one at a time, and that one again.
         """
-        alone = self._alone
-        if alone is None:
-            seen = await self._looked(look)
+        seen = await self._looked(look)
+        for wait_s in REFUSED_S:
             if Doubt.PROOF_LIMITED not in seen.doubts:
-                return seen
-            alone = self._alone = self._alone or asyncio.Lock()
-        async with alone:
-            return await self._looked(look)
+                break
+            self._most = 1
+            await asyncio.sleep(wait_s)
+            seen = await self._looked(look)
+        return seen
 
     async def _looked(self, look: Look) -> Seen:
         try:
@@ -124,7 +127,7 @@ class ProofLooks:
         request = self.request(conditions)
         # Connections of its own: a look that is held must not hold another one up.
         async with (
-            self._room,
+            self._turn(),
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as side,
         ):
@@ -133,6 +136,18 @@ class ProofLooks:
                 *(Side(one, request.base, request.headers).ping(PING_MS) for one in (streams, side))
             )
             return await Driver(streams, side, request).run(machine)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with self._room:
+            await self._room.wait_for(lambda: self._running < self._most)
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            async with self._room:
+                self._room.notify_all()
 
     def request(self, conditions: Conditions) -> ProofRequest:
         """How the proof is asked for under these conditions."""

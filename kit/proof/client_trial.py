@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import gcd
+from math import gcd, inf
 from statistics import median
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
@@ -102,7 +102,7 @@ class _Trial:
             return self._never_asked()
         fed_ms, taken = opened.now_ms, list[float]()
         for size in (*TOKENS[1:], 0):
-            yield Await(PATIENCE_MS, events=len(self._ends))
+            yield from self._wait(PATIENCE_MS, events=len(self._ends))
             if self._behind:
                 break
             taken.append(self._stream.arrivals[-1][0] - fed_ms)
@@ -152,9 +152,9 @@ class _Trial:
         late_ms = 0.0
         if self._stream.ended_ms is None:
             end_ms = (yield End(0)).now_ms
-            yield Await(END_MS, events=len(self._ends))
+            yield from self._wait(END_MS, events=len(self._ends))
             if shape is Shape.BLOCKS:
-                yield Await(LATE_MS, octets=self._sent)  # the rest of the last event
+                yield from self._wait(LATE_MS, octets=self._sent)  # the rest of the last event
             late_ms = self._stream.arrivals[-1][0] - end_ms if self._stream.events else 0.0
         ended = self._stream.ended_ms is not None
         if not self._stream.events:
@@ -255,10 +255,22 @@ class _Trial:
         """Something came out when nothing had just been sent: does an event come out alone?"""
         yield from self._watch(self._stream.octets)
         fed = yield from self._feed(TOKENS[0])
-        yield Await(TIMER_MS, events=len(self._ends))
+        yield from self._wait(TIMER_MS, events=len(self._ends))
         return None if self._behind else self._stream.arrivals[-1][0] - fed.now_ms
 
     # The moves.
+
+    def _wait(self, within_ms: float, events: float = inf, octets: float = inf) -> Machine[float]:
+        """Wait; the milliseconds it took. Time in which this process did not run does not count."""
+        last, waited_ms = (yield Await(0.0)), 0.0
+        while waited_ms < within_ms:
+            seen = yield Await(within_ms - waited_ms, events, octets)
+            waited_ms += seen.now_ms - last.now_ms - seen.late_ms
+            last = seen
+            there = self._stream.events >= events or self._stream.octets >= octets
+            if there or self._stream.ended_ms is not None or not seen.late_ms:
+                break
+        return waited_ms
 
     def _feed(self, size: int) -> Machine[Observed]:
         observed = yield Feed(size, 0)
@@ -267,23 +279,23 @@ class _Trial:
 
     def _feed_and_watch(self, size: int) -> Machine[float | None]:
         before = self._stream.octets
-        fed = yield from self._feed(size)
-        return (yield from self._look(before, fed.now_ms))
+        yield from self._feed(size)
+        return (yield from self._look(before))
 
     def _grow_to(self, total: int) -> Machine[float | None]:
         """Send up to `total` octets in all; after how many milliseconds something came out, if it did."""
-        before, fed_ms = self._stream.octets, 0.0
+        before = self._stream.octets
         while self._sent < total:
             left = total - self._sent
-            fed_ms = (yield from self._feed(left if left <= EVENT else min(EVENT, left - SMALLEST))).now_ms
-        return (yield from self._look(before, fed_ms))
+            yield from self._feed(left if left <= EVENT else min(EVENT, left - SMALLEST))
+        return (yield from self._look(before))
 
-    def _look(self, before: int, fed_ms: float) -> Machine[float | None]:
-        observed = yield Await(RUNG_MS, octets=before + 1)
+    def _look(self, before: int) -> Machine[float | None]:
+        waited_ms = yield from self._wait(RUNG_MS, octets=before + 1)
         if self._stream.octets == before:
             return None
         yield from self._watch(before)
-        return observed.now_ms - fed_ms
+        return waited_ms
 
     def _watch(self, seen: int) -> Machine[None]:
         """Wait while more comes out, but not for longer than a client that floods needs to be told."""
@@ -291,7 +303,7 @@ class _Trial:
             if self._stream.octets == seen:
                 break
             seen = self._stream.octets
-            yield Await(QUIET_MS, octets=seen + 1)
+            yield from self._wait(QUIET_MS, octets=seen + 1)
         self._paused_at.append(self._stream.octets)
 
 

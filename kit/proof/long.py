@@ -7,21 +7,22 @@ below the time that was watched. Two machines of the same kind as the proof's (`
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import TypeAlias
 
-from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
+from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
-from kit.proof.steps import SIDE_PATIENCE_MS, SMALL
+from kit.proof.steps import OVERTAKEN, SIDE_PATIENCE_MS, SMALL
 
 LIMIT_S = 110.0  # watched; the origin itself ends a stream after 120 s
 MOST_S = 115.0
 # Well below every known limit on silence, and no multiple of the 5 s after which many servers close the
 # connection that side requests come on.
 BEAT_S = 4.0
+PASSES_MS = 3_000.0  # for an event to come through a stream that was watched
 
 # What a hop answers when its patience with the service is over (RFC 9110; 524 is Cloudflare's).
 _TIMED_OUT = (408, 504, 524)
@@ -37,8 +38,10 @@ class Life:
         cleanly: whether what ended it closed the message as if it were whole.
         status: of the response; None if it had none.
         last_silence_s: how long nothing had arrived when it ended.
-        longest_silence_s: the longest time in which nothing arrived.
+        longest_silence_s: the longest time in which nothing arrived, before that last one.
         talked: whether all that was to be said in it was passed on to the origin; true for a silent one.
+        passes: whether one more event came through it when it had been watched; None where that is not known.
+        late_s: for how long this process did not run meanwhile: its times may be wrong by so much.
     """
 
     lived_s: float
@@ -48,6 +51,8 @@ class Life:
     last_silence_s: float
     longest_silence_s: float
     talked: bool = True
+    passes: bool | None = None
+    late_s: float = 0.0
 
 
 class Kind(StrEnum):
@@ -106,16 +111,36 @@ def _life(limit_s: float, beat_s: float | None) -> Machine[Life]:
     observed = yield Open(SMALL)
     stream, opened = observed.stream, observed.now_ms
     assert stream is not None  # noqa: S101 - it was opened just now
-    until, talked = opened + limit_s * 1000, True
+    until, talked, late_ms = opened + limit_s * 1000, True, 0.0
     while stream.ended_ms is None and observed.now_ms < until and talked:
         wait = until - observed.now_ms
         observed = yield Await(wait if beat_s is None else min(wait, beat_s * 1000))
+        late_ms += observed.late_ms
         if beat_s is not None and stream.ended_ms is None and observed.now_ms < until:
             observed, talked = yield from _beat(observed)
-    cut, ended = stream.ended_ms is not None, stream.ended_ms
-    if not cut:
+    ended = observed.now_ms if stream.ended_ms is None else stream.ended_ms
+    life = _told(stream, opened, ended, cut=stream.ended_ms is not None, talked=talked)
+    passes = None
+    if not life.cut:
+        passes = yield from _passes(stream)
         yield End(SIDE_PATIENCE_MS)
-    return _told(stream, opened, observed.now_ms if ended is None else ended, cut=cut, talked=talked)
+    return replace(life, passes=passes, late_s=late_ms / 1000)
+
+
+def _passes(stream: Received) -> Machine[bool | None]:
+    """Whether what was not closed still passes an event; None where none came before or it cannot be fed."""
+    before = stream.events
+    fed = (yield Feed(SMALL, SIDE_PATIENCE_MS)).reply
+    if not before or fed is None or not fed.known:
+        return None
+    waited_ms, trips = 0.0, 0
+    while stream.events == before and (waited_ms < PASSES_MS or trips < OVERTAKEN):
+        waited = yield Await(PASSES_MS / OVERTAKEN, events=before + 1)
+        pinged = yield Ping(SIDE_PATIENCE_MS)
+        if pinged.reply is None:
+            return None
+        waited_ms, trips = waited_ms + PASSES_MS / OVERTAKEN - waited.late_ms, trips + 1
+    return stream.events > before
 
 
 def _beat(observed: Observed) -> Machine[tuple[Observed, bool]]:
@@ -141,7 +166,7 @@ def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: b
         cleanly=cut and stream.clean,
         status=stream.status,
         last_silence_s=silences[-1] / 1000,
-        longest_silence_s=max(silences) / 1000,
+        longest_silence_s=max(silences[:-1], default=0.0) / 1000,
         talked=talked,
     )
 
@@ -168,11 +193,15 @@ def _judged(silent: Sequence[Life], talking: Sequence[Life]) -> _Judged:
     for life in (quiet, loud):
         if _refused(life):
             return _unclear(f"a stream was answered with {life.status}", Doubt.NO_PROOF)
+    if not (quiet.cut or loud.cut) and False in (quiet.passes, loud.passes):
+        which = "was silent" if quiet.passes is False else "talked"
+        why = f"the stream that {which} was never closed, and nothing that was sent came through it any more"
+        return _unclear(why, Doubt.STREAM_CUT)
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
         return Kind.NO_LIMIT, f"no limit below {int(quiet.lived_s)} s was seen", (), None, None
     for both in (silent, talking):
-        if len(both) > 1 and not (both[1].cut and _same(both[0].lived_s, both[1].lived_s)):
+        if len(both) > 1 and not (both[1].cut and _same(*both)):
             return _unclear("a second stream did not end after the same time, as by a limit it would")
     if not quiet.cut:
         return _unclear("only the stream that talked was cut, as by no limit of time")
@@ -181,10 +210,10 @@ def _judged(silent: Sequence[Life], talking: Sequence[Life]) -> _Judged:
     idle, total = quiet.last_silence_s, loud.lived_s
     # Two streams that are cut at the same moment may have met the same accident: a restart, say.
     once = () if len(silent) > 1 else (Doubt.NOT_REPEATED,)
-    if _same(quiet.lived_s, total):
+    if _same(quiet, loud):
         if not loud.cut:
             return _unclear("the two were not watched long enough to tell what ended the silent one")
-        if loud.longest_silence_s > idle / 2:
+        if loud.longest_silence_s > idle / 2 or loud.last_silence_s > 0.8 * idle:
             return _unclear("what talked arrived so seldom that it was silent on the way as well")
         why = f"both ended after {total:.0f} s, whatever was said: by a hop or by the server itself"
         return Kind.TIME_LIMIT, why, once, None, total
@@ -208,9 +237,14 @@ def _refused(life: Life) -> bool:
     return life.status not in (None, 200) and not (life.cut and life.status in _TIMED_OUT)
 
 
-def _same(one_s: float, other_s: float) -> bool:
-    """Whether two times may be the same limit: many hops look at their clocks once a second only."""
-    return abs(one_s - other_s) <= max(1.0, 0.1 * max(one_s, other_s))
+def _same(one: Life, other: Life) -> bool:
+    """Whether two streams may have met the same limit."""
+    return _near(one.lived_s, other.lived_s, one.late_s + other.late_s)
+
+
+def _near(one_s: float, other_s: float, late_s: float = 0.0) -> bool:
+    """Whether two times may be the same: many hops look at their clocks once a second only."""
+    return abs(one_s - other_s) <= max(1.0, 0.1 * max(one_s, other_s)) + late_s
 
 
 def _in_words(what: str, lived: Sequence[Life]) -> Iterator[str]:
@@ -270,7 +304,7 @@ def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, .
         )
     for one in _DEFAULTS:
         seen = idle if one.silence else total
-        if seen is not None and _same(seen, one.seconds) and seen > one.seconds / 2:
+        if seen is not None and _near(seen, one.seconds) and seen > one.seconds / 2:
             said.append(f"This number by default has {one.says}. A hint only: others have it too.")
     if kind is Kind.NO_LIMIT:
         said.append(_LONGER)

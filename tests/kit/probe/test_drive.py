@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -12,6 +13,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
+from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.origin import Origin
 
@@ -168,3 +170,47 @@ def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin(server: Callable
 
     ended = f"post /end?id={asyncio.run(run())}&".encode()
     assert [head.startswith(ended) for head in heads] == [False, True]
+
+
+def test_what_came_while_this_process_slept_is_read_before_a_wait_is_over(origin: Origin) -> None:
+    def script() -> Script:
+        yield Open(200)
+        yield Await(10_000, events=1)
+        yield Feed(200, 10_000)
+        time.sleep(0.3)  # the whole process, its event loop too
+        after = yield Await(0, events=2)
+        assert after.stream is not None
+        assert after.stream.events == 2
+        assert 200 < after.late_ms < 10_000
+        assert (yield Ping(10_000)).late_ms < after.late_ms
+        return DONE
+
+    assert drive(f"{origin()}/proof", script()) is DONE
+
+
+def test_a_ping_says_whether_the_origin_has_the_stream(origin: Origin) -> None:
+    def script() -> Script:
+        yield Open(200)
+        yield Await(10_000, events=1)
+        reply = (yield Ping(10_000)).reply
+        assert reply is not None
+        assert (reply.known, reply.emitted) == (True, 1)
+        return DONE
+
+    assert drive(f"{origin()}/proof", script()) is DONE
+
+
+def test_a_bug_while_reading_is_raised_and_no_cut_stream(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, now_ms: float, data: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("kit.proof.received.Received.body", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        asyncio.run(_proved(f"{origin()}/proof"))
+
+
+async def _proved(base: str) -> Finding:
+    async with Client() as streams, Client() as side:
+        return await Driver(streams, side, ProofRequest(base)).run(LockStep().run())

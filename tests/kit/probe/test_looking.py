@@ -12,8 +12,9 @@ import trustme
 
 from kit.probe.client import Ask
 from kit.probe.looking import LENGTH, AnswerLooks, Origin, ProofLooks, origin_of
+from kit.probe.origin import new_stream
 from kit.probe.spec import LaneSpec
-from kit.proof.conditions import Change, Conditions
+from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.experiments import Look, as_asked
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Shape
@@ -223,3 +224,24 @@ def test_an_answer_proves_nothing_whatever_it_looks_like() -> None:
             looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=1)
             (seen,) = look(looks, AT)
             assert (seen.state, seen.proven) == (state, False)
+
+
+def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -> None:
+    async def run() -> list[Seen]:
+        host, _, port = service.removeprefix("http://").partition(":")
+        taken = []
+        for _ in range(15):  # of the 16 streams that an origin gives
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(f"GET /proof/stream?id={new_stream()} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            taken.append(writer)
+        looks = looks_at(service)
+        wanted = [Conditions(media=media, gzip=gzip) for media in MEDIA_TYPES for gzip in (True, False)]
+        try:
+            return await asyncio.gather(*(looks.look(Look(at, "a look")) for at in wanted))
+        finally:
+            for writer in taken:
+                writer.close()
+
+    seen = asyncio.run(run())
+    assert [one.state for one in seen] == [State.STREAMS] * 6, seen

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
 from kit.proof.glance import Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
-from kit.proof.verdict import Shape
-from tests.kit.proof.conftest import Hop, Network
-from tests.kit.proof.test_lockstep import RTTS, Blocks, FirstEvent, Prefix, Tail, Timer, Whole
+from kit.proof.steps import LEAST_MS
+from kit.proof.verdict import Shape, Verdict
+from tests.kit.proof.conftest import Hop, Network, Stall
+from tests.kit.proof.test_lockstep import KINDS, RTTS, Blocks, FirstEvent, Prefix, Tail, Timer, Whole
 
 
 def look(network: Network, event_bytes: int = 1_000) -> Seen:
@@ -79,3 +80,26 @@ def test_a_lateness_that_a_busy_machine_may_have_is_not_held() -> None:
 def test_it_says_of_every_hop_what_the_whole_proof_says(hop: type[Hop], rtt_ms: float) -> None:
     whole = of_finding(Network(hop, rtt_ms).run(LockStep().run()))
     assert look(Network(hop, rtt_ms), 70_001).state is whole.state
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    who=st.sampled_from(["client", "origin", "hop", "stream"]),
+    start_ms=st.floats(0, 3_000) | st.floats(0, 30),
+    for_ms=st.floats(1, 10_000),
+)
+def test_a_stall_neither_holds_a_stream_nor_frees_one(
+    kind: str, who: str, start_ms: float, for_ms: float
+) -> None:
+    make, verdict, _ = KINDS[kind]
+    network = Network(make)
+    network.stalls = [Stall(who, start_ms, min(for_ms, LEAST_MS - 1) if who == "stream" else for_ms)]
+    expected = State.STREAMS if verdict is Verdict.INCREMENTAL else State.HELD
+    assert look(network, 6_000).state is expected
+
+
+def test_a_stream_that_a_limit_refuses_is_undecided_and_says_so() -> None:
+    network = Network(Hop)
+    network.status = 429
+    assert look(network).doubts == (Doubt.PROOF_LIMITED,)

@@ -489,3 +489,11 @@ def test_an_origin_whose_pings_do_not_know_the_stream_is_proved_all_the_same() -
         network.pings_know = False
         found = network.run(LockStep().run())
         assert (found.verdict, found.shape) == (verdict, shape)
+
+
+def test_a_refusal_that_meets_the_pause_is_a_verdict_and_no_crash() -> None:
+    network = Network(Hop)
+    network.instances = cycle(["a", "b"])
+    network.status = 429
+    found = network.run(LockStep().run())
+    assert (found.verdict, found.doubts[-1]) == (Verdict.INCONCLUSIVE, Doubt.PROOF_LIMITED)

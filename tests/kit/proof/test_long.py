@@ -28,11 +28,13 @@ class Way:
         clean: bool = False,
         holds: bool = False,
         deaf_after: float = inf,
+        dead_s: float = inf,  # after such a silence nothing passes any more, and nothing is closed
         timeout_status: int | None = None,
     ) -> None:
         self.idle_ms, self.total_ms = idle_s * 1000, total_s * 1000
         self.rtt_ms, self.status, self.clean, self.holds = rtt_ms, status, clean, holds
         self.deaf_after = deaf_after
+        self.dead_ms = dead_s * 1000
         self.timeout_status = timeout_status
         self.now_ms = 5_000.0
         self.requests = 0
@@ -61,8 +63,11 @@ class Way:
                 return Observed(self.now_ms, None, self.stream)
             case Feed():
                 return self.feed(action)
+            case Ping():
+                self.now_ms += self.rtt_ms
+                reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", True, self.feeds)
+                return Observed(self.now_ms, reply, self.stream)
             case _:
-                assert not isinstance(action, Ping)
                 self.stream.end(self.now_ms, clean=True)
                 return Observed(self.now_ms, None, self.stream)
 
@@ -93,9 +98,10 @@ class Way:
             self.now_ms += action.within_ms
             return Observed(self.now_ms, None, self.stream)
         alive = self.stream.ended_ms is None
+        before = self.said
         if alive:
             self.said = self.now_ms
-            if not self.holds:
+            if not self.holds and self.now_ms - before < self.dead_ms:
                 self.stream.body(self.now_ms, b"more\n")
         reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", alive, self.feeds)
         return Observed(self.now_ms, reply, self.stream)
@@ -251,3 +257,23 @@ def test_no_more_requests_are_made_than_were_told(idle: float, total: float, rtt
     silent.run(lives())
     talking.run(lives(beat_s=beat))
     assert silent.requests + talking.requests <= most_requests(LIMIT_S, beat)
+
+
+def test_a_stream_that_is_open_and_passes_nothing_any_more_is_not_alive() -> None:
+    found = seen(dead_s=30.0)
+    assert found.kind is Kind.UNCLEAR
+    assert any("nothing that was sent came through it any more" in line for line in found.evidence)
+
+
+def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fall() -> None:
+    # An Envoy's: nothing passes after 2 s, and the connection is closed at 3 s.
+    silent = (Life(3.0, True, False, 200, 3.0, 0.1),) * 2
+    for last_s in (1.0, 1.4, 1.9):
+        talking = (Life(3.1, True, False, 200, last_s, 0.6),) * 2
+        assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
+
+
+def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long() -> None:
+    silent = (Life(3.0, True, False, 200, 3.0, 0.1), Life(5.5, True, False, 200, 5.5, 0.1, late_s=2.5))
+    talking = (Life(3.1, True, False, 200, 0.4, 0.4),) * 2
+    assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
