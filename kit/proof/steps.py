@@ -226,7 +226,7 @@ class Steps:
             if came is Came.HELD:
                 return None
             hold = took - self.rtt_ms
-            (late if came is Came.LATE and hold >= self.floor_ms else prompt).append(hold)
+            (late if came is Came.LATE and hold >= self._least_hold_ms else prompt).append(hold)
         lead = len(late) - len(prompt)
         return Pace(
             None if abs(lead) < LEAD else lead > 0, max(0.0, median(late if lead > 0 else [*late, *prompt]))
