@@ -105,14 +105,23 @@ async def show_lab(
             for task in (dying, showing):
                 task.cancel()
             await asyncio.gather(dying, showing, return_exceptions=True)
-        raise next(error for task in (dying, showing) if not task.cancelled() and (error := task.exception()))
+        for task in (dying, showing):
+            if not task.cancelled():
+                task.result()
+        raise AssertionError("neither ends without a reason")
 
 
 async def show_specs(show: Show, specs: Specs, environment: Environment) -> NoReturn:
-    """Serve the page for these lanes until this is cancelled."""
+    """Serve the page for these lanes until this is cancelled.
+
+    Raises:
+        Exception: whatever ends the page's server before.
+    """
     door = show.door
     site = Site(environment, specs, show.targets, show.timeout_s, door.allowed)
-    async with Client(timeout_s=show.timeout_s) as client, serving(Page(site, client).app, door.listening):
+    async with (
+        Client(timeout_s=show.timeout_s) as client,
+        serving(Page(site, client).app, door.listening) as died,
+    ):
         show.ready()
-        await asyncio.Event().wait()
-    raise AssertionError("nothing ends it but being cancelled")
+        await died()
