@@ -71,11 +71,13 @@ def command(
     import os
 
     from kit.cli.compare import deployed_asks, named_asks
+    from kit.cli.hosts import gcloud
     from kit.config import Config, load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
-    from kit.workshop.lanes import named
+    from kit.workshop.lanes import Renewal, named
     from kit.workshop.serving import listen
+    from kit.workshop.site import as_it_is
     from kit.workshop.workshop import Door, Show, show_lab, show_specs
 
     known, names = load_targets(), lanes or []
@@ -102,7 +104,8 @@ def command(
         page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
         if elsewhere:
             specs = named(asks, known, config, timeout_s=timeout)
-            run(show_specs(page, specs, "cloud" if deployed else "url"))
+            fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
+            run(show_specs(page, specs, "cloud" if deployed else "url", fresh))
         else:
             run(show_lab(page, prepared, config, isolated=isolated, say=talk))
 

@@ -123,6 +123,7 @@ class Page:
                     f"There is no lane {name!r} here with the header {go.header}.",
                     f"The lanes are {', '.join(site.specs)}.",
                 )
+            spec = await site.fresh(spec)
             pace, length = go.tokens_per_s, go.tokens
             specs.append(replace(spec, prompt=go.prompt, max_output_tokens=length, tokens_per_s=pace))
         held = path is not None and path.held

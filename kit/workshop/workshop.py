@@ -17,7 +17,7 @@ from kit.targets import Target
 from kit.workshop.lanes import Specs, in_lab
 from kit.workshop.server import Page
 from kit.workshop.serving import serving
-from kit.workshop.site import Site
+from kit.workshop.site import Fresh, Site, as_it_is
 
 ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # only asked about
 
@@ -111,14 +111,20 @@ async def show_lab(
         raise AssertionError("neither ends without a reason")
 
 
-async def show_specs(show: Show, specs: Specs, environment: Environment) -> NoReturn:
+async def show_specs(show: Show, specs: Specs, environment: Environment, fresh: Fresh = as_it_is) -> NoReturn:
     """Serve the page for these lanes until this is cancelled.
+
+    Args:
+        show: where, and how.
+        specs: the lanes.
+        environment: where they are.
+        fresh: see `Site`.
 
     Raises:
         Exception: whatever ends the page's server before.
     """
     door = show.door
-    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed)
+    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed, fresh)
     async with (
         Client(timeout_s=show.timeout_s) as client,
         serving(Page(site, client).app, door.listening) as died,
