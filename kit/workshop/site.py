@@ -30,6 +30,7 @@ class Site:
         targets: what the kit knows of platforms, by name.
         timeout_s: for each lane's answer.
         names: names and addresses under which the page may be opened, besides this machine's own.
+        secret: what a request must show; None where no other machine gets here.
         fresh: a lane with credentials that are good for one more run.
     """
 
@@ -38,6 +39,7 @@ class Site:
     targets: Mapping[str, Target]
     timeout_s: float
     names: frozenset[str] = field(default=frozenset())
+    secret: str | None = field(default=None, repr=False)
     fresh: Fresh = as_it_is
 
     @property
