@@ -109,7 +109,7 @@ class AnswerStream(Response):
             left = self._deadline_s - self._began.elapsed_ms() / 1000
             late = problems.response_deadline if self._kept else problems.deadline
             deadline = loop.call_later(left, self.interrupt, late(self._deadline_s))
-        ends: list[asyncio.Future[Any]] = [pump, gone, self._interrupted]
+        ends: list[asyncio.Future[Any]] = [pump, gone, heartbeat, self._interrupted]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -118,6 +118,9 @@ class AnswerStream(Response):
             for task in (pump, gone, heartbeat):
                 task.cancel()
             await asyncio.wait({pump, gone, heartbeat})
+        for task in (gone, heartbeat):
+            if not task.cancelled():
+                task.result()  # raises what only a bug raises there
         if not pump.cancelled():
             failure = pump.exception()
             if failure is None:
@@ -169,7 +172,7 @@ class AnswerStream(Response):
                 if self._framing.heartbeat:
                     body = self._framing.heartbeat
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-            except OSError:  # the client is gone, as the pump will see
+            except OSError:  # the client is gone
                 return
             finally:
                 self._last_write = time.monotonic()

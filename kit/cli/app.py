@@ -66,8 +66,8 @@ def run() -> None:
     # A shell's `>&-` leaves Python without the stream.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-    as_json = "--json" in sys.argv or os.environ.get("KIT_JSON", "").lower() in _YES
     arguments = sys.argv[1:] or ["--help"]
+    as_json = _wants_json(arguments)
     remind()
     try:
         status = app(arguments, standalone_mode=False)
@@ -94,6 +94,13 @@ def run() -> None:
     if status == Exit.INTERRUPTED:  # which is what typer makes of Ctrl-C
         talk("interrupted")
     raise SystemExit(status or 0)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether errors are to be JSON: known before the arguments are parsed, which may itself fail."""
+    # Behind two dashes stands another program's command, with options of its own.
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in ours or os.environ.get("KIT_JSON", "").lower() in _YES
 
 
 def _path(error: TyperException) -> str:

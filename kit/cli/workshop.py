@@ -45,7 +45,7 @@ def command(
         str,
         typer.Option(
             envvar="KIT_WORKSHOP_HOST",
-            help="The address it listens on; 0.0.0.0 lets phones in the room open it.",
+            help="The address it listens on; 0.0.0.0 lets phones in the room open what is printed.",
         ),
     ] = "127.0.0.1",
     allow_host: Annotated[
@@ -67,15 +67,19 @@ def command(
 
     Without lanes the lab is run: the bundles, each behind its platform's front, emulated from documentation.
     With --deployed it shows what you deployed. The page's server gives the credentials; the browser has none.
+    Where other machines reach the page (--host, --allow-host), its printed address holds a secret: give it to
+    those only who may spend what a run costs.
     """
     import os
 
     from kit.cli.compare import deployed_asks, named_asks
+    from kit.cli.hosts import gcloud
     from kit.config import Config, load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
-    from kit.workshop.lanes import named
+    from kit.workshop.lanes import Renewal, named
     from kit.workshop.serving import listen
+    from kit.workshop.site import as_it_is
     from kit.workshop.workshop import Door, Show, show_lab, show_specs
 
     known, names = load_targets(), lanes or []
@@ -98,11 +102,12 @@ def command(
     else:
         asks = named_asks(names)
     with listen(host, port) as listening:
-        door = Door(listening, host, tuple(allow_host or ()))
+        door = Door.of(listening, host, tuple(allow_host or ()))
         page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
         if elsewhere:
             specs = named(asks, known, config, timeout_s=timeout)
-            run(show_specs(page, specs, "cloud" if deployed else "url"))
+            fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
+            run(show_specs(page, specs, "cloud" if deployed else "url", fresh))
         else:
             run(show_lab(page, prepared, config, isolated=isolated, say=talk))
 

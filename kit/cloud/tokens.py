@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -12,6 +15,7 @@ from kit.loopback import is_loopback
 
 # A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_IDENTITY = "X-Serverless-Authorization"
 
 
 class Runs(Protocol):
@@ -67,7 +71,7 @@ def credentials(
     """
     headers = []
     if identity is not None:
-        headers.append(("X-Serverless-Authorization", f"Bearer {identity}"))
+        headers.append((_IDENTITY, f"Bearer {identity}"))
     if token is not None:
         if not re.fullmatch(r"[!-~]+", token):
             raise KitError(
@@ -80,6 +84,28 @@ def credentials(
     if headers:
         _private(url)
     return tuple(headers)
+
+
+def expiry(headers: Sequence[tuple[str, str]]) -> float | None:
+    """Until when the identity token among these headers is good, in epoch seconds; None where there is none.
+
+    A token that does not say so (RFC 7519, 4.1.4) counts as expired.
+    """
+    identity = dict(headers).get(_IDENTITY)
+    if identity is None:
+        return None
+    try:
+        payload = identity.split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(told["exp"])
+    except (ValueError, TypeError, LookupError):
+        return 0.0
+
+
+async def renewed(headers: Sequence[tuple[str, str]], gcloud: Runs, url: str) -> tuple[tuple[str, str], ...]:
+    """The same headers with another identity token for the service at `url`, as `identity_token` gives it."""
+    identity = await identity_token(gcloud, url)
+    return tuple((name, f"Bearer {identity}" if name == _IDENTITY else value) for name, value in headers)
 
 
 def _private(url: str) -> None:

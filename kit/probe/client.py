@@ -90,6 +90,7 @@ class Response:
                             "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
                         )
                     yield at, piece
+        undo.end()
 
 
 class Client:

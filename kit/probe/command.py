@@ -93,6 +93,7 @@ class Command:
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         status = await process.wait()
         self._sweep()
+        self._process = None  # once nothing of the group is left, its number may be another's
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
                 for over in list(self._open.values()):

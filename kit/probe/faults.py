@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from types import TracebackType
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpcore2
 
 from kit.errors import Code, KitError
+
+E = TypeVar("E", bound=BaseException)
+
+# The resolver's words for "there is none" (not every system has both); all else means that it does not know.
+_NO_SUCH_NAME = tuple(getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name))
 
 
 def shown(url: str) -> str:
@@ -51,17 +58,19 @@ class told:
         match error:
             case httpcore2.TimeoutException():
                 return timed_out(url, self._timeout_s)
-            case httpcore2.ConnectError() if _caused_by(error, ssl.SSLError) or "certificate" in text.lower():
+            case httpcore2.ConnectError() if _cause(error, ssl.SSLError):
                 return KitError(
                     Code.TLS_FAILED,
                     f"No secure connection to {host}: {text or 'the handshake failed'}",
                     "Check https:// against http://, the name in the address and the server's certificate; "
                     "SSL_CERT_FILE names a CA of your own.",
                 )
-            case httpcore2.ConnectError() if "name" in text.lower() or "getaddrinfo" in text.lower():
+            case httpcore2.ConnectError() if lookup := _cause(error, socket.gaierror):
+                unknown = lookup.errno in _NO_SUCH_NAME
+                reason = "is not known" if unknown else f"could not be looked up ({lookup.strerror})"
                 return KitError(
                     Code.NAME_NOT_FOUND,
-                    f"The host name in {host} is not known.",
+                    f"The host name in {host} {reason}.",
                     "Check the spelling, and that this machine can look names up.",
                 )
             case httpcore2.ConnectError() | httpcore2.ProxyError():
@@ -108,12 +117,11 @@ def timed_out(url: str, seconds: float | None) -> KitError:
     )
 
 
-def _caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
+def _cause(error: BaseException | None, kind: type[E]) -> E | None:
+    """The error of this kind that it comes from, however often it was wrapped since."""
+    while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
-    return False
+    return error
 
 
 def bad_status(url: str, method: str, status: int) -> KitError:

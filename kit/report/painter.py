@@ -38,7 +38,8 @@ class Told(Protocol):
 class Painter:
     """A thread that shows what it is told on one stream, for as long as its `with` lasts.
 
-    At the end, also after Ctrl-C, the last frame stays and the cursor is back.
+    At the end, also after Ctrl-C, the last frame stays and the cursor is back. A bug in
+    `told` does not stop the work: the picture stands still, and the bug is raised at the end.
 
     Args:
         told: what is told; its methods run on the painter's side only.
@@ -67,6 +68,7 @@ class Painter:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._paint, name="painter", daemon=True)
         self._broken = False
+        self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
         if self._style.colour:
@@ -80,12 +82,17 @@ class Painter:
     ) -> None:
         self._stopped.set()
         self._thread.join()
-        self.tell(self._told.over, "✓" if kind is None else "✗")
-        self._turn(last=True)
-        if self._style.colour:
-            self._write("\n" if self._frame else "")
-            self._show_cursor()
-            atexit.unregister(self._show_cursor)
+        try:
+            if self._failure is None:
+                self.tell(self._told.over, "✓" if kind is None else "✗")
+                self._turn(last=True)
+            elif kind is None or issubclass(kind, Exception):  # an interruption stays one
+                raise self._failure
+        finally:
+            if self._style.colour:
+                self._write("\n" if self._frame else "")
+                self._show_cursor()
+                atexit.unregister(self._show_cursor)
 
     def tell(self, method: Callable[..., None], *arguments: object) -> None:
         """Call this method of `told` with these arguments and the time, soon."""
@@ -115,8 +122,11 @@ class Painter:
             one.set()
 
     def _paint(self) -> None:
-        while not self._stopped.wait(1 / _FRAMES_A_SECOND):
-            self.refresh()
+        try:
+            while not self._stopped.wait(1 / _FRAMES_A_SECOND):
+                self.refresh()
+        except Exception as failure:
+            self._failure = failure
 
     def _draw(self, *, last: bool) -> None:
         """Draw over the last frame, in one write; nothing if nothing changed."""

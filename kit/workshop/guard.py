@@ -2,11 +2,13 @@
 
 A page anywhere can send requests to a server on this machine, and with a name of its own that resolves to
 127.0.0.1 it could read the answers too. So the Host must be a name of ours, and what does something must come
-from our own page.
+from our own page. And where other machines reach the server, a request must show the secret that stands in
+the page's address: each run spends the credentials, and perhaps a model, of the person who started it.
 """
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
@@ -51,6 +53,20 @@ def is_from_us(headers: Mapping[str, str], names: Collection[str], reached: str 
         return is_ours(urlsplit(origin).hostname, names, reached)
     except ValueError:
         return False
+
+
+def needs_secret(host: str, names: Collection[str]) -> bool:
+    """Whether others than this machine's own user may reach what listens on `host` and is opened as `names`.
+
+    A further name is a tunnel's or a preview's, which leads here from elsewhere.
+    """
+    return bool(names) or not is_loopback(host)
+
+
+def shows(secret: str, shown: Collection[str | None]) -> bool:
+    """Whether the secret is among what was shown; how long this takes tells nothing of it."""
+    right = [hmac.compare_digest((one or "").encode(), secret.encode()) for one in shown]
+    return any(right)
 
 
 def _same(host: str, address: str) -> bool:

@@ -20,7 +20,7 @@ from kit.proof import answer
 from kit.proof.clock import aligned
 from kit.proof.conditions import MediaType
 from kit.proof.doubts import Doubt
-from kit.proof.events import ChunkDecoder, EventTooLargeError
+from kit.proof.events import ChunkDecoder
 from kit.proof.lane import Lane
 from kit.proof.received import Received
 from kit.proof.timeline import Timeline
@@ -28,7 +28,7 @@ from kit.proof.verdict import Finding, Method, Verdict
 from kit.report.json import lane_data
 from kit.workshop.cors import may_ask
 from kit.workshop.proof import BrowserProof, Step
-from kit.workshop.seen import Seen
+from kit.workshop.seen import Seen, take_in
 from kit.workshop.text import texts
 
 FINDS_WITHIN_S = 60.0
@@ -71,7 +71,6 @@ class LaneRun:
         self._proof: BrowserProof | None = None
         self._doubts: dict[Doubt, None] = {}
         self._error: KitError | None = None
-        self._asked_ms = 0.0
 
     # Finding it.
 
@@ -172,22 +171,13 @@ class LaneRun:
             decoder, self._media = decoder_of(seen.head.headers.get("content-type", ""))
             received.use(decoder)
         try:
-            for at, octets in reads:
-                received.body(at, octets)
-        except EventTooLargeError:
-            self._fail(
-                KitError(
-                    Code.TOO_LARGE,
-                    f"{shown(self._ask.url)} sent an event without an end.",
-                    "Look at the server: an event ends with a blank line.",
-                )
-            )
+            take_in(seen, reads, received, self._ask.url)
+        except KitError as error:
+            self._received = Received(ChunkDecoder())  # it may be much, and is not shown
+            self._fail(error)
             return
-        if seen.ended is not None:
-            received.end(seen.ended.at, clean=seen.ended.clean)
         if seen.more:
             return
-        self._asked_ms = seen.asked_ms
         self._judge_answer(seen)
         held = self.relayed and self._path_held
         if held:

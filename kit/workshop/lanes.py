@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from kit.cloud.tokens import Runs, expiry, renewed
 from kit.config import Config
 from kit.flows.deployed import lanes_of
 from kit.flows.lanes import BOTH, arms_of, ask, in_arm
 from kit.lab.lab import Lab
+from kit.probe.address import Headers
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
 from kit.targets import Target
+from kit.workshop.cors import origin_of
+
+# What a lane's proof takes after its answer, and how far two machines' clocks may be apart.
+_MARGIN_S = 300.0
 
 Specs = Mapping[str, Mapping[Arm, LaneSpec]]
 
@@ -42,3 +51,34 @@ def named(
     for spec in lanes_of(asks, targets, BOTH, like, config):
         specs[spec.target][spec.header] = spec
     return specs
+
+
+class Renewal:
+    """Identity tokens for a session that outlasts them: Cloud Run's are good for an hour.
+
+    Args:
+        gcloud: who gives them.
+        timeout_s: how long a lane's answer may take; a token must last longer.
+        now: epoch seconds.
+    """
+
+    def __init__(self, gcloud: Runs, *, timeout_s: float, now: Callable[[], float] = time.time) -> None:
+        self._gcloud = gcloud
+        self._lasts_s = timeout_s + _MARGIN_S
+        self._now = now
+        self._latest: dict[str, Headers] = {}  # by the service's origin
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __call__(self, spec: LaneSpec) -> LaneSpec:
+        """The lane with an identity token that outlasts it, where it has one at all.
+
+        Raises:
+            KitError: no other is to be had.
+        """
+        origin = origin_of(spec.ask.url)
+        async with self._one_at_a_time:
+            headers = self._latest.get(origin, spec.ask.headers)
+            until = expiry(headers)
+            if until is not None and until - self._now() < self._lasts_s:
+                headers = self._latest[origin] = await renewed(headers, self._gcloud, origin)
+        return replace(spec, ask=replace(spec.ask, headers=headers))

@@ -14,12 +14,12 @@ from kit.probe.drive import ProofRequest
 from kit.probe.faults import shown
 from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping, Reply
-from kit.proof.events import EventTooLargeError, LineDecoder
+from kit.proof.events import LineDecoder
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.verdict import Finding
-from kit.workshop.seen import Answered, Seen
+from kit.workshop.seen import Answered, Seen, take_in
 
 # A step as the page takes it: {"do": "ask" | "open" | "wait", …}.
 Step: TypeAlias = dict[str, Any]
@@ -67,17 +67,7 @@ class BrowserProof:
             )
         if seen.head is not None:
             received.head(seen.head.at, seen.head.status, seen.head.headers)
-        try:
-            for at, octets in reads:
-                received.body(at, octets)
-        except EventTooLargeError:
-            raise KitError(
-                Code.TOO_LARGE,
-                f"{shown(self._request.base)} sent an event without an end.",
-                "That is not the proof's protocol: look at what answers there.",
-            ) from None
-        if seen.ended is not None:
-            received.end(seen.ended.at, clean=seen.ended.clean)
+        take_in(seen, reads, received, self._request.base)
 
     def go_on(self, seen: Seen) -> Step | Finding:
         """The step after the one that this reports, whose reads `report` has taken in."""

@@ -11,6 +11,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Code, KitError
+from kit.probe.client import MAX_BODY_BYTES
+from kit.probe.faults import shown
+from kit.probe.measured import MOST_EVENTS
+from kit.proof.events import EventTooLargeError
+from kit.proof.received import Received
 
 # Twice what the page sends at a time, and less than the megabyte that a default nginx lets through.
 MOST_BYTES = 1_000_000
@@ -95,6 +100,37 @@ def read(body: bytes) -> tuple[Seen, list[tuple[float, bytes]]]:
         reads.append((at, octets[start : start + size]))
         start += size
     return seen, reads
+
+
+def take_in(seen: Seen, reads: list[tuple[float, bytes]], received: Received, url: str) -> None:
+    """Note what a report says of a stream's body and end, within the bounds of what the probe itself reads.
+
+    Args:
+        seen: the report.
+        reads: its octets, each with the time of its read.
+        received: what came of the stream so far; its head is in.
+        url: what was asked, for the error.
+
+    Raises:
+        KitError: TOO_LARGE; it is longer than any answer that is worth a measurement, or an event is.
+    """
+    try:
+        for at, octets in reads:
+            received.body(at, octets)
+            if received.events > MOST_EVENTS or received.octets > MAX_BODY_BYTES:
+                raise KitError(
+                    Code.TOO_LARGE,
+                    f"{shown(url)} sent more than {MOST_EVENTS:,} events or {MAX_BODY_BYTES >> 20} MiB.",
+                    "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                )
+    except EventTooLargeError:
+        raise KitError(
+            Code.TOO_LARGE,
+            f"{shown(url)} sent an event without an end.",
+            "Look at the server: an event ends with a blank line.",
+        ) from None
+    if seen.ended is not None:
+        received.end(seen.ended.at, clean=seen.ended.clean)
 
 
 def _not_so(why: str) -> KitError:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,7 +23,7 @@ from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
 from kit.targets import assets
 from kit.workshop import recording, seen
-from kit.workshop.guard import host_of, is_from_us, is_ours
+from kit.workshop.guard import host_of, is_from_us, is_ours, shows
 from kit.workshop.lane_run import LaneRun
 from kit.workshop.relay import Relayed, refused
 from kit.workshop.runs import Kept, OwnPath, Run
@@ -76,7 +76,7 @@ class Page:
             Mount("/here/proof", create_proof()),
         ]
         self.app: ASGIApp = Guarded(
-            Starlette(routes=routes, exception_handlers={KitError: _refuse}), site.names
+            Starlette(routes=routes, exception_handlers={KitError: _refuse}), site.names, site.secret
         )
 
     # What there is.
@@ -123,6 +123,7 @@ class Page:
                     f"There is no lane {name!r} here with the header {go.header}.",
                     f"The lanes are {', '.join(site.specs)}.",
                 )
+            spec = await site.fresh(spec)
             pace, length = go.tokens_per_s, go.tokens
             specs.append(replace(spec, prompt=go.prompt, max_output_tokens=length, tokens_per_s=pace))
         held = path is not None and path.held
@@ -205,34 +206,64 @@ class Page:
 
 
 class Guarded:
-    """Answers only our own page, under a name of ours (`kit.workshop.guard`)."""
+    """Answers only our own page, under a name of ours, and with the secret if any (`kit.workshop.guard`)."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, names: frozenset[str], secret: str | None = None) -> None:
         self._app = app
         self._names = names
+        self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it, or say why not."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
-        reached = scope["server"][0] if scope.get("server") else None
+        answer = self._instead(Request(scope)) or self._app
+        await answer(scope, receive, send)
+
+    def _instead(self, request: Request) -> Response | None:
+        """What is answered in the app's place; None where the app may answer."""
+        reached, port = request.scope.get("server") or (None, None)
         host = host_of(request.headers.get("host", ""))
         if not is_ours(host, self._names, reached):
             text = (
                 f"This page is not opened as {host!r}.\n"
                 "Open it at the address that `kit workshop` printed, or allow the name: --allow-host NAME\n"
             )
-            await PlainTextResponse(text, 421, _NO_STORE)(scope, receive, send)
-            return
+            return PlainTextResponse(text, 421, _NO_STORE)
         # Files may be asked for from anywhere (a link is); whatever does something may not.
         does = request.url.path.startswith(("/api/", "/relay/", "/here/"))
+        if self._secret is not None:
+            # Another workshop on this machine has the same cookies, but another port.
+            cookie = f"streamproof-{port}"
+            if request.url.path == "/" and shows(self._secret, [request.query_params.get("token")]):
+                return _let_in(cookie, self._secret)
+            bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not shows(self._secret, [request.cookies.get(cookie), bearer]):
+                return _kept_out(does=does)
         if does and not is_from_us(request.headers, self._names, reached):
-            text = "Only this server's own page may ask that.\n"
-            await PlainTextResponse(text, 403, _NO_STORE)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            return PlainTextResponse("Only this server's own page may ask that.\n", 403, _NO_STORE)
+        return None
+
+
+def _let_in(cookie: str, secret: str) -> Response:
+    """The page again, without the secret in its address, which is shown to the room and copied."""
+    response = RedirectResponse("./", 303, _NO_STORE)
+    # Lax: a link to a scene may stand in somebody's slides.
+    response.set_cookie(cookie, secret, path=None, httponly=True, samesite="lax")
+    return response
+
+
+def _kept_out(*, does: bool) -> Response:
+    error = KitError(
+        Code.BAD_USAGE,
+        "This page opens only with the secret in its address.",
+        "Open the whole address that `kit workshop` printed, with ?token= and what follows.",
+    )
+    text = f"{error.message}\n{error.hint}\n"
+    response = refused(error, 401) if does else PlainTextResponse(text, 401, _NO_STORE)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def create_proof() -> ASGIApp:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, NoReturn, TypeAlias
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -37,9 +39,19 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
+Died: TypeAlias = Callable[[], Coroutine[Any, Any, NoReturn]]
+
+
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[None]:
-    """Serve the app until the block is left; then at once, open streams included."""
+async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[Died]:
+    """Serve the app until the block is left; then end at once, open streams included.
+
+    Yields:
+        What waits until the server ends by itself, and raises why.
+
+    Raises:
+        Exception: whatever keeps the server from serving.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -54,13 +66,22 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[None
     listens = asyncio.create_task(server.listens.wait())
     try:
         await asyncio.wait({listens, task}, return_when=asyncio.FIRST_COMPLETED)
-        yield
+        if not server.listens.is_set():
+            await _death(task)
+        yield partial(_death, task)
     finally:
         listens.cancel()
         server.should_exit = server.force_exit = True
         # A stream that nobody ends would be waited for.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(task, 5)
+
+
+async def _death(task: asyncio.Task[None]) -> NoReturn:
+    """Wait until a server that should serve on has ended, and raise why."""
+    await asyncio.wait({task})
+    task.result()
+    raise RuntimeError("The page's server ended by itself.")
 
 
 class _Server(uvicorn.Server):

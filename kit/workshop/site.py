@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from kit.probe.spec import LaneSpec, without_credentials
 from kit.proof.lane import Arm, Environment
 from kit.targets import Target
 from kit.workshop.cors import origin_of
+
+Fresh: TypeAlias = Callable[[LaneSpec], Awaitable[LaneSpec]]
+
+
+async def as_it_is(spec: LaneSpec) -> LaneSpec:
+    """A lane whose credentials, if any, last as long as the workshop."""
+    return spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +28,10 @@ class Site:
         environment: where its lanes are, for the words beside them.
         specs: by target, by arm, what is measured; the prompt and the length are the page's to say.
         targets: what the kit knows of platforms, by name.
-        names: names and addresses under which the page may be opened, besides this machine's own.
         timeout_s: for each lane's answer.
+        names: names and addresses under which the page may be opened, besides this machine's own.
+        secret: what a request must show; None where no other machine gets here.
+        fresh: a lane with credentials that are good for one more run.
     """
 
     environment: Environment
@@ -29,6 +39,8 @@ class Site:
     targets: Mapping[str, Target]
     timeout_s: float
     names: frozenset[str] = field(default=frozenset())
+    secret: str | None = field(default=None, repr=False)
+    fresh: Fresh = as_it_is
 
     @property
     def origins(self) -> tuple[str, ...]:

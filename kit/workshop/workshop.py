@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from kit.config import Config
@@ -14,11 +15,13 @@ from kit.lab.lab import Lab, LabLane
 from kit.probe.client import Client
 from kit.proof.lane import Environment
 from kit.targets import Target
+from kit.workshop.guard import needs_secret
 from kit.workshop.lanes import Specs, in_lab
 from kit.workshop.server import Page
 from kit.workshop.serving import serving
-from kit.workshop.site import Site
+from kit.workshop.site import Fresh, Site, as_it_is
 
+_SECRET_BYTES = 16
 ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # only asked about
 
 
@@ -30,11 +33,19 @@ class Door:
         listening: its server's socket.
         host: the address that was given to listen on.
         names: further names it may be opened as.
+        secret: what opens it (`kit.workshop.guard.needs_secret`); None where everybody may who can.
     """
 
     listening: socket.socket
     host: str
     names: tuple[str, ...] = ()
+    secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, listening: socket.socket, host: str, names: tuple[str, ...]) -> Door:
+        """A door with a new secret, if it needs one."""
+        secret = secrets.token_urlsafe(_SECRET_BYTES) if needs_secret(host, names) else None
+        return cls(listening, host, names, secret)
 
     @property
     def port(self) -> int:
@@ -52,7 +63,7 @@ class Door:
     def url(self) -> str:
         """Where this machine opens it."""
         host = "127.0.0.1" if self.host in ANYWHERE else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self._key}"
 
     @property
     def url_for_others(self) -> str | None:
@@ -61,8 +72,12 @@ class Door:
             return None
         with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outwards:
             outwards.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the address
-            return f"http://{outwards.getsockname()[0]}:{self.port}"
+            return f"http://{outwards.getsockname()[0]}:{self.port}{self._key}"
         return None
+
+    @property
+    def _key(self) -> str:
+        return "" if self.secret is None else f"/?token={self.secret}"
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -105,14 +120,29 @@ async def show_lab(
             for task in (dying, showing):
                 task.cancel()
             await asyncio.gather(dying, showing, return_exceptions=True)
-        raise next(error for task in (dying, showing) if not task.cancelled() and (error := task.exception()))
+        for task in (dying, showing):
+            if not task.cancelled():
+                task.result()
+        raise AssertionError("neither ends without a reason")
 
 
-async def show_specs(show: Show, specs: Specs, environment: Environment) -> NoReturn:
-    """Serve the page for these lanes until this is cancelled."""
+async def show_specs(show: Show, specs: Specs, environment: Environment, fresh: Fresh = as_it_is) -> NoReturn:
+    """Serve the page for these lanes until this is cancelled.
+
+    Args:
+        show: where, and how.
+        specs: the lanes.
+        environment: where they are.
+        fresh: see `Site`.
+
+    Raises:
+        Exception: whatever ends the page's server before.
+    """
     door = show.door
-    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed)
-    async with Client(timeout_s=show.timeout_s) as client, serving(Page(site, client).app, door.listening):
+    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed, door.secret, fresh)
+    async with (
+        Client(timeout_s=show.timeout_s) as client,
+        serving(Page(site, client).app, door.listening) as died,
+    ):
         show.ready()
-        await asyncio.Event().wait()
-    raise AssertionError("nothing ends it but being cancelled")
+        await died()

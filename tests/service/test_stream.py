@@ -297,6 +297,45 @@ def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
     assert len(streams) == 0
 
 
+@pytest.mark.parametrize("fails", ["heartbeat", "receive"])
+def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str) -> None:
+    closed = False
+
+    async def send(message: Message) -> None:
+        if fails == "heartbeat" and message.get("body") == Ndjson.heartbeat:
+            raise RuntimeError("a bug")
+
+    async def receive() -> Message:
+        if fails == "receive":
+            raise RuntimeError("a bug")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def pieces() -> AsyncGenerator[str | Finish]:
+        nonlocal closed
+        try:
+            yield "x"
+            await asyncio.Event().wait()
+        finally:
+            closed = True
+
+    async def run() -> None:
+        stream = AnswerStream(
+            written(pieces(), Began()),
+            Ndjson(),
+            Began(),
+            OpenStreams(1),
+            heartbeat_s=0.001,
+            deadline_s=None,
+            accel=True,
+        )
+        await stream({"type": "http"}, receive, send)
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    assert closed
+
+
 # It stops when nobody listens
 
 

@@ -24,11 +24,14 @@ Process = subprocess.Popen[str]
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[tuple[Process, str]]:
-    """A workshop of one lane of the lab, and where its page is."""
+def page(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Process, str]]:
+    """A workshop, of one lane of the lab unless it has other arguments, and where its page is."""
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "kit", "workshop", "run", "--port", "0", "--json"],
+        [
+            *(sys.executable, "-m", "kit", "workshop", "--port", "0", "--json"),
+            *getattr(request, "param", ["run"]),
+        ],
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
         stdout=subprocess.PIPE,
@@ -48,13 +51,25 @@ def page(tmp_path: Path) -> Iterator[tuple[Process, str]]:
         time.sleep(0.02)
 
 
-def status(url: str, body: bytes | None = None, **headers: str) -> int:
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+def answered(url: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, str]:
+    """Status, headers and body."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
+    opener = urllib.request.build_opener(NoRedirect)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, names), timeout=60) as response:
-            return int(response.status)
+        with opener.open(urllib.request.Request(url, body, names), timeout=60) as response:
+            return int(response.status), response.headers, response.read().decode()
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code, error.headers, error.read().decode()
+
+
+def status(url: str, body: bytes | None = None, **headers: str) -> int:
+    return answered(url, body, **headers)[0]
 
 
 def told(url: str, body: Any = None) -> Any:
@@ -98,3 +113,39 @@ def test_it_answers_its_own_page_only_and_ends_with_nothing_left(page: tuple[Pro
     stream.close()
     with socket.socket() as client:
         assert client.connect_ex((where.hostname or "", where.port or 0)) != 0
+
+
+@pytest.mark.parametrize("page", [["a=http://127.0.0.1:1", "--allow-host", "room.example"]], indirect=True)
+def test_where_others_reach_the_page_it_answers_only_those_who_show_the_secret(
+    page: tuple[Process, str],
+) -> None:
+    _, address = page
+    url, _, secret = address.partition("/?token=")
+    go = json.dumps({"prompt": "Why?", "lanes": ["a"]}).encode()
+    everything = {
+        "/": None, "/page/workshop.js": None, "/api/site": None, "/api/recording": None, "/api/runs": go,
+        "/api/path": b"", "/here/proof/ping?n=1": None, "/relay/x/0/answer": b"",
+    }  # fmt: skip
+    for path, body in everything.items():
+        assert status(url + path, body) == 401, path
+        assert status(url + path, body, Authorization="Bearer wrong", Cookie="token=wrong") == 401, path
+        # Under a name of the tunnel's, too.
+        assert status(url + path, body, Host="room.example") == 401, path
+    assert status(f"{url}/?token=wrong") == 401
+    assert status(f"{url}/?token=") == 401
+    assert status(f"{url}/api/runs?token={secret}", go) == 401  # it opens the page, and nothing else
+    _, headers, text = answered(url)
+    assert headers["WWW-Authenticate"] == "Bearer"
+    assert "Open the whole address that `kit workshop` printed" in text
+    assert "Open the whole address" in json.loads(answered(f"{url}/api/site")[2])["error"]["hint"]
+
+    code, headers, _ = answered(address)
+    assert (code, headers["Location"], headers["Cache-Control"]) == (303, "./", "no-store")
+    cookie, *rules = headers["Set-Cookie"].split("; ")
+    assert sorted(rules) == ["HttpOnly", "SameSite=lax"]
+    assert status(url, Cookie=cookie) == 200
+    assert status(f"{url}/api/runs", go, Cookie=cookie) == 200
+    assert status(f"{url}/api/site", Authorization=f"Bearer {secret}") == 200
+    # It takes the place of nothing else.
+    assert status(f"{url}/api/runs", go, Cookie=cookie, Sec_Fetch_Site="cross-site") == 403
+    assert status(url, Cookie=cookie, Host="evil.example") == 421

@@ -15,7 +15,7 @@ const APART_MS = 100; // a service that does not wait is not asked more often th
  *   "notKept", "cut", or a sentence
  */
 export async function poll({ request, pieces }, run, { signal, onText }) {
-  const usual = { cache: "no-store", credentials: "omit", signal };
+  const usual = { cache: "no-store", signal };
   run.began = performance.now();
   try {
     const { method, url, headers, body } = request;

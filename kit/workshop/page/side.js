@@ -19,7 +19,6 @@ export async function ask(method, url, withinMs, signal) {
     const response = await fetch(url, {
       method,
       cache: "no-store",
-      credentials: "omit",
       signal: AbortSignal.any([signal, AbortSignal.timeout(withinMs)]),
     });
     const body = await response.text();

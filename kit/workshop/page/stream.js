@@ -21,7 +21,6 @@ export class Stream {
     try {
       const response = await fetch(url, {
         cache: "no-store",
-        credentials: "omit",
         ...options,
         signal: this.#abort.signal,
       });

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 
 import pytest
 
 from kit.cloud.host import Command
-from kit.cloud.tokens import credentials, identity_token
+from kit.cloud.tokens import credentials, expiry, identity_token, renewed
 from kit.errors import Code, KitError
 
 URL = "https://streamproof-x-ew.a.run.app"
@@ -110,3 +112,30 @@ def test_a_token_that_would_break_the_request_is_refused_and_not_shown(token: st
     with pytest.raises(KitError) as caught:
         credentials(URL, token=token)
     assert not token or token not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("payload", "until"),
+    [
+        ({"exp": 1_700_003_600, "aud": URL}, 1_700_003_600.0),
+        ({"exp": 1.5e9, "email": "a~?b@example.com"}, 1.5e9),
+        ({"aud": "x"}, 0.0),
+        ({"exp": None}, 0.0),
+        (["exp"], 0.0),
+    ],
+)
+def test_a_token_says_itself_until_when_it_is_good(payload: object, until: float) -> None:
+    coded = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
+    assert expiry(credentials(URL, identity=f"e30.{coded}.c2ln", token="mine")) == until
+
+
+def test_what_is_no_identity_token_expires_never_as_far_as_is_known() -> None:
+    assert expiry(credentials(URL, token="a.b.c")) is None
+    assert expiry(credentials(URL, identity="a.b.c")) == 0.0
+
+
+def test_a_renewal_changes_the_identity_and_nothing_else() -> None:
+    headers = credentials(URL, identity="a.b.c", token="mine")
+    assert asyncio.run(renewed(headers, FakeGcloud(TOKEN), URL)) == credentials(
+        URL, identity=TOKEN, token="mine"
+    )

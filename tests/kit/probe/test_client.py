@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import resource
 import ssl
 import zlib
@@ -61,6 +62,10 @@ async def no_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     await send(writer, OK + b"content-encoding: gzip\r\n\r\nnot at all")
 
 
+async def cut_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"data: 1\n\n")[:-1])
+
+
 async def odd_coding(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await send(writer, OK + b"content-encoding: br\r\n\r\nabc")
 
@@ -109,6 +114,7 @@ async def read_all(url: str, timeout_s: float = 30.0) -> int:
         (endless_body, Code.TOO_LARGE),
         (gzip_bomb, Code.TOO_LARGE),
         (no_gzip, Code.BAD_ENCODING),
+        (cut_gzip, Code.BODY_CUT),
         (odd_coding, Code.BAD_ENCODING),
         (wrong_chunks, Code.BODY_CUT),
         (cut_short, Code.BODY_CUT),

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,13 +12,73 @@ from hypothesis import strategies as st
 from kit.errors import Code, KitError
 from kit.probe.coding import Coding
 
+CODINGS = ["gzip", "zlib", "raw", ""]  # servers call the next two "deflate", and browsers read both
 
-@given(st.binary(max_size=5000), st.integers(1, 50), st.sampled_from(["gzip", "deflate", ""]))
-def test_a_coding_is_undone_wherever_reads_are_split(body: bytes, step: int, coding: str) -> None:
-    coded = gzip.compress(body) if coding == "gzip" else zlib.compress(body) if coding else body
+
+def coded(body: bytes, coding: str, level: int = 6) -> bytes:
+    """A body as a server sends it."""
+    if not coding:
+        return body
+    bits = {"gzip": zlib.MAX_WBITS | 16, "zlib": zlib.MAX_WBITS, "raw": -zlib.MAX_WBITS}[coding]
+    squeeze = zlib.compressobj(level, zlib.DEFLATED, bits)
+    return squeeze.compress(body) + squeeze.flush()
+
+
+def undone(undo: Coding, data: bytes, cuts: Iterable[int]) -> bytes:
+    """What it decodes to where reads are split at these places."""
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return b"".join(piece for begin, end in pairwise(places) for piece in undo.decode(data[begin:end]))
+
+
+def undoing(coding: str) -> Coding:
+    return Coding("deflate" if coding in ("zlib", "raw") else coding)
+
+
+BODIES = st.one_of(
+    st.binary(max_size=5000),
+    # More than one bounded piece, also to the octet.
+    st.builds(lambda octet, size: octet * size, st.binary(min_size=1, max_size=1), st.integers(0, 3 << 18)),
+    st.integers(-1, 1).map(lambda more: bytes((256 << 10) + more)),
+)
+CUTS = st.lists(st.integers(0, 1 << 20), max_size=20)
+LEVELS = st.integers(0, 9)
+
+
+@given(BODIES, CUTS, st.sampled_from(CODINGS), LEVELS)
+def test_a_coding_is_undone_wherever_reads_are_split(
+    body: bytes, cuts: list[int], coding: str, level: int
+) -> None:
+    undo = undoing(coding)
+    assert undone(undo, coded(body, coding, level), cuts) == body
+    undo.end()
+
+
+@given(BODIES, CUTS, st.sampled_from(CODINGS[:3]), st.integers(1, 1 << 20))
+def test_what_lacks_its_end_is_cut_and_all_before_comes_out(
+    body: bytes, cuts: list[int], coding: str, kept: int
+) -> None:
+    whole, undo = coded(body, coding), undoing(coding)
+    part = undone(undo, whole[: 1 + kept % (len(whole) - 1)], cuts)
+    assert body.startswith(part)
+    with pytest.raises(KitError) as caught:
+        undo.end()
+    assert caught.value.code is Code.BODY_CUT
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", ""])
+def test_a_body_without_an_octet_is_whole(coding: str) -> None:
     undo = Coding(coding)
-    pieces = [piece for i in range(0, len(coded), step) for piece in undo.decode(coded[i : i + step])]
-    assert b"".join(pieces) == body
+    assert list(undo.decode(b"")) in ([], [b""])
+    undo.end()
+
+
+@given(st.binary(max_size=50), st.binary(min_size=1, max_size=50), CUTS, st.sampled_from(CODINGS[:3]))
+def test_what_follows_the_end_is_passed_over_as_browsers_do(
+    body: bytes, more: bytes, cuts: list[int], coding: str
+) -> None:
+    undo = undoing(coding)
+    assert undone(undo, coded(body, coding) + more, cuts) == body
+    undo.end()
 
 
 def test_flushed_gzip_comes_out_at_once() -> None:

@@ -154,6 +154,26 @@ def test_what_it_leaves_behind_ends_with_it_and_keeps_nobody_waiting() -> None:
     all_gone(processes)
 
 
+def test_once_it_has_ended_its_group_is_not_signalled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another's by then."""
+    signalled: list[int] = []
+    killpg = os.killpg
+
+    def noted(group: int, number: int) -> None:
+        signalled.append(group)
+        killpg(group, number)
+
+    monkeypatch.setattr(os, "killpg", noted)
+
+    async def story(watched: Watched) -> None:
+        await watched.start("/bin/true")
+        await watched.over.wait()
+        signalled.clear()
+
+    watch(story)
+    assert signalled == []
+
+
 def test_a_flood_can_be_stopped() -> None:
     async def story(watched: Watched) -> None:
         await watched.start(*python("import sys\nwhile True: sys.stdout.write('x' * 65536)"))

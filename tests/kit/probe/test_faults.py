@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import ssl
 
 import httpcore2
@@ -28,14 +29,26 @@ def caught(error: Exception, *, in_body: bool) -> KitError:
     return raised.value
 
 
+def connecting(cause: OSError) -> httpcore2.ConnectError:
+    """A failure to connect as httpcore2 raises it: the system's own error is its context."""
+    error = httpcore2.ConnectError(cause)
+    error.__context__ = OSError("All connection attempts failed")
+    error.__context__.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "in_body", "code"),
     [
         (httpcore2.ConnectTimeout(), False, Code.TIMED_OUT),
         (httpcore2.ReadTimeout(), True, Code.TIMED_OUT),
         (httpcore2.ConnectError("All connection attempts failed"), False, Code.UNREACHABLE),
-        (httpcore2.ConnectError("[Errno -2] Name or service not known"), False, Code.NAME_NOT_FOUND),
-        (httpcore2.ConnectError(ssl.SSLError("certificate verify failed")), False, Code.TLS_FAILED),
+        (connecting(socket.gaierror(socket.EAI_NONAME, "whatever")), False, Code.NAME_NOT_FOUND),
+        (connecting(socket.gaierror(socket.EAI_AGAIN, "whatever")), False, Code.NAME_NOT_FOUND),
+        (connecting(ssl.SSLCertVerificationError("whatever")), False, Code.TLS_FAILED),
+        (connecting(ssl.SSLEOFError("whatever")), False, Code.TLS_FAILED),
+        # What the system's text says decides nothing: it is translated, and names files and hosts.
+        (connecting(OSError("the certificate's host name in getaddrinfo")), False, Code.UNREACHABLE),
         (httpcore2.ProxyError("407"), False, Code.UNREACHABLE),
         (httpcore2.RemoteProtocolError("illegal"), False, Code.NOT_HTTP),
         (httpcore2.RemoteProtocolError("incomplete"), True, Code.BODY_CUT),
@@ -58,3 +71,10 @@ def test_what_is_no_fault_of_the_network_is_left_alone() -> None:
     for error in (KitError(Code.TOO_LARGE, "a", "b"), ValueError("mine")):
         with pytest.raises(type(error)), told(URL, in_body=False):
             raise error
+
+
+def test_a_name_that_could_not_be_looked_up_is_not_called_unknown() -> None:
+    unknown = caught(connecting(socket.gaierror(socket.EAI_NONAME, "no such name")), in_body=False)
+    assert "is not known" in unknown.message
+    failed = caught(connecting(socket.gaierror(socket.EAI_AGAIN, "try again")), in_body=False)
+    assert "could not be looked up (try again)" in failed.message

@@ -18,6 +18,8 @@ import pytest
 import kit.report.painter
 from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival
+from kit.report.painter import Painter
+from kit.report.style import Style
 from kit.report.terminal import LiveLanes
 from kit.report.watch import LaneKey
 
@@ -106,6 +108,47 @@ def test_the_cursor_comes_back_also_when_it_is_interrupted(monkeypatch: pytest.M
     written = stream.getvalue()
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     assert "✗ measuring" in "\n".join(_screen(60, 24, written))
+
+
+class Unshowable:
+    """What is told where each way to show it is broken."""
+
+    def __init__(self) -> None:
+        self.met = threading.Event()
+
+    def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
+        self.met.set()
+        raise ZeroDivisionError
+
+    def finished(self, width: int, style: Style) -> list[str]:
+        self.met.set()
+        raise ZeroDivisionError
+
+    def over(self, mark: str, now_ms: float) -> None:
+        return
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("raised", [None, KeyboardInterrupt])
+def test_what_cannot_be_shown_ends_with_its_own_traceback_and_the_cursor_back(
+    colour: bool, raised: type[KeyboardInterrupt] | None
+) -> None:
+    stream, told, went_on = Terminal(), Unshowable(), False
+
+    def work() -> None:
+        nonlocal went_on
+        with Painter(told, stream, Style(colour=colour)) as painter:
+            assert told.met.wait(60)
+            painter.tell(told.over, "✓")
+            went_on = True
+            if raised is not None:
+                raise raised
+
+    with pytest.raises(raised or ZeroDivisionError) as caught:  # an interruption stays one
+        work()
+    assert went_on  # the work is not cut short for a picture
+    assert raised or caught.traceback[-1].name in ("frame", "finished")
+    assert not colour or stream.getvalue().endswith("\x1b[?25h")
 
 
 @pytest.mark.parametrize("columns", [30, 40, 59])
@@ -228,6 +271,8 @@ def test_a_terminal_that_is_held_does_not_hold_the_measurement() -> None:
 SCRIPT = """
 import sys, threading
 from kit.proof.timeline import Arrival
+from kit.report.painter import Painter
+from kit.report.style import Style
 from kit.report.terminal import LiveLanes
 from kit.report.watch import LaneKey
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.workshop.guard import host_of, is_from_us, is_ours
+from kit.workshop.guard import host_of, is_from_us, is_ours, needs_secret, shows
 
 NAMES = frozenset({"trainer.local"})
 REACHED = "192.168.1.7"
@@ -59,3 +59,29 @@ def test_no_host_is_too_odd_to_be_refused(host: str) -> None:
 )
 def test_only_our_own_page_may_do_something(headers: dict[str, str], let_in: bool) -> None:
     assert is_from_us(headers, NAMES, REACHED) is let_in
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "needed"),
+    [
+        ("127.0.0.1", (), False),
+        ("localhost", (), False),
+        ("::1", (), False),
+        ("0.0.0.0", (), True),
+        ("::", (), True),
+        ("", (), True),
+        ("192.168.1.7", (), True),
+        ("trainer.local", (), True),
+        ("127.0.0.1", ("8765-x.cloudshell.dev",), True),
+    ],
+)
+def test_a_secret_is_needed_wherever_others_reach_the_page(
+    host: str, names: tuple[str, ...], needed: bool
+) -> None:
+    assert needs_secret(host, names) is needed
+
+
+@given(st.text(min_size=1, max_size=30), st.lists(st.one_of(st.none(), st.text(max_size=30)), max_size=3))
+def test_only_the_secret_itself_is_taken_for_it(secret: str, shown: list[str | None]) -> None:
+    assert shows(secret, shown) is (secret in shown)
+    assert shows(secret, [*shown, secret])

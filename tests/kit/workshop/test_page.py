@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from kit.report.html import html
 from tests.fixtures.browser import GIVE_UP_MS
+from tests.fixtures.origin import Origin
 from tests.kit.report.conftest import TARGETS, TROUBLED
-from tests.kit.workshop.conftest import Open
+from tests.kit.workshop.conftest import Open, Workshop
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"
@@ -196,6 +197,31 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     assert "speed" not in page.evaluate("location.hash")
     page.locator("#language").click()
     expect(page.locator("#speed-state")).to_have_text("自己的速度")
+
+
+def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_asks(
+    origin: Origin, workshop: Workshop, open_page: Open, browser: Browser
+) -> None:
+    lane = origin()  # lets no page ask: what is asked of it goes through the page's server
+    address = workshop(f"closed={lane}", "--allow-host", "room.example")
+    page = open_page(f"{address}#tokens=30")
+    url = address.partition("?")[0]
+    assert page.url == f"{url}#tokens=30"
+    expect(page.locator("#path")).to_have_attribute("data-tone", "flows")
+    go(page)
+    assert lanes(page)["closed"]["word"] == "✓ Streamed"
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    page.keyboard.press("g")
+    over(page)
+    assert lanes(page)["closed"]["word"].startswith("Polled: ")
+    # Another browser, which was not given the secret.
+    context = browser.new_context()
+    other = context.new_page()
+    assert (response := other.goto(url)) is not None
+    assert response.status == 401
+    assert "Open the whole address" in other.inner_text("body")
+    context.close()
 
 
 def test_the_report_asks_nobody_and_prints_on_a4_in_the_dark_too(browser: Browser, tmp_path: Path) -> None:

@@ -100,3 +100,16 @@ def test_a_stream_that_cannot_be_opened_is_an_error_with_a_remedy() -> None:
     with pytest.raises(KitError) as caught:
         proof.report(Seen(now_ms=0.0, failed=True), [])
     assert caught.value.code is Code.UNREACHABLE
+
+
+def test_a_stream_without_end_is_an_error_with_a_remedy() -> None:
+    proof = BrowserProof(ProofRequest("http://lane/proof"))
+    told: Any = proof.begin()
+    browser = Browser(holds=False)
+    while told["do"] != "open":
+        told = proof.go_on(Seen(now_ms=browser.now, reply=browser._take(told)))
+    many = [(1.0, b"data: 1\n\n" * 60_000)]
+    proof.report(Seen(now_ms=1.0, more=True), many)
+    with pytest.raises(KitError) as caught:
+        proof.report(Seen(now_ms=1.0, more=True), many)
+    assert caught.value.code is Code.TOO_LARGE

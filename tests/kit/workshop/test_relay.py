@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import json
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from kit.config import Config
 from kit.probe.client import Ask, Client
+from kit.probe.spec import LaneSpec
 from kit.workshop.lanes import named
 from kit.workshop.server import Page
 from kit.workshop.serving import listen, serving
@@ -63,6 +65,28 @@ def test_a_relayed_stream_is_passed_on_as_it_comes_with_the_credentials(origin: 
             assert octets == 256
 
     asyncio.run(play())
+
+
+def test_each_run_asks_with_the_credentials_that_are_good_then(origin: Origin) -> None:
+    service = origin(token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest())
+    asks = {"mine": Ask("GET", service, (("Authorization", "Bearer expired"),))}
+
+    async def fresh(spec: LaneSpec) -> LaneSpec:
+        return replace(spec, ask=replace(spec.ask, headers=(("Authorization", f"Bearer {TOKEN}"),)))
+
+    site = Site("cloud", named(asks, {}, Config(), timeout_s=60), {}, 60, fresh=fresh)
+
+    async def play() -> int:
+        with listen("127.0.0.1", 0) as listening:
+            page = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            async with Client() as asked, Client() as side, serving(Page(site, asked).app, listening):
+                go = {"prompt": "Why?", "lanes": ["mine"], "tokens": 3}
+                (lane,) = (await post(side, f"{page}/api/runs", go))["lanes"]
+                asking = Ask("POST", f"{page}/{lane['request']['url']}", body=b"")
+                response, _, _, _ = await side.fetch(asking, within_ms=60_000)
+                return response.status
+
+    assert asyncio.run(play()) == 200
 
 
 def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin: Origin) -> None:

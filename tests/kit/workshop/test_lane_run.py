@@ -1,0 +1,48 @@
+"""One lane as the page reports it: what it says without end is refused, and the lane has its error."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.probe.client import Ask
+from kit.probe.spec import LaneSpec
+from kit.workshop.lane_run import LaneRun
+from kit.workshop.seen import Ended, Head, Seen
+
+SSE = {"content-type": "text/event-stream"}
+EVENT = b"data: 1\n\n"
+
+
+@pytest.mark.parametrize(
+    ("piece", "said"),
+    [
+        (EVENT * 50_000, "more than 100,000 events"),
+        (b"data: " + b"x" * 900_000 + b"\n\n", "or 64 MiB"),
+        (b"x" * 900_000, "an event without an end"),
+    ],
+    ids=["events", "octets", "one event"],
+)
+def test_an_answer_without_end_is_refused_and_what_came_of_it_is_not_kept(piece: bytes, said: str) -> None:
+    lane = LaneRun(LaneSpec("mine", Ask("GET", "http://mine.example/?key=secret")), "relay/x/0")
+    head: Head | None = Head(at=1.0, status=200, headers=SSE)
+    for _ in range(100):
+        lane.answered(Seen(now_ms=2.0, head=head, more=True), [(2.0, piece)])
+        head = None
+        if lane.lane is not None:
+            break
+    assert lane.data is not None
+    assert lane.data["error"]["code"] == "too-large"
+    assert said in lane.data["error"]["message"]
+    assert "secret" not in lane.data["error"]["message"]
+    assert lane.data["timeline"] == []
+
+
+def test_an_answer_in_many_reports_is_judged_once_the_last_is_in() -> None:
+    lane = LaneRun(LaneSpec("mine", Ask("GET", "http://mine.example/")), "relay/x/0")
+    lane.answered(
+        Seen(now_ms=2.0, head=Head(at=1.0, status=200, headers=SSE), more=True), [(1.0, EVENT), (2.0, EVENT)]
+    )
+    assert lane.lane is None
+    lane.answered(Seen(now_ms=3.0, asked_ms=0.5, ended=Ended(at=3.0, clean=True)), [(3.0, EVENT)])
+    assert lane.data is not None
+    assert len(lane.data["timeline"]) == 3
