@@ -36,7 +36,7 @@ LEAST_MS = 700.0
 LEAST_TRIPS = 4
 # The first wait is longer: what a timer of up to so long holds then comes by itself, and is not fed on.
 QUIET_MS = 2_000.0
-# Whether small events are late is decided once one answer leads the other by so many.
+# Whether small events are late is decided once one answer leads the other by so many events.
 LEAD = 3
 MOST_STEPS = 30
 MOST_BEGINNINGS = 3  # where what was seen is not seen again, the proof begins anew so often
@@ -103,6 +103,7 @@ class Steps:
         self._count = 0  # events
         self._now_ms = 0.0
         self._late_ms = 0.0  # how long this process did not run, in all
+        self._overtaken = 0  # what came last, by how many side requests
         self._latest_ms = 0.0  # of what came late, the longest wait
 
     # What is waited for, and how long.
@@ -216,21 +217,27 @@ class Steps:
     def _pace(self, least_ms: float | None = None) -> Machine[Pace | None]:
         """Feed small events, each once the one before is there, until it is clear whether they are late.
 
-        A single stall is outweighed, and so is an event that meets a timer just before it fires. None if one
-        of them was held.
+        An event counts by how many side requests overtook it, up to `OVERTAKEN`: on a way so slow that a timer
+        lets only one or two do so, it takes more events to tell. A single stall is outweighed, and so is an
+        event that meets a timer just before it fires. None if one of them was held.
         """
         late: list[float] = []
         prompt: list[float] = []
-        while abs(len(late) - len(prompt)) < LEAD and len(late) + len(prompt) < MOST_STEPS:
+        lead, enough = 0, LEAD * OVERTAKEN
+        while abs(lead) < enough and len(late) + len(prompt) < MOST_STEPS:
             came, took = yield from self._step(SMALL, least_ms)
             if came is Came.HELD:
                 return None
             hold = took - self.rtt_ms
-            (late if came is Came.LATE and hold >= self._least_hold_ms else prompt).append(hold)
-        lead = len(late) - len(prompt)
-        return Pace(
-            None if abs(lead) < LEAD else lead > 0, max(0.0, median(late if lead > 0 else [*late, *prompt]))
-        )
+            if self._overtaken and hold >= self._least_hold_ms:
+                late.append(hold)
+                lead += min(self._overtaken, OVERTAKEN)
+            else:
+                prompt.append(hold)
+                lead -= OVERTAKEN
+        if abs(lead) < enough:
+            return Pace(None, 0.0)
+        return Pace(lead > 0, max(0.0, median(late if lead > 0 else [*late, *prompt])))
 
     def _feed_and_watch(self, size: int, least_ms: float) -> Machine[tuple[Came, int]]:
         """Feed one event: whether anything comes out, and how many octets."""
@@ -282,6 +289,7 @@ class Steps:
                 yield from self._do(Await(max(1.0, min(max(20.0, least_ms / 4), left_ms)), events, octets))
             if stream.octets != before:
                 since_ms = self._ran_ms
+        self._overtaken = trips
         if trips < OVERTAKEN:
             return Came.PROMPT
         self._latest_ms = max(self._latest_ms, self._ran_ms - began_ms)
