@@ -13,6 +13,7 @@ from kit.errors import Code, KitError
 from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown, silent
+from kit.probe.lateness import Sleep
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service, without_credentials
 from kit.proof import answer
@@ -123,6 +124,8 @@ class Measured(ABC):
         """Ask for the answer and watch it arrive; each event is told to `arrived` as it does."""
         received = self.received
         asked = now_ms()
+        sleep = Sleep()
+        sleep.start()
         try:
             async with asyncio.timeout(self.spec.timeout_s):
                 await self._read(received, asked, arrived)
@@ -133,6 +136,9 @@ class Measured(ABC):
         except KitError as error:
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
+        finally:
+            received.late_ms = sleep.taken_ms()
+            sleep.stop()
         self.line, self._by_answer = answer.judged(
             received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
         )

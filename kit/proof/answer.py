@@ -25,6 +25,7 @@ SHORTEST_MS = 1_000.0
 JITTERS = 16
 BURST_MS = 50.0
 LATE_MS = 500.0
+SLEPT_MS = 250.0  # of this process in all: half of what makes an event late
 
 # What makes a finding of an answer: of its timeline, and of each event's own stamp.
 Judge: TypeAlias = Callable[[Timeline, Sequence[float | None]], Finding]
@@ -102,7 +103,21 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
     def judge_it(line: Timeline, stamps: Sequence[float | None]) -> Finding:
         if is_refusal(received, speaks_proof=speaks_proof):
             return refusal(received)
-        return judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
+        found = judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
+        held = found.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+        if held and received.late_ms >= SLEPT_MS:
+            # What came while this process slept arrived in one lump here, and not on the way.
+            seen = (
+                f"this process did not run for {received.late_ms:.0f} ms of it, so its arrivals prove nothing"
+            )
+            return replace(
+                found,
+                verdict=Verdict.INCONCLUSIVE,
+                shape=None,
+                doubts=(Doubt.BUSY_MACHINE,),
+                evidence=(*found.evidence, seen),
+            )
+        return found
 
     return judge_it
 
@@ -176,7 +191,13 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     if shape is Shape.TAIL and size is not None and size >= event_bytes:
         verdict, shape, size = Verdict.INCREMENTAL, None, None
         doubts = (*doubts, Doubt.LARGE_EVENTS_HELD)
-    carried = (Doubt.STREAM_CUT, Doubt.TOO_SHORT, Doubt.APP_BUNCHED, Doubt.CLOCKS_NOT_ALIGNED)
+    carried = (
+        Doubt.STREAM_CUT,
+        Doubt.TOO_SHORT,
+        Doubt.APP_BUNCHED,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.BUSY_MACHINE,
+    )
     doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)

@@ -22,6 +22,7 @@ class Received:
             a hop may send comments of its own while it holds all that the origin sends.
         ended_ms: when the response ended; None while it runs.
         clean: whether its framing ended as it must; only meaningful once it ended.
+        late_ms: for how long in all the process that read it did not run; 0 where that was not measured.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -32,6 +33,7 @@ class Received:
         self.octets = 0
         self.ended_ms: float | None = None
         self.clean = False
+        self.late_ms = 0.0
         self._decoder = decoder
 
     def head(self, now_ms: float, status: int, headers: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.answer import combine, first_hold_ms, judge, refusal, timeline
+from kit.proof.answer import combine, first_hold_ms, judge, of_stream, refusal, timeline
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
 from kit.proof.received import Received
@@ -196,3 +196,14 @@ def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
     found, stamps = timeline(received, asked_ms=0, now_ms=0, offset_ms=1.0)
     judge(found, stamps, jitter_ms=0)
     assert replace(found, arrivals=()).ttfb_ms == 1010.0
+
+
+def test_an_answer_that_was_read_by_a_sleeping_process_is_not_called_held() -> None:
+    received = Received(SSEDecoder())
+    received.late_ms = 2_000.0
+    came = line([2_500.0] * 20)
+    stamps: list[float | None] = [100.0 * seq for seq in range(20)]
+    found = of_stream(received, None, speaks_proof=True)(came, stamps)
+    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.BUSY_MACHINE,))
+    received.late_ms = 0.0
+    assert of_stream(received, None, speaks_proof=True)(came, stamps).verdict is Verdict.WHOLE_MESSAGE
