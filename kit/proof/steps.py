@@ -217,8 +217,8 @@ class Steps:
     def _pace(self, least_ms: float | None = None) -> Machine[Pace | None]:
         """Feed small events, each once the one before is there, until it is clear whether they are late.
 
-        An event counts by how many side requests overtook it, up to `OVERTAKEN`: on a way so slow that a timer
-        lets only one or two do so, it takes more events to tell. A single stall is outweighed, and so is an
+        An event counts by how many side requests overtook it, up to `OVERTAKEN`: where a timer is so short
+        that only one or two do so, it takes more events to tell. A single stall is outweighed, and so is an
         event that meets a timer just before it fires. None if one of them was held.
         """
         late: list[float] = []
