@@ -50,6 +50,7 @@ def by_lane(data: Any) -> dict[tuple[str, str], Any]:
     return {(lane["target"], lane["header"]): lane for lane in data["lanes"]}
 
 
+@pytest.mark.alone
 def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: Path) -> None:
     status, out, err = ended(demo("--json"))
     assert status == 0, err
@@ -77,6 +78,7 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert 'tests="6" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
+@pytest.mark.alone
 def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:
     status, out, err = ended(demo("standard", "--arm", "on", "--polling", "--json"))
     assert status == 0, err
@@ -90,6 +92,7 @@ def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream
     assert polled["timeline"][30]["arrived_ms"] < held["first_event_ms"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("fronts", "wrong"),
     [
@@ -110,6 +113,7 @@ def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
             assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)
 
 
+@pytest.mark.alone
 def test_with_several_workers_the_proof_falls_back_to_pause_and_says_so(demo: Demo) -> None:
     status, out, err = ended(demo("run", "standard", "--arm", "on", "--json", KIT_WORKERS="3"))
     assert status == 0, err

@@ -100,7 +100,7 @@ class Answer:
         return f"{line}\n{self.evidence}" if mark != "ok" else line
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.usefixtures("trusted")
 def test_the_cause_named_is_right_and_never_wrong_with_certainty(
     fleet: Fleet, origin: Start, tmp_path: Path

@@ -96,7 +96,7 @@ def speaks(port: str) -> Callable[[], bool]:
     return ready
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
     ports: dict[str, str] = {}
 

@@ -18,6 +18,8 @@ from kit.report.client import ClientReport
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
 
+pytestmark = pytest.mark.alone
+
 SHELL = dict(os.environ)
 SHELL.pop("PYTHONUNBUFFERED", None)
 
@@ -127,7 +129,6 @@ def test_the_remedy_for_requests_is_one(script: str) -> None:
     assert not found.warnings
 
 
-@pytest.mark.long
 def test_requests_without_stream_reads_it_whole() -> None:
     assert python(REQUESTS_WHOLE).cause is ClientCause.WHOLE_BODY_READER
 
@@ -147,13 +148,11 @@ def test_httpx_flows_line_by_line_and_reads_what_it_is_told() -> None:
     assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (1000, 1000))
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("_httpx")
 def test_httpx_without_stream_reads_it_whole() -> None:
     assert python(HTTPX_WHOLE).cause is ClientCause.WHOLE_BODY_READER
 
 
-@pytest.mark.long
 def test_node_flows_with_a_reader_and_not_with_text(tool: Tool) -> None:
     node = [str(tool("node")), "--input-type=module", "--eval"]
     assert ask(*node, NODE_READER, "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT

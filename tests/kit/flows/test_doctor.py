@@ -21,6 +21,8 @@ from tests.fixtures.proxies import Caddy, Envoy, Nginx
 from tests.fixtures.wire import Connection, passing, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
+pytestmark = pytest.mark.alone
+
 Examine = Callable[..., Diagnosis]
 
 

@@ -211,6 +211,7 @@ def measured(url: str, form: str) -> Compared:
     return compare(asyncio.run(run(made.short)), asyncio.run(run(made.long)))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("form", ["openai", "gemini"])
 def test_what_passes_is_not_called_held(form: str, origin: Origin, nginx: Nginx) -> None:
     url = nginx(origin("tests.fixtures.generators:app"), location="proxy_buffering off;")
@@ -220,6 +221,7 @@ def test_what_passes_is_not_called_held(form: str, origin: Origin, nginx: Nginx)
     assert abs(found.slope) < 0.2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("form", ["openai", "gemini"])
 def test_what_a_hop_collects_is_suspected_to_be_held(form: str, origin: Origin, envoy: Envoy) -> None:
     found = measured(envoy(origin("tests.fixtures.generators:app"), lua=WHOLE), form)
@@ -227,11 +229,13 @@ def test_what_a_hop_collects_is_suspected_to_be_held(form: str, origin: Origin, 
     assert found.slope == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.alone
 def test_blocks_larger_than_the_answer_look_held_whole(origin: Origin, nginx: Nginx) -> None:
     upstream = origin("tests.fixtures.generators:app", http="h11")
     assert measured(nginx(upstream, location=OLD + BUFFERS_64K), "openai").looks is Looks.HELD_WHOLE
 
 
+@pytest.mark.alone
 def test_blocks_smaller_than_the_answer_are_not_held_whole_and_their_size_is_seen(
     origin: Origin, nginx: Nginx
 ) -> None:
@@ -240,6 +244,7 @@ def test_blocks_smaller_than_the_answer_are_not_held_whole_and_their_size_is_see
     assert "whether it is held in blocks, this does not tell" in found.evidence[-1]
 
 
+@pytest.mark.alone
 def test_a_service_that_writes_only_at_its_end_looks_the_same(origin: Origin) -> None:
     found = measured(origin("tests.fixtures.generators:lump"), "openai")
     assert found.looks is Looks.HELD_WHOLE

@@ -13,6 +13,8 @@ from kit.proof.long import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 
+pytestmark = pytest.mark.alone
+
 # A route's timeout, set as Envoy lets a request set it: the fixture's own route has none.
 TIMEOUT_2S = """
 function envoy_on_request(handle)

@@ -16,6 +16,8 @@ from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 
+pytestmark = pytest.mark.alone
+
 OLD = "proxy_http_version 1.0;"
 NEW = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 BUFFERS_64K = "proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"

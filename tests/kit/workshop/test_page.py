@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Browser, Page, expect
 
@@ -17,6 +18,8 @@ from kit.report.html import html
 from tests.fixtures.browser import GIVE_UP_MS
 from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open
+
+pytestmark = pytest.mark.alone
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"

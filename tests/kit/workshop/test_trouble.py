@@ -5,12 +5,15 @@ from __future__ import annotations
 import secrets
 import urllib.request
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
 from tests.kit.workshop.conftest import Open, Workshop
 from tests.kit.workshop.test_page import go, lanes, over, saved
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go_on(
