@@ -30,7 +30,7 @@ from tests.fixtures.sites import EnvoySite, NginxSite, Site
 
 pytestmark = pytest.mark.alone
 
-LOSS_PERCENT = 2
+LOST = 50  # each so many packets one
 DELAYS_MS = (0, 150, 300)
 DOCTOR_MS = 150
 AT_ONCE = 8
@@ -106,7 +106,7 @@ def test_delay_and_loss_make_no_verdict_false(
     network: Network, relay: Relay, origin: Origin, fleet: Fleet, tmp_path: Path
 ) -> None:
     holds = {"streams": "incremental", "64 KiB blocks": "byte-limited", "whole message": "whole-message"}
-    with network(LOSS_PERCENT) as lost:
+    with network(LOST) as lost:
         # Of one process each: it gives 16 streams at a time, and a doctor looks at several.
         services = [origin(http="h11", tokens_per_s=12, log=tmp_path / f"{place}.log") for place in range(4)]
         probed, streams, blocks, whole = services
