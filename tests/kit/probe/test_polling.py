@@ -190,6 +190,7 @@ def test_an_answer_that_nobody_knows_was_perhaps_asked_of_another_instance(
     assert "another instance" in lane.error.hint
 
 
+@pytest.mark.alone
 def test_a_service_that_does_not_wait_is_not_hammered(server: Server) -> None:
     heads: list[bytes] = []
     lane = against(
