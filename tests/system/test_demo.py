@@ -81,7 +81,6 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert 'tests="6" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
-@pytest.mark.alone
 def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:
     status, out, err = ended(demo("standard", "--arm", "on", "--polling", "--json"))
     assert status == 0, err
@@ -95,7 +94,6 @@ def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream
     assert polled["timeline"][30]["arrived_ms"] < held["first_event_ms"]
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     ("fronts", "wrong"),
     [

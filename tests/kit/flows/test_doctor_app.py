@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from tests.system.test_own_app import Ended, Kit, app, cache, kit, track, with_proof  # noqa: F401
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.long  # three bundles with their packages, each started behind its front
 
 VALIDATOR = Draft202012Validator(
     json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))

@@ -19,8 +19,6 @@ from tests.fixtures.browser import GIVE_UP_MS
 from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open
 
-pytestmark = pytest.mark.alone
-
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"
 
@@ -80,6 +78,7 @@ def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
     return sorted(map(found, data["lanes"]), key=str)
 
 
+@pytest.mark.alone
 def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     lab: str, open_page: Open, tmp_path: Path
 ) -> None:
