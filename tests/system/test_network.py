@@ -33,7 +33,7 @@ pytestmark = pytest.mark.alone
 LOST = 50  # each so many packets one
 DELAYS_MS = (0, 150, 300)
 DOCTOR_MS = 150
-AT_ONCE = 8
+AT_ONCE = 3
 PATIENCE_S = 180
 REPEATS = int(os.environ.get("STREAMPROOF_REPEATS", "1"))
 QUESTION = "/search?ai_prompt=Why%3F&max_output_tokens=24&accel=off"
