@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo workshop rehearse test lint bench lock clean
+.PHONY: help demo workshop rehearse test soak lint bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
@@ -66,6 +66,10 @@ destroy-all:  ## Remove all that was deployed, after a list and a question
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev
 	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+soak:  ## Measure again and again on a busy machine, and count what was right (ARGS="--minutes 60 --busy 4")
+	@./bootstrap dev
+	@$(PYTHON) -m bench.soak $(ARGS)
 
 lint:  ## Check style, formatting and types
 	@./bootstrap dev

@@ -11,9 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 
+from bench.busy import busy
 from bench.figure import Figure
 
 GOAL_S = 25.0
@@ -23,7 +23,7 @@ def measure() -> Iterator[Figure]:
     """Idle, then busy; a run whose verdicts are not the promised ones counts as wrong."""
     times = int(os.environ.get("BENCH_DEMOS", "3"))
     for name, load in (("idle", 0), ("every core busy", os.cpu_count() or 1)):
-        with _busy(load):
+        with busy(load):
             took, wrong = zip(*(_demo() for _ in range(times)), strict=True)
         detail = f"{times} runs, {min(took):.1f} to {max(took):.1f} s"
         yield Figure(f"kit demo, {name}", median(took), "s", GOAL_S, detail)
@@ -45,14 +45,3 @@ def _demo() -> tuple[float, bool]:
     if done.returncode != 0:
         print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
     return took, done.returncode != 0
-
-
-@contextmanager
-def _busy(cores: int) -> Iterator[None]:
-    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
-    try:
-        yield
-    finally:
-        for process in spinning:
-            process.kill()
-            process.wait()

@@ -14,11 +14,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
+    "tests.fixtures.phases",
     "tests.fixtures.tools",
     "tests.fixtures.certificates",
     "tests.fixtures.proxies",
     "tests.fixtures.network",
     "tests.fixtures.origin",
+    "tests.fixtures.together",
     "tests.fixtures.browser",
     "tests.fixtures.controlplane",
     "tests.fixtures.firestore",
@@ -31,11 +33,6 @@ hypothesis.settings.register_profile("dev", **_PATIENT)  # type: ignore[arg-type
 # The same examples each time: a CI that fails tells of the change, not of the dice.
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, **_PATIENT)  # type: ignore[arg-type]
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """More workers than cores: most of a test's time it waits for a pace, a patience or another process."""
-    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""What the two READMEs show exists, and they show the same."""
+"""The commands that the two READMEs show exist, with their options, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import typer.main
 
-from kit.cli.app import VERBS
-from kit.errors import Exit
+from kit.cli.app import VERBS, app
 
 CHECKOUT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
-# How each says that something does not exist yet, and where it names the exit codes.
-EXIT_CODES = {ENGLISH: r"Exit codes: (.+?)\.", CHINESE: r"退出码：(.+?)。"}
 
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 both = pytest.mark.parametrize("name", [ENGLISH, CHINESE])
@@ -24,34 +22,22 @@ def text(name: str) -> str:
 
 
 def prose(name: str) -> str:
-    """All but the fenced blocks, where a # is no heading and a | no table."""
+    """All but the fenced blocks, where a # is no heading."""
     return FENCED.sub("", text(name))
 
 
-def blocks(name: str) -> list[str]:
-    """The fenced blocks without their comments, which are in the reader's language."""
-    return [re.sub(r"(^|[ \t]+)#.*$", "", block, flags=re.MULTILINE) for block in FENCED.findall(text(name))]
+def code(name: str) -> list[str]:
+    """All code by what belongs together: a block's line, a table's row, or a span by itself."""
+    snippets = re.sub(r"(^|[ \t]+)#.*$", "", "".join(FENCED.findall(text(name))), flags=re.M).splitlines()
+    for line in prose(name).splitlines():
+        spans = re.findall(r"`([^`\n]+)`", line)
+        snippets += [" ; ".join(spans)] if line.startswith("|") else spans
+    return snippets
 
 
-def spans(source: str) -> list[str]:
-    """The inline code."""
-    return re.findall(r"`([^`\n]+)`", source)
-
-
-def verbs(codes: list[str]) -> set[str]:
-    """What stands after `kit` in any of them."""
-    return {verb for code in codes for verb in re.findall(r"\bkit ([a-z]+)", code)}
-
-
-def headings(name: str) -> list[str]:
-    """The levels, in order."""
-    return re.findall(r"^#+(?= )", prose(name), re.MULTILINE)
-
-
-def table_rows(name: str) -> list[int]:
-    """How many cells each row has, in order."""
-    rows = re.findall(r"^\|(.*)\|$", prose(name), re.MULTILINE)
-    return [len(re.split(r"(?<!\\)\|", row)) for row in rows]
+def options(verb: str) -> set[str]:
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    return {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}
 
 
 def links(name: str) -> list[str]:
@@ -59,52 +45,46 @@ def links(name: str) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", prose(name))
 
 
+def anchors(path: Path) -> set[str]:
+    """A document's headings as GitHub links to them."""
+    titles = re.findall(r"^#+ (.+)$", FENCED.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @both
 @pytest.mark.parametrize("command", ["make demo", "make test"])
 def test_one_command_runs_the_demo_and_one_the_tests(name: str, command: str) -> None:
-    assert f"{command}\n" in blocks(name)
-
-
-def test_both_languages_show_the_same_blocks() -> None:
-    assert blocks(CHINESE) == blocks(ENGLISH)
-
-
-def test_both_languages_name_the_same_commands_and_options() -> None:
-    assert set(spans(prose(CHINESE))) == set(spans(prose(ENGLISH)))
-
-
-def test_both_languages_have_the_same_sections() -> None:
-    assert headings(ENGLISH)
-    assert headings(CHINESE) == headings(ENGLISH)
-
-
-def test_both_languages_have_the_same_table_rows() -> None:
-    assert table_rows(ENGLISH)
-    assert table_rows(CHINESE) == table_rows(ENGLISH)
-
-
-def test_each_language_leads_to_the_other() -> None:
-    assert CHINESE in links(ENGLISH)
-    assert ENGLISH in links(CHINESE)
+    assert f"{command}\n" in FENCED.findall(text(name))
 
 
 @both
-def test_no_link_leads_to_a_file_that_is_missing(name: str) -> None:
-    relative = [link.partition("#")[0] for link in links(name) if "://" not in link]
-    assert relative
-    assert [link for link in relative if not (CHECKOUT / link).is_file()] == []
+def test_every_command_of_the_kit_exists_with_the_options_that_it_is_shown_with(name: str) -> None:
+    shown: set[str] = set()
+    for line in code(name):
+        verbs = set(re.findall(r"\b(?:kit |make (?=demo))([a-z]+)", line))
+        assert verbs <= set(VERBS), line
+        # An option that no command stands beside is some command's.
+        known = set().union(*map(options, verbs or VERBS))
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line)) <= known, line
+        shown |= verbs
+    assert shown == set(VERBS)
 
 
 @both
-def test_every_verb_that_is_shown_exists(name: str) -> None:
-    shown = verbs([*blocks(name), *spans(prose(name))])
+def test_every_target_of_make_exists(name: str) -> None:
+    targets = set(
+        re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    shown = {target for line in code(name) for target in re.findall(r"\bmake ([a-z-]+)", line)}
     assert shown
-    assert shown - set(VERBS) == set()
+    assert shown - targets == set()
 
 
 @both
-def test_every_exit_code_is_named(name: str) -> None:
-    told = re.search(EXIT_CODES[name], prose(name))
-    assert told, "nothing says what the exit codes mean"
-    named = re.findall(r"(?:^| · )(\d+) [^ ·]", told[1])
-    assert sorted(map(int, named)) == sorted(Exit)
+def test_no_link_leads_nowhere(name: str) -> None:
+    relative = [link.partition("#") for link in links(name) if "://" not in link]
+    assert {CHINESE if name == ENGLISH else ENGLISH} <= {path for path, _, _ in relative}
+    for path, _, anchor in relative:
+        led_to = CHECKOUT / (path or name)
+        assert led_to.exists(), path
+        assert not anchor or anchor in anchors(led_to), (path, anchor)

@@ -20,7 +20,12 @@ def run_without_gcloud(folder: Path, required: str) -> subprocess.CompletedProce
     return subprocess.run(
         [*argv, "--rootdir", str(folder), str(folder / "test_one.py")],
         cwd=CHECKOUT,
-        env={**os.environ, "PATH": str(folder), "STREAMPROOF_REQUIRE": required},
+        env={
+            **os.environ,
+            "PATH": str(folder),
+            "STREAMPROOF_REQUIRE": required,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -365,6 +365,7 @@ def test_too_many_streams_are_said_to_be_too_many(answering: Answering, reading:
 # ---- Leaving
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("hold", ["whole", "none"])
 def test_who_leaves_stops_the_model_after_the_grace(
     answering: Answering, behind: Behind, reading: Reading, hold: Hold

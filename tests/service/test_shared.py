@@ -25,6 +25,7 @@ from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S, ask
 from tests.service.conftest import Serve
 from tests.service.entrypoints import by_gunicorn
+from tests.service.made_up_time import run_in_made_up_time
 from tests.service.stores import MemoryStore
 from tests.service.test_kept import DONE, Script, ended, kind, token
 from tests.service.test_poll import ASYNC, pieces
@@ -98,7 +99,7 @@ def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
         while len(streams):  # noqa: ASYNC110  # its end is safe: nobody has to fetch it from this process
             await asyncio.sleep(0)
 
-    run(test())
+    run_in_made_up_time(test(), monkeypatch)
 
 
 def test_a_name_that_another_instance_has_given_away_is_refused() -> None:
@@ -170,7 +171,7 @@ def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest
         await copied(store, 1)
         assert kind(store.events[ANSWER][0]) == "abandoned"
 
-    run(test())
+    run_in_made_up_time(test(), monkeypatch)
 
 
 def test_the_writer_is_told_of_a_slow_reader_who_finds_something_each_time() -> None:

@@ -49,6 +49,7 @@ def test_a_stream_is_said_to_stream_and_exits_0(invoke: Invoke, origin: Origin) 
     assert "once for its answer (POST); all else is asked of its proof" in told.err
 
 
+@pytest.mark.alone
 def test_a_held_one_exits_0_with_its_cause_and_3_where_it_was_to_stream(invoke: Invoke, held: str) -> None:
     told = invoke("doctor", held, "--arm", "off", "--json")
     assert told.status == 0, told.err
@@ -62,6 +63,7 @@ def test_a_held_one_exits_0_with_its_cause_and_3_where_it_was_to_stream(invoke: 
     assert "        X-Accel-Buffering: no\n" in told.out
 
 
+@pytest.mark.alone
 def test_without_a_proof_both_suspects_are_named_and_it_exits_4(invoke: Invoke) -> None:
     with wire(events(*LUMP)) as server:
         told = invoke("doctor", f"{server.url}/chat", "--json")
@@ -94,6 +96,7 @@ def test_a_post_is_sent_once_unless_it_may_be_repeated(invoke: Invoke) -> None:
         assert "A POST may cost or change something, so it was not sent again." in " ".join(told.out.split())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("most", "asked"), [(1, 1), (2, 2), (3, 3), (6, 4)])
 def test_with_repeat_ok_it_is_sent_as_often_as_is_allowed(invoke: Invoke, most: int, asked: int) -> None:
     with wire(events(*LUMP)) as server:

@@ -23,6 +23,8 @@ from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.wire import Wire, events, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, OLD
 
+pytestmark = pytest.mark.alone
+
 SLOW = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
 FAST = [(0.0, b"data: a word %d\n\n" % number) for number in range(200)]
 AT_ITS_END = [(1.6, b"".join(data for _, data in SLOW))]

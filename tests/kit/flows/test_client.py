@@ -16,7 +16,10 @@ from kit.proof.client_causes import ClientCause, Unclear
 from kit.proof.client_examination import Conclusion
 from kit.report.client import ClientReport
 from tests.fixtures.processes import eventually, is_gone
+from tests.fixtures.together import Results, Together, result, through
 from tests.fixtures.tools import Tool
+
+pytestmark = pytest.mark.alone
 
 SHELL = dict(os.environ)
 SHELL.pop("PYTHONUNBUFFERED", None)
@@ -61,6 +64,12 @@ HTTPX_LINES = (
 )
 HTTPX_1000 = HTTPX_LINES.replace("iter_lines()", "iter_text(1000)").replace("flush", "end='', flush")
 HTTPX_WHOLE = f"{_HTTPX}print(httpx.get(url, timeout=None).text)\n"
+# Its own buffer, and no line break: neither a terminal nor the variable helps.
+OWN_BUFFER = (
+    "import io, sys\nout = io.BufferedWriter(io.FileIO(1, 'w'), 2048)\n"
+    + TOKENS_NO_FLUSH.replace("print(", "out.write(").replace(", end='')", ".encode())")
+    + "out.flush()\n"
+)
 NODE_READER = "for await (const data of (await fetch(process.argv[1])).body) process.stdout.write(data);"
 NODE_TEXT = "console.log(await (await fetch(process.argv[1])).text());"
 
@@ -71,8 +80,34 @@ def ask(*argv: str, env: dict[str, str] = SHELL, timeout_s: float = 60.0) -> Cli
     )
 
 
-def python(script: str, env: dict[str, str] = SHELL) -> Conclusion:
-    return ask(sys.executable, "-c", script, "{url}", env=env).conclusion
+async def measure(_: str, script: str, env: dict[str, str] = SHELL) -> Conclusion:
+    argv = (sys.executable, "-c", script, "{url}")
+    report = await asyncio.wait_for(examine(argv, timeout_s=60, say=lambda text: None, env=env), timeout=150)
+    return report.conclusion
+
+
+@pytest.fixture(scope="module")
+def conclusions(together: Together) -> Results:
+    return together(measure)
+
+
+@pytest.fixture
+def found(request: pytest.FixtureRequest, conclusions: Results) -> Conclusion:
+    """What was found out about the test's own client."""
+    conclusion: Conclusion = result(request, conclusions)
+    return conclusion
+
+
+def python(script: str, **how: dict[str, str]) -> pytest.MarkDecorator:
+    """A client of a test, written in Python."""
+    return through(lambda origin: "", script=script, **how)
+
+
+def each(*scripts: str) -> pytest.MarkDecorator:
+    """A test of each of these clients."""
+    return pytest.mark.parametrize(
+        "number", [pytest.param(n, marks=python(s)) for n, s in enumerate(scripts)]
+    )
 
 
 def warned(found: Conclusion) -> list[ClientCause]:
@@ -86,50 +121,49 @@ def test_curl_is_told_its_option(tool: Tool) -> None:
     assert ask(str(tool("curl")), "-sN", "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
 
 
-@pytest.mark.parametrize("script", [URLLIB_LINES, URLLIB_READ1, TOKENS, NDJSON, ASKS_TWICE])
-def test_a_python_client_that_flows_is_not_accused(script: str) -> None:
-    found = python(script)
+@each(URLLIB_LINES, URLLIB_READ1, TOKENS, NDJSON, ASKS_TWICE)
+def test_a_python_client_that_flows_is_not_accused(number: int, found: Conclusion) -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     assert not found.warnings
 
 
-@pytest.mark.parametrize("script", [URLLIB_NO_FLUSH, TOKENS_NO_FLUSH])
-def test_a_print_without_flush_is_found(script: str) -> None:
-    assert python(script).cause is ClientCause.PYTHON_STDOUT
+@each(URLLIB_NO_FLUSH, TOKENS_NO_FLUSH)
+def test_a_print_without_flush_is_found(number: int, found: Conclusion) -> None:
+    assert found.cause is ClientCause.PYTHON_STDOUT
 
 
-def test_a_shell_that_hides_it_does_not_hide_it_from_the_report() -> None:
-    found = python(TOKENS_NO_FLUSH, {**SHELL, "PYTHONUNBUFFERED": "1"})
+@python(TOKENS_NO_FLUSH, env={**SHELL, "PYTHONUNBUFFERED": "1"})
+def test_a_shell_that_hides_it_does_not_hide_it_from_the_report(found: Conclusion) -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     assert warned(found) == [ClientCause.PYTHON_STDOUT]
 
 
-def test_reads_of_a_fixed_size_are_found_with_it() -> None:
-    found = python(URLLIB_READ_4096)
+@python(URLLIB_READ_4096)
+def test_reads_of_a_fixed_size_are_found_with_it(found: Conclusion) -> None:
     assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (4096, 4096))
 
 
-def test_a_lag_of_one_event_is_found() -> None:
-    assert python(LAGGING).cause is ClientCause.WAITS_FOR_NEXT_EVENT
+@python(LAGGING)
+def test_a_lag_of_one_event_is_found(found: Conclusion) -> None:
+    assert found.cause is ClientCause.WAITS_FOR_NEXT_EVENT
 
 
-def test_the_lines_of_requests_are_held_where_the_body_is_not_chunked() -> None:
-    found = python(REQUESTS_LINES)
+@python(REQUESTS_LINES)
+def test_the_lines_of_requests_are_held_where_the_body_is_not_chunked(found: Conclusion) -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     assert warned(found) == [ClientCause.UNCHUNKED_READER]
     assert "about 512 bytes" in found.warnings[0].sentence
 
 
-@pytest.mark.parametrize("script", [REQUESTS_LINES_1, REQUESTS_CONTENT_1])
-def test_the_remedy_for_requests_is_one(script: str) -> None:
-    found = python(script)
+@each(REQUESTS_LINES_1, REQUESTS_CONTENT_1)
+def test_the_remedy_for_requests_is_one(number: int, found: Conclusion) -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     assert not found.warnings
 
 
-@pytest.mark.long
-def test_requests_without_stream_reads_it_whole() -> None:
-    assert python(REQUESTS_WHOLE).cause is ClientCause.WHOLE_BODY_READER
+@python(REQUESTS_WHOLE)
+def test_requests_without_stream_reads_it_whole(found: Conclusion) -> None:
+    assert found.cause is ClientCause.WHOLE_BODY_READER
 
 
 @pytest.fixture
@@ -139,21 +173,24 @@ def _httpx() -> None:
 
 
 @pytest.mark.usefixtures("_httpx")
-def test_httpx_flows_line_by_line_and_reads_what_it_is_told() -> None:
-    found = python(HTTPX_LINES)
+@python(HTTPX_LINES)
+def test_httpx_flows_line_by_line(found: Conclusion) -> None:
     assert found.cause is ClientCause.NOT_THE_CLIENT
     assert not found.warnings
-    found = python(HTTPX_1000)
+
+
+@pytest.mark.usefixtures("_httpx")
+@python(HTTPX_1000)
+def test_httpx_reads_what_it_is_told(found: Conclusion) -> None:
     assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (1000, 1000))
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("_httpx")
-def test_httpx_without_stream_reads_it_whole() -> None:
-    assert python(HTTPX_WHOLE).cause is ClientCause.WHOLE_BODY_READER
+@python(HTTPX_WHOLE)
+def test_httpx_without_stream_reads_it_whole(found: Conclusion) -> None:
+    assert found.cause is ClientCause.WHOLE_BODY_READER
 
 
-@pytest.mark.long
 def test_node_flows_with_a_reader_and_not_with_text(tool: Tool) -> None:
     node = [str(tool("node")), "--input-type=module", "--eval"]
     assert ask(*node, NODE_READER, "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
@@ -168,10 +205,8 @@ def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool
     assert found.cause is ClientCause.NOT_THE_CLIENT
 
 
-def test_output_that_is_collected_whatever_it_goes_to_is_found() -> None:
-    """Its own buffer, and no line break: neither a terminal nor the variable helps."""
-    script = TOKENS_NO_FLUSH.replace("print(", "out.write(").replace(", end='')", ".encode())")
-    found = python(f"import io, sys\nout = io.BufferedWriter(io.FileIO(1, 'w'), 2048)\n{script}out.flush()\n")
+@python(OWN_BUFFER)
+def test_output_that_is_collected_whatever_it_goes_to_is_found(found: Conclusion) -> None:
     assert found.cause in (ClientCause.OUTPUT_FIXED_SIZE, ClientCause.READS_FIXED_SIZE)
 
 
@@ -190,8 +225,8 @@ def test_a_client_that_fails_is_shown_with_its_last_words() -> None:
     assert report.exit is Exit.INCONCLUSIVE
 
 
-def test_one_that_prints_nothing_of_the_stream_is_not_judged() -> None:
-    found = python(f"{_OPEN}print(len(response.read()))")
+@python(f"{_OPEN}print(len(response.read()))")
+def test_one_that_prints_nothing_of_the_stream_is_not_judged(found: Conclusion) -> None:
     assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.UNRECOGNISED)
 
 

@@ -17,9 +17,13 @@ from kit.proof.glance import State
 from kit.proof.verdict import Verdict
 from kit.report.diagnosis import headline
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.fixtures.proxies import Envoy
+from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.together import Results, Together, result, through
 from tests.fixtures.wire import Connection, passing, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
+
+pytestmark = pytest.mark.alone
 
 Examine = Callable[..., Diagnosis]
 
@@ -38,50 +42,76 @@ def service(origin: Origin) -> str:
     return origin(tokens_per_s=30)
 
 
+async def measure(url: str, **wanted: Any) -> Diagnosis:
+    return await doctor(DoctorSpec(Ask("GET", url), prompt="Why?", **wanted))
+
+
+@pytest.fixture(scope="module")
+def diagnoses(together: Together) -> Results:
+    return together(measure, apart=True)
+
+
 @pytest.fixture
+def found(request: pytest.FixtureRequest, diagnoses: Results) -> Diagnosis:
+    """What the doctor found behind the test's own proxy."""
+    diagnosis: Diagnosis = result(request, diagnoses)
+    return diagnosis
+
+
+def streaming(origin: Origin) -> str:
+    return origin(tokens_per_s=30)
+
+
 def unchunked(origin: Origin) -> str:
     return origin(http="h11", tokens_per_s=30)
+
+
+READS_BODY = "function envoy_on_response(h) h:body() end"
+READS_BODY_OF_POST = """
+    function envoy_on_request(h)
+      h:streamInfo():dynamicMetadata():set("doctor", "method", h:headers():get(":method"))
+    end
+    function envoy_on_response(h)
+      if h:streamInfo():dynamicMetadata():get("doctor")["method"] == "POST" then h:body() end
+    end
+"""
 
 
 def named(diagnosis: Diagnosis) -> list[tuple[Cause, str]]:
     return [(one.cause, one.certainty) for one in diagnosis.causes]
 
 
-def test_a_service_that_streams_has_no_cause(examine: Examine, service: str) -> None:
-    found = examine(service)
+@through(streaming)
+def test_a_service_that_streams_has_no_cause(found: Diagnosis) -> None:
     assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [])
     assert found.requests == 1
     assert found.first_verdict_ms is not None
 
 
-def test_nginx_buffers_are_freed_by_the_header(examine: Examine, unchunked: str, nginx: Nginx) -> None:
-    found = examine(nginx(unchunked, location=OLD + BUFFERS_64K), arm="off")
+@through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K), arm="off")
+def test_nginx_buffers_are_freed_by_the_header(found: Diagnosis) -> None:
     assert named(found) == [(Cause.NGINX_BUFFERS, "certain")]
     assert (found.verdict, found.lane.block_bytes) == (Verdict.BYTE_LIMITED, 65536)
 
 
-def test_where_the_header_is_what_frees_it_that_is_said(
-    examine: Examine, unchunked: str, nginx: Nginx
-) -> None:
-    found = examine(nginx(unchunked, location=OLD))
+@through(lambda origin: NginxSite(unchunked(origin), OLD))
+def test_where_the_header_is_what_frees_it_that_is_said(found: Diagnosis) -> None:
     assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [])
     assert any("Without X-Accel-Buffering: no it would be held" in limit for limit in found.limits)
 
 
-def test_nginx_gzip_is_told_from_buffers(examine: Examine, service: str, nginx: Nginx) -> None:
-    found = examine(nginx(service, location=NEW, http=GZIP), arm="off")
+@through(lambda origin: NginxSite(streaming(origin), NEW + GZIP), arm="off")
+def test_nginx_gzip_is_told_from_buffers(found: Diagnosis) -> None:
     assert named(found) == [(Cause.NGINX_GZIP, "certain")]
 
 
-def test_nginx_that_ignores_the_header_is_blocks(examine: Examine, unchunked: str, nginx: Nginx) -> None:
-    found = examine(nginx(unchunked, location=f"{OLD} proxy_ignore_headers X-Accel-Buffering;"))
+@through(lambda origin: NginxSite(unchunked(origin), f"{OLD} proxy_ignore_headers X-Accel-Buffering;"))
+def test_nginx_that_ignores_the_header_is_blocks(found: Diagnosis) -> None:
     assert named(found) == [(Cause.BLOCKS, "certain")]
 
 
-def test_a_filter_that_reads_the_body_is_a_whole_message_hop(
-    examine: Examine, service: str, envoy: Envoy
-) -> None:
-    found = examine(envoy(service, lua="function envoy_on_response(h) h:body() end"))
+@through(lambda origin: EnvoySite(streaming(origin), READS_BODY, http_1_0=False))
+def test_a_filter_that_reads_the_body_is_a_whole_message_hop(found: Diagnosis) -> None:
     assert named(found) == [(Cause.WHOLE_MESSAGE, "certain")]
     assert found.verdict is Verdict.WHOLE_MESSAGE
 
@@ -89,7 +119,7 @@ def test_a_filter_that_reads_the_body_is_a_whole_message_hop(
 def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
     examine: Examine, service: str, envoy: Envoy
 ) -> None:
-    found = examine(envoy(service, lua="function envoy_on_response(h) h:body() end"), direct_url=service)
+    found = examine(envoy(service, lua=READS_BODY), direct_url=service)
     directly = [row for row in found.rows if row.look.conditions.direct]
     assert [row.seen.state for row in directly] == [State.STREAMS]
     assert "a hop between" in found.causes[0].where
@@ -99,7 +129,7 @@ def test_what_identifies_the_user_never_reaches_the_address_that_is_asked_direct
     service: str, envoy: Envoy
 ) -> None:
     secrets = (("authorization", "Bearer s3cret"), ("cookie", "id=s3cret"), ("x-api-key", "s3cret"))
-    url = envoy(service, lua="function envoy_on_response(h) h:body() end")
+    url = envoy(service, lua=READS_BODY)
     with wire(passing(service)) as other:
         spec = DoctorSpec(Ask("GET", url, secrets), prompt="Why?", direct_url=other.url)
         found = asyncio.run(doctor(spec))
@@ -121,31 +151,31 @@ def test_a_direct_address_that_wants_a_token_is_said_to(service: str) -> None:
     assert any("what identifies you is sent to no other origin" in limit for limit in found.limits)
 
 
-def test_caddy_with_response_buffers_refuses_or_holds_a_prefix(
-    examine: Examine, origin: Origin, service: str, caddy: Caddy
+@through(lambda origin: CaddySite(streaming(origin), "response_buffers 64KiB"))
+def test_caddy_with_response_buffers_refuses(found: Diagnosis) -> None:
+    assert named(found) == [(Cause.REFUSES, "certain")]
+
+
+@through(
+    lambda origin: CaddySite(
+        origin("tests.fixtures.apps:without_incremental", tokens_per_s=30), "response_buffers 64KiB"
+    )
+)
+def test_caddy_with_response_buffers_holds_a_prefix_of_what_does_not_ask_to_be_incremental(
+    found: Diagnosis,
 ) -> None:
-    buffers = "response_buffers 64KiB"
-    assert named(examine(caddy(service, directives=buffers))) == [(Cause.REFUSES, "certain")]
-    silent = origin("tests.fixtures.apps:without_incremental", tokens_per_s=30)
-    assert named(examine(caddy(silent, directives=buffers))) == [(Cause.PREFIX_BUFFER, "certain")]
+    assert named(found) == [(Cause.PREFIX_BUFFER, "certain")]
 
 
-def test_a_middleware_around_the_answer_alone_is_told_from_the_way(examine: Examine, origin: Origin) -> None:
-    found = examine(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
+@through(lambda origin: origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
+def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagnosis) -> None:
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]
     assert headline(found) == "the way here streams, and the answer comes in one lump all the same"
 
 
-def test_a_rule_for_one_method_is_named(examine: Examine, service: str, envoy: Envoy) -> None:
-    only_post = """
-        function envoy_on_request(h)
-          h:streamInfo():dynamicMetadata():set("doctor", "method", h:headers():get(":method"))
-        end
-        function envoy_on_response(h)
-          if h:streamInfo():dynamicMetadata():get("doctor")["method"] == "POST" then h:body() end
-        end
-    """
-    assert named(examine(envoy(service, lua=only_post))) == [(Cause.METHOD, "certain")]
+@through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
+def test_a_rule_for_one_method_is_named(found: Diagnosis) -> None:
+    assert named(found) == [(Cause.METHOD, "certain")]
 
 
 def test_nobody_there_is_an_error(examine: Examine) -> None:

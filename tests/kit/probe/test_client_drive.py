@@ -12,6 +12,8 @@ from kit.probe.client_drive import run_once
 from kit.proof.client_examination import Run, Setup
 from kit.proof.client_trial import Outcome
 
+pytestmark = pytest.mark.alone
+
 CHECKOUT = Path(__file__).parents[3]
 FLOWS = (
     "import sys, urllib.request\n"

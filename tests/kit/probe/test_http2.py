@@ -22,6 +22,8 @@ from tests.fixtures.origin import Origin
 from tests.fixtures.processes import free_port, running
 from tests.fixtures.tools import Tool
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:

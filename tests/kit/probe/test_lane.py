@@ -47,6 +47,7 @@ def against(server: Server, behaviour: Any, **spec: Any) -> Lane:
     return asyncio.run(run())
 
 
+@pytest.mark.alone
 def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Origin) -> None:
     told: list[Arrival] = []
     lane = measured(origin(), told)
@@ -166,6 +167,7 @@ def test_an_error_status_is_the_lanes_error(server: Server, status: bytes, code:
     assert lane.error.hint
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("begin", "code"),
     [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
@@ -182,6 +184,7 @@ def test_a_server_that_says_next_to_nothing_is_given_up_in_time(
     assert lane.error.code == code
 
 
+@pytest.mark.alone
 def test_an_answer_without_an_end_is_judged_by_what_came(server: Server) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(SSE + b"9\r\ndata: a\n\n\r\n" * 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -18,7 +17,8 @@ from kit.proof.doubts import Doubt
 from kit.proof.lengths import Compared, Looks, compare
 from kit.proof.timeline import Timeline
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Envoy, Nginx
+from tests.fixtures.sites import EnvoySite, NginxSite
+from tests.fixtures.together import Results, Together, result, through
 
 CHAT = "http://127.0.0.1/v1/chat/completions"
 GEMINI = "https://generativelanguage.googleapis.com/v1beta/models/gemini:streamGenerateContent"
@@ -193,7 +193,7 @@ BUFFERS_64K = "proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_si
 WHOLE = "function envoy_on_response(handle) handle:body() end"
 
 
-def measured(url: str, form: str) -> Compared:
+async def measured(url: str, form: str) -> Compared:
     """Both lengths, one after the other, by the kit's own client."""
     if form == "gemini":
         ask = post(f"{url}/v1beta/models/g:streamGenerateContent", CONTENTS)
@@ -208,39 +208,69 @@ def measured(url: str, form: str) -> Compared:
             assert probe.reachable
             return probe.line
 
-    return compare(asyncio.run(run(made.short)), asyncio.run(run(made.long)))
+    return compare(await run(made.short), await run(made.long))
 
 
-@pytest.mark.parametrize("form", ["openai", "gemini"])
-def test_what_passes_is_not_called_held(form: str, origin: Origin, nginx: Nginx) -> None:
-    url = nginx(origin("tests.fixtures.generators:app"), location="proxy_buffering off;")
-    found = measured(url, form)
+@pytest.fixture(scope="module")
+def compared(together: Together) -> Results:
+    return together(measured)
+
+
+@pytest.fixture
+def found(request: pytest.FixtureRequest, compared: Results) -> Compared:
+    """What the two lengths show through the test's own proxy."""
+    seen: Compared = result(request, compared)
+    return seen
+
+
+def passing(origin: Origin) -> NginxSite:
+    return NginxSite(origin("tests.fixtures.generators:app"), "proxy_buffering off;")
+
+
+def collecting(origin: Origin) -> EnvoySite:
+    return EnvoySite(origin("tests.fixtures.generators:app"), WHOLE, http_1_0=False)
+
+
+def unchunked(origin: Origin) -> str:
+    return origin("tests.fixtures.generators:app", http="h11")
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(form, marks=through(passing, form=form)) for form in ("openai", "gemini")],
+)
+def test_what_passes_is_not_called_held(form: str, found: Compared) -> None:
     assert (found.looks, found.doubts) == (Looks.NOT_HELD_WHOLE, (Doubt.LENGTHS_ALONE,)), found.evidence
     assert found.slope is not None
     assert abs(found.slope) < 0.2
 
 
-@pytest.mark.parametrize("form", ["openai", "gemini"])
-def test_what_a_hop_collects_is_suspected_to_be_held(form: str, origin: Origin, envoy: Envoy) -> None:
-    found = measured(envoy(origin("tests.fixtures.generators:app"), lua=WHOLE), form)
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(form, marks=through(collecting, form=form)) for form in ("openai", "gemini")],
+)
+def test_what_a_hop_collects_is_suspected_to_be_held(form: str, found: Compared) -> None:
     assert (found.looks, found.doubts) == (Looks.HELD_WHOLE, (Doubt.LENGTHS_ALONE,)), found.evidence
     assert found.slope == pytest.approx(1.0, abs=0.1)
 
 
-def test_blocks_larger_than_the_answer_look_held_whole(origin: Origin, nginx: Nginx) -> None:
-    upstream = origin("tests.fixtures.generators:app", http="h11")
-    assert measured(nginx(upstream, location=OLD + BUFFERS_64K), "openai").looks is Looks.HELD_WHOLE
+@pytest.mark.alone
+@through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K), form="openai")
+def test_blocks_larger_than_the_answer_look_held_whole(found: Compared) -> None:
+    assert found.looks is Looks.HELD_WHOLE
 
 
-def test_blocks_smaller_than_the_answer_are_not_held_whole_and_their_size_is_seen(
-    origin: Origin, nginx: Nginx
-) -> None:
-    found = measured(nginx(origin("tests.fixtures.generators:app", http="h11"), location=OLD), "openai")
+@pytest.mark.alone
+@through(lambda origin: NginxSite(unchunked(origin), OLD), form="openai")
+def test_blocks_smaller_than_the_answer_are_not_held_whole_and_their_size_is_seen(found: Compared) -> None:
     assert found.looks is Looks.NOT_HELD_WHOLE, found.evidence
     assert "whether it is held in blocks, this does not tell" in found.evidence[-1]
 
 
-def test_a_service_that_writes_only_at_its_end_looks_the_same(origin: Origin) -> None:
-    found = measured(origin("tests.fixtures.generators:lump"), "openai")
+@pytest.mark.alone
+@through(lambda origin: origin("tests.fixtures.generators:lump"), form="openai")
+def test_a_service_that_writes_only_at_its_end_looks_the_same(found: Compared) -> None:
     assert found.looks is Looks.HELD_WHOLE
     assert "or by a service that writes nothing before it has finished" in found.evidence[-1]

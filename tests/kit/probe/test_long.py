@@ -11,7 +11,10 @@ from kit.probe.drive import ProofRequest
 from kit.probe.long import watch
 from kit.proof.long import Kind, Limits
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.together import Results, Together, result, through
+
+pytestmark = pytest.mark.alone
 
 # A route's timeout, set as Envoy lets a request set it: the fixture's own route has none.
 TIMEOUT_2S = """
@@ -21,52 +24,75 @@ end
 """
 
 
-def watched(url: str, **how: float | str) -> Limits:
-    limit_s = float(how.pop("limit_s", 6.5))
-    request = ProofRequest(f"{url}/proof", method=str(how.pop("method", "GET")))
-    return asyncio.run(watch(request, limit_s=limit_s, beat_s=0.4))
+async def watched(url: str, *, method: str = "GET", limit_s: float = 6.5) -> Limits:
+    return await watch(ProofRequest(f"{url}/proof", method=method), limit_s=limit_s, beat_s=0.4)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_nginx_ends_a_stream_that_is_silent_for_its_read_timeout(
-    method: str, origin: Origin, nginx: Nginx
-) -> None:
-    found = watched(nginx(origin(), location="proxy_read_timeout 2s;"), method=method)
+@pytest.fixture(scope="module")
+def limits(together: Together) -> Results:
+    return together(watched)
+
+
+@pytest.fixture
+def found(request: pytest.FixtureRequest, limits: Results) -> Limits:
+    """What was seen through the test's own proxy."""
+    seen: Limits = result(request, limits)
+    return seen
+
+
+def ends_by_its_read_timeout(found: Limits) -> None:
     assert (found.kind, found.doubts) == (Kind.IDLE_LIMIT, ()), found.evidence
     assert found.idle_s == pytest.approx(2.0, abs=0.5)
     assert any("broken off" in line for line in found.evidence)
 
 
-def test_envoy_ends_every_stream_after_its_routes_timeout(origin: Origin, envoy: Envoy) -> None:
-    found = watched(envoy(origin(), lua=TIMEOUT_2S), limit_s=8.5)
+@through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"))
+def test_nginx_ends_a_stream_that_is_silent_for_its_read_timeout(found: Limits) -> None:
+    ends_by_its_read_timeout(found)
+
+
+@through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"), method="POST")
+def test_nginx_ends_one_that_was_asked_for_by_post_as_well(found: Limits) -> None:
+    ends_by_its_read_timeout(found)
+
+
+@through(lambda origin: EnvoySite(origin(), TIMEOUT_2S, http_1_0=False), limit_s=8.5)
+def test_envoy_ends_every_stream_after_its_routes_timeout(found: Limits) -> None:
     assert (found.kind, found.doubts) == (Kind.TIME_LIMIT, ()), found.evidence
     # It says nothing more after 2 s, and closes the connection a second later (its delayed_close_timeout).
     assert found.total_s == pytest.approx(3.0, abs=0.5)
 
 
-def test_both_limits_in_a_chain(origin: Origin, nginx: Nginx, envoy: Envoy) -> None:
-    inner = envoy(origin(), lua=TIMEOUT_2S.replace("2000", "4000"))
-    found = watched(nginx(inner, location="proxy_read_timeout 2s;"), limit_s=9.0)
+@through(
+    lambda origin: NginxSite(
+        EnvoySite(origin(), TIMEOUT_2S.replace("2000", "4000"), http_1_0=False), "proxy_read_timeout 2s;"
+    ),
+    limit_s=9.0,
+)
+def test_both_limits_in_a_chain(found: Limits) -> None:
     assert found.kind is Kind.BOTH, found.evidence
     assert found.idle_s == pytest.approx(2.0, abs=0.5)
     assert found.total_s == pytest.approx(4.5, abs=0.8)
 
 
-def test_what_cuts_nothing_shows_no_limit(origin: Origin, caddy: Caddy) -> None:
-    found = watched(caddy(origin()), limit_s=2.5)
+@through(lambda origin: CaddySite(origin()), limit_s=2.5)
+def test_what_cuts_nothing_shows_no_limit(found: Limits) -> None:
     assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
     assert "no limit below 2 s was seen" in found.evidence
 
 
-def test_a_hop_that_collects_for_its_timeout_is_unclear_and_told(origin: Origin, envoy: Envoy) -> None:
-    whole = TIMEOUT_2S + "function envoy_on_response(handle) handle:body() end"
-    found = watched(envoy(origin(), lua=whole))
+@through(
+    lambda origin: EnvoySite(
+        origin(), TIMEOUT_2S + "function envoy_on_response(handle) handle:body() end", http_1_0=False
+    )
+)
+def test_a_hop_that_collects_for_its_timeout_is_unclear_and_told(found: Limits) -> None:
     assert found.kind is Kind.UNCLEAR, found.evidence
 
 
 def test_nobody_there_is_an_error() -> None:
     with pytest.raises(KitError) as caught:
-        watched("http://127.0.0.1:1")
+        asyncio.run(watched("http://127.0.0.1:1"))
     assert caught.value.code is Code.UNREACHABLE
 
 

@@ -25,6 +25,8 @@ from tests.fixtures.wire import Asked, Wire, events, passing, wire
 from tests.kit.probe.test_http2 import authority, behind_tls  # noqa: F401
 from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
+pytestmark = pytest.mark.alone
+
 AT = Conditions("POST", "ndjson", "off", "on", gzip=True)
 SECRETS = (("authorization", "Bearer s3cret"), ("Cookie", "id=s3cret"), ("X-Api-Key", "s3cret"))
 RTTS = (1.0, 2.0, 3.0)

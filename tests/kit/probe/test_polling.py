@@ -75,6 +75,7 @@ def against(
     return asyncio.run(run())
 
 
+@pytest.mark.alone
 def test_the_service_is_asked_for_piece_after_piece_and_judged_by_its_stamps(origin: Origin) -> None:
     told: list[Arrival] = []
     lane = asyncio.run(lane_of(origin(), told))
@@ -92,6 +93,7 @@ def test_the_service_is_asked_for_piece_after_piece_and_judged_by_its_stamps(ori
     assert "where a round trip takes" in lane.evidence[-1]
 
 
+@pytest.mark.alone
 def test_without_the_proofs_clock_the_stamps_alone_are_judged(origin: Origin) -> None:
     lane = asyncio.run(lane_of(origin(lab=0)))
     assert (lane.verdict, lane.hold_ms, lane.doubts) == (
@@ -188,6 +190,7 @@ def test_an_answer_that_nobody_knows_was_perhaps_asked_of_another_instance(
     assert "another instance" in lane.error.hint
 
 
+@pytest.mark.alone
 def test_a_service_that_does_not_wait_is_not_hammered(server: Server) -> None:
     heads: list[bytes] = []
     lane = against(

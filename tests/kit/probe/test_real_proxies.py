@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 
 from kit.probe.client import Ask
@@ -14,49 +11,59 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Caddy, Envoy, Nginx
+from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.together import Results, Together, result, through
+
+pytestmark = pytest.mark.alone
 
 OLD = "proxy_http_version 1.0;"
 NEW = 'proxy_http_version 1.1; proxy_set_header Connection "";'
 BUFFERS_64K = "proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
 GZIP = "gzip on; gzip_min_length 1; gzip_types text/event-stream; gzip_proxied any;"
 
-Measure = Callable[..., Lane]
+
+async def measure(
+    url: str, header: Arm = "off", event_bytes: int | None = None, *, gzip: bool = False
+) -> Lane:
+    coding = (("accept-encoding", "gzip"),) if gzip else ()
+    spec = LaneSpec(
+        "x",
+        Ask("GET", url, coding),
+        header=header,
+        prompt="Why?",
+        max_output_tokens=40,
+        event_bytes=event_bytes,
+    )
+    async with LaneProbe(spec) as probe:
+        await probe.find()
+        await probe.answer()
+        return await probe.prove()
+
+
+@pytest.fixture(scope="module")
+def lanes(together: Together) -> Results:
+    return together(measure)
 
 
 @pytest.fixture
-def measure() -> Measure:
-    def lane(url: str, header: Arm = "off", event_bytes: int | None = None, *, gzip: bool = False) -> Lane:
-        coding = (("accept-encoding", "gzip"),) if gzip else ()
-        spec = LaneSpec(
-            "x",
-            Ask("GET", url, coding),
-            header=header,
-            prompt="Why?",
-            max_output_tokens=40,
-            event_bytes=event_bytes,
-        )
-
-        async def run() -> Lane:
-            async with LaneProbe(spec) as probe:
-                await probe.find()
-                await probe.answer()
-                return await probe.prove()
-
-        return asyncio.run(run())
-
-    return lane
+def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
+    """What was measured through the test's own proxy."""
+    measured: Lane = result(request, lanes)
+    return measured
 
 
-@pytest.fixture
 def service(origin: Origin) -> str:
     return origin(tokens_per_s=30)
 
 
-@pytest.fixture
 def unchunked(origin: Origin) -> str:
     """The same, but not in chunks to a hop that asks in HTTP/1.0."""
     return origin(http="h11", tokens_per_s=30)
+
+
+def silent(origin: Origin) -> str:
+    """The same, but it does not ask to be forwarded as it comes."""
+    return origin("tests.fixtures.apps:without_incremental", tokens_per_s=30)
 
 
 def seen(lane: Lane) -> tuple[Verdict, Shape | None]:
@@ -72,127 +79,130 @@ PREFIX = (Verdict.BYTE_LIMITED, Shape.PREFIX)
 WHOLE = (Verdict.WHOLE_MESSAGE, Shape.WHOLE)
 
 
-def test_no_proxy(measure: Measure, service: str) -> None:
-    lane = measure(service)
+@through(service)
+def test_no_proxy(lane: Lane) -> None:
     assert seen(lane) == INCREMENTAL
     assert not lane.doubts
 
 
-def test_nginx_with_an_http_1_0_upstream_holds_blocks_of_a_page(
-    measure: Measure, unchunked: str, nginx: Nginx
-) -> None:
-    lane = measure(nginx(unchunked, location=OLD))
+@through(lambda origin: NginxSite(unchunked(origin), OLD))
+def test_nginx_with_an_http_1_0_upstream_holds_blocks_of_a_page(lane: Lane) -> None:
     assert seen(lane) == BLOCKS
     assert lane.block_bytes == 4096
 
 
-def test_nginx_with_64k_buffers_holds_64k_blocks(measure: Measure, unchunked: str, nginx: Nginx) -> None:
-    lane = measure(nginx(unchunked, location=OLD + BUFFERS_64K))
+@through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K))
+def test_nginx_with_64k_buffers_holds_64k_blocks(lane: Lane) -> None:
     assert seen(lane) == BLOCKS
     assert lane.block_bytes == 65536
 
 
-def test_nginx_with_an_http_1_1_upstream_lets_tokens_flow_and_says_what_it_holds(
-    measure: Measure, service: str, nginx: Nginx
-) -> None:
-    lane = measure(nginx(service, location=NEW))
+@through(lambda origin: NginxSite(service(origin), NEW))
+def test_nginx_with_an_http_1_1_upstream_lets_tokens_flow_and_says_what_it_holds(lane: Lane) -> None:
     assert seen(lane) == INCREMENTAL
     assert Doubt.LARGE_EVENTS_HELD in lane.doubts
 
 
-def test_nginx_with_an_http_1_1_upstream_holds_the_tail_of_a_large_event(
-    measure: Measure, service: str, nginx: Nginx
-) -> None:
-    lane = measure(nginx(service, location=NEW), event_bytes=70_000)
+@through(lambda origin: NginxSite(service(origin), NEW), event_bytes=70_000)
+def test_nginx_with_an_http_1_1_upstream_holds_the_tail_of_a_large_event(lane: Lane) -> None:
     assert seen(lane) == TAIL
     assert lane.block_bytes is not None
     assert 4064 <= lane.block_bytes < 4096
 
 
-def test_nginx_with_an_http_1_1_upstream_and_64k_buffers_holds_a_larger_tail(
-    measure: Measure, service: str, nginx: Nginx
-) -> None:
-    lane = measure(nginx(service, location=NEW + BUFFERS_64K), event_bytes=70_000)
+@through(lambda origin: NginxSite(service(origin), NEW + BUFFERS_64K), event_bytes=70_000)
+def test_nginx_with_an_http_1_1_upstream_and_64k_buffers_holds_a_larger_tail(lane: Lane) -> None:
     assert seen(lane) == TAIL
     assert lane.block_bytes is not None
     assert 65_500 <= lane.block_bytes < 65_536
 
 
-@pytest.mark.parametrize("version", [OLD, NEW])
-def test_nginx_without_buffering_streams(measure: Measure, service: str, nginx: Nginx, version: str) -> None:
-    lane = measure(nginx(service, location=f"{version} proxy_buffering off;"))
+@through(lambda origin: NginxSite(service(origin), f"{OLD} proxy_buffering off;"))
+def test_nginx_without_buffering_streams(lane: Lane) -> None:
     assert seen(lane) == INCREMENTAL
     assert not lane.doubts
 
 
-@pytest.mark.parametrize("version", [OLD, NEW])
-def test_nginx_honours_the_header(measure: Measure, service: str, nginx: Nginx, version: str) -> None:
-    lane = measure(nginx(service, location=version), header="on")
+@through(lambda origin: NginxSite(service(origin), f"{NEW} proxy_buffering off;"))
+def test_nginx_without_buffering_streams_from_an_http_1_1_upstream(lane: Lane) -> None:
     assert seen(lane) == INCREMENTAL
     assert not lane.doubts
 
 
-def test_nginx_told_to_ignore_the_header_holds_all_the_same(
-    measure: Measure, unchunked: str, nginx: Nginx
-) -> None:
-    lane = measure(nginx(unchunked, location=f"{OLD} proxy_ignore_headers X-Accel-Buffering;"), header="on")
+@through(lambda origin: NginxSite(service(origin), OLD), header="on")
+def test_nginx_honours_the_header(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
+    assert not lane.doubts
+
+
+@through(lambda origin: NginxSite(service(origin), NEW), header="on")
+def test_nginx_honours_the_header_of_an_http_1_1_upstream(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
+    assert not lane.doubts
+
+
+@through(
+    lambda origin: NginxSite(unchunked(origin), f"{OLD} proxy_ignore_headers X-Accel-Buffering;"), header="on"
+)
+def test_nginx_told_to_ignore_the_header_holds_all_the_same(lane: Lane) -> None:
     assert seen(lane) == BLOCKS
     assert lane.block_bytes == 4096
 
 
-def test_two_nginx_the_outer_one_never_sees_the_header(measure: Measure, service: str, nginx: Nginx) -> None:
-    inner = nginx(service, location=OLD)
-    assert seen(measure(nginx(inner, location=OLD), header="on")) == BLOCKS
+@through(lambda origin: NginxSite(NginxSite(service(origin), OLD), OLD), header="on")
+def test_two_nginx_the_outer_one_never_sees_the_header(lane: Lane) -> None:
+    assert seen(lane) == BLOCKS
 
 
-def test_nginx_gzip_holds_compressed_blocks(measure: Measure, service: str, nginx: Nginx) -> None:
-    url = nginx(service, location=NEW, http=GZIP)
-    lane = measure(url, gzip=True)
+@through(lambda origin: NginxSite(service(origin), NEW + GZIP), gzip=True)
+def test_nginx_gzip_holds_compressed_blocks(lane: Lane) -> None:
     assert lane.verdict is Verdict.BYTE_LIMITED
-    assert seen(measure(url, gzip=False)) == INCREMENTAL
 
 
-def test_nginx_gzip_flushes_when_the_header_is_sent(measure: Measure, service: str, nginx: Nginx) -> None:
-    assert seen(measure(nginx(service, location=NEW, http=GZIP), header="on", gzip=True)) == INCREMENTAL
+@through(lambda origin: NginxSite(service(origin), NEW + GZIP))
+def test_nginx_gzip_holds_nothing_that_it_does_not_compress(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
 
 
-def test_caddy_streams(measure: Measure, service: str, caddy: Caddy) -> None:
-    assert seen(measure(caddy(service))) == INCREMENTAL
+@through(lambda origin: NginxSite(service(origin), NEW + GZIP), header="on", gzip=True)
+def test_nginx_gzip_flushes_when_the_header_is_sent(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
 
 
-def test_caddy_with_response_buffers_holds_a_prefix(measure: Measure, origin: Origin, caddy: Caddy) -> None:
-    service = origin("tests.fixtures.apps:without_incremental", tokens_per_s=30)
-    lane = measure(caddy(service, directives="response_buffers 64KiB"))
+@through(lambda origin: CaddySite(service(origin)))
+def test_caddy_streams(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
+
+
+@through(lambda origin: CaddySite(silent(origin), "response_buffers 64KiB"))
+def test_caddy_with_response_buffers_holds_a_prefix(lane: Lane) -> None:
     assert seen(lane) == PREFIX
     assert lane.block_bytes == 65536
 
 
-def test_caddy_refuses_to_buffer_what_asks_to_be_incremental(
-    measure: Measure, service: str, caddy: Caddy
-) -> None:
-    lane = measure(caddy(service, directives="response_buffers 64KiB"))
+@through(lambda origin: CaddySite(service(origin), "response_buffers 64KiB"))
+def test_caddy_refuses_to_buffer_what_asks_to_be_incremental(lane: Lane) -> None:
     assert lane.verdict is Verdict.REFUSED
 
 
-def test_nginx_lets_chunks_pass_even_where_it_asks_in_http_1_0(
-    measure: Measure, service: str, nginx: Nginx
-) -> None:
-    assert seen(measure(nginx(service, location=OLD))) == INCREMENTAL
+@through(lambda origin: NginxSite(service(origin), OLD))
+def test_nginx_lets_chunks_pass_even_where_it_asks_in_http_1_0(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
 
 
-def test_a_middleware_that_reads_the_body_of_search_alone_is_a_contradiction(
-    measure: Measure, origin: Origin
-) -> None:
-    lane = measure(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
+@through(lambda origin: origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
+def test_a_middleware_that_reads_the_body_of_search_alone_is_a_contradiction(lane: Lane) -> None:
     assert lane.verdict is Verdict.INCONCLUSIVE
     assert Doubt.ANSWER_DISAGREES_WITH_PROOF in lane.doubts
 
 
-def test_envoy_streams(measure: Measure, service: str, envoy: Envoy) -> None:
-    assert seen(measure(envoy(service))) == INCREMENTAL
+@through(lambda origin: EnvoySite(service(origin), http_1_0=False))
+def test_envoy_streams(lane: Lane) -> None:
+    assert seen(lane) == INCREMENTAL
 
 
-def test_envoy_with_a_filter_that_reads_the_body_holds_all(
-    measure: Measure, service: str, envoy: Envoy
-) -> None:
-    assert seen(measure(envoy(service, lua="function envoy_on_response(h) h:body() end"))) == WHOLE
+@through(
+    lambda origin: EnvoySite(service(origin), "function envoy_on_response(h) h:body() end", http_1_0=False)
+)
+def test_envoy_with_a_filter_that_reads_the_body_holds_all(lane: Lane) -> None:
+    assert seen(lane) == WHOLE

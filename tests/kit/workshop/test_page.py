@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Browser, Page, expect
 
@@ -78,6 +79,7 @@ def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
     return sorted(map(found, data["lanes"]), key=str)
 
 
+@pytest.mark.alone
 def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     lab: str, open_page: Open, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import urllib.request
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.fixtures.origin import Origin
@@ -13,6 +14,7 @@ from tests.kit.workshop.conftest import Open, Workshop
 from tests.kit.workshop.test_page import go, lanes, over, saved
 
 
+@pytest.mark.alone
 def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go_on(
     origin: Origin, workshop: Workshop, open_page: Open
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     assert "wait for a free connection" in lanes(page)["open"]["why"]
 
 
+@pytest.mark.alone
 def test_a_proxy_that_holds_the_page_itself_is_found_first_and_no_relayed_lane_is_judged(
     origin: Origin, workshop: Workshop, open_page: Open, nginx: Nginx
 ) -> None:

@@ -362,6 +362,7 @@ def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() -> None:
 # ---- Whoever leaves
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["closed", "cancelled"])
 @pytest.mark.parametrize("read", [0, 1])
 def test_the_model_stops_at_once_when_nobody_listens_any_more(how: str, read: int) -> None:
@@ -399,6 +400,7 @@ def test_the_model_stops_at_once_when_nobody_listens_any_more(how: str, read: in
     run(test())
 
 
+@pytest.mark.alone
 def test_a_client_that_leaves_stops_the_model_within_100_ms(serve: Serve) -> None:
     async def script(call: Call) -> Chunks:
         yield chunk("One ")

@@ -1,0 +1,97 @@
+"""A test that judges real time runs alone: after all others have ended, and one at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+# Each says when it begins and ends. The others take their time: who does not wait for them is seen.
+TESTS = """
+import os, time
+from pathlib import Path
+import pytest
+
+def said(word):
+    with Path("said").open("a") as file:
+        file.write(word + "\\n")
+
+@pytest.fixture(autouse=True)
+def _said(request):
+    said("begin " + request.node.name)
+    yield
+    said("end " + request.node.name)
+
+@pytest.mark.alone
+@pytest.mark.parametrize("place", range(3))
+def test_alone(place):
+    assert os.environ.get("PYTEST_XDIST_WORKER") != "dead"
+
+@pytest.mark.parametrize("place", range(8))
+def test_other(place):
+    time.sleep(0.05)
+    if place == 4:
+        crash()
+
+def crash():
+    pass
+"""
+
+
+def run(folder: Path, *arguments: str, tests: str = TESTS) -> tuple[list[str], str]:
+    """Run these tests with the phases' plugin alone: what they said, and what pytest printed."""
+    (folder / "test_some.py").write_text(tests)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
+    argv = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.fixtures.phases"]
+    done = subprocess.run(
+        [*argv, "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return (folder / "said").read_text().splitlines(), done.stdout + done.stderr
+
+
+def begin_and_end_in_turn(words: list[str]) -> bool:
+    return [word.replace("end", "begin") for word in words[1::2]] == words[::2]
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_it_begins_after_all_others_have_ended(tmp_path: Path, workers: str) -> None:
+    said, told = run(tmp_path, "--numprocesses", workers, "--dist", "worksteal")
+    assert "11 passed" in told.splitlines()[-1], told
+    assert all("other" in word for word in said[:16]), said
+    assert all("alone" in word for word in said[16:]), said
+    assert begin_and_end_in_turn(said[16:])
+
+
+@pytest.mark.parametrize("kept", ["alone", "other", "test_alone and 2", "test_other and 4"])
+def test_either_phase_may_be_all_that_is_asked_for(tmp_path: Path, kept: str) -> None:
+    _, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", "-k", kept)
+    assert "passed" in told.splitlines()[-1], told
+
+
+def test_a_worker_that_dies_takes_no_test_that_runs_alone_with_it(tmp_path: Path) -> None:
+    tests = TESTS.replace("    pass\n", "    os._exit(1)\n")
+    said, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
+    assert "1 failed, 10 passed" in told.splitlines()[-1], told
+    assert all("alone" in word for word in said[-6:]), said
+
+
+def test_without_workers_nothing_changes_and_no_name_tells_of_it(tmp_path: Path) -> None:
+    _, told = run(tmp_path, "-p", "no:xdist", "--verbose")
+    assert "11 passed" in told.splitlines()[-1], told
+    assert "(alone)" not in told
+
+
+def test_a_failure_is_told_by_the_name_that_runs_it_again(tmp_path: Path) -> None:
+    tests = TESTS.replace('!= "dead"', '== "dead"')
+    _, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
+    assert "3 failed, 8 passed" in told.splitlines()[-1], told
+    assert "FAILED test_some.py::test_alone[0] - " in told
