@@ -90,11 +90,11 @@ class ServiceProcess:
 
     def kill(self) -> None:
         """SIGKILL to all of it, now, unless it has ended; returns when the processes are gone."""
+        self._sweep()
         self._say(b"k")
         with suppress(subprocess.TimeoutExpired):
             self._leash.wait(_KILL_S)
         self._leash.kill()
-        self._sweep()
         assert self._leash.stdin is not None  # noqa: S101 (asked for above)
         self._leash.stdin.close()
 
@@ -110,9 +110,8 @@ class ServiceProcess:
             await reader.read()
         finally:
             transport.close()
-        status = self._leash.wait()
         self._sweep()
-        return status
+        return self._leash.wait()
 
     def _say(self, word: bytes) -> None:
         assert self._leash.stdin is not None  # noqa: S101 (asked for above)
@@ -120,8 +119,11 @@ class ServiceProcess:
             self._leash.stdin.write(word)
 
     def _sweep(self) -> None:
-        """Nothing of the group may be left, even if the leash itself was killed."""
-        group, self._group = self._group, 0
-        if group:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+        """SIGKILL to the group: nothing of it may be left, even if the leash itself was killed.
+
+        The leash reaps the group's leader, and from then on the number may be another's. In the session of
+        the leash nobody else can be, so it must not be reaped before.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            if self._group and os.getsid(self._group) == self._leash.pid:
+                os.killpg(self._group, signal.SIGKILL)

@@ -168,6 +168,21 @@ async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Pat
     await none_left(numbers)
 
 
+@in_loop
+async def test_a_group_that_has_got_the_number_of_a_service_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    bystander = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+    try:
+        service = run(tmp_path, *family(tmp_path))
+        numbers = await up(tmp_path)
+        service._group = bystander.pid
+        service.kill()
+        await none_left(numbers)
+        assert alive(bystander.pid)
+    finally:
+        bystander.kill()
+        await bystander.wait()
+
+
 @pytest.mark.parametrize("is_frozen", [False, True])
 def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(
     tmp_path: Path, is_frozen: bool
