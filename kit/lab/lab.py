@@ -117,9 +117,7 @@ class Lab:
         except BaseException as error:
             # What never got ready has nobody to be graceful to, and gunicorn, told to end while its worker is
             # still starting, takes all its grace: half a minute on a Ctrl-C.
-            for service in self._services:
-                service.kill()
-            await self.close()
+            await self._end()
             if isinstance(error, BaseExceptionGroup):
                 raise _first(error) from None
             raise
@@ -145,8 +143,14 @@ class Lab:
                 watcher.cancel()
             await asyncio.gather(*(service.stop() for service in self._services))
         finally:
-            for service in self._services:
-                service.kill()
+            await self._end()
+
+    async def _end(self) -> None:
+        """Kill what still runs, and remove what it left."""
+        try:
+            ends = (*(front.close() for front in self._fronts), *(each.kill() for each in self._services))
+            await asyncio.gather(*ends)
+        finally:
             for held in self._sockets:
                 held.close()
             if self._folder is not None:

@@ -86,17 +86,21 @@ class ServiceProcess:
         except TimeoutError:
             pass
         finally:
-            self.kill()
+            await self.kill()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """SIGKILL to all of it, now, unless it has ended; returns when the processes are gone."""
         self._sweep()
         self._say(b"k")
-        with suppress(subprocess.TimeoutExpired):
-            self._leash.wait(_KILL_S)
-        self._leash.kill()
-        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
-        self._leash.stdin.close()
+        try:
+            # Not `_ended`: a loop that ends for an interrupt has cancelled that.
+            await asyncio.to_thread(self._leash.wait, _KILL_S)
+        except subprocess.TimeoutExpired:
+            self._leash.kill()
+            await asyncio.to_thread(self._leash.wait)
+        finally:
+            assert self._leash.stdin is not None  # noqa: S101 (asked for above)
+            self._leash.stdin.close()
 
     async def _watch(self) -> int:
         """The leash's status, once it has ended: then its standard output ends."""
@@ -111,7 +115,7 @@ class ServiceProcess:
         finally:
             transport.close()
         self._sweep()
-        return self._leash.wait()
+        return await asyncio.to_thread(self._leash.wait)
 
     def _say(self, word: bytes) -> None:
         assert self._leash.stdin is not None  # noqa: S101 (asked for above)

@@ -112,7 +112,7 @@ class _Version:
                 await wait_until_ready(self._process, port)
             except BaseException as error:
                 if self._process is not None:
-                    self._process.kill()
+                    await self._process.kill()
                 await self._stop()
                 if isinstance(error, KitError):
                     raise DidNotStart(self._upload, error.message) from None

@@ -105,7 +105,7 @@ async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_p
     service.thaw()
     service.freeze()
     await all_frozen(numbers)
-    service.kill()
+    await service.kill()
     await none_left(numbers)
     service.freeze()  # its last request ends with it
 
@@ -120,6 +120,33 @@ async def test_an_impatient_stop_kills_at_once(tmp_path: Path, monkeypatch: pyte
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopping
+    await none_left(numbers)
+
+
+@in_loop
+async def test_while_its_end_is_waited_for_everything_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_KILL_S", 600)
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(service._leash.pid, signal.SIGSTOP)  # it does not answer for now
+    killing = asyncio.create_task(service.kill())
+    await none_left(numbers)
+    assert not killing.done()
+    os.kill(service._leash.pid, signal.SIGCONT)
+    await killing
+    assert service._leash.returncode == 128 + signal.SIGKILL
+
+
+@in_loop
+async def test_a_leash_that_never_answers_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_KILL_S", 0.1)
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(service._leash.pid, signal.SIGSTOP)
+    await service.kill()
+    assert service._leash.returncode == -signal.SIGKILL
     await none_left(numbers)
 
 
@@ -175,7 +202,7 @@ async def test_a_group_that_has_got_the_number_of_a_service_meanwhile_is_left_al
         service = run(tmp_path, *family(tmp_path))
         numbers = await up(tmp_path)
         service._group = bystander.pid
-        service.kill()
+        await service.kill()
         await none_left(numbers)
         assert alive(bystander.pid)
     finally:
