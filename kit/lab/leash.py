@@ -1,13 +1,13 @@
-"""Holds one service on a leash: whatever happens to the kit, the service does not outlive it.
+"""Holds one service or front on a leash: whatever happens to the kit, it does not outlive the kit.
 
 Run as a script of its own, `python -I -S leash.py FOLDER GRACE_S LOG ARGV…`; it imports nothing of the kit.
 It starts ARGV in a process group of its own and waits for one of two things. The service ends: so does the
 leash, with the same status. Or its standard input speaks or ends: `f` freezes the group (SIGSTOP), `c` has it
 continue (SIGCONT), `s` stops the service (SIGTERM, the grace, SIGKILL to the group), `k` kills it at once,
-and an end without a word means that the kit is gone: the service is stopped, and FOLDER, which nobody else
-would remove, goes too, with the folder around it once that is empty. What is stopped while it is frozen
-continues first: else it would sleep through its grace. The first line on standard output is the group's
-number.
+and an end without a word means that the kit is gone, and a front that spoke too: the service is stopped, and
+FOLDER, which nobody else would remove, goes too, with the folder around it once that is empty. What is
+stopped while it is frozen continues first: else it would sleep through its grace. The first line on standard
+output is the group's number.
 
 A pipe tells of the death of the kit however it dies, on any Unix, and through this process it reaches every
 process of the group, gunicorn's workers included, which a parent-death signal would not.

@@ -117,7 +117,7 @@ class _Version:
                 if isinstance(error, KitError):
                     raise DidNotStart(self._upload, error.message) from None
                 raise
-            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process))
+            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process.words))
 
     async def stop(self) -> None:
         """End its process, if it runs."""

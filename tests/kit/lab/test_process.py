@@ -83,11 +83,11 @@ async def test_a_service_has_its_grace_to_finish_what_it_does_even_if_it_was_fro
     service = run(tmp_path, "python", "-c", FINISHES)
     numbers = await up(tmp_path)
     if is_frozen:
-        service.freeze()
+        service.words.freeze()
         await all_frozen(numbers)
     stopping = asyncio.create_task(service.stop())
     await asyncio.to_thread(wait_until, (tmp_path / "bundle" / "ending").exists)
-    service.freeze()  # its last request has ended: now that it is being stopped, that is no reason
+    service.words.freeze()  # its last request has ended: now that it is being stopped, that is no reason
     (tmp_path / "bundle" / "finish").touch()
     await stopping
     assert "finished" in service.log_end()
@@ -97,17 +97,17 @@ async def test_a_service_has_its_grace_to_finish_what_it_does_even_if_it_was_fro
 async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_path: Path) -> None:
     service = run(tmp_path, *family(tmp_path))
     numbers = await up(tmp_path)
-    service.freeze()
+    service.words.freeze()
     await all_frozen(numbers)
-    service.thaw()
+    service.words.thaw()
     await asyncio.to_thread(wait_until, lambda: not any(map(frozen, numbers)))
-    service.freeze()
-    service.thaw()
-    service.freeze()
+    service.words.freeze()
+    service.words.thaw()
+    service.words.freeze()
     await all_frozen(numbers)
     await service.kill()
     await none_left(numbers)
-    service.freeze()  # its last request ends with it
+    service.words.freeze()  # its last request ends with it
 
 
 @in_loop
@@ -188,7 +188,7 @@ async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Pat
     service = run(tmp_path, *family(tmp_path))
     numbers = await up(tmp_path)
     if is_frozen:
-        service.freeze()
+        service.words.freeze()
         await all_frozen(numbers)
     os.kill(service._leash.pid, signal.SIGKILL)
     assert "SIGKILL, and its leash with it" in (await service.died()).message
@@ -228,7 +228,7 @@ def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(
             "    while not (folder / 'bundle' / 'pids').exists():\n"
             "        await asyncio.sleep(0.01)\n"
             "    if sys.argv[3] == 'True':\n"
-            "        service.freeze()\n"
+            "        service.words.freeze()\n"
             "    await asyncio.sleep(600)\n"
             "asyncio.run(main())",
             tmp_path / "lane",
