@@ -1,8 +1,8 @@
 """How much later than directly an event arrives through a pass-through front.
 
-An origin in a process of its own sends events that bear the time. Two streams of it, one direct and one
-through the front, are read at once by the process that runs the front, as in `kit demo`. The clock is the
-machine's one monotonic clock, so nothing needs to be aligned.
+An origin sends events that bear the time. Two streams of it, one direct and one through the front, are read
+at once; origin, front and reader are a process each, as in `kit demo`. The clock is the machine's one
+monotonic clock, so nothing needs to be aligned.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 
 from bench.figure import Figure
-from kit.lab.proxy import Front
+from kit.lab.front import start_front
+from kit.lab.lab import wait_until_ready
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
 
@@ -56,10 +59,14 @@ def measure() -> Iterator[Figure]:
 async def _both(port: int) -> tuple[float, float]:
     """The median event's time directly and through a front, in milliseconds."""
     listener = listen(0)
-    front = Front(PASS_THROUGH, port)
-    front.start(listener)
-    direct, through = await asyncio.gather(_read(port), _read(listener.getsockname()[1]))
-    await front.close()
+    front_port = listener.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        front = start_front("run", PASS_THROUGH, listener, port, Path(folder) / "front")
+        try:
+            await wait_until_ready(front, front_port)
+            direct, through = await asyncio.gather(_read(port), _read(front_port))
+        finally:
+            await front.stop()
     return median(direct), median(through)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -54,7 +53,7 @@ async def demo(
         timeout_s: for each lane's answer.
 
     Raises:
-        KitError: a bundle could not be rendered or started, or a service died while it was measured.
+        KitError: a bundle could not be rendered or started, or a service or a front died meanwhile.
     """
     watcher.stage("Rendering the bundles that would be deployed.")
     lanes = prepare(targets, names, config, root, fronts=fronts)
@@ -83,19 +82,5 @@ async def demo(
             for name, url in lab.urls.items()
             for arm in ([arm for arm in arms if arm in has] or has)
         ]
-        return await _unless_it_dies(lab, with_polling(specs) if polling else specs, watcher)
-
-
-async def _unless_it_dies(lab: Lab, specs: Sequence[LaneSpec], watcher: Watcher) -> Comparison:
-    """Measure; but a service that dies meanwhile is told as such, not as a strange verdict."""
-    measuring = asyncio.create_task(compare(specs, "lab", watcher))
-    dying = asyncio.create_task(lab.wait_for_death())
-    try:
-        done, _ = await asyncio.wait({measuring, dying}, return_when=asyncio.FIRST_COMPLETED)
-        if dying in done:
-            dying.result()
-        return await measuring
-    finally:
-        for task in (measuring, dying):
-            task.cancel()
-        await asyncio.gather(measuring, dying, return_exceptions=True)
+        measuring = compare(with_polling(specs) if polling else specs, "lab", watcher)
+        return await lab.unless_it_dies(measuring)

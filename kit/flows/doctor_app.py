@@ -69,12 +69,13 @@ async def doctor_app(
         itself = await doctor(directly)
         seen = _seen(itself)
         # A front may freeze its service from the first answer on: nobody asks it directly any more.
-        found = await asyncio.gather(
+        examining = asyncio.gather(
             *(
                 doctor(replace(directly, ask=_at(spec.ask, url, at), known_direct=seen), _named(name, say))
                 for name, url in lab.urls.items()
             )
         )
+        found = await lab.unless_it_dies(examining)
         return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
 
 

@@ -25,6 +25,8 @@ from kit.lab.sockets import HOST
 from kit.targets import FrontSpec
 
 _RESPONSE_HEAD_BYTES = 65_536  # Flexible's documented limit, the largest of the three
+_TURNS = 5  # of the loop; what lies in a socket is read and has gone through the gate after two
+_IN_SOCKETS_BYTES = 16 * 2**20  # more than lies between a service and its front (Linux: 4 MiB and 6 MiB)
 
 
 class Exchange:
@@ -35,6 +37,7 @@ class Exchange:
         self._client = client
         self._request = request
         self._values = values(client, request)
+        self._service: Peer | None = None
         self._gate: Gate | None = None
         self._request_sent = False
         self._client_gone = False
@@ -42,23 +45,46 @@ class Exchange:
     async def run(self, service_port: int, is_open: AbstractContextManager[None] = RUNS) -> None:
         """Take it to its end, to the service within `is_open` (`kit.lab.idle`).
 
-        Raises `ClientGone` or `ConnectionError` when the client's side is lost.
+        Raises `ClientGone` or `OSError` when the client's side is lost.
         """
         if self._request.method == b"CONNECT":
             await self._release(self._own(405, "This front is no tunnel."))
             return
         try:
             with is_open:
-                async with asyncio.timeout(self._spec.deadline_s):
-                    service = await self._connect(service_port)
-                    if service is not None:
-                        try:
-                            await self._both_ways(service)
-                        finally:
-                            service.abort()
+                async with asyncio.timeout(None) as limit:
+                    deadline = asyncio.create_task(self._expire(limit))
+                    try:
+                        self._service = await self._connect(service_port)
+                        if self._service is not None:
+                            await self._both_ways(self._service)
+                    finally:
+                        deadline.cancel()
+                        if self._service is not None:
+                            self._service.abort()
         except TimeoutError:
+            if not limit.expired():
+                raise
             late = self._gate.expire() if self._gate else self._own(deadline_status(self._spec), "")
             await self._release(late)
+
+    async def _expire(self, limit: asyncio.Timeout) -> None:
+        """Let the limit expire at the deadline, but not before all was read that had come by then.
+
+        A timer tells nothing of a time in which this process was asleep: the end of the answer may lie in the
+        socket still. So the limit waits for turns of the loop in which nothing comes.
+        """
+        await asyncio.sleep(self._spec.deadline_s)
+        before, still = self._received_bytes(), 0
+        most = before + _IN_SOCKETS_BYTES
+        while still < _TURNS and before < most:
+            await asyncio.sleep(0)
+            now = self._received_bytes()
+            before, still = now, 0 if now > before else still + 1
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    def _received_bytes(self) -> int:
+        return self._service.received_bytes if self._service is not None else 0
 
     async def _connect(self, port: int) -> Peer | None:
         try:
@@ -99,7 +125,7 @@ class Exchange:
             if self._client.machine.our_state is h11.SEND_RESPONSE:
                 await self._release(self._own(error.error_status_hint, bad_request(error)))
             raise ClientGone from error
-        elif error is not None and not isinstance(error, ConnectionError):
+        elif error is not None and not isinstance(error, OSError):
             raise error
         # A service that stops reading may still answer (413): its response decides.
 
@@ -116,14 +142,14 @@ class Exchange:
                 break
         try:
             await self._client.left()
-        except ConnectionError as error:
+        except OSError as error:
             raise ClientGone from error
         raise ClientGone
 
     async def _next_from_client(self) -> Said:
         try:
             return await self._client.next_event()
-        except ConnectionError as error:
+        except OSError as error:
             raise ClientGone from error
         except h11.RemoteProtocolError as error:
             if self._client.reader.at_eof():
@@ -147,7 +173,7 @@ class Exchange:
         """Let the response through the gate."""
         try:
             head = await self._response_head(service)
-        except (h11.ProtocolError, ConnectionError) as error:
+        except (h11.ProtocolError, OSError) as error:
             sentence = f"The service behind this front gave no HTTP answer: {error}."
             await self._release(self._own(502, sentence))
             return
@@ -157,7 +183,7 @@ class Exchange:
         while True:
             try:
                 event = await service.next_event()
-            except (h11.RemoteProtocolError, ConnectionError):
+            except (h11.RemoteProtocolError, OSError):
                 await self._release(self._gate.broke())
                 return
             if isinstance(event, h11.Data):
@@ -182,7 +208,7 @@ class Exchange:
                 release = replace(release, body=b"")
             try:
                 await answer(self._client, release)
-            except ConnectionError as error:
+            except OSError as error:
                 if self._spec.client_leaves == "passed":
                     raise ClientGone from error
                 self._client_gone = True

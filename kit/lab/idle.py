@@ -17,7 +17,7 @@ RUNS: Final[AbstractContextManager[None]] = nullcontext()
 
 
 class Instance(Protocol):
-    """What can be frozen: a `kit.lab.process.ServiceProcess`."""
+    """What can be frozen: the service of a `kit.lab.process.Words`."""
 
     def freeze(self) -> None:
         """Take its CPU away."""

@@ -9,26 +9,31 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from kit.errors import Code, KitError
 from kit.lab import isolated
 from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
+from kit.lab.front import start_front
 from kit.lab.google import asks_google, clients_installed
-from kit.lab.idle import open_requests
 from kit.lab.process import ServiceProcess
-from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, hold_port, listen
 from kit.targets import FrontSpec, Target
 
+T = TypeVar("T")
+
 READY_WITHIN_S = 60.0
 _POLL_S = 0.02
+_HEARD_WITHIN_S = 5.0
+# What shows that they answer: a user's app may have no such path, which is an answer too. A front must refuse
+# it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
+_ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
 CORS = "STREAMPROOF_CORS_ORIGINS"
 # What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
 _INHERITED = (
@@ -90,7 +95,7 @@ class Lab:
         self._origins = tuple(origins)
         self._folder: Path | None = None
         self._services: list[ServiceProcess] = []
-        self._fronts: list[Front] = []
+        self._fronts: list[ServiceProcess] = []
         self._sockets: list[socket.socket] = []
         self._watchers: list[asyncio.Task[KitError]] = []
 
@@ -108,18 +113,16 @@ class Lab:
                 listeners.append(_listen(lane))
                 self._sockets.append(listeners[-1])
             self._folder = Path(tempfile.mkdtemp(prefix="streamproof-lab-"))
+            names = (lane.target.name for lane in self._lanes)
+            self.urls = dict(zip(names, map(_url, listeners), strict=True))
             async with asyncio.TaskGroup() as together:
                 for lane, listener in zip(self._lanes, listeners, strict=True):
                     together.create_task(self._start(lane, listener))
-            names = (lane.target.name for lane in self._lanes)
-            self.urls = dict(zip(names, map(_url, listeners), strict=True))
-            self._watchers = [asyncio.create_task(service.died()) for service in self._services]
+            self._watchers = [asyncio.create_task(each.died()) for each in (*self._fronts, *self._services)]
         except BaseException as error:
             # What never got ready has nobody to be graceful to, and gunicorn, told to end while its worker is
             # still starting, takes all its grace: half a minute on a Ctrl-C.
-            for service in self._services:
-                service.kill()
-            await self.close()
+            await self._end()
             if isinstance(error, BaseExceptionGroup):
                 raise _first(error) from None
             raise
@@ -132,21 +135,55 @@ class Lab:
         await self.close()
 
     async def wait_for_death(self) -> None:
-        """Wait until a service ends, and raise the `KitError` (service-died) that tells of it."""
+        """Wait until a service or a front ends, and raise the `KitError` (service-died) that tells of it."""
         done, _ = await asyncio.wait(self._watchers, return_when=asyncio.FIRST_COMPLETED)
         raise next(iter(done)).result()
+
+    async def unless_it_dies(self, work: Awaitable[T]) -> T:
+        """The result of that work; what dies meanwhile is told as such, whatever the work made of it.
+
+        Raises:
+            KitError: service-died, or whatever the work raises.
+        """
+        working = asyncio.ensure_future(work)
+        dying = asyncio.create_task(self.wait_for_death())
+        try:
+            await asyncio.wait({working, dying}, return_when=asyncio.FIRST_COMPLETED)
+            # Who measures sees a connection end before the kit hears of the process behind it.
+            if not dying.done() and not await self._answer():
+                await asyncio.wait({dying}, timeout=_HEARD_WITHIN_S)
+            if dying.done():
+                dying.result()
+            return await working
+        finally:
+            for task in (working, dying):
+                task.cancel()
+            await asyncio.gather(working, dying, return_exceptions=True)
 
     async def close(self) -> None:
         """Stop fronts and services, remove what they left. May be called twice."""
         try:
-            # The fronts first: a service without open streams ends at once.
-            await asyncio.gather(*(front.close() for front in self._fronts))
             for watcher in self._watchers:
                 watcher.cancel()
-            await asyncio.gather(*(service.stop() for service in self._services))
+            # The fronts first: a service without open streams ends at once.
+            for some in (self._fronts, self._services):
+                await asyncio.gather(*(each.stop() for each in some))
         finally:
-            for service in self._services:
-                service.kill()
+            await self._end()
+
+    async def _answer(self) -> bool:
+        """Whether every service answers, through its front."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEARD_WITHIN_S):
+                ports = [int(url.rpartition(":")[2]) for url in self.urls.values()]
+                return all(await asyncio.gather(*(_answers(port, _ASKED["service"]) for port in ports)))
+        return False
+
+    async def _end(self) -> None:
+        """Kill what still runs, and remove what it left."""
+        try:
+            await asyncio.gather(*(each.kill() for each in (*self._fronts, *self._services)))
+        finally:
             for held in self._sockets:
                 held.close()
             if self._folder is not None:
@@ -174,10 +211,11 @@ class Lab:
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)
-        front = Front(spec, port, open_requests(spec, service))
-        await wait_until_ready(service, port)
-        front.start(listener)
+        place = listener.getsockname()[1]
+        front = start_front(name, spec, listener, port, self._folder / f"{name}.front", service)
         self._fronts.append(front)
+        await wait_until_ready(front, place)
+        await wait_until_ready(service, port)
         self.services[name] = f"http://{HOST}:{port}"
         self._say(f"{name}: ready")
 
@@ -219,31 +257,36 @@ def environment(
     return told
 
 
-async def wait_until_ready(service: ServiceProcess, port: int) -> None:
-    """Wait until the service answers /ready with no error of its own: a user's app may have no such path."""
-    death = asyncio.create_task(service.died())
+async def wait_until_ready(process: ServiceProcess, port: int) -> None:
+    """Wait until the process answers with no error of its own.
+
+    Raises:
+        KitError: service-died, or service-not-ready.
+    """
+    asked = _ASKED[process.what]
+    death = asyncio.create_task(process.died())
     try:
         async with asyncio.timeout(READY_WITHIN_S):
-            while not await _answers(port):
+            while not await _answers(port, asked):
                 done, _ = await asyncio.wait({death}, timeout=_POLL_S)
                 if done:
                     raise death.result()
     except TimeoutError:
         raise KitError(
             Code.SERVICE_NOT_READY,
-            f"The service of {service.name} did not answer /ready within {READY_WITHIN_S:.0f} s."
-            f"{service.log_end()}",
+            f"The {process.what} of {process.name} did not answer {asked} within {READY_WITHIN_S:.0f} s."
+            f"{process.log_end()}",
             "Mend what the log names, or try again when the machine is less busy.",
         ) from None
     finally:
         death.cancel()
 
 
-async def _answers(port: int) -> bool:
+async def _answers(port: int, asked: str) -> bool:
     with suppress(OSError):
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
-            writer.write(f"GET /ready HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            writer.write(f"{asked} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
             status = (await reader.readline()).split()[1:2]
             return status != [] and not status[0].startswith(b"5")
         finally:

@@ -1,13 +1,13 @@
-"""Holds one service on a leash: whatever happens to the kit, the service does not outlive it.
+"""Holds one service or front on a leash: whatever happens to the kit, it does not outlive the kit.
 
 Run as a script of its own, `python -I -S leash.py FOLDER GRACE_S LOG ARGV…`; it imports nothing of the kit.
 It starts ARGV in a process group of its own and waits for one of two things. The service ends: so does the
 leash, with the same status. Or its standard input speaks or ends: `f` freezes the group (SIGSTOP), `c` has it
 continue (SIGCONT), `s` stops the service (SIGTERM, the grace, SIGKILL to the group), `k` kills it at once,
-and an end without a word means that the kit is gone: the service is stopped, and FOLDER, which nobody else
-would remove, goes too, with the folder around it once that is empty. What is stopped while it is frozen
-continues first: else it would sleep through its grace. The first line on standard output is the group's
-number.
+and an end without a word means that the kit is gone, and a front that spoke too: the service is stopped, and
+FOLDER, which nobody else would remove, goes too, with the folder around it once that is empty. What is
+stopped while it is frozen continues first: else it would sleep through its grace. The first line on standard
+output is the group's number.
 
 A pipe tells of the death of the kit however it dies, on any Unix, and through this process it reaches every
 process of the group, gunicorn's workers included, which a parent-death signal would not.
@@ -50,8 +50,8 @@ def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
             _signal_all(service, signal.SIGCONT)
         status, last = _wait(service, wake, grace_s, heard=word)
         word = _GONE if last == _GONE else word
-    _signal_all(service, signal.SIGKILL)
     if status is None:
+        _signal_all(service, signal.SIGKILL)
         status = os.waitpid(service, 0)[1]
     if word == _GONE:
         import shutil
@@ -88,6 +88,22 @@ def _start(log: str, argv: list[str]) -> int:
     os._exit(127)
 
 
+def _reap(service: int) -> int | None:
+    """The service's wait status, once it has ended; what it left behind in its group gets SIGKILL.
+
+    The group is signalled first: as long as its leader is not reaped, no other group can have its number.
+    """
+    looks = hasattr(os, "waitid")  # not on macOS before Python 3.13
+    if looks:
+        if os.waitid(os.P_PID, service, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        _signal_all(service, signal.SIGKILL)
+    pid, status = os.waitpid(service, os.WNOHANG)
+    if pid and not looks:
+        _signal_all(service, signal.SIGKILL)
+    return status if pid else None
+
+
 def _wait(
     service: int, wake: int, limit_s: float | None, heard: bytes | None = None
 ) -> tuple[int | None, bytes | None]:
@@ -98,8 +114,8 @@ def _wait(
     """
     until = None if limit_s is None else time.monotonic() + limit_s
     while True:
-        pid, status = os.waitpid(service, os.WNOHANG)
-        if pid:
+        status = _reap(service)
+        if status is not None:
             return status, heard
         left_s = None if until is None else until - time.monotonic()
         if left_s is not None and left_s <= 0:

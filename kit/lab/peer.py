@@ -24,7 +24,11 @@ class ClientGone(Exception):
 
 
 class Peer:
-    """One end of a connection: h11's state machine on a stream."""
+    """One end of a connection: h11's state machine on a stream.
+
+    Attributes:
+        received_bytes: how many `next_event` has read.
+    """
 
     def __init__(
         self, machine: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -32,6 +36,7 @@ class Peer:
         self.machine = machine
         self.reader = reader
         self.writer = writer
+        self.received_bytes = 0
         # asyncio leaves Nagle on for connections of a socket made elsewhere: a body that follows its head in
         # a write of its own then waits 40 ms for the client's delayed acknowledgement.
         connection = writer.get_extra_info("socket")
@@ -45,7 +50,9 @@ class Peer:
                 return event
             if self.machine.they_are_waiting_for_100_continue:
                 await self.send(h11.InformationalResponse(status_code=100, headers=[], reason="Continue"))
-            self.machine.receive_data(await self.reader.read(READ_BYTES))
+            data = await self.reader.read(READ_BYTES)
+            self.received_bytes += len(data)
+            self.machine.receive_data(data)
 
     async def send(self, *events: h11.Event) -> None:
         """Say that, in one write; waits while the peer's buffers are full."""

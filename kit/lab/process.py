@@ -1,4 +1,4 @@
-"""One service of the lab as a process: started from a copy of its bundle, watched, and gone when told to."""
+"""One service or front of the lab as a process: started in its folder, watched, and ended with all of it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,78 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Literal
 
 from kit.errors import Code, KitError
 
 _LEASH = Path(__file__).with_name("leash.py")
 _LOG_LINES = 12
 _KILL_S = 5.0
+_REMEDIES = {
+    "service": "Mend what the log names; a package that it misses belongs into the requirements of your own "
+    "app (for the kit's service `--isolated` installs them).",
+    "front": "Run it again. If it ends again, what stands in the log is a bug of the kit's: report it.",
+}
+
+
+class Words:
+    """What a leash is told, through the pipe that is its standard input.
+
+    Attributes:
+        pipe: its writing end, not buffered. Several may have one.
+    """
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self.pipe = pipe
+
+    def freeze(self) -> None:
+        """SIGSTOP to all of the service; it can still be stopped, as gracefully as ever, and killed."""
+        self.say(b"f")
+
+    def thaw(self) -> None:
+        """SIGCONT to all of it."""
+        self.say(b"c")
+
+    def say(self, word: bytes) -> None:
+        """One of the words of `kit.lab.leash`; nothing where the leash has ended, or the pipe is closed."""
+        with suppress(BrokenPipeError, ValueError):
+            self.pipe.write(word)
 
 
 class ServiceProcess:
-    """A running service and the leash that it hangs on (`kit.lab.leash`).
+    """A running service, or front, and the leash that it hangs on (`kit.lab.leash`).
 
     Attributes:
-        name: for people.
+        name: for people, as in "the service of run".
+        what: what it is.
         folder: where it lives; its log is the file `log` in it.
+        words: what its leash is told.
     """
 
     def __init__(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: Path, *, grace_s: float
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        *,
+        grace_s: float,
+        what: Literal["service", "front"] = "service",
+        inherits: Sequence[int] = (),
     ) -> None:
         """Start `argv` in `folder/bundle`, with exactly that environment. Needs a running loop.
 
-        `grace_s` is what it gets between SIGTERM and SIGKILL when it is stopped.
+        Args:
+            name: for people.
+            argv: the command.
+            env: all that stands in its environment.
+            folder: where it lives.
+            grace_s: what it gets between SIGTERM and SIGKILL when it is stopped.
+            what: what it is, for people.
+            inherits: the descriptors that it gets, besides the standard ones.
         """
         self.name = name
+        self.what = what
         self.folder = folder
         self._grace_s = grace_s
         self._group = 0
@@ -42,23 +90,25 @@ class ServiceProcess:
             bufsize=0,
             cwd=folder / "bundle",
             env=env,
+            pass_fds=inherits,
             start_new_session=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
+        self.words = Words(self._leash.stdin)
         self._ended = asyncio.create_task(self._watch())
 
     async def died(self) -> KitError:
-        """Return once the service has ended, with what to tell about it."""
+        """Return once it has ended, with what to tell about it."""
         status = await asyncio.shield(self._ended)
         names = {128 + number: number.name for number in signal.Signals}
         names |= {-number: f"{number.name}, and its leash with it" for number in signal.Signals}
         how = f"by {names[status]}" if status in names else f"with status {status}"
         return KitError(
             Code.SERVICE_DIED,
-            f"The service of {self.name} ended {how}.{self.log_end()}",
-            "Mend what the log names; a package that it misses belongs into the requirements of your own app "
-            "(for the kit's service `--isolated` installs them).",
+            f"The {self.what} of {self.name} ended {how}.{self.log_end()}",
+            _REMEDIES[self.what],
         )
 
     def log_end(self) -> str:
@@ -69,34 +119,29 @@ class ServiceProcess:
                 return " The end of its log:\n" + "\n".join(f"  | {line}" for line in lines)
         return ""
 
-    def freeze(self) -> None:
-        """SIGSTOP to all of it; it can still be stopped, as gracefully as ever, and killed."""
-        self._say(b"f")
-
-    def thaw(self) -> None:
-        """SIGCONT to all of it."""
-        self._say(b"c")
-
     async def stop(self) -> None:
         """SIGTERM, the grace, SIGKILL. On cancellation: SIGKILL at once."""
         try:
-            self._say(b"s")
+            self.words.say(b"s")
             async with asyncio.timeout(self._grace_s + _KILL_S):
                 await asyncio.shield(self._ended)
         except TimeoutError:
             pass
         finally:
-            self.kill()
+            await self.kill()
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """SIGKILL to all of it, now, unless it has ended; returns when the processes are gone."""
-        self._say(b"k")
-        with suppress(subprocess.TimeoutExpired):
-            self._leash.wait(_KILL_S)
-        self._leash.kill()
         self._sweep()
-        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
-        self._leash.stdin.close()
+        self.words.say(b"k")
+        try:
+            # Not `_ended`: a loop that ends for an interrupt has cancelled that.
+            await asyncio.to_thread(self._leash.wait, _KILL_S)
+        except subprocess.TimeoutExpired:
+            self._leash.kill()
+            await asyncio.to_thread(self._leash.wait)
+        finally:
+            self.words.pipe.close()
 
     async def _watch(self) -> int:
         """The leash's status, once it has ended: then its standard output ends."""
@@ -110,18 +155,15 @@ class ServiceProcess:
             await reader.read()
         finally:
             transport.close()
-        status = self._leash.wait()
         self._sweep()
-        return status
-
-    def _say(self, word: bytes) -> None:
-        assert self._leash.stdin is not None  # noqa: S101 (asked for above)
-        with suppress(BrokenPipeError, ValueError):  # the leash has ended, or was told before
-            self._leash.stdin.write(word)
+        return await asyncio.to_thread(self._leash.wait)
 
     def _sweep(self) -> None:
-        """Nothing of the group may be left, even if the leash itself was killed."""
-        group, self._group = self._group, 0
-        if group:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+        """SIGKILL to the group: nothing of it may be left, even if the leash itself was killed.
+
+        The leash reaps the group's leader, and from then on the number may be another's. In the session of
+        the leash nobody else can be, so it must not be reaped before.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            if self._group and os.getsid(self._group) == self._leash.pid:
+                os.killpg(self._group, signal.SIGKILL)

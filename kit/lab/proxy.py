@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 
 import h11
 
-from kit.lab import headers as rules
 from kit.lab.exchange import Exchange, bad_request, values
 from kit.lab.fronts import plain
 from kit.lab.idle import RUNS
@@ -31,8 +30,6 @@ class Front:
     def __init__(
         self, spec: FrontSpec, service_port: int, is_open: AbstractContextManager[None] = RUNS
     ) -> None:
-        rules.check(spec.request_headers_added)
-        rules.check(spec.response_headers_added)
         self._spec = spec
         self._service_port = service_port
         self._is_open = is_open
@@ -80,7 +77,13 @@ class Front:
         connection.setblocking(False)
         task = asyncio.create_task(self._serve(connection))
         self._connections[task] = connection
-        task.add_done_callback(self._connections.pop)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        del self._connections[task]
+        if not task.cancelled() and (error := task.exception()):  # now, not when it is collected
+            context = {"message": "A bug in the front", "exception": error, "task": task}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=READ_BYTES)

@@ -112,12 +112,12 @@ class _Version:
                 await wait_until_ready(self._process, port)
             except BaseException as error:
                 if self._process is not None:
-                    self._process.kill()
+                    await self._process.kill()
                 await self._stop()
                 if isinstance(error, KitError):
                     raise DidNotStart(self._upload, error.message) from None
                 raise
-            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process))
+            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process.words))
 
     async def stop(self) -> None:
         """End its process, if it runs."""

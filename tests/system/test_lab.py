@@ -79,8 +79,9 @@ def get_json(url: str) -> Any:
 
 
 def services_in(folder: Path) -> list[int]:
-    """The processes of the services there, without the leashes that hold them."""
-    return [number for number, command in processes_in(folder).items() if "leash.py" not in command]
+    """The processes of the services there, without their fronts and the leashes that hold them."""
+    others = re.compile(r"leash\.py|kit\.lab\.front")
+    return [number for number, command in processes_in(folder).items() if not others.search(command)]
 
 
 def asleep(folder: Path) -> None:

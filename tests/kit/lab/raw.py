@@ -30,6 +30,13 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
     return run
 
 
+def asleep(seconds: float) -> None:
+    """Make the loop's clock say that this process has slept so long: nothing was read, no timer ran."""
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    loop.time = lambda: now() + seconds  # type: ignore[method-assign]
+
+
 class Wire:
     """One end of a TCP connection."""
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
+import h11
 import pytest
 
+from kit.lab import exchange
+from kit.lab.peer import Peer, Said
 from kit.lab.sockets import hold_port
 from kit.targets import FrontSpec, Hold
 from tests.kit.lab.raw import (
     CHUNKED,
     LAST,
+    asleep,
     behind,
     chunk,
     fields,
@@ -226,30 +231,116 @@ async def test_at_the_deadline_a_client_that_saw_nothing_gets_the_platforms_erro
         await answering.left()  # the service is told by the end of its connection
 
 
+@pytest.mark.parametrize("spec", [PASS, WHOLE, BLOCKS])
+@in_loop
+async def test_an_answer_that_ended_before_its_deadline_is_whole_however_long_the_front_was_asleep(
+    spec: FrontSpec,
+) -> None:
+    async with behind(spec) as (service, connect):
+        client = await connect()
+        await client.say(get("/", "Connection: close"))
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED + chunk(b"a"))
+        await whole_exchange(await connect(), service)  # the front has got as far as it can
+        answering.writer.write(chunk(b"b" * 1_000_000) + LAST)
+        assert answering.writer.transport.get_write_buffer_size() == 0  # it lies in the front's socket
+        asleep(spec.deadline_s + 1)
+        assert status(await client.head()) == 200
+        rest = await client.rest()
+        assert rest.count(b"b") == 1_000_000
+        assert rest.endswith(LAST) or spec is WHOLE
+
+
+@in_loop
+async def test_at_the_deadline_a_service_that_never_pauses_is_cut_too() -> None:
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(get())
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED)
+        await client.head()
+
+        async def talk() -> None:
+            while True:
+                await answering.say(chunk(b"x" * 100_000))
+
+        talking = asyncio.create_task(talk())
+        reading = asyncio.create_task(client.rest())
+        await asyncio.sleep(0)
+        asleep(PASS.deadline_s + 1)
+        assert not (await reading).endswith(LAST)
+        with pytest.raises(ConnectionError):
+            await talking
+
+
+@pytest.mark.parametrize("after_its_head", [False, True])
+@in_loop
+async def test_a_connection_to_the_service_that_times_out_is_no_deadline(
+    monkeypatch: pytest.MonkeyPatch, after_its_head: bool
+) -> None:
+    class Losing(Peer):
+        """The service's side of the front: TCP gives up on its connection."""
+
+        async def next_event(self) -> Said:
+            if self.machine.our_role is h11.CLIENT and self.machine.their_state in (
+                h11.SEND_BODY if after_its_head else h11.SEND_RESPONSE,
+            ):
+                raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+            return await super().next_event()
+
+    monkeypatch.setattr(exchange, "Peer", Losing)
+    async with behind(PASS) as (service, connect):
+        client = await connect()
+        await client.say(get())
+        answering = await service.taken()
+        await answering.head()
+        await answering.say(CHUNKED)
+        head = await client.head()
+        if after_its_head:
+            assert status(head) == 200
+            assert await client.rest() == b""  # no last chunk: a cut
+        else:
+            assert status(head) == 502
+            assert b"Connection timed out" in await client.reader.readline()
+
+
 @in_loop
 async def test_at_the_deadline_a_stream_is_cut() -> None:
-    async with behind(front("none", deadline_s=2.0)) as (service, connect):
+    async with behind(PASS) as (service, connect):
         client = await connect()
         await client.say(get())
         answering = await service.taken()
         await answering.say(CHUNKED + chunk(b"a"))
         await client.head()
+        asleep(PASS.deadline_s)
         assert await client.rest() == chunk(b"a")
         await answering.left()
 
 
 @in_loop
 async def test_the_deadline_also_ends_an_answer_that_its_client_does_not_read() -> None:
-    async with behind(front("none", deadline_s=2.0)) as (service, connect):
+    async with behind(PASS) as (service, connect):
         client = await connect()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await client.say(get())
         answering = await service.taken()
+        said = 0
 
         async def talk() -> None:
+            nonlocal said
             await answering.say(CHUNKED)
             while True:
                 await answering.say(chunk(b"x" * 100_000))
+                said += 1
 
-        with pytest.raises(ConnectionError):  # blocked until the front lets go
-            await talk()
+        talking = asyncio.create_task(talk())
+        before = -1
+        while said != before:  # until it stands still
+            before = said
+            for _ in range(5):
+                await whole_exchange(await connect(), service)
+        asleep(PASS.deadline_s)
+        with pytest.raises(ConnectionError):  # blocked until the front ends it
+            await talking

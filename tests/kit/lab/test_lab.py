@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +16,13 @@ from typing import Any
 import pytest
 
 from kit.errors import Code, KitError
+from kit.lab import front as front_module
 from kit.lab import lab as lab_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
 from tests.kit.lab.bundles import TICKING, lane
 from tests.kit.lab.programs import frozen, gone, wait_until
-from tests.kit.lab.raw import Wire, get, in_loop
+from tests.kit.lab.raw import GIVE_UP_S, Wire, get, in_loop
 from tests.kit.lab.specs import front
 
 
@@ -203,7 +206,7 @@ async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
         async with Lab([lane(tmp_path, arguments="never-ready")]):
             pytest.fail("it started")
     assert caught.value.code is Code.SERVICE_NOT_READY
-    assert "run did not answer /ready within 1 s" in caught.value.message
+    assert "The service of run did not answer GET /ready within 1 s" in caught.value.message
 
 
 @in_loop
@@ -216,6 +219,86 @@ async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> Non
         with pytest.raises(KitError, match=r"mortal ended with status 7[^~]*dying as told") as caught:
             await waiting
     assert caught.value.code is Code.SERVICE_DIED
+
+
+# Fronts
+
+
+def kill(lab: Lab, what: str, name: str) -> None:
+    [process] = [each for each in (*lab._fronts, *lab._services) if (each.what, each.name) == (what, name)]
+    os.kill(process._group, signal.SIGKILL)
+
+
+@in_loop
+async def test_a_kit_that_is_busy_delays_no_stream(tmp_path: Path) -> None:
+    async with Lab([lane(tmp_path)]) as lab:
+        host, _, port = lab.urls["run"].removeprefix("http://").partition(":")
+        # This holds up the event loop: what lives in it could not answer.
+        with socket.create_connection((host, int(port)), timeout=GIVE_UP_S) as client:
+            client.sendall(get("/about", "Connection: close"))
+            assert client.recv(12) == b"HTTP/1.1 200"
+
+
+@in_loop
+async def test_a_front_that_dies_ends_the_waiting(tmp_path: Path) -> None:
+    async with Lab([lane(tmp_path, "fine"), lane(tmp_path, "mortal")]) as lab:
+        waiting = asyncio.create_task(lab.wait_for_death())
+        kill(lab, "front", "mortal")
+        with pytest.raises(KitError, match=r"The front of mortal ended by SIGKILL\.") as caught:
+            await waiting
+        with pytest.raises(ConnectionRefusedError):
+            await connect(lab.urls["mortal"])
+        assert (await about(lab.urls["fine"]))["env"]["OWN"] == "fine"
+    assert caught.value.code is Code.SERVICE_DIED
+
+
+@in_loop
+async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front_module, "asdict", lambda spec: {"nonsense": 1})
+    with pytest.raises(KitError, match=r"The front of run ended with status 1\.[^~]*'nonsense'") as caught:
+        async with Lab([lane(tmp_path)]):
+            pytest.fail("it started")
+    assert caught.value.code is Code.SERVICE_DIED
+
+
+@pytest.mark.parametrize("what", ["front", "service"])
+@in_loop
+async def test_work_that_ends_because_something_died_is_told_as_that(tmp_path: Path, what: str) -> None:
+    async with Lab([lane(tmp_path)]) as lab:
+
+        async def work() -> str:
+            client = await connect(lab.urls["run"])
+            await client.say(get())
+            await client.head()
+            kill(lab, what, "run")
+            await client.left()
+            return "buffered"
+
+        with pytest.raises(KitError, match=f"The {what} of run ended by SIGKILL"):
+            await lab.unless_it_dies(work())
+
+
+@in_loop
+async def test_work_ends_as_it_would_where_nothing_dies(tmp_path: Path) -> None:
+    async with Lab([lane(tmp_path, front=front(idle="frozen"))]) as lab:
+
+        async def work(error: Exception | None = None) -> str:
+            if error is not None:
+                raise error
+            return "streamed"
+
+        assert await lab.unless_it_dies(work()) == "streamed"
+        with pytest.raises(ZeroDivisionError):
+            await lab.unless_it_dies(work(ZeroDivisionError()))
+        working = asyncio.ensure_future(asyncio.Event().wait())
+        waiting = asyncio.create_task(lab.unless_it_dies(working))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        assert working.cancelled()
 
 
 @in_loop

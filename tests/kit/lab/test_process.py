@@ -83,11 +83,11 @@ async def test_a_service_has_its_grace_to_finish_what_it_does_even_if_it_was_fro
     service = run(tmp_path, "python", "-c", FINISHES)
     numbers = await up(tmp_path)
     if is_frozen:
-        service.freeze()
+        service.words.freeze()
         await all_frozen(numbers)
     stopping = asyncio.create_task(service.stop())
     await asyncio.to_thread(wait_until, (tmp_path / "bundle" / "ending").exists)
-    service.freeze()  # its last request has ended: now that it is being stopped, that is no reason
+    service.words.freeze()  # its last request has ended: now that it is being stopped, that is no reason
     (tmp_path / "bundle" / "finish").touch()
     await stopping
     assert "finished" in service.log_end()
@@ -97,17 +97,17 @@ async def test_a_service_has_its_grace_to_finish_what_it_does_even_if_it_was_fro
 async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_path: Path) -> None:
     service = run(tmp_path, *family(tmp_path))
     numbers = await up(tmp_path)
-    service.freeze()
+    service.words.freeze()
     await all_frozen(numbers)
-    service.thaw()
+    service.words.thaw()
     await asyncio.to_thread(wait_until, lambda: not any(map(frozen, numbers)))
-    service.freeze()
-    service.thaw()
-    service.freeze()
+    service.words.freeze()
+    service.words.thaw()
+    service.words.freeze()
     await all_frozen(numbers)
-    service.kill()
+    await service.kill()
     await none_left(numbers)
-    service.freeze()  # its last request ends with it
+    service.words.freeze()  # its last request ends with it
 
 
 @in_loop
@@ -120,6 +120,33 @@ async def test_an_impatient_stop_kills_at_once(tmp_path: Path, monkeypatch: pyte
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopping
+    await none_left(numbers)
+
+
+@in_loop
+async def test_while_its_end_is_waited_for_everything_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_KILL_S", 600)
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(service._leash.pid, signal.SIGSTOP)  # it does not answer for now
+    killing = asyncio.create_task(service.kill())
+    await none_left(numbers)
+    assert not killing.done()
+    os.kill(service._leash.pid, signal.SIGCONT)
+    await killing
+    assert service._leash.returncode == 128 + signal.SIGKILL
+
+
+@in_loop
+async def test_a_leash_that_never_answers_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_KILL_S", 0.1)
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    os.kill(service._leash.pid, signal.SIGSTOP)
+    await service.kill()
+    assert service._leash.returncode == -signal.SIGKILL
     await none_left(numbers)
 
 
@@ -161,11 +188,26 @@ async def test_even_if_its_leash_is_killed_a_service_does_not_stay(tmp_path: Pat
     service = run(tmp_path, *family(tmp_path))
     numbers = await up(tmp_path)
     if is_frozen:
-        service.freeze()
+        service.words.freeze()
         await all_frozen(numbers)
     os.kill(service._leash.pid, signal.SIGKILL)
     assert "SIGKILL, and its leash with it" in (await service.died()).message
     await none_left(numbers)
+
+
+@in_loop
+async def test_a_group_that_has_got_the_number_of_a_service_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    bystander = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+    try:
+        service = run(tmp_path, *family(tmp_path))
+        numbers = await up(tmp_path)
+        service._group = bystander.pid
+        await service.kill()
+        await none_left(numbers)
+        assert alive(bystander.pid)
+    finally:
+        bystander.kill()
+        await bystander.wait()
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
@@ -186,7 +228,7 @@ def test_when_the_kit_is_killed_its_service_goes_with_it_and_so_does_its_folder(
             "    while not (folder / 'bundle' / 'pids').exists():\n"
             "        await asyncio.sleep(0.01)\n"
             "    if sys.argv[3] == 'True':\n"
-            "        service.freeze()\n"
+            "        service.words.freeze()\n"
             "    await asyncio.sleep(600)\n"
             "asyncio.run(main())",
             tmp_path / "lane",
