@@ -17,6 +17,7 @@ from service.events import Began, Event, error
 from service.framing import Framing
 from service.problems import Problem
 from service.streams import LAST_WORD_S, OpenStreams
+from service.unforeseen import SEND
 
 STARTED = "streamproof-started-ms"
 
@@ -101,7 +102,7 @@ class AnswerStream(Response):
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        pump = loop.create_task(self._pump(send))
+        pump = loop.create_task(self._pump(scope, send))
         gone = loop.create_task(client_gone(receive))
         heartbeat = loop.create_task(self._heartbeat(send))
         deadline = None
@@ -131,8 +132,9 @@ class AnswerStream(Response):
                 async with asyncio.timeout(LAST_WORD_S):
                     await self._fail(self._interrupted.result(), seq, scope, receive, send)
 
-    async def _pump(self, send: Send) -> None:
+    async def _pump(self, scope: Scope, send: Send) -> None:
         frame = self._framing.frame
+        onward: Send = scope.get(SEND, send)
         async with aclosing(self._source) as events:
             async for event in events:
                 while self._beating is not None:
@@ -148,7 +150,7 @@ class AnswerStream(Response):
                 self._seq += 1
                 self.events += 1
                 try:
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    await onward({"type": "http.response.body", "body": body, "more_body": True})
                 except OSError:  # how a server may say that the client is gone
                     return
                 self._writing = False
