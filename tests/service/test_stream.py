@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from service import problems
 from service.app import create_app
-from service.events import Began, written
+from service.events import Began, token, written
 from service.framing import Ndjson
 from service.generate import Finish, Request
 from service.problems import Problem
@@ -69,7 +69,7 @@ def test_a_slow_reader_gets_every_piece(answering: Answering) -> None:
 
 
 def test_from_the_generator_to_the_server_an_event_takes_six_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generator, what numbers its pieces, an event, its octets, Starlette's outermost layer, the server.
+    """The generator, what numbers its pieces, two that frame them, Starlette's outermost layer, the server.
 
     How much time that takes hangs on the machine, and bench/streaming_cpu.py measures it.
     """
@@ -294,7 +294,7 @@ def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            written(pieces(), Began()),
+            written(pieces(), Began(), token),
             Ndjson(),
             Began(),
             OpenStreams(1),
@@ -332,7 +332,7 @@ def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            written(pieces(), Began()),
+            written(pieces(), Began(), token),
             Ndjson(),
             Began(),
             streams,
