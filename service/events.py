@@ -81,7 +81,8 @@ async def written(
     try:
         async with aclosing(pieces):
             async for piece in pieces:
-                if isinstance(piece, Finish):
+                # In this order: to find out that a text is no Finish would cost as much as to quote it.
+                if not isinstance(piece, str):
                     finish = piece
                     break
                 yield token(seq, piece, int((now() - since) * 1000))
