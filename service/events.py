@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring as _string
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from service import problems
 from service.generate import Finish
@@ -23,6 +22,12 @@ from service.problems import Problem
 log = logging.getLogger("streamproof")
 
 in_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+# A token's data: its number, its text in JSON, and the milliseconds since the request began. Whole ones: a
+# fraction would cost as much to format as all the rest.
+DATA = '{"seq":%d,"text":%s,"t_ms":%d}'
+
+Token = TypeVar("Token")
 
 
 class Event(NamedTuple):
@@ -51,25 +56,36 @@ def error(problem: Problem) -> Event:
     return Event("error", in_json(problem.body()))
 
 
-async def written(pieces: AsyncGenerator[str | Finish], began: Began) -> AsyncGenerator[Event]:
+def token(seq: int, text: str, t_ms: int) -> Event:
+    """A token as an event."""
+    return Event("token", DATA % (seq, in_json(text), t_ms))
+
+
+async def written(
+    pieces: AsyncGenerator[str | Finish], began: Began, token: Callable[[int, str, int], Token]
+) -> AsyncGenerator[Token | Event]:
     """The events of an answer as it is written: tokens, then `done`. Closing it closes the generator.
+
+    Args:
+        pieces: of the text.
+        began: when it was asked for.
+        token: what a token is to become, from its number, its text and its milliseconds: an event, or at once
+            its octets where nobody wants the event, which would cost as much as all the rest.
 
     Raises:
         Problem: the answer does not come to its end; it is for the caller to say so to whoever reads.
     """
     seq = 0
     finish: Finish | None = None
-    since = began.monotonic_s
+    now, since = time.monotonic, began.monotonic_s
     try:
         async with aclosing(pieces):
             async for piece in pieces:
-                if isinstance(piece, Finish):
+                # In this order: to find out that a text is no Finish would cost as much as to quote it.
+                if not isinstance(piece, str):
                     finish = piece
                     break
-                # For each event, so put together by hand and in whole milliseconds: a fraction would cost as
-                # much to format as all the rest.
-                t_ms = int((time.monotonic() - since) * 1000)
-                yield Event("token", f'{{"seq":{seq},"text":{_string(piece)},"t_ms":{t_ms}}}')
+                yield token(seq, piece, int((now() - since) * 1000))
                 seq += 1
     except Problem:
         raise

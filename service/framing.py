@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from service.events import Event
+from service.events import DATA, Event, in_json
 
 
 class Framing(Protocol):
@@ -14,6 +14,9 @@ class Framing(Protocol):
     media_type: str
     #: What is sent in silence; a reader passes over it.
     heartbeat: bytes
+
+    def token(self, seq: int, text: str, t_ms: int) -> bytes:
+        """The same as `frame` makes of a token, without an event in between."""
 
     def frame(self, seq: int | None, event: Event) -> bytes:
         """One event; `seq` is its number in the answer, the last one's included.
@@ -34,6 +37,10 @@ class Sse:
 
     def __init__(self, answer: str) -> None:
         self._id = f"id: {answer}."
+        self._token = f"{self._id}%d\nevent: token\ndata: {DATA}\n\n".encode()
+
+    def token(self, seq: int, text: str, t_ms: int) -> bytes:
+        return self._token % (seq, seq, in_json(text).encode(), t_ms)
 
     def frame(self, seq: int | None, event: Event) -> bytes:
         name, data = event
@@ -53,6 +60,10 @@ class Ndjson:
 
     media_type = "application/x-ndjson"
     heartbeat = b"\n"
+    _token = f'{{"seq":%d,"event":"token","data":{DATA}}}\n'.encode()
+
+    def token(self, seq: int, text: str, t_ms: int) -> bytes:
+        return self._token % (seq, seq, in_json(text).encode(), t_ms)
 
     def frame(self, seq: int | None, event: Event) -> bytes:
         return f"{in_line(seq, event)}\n".encode()
@@ -73,6 +84,9 @@ class Text:
 
     media_type = "text/plain; charset=utf-8"
     heartbeat = b""
+
+    def token(self, seq: int, text: str, t_ms: int) -> bytes:
+        return text.encode()
 
     def frame(self, seq: int | None, event: Event) -> bytes:
         match event.name:

@@ -18,7 +18,7 @@ from service.accept import negotiate
 from service.access import Access, admit_method
 from service.answers import Answers
 from service.asked import Parameters, checked, given, with_prompt
-from service.events import Began, written
+from service.events import Began, token, written
 from service.framing import Framing, Sse
 from service.generate import Generator
 from service.kept import Kept, read
@@ -97,9 +97,11 @@ def create_search(
 
         resumable = settings.resume and framing is Sse
         if not (in_pieces or resumable or asked.answer):
+            plain = framing(secrets.token_hex(16))
+            pieces = generator.generate(_request(asked, settings, settings.deadline_s))
             return AnswerStream(
-                written(generator.generate(_request(asked, settings, settings.deadline_s)), began),
-                framing(secrets.token_hex(16)),
+                written(pieces, began, plain.token),
+                plain,
                 began,
                 streams,
                 heartbeat_s=settings.heartbeat_s,
@@ -107,7 +109,7 @@ def create_search(
                 accel=asked.accel == "on",
             )
         kept = await answers.start(
-            written(generator.generate(_request(asked, settings, settings.answer_deadline_s)), began),
+            written(generator.generate(_request(asked, settings, settings.answer_deadline_s)), began, token),
             began,
             name=asked.answer,
         )

@@ -17,6 +17,7 @@ from service.events import Began, Event, error
 from service.framing import Framing
 from service.problems import Problem
 from service.streams import LAST_WORD_S, OpenStreams
+from service.unforeseen import SEND
 
 STARTED = "streamproof-started-ms"
 
@@ -29,7 +30,8 @@ class AnswerStream(Response):
     on a front that closes idle connections matters more than the status.
 
     Args:
-        events: of the answer, from number `first` on; it raises the Problem that the answer ends with.
+        events: of the answer, from number `first` on, tokens as events or as `framing` has them; it raises
+            the Problem that the answer ends with.
         framing: how they are written down.
         began: when the request did.
         streams: what counts this response while it runs.
@@ -44,7 +46,7 @@ class AnswerStream(Response):
 
     def __init__(
         self,
-        events: AsyncGenerator[Event],
+        events: AsyncGenerator[bytes | Event] | AsyncGenerator[Event],
         framing: Framing,
         began: Began,
         streams: OpenStreams,
@@ -101,7 +103,7 @@ class AnswerStream(Response):
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        pump = loop.create_task(self._pump(send))
+        pump = loop.create_task(self._pump(scope, send))
         gone = loop.create_task(client_gone(receive))
         heartbeat = loop.create_task(self._heartbeat(send))
         deadline = None
@@ -134,8 +136,10 @@ class AnswerStream(Response):
                 async with asyncio.timeout(LAST_WORD_S):
                     await self._fail(self._interrupted.result(), seq, scope, receive, send)
 
-    async def _pump(self, send: Send) -> None:
-        frame = self._framing.frame
+    async def _pump(self, scope: Scope, send: Send) -> None:
+        # All of the loop is done for each event; what it costs stands in bench/streaming_cpu.py.
+        onward: Send = scope.get(SEND, send)
+        frame, now = self._framing.frame, time.monotonic
         async with aclosing(self._source) as events:
             async for event in events:
                 while self._beating is not None:
@@ -143,15 +147,18 @@ class AnswerStream(Response):
                 self._writing = True
                 if not self._head_sent:
                     await self._send_head(send)
-                if event.name == "done":
-                    await self._end(send, frame(self._seq, event), "done")
-                    return
-                self._last_write = time.monotonic()
-                body = frame(self._seq, event)
+                if isinstance(event, bytes):
+                    body = event
+                else:
+                    body = frame(self._seq, event)
+                    if event.name == "done":
+                        await self._end(send, body, "done")
+                        return
+                self._last_write = now()
                 self._seq += 1
                 self.events += 1
                 try:
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    await onward({"type": "http.response.body", "body": body, "more_body": True})
                 except OSError:  # how a server may say that the client is gone
                     return
                 self._writing = False

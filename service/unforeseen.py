@@ -9,6 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import problems
 from service.logs import place_of
 
+#: In a request's scope: the `send` around this middleware and all that is inside of it. What a response sends
+#: between its head and its end may go this way: those layers look at the head alone, and to be passed on by
+#: each of them would cost an event as much as to be framed.
+SEND = "streamproof.send"
+
 
 class Unforeseen:
     """ASGI middleware: a failure that nobody made a Problem of becomes one, before the server answers it.
@@ -21,6 +26,7 @@ class Unforeseen:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
+        scope[SEND] = send
 
         async def sent(message: Message) -> None:
             nonlocal begun

@@ -77,7 +77,7 @@ def serve() -> Iterator[Serve]:
         server.__exit__(None, None, None)
 
 
-class _Scripted:
+class Scripted:
     name = "scripted"
 
     def __init__(self, script: Script) -> None:
@@ -98,7 +98,7 @@ def answering(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Answering:
     def start(
         script: Script, http: str = "auto", *, around: Around = lambda app: app, **settings: Any
     ) -> str:
-        monkeypatch.setattr("service.app.create_generator", lambda _: _Scripted(script))
+        monkeypatch.setattr("service.app.create_generator", lambda _: Scripted(script))
         return serve(around(create_app(Settings(**settings))), http)
 
     return start

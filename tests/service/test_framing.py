@@ -12,6 +12,7 @@ from kit.proof.events import Event, LineDecoder
 from kit.proof.sse import SSEDecoder
 from service.events import Event as Written
 from service.events import error, in_json
+from service.events import token as as_event
 from service.framing import Framing, Ndjson, Sse, Text
 from service.problems import Problem
 
@@ -70,6 +71,15 @@ def test_an_ndjson_event_is_one_line() -> None:
     assert Ndjson().frame(2, Written("done", '{"finish_reason":"stop"}')) == (
         b'{"seq":2,"event":"done","data":{"finish_reason":"stop"}}\n'
     )
+
+
+@given(texts | hostile, seqs, seqs)
+def test_a_token_from_its_parts_is_the_same_octets_as_one_that_was_kept(
+    text: str, seq: int, t_ms: int
+) -> None:
+    for framing in (Sse(ANSWER), Ndjson(), Text()):
+        assert framing.token(seq, text, t_ms) == framing.frame(seq, as_event(seq, text, t_ms))
+    assert as_event(seq, text, t_ms).data == in_json({"seq": seq, "text": text, "t_ms": t_ms})
 
 
 @given(texts | hostile, seqs, st.integers(0, 400))

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from types import FrameType
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import Message
 
 from service import problems
-from service.events import Began, written
+from service.app import create_app
+from service.events import Began, token, written
 from service.framing import Ndjson
 from service.generate import Finish, Request
 from service.problems import Problem
+from service.settings import Settings
 from service.stream import AnswerStream
 from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S, ask, freed, text_of
-from tests.service.conftest import Answering
+from tests.service.conftest import Answering, Scripted
 from tests.service.gate import Gate
 
 NEVER_S = 3600.0
@@ -61,6 +66,51 @@ def test_a_slow_reader_gets_every_piece(answering: Answering) -> None:
     assert text_of(events) == "".join(pieces)
     assert [event.data["seq"] for event in events[:-1]] == list(range(len(pieces)))
     assert events[-1].type == "done"
+
+
+def test_from_the_generator_to_the_server_an_event_takes_six_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator, what numbers its pieces, two that frame them, Starlette's outermost layer, the server.
+
+    How much time that takes hangs on the machine, and bench/streaming_cpu.py measures it.
+    """
+    assert (_calls(1200, monkeypatch) - _calls(200, monkeypatch)) // 1000 <= 6
+
+
+def _calls(pieces: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often Python code is entered, or gone on with, while the service streams that many pieces."""
+    calls = 0
+    bodies: list[Message] = [{"type": "http.request"}]
+
+    async def script(request: Request) -> AsyncGenerator[str | Finish]:
+        for _ in range(pieces):
+            yield "x"
+        yield Finish("stop", 1, pieces)
+
+    async def receive() -> Message:
+        if bodies:
+            return bodies.pop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None: ...
+
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    async def run() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/search", "headers": []}
+        before = sys.getprofile()
+        sys.setprofile(count)
+        try:
+            await app({**scope, "query_string": b"ai_prompt=x"}, receive, send)
+        finally:
+            sys.setprofile(before)
+
+    monkeypatch.setattr("service.app.create_generator", lambda _: Scripted(script))
+    app = create_app(Settings())
+    asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    return calls
 
 
 # It never ends without a word
@@ -244,7 +294,7 @@ def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            written(pieces(), Began()),
+            written(pieces(), Began(), token),
             Ndjson(),
             Began(),
             OpenStreams(1),
@@ -282,7 +332,7 @@ def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
 
     async def run() -> None:
         stream = AnswerStream(
-            written(pieces(), Began()),
+            written(pieces(), Began(), token),
             Ndjson(),
             Began(),
             streams,

@@ -452,7 +452,8 @@ def test_a_million_tokens_are_read_no_faster_than_they_are_wanted_and_none_is_ke
 
     run(test())
     assert max(leads) < 500  # half a megabyte under way
-    assert max(resident) - resident[1] < 8 * 2**20
+    # The first is from before it settled: what another test left behind may be given back meanwhile.
+    assert max(resident[1:]) - resident[1] < 8 * 2**20
 
 
 def _resident() -> int:
