@@ -304,7 +304,11 @@ def _exits(comparison: Comparison | None) -> list[Exit]:
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
-    """The lines, as they would be run on what is there; where that cannot be seen, as in a new project."""
+    """The lines, as they would be run on what is there.
+
+    Where that cannot be seen, they are those for a service that is there: the lines for a new one would close
+    it to everybody, and have it serve what was not measured.
+    """
     import asyncio
 
     from kit.cloud.host import Service
@@ -324,12 +328,12 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
 
     found = run(look())
     warnings = [
-        f"{name} could not be looked at, so these are the lines for a new service: {error.message}"
+        f"{name} could not be looked at, so this is the line for a service that is there: {error.message}"
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
-    services = {name: None if isinstance(one, KitError) else one for name, one in found.items()}
-    lines = [line.line for line in dry_run(made, services, config, wishes, out)]
+    new = [name for name, service in found.items() if service is None]
+    lines = [line.line for line in dry_run(made, new, config, wishes, out)]
     folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
         warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")

@@ -126,7 +126,7 @@ class Gcloud:
         """Run a line with `--format=json`; what it printed, parsed. Raises KitError as `run` does."""
         stdout = await self.run(command, log=log)
         try:
-            return json.loads(stdout or "null")
+            return json.loads(stdout)
         except ValueError:
             verb = " ".join(("gcloud", *command.words[:3]))
             raise KitError(

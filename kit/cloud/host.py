@@ -34,12 +34,15 @@ class Command:
         env: variables that this line needs beside the user's own.
         changes: whether it creates, changes or removes something.
         secret: whether what it prints is a secret, which goes to no log.
+        absent: gcloud's answers to exactly this line, each to the letter, that mean: what it names does not
+            exist. Any other failure says nothing of what is there.
     """
 
     words: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     changes: bool = False
     secret: bool = False
+    absent: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from pathlib import Path
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Place, Release, Service
+from kit.cloud.host import Command, Host, Place, Release
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
@@ -195,9 +195,9 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
 
 
 def dry_run(
-    made: Sequence[Draft], services: Mapping[str, Service | None], config: Config, wishes: Wishes, root: Path
+    made: Sequence[Draft], new: Collection[str], config: Config, wishes: Wishes, root: Path
 ) -> list[Command]:
-    """The lines that a deployment would run, in order, were all to go well."""
+    """The lines that a deployment would run, in order, were all to go well; `new` has no service yet."""
     lines: list[Command] = []
     for draft in made:
         one = release(
@@ -205,7 +205,7 @@ def dry_run(
             draft.bundle,
             config,
             now_s=time.time(),
-            creates=services.get(draft.target.name) is None,
+            creates=draft.target.name in new,
             token_sha256=wishes.token_sha256,
             root=root,
         )

@@ -137,7 +137,7 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
 
 def test_a_dry_run_has_a_line_for_each_and_touches_nothing(cloud: Cloud, tmp_path: Path) -> None:
     there = made(cloud, tmp_path)
-    lines = dry_run(there, {}, Config(project=PROJECT), Wishes(), tmp_path / "build")
+    lines = dry_run(there, (), Config(project=PROJECT), Wishes(), tmp_path / "build")
     assert len(lines) == 3
     assert not list(tmp_path.iterdir())
 
