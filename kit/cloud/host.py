@@ -161,10 +161,12 @@ class Removal:
     Attributes:
         what: in words.
         command: the line that does it; None where none can: then it stays, and `what` says why.
+        error: why it could not be looked for, where that is why.
     """
 
     what: str
     command: Command | None
+    error: KitError | None = None
 
 
 def made(found: Service | None, place: Place, name: str) -> tuple[Service, Version]:
