@@ -22,6 +22,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
+from kit.flows.side_by_side import side_by_side
 from kit.render import render
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
@@ -232,34 +233,34 @@ async def deploy(
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
-    Hold the record's lock. Nothing is raised but what stops before the first upload (CANNOT_WRITE,
-    BUNDLE_EDITED).
+    Hold the record's lock. A `KitError` is raised only before the first upload (CANNOT_WRITE, BUNDLE_EDITED);
+    a bug in one target's deployment once all have ended.
     """
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = Measuring(
         gcloud, config, watcher, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
     )
-    ready, broken = asyncio.Event(), list[Outcome]()
+    first, there = plan.first, False
+    ready = asyncio.Event()
 
     async def one(draft: Draft) -> Outcome:
-        first = plan.first
-        if first is not None and draft.host.place.platform == "app_engine" and draft.target.name != first:
-            watcher.step(draft.target.name, f"waiting for {first}, which becomes the app's default service")
+        nonlocal there
+        name = draft.target.name
+        if first is not None and draft.host.place.platform == "app_engine" and name != first:
+            watcher.step(name, f"waiting for {first}, which becomes the app's default service")
             await ready.wait()
-            if broken:
-                return _without_default(draft.target.name, first)
+            if not there:
+                return _without_default(name, first)
         try:
-            job = _job(draft, config, wishes, root)
-            outcome = await Deploying(job, record, watcher, measure).run()
-            if draft.target.name == first and outcome.url is None:
-                broken.append(outcome)
+            outcome = await Deploying(_job(draft, config, wishes, root), record, watcher, measure).run()
+            there = there or (name == first and outcome.url is not None)
             return outcome
         finally:
-            if draft.target.name == first:
+            if name == first:
                 ready.set()
 
-    return tuple(await asyncio.gather(*map(one, plan.drafts)))
+    return await side_by_side(map(one, plan.drafts))
 
 
 def _without_default(name: str, first: str) -> Outcome:

@@ -254,15 +254,20 @@ class Deploying:
         service, looked = None, False
         with suppress(KitError):
             service, looked = await host.look(), True
-        if looked and service is None:
-            self._record.drop(name)
-        elif known is not None and known.state == "unfinished":
-            self._record.put(replace(known, state="failed"))
+        what = error.message
+        try:
+            if looked and service is None:
+                self._record.drop(name)
+            elif known is not None and known.state == "unfinished":
+                self._record.put(replace(known, state="failed"))
+        except KitError as unwritten:
+            if unwritten.message not in what:
+                what = f"{what} And that is not on record: {unwritten.message}"
         serving = service.serving if service is not None else None
         return Outcome(
             name,
             Result.FAILED,
-            error.message,
+            what,
             url=service.url if service is not None else None,
             version=serving.name if serving is not None else None,
             costs=host.costs(service) if service is not None else None,

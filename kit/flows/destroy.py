@@ -13,6 +13,7 @@ from kit.cloud.host import Host, Removal
 from kit.cloud.record import Record
 from kit.errors import KitError
 from kit.flows.rebuild import recorded
+from kit.flows.side_by_side import side_by_side
 from kit.proof.lane import LaneState
 from kit.report.deploying import DeployWatcher
 
@@ -73,7 +74,7 @@ async def destroy(
     What cannot be removed keeps what comes after it in its place, and the record; the other places go on.
     Only what was removed whole is dropped from the record.
     """
-    return tuple(await asyncio.gather(*(_destroy(one, gcloud, record, watcher) for one in clearings)))
+    return await side_by_side(_destroy(one, gcloud, record, watcher) for one in clearings)
 
 
 async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: DeployWatcher) -> Cleared:
@@ -101,10 +102,14 @@ async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: 
     if unread is not None:
         watcher.finished(target, LaneState.FAILED, unread.message)
         return Cleared(target, tuple(removed), (), kept, error=unread)
-    if kept:
-        await _keep(clearing.host, record)
-    else:
-        record.drop(target)
+    try:
+        if kept:
+            await _keep(clearing.host, record)
+        else:
+            record.drop(target)
+    except KitError as error:
+        watcher.finished(target, LaneState.FAILED, error.message)
+        return Cleared(target, tuple(removed), (), kept, error=error)
     watcher.finished(target, LaneState.OK, "removed" if removed else "nothing to remove")
     return Cleared(target, tuple(removed), (), kept)
 

@@ -220,6 +220,22 @@ def test_a_first_deployment_that_failed_leaves_nothing_on_record(stage: Stage) -
     assert Record.load(stage.folder).of("flex") is None
 
 
+def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    full = KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+
+    def drop(record: Record, target: str) -> None:
+        raise full
+
+    monkeypatch.setattr(Record, "drop", drop)
+    outcome = stage.run()
+    assert outcome.what == "The build failed. And that is not on record: No space is left."
+    assert outcome.result is Result.FAILED
+    assert stage.watched.end == (LaneState.FAILED, outcome.what)
+
+
 @pytest.mark.parametrize("verb", ["promote", "stop", "open"])
 def test_what_a_failed_run_left_is_carried_on_by_the_next_without_a_second_build(
     stage: Stage, verb: str

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kit.cloud.gcloud import Gcloud
 from kit.cloud.host import Command, Line, Place, Removal
 from kit.cloud.record import Record
@@ -91,6 +93,29 @@ def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_
     assert "gcloud images" not in gcloud.ran
     assert Record.load(tmp_path).of("flex") is not None
     assert quiet.ends == {"flex": LaneState.FAILED, "run": LaneState.OK}
+
+
+def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record.load(tmp_path)
+    record.put(known("now"))
+    full = KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+    drop = Record.drop
+
+    def full_for_flex(record: Record, target: str) -> None:
+        if target == "flex":
+            raise full
+        drop(record, target)
+
+    monkeypatch.setattr(Record, "drop", full_for_flex)
+    clearings = [
+        Clearing(_host("flex"), (_removal("service"),)),
+        Clearing(_host("run"), (_removal("run"), _removal("images"))),
+    ]
+    first, second = asyncio.run(destroy(clearings, Told(), record, Quiet()))
+    assert (first.removed, first.error) == (("the service",), full)
+    assert second.removed == ("the run", "the images")
 
 
 def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> None:
