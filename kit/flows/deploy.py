@@ -142,7 +142,7 @@ async def plan(
     found = await checks.check(
         gcloud,
         config,
-        [draft.host for draft in made],
+        [(draft.target, draft.host) for draft in made],
         create_app=wishes.create_app,
         take_over=wishes.take_over,
     )

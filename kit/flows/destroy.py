@@ -106,7 +106,7 @@ async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: 
         if kept:
             await _keep(clearing.host, record)
         else:
-            record.drop(target)
+            await asyncio.to_thread(record.drop, target)
     except KitError as error:
         watcher.finished(target, LaneState.FAILED, error.message)
         return Cleared(target, tuple(removed), (), kept, error=error)
@@ -122,4 +122,4 @@ async def _keep(host: Host, record: Record) -> None:
         service = await host.look()
         known = (recorded(service, target, known) if service is not None else None) or known
     if known is not None:
-        record.put(replace(known, expires_at=None))
+        await asyncio.to_thread(record.put, replace(known, expires_at=None))
