@@ -91,14 +91,15 @@ def create_app(config: Settings | None = None) -> FastAPI:
             ],
         )
     app.add_middleware(TraceContext)
-    app.include_router(create_search(config, generator, streams, answers, access))
+    app.include_router(create_search(config, generator, streams, answers, access, where.version))
     app.include_router(create_poll(answers, streams, access))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
+    proof = create_proof(enabled=proof_open, instance=where.instance, version=where.version)
     # The proof itself asks for no token: it is a file that people copy into apps of their own.
-    app.mount("/proof", Guarded(create_proof(enabled=proof_open, instance=where.instance), access))
+    app.mount("/proof", Guarded(proof, access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.
     @app.get("/health")

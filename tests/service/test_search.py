@@ -60,6 +60,14 @@ def test_an_answer_is_tokens_and_a_done_numbered_from_zero_under_one_random_id(q
     assert [token["seq"] for token in tokens] == list(range(len(tokens)))
 
 
+def test_an_answer_says_which_version_it_is_from(quick: str) -> None:
+    version = ask(quick, "/whoami").json()["version"]
+    asked = (ask(quick, ai_prompt=WHY), ask_json(quick, {"ai_prompt": WHY}))
+    assert [answer.headers["Streamproof-Version"] for answer in asked] == [version, version]
+    pieces = ask_json(quick, {"ai_prompt": WHY}, Prefer="respond-async")
+    assert (pieces.status, pieces.headers["Streamproof-Version"]) == (202, version)
+
+
 def test_two_answers_have_different_ids(quick: str) -> None:
     ids = {ask(quick, ai_prompt=WHY).event().id for _ in range(3)}
     assert len(ids) == 3
