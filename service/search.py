@@ -39,11 +39,12 @@ def create_search(
     streams: OpenStreams,
     answers: Answers,
     access: Access,
-    version: str,
+    version: str | None,
 ) -> APIRouter:
-    """The router of /search. `version` is what each answer says of its origin, as the proof does."""
+    """The router of /search. `version` is what each answer says of its origin, as the proof does; None says
+    nothing."""
     router = APIRouter()
-    says_version = (VERSION.lower().encode(), version.encode("latin-1", "replace"))
+    says = [(VERSION.lower().encode(), version.encode("latin-1", "replace"))] if version else []
 
     @router.api_route("/search", methods=["GET", "POST"], response_class=Response)
     async def search(request: Request) -> Response:
@@ -65,7 +66,7 @@ def create_search(
         except ClientDisconnect:  # before its body was whole: nobody is there to be answered
             _log(request, "", 400, "client-left", 0, began)
             return Response(status_code=400)
-        response.raw_headers.append(says_version)
+        response.raw_headers += says
         if isinstance(response, AnswerStream):
             return _Logged(response, request, asked.ai_prompt, began)
         _log(request, asked.ai_prompt, response.status_code, "answered", 0, began)
