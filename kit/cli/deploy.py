@@ -237,7 +237,7 @@ def _comparison(
     import sys
 
     from kit.flows.compare import compare
-    from kit.flows.deployed import asks, lanes_of
+    from kit.flows.deployed import asks, lanes_of, serving, settled
     from kit.flows.lanes import BOTH
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
@@ -248,7 +248,10 @@ def _comparison(
         deployments = [one for one in map(record.of, names) if one is not None]
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
-        return await compare(lanes_of(asked, load_targets(), BOTH, like, config), "cloud", watcher)
+        versions = {one.target: serving(one, says=config.app is None) for one in deployments}
+        specs = lanes_of(asked, load_targets(), BOTH, like, config, versions)
+        await settled(specs, watcher.stage)
+        return await compare(specs, "cloud", watcher)
 
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         return run(work(watcher))

@@ -22,8 +22,8 @@ from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
-# Measures a version at its own URL, both arms: (target, URL, the service it belongs to) → lanes.
-Measure = Callable[[Target, str, Service], Awaitable[Sequence[Lane]]]
+# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name) → lanes.
+Measure = Callable[[Target, str, Service, str], Awaitable[Sequence[Lane]]]
 WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
@@ -138,7 +138,7 @@ class Deploying:
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
             self._watcher.step(name, f"measuring {url}")
-            lanes = await self._measure(job.target, url, service)
+            lanes = await self._measure(job.target, url, service, version.name)
             judgement = judge(lanes, job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:

@@ -74,7 +74,7 @@ class Stage:
             creates=creates,
         )
 
-    async def measure(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+    async def measure(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
         self.measured.append(url)
         return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
 
@@ -319,12 +319,12 @@ def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(sta
     stage.run()
     stage.digest = "d2"
 
-    async def measured(target: Target, url: str, service: Service) -> Sequence[Lane]:
+    async def measured(target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
         theirs = Version("theirs", None, None, 1.0, True, None, None)
         assert stage.host.service is not None
         ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
         stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
-        return await Stage.measure(stage, target, url, service)
+        return await Stage.measure(stage, target, url, service, version)
 
     stage.measure = measured  # type: ignore[method-assign]
     outcome = stage.run()
