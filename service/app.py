@@ -24,7 +24,7 @@ from service.logs import TraceContext
 from service.openapi import document
 from service.poll import create_poll
 from service.problems import Problem
-from service.proof import create_proof
+from service.proof import create_proof, version_by_environment
 from service.search import create_search
 from service.settings import Settings
 from service.shared import Store
@@ -91,14 +91,15 @@ def create_app(config: Settings | None = None) -> FastAPI:
             ],
         )
     app.add_middleware(TraceContext)
-    app.include_router(create_search(config, generator, streams, answers, access))
+    app.include_router(create_search(config, generator, streams, answers, access, version_by_environment()))
     app.include_router(create_poll(answers, streams, access))
 
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
+    proof = create_proof(enabled=proof_open, instance=where.instance)
     # The proof itself asks for no token: it is a file that people copy into apps of their own.
-    app.mount("/proof", Guarded(create_proof(enabled=proof_open, instance=where.instance), access))
+    app.mount("/proof", Guarded(proof, access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.
     @app.get("/health")

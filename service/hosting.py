@@ -2,7 +2,7 @@
 
 App Engine: GAE_ENV ("standard"), GAE_SERVICE, GAE_VERSION, GAE_INSTANCE, GOOGLE_CLOUD_PROJECT (Google's
 runtime pages). Cloud Run: K_SERVICE, K_REVISION (Google's container contract); it names no project, so
-`kit deploy` sets GOOGLE_CLOUD_PROJECT there.
+`kit deploy` sets GOOGLE_CLOUD_PROJECT there. The version is what the proof says it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from service.proof import version_by_environment
 
 # Cloud Run names no instance, and worker processes share one: then the process is what answers a proof.
 _PROCESS = secrets.token_hex(8)
@@ -38,7 +40,7 @@ def detect(environ: Mapping[str, str], target: str | None = None) -> Hosting:
         found = "local"
     return Hosting(
         target=target or found,
-        version=environ.get("GAE_VERSION") or environ.get("K_REVISION") or "unversioned",
+        version=version_by_environment(environ) or "unversioned",
         instance=environ.get("GAE_INSTANCE") or _PROCESS,
         project=environ.get("GOOGLE_CLOUD_PROJECT") or None,
     )

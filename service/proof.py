@@ -11,7 +11,7 @@ so that it can stay deployed and be opened for an hour. Endpoints below the pref
                 &incremental=on|off&total=N
     POST     feed?id=&bytes=     one more event, now
     POST     end?id=             no more events
-    GET      ping?id=            which instance, its clock, and whether it has the stream (id may be left out)
+    GET      ping?id=            which instance and version, its clock; with id whether it has the stream
 
 An event is exactly `bytes` octets, framing included; its data is
 `{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest", mode=pause only), "pad"}`.
@@ -60,6 +60,7 @@ MEDIA_TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 MODES = ("lockstep", "pause", "free")
+VERSION = "Streamproof-Version"
 # A page of another origin may see how long its request waited for a connection (Resource Timing).
 NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 
@@ -74,15 +75,33 @@ def open_by_environment() -> bool:
         return False
 
 
-def create_proof(*, enabled: Callable[[], bool] | None = None, instance: str | None = None) -> Router:
+def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
+    """What the platform calls this deployment: GAE_VERSION (App Engine), K_REVISION (Cloud Run), else the
+    digest that `kit deploy` gives it; None where nothing says."""
+    names = ("GAE_VERSION", "K_REVISION", "STREAMPROOF_BUNDLE")
+    return next((value for name in names if (value := environ.get(name))), None)
+
+
+def create_proof(
+    *,
+    enabled: Callable[[], bool] | None = None,
+    instance: str | None = None,
+    version: str | None = None,
+) -> Router:
     """An ASGI app to mount under any prefix.
 
     Args:
         enabled: asked at each request; while it says no, everything answers 404. By default
             `open_by_environment`.
         instance: names this process in the answers; random by default. It must differ between processes.
+        version: names what is deployed, in the header Streamproof-Version of every response and in the
+            answers; by default `version_by_environment`.
     """
-    proof = _Proof(enabled or open_by_environment, instance or secrets.token_hex(8))
+    proof = _Proof(
+        enabled or open_by_environment,
+        instance or secrets.token_hex(8),
+        version or version_by_environment(),
+    )
     return Router(
         [
             Route("/stream", proof.guard(proof.stream), methods=["GET", "POST"]),
@@ -102,21 +121,23 @@ class _Refusal(Exception):
 class _Proof:
     """The open streams of one process, by id."""
 
-    def __init__(self, enabled: Callable[[], bool], instance: str) -> None:
+    def __init__(self, enabled: Callable[[], bool], instance: str, version: str | None) -> None:
         self._enabled = enabled
-        self._instance = instance
+        self._names = {"instance": instance} | ({"version": version} if version else {})
+        self._version = {VERSION: version} if version else {}
+        self._headers = {**NO_STORE, **self._version}
         self._streams: dict[str, _Stream] = {}
         self._signals = _ServerSignals(self._end_all)
 
     def guard(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             if not self._enabled():
-                return JSONResponse({"streamproof": 1, "error": "proof-expired"}, 404, NO_STORE)
+                return JSONResponse({"streamproof": 1, "error": "proof-expired"}, 404, self._headers)
             try:
                 return endpoint(request)
             except _Refusal as no:
                 body = {"streamproof": 1, "error": no.error, "message": no.message}
-                return JSONResponse(body, no.status, NO_STORE)
+                return JSONResponse(body, no.status, self._headers)
 
         return answer
 
@@ -149,7 +170,7 @@ class _Proof:
             raise _Refusal(409, "id-in-use", f"a stream with the id {plan.id} is open already")
         if len(self._streams) >= STREAMS:
             raise _Refusal(429, "too-many-streams", f"{STREAMS} proof streams are open, which is the limit")
-        stream = _Stream(plan, closed=self._close)
+        stream = _Stream(plan, self._version, closed=self._close)
         self._streams[plan.id] = stream
         self._signals.watch()
         return stream
@@ -164,8 +185,8 @@ class _Proof:
             stream.end()
 
     def _answer(self, fields: Mapping[str, object]) -> Response:
-        body = {"streamproof": 1, **fields, "instance": self._instance, "now_ms": time.time() * 1000}
-        return JSONResponse(body, headers=NO_STORE)
+        body = {"streamproof": 1, **fields, **self._names, "now_ms": time.time() * 1000}
+        return JSONResponse(body, headers=self._headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +262,7 @@ def _pause_octets(size: int) -> int:
 class _Stream(Response):
     """One proof stream: emits what is ordered, until it is ended, left, or its time is over."""
 
-    def __init__(self, plan: _Plan, closed: Callable[[_Stream], None]) -> None:
+    def __init__(self, plan: _Plan, version: Mapping[str, str], closed: Callable[[_Stream], None]) -> None:
         self.plan = plan
         self.ordered = 0
         self.ended = False
@@ -257,6 +278,7 @@ class _Stream(Response):
         headers = {
             "Content-Type": MEDIA_TYPES[plan.media],
             "Cache-Control": "no-cache, no-transform",
+            **version,
         }
         if plan.incremental:
             headers["Incremental"] = "?1"

@@ -25,6 +25,7 @@ from service.kept import Kept, read
 from service.logs import RequestLine
 from service.poll import accepted
 from service.problems import Problem
+from service.proof import VERSION
 from service.settings import Settings
 from service.stream import AnswerStream
 from service.streams import OpenStreams
@@ -33,10 +34,17 @@ log = logging.getLogger("streamproof")
 
 
 def create_search(
-    settings: Settings, generator: Generator, streams: OpenStreams, answers: Answers, access: Access
+    settings: Settings,
+    generator: Generator,
+    streams: OpenStreams,
+    answers: Answers,
+    access: Access,
+    version: str | None,
 ) -> APIRouter:
-    """The router of /search."""
+    """The router of /search. `version` is what each answer says of its origin, as the proof does; None says
+    nothing."""
     router = APIRouter()
+    says = [(VERSION.lower().encode(), version.encode("latin-1", "replace"))] if version else []
 
     @router.api_route("/search", methods=["GET", "POST"], response_class=Response)
     async def search(request: Request) -> Response:
@@ -58,6 +66,7 @@ def create_search(
         except ClientDisconnect:  # before its body was whole: nobody is there to be answered
             _log(request, "", 400, "client-left", 0, began)
             return Response(status_code=400)
+        response.raw_headers += says
         if isinstance(response, AnswerStream):
             return _Logged(response, request, asked.ai_prompt, began)
         _log(request, asked.ai_prompt, response.status_code, "answered", 0, began)

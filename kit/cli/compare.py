@@ -18,6 +18,7 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from kit.config import Config
     from kit.probe.client import Ask
+    from kit.proof.lane import Comparison
 
 
 def command(
@@ -61,7 +62,7 @@ def command(
 
     from kit.config import load_config
     from kit.flows.compare import compare
-    from kit.flows.deployed import lanes_of
+    from kit.flows.deployed import lanes_of, serving, settled
     from kit.flows.lanes import check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
@@ -83,13 +84,19 @@ def command(
     asks = (
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
-    specs = lanes_of(asks, known, arms(arm), like, config)
+    versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
+    specs = lanes_of(asks, known, arms(arm), like, config, versions)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        comparison = run(compare(specs, "cloud" if deployed else "url", watcher))
+
+        async def measure() -> Comparison:
+            await settled(specs, watcher.stage)
+            return await compare(specs, "cloud" if deployed else "url", watcher)
+
+        comparison = run(measure())
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
     text = table(comparison, known, Style.of(sys.stdout))

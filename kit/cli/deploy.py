@@ -237,7 +237,7 @@ def _comparison(
     import sys
 
     from kit.flows.compare import compare
-    from kit.flows.deployed import asks, lanes_of
+    from kit.flows.deployed import asks, lanes_of, serving, settled
     from kit.flows.lanes import BOTH
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
@@ -248,7 +248,10 @@ def _comparison(
         deployments = [one for one in map(record.of, names) if one is not None]
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
-        return await compare(lanes_of(asked, load_targets(), BOTH, like, config), "cloud", watcher)
+        versions = {one.target: serving(one, says=config.app is None) for one in deployments}
+        specs = lanes_of(asked, load_targets(), BOTH, like, config, versions)
+        await settled(specs, watcher.stage)
+        return await compare(specs, "cloud", watcher)
 
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         return run(work(watcher))
@@ -304,7 +307,11 @@ def _exits(comparison: Comparison | None) -> list[Exit]:
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
-    """The lines, as they would be run on what is there; where that cannot be seen, as in a new project."""
+    """The lines, as they would be run on what is there.
+
+    Where that cannot be seen, they are those for a service that is there: the lines for a new one would close
+    it to everybody, and have it serve what was not measured.
+    """
     import asyncio
 
     from kit.cloud.host import Service
@@ -324,12 +331,12 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
 
     found = run(look())
     warnings = [
-        f"{name} could not be looked at, so these are the lines for a new service: {error.message}"
+        f"{name} could not be looked at, so this is the line for a service that is there: {error.message}"
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
-    services = {name: None if isinstance(one, KitError) else one for name, one in found.items()}
-    lines = [line.line for line in dry_run(made, services, config, wishes, out)]
+    new = [name for name, service in found.items() if service is None]
+    lines = [line.line for line in dry_run(made, new, config, wishes, out)]
     folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
         warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")

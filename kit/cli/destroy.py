@@ -33,8 +33,9 @@ def command(
     """Remove what the kit made in the cloud.
 
     Versions, services, images, uploaded archives: it lists all of them first, and asks. It may be repeated.
-    What the kit did not make stays, and so does App Engine's default service, which nobody can delete. The
-    project is the one on record: if you name another, nothing is touched.
+    What the kit did not make stays, and so does App Engine's default service, which nobody can delete: it
+    stays on record. What is on record and not found stays there, too (exit 4). The project is the one on
+    record: if you name another, nothing is touched.
     """
     import sys
     from typing import Any
@@ -77,12 +78,16 @@ def command(
         with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
             steps[0] = watcher.command
             cleared = run(destroy(clearings, runs, record, watcher))
-    failed = any(one.error is not None for one in cleared)
+    exit = Exit.OK
+    if any(one.missing for one in cleared):
+        exit = Exit.INCONCLUSIVE
+    if any(one.error is not None for one in cleared):
+        exit = Exit.FAILED
     success(
         {"targets": [_as_data(one) for one in cleared]},
         as_json=as_json,
         text="\n".join(map(_said, cleared)),
-        exit=Exit.FAILED if failed else Exit.OK,
+        exit=exit,
     )
 
 
@@ -105,7 +110,7 @@ def _listed(clearings: tuple[Clearing, ...]) -> str:
         if one.error is not None:
             lines.append(f"  could not be looked at: {one.error.message}")
         elif not one.removals:
-            lines.append("  nothing of the kit's is there any more")
+            lines.append("  nothing of the kit's was found")
         lines += [
             f"  {'stays' if removal.command is None else 'remove'}: {removal.what}"
             for removal in one.removals
@@ -114,13 +119,19 @@ def _listed(clearings: tuple[Clearing, ...]) -> str:
 
 
 def _said(one: Cleared) -> str:
+    if one.missing:
+        return (
+            f"{one.target}: on record, and not found, so nothing was removed.\n"
+            "  Look whether gcloud's account sees the project; if it is gone indeed, "
+            f"`kit status --refresh {one.target}` drops it from the record."
+        )
     if one.error is not None:
         still = f"\n  Still there: {', '.join(one.left)}." if one.left else ""
         return (
             f"{one.target}: {one.error.message}\n  {one.error.hint}{still}\n"
             f"  Repeat it with: kit destroy {one.target}"
         )
-    stays = "".join(f"\n  stays: {what}" for what in one.kept)
+    stays = "".join(f"\n  stays, also on record: {what}" for what in one.kept)
     done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
     return f"{one.target}: {done}{stays}"
 
@@ -132,6 +143,7 @@ def _as_data(one: Cleared) -> dict[str, object]:
         "removed": list(one.removed),
         "left": list(one.left),
         "stays": list(one.kept),
+        "missing": one.missing,
         "error": None
         if error is None
         else {"code": str(error.code), "message": error.message, "hint": error.hint},

@@ -70,12 +70,21 @@ def describe_app(place: Place) -> Command:
 
 def list_versions(place: Place) -> Command:
     """The service's versions; gcloud fails where there is no such service."""
-    return read(place, "app", "versions", "list", f"--service={place.service}")
+    return read(place, "app", "versions", "list", f"--service={place.service}", absent=(_no_service(place),))
 
 
 def describe_version(place: Place, version: str) -> Command:
     """One version with its variables; `parse_version` reads it."""
-    return read(place, "app", "versions", "describe", version, f"--service={place.service}")
+    return read(
+        place,
+        "app",
+        "versions",
+        "describe",
+        version,
+        f"--service={place.service}",
+        # Assumed: Google's own sentence, which gcloud passes on. Another wording is an error that says so.
+        absent=(f"NOT_FOUND: Version {version} of service {place.service} was not found.",),
+    )
 
 
 def set_traffic(place: Place, version: str) -> Command:
@@ -95,12 +104,27 @@ def stop_version(place: Place, *versions: str) -> Command:
 
 def delete_versions(place: Place, *versions: str) -> Command:
     """Remove versions that have no traffic."""
-    return change(place, "app", "versions", "delete", *versions, f"--service={place.service}")
+    return change(
+        place,
+        "app",
+        "versions",
+        "delete",
+        *versions,
+        f"--service={place.service}",
+        absent=(_no_service(place),),
+    )
 
 
 def delete_service(place: Place) -> Command:
     """Remove the service with all its versions; not `default`."""
-    return change(place, "app", "services", "delete", place.service)
+    return change(
+        place,
+        "app",
+        "services",
+        "delete",
+        place.service,
+        absent=(f"The following service was not found: [{place.service}]",),  # api_lib/app/service_util.py
+    )
 
 
 def parse_app(answer: Any) -> App:
@@ -207,6 +231,11 @@ def _staying(place: Place, version: Version) -> Removal:
         what = f"the instances of {version.name}, which stays, stopped: {why}"
         return Removal(what, stop_version(place, version.name))
     return Removal(f"{version.name}: {why}. It costs money only while it is asked", None)
+
+
+def _no_service(place: Place) -> str:
+    """surface/app/versions/list.py and api_lib/app/version_util.py."""
+    return f"Service [{place.service}] not found."
 
 
 def _counted(versions: Sequence[Version]) -> str:

@@ -35,7 +35,8 @@ class AppEngine:
 
     async def look(self, listed: Any = None) -> Service | None:
         """The service; None where there is none. `listed`: the versions of all of the app's services."""
-        if listed is None:
+        alone = listed is None
+        if alone:
             try:
                 listed = await self._read(app_engine.list_versions(self.place))
             except KitError as error:
@@ -43,6 +44,14 @@ class AppEngine:
                     return None
                 raise
         versions = app_engine.parse_versions(listed, self.place, await self._marks(listed))
+        if not versions and alone:
+            # gcloud found the service, asked for its versions, and drops it over any 404 (ListVersions in
+            # api_lib/app/appengine_api_client.py).
+            raise KitError(
+                Code.GCLOUD_FAILED,
+                f"gcloud found the service {self.place.service} and none of its versions, which cannot be.",
+                "Look again; a proxy on the way may answer in the place of Google.",
+            )
         if not versions:
             return None
         # App Engine is open to everybody; what stands before it (IAP, a firewall) is the user's own.

@@ -48,8 +48,8 @@ async def archives(gcloud: Gcloud, place: Place, urls: str) -> tuple[Removal, ..
 
 
 def unread(what: str, error: KitError) -> tuple[Removal, ...]:
-    """That nobody could look for it: all else can be removed all the same."""
+    """That it could not be looked for: all else can be removed all the same."""
     if error.code in _NOTHING:
         return ()
     why = error.message.partition("\n")[0]
-    return (Removal(f"{what}: they could not be looked for. {why}", None),)
+    return (Removal(f"{what}: they could not be looked for. {why}", None, error),)

@@ -70,7 +70,14 @@ def deploy(release: Release) -> Command:
 
 def describe_service(place: Place) -> Command:
     """The service: its URL, its traffic and its tags; gcloud fails where there is none."""
-    return read(place, "run", "services", "describe", place.service)
+    return read(
+        place,
+        "run",
+        "services",
+        "describe",
+        place.service,
+        absent=(f"Cannot find service [{place.service}]",),  # surface/run/services/describe.py
+    )
 
 
 def list_revisions(place: Place) -> Command:
@@ -102,12 +109,14 @@ def add_invoker(place: Place) -> Command:
 
 def delete_revision(place: Place, revision: str) -> Command:
     """Remove a revision that has neither traffic nor a tag and is not the newest."""
-    return change(place, "run", "revisions", "delete", revision)
+    return change(place, "run", "revisions", "delete", revision, absent=(_gone("Revision", revision),))
 
 
 def delete_service(place: Place) -> Command:
     """Remove the service with all its revisions and URLs."""
-    return change(place, "run", "services", "delete", place.service)
+    return change(
+        place, "run", "services", "delete", place.service, absent=(_gone("Service", place.service),)
+    )
 
 
 def parse_service(place: Place, service: Any, revisions: Any, policy: Any) -> Service:
@@ -189,6 +198,11 @@ def removals(
         if name != service.versions[0].name
     ]
     return (*steps, *(Removal(note, None) for note in notes))
+
+
+def _gone(kind: str, name: str) -> str:
+    """What `delete` says of what is not there (command_lib/run/deletion.py)."""
+    return f"{kind} [{name}] could not be found."
 
 
 def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -> Version:

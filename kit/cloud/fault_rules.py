@@ -45,7 +45,7 @@ class Rule:
 
 _CONSOLE: Final = "https://console.cloud.google.com"
 _LATER: Final = "Try again in a while; https://status.cloud.google.com tells of what lasts."
-_LOOK: Final = "`kit status --refresh` looks at what is there."
+LOOK: Final = "`kit status --refresh` looks at what is there."
 UPDATE: Final = "Update it: `gcloud components update`, or by the package manager that installed it."
 
 # First, for the end of a build's log may be in the error, with whatever went wrong in there.
@@ -220,8 +220,7 @@ _PROJECT: Final = (
         "Deploy the target that becomes `default` first: `kit deploy standard`.",
     ),
     Rule(
-        r"does not contain an App Engine application|could not find application|"
-        r"apps? instance .{1,80} not found|App Engine application does not exist",
+        r"does not contain an App Engine application|could not find application",
         Code.NOT_READY_TO_DEPLOY,
         "The project {project} has no App Engine app yet.",
         "Make one with --create-app REGION; its region is for ever.",
@@ -265,7 +264,7 @@ _ACCESS: Final = (
     # One made a moment ago is not known everywhere at once.
     Rule(
         r"service account .{0,120}(?:does not exist|not found)|unknown service account",
-        Code.NOT_FOUND_IN_CLOUD,
+        Code.BAD_CONFIG,
         "The service account {account} does not exist.",
         "`gcloud iam service-accounts list --project {project}` shows those that do.",
         again="transient",
@@ -327,13 +326,7 @@ _GOOGLE: Final = (
         r"\bALREADY_EXISTS\b|already exists|HTTPError 409|is the subject of a conflict",
         Code.GCLOUD_FAILED,
         "`{verb}` would make what is there already: {said}.",
-        _LOOK,
-    ),
-    Rule(
-        r"\bNOT_FOUND\b|HTTPError 404|not found|cannot find|could not be found|matched no objects",
-        Code.NOT_FOUND_IN_CLOUD,
-        "`{verb}` did not find what it was to work on: {said}.",
-        _LOOK,
+        LOOK,
     ),
     Rule(
         r"\bINTERNAL\b|internal error|bad gateway|gateway time-?out|HTTPError 5\d\d|backend error",

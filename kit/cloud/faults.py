@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from kit.cloud.fault_rules import RULES, UPDATE, Rule
+from kit.cloud.fault_rules import LOOK, RULES, UPDATE, Rule
 from kit.cloud.host import Command
 from kit.cloud.output import clean
 from kit.cloud.retry import Again
@@ -39,6 +39,9 @@ class Fault:
 _LOG_LINES: Final = 12
 _LONGEST: Final = 300
 _ERROR_CHARACTERS: Final = 20_000
+_ERROR: Final = re.compile(
+    r"ERROR: \(gcloud\.(?P<verb>[\w.-]+)\) (?P<answer>.*?)(?: This command is (?:un)?authenticated .*)?"
+)
 _RULES: Final = tuple((re.compile(rule.pattern, re.IGNORECASE), rule) for rule in RULES)
 
 
@@ -52,6 +55,9 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         stdout: the same; empty for a line whose output is secret.
     """
     said = _said(stderr)
+    if _is_absent(command, stderr):
+        message = f"`{_verb(command)}` did not find what it was to work on: {_sentence(said)}."
+        return Fault(Code.NOT_FOUND_IN_CLOUD, message, LOOK)
     lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line and "═" not in line)
     names = {
         "verb": _verb(command),
@@ -74,6 +80,18 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         "Mend what it names, or run the line by hand to see more.",
         log=lines[-_LOG_LINES:],
     )
+
+
+def _is_absent(command: Command, stderr: str) -> bool:
+    """Whether gcloud said, in its own words for this very line, that what it names does not exist.
+
+    Only the first line of its error counts, whole, but for who asked, which gcloud adds to what an API said.
+    """
+    errors = [error for line in stderr.splitlines() if (error := _ERROR.fullmatch(clean(line)))]
+    if len(errors) != 1:
+        return False
+    verb = tuple(errors[0]["verb"].split("."))
+    return command.words[: len(verb)] == verb and errors[0]["answer"] in command.absent
 
 
 def _fault(rule: Rule, names: dict[str, str], said: str, lines: tuple[str, ...]) -> Fault:

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from kit.cloud.host import Command, Line
 from kit.cloud.output import Lines, clean, progress
 from kit.cloud.retry import ATTEMPTS, pause_s, removes
 from kit.errors import Code, KitError
+from kit.groups import kill_group
 
 _LEASH: Final = Path(__file__).parents[1] / "leash.py"
 _GRACE_S: Final = 3.0
@@ -96,7 +96,7 @@ class Gcloud:
                 log. On cancellation gcloud and all that it started are gone.
         """
         gcloud = self.find()
-        file = self._open(log)
+        file = await asyncio.to_thread(self._open, log)
         if command.changes:
             self._echo(clean(command.line))
         attempt, began_waiting = 0, 0.0
@@ -118,7 +118,7 @@ class Gcloud:
                 raise _error(fault, file)
             of = f" ({attempt + 1} of {ATTEMPTS})" if again == "transient" else ""
             why = f"{fault.message.removesuffix('.')}: trying again in {pause:.0f} s{of}"
-            _write(file, [f"# {why}"])
+            await _write(file, [f"# {why}"])
             line(why)
             await self._timing.sleep(pause)
 
@@ -126,7 +126,7 @@ class Gcloud:
         """Run a line with `--format=json`; what it printed, parsed. Raises KitError as `run` does."""
         stdout = await self.run(command, log=log)
         try:
-            return json.loads(stdout or "null")
+            return json.loads(stdout)
         except ValueError:
             verb = " ".join(("gcloud", *command.words[:3]))
             raise KitError(
@@ -137,7 +137,7 @@ class Gcloud:
 
     async def _once(self, gcloud: str, command: Command, log: Path, line: Line) -> tuple[int, str, str]:
         """One attempt: its exit status, its standard output, and the end of its standard error."""
-        _write(log, [f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {clean(command.line)}"])
+        await _write(log, [f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {clean(command.line)}"])
         env = {**self._env, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "TERM": "dumb", **command.env}
         if command.secret:
             env["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] = "1"
@@ -170,8 +170,8 @@ class Gcloud:
         status = status if status >= 0 else 128 - status
         stdout = printed.decode(errors="replace")
         if status and not command.secret:
-            _write(log, [clean(text) for text in stdout.splitlines()[-_STDOUT_LOG_LINES:]])
-        _write(log, [f"# status {status}"])
+            await _write(log, [clean(text) for text in stdout.splitlines()[-_STDOUT_LOG_LINES:]])
+        await _write(log, [f"# status {status}"])
         return status, stdout, "\n".join(said)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
@@ -218,7 +218,7 @@ async def _tell(stream: asyncio.StreamReader | None, said: deque[str], log: Path
         chunk = await stream.read(_CHUNK)
         ended = lines.feed(chunk, final=not chunk)
         said.extend(ended)
-        _write(log, [text for text in ended if text])
+        await _write(log, [text for text in ended if text])
         # gcloud says what it does and then waits in the middle of the line, behind three dots or more.
         growing = [lines.open] if lines.open.endswith("...") else []
         for text in map(progress, (*ended, *growing)):
@@ -229,11 +229,18 @@ async def _tell(stream: asyncio.StreamReader | None, said: deque[str], log: Path
             return
 
 
-def _write(log: Path, lines: list[str]) -> None:
-    """Append to the log. A deployment does not fail because its log cannot grow."""
-    if lines:
+async def _write(log: Path, lines: list[str]) -> None:
+    """Append to the log. A deployment does not fail because its log cannot grow.
+
+    The disk may be slow, and the event loop times the stream of another target's gate.
+    """
+
+    def append() -> None:
         with suppress(OSError), log.open("a", encoding="utf-8") as file:
             file.write("".join(f"{text}\n" for text in lines))
+
+    if lines:
+        await asyncio.to_thread(append)
 
 
 async def _sweep_when_ended(process: asyncio.subprocess.Process) -> None:
@@ -249,8 +256,7 @@ def _sweep(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    kill_group(process.pid, reaped=process.returncode is not None)
 
 
 def _error(fault: Fault, log: Path) -> KitError:

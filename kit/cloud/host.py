@@ -34,12 +34,15 @@ class Command:
         env: variables that this line needs beside the user's own.
         changes: whether it creates, changes or removes something.
         secret: whether what it prints is a secret, which goes to no log.
+        absent: gcloud's answers to exactly this line, each to the letter, that mean: what it names does not
+            exist. Any other failure says nothing of what is there.
     """
 
     words: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     changes: bool = False
     secret: bool = False
+    absent: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
@@ -158,10 +161,12 @@ class Removal:
     Attributes:
         what: in words.
         command: the line that does it; None where none can: then it stays, and `what` says why.
+        error: why it could not be looked for, where that is why.
     """
 
     what: str
     command: Command | None
+    error: KitError | None = None
 
 
 def made(found: Service | None, place: Place, name: str) -> tuple[Service, Version]:

@@ -14,6 +14,8 @@ from typing import Any, Final
 from kit.cloud.host import VERSION_PREFIX, Command, Place
 from kit.cloud.lines import change, read
 
+# Artifact Registry's own sentence for a repository or an image that is not there.
+_NO_IMAGES: Final = ("NOT_FOUND: Requested entity was not found.",)
 _REPOSITORY: Final = "cloud-run-source-deploy"
 # gcr.io has been part of Artifact Registry since 2025: each of its hosts is a repository of that name, in
 # https://docs.cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo
@@ -44,7 +46,7 @@ def flex_archives(place: Place, bucket: str, registry: str) -> str:
 
 def list_images(place: Place, path: str) -> Command:
     """What is in a repository, or under the name of one image; `parse_images` reads it."""
-    return read(_anywhere(place), "artifacts", "docker", "images", "list", path)
+    return read(_anywhere(place), "artifacts", "docker", "images", "list", path, absent=_NO_IMAGES)
 
 
 def parse_images(answer: Any) -> tuple[str, ...]:
@@ -59,13 +61,25 @@ def is_flex_image(place: Place, package: str) -> bool:
 
 def delete_image(place: Place, package: str) -> Command:
     """Remove an image, all its digests and tags."""
-    return change(_anywhere(place), "artifacts", "docker", "images", "delete", package, "--delete-tags")
+    return change(
+        _anywhere(place),
+        "artifacts",
+        "docker",
+        "images",
+        "delete",
+        package,
+        "--delete-tags",
+        absent=_NO_IMAGES,
+    )
 
 
 def list_objects(place: Place, urls: str) -> Command:
     """What lies under a prefix; gcloud fails where nothing does. `parse_objects` reads it."""
     # `storage` has its own --json, and refuses --format=json.
-    return Command(("storage", "ls", urls, "--json", f"--project={place.project}", "--quiet"))
+    return Command(
+        ("storage", "ls", urls, "--json", f"--project={place.project}", "--quiet"),
+        absent=("One or more URLs matched no objects.", _no_bucket(urls)),  # storage/list_util.py
+    )
 
 
 def parse_objects(answer: Any) -> tuple[str, ...]:
@@ -75,7 +89,18 @@ def parse_objects(answer: Any) -> tuple[str, ...]:
 
 def delete_objects(place: Place, urls: str) -> Command:
     """Remove what lies under a prefix."""
-    return change(_anywhere(place), "storage", "rm", urls)
+    return change(
+        _anywhere(place),
+        "storage",
+        "rm",
+        urls,
+        absent=("The following URLs matched no objects or files:", _no_bucket(urls)),
+    )
+
+
+def _no_bucket(urls: str) -> str:
+    """What gcloud says where the bucket of a prefix was never made."""
+    return f"gs://{urls.removeprefix('gs://').partition('/')[0]} not found: 404."
 
 
 def _flex_name(place: Place) -> str:

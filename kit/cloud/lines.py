@@ -13,14 +13,14 @@ from kit.cloud.host import Command, Place
 _DELIMITERS: Final = ":;|#@%+~/!?$&*"
 
 
-def read(place: Place, *words: str) -> Command:
-    """A line that changes nothing, and answers in JSON."""
-    return Command((*words, *_where(place), "--format=json"))
+def read(place: Place, *words: str, absent: tuple[str, ...] = ()) -> Command:
+    """A line that changes nothing, and answers in JSON; `absent` as in `Command`."""
+    return Command((*words, *_where(place), "--format=json"), absent=absent)
 
 
-def change(place: Place, *words: str) -> Command:
-    """A line that creates, changes or removes something."""
-    return Command((*words, *_where(place)), changes=True)
+def change(place: Place, *words: str, absent: tuple[str, ...] = ()) -> Command:
+    """A line that creates, changes or removes something; `absent` as in `Command`."""
+    return Command((*words, *_where(place)), changes=True, absent=absent)
 
 
 def pairs(values: Mapping[str, str]) -> str:

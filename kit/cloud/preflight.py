@@ -15,7 +15,7 @@ from kit.cloud.target_rules import TARGET_RULES
 from kit.cloud.unread import GRAVE, unread
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.targets import Target, load_targets
+from kit.targets import Target
 
 _LOG: Final = "preflight"
 # Each gcloud takes some 0.7 s of a core to start; more of them at once only wait for each other.
@@ -73,7 +73,7 @@ class Preflight:
 async def check(
     gcloud: Gcloud,
     config: Config,
-    hosts: Sequence[Host],
+    places: Sequence[tuple[Target, Host]],
     *,
     create_app: str | None = None,
     take_over: bool = False,
@@ -83,7 +83,7 @@ async def check(
     Args:
         gcloud: runs the reads.
         config: names the project and the targets' settings.
-        hosts: the targets' platforms, each for its place.
+        places: the targets, each with its platform.
         create_app: the region for a new App Engine app, should there be none.
         take_over: whether what the kit did not make may be overwritten.
     """
@@ -91,8 +91,7 @@ async def check(
     if project is None:
         nobody = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
         return Preflight((nobody,), None)
-    targets = load_targets()
-    lanes = [_lane(host, config, targets[host.place.target]) for host in hosts]
+    lanes = [_lane(host, config, target) for target, host in places]
     wishes = Wishes(
         project=project,
         project_source=config.project_source,
@@ -102,6 +101,7 @@ async def check(
         take_over=take_over,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
+    hosts = [host for _, host in places]
     seen = await _look(gcloud, project, hosts, signed_in_by_env=wishes.signed_in_by_env)
     return Preflight(
         findings=judge(lanes, wishes, seen),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -107,11 +108,15 @@ class Deployment:
 
 
 class Record:
-    """The record of one working folder. `put` and `drop` write at once; hold `locked` around them."""
+    """The record of one working folder. `put` and `drop` write at once; hold `locked` around them.
+
+    They wait for the disk, so a coroutine beside which others run calls them in a thread.
+    """
 
     def __init__(self, folder: Path, deployments: Mapping[str, Deployment]) -> None:
         self._folder = folder
         self._deployments = dict(deployments)
+        self._writing = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -166,11 +171,14 @@ class Record:
 
     def put(self, deployment: Deployment) -> None:
         """Remember it in place of the target's earlier one. Raises KitError CANNOT_WRITE."""
-        self._save({**self._deployments, deployment.target: deployment})
+        with self._writing:
+            self._save({**self._deployments, deployment.target: deployment})
 
     def drop(self, target: str) -> None:
         """Forget a target, known or not. Raises KitError CANNOT_WRITE."""
-        if target in self._deployments:
+        with self._writing:
+            if target not in self._deployments:
+                return
             self._save({name: one for name, one in self._deployments.items() if name != target})
 
     def _save(self, deployments: dict[str, Deployment]) -> None:

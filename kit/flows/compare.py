@@ -14,6 +14,7 @@ from kit.probe.polling import PollingProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
+from kit.proof.version import held_against
 from kit.report.watch import LaneKey, Silent, Watcher
 
 # Proofs begin a moment apart: all at once, their pings would measure each other, and a slow ping hides
@@ -79,7 +80,7 @@ async def _prove(probe: Measured, watching: Watcher, after_s: float) -> Lane:
     def stepped(line: str) -> None:
         watching.proof(key, line)
 
-    lane = await probe.prove(stepped)
+    lane = held_against(await probe.prove(stepped), probe.spec.version, probe.versions)
     watching.judged(lane)
     return lane
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from pathlib import Path
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Place, Release, Service
+from kit.cloud.host import Command, Host, Place, Release
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
@@ -22,6 +22,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
+from kit.flows.side_by_side import side_by_side
 from kit.render import render
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
@@ -141,7 +142,7 @@ async def plan(
     found = await checks.check(
         gcloud,
         config,
-        [draft.host for draft in made],
+        [(draft.target, draft.host) for draft in made],
         create_app=wishes.create_app,
         take_over=wishes.take_over,
     )
@@ -195,9 +196,9 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
 
 
 def dry_run(
-    made: Sequence[Draft], services: Mapping[str, Service | None], config: Config, wishes: Wishes, root: Path
+    made: Sequence[Draft], new: Collection[str], config: Config, wishes: Wishes, root: Path
 ) -> list[Command]:
-    """The lines that a deployment would run, in order, were all to go well."""
+    """The lines that a deployment would run, in order, were all to go well; `new` has no service yet."""
     lines: list[Command] = []
     for draft in made:
         one = release(
@@ -205,7 +206,7 @@ def dry_run(
             draft.bundle,
             config,
             now_s=time.time(),
-            creates=services.get(draft.target.name) is None,
+            creates=draft.target.name in new,
             token_sha256=wishes.token_sha256,
             root=root,
         )
@@ -232,34 +233,34 @@ async def deploy(
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
-    Hold the record's lock. Nothing is raised but what stops before the first upload (CANNOT_WRITE,
-    BUNDLE_EDITED).
+    Hold the record's lock. A `KitError` is raised only before the first upload (CANNOT_WRITE, BUNDLE_EDITED);
+    a bug in one target's deployment once all have ended.
     """
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = Measuring(
         gcloud, config, watcher, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
     )
-    ready, broken = asyncio.Event(), list[Outcome]()
+    first, there = plan.first, False
+    ready = asyncio.Event()
 
     async def one(draft: Draft) -> Outcome:
-        first = plan.first
-        if first is not None and draft.host.place.platform == "app_engine" and draft.target.name != first:
-            watcher.step(draft.target.name, f"waiting for {first}, which becomes the app's default service")
+        nonlocal there
+        name = draft.target.name
+        if first is not None and draft.host.place.platform == "app_engine" and name != first:
+            watcher.step(name, f"waiting for {first}, which becomes the app's default service")
             await ready.wait()
-            if broken:
-                return _without_default(draft.target.name, first)
+            if not there:
+                return _without_default(name, first)
         try:
-            job = _job(draft, config, wishes, root)
-            outcome = await Deploying(job, record, watcher, measure).run()
-            if draft.target.name == first and outcome.url is None:
-                broken.append(outcome)
+            outcome = await Deploying(_job(draft, config, wishes, root), record, watcher, measure).run()
+            there = there or (name == first and outcome.url is not None)
             return outcome
         finally:
-            if draft.target.name == first:
+            if name == first:
                 ready.set()
 
-    return tuple(await asyncio.gather(*map(one, plan.drafts)))
+    return await side_by_side(map(one, plan.drafts))
 
 
 def _without_default(name: str, first: str) -> Outcome:

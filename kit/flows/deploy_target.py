@@ -5,6 +5,7 @@ At every step what exists is on record, so that a run which was interrupted is c
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -21,8 +22,8 @@ from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
-# Measures a version at its own URL, both arms: (target, URL, the service it belongs to) → lanes.
-Measure = Callable[[Target, str, Service], Awaitable[Sequence[Lane]]]
+# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name) → lanes.
+Measure = Callable[[Target, str, Service, str], Awaitable[Sequence[Lane]]]
 WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
@@ -97,11 +98,11 @@ class Deploying:
             if found is not None:
                 return await self._go_on(service, service, found, self._as_made(release, found))
             await self._clear_up(service)
-        self._note(release, service, None, "unfinished")
+        await self._note(release, service, None, "unfinished")
         job.write(release)
         self._watcher.step(name, "uploading and building")
         after, version = await job.host.deploy(release, self._line)
-        self._note(release, service, version, "unfinished")
+        await self._note(release, service, version, "unfinished")
         return await self._go_on(service, after, version, release)
 
     def _keep_closed(self, service: Service, release: Release) -> None:
@@ -137,7 +138,7 @@ class Deploying:
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
             self._watcher.step(name, f"measuring {url}")
-            lanes = await self._measure(job.target, url, service)
+            lanes = await self._measure(job.target, url, service, version.name)
             judgement = judge(lanes, job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
@@ -152,7 +153,7 @@ class Deploying:
             await job.host.open(self._line)
         changed = not serves or previous is not None or job.public
         now = (await job.host.look() if changed else None) or service
-        self._note(release, now, version, "serving", lanes=lanes, previous=previous)
+        await self._note(release, now, version, "serving", lanes=lanes, previous=previous)
         better = " Better than documented: please tell us." if judgement.gate is Gate.BETTER else ""
         return Outcome(
             name,
@@ -195,7 +196,7 @@ class Deploying:
     ) -> Outcome:
         name = self._name
         if serves:
-            self._note(release, service, version, "serving", lanes=lanes)
+            await self._note(release, service, version, "serving", lanes=lanes)
             what = (
                 f"{judgement.reason} It serves all the same: it is the service's first version, "
                 "which the platform makes serve."
@@ -204,7 +205,7 @@ class Deploying:
         else:
             self._watcher.step(name, f"stopping {version.name}")
             await self._job.host.stop(version.name, self._line)
-            self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
+            await self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
             keeps = f"; {previous} keeps serving" if previous else ""
             what = f"{judgement.reason} Not promoted{keeps}."
             result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
@@ -229,13 +230,12 @@ class Deploying:
             await host.open(self._line)
         known = self._record.of(self._name)
         if known is not None:
-            self._record.put(
-                replace(
-                    known,
-                    expires_at=self._job.expires_at or known.expires_at,
-                    public=known.public or self._job.public,
-                )
+            now = replace(
+                known,
+                expires_at=self._job.expires_at or known.expires_at,
+                public=known.public or self._job.public,
             )
+            await asyncio.to_thread(self._record.put, now)
         return Outcome(
             self._name,
             Result.UNCHANGED,
@@ -254,15 +254,20 @@ class Deploying:
         service, looked = None, False
         with suppress(KitError):
             service, looked = await host.look(), True
-        if looked and service is None:
-            self._record.drop(name)
-        elif known is not None and known.state == "unfinished":
-            self._record.put(replace(known, state="failed"))
+        what = error.message
+        try:
+            if looked and service is None:
+                await asyncio.to_thread(self._record.drop, name)
+            elif known is not None and known.state == "unfinished":
+                await asyncio.to_thread(self._record.put, replace(known, state="failed"))
+        except KitError as unwritten:
+            if unwritten.message not in what:
+                what = f"{what} And that is not on record: {unwritten.message}"
         serving = service.serving if service is not None else None
         return Outcome(
             name,
             Result.FAILED,
-            error.message,
+            what,
             url=service.url if service is not None else None,
             version=serving.name if serving is not None else None,
             costs=host.costs(service) if service is not None else None,
@@ -309,7 +314,7 @@ class Deploying:
             environment[PROOF_UNTIL] = str(known.proof_until)
         return replace(release, version=found.name, environment=environment)
 
-    def _note(
+    async def _note(
         self,
         release: Release,
         service: Service | None,
@@ -324,19 +329,18 @@ class Deploying:
         until = release.environment.get(PROOF_UNTIL)
         serving = service.serving if service is not None else None
         before = previous or (serving.name if serving is not None else None)
-        self._record.put(
-            replace(
-                Deployment.seen(release.place, service, version, state),
-                digest=release.digest,
-                deployed_at=datetime.fromtimestamp(self._now_s(), UTC).isoformat(timespec="seconds"),
-                verdict_on=verdicts.get("on"),
-                verdict_off=verdicts.get("off"),
-                previous=before if version is None or before != version.name else previous,
-                expires_at=self._job.expires_at,
-                proof_until=float(until) if until is not None else None,
-                token_sha256=release.environment.get(TOKEN_SHA256),
-            )
+        now = replace(
+            Deployment.seen(release.place, service, version, state),
+            digest=release.digest,
+            deployed_at=datetime.fromtimestamp(self._now_s(), UTC).isoformat(timespec="seconds"),
+            verdict_on=verdicts.get("on"),
+            verdict_off=verdicts.get("off"),
+            previous=before if version is None or before != version.name else previous,
+            expires_at=self._job.expires_at,
+            proof_until=float(until) if until is not None else None,
+            token_sha256=release.environment.get(TOKEN_SHA256),
         )
+        await asyncio.to_thread(self._record.put, now)
 
     def _line(self, text: str) -> None:
         self._watcher.line(self._name, text)

@@ -13,8 +13,10 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
+from kit.probe.ready import wait_until_version
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm
+from kit.proof.version import Wanted
 from kit.targets import Target
 
 
@@ -52,6 +54,7 @@ def lanes_of(
     arms: Sequence[Arm],
     like: LaneSpec,
     config: Config | None = None,
+    versions: Mapping[str, Wanted | None] | None = None,
 ) -> list[LaneSpec]:
     """A lane for each of them in each arm, with its platform's promise unless `like` has another.
 
@@ -61,15 +64,44 @@ def lanes_of(
         arms: which arms to measure.
         like: whatever else a lane has.
         config: whose app they are; None for what is asked as the user gave it.
+        versions: by target, the version whose verdict is wanted; any's where there is none.
     """
     lanes = []
     for name, one in asked.items():
         for arm in arms:
             expected = like.expected or (targets[name].expect[arm] if name in targets else None)
-            lane = replace(like, target=name, ask=one, expected=expected)
+            wanted = (versions or {}).get(name)
+            lane = replace(like, target=name, ask=one, expected=expected, version=wanted)
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
     return lanes
+
+
+def serving(one: Deployment, *, says: bool = False) -> Wanted | None:
+    """The version that should answer at a deployment's URL, by the record; None where it does not tell.
+
+    `says`: whether it is known to say of itself which it is.
+    """
+    if one.state == "serving":
+        return None if one.version is None else Wanted(one.version, says)
+    if one.state == "held-back":
+        return None if one.previous is None else Wanted(one.previous)
+    return None
+
+
+async def settled(specs: Sequence[LaneSpec], waiting: Callable[[str], None]) -> bool:
+    """Wait until each lane's version is what answers there, as long as its answer may take.
+
+    `waiting` is told who answers instead. Returns whether any had to be waited for.
+    """
+    places = {spec.ask.url: (spec, spec.version) for spec in specs if spec.version is not None}
+    waited = await asyncio.gather(
+        *(
+            wait_until_version(spec.ask, version, within_s=spec.timeout_s, waiting=waiting)
+            for spec, version in places.values()
+        )
+    )
+    return any(waited)
 
 
 async def _ask(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kit.cloud.gcloud import Gcloud
 from kit.cloud.host import Host, Removal
 from kit.cloud.record import Record
 from kit.errors import KitError
+from kit.flows.rebuild import recorded
+from kit.flows.side_by_side import side_by_side
 from kit.proof.lane import LaneState
 from kit.report.deploying import DeployWatcher
 
@@ -31,12 +34,23 @@ class Clearing:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What came of it: what is gone, what an error left, and what nobody can remove."""
+    """What came of it.
+
+    Attributes:
+        target: its name.
+        removed: what is gone.
+        left: what an error left there.
+        kept: what no command removes; it stays on record.
+        missing: whether it is on record, and nothing of it was found: it stays on record, too, since the
+            account or the project that was asked may be another.
+        error: why not all was removed.
+    """
 
     target: str
-    removed: tuple[str, ...]
-    left: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    missing: bool = False
     error: KitError | None = None
 
 
@@ -58,15 +72,19 @@ async def destroy(
     """Remove it all, the places side by side, each place's things in order.
 
     What cannot be removed keeps what comes after it in its place, and the record; the other places go on.
+    Only what was removed whole is dropped from the record.
     """
-    return tuple(await asyncio.gather(*(_destroy(one, gcloud, record, watcher) for one in clearings)))
+    return await side_by_side(_destroy(one, gcloud, record, watcher) for one in clearings)
 
 
 async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: DeployWatcher) -> Cleared:
     target = clearing.target
     if clearing.error is not None:
         watcher.finished(target, LaneState.FAILED, clearing.error.message)
-        return Cleared(target, (), (), (), clearing.error)
+        return Cleared(target, error=clearing.error)
+    if not clearing.removals:
+        watcher.finished(target, LaneState.INCONCLUSIVE, "on record, and not found")
+        return Cleared(target, missing=True)
     removed: list[str] = []
     kept = tuple(removal.what for removal in clearing.removals if removal.command is None)
     for number, removal in enumerate(clearing.removals):
@@ -78,8 +96,30 @@ async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: 
         except KitError as error:
             left = tuple(one.what for one in clearing.removals[number:] if one.command is not None)
             watcher.finished(target, LaneState.FAILED, error.message)
-            return Cleared(target, tuple(removed), left, kept, error)
+            return Cleared(target, tuple(removed), left, kept, error=error)
         removed.append(removal.what)
-    record.drop(target)
+    unread = next((removal.error for removal in clearing.removals if removal.error is not None), None)
+    if unread is not None:
+        watcher.finished(target, LaneState.FAILED, unread.message)
+        return Cleared(target, tuple(removed), (), kept, error=unread)
+    try:
+        if kept:
+            await _keep(clearing.host, record)
+        else:
+            await asyncio.to_thread(record.drop, target)
+    except KitError as error:
+        watcher.finished(target, LaneState.FAILED, error.message)
+        return Cleared(target, tuple(removed), (), kept, error=error)
     watcher.finished(target, LaneState.OK, "removed" if removed else "nothing to remove")
     return Cleared(target, tuple(removed), (), kept)
+
+
+async def _keep(host: Host, record: Record) -> None:
+    """Put on record what is left of a service, as it is now; there is no more to be reminded of."""
+    target = host.place.target
+    known = record.of(target)
+    with suppress(KitError):  # then what is on record already stays as it is
+        service = await host.look()
+        known = (recorded(service, target, known) if service is not None else None) or known
+    if known is not None:
+        await asyncio.to_thread(record.put, replace(known, expires_at=None))

@@ -9,12 +9,13 @@ from kit.cloud.host import Service
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.flows.compare import compare
-from kit.flows.deployed import lanes_of
+from kit.flows.deployed import lanes_of, settled
 from kit.flows.lanes import BOTH, ask
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
+from kit.proof.version import Wanted
 from kit.report.deploying import DeployWatcher
 from kit.report.watch import LaneKey, Silent
 from kit.targets import Target
@@ -52,7 +53,7 @@ class Measuring:
         self._prompt = prompt
         self._timeout_s = timeout_s
 
-    async def __call__(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+    async def __call__(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
         identity = None
         if service.public is not True and service.place.platform == "cloud_run":
             # A tag's URL wants a token for the service's own
@@ -70,7 +71,13 @@ class Measuring:
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._timeout_s,
         )
-        specs = lanes_of({target.name: asked}, {target.name: target}, BOTH, like, self._config)
+        wanted = Wanted(version, says=self._config.app is None)  # the kit's own service, of this very run
+        specs = lanes_of(
+            {target.name: asked}, {target.name: target}, BOTH, like, self._config, {target.name: wanted}
+        )
+        waited = await settled(specs, partial(self._watcher.step, target.name))
+        if waited:
+            self._watcher.step(target.name, f"measuring {url}")
         return (await compare(specs, "cloud", _Telling(tell))).lanes
 
 

@@ -13,7 +13,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.targets import Target
 
-# Where the platform itself is not in use, there is nothing of the kit's.
+# Where the platform itself is not in use, there is nothing of the kit's, unless the record says so.
 _NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
 
 
@@ -126,8 +126,9 @@ async def _standing(
         for standing in standings:
             if standing.service is not None and bears(standing.service, target.name):
                 return standing
-    if failed := [one for one in standings if one.error is not None and one.error.code not in _NOT_IN_USE]:
-        return failed[0]
+    for standing in standings:
+        if standing.error is not None and (known is not None or standing.error.code not in _NOT_IN_USE):
+            return standing
     if places:
         return Standing(places[0], known, asked=True)
     nowhere = KitError(

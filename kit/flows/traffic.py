@@ -77,7 +77,11 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
         _note(record, target, service, version, was)
         line(f"stopping {was.name}")
         await host.stop(was.name, line)
-    return await host.look() or service
+    after = await host.look() or service
+    known = record.of(target)
+    if known is not None and known.url != after.url:  # App Engine's is that of the version that serves
+        record.put(replace(known, url=after.url))
+    return after
 
 
 def _note(record: Record, target: str, service: Service, version: Version, was: Version) -> None:

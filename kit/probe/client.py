@@ -99,6 +99,9 @@ class Client:
     Args:
         http2: offer HTTP/2 (over TLS; without it HTTP/1.1 is what a server gets).
         timeout_s: for connecting, and for each silence while a request is sent or answered.
+
+    Attributes:
+        versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
@@ -106,6 +109,7 @@ class Client:
         self._timeout_s = timeout_s
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
+        self.versions: set[str] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,6 +132,8 @@ class Client:
             async with self._once(ask) as response:
                 onward = response.headers.get("location")
                 if response.status not in (301, 302, 303, 307, 308) or onward is None:
+                    if version := response.headers.get("streamproof-version"):
+                        self.versions.add(version)
                     yield response
                     return
                 ask = _redirected(ask, response.status, onward)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from kit.groups import kill_group
 
 _LEASH: Final = Path(__file__).parents[1] / "leash.py"
 _READ_BYTES: Final = 64 * 1024
@@ -110,8 +111,7 @@ class Command:
     def _sweep(self) -> None:
         """Nothing of the group may be left, even if the leash itself was killed."""
         if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            kill_group(self._process.pid, reaped=self._process.returncode is not None)
 
     def _keep(self, data: bytes) -> None:
         self._errors.append(data)

@@ -86,6 +86,11 @@ class Measured(ABC):
         return tuple(reply.took_ms for reply in self._replies)
 
     @property
+    def versions(self) -> frozenset[str]:
+        """The versions that responses said they come from."""
+        return frozenset(self._streams.versions | self._side.versions)
+
+    @property
     def error(self) -> KitError | None:
         """What went wrong so far."""
         return self._error

@@ -1,4 +1,7 @@
-"""Waits until a service that was just made answers: a new name, a new route and a cold start take a while."""
+"""Waits until a service that was just made answers: a new name, a new route and a cold start take a while.
+
+So does the traffic that was moved to another version: for some seconds the old one goes on answering.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown
+from kit.probe.origin import discover
+from kit.proof.version import Wanted
 
 # What a front end says while a version is not there yet; anything else comes from the service itself.
 _NOT_YET = (404, 429, 500, 502, 503, 504)
@@ -20,6 +25,54 @@ _STARTING = (
     Code.NOT_HTTP,
     Code.BODY_CUT,
 )
+
+
+# Answers in a row by the wanted version after which it is believed to be the one that answers.
+_IN_A_ROW = 3
+
+
+async def wait_until_version(
+    ask: Ask,
+    wanted: Wanted,
+    *,
+    within_s: float,
+    waiting: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> bool:
+    """Ask which version answers until it is the wanted one, or time is over: the measurement holds it against
+    what answers then.
+
+    Returns whether another one answered at first.
+
+    Args:
+        ask: the request whose answer is to be measured.
+        wanted: which.
+        within_s: seconds after which it is given up.
+        waiting: told once who answers instead.
+        sleep: for tests.
+    """
+    began, in_a_row, told, pause_s = now_ms(), 0, False, 0.25
+    while in_a_row < _IN_A_ROW:
+        left_s = within_s - (now_ms() - began) / 1000
+        if left_s <= 0:
+            break
+        # A connection of its own each time: a kept one may lead to the old version for ever.
+        async with Client(timeout_s=left_s) as client:
+            try:
+                await discover(client, ask.url, ask.headers, within_ms=left_s * 1000, proof_url=None)
+            except KitError:  # it cannot be reached: the measurement says why
+                break
+        if wanted.is_it(client.versions):
+            in_a_row += 1
+            continue
+        in_a_row = 0
+        if not told:
+            told = True
+            other = ", ".join(sorted(client.versions)) or "a version that does not say which"
+            waiting(f"waiting for {wanted.name}: {other} still answers")
+        await sleep(pause_s)
+        pause_s = min(pause_s * 2, 4.0)
+    return told
 
 
 async def wait_until_ready(

@@ -11,6 +11,7 @@ from kit.probe.client import Ask
 from kit.probe.origin import Found
 from kit.proof.lane import Arm, Delivery
 from kit.proof.verdict import Verdict
+from kit.proof.version import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class LaneSpec:
         timeout_s: for the whole answer, and for the first sign of life.
         as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
         delivery: whether the answer is to be streamed, or asked for in pieces.
+        version: whose verdict it is to be; None for any's.
     """
 
     target: str
@@ -47,6 +49,7 @@ class LaneSpec:
     timeout_s: float = 60.0
     as_it_is: bool = False
     delivery: Delivery = "stream"
+    version: Wanted | None = None
 
 
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:

@@ -14,6 +14,7 @@ class Doubt(StrEnum):
     PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
     OTHER_INSTANCE = "other-instance"
+    OTHER_VERSION = "other-version"
     SIDE_REQUEST_HUNG = "side-request-hung"
     COLD_START = "cold-start"
     SLOW_LINK = "slow-link"
@@ -63,6 +64,11 @@ _REMEDIES = {
     Doubt.OTHER_INSTANCE: (
         "The side requests reached another instance or worker than the stream, so lock-step was not "
         "possible; run one instance and one worker while you measure."
+    ),
+    Doubt.OTHER_VERSION: (
+        "Another version answered than the one that was deployed, so nothing was decided of that; measure "
+        "again in a minute, or look with kit status which one serves (kit status --refresh puts the record "
+        "right)."
     ),
     Doubt.SIDE_REQUEST_HUNG: (
         "Side requests wait while a stream is open (one request at a time?), so lock-step was not possible; "

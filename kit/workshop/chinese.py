@@ -68,6 +68,10 @@ _SENTENCES: Mapping[str, str] = {
             Doubt.OTHER_INSTANCE: (
                 "辅助请求到了另一个实例或进程，无法锁步；测量时请只运行一个实例、一个进程。"
             ),
+            Doubt.OTHER_VERSION: (
+                "回答的不是所部署的版本，所以对它没有下结论；"
+                "请过一分钟再测，或用 kit status 看是哪个版本在服务。"
+            ),
             Doubt.SIDE_REQUEST_HUNG: (
                 "流打开时辅助请求要等待（一次只处理一个请求？），无法锁步；请允许实例至少同时处理两个请求。"
             ),

@@ -17,9 +17,10 @@ RUN = {"K_SERVICE": "s", "K_REVISION": "s-00001-abc", "K_CONFIGURATION": "s"}
         (STANDARD, "standard", "v7"),
         (FLEX, "flex", "v8"),
         (RUN, "run", "s-00001-abc"),
+        ({"STREAMPROOF_BUNDLE": "d" * 40}, "local", "d" * 40),
         ({}, "local", "unversioned"),
     ],
-    ids=["standard", "flex", "run", "local"],
+    ids=["standard", "flex", "run", "bundle", "local"],
 )
 def test_each_platform_is_known_by_its_own_variables(
     environ: dict[str, str], target: str, version: str

@@ -241,6 +241,37 @@ def test_two_proofs_are_two_instances(serve: Serve) -> None:
     assert told(a, "ping")["instance"] != told(b, "ping")["instance"]
 
 
+@pytest.mark.parametrize(
+    ("environ", "version"),
+    [
+        ({"GAE_VERSION": "sp-1", "STREAMPROOF_BUNDLE": "d" * 40}, "sp-1"),
+        ({"K_REVISION": "streamproof-sp-1", "GAE_VERSION": ""}, "streamproof-sp-1"),
+        ({"STREAMPROOF_BUNDLE": "d" * 40}, "d" * 40),
+    ],
+)
+def test_every_response_says_which_version_answers(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], version: str
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    opens = iter([True] * 4 + [False])
+    base = serve(proof.create_proof(enabled=lambda: next(opens)))
+    stream = ask(base, "/stream", id=new_id(), mode="free", total=500)
+    answers = [stream, *(ask(base, f"/{what}", method="POST", id=NOBODY) for what in ("feed", "end"))]
+    answers += [ask(base, "/stream", id="none"), ask(base, "/ping")]
+    assert [answer.status for answer in answers] == [200, 200, 200, 400, 404]
+    assert {answer.headers["Streamproof-Version"] for answer in answers} == {version}
+    assert [answer.json()["version"] for answer in answers[1:3]] == [version] * 2
+
+
+def test_a_version_that_is_given_is_said_and_without_one_nothing_is(serve: Serve) -> None:
+    base = serve(proof.create_proof(enabled=lambda: True, version="mine"))
+    assert told(base, "ping")["version"] == "mine"
+    silent = ask(serve(proof.create_proof(enabled=lambda: True)), "/ping")
+    assert silent.headers["Streamproof-Version"] is None
+    assert "version" not in silent.json()
+
+
 @pytest.mark.parametrize("what", ["feed", "end"])
 def test_a_stream_that_is_not_here_is_an_answer_and_no_error(what: str, shared: str) -> None:
     answer = told(shared, what, id=NOBODY)

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.app import create_app
 from service.generate import Finish, Request
+from service.settings import Settings
 from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, freed, text_of
-from tests.service.conftest import Answering
+from tests.service.conftest import Answering, Serve
 from tests.service.gate import Gate
 
 SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
@@ -58,6 +60,22 @@ def test_an_answer_is_tokens_and_a_done_numbered_from_zero_under_one_random_id(q
     tokens = [event.data for event in events[:-1]]
     assert [list(token) for token in tokens] == [["seq", "text", "t_ms"]] * len(tokens)
     assert [token["seq"] for token in tokens] == list(range(len(tokens)))
+
+
+def test_an_answer_says_which_version_it_is_from_where_that_is_known(
+    serve: Serve, quick: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(quick, ai_prompt=WHY).headers["Streamproof-Version"] is None
+    monkeypatch.setenv("K_REVISION", "streamproof-sp-1")
+    base = serve(create_app(Settings(lab=True)))
+    asked = (
+        ask(base, ai_prompt=WHY),
+        ask_json(base, {"ai_prompt": WHY}),
+        ask_json(base, {"ai_prompt": WHY}, Prefer="respond-async"),
+        ask(base, "/proof/ping"),
+    )
+    assert [answer.status for answer in asked] == [200, 200, 202, 200]
+    assert {answer.headers["Streamproof-Version"] for answer in asked} == {"streamproof-sp-1"}
 
 
 def test_two_answers_have_different_ids(quick: str) -> None:

@@ -65,17 +65,26 @@ class Told:
 
 
 class Platforms(Hosting):
-    """Runs what was uploaded, and remembers it. `uploads` is in the order of the versions' first starts."""
+    """Runs what was uploaded, and remembers it.
+
+    Attributes:
+        uploads: in the order of the versions' first starts.
+        stale: the version that goes on answering at the URLs of those made from now on; None for none.
+    """
 
     def __init__(self, project: str) -> None:
         super().__init__(project)
         self.uploads: list[Upload] = []
+        self.stale: str | None = None
 
     def serve(self, upload: Upload) -> str:
         """See `Hosting.serve`."""
         if upload not in self.uploads:
             self.uploads.append(upload)
-        return super().serve(upload)
+        url = super().serve(upload)
+        if self.stale is not None:
+            self.route(upload.kind, upload.service, {self.stale: 1}, tag=upload.version)
+        return url
 
     def put_front(self, kind: Kind, front: FrontSpec) -> None:
         """Let versions that are made from now on stand behind another front."""

@@ -55,7 +55,7 @@ case "$1 $2" in
   version*) echo '{"Google Cloud SDK": "400.0.0"}' ;;
   "projects describe") echo '{"projectId": "demo-project", "lifecycleState": "ACTIVE"}' ;;
   "billing projects") echo '{"billingEnabled": true}' ;;
-  "run services") echo 'ERROR: (gcloud.run.services.describe) Cannot find service [sp]' >&2; exit 1 ;;
+  "run services") echo "ERROR: (gcloud.run.services.describe) Cannot find service [$4]" >&2; exit 1 ;;
   *) echo '[]' ;;
 esac
 """

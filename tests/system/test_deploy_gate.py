@@ -99,6 +99,34 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
     assert answering(cloud) == three
 
 
+@pytest.mark.long
+def test_while_the_old_version_goes_on_answering_nothing_is_decided_of_the_new_one(cloud: Cloud) -> None:
+    one = cloud.deploy("standard").outcomes["standard"]["version"]
+    cloud.platforms.stale = one
+    cloud.settings(another(2))
+    told = cloud.deploy("standard", "--timeout", "10")
+    standard = told.outcomes["standard"]
+    assert (told.status, standard["result"], standard["gate"]) == (4, "not-promoted", "inconclusive"), told
+    assert [lane["doubts"][0] for lane in standard["lanes"]] == ["other-version"] * 2
+    assert all(lane["verdict"] == "inconclusive" for lane in standard["lanes"])
+    assert f"waiting for {standard['version']}: {one} still answers" in told.err
+    assert serves(cloud, "sp-standard") == one
+
+    # Once it is the one that answers, it is measured, and not made again.
+    two, changes = standard["version"], cloud.changes
+    cloud.platforms.route("standard", "sp-standard", {two: 1}, tag=two)
+    told = cloud.deploy("standard")
+    assert (told.status, told.outcomes["standard"]["result"]) == (0, "promoted"), told
+    assert cloud.changes == [*changes, "appengine.apps.services.patch"]
+    assert serves(cloud, "sp-standard") == two
+
+    # What is on record is held against what answers as well.
+    cloud.platforms.route("standard", "sp-standard", {one: 1}, tag=two)
+    told = cloud.kit("compare", "--deployed", "--timeout", "10", "--json")
+    assert told.status == 4, told
+    assert [lane["doubts"][0] for lane in told.data["lanes"]] == ["other-version"] * 2
+
+
 @pytest.mark.thorough
 def test_a_version_of_which_nothing_can_be_said_is_not_promoted(cloud: Cloud) -> None:
     one = cloud.deploy("standard").outcomes["standard"]

@@ -112,7 +112,7 @@ def _destroy_removes_what_the_kit_made(cloud: Cloud) -> None:
     assert cloud.plane.cloud_run.services == {}
     assert "stays" in told.out
     assert "default" in told.out
-    assert cloud.record == {}
+    assert [(name, one["expires_at"]) for name, one in cloud.record.items()] == [("standard", None)]
     assert isinstance(whose(urls["standard"]), dict), "Standard's default stays, and costs nothing unasked"
     left = [
         name
@@ -127,5 +127,10 @@ def _destroy_removes_what_the_kit_made(cloud: Cloud) -> None:
 def _destroy_may_be_repeated(cloud: Cloud) -> None:
     changes = cloud.changes
     again = cloud.kit("destroy", "--all", "--yes", "--json")
-    assert (again.status, again.data["targets"]) == (0, []), again
+    assert again.status == 0, again
+    assert [(one["target"], one["removed"], len(one["stays"])) for one in again.data["targets"]] == [
+        ("standard", [], 1)
+    ]
     assert cloud.changes == changes
+    (standard,) = cloud.kit("status", "--json").data["targets"]
+    assert (standard["service"], standard["public"], standard["costs"]) == ("default", True, "requests")

@@ -123,6 +123,9 @@ def test_a_dry_run_without_gcloud_says_what_it_could_not_know(invoke: Invoke) ->
         ["gcloud", "app", "deploy"],
         ["gcloud", "run", "deploy"],
     ]
+    run = told.data["commands"][2]
+    assert " --no-traffic " in run, "what could not be seen is not taken for what is not there"
+    assert "--no-allow-unauthenticated" not in run
     warnings = json.loads(told.out)["warnings"]
     assert [warning.partition(" could not be looked at")[0] for warning in warnings[:3]] == [
         "standard",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from kit.cloud.host import Command, Host, Place, Removal
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
-from tests.fixtures.deployments import PROJECT, deployed
+from tests.fixtures.deployments import PROJECT, REGION, deployed
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_destroy import Told
@@ -106,10 +107,10 @@ def test_with_a_yes_it_goes_and_what_stays_is_said(invoke: Invoke, cloud: Cloud,
     assert told.status == 0
     assert told.out.splitlines() == [
         "standard: nothing to remove",
-        "  stays: sp-old: App Engine's service `default` cannot be deleted",
+        "  stays, also on record: sp-old: App Engine's service `default` cannot be deleted",
         "run: 2 removed",
     ]
-    assert list(Record.load(tmp_path)) == []
+    assert [one.target for one in Record.load(tmp_path)] == ["standard"]
 
 
 def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
@@ -126,9 +127,10 @@ def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Pa
             "removed": ["the service, 1 version"],
             "left": ["the images"],
             "stays": [],
+            "missing": False,
             "error": error,
         },
-        {"target": "flex", "removed": [], "left": [], "stays": [], "error": error},
+        {"target": "flex", "removed": [], "left": [], "stays": [], "missing": False, "error": error},
     ]
     assert {one.target for one in Record.load(tmp_path)} == {"run", "flex", "standard"}
 
@@ -142,6 +144,45 @@ def test_what_failed_is_told_with_the_line_that_tries_again(
     told = invoke("destroy", "run", "--yes")
     assert told.status == 1
     assert "run: 503.\n  Later.\n  Still there: the images.\n  Repeat it with: kit destroy run" in told.out
+
+
+def test_what_is_on_record_and_not_found_is_no_success(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
+    remember(tmp_path, "run", "flex")
+    cloud.there["run"] = (SERVICE,)
+    told = invoke("destroy", "--all", "--yes")
+    assert told.status == 4
+    assert "flex: on record, and not found, so nothing was removed.\n" in told.out
+    assert "kit status --refresh flex" in told.out
+    assert [one.target for one in Record.load(tmp_path)] == ["flex"]
+    (flex,) = invoke("destroy", "flex", "--yes", "--json").data["targets"]
+    assert flex["missing"] is True
+
+
+# A gcloud of a company whose proxy is not to be found.
+NO_PROXY = """#!/bin/sh
+echo "ERROR: (gcloud.$1.$2.$3) The proxy host proxy.example.com could not be found." >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize("target", ["standard", "flex", "run"])
+def test_a_gcloud_that_does_not_find_its_proxy_makes_nothing_forgotten(
+    invoke: Invoke,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+) -> None:
+    stub = tmp_path_factory.mktemp("bin") / "gcloud"
+    stub.write_text(NO_PROXY)
+    stub.chmod(0o755)
+    remember(tmp_path, target)
+    monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
+    for verb in (("destroy", "--yes"), ("status", "--refresh", "--project", PROJECT, "--region", REGION)):
+        told = invoke(verb[0], target, *verb[1:])
+        assert told.status == 1
+        assert "The proxy host proxy.example.com could not be found." in told.out
+        assert list(Record.load(tmp_path)) == [deployed(target)]
 
 
 def test_where_all_stays_nobody_is_asked(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.cloud import app_engine, cloud_run, leftovers
 from kit.cloud.fault_rules import RULES, Rule
 from kit.cloud.faults import explain
 from kit.cloud.host import Command
 from kit.errors import Code
+from tests.kit.cloud.releases import FLEX
+from tests.kit.cloud.releases import RUN as RUN_PLACE
 
 DEPLOY = Command(
     ("app", "deploy", "build/standard", "--version=sp-abc12345", "--project=demo-project", "--quiet"),
@@ -50,6 +53,85 @@ def test_each_failure_has_its_remedy_and_only_passing_ones_are_tried_again(text:
     assert (fault.code, fault.again) == (text.code, text.again)
     assert text.remedy in fault.hint
     assert _is_one_sentence(fault.message)
+
+
+BUCKET = "gs://run-sources-demo-project-europe-west1"
+IMAGE = "europe-west1-docker.pkg.dev/demo-project/cloud-run-source-deploy/streamproof"
+# What the real gcloud 528 printed for each line against the loopback Google, with nothing there.
+ABSENT = {
+    "run.services.describe": (cloud_run.describe_service(RUN_PLACE), "Cannot find service [streamproof]"),
+    "run.services.delete": (
+        cloud_run.delete_service(RUN_PLACE),
+        "Service [streamproof] could not be found.",
+    ),
+    "run.revisions.delete": (
+        cloud_run.delete_revision(RUN_PLACE, "streamproof-1"),
+        "Revision [streamproof-1] could not be found.",
+    ),
+    "app.versions.list": (app_engine.list_versions(FLEX), "Service [sp-flex] not found."),
+    "app.versions.describe": (
+        app_engine.describe_version(FLEX, "sp-x"),
+        "NOT_FOUND: Version sp-x of service sp-flex was not found. This command is authenticated with an "
+        "access token from the CLOUDSDK_AUTH_ACCESS_TOKEN environment variable.",
+    ),
+    "app.versions.delete": (app_engine.delete_versions(FLEX, "sp-x"), "Service [sp-flex] not found."),
+    "app.services.delete": (
+        app_engine.delete_service(FLEX),
+        "The following service was not found: [sp-flex]\n\nAll services: [default]",
+    ),
+    "artifacts.docker.images.list": (
+        leftovers.list_images(RUN_PLACE, IMAGE),
+        "NOT_FOUND: Requested entity was not found. This command is authenticated as me@example.com which "
+        "is the active account specified by the [core/account] property.",
+    ),
+    "artifacts.docker.images.delete": (
+        leftovers.delete_image(RUN_PLACE, IMAGE),
+        "NOT_FOUND: Requested entity was not found.",
+    ),
+    "storage.ls": (leftovers.list_objects(RUN_PLACE, f"{BUCKET}/services/**"), f"{BUCKET} not found: 404."),
+    "storage.rm": (leftovers.delete_objects(RUN_PLACE, f"{BUCKET}/**"), f"{BUCKET} not found: 404."),
+}
+FOREIGN = (
+    "The proxy host proxy.example.com could not be found.",
+    "NOT_FOUND: Failed to impersonate [gone@demo-project.iam.gserviceaccount.com]. Make sure the account "
+    "that's trying to impersonate it has access to the service account itself.",
+    "NOT_FOUND: Requested project was not found.",
+    "HTTPError 404: The requested URL was not found on this server.",
+    "INVALID_ARGUMENT: Service account own@demo-project.iam.gserviceaccount.com does not exist.",
+    "Cannot find service [another]",
+    "Service [another] not found.",
+    "Service [another] could not be found.",
+    "Revision [another] could not be found.",
+    "NOT_FOUND: Version sp-x of service another was not found.",
+    "The following service was not found: [another]",
+    "gs://another not found: 404.",
+)
+
+
+@pytest.mark.parametrize("verb", ABSENT)
+def test_what_does_not_exist_is_known_by_gcloud_s_own_answer_to_this_very_line(verb: str) -> None:
+    command, said = ABSENT[verb]
+    assert explain(command, 1, _printed(verb, said), "").code is Code.NOT_FOUND_IN_CLOUD
+    assert explain(command, 1, _printed("app.deploy", said), "").code is not Code.NOT_FOUND_IN_CLOUD
+    assert explain(command, 1, _printed(verb, said) + _printed(verb, "Wait."), "").code is Code.GCLOUD_FAILED
+
+
+@pytest.mark.parametrize("verb", ABSENT)
+def test_that_something_else_was_not_found_says_nothing_of_what_is_there(verb: str) -> None:
+    command, _ = ABSENT[verb]
+    for said in FOREIGN:
+        fault = explain(command, 1, _printed(verb, said), "")
+        assert fault.code is not Code.NOT_FOUND_IN_CLOUD, said
+        assert _is_one_sentence(fault.message), said
+
+
+def test_a_foreign_not_found_is_told_in_gcloud_s_own_words() -> None:
+    command, _ = ABSENT["app.versions.list"]
+    fault = explain(command, 1, _printed("app.versions.list", FOREIGN[0]), "")
+    assert fault.message == (
+        "`gcloud app versions list` failed: The proxy host proxy.example.com could not be found."
+    )
+    assert fault.log[-1].endswith("could not be found.")
 
 
 def test_a_missing_permission_is_named() -> None:
@@ -101,8 +183,8 @@ def test_the_end_of_a_failed_build_s_log_is_kept() -> None:
 
 
 def test_an_error_inside_a_build_s_log_is_not_taken_for_gcloud_s_own() -> None:
-    stderr = "ERROR: connection reset\nERROR: (gcloud.app.deploy) NOT_FOUND: Nothing\nERROR: step 0\n"
-    assert explain(DEPLOY, 1, stderr, "").code is Code.NOT_FOUND_IN_CLOUD
+    stderr = "ERROR: connection reset\nERROR: (gcloud.app.deploy) UNAUTHENTICATED: No\nERROR: step 0\n"
+    assert explain(DEPLOY, 1, stderr, "").code is Code.NOT_SIGNED_IN
 
 
 @pytest.mark.parametrize(("status", "what"), [(137, "signal 9"), (1, "status 1")])

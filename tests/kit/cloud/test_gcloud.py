@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.cloud import cloud_run
 from kit.cloud.gcloud import Gcloud, Timing
 from kit.cloud.host import Command
 from kit.errors import Code, KitError
@@ -20,6 +21,7 @@ from tests.controlplane.plane import Plane
 from tests.controlplane.wire import ApiError
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
+from tests.kit.cloud.releases import RUN
 
 GIVE_UP_S = 60
 
@@ -300,8 +302,8 @@ def test_what_the_first_attempt_removed_is_not_missed_by_the_second(sandbox: San
             'fail(os.environ["SAYS"])', 'fail(os.environ["SAYS"].split("|")[times() > 2])'
         )
     )
-    gcloud = sandbox.make(SUCCEEDS_AT="99", SAYS=f"{UNAVAILABLE}|Cannot find service [streamproof]")
-    assert sandbox.run(Command(("run", "services", "delete", "x"), changes=True), gcloud) == ""
+    gcloud = sandbox.make(SUCCEEDS_AT="99", SAYS=f"{UNAVAILABLE}|Service [streamproof] could not be found.")
+    assert sandbox.run(cloud_run.delete_service(RUN), gcloud) == ""
     assert sandbox.slept == [2]
 
 

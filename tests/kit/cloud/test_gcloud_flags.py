@@ -22,6 +22,7 @@ from kit.cloud.preflight import check
 from kit.cloud.tokens import identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.targets import get
 from tests.fixtures.tools import Tool
 from tests.kit.cloud.gcloud_flags import FILE, listed
 from tests.kit.cloud.recorder import Recorder, recorded
@@ -203,8 +204,8 @@ def test_gcloud_takes_what_the_preflight_and_the_tokens_run() -> None:
     recorder = Recorder({"services list": [], "app": NO_APP, "run": none})
     gcloud = cast(Gcloud, recorder)
     config = Config(project="demo-project", region="europe-west1")
-    hosts = [host(place, gcloud) for place in (STANDARD, FLEX, RUN)]
-    found = asyncio.run(check(gcloud, config, hosts, create_app="europe-west1"))
+    places = [(get(place.target), host(place, gcloud)) for place in (STANDARD, FLEX, RUN)]
+    found = asyncio.run(check(gcloud, config, places, create_app="europe-west1"))
     asyncio.run(identity_token(gcloud, "https://streamproof.example.com"))
     asked = [question.command for question in found.questions if question.command is not None]
     assert {command.words[:2] for command in asked} >= {("app", "create"), ("services", "enable")}

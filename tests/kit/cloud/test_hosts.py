@@ -20,6 +20,7 @@ from kit.render import render, write
 from kit.targets import load_targets
 from tests.controlplane.knative import Service as Theirs
 from tests.controlplane.plane import Plane
+from tests.controlplane.wire import ApiError
 from tests.kit.cloud.releases import FLEX, RUN, STANDARD
 
 NOW = 1_800_000_000.0
@@ -70,6 +71,17 @@ class Session:
 @pytest.fixture
 def session(plane: Plane, gcloud_env: dict[str, str], tmp_path: Path) -> Callable[[Place], Session]:
     return lambda place: Session(place, gcloud_env, tmp_path)
+
+
+def by_hand(plane: Plane) -> Theirs:
+    """Somebody else's service on Cloud Run, under the name that the kit's would have."""
+    template = {"metadata": {}, "spec": {"containers": [{"image": "europe-docker.pkg.dev/p/r/theirs"}]}}
+    theirs = plane.cloud_run.services["europe-west1", "streamproof"] = Theirs(
+        "streamproof", "europe-west1", "1"
+    )
+    theirs.url = "https://streamproof.test"
+    theirs.settle(theirs.apply({"metadata": {}, "spec": {"template": template}}, "made by hand"))
+    return theirs
 
 
 def shares(service: Service | None) -> list[tuple[str, float, bool]]:
@@ -175,12 +187,7 @@ def test_cloud_run_goes_public_only_when_opened_and_leaves_nothing(
 def test_what_somebody_else_had_on_cloud_run_serves_again_when_ours_is_gone(
     session: Callable[[Place], Session], plane: Plane
 ) -> None:
-    template = {"metadata": {}, "spec": {"containers": [{"image": "europe-docker.pkg.dev/p/r/theirs"}]}}
-    theirs = plane.cloud_run.services["europe-west1", "streamproof"] = Theirs(
-        "streamproof", "europe-west1", "1"
-    )
-    theirs.url = "https://streamproof.test"
-    theirs.settle(theirs.apply({"metadata": {}, "spec": {"template": template}}, "made by hand"))
+    theirs = by_hand(plane)
     (before,) = theirs.revisions
     there = session(RUN)
 
@@ -196,6 +203,31 @@ def test_what_somebody_else_had_on_cloud_run_serves_again_when_ours_is_gone(
     assert theirs.shares == {before: 1.0}
     assert not theirs.tag_urls, "nobody reaches what stays"
     assert any(plane.artifacts.images.values()), "an image may be theirs"
+
+
+FOREIGN = ApiError("NOT_FOUND", "The proxy host proxy.example.com could not be found.")
+
+
+@pytest.mark.parametrize(
+    ("place", "call", "said"),
+    [
+        (FLEX, "appengine.apps.services.list", FOREIGN.message),
+        (FLEX, "appengine.apps.services.versions.list", "the service sp-flex and none of its versions"),
+        (FLEX, "appengine.apps.services.versions.get", FOREIGN.message),
+        (RUN, "run.projects.locations.services.getIamPolicy", FOREIGN.message),
+        (RUN, "run.namespaces.revisions.list", FOREIGN.message),
+    ],
+)
+def test_a_look_that_was_answered_with_a_foreign_not_found_is_an_error(
+    session: Callable[[Place], Session], plane: Plane, place: Place, call: str, said: str
+) -> None:
+    plane.app_engine.add_version("default", "v1")
+    plane.app_engine.add_version("sp-flex", "sp-abc12345")
+    by_hand(plane)
+    plane.faults.add(call, FOREIGN, times=None)
+    with pytest.raises(KitError, match=said) as caught:
+        asyncio.run(session(place).host.look())
+    assert caught.value.code is Code.GCLOUD_FAILED
 
 
 def test_a_platform_that_nobody_wrote_is_named() -> None:

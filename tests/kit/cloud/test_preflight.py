@@ -15,6 +15,7 @@ from kit.cloud.host import Host, Place, Service
 from kit.cloud.preflight import Preflight, check, text
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.targets import Target, get
 from tests.controlplane.plane import Plane
 
 CONFIG = Config(project="demo-project", project_source="--project")
@@ -42,13 +43,13 @@ def look(plane: Plane, gcloud_env: dict[str, str], tmp_path: Path) -> Check:
 
     def run(**env: str) -> Preflight:
         gcloud = Gcloud({**os.environ, **gcloud_env, **env}, tmp_path / "logs", pytest.fail)
-        return asyncio.run(check(gcloud, CONFIG, hosts()))
+        return asyncio.run(check(gcloud, CONFIG, places()))
 
     return run
 
 
-def hosts() -> list[Host]:
-    return [Empty(place) for place in PLACES]  # type: ignore[misc]
+def places() -> list[tuple[Target, Host]]:
+    return [(get(place.target), Empty(place)) for place in PLACES]  # type: ignore[misc]
 
 
 def test_a_ready_project_is_read_without_changing_anything(plane: Plane, look: Check) -> None:
@@ -81,13 +82,13 @@ def test_a_token_that_google_does_not_take_is_one_finding(look: Check) -> None:
 
 def test_without_gcloud_nothing_is_asked(tmp_path: Path) -> None:
     gcloud = Gcloud({"PATH": str(tmp_path)}, tmp_path / "logs", pytest.fail)
-    (stop,) = asyncio.run(check(gcloud, CONFIG, hosts())).stops
+    (stop,) = asyncio.run(check(gcloud, CONFIG, places())).stops
     assert "https://cloud.google.com/sdk/docs/install" in stop.remedy
 
 
 def test_without_a_project_nothing_is_asked(tmp_path: Path) -> None:
     gcloud = Gcloud({}, tmp_path / "logs", pytest.fail)
-    (stop,) = asyncio.run(check(gcloud, Config(), hosts())).findings
+    (stop,) = asyncio.run(check(gcloud, Config(), places())).findings
     assert "--project" in stop.remedy
 
 
@@ -109,7 +110,7 @@ def test_an_error_of_a_host_that_is_no_user_s_is_not_swallowed(tmp_path: Path) -
     (tmp_path / "gcloud").chmod(0o755)
     gcloud = Gcloud({"PATH": f"{tmp_path}:/bin:/usr/bin"}, tmp_path / "logs", pytest.fail)
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(check(gcloud, CONFIG, [Broken(PLACES[2])]))  # type: ignore[list-item]
+        asyncio.run(check(gcloud, CONFIG, [(get("run"), Broken(PLACES[2]))]))  # type: ignore[list-item]
 
 
 def test_when_one_read_cannot_reach_google_nobody_waits_for_the_others(tmp_path: Path) -> None:
@@ -125,5 +126,6 @@ def test_when_one_read_cannot_reach_google_nobody_waits_for_the_others(tmp_path:
     (tmp_path / "gcloud").write_text("#!/bin/sh\necho '{}'\n")
     (tmp_path / "gcloud").chmod(0o755)
     gcloud = Gcloud({"PATH": f"{tmp_path}:/bin:/usr/bin"}, tmp_path / "logs", pytest.fail)
-    found = asyncio.run(check(gcloud, CONFIG, [Endless(PLACES[0]), Offline(PLACES[2])]))  # type: ignore[list-item]
+    there = [(get("standard"), Endless(PLACES[0])), (get("run"), Offline(PLACES[2]))]
+    found = asyncio.run(check(gcloud, CONFIG, there))  # type: ignore[arg-type]
     assert "Google could not be reached." in [finding.text for finding in found.stops]

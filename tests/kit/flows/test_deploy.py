@@ -12,7 +12,7 @@ from kit.app import App
 from kit.cloud.host import Place
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
-from kit.cloud.record import Record
+from kit.cloud.record import Deployment, Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows import deploy as flow
@@ -137,13 +137,20 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
 
 def test_a_dry_run_has_a_line_for_each_and_touches_nothing(cloud: Cloud, tmp_path: Path) -> None:
     there = made(cloud, tmp_path)
-    lines = dry_run(there, {}, Config(project=PROJECT), Wishes(), tmp_path / "build")
+    lines = dry_run(there, (), Config(project=PROJECT), Wishes(), tmp_path / "build")
     assert len(lines) == 3
     assert not list(tmp_path.iterdir())
 
 
+FAILED = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
+
+
 def deployed_by(
-    cloud: Cloud, folder: Path, *fails: str, services: tuple[str, ...] = ()
+    cloud: Cloud,
+    folder: Path,
+    *fails: str,
+    services: tuple[str, ...] = (),
+    error: Exception = FAILED,
 ) -> tuple[dict[str, Outcome], list[str]]:
     """Deploy all three, the gate left out; these fail."""
     config, record = Config(project=PROJECT, region="europe-west1"), Record.load(folder)
@@ -154,7 +161,7 @@ def deployed_by(
         if draft.target.name in fails:
             host = draft.host
             assert isinstance(host, MemoryHost)
-            host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
+            host.fail["deploy"] = error
     watched = Watched()
     outcomes = asyncio.run(
         flow.deploy(
@@ -172,6 +179,43 @@ def test_one_that_fails_leaves_the_others_to_finish(cloud: Cloud, tmp_path: Path
         "run": Result.PROMOTED,
     }
     assert (tmp_path / "build" / "releases" / "standard" / "app.yaml").is_file()
+
+
+@pytest.mark.parametrize(("breaks", "services"), [("flex", ("default",)), ("standard", ())])
+def test_a_bug_in_one_deployment_is_raised_once_the_others_have_ended(
+    cloud: Cloud, tmp_path: Path, breaks: str, services: tuple[str, ...]
+) -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        deployed_by(cloud, tmp_path, breaks, services=services, error=RuntimeError("a bug"))
+    states = {one.target: one.state for one in Record.load(tmp_path)}
+    assert states.pop(breaks) == "unfinished"
+    assert states == dict.fromkeys(["run", "standard"] if breaks == "flex" else ["run"], "serving")
+    if breaks == "standard":
+        flex = next(host for place, host in cloud.hosts.items() if place.target == "flex")
+        assert not any(said.startswith("deploy") for said in flex.said), "nothing comes before `default`"
+
+
+def test_a_full_disk_fails_each_that_meets_it_and_cuts_none_off(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+    put = Record.put
+
+    def full_for_flex(record: Record, deployment: Deployment) -> None:
+        if deployment.target == "flex" and deployment.version is not None:
+            raise full
+        put(record, deployment)
+
+    monkeypatch.setattr(Record, "put", full_for_flex)
+    monkeypatch.setattr(Record, "drop", lambda *_: pytest.fail("nothing is forgotten"))
+    outcomes, _ = deployed_by(cloud, tmp_path, services=("default",))
+    assert {name: one.result for name, one in outcomes.items()} == {
+        "standard": Result.PROMOTED,
+        "flex": Result.FAILED,
+        "run": Result.PROMOTED,
+    }
+    assert outcomes["flex"].what == "No space is left."
+    assert outcomes["flex"].error is full
 
 
 def test_what_must_come_after_default_is_not_begun_when_that_failed(cloud: Cloud, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Stage:
             creates=creates,
         )
 
-    async def measure(self, target: Target, url: str, service: Service) -> Sequence[Lane]:
+    async def measure(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
         self.measured.append(url)
         return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
 
@@ -220,6 +220,22 @@ def test_a_first_deployment_that_failed_leaves_nothing_on_record(stage: Stage) -
     assert Record.load(stage.folder).of("flex") is None
 
 
+def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    full = KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+
+    def drop(record: Record, target: str) -> None:
+        raise full
+
+    monkeypatch.setattr(Record, "drop", drop)
+    outcome = stage.run()
+    assert outcome.what == "The build failed. And that is not on record: No space is left."
+    assert outcome.result is Result.FAILED
+    assert stage.watched.end == (LaneState.FAILED, outcome.what)
+
+
 @pytest.mark.parametrize("verb", ["promote", "stop", "open"])
 def test_what_a_failed_run_left_is_carried_on_by_the_next_without_a_second_build(
     stage: Stage, verb: str
@@ -303,12 +319,12 @@ def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(sta
     stage.run()
     stage.digest = "d2"
 
-    async def measured(target: Target, url: str, service: Service) -> Sequence[Lane]:
+    async def measured(target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
         theirs = Version("theirs", None, None, 1.0, True, None, None)
         assert stage.host.service is not None
         ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
         stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
-        return await Stage.measure(stage, target, url, service)
+        return await Stage.measure(stage, target, url, service, version)
 
     stage.measure = measured  # type: ignore[method-assign]
     outcome = stage.run()

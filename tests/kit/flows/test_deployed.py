@@ -12,10 +12,11 @@ from kit.cloud.host import Command, Host, Place, Service
 from kit.cloud.record import Deployment
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.flows.deployed import asks, lanes_of
+from kit.flows.deployed import asks, lanes_of, serving
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.verdict import Verdict
+from kit.proof.version import Wanted
 from kit.targets import load_targets
 from tests.fixtures.deployments import deployed, service_of
 from tests.kit.flows.hosts import MemoryHost
@@ -121,6 +122,26 @@ def test_each_target_brings_its_promise_in_each_arm_unless_one_is_given() -> Non
     assert {lane.prompt for lane in lanes} == {"Why?"}
     refused = LaneSpec("", Ask("GET", ""), expected=Verdict.REFUSED)
     assert [lane.expected for lane in lanes_of(found, load_targets(), ["on"], refused)] == [Verdict.REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("known", "version"),
+    [
+        (deployed("flex"), Wanted("sp-now")),
+        (deployed("flex", state="held-back", version="sp-held", previous="sp-now"), Wanted("sp-now")),
+        (deployed("flex", state="held-back", previous=None), None),
+        (deployed("flex", state="unfinished"), None),
+        (deployed("flex", state="failed"), None),
+    ],
+)
+def test_the_version_that_should_answer_is_the_one_that_serves_by_the_record(
+    known: Deployment, version: Wanted | None
+) -> None:
+    assert serving(known) == version
+    found, _, _ = asked(known)
+    like = LaneSpec("", Ask("GET", ""))
+    lanes = lanes_of(found, load_targets(), ["on"], like, versions={"flex": serving(known)})
+    assert [lane.version for lane in lanes] == [version]
 
 
 def test_a_users_own_app_is_asked_where_it_streams(tmp_path: Path) -> None:

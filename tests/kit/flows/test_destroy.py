@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from kit.cloud.gcloud import Gcloud
 from kit.cloud.host import Command, Line, Place, Removal
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
-from kit.flows.destroy import Clearing, destroy, survey
+from kit.flows.destroy import Cleared, Clearing, destroy, survey
 from kit.proof.lane import LaneState
 from tests.kit.flows.hosts import MemoryHost
-from tests.kit.flows.test_traffic import known
+from tests.kit.flows.test_traffic import known, service, version
 
 
 class Told(Gcloud):
@@ -92,12 +95,65 @@ def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_
     assert quiet.ends == {"flex": LaneState.FAILED, "run": LaneState.OK}
 
 
-def test_what_is_gone_already_is_removed_without_a_word(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record.load(tmp_path)
+    record.put(known("now"))
+    full = KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+    drop = Record.drop
+
+    def full_for_flex(record: Record, target: str) -> None:
+        if target == "flex":
+            raise full
+        drop(record, target)
+
+    monkeypatch.setattr(Record, "drop", full_for_flex)
+    clearings = [
+        Clearing(_host("flex"), (_removal("service"),)),
+        Clearing(_host("run"), (_removal("run"), _removal("images"))),
+    ]
+    first, second = asyncio.run(destroy(clearings, Told(), record, Quiet()))
+    assert (first.removed, first.error) == (("the service",), full)
+    assert second.removed == ("the run", "the images")
+
+
+def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> None:
+    record, quiet = Record.load(tmp_path), Quiet()
+    record.put(known("now"))
+    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], Told(), record, quiet))
+    assert cleared == Cleared("flex", missing=True)
+    assert Record.load(tmp_path).of("flex") == known("now")
+    assert quiet.ends == {"flex": LaneState.INCONCLUSIVE}
+
+
+def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path: Path) -> None:
+    record, host = Record.load(tmp_path), _host("flex")
+    record.put(replace(known("held"), state="held-back", expires_at="2026-11-22T12:00:00Z"))
+    host.service = service(version("now", 1, 1.0))
+    clearing = Clearing(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
+    (cleared,) = asyncio.run(destroy([clearing], Told(), record, Quiet()))
+    assert (cleared.removed, cleared.kept) == (("the version held",), ("now: it cannot be deleted",))
+    found = Record.load(tmp_path).of("flex")
+    assert found is not None
+    assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
+    host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
+    asyncio.run(destroy([clearing], Told(), record, Quiet()))
+    assert Record.load(tmp_path).of("flex") == found
+
+
+def test_images_that_could_not_be_looked_for_are_an_error_and_all_else_goes(tmp_path: Path) -> None:
     record, gcloud = Record.load(tmp_path), Told()
     record.put(known("now"))
-    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], gcloud, record, Quiet()))
-    assert (cleared.removed, cleared.left, cleared.error) == ((), (), None)
-    assert Record.load(tmp_path).of("flex") is None
+    denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
+    clearing = Clearing(_host("flex"), (Removal("images, if any: …", None, denied), _removal("service")))
+    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, Quiet()))
+    assert (cleared.removed, cleared.kept, cleared.error) == (
+        ("the service",),
+        ("images, if any: …",),
+        denied,
+    )
+    assert Record.load(tmp_path).of("flex") is not None
 
 
 def test_a_place_that_cannot_be_looked_at_keeps_its_record(tmp_path: Path) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from kit.cloud.host import Command, Service
+from kit.cloud.outcome import Gate
 from kit.config import Config
+from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict
 from kit.targets import get
@@ -30,16 +36,25 @@ class Gcloud:
         return TOKEN
 
 
+VERSION = "0123456789abcdef"
+
+
 def measured(
-    target: str, url: str, service: Service, *, token: str | None = None
+    target: str,
+    url: str,
+    service: Service,
+    *,
+    token: str | None = None,
+    version: str = VERSION,
+    timeout_s: float = 30,
 ) -> tuple[Sequence[Lane], Gcloud, Watched]:
     gcloud, watched = Gcloud(), Watched()
-    measure = Measuring(gcloud, Config(), watched, token=token, prompt="Why?", timeout_s=30)
-    return asyncio.run(measure(get(target), url, service)), gcloud, watched
+    measure = Measuring(gcloud, Config(), watched, token=token, prompt="Why?", timeout_s=timeout_s)
+    return asyncio.run(measure(get(target), url, service, version)), gcloud, watched
 
 
 def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Origin) -> None:
-    url = origin(tokens_per_s=1_000, first_token_ms=0)
+    url = origin(tokens_per_s=1_000, first_token_ms=0, bundle=VERSION)
     lanes, gcloud, _ = measured("run", url, service_of("run", public=True, url="https://other.example.org"))
     assert [(lane.header, lane.verdict, lane.method) for lane in lanes] == [
         ("on", Verdict.INCREMENTAL, Method.LOCK_STEP),
@@ -51,7 +66,7 @@ def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Ori
 
 def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(origin: Origin) -> None:
     wants = hashlib.sha256(b"open-sesame").hexdigest()
-    url = origin(tokens_per_s=1_000, first_token_ms=0, token_sha256=wants)
+    url = origin(tokens_per_s=1_000, first_token_ms=0, bundle=VERSION, token_sha256=wants)
     lanes, _, _ = measured("flex", url, service_of("flex", public=True), token="open-sesame")
     assert [lane.error for lane in lanes] == [None, None]
     lanes, _, _ = measured("flex", url, service_of("flex", public=True), token="another")
@@ -59,8 +74,23 @@ def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(ori
 
 
 def test_a_private_service_is_asked_with_an_identity_for_the_services_own_url(origin: Origin) -> None:
-    url = origin(tokens_per_s=1_000, first_token_ms=0)
+    url = origin(tokens_per_s=1_000, first_token_ms=0, bundle=VERSION)
     service = service_of("run", public=False, url="https://named.example.org")
     lanes, gcloud, _ = measured("run", url, service)
     assert all(lane.error is None for lane in lanes)
     assert "--audiences=https://named.example.org" in gcloud.words
+
+
+@pytest.mark.parametrize("bundle", [{"bundle": VERSION}, {}])
+def test_a_version_that_never_answers_is_waited_for_and_not_judged_by_another(
+    origin: Origin, bundle: dict[str, Any]
+) -> None:
+    url = origin(tokens_per_s=1_000, first_token_ms=0, **bundle)
+    lanes, _, watched = measured("flex", url, service_of("flex", public=True), version="sp-new", timeout_s=1)
+    assert [(lane.header, lane.verdict, lane.doubts[0]) for lane in lanes] == [
+        ("on", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
+        ("off", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
+    ]
+    assert judge(lanes, get("flex")).gate is Gate.INCONCLUSIVE
+    answers = bundle.get("bundle", "a version that does not say which")
+    assert watched.steps == [f"waiting for sp-new: {answers} still answers", f"measuring {url}"]

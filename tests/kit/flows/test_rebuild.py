@@ -108,6 +108,17 @@ def test_a_platform_that_is_not_in_use_holds_nothing_and_is_no_error(tmp_path: P
     assert (told, len(record)) == ((), 0)
 
 
+@pytest.mark.parametrize("code", [Code.API_OFF, Code.NOT_READY_TO_DEPLOY])
+def test_what_is_on_record_is_not_forgotten_because_the_platform_cannot_be_asked(
+    tmp_path: Path, code: Code
+) -> None:
+    Record.load(tmp_path).put(deployed("flex"))
+    off = KitError(code, "Off.", "Enable it.")
+    told, record = rebuilt(tmp_path, Cloud({"default": off, "sp-flex": off}), "flex")
+    assert [one.error for one in told] == [off]
+    assert list(record) == [deployed("flex")]
+
+
 def test_it_looks_where_the_record_says_before_where_the_configuration_does(tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run", service="mine", verdict_on="incremental"))
     cloud = Cloud({"mine": service_of("run"), "streamproof": service_of("run")})

@@ -123,6 +123,23 @@ def test_without_a_record_one_is_made(tmp_path: Path) -> None:
     assert (kept.version, kept.previous, kept.place) == ("new", "now", PLACE)
 
 
+def test_where_the_service_answers_by_then_is_on_record(tmp_path: Path) -> None:
+    host = MemoryHost(PLACE)
+    host.service = service(version("now", 1, 1.0), version("new", 2))
+    record = Record.load(tmp_path)
+    record.put(known("now"))
+
+    def moved() -> None:  # App Engine's URL is that of the version that serves
+        assert host.service is not None
+        host.service = replace(host.service, url="https://new")
+
+    host.before["stop"] = moved
+    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
+    kept = Record.load(tmp_path).of("flex")
+    assert kept is not None
+    assert (kept.version, kept.url) == ("new", "https://new")
+
+
 def test_what_was_measured_of_this_version_stays_on_record(tmp_path: Path) -> None:
     host = MemoryHost(PLACE)
     host.service = service(version("now", 1, 1.0), version("new", 2))

@@ -1,0 +1,72 @@
+"""A verdict is the deployed version's, or there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Lane, LaneError
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.proof.version import Wanted, held_against
+
+HELD = Lane(
+    target="flex",
+    url="https://example.org",
+    header="on",
+    expected=Verdict.INCREMENTAL,
+    verdict=Verdict.BYTE_LIMITED,
+    shape=Shape.BLOCKS,
+    block_bytes=65_536,
+    hold_ms=900.0,
+    hold_floor_ms=None,
+    method=Method.LOCK_STEP,
+    doubts=(Doubt.COLD_START,),
+    evidence=("It stalled.",),
+    timeline=Timeline((), None, 0.0, True),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (None, {"sp-old"}),
+        (Wanted("sp-new"), {"sp-new"}),
+        (Wanted("sp-new", says=True), {"sp-new"}),
+        (Wanted("sp-new"), set()),
+    ],
+)
+def test_the_deployed_version_keeps_its_verdict_and_so_does_an_origin_that_says_none(
+    wanted: Wanted | None, said: set[str]
+) -> None:
+    assert held_against(HELD, wanted, said) is HELD
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "who"),
+    [
+        (Wanted("sp-new"), {"sp-old"}, "sp-old"),
+        (Wanted("sp-new"), {"sp-old", "sp-new"}, "sp-new, sp-old"),
+        (Wanted("sp-new", says=True), set(), "one that does not say which it is"),
+        (Wanted("sp-new"), {"x" * 10_000}, "x" * 80),
+    ],
+)
+def test_where_any_response_is_another_versions_nothing_is_decided(
+    wanted: Wanted, said: set[str], who: str
+) -> None:
+    lane = held_against(HELD, wanted, said)
+    assert (lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms) == (
+        Verdict.INCONCLUSIVE,
+        None,
+        None,
+        None,
+    )
+    assert lane.doubts == (Doubt.OTHER_VERSION, Doubt.COLD_START)
+    assert lane.evidence[-1] == f"It was sp-new that was to answer, and what answered was {who}."
+
+
+def test_a_lane_that_could_not_be_measured_keeps_its_error() -> None:
+    failed = replace(HELD, error=LaneError("unreachable", "No.", "Look."))
+    assert held_against(failed, Wanted("sp-new"), {"sp-old"}) is failed
