@@ -371,7 +371,7 @@ def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str
 
     async def run() -> None:
         stream = AnswerStream(
-            written(pieces(), Began()),
+            written(pieces(), Began(), token),
             Ndjson(),
             Began(),
             OpenStreams(1),
