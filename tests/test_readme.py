@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def code(name: str) -> list[str]:
     return snippets
 
 
+@cache
 def options(verb: str) -> set[str]:
     command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
     return {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}

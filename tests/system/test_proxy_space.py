@@ -50,11 +50,13 @@ def plainly() -> Machine[Finding]:
         if not stream.events:
             yield End(PATIENCE_MS)
             return found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
-        for count in (4, 5):
+        passed = True
+        for count in (4, 5):  # one of them may just fill a block
             yield Feed(SMALL, PATIENCE_MS)
             yield Await(PATIENCE_MS, events=count)
+            passed = passed and stream.events == count
         yield End(PATIENCE_MS)
-        return found(Verdict.BYTE_LIMITED, Shape.PREFIX if stream.events == 5 else Shape.BLOCKS)
+        return found(Verdict.BYTE_LIMITED, Shape.PREFIX if passed else Shape.BLOCKS)
     late = seen.now_ms - opened.now_ms
     for size in (SMALL, SMALL, LARGE):
         fed = yield Feed(size, PATIENCE_MS)
@@ -63,7 +65,8 @@ def plainly() -> Machine[Finding]:
         if stream.events < count:
             yield End(PATIENCE_MS)
             return found(Verdict.BYTE_LIMITED, Shape.TAIL if size == LARGE else Shape.BLOCKS)
-        late = min(late, seen.now_ms - fed.now_ms)
+        assert fed.reply is not None
+        late = min(late, seen.now_ms - fed.reply.sent_ms)
     yield End(PATIENCE_MS)
     if late > A_TIMER_MS:
         return found(Verdict.TIME_LIMITED, Shape.TIMER)
