@@ -41,6 +41,7 @@ LEAD = 3
 MOST_STEPS = 30
 MOST_BEGINNINGS = 3  # where what was seen is not seen again, the proof begins anew so often
 FLOOR_MS = 15.0
+UNCLEAR_MS = 100.0  # half of the shortest timer that was measured in a real proxy, a cork of HAProxy's
 BUSY_MS = 1_000.0  # this process was late by more than this in all: its figures are doubtful
 _SETTLE_MS = 30.0  # between two reads of one release
 _MOST_WAIT_MS = 60_000.0  # for an event that keeps coming in, octet by octet
@@ -235,9 +236,10 @@ class Steps:
             else:
                 prompt.append(hold)
                 lead -= OVERTAKEN
-        if abs(lead) < enough:
-            return Pace(None, 0.0)
-        return Pace(lead > 0, max(0.0, median(late if lead > 0 else [*late, *prompt])))
+        hold_ms = max(0.0, median(late if lead > 0 else [*late, *prompt]))
+        # The round trips of a process that sleeps are so long that nothing overtakes an event.
+        unclear = lead < 0 and hold_ms >= UNCLEAR_MS and self._late_ms > BUSY_MS
+        return Pace(None if abs(lead) < enough or unclear else lead > 0, hold_ms)
 
     def _feed_and_watch(self, size: int, least_ms: float) -> Machine[tuple[Came, int]]:
         """Feed one event: whether anything comes out, and how many octets."""

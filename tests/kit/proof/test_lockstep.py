@@ -497,3 +497,11 @@ def test_a_refusal_that_meets_the_pause_is_a_verdict_and_no_crash() -> None:
     network.status = 429
     found = network.run(LockStep().run())
     assert (found.verdict, found.doubts[-1]) == (Verdict.INCONCLUSIVE, Doubt.PROOF_LIMITED)
+
+
+def test_a_process_that_sleeps_all_the_time_takes_no_timer_for_a_stream() -> None:
+    network = Network(lambda: Timer(228.0), 211.0)
+    network.stalls = [Stall("client", 200.0 * turn, 150.0) for turn in range(500)]
+    found = network.run(LockStep().run())
+    assert found.verdict is not Verdict.INCREMENTAL
+    assert Doubt.BUSY_MACHINE in found.doubts
