@@ -42,7 +42,7 @@ MOST_STEPS = 30
 MOST_BEGINNINGS = 3  # where what was seen is not seen again, the proof begins anew so often
 FLOOR_MS = 15.0
 UNCLEAR_MS = 100.0  # half of the shortest timer that was measured in a real proxy, a cork of HAProxy's
-BUSY_MS = 1_000.0  # this process was late by more than this in all: its figures are doubtful
+BUSY_MS = 500.0  # this process was late by more than this in all: its figures are doubtful
 _SETTLE_MS = 30.0  # between two reads of one release
 _MOST_WAIT_MS = 60_000.0  # for an event that keeps coming in, octet by octet
 
