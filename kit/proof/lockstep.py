@@ -11,6 +11,7 @@ socket and no clock; `kit.probe.drive` runs it on real ones, the tests on made-u
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
@@ -53,6 +54,7 @@ class LockStep(Steps):
         self._longest_timer_ms = longest_timer_ms
         self._pings = pings
         self._beginnings = 0
+        self._stalls: Counter[int] = Counter()  # by size, where another event of it passed
 
     def run(self) -> Machine[Finding]:
         """The whole proof: lock-step, or pause where lock-step is not possible."""
@@ -159,13 +161,23 @@ class LockStep(Steps):
                 if found is not None:
                     return found
             if came is not Came.HELD:
-                return (yield from self._again())
+                return (yield from self._stalls_by_turns(size))
         yield from self._feed(SMALL)
         yield from self._comes(self._least_ms, events=self._count - 1)
         self._say(f"a tiny event after it freed it, {STEPS} times of {STEPS}")
         if size == SMALL:
             return self._found(Verdict.BYTE_LIMITED, Shape.TAIL)
         return (yield from self._tail(MEDIUM if size == LARGE else SMALL, size))
+
+    def _stalls_by_turns(self, size: int) -> Machine[Finding]:
+        """One event of this size was held and the next one was not: a stall, unless it comes twice."""
+        self._stalls[size] += 1
+        if self._stalls[size] < 2 or size == SMALL:
+            return (yield from self._again())
+        # Seen behind two nginx in a row, whose buffers fill up by turns.
+        self._say(f"events of {size:,} bytes are held now and then, until the next one is sent")
+        passes = MEDIUM if size == LARGE else SMALL
+        return self._found(Verdict.BYTE_LIMITED, Shape.TAIL, block_bytes=passes)
 
     def _tail(self, passes: int, stalls: int) -> Machine[Finding]:
         """Between a size that passes and one that stalls: the largest that passes, by bisection."""

@@ -505,3 +505,19 @@ def test_a_process_that_sleeps_all_the_time_takes_no_timer_for_a_stream() -> Non
     found = network.run(LockStep().run())
     assert found.verdict is not Verdict.INCREMENTAL
     assert Doubt.BUSY_MACHINE in found.doubts
+
+
+def test_an_end_that_is_held_by_turns_is_a_tail_above_what_always_passes() -> None:
+    class Turns(Tail):
+        large = 0
+
+        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+            self.large += len(data) > self.size
+            return super().push(now_ms, data) if self.large % 2 else [(0.0, self._out() + data)]
+
+        def _out(self) -> bytes:
+            out, self.held = self.held, b""
+            return out
+
+    found = Network(lambda: Turns(65_000)).run(LockStep().run())
+    assert (found.verdict, found.shape, found.block_bytes) == (Verdict.BYTE_LIMITED, Shape.TAIL, 6_000)
