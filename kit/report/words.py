@@ -75,7 +75,7 @@ def duration(ms: float | None) -> str:
 
 def lane_name(key: LaneKey) -> str:
     """A lane's name in a line of text: "standard on", "standard polling"."""
-    return f"{key.target} {key.kind}"
+    return key.target if key.kind == "as-is" else f"{key.target} {key.kind}"
 
 
 def grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:

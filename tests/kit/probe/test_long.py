@@ -9,6 +9,7 @@ import pytest
 from kit.errors import Code, Exit, KitError
 from kit.probe.drive import ProofRequest
 from kit.probe.long import watch
+from kit.proof.conditions import Conditions
 from kit.proof.long import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
@@ -23,7 +24,7 @@ end
 
 def watched(url: str, **how: float | str) -> Limits:
     limit_s = float(how.pop("limit_s", 6.5))
-    request = ProofRequest(f"{url}/proof", method=str(how.pop("method", "GET")))
+    request = ProofRequest(f"{url}/proof", Conditions(method=str(how.pop("method", "GET"))))
     return asyncio.run(watch(request, limit_s=limit_s, beat_s=0.4))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.causes import Cause, Named, causes
-from kit.proof.conditions import Change, Conditions
+from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Looks, Traced, trace
 from kit.proof.glance import Seen, State
@@ -28,18 +28,18 @@ class Holder:
 
 HOLDERS = [
     Holder(Cause.NGINX_BUFFERS, lambda at: at.header == "off", Shape.BLOCKS),
-    Holder(Cause.NGINX_GZIP, lambda at: at.gzip and at.header == "off", Shape.BLOCKS),
-    Holder(Cause.COMPRESSOR, lambda at: at.gzip, Shape.BLOCKS),
+    Holder(Cause.NGINX_GZIP, lambda at: at.coding == "gzip" and at.header == "off", Shape.BLOCKS),
+    Holder(Cause.COMPRESSOR, lambda at: at.coding == "gzip", Shape.BLOCKS),
     Holder(Cause.BLOCKS, lambda at: True, Shape.BLOCKS),
     Holder(Cause.WHOLE_MESSAGE, lambda at: True, Shape.WHOLE),
     Holder(Cause.PREFIX_BUFFER, lambda at: True, Shape.PREFIX),
     Holder(Cause.TIMER, lambda at: True, Shape.TIMER),
-    Holder(Cause.MEDIA_TYPE, lambda at: at.media != "sse", Shape.WHOLE),
+    Holder(Cause.MEDIA_TYPE, lambda at: at.framing != "sse", Shape.WHOLE),
     Holder(Cause.METHOD, lambda at: at.method == "POST", Shape.WHOLE),
     Holder(Cause.HTTP_VERSION, lambda at: not at.http2, Shape.BLOCKS),
 ]
 BY_CAUSE = {holder.cause: holder for holder in HOLDERS}
-AT = Conditions("POST", "ndjson", "off", "on", gzip=True, http2=False)
+AT = Conditions("POST", MEDIA_TYPES["ndjson"], "off", "on", coding="gzip", http2=False)
 CAN = frozenset(Change) - {Change.DIRECT, Change.LENGTH}
 
 
@@ -99,7 +99,7 @@ def test_of_several_holders_none_is_named_that_is_not_there(holders: list[Holder
 
 @given(
     st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=2, unique_by=lambda holder: holder.cause),
-    st.sampled_from([Conditions(gzip=True), Conditions("POST"), Conditions(header="off", gzip=True)]),
+    st.sampled_from([Conditions(coding="gzip"), Conditions("POST"), Conditions(header="off", coding="gzip")]),
 )
 def test_only_what_holds_here_is_named(holders: list[Holder], at: Conditions) -> None:
     if world(holders, at).streams:
