@@ -14,7 +14,7 @@ from kit.errors import Code, KitError
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
-from kit.proof.lane import Arm
+from kit.proof.lane import Wanted
 from kit.targets import Target
 
 
@@ -49,7 +49,7 @@ async def asks(
 def lanes_of(
     asked: Mapping[str, Ask],
     targets: Mapping[str, Target],
-    arms: Sequence[Arm],
+    arms: Sequence[Wanted],
     like: LaneSpec,
     config: Config | None = None,
 ) -> list[LaneSpec]:
@@ -65,7 +65,8 @@ def lanes_of(
     lanes = []
     for name, one in asked.items():
         for arm in arms:
-            expected = like.expected or (targets[name].expect[arm] if name in targets else None)
+            promised = targets[name].expect["off" if arm == "off" else "on"] if name in targets else None
+            expected = like.expected or promised
             lane = replace(like, target=name, ask=one, expected=expected)
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))

@@ -200,7 +200,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
     if Doubt.NO_PROOF in lane.doubts:
         return f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it."
     if lane.header == "off":
-        return f"Send `{HEADER}` and measure again (--arm on)."
+        return f"Send `{HEADER}` and measure again (--accel-header on)."
     return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
 
 
