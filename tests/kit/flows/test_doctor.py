@@ -130,6 +130,29 @@ def test_caddy_with_response_buffers_refuses_or_holds_a_prefix(
     assert named(examine(caddy(silent, directives=buffers))) == [(Cause.PREFIX_BUFFER, "certain")]
 
 
+@pytest.fixture
+def foreign(origin: Origin) -> str:
+    """A user's app, whose answers are no service's of the kit."""
+    return origin("tests.fixtures.foreign:app")
+
+
+def test_a_compressor_that_honours_no_transform_is_named_with_its_line(
+    examine: Examine, origin: Origin
+) -> None:
+    url = origin("tests.fixtures.foreign:compressed")
+    found = examine(f"{url}/chat?cc=no-cache")
+    assert named(found) == [(Cause.COMPRESSOR, "certain")]
+    assert "Cache-Control: no-cache, no-transform" in found.causes[0].remedy
+    assert examine(f"{url}/chat?cc=no-cache,%20no-transform").verdict is Verdict.INCREMENTAL
+
+
+def test_nginx_that_compresses_pages_only_is_found_by_an_answer_that_is_one(
+    examine: Examine, foreign: str, nginx: Nginx
+) -> None:
+    found = examine(f"{nginx(foreign, location=NEW, http='gzip on;')}/chat?type=text/html")
+    assert named(found) == [(Cause.NGINX_GZIP, "certain")]
+
+
 def test_a_middleware_around_the_answer_alone_is_told_from_the_way(examine: Examine, origin: Origin) -> None:
     found = examine(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,7 @@ HOLDERS = [
     Holder(Cause.PREFIX_BUFFER, lambda at: True, Shape.PREFIX),
     Holder(Cause.TIMER, lambda at: True, Shape.TIMER),
     Holder(Cause.MEDIA_TYPE, lambda at: at.framing != "sse", Shape.WHOLE),
+    Holder(Cause.ACCEPT, lambda at: at.accept != "text/event-stream", Shape.WHOLE),
     Holder(Cause.METHOD, lambda at: at.method == "POST", Shape.WHOLE),
     Holder(Cause.HTTP_VERSION, lambda at: not at.http2, Shape.BLOCKS),
 ]
@@ -108,6 +109,18 @@ def test_only_what_holds_here_is_named(holders: list[Holder], at: Conditions) ->
     assert {one.cause for one in named} <= {holder.cause for holder in holders if holder.holds(at)} | {
         Cause.UNKNOWN
     }
+
+
+def test_a_compressor_that_honours_no_transform_is_told_with_that_line_and_another_without() -> None:
+    honours = Holder(
+        Cause.COMPRESSOR, lambda at: at.coding == "gzip" and "no-transform" not in at.cache, Shape.BLOCKS
+    )
+    (named,) = causes(examined([honours], replace(AT, cache="no-cache"))[0])
+    assert (named.cause, named.certainty) == (Cause.COMPRESSOR, "certain")
+    assert "    Cache-Control: no-cache, no-transform\n" in named.remedy
+    assert "Cache-Control: no-transform" in named.because
+    (other,) = causes(examined([BY_CAUSE[Cause.COMPRESSOR]], replace(AT, cache="no-cache"))[0])
+    assert (other.cause, other.line) == (Cause.COMPRESSOR, "")
 
 
 def test_a_change_that_cannot_be_made_makes_the_answer_less_sure() -> None:
