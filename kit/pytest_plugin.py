@@ -34,7 +34,7 @@ class Streamproof:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         data: str | bytes | None = None,
-        arm: Literal["on", "off"] = "on",
+        arm: Literal["on", "off", "as-is"] = "as-is",
         event_bytes: int | None = None,
         timeout_s: float = 60.0,
         retries: int = 0,
@@ -50,7 +50,7 @@ class Streamproof:
             headers: more request headers.
             json: the body, as JSON.
             data: the body as it is; not beside `json`.
-            arm: whether what speaks the proof's protocol is to send `X-Accel-Buffering: no`.
+            arm: whether the answer bears `X-Accel-Buffering: no`; as-is: what can be seen of it.
             event_bytes: judge events up to this size; the answer's largest, at least 1,000, unless given.
             timeout_s: seconds for the whole answer, and for the first sign of life.
             retries: measure again so often at most while nothing is decided.

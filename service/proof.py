@@ -8,7 +8,7 @@ It answers 404 until `STREAMPROOF_LAB=1` or `STREAMPROOF_PROOF_UNTIL` (epoch sec
 so that it can stay deployed and be opened for an hour. Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
-                &incremental=on|off&total=N
+                &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N
     POST     feed?id=&bytes=     one more event, now
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream
@@ -59,6 +59,19 @@ MEDIA_TYPES = {
     "ndjson": "application/x-ndjson",
     "text": "text/plain; charset=utf-8",
 }
+CACHE_CONTROL = "no-cache, no-transform"
+# What else a stream may be asked to bear, so that a hop sees in it what it sees in an answer. Each is a
+# closed grammar in which no line ends.
+_CONTENT = re.compile(
+    r"(?=.{1,100}\Z)(?:text|application)/[a-z0-9][a-z0-9.+-]*(?: ?; ?[a-z]+=\"?[a-z0-9._-]+\"?)*",
+    re.ASCII | re.I,
+)
+_DIRECTIVE = (
+    r"(?:no-cache|no-store|no-transform|public|private|must-revalidate|proxy-revalidate|must-understand"
+    r"|immutable|(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)=[0-9]{1,10})"
+)
+_CACHE = re.compile(rf"(?=.{{1,200}}\Z){_DIRECTIVE}(?: ?, ?{_DIRECTIVE})*", re.ASCII | re.I)
+_VARY = re.compile(r"(?=.{1,200}\Z)(?:\*|[a-z0-9-]+)(?: ?, ?(?:\*|[a-z0-9-]+))*", re.ASCII | re.I)
 MODES = ("lockstep", "pause", "free")
 VERSION = "Streamproof-Version"
 # A page of another origin may see how long its request waited for a connection (Resource Timing).
@@ -199,11 +212,15 @@ class _Plan:
     media: str
     accel: bool
     incremental: bool
+    content: str
+    cache: str
+    vary: str
     total: int | None
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> _Plan:
         mode = _one_of(query, "mode", MODES)
+        media = _one_of(query, "type", tuple(MEDIA_TYPES))
         size = _octets(query)
         total = _total(query)
         if total is not None:
@@ -217,9 +234,13 @@ class _Plan:
             id=_id(query),
             mode=mode,
             size=size,
-            media=_one_of(query, "type", tuple(MEDIA_TYPES)),
+            media=media,
             accel=_one_of(query, "accel", ("on", "off")) == "on",
             incremental=_one_of(query, "incremental", ("on", "off")) == "on",
+            content=_borne(query, "content", _CONTENT, MEDIA_TYPES[media]),
+            # Present and empty, it asks for none.
+            cache="" if query.get("cache") == "" else _borne(query, "cache", _CACHE, CACHE_CONTROL),
+            vary=_borne(query, "vary", _VARY, ""),
             total=total,
         )
 
@@ -235,6 +256,15 @@ def _one_of(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> st
     value = query.get(name, choices[0])
     if value not in choices:
         raise _Refusal(400, f"bad-{name}", f"{name} must be one of {', '.join(choices)}")
+    return value
+
+
+def _borne(query: Mapping[str, str], name: str, grammar: re.Pattern[str], default: str) -> str:
+    value = query.get(name)
+    if value is None:
+        return default
+    if not grammar.fullmatch(value):
+        raise _Refusal(400, f"bad-{name}", f"{name} is nothing that a proof stream may bear")
     return value
 
 
@@ -275,11 +305,11 @@ class _Stream(Response):
         self._octets_sent = 0
         self.status_code = 200
         self.background = None
-        headers = {
-            "Content-Type": MEDIA_TYPES[plan.media],
-            "Cache-Control": "no-cache, no-transform",
-            **version,
-        }
+        headers = {"Content-Type": plan.content, **version}
+        if plan.cache:
+            headers["Cache-Control"] = plan.cache
+        if plan.vary:
+            headers["Vary"] = plan.vary
         if plan.incremental:
             headers["Incremental"] = "?1"
         if plan.accel:

@@ -9,23 +9,31 @@ from typing import TYPE_CHECKING
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
-    from kit.proof.lane import Arm, LaneState
+    from kit.proof.lane import Arm, LaneState, Wanted
     from kit.proof.verdict import Verdict
 
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 
 
 class Arms(StrEnum):
-    """Whether the service is to send `X-Accel-Buffering: no`."""
+    """Whether the answers are to bear `X-Accel-Buffering: no`; as-is: what they bear by themselves."""
 
     ON = "on"
     OFF = "off"
     BOTH = "both"
+    AS_IS = "as-is"
 
 
-def arms(wanted: Arms) -> list[Arm]:
-    """The arms to measure, on first."""
-    return ["on", "off"] if wanted is Arms.BOTH else ["on" if wanted is Arms.ON else "off"]
+def arms(wanted: Arms) -> list[Wanted]:
+    """What to measure, with the header first."""
+    if wanted is Arms.BOTH:
+        return ["on", "off"]
+    return ["on" if wanted is Arms.ON else "off" if wanted is Arms.OFF else "as-is"]
+
+
+def own_arms(wanted: Arms) -> list[Arm]:
+    """The same of the kit's own service, whose answers bear the header by themselves."""
+    return ["off" if one == "off" else "on" for one in arms(wanted)]
 
 
 def verdict(word: str | None) -> Verdict | None:

@@ -63,7 +63,7 @@ def command(
     from kit.config import load_config
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
-    from kit.flows.lanes import check_polling, with_polling
+    from kit.flows.lanes import as_its_own, check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
@@ -85,7 +85,10 @@ def command(
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
     versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
-    specs = lanes_of(asks, known, arms(arm), like, config, versions)
+    specs: list[LaneSpec] = []
+    for name, one in asks.items():
+        wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
+        specs += lanes_of({name: one}, known, wanted, like, config, versions)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kit.cli.asking import PROMPT, Arms, arms, pairs, status
+from kit.cli.asking import PROMPT, Arms, own_arms, pairs, status
 from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Polling, Prompt, Targets, Timeout, Yes
 from kit.cli.output import success
 from kit.cli.running import run
@@ -55,7 +55,7 @@ def command(
                 config,
                 out,
                 prompt=prompt,
-                arms=arms(arm),
+                arms=own_arms(arm),
                 watcher=watcher,
                 fronts=fronts,
                 isolated=isolated,

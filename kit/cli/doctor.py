@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.asking import PROMPT, Arms, arms, status, verdict
+from kit.cli.asking import PROMPT, Arms, status, verdict
 from kit.cli.options import (
     BearerEnv,
     Data,
@@ -78,7 +78,9 @@ def command(
     arm: Annotated[
         Arms | None,
         typer.Option(
-            envvar="KIT_ARM",
+            "--accel-header",
+            "--arm",
+            envvar=["KIT_ACCEL_HEADER", "KIT_ARM"],
             help="Whether the answers bear X-Accel-Buffering: no, where that cannot be seen; a service made "
             "with the kit is asked so.",
         ),
@@ -158,8 +160,8 @@ def command(
     if arm is Arms.BOTH:
         raise KitError(
             Code.BAD_USAGE,
-            "The doctor examines one arm and tries the other by itself.",
-            "Give --arm on or --arm off, as your service answers.",
+            "The doctor examines the answer with the header or without, and tries the other by itself.",
+            "Give --accel-header on or off, as your service answers, or leave it out.",
             exit=Exit.USAGE,
         )
     if from_curl is not None and (method or header or data or bearer_env):
@@ -184,7 +186,7 @@ def command(
         )
     spec = DoctorSpec(
         ask,
-        arm=None if arm is None else arms(arm)[0],
+        arm=None if arm in (None, Arms.AS_IS) else "on" if arm is Arms.ON else "off",
         prompt=prompt,
         event_bytes=event_bytes,
         proof_url=proof,

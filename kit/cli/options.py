@@ -85,8 +85,11 @@ Prompt: TypeAlias = Annotated[
 Arm: TypeAlias = Annotated[
     Arms,
     typer.Option(
-        envvar="KIT_ARM",
-        help="Have a service made with the kit send X-Accel-Buffering: no, or not, or measure both.",
+        "--accel-header",
+        "--arm",
+        envvar=["KIT_ACCEL_HEADER", "KIT_ARM"],
+        help="Whether answers bear X-Accel-Buffering: no. A service made with the kit is asked so; as-is "
+        "takes an answer as it comes.",
     ),
 ]
 Expect: TypeAlias = Annotated[

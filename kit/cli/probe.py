@@ -36,7 +36,7 @@ def command(
         str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
     ],
     expect: Expect = None,
-    arm: Arm = Arms.ON,
+    arm: Arm = Arms.AS_IS,
     method: Method = None,
     header: Header = None,
     data: Data = None,
@@ -77,6 +77,7 @@ def command(
     import sys
     from pathlib import Path
 
+    from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
     from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
@@ -104,7 +105,7 @@ def command(
             http2=http2,
             timeout_s=timeout,
         )
-        for one in arms(arm)
+        for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)

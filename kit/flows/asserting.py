@@ -13,7 +13,7 @@ from kit.probe.address import Headers, checked
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Arm, Comparison, Lane
+from kit.proof.lane import Comparison, Lane, Wanted
 from kit.proof.verdict import Verdict
 from kit.report.single import probe_text
 from kit.report.words import handed_out, verdict_words
@@ -40,7 +40,7 @@ class Request:
     headers: Headers = ()
     json: Any = None
     data: str | bytes | None = None
-    arm: Arm = "on"
+    arm: Wanted = "as-is"
     event_bytes: int | None = None
     timeout_s: float = 60.0
     retries: int = 0

@@ -20,7 +20,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
-from kit.proof.verdict import Method, Verdict
+from kit.proof.verdict import Finding, Method, Verdict
 
 
 class ByProof(Examination):
@@ -56,9 +56,9 @@ class ByProof(Examination):
             # What holds a stream may be what makes it fail, so the way is examined all the same.
             self.limits.append(f"The answer itself could not be had: {probe.error.message}")
         answered = self.conditions()
-        # The answer itself says of what type it is; and some servers answer one request at a time.
-        same = answered == replace(at, incremental=answered.incremental) and seen.state is State.HELD
-        if (answered != at and not same) or seen.state is State.UNDECIDED:
+        # The answer itself says what it bears; and some servers answer one request at a time.
+        if answered != at or seen.state is State.UNDECIDED:
+            self.first_ms = None  # of a stream that was not the answer's kind
             seen = await self._glance(looks, answered)
         diagnosis = await self._of(looks, answered, seen)
         return diagnosis if self.spec.long_s is None else await self._lives(looks, answered, diagnosis)
@@ -67,8 +67,9 @@ class ByProof(Examination):
         if seen.state in (State.HELD, State.REFUSED):
             self.say("it is held: changing one thing after another, to see what frees it")
             traced = await self._trace(looks, at, seen)
-            if self.spec.arm is None and self._bears_the_header(traced):
-                return await self._streams(looks, replace(at, header="on"))
+            bearing = replace(at, header="on")
+            if self._bears_the_header(traced) and not self._unlike(looks, bearing):
+                return await self._streams(looks, bearing)
             if traced.rest is not None and traced.direct is None:
                 self.limits.append(
                     "What lies behind something that holds whatever is tried cannot be seen from here; "
@@ -78,7 +79,7 @@ class ByProof(Examination):
                 self.limits.append(
                     "Two hops that hold for the same reason look like one: free it, and examine again."
                 )
-            return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
+            return self._proven(looks, at, traced.base, causes.causes(traced))
         if seen.state is State.UNDECIDED:
             return await self._by_a_whole_proof(looks, at)
         return await self._streams(looks, at)
@@ -107,6 +108,8 @@ class ByProof(Examination):
 
     def _bears_the_header(self, traced: Traced) -> bool:
         """Whether the answer must bear a header that nginx hides: it streams, which else it would not."""
+        if self.probe.header_is_known:
+            return False
         freed = bool(traced.hurdles) and all(Change.HEADER in hurdle.frees for hurdle in traced.hurdles)
         return freed and seen_of_answer(self.probe).streams
 
@@ -139,7 +142,7 @@ class ByProof(Examination):
         self.rows += [Row(look, seen[look.conditions]) for look in wanted]
         if seen[at].state is State.HELD:
             traced = await self._trace(looks, at, seen[at])
-            return self.told(traced.base, causes.causes(traced), None, Method.LOCK_STEP)
+            return self._proven(looks, at, traced.base, causes.causes(traced))
         named: tuple[Named, ...] = ()
         if held:
             named = (self._of_answer(seen.get(by_length)),)
@@ -148,7 +151,7 @@ class ByProof(Examination):
                 "Without X-Accel-Buffering: no it would be held here: keep that header on every answer that "
                 "streams."
             )
-        return self.told(seen[at], named, looks.finding, Method.LOCK_STEP)
+        return self._proven(looks, at, seen[at], named, looks.findings.get(at))
 
     async def _by_a_whole_proof(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
         """Lock-step is not possible here, so conditions cannot be compared: one verdict, by a pause."""
@@ -161,7 +164,22 @@ class ByProof(Examination):
                 "No experiment could be made: the side requests do not reach the stream's instance. Run one "
                 "instance and one worker while you measure."
             )
-        return self.told(seen, named, looks.finding, Method.PAUSE)
+        return self._proven(looks, at, seen, named, looks.findings.get(at), Method.PAUSE)
+
+    def _proven(
+        self,
+        looks: ProofLooks,
+        at: Conditions,
+        seen: Seen,
+        named: tuple[Named, ...],
+        finding: Finding | None = None,
+        method: Method = Method.LOCK_STEP,
+    ) -> Diagnosis:
+        return self.told(seen, named, finding, method, at=at, unlike=self._unlike(looks, at))
+
+    def _unlike(self, looks: ProofLooks, at: Conditions) -> tuple[str, ...]:
+        """In which headers what came of the proof under these conditions differs from the answer."""
+        return self.probe.unlike(looks.heads.get(at, {}))
 
     async def _direct(self) -> Origin | None:
         if self.spec.direct_url is None:

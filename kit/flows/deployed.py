@@ -15,8 +15,8 @@ from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_version
 from kit.probe.spec import LaneSpec
-from kit.proof.lane import Arm
-from kit.proof.version import Wanted
+from kit.proof.lane import Wanted
+from kit.proof.version import ExpectedVersion
 from kit.targets import Target
 
 
@@ -51,10 +51,10 @@ async def asks(
 def lanes_of(
     asked: Mapping[str, Ask],
     targets: Mapping[str, Target],
-    arms: Sequence[Arm],
+    arms: Sequence[Wanted],
     like: LaneSpec,
     config: Config | None = None,
-    versions: Mapping[str, Wanted | None] | None = None,
+    versions: Mapping[str, ExpectedVersion | None] | None = None,
 ) -> list[LaneSpec]:
     """A lane for each of them in each arm, with its platform's promise unless `like` has another.
 
@@ -69,7 +69,8 @@ def lanes_of(
     lanes = []
     for name, one in asked.items():
         for arm in arms:
-            expected = like.expected or (targets[name].expect[arm] if name in targets else None)
+            promised = targets[name].expect["off" if arm == "off" else "on"] if name in targets else None
+            expected = like.expected or promised
             wanted = (versions or {}).get(name)
             lane = replace(like, target=name, ask=one, expected=expected, version=wanted)
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
@@ -77,15 +78,15 @@ def lanes_of(
     return lanes
 
 
-def serving(one: Deployment, *, says: bool = False) -> Wanted | None:
+def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
     """The version that should answer at a deployment's URL, by the record; None where it does not tell.
 
     `says`: whether it is known to say of itself which it is.
     """
     if one.state == "serving":
-        return None if one.version is None else Wanted(one.version, says)
+        return None if one.version is None else ExpectedVersion(one.version, says)
     if one.state == "held-back":
-        return None if one.previous is None else Wanted(one.previous)
+        return None if one.previous is None else ExpectedVersion(one.previous)
     return None
 
 

@@ -30,7 +30,7 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
     lane = LaneSpec(
         "doctor",
         _as_a_browser(spec.ask),
-        header=spec.arm or "on",
+        header=spec.arm or "as-is",
         prompt=spec.prompt,
         expected=spec.expected,
         as_it_is=spec.as_it_is,

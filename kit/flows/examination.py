@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.probe.client import Ask
 from kit.probe.faults import shown
-from kit.probe.lane import LaneProbe, measured
+from kit.probe.lane import LaneProbe, Proved, measured
 from kit.proof.causes import Named
 from kit.proof.conditions import Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
@@ -86,26 +86,8 @@ class Examination:
         self.first_ms: float | None = None
 
     def conditions(self) -> Conditions:
-        """How the answer is asked for; what only the answer can tell is as usual until it is there."""
-        probe = self.probe
-        head = probe.received.headers
-        marked = "incremental" in head or probe.received.refused or probe.received.status in (None, 501)
-        coding = next((v for n, v in probe.spec.ask.headers if n.lower() == "accept-encoding"), "")
-        return Conditions(
-            method=probe.asked.method if probe.asked.method in ("GET", "POST") else "POST",
-            media=probe.media,
-            header=self.spec.arm or self._arm(),
-            incremental="on" if marked else "off",
-            gzip="gzip" in coding.lower(),
-            http2=probe.http_version == "HTTP/2" if head else self.secure and self.spec.http2,
-        )
-
-    def _arm(self) -> Arm:
-        """Whether the answer bears `X-Accel-Buffering: no`, as far as can be seen: an nginx would hide it."""
-        probe = self.probe
-        head = probe.received.headers
-        ours = probe.asked.url != probe.spec.ask.url or "streamproof-started-ms" in head
-        return "on" if ours or head.get("x-accel-buffering", "").strip().lower() == "no" else "off"
+        """Under what the answer was asked for and sent."""
+        return self.probe.conditions
 
     def told(
         self,
@@ -116,6 +98,8 @@ class Examination:
         *,
         by_answer: Finding | None = None,
         asked: int = 0,
+        at: Conditions | None = None,
+        unlike: tuple[str, ...] = (),
     ) -> Diagnosis:
         """The diagnosis.
 
@@ -126,6 +110,8 @@ class Examination:
             method: how it was reached.
             by_answer: what the answers say; None for what the one that was asked for says.
             asked: how often the URL was asked beyond that one.
+            at: the answer's conditions; None for what can be seen of them.
+            unlike: the headers in which the proof's response differed from the answer's.
         """
         probe = self.probe
         proof = finding
@@ -142,7 +128,11 @@ class Examination:
             )
         error = probe.error if proof is None else None
         answer = by_answer or probe.by_answer
-        lane = measured(probe.spec, probe.line, answer, proof, found=probe.found, error=error)
+        under = at or self.conditions()
+        proved = None if proof is None else Proved(proof, under, unlike)
+        if unlike:
+            named = tuple(replace(one, certainty="likely") for one in named)
+        lane = measured(probe.spec, probe.line, answer, proved, under, found=probe.found, error=error)
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 from kit.config import Config
 from kit.errors import Code, Exit, KitError
 from kit.probe.client import Ask, Client
+from kit.probe.origin import discover
 from kit.probe.spec import LaneSpec
-from kit.proof.lane import Arm
+from kit.proof.lane import Arm, Wanted
 from kit.proof.verdict import Verdict
 
 BOTH: tuple[Arm, ...] = ("on", "off")
@@ -46,13 +47,33 @@ async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm,
         return ("on",) if await _frees(client, _switched_off(asked)) else BOTH
 
 
-def in_arm(config: Config, spec: LaneSpec, arm: Arm, has: Sequence[Arm]) -> LaneSpec:
+async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) -> Sequence[Wanted]:
+    """What of `wanted` to ask of a service at a URL: who does not know the switch is asked once, as it is.
+
+    Of the two arms a service made with the kit has both. It is known by its address and its proof, which
+    costs it nothing; any other may have to pay for each answer.
+    """
+    if len(wanted) == 1:
+        return wanted
+    if urlsplit(asked.url).path not in ("", "/", "/search"):
+        return ("as-is",)
+    async with Client(timeout_s=timeout_s) as client:
+        try:
+            found = await discover(
+                client, asked.url, asked.headers, within_ms=timeout_s * 1000, proof_url=None
+            )
+        except KitError:  # told of its lane, when that is measured
+            return ("as-is",)
+    return wanted if found.base is not None or found.expired or found.ours else ("as-is",)
+
+
+def in_arm(config: Config, spec: LaneSpec, arm: Wanted, has: Sequence[Arm]) -> LaneSpec:
     """The lane in one arm.
 
     Args:
         config: whose app it is.
         spec: the lane, its request as `ask` gives it.
-        arm: one of `has`.
+        arm: one of `has`, or as-is.
         has: the service's arms, as `arms_of` gives them.
     """
     if config.app is None:

@@ -15,7 +15,7 @@ from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
-from kit.proof.version import Wanted
+from kit.proof.version import ExpectedVersion
 from kit.report.deploying import DeployWatcher
 from kit.report.watch import LaneKey, Silent
 from kit.targets import Target
@@ -71,7 +71,9 @@ class Measuring:
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._timeout_s,
         )
-        wanted = Wanted(version, says=self._config.app is None)  # the kit's own service, of this very run
+        wanted = ExpectedVersion(
+            version, says=self._config.app is None
+        )  # the kit's own service, of this very run
         specs = lanes_of(
             {target.name: asked}, {target.name: target}, BOTH, like, self._config, {target.name: wanted}
         )

@@ -26,6 +26,7 @@ from kit.errors import Code, KitError
 from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
 from kit.probe.faults import shown, timed_out, told
+from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -274,7 +275,7 @@ def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
     ours = {
         "host": host,
         "user-agent": f"streamproof/{__version__}",
-        "accept": "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8",
+        "accept": ACCEPT,
         "accept-encoding": "identity",
     }
     if ask.body is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kit.errors import Code, KitError
@@ -14,7 +14,7 @@ from kit.probe.faults import shown
 from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping
-from kit.proof.conditions import MediaType
+from kit.proof.conditions import Conditions
 from kit.proof.events import EventTooLargeError, LineDecoder
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
@@ -30,18 +30,13 @@ class ProofRequest:
 
     Attributes:
         base: the proof's prefix.
-        method, media, accel, incremental: of the stream (docs/proof-protocol.md).
-        headers: sent with it, and with each side request.
-        total: its Content-Length in octets; None for chunks.
+        at: under which conditions.
+        headers: what else is sent with it, and with each side request.
     """
 
     base: str
-    method: str = "GET"
-    media: MediaType = "sse"
-    accel: str = "on"
+    at: Conditions = field(default_factory=Conditions)
     headers: tuple[tuple[str, str], ...] = ()
-    incremental: str = "on"
-    total: int | None = None
 
 
 class Driver:
@@ -54,16 +49,19 @@ class Driver:
 
     Attributes:
         stream_id: of the stream opened last; empty before the first.
+        head: of the stream that came last, names in lower case; empty before the first.
     """
 
     def __init__(
         self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
     ) -> None:
         self._streams = streams
-        self._side = Side(side, request.base, request.headers)
+        self._headers = (*request.headers, ("accept-encoding", request.at.coding))
+        self._side = Side(side, request.base, self._headers)
         self._request = request
         self._stepped = stepped
         self.stream_id = ""
+        self.head: Mapping[str, str] = {}
         self._received: Received | None = None
         self._reader: asyncio.Task[None] | None = None
         self._fault: KitError | None = None
@@ -131,20 +129,11 @@ class Driver:
     async def _open(self, action: Open) -> None:
         await self._leave()
         self.stream_id = new_stream()
-        wanted = self._request
-        url = stream_url(
-            wanted.base,
-            self.stream_id,
-            mode=action.mode,
-            size=action.bytes,
-            media=wanted.media,
-            accel=wanted.accel,
-            incremental=wanted.incremental,
-            total=wanted.total,
-        )
-        body = b"" if wanted.method == "POST" else None
-        self._received = Received(SSEDecoder() if wanted.media == "sse" else LineDecoder())
-        ask = Ask(wanted.method, url, wanted.headers, body)
+        at = self._request.at
+        url = stream_url(self._request.base, self.stream_id, mode=action.mode, size=action.bytes, at=at)
+        body = b"" if at.method == "POST" else None
+        self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
+        ask = Ask(at.method, url, (*self._headers, ("accept", at.accept)), body)
         self._reader = asyncio.create_task(self._read(ask, self._received))
 
     async def _read(self, ask: Ask, received: Received) -> None:
@@ -153,6 +142,8 @@ class Driver:
         try:
             async with self._streams.stream(ask) as response:
                 received.head(response.head_ms, response.status, response.headers)
+                if response.status == 200:
+                    self.head = response.headers
                 self._news.set()
                 async for at, data in response.reads():
                     received.body(at, data)

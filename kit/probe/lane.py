@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, urlsplit
 
 from kit.errors import Code, KitError
 from kit.probe.client import now_ms
@@ -11,9 +12,10 @@ from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import Measured, Told, put_together
 from kit.probe.origin import Found
-from kit.probe.spec import LaneSpec, without_body
+from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
-from kit.proof.conditions import MediaType
+from kit.proof.answer import looks_streamed
+from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
 from kit.proof.lane import Lane
@@ -22,23 +24,64 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.steps import PINGS
 from kit.proof.timeline import Timeline
-from kit.proof.verdict import Finding
+from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 LEAST_EVENT_BYTES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a proof found.
+
+    Attributes:
+        finding: that.
+        under: the conditions it ran under; it speaks for no others.
+        unlike: the headers in which its response differed from the answer's, whatever was asked for.
+    """
+
+    finding: Finding
+    under: Conditions
+    unlike: tuple[str, ...] = ()
 
 
 class LaneProbe(Measured):
     """A lane whose answer is streamed.
 
     Attributes:
-        media: the proof's media type nearest to the answer's, once its head is in.
         http_version: of the answer: "HTTP/1.1", "HTTP/2".
     """
 
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
-        self.media: MediaType = "sse"
         self.http_version = ""
+
+    @property
+    def header_is_known(self) -> bool:
+        """Whether it was said, or can be seen, that the answer bears `X-Accel-Buffering: no` or not."""
+        return self.spec.header != "as-is" or bears_accel(self.received.headers) or self._is_ours
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._ask.url != self.spec.ask.url or "streamproof-started-ms" in self.received.headers
+
+    @property
+    def conditions(self) -> Conditions:
+        """Under what the answer was asked for and sent.
+
+        As our service's is, until its head is in or where a hop refused to pass it on.
+        """
+        received, header = self.received, self.spec.header
+        if header == "as-is":
+            off = parse_qs(urlsplit(self._ask.url).query).get("accel") == ["off"]
+            header = "on" if bears_accel(received.headers) or (self._is_ours and not off) else "off"
+        https = urlsplit(self._ask.url).scheme == "https"
+        return of_answer(
+            self._ask.method,
+            {name.lower(): value for name, value in self._ask.headers},
+            received.headers if received.status == 200 else USUAL,
+            header=header,
+            http2=self.http_version == "HTTP/2" if self.http_version else https and self.spec.http2,
+        )
 
     @property
     def provable(self) -> bool:
@@ -53,16 +96,43 @@ class LaneProbe(Measured):
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`."""
-        proof: Finding | None = None
+        proof: Proved | None = None
         if self._error is None and self._found.base is not None:
             try:
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
                 self._error = error
-        return measured(self.spec, self.line, self._by_answer, proof, found=self._found, error=self._error)
+        at = self.conditions if proof is None else proof.under
+        return measured(
+            self.spec, self.line, self._by_answer, proof, at, found=self._found, error=self._error
+        )
 
-    async def _prove(self, base: str, stepped: Callable[[str], None]) -> Finding:
-        spec = self.spec
+    async def _prove(self, base: str, stepped: Callable[[str], None]) -> Proved:
+        """The proof; where the answer's header cannot be seen, the one of two that agrees with the answer."""
+        at = self.conditions
+        proved = await self._proof(base, at, stepped)
+        if self.header_is_known or not (self._holds(proved.finding) and self.answer_streams):
+            return proved
+        stepped("the answer streams and this does not, so a hop may hide its X-Accel-Buffering: no: with it")
+        bearing = await self._proof(base, replace(at, header="on"), stepped)
+        agrees = bearing.finding.verdict is Verdict.INCREMENTAL and not bearing.unlike
+        return bearing if agrees else proved
+
+    @property
+    def answer_streams(self) -> bool:
+        """Whether the answer, by itself, looks as if it streams."""
+        by = self._by_answer
+        return by.verdict is Verdict.INCREMENTAL if by.method is Method.STAMPS else looks_streamed(self.line)
+
+    def _holds(self, finding: Finding) -> bool:
+        large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= _judged(self.spec, self.line)
+        return not large and finding.verdict in (
+            Verdict.BYTE_LIMITED,
+            Verdict.TIME_LIMITED,
+            Verdict.WHOLE_MESSAGE,
+        )
+
+    async def _proof(self, base: str, at: Conditions, stepped: Callable[[str], None]) -> Proved:
         machine, told = LockStep(pings=self._replies), 0
 
         def tell() -> None:
@@ -71,9 +141,15 @@ class LaneProbe(Measured):
                 stepped(line)
             told = len(machine.evidence)
 
-        headers = without_body(spec.ask, base)
-        request = ProofRequest(base, self._ask.method, self.media, spec.header, headers)
-        return await Driver(self._streams, self._side, request, tell).run(machine.run())
+        request = ProofRequest(base, at, beside_conditions(self.spec.ask, base))
+        driver = Driver(self._streams, self._side, request, tell)
+        finding = await driver.run(machine.run())
+        return Proved(finding, at, self.unlike(driver.head))
+
+    def unlike(self, head: Mapping[str, str]) -> tuple[str, ...]:
+        """In which headers a proof's response differs from the answer's; none where either is not there."""
+        there = bool(head) and self.received.status == 200
+        return unlike(self.received.headers, head) if there else ()
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         async with self._streams.stream(self._ask) as response:
@@ -83,8 +159,7 @@ class LaneProbe(Measured):
                 return
             if response.status != 200:
                 raise bad_status(self._ask.url, self._ask.method, response.status)
-            decoder, self.media = decoder_of(response.headers.get("content-type", ""))
-            received.use(decoder)
+            received.use(decoder_of(response.headers.get("content-type", "")))
             clean = False
             try:
                 async for at, data in response.reads():
@@ -107,7 +182,8 @@ def measured(
     spec: LaneSpec,
     line: Timeline,
     by_answer: Finding,
-    proof: Finding | None,
+    proof: Proved | None,
+    at: Conditions,
     *,
     found: Found,
     error: KitError | None,
@@ -120,15 +196,32 @@ def measured(
         line: its answer's timeline.
         by_answer: what the answer alone says.
         proof: None where none could be had.
+        at: the answer's conditions.
         found: where a proof was looked for.
         error: why the lane could not be measured; None for a lane that could.
         doubts: what else is to be told of how it was measured.
+
+    Raises:
+        ValueError: the proof ran under other conditions than the answer's.
     """
-    judged = spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
-    finding = answer.combine(proof, by_answer, line, event_bytes=judged)
-    unproved = (_why_unproved(found),) if proof is None and error is None else ()
-    finding = replace(finding, doubts=(*finding.doubts, *doubts, *unproved))
-    return put_together(spec, line, finding, error)
+    if proof is not None and proof.under != at:
+        raise ValueError(f"a proof under {proof.under} says nothing of an answer under {at}")
+    believed = None if proof is None or proof.unlike else proof.finding
+    finding = answer.combine(believed, by_answer, line, event_bytes=_judged(spec, line))
+    if proof is not None and proof.unlike:
+        said = f"the proof's stream differs from the answer in {', '.join(proof.unlike)}"
+        doubts = (*doubts, Doubt.PROOF_UNLIKE_ANSWER)
+        finding = replace(finding, evidence=(*finding.evidence, said))
+    elif proof is None and error is None:
+        doubts = (*doubts, _why_unproved(found))
+    finding = replace(finding, doubts=(*finding.doubts, *doubts))
+    lane = put_together(spec, line, finding, error)
+    return replace(lane, header=at.header, as_is=spec.header == "as-is")
+
+
+def _judged(spec: LaneSpec, line: Timeline) -> int:
+    """Events up to this size are judged."""
+    return spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
 
 
 def _why_unproved(found: Found) -> Doubt:
@@ -137,11 +230,12 @@ def _why_unproved(found: Found) -> Doubt:
     return Doubt.PROOF_REFUSED if found.refused else Doubt.NO_PROOF
 
 
-def decoder_of(content_type: str) -> tuple[Decoder, MediaType]:
-    """What an event is in this media type, and the proof's nearest type."""
-    match content_type.partition(";")[0].strip().lower():
-        case "text/event-stream":
-            return SSEDecoder(), "sse"
-        case "application/x-ndjson" | "application/jsonl" | "application/jsonlines":
-            return LineDecoder(), "ndjson"
-    return ChunkDecoder(), "text"
+def decoder_of(content_type: str) -> Decoder:
+    """What an event is in this media type."""
+    match framing(content_type):
+        case "sse":
+            return SSEDecoder()
+        case "ndjson":
+            return LineDecoder()
+        case "text":
+            return ChunkDecoder()

@@ -7,7 +7,7 @@ itself once more and watching what comes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -19,7 +19,7 @@ from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
 from kit.probe.origin import Side
-from kit.probe.spec import LaneSpec, without_body
+from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof.actions import Machine
 from kit.proof.answer import looks_streamed
 from kit.proof.conditions import Change, Conditions
@@ -32,7 +32,6 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 AT_ONCE = 12  # an origin takes 16 streams, and another prober may look as well
 REFUSED_S = (0.0, 0.5, 1.0)  # before a look that was refused is made again
 LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
-LENGTH = 256 * 1024  # octets: more than any look with a length sends
 
 T = TypeVar("T")
 
@@ -58,7 +57,8 @@ class ProofLooks:
 
     Attributes:
         can: what can be changed here.
-        finding: of the last whole proof.
+        findings: of each whole proof.
+        heads: what each stream's response bore that came; names in lower case.
     """
 
     def __init__(
@@ -88,7 +88,8 @@ class ProofLooks:
         if direct is None:
             without.add(Change.DIRECT)
         self.can = frozenset(Change) - without - {Change.LENGTH}
-        self.finding: Finding | None = None
+        self.findings: dict[Conditions, Finding] = {}
+        self.heads: dict[Conditions, Mapping[str, str]] = {}
 
     async def look(self, look: Look) -> Seen:
         """What is seen. Never raises a `KitError`: what cannot be looked at is undecided.
@@ -107,8 +108,8 @@ class ProofLooks:
     async def _looked(self, look: Look) -> Seen:
         try:
             if look.whole:
-                self.finding = await self.prove(look.conditions)
-                return self._seen(self.finding)
+                self.findings[look.conditions] = await self.prove(look.conditions)
+                return self._seen(self.findings[look.conditions])
             return await self.glance(look.conditions)
         except KitError as error:
             return Seen(State.UNDECIDED, error.message)
@@ -135,7 +136,12 @@ class ProofLooks:
             await asyncio.gather(
                 *(Side(one, request.base, request.headers).ping(PING_MS) for one in (streams, side))
             )
-            return await Driver(streams, side, request).run(machine)
+            driver = Driver(streams, side, request)
+            try:
+                return await driver.run(machine)
+            finally:
+                if driver.head:
+                    self.heads[conditions] = driver.head
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -152,15 +158,7 @@ class ProofLooks:
     def request(self, conditions: Conditions) -> ProofRequest:
         """How the proof is asked for under these conditions."""
         origin = self._direct if conditions.direct and self._direct is not None else self._origin
-        return ProofRequest(
-            origin.base,
-            conditions.method,
-            conditions.media,
-            conditions.header,
-            (*origin.headers, ("accept-encoding", "gzip" if conditions.gzip else "identity")),
-            conditions.incremental,
-            LENGTH if conditions.length else None,
-        )
+        return ProofRequest(origin.base, conditions, origin.headers)
 
     def _seen(self, finding: Finding) -> Seen:
         seen = of_finding(finding)
@@ -214,7 +212,7 @@ class AnswerLooks:
                 for pair in same_origin(ask.headers, ask.url, url)
                 if pair[0].lower() != "accept-encoding"
             ),
-            ("accept-encoding", "gzip" if wanted.gzip else "identity"),
+            ("accept-encoding", wanted.coding),
         )
         spec = replace(
             self._spec, ask=replace(ask, url=url, headers=headers), http2=wanted.http2, as_it_is=True
@@ -244,5 +242,4 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
 
 def origin_of(spec: LaneSpec, base: str) -> Origin:
     """Where the proof of a lane is asked for, with the lane's own credentials where it is the same origin."""
-    headers = tuple(pair for pair in without_body(spec.ask, base) if pair[0].lower() != "accept-encoding")
-    return Origin(base, headers)
+    return Origin(base, beside_conditions(spec.ask, base))

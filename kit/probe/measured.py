@@ -203,7 +203,7 @@ def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitErr
     return Lane(
         target=spec.target,
         url=without_credentials(spec.ask.url),
-        header=spec.header,
+        header="off" if spec.header == "off" else "on",
         expected=spec.expected,
         verdict=Verdict.INCONCLUSIVE if error else finding.verdict,
         shape=None if error else finding.shape,

@@ -12,10 +12,11 @@ from kit.errors import Code, KitError
 from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Reply
-from kit.proof.conditions import MediaType
+from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 
 _BEGINS = b"{"
 _PING_MS = 5_000.0
+LENGTH = 256 * 1024  # octets: more than any stream with a length sends
 _NOBODY_THERE = (Code.UNREACHABLE, Code.NAME_NOT_FOUND, Code.TLS_FAILED, Code.BAD_USAGE)
 
 
@@ -129,22 +130,24 @@ def new_stream() -> str:
     return secrets.token_hex(16)
 
 
-def stream_url(
-    base: str,
-    stream: str,
-    *,
-    mode: str,
-    size: int,
-    media: MediaType,
-    accel: str,
-    incremental: str = "on",
-    total: int | None = None,
-) -> str:
-    """Where a stream is opened."""
-    query: dict[str, str | int] = {"id": stream, "mode": mode, "bytes": size, "type": media, "accel": accel}
-    if incremental != "on":  # an origin may be older than this parameter
-        query["incremental"] = incremental
-    return f"{base}/stream?{urlencode(query if total is None else {**query, 'total': total})}"
+def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) -> str:
+    """Where a stream is opened that bears what these conditions say."""
+    query: dict[str, str | int] = {
+        "id": stream,
+        "mode": mode,
+        "bytes": size,
+        "type": at.framing,
+        "accel": at.header,
+    }
+    # An origin may be older than these, and has them as they are by default.
+    further = {
+        "incremental": (at.incremental, "on"),
+        "content": (at.media, MEDIA_TYPES[at.framing]),
+        "cache": (at.cache, CACHE_CONTROL),
+        "vary": (at.vary, ""),
+    }
+    query |= {name: wanted for name, (wanted, usual) in further.items() if wanted != usual}
+    return f"{base}/stream?{urlencode({**query, 'total': LENGTH} if at.length else query)}"
 
 
 def _bases(url: str) -> list[str]:

@@ -12,7 +12,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown
 from kit.probe.origin import discover
-from kit.proof.version import Wanted
+from kit.proof.version import ExpectedVersion
 
 # What a front end says while a version is not there yet; anything else comes from the service itself.
 _NOT_YET = (404, 429, 500, 502, 503, 504)
@@ -33,7 +33,7 @@ _IN_A_ROW = 3
 
 async def wait_until_version(
     ask: Ask,
-    wanted: Wanted,
+    wanted: ExpectedVersion,
     *,
     within_s: float,
     waiting: Callable[[str], None] = lambda _: None,

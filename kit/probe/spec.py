@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
-from kit.proof.lane import Arm, Delivery
+from kit.proof.lane import Delivery, Wanted
 from kit.proof.verdict import Verdict
-from kit.proof.version import Wanted
+from kit.proof.version import ExpectedVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class LaneSpec:
         target: the lane's name.
         ask: the request whose answer is measured. A bare origin that speaks the proof is taken for our
             service, and its /search is asked for `prompt`.
-        header: the arm; off asks our service to leave `X-Accel-Buffering` out.
+        header: whether the answer bears `X-Accel-Buffering: no`: off asks our service to leave it out, as-is
+            takes it as it can be seen.
         prompt: for our service.
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
@@ -38,7 +39,7 @@ class LaneSpec:
 
     target: str
     ask: Ask
-    header: Arm = "on"
+    header: Wanted = "as-is"
     prompt: str = ""
     max_output_tokens: int = 60
     tokens_per_s: float | None = None
@@ -49,7 +50,7 @@ class LaneSpec:
     timeout_s: float = 60.0
     as_it_is: bool = False
     delivery: Delivery = "stream"
-    version: Wanted | None = None
+    version: ExpectedVersion | None = None
 
 
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:
@@ -84,6 +85,11 @@ def without_body(ask: Ask, url: str) -> Headers:
         for name, value in same_origin(ask.headers, ask.url, url)
         if name.lower() not in ("content-type", "content-length", "accept")
     )
+
+
+def beside_conditions(ask: Ask, url: str) -> Headers:
+    """The headers of `ask` that a proof is asked with at `url`, but for what its conditions say."""
+    return tuple(pair for pair in without_body(ask, url) if pair[0].lower() != "accept-encoding")
 
 
 def without_credentials(url: str) -> str:

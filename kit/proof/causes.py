@@ -34,6 +34,7 @@ class Cause(StrEnum):
     TIMER = "timer"
     REFUSES = "refuses"
     MEDIA_TYPE = "media-type"
+    ACCEPT = "accept"
     METHOD = "method"
     HTTP_VERSION = "http-version"
     INCREMENTAL_HEADER = "incremental-header"
@@ -65,6 +66,7 @@ class Named:
         because: the experiment that says so, or what it is read from.
         apart: the experiment that would say more; empty where none is known.
         where: whether it is the service or a hop before it, where the service was asked directly as well.
+        line: what an experiment showed to free it, as text to paste; empty for the cause's usual remedy.
     """
 
     cause: Cause
@@ -72,13 +74,19 @@ class Named:
     because: str
     apart: str = ""
     where: str = ""
+    line: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What frees it: what was tried, before what usually does."""
+        return self.line or self.cause.remedy
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row: if each of `frees` frees the stream, and none of `fails` does, it is this.
 
-    `tried` must have been tried, or it is only likely.
+    `tried` must have been tried, or it is only likely. `line` is the remedy that was tried with it.
     """
 
     cause: Cause
@@ -86,18 +94,32 @@ class Rule:
     fails: frozenset[Change] = frozenset()
     shapes: frozenset[Shape] = frozenset()
     tried: frozenset[Change] = frozenset()
+    line: str = ""
 
 
 def _set(*changes: Change) -> frozenset[Change]:
     return frozenset(changes)
 
 
+_NO_TRANSFORM = (
+    "Send this header with the answer, which this compressor honours (Express' compression, HAProxy's, "
+    "Caddy's and Envoy's do):\n"
+    "    Cache-Control: no-cache, no-transform\n"
+    "or have the answer left uncompressed; in Express call res.flush() after each event."
+)
 # The first row that fits. A hurdle is one thing that holds the stream: several are looked up one by one.
 RULES = (
     Rule(Cause.NGINX_GZIP, frees=_set(Change.IDENTITY, Change.HEADER)),
     Rule(Cause.NGINX_BUFFERS, frees=_set(Change.HEADER)),
+    Rule(
+        Cause.COMPRESSOR,
+        frees=_set(Change.IDENTITY, Change.NO_TRANSFORM),
+        tried=_set(Change.HEADER),
+        line=_NO_TRANSFORM,
+    ),
     Rule(Cause.COMPRESSOR, frees=_set(Change.IDENTITY), tried=_set(Change.HEADER)),
     Rule(Cause.MEDIA_TYPE, frees=_set(Change.EVENT_STREAM)),
+    Rule(Cause.ACCEPT, frees=_set(Change.ACCEPT)),
     Rule(Cause.METHOD, frees=_set(Change.METHOD)),
     Rule(Cause.TIMER, frees=_set(Change.HTTP_VERSION), shapes=frozenset({Shape.TIMER})),
     Rule(Cause.HTTP_VERSION, frees=_set(Change.HTTP_VERSION)),
@@ -151,7 +173,8 @@ def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
         fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
         if fits and (not rule.shapes or hurdle.shape in rule.shapes):
             proven = _all_seen(traced) and rule.tried <= tried
-            return Named(rule.cause, "certain" if proven else "likely", f"freed by {freed}")
+            sure: Certainty = "certain" if proven else "likely"
+            return Named(rule.cause, sure, f"freed by {freed}", line=rule.line)
     return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
 
 
@@ -174,7 +197,9 @@ def _of_shape(rest: Seen, *, all_seen: bool) -> Named:
 _BY = {
     Change.IDENTITY: "leaving compression out",
     Change.HEADER: "X-Accel-Buffering: no",
+    Change.NO_TRANSFORM: "Cache-Control: no-transform",
     Change.EVENT_STREAM: "text/event-stream",
+    Change.ACCEPT: "Accept: text/event-stream",
     Change.METHOD: "the other method",
     Change.HTTP_VERSION: "the other HTTP version",
     Change.INCREMENTAL: "the Incremental header's change",
@@ -212,6 +237,7 @@ _SAYS = {
         "(501) because the response asks for Incremental: ?1."
     ),
     Cause.MEDIA_TYPE: "A hop streams text/event-stream and holds other media types.",
+    Cause.ACCEPT: "A hop decides by the request's Accept header whether it streams the answer.",
     Cause.METHOD: "A hop treats the answer to this method differently from the answer to the other.",
     Cause.HTTP_VERSION: "A hop holds the response on this HTTP version only.",
     Cause.INCREMENTAL_HEADER: "A hop decides by the Incremental header whether it streams.",
@@ -290,6 +316,11 @@ _REMEDIES = {
     ),
     Cause.MEDIA_TYPE: (
         "Send the answer as\n    Content-Type: text/event-stream\nor name its type in the hop's rule."
+    ),
+    Cause.ACCEPT: (
+        "Ask with this header, as a browser's EventSource does:\n"
+        "    Accept: text/event-stream\n"
+        "or change the hop's rule for other requests."
     ),
     Cause.METHOD: (
         "Ask by the other method, or look in the hop for a rule on this one (a limit on POST, a body filter, "

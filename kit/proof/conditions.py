@@ -1,19 +1,54 @@
-"""Under what a stream is asked for, and what can be changed about it: an experiment changes one thing."""
+"""Under what a stream is asked for, and what can be changed about it: an experiment changes one thing.
+
+A proof speaks for the conditions that it ran under and for no others. So all that a hop may decide by is
+taken from the answer that is judged: here, and nowhere else.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-MediaType = Literal["sse", "ndjson", "text"]
+Framing = Literal["sse", "ndjson", "text"]
 Switch = Literal["on", "off"]
 
-MEDIA_TYPES: dict[MediaType, str] = {
-    "sse": "text/event-stream",
+# What a proof stream bears that is asked for nothing else.
+MEDIA_TYPES: dict[Framing, str] = {
+    "sse": "text/event-stream; charset=utf-8",
     "ndjson": "application/x-ndjson",
-    "text": "text/plain",
+    "text": "text/plain; charset=utf-8",
 }
+CACHE_CONTROL = "no-cache, no-transform"
+# What the kit asks for where the user does not say.
+ACCEPT = "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8"
+# The head of an answer of the kit's service, which is what to expect of an answer that is not there yet.
+USUAL = {"content-type": MEDIA_TYPES["sse"], "cache-control": CACHE_CONTROL, "incremental": "?1"}
+
+# What a proof stream may be asked to bear (docs/proof-protocol.md).
+_CONTENT = re.compile(
+    r"(?=.{1,100}\Z)(?:text|application)/[a-z0-9][a-z0-9.+-]*(?: ?; ?[a-z]+=\"?[a-z0-9._-]+\"?)*",
+    re.ASCII | re.I,
+)
+_DIRECTIVE = re.compile(
+    r"no-cache|no-store|no-transform|public|private|must-revalidate|proxy-revalidate|must-understand"
+    r"|immutable|(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)=[0-9]{1,10}",
+    re.ASCII | re.I,
+)
+_VARY = re.compile(r"\*|[a-z0-9-]+", re.ASCII | re.I)
+_MOST = 200
+
+
+def framing(content_type: str) -> Framing:
+    """What an event is in this media type."""
+    match content_type.partition(";")[0].strip().lower():
+        case "text/event-stream":
+            return "sse"
+        case "application/x-ndjson" | "application/jsonl" | "application/jsonlines":
+            return "ndjson"
+    return "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +57,86 @@ class Conditions:
 
     Attributes:
         method: of the request.
-        media: of the response.
+        media: the response's Content-Type, to the letter.
         header: whether the response bears `X-Accel-Buffering: no`.
         incremental: whether it bears `Incremental: ?1`.
-        gzip: whether the request accepts gzip.
+        coding: the request's Accept-Encoding.
         http2: whether HTTP/2 is offered (over TLS).
         length: whether the response says its length, instead of being sent in chunks.
         direct: whether the service is asked directly, not through the hop.
+        cache: the response's Cache-Control; empty for none.
+        vary: its Vary; empty for none.
+        accept: the request's Accept.
     """
 
     method: str = "GET"
-    media: MediaType = "sse"
+    media: str = MEDIA_TYPES["sse"]
     header: Switch = "on"
     incremental: Switch = "on"
-    gzip: bool = False
+    coding: str = "identity"
     http2: bool = False
     length: bool = False
     direct: bool = False
+    cache: str = CACHE_CONTROL
+    vary: str = ""
+    accept: str = ACCEPT
+
+    @property
+    def framing(self) -> Framing:
+        """How the proof's events are framed."""
+        return framing(self.media)
+
+
+def of_answer(
+    method: str,
+    asked: Mapping[str, str],
+    head: Mapping[str, str],
+    *,
+    header: Switch,
+    http2: bool,
+) -> Conditions:
+    """The conditions that an answer was asked for and sent under, as far as a proof stream can take them.
+
+    Args:
+        method: its request's; anything but GET counts as POST.
+        asked: the request's headers, names in lower case.
+        head: the response's, names in lower case.
+        header: whether it bears `X-Accel-Buffering: no`, which cannot always be seen.
+        http2: whether it came over HTTP/2.
+    """
+    media = head.get("content-type", "").strip()
+    return Conditions(
+        method="GET" if method == "GET" else "POST",
+        # What no proof stream may bear is left as it is by itself: then the two heads differ, see `unlike`.
+        media=media if _CONTENT.fullmatch(media) else MEDIA_TYPES[framing(media)],
+        header=header,
+        incremental="on" if "incremental" in head else "off",
+        coding=asked.get("accept-encoding", "identity"),
+        http2=http2,
+        cache=_listed(head.get("cache-control", ""), _DIRECTIVE),
+        vary=_listed(head.get("vary", ""), _VARY),
+        accept=asked.get("accept", ACCEPT),
+    )
+
+
+def bears_accel(head: Mapping[str, str]) -> bool:
+    """Whether `X-Accel-Buffering: no` can be seen in this head; nginx takes it out."""
+    return head.get("x-accel-buffering", "").strip().lower() == "no"
+
+
+def unlike(answer: Mapping[str, str], proof: Mapping[str, str]) -> tuple[str, ...]:
+    """In which headers a proof's response differs from the answer's, where a hop may decide by them.
+
+    An origin that is older than what it is asked to bear is known by this, and so is a rule for one path.
+    """
+    differ = {
+        "Content-Type": _letters(answer.get("content-type")) != _letters(proof.get("content-type")),
+        "Cache-Control": _items(answer.get("cache-control")) != _items(proof.get("cache-control")),
+        "Content-Encoding": _coded(answer) != _coded(proof),
+        "Incremental": ("incremental" in answer) != ("incremental" in proof),
+        "X-Accel-Buffering": bears_accel(answer) != bears_accel(proof),
+    }
+    return tuple(name for name, differs in differ.items() if differs)
 
 
 class Change(StrEnum):
@@ -46,7 +144,9 @@ class Change(StrEnum):
 
     IDENTITY = "identity"
     HEADER = "header"
+    NO_TRANSFORM = "no-transform"
     EVENT_STREAM = "event-stream"
+    ACCEPT = "accept"
     METHOD = "method"
     HTTP_VERSION = "http-version"
     INCREMENTAL = "incremental"
@@ -57,11 +157,16 @@ class Change(StrEnum):
         """The conditions with this one thing changed; the same where there is nothing to change."""
         match self:
             case Change.IDENTITY:
-                return replace(to, gzip=False)
+                return replace(to, coding="identity")
             case Change.HEADER:
                 return replace(to, header="on")
+            case Change.NO_TRANSFORM:
+                kept = "no-transform" in _items(to.cache)
+                return to if kept else replace(to, cache=", ".join(filter(None, (to.cache, "no-transform"))))
             case Change.EVENT_STREAM:
-                return replace(to, media="sse")
+                return replace(to, media="text/event-stream")
+            case Change.ACCEPT:
+                return replace(to, accept="text/event-stream")
             case Change.METHOD:
                 return replace(to, method="GET" if to.method == "POST" else "POST")
             case Change.HTTP_VERSION:
@@ -80,8 +185,12 @@ class Change(StrEnum):
                 return "without compression (Accept-Encoding: identity)"
             case Change.HEADER:
                 return "with X-Accel-Buffering: no"
+            case Change.NO_TRANSFORM:
+                return "with Cache-Control: no-transform"
             case Change.EVENT_STREAM:
-                return "as text/event-stream"
+                return "as text/event-stream" + (" without a charset" if to.framing == "sse" else "")
+            case Change.ACCEPT:
+                return "with Accept: text/event-stream"
             case Change.METHOD:
                 return f"by {self.applied(to).method}"
             case Change.HTTP_VERSION:
@@ -97,15 +206,37 @@ class Change(StrEnum):
 def in_words(conditions: Conditions) -> str:
     """All of it in one line."""
     header = f"{'with' if conditions.header == 'on' else 'without'} X-Accel-Buffering: no"
-    return f"{request_in_words(conditions)}, {header}"
+    cache = f", Cache-Control: {conditions.cache}" if conditions.cache else ", no Cache-Control"
+    return f"{request_in_words(conditions)}{'' if conditions.cache == CACHE_CONTROL else cache}, {header}"
 
 
 def request_in_words(conditions: Conditions) -> str:
     """The same without what only the service knows: an nginx on the way hides the header."""
+    coding = conditions.coding
     return ", ".join(
         (
             f"{conditions.method} over HTTP/{'2' if conditions.http2 else '1.1'}",
-            MEDIA_TYPES[conditions.media],
-            "gzip accepted" if conditions.gzip else "no compression accepted",
+            conditions.media,
+            "no compression accepted" if coding == "identity" else f"{coding} accepted",
         )
     )
+
+
+def _items(value: str | None) -> frozenset[str]:
+    return frozenset(item for each in (value or "").split(",") if (item := each.strip().lower()))
+
+
+def _listed(value: str, allowed: re.Pattern[str]) -> str:
+    """Of a list, what a proof stream may bear, each item once: hops may have said it again."""
+    items = dict.fromkeys(item for each in value.split(",") if allowed.fullmatch(item := each.strip()))
+    listed = ", ".join(items)
+    return listed if len(listed) <= _MOST else ""
+
+
+def _letters(value: str | None) -> str:
+    return "".join((value or "").lower().split())
+
+
+def _coded(head: Mapping[str, str]) -> str:
+    coding = head.get("content-encoding", "").strip().lower()
+    return "" if coding == "identity" else coding

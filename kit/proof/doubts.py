@@ -9,6 +9,7 @@ class Doubt(StrEnum):
     """A reason not to trust a figure."""
 
     ANSWER_DISAGREES_WITH_PROOF = "answer-disagrees-with-proof"
+    PROOF_UNLIKE_ANSWER = "proof-unlike-answer"
     CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
     PROOF_EXPIRED = "proof-expired"
     PROOF_REFUSED = "proof-refused"
@@ -44,6 +45,10 @@ _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
         "The proof's stream and the answer's own stamps contradict each other: something treats this path "
         "differently from the proof's; look for a middleware or a proxy rule on the answer's path alone."
+    ),
+    Doubt.PROOF_UNLIKE_ANSWER: (
+        "The proof's stream did not bear what the answer bears, so it says nothing of the answer; put the "
+        "newest service/proof.py in place, or look for what changes the headers on one of the two paths."
     ),
     Doubt.CLOCKS_NOT_ALIGNED: (
         "The server's clock could not be mapped to ours, so send times are left out; mount the proof router "

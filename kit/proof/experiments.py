@@ -86,11 +86,14 @@ Looks: TypeAlias = Generator[Step, Sequence[Seen], Traced]
 _SINGLES = (
     Change.IDENTITY,
     Change.HEADER,
+    Change.NO_TRANSFORM,
     Change.EVENT_STREAM,
+    Change.ACCEPT,
     Change.METHOD,
     Change.HTTP_VERSION,
     Change.INCREMENTAL,
 )
+_KIND = (Change.IDENTITY, Change.HEADER, Change.NO_TRANSFORM, Change.EVENT_STREAM, Change.ACCEPT)
 _SHAPES: Sequence[Shape | None] = list(Shape)  # from worst to best
 # A lost packet can make one of these look as if it did not help, and which of them help is what tells
 # nginx's compressor from another: so a failure is only believed twice.
@@ -233,7 +236,7 @@ class _Trace:
         return [
             one
             for one in singles
-            if one in (Change.IDENTITY, Change.HEADER, Change.EVENT_STREAM)
+            if one in _KIND
             or (one is Change.METHOD and base.method == "POST")
             or (one is Change.INCREMENTAL and self._seen.state is State.REFUSED)
         ]

@@ -193,7 +193,7 @@ _APP = Known(
     "measured",
     "loopback, uvicorn and gunicorn",
 )
-_REFUSES = "It says that it will not forward this response incrementally (draft-ietf-httpbis-incremental)."
+_REFUSES = "It says that it will not forward this response incrementally (RFC 10036)."
 _HTTP3 = Known(
     "a front that offers HTTP/3",
     "A browser may come by HTTP/3 the next time, which the kit does not speak: its way can be another one.",

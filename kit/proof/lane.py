@@ -11,6 +11,7 @@ from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
 Arm = Literal["on", "off"]
+Wanted = Literal["on", "off", "as-is"]
 Delivery = Literal["stream", "polling"]
 Environment = Literal["lab", "cloud", "url"]
 
@@ -35,11 +36,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One target measured in one arm, or by polling.
+    """One target measured with the header or without, or by polling.
 
     Field by field the JSON of `kit compare` (times in milliseconds).
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
-    verdict inconclusive and no figures. By polling the arm is "on", and of no consequence.
+    verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
+    it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
     `earlier` are the measurements before this one; all of them were undecided.
     """
 
@@ -59,6 +61,7 @@ class Lane:
     error: LaneError | None = None
     delivery: Delivery = "stream"
     earlier: tuple[Attempt, ...] = ()
+    as_is: bool = False
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

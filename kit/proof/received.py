@@ -67,7 +67,7 @@ class Received:
 
     @property
     def refused(self) -> bool:
-        """Whether a hop refused to forward it incrementally (draft-ietf-httpbis-incremental, section 4).
+        """Whether a hop refused to forward it incrementally (RFC 10036, section 4).
 
         A bare 501 (Caddy's) is one only where the origin is known to do better: others answer so to a
         method that they do not know.

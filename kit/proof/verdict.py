@@ -1,4 +1,4 @@
-"""What can be said of a hop, in the words of the IETF draft *Incremental HTTP Messages*."""
+"""What can be said of a hop, in the words of RFC 10036, *Incremental Forwarding of HTTP Messages*."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kit.proof.doubts import Doubt
 
 
 class Verdict(StrEnum):
-    """From best to worst, in this order (draft-ietf-httpbis-incremental)."""
+    """From best to worst, in this order (RFC 10036)."""
 
     INCREMENTAL = "incremental"
     BYTE_LIMITED = "byte-limited"

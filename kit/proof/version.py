@@ -13,7 +13,7 @@ _LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedVersion:
     """The version that is to be measured.
 
     Attributes:
@@ -29,7 +29,7 @@ class Wanted:
         return set(said) == {self.name} or (not said and not self.says)
 
 
-def held_against(lane: Lane, wanted: Wanted | None, said: Collection[str]) -> Lane:
+def held_against(lane: Lane, wanted: ExpectedVersion | None, said: Collection[str]) -> Lane:
     """The lane as it is if it is the wanted version's, else undecided: a verdict would be another's.
 
     Args:

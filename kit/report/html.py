@@ -14,7 +14,6 @@ from kit.proof.lane import Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Verdict
 from kit.report.cells import clean
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
-from kit.report.watch import LaneKey
 from kit.report.words import (
     CERTAINTIES,
     METHODS,
@@ -122,7 +121,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
     if lane.expected is None and state(lane) is LaneState.OK:
         outcome = "measured"
     title = clean(lane.target if target is None else target.title)
-    arm = _KINDS[LaneKey.of(lane).kind]
+    arm = _KINDS[lane.header if lane.delivery == "stream" else lane.delivery]
     verdict = verdict_words(lane)
     seen = _seen(lane)
     return _Card(

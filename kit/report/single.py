@@ -79,6 +79,8 @@ def _facts(lane: Lane) -> list[str]:
         facts.append(f"hold {hold_words(lane)}{limit}")
     facts.append(f"by {METHODS[lane.method]}")
     if Doubt.NO_PROOF not in lane.doubts:  # else it was asked for nothing but its answer
-        asked = "to" if lane.header == "on" else "not to"
-        facts.append(f"the service was asked {asked} send {HEADER}")
+        asked = "was asked to send" if lane.header == "on" else "was asked not to send"
+        if lane.as_is:
+            asked = "sends" if lane.header == "on" else "does not send, as far as can be seen,"
+        facts.append(f"the service {asked} {HEADER}")
     return facts

@@ -9,7 +9,6 @@ from kit.proof.lane import Comparison, Lane, state
 from kit.report.cells import cells, clean, hang, pad, wrap
 from kit.report.lanes import MARKS
 from kit.report.style import Style
-from kit.report.watch import LaneKey
 from kit.report.words import (
     THE_THREE,
     advice,
@@ -64,7 +63,7 @@ def _cells(lane: Lane, target: Target | None, doubts: tuple[Doubt, ...]) -> dict
     notes = "".join(f" [{doubts.index(doubt) + 1}]" for doubt in lane.doubts)
     return {
         "target": clean(lane.target),
-        "header": LaneKey.of(lane).kind,
+        "header": lane.header if lane.delivery == "stream" else lane.delivery,
         "verdict": verdict_words(lane) + notes,
         "expected": expected_words(lane, target),
         "first event": duration(lane.timeline.first_event_ms),

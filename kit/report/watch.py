@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from kit.proof.lane import Arm, Delivery, Lane
+from kit.proof.lane import Delivery, Lane, Wanted
 from kit.proof.timeline import Arrival
 
 
@@ -14,17 +14,17 @@ class LaneKey:
     """Which lane: the target's name, the arm, and how its answer is delivered."""
 
     target: str
-    header: Arm
+    header: Wanted
     delivery: Delivery = "stream"
 
     @classmethod
     def of(cls, lane: Lane) -> Self:
         """The key of a lane that was measured."""
-        return cls(lane.target, lane.header, lane.delivery)
+        return cls(lane.target, "as-is" if lane.as_is else lane.header, lane.delivery)
 
     @property
     def kind(self) -> str:
-        """What tells it from the target's other lanes: on, off, or polling."""
+        """What tells it from the target's other lanes: on, off, as-is, or polling."""
         return self.header if self.delivery == "stream" else self.delivery
 
 

@@ -75,7 +75,7 @@ def duration(ms: float | None) -> str:
 
 def lane_name(key: LaneKey) -> str:
     """A lane's name in a line of text: "standard on", "standard polling"."""
-    return f"{key.target} {key.kind}"
+    return key.target if key.kind == "as-is" else f"{key.target} {key.kind}"
 
 
 def grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
@@ -200,7 +200,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
     if Doubt.NO_PROOF in lane.doubts:
         return f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it."
     if lane.header == "off":
-        return f"Send `{HEADER}` and measure again (--arm on)."
+        return f"Send `{HEADER}` and measure again (--accel-header on)."
     return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
 
 

@@ -42,7 +42,7 @@ _SENTENCES: Mapping[str, str] = {
     f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it.": (
         f"发送 `{HEADER}`，或先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
     ),
-    f"Send `{HEADER}` and measure again (--arm on).": f"发送 `{HEADER}`，再测一次。",
+    f"Send `{HEADER}` and measure again (--accel-header on).": f"发送 `{HEADER}`，再测一次。",
     f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
         f"`{HEADER}` 没有用：先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
     ),

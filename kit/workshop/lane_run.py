@@ -12,13 +12,13 @@ from kit.probe.address import Headers
 from kit.probe.client import Ask, Client
 from kit.probe.drive import ProofRequest
 from kit.probe.faults import bad_status, shown, silent
-from kit.probe.lane import decoder_of, measured
+from kit.probe.lane import Proved, decoder_of, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
 from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned
-from kit.proof.conditions import MediaType
+from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, of_answer
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.lane import Lane
@@ -34,7 +34,6 @@ from kit.workshop.text import texts
 FINDS_WITHIN_S = 60.0
 # A side request that had to wait longer than this had no connection: nothing else takes a browser so long.
 WAITED_MS = 100.0
-ACCEPT = "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8"
 
 
 class LaneRun:
@@ -64,7 +63,6 @@ class LaneRun:
         self._kept = new_stream()  # the name of the answer that is asked for in pieces
         self._ask = spec.ask
         self._found = Found(None)
-        self._media: MediaType = "sse"
         self._received = Received(ChunkDecoder())
         self._line = Timeline((), None, 0.0, False)
         self._by_answer = Finding(Verdict.INCONCLUSIVE, Method.PASSIVE)
@@ -168,7 +166,7 @@ class LaneRun:
         self._note(seen)
         if seen.head is not None:
             received.head(seen.head.at, seen.head.status, seen.head.headers)
-            decoder, self._media = decoder_of(seen.head.headers.get("content-type", ""))
+            decoder = decoder_of(seen.head.headers.get("content-type", ""))
             received.use(decoder)
         try:
             take_in(seen, reads, received, self._ask.url)
@@ -245,8 +243,7 @@ class LaneRun:
         try:
             if self._proof is None:
                 base = self._base or ""
-                request = ProofRequest(base, self._ask.method, self._media, self.spec.header)
-                self._proof = BrowserProof(request)
+                self._proof = BrowserProof(ProofRequest(base, self._conditions))
                 told = self._proof.begin()
             elif seen is None:
                 raise KitError(Code.BAD_USAGE, "That proof has begun already.", "Reload the page.")
@@ -263,6 +260,16 @@ class LaneRun:
             self._end(told)
             return None
         return told
+
+    @property
+    def _conditions(self) -> Conditions:
+        """Under what the answer was asked for and sent."""
+        head = self._received.headers if self._received.status == 200 else USUAL
+        if not self.relayed:  # a page may not see all that another origin's answer bears
+            head = {"incremental": "?1", **head}
+        asked = {"accept": ACCEPT, **{name.lower(): value for name, value in self._ask.headers}}
+        header: Switch = "off" if self.spec.header == "off" else "on"
+        return of_answer(self._ask.method, asked, head, header=header, http2=False)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -295,7 +302,8 @@ class LaneRun:
             self.spec,
             self._line,
             self._by_answer,
-            proof,
+            None if proof is None else Proved(proof, self._conditions),
+            self._conditions,
             found=self._found,
             error=self._error,
             doubts=tuple(self._doubts),

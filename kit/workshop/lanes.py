@@ -48,8 +48,9 @@ def named(
     """The lanes of services that run elsewhere, by name."""
     like = LaneSpec("", Ask("GET", ""), timeout_s=timeout_s)
     specs: dict[str, dict[Arm, LaneSpec]] = {name: {} for name in asks}
-    for spec in lanes_of(asks, targets, BOTH, like, config):
-        specs[spec.target][spec.header] = spec
+    for arm in BOTH:
+        for spec in lanes_of(asks, targets, (arm,), like, config):
+            specs[spec.target][arm] = spec
     return specs
 
 

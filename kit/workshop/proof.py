@@ -104,18 +104,11 @@ class BrowserProof:
                 return {"do": "wait", "octets": self._octets(action), "within_ms": action.within_ms}
 
     def _open(self, action: Open) -> Step:
-        wanted = self._request
+        at = self._request.at
         self._id, self._ordered = new_stream(), [action.bytes]
-        self._received = Received(SSEDecoder() if wanted.media == "sse" else LineDecoder())
-        url = stream_url(
-            wanted.base,
-            self._id,
-            mode=action.mode,
-            size=action.bytes,
-            media=wanted.media,
-            accel=wanted.accel,
-        )
-        return {"do": "open", "method": wanted.method, "url": url}
+        self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
+        url = stream_url(self._request.base, self._id, mode=action.mode, size=action.bytes, at=at)
+        return {"do": "open", "method": at.method, "url": url}
 
     def _octets(self, action: Await) -> float | None:
         """How many octets to wait for; None for the stream's end."""

@@ -107,6 +107,6 @@ SENTENCES = (
     "The whole answer is smaller than one block.",
     "as documented",
     "not as documented",
-    f"Send `{HEADER}` and measure again (--arm on).",
+    f"Send `{HEADER}` and measure again (--accel-header on).",
     *(doubt.remedy for doubt in Doubt),
 )

@@ -139,6 +139,36 @@ def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, 
     assert {it.lower() for it in set(answer.headers) - set(bare.headers)} == {"incremental"}
 
 
+@pytest.mark.parametrize(
+    ("header", "parameter", "value"),
+    [
+        ("Content-Type", "content", "text/html; charset=utf-8"),
+        ("Content-Type", "content", 'application/vnd.api+json;profile="a.b"'),
+        ("Cache-Control", "cache", "no-cache"),
+        ("Cache-Control", "cache", "public, max-age=60,stale-if-error=5"),
+        ("Vary", "vary", "Accept-Encoding, Origin"),
+        ("Vary", "vary", "*"),
+    ],
+)
+def test_the_response_bears_to_the_letter_what_it_is_asked_to(
+    header: str, parameter: str, value: str, shared: str
+) -> None:
+    usual = opened(shared, id=new_id(), mode="free", total=500, type="text")
+    answer = opened(shared, id=new_id(), mode="free", total=500, type="text", **{parameter: value})
+    assert answer.headers[header] == value
+    others = [
+        {(k, v) for k, v in it.headers.items() if k.lower() not in (header.lower(), "date")}
+        for it in (answer, usual)
+    ]
+    assert others[0] == others[1]
+    assert answer.read() != b""
+
+
+def test_an_empty_cache_asks_for_no_cache_control_at_all(shared: str) -> None:
+    answer = opened(shared, id=new_id(), mode="free", total=500, cache="")
+    assert answer.headers["Cache-Control"] is None
+
+
 @settings(max_examples=40)
 @given(st.sampled_from(list(TYPES)), st.integers(128, 9000), st.integers(1, 4))
 @example("sse", 128, 3)
@@ -305,6 +335,20 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"type": "html"}, "bad-type"),
         ({"accel": "yes"}, "bad-accel"),
         ({"incremental": "?1"}, "bad-incremental"),
+        ({"content": "text/html\r\nX-Injected: 1"}, "bad-content"),
+        ({"content": "text/html\n"}, "bad-content"),
+        ({"content": ""}, "bad-content"),
+        ({"content": "image/svg+xml"}, "bad-content"),
+        ({"content": "text/" + "x" * 96}, "bad-content"),
+        ({"content": "text/ht\u017fml"}, "bad-content"),
+        ({"cache": "no-cache\r\nSet-Cookie: a=b"}, "bad-cache"),
+        ({"cache": "no-cache\n"}, "bad-cache"),
+        ({"cache": "whatever"}, "bad-cache"),
+        ({"cache": "max-age"}, "bad-cache"),
+        ({"cache": ", ".join(["no-cache"] * 30)}, "bad-cache"),
+        ({"vary": "Accept\r\nA: b"}, "bad-vary"),
+        ({"vary": "Accept;Origin"}, "bad-vary"),
+        ({"vary": ""}, "bad-vary"),
         ({"bytes": 127}, "bad-bytes"),
         ({"bytes": MIB + 1}, "bad-bytes"),
         ({"bytes": "-200"}, "bad-bytes"),

@@ -11,6 +11,7 @@ import pytest
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.proof.actions import Await, End, Feed, Machine, Open, Ping
+from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from tests.fixtures.origin import Origin as Start
 from tests.fixtures.proxies import Fleet
@@ -75,8 +76,16 @@ def plainly() -> Machine[Finding]:
 
 async def measured(case: Case, url: str, turn: asyncio.Semaphore) -> Finding:
     asker = case.asker
-    headers = tuple(pair for pair in asker.headers if pair[0] != "accept")
-    request = ProofRequest(f"{url}/proof", asker.method, asker.media, asker.arm, headers)
+    asked = dict(asker.headers)
+    at = Conditions(
+        asker.method,
+        MEDIA_TYPES[asker.media],
+        asker.arm,
+        coding=asked["accept-encoding"],
+        accept=asked["accept"],
+        cache=CACHE_CONTROL if case.origin.no_transform else "no-cache",
+    )
+    request = ProofRequest(f"{url}/proof", at)
     async with turn, Client(http2=asker.http2) as streams, Client(http2=asker.http2) as side:
         return await Driver(streams, side, request).run(plainly())
 

@@ -9,7 +9,7 @@ from kit.proof.verdict import Verdict
 
 
 def test_both_arms_are_measured_with_the_header_first() -> None:
-    assert [arms(wanted) for wanted in Arms] == [["on"], ["off"], ["on", "off"]]
+    assert [arms(wanted) for wanted in Arms] == [["on"], ["off"], ["on", "off"], ["as-is"]]
 
 
 def test_every_verdict_can_be_expected() -> None:

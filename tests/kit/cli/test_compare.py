@@ -9,6 +9,7 @@ from kit.cloud.host import Command, Place
 from kit.cloud.record import Record
 from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
+from tests.fixtures.wire import passing, wire
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost
 
@@ -21,6 +22,26 @@ def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke,
     assert (lanes["run"]["expected"], lanes["run"]["as_expected"]) == ("incremental", True)
     assert (lanes["mine"]["expected"], lanes["mine"]["as_expected"]) == (None, None)
     assert told.data["environment"] == "url"
+
+
+def test_a_service_without_the_kits_switch_is_asked_once_and_told_as_it_is(
+    invoke: Invoke, origin: Origin
+) -> None:
+    with wire(passing(origin("tests.fixtures.foreign:app"))) as way:
+        for options in ((), ("--accel-header", "both")):
+            told = invoke(
+                "compare", f"app={way.url}/chat?accel=no", f"bare={way.url}/chat", *options, "--json"
+            )
+            assert [(one["target"], one["header"]) for one in told.data["lanes"]] == [
+                ("app", "on"),
+                ("bare", "off"),
+            ]
+        assert [one.path for one in way.asked].count("/chat") == 4
+
+
+def test_the_kits_own_service_is_measured_with_the_header_and_without(invoke: Invoke, origin: Origin) -> None:
+    told = invoke("compare", f"run={origin(tokens_per_s=60)}", "--json")
+    assert [(one["target"], one["header"]) for one in told.data["lanes"]] == [("run", "on"), ("run", "off")]
 
 
 def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, origin: Origin) -> None:

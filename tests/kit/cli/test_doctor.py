@@ -194,7 +194,7 @@ URL = "http://127.0.0.1:1"
         (["--app", "mine.main:app", "--path", "chat"], "'chat'"),
         (["--app", "mine.main:app", "--path", "//other.example/chat"], "'//other.example/chat'"),
         (["--app", "mine.main:app", "--method", "POST", "--yes"], "asked three times by itself"),
-        ([URL, "--arm", "both"], "one arm"),
+        ([URL, "--arm", "both"], "tries the other by itself"),
         ([URL, "--arm", "up"], "up"),
         ([URL, "--expect", "fast"], "'fast' is no verdict"),
         ([URL, "--max-requests", "0"], "--max-requests"),

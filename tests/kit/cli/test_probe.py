@@ -124,8 +124,8 @@ def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
     )
     assert told.status == 3, told.err
     assert 'failures="1"' in (tmp_path / "new/told.xml").read_text()
-    assert 'name="probe on"' in (tmp_path / "new/told.xml").read_text()
-    assert "| ✗ | probe on | **streamed** | buffered whole |" in (tmp_path / "told.md").read_text()
+    assert 'name="probe"' in (tmp_path / "new/told.xml").read_text()
+    assert "| ✗ | probe | **streamed** | buffered whole |" in (tmp_path / "told.md").read_text()
     assert "probe" in (tmp_path / "told.html").read_text()
 
 

@@ -16,7 +16,7 @@ from kit.flows.deployed import asks, lanes_of, serving
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.verdict import Verdict
-from kit.proof.version import Wanted
+from kit.proof.version import ExpectedVersion
 from kit.targets import load_targets
 from tests.fixtures.deployments import deployed, service_of
 from tests.kit.flows.hosts import MemoryHost
@@ -127,15 +127,18 @@ def test_each_target_brings_its_promise_in_each_arm_unless_one_is_given() -> Non
 @pytest.mark.parametrize(
     ("known", "version"),
     [
-        (deployed("flex"), Wanted("sp-now")),
-        (deployed("flex", state="held-back", version="sp-held", previous="sp-now"), Wanted("sp-now")),
+        (deployed("flex"), ExpectedVersion("sp-now")),
+        (
+            deployed("flex", state="held-back", version="sp-held", previous="sp-now"),
+            ExpectedVersion("sp-now"),
+        ),
         (deployed("flex", state="held-back", previous=None), None),
         (deployed("flex", state="unfinished"), None),
         (deployed("flex", state="failed"), None),
     ],
 )
 def test_the_version_that_should_answer_is_the_one_that_serves_by_the_record(
-    known: Deployment, version: Wanted | None
+    known: Deployment, version: ExpectedVersion | None
 ) -> None:
     assert serving(known) == version
     found, _, _ = asked(known)

@@ -42,8 +42,8 @@ def service(origin: Origin) -> str:
     return origin(tokens_per_s=30)
 
 
-async def measure(url: str, **wanted: Any) -> Diagnosis:
-    return await doctor(DoctorSpec(Ask("GET", url), prompt="Why?", **wanted))
+async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
+    return await doctor(DoctorSpec(Ask("GET", url + path), prompt="Why?", **wanted))
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +165,24 @@ def test_caddy_with_response_buffers_holds_a_prefix_of_what_does_not_ask_to_be_i
     found: Diagnosis,
 ) -> None:
     assert named(found) == [(Cause.PREFIX_BUFFER, "certain")]
+
+
+def test_a_compressor_that_honours_no_transform_is_named_with_its_line(
+    examine: Examine, origin: Origin
+) -> None:
+    url = origin("tests.fixtures.foreign:compressed")
+    found = examine(f"{url}/chat?cc=no-cache")
+    assert named(found) == [(Cause.COMPRESSOR, "certain")]
+    assert "Cache-Control: no-cache, no-transform" in found.causes[0].remedy
+    assert examine(f"{url}/chat?cc=no-cache,%20no-transform").verdict is Verdict.INCREMENTAL
+
+
+@through(
+    lambda origin: NginxSite(origin("tests.fixtures.foreign:app"), location=NEW, http="gzip on;"),
+    path="/chat?type=text/html",
+)
+def test_nginx_that_compresses_pages_only_is_found_by_an_answer_that_is_one(found: Diagnosis) -> None:
+    assert named(found) == [(Cause.NGINX_GZIP, "certain")]
 
 
 @through(lambda origin: origin("tests.fixtures.apps:body_reader", tokens_per_s=30))

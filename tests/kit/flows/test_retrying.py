@@ -9,7 +9,7 @@ import pytest
 from kit.flows.retrying import FIRST_PAUSE_S, LONGEST_PAUSE_S, compare_again
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
-from kit.proof.lane import Comparison, Environment, Lane, LaneError
+from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneError
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
 from kit.report.watch import Silent, Watcher
@@ -24,7 +24,8 @@ OUTCOMES = {
     "unsure": replace(LANE, verdict=Verdict.INCONCLUSIVE),
     "failed": replace(LANE, verdict=Verdict.INCONCLUSIVE, error=LaneError("timed-out", "Late.", "Wait.")),
 }
-SPECS = [LaneSpec("probe", Ask("GET", "http://x")), LaneSpec("probe", Ask("GET", "http://x"), header="off")]
+ARMS: tuple[Arm, Arm] = ("on", "off")
+SPECS = [LaneSpec("probe", Ask("GET", "http://x"), header=arm) for arm in ARMS]
 
 
 class Hop:
@@ -39,7 +40,8 @@ class Hop:
         self, specs: Sequence[LaneSpec], environment: Environment, watcher: Watcher | None = None
     ) -> Comparison:
         self.asked.append([spec.header for spec in specs])
-        lanes = (replace(OUTCOMES[next(self.outcomes[spec.header])], header=spec.header) for spec in specs)
+        arms: list[Arm] = ["off" if spec.header == "off" else "on" for spec in specs]
+        lanes = (replace(OUTCOMES[next(self.outcomes[arm])], header=arm) for arm in arms)
         return Comparison(environment, f"at {len(self.asked)}", "0", "Why?", tuple(lanes))
 
     async def sleep(self, seconds: float) -> None:

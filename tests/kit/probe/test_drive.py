@@ -13,6 +13,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
+from kit.proof.conditions import MEDIA_TYPES, Conditions
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.origin import Origin
@@ -24,12 +25,12 @@ Script = Generator[Action, Observed, Finding]
 def drive(base: str, script: Script, stepped: Callable[[], None] = lambda: None, **request: Any) -> Finding:
     async def run() -> Finding:
         async with Client() as streams, Client() as side:
-            return await Driver(streams, side, ProofRequest(base, **request), stepped).run(script)
+            return await Driver(streams, side, ProofRequest(base, Conditions(**request)), stepped).run(script)
 
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("media", ["sse", "ndjson", "text"])
+@pytest.mark.parametrize("media", MEDIA_TYPES.values())
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_is_fed_arrives_as_whole_events_of_that_size(origin: Origin, media: str, method: str) -> None:
     def script() -> Script:

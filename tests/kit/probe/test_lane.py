@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe
+from kit.probe.lane import LaneProbe, Proved
+from kit.probe.lane import measured as put_together
+from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, without_credentials
+from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
-from kit.proof.timeline import Arrival
-from kit.proof.verdict import Method, Verdict
+from kit.proof.timeline import Arrival, Timeline
+from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Caddy, Nginx
+from tests.fixtures.wire import passing, wire
+from tests.kit.probe.test_real_proxies import OLD
 
 Server = Callable[..., Any]
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -84,6 +90,74 @@ def test_the_proof_uses_the_answers_own_method_and_media_type(
     assert lane.verdict is Verdict.INCREMENTAL
     assert lane.method is Method.LOCK_STEP
     assert (Doubt.ANSWER_NOT_CHECKED in lane.doubts) == (accept == "text/plain")
+
+
+BEARS = "cc=no-cache&type=text/html%3B%20charset%3Dutf-8"
+
+
+def test_the_proof_runs_under_the_answers_own_conditions(origin: Origin) -> None:
+    with wire(passing(origin("tests.fixtures.foreign:app"))) as way:
+        asks = (("accept", "text/html"), ("accept-encoding", "gzip"))
+        lane = measured("", ask=Ask("GET", f"{way.url}/chat?{BEARS}", asks))
+        (stream,) = [one for one in way.asked if one.path == "/proof/stream"]
+        (answer,) = [one for one in way.asked if one.path == "/chat"]
+    assert (lane.verdict, lane.header, lane.as_is) == (Verdict.INCREMENTAL, "off", True)
+    for name in ("content-type", "cache-control", "incremental", "x-accel-buffering", "vary"):
+        assert stream.answered.get(name) == answer.answered.get(name)
+    for name in ("accept", "accept-encoding"):
+        assert stream.headers[name] == answer.headers[name]
+
+
+def test_what_honours_no_transform_is_not_hidden_by_the_proof(origin: Origin) -> None:
+    url = origin("tests.fixtures.foreign:compressed")
+    for query, verdict in (("cc=no-cache", "held"), ("cc=no-cache,%20no-transform", "streams")):
+        asks = (("accept-encoding", "gzip"),)
+        lane = measured("", ask=Ask("GET", f"{url}/chat?{query}", asks))
+        assert (lane.verdict is Verdict.INCREMENTAL) == (verdict == "streams"), lane.evidence
+
+
+def test_a_proof_that_cannot_bear_what_the_answer_bears_is_not_believed(origin: Origin) -> None:
+    url = origin("tests.fixtures.foreign:older")
+    lane = measured(f"{url}/chat?{BEARS}")
+    assert (lane.verdict, lane.method) == (Verdict.INCONCLUSIVE, Method.PASSIVE)
+    assert Doubt.PROOF_UNLIKE_ANSWER in lane.doubts
+    assert lane.evidence[-1].endswith("differs from the answer in Content-Type, Cache-Control")
+    assert measured(f"{url}/chat?cc=no-cache&stamp=1").method is Method.STAMPS
+    usual = "cc=no-cache,%20no-transform&type=text/event-stream%3B%20charset%3Dutf-8"
+    assert measured(f"{url}/chat?{usual}").verdict is Verdict.INCREMENTAL
+
+
+def test_a_lane_whose_proof_and_answer_disagree_in_conditions_cannot_be_built() -> None:
+    finding = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP)
+    at = Conditions(header="off")
+    line = Timeline((), None, 0.0, False)
+
+    def built(under: Conditions) -> Lane:
+        spec = LaneSpec("x", Ask("GET", "http://a"))
+        proof = Proved(finding, under)
+        return put_together(spec, line, finding, proof, at, found=Found("http://a/proof"), error=None)
+
+    assert built(at).header == "off"
+    for change in Change:
+        if change.applied(at) != at:
+            with pytest.raises(ValueError, match="says nothing of an answer"):
+                built(change.applied(at))
+
+
+def test_where_a_hop_hides_the_header_the_proof_that_agrees_with_the_answer_is_believed(
+    origin: Origin, nginx: Nginx
+) -> None:
+    url = nginx(origin("tests.fixtures.foreign:app", http="h11"), location=OLD)
+    sent = measured(f"{url}/chat?accel=no")
+    assert (sent.verdict, sent.header) == (Verdict.INCREMENTAL, "on")
+    left_out = measured(f"{url}/chat")
+    assert (left_out.verdict, left_out.header) == (Verdict.BYTE_LIMITED, "off")
+
+
+def test_the_proof_bears_incremental_only_if_the_answer_does(origin: Origin, caddy: Caddy) -> None:
+    url = caddy(origin("tests.fixtures.foreign:app"), directives="response_buffers 64KiB")
+    assert measured(f"{url}/chat").verdict is Verdict.BYTE_LIMITED
+    assert measured(f"{url}/chat?incremental=%3F1").verdict is Verdict.REFUSED
 
 
 def test_a_service_whose_proof_has_expired_is_judged_by_its_stamps_and_says_so(origin: Origin) -> None:

@@ -9,6 +9,7 @@ import pytest
 from kit.errors import Code, Exit, KitError
 from kit.probe.drive import ProofRequest
 from kit.probe.long import watch
+from kit.proof.conditions import Conditions
 from kit.proof.long import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
@@ -25,7 +26,8 @@ end
 
 
 async def watched(url: str, *, method: str = "GET", limit_s: float = 6.5) -> Limits:
-    return await watch(ProofRequest(f"{url}/proof", method=method), limit_s=limit_s, beat_s=0.4)
+    request = ProofRequest(f"{url}/proof", Conditions(method=method))
+    return await watch(request, limit_s=limit_s, beat_s=0.4)
 
 
 @pytest.fixture(scope="module")

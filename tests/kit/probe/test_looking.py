@@ -11,8 +11,8 @@ import pytest
 import trustme
 
 from kit.probe.client import Ask
-from kit.probe.looking import LENGTH, AnswerLooks, Origin, ProofLooks, origin_of
-from kit.probe.origin import new_stream
+from kit.probe.looking import AnswerLooks, Origin, ProofLooks, origin_of
+from kit.probe.origin import LENGTH, new_stream
 from kit.probe.spec import LaneSpec
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.experiments import Look, as_asked
@@ -27,7 +27,7 @@ from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
 pytestmark = pytest.mark.alone
 
-AT = Conditions("POST", "ndjson", "off", "on", gzip=True)
+AT = Conditions("POST", MEDIA_TYPES["ndjson"], "off", coding="gzip")
 SECRETS = (("authorization", "Bearer s3cret"), ("Cookie", "id=s3cret"), ("X-Api-Key", "s3cret"))
 RTTS = (1.0, 2.0, 3.0)
 
@@ -155,7 +155,7 @@ def test_through_nginx_a_look_sees_what_frees_it(origin: Service, nginx: Nginx) 
 
 def test_through_nginx_that_compresses_leaving_it_out_frees_it(service: str, nginx: Nginx) -> None:
     looks = looks_at(nginx(service, location=NEW, http=GZIP))
-    at = Conditions(header="off", gzip=True)
+    at = Conditions(header="off", coding="gzip")
     assert [one.state for one in look(looks, at, Change.IDENTITY.applied(at))] == [
         State.HELD,
         State.STREAMS,
@@ -238,7 +238,11 @@ def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
             taken.append(writer)
         looks = looks_at(service)
-        wanted = [Conditions(media=media, gzip=gzip) for media in MEDIA_TYPES for gzip in (True, False)]
+        wanted = [
+            Conditions(media=media, coding=coding)
+            for media in MEDIA_TYPES.values()
+            for coding in ("gzip", "identity")
+        ]
         try:
             return await asyncio.gather(*(looks.look(Look(at, "a look")) for at in wanted))
         finally:

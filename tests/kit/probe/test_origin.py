@@ -9,7 +9,8 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
-from kit.probe.origin import Found, Side, discover, new_stream, stream_url
+from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, stream_url
+from kit.proof.conditions import Conditions
 from tests.fixtures.origin import Origin
 
 
@@ -136,5 +137,9 @@ def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
     first, second = new_stream(), new_stream()
     assert first != second
     assert len(bytes.fromhex(first)) == 16
-    url = stream_url("http://a/proof", first, mode="lockstep", size=200, media="sse", accel="off", total=5000)
-    assert url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total=5000"
+    url = stream_url(
+        "http://a/proof", first, mode="lockstep", size=200, at=Conditions(header="off", length=True)
+    )
+    assert (
+        url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total={LENGTH}"
+    )

@@ -11,7 +11,7 @@ import pytest
 from kit.errors import Code, KitError
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready, wait_until_version
-from kit.proof.version import Wanted
+from kit.proof.version import ExpectedVersion
 from tests.fixtures.processes import free_port
 
 
@@ -98,7 +98,7 @@ def versions(*said: str | None) -> Callable[..., Any]:
 
 
 def waited(
-    server: Callable[..., Any], wanted: Wanted, *said: str | None, within_s: float = 60.0
+    server: Callable[..., Any], wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0
 ) -> tuple[int, list[str]]:
     """How many pings were answered before it was the wanted one, and what was told."""
     told: list[str] = []
@@ -113,31 +113,31 @@ def waited(
     return len(pings), told
 
 
-@pytest.mark.parametrize("wanted", [Wanted("new"), Wanted("new", says=True)])
+@pytest.mark.parametrize("wanted", [ExpectedVersion("new"), ExpectedVersion("new", says=True)])
 def test_the_wanted_version_is_waited_for_until_it_alone_answers(
-    server: Callable[..., Any], wanted: Wanted
+    server: Callable[..., Any], wanted: ExpectedVersion
 ) -> None:
     pings, told = waited(server, wanted, "old", "new", "old", "new", "new", "new")
     assert (pings, told) == (6, ["waiting for new: old still answers"])
 
 
 def test_of_an_origin_that_says_no_version_nothing_is_waited_for(server: Callable[..., Any]) -> None:
-    assert waited(server, Wanted("new"), None) == (3, [])
+    assert waited(server, ExpectedVersion("new"), None) == (3, [])
 
 
 def test_where_the_wanted_version_is_known_to_say_so_silence_is_another(server: Callable[..., Any]) -> None:
-    pings, told = waited(server, Wanted("new", says=True), None, "new")
+    pings, told = waited(server, ExpectedVersion("new", says=True), None, "new")
     assert (pings, told) == (4, ["waiting for new: a version that does not say which still answers"])
 
 
 def test_a_version_that_never_answers_is_waited_for_no_longer_than_was_given(
     server: Callable[..., Any],
 ) -> None:
-    pings, told = waited(server, Wanted("new"), "old", within_s=0.2)
+    pings, told = waited(server, ExpectedVersion("new"), "old", within_s=0.2)
     assert pings >= 1
     assert told == ["waiting for new: old still answers"]
 
 
 def test_what_cannot_be_reached_is_left_to_the_measurement() -> None:
     ask = Ask("GET", f"http://127.0.0.1:{free_port()}")
-    asyncio.run(wait_until_version(ask, Wanted("new", says=True), within_s=60, sleep=_at_once))
+    asyncio.run(wait_until_version(ask, ExpectedVersion("new", says=True), within_s=60, sleep=_at_once))

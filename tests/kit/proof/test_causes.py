@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.causes import Cause, Named, causes
-from kit.proof.conditions import Change, Conditions
+from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Looks, Traced, trace
 from kit.proof.glance import Seen, State
@@ -28,18 +28,19 @@ class Holder:
 
 HOLDERS = [
     Holder(Cause.NGINX_BUFFERS, lambda at: at.header == "off", Shape.BLOCKS),
-    Holder(Cause.NGINX_GZIP, lambda at: at.gzip and at.header == "off", Shape.BLOCKS),
-    Holder(Cause.COMPRESSOR, lambda at: at.gzip, Shape.BLOCKS),
+    Holder(Cause.NGINX_GZIP, lambda at: at.coding == "gzip" and at.header == "off", Shape.BLOCKS),
+    Holder(Cause.COMPRESSOR, lambda at: at.coding == "gzip", Shape.BLOCKS),
     Holder(Cause.BLOCKS, lambda at: True, Shape.BLOCKS),
     Holder(Cause.WHOLE_MESSAGE, lambda at: True, Shape.WHOLE),
     Holder(Cause.PREFIX_BUFFER, lambda at: True, Shape.PREFIX),
     Holder(Cause.TIMER, lambda at: True, Shape.TIMER),
-    Holder(Cause.MEDIA_TYPE, lambda at: at.media != "sse", Shape.WHOLE),
+    Holder(Cause.MEDIA_TYPE, lambda at: at.framing != "sse", Shape.WHOLE),
+    Holder(Cause.ACCEPT, lambda at: at.accept != "text/event-stream", Shape.WHOLE),
     Holder(Cause.METHOD, lambda at: at.method == "POST", Shape.WHOLE),
     Holder(Cause.HTTP_VERSION, lambda at: not at.http2, Shape.BLOCKS),
 ]
 BY_CAUSE = {holder.cause: holder for holder in HOLDERS}
-AT = Conditions("POST", "ndjson", "off", "on", gzip=True, http2=False)
+AT = Conditions("POST", MEDIA_TYPES["ndjson"], "off", "on", coding="gzip", http2=False)
 CAN = frozenset(Change) - {Change.DIRECT, Change.LENGTH}
 
 
@@ -99,7 +100,7 @@ def test_of_several_holders_none_is_named_that_is_not_there(holders: list[Holder
 
 @given(
     st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=2, unique_by=lambda holder: holder.cause),
-    st.sampled_from([Conditions(gzip=True), Conditions("POST"), Conditions(header="off", gzip=True)]),
+    st.sampled_from([Conditions(coding="gzip"), Conditions("POST"), Conditions(header="off", coding="gzip")]),
 )
 def test_only_what_holds_here_is_named(holders: list[Holder], at: Conditions) -> None:
     if world(holders, at).streams:
@@ -108,6 +109,18 @@ def test_only_what_holds_here_is_named(holders: list[Holder], at: Conditions) ->
     assert {one.cause for one in named} <= {holder.cause for holder in holders if holder.holds(at)} | {
         Cause.UNKNOWN
     }
+
+
+def test_a_compressor_that_honours_no_transform_is_told_with_that_line_and_another_without() -> None:
+    honours = Holder(
+        Cause.COMPRESSOR, lambda at: at.coding == "gzip" and "no-transform" not in at.cache, Shape.BLOCKS
+    )
+    (named,) = causes(examined([honours], replace(AT, cache="no-cache"))[0])
+    assert (named.cause, named.certainty) == (Cause.COMPRESSOR, "certain")
+    assert "    Cache-Control: no-cache, no-transform\n" in named.remedy
+    assert "Cache-Control: no-transform" in named.because
+    (other,) = causes(examined([BY_CAUSE[Cause.COMPRESSOR]], replace(AT, cache="no-cache"))[0])
+    assert (other.cause, other.line) == (Cause.COMPRESSOR, "")
 
 
 def test_a_change_that_cannot_be_made_makes_the_answer_less_sure() -> None:

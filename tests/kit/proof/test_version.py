@@ -10,7 +10,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane, LaneError
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
-from kit.proof.version import Wanted, held_against
+from kit.proof.version import ExpectedVersion, held_against
 
 HELD = Lane(
     target="flex",
@@ -33,13 +33,13 @@ HELD = Lane(
     ("wanted", "said"),
     [
         (None, {"sp-old"}),
-        (Wanted("sp-new"), {"sp-new"}),
-        (Wanted("sp-new", says=True), {"sp-new"}),
-        (Wanted("sp-new"), set()),
+        (ExpectedVersion("sp-new"), {"sp-new"}),
+        (ExpectedVersion("sp-new", says=True), {"sp-new"}),
+        (ExpectedVersion("sp-new"), set()),
     ],
 )
 def test_the_deployed_version_keeps_its_verdict_and_so_does_an_origin_that_says_none(
-    wanted: Wanted | None, said: set[str]
+    wanted: ExpectedVersion | None, said: set[str]
 ) -> None:
     assert held_against(HELD, wanted, said) is HELD
 
@@ -47,14 +47,14 @@ def test_the_deployed_version_keeps_its_verdict_and_so_does_an_origin_that_says_
 @pytest.mark.parametrize(
     ("wanted", "said", "who"),
     [
-        (Wanted("sp-new"), {"sp-old"}, "sp-old"),
-        (Wanted("sp-new"), {"sp-old", "sp-new"}, "sp-new, sp-old"),
-        (Wanted("sp-new", says=True), set(), "one that does not say which it is"),
-        (Wanted("sp-new"), {"x" * 10_000}, "x" * 80),
+        (ExpectedVersion("sp-new"), {"sp-old"}, "sp-old"),
+        (ExpectedVersion("sp-new"), {"sp-old", "sp-new"}, "sp-new, sp-old"),
+        (ExpectedVersion("sp-new", says=True), set(), "one that does not say which it is"),
+        (ExpectedVersion("sp-new"), {"x" * 10_000}, "x" * 80),
     ],
 )
 def test_where_any_response_is_another_versions_nothing_is_decided(
-    wanted: Wanted, said: set[str], who: str
+    wanted: ExpectedVersion, said: set[str], who: str
 ) -> None:
     lane = held_against(HELD, wanted, said)
     assert (lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms) == (
@@ -69,4 +69,4 @@ def test_where_any_response_is_another_versions_nothing_is_decided(
 
 def test_a_lane_that_could_not_be_measured_keeps_its_error() -> None:
     failed = replace(HELD, error=LaneError("unreachable", "No.", "Look."))
-    assert held_against(failed, Wanted("sp-new"), {"sp-old"}) is failed
+    assert held_against(failed, ExpectedVersion("sp-new"), {"sp-old"}) is failed

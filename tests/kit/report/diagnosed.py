@@ -17,7 +17,7 @@ from kit.proof.hops import hops
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.kit.report.conftest import AS_PROMISED, any_lane
 
-AT = Conditions("POST", "sse", "off", "on", gzip=True)
+AT = Conditions("POST", "text/event-stream", "off", coding="gzip")
 PASSED = Seen(State.STREAMS, "5 events, each sent only after the one before had come: passed")
 DID_NOT_COME = Seen(State.HELD, "the first event did not come within 2000 ms")
 LUMP = Seen(State.HELD, "after 3050 ms of nothing, 301 events within 0 ms", proven=False)

@@ -101,7 +101,7 @@ def test_a_lane_that_should_stream_is_not_told_to_send_what_it_sent(
 
 def test_an_unknown_server_that_holds_is_told_what_to_try_next(whole: Lane) -> None:
     unknown = replace(whole, expected=None)
-    assert "--arm on" in (advice(unknown, None) or "")
+    assert "--accel-header on" in (advice(unknown, None) or "")
     assert "does not free it" in (advice(replace(unknown, header="on"), None) or "")
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_was_asked_nothing_is_not_told_that_the_header_did_not_hel
     for arm in ("on", "off"):
         said = advice(replace(whole, expected=None, header=arm, doubts=(Doubt.NO_PROOF,)), None) or ""
         assert "does not free it" not in said
-        assert "--arm" not in said
+        assert "--accel-header" not in said
         assert "X-Accel-Buffering: no" in said
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.probe.drive import ProofRequest
+from kit.proof.conditions import Conditions
 from kit.proof.verdict import Finding, Shape, Verdict
 from kit.workshop.proof import BrowserProof, Step
 from kit.workshop.seen import Answered, Ended, Head, Seen
@@ -80,7 +81,7 @@ class Browser:
 
 def test_a_path_that_passes_is_proved_in_steps_that_need_no_parser() -> None:
     browser = Browser(holds=False)
-    found = browser.run(BrowserProof(ProofRequest("http://lane/proof", method="POST")))
+    found = browser.run(BrowserProof(ProofRequest("http://lane/proof", Conditions("POST"))))
     assert (found.verdict, found.doubts) == (Verdict.INCREMENTAL, ())
     assert browser.asked.count("POST /proof/feed") == 9
     assert browser.asked.count("POST /proof/stream") == 1
