@@ -16,6 +16,7 @@ from typing import TypeAlias
 from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
 from kit.proof.events import Event
+from kit.proof.looks import Looks, Piece, Watched, kind_of, watch
 from kit.proof.received import Received
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Shape, Verdict
@@ -66,6 +67,7 @@ def timeline(
         None if received.head_ms is None else received.head_ms - asked_ms,
         ended - asked_ms,
         _complete(received),
+        _watched(received, asked_ms, arrivals, stamps),
     )
     return line, tuple(stamps)
 
@@ -180,7 +182,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
-        if verdict is Verdict.INCREMENTAL and not looks_streamed(line):
+        if verdict is Verdict.INCREMENTAL and watched(line).looks is not Looks.STREAMED:
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
     if _contradict(verdict, answer):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
@@ -198,26 +200,28 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
 
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
-    looks = "looks streamed" if looks_streamed(line) else "looks held, or the server is fast"
-    times = [arrival.arrived_ms for arrival in line.arrivals]
-    seen = (
-        f"{len(times)} events arrived over {times[-1] - times[0]:.0f} ms: {looks}"
-        if len(times) > 1
-        else "one event arrived, which says nothing"
-        if times
-        else "no event arrived"
-    )
-    doubts = (Doubt.ARRIVALS_ALONE, *cut)
-    return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(seen,))
+    looked = watched(line)
+    formless = (Doubt.NO_EVENTS,) if not looked.events and looked.octets else ()
+    doubts = (*formless, Doubt.ARRIVALS_ALONE, *cut)
+    return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(looked.says,))
 
 
-def looks_streamed(line: Timeline) -> bool:
-    """Whether the arrivals are spread out, no half of them within 50 ms. A hint, never a verdict."""
-    times = [arrival.arrived_ms for arrival in line.arrivals]
-    if len(times) < 2 or times[-1] - times[0] < 10 * BURST_MS:
-        return False
-    half = len(times) // 2 + 1
-    return all(last - first > BURST_MS for first, last in zip(times, times[half - 1 :], strict=False))
+def watched(line: Timeline) -> Watched:
+    """What an answer looks like, by its events alone where its reads are not known. A hint, no verdict."""
+    if line.watched is not None:
+        return line.watched
+    return watch([Piece(arrival.arrived_ms, arrival.bytes) for arrival in line.arrivals], (), "events")
+
+
+def _watched(
+    received: Received, asked_ms: float, arrivals: Sequence[Arrival], stamps: Sequence[float | None]
+) -> Watched:
+    events = [
+        Piece(arrival.arrived_ms, arrival.bytes, stamp)
+        for arrival, stamp in zip(arrivals, stamps, strict=True)
+    ]
+    reads = [Piece(at - asked_ms, octets) for at, octets in received.reads]
+    return watch(events, reads, kind_of(received.headers.get("content-type", "")))
 
 
 def _not_before_sent(arrivals: list[Arrival]) -> list[Arrival]:

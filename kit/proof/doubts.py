@@ -22,6 +22,7 @@ class Doubt(StrEnum):
     ARRIVALS_ALONE = "arrivals-alone"
     LENGTHS_ALONE = "lengths-alone"
     ANSWER_NOT_CHECKED = "answer-not-checked"
+    NO_EVENTS = "no-events"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
@@ -95,6 +96,11 @@ _REMEDIES = {
     Doubt.ANSWER_NOT_CHECKED: (
         "The answer bears no send times, so it could not be held against the proof, which speaks for its "
         "own path only; send the time in each event (t_ms)."
+    ),
+    Doubt.NO_EVENTS: (
+        "The answer's bytes form no events (no blank line), so a client shows none of it: an event of "
+        "text/event-stream has a line that begins with data: and ends with a blank line, one of NDJSON ends "
+        "with a line break; write them so in the app."
     ),
     Doubt.TOO_SHORT: (
         "The answer was too short to judge the path by; ask for a longer one, of two seconds or more."

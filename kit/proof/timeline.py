@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kit.proof.looks import Watched
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -35,12 +37,14 @@ class Timeline:
         duration_ms: the end of the response, or of our patience.
         complete: whether the response ended as its protocol says it must (`done` or `error`, and the
             framing's own end), and not by a cut or by our leaving.
+        watched: what it looks like; None where that was not judged.
     """
 
     arrivals: tuple[Arrival, ...]
     ttfb_ms: float | None
     duration_ms: float
     complete: bool
+    watched: Watched | None = None
 
     @property
     def first_event_ms(self) -> float | None:

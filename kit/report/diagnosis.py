@@ -92,7 +92,9 @@ def headline(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict is not Verdict.INCONCLUSIVE:
         return words
     looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(saw)
-    return words if looks is None else f"{words}, but it looks {looks}"
+    if looks is None or diagnosis.lane.timeline.watched is not None:
+        return words
+    return f"{words}, but it looks {looks}"
 
 
 def _holds(diagnosis: Diagnosis) -> bool:

@@ -133,7 +133,9 @@ def verdict_words(lane: Lane) -> str:
         return "could not be measured"
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
-    return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    looked = lane.timeline.watched
+    return words if lane.verdict is not Verdict.INCONCLUSIVE or looked is None else f"{words}{looked.but}"
 
 
 def attempt_words(attempt: Attempt) -> str:

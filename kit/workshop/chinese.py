@@ -91,6 +91,10 @@ _SENTENCES: Mapping[str, str] = {
             Doubt.ANSWER_NOT_CHECKED: (
                 "回答没有发送时间，无法与证明对照，而证明只代表它自己的路径；请在每个事件里带上时间（t_ms）。"
             ),
+            Doubt.NO_EVENTS: (
+                "回答的字节不构成事件，客户端什么也显示不出来：text/event-stream 的事件要有以 data: 开头"
+                "的行，并以空行结束；NDJSON 的每个事件以换行结束。请在应用里这样写。"
+            ),
             Doubt.TOO_SHORT: "回答太短，看不出路径如何；请要求更长的回答，两秒以上。",
             Doubt.APP_BUNCHED: "服务自己就是成批发送事件的，无法据此判断路径；请先检查应用。",
             Doubt.STREAM_CUT: "流没有正常结束：被切断了，或超过了时限；请检查路上的时间限制。",

@@ -85,7 +85,7 @@ def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire,
     found = examine(url)
     proves_nothing(found)
     assert named(found) == BOTH
-    assert headline(found) == "inconclusive, but it looks held"
+    assert headline(found) == "inconclusive, but it looks held: it came in one lump"
     assert all("--direct" in one.apart for one in found.causes)
     found = examine(url, direct_url=slow.url)
     proves_nothing(found)
