@@ -142,7 +142,8 @@ class Examination:
             )
         error = probe.error if proof is None else None
         answer = by_answer or probe.by_answer
-        lane = measured(probe.spec, probe.line, answer, proof, found=probe.found, error=error)
+        unhad = (Doubt.NO_ANSWER,) if error is None and probe.error is not None else ()
+        lane = measured(probe.spec, probe.line, answer, proof, found=probe.found, error=error, doubts=unhad)
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,

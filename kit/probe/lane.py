@@ -77,7 +77,7 @@ class LaneProbe(Measured):
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         async with self._streams.stream(self._ask) as response:
-            received.head(response.head_ms, response.status, response.headers)
+            received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return

@@ -123,10 +123,14 @@ class Watched:
         return f"{what} ({size}) arrived over {self.spread_ms:.0f} ms: whether they are held cannot be seen"
 
     @property
+    def all_the_same(self) -> str:
+        """What is said of it beside a way that streams."""
+        came = f"came in {self.clumps:,} clumps" if self.looks is Looks.CLUMPED else "comes in one lump"
+        return f"and the answer {came} all the same"
+
+    @property
     def but(self) -> str:
         """What is said of it behind "inconclusive"; empty for nothing."""
-        if self.octets and not self.events and self.kind == "events":
-            return ", and its bytes form no events"
         match self.looks:
             case Looks.STREAMED:
                 return ", but it looks streamed"

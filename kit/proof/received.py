@@ -25,6 +25,8 @@ class Received:
         reads: when so much of it came, the latest read last; what came at the same time is one.
         ended_ms: when the response ended; None while it runs.
         clean: whether its framing ended as it must; only meaningful once it ended.
+        left: whether we left it before it ended.
+        http_version: "HTTP/1.0", "HTTP/1.1", "HTTP/2"; empty where it is not known.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -36,10 +38,13 @@ class Received:
         self.reads: list[tuple[float, int]] = []
         self.ended_ms: float | None = None
         self.clean = False
+        self.left = False
+        self.http_version = ""
         self._decoder = decoder
 
-    def head(self, now_ms: float, status: int, headers: Mapping[str, str]) -> None:
+    def head(self, now_ms: float, status: int, headers: Mapping[str, str], http_version: str = "") -> None:
         """The response's head is in."""
+        self.http_version = http_version
         self.head_ms, self.status, self.headers = now_ms, status, headers
 
     def use(self, decoder: Decoder) -> None:
@@ -70,6 +75,12 @@ class Received:
     def end(self, now_ms: float, *, clean: bool) -> None:
         """The response is over."""
         self.ended_ms, self.clean = now_ms, clean
+
+    @property
+    def ends_with_its_connection(self) -> bool:
+        """Whether its framing has no end of its own (RFC 9112, 6.3), so that a cut looks like one."""
+        framed = "content-length" in self.headers or "transfer-encoding" in self.headers
+        return self.http_version.startswith("HTTP/1") and not framed
 
     @property
     def events(self) -> int:

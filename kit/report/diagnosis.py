@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.flows.doctor_app import AppExamined
+from kit.proof.answer import watched
 from kit.proof.causes import Cause, Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
@@ -48,7 +49,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
-    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL:
+    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL and not lane.broken:
         lines += [
             "",
             *hang(
@@ -88,7 +89,7 @@ def headline(diagnosis: Diagnosis) -> str:
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
     if way_streams and _holds(diagnosis):
-        return "the way here streams, and the answer comes in one lump all the same"
+        return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}"
     if diagnosis.verdict is not Verdict.INCONCLUSIVE:
         return words
     looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(saw)

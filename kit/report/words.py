@@ -135,7 +135,13 @@ def verdict_words(lane: Lane) -> str:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
     looked = lane.timeline.watched
-    return words if lane.verdict is not Verdict.INCONCLUSIVE or looked is None else f"{words}{looked.but}"
+    if lane.fate:
+        return f"{words}, but the answer {lane.fate}"
+    if lane.verdict is not Verdict.INCONCLUSIVE or looked is None:
+        return words
+    if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
+        return f"{words}: the way here streams, {looked.all_the_same}"
+    return f"{words}{looked.but}"
 
 
 def attempt_words(attempt: Attempt) -> str:

@@ -103,7 +103,7 @@ class _Lane(_Read):
     def lane(self) -> Lane:
         """As it was measured."""
         arrivals = tuple(Arrival(one.seq, one.sent_ms, one.arrived_ms, one.bytes) for one in self.timeline)
-        complete = Doubt.STREAM_CUT not in self.doubts
+        complete = {Doubt.STREAM_CUT, Doubt.END_UNKNOWN, Doubt.STILL_RUNNING}.isdisjoint(self.doubts)
         return Lane(
             target=self.target,
             url=self.url,

@@ -19,7 +19,7 @@ from kit.probe.origin import new_stream
 from kit.probe.spec import LaneSpec
 from kit.proof import answer
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
-from kit.proof.doubts import Doubt
+from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.experiments import Look, as_asked
 from kit.proof.glance import Seen, State
 from kit.proof.lane import Lane
@@ -28,7 +28,7 @@ from kit.proof.verdict import Shape
 from tests.fixtures.origin import Origin as Service
 from tests.fixtures.proxies import Caddy, Nginx
 from tests.fixtures.tools import Tool
-from tests.fixtures.wire import Asked, Wire, events, passing, wire
+from tests.fixtures.wire import Asked, Ends, Wire, events, passing, wire
 from tests.kit.probe.test_http2 import authority, behind_tls  # noqa: F401
 from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
@@ -282,6 +282,22 @@ def test_bytes_that_come_in_time_and_form_no_event_are_a_finding_of_their_own(
     assert looked(lane).looks is Looks.STREAMED
     assert Doubt.NO_EVENTS in lane.doubts
     assert "bytes that form no events" in lane.evidence[-1]
+
+
+def test_a_cut_answer_and_one_whose_end_cannot_be_seen_are_said_to_be_that() -> None:
+    tokens = [(0.1, b"data: a\n\n")] * 8
+    fates: list[tuple[Ends, Doubt | None]] = [
+        ("cut", Doubt.STREAM_CUT),
+        ("close", Doubt.END_UNKNOWN),
+        ("whole", None),
+    ]
+    for ends, doubt in fates:
+        with wire(events(*tokens, ends=ends)) as server:
+            lane = watched_at(server.url)
+        assert (set(lane.doubts) & set(BROKEN)) == ({doubt} if doubt else set())
+        assert lane.timeline.complete is (ends == "whole")
+    with wire(events(*tokens, (0.0, b"data: [DONE]\n\n"), ends="close")) as server:
+        assert set(watched_at(server.url).doubts).isdisjoint(BROKEN)
 
 
 def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -> None:
