@@ -64,7 +64,7 @@ class Watched:
         clumps: how many there were; one event by itself is one too.
         clump_octets: of a clump, at the median.
         clump_events: of a clump, at the median; reads where there are no events.
-        largest_octets: of the largest clump.
+        largest_octets: of the most that was read together, complete events or not.
         silence_ms: between two clumps, at the median; None where there is only one.
         longest_ms: the longest silence between two clumps.
         wait_ms: before the first; None where nothing came.
@@ -123,9 +123,28 @@ class Watched:
         return f"{what} ({size}) arrived over {self.spread_ms:.0f} ms: whether they are held cannot be seen"
 
     @property
+    def fact(self) -> str | None:
+        """What follows without a proof, a sentence; None where nothing does.
+
+        A delay of each event by the same time is not excluded, and nor is a hold before the first.
+        """
+        if not self.not_whole or self.longest_ms is None:
+            return None
+        return (
+            f"The answer is not buffered whole: since its beginning nothing over {self.longest_ms:.0f} ms or "
+            f"{in_octets(self.largest_octets)} was collected."
+        )
+
+    @property
+    def next_step(self) -> str | None:
+        """What to do with what is no stream, a sentence or two; None for a stream."""
+        return _NEXT[self.kind] if self.looks is Looks.NOT_A_STREAM and self.wait_ms is not None else None
+
+    @property
     def all_the_same(self) -> str:
         """What is said of it beside a way that streams."""
-        came = f"came in {self.clumps:,} clumps" if self.looks is Looks.CLUMPED else "comes in one lump"
+        came = "comes in one lump" if self.looks is Looks.ONE_LUMP else "is held"
+        came = f"came in {self.clumps:,} clumps" if self.looks is Looks.CLUMPED else came
         return f"and the answer {came} all the same"
 
     @property
@@ -154,6 +173,26 @@ _AS_IT_IS: dict[Kind, str] = {
     "text": "one piece is no stream",
     "page": "a web page is no stream",
     "document": "a JSON document is no stream",
+}
+
+
+_NEXT: dict[Kind, str] = {
+    "events": (
+        "One event does not tell how several come: ask for a longer answer, of two seconds or more, or for "
+        "the address that sends one event after another."
+    ),
+    "text": (
+        "One piece does not tell how several come: ask for a longer answer, of two seconds or more, or give "
+        "the address whose answer should stream."
+    ),
+    "page": (
+        "Give the address that the page calls. In the browser: developer tools, Network, the request, Copy "
+        "as cURL; then kit doctor --from-curl FILE."
+    ),
+    "document": (
+        'Ask for a stream: many services want it said in the request ("stream": true in the body, Accept: '
+        "text/event-stream), or have another address for it."
+    ),
 }
 
 
@@ -199,6 +238,8 @@ def watch(events: Sequence[Piece], reads: Sequence[Piece], kind: Kind) -> Watche
     clumps = _clumps(pieces)
     silences = [after.first_ms - before.last_ms for before, after in pairwise(clumps)]
     octets = sum(piece.octets for piece in reads or events)
+    # What a buffer let go at once is what was read at once, whole events or not.
+    at_once = [clump.octets for clump in (_clumps(reads) if reads else clumps)]
     looks = _looks(pieces, clumps, silences, kind, in_events=kind == "events" and bool(events))
     return Watched(
         looks,
@@ -208,7 +249,7 @@ def watch(events: Sequence[Piece], reads: Sequence[Piece], kind: Kind) -> Watche
         len(clumps),
         median_low(clump.octets for clump in clumps) if clumps else 0,
         median_low(clump.events for clump in clumps) if clumps else 0,
-        max((clump.octets for clump in clumps), default=0),
+        max(at_once, default=0),
         median_low(silences) if silences else None,
         max(silences, default=None),
         pieces[0].at_ms if pieces else None,

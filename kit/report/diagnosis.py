@@ -19,7 +19,7 @@ from kit.report.cells import clean, hang
 from kit.report.json import lane_data
 from kit.report.lanes import MARKS
 from kit.report.style import Style, Tone
-from kit.report.words import METHODS, verdict_words
+from kit.report.words import METHODS, remark, verdict_words
 from kit.targets import Target
 
 _WIDTH = 100
@@ -47,6 +47,10 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
+    if (small := remark(lane)) is not None:
+        lines += hang("  ", small, width)
+    if (step := watched(lane.timeline).next_step) is not None and lane.verdict is Verdict.INCONCLUSIVE:
+        lines += hang("  → ", step, width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
     if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL and not lane.broken:
@@ -82,20 +86,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """The verdict in a few words; where there is none, what it looks like."""
+    """The verdict in a few words; where there is none, what the answer looks like."""
     words = verdict_words(diagnosis.lane)
     saw = diagnosis.rows[0].seen.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
-    if way_streams and _holds(diagnosis):
+    if way_streams and _holds(diagnosis) and not diagnosis.lane.fate:
         return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}"
-    if diagnosis.verdict is not Verdict.INCONCLUSIVE:
-        return words
-    looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(saw)
-    if looks is None or diagnosis.lane.timeline.watched is not None:
-        return words
-    return f"{words}, but it looks {looks}"
+    return words
 
 
 def _holds(diagnosis: Diagnosis) -> bool:

@@ -17,7 +17,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.glance import State
 from kit.proof.verdict import Method, Verdict
-from kit.report.diagnosis import headline
+from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.wire import Wire, events, wire
@@ -78,6 +78,32 @@ def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire
     proves_nothing(found)
     assert (found.rows[0].seen.state, found.causes, found.requests) == (State.STREAMS, (), 1)
     assert headline(found) == "inconclusive, but it looks streamed"
+
+
+@pytest.mark.parametrize(
+    ("media", "pieces", "said", "step"),
+    [
+        ("text/html", [(0.0, b"<h1>my chat</h1>")], "a web page is no stream", "Copy as cURL"),
+        ("application/json", [(1.2, b'{"answer": "a"}')], "a JSON document is no stream", "Ask for a stream"),
+        ("text/event-stream", [(1.2, b"data: a\n\n")], "one event is no stream", "a longer answer"),
+        ("text/event-stream", AT_ITS_END, "it came in one lump", "possible: "),
+        (
+            "text/event-stream",
+            SLOW,
+            "it looks streamed",
+            "is not buffered whole: since its beginning nothing",
+        ),
+    ],
+)
+def test_what_is_no_stream_is_said_to_be_what_it_is_with_its_next_step(
+    media: str, pieces: list[tuple[float, bytes]], said: str, step: str
+) -> None:
+    with wire(events(*pieces, media=media)) as server:
+        found = examine(server.url, max_requests=1)
+    assert said in headline(found)
+    text = " ".join(diagnosis_text(found).split())
+    assert step in text
+    assert "kit doctor URL" not in text
 
 
 def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire, nginx: Nginx) -> None:

@@ -179,6 +179,33 @@ def test_no_block_that_was_let_go_is_larger_than_what_is_said_to_be_the_largest(
     assert largest >= min(size, sum(piece.octets for piece in came)) - 2 * pace[0]
 
 
+def test_what_follows_without_a_proof_is_said_with_its_bounds_and_nothing_of_a_lump() -> None:
+    sent = paced(59, 60.0, 40)
+    assert watch(sent, sent, "events").fact == (
+        "The answer is not buffered whole: since its beginning nothing over 60 ms or 59 bytes was collected."
+    )
+    for pieces in ([Piece(2_400.0, 59)] * 40, [Piece(2_400.0, 59)], []):
+        assert watch(pieces, pieces, "events").fact is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "came", "headline", "step"),
+    [
+        ("events", [2_400.0] * 40, "looks held: it came in one lump", None),
+        ("page", [4.0, 5.0], "a web page is no stream", "--from-curl"),
+        ("document", [900.0], "a JSON document is no stream", '"stream": true'),
+        ("events", [900.0], "one event is no stream", "a longer answer"),
+    ],
+)
+def test_a_lump_a_page_a_document_and_one_event_have_headlines_and_next_steps_of_their_own(
+    kind: Kind, came: list[float], headline: str, step: str | None
+) -> None:
+    pieces = [Piece(at, 60) for at in came]
+    found = watch(pieces, pieces, kind)
+    assert found.but.endswith(headline)
+    assert (found.next_step is None) if step is None else (step in (found.next_step or ""))
+
+
 def test_a_large_answer_that_takes_its_time_on_a_slow_link_is_not_said_to_be_no_lump() -> None:
     on_the_link = paced(16_384, 20.0, 100, first_ms=3_000.0)
     assert not bounds(on_the_link)[0]
