@@ -116,7 +116,7 @@ def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width:
         lines += hang("    ", clean(named.where), width)
     if named.apart and named.apart not in {one.apart for one in after}:
         lines += hang("    ", f"What would tell {clean(named.apart)}.", width)
-    first, *rest = named.cause.remedy.splitlines()
+    first, *rest = named.remedy.splitlines()
     lines += hang("  → ", first, width)
     for line in rest:
         # Text to paste is never broken; what is said between is.
@@ -185,7 +185,7 @@ def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
                 "cause": str(named.cause),
                 "certainty": named.certainty,
                 "says": named.cause.says,
-                "remedy": named.cause.remedy,
+                "remedy": named.remedy,
                 "because": named.because,
                 "where": named.where or None,
                 "apart": named.apart or None,

@@ -21,13 +21,13 @@ from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.wire import Wire, events, wire
-from tests.kit.probe.test_real_proxies import BUFFERS_64K, OLD
+from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 SLOW = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
 FAST = [(0.0, b"data: a word %d\n\n" % number) for number in range(200)]
 AT_ITS_END = [(1.6, b"".join(data for _, data in SLOW))]
 WHOLE = "function envoy_on_response(handle) handle:body() end"
-BOTH = [(Cause.WHOLE_MESSAGE, "possible"), (Cause.APP, "possible")]
+BOTH = [(Cause.BUFFERED, "possible"), (Cause.APP, "possible")]
 
 
 def examine(url: str, ask: Ask | None = None, **wanted: Any) -> Diagnosis:
@@ -68,9 +68,9 @@ def slow() -> Iterator[Wire]:
         yield server
 
 
-def through_http_1_0(nginx: Nginx, slow: Wire) -> str:
+def through_http_1_0(nginx: Nginx, upstream: str) -> str:
     """It collects the answer, which is smaller than one of its buffers."""
-    return nginx(slow.url, location=OLD + BUFFERS_64K)
+    return nginx(upstream, location=OLD + BUFFERS_64K)
 
 
 def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire) -> None:
@@ -107,7 +107,7 @@ def test_what_is_no_stream_is_said_to_be_what_it_is_with_its_next_step(
 
 
 def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire, nginx: Nginx) -> None:
-    url = through_http_1_0(nginx, slow)
+    url = through_http_1_0(nginx, slow.url)
     found = examine(url)
     proves_nothing(found)
     assert named(found) == BOTH
@@ -115,10 +115,33 @@ def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire,
     assert all("--direct" in one.apart for one in found.causes)
     found = examine(url, direct_url=slow.url)
     proves_nothing(found)
-    assert named(found) == [(Cause.WHOLE_MESSAGE, "likely")]
+    assert named(found) == [(Cause.BUFFERED, "likely")]
     assert "a hop between there and here" in found.causes[0].where
     directly = [row.seen.state for row in found.rows if row.look.conditions.direct]
     assert directly == [State.STREAMS]
+
+
+def test_behind_two_nginx_the_cheap_lines_come_first_and_what_was_excluded_is_left_out(
+    slow: Wire, nginx: Nginx
+) -> None:
+    url = through_http_1_0(nginx, through_http_1_0(nginx, slow.url))
+    for direct in (None, slow.url):
+        found = examine(url, direct_url=direct)
+        text = diagnosis_text(found)
+        lines = [line.strip() for line in text.splitlines() if line.startswith(" " * 8)]
+        assert lines.index("X-Accel-Buffering: no") < lines.index("proxy_buffering off;")
+        assert "gzip off;" not in lines  # without compression it was held as well
+        assert ("The service itself" in text) is (direct is None)
+
+
+def test_what_frees_a_compressed_answer_is_not_said_to_have_no_effect_unless_it_was_tried(
+    slow: Wire, nginx: Nginx
+) -> None:
+    found = examine(nginx(slow.url, location=NEW, http=GZIP))
+    assert named(found) == [(Cause.COMPRESSION, "likely")]
+    text = diagnosis_text(found)
+    assert "no effect" not in text
+    assert text.index("    X-Accel-Buffering: no") < text.index("    gzip off;")
 
 
 def test_what_is_held_there_already_is_likely_the_apps(nginx: Nginx) -> None:
@@ -137,7 +160,7 @@ def test_an_app_that_sends_at_its_end_is_never_certain() -> None:
 
 def test_a_fast_server_is_never_called_held(nginx: Nginx) -> None:
     with wire(events(*FAST)) as server:
-        for url in (server.url, through_http_1_0(nginx, server)):
+        for url in (server.url, through_http_1_0(nginx, server.url)):
             found = examine(url)
             proves_nothing(found)
             assert found.causes == ()

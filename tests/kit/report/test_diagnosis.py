@@ -40,7 +40,7 @@ def of(text: str) -> str:
 
 def pasted(diagnosis: Diagnosis) -> set[str]:
     """The lines of its remedies that are to be pasted."""
-    lines = "\n".join(named.cause.remedy for named in diagnosis.causes).splitlines()
+    lines = "\n".join(named.remedy for named in diagnosis.causes).splitlines()
     return {line.strip() for line in lines if line.startswith("    ")}
 
 
