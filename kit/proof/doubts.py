@@ -164,7 +164,8 @@ _REMEDIES = {
     ),
 }
 
-# With one of these the answer did not come whole, or not so that a client can read it: what became of it.
+# With one of these the answer did not come whole, or not so that a client can read it: what became of it,
+# the worst first.
 BROKEN = {
     Doubt.NO_ANSWER: "could not be had",
     Doubt.STREAM_CUT: "was cut",

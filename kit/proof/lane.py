@@ -68,10 +68,10 @@ class Lane:
 
     @property
     def fate(self) -> str:
-        """What became of an answer that did not come whole or cannot be read ("was cut"); else empty."""
+        """The worst that became of an answer that did not come whole, or cannot be read; else empty."""
         if self.error is not None:
             return ""
-        return " and ".join(said for doubt, said in BROKEN.items() if doubt in self.doubts)
+        return next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
 
     @property
     def broken(self) -> bool:

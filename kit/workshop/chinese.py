@@ -163,7 +163,7 @@ def in_chinese(lane: Lane) -> str:
     """The verdict as a person would say it; `kit.report.words.verdict_words` in Chinese."""
     if lane.error is not None:
         return "无法测量"
-    fate = "，".join(said for doubt, said in _FATES.items() if doubt in lane.doubts)
+    fate = next((said for doubt, said in _FATES.items() if doubt in lane.doubts), "")
     return f"{_way(lane)}，但{fate}" if fate else _way(lane)
 
 

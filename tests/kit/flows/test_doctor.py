@@ -14,8 +14,9 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.glance import State
+from kit.proof.lane import LaneState, state
 from kit.proof.verdict import Verdict
-from kit.report.diagnosis import headline
+from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 from tests.fixtures.wire import Connection, passing, wire
@@ -134,6 +135,23 @@ def test_a_middleware_around_the_answer_alone_is_told_from_the_way(examine: Exam
     found = examine(origin("tests.fixtures.apps:body_reader", tokens_per_s=30))
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]
     assert headline(found) == "the way here streams, and the answer comes in one lump all the same"
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("cutter", "streamed, but the answer was cut"),
+        ("miscalled", "inconclusive, but the answer could not be had"),
+    ],
+    ids=["cut", "undecodable"],
+)
+def test_an_answer_that_is_cut_or_cannot_be_read_is_the_headline_though_the_way_streams(
+    examine: Examine, origin: Origin, app: str, said: str
+) -> None:
+    found = examine(origin(f"tests.fixtures.apps:{app}", tokens_per_s=30))
+    assert headline(found) == said
+    assert state(found.lane) is LaneState.INCONCLUSIVE
+    assert diagnosis_text(found).startswith(f"? {said}\n")
 
 
 def test_a_rule_for_one_method_is_named(examine: Examine, service: str, envoy: Envoy) -> None:
