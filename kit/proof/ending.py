@@ -56,32 +56,32 @@ def _is_end(event: Event) -> bool:
     """Whether it ends an answer: one of ours, and of the models' usual interfaces."""
     if event.type.lower() in _ENDS or event.data.strip() == "[DONE]":
         return True
-    told = _object(event)
-    words = (told.get("event"), told.get("type"))
-    if told.get("done") is True or any(isinstance(word, str) and word.lower() in _ENDS for word in words):
+    data = _object(event)
+    words = (data.get("event"), data.get("type"))
+    if data.get("done") is True or any(isinstance(word, str) and word.lower() in _ENDS for word in words):
         return True
-    return any(choice.get("finish_reason") or choice.get("finishReason") for choice in _choices(told))
+    return any(choice.get("finish_reason") or choice.get("finishReason") for choice in _choices(data))
 
 
 def _of_a_model(event: Event) -> bool:
     """Whether its kind's answers bear such an end: OpenAI's, Gemini's, Ollama's, Anthropic's."""
-    told = _object(event)
+    data = _object(event)
     return (
-        told.get("object") == "chat.completion.chunk"
-        or told.get("type") == "message_start"
-        or told.get("done") is False
-        or any("content" in choice for choice in _choices(told))
+        data.get("object") == "chat.completion.chunk"
+        or data.get("type") == "message_start"
+        or data.get("done") is False
+        or any("content" in choice for choice in _choices(data))
     )
 
 
-def _choices(told: dict[str, Any]) -> list[dict[str, Any]]:
-    listed = told.get("choices") or told.get("candidates")
+def _choices(data: dict[str, Any]) -> list[dict[str, Any]]:
+    listed = data.get("choices") or data.get("candidates")
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def _object(event: Event) -> dict[str, Any]:
     try:
-        told = json.loads(event.data)
+        data = json.loads(event.data)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return data if isinstance(data, dict) else {}

@@ -238,7 +238,7 @@ def watch(events: Sequence[Piece], reads: Sequence[Piece], kind: Kind) -> Watche
     clumps = _clumps(pieces)
     silences = [after.first_ms - before.last_ms for before, after in pairwise(clumps)]
     octets = sum(piece.octets for piece in reads or events)
-    # What a buffer let go at once is what was read at once, whole events or not.
+    # What a buffer released at once is what was read at once, whole events or not.
     at_once = [clump.octets for clump in (_clumps(reads) if reads else clumps)]
     looks = _looks(pieces, clumps, silences, kind, in_events=kind == "events" and bool(events))
     return Watched(

@@ -166,11 +166,11 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
 ) -> None:
     tokens = [(0.1, b"data: a\n\n")] * 8
     with wire(events(*tokens, ends="cut")) as server:
-        told = invoke("probe", server.url)
+        plain = invoke("probe", server.url)
         as_json = invoke("probe", server.url, "--json")
-    assert told.status == 4
-    assert told.out.startswith("? inconclusive, but the answer was cut\n")
-    assert "`kit doctor URL`" in told.out
+    assert plain.status == 4
+    assert plain.out.startswith("? inconclusive, but the answer was cut\n")
+    assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
 

@@ -17,7 +17,7 @@ def paced(octets: int, pace_ms: float, count: int, first_ms: float = 300.0) -> l
 
 
 def blocks(sent: list[Piece], size: int, within_ms: float = 0.0, *, stamped: bool = False) -> list[Piece]:
-    """What a hop makes of it that lets go of `size` octets at a time, and of the rest at the end."""
+    """What a hop makes of it that releases `size` octets at a time, and the rest at the end."""
     came: list[Piece] = []
     ends, total = [], 0
     for piece in sent:
@@ -75,7 +75,7 @@ def test_an_even_pace_that_nothing_disturbs_is_streamed_if_it_lasts(pace: tuple[
 
 
 @given(PACES, st.integers(SMALLEST_BUFFER, 70_000), st.floats(0, 1), st.booleans())
-def test_what_is_let_go_in_blocks_is_never_called_streamed(
+def test_what_is_released_in_blocks_is_never_called_streamed(
     pace: tuple[int, float, int], size: int, within: float, stamped: bool
 ) -> None:
     octets, pace_ms, _ = pace
@@ -167,7 +167,7 @@ def bounds(pieces: list[Piece]) -> tuple[bool, int, float | None]:
 
 
 @given(PACES, st.integers(1, 70_000))
-def test_no_block_that_was_let_go_is_larger_than_what_is_said_to_be_the_largest(
+def test_no_block_that_was_released_is_larger_than_what_is_said_to_be_the_largest(
     pace: tuple[int, float, int], size: int
 ) -> None:
     came = blocks(paced(*pace), size)
