@@ -138,7 +138,9 @@ class Watched:
     @property
     def next_step(self) -> str | None:
         """What to do with what is no stream, a sentence or two; None for a stream."""
-        return _NEXT[self.kind] if self.looks is Looks.NOT_A_STREAM and self.wait_ms is not None else None
+        return (
+            NEXT_STEPS[self.kind] if self.looks is Looks.NOT_A_STREAM and self.wait_ms is not None else None
+        )
 
     @property
     def all_the_same(self) -> str:
@@ -176,7 +178,7 @@ _AS_IT_IS: dict[Kind, str] = {
 }
 
 
-_NEXT: dict[Kind, str] = {
+NEXT_STEPS: dict[Kind, str] = {
     "events": (
         "One event does not tell how several come: ask for a longer answer, of two seconds or more, or for "
         "the address that sends one event after another."

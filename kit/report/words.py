@@ -28,7 +28,7 @@ REHEARSAL = (
     "was observed on Google's cloud."
 )
 
-_EXAMINE = "To see what holds it, if anything does, and what frees it: `kit doctor URL`."
+EXAMINE = "To see what holds it, if anything does, and what frees it: `kit doctor URL`."
 
 NONE = "–"
 
@@ -193,7 +193,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
     if lane.verdict is Verdict.INCONCLUSIVE:
         if looked is not None and looked.next_step is not None:
             return looked.next_step
-        return _EXAMINE if target is None and lane.delivery == "stream" else None
+        return EXAMINE if target is None and lane.delivery == "stream" else None
     if lane.verdict is Verdict.INCREMENTAL:
         if lane.as_expected is False:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."

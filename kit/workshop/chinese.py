@@ -7,8 +7,9 @@ from typing import overload
 
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
+from kit.proof.looks import NEXT_STEPS
 from kit.proof.verdict import Shape, Verdict
-from kit.report.words import HEADER
+from kit.report.words import EXAMINE, HEADER
 
 _SENTENCES: Mapping[str, str] = {
     "Nothing came out before the answer was over.": "回答全部结束之前，什么也没有出来。",
@@ -45,6 +46,19 @@ _SENTENCES: Mapping[str, str] = {
     f"Send `{HEADER}` and measure again (--arm on).": f"发送 `{HEADER}`，再测一次。",
     f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
         f"`{HEADER}` 没有用：先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
+    ),
+    EXAMINE: "要知道有没有人扣住它、怎样放行：`kit doctor URL`。",
+    NEXT_STEPS[
+        "events"
+    ]: "一个事件看不出多个事件如何到达：请要求更长的回答（两秒以上），或给出逐个发送事件的地址。",
+    NEXT_STEPS["text"]: "一段数据看不出多段如何到达：请要求更长的回答（两秒以上），或给出应当流式的地址。",
+    NEXT_STEPS["page"]: (
+        "请给出网页所调用的地址。在浏览器里：开发者工具 → 网络 → 该请求 → 复制为 cURL；"
+        "然后 kit doctor --from-curl FILE。"
+    ),
+    NEXT_STEPS["document"]: (
+        '请要求流式回答：很多服务要在请求里写明（请求体里 "stream": true，或 Accept: text/event-stream），'
+        "或者另有地址。"
     ),
     **{
         doubt.remedy: text
