@@ -91,6 +91,8 @@ def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) 
     what = handed_out(lane.url)
     if lane.error is not None:
         head = [f"{what} could not be measured."]
+    elif lane.broken:
+        head = [f"The answer of {what} {lane.fate}."]
     elif lane.verdict is Verdict.INCREMENTAL:
         return None
     elif lane.verdict is Verdict.INCONCLUSIVE:

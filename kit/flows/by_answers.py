@@ -49,12 +49,12 @@ class ByAnswers(Examination):
         looks = AnswerLooks(asking, secure=self.secure, most=more - kept, direct_url=spec.direct_url)
         traced = await self._ask_again(looks, at, seen)
         if traced.hurdles or two is None or not kept:
-            named = causes.causes(traced) if traced.hurdles else self._suspects(seen, traced.direct)
+            named = causes.causes(traced) if traced.hurdles else self._suspects(seen, traced)
             return self.told(seen, named, None, probe.by_answer.method, asked=looks.asked)
         compared, finding = await self._two_lengths(two, at)
         # What two lengths tell comes before what one answer looked like.
         seen = compared if compared.state is not State.UNDECIDED else seen
-        named = self._suspects(seen, traced.direct)
+        named = self._suspects(seen, traced)
         method = Method.LENGTHS if finding is not None else probe.by_answer.method
         return self.told(seen, named, None, method, by_answer=finding, asked=looks.asked + 2)
 
@@ -122,19 +122,26 @@ class ByAnswers(Examination):
             await probe.answer()
             return probe.line, "" if probe.error is None else probe.error.message
 
-    def _suspects(self, seen: Seen, direct: Seen | None = None) -> tuple[Named, ...]:
-        """What an answer in one lump may come from, where nothing but its arrival is known."""
+    def _suspects(self, seen: Seen, traced: Traced) -> tuple[Named, ...]:
+        """Where an answer in lumps may come from, where nothing but its arrival is known."""
         if seen.state is not State.HELD:
             return ()
-        because = seen.said
+        because, direct = seen.said, traced.direct
+        to_try = causes.to_try(self._fails(traced))
         if direct is not None and direct.streams:
             where = "asked directly, the answer came bit by bit: it is a hop between there and here"
-            return (Named(Cause.WHOLE_MESSAGE, "likely", because, where=where),)
+            return (Named(Cause.BUFFERED, "likely", because, where=where, to_try=to_try),)
         if direct is not None and direct.state is State.HELD:
-            where = "asked directly, the answer came in one lump as well"
+            where = "asked directly, the answer was held as well"
             return (Named(Cause.APP, "likely", because, where=where),)
         apart = "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
         return (
-            Named(Cause.WHOLE_MESSAGE, "possible", because, apart),
+            Named(Cause.BUFFERED, "possible", because, apart, to_try=to_try),
             Named(Cause.APP, "possible", because, apart),
         )
+
+    def _fails(self, traced: Traced) -> set[Change]:
+        """What is known not to free it: tried, or so already."""
+        at = traced.rows[0].look.conditions
+        held = {row.look.conditions for row in traced.rows if row.seen.state is State.HELD}
+        return {one for one in (Change.HEADER, Change.IDENTITY) if one.applied(at) in held}

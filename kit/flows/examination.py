@@ -132,7 +132,10 @@ class Examination:
         proved = None if proof is None else Proved(proof, under, unlike)
         if unlike:
             named = tuple(replace(one, certainty="likely") for one in named)
-        lane = measured(probe.spec, probe.line, answer, proved, under, found=probe.found, error=error)
+        unhad = (Doubt.NO_ANSWER,) if error is None and probe.error is not None else ()
+        lane = measured(
+            probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
+        )
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,

@@ -38,7 +38,7 @@ def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
     if lane.error is not None:
         return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
     found = verdict_words(lane)
-    if lane.verdict is Verdict.INCONCLUSIVE:
+    if lane.verdict is Verdict.INCONCLUSIVE or lane.broken:
         why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
         return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
     if lane.verdict is promised:

@@ -14,12 +14,12 @@ from kit.probe.measured import Measured, Told, put_together
 from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
-from kit.proof.answer import looks_streamed
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
+from kit.proof.looks import Looks
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.steps import PINGS
@@ -122,7 +122,9 @@ class LaneProbe(Measured):
     def answer_streams(self) -> bool:
         """Whether the answer, by itself, looks as if it streams."""
         by = self._by_answer
-        return by.verdict is Verdict.INCREMENTAL if by.method is Method.STAMPS else looks_streamed(self.line)
+        if by.method is Method.STAMPS:
+            return by.verdict is Verdict.INCREMENTAL
+        return answer.watched(self.line).looks is Looks.STREAMED
 
     def _holds(self, finding: Finding) -> bool:
         large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= _judged(self.spec, self.line)
@@ -153,7 +155,7 @@ class LaneProbe(Measured):
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         async with self._streams.stream(self._ask) as response:
-            received.head(response.head_ms, response.status, response.headers)
+            received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return

@@ -21,12 +21,13 @@ from kit.probe.measured import PING_MS
 from kit.probe.origin import Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof.actions import Machine
-from kit.proof.answer import looks_streamed
+from kit.proof.answer import watched
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Look
 from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, State, of_finding
 from kit.proof.lockstep import LockStep
+from kit.proof.looks import Looks
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 AT_ONCE = 12  # an origin takes 16 streams, and another prober may look as well
@@ -230,13 +231,10 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     said = finding.evidence[-1] if finding.evidence else ""
     if finding.method is Method.STAMPS or finding.verdict is Verdict.REFUSED:
         return replace(of_finding(finding), proven=False)
-    times = [arrival.arrived_ms for arrival in probe.line.arrivals]
-    state = State.UNDECIDED
-    if looks_streamed(probe.line):
+    looked = watched(probe.line)
+    state = State.HELD if looked.held else State.UNDECIDED
+    if looked.looks is Looks.STREAMED:
         state = State.STREAMS
-    elif len(times) > 1 and times[-1] >= 1_000 and times[-1] - times[0] <= 0.1 * times[-1]:
-        state = State.HELD
-        said = f"after {times[0]:.0f} ms of nothing, {len(times)} events within {times[-1] - times[0]:.0f} ms"
     return Seen(state, said, proven=False, doubts=finding.doubts)
 
 

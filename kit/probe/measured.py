@@ -135,6 +135,7 @@ class Measured(ABC):
             async with asyncio.timeout(self.spec.timeout_s):
                 await self._read(received, asked, arrived)
         except TimeoutError:
+            received.left = True
             if not received.arrivals:
                 head_came = received.status is not None
                 self._error = silent(self._ask.url, self.spec.timeout_s, head_came=head_came)

@@ -14,10 +14,12 @@ from statistics import quantiles
 from typing import TypeAlias
 
 from kit.proof.clock import Clock
-from kit.proof.doubts import Doubt
+from kit.proof.doubts import BROKEN, Doubt
+from kit.proof.ending import DOUBTS, ending
 from kit.proof.events import Event
+from kit.proof.looks import Looks, Piece, Watched, kind_of, watch
 from kit.proof.received import Received
-from kit.proof.timeline import Arrival, Timeline
+from kit.proof.timeline import Arrival, End, Timeline
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 STRETCH = 0.5  # below it the arrivals are squeezed: fewer than 1 in 1,000 wrong if the span is long enough
@@ -61,12 +63,15 @@ def timeline(
         )
         stamps.append(stamp)
     arrivals = _not_before_sent(arrivals)
+    end = ending(received, asked_ms=asked_ms)
     ended = received.ended_ms if received.ended_ms is not None else now_ms
     line = Timeline(
         tuple(arrivals),
         None if received.head_ms is None else received.head_ms - asked_ms,
         ended - asked_ms,
-        _complete(received),
+        end in (End.WHOLE, End.UNMARKED),
+        end,
+        _watched(received, asked_ms, arrivals, stamps),
     )
     return line, tuple(stamps)
 
@@ -104,8 +109,8 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
         if is_refusal(received, speaks_proof=speaks_proof):
             return refusal(received)
         found = judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
-        held = found.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
-        if held and received.late_ms >= SLEPT_MS:
+        slept = received.late_ms >= SLEPT_MS
+        if slept and found.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED):
             # What came while this process slept arrived in one lump here, and not on the way.
             seen = (
                 f"this process did not run for {received.late_ms:.0f} ms of it, so its arrivals prove nothing"
@@ -117,7 +122,15 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
                 doubts=(Doubt.BUSY_MACHINE,),
                 evidence=(*found.evidence, seen),
             )
-        return found
+        if slept or found.verdict is not Verdict.INCREMENTAL or watched(line).looks is not Looks.CLUMPED:
+            return found
+        # Its stamps say that it was not sent so, and its clumps are too short for them to say more.
+        return replace(
+            found,
+            verdict=Verdict.INCONCLUSIVE,
+            doubts=(Doubt.ANSWER_IN_CLUMPS, *found.doubts),
+            evidence=(*found.evidence, watched(line).says),
+        )
 
     return judge_it
 
@@ -138,7 +151,7 @@ def judge(
         jitter_ms: how much a round trip varied (0 if not measured).
         jitters: how many of them the answer must outlast.
     """
-    cut = () if line.complete else (Doubt.STREAM_CUT,)
+    cut = _doubts(line)
     stamped = [
         (stamp, arrival.arrived_ms)
         for stamp, arrival in zip(stamps, line.arrivals, strict=True)
@@ -191,18 +204,25 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     if shape is Shape.TAIL and size is not None and size >= event_bytes:
         verdict, shape, size = Verdict.INCREMENTAL, None, None
         doubts = (*doubts, Doubt.LARGE_EVENTS_HELD)
-    carried = (
-        Doubt.STREAM_CUT,
+    carried = {
+        *BROKEN,
+        Doubt.ANSWER_IN_CLUMPS,
+        Doubt.END_UNMARKED,
+        Doubt.STILL_RUNNING,
         Doubt.TOO_SHORT,
         Doubt.APP_BUNCHED,
         Doubt.CLOCKS_NOT_ALIGNED,
         Doubt.BUSY_MACHINE,
-    )
+    }
     doubts = (*doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     if answer.method is Method.PASSIVE:
         doubts = (*doubts, Doubt.ANSWER_NOT_CHECKED)
-        if verdict is Verdict.INCREMENTAL and not looks_streamed(line):
+        looked = watched(line)
+        if verdict is Verdict.INCREMENTAL and looked.looks is not Looks.STREAMED:
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
+            doubts = (*doubts, Doubt.ANSWER_IN_CLUMPS) if looked.held else doubts
+    elif verdict is Verdict.INCREMENTAL and Doubt.ANSWER_IN_CLUMPS in answer.doubts:
+        verdict, shape, size = Verdict.INCONCLUSIVE, None, None
     if _contradict(verdict, answer):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
         doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
@@ -219,26 +239,35 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
 
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
-    looks = "looks streamed" if looks_streamed(line) else "looks held, or the server is fast"
-    times = [arrival.arrived_ms for arrival in line.arrivals]
-    seen = (
-        f"{len(times)} events arrived over {times[-1] - times[0]:.0f} ms: {looks}"
-        if len(times) > 1
-        else "one event arrived, which says nothing"
-        if times
-        else "no event arrived"
-    )
-    doubts = (Doubt.ARRIVALS_ALONE, *cut)
-    return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(seen,))
+    looked = watched(line)
+    formless = (Doubt.NO_EVENTS,) if not looked.events and looked.octets else ()
+    doubts = (*formless, Doubt.ARRIVALS_ALONE, *cut)
+    return Finding(Verdict.INCONCLUSIVE, Method.PASSIVE, doubts=doubts, evidence=(looked.says,))
 
 
-def looks_streamed(line: Timeline) -> bool:
-    """Whether the arrivals are spread out, no half of them within 50 ms. A hint, never a verdict."""
-    times = [arrival.arrived_ms for arrival in line.arrivals]
-    if len(times) < 2 or times[-1] - times[0] < 10 * BURST_MS:
-        return False
-    half = len(times) // 2 + 1
-    return all(last - first > BURST_MS for first, last in zip(times, times[half - 1 :], strict=False))
+def _doubts(line: Timeline) -> tuple[Doubt, ...]:
+    """What there is to doubt about its end."""
+    if line.end is None:
+        return () if line.complete else (Doubt.STREAM_CUT,)
+    return DOUBTS[line.end]
+
+
+def watched(line: Timeline) -> Watched:
+    """What an answer looks like, by its events alone where its reads are not known. A hint, no verdict."""
+    if line.watched is not None:
+        return line.watched
+    return watch([Piece(arrival.arrived_ms, arrival.bytes) for arrival in line.arrivals], (), "events")
+
+
+def _watched(
+    received: Received, asked_ms: float, arrivals: Sequence[Arrival], stamps: Sequence[float | None]
+) -> Watched:
+    events = [
+        Piece(arrival.arrived_ms, arrival.bytes, stamp)
+        for arrival, stamp in zip(arrivals, stamps, strict=True)
+    ]
+    reads = [Piece(at - asked_ms, octets) for at, octets in received.reads]
+    return watch(events, reads, kind_of(received.headers.get("content-type", "")))
 
 
 def _not_before_sent(arrivals: list[Arrival]) -> list[Arrival]:
@@ -255,19 +284,6 @@ def _lateness(stamped: Sequence[tuple[float, float]]) -> list[float]:
     return [arrived - stamp - promptest for stamp, arrived in stamped]
 
 
-def _complete(received: Received) -> bool:
-    """Whether the response came to its own end: its framing's, and for our service its done or error."""
-    if received.ended_ms is None or not received.clean:
-        return False
-    if "streamproof-started-ms" not in received.headers or not received.arrivals:
-        return True
-    last = received.arrivals[-1][1]
-    return last.type == "chunk" or (last.type if last.type != "line" else _told_event(last)) in (
-        "done",
-        "error",
-    )
-
-
 def _told(event: Event) -> dict[str, object]:
     """The event's JSON object, an NDJSON line's `data` inside it taken for it; empty if it is none."""
     try:
@@ -277,14 +293,6 @@ def _told(event: Event) -> dict[str, object]:
     if isinstance(told, dict) and isinstance(told.get("data"), dict):
         told = told["data"]
     return told if isinstance(told, dict) else {}
-
-
-def _told_event(event: Event) -> str | None:
-    try:
-        told = json.loads(event.data)
-    except (ValueError, RecursionError):
-        return None
-    return str(told.get("event")) if isinstance(told, dict) else None
 
 
 def _number(value: object) -> float | None:

@@ -6,6 +6,7 @@ Pure data and one function that reads it. The rows come from some 86 configurati
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
@@ -27,6 +28,8 @@ class Cause(StrEnum):
     NGINX_BUFFERS = "nginx-buffers"
     NGINX_GZIP = "nginx-gzip"
     COMPRESSOR = "compressor"
+    COMPRESSION = "compression"
+    BUFFERED = "buffered"
     BLOCKS = "blocks"
     WHOLE_MESSAGE = "whole-message"
     PREFIX_BUFFER = "prefix-buffer"
@@ -66,7 +69,7 @@ class Named:
         because: the experiment that says so, or what it is read from.
         apart: the experiment that would say more; empty where none is known.
         where: whether it is the service or a hop before it, where the service was asked directly as well.
-        line: what an experiment showed to free it, as text to paste; empty for the cause's usual remedy.
+        to_try: what frees it or may free it, where that hangs on what was tried; empty for the cause's own.
     """
 
     cause: Cause
@@ -74,12 +77,12 @@ class Named:
     because: str
     apart: str = ""
     where: str = ""
-    line: str = ""
+    to_try: str = ""
 
     @property
     def remedy(self) -> str:
-        """What frees it: what was tried, before what usually does."""
-        return self.line or self.cause.remedy
+        """What frees it, or what to try: text to read and lines to paste."""
+        return self.to_try or self.cause.remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +176,52 @@ def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
         fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
         if fits and (not rule.shapes or hurdle.shape in rule.shapes):
             proven = _all_seen(traced) and rule.tried <= tried
+            if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):
+                return Named(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=rule.line)
             sure: Certainty = "certain" if proven else "likely"
-            return Named(rule.cause, sure, f"freed by {freed}", line=rule.line)
+            return Named(rule.cause, sure, f"freed by {freed}", to_try=rule.line)
     return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
+
+
+def _bore_the_header(traced: Traced) -> bool:
+    """Whether it was held with the header on it, or was never asked for without."""
+    borne = [row for row in traced.rows if row.look.conditions.header == "on"]
+    held = any(row.seen.state is State.HELD for row in borne)
+    return bool(borne) and (held or len(borne) == len(traced.rows))
+
+
+def to_try(failed: Collection[Change]) -> str:
+    """What may free an answer that could only be watched, the cheapest and most usual first.
+
+    Args:
+        failed: what was tried, or is so already, and does not free it.
+    """
+    lines = [_EACH]
+    if Change.HEADER not in failed:
+        lines.append(
+            "Send this header with the answer, if it does not bear it already (an nginx would hide it):"
+        )
+        lines.append("    X-Accel-Buffering: no")
+    lines += [
+        "In nginx, of several in the outermost, in the location of this path:",
+        "    proxy_buffering off;",
+    ]
+    if Change.IDENTITY not in failed:
+        lines += [
+            "    gzip off;",
+            "Leave the answer's type out of what any other hop or middleware compresses.",
+        ]
+    return "\n".join([*lines, _IF_NONE])
+
+
+_EACH = (
+    "None of these could be tried from here. Make one change at a time, and run this again after each; it "
+    "helped if the first event comes long before the last:"
+)
+_IF_NONE = (
+    "If none of them helps, something collects whole responses: a filter that reads bodies, or a platform "
+    "(App Engine Standard is documented to: Flexible or Cloud Run, or docs/polling.md)."
+)
 
 
 def _all_seen(traced: Traced) -> bool:
@@ -218,6 +264,11 @@ _SAYS = {
         "A compressor on the way, or a middleware of the service, does not flush after each event. "
         "X-Accel-Buffering: no has no effect on it, or a hop before it takes that header away."
     ),
+    Cause.COMPRESSION: (
+        "The answer is compressed on the way, or by a middleware of the service, and what compresses it does "
+        "not flush after each event. Whether X-Accel-Buffering: no frees it was not tried."
+    ),
+    Cause.BUFFERED: "A hop collects the answer before it passes it on, in its buffers or to compress it.",
     Cause.BLOCKS: (
         "A hop collects the response in blocks. X-Accel-Buffering: no does not free it: the hop does not "
         "heed it, or an nginx behind it has taken the header away, as nginx does."
@@ -281,6 +332,18 @@ _REMEDIES = {
         "Any other, if it heeds this header on the answer:\n"
         "    Content-Encoding: identity"
     ),
+    Cause.COMPRESSION: (
+        "Send this header with the answer first, which makes nginx flush what it compresses, and run this "
+        "again:\n"
+        "    X-Accel-Buffering: no\n"
+        "If that does not help, have the answer left uncompressed. In nginx, for this path:\n"
+        "    gzip off;\n"
+        "Express' compression and some others obey this header on the answer:\n"
+        "    Cache-Control: no-transform\n"
+        "Starlette or FastAPI: take Starlette 1.5 or newer, or GZipMiddleware on other routes only. "
+        "Flask-Compress: leave the answer's type out of COMPRESS_MIMETYPES."
+    ),
+    Cause.BUFFERED: to_try(()),
     Cause.BLOCKS: (
         "Switch response buffering off in the hop itself, for this path. Of two nginx, in the outer one, "
         "which never sees the header:\n"

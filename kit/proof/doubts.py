@@ -24,9 +24,15 @@ class Doubt(StrEnum):
     ARRIVALS_ALONE = "arrivals-alone"
     LENGTHS_ALONE = "lengths-alone"
     ANSWER_NOT_CHECKED = "answer-not-checked"
+    NO_EVENTS = "no-events"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
+    END_UNKNOWN = "end-unknown"
+    END_UNMARKED = "end-unmarked"
+    STILL_RUNNING = "still-running"
+    NO_ANSWER = "no-answer"
+    ANSWER_IN_CLUMPS = "answer-in-clumps"
     NOT_REPEATED = "not-repeated"
     BUSY_MACHINE = "busy-machine"
     PROOF_LIMITED = "proof-limited"
@@ -107,13 +113,41 @@ _REMEDIES = {
         "The answer bears no send times, so it could not be held against the proof, which speaks for its "
         "own path only; send the time in each event (t_ms)."
     ),
+    Doubt.NO_EVENTS: (
+        "The answer's bytes form no events (no blank line), so a client shows none of it: an event of "
+        "text/event-stream has a line that begins with data: and ends with a blank line, one of NDJSON ends "
+        "with a line break; write them so in the app."
+    ),
     Doubt.TOO_SHORT: (
         "The answer was too short to judge the path by; ask for a longer one, of two seconds or more."
     ),
     Doubt.APP_BUNCHED: "The service itself sent its events in a bunch, so the path cannot be judged by them; "
     "look at the app first.",
-    Doubt.STREAM_CUT: "The stream came to no proper end: it was cut, or went on for longer than --timeout; "
-    "look at the time limits on the way.",
+    Doubt.STREAM_CUT: (
+        "The stream came to no proper end: it was cut; look at the log of the server, at its worker's time "
+        "limit (gunicorn --timeout) and at those on the way (nginx proxy_read_timeout)."
+    ),
+    Doubt.END_UNKNOWN: (
+        "Whether the answer is whole is not known: it has no mark at its end ([DONE], done, a last chunk), "
+        "and a cut would look the same; send such an event at the end, and use HTTP/1.1 up to the service "
+        "(in nginx proxy_http_version 1.1;)."
+    ),
+    Doubt.END_UNMARKED: (
+        "The answer ended in order, but bears no mark of its own at its end ([DONE], done), so a hop that "
+        "speaks HTTP/1.0 to the service could hide a cut; send such an event at the end to be sure."
+    ),
+    Doubt.STILL_RUNNING: (
+        "The answer went on for longer than was waited for, so its end was not seen; give more time "
+        "(--timeout) or ask for a shorter one."
+    ),
+    Doubt.NO_ANSWER: (
+        "The answer itself could not be had, so only the way to it was judged; look at what it answered, and "
+        "measure again once it answers."
+    ),
+    Doubt.ANSWER_IN_CLUMPS: (
+        "The answer came in one lump or in several, and not as its own stamps or the proof's stream do: the "
+        "app writes so, or a hop treats the answer differently; kit doctor URL examines it."
+    ),
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
     Doubt.BUSY_MACHINE: (
         "This machine is too busy: the measuring process itself had to wait for the processor, so times may "
@@ -139,4 +173,13 @@ _REMEDIES = {
         "Something between the browser and the page's own server holds streams, so what comes through that "
         "server cannot be judged; open the page at its own address on the machine where it runs."
     ),
+}
+
+# With one of these the answer did not come whole, or not so that a client can read it: what became of it,
+# the worst first.
+BROKEN = {
+    Doubt.NO_ANSWER: "could not be had",
+    Doubt.STREAM_CUT: "was cut",
+    Doubt.END_UNKNOWN: "may have been cut",
+    Doubt.NO_EVENTS: "forms no events",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from kit.proof.doubts import Doubt
+from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
@@ -70,9 +70,23 @@ class Lane:
         return (*self.earlier, Attempt(self.verdict, code, self.doubts))
 
     @property
+    def fate(self) -> str:
+        """The worst that became of an answer that did not come whole, or cannot be read; else empty."""
+        if self.error is not None:
+            return ""
+        return next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
+
+    @property
+    def broken(self) -> bool:
+        """Whether that stands beside a verdict on the way: no verdict on the answer then."""
+        return self.verdict is not Verdict.INCONCLUSIVE and bool(self.fate)
+
+    @property
     def as_expected(self) -> bool | None:
-        """Whether the verdict is the promised one; None where nothing was promised."""
-        return None if self.expected is None else (self.error is None and self.verdict == self.expected)
+        """Whether the verdict is the promised one, of an answer that came whole; None without a promise."""
+        if self.expected is None:
+            return None
+        return self.error is None and self.verdict == self.expected and not self.broken
 
 
 class LaneState(StrEnum):
@@ -90,7 +104,9 @@ def state(lane: Lane) -> LaneState:
         return LaneState.FAILED
     if lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
-    return LaneState.NOT_AS_EXPECTED if lane.as_expected is False else LaneState.OK
+    if lane.as_expected is False:
+        return LaneState.NOT_AS_EXPECTED
+    return LaneState.INCONCLUSIVE if lane.broken else LaneState.OK
 
 
 def undecided(lane: Lane) -> bool:

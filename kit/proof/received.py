@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from kit.proof.events import Decoder, Event
 from kit.proof.sse import SSEDecoder
 
+MOST_READS = 100_000  # more are counted with the last
+
 
 class Received:
     """One response, from its head to its end.
@@ -20,9 +22,12 @@ class Received:
         arrivals: the complete events, each with the time of the read that completed it.
         octets: body octets after content decoding, complete events or not, but for blocks that are no event:
             a hop may send comments of its own while it holds all that the origin sends.
+        reads: when so much of it came, the latest read last; what came at the same time is one.
         ended_ms: when the response ended; None while it runs.
         clean: whether its framing ended as it must; only meaningful once it ended.
         late_ms: for how long in all the process that read it did not run; 0 where that was not measured.
+        left: whether we left it before it ended.
+        http_version: "HTTP/1.0", "HTTP/1.1", "HTTP/2"; empty where it is not known.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -31,13 +36,17 @@ class Received:
         self.head_ms: float | None = None
         self.arrivals: list[tuple[float, Event]] = []
         self.octets = 0
+        self.reads: list[tuple[float, int]] = []
         self.ended_ms: float | None = None
         self.clean = False
         self.late_ms = 0.0
+        self.left = False
+        self.http_version = ""
         self._decoder = decoder
 
-    def head(self, now_ms: float, status: int, headers: Mapping[str, str]) -> None:
+    def head(self, now_ms: float, status: int, headers: Mapping[str, str], http_version: str = "") -> None:
         """The response's head is in."""
+        self.http_version = http_version
         self.head_ms, self.status, self.headers = now_ms, status, headers
 
     def use(self, decoder: Decoder) -> None:
@@ -52,13 +61,28 @@ class Received:
         """
         before = _beside(self._decoder)
         events = self._decoder.feed(data)
-        self.octets += len(data) - (_beside(self._decoder) - before)
+        octets = len(data) - (_beside(self._decoder) - before)
+        self.octets += octets
+        self._read(now_ms, octets)
         self.arrivals += [(now_ms, event) for event in events]
         return events
+
+    def _read(self, now_ms: float, octets: int) -> None:
+        if octets <= 0:  # a comment: its own, or the one whose beginning was counted before
+            return
+        if self.reads and (self.reads[-1][0] == now_ms or len(self.reads) >= MOST_READS):
+            now_ms, octets = self.reads[-1][0], self.reads.pop()[1] + octets
+        self.reads.append((now_ms, octets))
 
     def end(self, now_ms: float, *, clean: bool) -> None:
         """The response is over."""
         self.ended_ms, self.clean = now_ms, clean
+
+    @property
+    def ends_with_its_connection(self) -> bool:
+        """Whether its framing has no end of its own (RFC 9112, 6.3), so that a cut looks like one."""
+        framed = "content-length" in self.headers or "transfer-encoding" in self.headers
+        return self.http_version.startswith("HTTP/1") and not framed
 
     @property
     def events(self) -> int:

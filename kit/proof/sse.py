@@ -18,7 +18,7 @@ class SSEDecoder:
     """One event stream.
 
     Attributes:
-        beside: octets of blocks that were no event: comments, and blank lines that ended none.
+        beside: octets of blocks in which nothing was said: comments, and blank lines that ended none.
         last_event_id: what a client would send as Last-Event-ID when it reconnects: that of the last event
             that was dispatched.
         retry_ms: the reconnection time the server asked for; None if it did not.
@@ -35,6 +35,7 @@ class SSEDecoder:
         self._data: list[str] = []
         self._id = ""
         self._octets = 0
+        self._said = False  # more than comments, in the block at hand
         self.beside = 0
 
     def feed(self, data: bytes) -> list[Event]:
@@ -83,6 +84,7 @@ class SSEDecoder:
         name, colon, value = line.partition(b":")
         if colon and not name:
             return None  # a comment
+        self._said = True
         text = value.removeprefix(b" ").decode("utf-8", "replace")
         match name:
             case b"event":
@@ -96,13 +98,14 @@ class SSEDecoder:
         return None
 
     def _dispatch(self) -> Event | None:
-        # A blank line ends a block; one without data (a heartbeat comment) is nobody's event.
+        # A blank line ends a block; one without data is no event, a heartbeat or text without a field.
         octets, self._octets = self._octets, 0
+        said, self._said = self._said, False
         kind, self._type = self._type, ""
         data, self._data = self._data, []
         self.last_event_id = self._id
         if not data:
-            self.beside += octets
+            self.beside += 0 if said else octets
             return None
         return Event(kind or "message", "\n".join(data), self._id, octets)
 

@@ -6,6 +6,19 @@ All times are milliseconds from the moment the request was sent, on the client's
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+from kit.proof.looks import Watched
+
+
+class End(Enum):
+    """How a response ended."""
+
+    WHOLE = "its framing's end, and a mark of its own where one is to be expected"
+    UNMARKED = "its framing's end alone: a hop may have made that of a cut"
+    UNKNOWN = "the connection's end, or no mark where its kind bears one: whole, or cut"
+    CUT = "not by its framing's end, or not by its service's own"
+    LEFT = "it went on for longer than our patience"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +48,16 @@ class Timeline:
         duration_ms: the end of the response, or of our patience.
         complete: whether the response ended as its protocol says it must (`done` or `error`, and the
             framing's own end), and not by a cut or by our leaving.
+        end: how it ended; None where only `complete` is known.
+        watched: what it looks like; None where that was not judged.
     """
 
     arrivals: tuple[Arrival, ...]
     ttfb_ms: float | None
     duration_ms: float
     complete: bool
+    end: End | None = None
+    watched: Watched | None = None
 
     @property
     def first_event_ms(self) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kit.flows.doctor_app import AppExamined
+from kit.proof.answer import watched
 from kit.proof.causes import Cause, Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
@@ -18,7 +19,7 @@ from kit.report.cells import clean, hang
 from kit.report.json import lane_data
 from kit.report.lanes import MARKS
 from kit.report.style import Style, Tone
-from kit.report.words import METHODS, verdict_words
+from kit.report.words import METHODS, remark, verdict_words
 from kit.targets import Target
 
 _WIDTH = 100
@@ -46,9 +47,13 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
+    if (small := remark(lane)) is not None:
+        lines += hang("  ", small, width)
+    if (step := watched(lane.timeline).next_step) is not None and lane.verdict is Verdict.INCONCLUSIVE:
+        lines += hang("  → ", step, width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
-    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL:
+    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL and not lane.broken:
         lines += [
             "",
             *hang(
@@ -81,18 +86,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """The verdict in a few words; where there is none, what it looks like."""
+    """The verdict in a few words; where there is none, what the answer looks like."""
     words = verdict_words(diagnosis.lane)
     saw = diagnosis.rows[0].seen.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
-    if way_streams and _holds(diagnosis):
-        return "the way here streams, and the answer comes in one lump all the same"
-    if diagnosis.verdict is not Verdict.INCONCLUSIVE:
-        return words
-    looks = {State.STREAMS: "streamed", State.HELD: "held"}.get(saw)
-    return words if looks is None else f"{words}, but it looks {looks}"
+    if way_streams and _holds(diagnosis) and not diagnosis.lane.fate:
+        return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}"
+    return words
 
 
 def _holds(diagnosis: Diagnosis) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kit.proof.lane import Comparison, Lane
+from kit.proof.looks import Watched
 from kit.report.words import place
 
 SCHEMA_VERSION = 1
@@ -71,7 +72,24 @@ def lane_data(lane: Lane) -> dict[str, Any]:
             }
             for attempt in lane.attempts
         ],
+        **_looks(timeline.watched),
     }
+
+
+def _looks(looked: Watched | None) -> dict[str, Any]:
+    clumps = None
+    if looked is not None and looked.wait_ms is not None:
+        clumps = {
+            "count": looked.clumps,
+            "octets": looked.clump_octets,
+            "events": looked.clump_events,
+            "silence_ms": _tenth(looked.silence_ms),
+            "largest_octets": looked.largest_octets,
+            "longest_silence_ms": _tenth(looked.longest_ms),
+            "wait_ms": _tenth(looked.wait_ms),
+            "spread_ms": _tenth(looked.spread_ms),
+        }
+    return {"looks": None if looked is None or looked.looks is None else str(looked.looks), "clumps": clumps}
 
 
 def _tenth(ms: float | None) -> float | None:

@@ -28,6 +28,8 @@ REHEARSAL = (
     "was observed on Google's cloud."
 )
 
+EXAMINE = "To see what holds it, if anything does, and what frees it: `kit doctor URL`."
+
 NONE = "–"
 
 # What a verdict says of an answer that was asked for in pieces, where nothing is streamed or buffered.
@@ -133,7 +135,15 @@ def verdict_words(lane: Lane) -> str:
         return "could not be measured"
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
-    return in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    looked = lane.timeline.watched
+    if lane.fate:
+        return f"{words}, but the answer {lane.fate}"
+    if lane.verdict is not Verdict.INCONCLUSIVE or looked is None:
+        return words
+    if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
+        return f"{words}: the way here streams, {looked.all_the_same}"
+    return f"{words}{looked.but}"
 
 
 def attempt_words(attempt: Attempt) -> str:
@@ -179,8 +189,11 @@ def advice(lane: Lane, target: Target | None) -> str | None:
     """What to do about the lane, a sentence; None where nothing is wrong or the doubts say it all."""
     if lane.error is not None:
         return lane.error.hint
+    looked = lane.timeline.watched
     if lane.verdict is Verdict.INCONCLUSIVE:
-        return None
+        if looked is not None and looked.next_step is not None:
+            return looked.next_step
+        return EXAMINE if target is None and lane.delivery == "stream" else None
     if lane.verdict is Verdict.INCREMENTAL:
         if lane.as_expected is False:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
@@ -237,7 +250,8 @@ def remark(lane: Lane) -> str | None:
             f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
             "the proof fed more to find the block's size."
         )
-    return None
+    looked = lane.timeline.watched
+    return looked.fact if looked is not None and lane.verdict is Verdict.INCONCLUSIVE else None
 
 
 def three_targets(comparison: Comparison) -> bool:

@@ -7,8 +7,9 @@ from typing import overload
 
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
+from kit.proof.looks import NEXT_STEPS
 from kit.proof.verdict import Shape, Verdict
-from kit.report.words import HEADER
+from kit.report.words import EXAMINE, HEADER
 
 _SENTENCES: Mapping[str, str] = {
     "Nothing came out before the answer was over.": "回答全部结束之前，什么也没有出来。",
@@ -45,6 +46,19 @@ _SENTENCES: Mapping[str, str] = {
     f"Send `{HEADER}` and measure again (--accel-header on).": f"发送 `{HEADER}`，再测一次。",
     f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
         f"`{HEADER}` 没有用：先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
+    ),
+    EXAMINE: "要知道有没有人扣住它、怎样放行：`kit doctor URL`。",
+    NEXT_STEPS[
+        "events"
+    ]: "一个事件看不出多个事件如何到达：请要求更长的回答（两秒以上），或给出逐个发送事件的地址。",
+    NEXT_STEPS["text"]: "一段数据看不出多段如何到达：请要求更长的回答（两秒以上），或给出应当流式的地址。",
+    NEXT_STEPS["page"]: (
+        "请给出网页所调用的地址。在浏览器里：开发者工具 → 网络 → 该请求 → 复制为 cURL；"
+        "然后 kit doctor --from-curl FILE。"
+    ),
+    NEXT_STEPS["document"]: (
+        '请要求流式回答：很多服务要在请求里写明（请求体里 "stream": true，或 Accept: text/event-stream），'
+        "或者另有地址。"
     ),
     **{
         doubt.remedy: text
@@ -95,9 +109,32 @@ _SENTENCES: Mapping[str, str] = {
             Doubt.ANSWER_NOT_CHECKED: (
                 "回答没有发送时间，无法与证明对照，而证明只代表它自己的路径；请在每个事件里带上时间（t_ms）。"
             ),
+            Doubt.NO_EVENTS: (
+                "回答的字节不构成事件，客户端什么也显示不出来：text/event-stream 的事件要有以 data: 开头"
+                "的行，并以空行结束；NDJSON 的每个事件以换行结束。请在应用里这样写。"
+            ),
             Doubt.TOO_SHORT: "回答太短，看不出路径如何；请要求更长的回答，两秒以上。",
             Doubt.APP_BUNCHED: "服务自己就是成批发送事件的，无法据此判断路径；请先检查应用。",
-            Doubt.STREAM_CUT: "流没有正常结束：被切断了，或超过了时限；请检查路上的时间限制。",
+            Doubt.STREAM_CUT: (
+                "流没有正常结束，被切断了；请查看服务器日志、它的工作进程时限（gunicorn --timeout）"
+                "和路上的时间限制（nginx proxy_read_timeout）。"
+            ),
+            Doubt.END_UNKNOWN: (
+                "无法知道回答是否完整：末尾没有标记（[DONE]、done 或最后一个数据块），被切断时看起来一样；"
+                "请在末尾发送这样的事件，并让到服务的链路使用 HTTP/1.1（nginx：proxy_http_version 1.1;）。"
+            ),
+            Doubt.END_UNMARKED: (
+                "回答正常结束，但末尾没有自己的标记（[DONE]、done），用 HTTP/1.0 访问服务的代理可能掩盖切断；"
+                "请在末尾发送这样的事件。"
+            ),
+            Doubt.STILL_RUNNING: (
+                "回答超过了等待时间，没有看到它的结尾；请延长时间（--timeout），或要求较短的回答。"
+            ),
+            Doubt.NO_ANSWER: "没有得到回答本身，只判断了到它的链路；请查看它返回了什么，正常后再测一次。",
+            Doubt.ANSWER_IN_CLUMPS: (
+                "回答一次或几次成批到达，与它自己的时间戳或证明的流不一致："
+                "应用就是这样写的，或者链路对回答另有处理；请运行 kit doctor URL。"
+            ),
             Doubt.NOT_REPEATED: "只看到一次放行，没能重复；请再测一次。",
             Doubt.BUSY_MACHINE: "本机太忙，测量进程自己也要等处理器，时间可能偏长；请少运行些程序再测。",
             Doubt.PROOF_LIMITED: (
@@ -132,10 +169,23 @@ def chinese(text: str | None) -> str | None:
     return None if text is None else _SENTENCES.get(text, text)
 
 
+_FATES = {
+    Doubt.NO_ANSWER: "没有得到回答",
+    Doubt.STREAM_CUT: "回答被切断了",
+    Doubt.END_UNKNOWN: "回答可能被切断了",
+    Doubt.NO_EVENTS: "回答不构成事件",
+}
+
+
 def in_chinese(lane: Lane) -> str:
     """The verdict as a person would say it; `kit.report.words.verdict_words` in Chinese."""
     if lane.error is not None:
         return "无法测量"
+    fate = next((said for doubt, said in _FATES.items() if doubt in lane.doubts), "")
+    return f"{_way(lane)}，但{fate}" if fate else _way(lane)
+
+
+def _way(lane: Lane) -> str:
     match lane.verdict:
         case Verdict.INCREMENTAL:
             return "流式到达"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kit.errors import Code, KitError
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Attempt, Comparison, Delivery, Environment, Lane, LaneError
+from kit.proof.looks import Looks, Watched, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.words import environment_words
@@ -46,6 +48,17 @@ class _Attempt(_Read):
         return Attempt(self.verdict, self.error, tuple(self.doubts))
 
 
+class _Clumps(_Read):
+    count: int
+    octets: int
+    events: int
+    silence_ms: float | None
+    largest_octets: int
+    longest_silence_ms: float | None
+    wait_ms: float
+    spread_ms: float
+
+
 class _Lane(_Read):
     target: str
     url: str
@@ -65,11 +78,32 @@ class _Lane(_Read):
     timeline: list[_Arrival] = Field(max_length=100_000)
     evidence: list[str]
     attempts: list[_Attempt] = []  # an older kit wrote none
+    looks: Looks | None = None
+    clumps: _Clumps | None = None
+
+    def _watched(self, arrivals: Sequence[Arrival]) -> Watched | None:
+        if self.clumps is None:
+            return None if self.looks is None else watch((), (), "events")
+        octets, came = sum(arrival.bytes for arrival in arrivals), self.clumps
+        return Watched(
+            self.looks,
+            "events",
+            len(arrivals),
+            octets,
+            came.count,
+            came.octets,
+            came.events,
+            came.largest_octets,
+            came.silence_ms,
+            came.longest_silence_ms,
+            came.wait_ms,
+            came.spread_ms,
+        )
 
     def lane(self) -> Lane:
         """As it was measured."""
         arrivals = tuple(Arrival(one.seq, one.sent_ms, one.arrived_ms, one.bytes) for one in self.timeline)
-        complete = Doubt.STREAM_CUT not in self.doubts
+        complete = {Doubt.STREAM_CUT, Doubt.END_UNKNOWN, Doubt.STILL_RUNNING}.isdisjoint(self.doubts)
         return Lane(
             target=self.target,
             url=self.url,
@@ -84,7 +118,9 @@ class _Lane(_Read):
             method=self.method,
             doubts=tuple(self.doubts),
             evidence=tuple(self.evidence),
-            timeline=Timeline(arrivals, self.ttfb_ms, self.duration_ms or 0.0, complete),
+            timeline=Timeline(
+                arrivals, self.ttfb_ms, self.duration_ms or 0.0, complete, watched=self._watched(arrivals)
+            ),
             error=None
             if self.error is None
             else LaneError(self.error.code, self.error.message, self.error.hint),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kit.proof.doubts import Doubt
+from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.lane import Lane, state
 from kit.proof.verdict import Shape, Verdict
 from kit.report.words import HEADER, advice, remark, verdict_words
@@ -45,6 +45,8 @@ def tone(lane: Lane) -> str:
     """ "flows", "held", "unsure" or "failed": which mark and colour the lane gets."""
     if lane.error is not None:
         return "failed"
+    if lane.broken:
+        return "unsure"
     match lane.verdict:
         case Verdict.INCREMENTAL:
             return "flows"
@@ -53,7 +55,7 @@ def tone(lane: Lane) -> str:
     return "held"
 
 
-_WEIGHTY = (Doubt.STREAM_CUT, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)
+_WEIGHTY = (*BROKEN, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)
 
 _BY_SHAPE: Mapping[Shape | None, str] = {
     Shape.WHOLE: "Nothing came out before the answer was over.",

@@ -70,7 +70,7 @@ def test_without_a_proof_both_suspects_are_named_and_it_exits_4(invoke: Invoke) 
         assert told.status == 4, told.err
         VALIDATOR.validate(json.loads(told.out))
         named = [(one["cause"], one["certainty"]) for one in told.data["causes"]]
-        assert named == [("whole-message", "possible"), ("app", "possible")]
+        assert named == [("buffered", "possible"), ("app", "possible")]
         assert all("--direct" in one["apart"] for one in told.data["causes"])
         assert told.data["requests"] == len(for_the_answer(server)) == 2  # as asked, and uncompressed
 

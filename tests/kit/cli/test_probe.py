@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.fixtures.origin import Origin
+from tests.fixtures.wire import events, wire
 from tests.kit.cli.conftest import Invoke
 
 QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
@@ -158,6 +159,20 @@ def test_what_is_undecided_is_measured_again_and_every_attempt_is_told(
     assert [attempt["verdict"] for attempt in told.data["attempts"]] == ["inconclusive"] * 2
     assert told.data["attempts"][0]["doubts"] == told.data["doubts"] != []
     assert 'name="attempt_1" value="inconclusive (' in Path("told.xml").read_text()
+
+
+def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_undecided_names_the_doctor(
+    invoke: Invoke,
+) -> None:
+    tokens = [(0.1, b"data: a\n\n")] * 8
+    with wire(events(*tokens, ends="cut")) as server:
+        plain = invoke("probe", server.url)
+        as_json = invoke("probe", server.url, "--json")
+    assert plain.status == 4
+    assert plain.out.startswith("? inconclusive, but the answer was cut\n")
+    assert "`kit doctor URL`" in plain.out
+    assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
+    assert "stream-cut" in as_json.data["doubts"]
 
 
 def test_a_verdict_is_never_asked_for_twice(invoke: Invoke, origin: Origin) -> None:

@@ -17,11 +17,11 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.glance import State
 from kit.proof.verdict import Method, Verdict
-from kit.report.diagnosis import headline
+from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.wire import Wire, events, wire
-from tests.kit.probe.test_real_proxies import BUFFERS_64K, OLD
+from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 pytestmark = pytest.mark.alone
 
@@ -29,7 +29,7 @@ SLOW = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
 FAST = [(0.0, b"data: a word %d\n\n" % number) for number in range(200)]
 AT_ITS_END = [(1.6, b"".join(data for _, data in SLOW))]
 WHOLE = "function envoy_on_response(handle) handle:body() end"
-BOTH = [(Cause.WHOLE_MESSAGE, "possible"), (Cause.APP, "possible")]
+BOTH = [(Cause.BUFFERED, "possible"), (Cause.APP, "possible")]
 
 
 def examine(url: str, ask: Ask | None = None, **wanted: Any) -> Diagnosis:
@@ -70,9 +70,9 @@ def slow() -> Iterator[Wire]:
         yield server
 
 
-def through_http_1_0(nginx: Nginx, slow: Wire) -> str:
+def through_http_1_0(nginx: Nginx, upstream: str) -> str:
     """It collects the answer, which is smaller than one of its buffers."""
-    return nginx(slow.url, location=OLD + BUFFERS_64K)
+    return nginx(upstream, location=OLD + BUFFERS_64K)
 
 
 def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire) -> None:
@@ -82,19 +82,68 @@ def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire
     assert headline(found) == "inconclusive, but it looks streamed"
 
 
+@pytest.mark.parametrize(
+    ("media", "pieces", "said", "step"),
+    [
+        ("text/html", [(0.0, b"<h1>my chat</h1>")], "a web page is no stream", "Copy as cURL"),
+        ("application/json", [(1.2, b'{"answer": "a"}')], "a JSON document is no stream", "Ask for a stream"),
+        ("text/event-stream", [(1.2, b"data: a\n\n")], "one event is no stream", "a longer answer"),
+        ("text/event-stream", AT_ITS_END, "it came in one lump", "possible: "),
+        (
+            "text/event-stream",
+            SLOW,
+            "it looks streamed",
+            "is not buffered whole: since its beginning nothing",
+        ),
+    ],
+)
+def test_what_is_no_stream_is_said_to_be_what_it_is_with_its_next_step(
+    media: str, pieces: list[tuple[float, bytes]], said: str, step: str
+) -> None:
+    with wire(events(*pieces, media=media)) as server:
+        found = examine(server.url, max_requests=1)
+    assert said in headline(found)
+    text = " ".join(diagnosis_text(found).split())
+    assert step in text
+    assert "kit doctor URL" not in text
+
+
 def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire, nginx: Nginx) -> None:
-    url = through_http_1_0(nginx, slow)
+    url = through_http_1_0(nginx, slow.url)
     found = examine(url)
     proves_nothing(found)
     assert named(found) == BOTH
-    assert headline(found) == "inconclusive, but it looks held"
+    assert headline(found) == "inconclusive, but it looks held: it came in one lump"
     assert all("--direct" in one.apart for one in found.causes)
     found = examine(url, direct_url=slow.url)
     proves_nothing(found)
-    assert named(found) == [(Cause.WHOLE_MESSAGE, "likely")]
+    assert named(found) == [(Cause.BUFFERED, "likely")]
     assert "a hop between there and here" in found.causes[0].where
     directly = [row.seen.state for row in found.rows if row.look.conditions.direct]
     assert directly == [State.STREAMS]
+
+
+def test_behind_two_nginx_the_cheap_lines_come_first_and_what_was_excluded_is_left_out(
+    slow: Wire, nginx: Nginx
+) -> None:
+    url = through_http_1_0(nginx, through_http_1_0(nginx, slow.url))
+    for direct in (None, slow.url):
+        found = examine(url, direct_url=direct)
+        text = diagnosis_text(found)
+        lines = [line.strip() for line in text.splitlines() if line.startswith(" " * 8)]
+        assert lines.index("X-Accel-Buffering: no") < lines.index("proxy_buffering off;")
+        assert "gzip off;" not in lines  # without compression it was held as well
+        assert ("The service itself" in text) is (direct is None)
+
+
+def test_what_frees_a_compressed_answer_is_not_said_to_have_no_effect_unless_it_was_tried(
+    slow: Wire, nginx: Nginx
+) -> None:
+    found = examine(nginx(slow.url, location=NEW, http=GZIP))
+    assert named(found) == [(Cause.COMPRESSION, "likely")]
+    text = diagnosis_text(found)
+    assert "no effect" not in text
+    assert text.index("    X-Accel-Buffering: no") < text.index("    gzip off;")
 
 
 def test_what_is_held_there_already_is_likely_the_apps(nginx: Nginx) -> None:
@@ -113,7 +162,7 @@ def test_an_app_that_sends_at_its_end_is_never_certain() -> None:
 
 def test_a_fast_server_is_never_called_held(nginx: Nginx) -> None:
     with wire(events(*FAST)) as server:
-        for url in (server.url, through_http_1_0(nginx, server)):
+        for url in (server.url, through_http_1_0(nginx, server.url)):
             found = examine(url)
             proves_nothing(found)
             assert found.causes == ()

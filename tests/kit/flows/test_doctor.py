@@ -14,8 +14,9 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.glance import State
+from kit.proof.lane import LaneState, state
 from kit.proof.verdict import Verdict
-from kit.report.diagnosis import headline
+from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
@@ -189,6 +190,23 @@ def test_nginx_that_compresses_pages_only_is_found_by_an_answer_that_is_one(foun
 def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagnosis) -> None:
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]
     assert headline(found) == "the way here streams, and the answer comes in one lump all the same"
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("cutter", "streamed, but the answer was cut"),
+        ("miscalled", "inconclusive, but the answer could not be had"),
+    ],
+    ids=["cut", "undecodable"],
+)
+def test_an_answer_that_is_cut_or_cannot_be_read_is_the_headline_though_the_way_streams(
+    examine: Examine, origin: Origin, app: str, said: str
+) -> None:
+    found = examine(origin(f"tests.fixtures.apps:{app}", tokens_per_s=30))
+    assert headline(found) == said
+    assert state(found.lane) is LaneState.INCONCLUSIVE
+    assert diagnosis_text(found).startswith(f"? {said}\n")
 
 
 @through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))

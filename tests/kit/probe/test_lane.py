@@ -266,7 +266,7 @@ def test_an_answer_without_an_end_is_judged_by_what_came(server: Server) -> None
 
     lane = against(server, endless, timeout_s=0.3)
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
-    assert Doubt.STREAM_CUT in lane.doubts
+    assert Doubt.STILL_RUNNING in lane.doubts
     assert len(lane.timeline.arrivals) == 3
 
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from secrets import token_bytes, token_hex
 
 import pytest
 import trustme
 
 from kit.probe.client import Ask
+from kit.probe.lane import LaneProbe
 from kit.probe.looking import AnswerLooks, Origin, ProofLooks, origin_of
 from kit.probe.origin import LENGTH, new_stream
 from kit.probe.spec import LaneSpec
+from kit.proof import answer
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
+from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.experiments import Look, as_asked
 from kit.proof.glance import Seen, State
+from kit.proof.lane import Lane
+from kit.proof.looks import Looks, Watched
 from kit.proof.verdict import Shape
 from tests.fixtures.origin import Origin as Service
 from tests.fixtures.proxies import Caddy, Nginx
 from tests.fixtures.tools import Tool
-from tests.fixtures.wire import Asked, Wire, events, passing, wire
+from tests.fixtures.wire import Asked, Ends, Wire, events, passing, wire
 from tests.kit.probe.test_http2 import authority, behind_tls  # noqa: F401
 from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
@@ -226,6 +233,73 @@ def test_an_answer_proves_nothing_whatever_it_looks_like() -> None:
             looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=1)
             (seen,) = look(looks, AT)
             assert (seen.state, seen.proven) == (state, False)
+
+
+def watched_at(url: str, *headers: tuple[str, str]) -> Lane:
+    async def run() -> Lane:
+        async with LaneProbe(LaneSpec("x", Ask("GET", url, headers))) as probe:
+            await probe.find()
+            await probe.answer()
+            return await probe.prove()
+
+    return asyncio.run(run())
+
+
+def looked(lane: Lane) -> Watched:
+    return answer.watched(lane.timeline)
+
+
+def test_an_answer_that_an_nginx_holds_in_blocks_is_clumped_however_long_it_is(nginx: Nginx) -> None:
+    tokens = [(0.02, b"data: %s\n\n" % token_hex(55).encode()) for _ in range(180)]
+    with wire(events(*tokens)) as server:
+        assert looked(watched_at(server.url)).looks is Looks.STREAMED
+        found = looked(watched_at(nginx(server.url, location=OLD)))
+    assert (found.looks, found.held) == (Looks.CLUMPED, True)
+    assert found.clump_octets == pytest.approx(4096, abs=130)
+    assert found.silence_ms == pytest.approx(34 * 20, rel=0.3)
+
+
+def test_an_answer_that_an_nginx_compresses_is_clumped_and_uncompressed_it_streams(nginx: Nginx) -> None:
+    tokens = [(0.02, b"data: %s\n\n" % b64encode(token_bytes(600))) for _ in range(150)]
+    with wire(events(*tokens)) as server:
+        url = nginx(server.url, location=NEW, http=GZIP)
+        assert looked(watched_at(url)).looks is Looks.STREAMED
+        assert looked(watched_at(url, ("accept-encoding", "gzip"))).looks is Looks.CLUMPED
+
+
+@pytest.mark.parametrize(
+    ("piece", "media"),
+    [
+        (b'data: {"t_ms": 3}\n', "text/event-stream"),
+        (b"word ", "text/event-stream"),
+        (b"3\n\n", "text/event-stream"),
+        (b'{"seq": 1}', "application/x-ndjson"),
+    ],
+)
+def test_bytes_that_come_in_time_and_form_no_event_are_a_finding_of_their_own(
+    piece: bytes, media: str
+) -> None:
+    with wire(events(*[(0.1, piece)] * 12, media=media)) as server:
+        lane = watched_at(server.url)
+    assert looked(lane).looks is Looks.STREAMED
+    assert Doubt.NO_EVENTS in lane.doubts
+    assert "bytes that form no events" in lane.evidence[-1]
+
+
+def test_a_cut_answer_and_one_whose_end_cannot_be_seen_are_said_to_be_that() -> None:
+    tokens = [(0.1, b"data: a\n\n")] * 8
+    fates: list[tuple[Ends, Doubt | None]] = [
+        ("cut", Doubt.STREAM_CUT),
+        ("close", Doubt.END_UNKNOWN),
+        ("whole", None),
+    ]
+    for ends, doubt in fates:
+        with wire(events(*tokens, ends=ends)) as server:
+            lane = watched_at(server.url)
+        assert (set(lane.doubts) & set(BROKEN)) == ({doubt} if doubt else set())
+        assert lane.timeline.complete is (ends == "whole")
+    with wire(events(*tokens, (0.0, b"data: [DONE]\n\n"), ends="close")) as server:
+        assert set(watched_at(server.url).doubts).isdisjoint(BROKEN)
 
 
 def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -> None:

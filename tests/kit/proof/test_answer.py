@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.answer import combine, first_hold_ms, judge, of_stream, refusal, timeline
+from kit.proof.answer import combine, first_hold_ms, judge, of_stream, refusal, timeline, watched
+from kit.proof.answer import judged as judged_answer
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
+from kit.proof.looks import Looks, Piece, watch
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.timeline import Arrival, Timeline
@@ -119,12 +121,27 @@ def test_a_tail_above_the_events_judged_is_a_doubt_and_no_verdict(event_bytes: i
 def test_a_proof_is_not_believed_of_an_unstamped_answer_that_came_in_one_lot() -> None:
     lump = judged([2300.0] * 60, [None] * 60)
     found = combine(proof(Verdict.INCREMENTAL), lump, line([2300.0] * 60), event_bytes=1000)
-    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.ANSWER_NOT_CHECKED,))
+    assert (found.verdict, found.doubts) == (
+        Verdict.INCONCLUSIVE,
+        (Doubt.ANSWER_NOT_CHECKED, Doubt.ANSWER_IN_CLUMPS),
+    )
     spread = judged(SENT, [None] * 60)
     assert (
         combine(proof(Verdict.INCREMENTAL), spread, line(SENT), event_bytes=1000).verdict
         is Verdict.INCREMENTAL
     )
+
+
+def test_an_answer_that_clumps_is_not_called_streamed_beside_a_proof_that_streams() -> None:
+    clumps = [700.0 * (1 + place // 20) for place in range(200)]
+    for stamps in ([None] * 200, [30.0 * place for place in range(200)]):
+        pieces = [Piece(at, 800, stamp) for at, stamp in zip(clumps, stamps, strict=True)]
+        came = replace(line(clumps), watched=watch(pieces, (), "events"))
+        found = judge(came, stamps, jitter_ms=0.0)
+        assert found.verdict is not Verdict.INCREMENTAL
+        found = combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1000)
+        assert found.verdict is Verdict.INCONCLUSIVE
+        assert {Doubt.ANSWER_IN_CLUMPS, Doubt.ANSWER_DISAGREES_WITH_PROOF} & set(found.doubts)
 
 
 def test_a_refused_answer_is_refused_whatever_the_proof_says() -> None:
@@ -207,3 +224,16 @@ def test_an_answer_that_was_read_by_a_sleeping_process_is_not_called_held() -> N
     assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.BUSY_MACHINE,))
     received.late_ms = 0.0
     assert of_stream(received, None, speaks_proof=True)(came, stamps).verdict is Verdict.WHOLE_MESSAGE
+
+
+def test_stamped_events_that_come_in_short_clumps_are_no_stream_though_none_is_very_late() -> None:
+    body = Received(SSEDecoder())
+    body.head(1_000.0, 200, {"content-type": "text/event-stream"})
+    for place in range(200):
+        body.body(1_300.0 + 300.0 * (place // 10), b'data: {"t_ms": %d}\n\n' % (30 * place))
+    body.end(8_000.0, clean=True)
+    by = of_stream(body, None, speaks_proof=False)
+    came, found = judged_answer(body, asked_ms=1_000.0, now_ms=8_000.0, clock=None, by=by)
+    assert watched(came).looks is Looks.CLUMPED
+    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.ANSWER_IN_CLUMPS)
+    assert combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1_000).verdict is Verdict.INCONCLUSIVE

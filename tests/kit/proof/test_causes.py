@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.causes import Cause, Named, causes
+from kit.proof.causes import Cause, Named, causes, to_try
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Looks, Traced, trace
@@ -120,12 +120,45 @@ def test_a_compressor_that_honours_no_transform_is_told_with_that_line_and_anoth
     assert "    Cache-Control: no-cache, no-transform\n" in named.remedy
     assert "Cache-Control: no-transform" in named.because
     (other,) = causes(examined([BY_CAUSE[Cause.COMPRESSOR]], replace(AT, cache="no-cache"))[0])
-    assert (other.cause, other.line) == (Cause.COMPRESSOR, "")
+    assert (other.cause, other.to_try) == (Cause.COMPRESSOR, "")
 
 
 def test_a_change_that_cannot_be_made_makes_the_answer_less_sure() -> None:
     traced, _ = examined([BY_CAUSE[Cause.COMPRESSOR]], can=frozenset({Change.IDENTITY}))
     assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.COMPRESSOR, "likely")]
+
+
+def test_that_the_header_has_no_effect_is_said_only_where_it_was_tried_or_is_sent() -> None:
+    identity = frozenset({Change.IDENTITY})
+    for can, at, cause, certainty in (
+        (CAN, AT, Cause.COMPRESSOR, "certain"),
+        (identity, replace(AT, header="on"), Cause.COMPRESSOR, "likely"),
+        (identity, AT, Cause.COMPRESSION, "likely"),
+    ):
+        (named,) = causes(examined([BY_CAUSE[Cause.COMPRESSOR]], at, can)[0])
+        assert (named.cause, named.certainty) == (cause, certainty)
+        assert ("no effect" in named.cause.says) is (cause is Cause.COMPRESSOR)
+    said = Cause.COMPRESSION
+    assert "was not tried" in said.says
+    assert said.remedy.index("X-Accel-Buffering: no") < said.remedy.index("gzip off;")
+
+
+@pytest.mark.parametrize(
+    ("failed", "lines"),
+    [
+        (set(), ["X-Accel-Buffering: no", "proxy_buffering off;", "gzip off;"]),
+        ({Change.HEADER}, ["proxy_buffering off;", "gzip off;"]),
+        ({Change.IDENTITY}, ["X-Accel-Buffering: no", "proxy_buffering off;"]),
+        ({Change.HEADER, Change.IDENTITY}, ["proxy_buffering off;"]),
+    ],
+)
+def test_what_to_try_for_an_answer_that_could_only_be_watched_leaves_out_what_was_tried(
+    failed: set[Change], lines: list[str]
+) -> None:
+    said = to_try(failed)
+    assert [line.strip() for line in said.splitlines() if line.startswith("    ")] == lines
+    assert "None of these could be tried" in said
+    assert "the first event comes long before the last" in said
 
 
 def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:

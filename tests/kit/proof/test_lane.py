@@ -16,6 +16,7 @@ LANE = Lane(
 AS_PROMISED = replace(LANE, expected=Verdict.INCREMENTAL)
 NOT_SO = replace(LANE, expected=Verdict.WHOLE_MESSAGE)
 UNSURE = replace(LANE, verdict=Verdict.INCONCLUSIVE)
+CUT = replace(LANE, doubts=(Doubt.STREAM_CUT,))
 FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
 
 
@@ -29,6 +30,13 @@ FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
         (replace(UNSURE, expected=Verdict.INCREMENTAL), LaneState.INCONCLUSIVE),
         (replace(UNSURE, expected=Verdict.INCONCLUSIVE), LaneState.OK),
         (FAILED, LaneState.FAILED),
+        (CUT, LaneState.INCONCLUSIVE),
+        (replace(CUT, expected=Verdict.INCREMENTAL), LaneState.NOT_AS_EXPECTED),
+        (replace(LANE, doubts=(Doubt.END_UNKNOWN,)), LaneState.INCONCLUSIVE),
+        (replace(LANE, doubts=(Doubt.NO_EVENTS,)), LaneState.INCONCLUSIVE),
+        (replace(LANE, doubts=(Doubt.NO_ANSWER,)), LaneState.INCONCLUSIVE),
+        (replace(LANE, doubts=(Doubt.END_UNMARKED, Doubt.STILL_RUNNING)), LaneState.OK),
+        (replace(UNSURE, doubts=(Doubt.STREAM_CUT,), expected=Verdict.INCONCLUSIVE), LaneState.OK),
         (replace(FAILED, expected=Verdict.INCONCLUSIVE), LaneState.FAILED),
     ],
 )

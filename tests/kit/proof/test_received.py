@@ -23,6 +23,13 @@ def test_a_hop_s_own_comments_are_none_of_what_was_sent() -> None:
     assert (received.events, received.octets) == (1, 9)
 
 
+def test_each_read_is_kept_with_its_time_and_a_hop_s_comments_are_none() -> None:
+    received = Received(SSEDecoder())
+    for at, data in ((1.0, b"data: a"), (2.0, b"\n\n"), (2.0, b"data: b\n\n"), (3.0, b":\n\n")):
+        received.body(at, data)
+    assert received.reads == [(1.0, 7), (2.0, 11)]
+
+
 def test_the_head_decides_what_an_event_is() -> None:
     received = Received(ChunkDecoder())
     received.head(0.0, 200, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kit.errors import Code
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Attempt, Comparison, Lane, LaneError
+from kit.proof.looks import Kind, Piece, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.targets import Claim, FrontSpec, Hold, Target
@@ -289,6 +291,15 @@ _timelines = st.builds(
     st.none() | _ms,
     _ms,
     st.booleans(),
+    watched=st.none()
+    | st.builds(
+        watch,
+        st.lists(st.builds(Piece, _ms, st.integers(0, 10**6), st.none() | _ms), max_size=8).map(
+            lambda pieces: sorted(pieces, key=lambda piece: piece.at_ms)
+        ),
+        st.just(()),
+        st.sampled_from(get_args(Kind)),
+    ),
 )
 
 

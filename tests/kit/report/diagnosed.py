@@ -14,6 +14,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.experiments import Look, Row, as_asked
 from kit.proof.glance import Seen, State
 from kit.proof.hops import hops
+from kit.proof.looks import Piece, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.kit.report.conftest import AS_PROMISED, any_lane
 
@@ -69,6 +70,9 @@ WATCHED = Diagnosis(
         hold_ms=None,
         method=Method.PASSIVE,
         doubts=(Doubt.ARRIVALS_ALONE, Doubt.NO_PROOF),
+        timeline=replace(
+            AS_PROMISED.lanes[0].timeline, watched=watch([Piece(3_050.0, 90)] * 301, (), "events")
+        ),
     ),
     tuple(
         Named(
@@ -86,7 +90,11 @@ BESIDE = replace(
     STREAMS,
     causes=(Named(Cause.ANSWER_PATH, "likely", "a stream beside it passes; the answer came in one lump"),),
     lane=replace(
-        STREAMS.lane, verdict=Verdict.INCONCLUSIVE, hold_ms=None, doubts=(Doubt.ANSWER_DISAGREES_WITH_PROOF,)
+        STREAMS.lane,
+        verdict=Verdict.INCONCLUSIVE,
+        hold_ms=None,
+        doubts=(Doubt.ANSWER_DISAGREES_WITH_PROOF,),
+        timeline=WATCHED.lane.timeline,
     ),
 )
 

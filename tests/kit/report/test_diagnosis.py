@@ -40,7 +40,7 @@ def of(text: str) -> str:
 
 def pasted(diagnosis: Diagnosis) -> set[str]:
     """The lines of its remedies that are to be pasted."""
-    lines = "\n".join(named.cause.remedy for named in diagnosis.causes).splitlines()
+    lines = "\n".join(named.remedy for named in diagnosis.causes).splitlines()
     return {line.strip() for line in lines if line.startswith("    ")}
 
 
@@ -63,7 +63,7 @@ def test_a_stream_that_is_held_is_told_with_who_where_and_what_frees_it() -> Non
 
 def test_what_was_only_watched_is_a_suspicion_of_both_and_how_to_tell_is_said_once() -> None:
     text = of(diagnosis_text(WATCHED))
-    assert text.startswith("? inconclusive, but it looks held ")
+    assert text.startswith("? inconclusive, but it looks held: it came in one lump ")
     assert "possible: Something collects the whole response" in text
     assert "possible: The service itself" in text
     assert "proven" not in text.replace("never proves", "")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.glance import State
 from kit.proof.lane import Comparison, Lane
+from kit.proof.looks import Looks, Piece, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.diagnosis import app_data, diagnosis_data
 from kit.report.json import SCHEMA_VERSION, comparison_data, document, lane_data
@@ -47,6 +49,8 @@ LANE_FIELDS = [
     "timeline",
     "evidence",
     "attempts",
+    "looks",
+    "clumps",
 ]
 
 
@@ -195,7 +199,7 @@ def test_the_schema_lets_nothing_else_pass(
 
 def test_the_schema_lets_no_field_be_missing(comparison: Comparison) -> None:
     printed = document(comparison_data(comparison))
-    for field in LANE_FIELDS[:-1]:  # the recordings of older kits have no attempts
+    for field in LANE_FIELDS[:-3]:  # the recordings of older kits have no attempts and no look
         without = copy.deepcopy(printed)
         del without["data"]["lanes"][0][field]
         assert not VALIDATOR.is_valid(without), field
@@ -207,6 +211,7 @@ def test_the_schema_lets_no_field_be_missing(comparison: Comparison) -> None:
         (Verdict, SCHEMA["$defs"]["verdict"]["enum"]),
         (Shape, SCHEMA["$defs"]["lane"]["properties"]["shape"]["enum"][:-1]),
         (Method, SCHEMA["$defs"]["lane"]["properties"]["method"]["enum"]),
+        (Looks, SCHEMA["$defs"]["lane"]["properties"]["looks"]["enum"][:-1]),
         (Doubt, SCHEMA["$defs"]["lane"]["properties"]["doubts"]["items"]["enum"]),
         (Code, SCHEMA["$defs"]["error"]["properties"]["code"]["enum"]),
         (Cause, SCHEMA["$defs"]["cause"]["properties"]["cause"]["enum"]),
@@ -220,6 +225,24 @@ def test_the_schema_knows_every_word_of_the_closed_lists(words: type[StrEnum], l
 
 def test_the_schema_knows_how_sure_a_cause_can_be() -> None:
     assert SCHEMA["$defs"]["cause"]["properties"]["certainty"]["enum"] == list(get_args(Certainty))
+
+
+def test_what_an_answer_looks_like_is_a_word_with_its_figures(comparison: Comparison) -> None:
+    lane = comparison.lanes[0]
+    assert (lane_data(lane)["looks"], lane_data(lane)["clumps"]) == (None, None)
+    pieces = [Piece(700.0 * (1 + place // 20), 820) for place in range(200)]
+    lane = replace(lane, timeline=replace(lane.timeline, watched=watch(pieces, (), "events")))
+    assert lane_data(lane)["looks"] == "clumped"
+    assert lane_data(lane)["clumps"] == {
+        "count": 10,
+        "octets": 16_400,
+        "events": 20,
+        "silence_ms": 700.0,
+        "largest_octets": 16_400,
+        "longest_silence_ms": 700.0,
+        "wait_ms": 700.0,
+        "spread_ms": 6_300.0,
+    }
 
 
 def test_times_are_rounded_to_a_tenth(comparison: Comparison) -> None:

@@ -6,8 +6,15 @@ from dataclasses import replace
 import pytest
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane
+from kit.proof.lane import Comparison, Lane, LaneState, state
+from kit.proof.looks import Piece, watch
 from kit.proof.verdict import Shape, Verdict
+from kit.report.github import github
+from kit.report.html import html
+from kit.report.junit import junit
+from kit.report.markdown import markdown
+from kit.report.single import probe_text
+from kit.report.table import table
 from kit.report.words import (
     advice,
     attempts_words,
@@ -239,3 +246,26 @@ def test_every_attempt_is_told_and_nothing_where_once_was_enough(retried: Lane) 
         "2. inconclusive (slow-link, cold-start); 3. streamed."
     )
     assert attempts_words(replace(retried, earlier=())) is None
+
+
+def test_what_became_of_the_answer_is_said_in_the_headline_of_every_report(comparison: Comparison) -> None:
+    lane = replace(comparison.lanes[3], doubts=(Doubt.STREAM_CUT,))
+    assert verdict_words(lane) == "streamed, but the answer was cut"
+    assert state(lane) is LaneState.NOT_AS_EXPECTED
+    cut = replace(comparison, lanes=(replace(lane, expected=None),))
+    for written in (markdown(cut, {}), junit(cut, {}), github(cut, {}), html(cut, {}), table(cut, {})):
+        assert "but the answer was cut" in written
+    assert probe_text(cut.lanes[0]).startswith("? streamed, but the answer was cut")
+
+
+def test_an_answer_in_clumps_beside_a_way_that_streams_is_said_to_be(comparison: Comparison) -> None:
+    pieces = [Piece(700.0 * (1 + place // 20), 820) for place in range(200)]
+    lane = replace(
+        comparison.lanes[3],
+        verdict=Verdict.INCONCLUSIVE,
+        doubts=(Doubt.ANSWER_IN_CLUMPS,),
+        timeline=replace(comparison.lanes[3].timeline, watched=watch(pieces, (), "events")),
+    )
+    assert verdict_words(lane) == (
+        "inconclusive: the way here streams, and the answer came in 10 clumps all the same"
+    )
