@@ -158,7 +158,7 @@ def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Or
     ran = runner.run({"url": f"{today}{QUICK}"})
     assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
     (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
-    assert line.startswith("::error title=streamproof%3A probe on%3A ")
+    assert line.startswith("::error title=streamproof%3A probe%3A ")
     assert line.count("expected%3A streamed::It should stream here") == 1
     assert "measured again" not in ran.log, "what was found is found"
 

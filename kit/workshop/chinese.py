@@ -136,6 +136,10 @@ _SENTENCES: Mapping[str, str] = {
                 "应用就是这样写的，或者链路对回答另有处理；请运行 kit doctor URL。"
             ),
             Doubt.NOT_REPEATED: "只看到一次放行，没能重复；请再测一次。",
+            Doubt.PROOF_UNLIKE_ANSWER: (
+                "证明流没有带上回答所带的响应头，所以它说明不了这个回答；"
+                "请换上最新的 service/proof.py，或检查是谁在其中一条路径上改了响应头。"
+            ),
             Doubt.BUSY_MACHINE: "本机太忙，测量进程自己也要等处理器，时间可能偏长；请少运行些程序再测。",
             Doubt.PROOF_LIMITED: (
                 "服务器或路上的一跳以 429 或 503 拒绝了部分证明流，它们本来会显示什么不得而知；"

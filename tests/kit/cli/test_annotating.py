@@ -31,9 +31,7 @@ def test_on_github_a_broken_expectation_is_annotated_summed_up_and_put_out(
     told = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--json")
     assert told.status == 3
     (line,) = commands(told.err)
-    assert line.startswith(
-        "::error title=streamproof%3A probe on%3A streamed%2C expected%3A buffered whole::"
-    )
+    assert line.startswith("::error title=streamproof%3A probe%3A streamed%2C expected%3A buffered whole::")
     assert json.loads(told.out)["data"]["verdict"] == "incremental", "stdout is data and nothing else"
     summary = (github / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
     assert summary.startswith("before\n### ✗ 0 of 1 lane as expected\n")
@@ -46,7 +44,7 @@ def test_what_could_not_be_measured_is_annotated_before_the_error_is_told(
     told = invoke("probe", "http://127.0.0.1:1", "--json")
     assert (told.status, told.error["code"]) == (1, "unreachable")
     (line,) = commands(told.err)
-    assert line.startswith("::error title=streamproof%3A probe on%3A could not be measured::Nobody answers")
+    assert line.startswith("::error title=streamproof%3A probe%3A could not be measured::Nobody answers")
     assert (github / "GITHUB_OUTPUT").read_text() == "before\nverdict=inconclusive\n"
 
 

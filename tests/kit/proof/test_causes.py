@@ -123,11 +123,6 @@ def test_a_compressor_that_honours_no_transform_is_told_with_that_line_and_anoth
     assert (other.cause, other.to_try) == (Cause.COMPRESSOR, "")
 
 
-def test_a_change_that_cannot_be_made_makes_the_answer_less_sure() -> None:
-    traced, _ = examined([BY_CAUSE[Cause.COMPRESSOR]], can=frozenset({Change.IDENTITY}))
-    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.COMPRESSOR, "likely")]
-
-
 def test_that_the_header_has_no_effect_is_said_only_where_it_was_tried_or_is_sent() -> None:
     identity = frozenset({Change.IDENTITY})
     for can, at, cause, certainty in (
