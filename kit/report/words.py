@@ -139,7 +139,8 @@ def verdict_words(lane: Lane) -> str:
     looked = lane.timeline.watched
     if lane.fate:
         return f"{words}, but the answer {lane.fate}"
-    if lane.verdict is not Verdict.INCONCLUSIVE or looked is None:
+    # What something between the browser and the page's server held looks like nothing of the lane's own.
+    if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
         return f"{words}: the way here streams, {looked.all_the_same}"
@@ -191,6 +192,8 @@ def advice(lane: Lane, target: Target | None) -> str | None:
         return lane.error.hint
     looked = lane.timeline.watched
     if lane.verdict is Verdict.INCONCLUSIVE:
+        if Doubt.OWN_PATH_HELD in lane.doubts:
+            return None
         if looked is not None and looked.next_step is not None:
             return looked.next_step
         return EXAMINE if target is None and lane.delivery == "stream" else None

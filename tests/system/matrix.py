@@ -28,7 +28,7 @@ from tests.fixtures.proxies import Fleet
 from tests.system.proxy_space import Case, Origin, chains, singles
 
 SINGLES, CHAINS = 42, 14
-AT_ONCE = 4
+AT_ONCE = 8
 # One process serves so many cases, one after another.
 EACH = 5
 # A model's, and an answer of two seconds.
