@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# They end with whoever started them, even if that was killed.
+# They end with the process that started them, even if that was killed.
 _SPIN = """
 import os
 parent = os.getppid()

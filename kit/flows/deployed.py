@@ -93,7 +93,7 @@ def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
 async def settled(specs: Sequence[LaneSpec], waiting: Callable[[str], None]) -> bool:
     """Wait until each lane's version is what answers there, as long as its answer may take.
 
-    `waiting` is told who answers instead. Returns whether any had to be waited for.
+    `waiting` is called with what answers instead. Returns whether any had to be waited for.
     """
     places = {spec.ask.url: (spec, spec.version) for spec in specs if spec.version is not None}
     waited = await asyncio.gather(

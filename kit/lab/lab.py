@@ -140,7 +140,7 @@ class Lab:
         raise next(iter(done)).result()
 
     async def unless_it_dies(self, work: Awaitable[T]) -> T:
-        """The result of that work; what dies meanwhile is told as such, whatever the work made of it.
+        """The result of that work; what dies meanwhile is raised as such, whatever the work made of it.
 
         Raises:
             KitError: service-died, or whatever the work raises.

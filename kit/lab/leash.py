@@ -5,7 +5,7 @@ It starts ARGV in a process group of its own and waits for one of two things. Th
 leash, with the same status. Or its standard input speaks or ends: `f` freezes the group (SIGSTOP), `c` has it
 continue (SIGCONT), `s` stops the service (SIGTERM, the grace, SIGKILL to the group), `k` kills it at once,
 and an end without a word means that the kit is gone, and a front that spoke too: the service is stopped, and
-FOLDER, which nobody else would remove, goes too, with the folder around it once that is empty. What is
+FOLDER, which nothing else would remove, goes too, with the folder around it once that is empty. What is
 stopped while it is frozen continues first: else it would sleep through its grace. The first line on standard
 output is the group's number.
 
