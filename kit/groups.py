@@ -10,7 +10,7 @@ from contextlib import suppress
 def kill_group(leader: int, *, reaped: bool) -> None:
     """SIGKILL to what is left of a process group; nothing where none of it is.
 
-    Its number is its leader's, and no other process's while the leader waits to be reaped or a member lives. Once
+    Its number is its leader's alone while the leader waits to be reaped or a member lives. Once
     the leader was reaped, a process of that number is another's.
 
     Args:
