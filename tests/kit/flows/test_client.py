@@ -162,7 +162,7 @@ def warned(found: Conclusion) -> list[ClientCause]:
     return [warning.cause for warning in found.warnings]
 
 
-def test_curl_is_told_its_option(tool: Tool) -> None:
+def test_curl_without_its_option_is_found(tool: Tool) -> None:
     found = ask(str(tool("curl")), "-s", "{url}").conclusion
     assert found.cause is ClientCause.CURL_NO_BUFFER
     assert not found.warnings
@@ -230,7 +230,7 @@ def test_httpx_flows_line_by_line(found: Conclusion) -> None:
 
 @pytest.mark.usefixtures("_httpx")
 @python(HTTPX_1000)
-def test_httpx_reads_what_it_is_told(found: Conclusion) -> None:
+def test_httpx_waits_for_the_size_it_was_given(found: Conclusion) -> None:
     assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (1000, 1000))
 
 
@@ -291,7 +291,7 @@ def test_a_read_timeout_is_found_with_its_time(found: Conclusion) -> None:
 
 
 @python(WHOLE_TIMEOUT, silences=(1.0, 2.0))
-def test_a_limit_of_the_whole_time_is_told_from_a_read_timeout(found: Conclusion) -> None:
+def test_a_limit_of_the_whole_time_is_no_read_timeout(found: Conclusion) -> None:
     assert found.cause is ClientCause.WHOLE_TIME
 
 
@@ -310,7 +310,7 @@ def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool
 
 
 @python(OWN_BUFFER)
-def test_output_that_is_collected_whatever_it_goes_to_is_found(found: Conclusion) -> None:
+def test_output_that_is_collected_on_a_terminal_too_is_found(found: Conclusion) -> None:
     assert found.cause in (ClientCause.OUTPUT_FIXED_SIZE, ClientCause.READS_FIXED_SIZE)
 
 
@@ -337,9 +337,9 @@ def test_one_that_prints_nothing_of_the_stream_is_not_judged(found: Conclusion) 
 
 
 def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(KitError, match="there is no such command") as told:
+    with pytest.raises(KitError, match="there is no such command") as refused:
         ask("no-such-client")
-    assert (told.value.code, told.value.exit) == (Code.BAD_USAGE, Exit.USAGE)
+    assert (refused.value.code, refused.value.exit) == (Code.BAD_USAGE, Exit.USAGE)
     script = tmp_path / "client.py"
     script.write_text("print()")
     with pytest.raises(KitError, match="it is not executable"):

@@ -122,7 +122,7 @@ def test_a_client_that_takes_one_event_from_a_read_loses_the_next() -> None:
     assert found.wrong == (Wrong(ClientCause.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),)
 
 
-def test_a_client_that_knows_lf_alone_is_told_from_one_that_loses_pieces() -> None:
+def test_a_client_that_knows_lf_alone_is_no_client_that_loses_pieces() -> None:
     assert causes(split(LfOnly())) in (
         [ClientCause.LF_ONLY],
         [ClientCause.LF_ONLY, ClientCause.LOSES_EVENTS],
