@@ -175,6 +175,17 @@ def test_a_client_that_is_stuck_with_a_large_event_is_not_waited_for_without_end
     assert found.wrong == (Wrong(ClientCause.SLOW_LINE, how),)
 
 
+def test_a_client_that_needs_a_while_for_a_large_event_passes() -> None:
+    class Busy(Client):
+        free_ms = 0.0
+
+        def push(self, now_ms: float, data: bytes) -> Output:
+            self.free_ms = max(self.free_ms, now_ms) + len(data) / 100  # 7 s for the largest
+            return [(self.free_ms - now_ms, data)]
+
+    assert try_(Stress.LARGE, Busy()).outcome is Outcome.FLOWS
+
+
 def test_a_client_that_waits_through_the_silences_passes() -> None:
     found = try_(Stress.SILENT, Limited(12_000, 30_000), 6, 11)
     assert found.outcome is Outcome.FLOWS
