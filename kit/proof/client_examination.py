@@ -38,7 +38,7 @@ MOST_RUNS = 16
 _NEVER_TRIED = ("TLS", "HTTP/2", "an answer that is cut")
 _FIX_FIRST = "all but holding: fix this, and examine the client again"
 
-_UNSET = "Only where PYTHONUNBUFFERED is not set, as it is here:"
+_UNSET = "PYTHONUNBUFFERED is set in this shell; where it is not, Python buffers what the client prints."
 
 # curl's one-letter options that take a value: what follows them in a word is theirs (man curl).
 _CURL_TAKES_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
@@ -88,6 +88,7 @@ class Setup:
             ),
             *(["curl -N"] if self.no_buffer else []),
             *([f"the stream given to request {self.answered + 1}"] if self.answered else []),
+            *(f"{seconds:.3g} s" for seconds in self.seconds),
         )
 
 
@@ -299,9 +300,7 @@ class _Examination:
         if self._python and self._set:
             run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
             if run.trial.outcome is Outcome.HELD and not run.trial.late:
-                warnings.append(
-                    Warned(ClientCause.PYTHON_STDOUT, f"{_UNSET} {ClientCause.PYTHON_STDOUT.sentence}")
-                )
+                warnings.append(Warned(ClientCause.PYTHON_STDOUT, _UNSET))
         framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
         for name, framing in framings:
             run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))

@@ -90,7 +90,7 @@ def test_a_variable_that_only_this_shell_may_have_is_a_warning() -> None:
     assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
     assert warned.cause is ClientCause.PYTHON_STDOUT
-    assert "Only where PYTHONUNBUFFERED is not set" in warned.sentence
+    assert "PYTHONUNBUFFERED is set in this shell" in warned.sentence
 
 
 def test_what_a_terminal_frees_is_the_output() -> None:
@@ -235,10 +235,10 @@ def test_a_client_that_loses_pieces_is_not_blamed_for_a_large_event_as_well() ->
 
 
 def test_lf_alone_is_a_warning_as_most_servers_send_that() -> None:
-    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses it"))))
+    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses one"))))
     assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
-    assert warned.sentence.startswith("Only where its lines end in CRLF")
+    assert warned.sentence.startswith("The client loses one, as sse-starlette's do")
 
 
 def test_a_client_that_ended_at_an_event_is_asked_with_that_event_alone() -> None:

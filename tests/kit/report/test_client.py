@@ -33,7 +33,7 @@ FAILED = ClientReport(
 
 def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
     text = client_text(CURL)
-    assert text.startswith("✗ curl collects its output")
+    assert text.startswith("✗ curl buffers its output")
     assert text.index("→ curl -N …") < text.index("what was done and seen") < text.index("2  curl -N")
     assert "as it is (standard output a pipe, text/event-stream, chunked): held." in text
     assert "2  curl -N: each event at once." in text
