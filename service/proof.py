@@ -8,8 +8,14 @@ Around any ASGI app it needs no route of the app's:
 
     app = wrap(app)
 
-It answers 404 until `STREAMPROOF_LAB=1` or `STREAMPROOF_PROOF_UNTIL` (epoch seconds, ahead of now) is set,
-so that it can stay deployed and be opened for an hour. Endpoints below the prefix:
+It answers 404 until one of these is set, so that it can stay deployed:
+
+    STREAMPROOF_PROOF_UNTIL   epoch seconds: open until then
+    STREAMPROOF_PROOF_TOKEN   16 characters or more: open, without a date, to requests that show it in the
+                              header Streamproof-Token, and to no others
+    STREAMPROOF_LAB=1         open
+
+Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
                 &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N
@@ -28,6 +34,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hmac
+import math
 import os
 import re
 import secrets
@@ -78,18 +86,41 @@ _CACHE = re.compile(rf"(?=.{{1,200}}\Z){_DIRECTIVE}(?: ?, ?{_DIRECTIVE})*", re.A
 _VARY = re.compile(r"(?=.{1,200}\Z)(?:\*|[a-z0-9-]+)(?: ?, ?(?:\*|[a-z0-9-]+))*", re.ASCII | re.I)
 MODES = ("lockstep", "pause", "free")
 VERSION = "Streamproof-Version"
+SHOWN_IN = "Streamproof-Token"
+_USABLE_TOKEN = re.compile(r"[!-~]{16,}")
 # A page of another origin may see how long its request waited for a connection (Resource Timing).
 NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 
 
-def open_by_environment() -> bool:
-    """Whether STREAMPROOF_LAB is 1 or STREAMPROOF_PROOF_UNTIL (epoch seconds) lies ahead."""
-    if os.environ.get("STREAMPROOF_LAB") == "1":
-        return True
+# Why the proof is closed: an error's code, and its sentence.
+CLOSED = {
+    "proof-expired": "STREAMPROOF_PROOF_UNTIL is not set, or has passed",
+    "proof-until-unreadable": "STREAMPROOF_PROOF_UNTIL is not a number of seconds",
+    "proof-token": f"the header {SHOWN_IN} does not bear the token in STREAMPROOF_PROOF_TOKEN",
+    "proof-token-unusable": "STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters",
+}
+
+
+def closed_by_environment(shown: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Why the environment closes the proof to who shows this token, a key of `CLOSED`; None: it is open."""
+    if environ.get("STREAMPROOF_LAB") == "1":
+        return None
+    if token := environ.get("STREAMPROOF_PROOF_TOKEN"):
+        return _closed_by_token(token, shown)
     try:
-        return time.time() < float(os.environ.get("STREAMPROOF_PROOF_UNTIL", "0"))
+        until = float(environ.get("STREAMPROOF_PROOF_UNTIL") or 0)
     except ValueError:
-        return False
+        until = math.nan
+    if not math.isfinite(until):
+        return "proof-until-unreadable"
+    return None if time.time() < until else "proof-expired"
+
+
+def _closed_by_token(token: str, shown: str) -> str | None:
+    if not _USABLE_TOKEN.fullmatch(token):
+        return "proof-token-unusable"
+    # In constant time: how long it takes says nothing of the token.
+    return None if hmac.compare_digest(token.encode(), shown.encode()) else "proof-token"
 
 
 def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -102,20 +133,30 @@ def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | Non
 def create_proof(
     *,
     enabled: Callable[[], bool] | None = None,
+    token: str | None = None,
     instance: str | None = None,
     version: str | None = None,
 ) -> Router:
     """An ASGI app to mount under any prefix.
 
     Args:
-        enabled: asked at each request; while it says no, everything answers 404. By default
-            `open_by_environment`.
+        enabled: asked at each request; while it says no, everything answers 404.
+        token: opens the proof to requests that show it in the header Streamproof-Token, and to no others,
+            whatever `enabled` says. Without either, `closed_by_environment` decides.
         instance: names this process in the answers; random by default. It must differ between processes.
         version: names what is deployed, in the header Streamproof-Version of every response and in the
             answers; by default `version_by_environment`.
     """
+
+    def closed(shown: str) -> str | None:
+        if token is not None:
+            return _closed_by_token(token, shown)
+        if enabled is not None:
+            return None if enabled() else "proof-expired"
+        return closed_by_environment(shown)
+
     proof = _Proof(
-        enabled or open_by_environment,
+        closed,
         instance or secrets.token_hex(8),
         version or version_by_environment(),
     )
@@ -134,6 +175,7 @@ def wrap(
     *,
     prefix: str = "/proof",
     enabled: Callable[[], bool] | None = None,
+    token: str | None = None,
     instance: str | None = None,
     version: str | None = None,
 ) -> ASGIApp:
@@ -143,10 +185,12 @@ def wrap(
         app: any ASGI app. What it has below the prefix itself is not reached any more.
         prefix: a path, below the root path that the server names.
         enabled: see `create_proof`, like the rest.
+        token: opens the proof to who shows it.
         instance: names this process.
         version: names what is deployed.
     """
-    return _Wrapped(app, prefix, create_proof(enabled=enabled, instance=instance, version=version))
+    proof = create_proof(enabled=enabled, token=token, instance=instance, version=version)
+    return _Wrapped(app, prefix, proof)
 
 
 class _Wrapped:
@@ -187,8 +231,8 @@ class _Refusal(Exception):
 class _Proof:
     """The open streams of one process, by id."""
 
-    def __init__(self, enabled: Callable[[], bool], instance: str, version: str | None) -> None:
-        self._enabled = enabled
+    def __init__(self, closed: Callable[[str], str | None], instance: str, version: str | None) -> None:
+        self._closed = closed
         self._names = {"instance": instance} | ({"version": version} if version else {})
         self._version = {VERSION: version} if version else {}
         self._headers = {**NO_STORE, **self._version}
@@ -197,9 +241,9 @@ class _Proof:
 
     def guard(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
-            if not self._enabled():
-                return JSONResponse({"streamproof": 1, "error": "proof-expired"}, 404, self._headers)
             try:
+                if (why := self._closed(request.headers.get(SHOWN_IN, ""))) is not None:
+                    raise _Refusal(404, why, CLOSED[why])
                 return endpoint(request)
             except _Refusal as no:
                 body = {"streamproof": 1, "error": no.error, "message": no.message}

@@ -486,25 +486,54 @@ def test_a_running_proof_closes_when_its_time_is_over(serve: Serve) -> None:
     refused(ask(base, "/ping"), 404, "proof-expired")
 
 
+SECRET = "a-secret-of-the-team"
+
+
+def test_who_shows_the_token_finds_it_open_and_nobody_else(serve: Serve) -> None:
+    base = serve(proof.create_proof(token=SECRET, enabled=lambda: True))
+    assert ask(base, "/ping", headers={"Streamproof-Token": SECRET}).status == 200
+    for headers in ({}, {"Streamproof-Token": SECRET[:-1]}, {"Streamproof-Token": "\xfc" * 16}):
+        refused(ask(base, "/ping", headers=headers), 404, "proof-token")
+
+
+def test_in_our_service_a_token_opens_it_whatever_the_date(serve: Serve) -> None:
+    base = serve(create_app(Settings(proof_token=SECRET, proof_until=time.time() + 3600))) + "/proof"
+    assert ask(base, "/ping", headers={"Streamproof-Token": SECRET}).status == 200
+    refused(ask(base, "/ping"), 404, "proof-token")
+
+
 @pytest.mark.parametrize(
-    ("environ", "is_open"),
+    ("environ", "why"),
     [
-        ({}, False),
-        ({"STREAMPROOF_LAB": "1"}, True),
-        ({"STREAMPROOF_LAB": "0"}, False),
-        ({"STREAMPROOF_PROOF_UNTIL": "1"}, False),
-        ({"STREAMPROOF_PROOF_UNTIL": "99999999999"}, True),
-        ({"STREAMPROOF_PROOF_UNTIL": "soon"}, False),
-        ({"STREAMPROOF_PROOF_UNTIL": "nan"}, False),
-        ({"STREAMPROOF_PROOF_UNTIL": ""}, False),
+        ({}, "proof-expired"),
+        ({"LAB": "1"}, None),
+        ({"LAB": "1", "PROOF_TOKEN": "another-token-here"}, None),
+        ({"LAB": "0"}, "proof-expired"),
+        ({"PROOF_UNTIL": "1"}, "proof-expired"),
+        ({"PROOF_UNTIL": ""}, "proof-expired"),
+        ({"PROOF_UNTIL": "99999999999"}, None),
+        ({"PROOF_UNTIL": "soon"}, "proof-until-unreadable"),
+        ({"PROOF_UNTIL": "2099-12-31T00:00:00Z"}, "proof-until-unreadable"),
+        ({"PROOF_UNTIL": "nan"}, "proof-until-unreadable"),
+        ({"PROOF_UNTIL": "inf"}, "proof-until-unreadable"),
+        ({"PROOF_TOKEN": SECRET}, None),
+        ({"PROOF_TOKEN": SECRET, "PROOF_UNTIL": "1"}, None),
+        ({"PROOF_TOKEN": f"{SECRET}!", "PROOF_UNTIL": "99999999999"}, "proof-token"),
+        ({"PROOF_TOKEN": "fifteen-letters", "PROOF_UNTIL": "99999999999"}, "proof-token-unusable"),
+        ({"PROOF_TOKEN": f"{SECRET} "}, "proof-token-unusable"),
+        ({"PROOF_TOKEN": "ein-schlüssel-für-uns"}, "proof-token-unusable"),
+        ({"PROOF_TOKEN": "", "PROOF_UNTIL": "99999999999"}, None),
     ],
 )
-def test_elsewhere_the_environment_opens_it(
-    environ: dict[str, str], is_open: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    assert proof.open_by_environment() is is_open
+def test_elsewhere_the_environment_opens_it_or_says_why_not(environ: dict[str, str], why: str | None) -> None:
+    named = {f"STREAMPROOF_{name}": value for name, value in environ.items()}
+    assert proof.closed_by_environment(SECRET, named) == why
+
+
+def test_a_refusal_says_what_to_set(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROOF_PROOF_UNTIL", "soon")
+    body = ask(serve(proof.create_proof()), "/ping").json()
+    assert body["message"] == "STREAMPROOF_PROOF_UNTIL is not a number of seconds"
 
 
 # One file
