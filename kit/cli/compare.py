@@ -8,7 +8,20 @@ import typer
 
 from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
+from kit.cli.options import (
+    Arm,
+    Expect,
+    Github,
+    Html,
+    Http2,
+    Json,
+    Junit,
+    Markdown,
+    Polling,
+    Prompt,
+    ProofToken,
+    Timeout,
+)
 from kit.cli.output import success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
@@ -43,6 +56,7 @@ def command(
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
+    proof_token: ProofToken = None,
     http2: Http2 = False,
     timeout: Timeout = 60.0,
     html: Html = None,
@@ -75,7 +89,13 @@ def command(
 
     known = load_targets()
     like = LaneSpec(
-        "", Ask("GET", ""), prompt=prompt, expected=verdict(expect), http2=http2, timeout_s=timeout
+        "",
+        Ask("GET", ""),
+        prompt=prompt,
+        expected=verdict(expect),
+        proof_token=proof_token,
+        http2=http2,
+        timeout_s=timeout,
     )
     warnings: list[str] = []
     config = load_config({}, os.environ, Path.cwd()) if deployed else None

@@ -18,6 +18,7 @@ from kit.cli.options import (
     Out,
     Prompt,
     Proof,
+    ProofToken,
     Timeout,
     Yes,
 )
@@ -91,6 +92,7 @@ def command(
     prompt: Prompt = PROMPT,
     bearer_env: BearerEnv = None,
     proof: Proof = None,
+    proof_token: ProofToken = None,
     event_bytes: Annotated[
         int, typer.Option(envvar="KIT_EVENT_BYTES", min=1, help="Judge events up to this size.")
     ] = 1_000,
@@ -190,6 +192,7 @@ def command(
         prompt=prompt,
         event_bytes=event_bytes,
         proof_url=proof,
+        proof_token=proof_token,
         direct_url=direct,
         timeout_s=timeout,
         max_requests=max_requests,

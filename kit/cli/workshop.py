@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, Timeout, Yes
+from kit.cli.options import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes
 from kit.cli.output import show, talk
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -59,6 +59,7 @@ def command(
     front: Fronts = None,
     out: Out = Path("build"),
     isolated: Isolated = False,
+    proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -105,7 +106,7 @@ def command(
         door = Door.of(listening, host, tuple(allow_host or ()))
         page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
         if elsewhere:
-            specs = named(asks, known, config, timeout_s=timeout)
+            specs = named(asks, known, config, timeout_s=timeout, proof_token=proof_token)
             fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
             run(show_specs(page, specs, "cloud" if deployed else "url", fresh))
         else:

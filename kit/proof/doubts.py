@@ -50,6 +50,19 @@ class Doubt(StrEnum):
         return _REMEDIES[self]
 
 
+# What is the same in every measurement until something is changed.
+LASTING = frozenset(
+    {
+        Doubt.PROOF_EXPIRED,
+        Doubt.PROOF_UNTIL_UNREADABLE,
+        Doubt.PROOF_TOKEN,
+        Doubt.PROOF_TOKEN_UNUSABLE,
+        Doubt.PROOF_REFUSED,
+        Doubt.NO_PROOF,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.ARRIVALS_ALONE,
+    }
+)
 _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
         "The proof's stream and the answer's own stamps contradict each other: something treats this path "

@@ -43,10 +43,15 @@ async def in_lab(lab: Lab, targets: Mapping[str, Target], config: Config, *, tim
 
 
 def named(
-    asks: Mapping[str, Ask], targets: Mapping[str, Target], config: Config, *, timeout_s: float
+    asks: Mapping[str, Ask],
+    targets: Mapping[str, Target],
+    config: Config,
+    *,
+    timeout_s: float,
+    proof_token: str | None = None,
 ) -> Specs:
     """The lanes of services that run elsewhere, by name."""
-    like = LaneSpec("", Ask("GET", ""), timeout_s=timeout_s)
+    like = LaneSpec("", Ask("GET", ""), proof_token=proof_token, timeout_s=timeout_s)
     specs: dict[str, dict[Arm, LaneSpec]] = {name: {} for name in asks}
     for arm in BOTH:
         for spec in lanes_of(asks, targets, (arm,), like, config):
