@@ -4,6 +4,10 @@ One file, nothing but the standard library and starlette: copy it into any FastA
 
     app.mount("/proof", create_proof())
 
+Around any ASGI app it needs no route of the app's:
+
+    app = wrap(app)
+
 It answers 404 until `STREAMPROOF_LAB=1` or `STREAMPROOF_PROOF_UNTIL` (epoch seconds, ahead of now) is set,
 so that it can stay deployed and be opened for an hour. Endpoints below the prefix:
 
@@ -38,7 +42,7 @@ from types import FrameType
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 STREAMS = 16
 STREAM_OCTETS = 4 * 1024 * 1024
@@ -123,6 +127,55 @@ def create_proof(
             Route("/ping", proof.guard(proof.ping), methods=["GET"]),
         ]
     )
+
+
+def wrap(
+    app: ASGIApp,
+    *,
+    prefix: str = "/proof",
+    enabled: Callable[[], bool] | None = None,
+    instance: str | None = None,
+    version: str | None = None,
+) -> ASGIApp:
+    """The app with the proof below `prefix`; all else reaches the app untouched.
+
+    Args:
+        app: any ASGI app. What it has below the prefix itself is not reached any more.
+        prefix: a path, below the root path that the server names.
+        enabled: see `create_proof`, like the rest.
+        instance: names this process.
+        version: names what is deployed.
+    """
+    return _Wrapped(app, prefix, create_proof(enabled=enabled, instance=instance, version=version))
+
+
+class _Wrapped:
+    """An app behind the proof. `app` is the app."""
+
+    def __init__(self, app: ASGIApp, prefix: str, proof: ASGIApp) -> None:
+        self.app = app
+        self._prefix = prefix.rstrip("/")
+        self._proof = proof
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._is_ours(scope):
+            root = scope.get("root_path", "") + self._prefix
+            await self._proof({**scope, "root_path": root, "path": _absolute(scope)}, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        if self._prefix not in path:
+            return False
+        below = _absolute(scope).removeprefix(scope.get("root_path", ""))
+        return below.startswith(f"{self._prefix}/")
+
+
+def _absolute(scope: Scope) -> str:
+    """The request's path with the root path before it, which not every server puts there."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path if path.startswith(root) else f"{root}{path}"
 
 
 class _Refusal(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib.util
 import itertools
 import json
@@ -22,6 +23,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from service import proof
 from service.app import create_app
@@ -547,3 +549,66 @@ def test_the_one_file_imports_nothing_of_ours() -> None:
     }
     roots = {name.partition(".")[0] for name in imported}
     assert roots - set(sys.stdlib_module_names) == {"starlette"}
+
+
+# Around an app
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI app of no framework: answers with the path that it is asked for."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+@pytest.mark.parametrize("root", ["", "/behind/a/front"])
+@pytest.mark.parametrize("whole_paths", [True, False])
+def test_a_wrapped_app_has_the_proof_below_its_prefix_and_all_other_paths_itself(
+    root: str, whole_paths: bool
+) -> None:
+    app = proof.wrap(echo, prefix="/deep/proof", enabled=lambda: True)
+
+    def got(path: str) -> tuple[int, bytes]:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": f"{root}{path}" if whole_paths else path,
+            "root_path": root,
+            "query_string": b"",
+            "headers": [],
+        }
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        async def asked() -> None:
+            await app(scope, receive, send)
+
+        asyncio.run(asked())
+        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+
+    status, body = got("/deep/proof/ping")
+    assert (status, json.loads(body)["streamproof"]) == (200, 1)
+    for path in ("/", "/ping", "/deep/proofs/ping", "/x/deep/proof/ping", "/deep"):
+        assert got(path) == (200, (f"{root}{path}" if whole_paths else path).encode())
+
+
+def test_a_wrapped_app_is_told_of_its_lifespan_and_its_sockets() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    async def all_kinds() -> None:
+        for kind in ("lifespan", "websocket"):
+            await proof.wrap(app)({"type": kind, "path": "/proof/ping"}, unused, unused)
+
+    asyncio.run(all_kinds())
+    assert seen == ["lifespan", "websocket"]
