@@ -9,7 +9,7 @@ import typer
 from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
 from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
-from kit.cli.output import success
+from kit.cli.output import success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -156,7 +156,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
     if all(one.public or one.platform != "cloud_run" for one in found):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

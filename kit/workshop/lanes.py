@@ -10,6 +10,7 @@ from dataclasses import replace
 from kit.cloud.tokens import Runs, expiry, renewed
 from kit.config import Config
 from kit.flows.deployed import lanes_of
+from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_of, ask, in_arm
 from kit.lab.lab import Lab
 from kit.probe.address import Headers
@@ -25,9 +26,18 @@ _MARGIN_S = 300.0
 Specs = Mapping[str, Mapping[Arm, LaneSpec]]
 
 
-async def in_lab(lab: Lab, targets: Mapping[str, Target], config: Config, *, timeout_s: float) -> Specs:
-    """The lanes of a lab that runs."""
-    has = await arms_of(config, ask(config, next(iter(lab.services.values()))), timeout_s=timeout_s)
+async def in_lab(
+    lab: Lab,
+    targets: Mapping[str, Target],
+    config: Config,
+    *,
+    timeout_s: float,
+    say: Callable[[str], None] = lambda text: None,
+) -> Specs:
+    """The lanes of a lab that runs; `say` is called with how a user's app is asked, if it says so itself."""
+    directly = next(iter(lab.services.values()))
+    config = await as_described(config, directly, timeout_s=timeout_s, say=say)
+    has = await arms_of(config, ask(config, directly), timeout_s=timeout_s)
     return {
         name: {
             arm: in_arm(
