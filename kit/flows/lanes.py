@@ -66,7 +66,7 @@ async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) 
             )
         except KitError:  # told of its lane, when that is measured
             return ("as-is",)
-    return wanted if found.base is not None or found.expired or found.ours else ("as-is",)
+    return wanted if found.speaks else ("as-is",)
 
 
 def in_arm(config: Config, spec: LaneSpec, arm: Wanted, has: Sequence[Arm]) -> LaneSpec:
