@@ -11,8 +11,8 @@ from gunicorn.util import import_app
 try:
     from streamproof_proof import wrap
 except ModuleNotFoundError as missing:
-    # `proof = false` in kit.toml leaves it out, and it needs starlette: the app is served as it is.
-    if str(missing.name).partition(".")[0] not in ("streamproof_proof", "starlette"):
+    # `proof = false` in kit.toml leaves it out: the app is served as it is.
+    if missing.name != "streamproof_proof":
         raise
 
     def wrap(app):

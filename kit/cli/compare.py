@@ -84,11 +84,13 @@ def command(
     asks = (
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
-    versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
+    known_here = recorded(list(asks)) if config else []
+    versions = {one.target: serving(one) for one in known_here}
+    proof_tokens = {one.target: one.proof_token for one in known_here}
     specs: list[LaneSpec] = []
     for name, one in asks.items():
         wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
-        specs += lanes_of({name: one}, known, wanted, like, config, versions)
+        specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}

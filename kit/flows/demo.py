@@ -77,6 +77,7 @@ async def demo(
                     max_output_tokens=min(60, config.max_output_tokens),
                     expected=targets[name].expect[arm],
                     timeout_s=timeout_s,
+                    proof_token=lab.proof_token,
                 ),
                 arm,
                 has,

@@ -60,6 +60,7 @@ def lanes_of(
     like: LaneSpec,
     config: Config | None = None,
     versions: Mapping[str, ExpectedVersion | None] | None = None,
+    proof_tokens: Mapping[str, str | None] | None = None,
 ) -> list[LaneSpec]:
     """A lane for each of them in each arm, with its platform's promise unless `like` has another.
 
@@ -70,6 +71,7 @@ def lanes_of(
         like: whatever else a lane has.
         config: whose app they are; None for what is asked as the user gave it.
         versions: by target, the version whose verdict is wanted; any's where there is none.
+        proof_tokens: by target, what its proof is shown, where that is on record.
     """
     lanes = []
     for name, one in asked.items():
@@ -77,7 +79,8 @@ def lanes_of(
             promised = targets[name].expect["off" if arm == "off" else "on"] if name in targets else None
             expected = like.expected or promised
             wanted = (versions or {}).get(name)
-            lane = replace(like, target=name, ask=one, expected=expected, version=wanted)
+            token = (proof_tokens or {}).get(name) or like.proof_token
+            lane = replace(like, target=name, ask=one, expected=expected, version=wanted, proof_token=token)
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
     return lanes

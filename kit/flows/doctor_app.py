@@ -67,7 +67,7 @@ async def doctor_app(
         if described is not config and not spec.repeat_ok:
             raise may_repeat(ask(described, base).method)
         config = described
-        directly = replace(spec, ask=ask(config, base), as_it_is=True)
+        directly = replace(spec, ask=ask(config, base), as_it_is=True, proof_token=lab.proof_token)
         arms = await arms_of(config, directly.ask, timeout_s=spec.timeout_s)
         directly = replace(directly, arm="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")

@@ -54,7 +54,9 @@ class Measuring:
         self._prompt = prompt
         self._timeout_s = timeout_s
 
-    async def __call__(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def __call__(
+        self, target: Target, url: str, service: Service, version: str, proof_token: str | None = None
+    ) -> Sequence[Lane]:
         identity = None
         if service.public is not True and service.place.platform == "cloud_run":
             # A tag's URL wants a token for the service's own
@@ -76,6 +78,7 @@ class Measuring:
             prompt=self._prompt,
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._timeout_s,
+            proof_token=proof_token,
         )
         wanted = ExpectedVersion(
             version, says=self._config.app is None

@@ -42,7 +42,13 @@ async def in_lab(
         name: {
             arm: in_arm(
                 config,
-                LaneSpec(name, ask(config, url), expected=targets[name].expect[arm], timeout_s=timeout_s),
+                LaneSpec(
+                    name,
+                    ask(config, url),
+                    expected=targets[name].expect[arm],
+                    timeout_s=timeout_s,
+                    proof_token=lab.proof_token,
+                ),
                 arm,
                 has,
             )
@@ -53,13 +59,18 @@ async def in_lab(
 
 
 def named(
-    asks: Mapping[str, Ask], targets: Mapping[str, Target], config: Config, *, timeout_s: float
+    asks: Mapping[str, Ask],
+    targets: Mapping[str, Target],
+    config: Config,
+    *,
+    timeout_s: float,
+    proof_tokens: Mapping[str, str | None] | None = None,
 ) -> Specs:
-    """The lanes of services that run elsewhere, by name."""
+    """The lanes of services that run elsewhere, by name; `proof_tokens` as `lanes_of` takes them."""
     like = LaneSpec("", Ask("GET", ""), timeout_s=timeout_s)
     specs: dict[str, dict[Arm, LaneSpec]] = {name: {} for name in asks}
     for arm in BOTH:
-        for spec in lanes_of(asks, targets, (arm,), like, config):
+        for spec in lanes_of(asks, targets, (arm,), like, config, proof_tokens=proof_tokens):
             specs[spec.target][arm] = spec
     return specs
 

@@ -93,15 +93,6 @@ def test_without_the_proof_the_app_is_given_as_it_is(started: Started) -> None:
     assert started("users:app", proof=False).__module__ == "users"
 
 
-def test_where_starlette_is_missing_the_app_is_given_as_it_is(
-    started: Started, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "starlette", None)
-    for name in [name for name in sys.modules if name.startswith("starlette.")]:
-        monkeypatch.delitem(sys.modules, name)
-    assert started("users:app").__module__ == "users"
-
-
 def test_a_wsgi_app_is_refused_in_one_sentence(started: Started, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         started("users:wsgi")
