@@ -22,7 +22,7 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
 )
-from kit.cli.output import success
+from kit.cli.output import success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -104,11 +104,13 @@ def command(
     asks = (
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
-    versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
+    known_here = recorded(list(asks)) if config else []
+    versions = {one.target: serving(one) for one in known_here}
+    proof_tokens = {one.target: one.proof_token for one in known_here}
     specs: list[LaneSpec] = []
     for name, one in asks.items():
         wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
-        specs += lanes_of({name: one}, known, wanted, like, config, versions)
+        specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
@@ -176,7 +178,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
     if all(one.public or one.platform != "cloud_run" for one in found):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kit.app import with_json
 from kit.flows.retrying import compare_again
 from kit.probe.address import Headers, checked
 from kit.probe.client import Ask
@@ -53,9 +53,7 @@ class Request:
         body = self.data.encode() if isinstance(self.data, str) else self.data
         headers = self.headers
         if self.json is not None:
-            body = json.dumps(self.json).encode()
-            if all(name.lower() != "content-type" for name, _ in headers):
-                headers = (*headers, ("content-type", "application/json"))
+            headers, body = with_json(headers, self.json)
         method = self.method or ("GET" if body is None else "POST")
         return Ask(method.upper(), url, headers, body)
 

@@ -277,7 +277,6 @@ def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
         "host": host,
         "user-agent": f"streamproof/{__version__}",
         "accept": ACCEPT,
-        "accept-encoding": "identity",
     }
     if ask.body is not None:
         ours["content-length"] = str(len(ask.body))

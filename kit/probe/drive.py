@@ -13,6 +13,7 @@ from kit.probe.client import Ask, Client, now_ms
 from kit.probe.faults import shown
 from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
+from kit.probe.spec import coding
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.conditions import Conditions
 from kit.proof.events import EventTooLargeError, LineDecoder
@@ -56,7 +57,7 @@ class Driver:
         self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
     ) -> None:
         self._streams = streams
-        self._headers = (*request.headers, ("accept-encoding", request.at.coding))
+        self._headers = (*request.headers, *coding(request.at))
         self._side = Side(side, request.base, self._headers)
         self._request = request
         self._stepped = stepped

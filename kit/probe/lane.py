@@ -127,7 +127,9 @@ class LaneProbe(Measured):
         return answer.watched(self.line).looks is Looks.STREAMED
 
     def _holds(self, finding: Finding) -> bool:
-        large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= _judged(self.spec, self.line)
+        large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= judged_bytes(
+            self.spec, self.line
+        )
         return not large and finding.verdict in (
             Verdict.BYTE_LIMITED,
             Verdict.TIME_LIMITED,
@@ -209,7 +211,7 @@ def measured(
     if proof is not None and proof.under != at:
         raise ValueError(f"a proof under {proof.under} says nothing of an answer under {at}")
     believed = None if proof is None or proof.unlike else proof.finding
-    finding = answer.combine(believed, by_answer, line, event_bytes=_judged(spec, line))
+    finding = answer.combine(believed, by_answer, line, event_bytes=judged_bytes(spec, line))
     if proof is not None and proof.unlike:
         said = f"the proof's stream differs from the answer in {', '.join(proof.unlike)}"
         doubts = (*doubts, Doubt.PROOF_UNLIKE_ANSWER)
@@ -221,7 +223,7 @@ def measured(
     return replace(lane, header=at.header, as_is=spec.header == "as-is")
 
 
-def _judged(spec: LaneSpec, line: Timeline) -> int:
+def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
     """Events up to this size are judged."""
     return spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
 

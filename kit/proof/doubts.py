@@ -36,6 +36,7 @@ class Doubt(StrEnum):
     STILL_RUNNING = "still-running"
     NO_ANSWER = "no-answer"
     ANSWER_IN_CLUMPS = "answer-in-clumps"
+    PLAIN_CLIENT_UNDECIDED = "plain-client-undecided"
     NOT_REPEATED = "not-repeated"
     BUSY_MACHINE = "busy-machine"
     PROOF_LIMITED = "proof-limited"
@@ -176,6 +177,10 @@ _REMEDIES = {
     Doubt.ANSWER_IN_CLUMPS: (
         "The answer came in one lump or in several, and not as its own stamps or the proof's stream do: the "
         "app writes so, or a hop treats the answer differently; kit doctor URL examines it."
+    ),
+    Doubt.PLAIN_CLIENT_UNDECIDED: (
+        "Whether the stream also passes to a client that accepts no compression, as curl, was not decided; "
+        "measure again, or ask for that alone: --header 'Accept-Encoding: identity'."
     ),
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
     Doubt.BUSY_MACHINE: (

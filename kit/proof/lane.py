@@ -13,6 +13,8 @@ from kit.proof.verdict import Method, Shape, Verdict
 Arm = Literal["on", "off"]
 Wanted = Literal["on", "off", "as-is"]
 Delivery = Literal["stream", "polling"]
+AskedAs = Literal["both", "browser", "given"]
+Client = Literal["browser", "plain"]
 Environment = Literal["lab", "cloud", "url"]
 
 
@@ -43,6 +45,8 @@ class Lane:
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
     it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
+    `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
+    alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
     """
 
@@ -63,6 +67,8 @@ class Lane:
     delivery: Delivery = "stream"
     earlier: tuple[Attempt, ...] = ()
     as_is: bool = False
+    asked_as: AskedAs | None = None
+    only_for: Client | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
