@@ -123,7 +123,7 @@ def undecided(lane: Lane) -> bool:
     """
     if lane.error is not None:
         return not lane.error.lasting
-    lasts = bool(lane.doubts) and LASTING.issuperset(lane.doubts)
+    lasts = lane.method is Method.PASSIVE and bool(lane.doubts) and LASTING.issuperset(lane.doubts)
     return state(lane) is LaneState.INCONCLUSIVE and not lasts
 
 

@@ -78,9 +78,12 @@ def test_what_another_measurement_would_meet_again_is_not_measured_again() -> No
     refused = LaneError("http-status", "It answered GET with 404.", "Check the path.", lasting=True)
     assert not undecided(replace(FAILED, error=refused))
     watched = (Doubt.ARRIVALS_ALONE, Doubt.PROOF_EXPIRED, Doubt.CLOCKS_NOT_ALIGNED)
-    assert not undecided(replace(UNSURE, doubts=watched))
+    seen = replace(UNSURE, method=Method.PASSIVE, doubts=watched)
+    assert not undecided(seen)
     for may_pass in (Doubt.BUSY_MACHINE, Doubt.STREAM_CUT, Doubt.OTHER_INSTANCE):
-        assert undecided(replace(UNSURE, doubts=(*watched, may_pass)))
+        assert undecided(replace(seen, doubts=(*watched, may_pass)))
+    # A proof that was begun, and whose stream was refused.
+    assert undecided(replace(UNSURE, method=Method.LOCK_STEP, doubts=(Doubt.NO_PROOF,)))
     assert undecided(UNSURE)
 
 
