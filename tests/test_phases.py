@@ -71,7 +71,9 @@ def test_it_begins_after_all_others_have_ended(tmp_path: Path, workers: str) -> 
     assert begin_and_end_in_turn(said[16:])
 
 
-def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_another_kind(tmp_path: Path) -> None:
+def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_another_kind(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "test_more.py").write_text(TESTS.replace("request.node.name", "request.node.nodeid"))
     said, told = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal")
     assert "22 passed" in told.splitlines()[-1], told
