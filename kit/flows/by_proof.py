@@ -37,7 +37,7 @@ class ByProof(Examination):
         """
         probe = self.probe
         looks = ProofLooks(
-            origin_of(probe.spec, base),
+            origin_of(probe.spec, probe.found),
             probe.round_trips,
             secure=self.secure,
             direct=await self._direct(),
@@ -194,12 +194,12 @@ class ByProof(Examination):
         if found.base is None:
             why = "does not speak the proof's protocol, so the two ways could not be compared: mount"
             mend = "service/proof.py there too."
-            if found.refused:
-                why = "wants to know who asks (401 or 403), and what identifies you is sent to no other"
+            if found.why_not in (Doubt.PROOF_REFUSED, Doubt.PROOF_TOKEN):
+                why = "wants to know who asks, and what identifies you is sent to no other"
                 mend = "origin than the URL's own, so the two ways could not be compared."
             self.limits.append(f"{shown(spec.ask.url)} {why} {mend}")
             return None
-        return origin_of(spec, found.base)
+        return origin_of(spec, found)
 
     async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
         machine = trace(at, seen, looks.can)

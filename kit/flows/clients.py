@@ -35,7 +35,7 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     if base is None or not probe.round_trips or not decided or not (streams or compressed):
         return lane
     looks = ProofLooks(
-        origin_of(probe.spec, base),
+        origin_of(probe.spec, probe.found),
         probe.round_trips,
         secure=urlsplit(base).scheme == "https",
         event_bytes=judged_bytes(probe.spec, probe.line),

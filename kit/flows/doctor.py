@@ -33,6 +33,7 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
         as_it_is=spec.as_it_is,
         event_bytes=spec.event_bytes,
         proof_url=spec.proof_url,
+        proof_token=spec.proof_token,
         http2=spec.http2,
         timeout_s=spec.timeout_s,
     )

@@ -21,13 +21,15 @@ def ask(config: Config, base_url: str, headers: tuple[tuple[str, str], ...] = ()
     """The request whose answer is measured.
 
     Args:
-        config: whose app is asked at its probe_path; the kit's own service at its origin.
+        config: whose app is asked at its probe_path, as it says; the kit's own service at its origin.
         base_url: where the service is.
         headers: what it takes to be let in.
     """
-    if config.app is None:
+    app = config.app
+    if app is None:
         return Ask("GET", base_url, headers)
-    return Ask("GET", base_url.rstrip("/") + config.app.probe_path, headers)
+    url = base_url.rstrip("/") + app.probe_path
+    return Ask(app.method, url, (*headers, *app.probe_headers), app.probe_body)
 
 
 async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm, ...]:
@@ -64,7 +66,7 @@ async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) 
             )
         except KitError:  # told of its lane, when that is measured
             return ("as-is",)
-    return wanted if found.base is not None or found.expired or found.ours else ("as-is",)
+    return wanted if found.speaks else ("as-is",)
 
 
 def in_arm(config: Config, spec: LaneSpec, arm: Wanted, has: Sequence[Arm]) -> LaneSpec:

@@ -142,6 +142,7 @@ class Client:
             Code.TOO_MANY_REDIRECTS,
             f"{shown(ask.url)} redirected more than {MAX_REDIRECTS} times.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         )
 
     async def fetch(
@@ -297,6 +298,7 @@ def _redirected(ask: Ask, status: int, onward: str) -> Ask:
             Code.NOT_HTTP,
             f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         ) from None
     if status == 303 or (status in (301, 302) and ask.method == "POST"):
         ask = replace(ask, method="GET", body=None)

@@ -145,7 +145,7 @@ class LaneProbe(Measured):
                 stepped(line)
             told = len(machine.evidence)
 
-        request = ProofRequest(base, at, beside_conditions(self.spec.ask, base))
+        request = ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
         driver = Driver(self._streams, self._side, request, tell)
         finding = await driver.run(machine.run())
         return Proved(finding, at, self.unlike(driver.head))
@@ -217,7 +217,7 @@ def measured(
         doubts = (*doubts, Doubt.PROOF_UNLIKE_ANSWER)
         finding = replace(finding, evidence=(*finding.evidence, said))
     elif proof is None and error is None:
-        doubts = (*doubts, _why_unproved(found))
+        doubts = (*doubts, found.why_not)
     finding = replace(finding, doubts=(*finding.doubts, *doubts))
     lane = put_together(spec, line, finding, error)
     return replace(lane, header=at.header, as_is=spec.header == "as-is")
@@ -226,12 +226,6 @@ def measured(
 def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
     """Events up to this size are judged."""
     return spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
-
-
-def _why_unproved(found: Found) -> Doubt:
-    if found.expired:
-        return Doubt.PROOF_EXPIRED
-    return Doubt.PROOF_REFUSED if found.refused else Doubt.NO_PROOF
 
 
 def decoder_of(content_type: str) -> Decoder:

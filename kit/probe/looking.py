@@ -18,7 +18,7 @@ from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
-from kit.probe.origin import Side
+from kit.probe.origin import Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions, coding
 from kit.proof.actions import Machine
 from kit.proof.answer import watched
@@ -238,6 +238,6 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     return Seen(state, said, proven=False, doubts=finding.doubts)
 
 
-def origin_of(spec: LaneSpec, base: str) -> Origin:
+def origin_of(spec: LaneSpec, found: Found) -> Origin:
     """Where the proof of a lane is asked for, with the lane's own credentials where it is the same origin."""
-    return Origin(base, beside_conditions(spec.ask, base))
+    return Origin(found.base or "", beside_conditions(spec.ask, found))

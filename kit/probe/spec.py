@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from kit.loopback import is_loopback
@@ -32,6 +32,7 @@ class LaneSpec:
         expected: the promised verdict, if one was promised.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        proof_token: the proof's own token, for an origin that asks for it.
         http2: offer HTTP/2.
         timeout_s: for the whole answer, and for the first sign of life.
         as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
@@ -48,6 +49,7 @@ class LaneSpec:
     expected: Verdict | None = None
     event_bytes: int | None = None
     proof_url: str | None = None
+    proof_token: str | None = field(default=None, repr=False)
     http2: bool = False
     timeout_s: float = 60.0
     as_it_is: bool = False
@@ -58,7 +60,7 @@ class LaneSpec:
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
-    if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
+    if spec.as_it_is or not found.speaks:
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
         body: dict[str, str | float] = {
@@ -107,9 +109,10 @@ def without_body(ask: Ask, url: str) -> Headers:
     )
 
 
-def beside_conditions(ask: Ask, url: str) -> Headers:
-    """The headers of `ask` that a proof is asked with at `url`, but for what its conditions say."""
-    return tuple(pair for pair in without_body(ask, url) if pair[0].lower() != "accept-encoding")
+def beside_conditions(ask: Ask, found: Found) -> Headers:
+    """The headers of `ask` that a proof is asked with, its token too, but for what its conditions say."""
+    usual = without_body(ask, found.base or ask.url)
+    return (*(pair for pair in usual if pair[0].lower() != "accept-encoding"), *found.shows)
 
 
 def without_credentials(url: str) -> str:

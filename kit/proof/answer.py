@@ -27,7 +27,7 @@ SHORTEST_MS = 1_000.0
 JITTERS = 16
 BURST_MS = 50.0
 LATE_MS = 500.0
-SLEPT_MS = 250.0  # of this process in all: half of what makes an event late
+SLEPT_MS = 250.0  # of this process in all: about what makes a clump
 
 # What makes a finding of an answer: of its timeline, and of each event's own stamp.
 Judge: TypeAlias = Callable[[Timeline, Sequence[float | None]], Finding]
@@ -108,21 +108,13 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
     def judge_it(line: Timeline, stamps: Sequence[float | None]) -> Finding:
         if is_refusal(received, speaks_proof=speaks_proof):
             return refusal(received)
-        found = judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
-        slept = received.late_ms >= SLEPT_MS
-        if slept and found.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED):
-            # What came while this process slept arrived in one lump here, and not on the way.
-            seen = (
-                f"this process did not run for {received.late_ms:.0f} ms of it, so its arrivals prove nothing"
-            )
-            return replace(
-                found,
-                verdict=Verdict.INCONCLUSIVE,
-                shape=None,
-                doubts=(Doubt.BUSY_MACHINE,),
-                evidence=(*found.evidence, seen),
-            )
-        if slept or found.verdict is not Verdict.INCREMENTAL or watched(line).looks is not Looks.CLUMPED:
+        jitter_ms = 0.0 if clock is None else clock.jitter_ms
+        found = judge(line, stamps, jitter_ms=jitter_ms, slept_ms=received.late_ms)
+        if (
+            received.late_ms >= SLEPT_MS
+            or found.verdict is not Verdict.INCREMENTAL
+            or watched(line).looks is not Looks.CLUMPED
+        ):
             return found
         # Its stamps say that it was not sent so, and its clumps are too short for them to say more.
         return replace(
@@ -141,7 +133,12 @@ def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
 
 
 def judge(
-    line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float, jitters: float = JITTERS
+    line: Timeline,
+    stamps: Sequence[float | None],
+    *,
+    jitter_ms: float,
+    jitters: float = JITTERS,
+    slept_ms: float = 0.0,
 ) -> Finding:
     """The verdict of one answer.
 
@@ -150,6 +147,7 @@ def judge(
         stamps: each event's own, None where it bears none.
         jitter_ms: how much a round trip varied (0 if not measured).
         jitters: how many of them the answer must outlast.
+        slept_ms: for how long in all the process that read it did not run.
     """
     cut = _doubts(line)
     stamped = [
@@ -172,8 +170,15 @@ def judge(
         f"{len(stamped)} stamped events, sent over {sent_span:.0f} ms, arrived over {came_span:.0f} ms "
         f"(stretch {stretch:.2f})"
     )
-    if stretch >= STRETCH and latest < max(LATE_MS, jitters * jitter_ms):
+    late = max(LATE_MS, jitters * jitter_ms)
+    if stretch >= STRETCH and latest < late:
         return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
+    # What came while this process slept was read together and late, by as much as that at most.
+    if (came_span + slept_ms) / sent_span >= STRETCH and latest - slept_ms < late:
+        slept = f"this process did not run for {slept_ms:.0f} ms of it, which may be all of that"
+        return Finding(
+            Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.BUSY_MACHINE, *cut), evidence=(seen, slept)
+        )
     unknown = (Doubt.BUFFER_SIZE_UNKNOWN, *cut)
     if came_span <= max(4 * BURST_MS, 0.1 * sent_span):
         return Finding(

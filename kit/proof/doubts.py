@@ -12,6 +12,9 @@ class Doubt(StrEnum):
     PROOF_UNLIKE_ANSWER = "proof-unlike-answer"
     CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
     PROOF_EXPIRED = "proof-expired"
+    PROOF_UNTIL_UNREADABLE = "proof-until-unreadable"
+    PROOF_TOKEN = "proof-token"  # noqa: S105 - a code, no secret
+    PROOF_TOKEN_UNUSABLE = "proof-token-unusable"  # noqa: S105 - a code, no secret
     PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
     OTHER_INSTANCE = "other-instance"
@@ -48,6 +51,19 @@ class Doubt(StrEnum):
         return _REMEDIES[self]
 
 
+# What is the same in every measurement until something is changed.
+LASTING = frozenset(
+    {
+        Doubt.PROOF_EXPIRED,
+        Doubt.PROOF_UNTIL_UNREADABLE,
+        Doubt.PROOF_TOKEN,
+        Doubt.PROOF_TOKEN_UNUSABLE,
+        Doubt.PROOF_REFUSED,
+        Doubt.NO_PROOF,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.ARRIVALS_ALONE,
+    }
+)
 _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
         "The proof's stream and the answer's own stamps contradict each other: something treats this path "
@@ -62,8 +78,21 @@ _REMEDIES = {
         "to have them."
     ),
     Doubt.PROOF_EXPIRED: (
-        "The service's proof is switched off (STREAMPROOF_PROOF_UNTIL has passed), so only its answer was "
-        "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
+        "The service's proof is switched off (its STREAMPROOF_PROOF_UNTIL is not set or has passed), so only "
+        "its answer was judged; deploy again, or set that to an epoch second ahead of now, or "
+        "STREAMPROOF_PROOF_TOKEN for checks that go on."
+    ),
+    Doubt.PROOF_UNTIL_UNREADABLE: (
+        "The service's STREAMPROOF_PROOF_UNTIL is not a number of seconds, so its proof is closed and only "
+        "its answer was judged; set it to an epoch second ahead of now, as in $(($(date +%s) + 3600))."
+    ),
+    Doubt.PROOF_TOKEN: (
+        "The service's proof is open to its own token alone, so only the answer was judged; give what the "
+        "service has in STREAMPROOF_PROOF_TOKEN: set the same variable here, or --proof-token."
+    ),
+    Doubt.PROOF_TOKEN_UNUSABLE: (
+        "The service's STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters, so its proof is "
+        "closed and only its answer was judged; give it another, as openssl rand -hex 16 makes one."
     ),
     Doubt.PROOF_REFUSED: (
         "The server lets nobody ask for its proof without the right token (401 or 403), so only its answer "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from kit.proof.doubts import BROKEN, Doubt
+from kit.proof.doubts import BROKEN, LASTING, Doubt
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
@@ -20,11 +20,12 @@ Environment = Literal["lab", "cloud", "url"]
 
 @dataclass(frozen=True, slots=True)
 class LaneError:
-    """Why a lane could not be measured at all."""
+    """Why a lane could not be measured at all; `lasting`: who measures again in a moment meets the same."""
 
     code: str
     message: str
     hint: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,14 @@ def state(lane: Lane) -> LaneState:
 
 
 def undecided(lane: Lane) -> bool:
-    """Whether measuring again may tell more: nothing was found out, and nobody expected that.
+    """Whether measuring again may tell more: nothing was found out, and why may have passed.
 
     Any other verdict, welcome or not, stands: to measure it again would be to ask until the answer pleases.
     """
-    return state(lane) in (LaneState.FAILED, LaneState.INCONCLUSIVE)
+    if lane.error is not None:
+        return not lane.error.lasting
+    lasts = bool(lane.doubts) and LASTING.issuperset(lane.doubts)
+    return state(lane) is LaneState.INCONCLUSIVE and not lasts
 
 
 @dataclass(frozen=True, slots=True)

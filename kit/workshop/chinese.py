@@ -71,8 +71,20 @@ _SENTENCES: Mapping[str, str] = {
                 "服务器的时钟无法与本机对齐，所以没有发送时间；挂载证明路由即可得到。"
             ),
             Doubt.PROOF_EXPIRED: (
-                "服务的证明已关闭（STREAMPROOF_PROOF_UNTIL 已过），所以只判断了回答本身；"
-                "请重新部署，或把 STREAMPROOF_PROOF_UNTIL 设为将来的时刻。"
+                "服务的证明已关闭（STREAMPROOF_PROOF_UNTIL 没有设置，或者已过），所以只判断了回答本身；"
+                "请重新部署，或把它设为将来的时刻；要长期检查，请设置 STREAMPROOF_PROOF_TOKEN。"
+            ),
+            Doubt.PROOF_UNTIL_UNREADABLE: (
+                "服务的 STREAMPROOF_PROOF_UNTIL 不是秒数，所以证明没有打开，只判断了回答本身；"
+                "请设为将来的时刻，例如 $(($(date +%s) + 3600))。"
+            ),
+            Doubt.PROOF_TOKEN: (
+                "服务的证明只对它自己的令牌开放，所以只判断了回答本身；"
+                "请提供服务的 STREAMPROOF_PROOF_TOKEN：在这里设置同一变量，或用 --proof-token。"
+            ),
+            Doubt.PROOF_TOKEN_UNUSABLE: (
+                "服务的 STREAMPROOF_PROOF_TOKEN 不足 16 个可见 ASCII 字符，所以证明没有打开，"
+                "只判断了回答本身；请换一个，例如 openssl rand -hex 16。"
             ),
             Doubt.PROOF_REFUSED: (
                 "服务器要求正确的令牌才让人使用它的证明（401 或 403），所以只判断了回答本身；"

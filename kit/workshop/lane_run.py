@@ -77,13 +77,21 @@ class LaneRun:
         spec = self.spec
         try:
             self._found = await discover(
-                client, spec.ask.url, spec.ask.headers, within_ms=FINDS_WITHIN_S * 1000, proof_url=None
+                client,
+                spec.ask.url,
+                spec.ask.headers,
+                within_ms=FINDS_WITHIN_S * 1000,
+                proof_url=None,
+                token=spec.proof_token,
             )
         except KitError as error:
             self._fail(error)
             return
         self._ask = as_our_service(spec, self._found)
-        self.relayed = not await may_ask(client, self._ask, self._found.base, page, polls=self._polls)
+        # A token is no browser's business.
+        self.relayed = bool(self._found.shows) or not await may_ask(
+            client, self._ask, self._found.base, page, polls=self._polls
+        )
         if self._polls:
             self._ask_in_pieces()
         if self.relayed:
@@ -150,7 +158,8 @@ class LaneRun:
         if kind != "proof" or self._found.base is None or methods.get(name) != method:
             return None
         url = f"{self._found.base}/{name}" + (f"?{query}" if query else "")
-        return Ask(method, url, self._side_headers, b"" if method == "POST" else None)
+        headers = (*self._side_headers, *self._found.shows)
+        return Ask(method, url, headers, b"" if method == "POST" else None)
 
     @property
     def _side_headers(self) -> Headers:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -222,8 +223,30 @@ def test_an_answer_that_was_read_by_a_sleeping_process_is_not_called_held() -> N
     stamps: list[float | None] = [100.0 * seq for seq in range(20)]
     found = of_stream(received, None, speaks_proof=True)(came, stamps)
     assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.BUSY_MACHINE,))
-    received.late_ms = 0.0
-    assert of_stream(received, None, speaks_proof=True)(came, stamps).verdict is Verdict.WHOLE_MESSAGE
+
+
+@given(slept=st.floats(0, 900), at=st.floats(1_900, 10_000))
+def test_a_short_sleep_does_not_excuse_a_lump(slept: float, at: float) -> None:
+    received = Received(SSEDecoder())
+    received.late_ms = slept
+    stamps: list[float | None] = [100.0 * seq for seq in range(20)]
+    found = of_stream(received, None, speaks_proof=True)(line([at] * 20), stamps)
+    assert found.verdict is Verdict.WHOLE_MESSAGE
+
+
+@given(
+    sent=st.lists(st.floats(5, 300), min_size=12, max_size=60),
+    asleep_at=st.floats(0, 3_000),
+    slept=st.floats(0, 10_000),
+)
+def test_no_sleep_makes_a_streamed_answer_held(sent: list[float], asleep_at: float, slept: float) -> None:
+    stamps = list(accumulate(sent))
+    awake = asleep_at + slept
+    came = [awake if asleep_at < at + 1 < awake else at + 1 for at in stamps]
+    received = Received(SSEDecoder())
+    received.late_ms = slept
+    found = of_stream(received, None, speaks_proof=True)(line(came), list(stamps))
+    assert found.verdict in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE)
 
 
 def test_stamped_events_that_come_in_short_clumps_are_no_stream_though_none_is_very_late() -> None:

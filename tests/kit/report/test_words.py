@@ -281,9 +281,9 @@ def test_where_browsers_and_plain_clients_differ_every_report_says_for_whom_and_
     for lane in (held, replace(held, only_for="plain")):
         said = advice(lane, None) or ""
         assert "not tried" in said
-    for form in (markdown, junit, github, html, table):
-        only = replace(held, expected=Verdict.INCREMENTAL)
-        assert "held for browsers: compression" in form(replace(comparison, lanes=(only,)), {})
+    only = replace(comparison, lanes=(replace(held, expected=Verdict.INCREMENTAL),))
+    for written in (markdown(only, {}), junit(only, {}), github(only, {}), html(only, {}), table(only, {})):
+        assert "held for browsers: compression" in written.replace("%3A", ":")
     assert "gzip off;" in (advice(held, None) or "")
 
 
