@@ -58,6 +58,7 @@ class Response:
         headers: lower-case name to value; repeated ones joined by ", ".
         url: where it came from, redirects followed.
         head_ms: when the read that completed its head returned.
+        coded_octets: how much of its body was read so far, before content coding is undone.
         http_version: "HTTP/1.1", "HTTP/2".
     """
 
@@ -68,6 +69,7 @@ class Response:
         version: bytes = raw.extensions.get("http_version", b"HTTP/1.1")
         self.http_version = version.decode("ascii", "replace")
         self.head_ms = stamp.read_ms
+        self.coded_octets = 0
         self._raw = raw
         self._stamp = stamp
 
@@ -82,6 +84,7 @@ class Response:
         with told(self.url, in_body=True):
             async for raw in self._raw.aiter_stream():
                 at = self._stamp.read_ms
+                self.coded_octets += len(raw)
                 for piece in undo.decode(raw):
                     total += len(piece)
                     if total > MAX_BODY_BYTES:
