@@ -76,6 +76,8 @@ class Response:
     async def reads(self) -> AsyncIterator[tuple[float, bytes]]:
         """The body as it arrives, content coding undone: (when it was read, bytes).
 
+        A read that nothing can be decoded from yet is there too, without any.
+
         Raises:
             KitError: BODY_CUT, NOT_HTTP, BAD_ENCODING, TOO_LARGE, UNREACHABLE.
         """
@@ -85,6 +87,7 @@ class Response:
             async for raw in self._raw.aiter_stream():
                 at = self._stamp.read_ms
                 self.coded_octets += len(raw)
+                piece = b""
                 for piece in undo.decode(raw):
                     total += len(piece)
                     if total > MAX_BODY_BYTES:
@@ -93,6 +96,8 @@ class Response:
                             f"{shown(self.url)} sent more than {MAX_BODY_BYTES >> 20} MiB and went on.",
                             "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
                         )
+                    yield at, piece
+                if not piece:
                     yield at, piece
         undo.end()
 

@@ -73,11 +73,3 @@ class ChunkDecoder:
     def feed(self, data: bytes) -> list[Event]:
         """See `Decoder`."""
         return [Event("chunk", data.decode("utf-8", "replace"), "", len(data))] if data else []
-
-
-class NoDecoder:
-    """For bodies of which the octets alone are counted."""
-
-    def feed(self, data: bytes) -> list[Event]:
-        """See `Decoder`."""
-        return []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from kit.proof.actions import Action, Await, End, Machine, Observed, Pass, Progress, Reply
 from kit.proof.doubts import Doubt
@@ -23,6 +24,9 @@ MOST = 12  # steps
 SINGLE = 4  # of them at least, a piece at a time
 RELEASES = 3  # of what is held, which tell how it is
 ALL = 999_999_999  # pieces; the end waits all the same
+WAIT_MS = 1_000.0  # an app that begins before may just be quick
+BURST_MS = 50.0  # what is written within so little was not made meanwhile
+_AT_ONCE_MS = 1.0
 _STARTING_MS = 500.0
 
 _FREE = {
@@ -65,6 +69,20 @@ class HeldAnswer(Steps):
         yield from self._do(End(SIDE_PATIENCE_MS))
 
     @property
+    def told_all(self) -> bool:
+        """Whether the origin spoke last when only the answer's end was left."""
+        return self.progress is not None and self.progress.waits == "end"
+
+    def came(self, octets: int) -> None:
+        """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
+        if octets != self._octets:
+            self._say(
+                f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop changes it, "
+                "so it is judged by its times"
+            )
+            self._held_how, self._unclear_how = None, True
+
+    @property
     def finding(self) -> Finding | None:
         """How the answer comes; None where its pieces do not say."""
         if self._held_how is not None:
@@ -74,16 +92,16 @@ class HeldAnswer(Steps):
             return None
         if lead.late and lead.decided:
             said = (
-                f"{lead.count} pieces of it came {lead.hold_ms:.0f} ms late, when side requests had "
-                "overtaken them"
+                f"{_pieces(lead.count)} of the answer came {lead.hold_ms:.0f} ms late, when side requests "
+                "had overtaken them"
             )
             timer = self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=lead.hold_ms)
             return replace(timer, evidence=(*timer.evidence, said))
         if lead.late or not (lead.decided or lead.at_one):
             return None
         said = (
-            f"{lead.count} pieces of it, each let go only after the one before had arrived: passed, "
-            f"{lead.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
+            f"{_pieces(lead.count)} of the answer, each let go only after the one before had arrived: "
+            f"passed, {lead.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
         )
         streams = self._found(Verdict.INCREMENTAL, hold_ms=lead.hold_ms)
         return replace(streams, evidence=(*streams.evidence, said))
@@ -120,23 +138,25 @@ class HeldAnswer(Steps):
             before = self._octets
             if not (yield from self._pass(more if step < MOST - 1 else ALL)):
                 return
-            came = yield from self._reach()
+            # The first piece may have been on its way for long: a timer shows itself with the second.
+            came = yield from self._reach(self._quiet_ms if step == 1 else None)
             if more == 1 and came is not Came.HELD:
                 self._passed = max(self._passed, self._octets - before)
 
     def _begun(self) -> Machine[bool]:
         """Whether it can be held, once its first piece was let go; that may take the app a while."""
         while True:
+            yield from self._do(Await(_STARTING_MS, octets=1))
+            there = self._stream.octets > 0
             reply = (yield from self._do(Pass(1, SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             told = reply.progress
-            if told is None:  # it may still be on its way to an instance that is starting
-                yield from self._do(Await(_STARTING_MS, octets=1))
-                if self._stream.octets:
+            if told is None:  # before something came, it may be on its way to an instance that is starting
+                if there:
                     raise GiveUpError(Doubt.OTHER_INSTANCE)
             elif told.free:
-                self._say(f"it could not be put in lock-step: {_FREE.get(told.free, told.free)}")
+                self._say(f"the answer could not be put in lock-step: {_FREE.get(told.free, told.free)}")
                 return False
             elif told.pieces:
                 return True
@@ -166,7 +186,9 @@ class HeldAnswer(Steps):
     def _held_by(self) -> Machine[None]:
         """Something was held: what frees it, as far as this answer shows?"""
         missing = self._octets - self._stream.octets
-        self._say(f"{missing:,} bytes that were let go did not arrive, and side requests overtook them")
+        self._say(
+            f"{missing:,} bytes of the answer were let go and did not arrive, and side requests overtook them"
+        )
         first = self._stream.octets == 0
         began = self._pieces
         more, waited, by_next, released = 1, False, 0, list[int]()
@@ -196,7 +218,9 @@ class HeldAnswer(Steps):
             self._say(f"what was let go next freed it, {by_next} times of {by_next}")
             self._is_held(Verdict.BYTE_LIMITED, Shape.TAIL, self._passed or None, repeated=by_next > 1)
         else:
-            self._say("it came " + " and ".join(f"{octets:,}" for octets in released) + " bytes at a time")
+            self._say(
+                "the answer came " + " and ".join(f"{octets:,}" for octets in released) + " bytes at a time"
+            )
             size = released[-1] if alike(released) else None
             self._is_held(Verdict.BYTE_LIMITED, Shape.BLOCKS, size, repeated=len(released) > 1)
 
@@ -258,3 +282,42 @@ class HeldAnswer(Steps):
         stream = self._stream
         if stream.ended_ms is not None or stream.status not in (None, 200):
             raise OverError(Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP))
+
+
+def all_at_once(told: Progress | None, events: int) -> str:
+    """How the app sent all of it together, after some work; empty where it did not, or that cannot be seen.
+
+    What it wrote while a piece of it was held back is not known, so what was not held says it.
+
+    Args:
+        told: what the origin said of the answer when it was over.
+        events: that the answer formed.
+    """
+    if told is None or not told.times or told.pieces > len(told.times):
+        return ""
+    first_ms = told.times[0][1]
+    if first_ms < WAIT_MS or max(events, told.pieces) < 2:
+        return ""
+    if told.pieces == 1:
+        return f"the app sent all {events:,} events in one piece, after {first_ms:.0f} ms"
+    pairs = list(pairwise(told.times))
+    held_ms = sum(gone - sent for _, sent, gone in told.times)
+    free = [after[1] - before[1] for before, after in pairs if before[2] - before[1] < _AT_ONCE_MS]
+    worked_ms = sum(free) if free else sum(max(0.0, after[1] - before[2]) for before, after in pairs)
+    seen = len(free) * 2 >= len(pairs) or held_ms < WAIT_MS / 10
+    if not seen or worked_ms > max(BURST_MS, first_ms / 20):
+        return ""
+    return (
+        f"the app sent all {told.pieces:,} pieces as fast as they were taken ({worked_ms:.0f} ms of work "
+        f"between them), after {first_ms:.0f} ms of nothing"
+    )
+
+
+def as_it_came(told: Progress | None) -> str:
+    """What is said of the app where no hop holds the answer, and it looks held all the same."""
+    coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
+    return f"no hop holds it: the app itself sent the answer as it came{coded}"
+
+
+def _pieces(count: int) -> str:
+    return "a piece" if count == 1 else f"{count} pieces"

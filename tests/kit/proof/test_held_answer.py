@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kit.proof.actions import Action, End, Observed, Pass, Ping, Progress
 from kit.proof.doubts import Doubt
-from kit.proof.events import NoDecoder
+from kit.proof.events import ChunkDecoder
 from kit.proof.held_answer import MOST, HeldAnswer
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
@@ -35,7 +35,7 @@ class App(Network):
         self.free = ""  # why it is not held
         self._gone: list[float] = []
         self._free_ms: float | None = None
-        self._stream = Received(NoDecoder())
+        self._stream = Received(ChunkDecoder())
         self._starts_ms = rtt_ms / 2
         self._hop.open(self._starts_ms)
         if self.pieces:
@@ -231,7 +231,7 @@ def test_an_answer_that_cannot_be_held_is_not_judged_so_and_says_why(why: str) -
     app.free = why
     found, machine = judged(app)
     assert found is None
-    assert machine.evidence[-1].startswith("it could not be put in lock-step: ")
+    assert machine.evidence[-1].startswith("the answer could not be put in lock-step: ")
 
 
 def test_an_origin_that_hangs_or_knows_nothing_of_it_leaves_it_to_its_times() -> None:
