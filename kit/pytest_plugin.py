@@ -39,6 +39,7 @@ class Streamproof:
         timeout_s: float = 60.0,
         retries: int = 0,
         may_be_inconclusive: bool = False,
+        proof_token: str | None = None,
     ) -> Lane:
         """Fail the test unless the answer arrives as it is written; else what was measured.
 
@@ -55,6 +56,7 @@ class Streamproof:
             timeout_s: seconds for the whole answer, and for the first sign of life.
             retries: measure again so often at most while nothing is decided.
             may_be_inconclusive: let the test pass where the evidence does not decide.
+            proof_token: for a URL whose proof asks for its token; $STREAMPROOF_PROOF_TOKEN unless given.
         """
         __tracebackhide__ = True
         from kit.errors import KitError
@@ -72,6 +74,7 @@ class Streamproof:
             event_bytes=event_bytes,
             timeout_s=timeout_s,
             retries=retries,
+            proof_token=proof_token,
         )
         in_process = not isinstance(url_or_app, str)
         lane: Lane | None = None

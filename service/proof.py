@@ -15,6 +15,9 @@ It answers 404 until one of these is set, so that it can stay deployed:
                               header Streamproof-Token, and to no others
     STREAMPROOF_LAB=1         open
 
+With STREAMPROOF_PROOF_TOKEN_SHA256, in hexadecimal, it is open until STREAMPROOF_PROOF_UNTIL and only to who
+shows the token with that hash: for where the environment is no place for a secret.
+
 Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
@@ -39,6 +42,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import hmac
 import json
 import math
@@ -116,7 +120,7 @@ NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 CLOSED = {
     "proof-expired": "STREAMPROOF_PROOF_UNTIL is not set, or has passed",
     "proof-until-unreadable": "STREAMPROOF_PROOF_UNTIL is not a number of seconds",
-    "proof-token": f"the header {SHOWN_IN} does not bear the token in STREAMPROOF_PROOF_TOKEN",
+    "proof-token": f"the header {SHOWN_IN} does not bear the token of STREAMPROOF_PROOF_TOKEN",
     "proof-token-unusable": "STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters",
 }
 
@@ -127,6 +131,8 @@ def closed_by_environment(shown: str, environ: Mapping[str, str] = os.environ) -
         return None
     if token := environ.get("STREAMPROOF_PROOF_TOKEN"):
         return _closed_by_token(token, shown)
+    if (digest := environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")) and not _hashes_to(digest, shown):
+        return "proof-token"
     try:
         until = float(environ.get("STREAMPROOF_PROOF_UNTIL") or 0)
     except ValueError:
@@ -141,6 +147,11 @@ def _closed_by_token(token: str, shown: str) -> str | None:
         return "proof-token-unusable"
     # In constant time: how long it takes says nothing of the token.
     return None if hmac.compare_digest(token.encode(), shown.encode()) else "proof-token"
+
+
+def _hashes_to(digest: str, shown: str) -> bool:
+    of_shown = hashlib.sha256(shown.encode()).hexdigest()
+    return hmac.compare_digest(digest.lower().encode(errors="replace"), of_shown.encode())
 
 
 def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -307,8 +318,10 @@ class _Proof:
         return closed_by_environment(shown)
 
     def _is_token(self, shown: str) -> bool:
-        token = self._token or os.environ.get("STREAMPROOF_PROOF_TOKEN")
-        return token is not None and _closed_by_token(token, shown) is None
+        if token := self._token or os.environ.get("STREAMPROOF_PROOF_TOKEN"):
+            return _closed_by_token(token, shown) is None
+        digest = os.environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")
+        return _hashes_to(digest, shown) if digest else False
 
     def _ping(self, query: Query) -> ASGIApp:
         if "id" not in query:

@@ -8,8 +8,21 @@ import typer
 
 from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
-from kit.cli.output import success
+from kit.cli.options import (
+    Arm,
+    Expect,
+    Github,
+    Html,
+    Http2,
+    Json,
+    Junit,
+    Markdown,
+    Polling,
+    Prompt,
+    ProofToken,
+    Timeout,
+)
+from kit.cli.output import success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -43,6 +56,7 @@ def command(
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
+    proof_token: ProofToken = None,
     http2: Http2 = False,
     timeout: Timeout = 60.0,
     html: Html = None,
@@ -75,7 +89,13 @@ def command(
 
     known = load_targets()
     like = LaneSpec(
-        "", Ask("GET", ""), prompt=prompt, expected=verdict(expect), http2=http2, timeout_s=timeout
+        "",
+        Ask("GET", ""),
+        prompt=prompt,
+        expected=verdict(expect),
+        proof_token=proof_token,
+        http2=http2,
+        timeout_s=timeout,
     )
     warnings: list[str] = []
     config = load_config({}, os.environ, Path.cwd()) if deployed else None
@@ -84,11 +104,13 @@ def command(
     asks = (
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
-    versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
+    known_here = recorded(list(asks)) if config else []
+    versions = {one.target: serving(one) for one in known_here}
+    proof_tokens = {one.target: one.proof_token for one in known_here}
     specs: list[LaneSpec] = []
     for name, one in asks.items():
         wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
-        specs += lanes_of({name: one}, known, wanted, like, config, versions)
+        specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
@@ -156,7 +178,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
     if all(one.public or one.platform != "cloud_run" for one in found):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

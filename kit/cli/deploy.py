@@ -249,7 +249,8 @@ def _comparison(
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
         versions = {one.target: serving(one, says=config.app is None) for one in deployments}
-        specs = lanes_of(asked, load_targets(), BOTH, like, config, versions)
+        proof_tokens = {one.target: one.proof_token for one in deployments}
+        specs = lanes_of(asked, load_targets(), BOTH, like, config, versions, proof_tokens)
         await settled(specs, watcher.stage)
         return await compare(specs, "cloud", watcher)
 

@@ -22,8 +22,9 @@ from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
-# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name) → lanes.
-Measure = Callable[[Target, str, Service, str], Awaitable[Sequence[Lane]]]
+# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
+# proof is shown) → lanes.
+Measure = Callable[[Target, str, Service, str, str | None], Awaitable[Sequence[Lane]]]
 WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
@@ -138,7 +139,7 @@ class Deploying:
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
             self._watcher.step(name, f"measuring {url}")
-            lanes = await self._measure(job.target, url, service, version.name)
+            lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
             judgement = judge(lanes, job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
@@ -312,7 +313,8 @@ class Deploying:
         environment = dict(release.environment)
         if known is not None and known.proof_until is not None:
             environment[PROOF_UNTIL] = str(known.proof_until)
-        return replace(release, version=found.name, environment=environment)
+        token = release.proof_token if known is None else known.proof_token
+        return replace(release, version=found.name, environment=environment, proof_token=token)
 
     async def _note(
         self,
@@ -339,6 +341,7 @@ class Deploying:
             expires_at=self._job.expires_at,
             proof_until=float(until) if until is not None else None,
             token_sha256=release.environment.get(TOKEN_SHA256),
+            proof_token=release.proof_token,
         )
         await asyncio.to_thread(self._record.put, now)
 

@@ -21,13 +21,15 @@ def ask(config: Config, base_url: str, headers: tuple[tuple[str, str], ...] = ()
     """The request whose answer is measured.
 
     Args:
-        config: whose app is asked at its probe_path; the kit's own service at its origin.
+        config: whose app is asked at its probe_path, as it says; the kit's own service at its origin.
         base_url: where the service is.
         headers: what it takes to be let in.
     """
-    if config.app is None:
+    app = config.app
+    if app is None:
         return Ask("GET", base_url, headers)
-    return Ask("GET", base_url.rstrip("/") + config.app.probe_path, headers)
+    url = base_url.rstrip("/") + app.probe_path
+    return Ask(app.method, url, (*headers, *app.probe_headers), app.probe_body)
 
 
 async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm, ...]:

@@ -150,6 +150,7 @@ class Client:
             Code.TOO_MANY_REDIRECTS,
             f"{shown(ask.url)} redirected more than {MAX_REDIRECTS} times.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         )
 
     async def fetch(
@@ -284,7 +285,6 @@ def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
         "host": host,
         "user-agent": f"streamproof/{__version__}",
         "accept": ACCEPT,
-        "accept-encoding": "identity",
     }
     if ask.body is not None:
         ours["content-length"] = str(len(ask.body))
@@ -306,6 +306,7 @@ def _redirected(ask: Ask, status: int, onward: str) -> Ask:
             Code.NOT_HTTP,
             f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         ) from None
     if status == 303 or (status in (301, 302) and ask.method == "POST"):
         ask = replace(ask, method="GET", body=None)

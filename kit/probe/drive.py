@@ -13,6 +13,7 @@ from kit.probe.client import Ask, Client, Response, now_ms
 from kit.probe.faults import shown
 from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
+from kit.probe.spec import coding
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Pass, Ping, Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.events import ChunkDecoder, EventTooLargeError, LineDecoder
@@ -159,7 +160,7 @@ class Driver(Runner):
     def __init__(
         self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
     ) -> None:
-        self._headers = (*request.headers, ("accept-encoding", request.at.coding))
+        self._headers = (*request.headers, *coding(request.at))
         super().__init__(Side(side, request.base, self._headers), stepped)
         self._streams = streams
         self._request = request

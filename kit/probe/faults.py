@@ -124,6 +124,10 @@ def _cause(error: BaseException | None, kind: type[E]) -> E | None:
     return error
 
 
+# Refusals that say of themselves that another time may do: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+_NOT_NOW = (408, 409, 421, 425, 429)
+
+
 def bad_status(url: str, method: str, status: int) -> KitError:
     """A status that is no answer."""
     hints = {
@@ -143,6 +147,7 @@ def bad_status(url: str, method: str, status: int) -> KitError:
         Code.HTTP_STATUS,
         f"{shown(url)} answered {method} with {status}.",
         hints.get(status, "Look at the server's log."),
+        lasting=400 <= status < 500 and status not in _NOT_NOW,
     )
 
 

@@ -143,7 +143,8 @@ class LaneProbe(Measured):
         return answer.watched(self.line).looks is Looks.STREAMED
 
     def _holds(self, finding: Finding) -> bool:
-        large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= _judged(self.spec, self.line)
+        size = finding.block_bytes or 0
+        large = finding.shape is Shape.TAIL and size >= judged_bytes(self.spec, self.line)
         return not large and finding.verdict in HELD
 
     async def _proof(self, base: str, at: Conditions, stepped: Callable[[str], None]) -> Proved:
@@ -266,7 +267,7 @@ def measured(
     if proof is not None and proof.under != at:
         raise ValueError(f"a proof under {proof.under} says nothing of an answer under {at}")
     believed = None if proof is None or proof.unlike else proof.finding
-    finding = answer.combine(believed, by_answer, line, event_bytes=_judged(spec, line))
+    finding = answer.combine(believed, by_answer, line, event_bytes=judged_bytes(spec, line))
     if by_answer.method is Method.LOCK_STEP:
         pass  # whatever the proof's streams bear
     elif proof is not None and proof.unlike:
@@ -280,7 +281,7 @@ def measured(
     return replace(lane, header=at.header, as_is=spec.header == "as-is")
 
 
-def _judged(spec: LaneSpec, line: Timeline) -> int:
+def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
     """Events up to this size are judged."""
     return spec.event_bytes or _shown(line)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from kit.errors import Code, KitError
+from kit.errors import Code, Exit, KitError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Progress, Reply
@@ -114,6 +115,22 @@ async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> 
         ours = str(told.get("type")).startswith("urn:streamproof:problem:")
         return Found(None, Doubt.PROOF_REFUSED, ours)
     return Found(None)
+
+
+def usable(token: str | None) -> str | None:
+    """The proof's token, or None for none.
+
+    Raises:
+        KitError: BAD_USAGE, no origin takes such a token. It is not repeated.
+    """
+    if token is not None and not re.fullmatch(r"[!-~]{16,}", token):
+        raise KitError(
+            Code.BAD_USAGE,
+            "The proof's token is not 16 or more visible ASCII characters.",
+            "Give what the service has in STREAMPROOF_PROOF_TOKEN, in that variable or as --proof-token.",
+            exit=Exit.USAGE,
+        )
+    return token
 
 
 class Side:

@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from kit.loopback import is_loopback
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
+from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
 from kit.proof.lane import Delivery, Wanted
 from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
@@ -78,6 +80,24 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
         query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "accel"]
         ask = replace(ask, url=urlunsplit(parts._replace(query=urlencode([*query, ("accel", "off")]))))
     return ask
+
+
+def names_coding(ask: Ask) -> bool:
+    """Whether the request says which codings it accepts."""
+    return any(name.lower() == "accept-encoding" for name, _ in ask.headers)
+
+
+def as_browser(ask: Ask) -> Ask:
+    """The request with a browser's Accept-Encoding, unless it says its own."""
+    parts = urlsplit(ask.url)
+    trusted = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    codings = BROWSER_CODINGS if trusted else PLAIN_HTTP_CODINGS
+    return ask if names_coding(ask) else replace(ask, headers=(*ask.headers, ("accept-encoding", codings)))
+
+
+def coding(at: Conditions) -> Headers:
+    """The Accept-Encoding of these conditions, if they have one."""
+    return (("accept-encoding", at.coding),) if at.coding else ()
 
 
 def without_body(ask: Ask, url: str) -> Headers:

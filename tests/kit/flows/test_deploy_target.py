@@ -57,6 +57,7 @@ class Stage:
         self.record = Record.load(folder)
         self.verdicts = {"on": self.target.expect["on"], "off": self.target.expect["off"]}
         self.measured: list[str] = []
+        self.shown: list[str | None] = []
         self.count = 0
         self.digest = "d1"
         self.token: dict[str, str] = {}
@@ -72,10 +73,14 @@ class Stage:
             environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600)), **self.token},
             settings={},
             creates=creates,
+            proof_token=f"secret-of-{self.count}",
         )
 
-    async def measure(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def measure(
+        self, target: Target, url: str, service: Service, version: str, proof_token: str | None
+    ) -> Sequence[Lane]:
         self.measured.append(url)
+        self.shown.append(proof_token)
         return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
 
     def _lane(self, verdict: Verdict, arm: str) -> Lane:
@@ -280,6 +285,25 @@ def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goe
     assert (known.state, known.version) == ("serving", serving.name)
 
 
+def test_the_proof_is_shown_what_the_release_that_was_made_asks_for(stage: Stage) -> None:
+    stage.run()
+    known = stage.record.of("flex")
+    assert known is not None
+    assert known.proof_token == "secret-of-1"
+    stage.digest = "d2"
+    stage.host.fail["promote"] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run()
+    stage.host.fail.clear()
+    stage.record = Record.load(stage.folder)
+    stage.run()
+    # The second version is measured twice, and its build has one secret.
+    assert stage.shown == ["secret-of-1", "secret-of-2", "secret-of-2"]
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.proof_token == "secret-of-2"
+
+
 def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_for_finished(
     stage: Stage,
 ) -> None:
@@ -319,12 +343,14 @@ def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(sta
     stage.run()
     stage.digest = "d2"
 
-    async def measured(target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def measured(
+        target: Target, url: str, service: Service, version: str, proof_token: str | None
+    ) -> Sequence[Lane]:
         theirs = Version("theirs", None, None, 1.0, True, None, None)
         assert stage.host.service is not None
         ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
         stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
-        return await Stage.measure(stage, target, url, service, version)
+        return await Stage.measure(stage, target, url, service, version, proof_token)
 
     stage.measure = measured  # type: ignore[method-assign]
     outcome = stage.run()
