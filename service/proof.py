@@ -81,7 +81,7 @@ REST_EVENTS = 3
 # by then, so that a silent app is no side request that hangs.
 ANSWERS = 4
 HOLD_SECONDS = 30.0
-PASS_SECONDS = 2.0
+PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.
 UNREAD_OCTETS = 64 * 1024
@@ -658,7 +658,7 @@ class _Answer:
         self._sent = 0  # by the app
         self._waits = ""
         self._coding = ""
-        self._began = time.time()
+        self._began = self._gone = time.time()
         self._times: list[tuple[int, float, float]] = []
         self._held_s = 0.0
         self._blocked_s = 0.0
@@ -679,7 +679,7 @@ class _Answer:
             "ended": self.ended,
             "coding": self._coding,
             "blocked_ms": round(self._blocked_s * 1000),
-            "began_ms": self._began * 1000,
+            "gone_ms": self._gone * 1000,
         }
         return told | ({"times": self._times} if times else {})
 
@@ -745,13 +745,13 @@ class _Answer:
         sent = time.time()
         self._sent += 1
         await self._turn("piece")
-        gone = time.time()
+        self._gone = time.time()
         as_it_was = bool(self.free)
         await self._out(message if as_it_was else {**message, "more_body": True})
         self._pieces += 1
         self._octets += octets
         if len(self._times) < PIECES_NOTED:
-            at = [round((when - self._began) * 1000, 1) for when in (sent, gone)]
+            at = [round((when - self._began) * 1000, 1) for when in (sent, self._gone)]
             self._times.append((self._octets, at[0], at[1]))
         self._news.set()
         return as_it_was
