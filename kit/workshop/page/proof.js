@@ -27,7 +27,7 @@ export async function prove(told, url, { signal, hidden, onTold = () => {} }) {
         now = reply?.arrived_ms ?? performance.now();
       } else if (step.do === "open") {
         stream?.leave();
-        stream = new Stream(step.url, { method: step.method });
+        stream = new Stream(step.url, { method: step.method, headers: step.headers });
         headTold = false;
         now = performance.now();
       } else {
