@@ -90,7 +90,9 @@ async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: b
 
     spec = probe.spec
     lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
-    if spec.expected is None and spec.promised is not None:
+    if spec.at_most is not None:
+        lane = replace(lane, expected=None, at_most=spec.at_most)
+    elif spec.expected is None and spec.promised is not None:
         lane = replace(lane, expected=spec.promised[lane.header])
     if isinstance(probe, LaneProbe):
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
