@@ -81,7 +81,7 @@ REST_EVENTS = 3
 # by then, so that a silent app is no side request that hangs.
 ANSWERS = 4
 HOLD_SECONDS = 30.0
-PASS_SECONDS = 2.0
+PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.
 UNREAD_OCTETS = 64 * 1024
@@ -207,20 +207,20 @@ def wrap(
 
 
 class _Wrapped:
-    """An app behind the proof. `app` is the app."""
+    """An app behind the proof. `app` is the app; `proof` answers below the prefix, wherever it is mounted."""
 
     def __init__(self, app: ASGIApp, prefix: str, proof: _Proof) -> None:
         self.app = app
+        self.proof = proof
         self._prefix = prefix.rstrip("/")
-        self._proof = proof
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if self._prefix in scope["path"] and (below := self._below(scope)):
-                await self._proof({**scope, "root_path": "", "path": below}, receive, send)
+                await self.proof({**scope, "root_path": "", "path": below}, receive, send)
                 return
             for name, value in scope["headers"]:
-                if name == _ANSWER and (answer := self._proof.take(value, scope["headers"])):
+                if name == _ANSWER and (answer := self.proof.take(value, scope["headers"])):
                     await answer.run(self.app, scope, receive, send)
                     return
         await self.app(scope, receive, send)
@@ -658,7 +658,7 @@ class _Answer:
         self._sent = 0  # by the app
         self._waits = ""
         self._coding = ""
-        self._began = time.time()
+        self._began = self._gone = time.time()
         self._times: list[tuple[int, float, float]] = []
         self._held_s = 0.0
         self._blocked_s = 0.0
@@ -679,7 +679,7 @@ class _Answer:
             "ended": self.ended,
             "coding": self._coding,
             "blocked_ms": round(self._blocked_s * 1000),
-            "began_ms": self._began * 1000,
+            "gone_ms": self._gone * 1000,
         }
         return told | ({"times": self._times} if times else {})
 
@@ -745,13 +745,13 @@ class _Answer:
         sent = time.time()
         self._sent += 1
         await self._turn("piece")
-        gone = time.time()
+        self._gone = time.time()
         as_it_was = bool(self.free)
         await self._out(message if as_it_was else {**message, "more_body": True})
         self._pieces += 1
         self._octets += octets
         if len(self._times) < PIECES_NOTED:
-            at = [round((when - self._began) * 1000, 1) for when in (sent, gone)]
+            at = [round((when - self._began) * 1000, 1) for when in (sent, self._gone)]
             self._times.append((self._octets, at[0], at[1]))
         self._news.set()
         return as_it_was

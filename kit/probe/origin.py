@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from kit.errors import Code, Exit, KitError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
-from kit.proof.actions import Reply
+from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
 
 _BEGINS = b"{"
+_PROGRESS = TypeAdapter(Progress)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
 LENGTH = 256 * 1024  # octets: more than any stream with a length sends
@@ -146,6 +149,10 @@ class Side:
         """One more event now."""
         return await self._ask("POST", feed_path(stream, size), within_ms)
 
+    async def let(self, stream: str, pieces: int, within_ms: float) -> Reply | None:
+        """So many pieces of an answer in all."""
+        return await self._ask("POST", f"pass?id={stream}&pieces={pieces}&{_nonce()}", within_ms)
+
     async def end(self, stream: str, within_ms: float) -> Reply | None:
         """No more events."""
         return await self._ask("POST", end_path(stream), within_ms)
@@ -167,7 +174,25 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
     now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
     if status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
         return None
-    return Reply(sent_ms, arrived_ms, float(now), str(told.get("instance")), known is True, emitted)
+    return Reply(
+        sent_ms,
+        arrived_ms,
+        float(now),
+        str(told.get("instance")),
+        known is True,
+        emitted,
+        told.get("wraps") is True,
+        _progress(told),
+    )
+
+
+def _progress(told: Mapping[str, object]) -> Progress | None:
+    """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    try:
+        progress: Progress = _PROGRESS.validate_python({**told, "pieces": told["emitted"]})
+    except (KeyError, ValidationError):
+        return None
+    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -182,7 +207,7 @@ def feed_path(stream: str, size: int) -> str:
 
 def end_path(stream: str) -> str:
     """What ends a stream."""
-    return f"end?id={stream}&{_nonce()}"
+    return f"end?id={stream}&times=on&{_nonce()}"
 
 
 def new_stream() -> str:

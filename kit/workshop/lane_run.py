@@ -32,8 +32,6 @@ from kit.workshop.seen import Seen, take_in
 from kit.workshop.text import texts
 
 FINDS_WITHIN_S = 60.0
-# A side request that had to wait longer than this had no connection: nothing else takes a browser so long.
-WAITED_MS = 100.0
 
 
 class LaneRun:
@@ -301,7 +299,7 @@ class LaneRun:
     def _note(self, seen: Seen) -> None:
         if seen.hidden:
             self._doubts[Doubt.TAB_HIDDEN] = None
-        if seen.waited_ms > WAITED_MS:
+        if seen.waited:
             self._doubts[Doubt.BROWSER_CONNECTIONS] = None
 
     def _fail(self, error: KitError) -> None:

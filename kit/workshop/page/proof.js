@@ -33,7 +33,7 @@ export async function prove(told, url, { signal, hidden, onTold = () => {} }) {
       } else {
         now = Math.max(now, (await stream?.until(step.octets, step.within_ms)) ?? 0);
       }
-      const seen = { now_ms: now, reply, hidden: hidden(), waited_ms: side ? waited(side) : 0 };
+      const seen = { now_ms: now, reply, hidden: hidden(), waited: side !== null && waited(side) };
       if (stream) {
         seen.head = headTold ? null : stream.head;
         seen.ended = stream.ended;
