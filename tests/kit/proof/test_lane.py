@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from kit.proof.bound import Bound
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Attempt, Comparison, Lane, LaneError, LaneState, state, undecided
+from kit.proof.looks import Piece, watch
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
 
@@ -42,6 +44,30 @@ FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
 )
 def test_how_a_lane_came_out(lane: Lane, expected: LaneState) -> None:
     assert state(lane) is expected
+
+
+EVEN = tuple(Piece(100.0 * number, 200) for number in range(1, 21))
+WATCHED = replace(UNSURE, timeline=replace(LANE.timeline, watched=watch(EVEN, EVEN, "events")))
+
+
+@pytest.mark.parametrize(
+    ("lane", "bound", "expected"),
+    [
+        (WATCHED, Bound(hold_ms=200), LaneState.OK),
+        (WATCHED, Bound(hold_ms=50), LaneState.NOT_AS_EXPECTED),
+        (UNSURE, Bound(hold_ms=200), LaneState.INCONCLUSIVE),
+        (replace(WATCHED, doubts=(Doubt.STREAM_CUT,)), Bound(hold_ms=200), LaneState.INCONCLUSIVE),
+        (
+            replace(WATCHED, verdict=Verdict.WHOLE_MESSAGE, only_for="plain"),
+            Bound(octets=999),
+            LaneState.NOT_AS_EXPECTED,
+        ),
+        (FAILED, Bound(hold_ms=200), LaneState.FAILED),
+    ],
+)
+def test_a_bound_is_kept_by_what_arrived(lane: Lane, bound: Bound, expected: LaneState) -> None:
+    held_to = replace(lane, at_most=bound)
+    assert (state(held_to), held_to.as_expected) == (expected, expected is LaneState.OK)
 
 
 def test_without_a_promise_nothing_is_as_promised_or_not() -> None:
