@@ -20,7 +20,7 @@ from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
-from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came
+from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
@@ -59,6 +59,7 @@ class LaneProbe(Measured):
         super().__init__(spec)
         self.http_version = ""
         self._held_answer: HeldAnswer | None = None
+        self._asked_ms = 0.0
 
     @property
     def header_is_known(self) -> bool:
@@ -172,12 +173,15 @@ class LaneProbe(Measured):
         held = self._held_answer
         if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
             found, told = held.finding, held.progress
+            self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
+            seen = (*(() if found else held.evidence), *kept_its_loop(told, self.line.duration_ms))
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""
-            self._by_answer = answer.in_lock_step(self._by_answer, found, held.evidence, sent)
+            self._by_answer = answer.in_lock_step(self._by_answer, found, seen, sent)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+        self._asked_ms = asked
         base, token = self._found.base, self.spec.proof_token
         if base is None or token is None or not any(reply.wraps for reply in self._replies):
             await self._read_once(self._ask, received, asked, arrived)
