@@ -84,7 +84,7 @@ def read_app(table: Table, folder: Path) -> App | None:
     if not table.raw:
         return None
     module = table.take("module", str)
-    if not _names_an_app(module):
+    if not names_an_app(module):
         raise table.bad(
             "module",
             'a module and the name of an ASGI app in it, such as "mine.main:app", or a call with literals '
@@ -117,7 +117,7 @@ def with_json(headers: Headers, value: object) -> tuple[Headers, bytes]:
     return headers, json.dumps(value).encode()
 
 
-def _names_an_app(module: str) -> bool:
+def names_an_app(module: str) -> bool:
     """Whether gunicorn takes it (gunicorn/util.py, import_app), with a module of ASCII names only."""
     name, colon, attribute = module.partition(":")
     if not colon or not _MODULE.fullmatch(name) or any(map(iskeyword, name.split("."))):

@@ -44,8 +44,9 @@ class Streamproof:
         """Fail the test unless the answer arrives as it is written; else what was measured.
 
         Args:
-            url_or_app: a URL, measured as `kit probe` does; or an ASGI app, which is run under uvicorn on a
-                free port of 127.0.0.1, its lifespan included, the proof mounted for as long as that takes.
+            url_or_app: a URL, measured as `kit probe` does; or an ASGI app, or its name ("mine.main:app",
+                "mine.main:create_app()"), which is run under uvicorn on a free port of 127.0.0.1, its
+                lifespan included, the proof around it for as long as that takes.
             path: what to ask of the app; added to a URL unless it is "/". A query may follow.
             method: GET, or POST where there is a body, unless given.
             headers: more request headers.
@@ -59,6 +60,7 @@ class Streamproof:
             proof_token: for a URL whose proof asks for its token; $STREAMPROOF_PROOF_TOKEN unless given.
         """
         __tracebackhide__ = True
+        from kit.app import names_an_app
         from kit.errors import KitError
         from kit.flows.asserting import Request, failure, measure_app, measure_url
 
@@ -76,13 +78,10 @@ class Streamproof:
             retries=retries,
             proof_token=proof_token,
         )
-        in_process = not isinstance(url_or_app, str)
+        in_process = not isinstance(url_or_app, str) or names_an_app(url_or_app)
         lane: Lane | None = None
         try:
-            if isinstance(url_or_app, str):
-                lane = measure_url(url_or_app, request)
-            else:
-                lane = measure_app(url_or_app, request)
+            lane = measure_app(url_or_app, request) if in_process else measure_url(str(url_or_app), request)
         except KitError as error:
             said: str | None = f"{error.message}\n{error.hint}"
         else:

@@ -207,20 +207,20 @@ def wrap(
 
 
 class _Wrapped:
-    """An app behind the proof. `app` is the app."""
+    """An app behind the proof. `app` is the app; `proof` answers below the prefix, wherever it is mounted."""
 
     def __init__(self, app: ASGIApp, prefix: str, proof: _Proof) -> None:
         self.app = app
+        self.proof = proof
         self._prefix = prefix.rstrip("/")
-        self._proof = proof
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if self._prefix in scope["path"] and (below := self._below(scope)):
-                await self._proof({**scope, "root_path": "", "path": below}, receive, send)
+                await self.proof({**scope, "root_path": "", "path": below}, receive, send)
                 return
             for name, value in scope["headers"]:
-                if name == _ANSWER and (answer := self._proof.take(value, scope["headers"])):
+                if name == _ANSWER and (answer := self.proof.take(value, scope["headers"])):
                     await answer.run(self.app, scope, receive, send)
                     return
         await self.app(scope, receive, send)

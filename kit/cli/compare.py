@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,7 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from kit.config import Config
     from kit.probe.client import Ask
-    from kit.proof.lane import Comparison
+    from kit.proof.lane import Comparison, Wanted
 
 
 def command(
@@ -77,7 +78,7 @@ def command(
     from kit.config import load_config
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
-    from kit.flows.lanes import as_its_own, check_polling, with_polling
+    from kit.flows.lanes import arms_deployed, as_its_own, check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
@@ -109,7 +110,8 @@ def command(
     proof_tokens = {one.target: one.proof_token for one in known_here}
     specs: list[LaneSpec] = []
     for name, one in asks.items():
-        wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
+        wanted: Sequence[Wanted] = arms(arm)
+        wanted = arms_deployed(config, wanted) if config else run(as_its_own(one, wanted, timeout_s=timeout))
         specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
     if polling:
         specs = with_polling(specs)

@@ -63,7 +63,7 @@ def command(
         typer.Option(
             "--client",
             envvar="KIT_CLIENT",
-            help="Examine a client instead: --client -- COMMAND…, run up to ten times; {url} is the stream.",
+            help="Examine a client instead: --client -- COMMAND…, run several times; {url} is the stream.",
         ),
     ] = False,
     path: Annotated[
@@ -153,7 +153,7 @@ def command(
                 "Write it behind two dashes: kit doctor --client -- curl -s {url}",
                 exit=Exit.USAGE,
             )
-        _client(given, timeout, as_json=as_json)
+        _client(given, timeout, long=long, as_json=as_json)
     if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
         nothing = not given and app is None and from_curl is None
         raise KitError(
@@ -244,17 +244,19 @@ def _copied(file: str) -> FromCurl:
     return read_curl(text)
 
 
-def _client(command: list[str], timeout: float, *, as_json: bool) -> NoReturn:
+def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     import sys
 
     from kit.flows.client import examine
+    from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
     from kit.report.live import LiveLanes
     from kit.report.style import Style
 
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        report = run(examine(command, timeout_s=timeout, say=watcher.stage))
+        silences = LONG_SILENCES if long else SILENCES
+        report = run(examine(command, timeout_s=timeout, say=watcher.stage, silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -67,19 +68,22 @@ def measure_url(url: str, request: Request) -> Lane:
     return _measure(replace(_spec(request, url, "url"), proof_token=token), request.retries)
 
 
-def measure_app(app: ASGIApp, request: Request) -> Lane:
-    """The app under a real server on this machine, with the proof among its routes meanwhile.
+def measure_app(app: ASGIApp | str, request: Request) -> Lane:
+    """The app, or the one of that name, under a real server on this machine, the proof around it meanwhile.
 
     Raises:
-        KitError: it did not start.
+        KitError: it is no ASGI app, or did not start.
     """
-    from kit.lab.asgi import serving, with_proof
+    from kit.lab.asgi import importable, refuse_wsgi, serving, with_proof
 
-    with with_proof(app) as prefix, serving(app) as base:
+    app = importable(app) if isinstance(app, str) else app
+    refuse_wsgi(app)
+    token = secrets.token_urlsafe(24)
+    with with_proof(app, token) as (wrapped, prefix), serving(wrapped) as base:
         spec = _spec(request, f"{base}/{request.path.lstrip('/')}", "app")
-        proof = None if prefix is None else base + prefix
         # The app's own answer is asked for whatever its path: an origin with a proof is not always ours.
-        return _measure(replace(spec, proof_url=proof, as_it_is=True), request.retries)
+        spec = replace(spec, proof_url=base + prefix, proof_token=token, as_it_is=True)
+        return _measure(spec, request.retries)
 
 
 def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) -> str | None:

@@ -88,7 +88,10 @@ async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: b
     def stepped(line: str) -> None:
         watching.proof(key, line)
 
-    lane = held_against(await probe.prove(stepped), probe.spec.version, probe.versions)
+    spec = probe.spec
+    lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
+    if spec.expected is None and spec.promised is not None:
+        lane = replace(lane, expected=spec.promised[lane.header])
     if isinstance(probe, LaneProbe):
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
     watching.judged(lane)

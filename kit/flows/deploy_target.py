@@ -29,6 +29,8 @@ WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
 _PROOF_LEFT_S = 120
+# After these nothing goes on.
+_ENDED = (Code.API_OFF, Code.BILLING_OFF, Code.BUILD_FAILED, Code.GCLOUD_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Deploying:
         self._measure = measure
         self._now_s = now_s
         self._name = job.target.name
+        self._new = record.of(self._name) is None
+        self._begun = False
 
     async def run(self) -> Outcome:
         """Deploy, measure, promote; what went wrong is told in the outcome, and what exists is on record."""
@@ -99,8 +103,9 @@ class Deploying:
             if found is not None:
                 return await self._go_on(service, service, found, self._as_made(release, found))
             await self._clear_up(service)
-        await self._note(release, service, None, "unfinished")
         job.write(release)
+        await self._note(release, service, None, "unfinished")
+        self._begun = True
         self._watcher.step(name, "uploading and building")
         after, version = await job.host.deploy(release, self._line)
         await self._note(release, service, version, "unfinished")
@@ -257,10 +262,15 @@ class Deploying:
             service, looked = await host.look(), True
         what = error.message
         try:
-            if looked and service is None:
+            if looked and service is None and await self._left_nothing(error):
                 await asyncio.to_thread(self._record.drop, name)
             elif known is not None and known.state == "unfinished":
                 await asyncio.to_thread(self._record.put, replace(known, state="failed"))
+                if service is None:
+                    what += (
+                        f" Something of it may be there, or come yet: `kit status {name}` looks, "
+                        f"`kit destroy {name}` removes it."
+                    )
         except KitError as unwritten:
             if unwritten.message not in what:
                 what = f"{what} And that is not on record: {unwritten.message}"
@@ -275,6 +285,17 @@ class Deploying:
             next=f"kit deploy {name}",
             error=error,
         )
+
+    async def _left_nothing(self, error: KitError) -> bool:
+        """Whether Google itself ended what this run began, and neither it nor an earlier one left anything.
+
+        After any other error, such as a lost connection, Google may go on with it.
+        """
+        if not (self._begun and self._new and error.code in _ENDED):
+            return False
+        with suppress(KitError):
+            return not await self._job.host.removals()
+        return False
 
     def _is_finished(self, serving: Version) -> bool:
         """Whether an earlier run brought it to its end: a first version serves before it was measured."""

@@ -64,6 +64,8 @@ def lanes_of(
 ) -> list[LaneSpec]:
     """A lane for each of them in each arm, with its platform's promise unless `like` has another.
 
+    As it is, an answer is held to the promise for what it bears.
+
     Args:
         asked: by target, what to ask.
         targets: all there are, by name.
@@ -76,11 +78,21 @@ def lanes_of(
     lanes = []
     for name, one in asked.items():
         for arm in arms:
-            promised = targets[name].expect["off" if arm == "off" else "on"] if name in targets else None
-            expected = like.expected or promised
+            promised = targets[name].expect if name in targets else None
+            expected = like.expected
+            if promised is not None and arm != "as-is":
+                expected = expected or promised[arm]
             wanted = (versions or {}).get(name)
             token = (proof_tokens or {}).get(name) or like.proof_token
-            lane = replace(like, target=name, ask=one, expected=expected, version=wanted, proof_token=token)
+            lane = replace(
+                like,
+                target=name,
+                ask=one,
+                expected=expected,
+                promised=promised,
+                version=wanted,
+                proof_token=token,
+            )
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
     return lanes

@@ -49,6 +49,11 @@ async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm,
         return ("on",) if await _frees(client, _switched_off(asked)) else BOTH
 
 
+def arms_deployed(config: Config, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """What of `wanted` to ask of a deployment: the user's app once, as it is, since each answer may cost."""
+    return wanted if config.app is None or len(wanted) == 1 else ("as-is",)
+
+
 async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) -> Sequence[Wanted]:
     """What of `wanted` to ask of a service at a URL: who does not know the switch is asked once, as it is.
 
@@ -108,7 +113,8 @@ def with_polling(specs: Sequence[LaneSpec]) -> list[LaneSpec]:
     lanes: list[LaneSpec] = []
     for target in dict.fromkeys(spec.target for spec in specs):
         streams = [spec for spec in specs if spec.target == target]
-        expected = None if streams[0].expected is None else Verdict.INCREMENTAL
+        promised = streams[0].expected or streams[0].promised
+        expected = None if promised is None else Verdict.INCREMENTAL
         lanes += [*streams, replace(streams[0], header="on", expected=expected, delivery="polling")]
     return lanes
 

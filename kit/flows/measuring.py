@@ -1,4 +1,6 @@
-"""Measures a version that was just deployed, at its own URL and in both arms, with what lets it in."""
+"""Measures a version that was just deployed, at its own URL, with what lets it in: the kit's service in both
+arms, the user's app once, as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from kit.config import Config
 from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
 from kit.flows.described import as_described
-from kit.flows.lanes import BOTH, ask
+from kit.flows.lanes import BOTH, arms_deployed, ask
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
@@ -84,7 +86,12 @@ class Measuring:
             version, says=self._config.app is None
         )  # the kit's own service, of this very run
         specs = lanes_of(
-            {target.name: asked}, {target.name: target}, BOTH, like, config, {target.name: wanted}
+            {target.name: asked},
+            {target.name: target},
+            arms_deployed(config, BOTH),
+            like,
+            config,
+            {target.name: wanted},
         )
         waited = await settled(specs, partial(self._watcher.step, target.name))
         if waited:

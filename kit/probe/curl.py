@@ -285,7 +285,7 @@ class _Line:
                 "names no address." if not self._urls else "has more than one address, or a word too many.",
                 "Give one address, and put each value that has blanks in it into quotes.",
             )
-        url = self._urls[0].strip(" ")
+        url = self._urls[0]
         return url if "://" in url else f"http://{url}"
 
     def _header(self, line: str) -> None:

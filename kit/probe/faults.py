@@ -135,10 +135,11 @@ def bad_status(url: str, method: str, status: int) -> KitError:
         "it is KIT_TOKEN.",
         403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
         404: "Check the path.",
-        405: "Try the other method: --method POST or GET.",
+        405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
         406: "Say what it may answer with: --header 'Accept: …'.",
         415: "Say what the data is: --header 'Content-Type: application/json'.",
-        422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json'.",
+        422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json', or "
+        "probe_body in kit.toml.",
         429: "It is asked too often; wait and try again.",
         501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
         503: "It is overloaded or starting; wait and try again.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -11,7 +12,7 @@ from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
 from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
-from kit.proof.lane import Delivery, Wanted
+from kit.proof.lane import Arm, Delivery, Wanted
 from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
 
@@ -30,6 +31,7 @@ class LaneSpec:
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
+        promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
         proof_token: the proof's own token, for an origin that asks for it.
@@ -47,6 +49,7 @@ class LaneSpec:
     max_output_tokens: int = 60
     tokens_per_s: float | None = None
     expected: Verdict | None = None
+    promised: Mapping[Arm, Verdict] | None = None
     event_bytes: int | None = None
     proof_url: str | None = None
     proof_token: str | None = field(default=None, repr=False)

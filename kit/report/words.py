@@ -142,8 +142,8 @@ def verdict_words(lane: Lane) -> str:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
     if lane.only_for is not None:
-        fate = "refused" if lane.verdict is Verdict.REFUSED else "held"
-        words = f"{fate} for {_CLIENTS[lane.only_for]} ({words})"
+        whom = _CLIENTS[lane.only_for]
+        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
     looked = lane.timeline.watched
     if lane.fate:
         return f"{words}, but the answer {lane.fate}"

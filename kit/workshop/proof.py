@@ -110,7 +110,7 @@ class BrowserProof:
         self._id, self._ordered = new_stream(), [action.bytes]
         self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
         url = stream_url(self._request.base, self._id, mode=action.mode, size=action.bytes, at=at)
-        return {"do": "open", "method": at.method, "url": url}
+        return {"do": "open", "method": at.method, "url": url, "headers": {"Accept": at.accept}}
 
     def _octets(self, action: Await) -> float | None:
         """How many octets to wait for; None for the stream's end."""

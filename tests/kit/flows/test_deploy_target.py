@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Place, Release, Service, Version
+from kit.cloud.host import Place, Release, Removal, Service, Version
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
@@ -105,8 +105,7 @@ class Stage:
             target=self.target,
             host=self.host,
             release=self.release,
-            write=lambda release: None,
-            **wishes,  # type: ignore[arg-type]
+            **{"write": lambda release: None, **wishes},  # type: ignore[arg-type]
         )
         return Deploying(job, self.record, self.watched, self.measure, now_s=lambda: NOW)
 
@@ -218,11 +217,54 @@ def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb
     assert known.state == "failed"
 
 
-def test_a_first_deployment_that_failed_leaves_nothing_on_record(stage: Stage) -> None:
+def test_a_first_deployment_that_google_ended_and_that_left_nothing_is_not_on_record(stage: Stage) -> None:
     stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
     outcome = stage.run()
     assert (outcome.result, outcome.url) == (Result.FAILED, None)
     assert Record.load(stage.folder).of("flex") is None
+
+
+@pytest.mark.parametrize("code", [Code.TIMED_OUT, Code.CLOUD_UNAVAILABLE, Code.GCLOUD_FAILED])
+def test_what_google_may_still_be_making_stays_on_record(stage: Stage, code: Code) -> None:
+    stage.host.fail["deploy"] = KitError(code, "The connection broke.", "Try again.")
+    outcome = stage.run()
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.state, known.version, known.place) == ("failed", None, stage.place)
+    assert "kit destroy flex" in outcome.what
+
+
+@pytest.mark.parametrize("looked", ["found", "not-told"])
+def test_what_a_failed_build_left_stays_on_record(stage: Stage, looked: str) -> None:
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    stage.host.left = (Removal("1 uploaded archive", None),)
+    if looked == "not-told":
+        stage.host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
+    stage.run()
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.state == "failed"
+
+
+def test_a_second_failure_forgets_nothing_that_the_first_may_have_left(stage: Stage) -> None:
+    stage.host.fail["deploy"] = KitError(Code.CLOUD_UNAVAILABLE, "The connection broke.", "Try again.")
+    stage.run()
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    stage.run()
+    assert Record.load(stage.folder).of("flex") is not None
+
+
+def test_what_failed_before_anything_was_uploaded_leaves_the_record_as_it_was(stage: Stage) -> None:
+    def full(release: Release) -> None:
+        raise KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+
+    assert stage.run(write=full).result is Result.FAILED
+    assert Record.load(stage.folder).of("flex") is None
+    stage.run()
+    before = Record.load(stage.folder).of("flex")
+    stage.digest = "d2"
+    assert stage.run(write=full).result is Result.FAILED
+    assert Record.load(stage.folder).of("flex") == before
 
 
 def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(

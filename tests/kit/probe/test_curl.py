@@ -276,6 +276,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     st.none() | TEXTS,
     st.booleans(),
 )
+@example("GET", "a b ", [], None, False)
 @example("POST", "a'b\\\"$(id)`id`&|;^", [("X-a", "'\"\\$`;"), ("X-b", "")], "'\n^\n\"@", True)
 def test_a_request_that_is_quoted_for_a_shell_is_read_back(
     method: str, query: str, pairs: list[tuple[str, str]], body: str | None, glued: bool
