@@ -122,7 +122,7 @@ class LaneProbe(Measured):
         by = self._by_answer
         if by.method is not Method.LOCK_STEP or self._held_answer is None or self._held_answer.short:
             return False
-        return by.verdict not in HELD and (self.spec.event_bytes or 0) <= _shown(self.line)
+        return by.verdict is Verdict.INCREMENTAL and (self.spec.event_bytes or 0) <= _shown(self.line)
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Proved:
         """The proof; where the answer's header cannot be seen, the one of two that agrees with the answer."""

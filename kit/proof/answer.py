@@ -230,7 +230,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         event_bytes: events up to this size are judged; a tail above it is a doubt, not a verdict.
     """
     if answer.method is Method.LOCK_STEP:
-        return answer if proof is None else _beside(answer, proof)
+        return answer if proof is None else _beside(answer, proof, line, event_bytes)
     if proof is None or answer.verdict is Verdict.REFUSED:
         return answer
     evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
@@ -263,18 +263,20 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
 
 
-def _beside(answer: Finding, proof: Finding) -> Finding:
+def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -> Finding:
     """The answer's own, by lock-step: the proof's streams only say more of how it is held."""
-    answer = replace(
-        answer,
-        evidence=(*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence)),
-    )
-    if answer.verdict not in HELD:
-        return answer
+    evidence = (*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence))
+    answer = replace(answer, evidence=evidence)
+    if answer.verdict is Verdict.INCREMENTAL:
+        size = proof.block_bytes if proof.shape is Shape.TAIL else None
+        larger = size is not None and largest_event(line) <= size < event_bytes
+        return replace(proof, evidence=evidence) if larger else answer
     if proof.verdict in HELD:
-        unknown = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED)
-        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in unknown))
-        return replace(proof, doubts=doubts, evidence=answer.evidence)
+        known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)
+        if answer.verdict is Verdict.INCONCLUSIVE:
+            evidence = (*evidence, "what passes the way is held inside the service: a middleware holds it")
+        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in known))
+        return replace(proof, doubts=doubts, evidence=evidence)
     once = proof.verdict is Verdict.INCREMENTAL and Doubt.NOT_REPEATED in answer.doubts
     return replace(answer, verdict=Verdict.INCONCLUSIVE, shape=None) if once else answer
 

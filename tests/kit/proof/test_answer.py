@@ -314,6 +314,10 @@ def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None
     unlike = proof(Verdict.BYTE_LIMITED, Shape.BLOCKS, 4096)
     streams = combine(unlike, PASSED, line([1.0]), event_bytes=1_000)
     assert (streams.verdict, streams.shape) == (Verdict.INCREMENTAL, None)
+    tail = proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4096)
+    assert combine(tail, PASSED, line([1.0]), event_bytes=1_000).verdict is Verdict.INCREMENTAL
+    asked_for_larger = combine(tail, PASSED, line([1.0]), event_bytes=70_000)
+    assert (asked_for_larger.shape, asked_for_larger.block_bytes) == (Shape.TAIL, 4096)
     short = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)
     found = combine(unlike, short, line([1.0]), event_bytes=1_000)
     assert (found.verdict, found.shape, found.block_bytes, found.doubts) == (
@@ -323,6 +327,15 @@ def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None
         (),
     )
     assert found.evidence == ("its pieces did not come", "the proof's own stream: seen")
+
+
+def test_a_stream_from_below_a_middleware_tells_it_from_the_app_that_the_answer_could_not() -> None:
+    lump = in_lock_step(ARRIVED, PASSED, (), "it was sent so")
+    found = combine(proof(Verdict.WHOLE_MESSAGE, Shape.WHOLE), lump, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.doubts) == (Verdict.WHOLE_MESSAGE, (Doubt.STREAM_CUT,))
+    assert found.evidence[-1].endswith("a middleware holds it")
+    found = combine(proof(Verdict.INCREMENTAL), lump, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.APP_BUNCHED)
 
 
 def test_an_answer_is_held_though_a_stream_beside_it_passes_unless_that_was_seen_once() -> None:
