@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from kit.errors import Code, KitError
-from kit.probe.address import same_origin
+from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, now_ms
 from kit.probe.drive import AnswerRunner, Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
@@ -183,12 +183,14 @@ class LaneProbe(Measured):
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         self._asked_ms = asked
         base, token = self._found.base, self.spec.proof_token
-        if base is None or token is None or not any(reply.wraps for reply in self._replies):
+        shows: Headers = ()
+        if base is not None and token is not None and any(reply.wraps for reply in self._replies):
+            shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
+        if base is None or not shows:
             await self._read_once(self._ask, received, asked, arrived)
             return
         runner = AnswerRunner(Side(self._side, base, beside_conditions(self.spec.ask, self._found)))
         held = self._held_answer = HeldAnswer(self._replies)
-        shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
         ask = replace(self._ask, headers=(*self._ask.headers, runner.asks, *shows))
         stepping = asyncio.create_task(runner.run(held.run()))
         try:

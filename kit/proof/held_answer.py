@@ -33,7 +33,8 @@ _STARTING_MS = 500.0
 _FREE = {
     "one piece": "the app sent it in one piece",
     "length": "it says its length",
-    "status": "it is an error's",
+    "status": "its status is not 200",
+    "alone": "no side request reached its origin in time",
     "time": "its origin had held it for as long as it may",
 }
 
