@@ -97,8 +97,10 @@ def create_app(config: Settings | None = None) -> FastAPI:
     def proof_open() -> bool:
         return config.lab or time.time() < config.proof_until
 
-    proof = create_proof(enabled=proof_open, instance=where.instance)
-    # The proof itself asks for no token: it is a file that people copy into apps of their own.
+    proof = create_proof(
+        enabled=proof_open, token=None if config.lab else config.proof_token, instance=where.instance
+    )
+    # The proof knows nothing of who may ask /search: it is a file that people copy into apps of their own.
     app.mount("/proof", Guarded(proof, access))
 
     # Each answers with a Response: for a plain dict FastAPI would build a model, 40 ms at start.

@@ -1,22 +1,40 @@
 """The origin's half of streamproof: a stream whose events a prober orders, over a second connection.
 
-One file, nothing but the standard library and starlette: copy it into any FastAPI or Starlette app.
+One file, nothing but the standard library: copy it beside any ASGI app. FastAPI and Starlette mount it:
 
     app.mount("/proof", create_proof())
 
-It answers 404 until `STREAMPROOF_LAB=1` or `STREAMPROOF_PROOF_UNTIL` (epoch seconds, ahead of now) is set,
-so that it can stay deployed and be opened for an hour. Endpoints below the prefix:
+Around any ASGI app it needs no route of the app's, and can put the app's own answers in lock-step:
+
+    app = wrap(app)
+
+It answers 404 until one of these is set, so that it can stay deployed:
+
+    STREAMPROOF_PROOF_UNTIL   epoch seconds: open until then
+    STREAMPROOF_PROOF_TOKEN   16 characters or more: open, without a date, to requests that show it in the
+                              header Streamproof-Token, and to no others
+    STREAMPROOF_LAB=1         open
+
+With STREAMPROOF_PROOF_TOKEN_SHA256, in hexadecimal, it is open until STREAMPROOF_PROOF_UNTIL and only to who
+shows the token with that hash: for where the environment is no place for a secret.
+
+Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
                 &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N
     POST     feed?id=&bytes=     one more event, now
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream
+    POST     pass?id=&pieces=    wrap() only: so many pieces of the app's answer may go
 
 An event is exactly `bytes` octets, framing included; its data is
 `{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest", mode=pause only), "pad"}`.
 A feed reaches its stream only within one process: with several workers or instances it may answer
 `"known": false`, and the prober falls back to mode=pause.
+
+A request that bears Streamproof-Answer: <32 hex> and the right Streamproof-Token has the app's own answer to
+it let go piece by piece: the first at once, each further one, and the end, when it is asked for
+(docs/proof-protocol.md). All other requests reach the app untouched.
 """
 
 from __future__ import annotations
@@ -24,6 +42,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
+import hmac
+import json
+import math
 import os
 import re
 import secrets
@@ -31,14 +53,18 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Query = Mapping[str, str]
 
 STREAMS = 16
 STREAM_OCTETS = 4 * 1024 * 1024
@@ -51,6 +77,16 @@ DEFAULT_OCTETS = 200
 BULK_OCTETS = 1_153_434
 SILENCE_SECONDS = 1.0
 REST_EVENTS = 3
+# The app's own answers in lock-step: so many at a time, each held so long in all, and a `pass` is answered
+# by then, so that a silent app is no side request that hangs.
+ANSWERS = 4
+HOLD_SECONDS = 30.0
+ALONE_SECONDS = 2.0  # without a side request: they reach another process, or nobody asks
+PASS_SECONDS = 5.0
+PIECES_NOTED = 1_000
+# Of a request that the app has not read; beyond that it is not watched whether the client is there.
+UNREAD_OCTETS = 64 * 1024
+BLINK_SECONDS = 0.05
 # Events written back to back share a write of about this size: it is what a kernel would do to them anyway.
 BATCH_OCTETS = 16 * 1024
 
@@ -74,18 +110,49 @@ _CACHE = re.compile(rf"(?=.{{1,200}}\Z){_DIRECTIVE}(?: ?, ?{_DIRECTIVE})*", re.A
 _VARY = re.compile(r"(?=.{1,200}\Z)(?:\*|[a-z0-9-]+)(?: ?, ?(?:\*|[a-z0-9-]+))*", re.ASCII | re.I)
 MODES = ("lockstep", "pause", "free")
 VERSION = "Streamproof-Version"
+SHOWN_IN = "Streamproof-Token"
+ANSWER = "Streamproof-Answer"
+_USABLE_TOKEN = re.compile(r"[!-~]{16,}")
 # A page of another origin may see how long its request waited for a connection (Resource Timing).
 NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 
 
-def open_by_environment() -> bool:
-    """Whether STREAMPROOF_LAB is 1 or STREAMPROOF_PROOF_UNTIL (epoch seconds) lies ahead."""
-    if os.environ.get("STREAMPROOF_LAB") == "1":
-        return True
+# Why the proof is closed: an error's code, and its sentence.
+CLOSED = {
+    "proof-expired": "STREAMPROOF_PROOF_UNTIL is not set, or has passed",
+    "proof-until-unreadable": "STREAMPROOF_PROOF_UNTIL is not a number of seconds",
+    "proof-token": f"the header {SHOWN_IN} does not bear the token of STREAMPROOF_PROOF_TOKEN",
+    "proof-token-unusable": "STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters",
+}
+
+
+def closed_by_environment(shown: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Why the environment closes the proof to who shows this token, a key of `CLOSED`; None: it is open."""
+    if environ.get("STREAMPROOF_LAB") == "1":
+        return None
+    if token := environ.get("STREAMPROOF_PROOF_TOKEN"):
+        return _closed_by_token(token, shown)
+    if (digest := environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")) and not _hashes_to(digest, shown):
+        return "proof-token"
     try:
-        return time.time() < float(os.environ.get("STREAMPROOF_PROOF_UNTIL", "0"))
+        until = float(environ.get("STREAMPROOF_PROOF_UNTIL") or 0)
     except ValueError:
-        return False
+        until = math.nan
+    if not math.isfinite(until):
+        return "proof-until-unreadable"
+    return None if time.time() < until else "proof-expired"
+
+
+def _closed_by_token(token: str, shown: str) -> str | None:
+    if not _USABLE_TOKEN.fullmatch(token):
+        return "proof-token-unusable"
+    # In constant time: how long it takes says nothing of the token.
+    return None if hmac.compare_digest(token.encode(), shown.encode()) else "proof-token"
+
+
+def _hashes_to(digest: str, shown: str) -> bool:
+    of_shown = hashlib.sha256(shown.encode()).hexdigest()
+    return hmac.compare_digest(digest.lower().encode(errors="replace"), of_shown.encode())
 
 
 def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -98,31 +165,71 @@ def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | Non
 def create_proof(
     *,
     enabled: Callable[[], bool] | None = None,
+    token: str | None = None,
     instance: str | None = None,
     version: str | None = None,
-) -> Router:
+) -> ASGIApp:
     """An ASGI app to mount under any prefix.
 
     Args:
-        enabled: asked at each request; while it says no, everything answers 404. By default
-            `open_by_environment`.
+        enabled: asked at each request; while it says no, everything answers 404.
+        token: opens the proof to requests that show it in the header Streamproof-Token, and to no others,
+            whatever `enabled` says. Without either, `closed_by_environment` decides.
         instance: names this process in the answers; random by default. It must differ between processes.
         version: names what is deployed, in the header Streamproof-Version of every response and in the
             answers; by default `version_by_environment`.
     """
-    proof = _Proof(
-        enabled or open_by_environment,
-        instance or secrets.token_hex(8),
-        version or version_by_environment(),
-    )
-    return Router(
-        [
-            Route("/stream", proof.guard(proof.stream), methods=["GET", "POST"]),
-            Route("/feed", proof.guard(proof.feed), methods=["POST"]),
-            Route("/end", proof.guard(proof.end), methods=["POST"]),
-            Route("/ping", proof.guard(proof.ping), methods=["GET"]),
-        ]
-    )
+
+    return _Proof(enabled, token, instance, version)
+
+
+def wrap(
+    app: ASGIApp,
+    *,
+    prefix: str = "/proof",
+    enabled: Callable[[], bool] | None = None,
+    token: str | None = None,
+    instance: str | None = None,
+    version: str | None = None,
+) -> ASGIApp:
+    """The app with the proof below `prefix`, and its answers in lock-step for who shows the token.
+
+    Any other request reaches the app untouched.
+
+    Args:
+        app: any ASGI app. What it has below the prefix itself is not reached any more.
+        prefix: a path, below the root path that the server names.
+        enabled: see `create_proof`, like the rest.
+        token: without one here or in STREAMPROOF_PROOF_TOKEN no answer is put in lock-step.
+        instance: names this process.
+        version: names what is deployed.
+    """
+    return _Wrapped(app, prefix, _Proof(enabled, token, instance, version, wraps=True))
+
+
+class _Wrapped:
+    """An app behind the proof. `app` is the app; `proof` answers below the prefix, wherever it is mounted."""
+
+    def __init__(self, app: ASGIApp, prefix: str, proof: _Proof) -> None:
+        self.app = app
+        self.proof = proof
+        self._prefix = prefix.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if self._prefix in scope["path"] and (below := self._below(scope)):
+                await self.proof({**scope, "root_path": "", "path": below}, receive, send)
+                return
+            for name, value in scope["headers"]:
+                if name == _ANSWER and (answer := self.proof.take(value, scope["headers"])):
+                    await answer.run(self.app, scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
+
+    def _below(self, scope: Scope) -> str:
+        """The path below the prefix; empty where it is not. Not every server puts the root path before it."""
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else ""
 
 
 class _Refusal(Exception):
@@ -132,52 +239,131 @@ class _Refusal(Exception):
 
 
 class _Proof:
-    """The open streams of one process, by id."""
+    """What one process has open, by id: the proof's own streams, and the app's answers in lock-step."""
 
-    def __init__(self, enabled: Callable[[], bool], instance: str, version: str | None) -> None:
-        self._enabled = enabled
-        self._names = {"instance": instance} | ({"version": version} if version else {})
+    def __init__(
+        self,
+        enabled: Callable[[], bool] | None,
+        token: str | None,
+        instance: str | None,
+        version: str | None,
+        *,
+        wraps: bool = False,
+    ) -> None:
+        self._enabled, self._token = enabled, token
+        version = version or version_by_environment()
+        self._names: dict[str, object] = {"instance": instance or secrets.token_hex(8)}
+        if version:
+            self._names["version"] = version
+        if wraps:
+            self._names["wraps"] = True
         self._version = {VERSION: version} if version else {}
         self._headers = {**NO_STORE, **self._version}
         self._streams: dict[str, _Stream] = {}
+        self._answers: dict[str, _Answer] = {}
         self._signals = _ServerSignals(self._end_all)
+        self._endpoints: dict[tuple[str, str], Callable[[Query], ASGIApp | Awaitable[ASGIApp]]] = {
+            ("GET", "/stream"): self._stream,
+            ("POST", "/stream"): self._stream,
+            ("POST", "/feed"): self._feed,
+            ("POST", "/pass"): self._pass,
+            ("POST", "/end"): self._end,
+            ("GET", "/ping"): self._ping,
+        }
 
-    def guard(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], object]:
-        async def answer(request: Request) -> Response:
-            if not self._enabled():
-                return JSONResponse({"streamproof": 1, "error": "proof-expired"}, 404, self._headers)
-            try:
-                return endpoint(request)
-            except _Refusal as no:
-                body = {"streamproof": 1, "error": no.error, "message": no.message}
-                return JSONResponse(body, no.status, self._headers)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if (why := self._closed(_shown(scope["headers"]))) is not None:
+                raise _Refusal(404, why, CLOSED[why])
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            endpoint = self._endpoints.get((scope["method"], path))
+            if endpoint is None:
+                known = any(path == there for _, there in self._endpoints)
+                raise (
+                    _Refusal(405, "method", "by another method")
+                    if known
+                    else _Refusal(404, "path", "unknown")
+                )
+            response = endpoint(
+                dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            )
+            if isinstance(response, Awaitable):
+                response = await response
+        except _Refusal as no:
+            response = _json(
+                no.status, {"streamproof": 1, "error": no.error, "message": no.message}, self._headers
+            )
+        await response(scope, receive, send)
 
+    def take(self, bare: bytes, headers: list[tuple[bytes, bytes]]) -> _Answer | None:
+        """An answer to put in lock-step; None where the request may not ask for it, or too many are."""
+        shown = _shown(headers)
+        if self._closed(shown) is not None or not self._is_token(shown):
+            return None
+        one = bare.decode("latin-1").lower()
+        held = sum(not answer.free for answer in self._answers.values())
+        before = self._answers.get(one)
+        again = before is not None and before.ended and before.free == "status"  # a redirect
+        if not _ID.fullmatch(one) or not (before is None or again) or held >= ANSWERS:
+            return None
+        while len(self._answers) >= 2 * ANSWERS:  # those that are over, or are not held any more
+            del self._answers[next(one for one, answer in self._answers.items() if answer.free)]
+        answer = self._answers[one] = _Answer(self._left)
+        self._signals.watch()
         return answer
 
-    def ping(self, request: Request) -> Response:
-        if "id" not in request.query_params:
-            return self._answer({})
-        return self._state(self._streams.get(_id(request.query_params)))
+    def _closed(self, shown: str) -> str | None:
+        """Why the proof is closed to who shows this token, a key of `CLOSED`; None: it is open."""
+        if self._token is not None:
+            return _closed_by_token(self._token, shown)
+        if self._enabled is not None:
+            return None if self._enabled() else "proof-expired"
+        return closed_by_environment(shown)
 
-    def feed(self, request: Request) -> Response:
-        stream = self._streams.get(_id(request.query_params))
-        size = _octets(request.query_params)
+    def _is_token(self, shown: str) -> bool:
+        if token := self._token or os.environ.get("STREAMPROOF_PROOF_TOKEN"):
+            return _closed_by_token(token, shown) is None
+        digest = os.environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")
+        return _hashes_to(digest, shown) if digest else False
+
+    def _ping(self, query: Query) -> ASGIApp:
+        if "id" not in query:
+            return self._told({})
+        return self._state(self._open(_id(query)), times="times" in query)
+
+    def _feed(self, query: Query) -> ASGIApp:
+        stream = self._streams.get(_id(query))
+        size = _octets(query)
         if stream is None or stream.ended:
             return self._state(None)
         stream.order(size)
         return self._state(stream)
 
-    def end(self, request: Request) -> Response:
-        stream = self._streams.get(_id(request.query_params))
-        if stream is not None:
-            stream.end()
-        return self._state(stream)
+    async def _pass(self, query: Query) -> ASGIApp:
+        answer = self._answers.get(_id(query))
+        value = query.get("pieces", "")
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            raise _Refusal(400, "bad-pieces", "pieces must be a number: how many may go in all")
+        if answer is not None:
+            await answer.allow(int(value))
+        return self._state(answer)
 
-    def _state(self, stream: _Stream | None) -> Response:
-        return self._answer({"known": stream is not None, "emitted": stream.ordered if stream else 0})
+    def _end(self, query: Query) -> ASGIApp:
+        there = self._open(_id(query))
+        if there is not None:
+            there.end()
+        return self._state(there, times="times" in query)
 
-    def stream(self, request: Request) -> Response:
-        plan = _Plan.parse(request.query_params)
+    def _open(self, one: str) -> _Stream | _Answer | None:
+        return self._streams.get(one) or self._answers.get(one)
+
+    def _state(self, there: _Stream | _Answer | None, *, times: bool = False) -> ASGIApp:
+        if isinstance(there, _Answer):
+            return self._told(there.state(times=times))
+        return self._told({"known": there is not None, "emitted": there.ordered if there else 0})
+
+    def _stream(self, query: Query) -> ASGIApp:
+        plan = _Plan.parse(query)
         # From here to the registration nothing is awaited, so two openings cannot both pass the checks.
         if plan.id in self._streams:
             raise _Refusal(409, "id-in-use", f"a stream with the id {plan.id} is open already")
@@ -190,16 +376,45 @@ class _Proof:
 
     def _close(self, stream: _Stream) -> None:
         del self._streams[stream.plan.id]
-        if not self._streams:
+        self._left()
+
+    def _left(self) -> None:
+        if not self._streams and all(answer.ended for answer in self._answers.values()):
             self._signals.unwatch()
 
     def _end_all(self) -> None:
-        for stream in self._streams.values():
-            stream.end()
+        for one in (*self._streams, *self._answers):
+            if there := self._open(one):
+                there.end()
 
-    def _answer(self, fields: Mapping[str, object]) -> Response:
+    def _told(self, fields: Mapping[str, object]) -> ASGIApp:
         body = {"streamproof": 1, **fields, **self._names, "now_ms": time.time() * 1000}
-        return JSONResponse(body, headers=self._headers)
+        return _json(200, body, self._headers)
+
+
+_ANSWER = ANSWER.lower().encode()
+_SHOWN_IN = SHOWN_IN.lower().encode()
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def _shown(headers: list[tuple[bytes, bytes]]) -> str:
+    """The token that a request shows; empty for none."""
+    return next((value.decode("latin-1") for name, value in headers if name == _SHOWN_IN), "")
+
+
+def _json(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> ASGIApp:
+    octets = json.dumps(body, separators=(",", ":")).encode()
+    named = {"Content-Length": str(len(octets)), "Content-Type": "application/json", **headers}
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": _raw(named)})
+        await send({"type": "http.response.body", "body": octets})
+
+    return respond
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +461,10 @@ class _Plan:
 
 
 def _id(query: Mapping[str, str]) -> str:
-    value = query.get("id", "")
-    if not re.fullmatch(r"[0-9a-fA-F]{32}", value):
+    value = query.get("id", "").lower()
+    if not _ID.fullmatch(value):
         raise _Refusal(400, "bad-id", "id must be 32 hexadecimal digits, chosen at random by the prober")
-    return value.lower()
+    return value
 
 
 def _one_of(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
@@ -289,7 +504,7 @@ def _pause_octets(size: int) -> int:
     return size + -(-BULK_OCTETS // size) * size + REST_EVENTS * DEFAULT_OCTETS
 
 
-class _Stream(Response):
+class _Stream:
     """One proof stream: emits what is ordered, until it is ended, left, or its time is over."""
 
     def __init__(self, plan: _Plan, version: Mapping[str, str], closed: Callable[[_Stream], None]) -> None:
@@ -303,8 +518,6 @@ class _Stream(Response):
         self._wake = asyncio.Event()
         self._seq = 0
         self._octets_sent = 0
-        self.status_code = 200
-        self.background = None
         headers = {"Content-Type": plan.content, **version}
         if plan.cache:
             headers["Cache-Control"] = plan.cache
@@ -316,7 +529,7 @@ class _Stream(Response):
             headers["X-Accel-Buffering"] = "no"
         if plan.total is not None:
             headers["Content-Length"] = str(plan.total)
-        self.raw_headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+        self._head = _raw(headers)
         if plan.mode == "lockstep":
             self.order(plan.size)
 
@@ -355,7 +568,7 @@ class _Stream(Response):
             await asyncio.wait(tasks)
 
     async def _run(self) -> None:
-        await self._send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await self._send({"type": "http.response.start", "status": 200, "headers": self._head})
         if self.plan.mode == "lockstep":
             await self._lockstep()
         elif self.plan.mode == "pause":
@@ -424,6 +637,211 @@ class _Stream(Response):
         data = f'{{"seq":{seq},"ms":{time.time() * 1000:.3f},{field}"pad":"'.encode()
         before, after = (b"data: " + data, b'"}\n\n') if self.plan.media == "sse" else (data, b'"}\n')
         return before + _noise(size - len(before) - len(after)) + after
+
+
+class _Answer:
+    """One answer of the app's, in lock-step: a piece goes when it is asked for, and so does the end.
+
+    A piece is a message of the body with octets. What cannot be held is let go and says why (`free`): an
+    answer with a length, of another status than 200, or in one piece; one whose client has left; one that
+    waited for too long in all.
+
+    Attributes:
+        free: why nothing is held any more; empty while it is.
+        ended: whether the app has done with it.
+    """
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        self.free = ""
+        self.ended = False
+        self._over = over
+        self._allowed = 1
+        self._pieces = 0  # let go
+        self._octets = 0
+        self._sent = 0  # by the app
+        self._waits = ""
+        self._coding = ""
+        self._began = self._gone = time.time()
+        self._times: list[tuple[int, float, float]] = []
+        self._held_s = 0.0
+        self._asked_s = time.monotonic()
+        self._blocked_s = 0.0
+        self._go = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def state(self, *, times: bool) -> dict[str, object]:
+        """What a side request is answered; with `times` also, of each piece that was noted, how many octets
+        there were with it, when the app sent it and when it was let go, in milliseconds from the request.
+        """
+        self._asked_s = time.monotonic()
+        told: dict[str, object] = {
+            "known": True,
+            "emitted": self._pieces,
+            "octets": self._octets,
+            "sent": self._sent,
+            "waits": self._waits,
+            "free": self.free,
+            "ended": self.ended,
+            "coding": self._coding,
+            "blocked_ms": round(self._blocked_s * 1000),
+            "gone_ms": self._gone * 1000,
+        }
+        return told | ({"times": self._times} if times else {})
+
+    async def allow(self, pieces: int) -> None:
+        """Lets so many go in all; returns when they are gone or no more can be, and in PASS_SECONDS."""
+        self._allowed = max(self._allowed, pieces)
+        self._go.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PASS_SECONDS):
+                while self._pieces < pieces and self._waits != "end" and not self.free and not self.ended:
+                    self._news.clear()
+                    await self._news.wait()
+
+    def end(self, why: str = "asked") -> None:
+        """Lets all go, the end as well."""
+        self.free = self.free or why
+        self._go.set()
+        self._news.set()
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Has the app answer this request, which does not show that it is held."""
+        self._ears = _Ears(receive, lambda: self.end("left"))
+        self._out = send
+        headers = [pair for pair in scope["headers"] if pair[0] not in (_ANSWER, _SHOWN_IN)]
+        blinks = asyncio.ensure_future(self._blink())
+        try:
+            await app({**scope, "headers": headers}, self._ears.receive, self._send)
+        finally:
+            blinks.cancel()
+            self._ears.close()
+            self.end("over")
+            self.ended = True
+            self._over()
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begins(message)
+        if message["type"] != "http.response.body":
+            await self._out(message)
+            return
+        ends = not message.get("more_body", False)
+        if octets := len(message.get("body", b"")):
+            if ends and not self._sent:
+                self.end("one piece")
+            ends = not await self._piece(octets, message) and ends
+        elif not ends or self.free:
+            await self._out(message)
+            return
+        if ends:
+            await self._turn("end")
+            await self._out({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _begins(self, message: Message) -> None:
+        head = {name.lower(): value for name, value in message.get("headers", ())}
+        self._coding = head.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        if message["status"] != 200:
+            self.end("status")
+        elif b"content-length" in head:
+            self.end("length")
+
+    async def _piece(self, octets: int, message: Message) -> bool:
+        """Lets it go in its turn; whether as it was: while the end is held it goes by itself."""
+        sent = time.time()
+        self._sent += 1
+        await self._turn("piece")
+        self._gone = time.time()
+        as_it_was = bool(self.free)
+        await self._out(message if as_it_was else {**message, "more_body": True})
+        self._pieces += 1
+        self._octets += octets
+        if len(self._times) < PIECES_NOTED:
+            at = [round((when - self._began) * 1000, 1) for when in (sent, self._gone)]
+            self._times.append((self._octets, at[0], at[1]))
+        self._news.set()
+        return as_it_was
+
+    async def _turn(self, what: str) -> None:
+        """Waits until it may go: a piece or the end."""
+        while not self.free and (what == "end" or self._pieces >= self._allowed):
+            began = time.monotonic()
+            self._asked_s = self._asked_s if self._waits else max(self._asked_s, began)
+            left_s = min(HOLD_SECONDS - self._held_s, ALONE_SECONDS - (began - self._asked_s))
+            if left_s <= 0:
+                self.end("time" if self._held_s >= HOLD_SECONDS else "alone")
+                break
+            self._waits = what
+            self._news.set()
+            self._go.clear()
+            go = asyncio.ensure_future(self._go.wait())
+            try:
+                heard = self._ears.listening()
+                await asyncio.wait(
+                    {go, heard} if heard else {go},
+                    timeout=left_s,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            finally:
+                go.cancel()
+                self._held_s += time.monotonic() - began
+        self._waits = ""
+
+    async def _blink(self) -> None:
+        """Notes for how long the loop did not run when it was due: the app kept it from everything else."""
+        while True:
+            due = time.monotonic() + BLINK_SECONDS
+            await asyncio.sleep(BLINK_SECONDS)
+            late = time.monotonic() - due
+            self._blocked_s += late if late >= BLINK_SECONDS else 0.0
+
+
+class _Ears:
+    """Hears a request's client also while the app does not listen, and keeps for the app what it said."""
+
+    def __init__(self, receive: Receive, gone: Callable[[], None]) -> None:
+        self._receive = receive
+        self._gone = gone
+        self._heard: deque[Message] = deque()
+        self._unread = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def receive(self) -> Message:
+        """The app's own."""
+        while not self._heard:
+            task = self._listen()
+            await asyncio.wait({task})
+            task.result()
+        if self._heard[0]["type"] == "http.disconnect":
+            return self._heard[0]
+        message = self._heard.popleft()
+        self._unread -= len(message.get("body", b""))
+        return message
+
+    def listening(self) -> asyncio.Task[None] | None:
+        """What ends when the client says something more; None where that is not to be heard."""
+        gone = bool(self._heard) and self._heard[-1]["type"] == "http.disconnect"
+        return None if gone or self._unread >= UNREAD_OCTETS else self._listen()
+
+    def close(self) -> None:
+        """Stops to listen."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _listen(self) -> asyncio.Task[None]:
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._hear())
+        return self._task
+
+    async def _hear(self) -> None:
+        try:
+            message = await self._receive()
+        except Exception:
+            self._gone()
+            raise
+        self._heard.append(message)
+        self._unread += len(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            self._gone()
 
 
 def _noise(octets: int) -> bytes:

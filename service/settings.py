@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "STREAMPROOF_"
+_SECRET = (f"{PREFIX}PROOF_TOKEN", f"{PREFIX}TOKEN_SHA256")
 PROJECT = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 
 # What a request may ask for, and a setting may set.
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
         generator: who writes the text.
         lab: whether this runs in the lab, where the proof is open.
         proof_until: the proof is open until then, in epoch seconds.
+        proof_token: opens the proof, without a date, to who shows it in Streamproof-Token, and to no others.
         model: of Vertex AI: the name of one of Google's models, or a resource name from "publishers/" or
             "projects/" on.
         location: where Vertex AI is asked, such as europe-west1 or global.
@@ -91,7 +93,8 @@ class Settings(BaseSettings):
     ] = None
     safety: Annotated[dict[HarmCategory, Threshold], NoDecode] = Field(default_factory=dict)
     lab: bool = False
-    proof_until: Annotated[float, Field(ge=0)] = 0
+    proof_until: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    proof_token: str | None = None
     first_token_ms: Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)] = 300
     tokens_per_s: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 30
     max_output_tokens: Annotated[int, Field(ge=1, le=65_536)] = 1024
@@ -139,6 +142,13 @@ class Settings(BaseSettings):
         pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
         return {category.strip(): threshold.strip() for category, _, threshold in pairs}
 
+    @field_validator("proof_token")
+    @classmethod
+    def _shown(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[!-~]{16,}", value):
+            raise ValueError("should be 16 or more visible ASCII characters")
+        return value
+
     @field_validator("google_emails")
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -181,7 +191,7 @@ def _sentence(bad: ValidationError) -> str:
     for error in bad.errors(include_url=False, include_context=False):
         name = PREFIX + str(error["loc"][0]).upper()
         reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        # Whoever mistook the digest for the token would read the token in the log.
-        found = "of another form" if name == f"{PREFIX}TOKEN_SHA256" else repr(error["input"])
+        # A token has no place in the log: where one stands for its digest, too.
+        found = "of another form" if name in _SECRET else repr(error["input"])
         faults.append(f"{name} is {found}, but it {reason}")
     return "; ".join(faults) + "."

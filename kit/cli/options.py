@@ -75,6 +75,23 @@ Proof: TypeAlias = Annotated[
         envvar="KIT_PROOF", metavar="URL", help="The proof's prefix, if neither beside URL nor at /proof."
     ),
 ]
+
+
+def _usable(token: str | None) -> str | None:
+    from kit.probe.origin import usable
+
+    return usable(token)
+
+
+ProofToken: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        envvar=["STREAMPROOF_PROOF_TOKEN", "KIT_PROOF_TOKEN"],
+        metavar="TOKEN",
+        callback=_usable,
+        help="Opens a proof that asks for its token. Rather set the variable: a command line is no secret.",
+    ),
+]
 Prompt: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -94,7 +111,21 @@ Arm: TypeAlias = Annotated[
 ]
 Expect: TypeAlias = Annotated[
     str | None,
-    typer.Option(envvar="KIT_EXPECT", metavar="VERDICT", help="Exit 3 unless this is the verdict."),
+    typer.Option(
+        envvar="KIT_EXPECT",
+        metavar="VERDICT",
+        help="Exit 3 unless this is the verdict.",
+    ),
+]
+ExpectOrBound: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        envvar="KIT_EXPECT",
+        metavar="VERDICT",
+        help="Exit 3 unless this is the verdict, or what was collected keeps within it: "
+        "'hold<=200ms,block<=4KiB'.",
+    ),
 ]
 Http2: TypeAlias = Annotated[
     bool, typer.Option("--http2", envvar="KIT_HTTP2", help="Offer HTTP/2 (over TLS).")

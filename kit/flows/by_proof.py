@@ -20,7 +20,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
-from kit.proof.verdict import Finding, Method, Verdict
+from kit.proof.verdict import HELD, Finding, Method
 
 
 class ByProof(Examination):
@@ -37,7 +37,7 @@ class ByProof(Examination):
         """
         probe = self.probe
         looks = ProofLooks(
-            origin_of(probe.spec, base),
+            origin_of(probe.spec, probe.found),
             probe.round_trips,
             secure=self.secure,
             direct=await self._direct(),
@@ -194,12 +194,12 @@ class ByProof(Examination):
         if found.base is None:
             why = "does not speak the proof's protocol, so the two ways could not be compared: mount"
             mend = "service/proof.py there too."
-            if found.refused:
-                why = "wants to know who asks (401 or 403), and what identifies you is sent to no other"
+            if found.why_not in (Doubt.PROOF_REFUSED, Doubt.PROOF_TOKEN):
+                why = "wants to know who asks, and what identifies you is sent to no other"
                 mend = "origin than the URL's own, so the two ways could not be compared."
             self.limits.append(f"{shown(spec.ask.url)} {why} {mend}")
             return None
-        return origin_of(spec, found.base)
+        return origin_of(spec, found)
 
     async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
         machine = trace(at, seen, looks.can)
@@ -226,9 +226,8 @@ class ByProof(Examination):
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
-        if answer.method is Method.STAMPS:
-            bunched = Doubt.APP_BUNCHED in answer.doubts
-            return bunched or answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+        if answer.method in (Method.STAMPS, Method.LOCK_STEP):
+            return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
     def _of_answer(self, by_length: Seen | None) -> Named:
@@ -242,7 +241,10 @@ class ByProof(Examination):
                 "a stream with a Content-Length is held, one in chunks is not",
             )
         if Doubt.APP_BUNCHED in answer.doubts:
-            return Named(Cause.APP, "likely", said)
+            return Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said)
+        if answer.method is Method.LOCK_STEP:
+            because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
+            return Named(Cause.ANSWER_PATH, "certain", because)
         if answer.method is Method.STAMPS:
             return Named(Cause.ANSWER_PATH, "likely", f"a stream beside it passes; the answer: {said}")
         return Named(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from kit.probe.client import Ask
@@ -27,7 +27,7 @@ class DoctorSpec:
     """What to examine, and what may be done for it.
 
     Attributes:
-        ask: the request whose answer does not stream. Where it does not say otherwise, gzip is accepted, as
+        ask: the request whose answer does not stream. Where it does not say what it accepts, that is what
             browsers do.
         arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be told from here. A service
             of the kit's is asked so.
@@ -35,6 +35,7 @@ class DoctorSpec:
         http2: offer HTTP/2 over TLS, as browsers do.
         event_bytes: events up to this size are judged.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        proof_token: the proof's own token, for an origin that asks for it.
         direct_url: the same service past the hop; None where nobody said.
         timeout_s: for the whole answer, and for the first sign of life.
         max_requests: how often the URL itself may be asked for an answer.
@@ -51,6 +52,7 @@ class DoctorSpec:
     http2: bool = True
     event_bytes: int = 1_000
     proof_url: str | None = None
+    proof_token: str | None = field(default=None, repr=False)
     direct_url: str | None = None
     timeout_s: float = 60.0
     max_requests: int = 6

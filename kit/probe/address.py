@@ -13,7 +13,8 @@ _KEPT = "%/?:@!$&'()*+,;=-._~[]"
 
 # X-Serverless-Authorization is Google's second place for an identity token:
 # https://docs.cloud.google.com/run/docs/authenticating/service-to-service
-# The last three are where text generators (Anthropic's, Azure's, Google's) take their keys.
+# The next three are where text generators (Anthropic's, Azure's, Google's) take their keys, the last is where
+# a proof takes its own.
 _IDENTIFYING = (
     "authorization",
     "cookie",
@@ -22,6 +23,7 @@ _IDENTIFYING = (
     "x-api-key",
     "api-key",
     "x-goog-api-key",
+    "streamproof-token",
 )
 _PORTS = {"http": 80, "https": 443}
 

@@ -18,8 +18,8 @@ from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
-from kit.probe.origin import Side
-from kit.probe.spec import LaneSpec, beside_conditions
+from kit.probe.origin import Found, Side
+from kit.probe.spec import LaneSpec, beside_conditions, coding
 from kit.proof.actions import Machine
 from kit.proof.answer import watched
 from kit.proof.conditions import Change, Conditions
@@ -213,7 +213,7 @@ class AnswerLooks:
                 for pair in same_origin(ask.headers, ask.url, url)
                 if pair[0].lower() != "accept-encoding"
             ),
-            ("accept-encoding", wanted.coding),
+            *coding(wanted),
         )
         spec = replace(
             self._spec, ask=replace(ask, url=url, headers=headers), http2=wanted.http2, as_it_is=True
@@ -229,7 +229,7 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     """What an answer alone tells."""
     finding = probe.by_answer
     said = finding.evidence[-1] if finding.evidence else ""
-    if finding.method is Method.STAMPS or finding.verdict is Verdict.REFUSED:
+    if finding.method in (Method.STAMPS, Method.LOCK_STEP) or finding.verdict is Verdict.REFUSED:
         return replace(of_finding(finding), proven=False)
     looked = watched(probe.line)
     state = State.HELD if looked.held else State.UNDECIDED
@@ -238,6 +238,6 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     return Seen(state, said, proven=False, doubts=finding.doubts)
 
 
-def origin_of(spec: LaneSpec, base: str) -> Origin:
+def origin_of(spec: LaneSpec, found: Found) -> Origin:
     """Where the proof of a lane is asked for, with the lane's own credentials where it is the same origin."""
-    return Origin(base, beside_conditions(spec.ask, base))
+    return Origin(found.base or "", beside_conditions(spec.ask, found))

@@ -120,6 +120,7 @@ class Measured(ABC):
                 spec.ask.headers,
                 within_ms=spec.timeout_s * 1000,
                 proof_url=spec.proof_url,
+                token=spec.proof_token,
             )
             self._ask = as_our_service(spec, self._found)
         except KitError as error:
@@ -181,7 +182,8 @@ class Measured(ABC):
         base = self._found.base
         if base is None:
             return
-        side = Side(self._side, base, same_origin(self.spec.ask.headers, self.spec.ask.url, base))
+        headers = (*same_origin(self.spec.ask.headers, self.spec.ask.url, base), *self._found.shows)
+        side = Side(self._side, base, headers)
         reply = await side.ping(PING_MS)
         if reply is not None:
             self._replies.append(reply)
@@ -215,6 +217,8 @@ def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitErr
         doubts=tuple(dict.fromkeys(finding.doubts)),
         evidence=finding.evidence,
         timeline=line,
-        error=None if error is None else LaneError(str(error.code), error.message, error.hint),
+        error=None
+        if error is None
+        else LaneError(str(error.code), error.message, error.hint, lasting=error.lasting),
         delivery=spec.delivery,
     )

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from kit.errors import Code, KitError
-from kit.probe.address import same_origin
+from pydantic import TypeAdapter, ValidationError
+
+from kit.errors import Code, Exit, KitError
+from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
-from kit.proof.actions import Reply
+from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
+from kit.proof.doubts import Doubt
 
 _BEGINS = b"{"
+_PROGRESS = TypeAdapter(Progress)
 _PING_MS = 5_000.0
+SHOWN_IN = "streamproof-token"
 LENGTH = 256 * 1024  # octets: more than any stream with a length sends
+# Why an origin that speaks the protocol takes no part now: its error has the name of the doubt.
+_CLOSED = {
+    str(doubt): doubt
+    for doubt in (
+        Doubt.PROOF_EXPIRED,
+        Doubt.PROOF_UNTIL_UNREADABLE,
+        Doubt.PROOF_TOKEN,
+        Doubt.PROOF_TOKEN_UNUSABLE,
+    )
+}
 _NOBODY_THERE = (Code.UNREACHABLE, Code.NAME_NOT_FOUND, Code.TLS_FAILED, Code.BAD_USAGE)
 
 
@@ -26,23 +42,40 @@ class Found:
 
     Attributes:
         base: its prefix; None where it is not to be had.
-        expired: because it is switched off.
-        refused: because the server wants a token first, or another one.
-        ours: whether it is the kit's own service that wants it.
+        why_not: where it is not.
+        ours: whether it is the kit's own service that asks for a token.
+        shows: the header that every request to the proof bears, where the origin asked for its token.
     """
 
     base: str | None
-    expired: bool = False
-    refused: bool = False
+    why_not: Doubt = Doubt.NO_PROOF
     ours: bool = False
+    shows: Headers = field(default=(), repr=False)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the protocol is spoken there, now or at another time."""
+        return self.base is not None or self.why_not in _CLOSED.values() or self.ours
 
 
 async def discover(
-    client: Client, url: str, headers: tuple[tuple[str, str], ...], *, within_ms: float, proof_url: str | None
+    client: Client,
+    url: str,
+    headers: Headers,
+    *,
+    within_ms: float,
+    proof_url: str | None,
+    token: str | None = None,
 ) -> Found:
     """Look for `proof/ping` beside the probed URL, then at the origin, or only at `proof_url`.
 
-    A service that is still starting may take `within_ms` once; not once for each place to look at.
+    Args:
+        client: who asks.
+        url: the probed URL.
+        headers: of the request for it.
+        within_ms: a service that is still starting may take so long once; not once for each place to look at.
+        proof_url: the proof's prefix, where the user named it.
+        token: the proof's own. Only who speaks the protocol and asks for a token is shown it.
 
     Raises:
         KitError: the server cannot be reached at all.
@@ -51,29 +84,59 @@ async def discover(
     bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
     for place, base in enumerate(bases):
         wait_ms = within_ms if place == 0 else max(until - now_ms(), _PING_MS)
-        ask = Ask("GET", f"{base}/{ping_path()}", same_origin(headers, url, base))
+        usual = same_origin(headers, url, base)
         try:
-            response, body, _, _ = await client.fetch(ask, within_ms=wait_ms, begins=_BEGINS)
+            here = await _at(client, base, usual, wait_ms)
+            if here.why_not is Doubt.PROOF_TOKEN and token is not None:
+                shows = ((SHOWN_IN, token),)
+                here = replace(await _at(client, base, (*usual, *shows), wait_ms), shows=shows)
         except KitError as error:
             if error.code in _NOBODY_THERE:
                 raise
             continue  # whatever this path does, the answer's own may do better
-        told = _object(body)
-        if told.get("streamproof") == 1:
-            if response.status == 200:
-                return Found(base)
-            found = replace(found, expired=found.expired or told.get("error") == "proof-expired")
-        elif response.status in (401, 403):
-            # Whatever guards it answers in its own words; the service's are problems of a type of its own.
-            ours = str(told.get("type")).startswith("urn:streamproof:problem:")
-            found = replace(found, refused=True, ours=found.ours or ours)
+        if here.base is not None:
+            return here
+        if not found.speaks and here.why_not is not Doubt.NO_PROOF:
+            found = here
     return found
+
+
+async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> Found:
+    """Who answers a ping at this prefix. Raises KitError."""
+    ask = Ask("GET", f"{base}/{ping_path()}", headers)
+    response, body, _, _ = await client.fetch(ask, within_ms=within_ms, begins=_BEGINS)
+    told = _object(body)
+    if told.get("streamproof") == 1:
+        if response.status == 200:
+            return Found(base)
+        return Found(None, _CLOSED.get(str(told.get("error")), Doubt.NO_PROOF))
+    if response.status in (401, 403):
+        # Whatever guards it answers in its own words; the service's are problems of a type of its own.
+        ours = str(told.get("type")).startswith("urn:streamproof:problem:")
+        return Found(None, Doubt.PROOF_REFUSED, ours)
+    return Found(None)
+
+
+def usable(token: str | None) -> str | None:
+    """The proof's token, or None for none.
+
+    Raises:
+        KitError: BAD_USAGE, no origin takes such a token. It is not repeated.
+    """
+    if token is not None and not re.fullmatch(r"[!-~]{16,}", token):
+        raise KitError(
+            Code.BAD_USAGE,
+            "The proof's token is not 16 or more visible ASCII characters.",
+            "Give what the service has in STREAMPROOF_PROOF_TOKEN, in that variable or as --proof-token.",
+            exit=Exit.USAGE,
+        )
+    return token
 
 
 class Side:
     """Side requests, one at a time, on a connection of their own; each has a URL of its own."""
 
-    def __init__(self, client: Client, base: str, headers: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, client: Client, base: str, headers: Headers) -> None:
         self._client = client
         self._base = base
         self._headers = headers
@@ -85,6 +148,10 @@ class Side:
     async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
         """One more event now."""
         return await self._ask("POST", feed_path(stream, size), within_ms)
+
+    async def let(self, stream: str, pieces: int, within_ms: float) -> Reply | None:
+        """So many pieces of an answer in all."""
+        return await self._ask("POST", f"pass?id={stream}&pieces={pieces}&{_nonce()}", within_ms)
 
     async def end(self, stream: str, within_ms: float) -> Reply | None:
         """No more events."""
@@ -107,7 +174,25 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
     now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
     if status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
         return None
-    return Reply(sent_ms, arrived_ms, float(now), str(told.get("instance")), known is True, emitted)
+    return Reply(
+        sent_ms,
+        arrived_ms,
+        float(now),
+        str(told.get("instance")),
+        known is True,
+        emitted,
+        told.get("wraps") is True,
+        _progress(told),
+    )
+
+
+def _progress(told: Mapping[str, object]) -> Progress | None:
+    """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    try:
+        progress: Progress = _PROGRESS.validate_python({**told, "pieces": told["emitted"]})
+    except (KeyError, ValidationError):
+        return None
+    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -122,7 +207,7 @@ def feed_path(stream: str, size: int) -> str:
 
 def end_path(stream: str) -> str:
     """What ends a stream."""
-    return f"end?id={stream}&{_nonce()}"
+    return f"end?id={stream}&times=on&{_nonce()}"
 
 
 def new_stream() -> str:

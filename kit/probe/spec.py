@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from kit.loopback import is_loopback
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
-from kit.proof.lane import Delivery, Wanted
+from kit.proof.bound import Bound
+from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
+from kit.proof.lane import Arm, Delivery, Wanted
 from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
 
@@ -28,8 +32,11 @@ class LaneSpec:
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
+        at_most: a bound that the answer's arrivals are held to, instead of that verdict.
+        promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        proof_token: the proof's own token, for an origin that asks for it.
         http2: offer HTTP/2.
         timeout_s: for the whole answer, and for the first sign of life.
         as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
@@ -44,8 +51,11 @@ class LaneSpec:
     max_output_tokens: int = 60
     tokens_per_s: float | None = None
     expected: Verdict | None = None
+    at_most: Bound | None = None
+    promised: Mapping[Arm, Verdict] | None = None
     event_bytes: int | None = None
     proof_url: str | None = None
+    proof_token: str | None = field(default=None, repr=False)
     http2: bool = False
     timeout_s: float = 60.0
     as_it_is: bool = False
@@ -56,7 +66,7 @@ class LaneSpec:
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
-    if spec.as_it_is or (found.base is None and not found.expired and not found.ours):
+    if spec.as_it_is or not found.speaks:
         return ask
     if parts.path in ("", "/") and not parts.query and ask.body is None:
         body: dict[str, str | float] = {
@@ -78,6 +88,24 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     return ask
 
 
+def names_coding(ask: Ask) -> bool:
+    """Whether the request says which codings it accepts."""
+    return any(name.lower() == "accept-encoding" for name, _ in ask.headers)
+
+
+def as_browser(ask: Ask) -> Ask:
+    """The request with a browser's Accept-Encoding, unless it says its own."""
+    parts = urlsplit(ask.url)
+    trusted = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    codings = BROWSER_CODINGS if trusted else PLAIN_HTTP_CODINGS
+    return ask if names_coding(ask) else replace(ask, headers=(*ask.headers, ("accept-encoding", codings)))
+
+
+def coding(at: Conditions) -> Headers:
+    """The Accept-Encoding of these conditions, if they have one."""
+    return (("accept-encoding", at.coding),) if at.coding else ()
+
+
 def without_body(ask: Ask, url: str) -> Headers:
     """The headers of `ask` for a request to `url` that has no body and wants another media type."""
     return tuple(
@@ -87,9 +115,10 @@ def without_body(ask: Ask, url: str) -> Headers:
     )
 
 
-def beside_conditions(ask: Ask, url: str) -> Headers:
-    """The headers of `ask` that a proof is asked with at `url`, but for what its conditions say."""
-    return tuple(pair for pair in without_body(ask, url) if pair[0].lower() != "accept-encoding")
+def beside_conditions(ask: Ask, found: Found) -> Headers:
+    """The headers of `ask` that a proof is asked with, its token too, but for what its conditions say."""
+    usual = without_body(ask, found.base or ask.url)
+    return (*(pair for pair in usual if pair[0].lower() != "accept-encoding"), *found.shows)
 
 
 def without_credentials(url: str) -> str:

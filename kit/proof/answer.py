@@ -7,12 +7,15 @@ docs/detection.md.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from math import isfinite
 from statistics import quantiles
 from typing import TypeAlias
 
+from kit.proof.actions import Progress
 from kit.proof.clock import Clock
 from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.ending import DOUBTS, ending
@@ -20,14 +23,14 @@ from kit.proof.events import Event
 from kit.proof.looks import Looks, Piece, Watched, kind_of, watch
 from kit.proof.received import Received
 from kit.proof.timeline import Arrival, End, Timeline
-from kit.proof.verdict import Finding, Method, Shape, Verdict
+from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
 
 STRETCH = 0.5  # below it the arrivals are squeezed: fewer than 1 in 1,000 wrong if the span is long enough
 SHORTEST_MS = 1_000.0
 JITTERS = 16
 BURST_MS = 50.0
 LATE_MS = 500.0
-SLEPT_MS = 250.0  # of this process in all: half of what makes an event late
+SLEPT_MS = 250.0  # of this process in all: about what makes a clump
 
 # What makes a finding of an answer: of its timeline, and of each event's own stamp.
 Judge: TypeAlias = Callable[[Timeline, Sequence[float | None]], Finding]
@@ -76,6 +79,30 @@ def timeline(
     return line, tuple(stamps)
 
 
+def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
+    """The timeline with what its origin noted: when each event was let go that bears no time of its own.
+
+    Args:
+        line: the answer's.
+        told: what the origin said of its pieces when it was over; None for nothing.
+        clock: the origin's; None where it is not known.
+        asked_ms: when its request was sent, on the client's clock.
+    """
+    if told is None or clock is None or told.coding or not 0 < told.pieces == len(told.times):
+        return line
+    ends = list(accumulate(arrival.bytes for arrival in line.arrivals))
+    if ends[-1:] != [told.octets]:  # it holds something else as well, comments say
+        return line
+    began_ms = told.gone_ms - told.times[-1][2] - clock.offset_ms - asked_ms
+    pieces = [octets for octets, _, _ in told.times]
+    sent = [began_ms + told.times[bisect_left(pieces, end)][2] for end in ends]
+    arrivals = [
+        replace(arrival, sent_ms=at_ms) if arrival.sent_ms is None else arrival
+        for arrival, at_ms in zip(line.arrivals, sent, strict=True)
+    ]
+    return replace(line, arrivals=tuple(_not_before_sent(arrivals)))
+
+
 def judged(
     received: Received, *, asked_ms: float, now_ms: float, clock: Clock | None, by: Judge
 ) -> tuple[Timeline, Finding]:
@@ -108,21 +135,13 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
     def judge_it(line: Timeline, stamps: Sequence[float | None]) -> Finding:
         if is_refusal(received, speaks_proof=speaks_proof):
             return refusal(received)
-        found = judge(line, stamps, jitter_ms=0.0 if clock is None else clock.jitter_ms)
-        slept = received.late_ms >= SLEPT_MS
-        if slept and found.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED):
-            # What came while this process slept arrived in one lump here, and not on the way.
-            seen = (
-                f"this process did not run for {received.late_ms:.0f} ms of it, so its arrivals prove nothing"
-            )
-            return replace(
-                found,
-                verdict=Verdict.INCONCLUSIVE,
-                shape=None,
-                doubts=(Doubt.BUSY_MACHINE,),
-                evidence=(*found.evidence, seen),
-            )
-        if slept or found.verdict is not Verdict.INCREMENTAL or watched(line).looks is not Looks.CLUMPED:
+        jitter_ms = 0.0 if clock is None else clock.jitter_ms
+        found = judge(line, stamps, jitter_ms=jitter_ms, slept_ms=received.late_ms)
+        if (
+            received.late_ms >= SLEPT_MS
+            or found.verdict is not Verdict.INCREMENTAL
+            or watched(line).looks is not Looks.CLUMPED
+        ):
             return found
         # Its stamps say that it was not sent so, and its clumps are too short for them to say more.
         return replace(
@@ -141,7 +160,12 @@ def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
 
 
 def judge(
-    line: Timeline, stamps: Sequence[float | None], *, jitter_ms: float, jitters: float = JITTERS
+    line: Timeline,
+    stamps: Sequence[float | None],
+    *,
+    jitter_ms: float,
+    jitters: float = JITTERS,
+    slept_ms: float = 0.0,
 ) -> Finding:
     """The verdict of one answer.
 
@@ -150,6 +174,7 @@ def judge(
         stamps: each event's own, None where it bears none.
         jitter_ms: how much a round trip varied (0 if not measured).
         jitters: how many of them the answer must outlast.
+        slept_ms: for how long in all the process that read it did not run.
     """
     cut = _doubts(line)
     stamped = [
@@ -172,8 +197,15 @@ def judge(
         f"{len(stamped)} stamped events, sent over {sent_span:.0f} ms, arrived over {came_span:.0f} ms "
         f"(stretch {stretch:.2f})"
     )
-    if stretch >= STRETCH and latest < max(LATE_MS, jitters * jitter_ms):
+    late = max(LATE_MS, jitters * jitter_ms)
+    if stretch >= STRETCH and latest < late:
         return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
+    # What came while this process slept was read together and late, by as much as that at most.
+    if (came_span + slept_ms) / sent_span >= STRETCH and latest - slept_ms < late:
+        slept = f"this process did not run for {slept_ms:.0f} ms of it, which may be all of that"
+        return Finding(
+            Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.BUSY_MACHINE, *cut), evidence=(seen, slept)
+        )
     unknown = (Doubt.BUFFER_SIZE_UNKNOWN, *cut)
     if came_span <= max(4 * BURST_MS, 0.1 * sent_span):
         return Finding(
@@ -197,6 +229,8 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         line: its timeline.
         event_bytes: events up to this size are judged; a tail above it is a doubt, not a verdict.
     """
+    if answer.method is Method.LOCK_STEP:
+        return answer if proof is None else _beside(answer, proof, line, event_bytes)
     if proof is None or answer.verdict is Verdict.REFUSED:
         return answer
     evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
@@ -227,6 +261,43 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
         doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
+
+
+def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -> Finding:
+    """The answer's own, by lock-step: the proof's streams only say more of how it is held."""
+    evidence = (*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence))
+    answer = replace(answer, evidence=evidence)
+    if answer.verdict is Verdict.INCREMENTAL:
+        size = proof.block_bytes if proof.shape is Shape.TAIL else None
+        larger = size is not None and largest_event(line) <= size < event_bytes
+        return replace(proof, evidence=evidence) if larger else answer
+    if proof.verdict in HELD:
+        known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)
+        if answer.verdict is Verdict.INCONCLUSIVE:
+            evidence = (*evidence, "what passes the way is held inside the service: a middleware holds it")
+        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in known))
+        return replace(proof, doubts=doubts, evidence=evidence)
+    once = proof.verdict is Verdict.INCREMENTAL and Doubt.NOT_REPEATED in answer.doubts
+    return replace(answer, verdict=Verdict.INCONCLUSIVE, shape=None) if once else answer
+
+
+def in_lock_step(answer: Finding, steps: Finding | None, seen: Sequence[str], sent: str) -> Finding:
+    """The finding of an answer that was to be let go piece by piece.
+
+    Args:
+        answer: what it says by its stamps or arrivals.
+        steps: what its pieces say; None for nothing.
+        seen: what else was seen of them.
+        sent: how the app sent it all at once; empty where it did not.
+    """
+    bunched = (Doubt.APP_BUNCHED,) if sent else ()
+    evidence = (*seen, *answer.evidence, *((sent,) if sent else ()))
+    if steps is None:
+        return replace(answer, doubts=tuple(dict.fromkeys((*bunched, *answer.doubts))), evidence=evidence)
+    carried = {*BROKEN, Doubt.END_UNMARKED, Doubt.STILL_RUNNING, Doubt.CLOCKS_NOT_ALIGNED}
+    doubts = (*bunched, *steps.doubts, *(doubt for doubt in answer.doubts if doubt in carried))
+    verdict = Verdict.INCONCLUSIVE if sent and steps.verdict is Verdict.INCREMENTAL else steps.verdict
+    return replace(steps, verdict=verdict, doubts=doubts, evidence=(*steps.evidence, *evidence))
 
 
 def _contradict(verdict: Verdict, answer: Finding) -> bool:

@@ -12,6 +12,9 @@ class Doubt(StrEnum):
     PROOF_UNLIKE_ANSWER = "proof-unlike-answer"
     CLOCKS_NOT_ALIGNED = "clocks-not-aligned"
     PROOF_EXPIRED = "proof-expired"
+    PROOF_UNTIL_UNREADABLE = "proof-until-unreadable"
+    PROOF_TOKEN = "proof-token"  # noqa: S105 - a code, no secret
+    PROOF_TOKEN_UNUSABLE = "proof-token-unusable"  # noqa: S105 - a code, no secret
     PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
     OTHER_INSTANCE = "other-instance"
@@ -25,6 +28,7 @@ class Doubt(StrEnum):
     LENGTHS_ALONE = "lengths-alone"
     ANSWER_NOT_CHECKED = "answer-not-checked"
     NO_EVENTS = "no-events"
+    CODING_NOT_ACCEPTED = "coding-not-accepted"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
@@ -33,6 +37,7 @@ class Doubt(StrEnum):
     STILL_RUNNING = "still-running"
     NO_ANSWER = "no-answer"
     ANSWER_IN_CLUMPS = "answer-in-clumps"
+    PLAIN_CLIENT_UNDECIDED = "plain-client-undecided"
     NOT_REPEATED = "not-repeated"
     BUSY_MACHINE = "busy-machine"
     PROOF_LIMITED = "proof-limited"
@@ -47,6 +52,19 @@ class Doubt(StrEnum):
         return _REMEDIES[self]
 
 
+# What is the same in every measurement until something is changed.
+LASTING = frozenset(
+    {
+        Doubt.PROOF_EXPIRED,
+        Doubt.PROOF_UNTIL_UNREADABLE,
+        Doubt.PROOF_TOKEN,
+        Doubt.PROOF_TOKEN_UNUSABLE,
+        Doubt.PROOF_REFUSED,
+        Doubt.NO_PROOF,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.ARRIVALS_ALONE,
+    }
+)
 _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
         "The proof's stream and the answer's own stamps contradict each other: something treats this path "
@@ -61,8 +79,21 @@ _REMEDIES = {
         "to have them."
     ),
     Doubt.PROOF_EXPIRED: (
-        "The service's proof is switched off (STREAMPROOF_PROOF_UNTIL has passed), so only its answer was "
-        "judged; deploy again, or set STREAMPROOF_PROOF_UNTIL to an epoch second ahead of now."
+        "The service's proof is switched off (its STREAMPROOF_PROOF_UNTIL is not set or has passed), so only "
+        "its answer was judged; deploy again, or set that to an epoch second ahead of now, or "
+        "STREAMPROOF_PROOF_TOKEN for checks that go on."
+    ),
+    Doubt.PROOF_UNTIL_UNREADABLE: (
+        "The service's STREAMPROOF_PROOF_UNTIL is not a number of seconds, so its proof is closed and only "
+        "its answer was judged; set it to an epoch second ahead of now, as in $(($(date +%s) + 3600))."
+    ),
+    Doubt.PROOF_TOKEN: (
+        "The service's proof is open to its own token alone, so only the answer was judged; give what the "
+        "service has in STREAMPROOF_PROOF_TOKEN: set the same variable here, or --proof-token."
+    ),
+    Doubt.PROOF_TOKEN_UNUSABLE: (
+        "The service's STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters, so its proof is "
+        "closed and only its answer was judged; give it another, as openssl rand -hex 16 makes one."
     ),
     Doubt.PROOF_REFUSED: (
         "The server lets nobody ask for its proof without the right token (401 or 403), so only its answer "
@@ -118,6 +149,11 @@ _REMEDIES = {
         "text/event-stream has a line that begins with data: and ends with a blank line, one of NDJSON ends "
         "with a line break; write them so in the app."
     ),
+    Doubt.CODING_NOT_ACCEPTED: (
+        "The answer came in a coding that the request does not accept, so a client that asks so cannot read "
+        "it; look at what compresses it, or at a cache that stored it for another client (Vary: "
+        "Accept-Encoding)."
+    ),
     Doubt.TOO_SHORT: (
         "The answer was too short to judge the path by; ask for a longer one, of two seconds or more."
     ),
@@ -147,6 +183,10 @@ _REMEDIES = {
     Doubt.ANSWER_IN_CLUMPS: (
         "The answer came in one lump or in several, and not as its own stamps or the proof's stream do: the "
         "app writes so, or a hop treats the answer differently; kit doctor URL examines it."
+    ),
+    Doubt.PLAIN_CLIENT_UNDECIDED: (
+        "Whether the stream also passes to a client that accepts no compression, as curl, was not decided; "
+        "measure again, or ask for that alone: --header 'Accept-Encoding: identity'."
     ),
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
     Doubt.BUSY_MACHINE: (
@@ -182,4 +222,5 @@ BROKEN = {
     Doubt.STREAM_CUT: "was cut",
     Doubt.END_UNKNOWN: "may have been cut",
     Doubt.NO_EVENTS: "forms no events",
+    Doubt.CODING_NOT_ACCEPTED: "is in a coding that was not accepted",
 }

@@ -6,23 +6,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from kit.proof.doubts import BROKEN, Doubt
+from kit.proof.bound import Bound
+from kit.proof.doubts import BROKEN, LASTING, Doubt
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
 Arm = Literal["on", "off"]
 Wanted = Literal["on", "off", "as-is"]
 Delivery = Literal["stream", "polling"]
+AskedAs = Literal["both", "browser", "given"]
+Client = Literal["browser", "plain"]
 Environment = Literal["lab", "cloud", "url"]
 
 
 @dataclass(frozen=True, slots=True)
 class LaneError:
-    """Why a lane could not be measured at all."""
+    """Why a lane could not be measured at all; `lasting`: who measures again in a moment meets the same."""
 
     code: str
     message: str
     hint: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Lane:
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
     it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
+    `at_most`: a bound that the answer's arrivals are held to, instead of an expected verdict.
+    `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
+    alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
     """
 
@@ -62,6 +69,9 @@ class Lane:
     delivery: Delivery = "stream"
     earlier: tuple[Attempt, ...] = ()
     as_is: bool = False
+    at_most: Bound | None = None
+    asked_as: AskedAs | None = None
+    only_for: Client | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -84,6 +94,9 @@ class Lane:
     @property
     def as_expected(self) -> bool | None:
         """Whether the verdict is the promised one, of an answer that came whole; None without a promise."""
+        if self.at_most is not None:
+            within = self.at_most.met(self.timeline.watched) is True
+            return within and self.error is None and not self.fate and self.only_for is None
         if self.expected is None:
             return None
         return self.error is None and self.verdict == self.expected and not self.broken
@@ -102,7 +115,10 @@ def state(lane: Lane) -> LaneState:
     """How one lane came out."""
     if lane.error is not None:
         return LaneState.FAILED
-    if lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
+    if lane.at_most is not None and lane.only_for is None:
+        if lane.fate or lane.at_most.met(lane.timeline.watched) is None:
+            return LaneState.INCONCLUSIVE
+    elif lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
     if lane.as_expected is False:
         return LaneState.NOT_AS_EXPECTED
@@ -110,11 +126,14 @@ def state(lane: Lane) -> LaneState:
 
 
 def undecided(lane: Lane) -> bool:
-    """Whether measuring again may tell more: nothing was found out, and nobody expected that.
+    """Whether measuring again may tell more: nothing was found out, and why may have passed.
 
     Any other verdict, welcome or not, stands: to measure it again would be to ask until the answer pleases.
     """
-    return state(lane) in (LaneState.FAILED, LaneState.INCONCLUSIVE)
+    if lane.error is not None:
+        return not lane.error.lasting
+    lasts = lane.method is Method.PASSIVE and bool(lane.doubts) and LASTING.issuperset(lane.doubts)
+    return state(lane) is LaneState.INCONCLUSIVE and not lasts
 
 
 @dataclass(frozen=True, slots=True)

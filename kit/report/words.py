@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Attempt, Comparison, Lane, LaneState, state
+from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.watch import LaneKey
 from kit.targets import Certainty, Claim, Target
@@ -59,6 +59,11 @@ CERTAINTIES: dict[Certainty, str] = {
     "-": "no source found",
 }
 
+
+_CLIENTS: dict[Client, str] = {
+    "browser": "browsers: compression",
+    "plain": "clients that accept no compression",
+}
 
 # With or without its scheme, of characters that neither Markdown nor HTML obeys within a link.
 _ADDRESS = re.compile(
@@ -136,6 +141,9 @@ def verdict_words(lane: Lane) -> str:
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    if lane.only_for is not None:
+        whom = _CLIENTS[lane.only_for]
+        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
     looked = lane.timeline.watched
     if lane.fate:
         return f"{words}, but the answer {lane.fate}"
@@ -144,6 +152,8 @@ def verdict_words(lane: Lane) -> str:
         return words
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
         return f"{words}: the way here streams, {looked.all_the_same}"
+    if lane.at_most is not None and looked.collected is not None:
+        return looked.collected
     return f"{words}{looked.but}"
 
 
@@ -164,8 +174,16 @@ def attempts_words(lane: Lane) -> str | None:
     return f"Measured {len(lane.attempts)} times, since what came before decided nothing: {told}."
 
 
+def expected_word(lane: Lane) -> str | None:
+    """What was expected, as a program would say it: a verdict, or a bound."""
+    expected = lane.at_most or lane.expected
+    return None if expected is None else str(expected)
+
+
 def expected_words(lane: Lane, target: Target | None) -> str:
     """What was promised, with the block's size where the target's documentation names one."""
+    if lane.at_most is not None:
+        return str(lane.at_most)
     if lane.expected is None:
         return NONE
     if lane.delivery == "polling" and lane.expected in _IN_PIECES:
@@ -198,9 +216,20 @@ def advice(lane: Lane, target: Target | None) -> str | None:
             return looked.next_step
         return EXAMINE if target is None and lane.delivery == "stream" else None
     if lane.verdict is Verdict.INCREMENTAL:
-        if lane.as_expected is False:
+        if lane.as_expected is False and lane.at_most is None:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
+    if lane.only_for == "browser":
+        return (
+            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
+            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
+            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
+        )
+    if lane.only_for == "plain":
+        return (
+            "It streams to browsers, and something collects it for a client that accepts no compression, as "
+            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
+        )
     if lane.delivery == "polling":
         return (
             "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
@@ -232,7 +261,7 @@ def conclusion(comparison: Comparison, targets: Mapping[str, Target]) -> str:
 
 def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
     """How many lanes are as promised; where nothing was promised, what was found."""
-    judged = [lane for lane in comparison.lanes if lane.expected is not None]
+    judged = [lane for lane in comparison.lanes if lane.as_expected is not None]
     if not judged:
         found = Counter(verdict_words(lane) for lane in comparison.lanes)
         said = ", ".join(f"{count} {words}" for words, count in found.items())
@@ -246,6 +275,22 @@ def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
 
 
 def remark(lane: Lane) -> str | None:
+    """What else a reader must know to take the verdict for no more than it is, a sentence or two."""
+    return " ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None
+
+
+def _clients(lane: Lane) -> str | None:
+    """For whom it was not judged; None where for both, or where it is held without compression."""
+    if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
+        return None
+    if lane.asked_as == "given":
+        return "Judged with the Accept-Encoding that was given, and for no other client."
+    if lane.asked_as == "browser":
+        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
+    return None
+
+
+def _beside_the_picture(lane: Lane) -> str | None:
     """What a picture of the answer alone would let somebody take for another verdict."""
     answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
     if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
@@ -302,4 +347,4 @@ def _count(lanes: int) -> str:
 
 def _against(lane: Lane, target: Target | None) -> str:
     found = f"{lane_name(LaneKey.of(lane))} ({verdict_words(lane)}"
-    return f"{found})" if lane.expected is None else f"{found}, promised {expected_words(lane, target)})"
+    return f"{found})" if lane.as_expected is None else f"{found}, promised {expected_words(lane, target)})"

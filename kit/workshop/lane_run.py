@@ -15,7 +15,7 @@ from kit.probe.faults import bad_status, shown, silent
 from kit.probe.lane import Proved, decoder_of, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
-from kit.probe.spec import LaneSpec, as_our_service
+from kit.probe.spec import LaneSpec, as_browser, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned
 from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, of_answer
@@ -32,8 +32,6 @@ from kit.workshop.seen import Seen, take_in
 from kit.workshop.text import texts
 
 FINDS_WITHIN_S = 60.0
-# A side request that had to wait longer than this had no connection: nothing else takes a browser so long.
-WAITED_MS = 100.0
 
 
 class LaneRun:
@@ -77,13 +75,21 @@ class LaneRun:
         spec = self.spec
         try:
             self._found = await discover(
-                client, spec.ask.url, spec.ask.headers, within_ms=FINDS_WITHIN_S * 1000, proof_url=None
+                client,
+                spec.ask.url,
+                spec.ask.headers,
+                within_ms=FINDS_WITHIN_S * 1000,
+                proof_url=None,
+                token=spec.proof_token,
             )
         except KitError as error:
             self._fail(error)
             return
         self._ask = as_our_service(spec, self._found)
-        self.relayed = not await may_ask(client, self._ask, self._found.base, page, polls=self._polls)
+        # A token is no browser's business.
+        self.relayed = bool(self._found.shows) or not await may_ask(
+            client, self._ask, self._found.base, page, polls=self._polls
+        )
         if self._polls:
             self._ask_in_pieces()
         if self.relayed:
@@ -150,7 +156,10 @@ class LaneRun:
         if kind != "proof" or self._found.base is None or methods.get(name) != method:
             return None
         url = f"{self._found.base}/{name}" + (f"?{query}" if query else "")
-        return Ask(method, url, self._side_headers, b"" if method == "POST" else None)
+        headers = (*self._side_headers, *self._found.shows)
+        if name == "stream":
+            headers = (*headers, ("accept", self._conditions.accept))
+        return Ask(method, url, headers, b"" if method == "POST" else None)
 
     @property
     def _side_headers(self) -> Headers:
@@ -267,7 +276,7 @@ class LaneRun:
         head = self._received.headers if self._received.status == 200 else USUAL
         if not self.relayed:  # a page may not see all that another origin's answer bears
             head = {"incremental": "?1", **head}
-        asked = {"accept": ACCEPT, **{name.lower(): value for name, value in self._ask.headers}}
+        asked = {"accept": ACCEPT, **{name.lower(): value for name, value in as_browser(self._ask).headers}}
         header: Switch = "off" if self.spec.header == "off" else "on"
         return of_answer(self._ask.method, asked, head, header=header, http2=False)
 
@@ -290,7 +299,7 @@ class LaneRun:
     def _note(self, seen: Seen) -> None:
         if seen.hidden:
             self._doubts[Doubt.TAB_HIDDEN] = None
-        if seen.waited_ms > WAITED_MS:
+        if seen.waited:
             self._doubts[Doubt.BROWSER_CONNECTIONS] = None
 
     def _fail(self, error: KitError) -> None:

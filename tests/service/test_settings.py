@@ -43,6 +43,7 @@ def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
         firestore_collection="streamproof-answers",
         max_answers=1000,
         shutdown_grace_s=8,
+        proof_token=None,
         token_sha256=None,
         google_audience=None,
         google_emails=(),
@@ -65,6 +66,7 @@ def test_every_setting_has_a_variable(name: str, monkeypatch: pytest.MonkeyPatch
         "top_p": "0.5",
         "lab": "1",
         "token_sha256": "a" * 64,
+        "proof_token": "a" * 16,
         "google_emails": "one@example.org",
         "get_search": "false",
         "resume": "true",
@@ -119,6 +121,7 @@ def test_variables_that_others_put_under_the_prefix_are_left_alone(monkeypatch: 
         ("LAB", "perhaps"),
         ("PROOF_UNTIL", "tomorrow"),
         ("PROOF_UNTIL", "-1"),
+        ("PROOF_UNTIL", "inf"),
         ("FIRST_TOKEN_MS", "-1"),
         ("FIRST_TOKEN_MS", "nan"),
         ("TOKENS_PER_S", "0"),
@@ -160,12 +163,24 @@ def test_a_value_that_cannot_be_used_is_named_with_its_variable(
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("value", ["a" * 63, "a" * 65, "g" * 64, f"{'a' * 64}\n", "my token itself"])
-def test_a_token_in_place_of_its_digest_is_refused_and_not_repeated(
-    value: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("TOKEN_SHA256", value)
+            for value in ("a" * 63, "a" * 65, "g" * 64, f"{'a' * 64}\n", "my token itself")
+        ),
+        *(
+            ("PROOF_TOKEN", value)
+            for value in ("fifteen-letters", "not all are visible", "ein-schlüssel-hier")
+        ),
+    ],
+)
+def test_a_secret_that_cannot_be_one_is_refused_and_not_repeated(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STREAMPROOF_TOKEN_SHA256", value)
-    with pytest.raises(SettingsError, match="STREAMPROOF_TOKEN_SHA256 is of another form") as caught:
+    monkeypatch.setenv(f"STREAMPROOF_{name}", value)
+    with pytest.raises(SettingsError, match=f"STREAMPROOF_{name} is of another form") as caught:
         load()
     assert value.strip() not in str(caught.value)
 

@@ -173,7 +173,7 @@ _SHAPES = {"timer": Shape.TIMER, "tail": Shape.TAIL, "prefix-buffer": Shape.PREF
 def as_the_truth_says(truth: frozenset[str], verdict: Verdict, shape: Shape | None) -> bool:
     """Whether a stream was seen to be held as it is; where several hold, the strongest is what is seen."""
     truth -= {"http-version"}
-    if not truth:
+    if not truth or ("streams" in truth and verdict is Verdict.INCREMENTAL):
         return verdict is Verdict.INCREMENTAL
     if truth & {"whole-message", "media-type", "method"}:
         return shape is Shape.WHOLE
@@ -183,4 +183,4 @@ def as_the_truth_says(truth: frozenset[str], verdict: Verdict, shape: Shape | No
         return verdict is not Verdict.INCREMENTAL  # a large event's pieces wait, each for itself
     if truth & {"blocks", "nginx-buffers", "compressor", "nginx-gzip"}:
         return shape is Shape.BLOCKS
-    return shape in {_SHAPES[label] for label in truth}
+    return shape in {_SHAPES[label] for label in truth - {"streams"}}

@@ -7,6 +7,7 @@ what the proxies do, test_proxy_space.py asks them.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -97,8 +98,9 @@ class Flow:
     Attributes:
         chunked: whether in chunks; else it ends with the connection, or its length was said.
         reaches: whether `X-Accel-Buffering`, if the service sends it, is still there.
-        gzip: whether somebody has compressed it already.
+        gzip: whether a hop has compressed it already.
         incremental, no_transform: as the origin says it.
+        pieces_kib: the largest piece that it is cut into; None where it comes as it was written.
     """
 
     chunked: bool
@@ -106,9 +108,13 @@ class Flow:
     gzip: bool = False
     incremental: bool = True
     no_transform: bool = True
+    pieces_kib: float | None = None
 
 
 _NOTHING: frozenset[str] = frozenset()
+# Where a hop behind it cuts a large event into pieces that exceed a buffer, how the reads fall decides.
+_EITHER = frozenset({"tail", "streams"})
+_ANY_SIZE = math.inf
 
 
 class Hop(Protocol):
@@ -178,11 +184,21 @@ class NginxHop:
         if not flushes:
             return buffering
         # Compressed, the proof's largest event has no end that exceeds the largest buffer.
-        return _NOTHING if flow.gzip and self.buffer_kib == 64 else frozenset({"tail"})
+        if flow.gzip and self.buffer_kib == 64:
+            return _NOTHING
+        if flow.pieces_kib is None:
+            return frozenset({"tail"})
+        return _NOTHING if flow.pieces_kib <= self.buffer_kib else _EITHER
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
-        coded = flow.gzip or self._compresses(flow, asker, asked)
-        return replace(flow, chunked=asked != "1.0", reaches=flow.reaches and self.tells, gzip=coded)
+        compresses = self._compresses(flow, asker, asked)
+        return replace(
+            flow,
+            chunked=asked != "1.0",
+            reaches=flow.reaches and self.tells,
+            gzip=flow.gzip or compresses,
+            pieces_kib=_ANY_SIZE if compresses else self.buffer_kib,
+        )
 
     def _compresses(self, flow: Flow, asker: Asker, asked: Asked) -> bool:
         # Not for who asks in HTTP/1.0 (gzip_http_version).
@@ -191,7 +207,8 @@ class NginxHop:
     def __str__(self) -> str:
         words = [
             f"nginx/{self.asks_in}",
-            f"{self.buffer_kib}k" if self.buffering else "unbuffered",
+            f"{self.buffer_kib}k",
+            "" if self.buffering else "unbuffered",
             "gzip" if self.gzip else "",
             "cache" if self.cache else "",
             "ignores" if self.ignores else "",
@@ -241,9 +258,14 @@ class CaddyHop:
         return frozenset({"media-type"}) if self.templates and asker.media == "text" else _NOTHING
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
-        coded = flow.gzip or (self.gzip and asker.gzip and not flow.no_transform)
-        reaches = flow.reaches and not self.strips
-        return replace(flow, chunked=asked != "1.0", reaches=reaches, gzip=coded)
+        return replace(
+            flow,
+            chunked=asked != "1.0",
+            reaches=flow.reaches and not self.strips,
+            gzip=flow.gzip or (self.gzip and asker.gzip and not flow.no_transform),
+            # It copies 32 KiB at a time; through `encode` in what pieces its compressor likes.
+            pieces_kib=_ANY_SIZE if self.gzip else 32,
+        )
 
     def __str__(self) -> str:
         words = [
@@ -354,7 +376,7 @@ class Case:
 
     @property
     def truth(self) -> frozenset[str]:
-        """All that holds the stream; empty if it flows."""
+        """All that holds the stream; empty if it flows. With "streams" in it, both may be seen."""
         held = self._held(self.asker)
         if self.asker.tls and not self.asker.http2:
             # What no longer buffers when it is asked in HTTP/2 makes the version a reason too.
@@ -377,8 +399,9 @@ class Case:
                 # Who refuses has read the head, and whoever holds that behind it is seen first.
                 return frozenset(held & (STAYING | {"refuses"}))
             flow = hop.onward(flow, asker, asked)
-        # Where even small events stay, nobody sees what would happen to the end of large ones.
-        return frozenset(held - {"tail"} if held & STAYING else held)
+        # Where even small events stay, what would happen to the end of large ones is not seen.
+        others = held - _EITHER
+        return frozenset(others if held & STAYING else held - {"streams"} if others else held)
 
     def _asked(self, place: int, asker: Asker) -> Asked:
         """How the hop at that place outside of the origin (0) is asked."""

@@ -67,6 +67,20 @@ def test_data_and_headers_are_sent_as_given(
     assert "abc" not in told.out + told.err
 
 
+def test_a_proof_opens_to_its_token_from_the_environment_and_no_output_contains_it(
+    invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"{origin(lab=0, proof_token='a-token-of-the-team')}{QUICK}"
+    shut = invoke("probe", url, "--json")
+    assert "proof-token" in shut.data["doubts"]
+    monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN", "a-token-of-the-team")
+    files = [f"--{name}={tmp_path / name}" for name in ("html", "markdown", "junit")]
+    told = invoke("probe", url, "--json", *files)
+    assert (told.data["verdict"], told.data["method"]) == ("incremental", "lock-step")
+    written = "".join((tmp_path / name).read_text() for name in ("html", "markdown", "junit"))
+    assert "of-the-team" not in told.out + told.err + written
+
+
 def test_headers_in_the_environment_stand_one_a_line(
     invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,9 +95,11 @@ def test_headers_in_the_environment_stand_one_a_line(
         (["nonsense"], 2, "is no address"),
         (["http://127.0.0.1:1"], 1, "Nobody answers at http://127.0.0.1:1"),
         (["http://127.0.0.1:1", "--expect", "fast"], 2, "'fast' is no verdict"),
+        (["http://127.0.0.1:1", "--expect", "hold<5"], 2, "'hold<5' is no bound"),
         (["http://127.0.0.1:1", "--header", "nothing"], 2, "'nothing' is no header"),
         (["http://127.0.0.1:1", "--header", "a: b\r\nc: d"], 2, "'a' is no header"),
         (["http://127.0.0.1:1", "--bearer-env", "NOT_SET"], 2, "NOT_SET holds no token"),
+        (["http://127.0.0.1:1", "--proof-token", "s3cret"], 2, "token is not 16 or more visible"),
         (["http://127.0.0.1:1", "--timeout", "0"], 2, "--timeout"),
         (["http://127.0.0.1:1", "--method", "G ET"], 2, "'G ET' is no method"),
         (["http://127.0.0.1:1", "--proof", "/proof"], 2, "'/proof' is no address"),
@@ -97,6 +113,7 @@ def test_each_wrong_input_is_one_sentence_with_a_remedy(
     assert (told.status, told.out) == (status, "")
     assert said in told.err
     assert "Traceback" not in told.err
+    assert "s3cret" not in told.err
     as_json = invoke("probe", *arguments, "--json")
     assert as_json.status == status
     assert said in as_json.error["message"]
@@ -173,6 +190,22 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
     assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
+
+
+def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(invoke: Invoke) -> None:
+    tokens = [(0.1, b"data: a\n\n")] * 8
+    with wire(events(*tokens)) as server:
+        within = invoke("probe", server.url, "--expect", "hold<=5s,block<=1KiB")
+        beyond = invoke("probe", server.url, "--expect", "hold<=50ms", "--json", "--junit", "told.xml")
+    assert within.status == 0
+    assert within.out.startswith("✓ nothing over ")
+    assert " was collected, as expected\n" in within.out
+    assert beyond.status == 3
+    Draft202012Validator(SCHEMA).validate(json.loads(beyond.out))
+    assert (beyond.data["expected"], beyond.data["as_expected"]) == ("hold<=50ms", False)
+    assert "expected: hold&lt;=50ms" in Path("told.xml").read_text()
+    with wire(events(*[(0.0, b"data: a\n\n")] * 8)) as server:
+        assert invoke("probe", server.url, "--expect", "hold<=50ms").status == 4
 
 
 def test_a_verdict_is_never_asked_for_twice(invoke: Invoke, origin: Origin) -> None:

@@ -26,7 +26,7 @@ GZIP = (("accept-encoding", "gzip"),)
         (streaming(), Request("/chat", json={"said": "hello"}), Verdict.INCREMENTAL),
         (zipped(), Request("/chat", headers=GZIP), Verdict.INCREMENTAL),
         (read_first(), Request("/chat"), Verdict.WHOLE_MESSAGE),
-        (Holder(streaming()), Request("/chat"), Verdict.WHOLE_MESSAGE),
+        (Holder(streaming()), Request("/chat"), Verdict.INCONCLUSIVE),
     ],
     ids=["streams", "streams-to-a-post", "zipped", "read-by-a-middleware", "held-by-a-wrapper"],
 )
@@ -35,23 +35,32 @@ def test_an_app_is_proved_through_its_own_middleware(
 ) -> None:
     lane = measure_app(app, request_)
     assert (lane.verdict, lane.method, lane.error) == (verdict, Method.LOCK_STEP, None)
-    assert (failure(lane, in_process=True) is None) is (verdict is Verdict.INCREMENTAL)
+    said = failure(lane, in_process=True)
+    assert (said is None) is (verdict is Verdict.INCREMENTAL)
+    assert said is None or "/chat does not stream" in said
 
 
-def test_an_app_that_collects_before_it_yields_does_not_pass_for_one_that_streams() -> None:
+def test_an_app_that_collects_before_it_yields_is_named_as_what_does_not_stream() -> None:
     lane = measure_app(streaming(), Request("/collected"))
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
     said = failure(lane, in_process=True)
     assert said is not None
-    assert "looks held" in said
-    assert "a little at a time" in said
+    headline, why, *_ = said.splitlines()
+    assert headline.endswith("/collected does not stream.")
+    assert why.startswith("The app itself, or a middleware of its own, sends it all at once")
+    assert "the app sent all 20 pieces as fast as they were taken" in " ".join(said.split())
+    assert failure(lane, in_process=True, may_be_inconclusive=True) is None
 
 
-def test_without_routes_there_is_no_proof_and_it_says_so() -> None:
-    lane = measure_app(bare, Request())
-    assert lane.verdict is Verdict.INCONCLUSIVE
-    assert Doubt.NO_PROOF in lane.doubts
-    assert Doubt.NO_PROOF.remedy in " ".join((failure(lane, in_process=True) or "").split())
+def test_an_app_without_a_framework_is_proved_as_well_and_by_its_name() -> None:
+    for app in (bare, "tests.fixtures.user_apps:bare"):
+        lane = measure_app(app, Request())
+        assert (lane.verdict, lane.method) == (Verdict.INCREMENTAL, Method.LOCK_STEP)
+
+
+def test_a_wsgi_app_is_refused() -> None:
+    with pytest.raises(KitError, match="ASGI apps only"):
+        measure_app(lambda environ, start_response: [], Request())  # type: ignore[arg-type, misc]
 
 
 def test_an_answer_that_is_none_could_not_be_measured(origin: Origin) -> None:

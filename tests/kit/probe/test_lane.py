@@ -168,6 +168,17 @@ def test_a_service_whose_proof_has_expired_is_judged_by_its_stamps_and_says_so(o
     assert all(arrival.sent_ms is None for arrival in lane.timeline.arrivals)
 
 
+def test_a_service_whose_proof_is_open_to_its_token_is_proved_with_it(origin: Origin) -> None:
+    url = origin(lab=0, proof_token="open-sesame-open")
+    shut = measured(url)
+    assert (shut.verdict, shut.method) == (Verdict.INCREMENTAL, Method.STAMPS)
+    assert Doubt.PROOF_TOKEN in shut.doubts
+    assert "sesame" not in repr(LaneSpec("x", Ask("GET", url), proof_token="open-sesame-open"))
+    let_in = measured(url, proof_token="open-sesame-open")
+    assert (let_in.verdict, let_in.method) == (Verdict.INCREMENTAL, Method.LOCK_STEP)
+    assert Doubt.CLOCKS_NOT_ALIGNED not in let_in.doubts
+
+
 @pytest.mark.parametrize("path", ["", "/search?ai_prompt=Why"])
 def test_a_service_that_wants_a_token_is_not_called_one_without_a_proof(origin: Origin, path: str) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest()) + path

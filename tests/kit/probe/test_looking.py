@@ -15,7 +15,7 @@ import trustme
 from kit.probe.client import Ask
 from kit.probe.lane import LaneProbe
 from kit.probe.looking import AnswerLooks, Origin, ProofLooks, origin_of
-from kit.probe.origin import LENGTH, new_stream
+from kit.probe.origin import LENGTH, Found, new_stream
 from kit.probe.spec import LaneSpec
 from kit.proof import answer
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
@@ -205,9 +205,9 @@ def test_the_http_version_is_the_one_that_is_asked_for(
 
 def test_what_identifies_the_user_goes_to_no_other_origin(way: Wire, service: str) -> None:
     spec = LaneSpec("x", Ask("GET", f"{way.url}/search?ai_prompt=Why", (*SECRETS, ("x-mine", "1"))))
-    assert origin_of(spec, f"{way.url}/proof").headers == (*SECRETS, ("x-mine", "1"))
+    assert origin_of(spec, Found(f"{way.url}/proof")).headers == (*SECRETS, ("x-mine", "1"))
     with wire(passing(service)) as other:
-        assert origin_of(spec, f"{other.url}/proof").headers == (("x-mine", "1"),)
+        assert origin_of(spec, Found(f"{other.url}/proof")).headers == (("x-mine", "1"),)
         looks = AnswerLooks(spec, secure=False, most=2, direct_url=f"{other.url}/search?ai_prompt=Why")
         look(looks, Change.DIRECT.applied(AT), AT)
         assert [one.headers.get("x-mine") for one in (*other.asked, *way.asked)] == ["1", "1"]

@@ -11,6 +11,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
 from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, stream_url
 from kit.proof.conditions import Conditions
+from kit.proof.doubts import Doubt
 from tests.fixtures.origin import Origin
 
 
@@ -36,14 +37,44 @@ def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
 
 
 def test_a_proof_that_is_switched_off_is_told_from_none(origin: Origin) -> None:
-    assert found(origin(lab=0)) == Found(None, expired=True)
+    assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED)
 
 
 def test_a_proof_that_wants_a_token_is_told_from_none_and_found_with_it(origin: Origin) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
-    assert found(url) == Found(None, refused=True, ours=True)
-    assert found(url, token="another") == Found(None, refused=True, ours=True)
+    assert found(url) == Found(None, Doubt.PROOF_REFUSED, ours=True)
+    assert found(url, token="another") == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="a-token") == Found(f"{url}/proof")
+
+
+def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown_it(
+    server: Callable[..., Any],
+) -> None:
+    heads: list[bytes] = []
+
+    async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async def asks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        status, body = b"200 OK", b'{"streamproof": 1}'
+        if b"streamproof-token: open-sesame-open\r\n" not in heads[-1]:
+            status, body = b"404 No", b'{"streamproof": 1, "error": "proof-token"}'
+        writer.write(b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
+        await writer.drain()
+
+    async def run(behaviour: Any, token: str | None) -> Found:
+        async with server(behaviour, heads=heads) as url, Client() as client:
+            return await discover(client, url, (), within_ms=5000, proof_url=None, token=token)
+
+    assert asyncio.run(run(stranger, "open-sesame-open")) == Found(None)
+    assert b"streamproof-token" not in heads[-1]
+    for wrong in (None, "wrong"):
+        assert asyncio.run(run(asks, wrong)).why_not is Doubt.PROOF_TOKEN
+    found = asyncio.run(run(asks, "open-sesame-open"))
+    assert found.base is not None
+    assert found.shows == (("streamproof-token", "open-sesame-open"),)
+    assert "sesame" not in repr(found)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -59,7 +90,7 @@ def test_somebody_else_who_wants_a_token_is_not_taken_for_our_service(
         async with server(guard) as url, Client() as client:
             return await discover(client, url, (), within_ms=5000, proof_url=None)
 
-    assert asyncio.run(run()) == Found(None, refused=True)
+    assert asyncio.run(run()) == Found(None, Doubt.PROOF_REFUSED)
 
 
 def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:
