@@ -60,7 +60,7 @@ def test_another_fault_is_no_green_tick_and_what_was_not_tried_is_said() -> None
     report = replace(CURL, conclusion=found)
     text = client_text(report)
     assert text.startswith("✗ The client gives up: it has a read timeout.")
-    assert "2  silence: failed.\n      gives up after 5 s of silence." in text
+    assert "2  silence (6 s): failed.\n      gives up after 5 s of silence." in text
     assert "Not tried: TLS; HTTP/2." in text
     data = client_data(report)
     assert (data["client_holds"], data["client_at_fault"]) == (False, True)
