@@ -32,6 +32,7 @@ class ClientCause(StrEnum):
     LONG_LINE = "long-line"
     SLOW_LINE = "slow-long-line"
     LF_ONLY = "lf-only"
+    NEEDS_LAST_EVENT = "needs-last-event"
     INCONCLUSIVE = "inconclusive"
 
     @property
@@ -52,7 +53,7 @@ class ClientCause(StrEnum):
     @property
     def conditional(self) -> bool:
         """Whether it harms only under conditions that its sentence names: then it is a warning."""
-        return self in (ClientCause.LF_ONLY, ClientCause.SLOW_LINE, ClientCause.UNCHUNKED_READER)
+        return self in _CONDITIONAL
 
     @property
     def fault(self) -> bool | None:
@@ -230,11 +231,23 @@ _TEXTS = {
             'end the answer with an event that says so ("event: done"), and have the client leave at it:',
             'EventSource: source.addEventListener("done", () => source.close())',
             "or answer 204 to a request whose Last-Event-ID is the last event's: EventSource then stops",
+            "if it leaves at a last event of another name: see that every answer ends in that",
         ),
+    ),
+    ClientCause.NEEDS_LAST_EVENT: _Text(
+        "Only where an answer ends without a last event that it knows, the client asks again, so that the "
+        "answer is bought twice.",
+        ('end every answer with that event (such as "event: done"), also after an error',),
     ),
     ClientCause.INCONCLUSIVE: _Text("Nothing can be said of this client."),
 }
 
+_CONDITIONAL = (
+    ClientCause.UNCHUNKED_READER,
+    ClientCause.SLOW_LINE,
+    ClientCause.LF_ONLY,
+    ClientCause.NEEDS_LAST_EVENT,
+)
 _HOLD_NOTHING = (
     ClientCause.NO_FAULT,
     ClientCause.LOSES_EVENTS,
@@ -246,6 +259,7 @@ _HOLD_NOTHING = (
     ClientCause.LONG_LINE,
     ClientCause.SLOW_LINE,
     ClientCause.LF_ONLY,
+    ClientCause.NEEDS_LAST_EVENT,
 )
 
 _UNCLEAR = {

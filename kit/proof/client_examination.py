@@ -35,7 +35,7 @@ _FRAMINGS: dict[Framing, str] = {
 MOST_RUNS = 16
 
 # What is never tried: the stream is HTTP/1.1 in clear, and ends as it must.
-_NEVER_TRIED = ("TLS", "HTTP/2", "an answer that is cut")
+_NEVER_TRIED = (f"an event over {LARGE[-1]:,} bytes", "TLS", "HTTP/2", "an answer that is cut")
 _FIX_FIRST = "all but holding: fix this, and examine the client again"
 
 _UNSET = "PYTHONUNBUFFERED is set in this shell; where it is not, Python buffers what the client prints."
@@ -353,17 +353,12 @@ class _Examination:
         if run.requests <= first:
             self._judged(run, "the stream's end")
             return []
-        stops = run.requests == first + 1
-        if flowing.media != "sse":  # the last events that clients know are of event streams
-            return [Wrong(ClientCause.ASKS_AGAIN, f"a 204 {'ends' if stops else 'does not end'} that")]
-        run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
-        closed = run.requests <= first and run.trial.outcome is Outcome.FLOWS
-        how = {
-            (True, True): "both a 204 and {} end that",
-            (True, False): "a 204 ends that, {} does not",
-            (False, True): "{} ends that, a 204 does not",
-            (False, False): "neither a 204 nor {} ends that",
-        }[stops, closed].format("a last event (data: [DONE], event: done)")
+        how = f"a 204 {'ends' if run.requests == first + 1 else 'does not end'} that"
+        if flowing.media == "sse":  # the last events that clients know are of event streams
+            run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
+            if run.requests <= first and run.trial.outcome is Outcome.FLOWS:
+                return [Wrong(ClientCause.NEEDS_LAST_EVENT, "")]
+            how += ", a last event (data: [DONE], event: done, end, close …) does not"
         return [Wrong(ClientCause.ASKS_AGAIN, how)]
 
     def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
