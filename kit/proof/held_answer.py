@@ -4,8 +4,8 @@ The rule is that of every proof (`kit.proof.steps`). What passes here are the an
 octets, since hops join and split them. What an answer cannot show, the size of a block larger than itself
 say, is left to the proof's own streams (`kit.proof.lockstep`).
 
-Bounded to a dozen steps: a piece at a time at the beginning, then twice as many each time, of which the last
-is waited for, and the answer's last.
+Bounded to a dozen steps: a piece at a time at the beginning, then three times as many each time, of which the
+last is waited for, and the answer's last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kit.proof.steps import SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 MOST = 12  # steps
-SINGLE = 4  # of them at least, a piece at a time
+SINGLE = 3  # of them at least, a piece at a time; then so many times more each time
 RELEASES = 3  # of what is held, which tell how it is
 ALL = 999_999_999  # pieces; the end waits all the same
 WAIT_MS = 1_000.0  # an app that begins before may just be quick
@@ -136,7 +136,7 @@ class HeldAnswer(Steps):
             if self._lead.decided and self._lead.late:
                 return
             if step >= SINGLE and self._lead.decided:
-                more = 2 * more
+                more = SINGLE * more
             before = self._octets
             if not (yield from self._pass(more if step < MOST - 1 else ALL)):
                 return
@@ -150,7 +150,8 @@ class HeldAnswer(Steps):
         while True:
             yield from self._do(Await(_STARTING_MS, octets=1))
             there = self._stream.octets > 0
-            reply = (yield from self._do(Pass(1, SIDE_PATIENCE_MS))).reply
+            # What has come was let go alone: it says itself that it came.
+            reply = (yield from self._do(Pass(2 if there else 1, SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             told = reply.progress
