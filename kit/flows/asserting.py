@@ -32,6 +32,11 @@ _PACE = (
     "From an answer that comes at once nobody can tell an app that streams from one that collects: let what "
     "the test puts in the model's place take a second or two for its answer, a little at a time."
 )
+_COLLECTS = (
+    "The app itself, or a middleware of its own, sends it all at once when the work is done: yield each "
+    "event when it is there, before the next is computed. A framework that reads a sync generator to its end "
+    "first does the same: use an async one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +109,13 @@ def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) 
     elif lane.verdict is Verdict.INCONCLUSIVE:
         if may_be_inconclusive:
             return None
-        head = [f"Whether {what} streams could not be decided."]
-        # Where the answer is held against the proof and differs, it is no question of its pace.
-        pace = in_process and Doubt.ANSWER_DISAGREES_WITH_PROOF not in lane.doubts
-        head += [_PACE] if pace else []
+        if in_process and Doubt.APP_BUNCHED in lane.doubts:
+            head = [f"{what} does not stream.", _COLLECTS]
+        else:
+            head = [f"Whether {what} streams could not be decided."]
+            # Where the answer is held against the proof and differs, it is no question of its pace.
+            pace = in_process and Doubt.ANSWER_DISAGREES_WITH_PROOF not in lane.doubts
+            head += [_PACE] if pace else []
         head += ["may_be_inconclusive=True would let this pass."]
     else:
         head = [f"{what} does not stream: {verdict_words(lane)}."]
