@@ -28,6 +28,7 @@ WAIT_MS = 1_000.0  # an app that begins before may just be quick
 BURST_MS = 50.0  # what is written within so little was not made meanwhile
 AT_ONCE_MS = 4.0  # between two writes of what is there already; a fast model makes a token in as much
 BLOCKED_MS = 500.0
+WAITED_MS = 500.0
 _STARTING_MS = 500.0
 
 _FREE = {
@@ -126,7 +127,7 @@ class HeldAnswer(Steps):
     def _lock_step(self) -> Machine[None]:
         if not (yield from self._begun()):
             return
-        came = yield from self._reach(self._quiet_ms)
+        came = yield from self._reach()
         more = 1
         for step in range(1, MOST + 1):
             if came is Came.HELD:
@@ -140,8 +141,7 @@ class HeldAnswer(Steps):
             before = self._octets
             if not (yield from self._pass(more if step < MOST - 1 else ALL)):
                 return
-            # The first piece may have been on its way for long: a timer shows itself with the second.
-            came = yield from self._reach(self._quiet_ms if step == 1 else None)
+            came = yield from self._reach()
             if more == 1 and came is not Came.HELD:
                 self._passed = max(self._passed, self._octets - before)
 
@@ -314,6 +314,14 @@ def as_it_came(told: Progress | None) -> str:
     """What is said of the app where no hop holds the answer, and it looks held all the same."""
     coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
     return f"no hop holds it: the app itself sent the answer as it came{coded}"
+
+
+def waited(told: Progress | None) -> tuple[str, ...]:
+    """What is said of an answer that took longer because it was held; nothing where that is little."""
+    waited_ms = sum(gone - sent for _, sent, gone in told.times) if told is not None else 0.0
+    if waited_ms < WAITED_MS:
+        return ()
+    return (f"the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",)
 
 
 def kept_its_loop(told: Progress | None, duration_ms: float) -> tuple[str, ...]:
