@@ -20,7 +20,7 @@ from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
-from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop
+from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
@@ -174,7 +174,8 @@ class LaneProbe(Measured):
         if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
             found, told = held.finding, held.progress
             self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
-            seen = (*(() if found else held.evidence), *kept_its_loop(told, self.line.duration_ms))
+            seen = () if found else tuple(held.evidence)
+            seen = (*seen, *waited(told), *kept_its_loop(told, self.line.duration_ms))
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""
