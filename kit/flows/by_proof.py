@@ -20,7 +20,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
-from kit.proof.verdict import Finding, Method, Verdict
+from kit.proof.verdict import HELD, Finding, Method
 
 
 class ByProof(Examination):
@@ -226,9 +226,8 @@ class ByProof(Examination):
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
-        if answer.method is Method.STAMPS:
-            bunched = Doubt.APP_BUNCHED in answer.doubts
-            return bunched or answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+        if answer.method in (Method.STAMPS, Method.LOCK_STEP):
+            return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
     def _of_answer(self, by_length: Seen | None) -> Named:
@@ -242,7 +241,10 @@ class ByProof(Examination):
                 "a stream with a Content-Length is held, one in chunks is not",
             )
         if Doubt.APP_BUNCHED in answer.doubts:
-            return Named(Cause.APP, "likely", said)
+            return Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said)
+        if answer.method is Method.LOCK_STEP:
+            because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
+            return Named(Cause.ANSWER_PATH, "certain", because)
         if answer.method is Method.STAMPS:
             return Named(Cause.ANSWER_PATH, "likely", f"a stream beside it passes; the answer: {said}")
         return Named(

@@ -1,4 +1,4 @@
-"""The closed list of what a client itself does to a stream, each with the lines that mend it."""
+"""The closed list of what a client itself does to a stream, each with the lines that fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class ClientCause(StrEnum):
-    """What the client does. Of those that hold a stream one is found at a time: mend it, and ask again."""
+    """What the client does, the worst first where several are found.
+
+    Of those that hold a stream one is found at a time: fix it, and ask again.
+    """
 
     NO_FAULT = "no-fault-found"
     CURL_NO_BUFFER = "curl-no-buffer"
@@ -20,15 +23,15 @@ class ClientCause(StrEnum):
     UNCHUNKED_READER = "unchunked-reader"
     MEDIA_TYPE = "media-type"
     HELD_OTHERWISE = "held-otherwise"
-    NOT_UTF8 = "not-utf8"
-    GARBLES = "garbles-characters"
     LOSES_EVENTS = "loses-events"
-    LF_ONLY = "lf-only"
-    LONG_LINE = "long-line"
-    SLOW_LINE = "slow-long-line"
+    GARBLES = "garbles-characters"
+    NOT_UTF8 = "not-utf8"
+    ASKS_AGAIN = "asks-again"
     SILENCE = "gives-up-at-silence"
     WHOLE_TIME = "gives-up-after-time"
-    ASKS_AGAIN = "asks-again"
+    LONG_LINE = "long-line"
+    SLOW_LINE = "slow-long-line"
+    LF_ONLY = "lf-only"
     INCONCLUSIVE = "inconclusive"
 
     @property
@@ -226,7 +229,6 @@ _TEXTS = {
         (
             'end the answer with an event that says so ("event: done"), and have the client leave at it:',
             'EventSource: source.addEventListener("done", () => source.close())',
-            "fetch-event-source: throw in onclose, and again in onerror",
             "or answer 204 to a request whose Last-Event-ID is the last event's: EventSource then stops",
         ),
     ),
@@ -235,15 +237,15 @@ _TEXTS = {
 
 _HOLD_NOTHING = (
     ClientCause.NO_FAULT,
-    ClientCause.NOT_UTF8,
-    ClientCause.GARBLES,
     ClientCause.LOSES_EVENTS,
-    ClientCause.LF_ONLY,
-    ClientCause.LONG_LINE,
-    ClientCause.SLOW_LINE,
+    ClientCause.GARBLES,
+    ClientCause.NOT_UTF8,
+    ClientCause.ASKS_AGAIN,
     ClientCause.SILENCE,
     ClientCause.WHOLE_TIME,
-    ClientCause.ASKS_AGAIN,
+    ClientCause.LONG_LINE,
+    ClientCause.SLOW_LINE,
+    ClientCause.LF_ONLY,
 )
 
 _UNCLEAR = {

@@ -1,4 +1,4 @@
-"""Which runs of a client it takes to say what it does to a stream and what mends that: pure, sent each run.
+"""Which runs of a client it takes to say what it does to a stream and what fixes that: pure, sent each run.
 
 One thing is changed at a time, and changed back, so that what frees it is the cause and not chance (a client
 that starts slowly once). The cheapest question comes first. A client that prints each event at once is run
@@ -36,7 +36,7 @@ MOST_RUNS = 16
 
 # What is never tried: the stream is HTTP/1.1 in clear, and ends as it must.
 _NEVER_TRIED = ("TLS", "HTTP/2", "an answer that is cut")
-_MEND_FIRST = "all but holding: mend this, and examine it again"
+_FIX_FIRST = "all but holding: fix this, and examine the client again"
 
 _UNSET = "Only where PYTHONUNBUFFERED is not set, as it is here:"
 
@@ -313,7 +313,7 @@ class _Examination:
                 break
         wrong = yield from self._wrong(flowing, flowed)
         faults = [Warned(each.cause, each.cause.sentence.format(n=each.how)) for each in wrong]
-        faults.sort(key=lambda fault: fault.cause.conditional)
+        faults.sort(key=lambda fault: list(ClientCause).index(fault.cause))
         concluded = self._conclusion(cause)
         if cause is ClientCause.NO_FAULT and faults and not faults[0].cause.conditional:
             first = faults.pop(0)
@@ -355,6 +355,8 @@ class _Examination:
             self._judged(run, "the stream's end")
             return []
         stops = run.requests == first + 1
+        if flowing.media != "sse":  # the last events that clients know are of event streams
+            return [Wrong(ClientCause.ASKS_AGAIN, f"a 204 {'ends' if stops else 'does not end'} that")]
         run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
         closed = run.requests <= first and run.trial.outcome is Outcome.FLOWS
         how = {
@@ -435,7 +437,7 @@ class _Examination:
         media: str = "",
     ) -> Conclusion:
         sentence = cause.sentence.format(n=size_in_words(block), media=media)
-        untried = (_MEND_FIRST,) if cause.holds else ()
+        untried = (_FIX_FIRST,) if cause.holds else ()
         return Conclusion(cause, sentence, tuple(self._rows), block, unclear, untried=untried)
 
 

@@ -26,13 +26,15 @@ RELEASES = 3  # of what is held, which tell how it is
 ALL = 999_999_999  # pieces; the end waits all the same
 WAIT_MS = 1_000.0  # an app that begins before may just be quick
 BURST_MS = 50.0  # what is written within so little was not made meanwhile
-_AT_ONCE_MS = 1.0
+AT_ONCE_MS = 4.0  # between two writes of what is there already; a fast model makes a token in as much
+BLOCKED_MS = 500.0
 _STARTING_MS = 500.0
 
 _FREE = {
     "one piece": "the app sent it in one piece",
     "length": "it says its length",
-    "status": "it is an error's",
+    "status": "its status is not 200",
+    "alone": "no side request reached its origin in time",
     "time": "its origin had held it for as long as it may",
 }
 
@@ -287,36 +289,37 @@ class HeldAnswer(Steps):
 def all_at_once(told: Progress | None, events: int) -> str:
     """How the app sent all of it together, after some work; empty where it did not, or that cannot be seen.
 
-    What it wrote while a piece of it was held back is not known, so what was not held says it.
+    What an app made while a piece of it was held back is not known: what comes then may have been waiting. So
+    the pieces say it that followed one that was not held; the second always does.
 
     Args:
         told: what the origin said of the answer when it was over.
         events: that the answer formed.
     """
-    if told is None or not told.times or told.pieces > len(told.times):
+    if told is None or not told.times or max(events, told.pieces) < 2 or told.times[0][1] < WAIT_MS:
         return ""
-    first_ms = told.times[0][1]
-    if first_ms < WAIT_MS or max(events, told.pieces) < 2:
-        return ""
+    waited = f"after {told.times[0][1]:.0f} ms of nothing"
     if told.pieces == 1:
-        return f"the app sent all {events:,} events in one piece, after {first_ms:.0f} ms"
-    pairs = list(pairwise(told.times))
-    held_ms = sum(gone - sent for _, sent, gone in told.times)
-    free = [after[1] - before[1] for before, after in pairs if before[2] - before[1] < _AT_ONCE_MS]
-    worked_ms = sum(free) if free else sum(max(0.0, after[1] - before[2]) for before, after in pairs)
-    seen = len(free) * 2 >= len(pairs) or held_ms < WAIT_MS / 10
-    if not seen or worked_ms > max(BURST_MS, first_ms / 20):
+        return f"the app sent all {events:,} events in one piece, {waited}"
+    gaps = [
+        after[1] - before[1] for before, after in pairwise(told.times) if before[2] - before[1] < AT_ONCE_MS
+    ]
+    if not gaps or gaps[0] >= AT_ONCE_MS or sum(gaps) > max(BURST_MS, AT_ONCE_MS * len(gaps) / 4):
         return ""
-    return (
-        f"the app sent all {told.pieces:,} pieces as fast as they were taken ({worked_ms:.0f} ms of work "
-        f"between them), after {first_ms:.0f} ms of nothing"
-    )
+    return f"the app sent all {told.pieces:,} pieces one right after the other, {waited}"
 
 
 def as_it_came(told: Progress | None) -> str:
     """What is said of the app where no hop holds the answer, and it looks held all the same."""
     coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
     return f"no hop holds it: the app itself sent the answer as it came{coded}"
+
+
+def kept_its_loop(told: Progress | None, duration_ms: float) -> tuple[str, ...]:
+    """What is said of an app that kept its event loop to itself for much of its answer; nothing of others."""
+    if told is None or told.blocked_ms < max(BLOCKED_MS, duration_ms / 2):
+        return ()
+    return (f"the app kept its event loop to itself for {told.blocked_ms:.0f} ms: all others had to wait",)
 
 
 def _pieces(count: int) -> str:

@@ -77,6 +77,12 @@ def test_an_accept_encoding_that_is_given_is_all_that_is_judged(lane: Lane) -> N
     assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "given")
 
 
+@through(lambda origin: origin("tests.fixtures.foreign:compressed"), coding="gzip;q=0")
+def test_an_answer_in_a_coding_that_was_not_accepted_is_no_green_tick(lane: Lane) -> None:
+    assert lane.fate == "is in a coding that was not accepted"
+    assert state(lane) is not LaneState.OK
+
+
 @through(lambda origin: origin("tests.fixtures.foreign:undone"))
 def test_what_only_a_plain_client_waits_for_fails_a_ci_as_well(lane: Lane) -> None:
     assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.WHOLE_MESSAGE, "plain", "both")

@@ -39,7 +39,7 @@ def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
     assert "2  curl -N: each event at once." in text
 
 
-def test_a_client_that_is_not_to_blame_is_told_so_with_what_may_hold_elsewhere() -> None:
+def test_a_client_without_a_fault_gets_a_tick_and_what_may_hold_elsewhere() -> None:
     warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
     free = ClientCause.NO_FAULT
     text = client_text(
@@ -98,7 +98,7 @@ def test_a_remedy_is_never_broken_and_no_other_line_is_too_long(report: ClientRe
         st.lists(st.text(), max_size=3).map(tuple),
     )
 )
-def test_whatever_a_client_prints_can_be_shown(report: ClientReport) -> None:
+def test_anything_that_a_client_prints_can_be_shown(report: ClientReport) -> None:
     text = client_text(report, Style(width=80, colour=False))
     assert "\x1b" not in text
     text.encode()
