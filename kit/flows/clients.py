@@ -26,7 +26,7 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     Args:
         probe: measured as a browser asks.
         lane: what came out.
-        stepped: each new line of evidence is told to it.
+        stepped: called with each new line of evidence.
     """
     lane = replace(lane, asked_as="browser")
     base, streams = probe.found.base, lane.verdict is Verdict.INCREMENTAL
