@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,7 @@ from kit.probe.client import now_ms
 from kit.probe.drive import Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import Measured, Told, put_together
-from kit.probe.origin import Found
+from kit.probe.origin import LIMITED_S, Found
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
@@ -92,6 +93,9 @@ class LaneProbe(Measured):
         """Is the proof to be had here, and how far apart are the clocks?"""
         await super().find()
         for _ in range(PINGS):
+            await self._ping()
+        if self._found.base is not None and not self._replies:  # a limit on requests may have met them
+            await asyncio.sleep(LIMITED_S)
             await self._ping()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:

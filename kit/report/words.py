@@ -138,7 +138,9 @@ def verdict_words(lane: Lane) -> str:
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
     looked = lane.timeline.watched
     if lane.fate:
-        return f"{words}, but the answer {lane.fate}"
+        held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
+        seen = f"{looked.but};" if held and looked is not None else ", but"
+        return f"{words}{seen} the answer {lane.fate}"
     # What something between the browser and the page's server held looks like nothing of the lane's own.
     if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words

@@ -196,7 +196,7 @@ def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagno
     ("app", "said"),
     [
         ("cutter", "streamed, but the answer was cut"),
-        ("miscalled", "inconclusive, but the answer could not be had"),
+        ("miscalled", "inconclusive, but the answer cannot be decoded"),
     ],
     ids=["cut", "undecodable"],
 )
