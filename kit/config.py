@@ -137,7 +137,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
     r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT"
-    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|TOKEN_SHA256|BUNDLE)"
+    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|PROOF_TOKEN_SHA256|TOKEN_SHA256|BUNDLE)"
 )
 
 

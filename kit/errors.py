@@ -76,11 +76,15 @@ class KitError(Exception):
         message: one sentence, for a person, naming what was wrong ("kit.toml line 3: …").
         hint: the remedy, a sentence or a command to paste.
         exit: the exit status; `FAILED` unless the code calls for another.
+        lasting: whether who tries again in a moment meets the same.
     """
 
-    def __init__(self, code: Code, message: str, hint: str, *, exit: Exit = Exit.FAILED) -> None:
+    def __init__(
+        self, code: Code, message: str, hint: str, *, exit: Exit = Exit.FAILED, lasting: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.exit = exit
+        self.lasting = lasting

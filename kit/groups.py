@@ -7,19 +7,20 @@ import signal
 from contextlib import suppress
 
 
-def kill_group(leader: int, *, reaped: bool) -> None:
+def kill_group(group: int, *, session: int | None = None, reaped: bool) -> None:
     """SIGKILL to what is left of a process group; nothing where none of it is.
 
-    Its number is its leader's alone while the leader waits to be reaped or a member lives. Once
-    the leader was reaped, a process of that number is another's.
+    A process with the group's number is its leader, or another's once that was reaped and no member lives.
+    It is the leader where it was not reaped, or is in a session whose own process was not.
 
     Args:
-        leader: the process that the group was begun with.
-        reaped: whether its end was waited for already.
+        group: its number, which is that of the process that it was begun with.
+        session: the process whose session it is in; that same one unless given.
+        reaped: whether the session's process was waited for already.
     """
     with suppress(ProcessLookupError, PermissionError):
-        if not (reaped and _exists(leader)):
-            os.killpg(leader, signal.SIGKILL)
+        if not _exists(group) or (not reaped and session in (None, os.getsid(group))):
+            os.killpg(group, signal.SIGKILL)
 
 
 def _exists(process: int) -> bool:

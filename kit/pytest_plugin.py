@@ -39,12 +39,14 @@ class Streamproof:
         timeout_s: float = 60.0,
         retries: int = 0,
         may_be_inconclusive: bool = False,
+        proof_token: str | None = None,
     ) -> Lane:
         """Fail the test unless the answer arrives as it is written; else what was measured.
 
         Args:
-            url_or_app: a URL, measured as `kit probe` does; or an ASGI app, which is run under uvicorn on a
-                free port of 127.0.0.1, its lifespan included, the proof mounted for as long as that takes.
+            url_or_app: a URL, measured as `kit probe` does; or an ASGI app, or its name ("mine.main:app",
+                "mine.main:create_app()"), which is run under uvicorn on a free port of 127.0.0.1, its
+                lifespan included, the proof around it for as long as that takes.
             path: what to ask of the app; added to a URL unless it is "/". A query may follow.
             method: GET, or POST where there is a body, unless given.
             headers: more request headers.
@@ -55,8 +57,10 @@ class Streamproof:
             timeout_s: seconds for the whole answer, and for the first sign of life.
             retries: measure again so often at most while nothing is decided.
             may_be_inconclusive: let the test pass where the evidence does not decide.
+            proof_token: for a URL whose proof asks for its token; $STREAMPROOF_PROOF_TOKEN unless given.
         """
         __tracebackhide__ = True
+        from kit.app import names_an_app
         from kit.errors import KitError
         from kit.flows.asserting import Request, failure, measure_app, measure_url
 
@@ -72,14 +76,12 @@ class Streamproof:
             event_bytes=event_bytes,
             timeout_s=timeout_s,
             retries=retries,
+            proof_token=proof_token,
         )
-        in_process = not isinstance(url_or_app, str)
+        in_process = not isinstance(url_or_app, str) or names_an_app(url_or_app)
         lane: Lane | None = None
         try:
-            if isinstance(url_or_app, str):
-                lane = measure_url(url_or_app, request)
-            else:
-                lane = measure_app(url_or_app, request)
+            lane = measure_app(url_or_app, request) if in_process else measure_url(str(url_or_app), request)
         except KitError as error:
             said: str | None = f"{error.message}\n{error.hint}"
         else:

@@ -3,6 +3,7 @@ for the same input."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from kit.targets import Target, assets
 
 __all__ = ["COMMAND", "Bundle", "differences", "environment", "render", "write"]
 
-# The one way in which every bundle starts; a user's own app takes the last word's place.
+# The one way in which every bundle starts; for a user's own app the last word is the module around it.
 COMMAND = ("gunicorn", "-c", "gunicorn.conf.py", "service.main:app")
+AROUND = "streamproof_app"
+PROOF = "streamproof_proof"
+_NAME_THERE = b'"mine.main:app"'
 
 _LEFT_OUT = ("__pycache__", "tests")
 
@@ -39,7 +43,7 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
     # google-auth, which tells whose an ID token is, comes with Google's clients.
     google = _asks_vertex(config) or _stores(config) or config.asks_accounts
     lock = "requirements-google.txt" if google else "requirements.txt"
-    contents, requirements = _contents(config.app, _read(deploy / lock))
+    contents, requirements = _contents(config.app, deploy, _read(deploy / lock))
     tops = {name.partition("/")[0]: "/" in name for name in sorted(contents)}
     files = {
         **contents,
@@ -52,7 +56,7 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         "folders": [name for name, is_folder in tops.items() if is_folder],
         "loose": [name for name, is_folder in tops.items() if not is_folder],
         "hashed": b"--hash=" in requirements,
-        "command": COMMAND if config.app is None else (*COMMAND[:-1], config.app.module),
+        "command": COMMAND if config.app is None else (*COMMAND[:-1], f"{AROUND}:app"),
         "kit_environment": _kit_environment(target, config),
         "user_environment": dict(sorted(config.env.items())),
         "environment": {**environment(target, config), **(release or {})},
@@ -67,13 +71,17 @@ def environment(target: Target, config: Config) -> dict[str, str]:
     return {**_kit_environment(target, config), **dict(sorted(config.env.items()))}
 
 
-def _contents(app: App | None, lock: bytes) -> tuple[dict[str, bytes], bytes]:
-    """What the kit's own files are put around, and its requirements."""
+def _contents(app: App | None, deploy: Path, lock: bytes) -> tuple[dict[str, bytes], bytes]:
+    """What is served, and its requirements."""
     if app is None:
         return _service(assets() / "service"), lock
     from kit import requirements, source
 
-    return source.files(app), requirements.combined(requirements.read(app.requirements), lock.decode())
+    around = _read(deploy / f"{AROUND}.py").replace(_NAME_THERE, json.dumps(app.module).encode())
+    files = {**source.files(app), f"{AROUND}.py": around}
+    if app.proof:
+        files[f"{PROOF}.py"] = _read(assets() / "service" / "proof.py")
+    return files, requirements.combined(requirements.read(app.requirements), lock.decode())
 
 
 def _asks_vertex(config: Config) -> bool:

@@ -1,9 +1,10 @@
 """Which files of the user's own app are deployed, and what must never be among them.
 
 git knows them: what it tracks under the source folder, as it lies there now. Where `include` is given it says
-instead. The user's own .gcloudignore and .dockerignore take away from that, for every target alike, so that
-the same app is compared everywhere. A secret stops the render instead of being left out silently: the owner
-has to know that it lay there.
+instead; where neither says, it is the module's own package and the Python files at the top. The user's own
+.gcloudignore and .dockerignore take away from that, for every target alike, so that the same app is compared
+everywhere. A secret stops the render instead of being left out silently: the owner has to know that it lay
+there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MOST_FILES: Final = 10_000
 MOST_BYTES: Final = 100 * 1024 * 1024
 
 _NEVER: Final = frozenset({".git", ".venv", "__pycache__", ".kit"})
-_OURS: Final = "gunicorn.conf.py"
+_OURS: Final = ("gunicorn.conf.py", "streamproof_app.py", "streamproof_proof.py")
 # At the top: where the bundles go, and what the kit makes anew for each target.
 _STAND_IN: Final = frozenset(
     {"build", "kit.toml", "Dockerfile", "app.yaml", "requirements.txt", ".gcloudignore", ".dockerignore"}
@@ -49,8 +50,10 @@ def files(app: App) -> dict[str, bytes]:
     folder = app.source
     if not folder.is_dir():
         _bad(f"{folder} is not a folder.", "Name the folder of your app: [app] source in kit.toml.")
-    listed = sorted(set(_included(folder, app.include) if app.include else _tracked(folder)))
-    ignore_files = _ignore_files(folder, without_git=bool(app.include))
+    tracked = None if app.include else _tracked(folder)
+    included = app.include or _own_package(app)
+    listed = sorted(set(_included(folder, included) if tracked is None else tracked))
+    ignore_files = _ignore_files(folder, without_git=tracked is None)
     names = [
         name
         for name in listed
@@ -82,8 +85,13 @@ def files(app: App) -> dict[str, bytes]:
     return found
 
 
-def _tracked(folder: Path) -> list[str]:
-    """What git tracks there."""
+def _own_package(app: App) -> tuple[str, ...]:
+    """The patterns of the package that the module is in, and of the modules beside it."""
+    return f"/{app.module.partition(':')[0].partition('.')[0]}/", "/*.py"
+
+
+def _tracked(folder: Path) -> list[str] | None:
+    """What git tracks there; None where that is no repository, or git is not installed."""
     argv = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--recurse-submodules"]
     environment = {name: value for name, value in os.environ.items() if name not in _GITS_OWN}
     try:
@@ -97,10 +105,7 @@ def _tracked(folder: Path) -> list[str]:
     except OSError:
         told = None
     if told is None or (told.returncode and b"not a git repository" in told.stderr):
-        _bad(
-            f"{folder} is in no git repository, or git is not installed, so nothing says what the app is.",
-            'Say so in kit.toml, in the table [app]: include = ["mine/", "*.py"], as in a .gitignore.',
-        )
+        return None
     if told.returncode:
         said = told.stderr.decode(errors="replace").strip().partition("\n")[0]
         _bad(f"git cannot list {folder}: {said}", "Mend that, or name the files: [app] include in kit.toml.")
@@ -176,9 +181,9 @@ def _is_left_out(name: str) -> bool:
 
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
-        if name == _OURS:
+        if name in _OURS:
             _bad(
-                f"{_OURS} is what the kit starts every app with, and your app has a file of that name.",
+                f"{name} is what the kit starts every app with, and your app has a file of that name.",
                 "Rename yours, or name it in the .gcloudignore of its folder.",
             )
         # What is not UTF-8 on the disk is a lone surrogate here, which is not printable either.

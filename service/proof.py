@@ -15,6 +15,9 @@ It answers 404 until one of these is set, so that it can stay deployed:
                               header Streamproof-Token, and to no others
     STREAMPROOF_LAB=1         open
 
+With STREAMPROOF_PROOF_TOKEN_SHA256, in hexadecimal, it is open until STREAMPROOF_PROOF_UNTIL and only to who
+shows the token with that hash: for where the environment is no place for a secret.
+
 Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
@@ -39,6 +42,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import hmac
 import json
 import math
@@ -77,7 +81,7 @@ REST_EVENTS = 3
 # by then, so that a silent app is no side request that hangs.
 ANSWERS = 4
 HOLD_SECONDS = 30.0
-PASS_SECONDS = 2.0
+PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.
 UNREAD_OCTETS = 64 * 1024
@@ -116,7 +120,7 @@ NO_STORE = {"Cache-Control": "no-store", "Timing-Allow-Origin": "*"}
 CLOSED = {
     "proof-expired": "STREAMPROOF_PROOF_UNTIL is not set, or has passed",
     "proof-until-unreadable": "STREAMPROOF_PROOF_UNTIL is not a number of seconds",
-    "proof-token": f"the header {SHOWN_IN} does not bear the token in STREAMPROOF_PROOF_TOKEN",
+    "proof-token": f"the header {SHOWN_IN} does not bear the token of STREAMPROOF_PROOF_TOKEN",
     "proof-token-unusable": "STREAMPROOF_PROOF_TOKEN is not 16 or more visible ASCII characters",
 }
 
@@ -127,6 +131,8 @@ def closed_by_environment(shown: str, environ: Mapping[str, str] = os.environ) -
         return None
     if token := environ.get("STREAMPROOF_PROOF_TOKEN"):
         return _closed_by_token(token, shown)
+    if (digest := environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")) and not _hashes_to(digest, shown):
+        return "proof-token"
     try:
         until = float(environ.get("STREAMPROOF_PROOF_UNTIL") or 0)
     except ValueError:
@@ -141,6 +147,11 @@ def _closed_by_token(token: str, shown: str) -> str | None:
         return "proof-token-unusable"
     # In constant time: how long it takes says nothing of the token.
     return None if hmac.compare_digest(token.encode(), shown.encode()) else "proof-token"
+
+
+def _hashes_to(digest: str, shown: str) -> bool:
+    of_shown = hashlib.sha256(shown.encode()).hexdigest()
+    return hmac.compare_digest(digest.lower().encode(errors="replace"), of_shown.encode())
 
 
 def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -196,20 +207,20 @@ def wrap(
 
 
 class _Wrapped:
-    """An app behind the proof. `app` is the app."""
+    """An app behind the proof. `app` is the app; `proof` answers below the prefix, wherever it is mounted."""
 
     def __init__(self, app: ASGIApp, prefix: str, proof: _Proof) -> None:
         self.app = app
+        self.proof = proof
         self._prefix = prefix.rstrip("/")
-        self._proof = proof
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if self._prefix in scope["path"] and (below := self._below(scope)):
-                await self._proof({**scope, "root_path": "", "path": below}, receive, send)
+                await self.proof({**scope, "root_path": "", "path": below}, receive, send)
                 return
             for name, value in scope["headers"]:
-                if name == _ANSWER and (answer := self._proof.take(value, scope["headers"])):
+                if name == _ANSWER and (answer := self.proof.take(value, scope["headers"])):
                     await answer.run(self.app, scope, receive, send)
                     return
         await self.app(scope, receive, send)
@@ -307,8 +318,10 @@ class _Proof:
         return closed_by_environment(shown)
 
     def _is_token(self, shown: str) -> bool:
-        token = self._token or os.environ.get("STREAMPROOF_PROOF_TOKEN")
-        return token is not None and _closed_by_token(token, shown) is None
+        if token := self._token or os.environ.get("STREAMPROOF_PROOF_TOKEN"):
+            return _closed_by_token(token, shown) is None
+        digest = os.environ.get("STREAMPROOF_PROOF_TOKEN_SHA256")
+        return _hashes_to(digest, shown) if digest else False
 
     def _ping(self, query: Query) -> ASGIApp:
         if "id" not in query:
@@ -645,7 +658,7 @@ class _Answer:
         self._sent = 0  # by the app
         self._waits = ""
         self._coding = ""
-        self._began = time.time()
+        self._began = self._gone = time.time()
         self._times: list[tuple[int, float, float]] = []
         self._held_s = 0.0
         self._blocked_s = 0.0
@@ -666,7 +679,7 @@ class _Answer:
             "ended": self.ended,
             "coding": self._coding,
             "blocked_ms": round(self._blocked_s * 1000),
-            "began_ms": self._began * 1000,
+            "gone_ms": self._gone * 1000,
         }
         return told | ({"times": self._times} if times else {})
 
@@ -732,13 +745,13 @@ class _Answer:
         sent = time.time()
         self._sent += 1
         await self._turn("piece")
-        gone = time.time()
+        self._gone = time.time()
         as_it_was = bool(self.free)
         await self._out(message if as_it_was else {**message, "more_body": True})
         self._pieces += 1
         self._octets += octets
         if len(self._times) < PIECES_NOTED:
-            at = [round((when - self._began) * 1000, 1) for when in (sent, gone)]
+            at = [round((when - self._began) * 1000, 1) for when in (sent, self._gone)]
             self._times.append((self._octets, at[0], at[1]))
         self._news.set()
         return as_it_was

@@ -49,6 +49,12 @@ _SWAYING_EXACTLY = (
     "FORCE_COLOR",
     "CLICOLOR_FORCE",
     "PYTHONPATH",
+    # What `make test ARGS=…` hands to every make below it.
+    "ARGS",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MAKEOVERRIDES",
+    "MFLAGS",
     "PYTHONDONTWRITEBYTECODE",  # with it each process that a test starts compiles all that it loads
 )
 _FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON", "STREAMPROOF_SEED")

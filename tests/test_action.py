@@ -172,15 +172,17 @@ def test_what_is_undecided_is_measured_again_and_fails(runner: Runner, origin: O
 def test_method_headers_data_and_a_token_go_where_they_belong(runner: Runner, origin: Origin) -> None:
     ran = runner.run(
         {
-            "url": f"{origin()}/search",
+            "url": f"{origin(lab=0, proof_token='the-proofs-own-s3cret')}/search",
             "method": "POST",
             "headers": "Content-Type: application/json\nAccept: application/x-ndjson\n",
             "data": '{"ai_prompt": "Why $HOME `id`?", "max_output_tokens": 40}',
             "bearer-env": "APP_TOKEN",
+            "proof-token": "the-proofs-own-s3cret",
         },
         env={"APP_TOKEN": "s3cret"},
     )
     assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
+    assert "each sent only after the one before had arrived" in ran.log
     assert "s3cret" not in ran.log + ran.summary
 
 

@@ -1,4 +1,4 @@
-"""A test that judges real time runs alone: after all others have ended, and one at a time."""
+"""A test that judges real time runs after all others have ended, and beside no other of its file."""
 
 from __future__ import annotations
 
@@ -69,6 +69,17 @@ def test_it_begins_after_all_others_have_ended(tmp_path: Path, workers: str) -> 
     assert all("other" in word for word in said[:16]), said
     assert all("alone" in word for word in said[16:]), said
     assert begin_and_end_in_turn(said[16:])
+
+
+def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_another_kind(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_more.py").write_text(TESTS.replace("request.node.name", "request.node.nodeid"))
+    said, told = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal")
+    assert "22 passed" in told.splitlines()[-1], told
+    assert all("other" in word for word in said[:32]), said
+    for mine in (True, False):
+        assert begin_and_end_in_turn([word for word in said[32:] if ("test_more" in word) is mine]), said
 
 
 @pytest.mark.parametrize("kept", ["alone", "other", "test_alone and 2", "test_other and 4"])

@@ -20,6 +20,7 @@ VERBS: tuple[str, ...] = (
     "probe",
     "doctor",
     "compare",
+    "proof",
     "targets",
     "render",
     "lab",

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit.cli.annotating import annotate
 from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
-from kit.cli.options import Arm, Expect, Github, Html, Http2, Json, Junit, Markdown, Polling, Prompt, Timeout
-from kit.cli.output import success
+from kit.cli.options import (
+    Arm,
+    Expect,
+    Github,
+    Html,
+    Http2,
+    Json,
+    Junit,
+    Markdown,
+    Polling,
+    Prompt,
+    ProofToken,
+    Timeout,
+)
+from kit.cli.output import success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -18,7 +32,7 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from kit.config import Config
     from kit.probe.client import Ask
-    from kit.proof.lane import Comparison
+    from kit.proof.lane import Comparison, Wanted
 
 
 def command(
@@ -43,6 +57,7 @@ def command(
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
+    proof_token: ProofToken = None,
     http2: Http2 = False,
     timeout: Timeout = 60.0,
     html: Html = None,
@@ -63,7 +78,7 @@ def command(
     from kit.config import load_config
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
-    from kit.flows.lanes import as_its_own, check_polling, with_polling
+    from kit.flows.lanes import arms_deployed, as_its_own, check_polling, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
@@ -75,7 +90,13 @@ def command(
 
     known = load_targets()
     like = LaneSpec(
-        "", Ask("GET", ""), prompt=prompt, expected=verdict(expect), http2=http2, timeout_s=timeout
+        "",
+        Ask("GET", ""),
+        prompt=prompt,
+        expected=verdict(expect),
+        proof_token=proof_token,
+        http2=http2,
+        timeout_s=timeout,
     )
     warnings: list[str] = []
     config = load_config({}, os.environ, Path.cwd()) if deployed else None
@@ -84,11 +105,14 @@ def command(
     asks = (
         deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
     )
-    versions = {one.target: serving(one) for one in recorded(list(asks))} if config else {}
+    known_here = recorded(list(asks)) if config else []
+    versions = {one.target: serving(one) for one in known_here}
+    proof_tokens = {one.target: one.proof_token for one in known_here}
     specs: list[LaneSpec] = []
     for name, one in asks.items():
-        wanted = arms(arm) if config else run(as_its_own(one, arms(arm), timeout_s=timeout))
-        specs += lanes_of({name: one}, known, wanted, like, config, versions)
+        wanted: Sequence[Wanted] = arms(arm)
+        wanted = arms_deployed(config, wanted) if config else run(as_its_own(one, wanted, timeout_s=timeout))
+        specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
@@ -156,7 +180,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
     if all(one.public or one.platform != "cloud_run" for one in found):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs)))
+        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

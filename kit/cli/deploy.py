@@ -238,7 +238,7 @@ def _comparison(
 
     from kit.flows.compare import compare
     from kit.flows.deployed import asks, lanes_of, serving, settled
-    from kit.flows.lanes import BOTH
+    from kit.flows.lanes import BOTH, arms_deployed
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.report.live import LiveLanes
@@ -249,7 +249,9 @@ def _comparison(
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
         versions = {one.target: serving(one, says=config.app is None) for one in deployments}
-        specs = lanes_of(asked, load_targets(), BOTH, like, config, versions)
+        proof_tokens = {one.target: one.proof_token for one in deployments}
+        arms = arms_deployed(config, BOTH)
+        specs = lanes_of(asked, load_targets(), arms, like, config, versions, proof_tokens)
         await settled(specs, watcher.stage)
         return await compare(specs, "cloud", watcher)
 

@@ -75,9 +75,14 @@ def command(
         talk(_listed(clearings))
         if any(removal.command is not None for one in clearings for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            steps[0] = watcher.command
-            cleared = run(destroy(clearings, runs, record, watcher))
+        so_far: dict[str, Cleared] = {}
+        try:
+            with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
+                steps[0] = watcher.command
+                cleared = run(destroy(clearings, runs, record, watcher, so_far))
+        except KeyboardInterrupt:
+            talk("\n".join(map(_so_far, so_far.values())))
+            raise
     exit = Exit.OK
     if any(one.missing for one in cleared):
         exit = Exit.INCONCLUSIVE
@@ -134,6 +139,17 @@ def _said(one: Cleared) -> str:
     stays = "".join(f"\n  stays, also on record: {what}" for what in one.kept)
     done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
     return f"{one.target}: {done}{stays}"
+
+
+def _so_far(one: Cleared) -> str:
+    """What came of it by an interruption."""
+    if not one.left or one.error is not None:
+        return _said(one)
+    return (
+        f"{one.target}: removed: {', '.join(one.removed) or 'nothing'}.\n"
+        f"  Not removed, or not yet to the end: {', '.join(one.left)}.\n"
+        f"  Go on with: kit destroy {one.target}"
+    )
 
 
 def _as_data(one: Cleared) -> dict[str, object]:

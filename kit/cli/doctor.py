@@ -18,6 +18,7 @@ from kit.cli.options import (
     Out,
     Prompt,
     Proof,
+    ProofToken,
     Timeout,
     Yes,
 )
@@ -62,12 +63,16 @@ def command(
         typer.Option(
             "--client",
             envvar="KIT_CLIENT",
-            help="Examine a client instead: --client -- COMMAND…, run up to ten times; {url} is the stream.",
+            help="Examine a client instead: --client -- COMMAND…, run several times; {url} is the stream.",
         ),
     ] = False,
     path: Annotated[
-        str, typer.Option(envvar="KIT_PATH", help="With --app: where it answers, such as /chat?q=why.")
-    ] = "/",
+        str | None,
+        typer.Option(
+            envvar="KIT_PATH",
+            help="With --app: where it answers, such as /chat?q=why; as kit.toml says unless given.",
+        ),
+    ] = None,
     out: Out = Path("build"),
     direct: Annotated[
         str | None,
@@ -91,6 +96,7 @@ def command(
     prompt: Prompt = PROMPT,
     bearer_env: BearerEnv = None,
     proof: Proof = None,
+    proof_token: ProofToken = None,
     event_bytes: Annotated[
         int, typer.Option(envvar="KIT_EVENT_BYTES", min=1, help="Judge events up to this size.")
     ] = 1_000,
@@ -147,7 +153,7 @@ def command(
                 "Write it behind two dashes: kit doctor --client -- curl -s {url}",
                 exit=Exit.USAGE,
             )
-        _client(given, timeout, as_json=as_json)
+        _client(given, timeout, long=long, as_json=as_json)
     if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
         nothing = not given and app is None and from_curl is None
         raise KitError(
@@ -182,7 +188,7 @@ def command(
         ask = copied.ask
     else:
         ask = request(
-            given[0] if given else f"http://app.invalid{path}", method, header or [], data, bearer_env
+            given[0] if given else f"http://app.invalid{path or '/'}", method, header or [], data, bearer_env
         )
     spec = DoctorSpec(
         ask,
@@ -190,6 +196,7 @@ def command(
         prompt=prompt,
         event_bytes=event_bytes,
         proof_url=proof,
+        proof_token=proof_token,
         direct_url=direct,
         timeout_s=timeout,
         max_requests=max_requests,
@@ -198,7 +205,8 @@ def command(
         long_s=LIMIT_S if long else None,
     )
     if app is not None:
-        _app(app, path, spec, out, yes=yes, as_json=as_json)
+        asked = any(one is not None for one in (path, method, header, data, bearer_env))
+        _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
 
         def announce(text: str) -> None:
@@ -236,30 +244,37 @@ def _copied(file: str) -> FromCurl:
     return read_curl(text)
 
 
-def _client(command: list[str], timeout: float, *, as_json: bool) -> NoReturn:
+def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     import sys
 
     from kit.flows.client import examine
+    from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
     from kit.report.live import LiveLanes
     from kit.report.style import Style
 
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        report = run(examine(command, timeout_s=timeout, say=watcher.stage))
+        silences = LONG_SILENCES if long else SILENCES
+        report = run(examine(command, timeout_s=timeout, say=watcher.stage, silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
 
-def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_json: bool) -> NoReturn:
-    """Examine an app of the user's own behind each front, and say what would happen on each platform."""
+def _app(
+    module: str, path: str, spec: DoctorSpec, out: Path, *, asked: bool, yes: bool, as_json: bool
+) -> NoReturn:
+    """Examine an app of the user's own behind each front, and say what would happen on each platform.
+
+    `asked`: whether the request was given by options; else it is kit.toml's.
+    """
     import os
     import sys
     from dataclasses import replace
 
     from kit.app import read_app
     from kit.config import load_config
-    from kit.flows.doctor_app import doctor_app
+    from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
     from kit.report.live import LiveLanes
@@ -268,25 +283,31 @@ def _app(module: str, path: str, spec: DoctorSpec, out: Path, *, yes: bool, as_j
     from kit.targets import load_targets
 
     if spec.ask.method != "GET" and not spec.repeat_ok:
-        raise KitError(
-            Code.BAD_USAGE,
-            f"The app is asked three times by itself and once or more behind each front; a {spec.ask.method} "
-            "may cost or change something each time.",
-            "Say --repeat-ok if that may be.",
-            exit=Exit.USAGE,
-        )
+        raise may_repeat(spec.ask.method)
     targets, here = load_targets(), Path.cwd()
     told = {"module": module, "probe_path": path}
     try:
         mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
+        assert mine is not None  # noqa: S101 (the table is not empty)
     except KitError as error:
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)
         raise KitError(error.code, f"{option} {wrong}", error.hint, exit=Exit.USAGE) from None
     config = load_config({}, os.environ, here)
-    # What kit.toml says of the files stands; which app, and where it answers, is said here.
-    files = config.app or mine
-    config = replace(config, app=files and replace(files, module=module, probe_path=path))
+    # What kit.toml says of the files stands; which app it is is said here, and how it is asked may be.
+    app = replace(config.app or mine, module=module)
+    if asked or config.app is None:
+        method = None if spec.ask.method == "GET" else spec.ask.method
+        app = replace(
+            app,
+            probe_path=path,
+            probe_method=method,
+            probe_headers=spec.ask.headers,
+            probe_body=spec.ask.body,
+        )
+    elif app.method != "GET":
+        spec = replace(spec, repeat_ok=True)
+    config = replace(config, app=app)
     trusted(config, yes=yes)
     with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
         found = run(doctor_app(targets, [], config, out, spec, watcher.stage))

@@ -75,6 +75,23 @@ Proof: TypeAlias = Annotated[
         envvar="KIT_PROOF", metavar="URL", help="The proof's prefix, if neither beside URL nor at /proof."
     ),
 ]
+
+
+def _usable(token: str | None) -> str | None:
+    from kit.probe.origin import usable
+
+    return usable(token)
+
+
+ProofToken: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        envvar=["STREAMPROOF_PROOF_TOKEN", "KIT_PROOF_TOKEN"],
+        metavar="TOKEN",
+        callback=_usable,
+        help="Opens a proof that asks for its token. Rather set the variable: a command line is no secret.",
+    ),
+]
 Prompt: TypeAlias = Annotated[
     str,
     typer.Option(

@@ -23,6 +23,7 @@ from kit.cli.options import (
     Method,
     Prompt,
     Proof,
+    ProofToken,
     Timeout,
 )
 from kit.cli.output import success, talk
@@ -44,6 +45,7 @@ def command(
     http2: Http2 = False,
     bearer_env: BearerEnv = None,
     proof: Proof = None,
+    proof_token: ProofToken = None,
     event_bytes: Annotated[
         int | None,
         typer.Option(
@@ -102,6 +104,7 @@ def command(
             expected=expected,
             event_bytes=event_bytes,
             proof_url=proof,
+            proof_token=proof_token,
             http2=http2,
             timeout_s=timeout,
         )

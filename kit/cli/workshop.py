@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, Timeout, Yes
+from kit.cli.options import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes
 from kit.cli.output import show, talk
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -59,6 +59,7 @@ def command(
     front: Fronts = None,
     out: Out = Path("build"),
     isolated: Isolated = False,
+    proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -74,6 +75,7 @@ def command(
 
     from kit.cli.compare import deployed_asks, named_asks
     from kit.cli.hosts import gcloud
+    from kit.cli.recorded import recorded
     from kit.config import Config, load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
@@ -93,19 +95,28 @@ def command(
         )
     config = load_config({}, os.environ, Path.cwd()) if deployed or not elsewhere else Config()
     fronts = pairs("--front", "TARGET=OTHER", front or [])
+    proof_tokens: dict[str, str | None] = {}
     warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     if not elsewhere:
         trusted(config, yes=yes)
         prepared = prepare(known, names, config, out, fronts=fronts)
     elif deployed:
         asks = deployed_asks(names, config, warnings, as_json=as_json)
+        proof_tokens = {one.target: one.proof_token for one in recorded(list(asks))}
     else:
         asks = named_asks(names)
     with listen(host, port) as listening:
         door = Door.of(listening, host, tuple(allow_host or ()))
         page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
         if elsewhere:
-            specs = named(asks, known, config, timeout_s=timeout)
+            specs = named(
+                asks,
+                known,
+                config,
+                timeout_s=timeout,
+                proof_token=proof_token,
+                proof_tokens=proof_tokens,
+            )
             fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
             run(show_specs(page, specs, "cloud" if deployed else "url", fresh))
         else:

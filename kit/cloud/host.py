@@ -143,6 +143,7 @@ class Release:
         environment: this release's own variables (`STREAMPROOF_PROOF_UNTIL`, the marker, a token's SHA-256).
         settings: the target's own, as `Config.of` gives them.
         creates: whether the service does not exist yet, so that this release will serve at once.
+        proof_token: what the proof is shown, in clear; None where it asks for nothing.
     """
 
     place: Place
@@ -152,6 +153,7 @@ class Release:
     environment: Mapping[str, str]
     settings: Mapping[str, Any]
     creates: bool
+    proof_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

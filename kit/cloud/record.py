@@ -2,7 +2,7 @@
 
 The file is replaced in one step: whoever looks, and whenever a writer dies, it is the old one or the new
 one, whole. Whoever changes it holds the lock (`kit.cloud.lock.locked`). It can be rebuilt from the cloud,
-and there is no place in it for a secret.
+and there is no place in it for a secret, but for what opens the proof of a user's app for an hour.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
@@ -34,6 +34,7 @@ _TEXTS: Final = ("platform", "project", "service")
 _TEXTS_OR_NONE: Final = (
     *("region", "url", "version", "version_url", "digest", "created_at", "deployed_at"),
     *("verdict_on", "verdict_off", "previous", "expires_at", "token_sha256"),
+    "proof_token",
 )
 
 
@@ -59,6 +60,7 @@ class Deployment:
         proof_until: epoch seconds until which its proof is open; None where unknown.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none. The
             token itself has 256 random bits: nobody finds it by this.
+        proof_token: what its proof is shown until then, in clear; None where it asks for nothing.
     """
 
     target: str
@@ -80,6 +82,7 @@ class Deployment:
     expires_at: str | None = None
     proof_until: float | None = None
     token_sha256: str | None = None
+    proof_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def seen(cls, place: Place, service: Service | None, version: Version | None, state: State) -> Self:
@@ -189,6 +192,7 @@ class Record:
         for left_over in file.parent.glob(f".{_FILE}.*.tmp"):  # by a run that was killed: the lock is ours
             left_over.unlink(missing_ok=True)
         try:
+            draft.touch(0o600)  # there may be a proof's secret in it
             with draft.open("w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
                 stream.flush()

@@ -16,12 +16,15 @@ from kit.config import Config
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
+PROOF_TOKEN: Final = "STREAMPROOF_PROOF_TOKEN"  # noqa: S105 (the variable's name)
+PROOF_TOKEN_SHA256: Final = "STREAMPROOF_PROOF_TOKEN_SHA256"  # noqa: S105
 PROJECT: Final = "GOOGLE_CLOUD_PROJECT"
 
 # A label's value on Cloud Run has at most 63 characters, a whole SHA-256 has 64 (in hexadecimal).
 # https://docs.cloud.google.com/run/docs/configuring/services/labels
 DIGEST_CHARACTERS: Final = 40
 
+_PROOF_TOKEN_BYTES: Final = 32
 _RELEASES: Final = "releases"
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -56,6 +59,11 @@ def release(
     environment = {PROOF_UNTIL: str(int(now_s + proof_s)), MARKER: digest}
     if token_sha256 is not None:
         environment[TOKEN_SHA256] = token_sha256
+    proof_token = config.env.get(PROOF_TOKEN) or None
+    if proof_token is None and config.app is not None and config.app.proof:
+        # Who may call a user's app the kit cannot know; its own service asks for a token if it wants one.
+        proof_token = secrets.token_urlsafe(_PROOF_TOKEN_BYTES)
+        environment[PROOF_TOKEN_SHA256] = sha256(proof_token.encode()).hexdigest()
     if place.platform == "cloud_run":
         # App Engine says it by itself; without it the log's lines name their trace without its project.
         environment[PROJECT] = place.project
@@ -68,6 +76,7 @@ def release(
         environment=environment,
         settings=config.of(bundle.target),
         creates=creates,
+        proof_token=proof_token,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import os
+import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kit.app import with_json
 from kit.flows.retrying import compare_again
 from kit.probe.address import Headers, checked
 from kit.probe.client import Ask
+from kit.probe.origin import usable
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane, Wanted
@@ -44,40 +47,43 @@ class Request:
     event_bytes: int | None = None
     timeout_s: float = 60.0
     retries: int = 0
+    proof_token: str | None = field(default=None, repr=False)
 
     def ask(self, url: str) -> Ask:
         """The request to a URL."""
         body = self.data.encode() if isinstance(self.data, str) else self.data
         headers = self.headers
         if self.json is not None:
-            body = json.dumps(self.json).encode()
-            if all(name.lower() != "content-type" for name, _ in headers):
-                headers = (*headers, ("content-type", "application/json"))
+            headers, body = with_json(headers, self.json)
         method = self.method or ("GET" if body is None else "POST")
         return Ask(method.upper(), url, headers, body)
 
 
 def measure_url(url: str, request: Request) -> Lane:
-    """As `kit probe` measures it. Raises KitError where it is no address."""
+    """As `kit probe` measures it. Raises KitError where it is no address, or the token is none."""
     if request.path != "/":
         url = f"{url.rstrip('/')}/{request.path.lstrip('/')}"
     checked(url)
-    return _measure(_spec(request, url, "url"), request.retries)
+    token = usable(request.proof_token or os.environ.get("STREAMPROOF_PROOF_TOKEN") or None)
+    return _measure(replace(_spec(request, url, "url"), proof_token=token), request.retries)
 
 
-def measure_app(app: ASGIApp, request: Request) -> Lane:
-    """The app under a real server on this machine, with the proof among its routes meanwhile.
+def measure_app(app: ASGIApp | str, request: Request) -> Lane:
+    """The app, or the one of that name, under a real server on this machine, the proof around it meanwhile.
 
     Raises:
-        KitError: it did not start.
+        KitError: it is no ASGI app, or did not start.
     """
-    from kit.lab.asgi import serving, with_proof
+    from kit.lab.asgi import importable, refuse_wsgi, serving, with_proof
 
-    with with_proof(app) as prefix, serving(app) as base:
+    app = importable(app) if isinstance(app, str) else app
+    refuse_wsgi(app)
+    token = secrets.token_urlsafe(24)
+    with with_proof(app, token) as (wrapped, prefix), serving(wrapped) as base:
         spec = _spec(request, f"{base}/{request.path.lstrip('/')}", "app")
-        proof = None if prefix is None else base + prefix
         # The app's own answer is asked for whatever its path: an origin with a proof is not always ours.
-        return _measure(replace(spec, proof_url=proof, as_it_is=True), request.retries)
+        spec = replace(spec, proof_url=base + prefix, proof_token=token, as_it_is=True)
+        return _measure(spec, request.retries)
 
 
 def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) -> str | None:

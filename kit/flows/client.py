@@ -12,6 +12,7 @@ from kit.errors import Code, Exit, KitError
 from kit.probe.client_drive import URL, run_once
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import MOST_RUNS, Conclusion, examination
+from kit.proof.client_stress import SILENCES
 from kit.report.client import ClientReport
 
 _ERROR_LINES, _ERROR_WIDTH = 12, 500
@@ -23,14 +24,16 @@ async def examine(
     timeout_s: float,
     say: Callable[[str], None],
     env: Mapping[str, str] | None = None,
+    silences: Sequence[float] = SILENCES,
 ) -> ClientReport:
     """Run the client as often as it takes.
 
     Args:
         argv: the command, `{url}` where its URL belongs; without one it becomes the last argument.
         timeout_s: how long each run may take to ask for its URL.
-        say: told what is being done, a sentence each.
+        say: called with what is being done, a sentence each.
         env: its environment; None for ours.
+        silences: see `kit.proof.client_examination.examination`.
 
     Raises:
         KitError: BAD_USAGE when there is no such command, or it cannot be run.
@@ -42,7 +45,7 @@ async def examine(
         words.append(URL)
         say("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL.")
     say(f"The command is run up to {MOST_RUNS} times.")
-    asking = examination(words, environment)
+    asking = examination(words, environment, silences)
     first: tuple[int | None, str] | None = None
     try:
         name, setup = next(asking)
@@ -57,7 +60,7 @@ async def examine(
         raise KitError(
             Code.BAD_USAGE,
             f"{argv[0]} cannot be run: {error.strerror or error}.",
-            "Mend that, and run it again.",
+            "Check the command, and run it again.",
             exit=Exit.USAGE,
         ) from None
     status, errors = first or (None, "")

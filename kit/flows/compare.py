@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kit import __version__
+from kit.flows.clients import for_both
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import Measured
 from kit.probe.polling import PollingProbe
-from kit.probe.spec import LaneSpec
+from kit.probe.spec import LaneSpec, as_browser, names_coding
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
 from kit.proof.version import held_against
@@ -27,7 +29,9 @@ async def compare(
 ) -> Comparison:
     """Measure the lanes side by side.
 
-    A lane that cannot be measured bears its error; the others are measured all the same.
+    Each is asked as a browser asks, and by proof also as a client that accepts no compression, unless its
+    request says what it accepts. A lane that cannot be measured bears its error; the others are measured all
+    the same.
 
     Args:
         specs: one a lane; target, arm and delivery together name it.
@@ -51,12 +55,16 @@ async def compare(
         if any(probe.provable for probe in probes):
             watching.stage("The proof: each event is sent only after the one before has arrived.")
         lanes = await asyncio.gather(
-            *(_prove(probe, watching, place * APART_S) for place, probe in enumerate(probes))
+            *(
+                _prove(probe, watching, place * APART_S, given=names_coding(spec.ask))
+                for place, (probe, spec) in enumerate(zip(probes, specs, strict=True))
+            )
         )
     return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
 
 
 def _probe(spec: LaneSpec) -> Measured:
+    spec = replace(spec, ask=as_browser(spec.ask))
     return PollingProbe(spec) if spec.delivery == "polling" else LaneProbe(spec)
 
 
@@ -73,14 +81,19 @@ async def _answer(probe: Measured, watching: Watcher) -> None:
     watching.answered(key)
 
 
-async def _prove(probe: Measured, watching: Watcher, after_s: float) -> Lane:
+async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: bool) -> Lane:
     await asyncio.sleep(after_s)
     key = _key(probe.spec)
 
     def stepped(line: str) -> None:
         watching.proof(key, line)
 
-    lane = held_against(await probe.prove(stepped), probe.spec.version, probe.versions)
+    spec = probe.spec
+    lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
+    if spec.expected is None and spec.promised is not None:
+        lane = replace(lane, expected=spec.promised[lane.header])
+    if isinstance(probe, LaneProbe):
+        lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
     watching.judged(lane)
     return lane
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kit.config import Config
 from kit.flows.compare import compare
+from kit.flows.described import as_described
 from kit.flows.lanes import arms_of, ask, in_arm, with_polling
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
@@ -61,8 +62,9 @@ async def demo(
     # An installation takes a while and is worth a line; that a service is ready is not.
     say = watcher.stage if isolated or config.app is not None else lambda _: None
     async with Lab(lanes, isolated=isolated, say=say) as lab:
-        directly = ask(config, next(iter(lab.services.values())))
-        has = await arms_of(config, directly, timeout_s=timeout_s)
+        directly = next(iter(lab.services.values()))
+        config = await as_described(config, directly, prompt=prompt, timeout_s=timeout_s, say=watcher.stage)
+        has = await arms_of(config, ask(config, directly), timeout_s=timeout_s)
         if any(arm not in has for arm in arms):
             watcher.stage(_WITHOUT[has])
         specs = [
@@ -75,6 +77,7 @@ async def demo(
                     max_output_tokens=min(60, config.max_output_tokens),
                     expected=targets[name].expect[arm],
                     timeout_s=timeout_s,
+                    proof_token=lab.proof_token,
                 ),
                 arm,
                 has,

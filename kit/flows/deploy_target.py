@@ -22,12 +22,15 @@ from kit.proof.lane import Lane
 from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
-# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name) → lanes.
-Measure = Callable[[Target, str, Service, str], Awaitable[Sequence[Lane]]]
+# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
+# proof is shown) → lanes.
+Measure = Callable[[Target, str, Service, str, str | None], Awaitable[Sequence[Lane]]]
 WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
 _PROOF_LEFT_S = 120
+# After these nothing goes on.
+_ENDED = (Code.API_OFF, Code.BILLING_OFF, Code.BUILD_FAILED, Code.GCLOUD_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Deploying:
         self._measure = measure
         self._now_s = now_s
         self._name = job.target.name
+        self._new = record.of(self._name) is None
+        self._begun = False
 
     async def run(self) -> Outcome:
         """Deploy, measure, promote; what went wrong is told in the outcome, and what exists is on record."""
@@ -98,8 +103,9 @@ class Deploying:
             if found is not None:
                 return await self._go_on(service, service, found, self._as_made(release, found))
             await self._clear_up(service)
-        await self._note(release, service, None, "unfinished")
         job.write(release)
+        await self._note(release, service, None, "unfinished")
+        self._begun = True
         self._watcher.step(name, "uploading and building")
         after, version = await job.host.deploy(release, self._line)
         await self._note(release, service, version, "unfinished")
@@ -138,7 +144,7 @@ class Deploying:
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
             self._watcher.step(name, f"measuring {url}")
-            lanes = await self._measure(job.target, url, service, version.name)
+            lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
             judgement = judge(lanes, job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
@@ -256,10 +262,15 @@ class Deploying:
             service, looked = await host.look(), True
         what = error.message
         try:
-            if looked and service is None:
+            if looked and service is None and await self._left_nothing(error):
                 await asyncio.to_thread(self._record.drop, name)
             elif known is not None and known.state == "unfinished":
                 await asyncio.to_thread(self._record.put, replace(known, state="failed"))
+                if service is None:
+                    what += (
+                        f" Something of it may be there, or come yet: `kit status {name}` looks, "
+                        f"`kit destroy {name}` removes it."
+                    )
         except KitError as unwritten:
             if unwritten.message not in what:
                 what = f"{what} And that is not on record: {unwritten.message}"
@@ -274,6 +285,17 @@ class Deploying:
             next=f"kit deploy {name}",
             error=error,
         )
+
+    async def _left_nothing(self, error: KitError) -> bool:
+        """Whether Google itself ended what this run began, and neither it nor an earlier one left anything.
+
+        After any other error, such as a lost connection, Google may go on with it.
+        """
+        if not (self._begun and self._new and error.code in _ENDED):
+            return False
+        with suppress(KitError):
+            return not await self._job.host.removals()
+        return False
 
     def _is_finished(self, serving: Version) -> bool:
         """Whether an earlier run brought it to its end: a first version serves before it was measured."""
@@ -312,7 +334,8 @@ class Deploying:
         environment = dict(release.environment)
         if known is not None and known.proof_until is not None:
             environment[PROOF_UNTIL] = str(known.proof_until)
-        return replace(release, version=found.name, environment=environment)
+        token = release.proof_token if known is None else known.proof_token
+        return replace(release, version=found.name, environment=environment, proof_token=token)
 
     async def _note(
         self,
@@ -339,6 +362,7 @@ class Deploying:
             expires_at=self._job.expires_at,
             proof_until=float(until) if until is not None else None,
             token_sha256=release.environment.get(TOKEN_SHA256),
+            proof_token=release.proof_token,
         )
         await asyncio.to_thread(self._record.put, now)
 

@@ -11,6 +11,7 @@ from kit.cloud.record import Deployment
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_version
@@ -18,6 +19,8 @@ from kit.probe.spec import LaneSpec
 from kit.proof.lane import Wanted
 from kit.proof.version import ExpectedVersion
 from kit.targets import Target
+
+_DESCRIBED_WITHIN_S = 60.0
 
 
 async def asks(
@@ -27,6 +30,7 @@ async def asks(
     token: str | None,
     gcloud: Runs,
     host_of: Callable[[Place], Host] | None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Ask]:
     """By target, what to ask of each deployment that has a URL.
 
@@ -39,12 +43,13 @@ async def asks(
         token: the services' own token; None for none.
         gcloud: who gives the identity token.
         host_of: who asks the cloud; None where the record is what gcloud told in this very run.
+        say: called with how a user's app is asked, where it says so itself.
 
     Raises:
         KitError: a private service is gone, or no token is to be had for it.
     """
     there = [one for one in deployments if one.url is not None]
-    made = await asyncio.gather(*(_ask(one, config, token, gcloud, host_of) for one in there))
+    made = await asyncio.gather(*(_ask(one, config, token, gcloud, host_of, say) for one in there))
     return dict(zip((one.target for one in there), made, strict=True))
 
 
@@ -55,8 +60,11 @@ def lanes_of(
     like: LaneSpec,
     config: Config | None = None,
     versions: Mapping[str, ExpectedVersion | None] | None = None,
+    proof_tokens: Mapping[str, str | None] | None = None,
 ) -> list[LaneSpec]:
     """A lane for each of them in each arm, with its platform's promise unless `like` has another.
+
+    As it is, an answer is held to the promise for what it bears.
 
     Args:
         asked: by target, what to ask.
@@ -65,14 +73,26 @@ def lanes_of(
         like: whatever else a lane has.
         config: whose app they are; None for what is asked as the user gave it.
         versions: by target, the version whose verdict is wanted; any's where there is none.
+        proof_tokens: by target, what its proof is shown, where that is on record.
     """
     lanes = []
     for name, one in asked.items():
         for arm in arms:
-            promised = targets[name].expect["off" if arm == "off" else "on"] if name in targets else None
-            expected = like.expected or promised
+            promised = targets[name].expect if name in targets else None
+            expected = like.expected
+            if promised is not None and arm != "as-is":
+                expected = expected or promised[arm]
             wanted = (versions or {}).get(name)
-            lane = replace(like, target=name, ask=one, expected=expected, version=wanted)
+            token = (proof_tokens or {}).get(name) or like.proof_token
+            lane = replace(
+                like,
+                target=name,
+                ask=one,
+                expected=expected,
+                promised=promised,
+                version=wanted,
+                proof_token=token,
+            )
             # Through a front nobody can see which arms an app has: Flexible's takes the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
     return lanes
@@ -111,6 +131,7 @@ async def _ask(
     token: str | None,
     gcloud: Runs,
     host_of: Callable[[Place], Host] | None,
+    say: Callable[[str], None],
 ) -> Ask:
     url, public, identity = one.url or "", one.public, None
     if not public and one.platform == "cloud_run" and host_of is not None:
@@ -124,4 +145,6 @@ async def _ask(
         url, public = service.url, service.public is True
     if not public and one.platform == "cloud_run":
         identity = await identity_token(gcloud, url)
-    return ask(config, url, credentials(url, identity=identity, token=token))
+    headers = credentials(url, identity=identity, token=token)
+    config = await as_described(config, url, headers, timeout_s=_DESCRIBED_WITHIN_S, say=say)
+    return ask(config, url, headers)

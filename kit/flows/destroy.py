@@ -67,51 +67,65 @@ async def _survey(host: Host) -> Clearing:
 
 
 async def destroy(
-    clearings: Sequence[Clearing], gcloud: Gcloud, record: Record, watcher: DeployWatcher
+    clearings: Sequence[Clearing],
+    gcloud: Gcloud,
+    record: Record,
+    watcher: DeployWatcher,
+    so_far: dict[str, Cleared] | None = None,
 ) -> tuple[Cleared, ...]:
     """Remove it all, the places side by side, each place's things in order.
 
     What cannot be removed keeps what comes after it in its place, and the record; the other places go on.
     Only what was removed whole is dropped from the record.
+
+    Args:
+        clearings: what is to go, a place each.
+        gcloud: removes it.
+        record: what is on record; hold its lock.
+        watcher: told how it goes.
+        so_far: kept up to date, by target, for a caller that is interrupted.
     """
-    return await side_by_side(_destroy(one, gcloud, record, watcher) for one in clearings)
+    came = {} if so_far is None else so_far
+    for one in clearings:
+        left, kept = (
+            tuple(removal.what for removal in one.removals if (removal.command is None) is stays)
+            for stays in (False, True)
+        )
+        missing = one.error is None and not one.removals
+        came[one.target] = Cleared(one.target, (), left, kept, missing, one.error)
+    await side_by_side(_destroy(one, gcloud, record, watcher, came) for one in clearings)
+    return tuple(came[one.target] for one in clearings)
 
 
-async def _destroy(clearing: Clearing, gcloud: Gcloud, record: Record, watcher: DeployWatcher) -> Cleared:
-    target = clearing.target
-    if clearing.error is not None:
-        watcher.finished(target, LaneState.FAILED, clearing.error.message)
-        return Cleared(target, error=clearing.error)
-    if not clearing.removals:
+async def _destroy(
+    clearing: Clearing, gcloud: Gcloud, record: Record, watcher: DeployWatcher, came: dict[str, Cleared]
+) -> None:
+    target, log = clearing.target, f"destroy-{clearing.target}"
+    if came[target].missing:
         watcher.finished(target, LaneState.INCONCLUSIVE, "on record, and not found")
-        return Cleared(target, missing=True)
-    removed: list[str] = []
-    kept = tuple(removal.what for removal in clearing.removals if removal.command is None)
-    for number, removal in enumerate(clearing.removals):
-        if removal.command is None:
-            continue
-        watcher.step(target, f"removing {removal.what}")
-        try:
-            await gcloud.run(removal.command, log=f"destroy-{target}", line=partial(watcher.line, target))
-        except KitError as error:
-            left = tuple(one.what for one in clearing.removals[number:] if one.command is not None)
-            watcher.finished(target, LaneState.FAILED, error.message)
-            return Cleared(target, tuple(removed), left, kept, error=error)
-        removed.append(removal.what)
-    unread = next((removal.error for removal in clearing.removals if removal.error is not None), None)
-    if unread is not None:
-        watcher.finished(target, LaneState.FAILED, unread.message)
-        return Cleared(target, tuple(removed), (), kept, error=unread)
+        return
     try:
-        if kept:
+        if clearing.error is not None:
+            raise clearing.error
+        for removal in clearing.removals:
+            if removal.command is None:
+                continue
+            watcher.step(target, f"removing {removal.what}")
+            await gcloud.run(removal.command, log=log, line=partial(watcher.line, target))
+            now = came[target]
+            came[target] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
+        for removal in clearing.removals:
+            if removal.error is not None:
+                raise removal.error
+        if came[target].kept:
             await _keep(clearing.host, record)
         else:
             await asyncio.to_thread(record.drop, target)
     except KitError as error:
         watcher.finished(target, LaneState.FAILED, error.message)
-        return Cleared(target, tuple(removed), (), kept, error=error)
-    watcher.finished(target, LaneState.OK, "removed" if removed else "nothing to remove")
-    return Cleared(target, tuple(removed), (), kept)
+        came[target] = replace(came[target], error=error)
+        return
+    watcher.finished(target, LaneState.OK, "removed" if came[target].removed else "nothing to remove")
 
 
 async def _keep(host: Host, record: Record) -> None:

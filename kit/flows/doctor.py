@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
 from kit.flows.examination import DoctorSpec, Say
-from kit.probe.client import Ask
 from kit.probe.lane import LaneProbe
-from kit.probe.spec import LaneSpec
+from kit.probe.spec import LaneSpec, as_browser
 from kit.proof.diagnosis import Diagnosis
 
 __all__ = ["DoctorSpec", "doctor"]
@@ -29,7 +26,7 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
     """
     lane = LaneSpec(
         "doctor",
-        _as_a_browser(spec.ask),
+        as_browser(spec.ask),
         header=spec.arm or "as-is",
         prompt=spec.prompt,
         expected=spec.expected,
@@ -47,9 +44,3 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
         if probe.found.base is not None and probe.round_trips:
             return await ByProof(spec, probe, say, announce).examine(probe.found.base)
         return await ByAnswers(spec, probe, say, announce).examine()
-
-
-def _as_a_browser(ask: Ask) -> Ask:
-    if any(name.lower() == "accept-encoding" for name, _ in ask.headers):
-        return ask
-    return replace(ask, headers=(*ask.headers, ("accept-encoding", "gzip")))

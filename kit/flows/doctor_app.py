@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.config import Config
+from kit.errors import Code, Exit, KitError
+from kit.flows.described import as_described
 from kit.flows.doctor import DoctorSpec, doctor
-from kit.flows.lanes import arms_of
+from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
-from kit.probe.client import Ask
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Verdict
@@ -50,19 +51,23 @@ async def doctor_app(
     Args:
         targets: all there are, by name.
         names: which of them; none for all.
-        config: whose app it is.
+        config: whose app it is, and how it is asked.
         root: where the bundles go.
-        spec: what is asked; its URL's host is of no consequence.
+        spec: how it is examined; its own request is of no consequence.
         say: told what is done, as it is done.
 
     Raises:
-        KitError: the app cannot be packaged, started or asked.
+        KitError: the app cannot be packaged, started or asked, or not again and again.
     """
     say("Packaging the app as it would be deployed.")
     lanes = prepare(targets, names, config, root)
     async with Lab(lanes, say=say) as lab:
-        at = spec.ask.url
-        directly = replace(spec, ask=_at(spec.ask, next(iter(lab.services.values())), at), as_it_is=True)
+        base = next(iter(lab.services.values()))
+        described = await as_described(config, base, timeout_s=spec.timeout_s, say=say)
+        if described is not config and not spec.repeat_ok:
+            raise may_repeat(ask(described, base).method)
+        config = described
+        directly = replace(spec, ask=ask(config, base), as_it_is=True, proof_token=lab.proof_token)
         arms = await arms_of(config, directly.ask, timeout_s=spec.timeout_s)
         directly = replace(directly, arm="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
@@ -71,7 +76,7 @@ async def doctor_app(
         # A front may freeze its service from the first answer on: nobody asks it directly any more.
         examining = asyncio.gather(
             *(
-                doctor(replace(directly, ask=_at(spec.ask, url, at), known_direct=seen), _named(name, say))
+                doctor(replace(directly, ask=ask(config, url), known_direct=seen), _named(name, say))
                 for name, url in lab.urls.items()
             )
         )
@@ -79,10 +84,15 @@ async def doctor_app(
         return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
 
 
-def _at(ask: Ask, base: str, url: str) -> Ask:
-    """The same request at another address."""
-    path = "/" + url.split("://", 1)[1].partition("/")[2]
-    return replace(ask, url=base.rstrip("/") + path)
+def may_repeat(method: str) -> KitError:
+    """Why a request that is no GET is not sent again and again unasked."""
+    return KitError(
+        Code.BAD_USAGE,
+        f"The app is asked three times by itself and once or more behind each front; a {method} may cost or "
+        "change something each time.",
+        "Say --repeat-ok if that may be, or set probe_method in kit.toml, in the table [app].",
+        exit=Exit.USAGE,
+    )
 
 
 def _named(name: str, say: Callable[[str], None]) -> Callable[[str], None]:

@@ -36,7 +36,7 @@ class DoctorSpec:
     """What to examine, and what may be done for it.
 
     Attributes:
-        ask: the request whose answer does not stream. Where it does not say otherwise, gzip is accepted, as
+        ask: the request whose answer does not stream. Where it does not say what it accepts, that is what
             browsers do.
         arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be told from here. A service
             of the kit's is asked so.

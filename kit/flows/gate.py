@@ -1,7 +1,7 @@
 """Whether a new version may take the traffic: what was measured against what its platform promises. Pure.
 
-The arm with the header decides; without it the stream is only reported on: a Flex version that holds blocks
-when nobody asks it not to does what its platform documents.
+Of both arms the one with the header decides; without it the stream is only reported on: a Flex version that
+holds blocks when nobody asks it not to does what its platform documents. A user's app is judged as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kit.cloud.outcome import Gate
 from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
-from kit.report.words import expected_words, verdict_words
+from kit.report.words import HEADER, expected_words, verdict_words
 from kit.targets import Target
 
 _WORST_LAST = tuple(Verdict)
@@ -32,9 +32,9 @@ class Judgement:
 
 
 def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
-    """Judge a version by its lanes, one an arm; only the arm with the header counts."""
-    lane = next(lane for lane in lanes if lane.header == "on")
-    promised = target.expect["on"]
+    """Judge a version by its lanes: by the arm with the header, or by the one lane of an app as it is."""
+    lane = next(lane for lane in lanes if lane.as_is or lane.header == "on")
+    promised = target.expect[lane.header]
     if lane.error is not None:
         return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
     found = verdict_words(lane)
@@ -42,7 +42,9 @@ def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
         why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
         return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
     if lane.verdict is promised:
-        return Judgement(Gate.PASSED, f"{found[0].upper()}{found[1:]}, as documented.")
+        bare = promised is not target.expect["on"]
+        without = f" without {HEADER}, which frees it" if bare else ""
+        return Judgement(Gate.PASSED, f"{found[0].upper()}{found[1:]}, as documented{without}.")
     documented = expected_words(lane, target)
     if _WORST_LAST.index(lane.verdict) < _WORST_LAST.index(promised):
         return Judgement(Gate.BETTER, f"{found[0].upper()}{found[1:]}, where {documented} is documented.")

@@ -21,13 +21,15 @@ def ask(config: Config, base_url: str, headers: tuple[tuple[str, str], ...] = ()
     """The request whose answer is measured.
 
     Args:
-        config: whose app is asked at its probe_path; the kit's own service at its origin.
+        config: whose app is asked at its probe_path, as it says; the kit's own service at its origin.
         base_url: where the service is.
         headers: what it takes to be let in.
     """
-    if config.app is None:
+    app = config.app
+    if app is None:
         return Ask("GET", base_url, headers)
-    return Ask("GET", base_url.rstrip("/") + config.app.probe_path, headers)
+    url = base_url.rstrip("/") + app.probe_path
+    return Ask(app.method, url, (*headers, *app.probe_headers), app.probe_body)
 
 
 async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm, ...]:
@@ -45,6 +47,11 @@ async def arms_of(config: Config, asked: Ask, *, timeout_s: float) -> tuple[Arm,
         if not await _frees(client, asked):
             return ("off",)
         return ("on",) if await _frees(client, _switched_off(asked)) else BOTH
+
+
+def arms_deployed(config: Config, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """What of `wanted` to ask of a deployment: the user's app once, as it is, since each answer may cost."""
+    return wanted if config.app is None or len(wanted) == 1 else ("as-is",)
 
 
 async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) -> Sequence[Wanted]:
@@ -106,7 +113,8 @@ def with_polling(specs: Sequence[LaneSpec]) -> list[LaneSpec]:
     lanes: list[LaneSpec] = []
     for target in dict.fromkeys(spec.target for spec in specs):
         streams = [spec for spec in specs if spec.target == target]
-        expected = None if streams[0].expected is None else Verdict.INCREMENTAL
+        promised = streams[0].expected or streams[0].promised
+        expected = None if promised is None else Verdict.INCREMENTAL
         lanes += [*streams, replace(streams[0], header="on", expected=expected, delivery="polling")]
     return lanes
 

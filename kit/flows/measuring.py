@@ -1,4 +1,6 @@
-"""Measures a version that was just deployed, at its own URL and in both arms, with what lets it in."""
+"""Measures a version that was just deployed, at its own URL, with what lets it in: the kit's service in both
+arms, the user's app once, as it is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
-from kit.flows.lanes import BOTH, ask
+from kit.flows.described import as_described
+from kit.flows.lanes import BOTH, arms_deployed, ask
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
@@ -53,7 +56,9 @@ class Measuring:
         self._prompt = prompt
         self._timeout_s = timeout_s
 
-    async def __call__(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def __call__(
+        self, target: Target, url: str, service: Service, version: str, proof_token: str | None = None
+    ) -> Sequence[Lane]:
         identity = None
         if service.public is not True and service.place.platform == "cloud_run":
             # A tag's URL wants a token for the service's own
@@ -61,21 +66,32 @@ class Measuring:
             identity = await identity_token(self._gcloud, service.url or url)
         headers = credentials(url, identity=identity, token=self._token)
         tell = partial(self._watcher.line, target.name)
-        asked = ask(self._config, url, headers)
-        ready = Ask("GET", f"{url.rstrip('/')}/ready", headers) if self._config.app is None else asked
-        await wait_until_ready(ready, waiting=tell)
+        # A user's app may have no /ready. Where its answer is asked for otherwise, that it takes no GET is an
+        # answer too.
+        place = f"{url.rstrip('/')}/ready" if self._config.app is None else ask(self._config, url).url
+        await wait_until_ready(Ask("GET", place, headers), waiting=tell)
+        config = await as_described(
+            self._config, url, headers, prompt=self._prompt, timeout_s=self._timeout_s, say=tell
+        )
+        asked = ask(config, url, headers)
         like = LaneSpec(
             target.name,
             asked,
             prompt=self._prompt,
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._timeout_s,
+            proof_token=proof_token,
         )
         wanted = ExpectedVersion(
             version, says=self._config.app is None
         )  # the kit's own service, of this very run
         specs = lanes_of(
-            {target.name: asked}, {target.name: target}, BOTH, like, self._config, {target.name: wanted}
+            {target.name: asked},
+            {target.name: target},
+            arms_deployed(config, BOTH),
+            like,
+            config,
+            {target.name: wanted},
         )
         waited = await settled(specs, partial(self._watcher.step, target.name))
         if waited:

@@ -5,6 +5,7 @@ The app is an object, so no other process can have it: its server runs in a thre
 
 from __future__ import annotations
 
+import inspect
 import secrets
 import socket
 import threading
@@ -12,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from kit.errors import Code, KitError
 from kit.lab.sockets import HOST, listen
@@ -82,26 +84,51 @@ def _wait_until_started(server: Server, thread: threading.Thread) -> None:
 
 
 @contextmanager
-def with_proof(app: ASGIApp) -> Iterator[str | None]:
-    """Mount the proof in the app, below all of its middleware: the path's prefix, which nobody can guess.
+def with_proof(app: ASGIApp, token: str) -> Iterator[tuple[ASGIApp, str]]:
+    """The app with the proof around it, and the proof's prefix, which nobody can guess.
 
-    None where the app has no routes to add to: it is no Starlette or FastAPI app, nor a middleware around one
-    (which has it as `app`).
+    In a Starlette or FastAPI app (or a middleware around one, which has it as `app`) the proof's own streams
+    come from below all of its middleware, as its answers do; in any other they come from before it.
+
+    Args:
+        app: any ASGI app.
+        token: what the proof is shown.
     """
+    prefix, outside = (f"/streamproof-{secrets.token_hex(16)}" for _ in range(2))
     routes = _routes(app)
     if routes is None:
-        yield None
+        yield _wrap()(app, prefix=prefix, token=token), prefix
         return
     from starlette.routing import Mount
 
-    prefix = f"/streamproof-{secrets.token_hex(16)}"
+    wrapped = _wrap()(app, prefix=outside, token=token)
     # First, or a route for everything would have it.
-    mount = Mount(prefix, app=_create_proof()(enabled=lambda: True))
+    mount = Mount(prefix, app=wrapped.proof)
     routes.insert(0, mount)
     try:
-        yield prefix
+        yield wrapped, prefix
     finally:
         routes[:] = [route for route in routes if route is not mount]
+
+
+def importable(name: str) -> ASGIApp:
+    """The app of that name, "mine.main:app" or "mine.main:create_app()", as gunicorn imports it."""
+    app: ASGIApp = import_module("gunicorn.util").import_app(name)
+    return app
+
+
+def refuse_wsgi(app: ASGIApp) -> None:
+    """Raises KitError for what is called as PEP 3333 has it: with a second argument by that name."""
+    try:
+        is_wsgi = "start_response" in inspect.signature(app).parameters
+    except (TypeError, ValueError):
+        return
+    if is_wsgi:
+        raise KitError(
+            Code.BAD_USAGE,
+            "That is a WSGI app, and the kit runs ASGI apps only.",
+            "Run it under its own server, and give its URL.",
+        )
 
 
 def _routes(app: object) -> list[BaseRoute] | None:
@@ -118,8 +145,8 @@ def _routes(app: object) -> list[BaseRoute] | None:
 
 
 @cache
-def _create_proof() -> Callable[..., ASGIApp]:
-    """`create_proof` of the service's file, which is data to the kit and no module of it."""
+def _wrap() -> Callable[..., Any]:
+    """`wrap` of the service's file, which is data to the kit and no module of it."""
     import sys
     from importlib.util import module_from_spec, spec_from_file_location
 
@@ -129,5 +156,5 @@ def _create_proof() -> Callable[..., ASGIApp]:
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # its dataclasses look themselves up there
     spec.loader.exec_module(module)
-    found: Callable[..., ASGIApp] = module.create_proof
+    found: Callable[..., Any] = module.wrap
     return found

@@ -7,13 +7,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kit.errors import Code, KitError
+from kit.groups import kill_group
 from kit.lab.credentials import without_credentials
 
 _OUTPUT_LINES = 12
@@ -70,8 +70,7 @@ async def _run(argv: list[str], bundle: Path) -> None:
     try:
         output, _ = await installer.communicate()
     except asyncio.CancelledError:
-        with suppress(ProcessLookupError):
-            os.killpg(installer.pid, signal.SIGKILL)
+        kill_group(installer.pid, reaped=installer.returncode is not None)
         await installer.wait()
         raise
     if installer.returncode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -35,6 +36,7 @@ _HEARD_WITHIN_S = 5.0
 # it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
 _ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
 CORS = "STREAMPROOF_CORS_ORIGINS"
+PROOF_TOKEN = "STREAMPROOF_PROOF_TOKEN"  # noqa: S105 (the variable's name)
 # What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
@@ -69,6 +71,7 @@ class Lab:
         urls: each lane's base URL by its target's name, once the block is entered.
         services: the same for the services themselves, with no front before them. One that its front freezes
             between requests answers there only until the first request through the front has ended.
+        proof_token: what puts an answer of a user's app in lock-step, new in each lab.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Lab:
         """
         self.urls: Mapping[str, str] = {}
         self.services: dict[str, str] = {}
+        self.proof_token = secrets.token_urlsafe(24)
         self._lanes = tuple(lanes)
         self._isolated = isolated
         self._say = say
@@ -208,6 +212,8 @@ class Lab:
         env = environment(
             start, port=port, programs=programs, home=folder / "home", own=lane.own, origins=self._origins
         )
+        if lane.own:
+            env[PROOF_TOKEN] = self.proof_token
         grace_s = lane.target.front.shutdown_grace_s
         service = ServiceProcess(name, start.argv, env, folder, grace_s=grace_s)
         self._services.append(service)

@@ -37,7 +37,6 @@ def main(folder: str, grace_s: float, log: str, argv: list[str]) -> int:
     signal.set_wakeup_fd(wake_write)
 
     service = _start(log, argv)
-    print(service, flush=True)
     frozen = False
     status, word = _wait(service, wake, None)
     while status is None and word in _FREEZING:
@@ -75,6 +74,8 @@ def _start(log: str, argv: list[str]) -> int:
             os.setpgid(pid, pid)  # here and in the child: whoever comes first
         return pid
     os.setpgid(0, 0)
+    # Said before it is the service: whatever comes of this process, what runs can be found and ended.
+    os.write(1, b"%d\n" % os.getpid())
     for number in (*_DEAF_TO, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

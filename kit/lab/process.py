@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from kit.errors import Code, KitError
+from kit.groups import kill_group
 
 _LEASH = Path(__file__).with_name("leash.py")
 _LOG_LINES = 12
@@ -161,9 +161,8 @@ class ServiceProcess:
     def _sweep(self) -> None:
         """SIGKILL to the group: nothing of it may be left, even if the leash itself was killed.
 
-        The leash reaps the group's leader, and from then on the number may be another's. In the session of
-        the leash nobody else can be, so it must not be reaped before.
+        The leash reaps the group's leader, so it must not be reaped itself before.
         """
-        with suppress(ProcessLookupError, PermissionError):
-            if self._group and os.getsid(self._group) == self._leash.pid:
-                os.killpg(self._group, signal.SIGKILL)
+        if self._group:
+            reaped = self._leash.returncode is not None
+            kill_group(self._group, session=self._leash.pid, reaped=reaped)

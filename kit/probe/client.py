@@ -58,6 +58,7 @@ class Response:
         headers: lower-case name to value; repeated ones joined by ", ".
         url: where it came from, redirects followed.
         head_ms: when the read that completed its head returned.
+        coded_octets: how much of its body was read so far, before content coding is undone.
         http_version: "HTTP/1.1", "HTTP/2".
     """
 
@@ -68,11 +69,14 @@ class Response:
         version: bytes = raw.extensions.get("http_version", b"HTTP/1.1")
         self.http_version = version.decode("ascii", "replace")
         self.head_ms = stamp.read_ms
+        self.coded_octets = 0
         self._raw = raw
         self._stamp = stamp
 
     async def reads(self) -> AsyncIterator[tuple[float, bytes]]:
         """The body as it arrives, content coding undone: (when it was read, bytes).
+
+        A read that nothing can be decoded from yet is there too, without any.
 
         Raises:
             KitError: BODY_CUT, NOT_HTTP, BAD_ENCODING, TOO_LARGE, UNREACHABLE.
@@ -82,6 +86,8 @@ class Response:
         with told(self.url, in_body=True):
             async for raw in self._raw.aiter_stream():
                 at = self._stamp.read_ms
+                self.coded_octets += len(raw)
+                piece = b""
                 for piece in undo.decode(raw):
                     total += len(piece)
                     if total > MAX_BODY_BYTES:
@@ -90,6 +96,8 @@ class Response:
                             f"{shown(self.url)} sent more than {MAX_BODY_BYTES >> 20} MiB and went on.",
                             "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
                         )
+                    yield at, piece
+                if not piece:
                     yield at, piece
         undo.end()
 
@@ -142,6 +150,7 @@ class Client:
             Code.TOO_MANY_REDIRECTS,
             f"{shown(ask.url)} redirected more than {MAX_REDIRECTS} times.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         )
 
     async def fetch(
@@ -276,7 +285,6 @@ def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
         "host": host,
         "user-agent": f"streamproof/{__version__}",
         "accept": ACCEPT,
-        "accept-encoding": "identity",
     }
     if ask.body is not None:
         ours["content-length"] = str(len(ask.body))
@@ -298,6 +306,7 @@ def _redirected(ask: Ask, status: int, onward: str) -> Ask:
             Code.NOT_HTTP,
             f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
             "Give the address at which the answer itself is served.",
+            lasting=True,
         ) from None
     if status == 303 or (status in (301, 302) and ask.method == "POST"):
         ask = replace(ask, method="GET", body=None)

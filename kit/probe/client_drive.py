@@ -10,16 +10,18 @@ from typing import Final
 
 from kit.probe.client import now_ms
 from kit.probe.command import Command
-from kit.probe.known_good import KnownGood
+from kit.probe.known_good import Ending, KnownGood
 from kit.probe.lateness import Sleep, drained
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open
 from kit.proof.client_examination import Run, Setup
+from kit.proof.client_stress import Pair, Stress, Stressing, stress
 from kit.proof.client_trial import Trial, trial
 from kit.proof.marks import MarkDecoder
 from kit.proof.received import Received
 
 URL: Final = "{url}"
-_LINGER_S: Final = 2.0  # for a command to end by itself once the stream has
+_LINGER_S: Final = 2.0  # for a command to end by itself once the stream has, or to ask once more
+_ENDINGS: Final[Mapping[Stress, Ending]] = {Stress.ENDED: "retry", Stress.CLOSED: "last-event"}
 
 
 async def run_once(
@@ -53,23 +55,28 @@ class _Driver:
     def __init__(self, setup: Setup) -> None:
         nonce = secrets.token_hex(2)
         self._setup = setup
-        self._received = Received(MarkDecoder(nonce))
+        self._received = Received(MarkDecoder(nonce, each=setup.stress is not None))
         self._news = asyncio.Event()
         self._sleep = Sleep()
         self.command = Command(self._printed, self._ended)
-        self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered)
+        ending = "plain" if setup.stress is None else _ENDINGS.get(setup.stress, "plain")
+        self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered, ending)
 
     async def run(self, argv: Sequence[str], env: Mapping[str, str], timeout_s: float) -> tuple[Run, str]:
-        received = self._received
-        machine = trial(sizes=self._setup.sizes)
+        received, setup = self._received, self._setup
+        machine: Stressing = (
+            trial(sizes=setup.sizes)
+            if setup.stress is None
+            else stress(setup.stress, setup.places, setup.seconds)
+        )
         self._sleep.start()
         try:
             action = next(machine)
             while True:
                 if isinstance(action, Open):
                     self.server.write(action.bytes)
-                    await self.command.start(argv, env, terminal=self._setup.terminal)
-                    await self._until(lambda: received.status is not None, timeout_s)
+                    await self.command.start(argv, env, terminal=setup.terminal)
+                    await self._until(lambda: received.status is not None or self._over, timeout_s)
                 else:
                     await self._act(action)
                 await drained(self._news)
@@ -78,36 +85,45 @@ class _Driver:
             found: Trial = stop.value
         finally:
             self._sleep.stop()
-        if received.status is not None:
-            await self._until(lambda: False, _LINGER_S)
+        if received.status is not None and setup.stress in (None, *_ENDINGS):
+            await self._until(lambda: self.command.status is not None, _LINGER_S)
         server = self.server
         run = Run(found, server.requests, self.command.status, server.refused, server.http10)
         return run, self.command.errors
 
-    async def _act(self, action: Action) -> None:
+    @property
+    def _over(self) -> bool:
+        return self._received.ended_ms is not None
+
+    async def _act(self, action: Action | Pair) -> None:
         received = self._received
         match action:
             case Feed():
                 self.server.write(action.bytes)
+            case Pair():
+                await self.server.write_pair(action.place)
             case End():
                 self.server.end()
             case Await():
                 events, octets = action.events, action.octets
                 await self._until(
-                    lambda: received.events >= events or received.octets >= octets, action.within_ms / 1000
+                    lambda: received.events >= events or received.octets >= octets or self._over,
+                    action.within_ms / 1000,
                 )
 
     async def _until(self, condition: Callable[[], bool], within_s: float) -> None:
-        """Return when it holds, the command has ended, or the time is over."""
+        """Return when it holds, or the time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while not condition() and self._received.ended_ms is None:
+                while not condition():
                     self._news.clear()
                     await self._news.wait()
 
     def _asked(self) -> None:
         if self._received.status is None:
             self._received.head(now_ms(), 200, {})
+        elif self._setup.stress is not None and not self._over:  # it has left the stream that is looked at
+            self._received.end(now_ms(), clean=False)
         self._news.set()
 
     def _printed(self, data: bytes) -> None:
@@ -115,5 +131,6 @@ class _Driver:
         self._news.set()
 
     def _ended(self) -> None:
-        self._received.end(now_ms(), clean=self.command.status == 0)
+        if not self._over:
+            self._received.end(now_ms(), clean=self.command.status == 0)
         self._news.set()

@@ -91,7 +91,7 @@ _NOT_CARRIED = (
     "authority", "connection", "content-length", "expect", "http2-settings", "keep-alive",
     "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 )  # fmt: skip
-_READ = ("gzip", "x-gzip", "deflate", "identity")  # what `kit.probe.coding` undoes
+_READ = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity")  # what `kit.probe.coding` undoes
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 _OPTION = re.compile(r"--[a-z][a-z0-9.-]{0,39}")
@@ -239,7 +239,7 @@ class _Line:
             case "range":
                 self._implied["range"] = f"bytes={value}"
             case "compressed":
-                self._implied["accept-encoding"] = "gzip"
+                self._implied["accept-encoding"] = "deflate, gzip, br, zstd"
             case "insecure":
                 self._warn("-k is left out: the kit checks certificates; SSL_CERT_FILE names one to trust.")
             case "location-trusted":
@@ -285,7 +285,7 @@ class _Line:
                 "names no address." if not self._urls else "has more than one address, or a word too many.",
                 "Give one address, and put each value that has blanks in it into quotes.",
             )
-        url = self._urls[0].strip(" ")
+        url = self._urls[0]
         return url if "://" in url else f"http://{url}"
 
     def _header(self, line: str) -> None:

@@ -124,6 +124,10 @@ def _cause(error: BaseException | None, kind: type[E]) -> E | None:
     return error
 
 
+# Refusals that say of themselves that another time may do: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+_NOT_NOW = (408, 409, 421, 425, 429)
+
+
 def bad_status(url: str, method: str, status: int) -> KitError:
     """A status that is no answer."""
     hints = {
@@ -131,10 +135,11 @@ def bad_status(url: str, method: str, status: int) -> KitError:
         "it is KIT_TOKEN.",
         403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
         404: "Check the path.",
-        405: "Try the other method: --method POST or GET.",
+        405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
         406: "Say what it may answer with: --header 'Accept: …'.",
         415: "Say what the data is: --header 'Content-Type: application/json'.",
-        422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json'.",
+        422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json', or "
+        "probe_body in kit.toml.",
         429: "It is asked too often; wait and try again.",
         501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
         503: "It is overloaded or starting; wait and try again.",
@@ -143,6 +148,7 @@ def bad_status(url: str, method: str, status: int) -> KitError:
         Code.HTTP_STATUS,
         f"{shown(url)} answered {method} with {status}.",
         hints.get(status, "Look at the server's log."),
+        lasting=400 <= status < 500 and status not in _NOT_NOW,
     )
 
 

@@ -1,4 +1,4 @@
-"""A server on this machine whose stream is known to be good: each event leaves in one write, at once.
+"""A server on this machine whose stream is known to be good: each event leaves at once, whole or in pieces.
 
 It answers any method and path, and reads the rest of a request without notice of it. Every request gets the
 same stream from its beginning, so that a client that asks again misses nothing.
@@ -10,15 +10,22 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
 
 from kit.proof.client_examination import TYPES, Framing
-from kit.proof.marks import SMALLEST, MarkedMedia, marked_event
+from kit.proof.marks import SMALLEST, MarkedMedia, Place, marked_event, pair
 
 _HEAD_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
 _CONNECTIONS: Final = 64  # a client that asks without end must not fill our memory
+_PIECE_S: Final = 0.015  # between two pieces, so that a client reads them one by one
+# EventSource is to ask again at once; so that a client may know the end, both of the usual last events.
+_RETRY: Final = b"retry: 100\n\n"
+_LAST: Final = b"data: [DONE]\n\nevent: done\ndata: {}\n\n"
 _LOST: Final = (ConnectionError, TimeoutError, asyncio.IncompleteReadError)
+
+
+Ending = Literal["plain", "retry", "last-event"]
 
 
 class KnownGood:
@@ -29,6 +36,8 @@ class KnownGood:
         nonce: in its marks.
         asked: called once the stream has been asked for.
         answered: how many requests get a short stream that ends, before the stream is given to the next.
+        ending: how an event stream ends; unless "plain", a client is asked to come back soon, and then gets a
+            204.
 
     Attributes:
         url: where it is; any path under it, and any query, are the same.
@@ -38,7 +47,13 @@ class KnownGood:
     """
 
     def __init__(
-        self, media: MarkedMedia, framing: Framing, nonce: str, asked: Callable[[], None], answered: int = 0
+        self,
+        media: MarkedMedia,
+        framing: Framing,
+        nonce: str,
+        asked: Callable[[], None],
+        answered: int = 0,
+        ending: Ending = "plain",
     ) -> None:
         self.url = ""
         self.requests = 0
@@ -49,6 +64,8 @@ class KnownGood:
         self._framing: Framing = framing
         self._answered = answered
         self._nonce = nonce
+        self._ending = ending if media == "sse" else "plain"
+        self._events = 0
         self._written: list[bytes] = []
         self._streams: dict[asyncio.StreamWriter, bool] = {}  # and whether it is chunked
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
@@ -74,13 +91,26 @@ class KnownGood:
 
     def write(self, octets: int) -> None:
         """Send one event of so many octets on every stream."""
-        event = marked_event(self._media, self._nonce, len(self._written), octets)
-        self._written.append(event)
+        self._send(marked_event(self._media, self._nonce, self._events, octets))
+        self._events += 1
+
+    async def write_pair(self, place: Place) -> None:
+        """Send two events on every stream, the first one cut (`kit.proof.marks.pair`)."""
+        pieces = pair(self._media, self._nonce, self._events, place)
+        self._events += 2
+        for piece in pieces:
+            await asyncio.sleep(_PIECE_S)
+            self._send(piece)
+
+    def _send(self, data: bytes) -> None:
+        self._written.append(data)
         for writer, chunked in self._streams.items():
-            writer.write(_chunk(event) if chunked else event)
+            writer.write(_chunk(data) if chunked else data)
 
     def end(self) -> None:
         """End every stream, those that are yet to be asked for included."""
+        if self._ending == "last-event":
+            self._send(_LAST)
         self._over.set()
         for writer, chunked in self._streams.items():
             _finish(writer, chunked)
@@ -117,6 +147,12 @@ class KnownGood:
         if b"100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.http10 = self.http10 or version == b"HTTP/1.0"
+        if self._ending != "plain" and self._over.is_set():
+            self.requests += 1
+            writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            self._asked()
+            await writer.drain()
+            return
         chunked = self._framing == "chunked" and version == b"HTTP/1.1"
         writer.write(self._head(chunked))
         if method not in (b"HEAD", b"OPTIONS"):
@@ -135,8 +171,9 @@ class KnownGood:
             _finish(writer, chunked)
             return
         self._streams[writer] = chunked
-        for event in self._written:
-            writer.write(_chunk(event) if chunked else event)
+        before = () if self._ending == "plain" else (_RETRY,)
+        for data in (*before, *self._written):
+            writer.write(_chunk(data) if chunked else data)
         if self._over.is_set():
             _finish(writer, chunked)
         self._asked()

@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from kit.errors import Code, KitError
-from kit.probe.client import now_ms
-from kit.probe.drive import Driver, ProofRequest
+from kit.probe.address import same_origin
+from kit.probe.client import Ask, now_ms
+from kit.probe.drive import AnswerRunner, Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import Measured, Told, put_together
-from kit.probe.origin import LIMITED_S, Found
+from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
+from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
+from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
@@ -25,7 +28,7 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.steps import PINGS
 from kit.proof.timeline import Timeline
-from kit.proof.verdict import Finding, Method, Shape, Verdict
+from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
 
 LEAST_EVENT_BYTES = 1_000
 
@@ -55,6 +58,7 @@ class LaneProbe(Measured):
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
         self.http_version = ""
+        self._held_answer: HeldAnswer | None = None
 
     @property
     def header_is_known(self) -> bool:
@@ -101,7 +105,10 @@ class LaneProbe(Measured):
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`."""
         proof: Proved | None = None
-        if self._error is None and self._found.base is not None:
+        if self._by_answer.method is Method.LOCK_STEP:
+            for line in self._by_answer.evidence:
+                stepped(line)
+        if self._error is None and self._found.base is not None and not self._says_all:
             try:
                 proof = await self._prove(self._found.base, stepped)
             except KitError as error:
@@ -110,6 +117,14 @@ class LaneProbe(Measured):
         return measured(
             self.spec, self.line, self._by_answer, proof, at, found=self._found, error=self._error
         )
+
+    @property
+    def _says_all(self) -> bool:
+        """Whether its own pieces leave nothing for the proof's streams to say."""
+        by = self._by_answer
+        if by.method is not Method.LOCK_STEP or self._held_answer is None or self._held_answer.short:
+            return False
+        return by.verdict not in HELD and (self.spec.event_bytes or 0) <= _shown(self.line)
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Proved:
         """The proof; where the answer's header cannot be seen, the one of two that agrees with the answer."""
@@ -126,17 +141,14 @@ class LaneProbe(Measured):
     def answer_streams(self) -> bool:
         """Whether the answer, by itself, looks as if it streams."""
         by = self._by_answer
-        if by.method is Method.STAMPS:
+        if by.method in (Method.STAMPS, Method.LOCK_STEP):
             return by.verdict is Verdict.INCREMENTAL
         return answer.watched(self.line).looks is Looks.STREAMED
 
     def _holds(self, finding: Finding) -> bool:
-        large = finding.shape is Shape.TAIL and (finding.block_bytes or 0) >= _judged(self.spec, self.line)
-        return not large and finding.verdict in (
-            Verdict.BYTE_LIMITED,
-            Verdict.TIME_LIMITED,
-            Verdict.WHOLE_MESSAGE,
-        )
+        size = finding.block_bytes or 0
+        large = finding.shape is Shape.TAIL and size >= judged_bytes(self.spec, self.line)
+        return not large and finding.verdict in HELD
 
     async def _proof(self, base: str, at: Conditions, stepped: Callable[[str], None]) -> Proved:
         machine, told = LockStep(pings=self._replies), 0
@@ -157,10 +169,51 @@ class LaneProbe(Measured):
         there = bool(head) and self.received.status == 200
         return unlike(self.received.headers, head) if there else ()
 
+    async def answer(self, arrived: Told = lambda _: None) -> None:
+        """See `Measured`."""
+        await super().answer(arrived)
+        held = self._held_answer
+        if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
+            found, told = held.finding, held.progress
+            sent = all_at_once(told, self.received.events)
+            if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
+                sent = as_it_came(told) if answer.watched(self.line).held else ""
+            self._by_answer = answer.in_lock_step(self._by_answer, found, held.evidence, sent)
+
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
-        async with self._streams.stream(self._ask) as response:
+        base, token = self._found.base, self.spec.proof_token
+        if base is None or token is None or not any(reply.wraps for reply in self._replies):
+            await self._read_once(self._ask, received, asked, arrived)
+            return
+        runner = AnswerRunner(Side(self._side, base, beside_conditions(self.spec.ask, self._found)))
+        held = self._held_answer = HeldAnswer(self._replies)
+        shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
+        ask = replace(self._ask, headers=(*self._ask.headers, runner.asks, *shows))
+        stepping = asyncio.create_task(runner.run(held.run()))
+        try:
+            await self._read_once(ask, received, asked, arrived, runner)
+            await stepping
+            if not held.told_all:
+                held.progress = await runner.progress() or held.progress
+            if received.clean:
+                held.came(runner.octets)
+        finally:
+            stepping.cancel()
+            await asyncio.wait({stepping})
+
+    async def _read_once(
+        self,
+        ask: Ask,
+        received: Received,
+        asked: float,
+        arrived: Told,
+        runner: AnswerRunner | None = None,
+    ) -> None:
+        async with self._streams.stream(ask) as response:
             received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
+            if runner is not None:
+                runner.head(response)
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
@@ -170,6 +223,8 @@ class LaneProbe(Measured):
             try:
                 async for at, data in response.reads():
                     self._note(received, at, data, asked, arrived)
+                    if runner is not None:
+                        runner.body(at, len(data), response.coded_octets)
                 clean = True
             except EventTooLargeError:
                 raise KitError(
@@ -179,8 +234,10 @@ class LaneProbe(Measured):
                 ) from None
             finally:
                 received.end(now_ms(), clean=clean)
+                if runner is not None:
+                    runner.ended(clean=clean)
 
-    def _judge(self, received: Received) -> answer.Judge:
+    def _judge(self, received: Received) -> Judge:
         return answer.of_stream(received, self.clock, speaks_proof=self._found.base is not None)
 
 
@@ -213,8 +270,10 @@ def measured(
     if proof is not None and proof.under != at:
         raise ValueError(f"a proof under {proof.under} says nothing of an answer under {at}")
     believed = None if proof is None or proof.unlike else proof.finding
-    finding = answer.combine(believed, by_answer, line, event_bytes=_judged(spec, line))
-    if proof is not None and proof.unlike:
+    finding = answer.combine(believed, by_answer, line, event_bytes=judged_bytes(spec, line))
+    if by_answer.method is Method.LOCK_STEP:
+        pass  # whatever the proof's streams bear
+    elif proof is not None and proof.unlike:
         said = f"the proof's stream differs from the answer in {', '.join(proof.unlike)}"
         doubts = (*doubts, Doubt.PROOF_UNLIKE_ANSWER)
         finding = replace(finding, evidence=(*finding.evidence, said))
@@ -225,9 +284,13 @@ def measured(
     return replace(lane, header=at.header, as_is=spec.header == "as-is")
 
 
-def _judged(spec: LaneSpec, line: Timeline) -> int:
+def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
     """Events up to this size are judged."""
-    return spec.event_bytes or max(LEAST_EVENT_BYTES, answer.largest_event(line))
+    return spec.event_bytes or _shown(line)
+
+
+def _shown(line: Timeline) -> int:
+    return max(LEAST_EVENT_BYTES, answer.largest_event(line))
 
 
 def decoder_of(content_type: str) -> Decoder:

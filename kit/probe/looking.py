@@ -21,7 +21,7 @@ from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
 from kit.probe.origin import Found, Side
-from kit.probe.spec import LaneSpec, beside_conditions
+from kit.probe.spec import LaneSpec, beside_conditions, coding
 from kit.proof.actions import Machine
 from kit.proof.answer import watched
 from kit.proof.conditions import Change, Conditions
@@ -220,7 +220,7 @@ class AnswerLooks:
                 if pair[0].lower() not in ("accept", "accept-encoding")
             ),
             ("accept", wanted.accept),
-            ("accept-encoding", wanted.coding),
+            *coding(wanted),
         )
         spec = replace(
             self._spec, ask=replace(ask, url=url, headers=headers), http2=wanted.http2, as_it_is=True

@@ -221,6 +221,8 @@ def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitErr
         doubts=tuple(dict.fromkeys(finding.doubts)),
         evidence=finding.evidence,
         timeline=line,
-        error=None if error is None else LaneError(str(error.code), error.message, error.hint),
+        error=None
+        if error is None
+        else LaneError(str(error.code), error.message, error.hint, lasting=error.lasting),
         delivery=spec.delivery,
     )

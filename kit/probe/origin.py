@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from kit.errors import Code, KitError
+from pydantic import TypeAdapter, ValidationError
+
+from kit.errors import Code, Exit, KitError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
-from kit.proof.actions import Reply
+from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
 
 _BEGINS = b"{"
+_PROGRESS = TypeAdapter(Progress)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
 LIMITED = (429, 503)  # how a limit on requests or connections answers
@@ -121,6 +125,22 @@ async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> 
     return Found(None)
 
 
+def usable(token: str | None) -> str | None:
+    """The proof's token, or None for none.
+
+    Raises:
+        KitError: BAD_USAGE, no origin takes such a token. It is not repeated.
+    """
+    if token is not None and not re.fullmatch(r"[!-~]{16,}", token):
+        raise KitError(
+            Code.BAD_USAGE,
+            "The proof's token is not 16 or more visible ASCII characters.",
+            "Give what the service has in STREAMPROOF_PROOF_TOKEN, in that variable or as --proof-token.",
+            exit=Exit.USAGE,
+        )
+    return token
+
+
 class Side:
     """Side requests, one at a time, on a connection of their own; each has a URL of its own."""
 
@@ -136,6 +156,10 @@ class Side:
     async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
         """One more event now."""
         return await self._ask("POST", feed_path(stream, size), within_ms)
+
+    async def let(self, stream: str, pieces: int, within_ms: float) -> Reply | None:
+        """So many pieces of an answer in all."""
+        return await self._ask("POST", f"pass?id={stream}&pieces={pieces}&{_nonce()}", within_ms)
 
     async def end(self, stream: str, within_ms: float) -> Reply | None:
         """No more events."""
@@ -158,7 +182,25 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
     now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
     if status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
         return None
-    return Reply(sent_ms, arrived_ms, float(now), str(told.get("instance")), known is True, emitted)
+    return Reply(
+        sent_ms,
+        arrived_ms,
+        float(now),
+        str(told.get("instance")),
+        known is True,
+        emitted,
+        told.get("wraps") is True,
+        _progress(told),
+    )
+
+
+def _progress(told: Mapping[str, object]) -> Progress | None:
+    """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    try:
+        progress: Progress = _PROGRESS.validate_python({**told, "pieces": told["emitted"]})
+    except (KeyError, ValidationError):
+        return None
+    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -173,7 +215,7 @@ def feed_path(stream: str, size: int) -> str:
 
 def end_path(stream: str) -> str:
     """What ends a stream."""
-    return f"end?id={stream}&{_nonce()}"
+    return f"end?id={stream}&times=on&{_nonce()}"
 
 
 def new_stream() -> str:

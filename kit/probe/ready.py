@@ -83,7 +83,7 @@ async def wait_until_ready(
     waiting: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Ask again and again until the service itself answers.
+    """Ask again and again until the service itself answers, whatever it says.
 
     Args:
         ask: a cheap request, such as GET /ready.
@@ -101,9 +101,11 @@ async def wait_until_ready(
         while True:
             try:
                 async with asyncio.timeout(each_s), client.stream(ask) as response:
-                    if response.status not in _NOT_YET:
-                        return
-                    said = f"status {response.status}"
+                    status = response.status
+                # A front that knows no route yet says 404, and so does a service for ever to a wrong path.
+                if status not in _NOT_YET or (status == 404 and await _speaks(client, ask, each_s)):
+                    return
+                said = f"status {status}"
             except TimeoutError:
                 said = "nothing"
             except KitError as error:
@@ -119,3 +121,8 @@ async def wait_until_ready(
             waiting(f"not ready yet: {said}")
             await sleep(pause_s)
             pause_s = min(pause_s * 2, 4.0)
+
+
+async def _speaks(client: Client, ask: Ask, within_s: float) -> bool:
+    found = await discover(client, ask.url, ask.headers, within_ms=within_s * 1000, proof_url=None)
+    return found.speaks

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from kit.loopback import is_loopback
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
-from kit.proof.lane import Delivery, Wanted
+from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
+from kit.proof.lane import Arm, Delivery, Wanted
 from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
 
@@ -28,6 +31,7 @@ class LaneSpec:
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
+        promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
         proof_token: the proof's own token, for an origin that asks for it.
@@ -45,6 +49,7 @@ class LaneSpec:
     max_output_tokens: int = 60
     tokens_per_s: float | None = None
     expected: Verdict | None = None
+    promised: Mapping[Arm, Verdict] | None = None
     event_bytes: int | None = None
     proof_url: str | None = None
     proof_token: str | None = field(default=None, repr=False)
@@ -78,6 +83,24 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
         query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "accel"]
         ask = replace(ask, url=urlunsplit(parts._replace(query=urlencode([*query, ("accel", "off")]))))
     return ask
+
+
+def names_coding(ask: Ask) -> bool:
+    """Whether the request says which codings it accepts."""
+    return any(name.lower() == "accept-encoding" for name, _ in ask.headers)
+
+
+def as_browser(ask: Ask) -> Ask:
+    """The request with a browser's Accept-Encoding, unless it says its own."""
+    parts = urlsplit(ask.url)
+    trusted = parts.scheme == "https" or is_loopback(parts.hostname or "")
+    codings = BROWSER_CODINGS if trusted else PLAIN_HTTP_CODINGS
+    return ask if names_coding(ask) else replace(ask, headers=(*ask.headers, ("accept-encoding", codings)))
+
+
+def coding(at: Conditions) -> Headers:
+    """The Accept-Encoding of these conditions, if they have one."""
+    return (("accept-encoding", at.coding),) if at.coding else ()
 
 
 def without_body(ask: Ask, url: str) -> Headers:

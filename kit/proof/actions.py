@@ -37,8 +37,19 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Pass:
+    """Have the origin let go of so many pieces of its answer in all; wait for the side request's answer.
+
+    That comes once they are gone, or no more can be.
+    """
+
+    pieces: int
+    within_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class End:
-    """Have the origin end the stream; wait for the side request's answer."""
+    """Have the origin end the stream, or let go of all of its answer; wait for the side request's answer."""
 
     within_ms: float
 
@@ -52,7 +63,37 @@ class Await:
     octets: float = inf
 
 
-Action: TypeAlias = Ping | Open | Feed | End | Await
+Action: TypeAlias = Ping | Open | Feed | Pass | End | Await
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an answer in lock-step is at its origin. Times in milliseconds.
+
+    Attributes:
+        pieces: that were let go.
+        octets: in them, as they left the origin.
+        sent: pieces that the app has sent; the last of them may wait.
+        waits: whether a piece waits, or only the end does.
+        free: why nothing is held any more; empty while it is.
+        ended: whether the app has done with it.
+        coding: the Content-Encoding that the octets bear already; empty for none.
+        gone_ms: when the last piece was let go, on the origin's clock.
+        blocked_ms: for how long the app's event loop did not run when it was due, in all.
+        times: of each piece that was noted: how many octets there were with it, when the app sent it and when
+            it was let go, both from the request's beginning at the origin.
+    """
+
+    pieces: int
+    octets: int
+    sent: int
+    waits: Literal["", "piece", "end"]
+    free: str
+    ended: bool
+    coding: str
+    gone_ms: float
+    blocked_ms: float
+    times: tuple[tuple[int, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +106,8 @@ class Reply:
         instance: which instance answered.
         known: whether that instance has the stream; False where an older origin's ping does not say.
         emitted: how many events it has sent.
+        wraps: whether it can put the app's own answers in lock-step.
+        progress: of such an answer; None of anything else.
     """
 
     sent_ms: float
@@ -73,6 +116,8 @@ class Reply:
     instance: str
     known: bool
     emitted: int
+    wraps: bool = False
+    progress: Progress | None = None
 
     @property
     def took_ms(self) -> float:

@@ -20,7 +20,7 @@ from kit.proof.events import Event
 from kit.proof.looks import Looks, Piece, Watched, kind_of, watch
 from kit.proof.received import Received
 from kit.proof.timeline import Arrival, End, Timeline
-from kit.proof.verdict import Finding, Method, Shape, Verdict
+from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
 
 STRETCH = 0.5  # below it the arrivals are squeezed: fewer than 1 in 1,000 wrong if the span is long enough
 SHORTEST_MS = 1_000.0
@@ -214,6 +214,8 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         line: its timeline.
         event_bytes: events up to this size are judged; a tail above it is a doubt, not a verdict.
     """
+    if answer.method is Method.LOCK_STEP:
+        return answer if proof is None else _beside(answer, proof)
     if proof is None or answer.verdict is Verdict.REFUSED:
         return answer
     evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
@@ -244,6 +246,44 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
         doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
+
+
+def _beside(answer: Finding, proof: Finding) -> Finding:
+    """The answer's own, by lock-step: the proof's streams only say more of how it is held."""
+    answer = replace(
+        answer,
+        evidence=(*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence)),
+    )
+    if answer.verdict not in HELD:
+        return answer
+    if proof.verdict in HELD:
+        unknown = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED)
+        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in unknown))
+        return replace(proof, doubts=doubts, evidence=answer.evidence)
+    once = proof.verdict is Verdict.INCREMENTAL and Doubt.NOT_REPEATED in answer.doubts
+    return replace(answer, verdict=Verdict.INCONCLUSIVE, shape=None) if once else answer
+
+
+def in_lock_step(answer: Finding, steps: Finding | None, seen: Sequence[str], sent: str) -> Finding:
+    """The finding of an answer that was to be let go piece by piece.
+
+    Args:
+        answer: what it says by its stamps or arrivals.
+        steps: what its pieces say; None for nothing.
+        seen: what was seen of them.
+        sent: how the app sent it all at once; empty where it did not.
+    """
+    bunched = (Doubt.APP_BUNCHED,) if sent else ()
+    if steps is None:
+        seen = (*seen, *answer.evidence, *((sent,) if sent else ()))
+        return replace(answer, doubts=tuple(dict.fromkeys((*bunched, *answer.doubts))), evidence=tuple(seen))
+    carried = {*BROKEN, Doubt.END_UNMARKED, Doubt.STILL_RUNNING, Doubt.CLOCKS_NOT_ALIGNED}
+    doubts = (*bunched, *steps.doubts, *(doubt for doubt in answer.doubts if doubt in carried))
+    evidence = (*steps.evidence, *answer.evidence)
+    if not sent:
+        return replace(steps, doubts=doubts, evidence=evidence)
+    verdict = Verdict.INCONCLUSIVE if steps.verdict is Verdict.INCREMENTAL else steps.verdict
+    return replace(steps, verdict=verdict, doubts=doubts, evidence=(*evidence, sent))
 
 
 def _contradict(verdict: Verdict, answer: Finding) -> bool:

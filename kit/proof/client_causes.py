@@ -1,4 +1,4 @@
-"""The closed list of what a client itself does to a stream, each with the text that frees it."""
+"""The closed list of what a client itself does to a stream, each with the lines that mend it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from enum import StrEnum
 
 
 class ClientCause(StrEnum):
-    """What the client does. Only one of them is found at a time: free it, and ask again."""
+    """What the client does. Of those that hold a stream one is found at a time: mend it, and ask again."""
 
-    NOT_THE_CLIENT = "not-the-client"
+    NO_FAULT = "no-fault-found"
     CURL_NO_BUFFER = "curl-no-buffer"
     PYTHON_STDOUT = "python-stdout"
     STDOUT_PIPE = "stdout-pipe"
@@ -20,11 +20,20 @@ class ClientCause(StrEnum):
     UNCHUNKED_READER = "unchunked-reader"
     MEDIA_TYPE = "media-type"
     HELD_OTHERWISE = "held-otherwise"
+    NOT_UTF8 = "not-utf8"
+    GARBLES = "garbles-characters"
+    LOSES_EVENTS = "loses-events"
+    LF_ONLY = "lf-only"
+    LONG_LINE = "long-line"
+    SLOW_LINE = "slow-long-line"
+    SILENCE = "gives-up-at-silence"
+    WHOLE_TIME = "gives-up-after-time"
+    ASKS_AGAIN = "asks-again"
     INCONCLUSIVE = "inconclusive"
 
     @property
     def sentence(self) -> str:
-        """What it is, in one sentence; `{n}` in it stands for a size, `{media}` for media types."""
+        """What it is, in one sentence; `{n}` in it stands for its figures, `{media}` for media types."""
         return _TEXTS[self].sentence
 
     @property
@@ -35,9 +44,17 @@ class ClientCause(StrEnum):
     @property
     def holds(self) -> bool | None:
         """Whether the client holds the stream; None where that is not known."""
-        if self is ClientCause.INCONCLUSIVE:
-            return None
-        return self is not ClientCause.NOT_THE_CLIENT
+        return self not in _HOLD_NOTHING if self is not ClientCause.INCONCLUSIVE else None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it harms only under conditions that its sentence names: then it is a warning."""
+        return self in (ClientCause.LF_ONLY, ClientCause.SLOW_LINE, ClientCause.UNCHUNKED_READER)
+
+    @property
+    def fault(self) -> bool | None:
+        """Whether it is the client's fault; None where that is not known."""
+        return self is not ClientCause.NO_FAULT if self is not ClientCause.INCONCLUSIVE else None
 
 
 class Unclear(StrEnum):
@@ -63,9 +80,9 @@ class _Text:
 
 
 _TEXTS = {
-    ClientCause.NOT_THE_CLIENT: _Text(
-        "The client is not what holds the stream: it prints each event before the next one is sent.",
-        ("Look at the server and at what lies between: kit doctor URL",),
+    ClientCause.NO_FAULT: _Text(
+        "No fault was found in the client: it prints each event before the next one is sent.",
+        ("kit doctor URL     # examines the server and the way here",),
     ),
     ClientCause.CURL_NO_BUFFER: _Text(
         "curl collects its output while it does not go to a terminal; with -N it does not.",
@@ -136,8 +153,98 @@ _TEXTS = {
     ClientCause.HELD_OTHERWISE: _Text(
         "The client holds the stream, in a way that has no name here: what was seen tells how.",
     ),
+    ClientCause.NOT_UTF8: _Text(
+        "The client {n}: it does not decode or print UTF-8, or decodes each octet by itself.",
+        (
+            'Python: codecs.getincrementaldecoder("utf-8")().decode(data), or iterate over lines',
+            "PYTHONUTF8=1 python client.py",
+            'requests: response.encoding = "utf-8"   before iter_lines(decode_unicode=True)',
+        ),
+    ),
+    ClientCause.GARBLES: _Text(
+        "The client {n}: it decodes each read by itself.",
+        (
+            "JavaScript: one TextDecoder, and decoder.decode(data, {stream: true}); or TextDecoderStream",
+            "Node: response.setEncoding('utf8'), instead of data.toString() on each read",
+            'Python: codecs.getincrementaldecoder("utf-8")().decode(data), or iterate over lines',
+        ),
+    ),
+    ClientCause.LOSES_EVENTS: _Text(
+        "The client {n}: it takes what one read returns for one event.",
+        (
+            "collect what is read, take an event off at each blank line (NDJSON: line break), keep the rest",
+            "JavaScript: EventSourceParserStream of eventsource-parser/stream, after a TextDecoderStream",
+            "Python: for line in response.iter_lines(): …   or httpx-sse, openai",
+        ),
+    ),
+    ClientCause.LF_ONLY: _Text(
+        "Only where its lines end in CRLF (sse-starlette's do) the client {n}: it looks for LF alone.",
+        (
+            r"split at a blank line of either kind: /\r?\n\r?\n/",
+            'sse-starlette: EventSourceResponse(…, sep="\\n")',
+        ),
+    ),
+    ClientCause.LONG_LINE: _Text(
+        "The client {n}.",
+        (
+            "aiohttp: aiohttp.ClientSession(read_bufsize=2**20)   or response.content.iter_any()",
+            "asyncio: asyncio.open_connection(…, limit=2**21)",
+            "Go: scanner.Buffer(nil, 1<<21)   or bufio.NewReader(body).ReadString('\\n')",
+            "or send a large answer in smaller events",
+        ),
+    ),
+    ClientCause.SLOW_LINE: _Text(
+        "Only where an event is large: the client {n}.",
+        (
+            "requests: iter_lines(chunk_size=1) takes the square of a line's length: use httpx there",
+            "join what was read once, at the event's end, not after each read",
+        ),
+    ),
+    ClientCause.SILENCE: _Text(
+        "The client {n}: it has a read timeout.",
+        (
+            "httpx: timeout=httpx.Timeout(5, read=None)",
+            "requests: timeout=(5, None)",
+            "aiohttp: timeout=aiohttp.ClientTimeout(total=None, sock_read=None)",
+            "Node: new Agent({bodyTimeout: 0}) of undici as fetch's dispatcher",
+            "OkHttp: .readTimeout(0, TimeUnit.SECONDS)",
+            'or have the server send a comment (": ping") before that, as sse-starlette does with ping=',
+        ),
+    ),
+    ClientCause.WHOLE_TIME: _Text(
+        "The client {n}: it limits the time of the whole answer.",
+        (
+            "asyncio: asyncio.timeout(…) around the connecting alone",
+            "aiohttp: timeout=aiohttp.ClientTimeout(total=None, sock_read=60)",
+            "curl: leave out -m (--max-time); --speed-time 60 --speed-limit 1 ends a dead stream",
+            "fetch: no AbortSignal.timeout(…) on a stream; abort after a silence instead",
+            "OkHttp: .callTimeout(0, TimeUnit.SECONDS)   .NET: HttpClient.Timeout = Timeout.InfiniteTimeSpan",
+        ),
+    ),
+    ClientCause.ASKS_AGAIN: _Text(
+        "The client asks again after the stream's clean end, so that an answer is bought twice: {n}.",
+        (
+            'end the answer with an event that says so ("event: done"), and have the client leave at it:',
+            'EventSource: source.addEventListener("done", () => source.close())',
+            "fetch-event-source: throw in onclose, and again in onerror",
+            "or answer 204 to a request whose Last-Event-ID is the last event's: EventSource then stops",
+        ),
+    ),
     ClientCause.INCONCLUSIVE: _Text("Nothing can be said of this client."),
 }
+
+_HOLD_NOTHING = (
+    ClientCause.NO_FAULT,
+    ClientCause.NOT_UTF8,
+    ClientCause.GARBLES,
+    ClientCause.LOSES_EVENTS,
+    ClientCause.LF_ONLY,
+    ClientCause.LONG_LINE,
+    ClientCause.SLOW_LINE,
+    ClientCause.SILENCE,
+    ClientCause.WHOLE_TIME,
+    ClientCause.ASKS_AGAIN,
+)
 
 _UNCLEAR = {
     Unclear.NEVER_ASKED: (

@@ -1,8 +1,8 @@
-"""Which runs of a client it takes to say whether it holds a stream and what frees it: pure, told each run.
+"""Which runs of a client it takes to say what it does to a stream and what mends that: pure, sent each run.
 
 One thing is changed at a time, and changed back, so that what frees it is the cause and not chance (a client
-that starts slowly once). The cheapest question comes first; a client that prints each event at once is run
-three times.
+that starts slowly once). The cheapest question comes first. A client that prints each event at once is run
+without chunks, and then with what else a stream brings (`kit.proof.client_stress`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import PurePath
 from typing import Literal, TypeAlias
 
 from kit.proof.client_causes import ClientCause, Unclear
-from kit.proof.client_trial import Outcome, Trial
-from kit.proof.marks import MarkedMedia
+from kit.proof.client_stress import LARGE, LONG_SILENCES, SILENCES, Stress
+from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.marks import PLACES, MarkedMedia, Place
 from kit.proof.verdict import Shape
 
 Framing = Literal["chunked", "close", "http10"]
@@ -28,10 +29,14 @@ TYPES: dict[MarkedMedia, str] = {
 }
 _FRAMINGS: dict[Framing, str] = {
     "chunked": "chunked",
-    "close": "not chunked, ended by closing the connection",
+    "close": "ended by closing the connection",
     "http10": "answered as by HTTP/1.0",
 }
-MOST_RUNS = 10
+MOST_RUNS = 16
+
+# What is never tried: the stream is HTTP/1.1 in clear, and ends as it must.
+_NEVER_TRIED = ("TLS", "HTTP/2", "an answer that is cut")
+_MEND_FIRST = "all but holding: mend this, and examine it again"
 
 _UNSET = "Only where PYTHONUNBUFFERED is not set, as it is here:"
 
@@ -51,6 +56,8 @@ class Setup:
         no_buffer: whether -N is put behind `curl`.
         sizes: whether to feed on a client that holds.
         answered: how many requests are answered at once before the stream is given to the next one.
+        stress: what is tried of a client that holds nothing; None for whether it holds.
+        places, seconds: of that (`kit.proof.client_stress.stress`).
     """
 
     media: MarkedMedia = "sse"
@@ -60,11 +67,20 @@ class Setup:
     no_buffer: bool = False
     sizes: bool = False
     answered: int = 0
+    stress: Stress | None = None
+    places: tuple[Place, ...] = ()
+    seconds: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        parts = [
+        return ", ".join(self.words)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (
             "standard output a terminal" if self.terminal else "standard output a pipe",
-            f"{TYPES[self.media]} {_FRAMINGS[self.framing]}",
+            TYPES[self.media],
+            _FRAMINGS[self.framing],
             *(
                 []
                 if self.unbuffered is None
@@ -72,8 +88,7 @@ class Setup:
             ),
             *(["curl -N"] if self.no_buffer else []),
             *([f"the stream given to request {self.answered + 1}"] if self.answered else []),
-        ]
-        return ", ".join(parts)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,7 @@ class Row:
         experiment: a short name.
         setup: how it was run.
         seen: what was seen.
-        freed: whether the client printed each event at once; None where that is not known.
+        freed: whether the client did with the stream as it should; None where that is not known.
     """
 
     experiment: str
@@ -114,7 +129,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something else that may hold a stream under other conditions."""
+    """What else the client does, or does under other conditions."""
 
     cause: ClientCause
     sentence: str
@@ -131,6 +146,7 @@ class Conclusion:
         block: for reads or output of N octets, N lies between these; equal where it is exact.
         unclear: why nothing can be said, if so.
         warnings: what else was found.
+        untried: what the runs say nothing of.
     """
 
     cause: ClientCause
@@ -139,14 +155,23 @@ class Conclusion:
     block: tuple[int, int] | None = None
     unclear: Unclear | None = None
     warnings: tuple[Warned, ...] = ()
+    untried: tuple[str, ...] = ()
 
 
 Examination: TypeAlias = Generator[tuple[str, Setup], Run, Conclusion]
 
 
-def examination(argv: Sequence[str], environment: Mapping[str, str]) -> Examination:
-    """Yields a run's name and setup, is sent what it showed, and returns what all of them say."""
-    return _Examination(argv, environment).run()
+def examination(
+    argv: Sequence[str], environment: Mapping[str, str], silences: Sequence[float] = SILENCES
+) -> Examination:
+    """Yields a run's name and setup, is sent what it showed, and returns what all of them say.
+
+    Args:
+        argv: the command.
+        environment: the command's.
+        silences: seconds without an event, one after the other; none to leave that out.
+    """
+    return _Examination(argv, environment, silences).run()
 
 
 def lacks_no_buffer(argv: Sequence[str]) -> bool:
@@ -179,7 +204,11 @@ def size_in_words(block: tuple[int, int] | None) -> str:
 
 
 class _Examination:
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], silences: Sequence[float]
+    ) -> None:
+        self._silences = tuple(silences)
+        self._untried: list[str] = []
         self._curl = lacks_no_buffer(argv)
         self._python = not _NO_PYTHON.match(PurePath(argv[0]).name)
         self._set = bool(environment.get("PYTHONUNBUFFERED"))
@@ -189,7 +218,7 @@ class _Examination:
         base, run = yield from self._base()
         match run.trial.outcome:
             case Outcome.FLOWS:
-                return (yield from self._concluded(ClientCause.NOT_THE_CLIENT, base))
+                return (yield from self._concluded(ClientCause.NO_FAULT, base, run))
             case Outcome.HELD:
                 return (yield from self._held(base, slow=run.trial.late))
         return self._unclear(run)
@@ -219,16 +248,16 @@ class _Examination:
         if self._curl:
             run = yield from self._try("curl -N", freeing)
             if run.trial.outcome is Outcome.FLOWS:
-                return (yield from self._freed(ClientCause.CURL_NO_BUFFER, base, freeing))
+                return (yield from self._freed(ClientCause.CURL_NO_BUFFER, base, freeing, run))
         elif self._python and not self._set:
             run = yield from self._try("unbuffered Python", freeing)
             if run.trial.outcome is Outcome.FLOWS:
-                return (yield from self._freed(ClientCause.PYTHON_STDOUT, base, freeing))
+                return (yield from self._freed(ClientCause.PYTHON_STDOUT, base, freeing, run))
         # With a terminal as well, what is left is how it reads.
         terminal = replace(freeing, terminal=True)
         run = yield from self._try("a terminal", replace(terminal, sizes=True))
         if run.trial.outcome is Outcome.FLOWS:
-            return (yield from self._freed(ClientCause.STDOUT_PIPE, base, terminal))
+            return (yield from self._freed(ClientCause.STDOUT_PIPE, base, terminal, run))
         if run.trial.outcome is not Outcome.HELD:  # it does something else on a terminal
             run = yield from self._try("by size", replace(freeing, sizes=True))
             if run.trial.outcome is Outcome.FLOWS:
@@ -245,11 +274,11 @@ class _Examination:
                 return (yield from self._whole(freeing))
         return self._conclusion(ClientCause.HELD_OTHERWISE)
 
-    def _freed(self, cause: ClientCause, base: Setup, flowing: Setup) -> Examination:
+    def _freed(self, cause: ClientCause, base: Setup, flowing: Setup, flowed: Run) -> Examination:
         run = yield from self._try("as it is, again", base)
         if run.trial.outcome is not Outcome.HELD:
             return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
-        return (yield from self._concluded(cause, flowing))
+        return (yield from self._concluded(cause, flowing, flowed))
 
     def _whole(self, reading: Setup) -> Examination:
         streamed: list[MarkedMedia] = []
@@ -264,7 +293,7 @@ class _Examination:
             )
         return self._conclusion(ClientCause.WHOLE_BODY_READER)
 
-    def _concluded(self, cause: ClientCause, flowing: Setup) -> Examination:
+    def _concluded(self, cause: ClientCause, flowing: Setup, flowed: Run) -> Examination:
         """It flows in this setup: would it without what this shell alone may have, or without chunks?"""
         warnings: list[Warned] = []
         if self._python and self._set:
@@ -282,7 +311,90 @@ class _Examination:
                 warnings.append(Warned(unchunked, unchunked.sentence.format(n=_reading(run.trial))))
             if run.trial.outcome is not Outcome.FLOWS:
                 break
-        return replace(self._conclusion(cause), warnings=tuple(warnings))
+        wrong = yield from self._wrong(flowing, flowed)
+        faults = [Warned(each.cause, each.cause.sentence.format(n=each.how)) for each in wrong]
+        faults.sort(key=lambda fault: fault.cause.conditional)
+        concluded = self._conclusion(cause)
+        if cause is ClientCause.NO_FAULT and faults and not faults[0].cause.conditional:
+            first = faults.pop(0)
+            concluded = replace(concluded, cause=first.cause, sentence=first.sentence)
+        untried = (*self._untried, *_NEVER_TRIED)
+        return replace(concluded, warnings=(*faults, *warnings), untried=untried)
+
+    def _wrong(self, flowing: Setup, flowed: Run) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+        """What else goes wrong, each cause once."""
+        if flowed.trial.ended:
+            self._untried.append("events in pieces, large ones, silences and its end, as it reads no further")
+            return []
+        wrong = yield from self._split(flowing)
+        run = yield from self._try("a large event", replace(flowing, stress=Stress.LARGE))
+        large = self._judged(run, f"events of {LARGE[0]:,} to {LARGE[-1]:,} bytes")
+        if not any(each.cause is ClientCause.LOSES_EVENTS for each in wrong):  # it comes in many reads
+            wrong += large
+        if flowed.status is None or flowed.requests > 1 + flowing.answered:
+            wrong += yield from self._ended(flowing)
+        wrong += yield from self._silent(flowing)
+        return wrong
+
+    def _split(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+        split = replace(flowing, stress=Stress.SPLIT, places=PLACES[flowing.media])
+        run = yield from self._try("in pieces", split)
+        place, wrong = run.trial.place, self._judged(run, "events in pieces")
+        if place is not None:
+            # Did it end at that event, or because it had read enough?
+            run = yield from self._try("that event again", replace(split, places=(place,)))
+            self._untried.append("what else comes in pieces, as it ended there")
+            wrong += [each for each in run.trial.wrong if each.cause not in {one.cause for one in wrong}]
+        return wrong
+
+    def _ended(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+        """It ran on after the stream's end: does it ask again, and what ends that?"""
+        run = yield from self._try("after the end", replace(flowing, stress=Stress.ENDED))
+        first = 1 + flowing.answered
+        if run.requests <= first:
+            self._judged(run, "the stream's end")
+            return []
+        stops = run.requests == first + 1
+        run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
+        closed = run.requests <= first and run.trial.outcome is Outcome.FLOWS
+        how = {
+            (True, True): "both a 204 and {} end that",
+            (True, False): "a 204 ends that, {} does not",
+            (False, True): "{} ends that, a 204 does not",
+            (False, False): "neither a 204 nor {} ends that",
+        }[stops, closed].format("a last event (data: [DONE], event: done)")
+        return [Wrong(ClientCause.ASKS_AGAIN, how)]
+
+    def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+        longest, whole = max(self._silences, default=0.0), sum(self._silences)
+        tries = f" (--long tries {max(LONG_SILENCES):g} s and {sum(LONG_SILENCES):g} s)"
+        beyond = f"a silence over {longest:g} s, an answer over {whole:g} s"
+        beyond = beyond if longest >= max(LONG_SILENCES) else beyond + tries
+        if not self._silences:
+            self._untried.append(beyond)
+            return []
+        silent = replace(flowing, stress=Stress.SILENT, seconds=self._silences)
+        run = yield from self._try("silence", silent)
+        if run.trial.lived_ms is None:
+            wrong = self._judged(run, "a silence")
+            self._untried.append(beyond)
+            return wrong
+        # It gave up: at the silence, or after so long in any case?
+        lived_s = run.trial.lived_ms / 1000
+        talking = replace(flowing, stress=Stress.TALKING, seconds=(lived_s * 1.25 + 2,))
+        talk = yield from self._try("as long, without a silence", talking)
+        if talk.trial.outcome is Outcome.FLOWS:
+            self._untried.append(f"an answer over {talking.seconds[0]:.0f} s")
+            return list(run.trial.wrong)
+        if talk.trial.lived_ms is not None and talk.trial.lived_ms >= lived_s * 800:
+            return list(talk.trial.wrong)
+        self._untried.append("silences, as it ended by itself without one")
+        return []
+
+    def _judged(self, run: Run, what: str) -> list[Wrong]:
+        if run.trial.outcome not in (Outcome.FLOWS, Outcome.BROKE):
+            self._untried.append(what)
+        return list(run.trial.wrong)
 
     def _unclear(self, run: Run) -> Conclusion:
         match run.trial.outcome:
@@ -298,8 +410,11 @@ class _Examination:
 
     def _try(self, name: str, setup: Setup) -> Generator[tuple[str, Setup], Run, Run]:
         run = yield name, setup
-        freed = {Outcome.FLOWS: True, Outcome.HELD: False}.get(run.trial.outcome)
+        freed = {Outcome.FLOWS: True, Outcome.HELD: False, Outcome.BROKE: False}.get(run.trial.outcome)
         seen = run.trial.seen
+        if setup.stress in (Stress.ENDED, Stress.CLOSED) and freed:
+            freed = run.requests <= 1 + setup.answered
+            seen += ", and it did not ask again" if freed else ""
         if run.requests > 1:
             seen += f"; it sent {run.requests} requests"
         if run.http10 and setup.framing == "chunked":
@@ -320,7 +435,8 @@ class _Examination:
         media: str = "",
     ) -> Conclusion:
         sentence = cause.sentence.format(n=size_in_words(block), media=media)
-        return Conclusion(cause, sentence, tuple(self._rows), block, unclear)
+        untried = (_MEND_FIRST,) if cause.holds else ()
+        return Conclusion(cause, sentence, tuple(self._rows), block, unclear, untried=untried)
 
 
 def _reading(trial: Trial) -> str:

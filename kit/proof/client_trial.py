@@ -18,8 +18,9 @@ from math import gcd, inf
 from statistics import median
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
+from kit.proof.client_causes import ClientCause
 from kit.proof.events import ChunkDecoder
-from kit.proof.marks import SMALLEST
+from kit.proof.marks import SMALLEST, Place
 from kit.proof.received import Received
 from kit.proof.verdict import Shape
 
@@ -47,6 +48,20 @@ class Outcome(StrEnum):
     UNRECOGNISED = "unrecognised"  # it got the whole stream, and no mark was printed
     ENDED_EARLY = "ended-early"  # the command ended before anything could be said
     NEVER_ASKED = "never-asked"
+    BROKE = "broke"  # it held nothing, and something else went wrong (`kit.proof.client_stress`)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What a client that holds nothing does to a stream.
+
+    Attributes:
+        cause: which fault it is.
+        how: its figures, for the cause's sentence.
+    """
+
+    cause: ClientCause
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,9 @@ class Trial:
         ended: whether the command ended by itself.
         late: whether what it held came long after the stream's end: a slow beginning looks like this.
         output_block: of `Shape.BLOCKS`: N in octets of output, if it is its output that it collects.
+        wrong: what broke.
+        lived_ms: of `Outcome.BROKE`: from its request to where it gave up, if it did.
+        place: of `Outcome.BROKE`: at which event it gave up, if that may be why.
     """
 
     outcome: Outcome
@@ -70,6 +88,29 @@ class Trial:
     ended: bool = False
     late: bool = False
     output_block: int | None = None
+    wrong: tuple[Wrong, ...] = ()
+    lived_ms: float | None = None
+    place: Place | None = None
+
+
+def wait(stream: Received, within_ms: float, events: float = inf, octets: float = inf) -> Machine[float]:
+    """Wait as `Await` does; the milliseconds it took, without those in which this process did not run."""
+    last, waited_ms = (yield Await(0.0)), 0.0
+    while waited_ms < within_ms:
+        seen = yield Await(within_ms - waited_ms, events, octets)
+        waited_ms += seen.now_ms - last.now_ms - seen.late_ms
+        last = seen
+        there = stream.events >= events or stream.octets >= octets
+        if there or stream.ended_ms is not None or not seen.late_ms:
+            break
+    return waited_ms
+
+
+def never_asked(stream: Received) -> Trial:
+    """What a run showed in which no request came."""
+    if stream.ended_ms is not None:
+        return Trial(Outcome.NEVER_ASKED, "the command ended without asking for the URL", ended=True)
+    return Trial(Outcome.NEVER_ASKED, "the command did not ask for the URL in time")
 
 
 def trial(*, sizes: bool) -> Machine[Trial]:
@@ -99,7 +140,7 @@ class _Trial:
         assert opened.stream is not None  # noqa: S101 (an Open was answered)
         self._stream, self._before = opened.stream, opened.stream.octets
         if self._stream.status is None:
-            return self._never_asked()
+            return never_asked(self._stream)
         fed_ms, taken = opened.now_ms, list[float]()
         for size in (*TOKENS[1:], 0):
             yield from self._wait(PATIENCE_MS, events=len(self._ends))
@@ -116,25 +157,19 @@ class _Trial:
             yield End(0)
             return Trial(
                 Outcome.FLOWS,
-                f"{len(taken)} events, each sent only after the one before had been printed: each was "
-                f"printed, {_took(median(taken))} after it was sent",
+                f"{len(taken)} events, each printed before the next one was sent, "
+                f"{_took(median(taken))} after it was sent",
             )
         return (yield from self._held(sizes))
 
     # How a run ends.
-
-    def _never_asked(self) -> Trial:
-        if self._stream.ended_ms is not None:
-            return Trial(Outcome.NEVER_ASKED, "the command ended without asking for the URL", ended=True)
-        return Trial(Outcome.NEVER_ASKED, "the command did not ask for the URL in time")
 
     def _ended_early(self, passed: int) -> Trial:
         # What came out may have been let go by the end; that the next event was sent says that it had not.
         if passed >= ENOUGH:
             return Trial(
                 Outcome.FLOWS,
-                f"the command ended by itself after {passed} events, each sent only after the one before had "
-                "been printed",
+                f"the command ended by itself after {passed} events, each printed before the next was sent",
                 ended=True,
             )
         return Trial(
@@ -261,16 +296,7 @@ class _Trial:
     # The moves.
 
     def _wait(self, within_ms: float, events: float = inf, octets: float = inf) -> Machine[float]:
-        """Wait; the milliseconds it took. Time in which this process did not run does not count."""
-        last, waited_ms = (yield Await(0.0)), 0.0
-        while waited_ms < within_ms:
-            seen = yield Await(within_ms - waited_ms, events, octets)
-            waited_ms += seen.now_ms - last.now_ms - seen.late_ms
-            last = seen
-            there = self._stream.events >= events or self._stream.octets >= octets
-            if there or self._stream.ended_ms is not None or not seen.late_ms:
-                break
-        return waited_ms
+        return (yield from wait(self._stream, within_ms, events, octets))
 
     def _feed(self, size: int) -> Machine[Observed]:
         observed = yield Feed(size, 0)
@@ -298,7 +324,7 @@ class _Trial:
         return waited_ms
 
     def _watch(self, seen: int) -> Machine[None]:
-        """Wait while more comes out, but not for longer than a client that floods needs to be told."""
+        """Wait while more comes out, but not for longer than it takes to know a client that floods."""
         for _ in range(50):
             if self._stream.octets == seen:
                 break

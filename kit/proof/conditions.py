@@ -24,6 +24,9 @@ MEDIA_TYPES: dict[Framing, str] = {
 CACHE_CONTROL = "no-cache, no-transform"
 # What the kit asks for where the user does not say.
 ACCEPT = "text/event-stream, application/x-ndjson;q=0.9, */*;q=0.8"
+# The Accept-Encoding of a browser (Chromium 156), and over plain HTTP to any machine but its own.
+BROWSER_CODINGS = "gzip, deflate, br, zstd"
+PLAIN_HTTP_CODINGS = "gzip, deflate"
 # The head of an answer of the kit's service, which is what to expect of an answer that is not there yet.
 USUAL = {"content-type": MEDIA_TYPES["sse"], "cache-control": CACHE_CONTROL, "incremental": "?1"}
 
@@ -60,7 +63,7 @@ class Conditions:
         media: the response's Content-Type, to the letter.
         header: whether the response bears `X-Accel-Buffering: no`.
         incremental: whether it bears `Incremental: ?1`.
-        coding: the request's Accept-Encoding.
+        coding: the request's Accept-Encoding; empty where it bears none, as curl's does.
         http2: whether HTTP/2 is offered (over TLS).
         length: whether the response says its length, instead of being sent in chunks.
         direct: whether the service is asked directly, not through the hop.
@@ -74,7 +77,7 @@ class Conditions:
     media: str = MEDIA_TYPES["sse"]
     header: Switch = "on"
     incremental: Switch = "on"
-    coding: str = "identity"
+    coding: str = ""
     http2: bool = False
     length: bool = False
     direct: bool = False
@@ -113,7 +116,7 @@ def of_answer(
         media=media if _CONTENT.fullmatch(media) else MEDIA_TYPES[framing(media)],
         header=header,
         incremental="on" if "incremental" in head else "off",
-        coding=asked.get("accept-encoding", "identity"),
+        coding=asked.get("accept-encoding", ""),
         http2=http2,
         cache=_listed(head.get("cache-control", ""), _DIRECTIVE),
         vary=_listed(head.get("vary", ""), _VARY),
@@ -160,7 +163,7 @@ class Change(StrEnum):
         """The conditions with this one thing changed; the same where there is nothing to change."""
         match self:
             case Change.IDENTITY:
-                return replace(to, coding="identity")
+                return replace(to, coding="identity") if compresses(to) else to
             case Change.HEADER:
                 return replace(to, header="on")
             case Change.NO_TRANSFORM:
@@ -210,6 +213,11 @@ class Change(StrEnum):
                 return "the service directly"
 
 
+def compresses(conditions: Conditions) -> bool:
+    """Whether a compressed answer is accepted."""
+    return conditions.coding not in ("", "identity")
+
+
 def in_words(conditions: Conditions) -> str:
     """All of it in one line."""
     header = f"{'with' if conditions.header == 'on' else 'without'} X-Accel-Buffering: no"
@@ -219,12 +227,12 @@ def in_words(conditions: Conditions) -> str:
 
 def request_in_words(conditions: Conditions) -> str:
     """The same without what only the service knows: an nginx on the way hides the header."""
-    coding = conditions.coding
+    accepted = "compression" if conditions.coding == BROWSER_CODINGS else conditions.coding
     return ", ".join(
         (
             f"{conditions.method} over HTTP/{'2' if conditions.http2 else '1.1'}",
             conditions.media,
-            "no compression accepted" if coding == "identity" else f"{coding} accepted",
+            f"{accepted if compresses(conditions) else 'no compression'} accepted",
         )
     )
 

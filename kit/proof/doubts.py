@@ -38,6 +38,7 @@ class Doubt(StrEnum):
     STILL_RUNNING = "still-running"
     NO_ANSWER = "no-answer"
     ANSWER_IN_CLUMPS = "answer-in-clumps"
+    PLAIN_CLIENT_UNDECIDED = "plain-client-undecided"
     NOT_REPEATED = "not-repeated"
     BUSY_MACHINE = "busy-machine"
     PROOF_LIMITED = "proof-limited"
@@ -52,6 +53,19 @@ class Doubt(StrEnum):
         return _REMEDIES[self]
 
 
+# What is the same in every measurement until something is changed.
+LASTING = frozenset(
+    {
+        Doubt.PROOF_EXPIRED,
+        Doubt.PROOF_UNTIL_UNREADABLE,
+        Doubt.PROOF_TOKEN,
+        Doubt.PROOF_TOKEN_UNUSABLE,
+        Doubt.PROOF_REFUSED,
+        Doubt.NO_PROOF,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.ARRIVALS_ALONE,
+    }
+)
 _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
         "The proof's stream and the answer's own stamps contradict each other: something treats this path "
@@ -173,6 +187,10 @@ _REMEDIES = {
     Doubt.ANSWER_IN_CLUMPS: (
         "The answer came in one lump or in several, and not as its own stamps or the proof's stream do: the "
         "app writes so, or a hop treats the answer differently; kit doctor URL examines it."
+    ),
+    Doubt.PLAIN_CLIENT_UNDECIDED: (
+        "Whether the stream also passes to a client that accepts no compression, as curl, was not decided; "
+        "measure again, or ask for that alone: --header 'Accept-Encoding: identity'."
     ),
     Doubt.NOT_REPEATED: "A release was seen once and could not be repeated; measure again.",
     Doubt.BUSY_MACHINE: (

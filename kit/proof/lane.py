@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from kit.proof.doubts import BROKEN, Doubt
+from kit.proof.doubts import BROKEN, LASTING, Doubt
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
 Arm = Literal["on", "off"]
 Wanted = Literal["on", "off", "as-is"]
 Delivery = Literal["stream", "polling"]
+AskedAs = Literal["both", "browser", "given"]
+Client = Literal["browser", "plain"]
 Environment = Literal["lab", "cloud", "url"]
 
 
 @dataclass(frozen=True, slots=True)
 class LaneError:
-    """Why a lane could not be measured at all."""
+    """Why a lane could not be measured at all; `lasting`: who measures again in a moment meets the same."""
 
     code: str
     message: str
     hint: str
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Lane:
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
     it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
+    `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
+    alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
     """
 
@@ -62,6 +67,8 @@ class Lane:
     delivery: Delivery = "stream"
     earlier: tuple[Attempt, ...] = ()
     as_is: bool = False
+    asked_as: AskedAs | None = None
+    only_for: Client | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -110,11 +117,14 @@ def state(lane: Lane) -> LaneState:
 
 
 def undecided(lane: Lane) -> bool:
-    """Whether measuring again may tell more: nothing was found out, and nobody expected that.
+    """Whether measuring again may tell more: nothing was found out, and why may have passed.
 
     Any other verdict, welcome or not, stands: to measure it again would be to ask until the answer pleases.
     """
-    return state(lane) in (LaneState.FAILED, LaneState.INCONCLUSIVE)
+    if lane.error is not None:
+        return not lane.error.lasting
+    lasts = bool(lane.doubts) and LASTING.issuperset(lane.doubts)
+    return state(lane) is LaneState.INCONCLUSIVE and not lasts
 
 
 @dataclass(frozen=True, slots=True)

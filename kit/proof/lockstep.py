@@ -256,7 +256,7 @@ class LockStep(Steps):
             released: list[int] = []
             fed = 0
             # A stall can join two releases, so two alike are wanted.
-            while not _alike(released) and fed <= 3 * rung and self._sent + step <= STREAM_CAP:
+            while not alike(released) and fed <= 3 * rung and self._sent + step <= STREAM_CAP:
                 came, octets = yield from self._feed_and_watch(step, SEARCH_MS)
                 if came is Came.LATE:
                     found = yield from self._by_time()
@@ -279,7 +279,7 @@ class LockStep(Steps):
                 break
             step = max(SMALLEST, size // 4)
         self._say(f"then {last[0]:,} and {last[1]:,} bytes came out at a time, fed {step:,} at a time")
-        return self._found(Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=size if _alike(released) else None)
+        return self._found(Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=size if alike(released) else None)
 
     def _prefix(self, rung: int) -> Machine[Finding]:
         """Small events passed from then on: on a new stream, are `rung` octets let through, and half not?"""
@@ -355,7 +355,7 @@ class LockStep(Steps):
         )
 
 
-def _alike(released: list[int]) -> bool:
+def alike(released: list[int]) -> bool:
     """Whether the last two releases are of one size."""
     last = released[-2:]
     return len(last) == 2 and max(last) - min(last) <= 0.1 * max(last)

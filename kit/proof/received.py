@@ -69,13 +69,13 @@ class Received:
         """
         before = _beside(self._decoder)
         events = self._decoder.feed(data)
-        octets = len(data) - (_beside(self._decoder) - before)
-        self.octets += octets
-        self._read(now_ms, octets)
+        self.count(now_ms, len(data) - (_beside(self._decoder) - before))
         self.arrivals += [(now_ms, event) for event in events]
         return events
 
-    def _read(self, now_ms: float, octets: int) -> None:
+    def count(self, now_ms: float, octets: int) -> None:
+        """So many octets of the body are in, whatever they are."""
+        self.octets += octets
         if octets <= 0:  # a comment: its own, or the one whose beginning was counted before
             return
         if self.reads and (self.reads[-1][0] == now_ms or len(self.reads) >= MOST_READS):

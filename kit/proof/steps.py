@@ -71,6 +71,52 @@ class Came(Enum):
     HELD = "held"  # not at all
 
 
+class Lead:
+    """Whether events come late: which of the two answers leads, and by how much.
+
+    An event counts by how many side requests overtook it, up to `OVERTAKEN`: where a timer is so short that
+    only one or two do so, it takes more events to tell. A single stall is outweighed, and so is an event that
+    meets a timer just before it fires.
+    """
+
+    def __init__(self, least_hold_ms: float) -> None:
+        self._least_hold_ms = least_hold_ms
+        self._holds: dict[bool, list[float]] = {True: [], False: []}  # by whether it was late
+        self._lead = 0
+
+    def add(self, overtaken: int, hold_ms: float) -> None:
+        """One more event has come, later by so much than it should have."""
+        late = overtaken > 0 and hold_ms >= self._least_hold_ms
+        self._holds[late].append(hold_ms)
+        self._lead += min(overtaken, OVERTAKEN) if late else -OVERTAKEN
+
+    @property
+    def count(self) -> int:
+        """Of how many events."""
+        return sum(map(len, self._holds.values()))
+
+    @property
+    def decided(self) -> bool:
+        """Whether it leads by enough."""
+        return abs(self._lead) >= LEAD * OVERTAKEN
+
+    @property
+    def late(self) -> bool:
+        """Whether what came late leads."""
+        return self._lead > 0
+
+    @property
+    def at_one(self) -> bool:
+        """Whether no event says otherwise."""
+        return not self._holds[not self.late]
+
+    @property
+    def hold_ms(self) -> float:
+        """The median: of those that were late, if they lead."""
+        holds = self._holds[True] if self.late else [*self._holds[True], *self._holds[False]]
+        return max(0.0, median(holds))
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How small events come, one after another: late or not; None where chance decided. Milliseconds."""
@@ -218,28 +264,20 @@ class Steps:
     def _pace(self, least_ms: float | None = None) -> Machine[Pace | None]:
         """Feed small events, each once the one before is there, until it is clear whether they are late.
 
-        An event counts by how many side requests overtook it, up to `OVERTAKEN`: where a timer is so short
-        that only one or two do so, it takes more events to tell. A single stall is outweighed, and so is an
-        event that meets a timer just before it fires. None if one of them was held.
+        None if one of them was held.
         """
-        late: list[float] = []
-        prompt: list[float] = []
-        lead, enough = 0, LEAD * OVERTAKEN
-        while abs(lead) < enough and len(late) + len(prompt) < MOST_STEPS:
+        lead = Lead(self._least_hold_ms)
+        while not lead.decided and lead.count < MOST_STEPS:
             came, took = yield from self._step(SMALL, least_ms)
             if came is Came.HELD:
                 return None
-            hold = took - self.rtt_ms
-            if self._overtaken and hold >= self._least_hold_ms:
-                late.append(hold)
-                lead += min(self._overtaken, OVERTAKEN)
-            else:
-                prompt.append(hold)
-                lead -= OVERTAKEN
-        hold_ms = max(0.0, median(late if lead > 0 else [*late, *prompt]))
-        # The round trips of a process that sleeps are so long that nothing overtakes an event.
-        unclear = lead < 0 and hold_ms >= UNCLEAR_MS and self._late_ms > BUSY_MS
-        return Pace(None if abs(lead) < enough or unclear else lead > 0, hold_ms)
+            lead.add(self._overtaken, took - self.rtt_ms)
+        late = lead.late if lead.decided and not self._unclear(lead) else None
+        return Pace(late, lead.hold_ms)
+
+    def _unclear(self, lead: Lead) -> bool:
+        """The round trips of a process that sleeps are so long that nothing overtakes an event."""
+        return not lead.late and lead.hold_ms >= UNCLEAR_MS and self._late_ms > BUSY_MS
 
     def _feed_and_watch(self, size: int, least_ms: float) -> Machine[tuple[Came, int]]:
         """Feed one event: whether anything comes out, and how many octets."""

@@ -19,6 +19,9 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+HELD = (Verdict.BYTE_LIMITED, Verdict.TIME_LIMITED, Verdict.WHOLE_MESSAGE)
+
+
 class Shape(StrEnum):
     """How a held stream is held."""
 

@@ -18,11 +18,12 @@ _MARKS: dict[bool | None, tuple[str, Tone]] = {
     None: ("?", "unsure"),
 }
 _FREED = {True: "each event at once", False: "held", None: "not known"}
+_PASSED = {True: "passed", False: "failed", None: "not known"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientReport:
-    """What there is to tell of a client.
+    """What was found of a client.
 
     Attributes:
         command: its first word, without its folder. The others may bear secrets.
@@ -50,7 +51,7 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     style = style or Style()
     width = min(style.width or _WIDTH, _WIDTH)
     found = report.conclusion
-    mark, tone = _MARKS[found.cause.holds]
+    mark, tone = _MARKS[found.cause.fault]
     first, *rest = hang(f"{mark} ", found.sentence, width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
     if found.unclear is not None:
@@ -64,9 +65,16 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
         lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", warned.sentence, width)]
         lines += [f"  → {text}" for text in warned.cause.remedy]
     lines += ["", style.paint("  what was done and seen", "dim")]
+    usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
-        lines += hang(f"  {number:2}  ", f"{row.experiment} ({row.setup}): {_FREED[row.freed]}.", width)
+        words = _FREED if row.setup.stress is None else _PASSED
+        changed = ", ".join(word for word in row.setup.words if word not in (*usual, row.experiment))
+        usual = usual or row.setup.words
+        how = f" ({changed})" if changed else ""
+        lines += hang(f"  {number:2}  ", f"{row.experiment}{how}: {words[row.freed]}.", width)
         lines += hang("      ", f"{row.seen}.", width)
+    if found.untried:
+        lines += ["", *hang("  ", f"Not tried: {'; '.join(found.untried)}.", width)]
     if report.appended:
         lines += ["", *hang("  ", "The command had no {url}, so its URL was put at its end.", width)]
     return style.finish("\n".join(line.rstrip() for line in lines))
@@ -80,6 +88,7 @@ def client_data(report: ClientReport) -> dict[str, Any]:
         "url_appended": report.appended,
         "cause": str(found.cause),
         "client_holds": found.cause.holds,
+        "client_at_fault": found.cause.fault,
         "sentence": found.sentence,
         "remedy": list(found.cause.remedy),
         "block_bytes": None if found.block is None else list(found.block),
@@ -89,6 +98,7 @@ def client_data(report: ClientReport) -> dict[str, Any]:
             {"cause": str(warned.cause), "sentence": warned.sentence, "remedy": list(warned.cause.remedy)}
             for warned in found.warnings
         ],
+        "not_tried": list(found.untried),
         "evidence": [_row(row) for row in found.rows],
         "status": report.status,
         "stderr": [clean(line) for line in report.errors],

@@ -73,6 +73,8 @@ def lane_data(lane: Lane) -> dict[str, Any]:
             for attempt in lane.attempts
         ],
         **_looks(timeline.watched),
+        "asked_as": lane.asked_as,
+        "only_for": lane.only_for,
     }
 
 

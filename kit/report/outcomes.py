@@ -53,7 +53,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
         lines += [
             line for hint in one.error.hint.split("\n") for line in hang(indent, clean(hint).strip(), width)
         ]
-    off = next((lane for lane in one.lanes if lane.header == "off"), None)
+    off = next((lane for lane in one.lanes if lane.header == "off" and not lane.as_is), None)
     if off is not None and off.error is None:
         lines += hang(indent, f"Without the header: {verdict_words(off)}.", width)
     if one.gate is not None and one.state != "ok":
@@ -75,7 +75,7 @@ def _evidence(lanes: Sequence[Lane], indent: str, style: Style, width: int) -> l
     return [
         style.paint(line, "dim")
         for lane in lanes
-        if lane.header == "on"
+        if lane.as_is or lane.header == "on"
         for step in (*lane.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts))
         for line in hang(f"{indent}· ", clean(step), width)
     ]

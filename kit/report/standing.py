@@ -61,8 +61,12 @@ def _paragraph(standing: Standing, target: Target | None, style: Style, now_s: f
         lines.append(f"  {style.paint('could not be asked:', 'wrong')} {clean(standing.error.message)}")
         lines.append(f"    {clean(standing.error.hint)}")
     if standing.gone:
-        lines.append(f"  {style.paint('gone:', 'wrong')} the cloud has no such service")
-        lines.append("    `kit status --refresh` forgets it.")
+        head, why, then = "gone:", "the cloud has no such service", ""
+        if standing.deployment is not None and standing.deployment.version is None:
+            head, why = "not there:", "its deployment did not finish, and may still come to be"
+            then = f"`kit destroy {clean(place.target)}` removes what it left; "
+        lines.append(f"  {style.paint(head, 'wrong')} {why}")
+        lines.append(f"    {then}`kit status --refresh` forgets it.")
     if standing.service is not None:
         lines += _versions(standing, style, now_s)
     elif not standing.gone:

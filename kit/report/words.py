@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Attempt, Comparison, Lane, LaneState, state
+from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneState, state
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.watch import LaneKey
 from kit.targets import Certainty, Claim, Target
@@ -59,6 +59,11 @@ CERTAINTIES: dict[Certainty, str] = {
     "-": "no source found",
 }
 
+
+_CLIENTS: dict[Client, str] = {
+    "browser": "browsers: compression",
+    "plain": "clients that accept no compression",
+}
 
 # With or without its scheme, of characters that neither Markdown nor HTML obeys within a link.
 _ADDRESS = re.compile(
@@ -136,6 +141,9 @@ def verdict_words(lane: Lane) -> str:
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    if lane.only_for is not None:
+        whom = _CLIENTS[lane.only_for]
+        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
     looked = lane.timeline.watched
     if lane.fate:
         held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
@@ -203,6 +211,17 @@ def advice(lane: Lane, target: Target | None) -> str | None:
         if lane.as_expected is False:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
+    if lane.only_for == "browser":
+        return (
+            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
+            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
+            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
+        )
+    if lane.only_for == "plain":
+        return (
+            "It streams to browsers, and something collects it for a client that accepts no compression, as "
+            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
+        )
     if lane.delivery == "polling":
         return (
             "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
@@ -248,6 +267,22 @@ def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
 
 
 def remark(lane: Lane) -> str | None:
+    """What else a reader must know to take the verdict for no more than it is, a sentence or two."""
+    return " ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None
+
+
+def _clients(lane: Lane) -> str | None:
+    """For whom it was not judged; None where for both, or where it is held without compression."""
+    if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
+        return None
+    if lane.asked_as == "given":
+        return "Judged with the Accept-Encoding that was given, and for no other client."
+    if lane.asked_as == "browser":
+        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
+    return None
+
+
+def _beside_the_picture(lane: Lane) -> str | None:
     """What a picture of the answer alone would let somebody take for another verdict."""
     answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
     if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:

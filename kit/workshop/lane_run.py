@@ -15,7 +15,7 @@ from kit.probe.faults import bad_status, shown, silent
 from kit.probe.lane import Proved, decoder_of, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
-from kit.probe.spec import LaneSpec, as_our_service
+from kit.probe.spec import LaneSpec, as_browser, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned
 from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, of_answer
@@ -32,8 +32,6 @@ from kit.workshop.seen import Seen, take_in
 from kit.workshop.text import texts
 
 FINDS_WITHIN_S = 60.0
-# A side request that had to wait longer than this had no connection: nothing else takes a browser so long.
-WAITED_MS = 100.0
 
 
 class LaneRun:
@@ -159,6 +157,8 @@ class LaneRun:
             return None
         url = f"{self._found.base}/{name}" + (f"?{query}" if query else "")
         headers = (*self._side_headers, *self._found.shows)
+        if name == "stream":
+            headers = (*headers, ("accept", self._conditions.accept))
         return Ask(method, url, headers, b"" if method == "POST" else None)
 
     @property
@@ -276,7 +276,7 @@ class LaneRun:
         head = self._received.headers if self._received.status == 200 else USUAL
         if not self.relayed:  # a page may not see all that another origin's answer bears
             head = {"incremental": "?1", **head}
-        asked = {"accept": ACCEPT, **{name.lower(): value for name, value in self._ask.headers}}
+        asked = {"accept": ACCEPT, **{name.lower(): value for name, value in as_browser(self._ask).headers}}
         header: Switch = "off" if self.spec.header == "off" else "on"
         return of_answer(self._ask.method, asked, head, header=header, http2=False)
 
@@ -299,7 +299,7 @@ class LaneRun:
     def _note(self, seen: Seen) -> None:
         if seen.hidden:
             self._doubts[Doubt.TAB_HIDDEN] = None
-        if seen.waited_ms > WAITED_MS:
+        if seen.waited:
             self._doubts[Doubt.BROWSER_CONNECTIONS] = None
 
     def _fail(self, error: KitError) -> None:

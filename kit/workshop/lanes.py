@@ -10,6 +10,7 @@ from dataclasses import replace
 from kit.cloud.tokens import Runs, expiry, renewed
 from kit.config import Config
 from kit.flows.deployed import lanes_of
+from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_of, ask, in_arm
 from kit.lab.lab import Lab
 from kit.probe.address import Headers
@@ -25,14 +26,29 @@ _MARGIN_S = 300.0
 Specs = Mapping[str, Mapping[Arm, LaneSpec]]
 
 
-async def in_lab(lab: Lab, targets: Mapping[str, Target], config: Config, *, timeout_s: float) -> Specs:
-    """The lanes of a lab that runs."""
-    has = await arms_of(config, ask(config, next(iter(lab.services.values()))), timeout_s=timeout_s)
+async def in_lab(
+    lab: Lab,
+    targets: Mapping[str, Target],
+    config: Config,
+    *,
+    timeout_s: float,
+    say: Callable[[str], None] = lambda text: None,
+) -> Specs:
+    """The lanes of a lab that runs; `say` is called with how a user's app is asked, if it says so itself."""
+    directly = next(iter(lab.services.values()))
+    config = await as_described(config, directly, timeout_s=timeout_s, say=say)
+    has = await arms_of(config, ask(config, directly), timeout_s=timeout_s)
     return {
         name: {
             arm: in_arm(
                 config,
-                LaneSpec(name, ask(config, url), expected=targets[name].expect[arm], timeout_s=timeout_s),
+                LaneSpec(
+                    name,
+                    ask(config, url),
+                    expected=targets[name].expect[arm],
+                    timeout_s=timeout_s,
+                    proof_token=lab.proof_token,
+                ),
                 arm,
                 has,
             )
@@ -43,13 +59,19 @@ async def in_lab(lab: Lab, targets: Mapping[str, Target], config: Config, *, tim
 
 
 def named(
-    asks: Mapping[str, Ask], targets: Mapping[str, Target], config: Config, *, timeout_s: float
+    asks: Mapping[str, Ask],
+    targets: Mapping[str, Target],
+    config: Config,
+    *,
+    timeout_s: float,
+    proof_token: str | None = None,
+    proof_tokens: Mapping[str, str | None] | None = None,
 ) -> Specs:
-    """The lanes of services that run elsewhere, by name."""
-    like = LaneSpec("", Ask("GET", ""), timeout_s=timeout_s)
+    """The lanes of services that run elsewhere, by name; `proof_tokens` as `lanes_of` takes them."""
+    like = LaneSpec("", Ask("GET", ""), proof_token=proof_token, timeout_s=timeout_s)
     specs: dict[str, dict[Arm, LaneSpec]] = {name: {} for name in asks}
     for arm in BOTH:
-        for spec in lanes_of(asks, targets, (arm,), like, config):
+        for spec in lanes_of(asks, targets, (arm,), like, config, proof_tokens=proof_tokens):
             specs[spec.target][arm] = spec
     return specs
 

@@ -13,7 +13,7 @@ from kit.errors import Code, KitError
 from kit.probe.drive import ProofRequest
 from kit.probe.faults import shown
 from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
-from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping, Reply
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Pass, Ping, Reply
 from kit.proof.events import LineDecoder
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
@@ -102,13 +102,15 @@ class BrowserProof:
                 return self._open(action)
             case Await():
                 return {"do": "wait", "octets": self._octets(action), "within_ms": action.within_ms}
+            case Pass():  # the proof's own streams are fed
+                raise NotImplementedError
 
     def _open(self, action: Open) -> Step:
         at = self._request.at
         self._id, self._ordered = new_stream(), [action.bytes]
         self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
         url = stream_url(self._request.base, self._id, mode=action.mode, size=action.bytes, at=at)
-        return {"do": "open", "method": at.method, "url": url}
+        return {"do": "open", "method": at.method, "url": url, "headers": {"Accept": at.accept}}
 
     def _octets(self, action: Await) -> float | None:
         """How many octets to wait for; None for the stream's end."""

@@ -62,7 +62,7 @@ class Seen(_Told):
         failed: whether the stream's request came to nothing, before any head.
         reply: what the side request brought; None where there was none, or it hung or failed.
         pings: the round trips before the answer was asked for.
-        waited_ms: the longest that a side request had to wait for a connection, as far as the browser tells.
+        waited: whether a side request had to wait for a connection, as far as the browser tells.
         hidden: whether the page was hidden meanwhile.
         more: whether more of the same report follows.
     """
@@ -75,7 +75,7 @@ class Seen(_Told):
     failed: bool = False
     reply: Answered | None = None
     pings: Annotated[list[Answered], Field(max_length=10)] = []
-    waited_ms: Ms = 0.0
+    waited: bool = False
     hidden: bool = False
     more: bool = False
 

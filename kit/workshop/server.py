@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kit import __version__
 from kit.errors import Code, KitError
 from kit.probe.client import Client
+from kit.probe.spec import as_browser
 from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
 from kit.targets import assets
@@ -181,7 +182,7 @@ class Page:
         ask = lane.passed_on(request.path_params["what"], request.method, request.url.query)
         if ask is None:
             raise _gone()
-        return Relayed(ask, timeout_s=lane.spec.timeout_s)
+        return Relayed(as_browser(ask), timeout_s=lane.spec.timeout_s)
 
     # Recordings.
 

@@ -111,7 +111,7 @@ async def show_lab(
         KitError: a service could not be started, or died.
     """
     async with Lab(lanes, isolated=isolated, say=say, origins=show.door.origins) as lab:
-        specs = await in_lab(lab, show.targets, config, timeout_s=show.timeout_s)
+        specs = await in_lab(lab, show.targets, config, timeout_s=show.timeout_s, say=say)
         dying = asyncio.create_task(lab.wait_for_death())
         showing = asyncio.create_task(show_specs(show, specs, "lab"))
         try:

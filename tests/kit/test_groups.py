@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -38,3 +39,22 @@ def test_a_number_that_another_process_has_by_now_is_left_alone() -> None:
     finally:
         another.kill()
         assert another.wait() == -9
+
+
+def test_a_group_in_the_session_of_another_process_is_ended_and_no_group_of_another_session() -> None:
+    held = [sys.executable, "-c", f"import os; os.setpgid(0, 0); print(os.getpid(), flush=True); {SLEEP[2]}"]
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *held],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert holder.stdout is not None
+    group = int(holder.stdout.readline())
+    for session, reaped in ((os.getpid(), False), (holder.pid, True)):
+        kill_group(group, session=session, reaped=reaped)
+        assert not is_gone(group)
+    kill_group(group, session=holder.pid, reaped=False)
+    assert holder.wait() == 0
+    eventually(lambda: is_gone(group))
+    holder.stdout.close()

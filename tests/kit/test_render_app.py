@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
@@ -24,6 +25,7 @@ from tests.kit.uploaded import uploaded
 TARGETS = load_targets()
 CONTAINERS = [target for target in TARGETS.values() if "Dockerfile" in target.templates.values()]
 OURS = {"gunicorn.conf.py", "requirements.txt", ".gcloudignore", ".dockerignore", "Dockerfile", "app.yaml"}
+AROUND = {"streamproof_app.py", "streamproof_proof.py"}
 THEIRS = {"mine/main.py", "mine/data/a b.json", "service/x.py", "top.py", "two words.txt", "水.txt"}
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
@@ -44,7 +46,9 @@ def config(tmp_path: Path) -> Config:
 @each_target
 def test_a_bundle_holds_their_files_and_what_starts_them(target: Target, config: Config) -> None:
     files = render(target, config).files
-    assert set(files) == THEIRS | ({*target.templates.values(), *OURS} & set(render(target, Config()).files))
+    assert set(files) == THEIRS | AROUND | (
+        {*target.templates.values(), *OURS} & set(render(target, Config()).files)
+    )
     assert files["service/x.py"] == b"# theirs: service/x.py\n"
     assert files["gunicorn.conf.py"] == (assets() / "deploy/gunicorn.conf.py").read_bytes()
     assert files["requirements.txt"].startswith(b"fastapi\n\n# Added")
@@ -53,9 +57,25 @@ def test_a_bundle_holds_their_files_and_what_starts_them(target: Target, config:
 
 
 @each_target
-def test_it_starts_in_the_one_way_with_their_module(target: Target, config: Config, tmp_path: Path) -> None:
-    start = read_start(write(render(target, config), tmp_path / "build"))
-    assert start.argv == ("gunicorn", "-c", "gunicorn.conf.py", "mine.main:app")
+@pytest.mark.parametrize("module", ["mine.main:app", "mine.main:create('a \"b\"', c=1)"])
+def test_it_starts_in_the_one_way_with_the_proof_around_their_app(
+    target: Target, module: str, config: Config, tmp_path: Path
+) -> None:
+    assert config.app is not None
+    bundle = render(target, replace(config, app=replace(config.app, module=module)))
+    start = read_start(write(bundle, tmp_path / "build"))
+    assert start.argv == ("gunicorn", "-c", "gunicorn.conf.py", "streamproof_app:app")
+    assert bundle.files["streamproof_proof.py"] == (assets() / "service/proof.py").read_bytes()
+    tree = ast.parse(bundle.files["streamproof_app.py"])
+    named = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    assert module in [node.value for node in named if isinstance(node, ast.Constant)]
+
+
+@each_target
+def test_the_proof_is_left_out_where_they_say_so(target: Target, config: Config) -> None:
+    assert config.app is not None
+    without = replace(config, app=replace(config.app, proof=False))
+    assert set(render(target, config).files) - set(render(target, without).files) == {"streamproof_proof.py"}
 
 
 @each_target
@@ -97,7 +117,7 @@ def test_an_image_holds_their_files_and_demands_hashes_only_where_they_have_them
     assert copied == [
         ["mine", "mine"],
         ["service", "service"],
-        ["top.py", "two words.txt", "水.txt", "./"],
+        ["streamproof_app.py", "streamproof_proof.py", "top.py", "two words.txt", "水.txt", "./"],
     ]
 
 
@@ -114,6 +134,7 @@ def test_every_file_of_theirs_is_let_through_to_the_builder(config: Config) -> N
     lines = render(get("run"), config).files[".dockerignore"].decode().splitlines()
     assert {line[1:] for line in lines if line.startswith("!")} == {
         "gunicorn.conf.py", "requirements.txt", "mine", "service", "top.py", "two words.txt", "水.txt",
+        *AROUND,
     }  # fmt: skip
 
 

@@ -105,11 +105,21 @@ def test_what_is_of_git_of_the_kit_or_of_an_interpreter_is_never_deployed(tracke
     assert "mine/Dockerfile" in source.files(tracked({"mine/Dockerfile": "", "mine/build/x": ""}))
 
 
-def test_a_folder_without_git_and_without_include_says_what_to_do(plain: Lay) -> None:
-    told = refused(plain())
-    assert told.code is Code.BAD_SOURCE
-    assert "is in no git repository" in told.message
-    assert "include = [" in told.hint
+def test_without_git_and_without_include_it_is_the_modules_package_and_the_python_files_at_the_top(
+    plain: Lay,
+) -> None:
+    app = plain(
+        {
+            "mine/words.json": "{}", "mine/.env": "KEY=1", "top.py": "", "photos/a.jpg": "", "notes.txt": "",
+            "other/x.py": "", ".gitignore": ".env\n",
+        }
+    )  # fmt: skip
+    assert list(source.files(app)) == ["mine/main.py", "mine/words.json", "top.py"]
+    assert list(source.files(replace(app, module="top:app"))) == ["top.py"]
+
+
+def test_a_secret_stops_it_there_too(plain: Lay) -> None:
+    assert refused(plain({"mine/.env": "KEY=1"})).code is Code.SECRET_IN_SOURCE
 
 
 def test_a_repository_in_which_nothing_was_added_says_what_to_do(tool: Tool, tmp_path: Path) -> None:
@@ -128,12 +138,13 @@ def test_what_git_itself_complains_of_is_told(tracked: Lay, tmp_path: Path) -> N
     assert "index" in told.message
 
 
-def test_without_git_installed_include_says_what_the_app_is(
+def test_without_git_installed_it_is_the_same_and_include_says_otherwise(
     tracked: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = tracked()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git is not installed" in refused(app).message
+    put(tmp_path, {"data/a.json": "{}"})
+    assert list(source.files(app)) == ["mine/main.py"]
     assert list(source.files(replace(app, include=("mine/",)))) == ["mine/main.py"]
 
 
@@ -302,8 +313,11 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(plain: Lay, tmp_pat
 
 
 def test_a_file_of_the_users_under_the_kits_own_name_is_named(tracked: Lay) -> None:
-    told = refused(tracked({"gunicorn.conf.py": ""}))
-    assert "gunicorn.conf.py is what the kit starts every app with" in told.message
+    for name in ("streamproof_app.py", "streamproof_proof.py", "gunicorn.conf.py"):
+        told = refused(tracked({name: ""}))
+        assert f"{name} is what the kit starts every app with" in told.message
+        (tracked().source / name).unlink()
+    tracked({"gunicorn.conf.py": ""})
     assert "gunicorn.conf.py" not in source.files(
         tracked({"gunicorn.conf.py": "", ".gcloudignore": "/gunicorn.conf.py\n"})
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import hashlib
 import importlib.util
 import itertools
 import json
@@ -489,6 +490,7 @@ def test_a_running_proof_closes_when_its_time_is_over(serve: Serve) -> None:
 
 
 SECRET = "a-secret-of-the-team"
+DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 
 
 def test_who_shows_the_token_finds_it_open_and_nobody_else(serve: Serve) -> None:
@@ -525,6 +527,13 @@ def test_in_our_service_a_token_opens_it_whatever_the_date(serve: Serve) -> None
         ({"PROOF_TOKEN": f"{SECRET} "}, "proof-token-unusable"),
         ({"PROOF_TOKEN": "ein-schlüssel-für-uns"}, "proof-token-unusable"),
         ({"PROOF_TOKEN": "", "PROOF_UNTIL": "99999999999"}, None),
+        ({"PROOF_TOKEN_SHA256": DIGEST, "PROOF_UNTIL": "99999999999"}, None),
+        ({"PROOF_TOKEN_SHA256": DIGEST.upper(), "PROOF_UNTIL": "99999999999"}, None),
+        ({"PROOF_TOKEN_SHA256": DIGEST, "PROOF_UNTIL": "1"}, "proof-expired"),
+        ({"PROOF_TOKEN_SHA256": DIGEST}, "proof-expired"),
+        ({"PROOF_TOKEN_SHA256": DIGEST[:-1] + "ß", "PROOF_UNTIL": "99999999999"}, "proof-token"),
+        ({"PROOF_TOKEN_SHA256": "", "PROOF_UNTIL": "99999999999"}, None),
+        ({"PROOF_TOKEN_SHA256": "00", "PROOF_TOKEN": SECRET}, None),
     ],
 )
 def test_elsewhere_the_environment_opens_it_or_says_why_not(environ: dict[str, str], why: str | None) -> None:
@@ -789,6 +798,20 @@ def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_noth
             assert (await lane.side("ping"))["known"] is False
             assert (await lane.side("ping", token=token or "")).get("error") == "proof-token"
             assert seen[0][:2] == (lane.headers, lane.heard.get)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("token", "held"), [(SECRET, True), (SECRET + "x", False), (None, False)])
+def test_the_hash_of_the_secret_is_enough_for_an_answer_in_lock_step(
+    token: str | None, held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN_SHA256", DIGEST)
+    monkeypatch.setenv("STREAMPROOF_PROOF_UNTIL", "99999999999")
+
+    async def run() -> None:
+        async with Lane(proof.wrap(writes(b"one", b"two")), token=token) as lane:
+            assert lane.ended is not held
 
     asyncio.run(run())
 

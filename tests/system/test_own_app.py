@@ -1,4 +1,4 @@
-"""examples/own-app as a person runs it: passive as it stands, proved with the two lines that it shows."""
+"""examples/own-app as a person runs it: proved as it stands, with no line changed."""
 
 from __future__ import annotations
 
@@ -34,6 +34,34 @@ class Ended(NamedTuple):
 
 
 Kit = Callable[..., Ended]
+
+MADE = """
+import asyncio
+
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+
+class Asked(BaseModel):
+    question: str
+
+
+async def words(asked: Asked):
+    for number in range(20):
+        yield f"data: {number} {asked.question}\\n\\n"
+        await asyncio.sleep(0.05)
+
+
+def create(said):
+    app = FastAPI()
+
+    @app.post(said)
+    async def answer(asked: Asked):
+        return StreamingResponse(words(asked), media_type="text/event-stream")
+
+    return app
+"""
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +117,13 @@ def verdicts(ended: Ended) -> dict[tuple[str, str], tuple[str, str]]:
     return {(lane["target"], lane["header"]): (lane["verdict"], lane["method"]) for lane in lanes}
 
 
-def with_proof(app: Path) -> None:
-    """What docs/own-app.md says."""
-    shutil.copy(CHECKOUT / "service/proof.py", app / "mine")
-    main = app / "mine/main.py"
-    text = main.read_text()
-    for line in ("from mine.proof import create_proof", 'app.mount("/proof", create_proof())'):
-        assert f"# {line}\n" in text
-        text = text.replace(f"# {line}\n", f"{line}\n")
-    main.write_text(text)
-    track(app)
+def says(app: Path, line: str) -> None:
+    """One more line at the end of kit.toml, in the table [app]."""
+    with (app / "kit.toml").open("a") as file:
+        file.write(f"{line}\n")
 
 
-def test_with_the_proof_in_it_an_app_of_ones_own_gets_a_verdict_in_both_arms(app: Path, kit: Kit) -> None:
-    with_proof(app)
+def test_as_it_stands_an_app_of_ones_own_gets_a_verdict_in_both_arms(kit: Kit) -> None:
     ended = kit("demo", "--yes", "--json")
     assert ended.status == 0, ended.err
     assert verdicts(ended) == {
@@ -117,23 +138,50 @@ def test_with_the_proof_in_it_an_app_of_ones_own_gets_a_verdict_in_both_arms(app
     assert all(len(lane["timeline"]) == 30 for lane in ended.data["lanes"])
 
 
-def test_without_the_proof_it_is_watched_and_nothing_is_claimed(kit: Kit) -> None:
+def test_what_a_function_makes_and_takes_only_a_post_is_asked_as_it_describes_itself(
+    app: Path, kit: Kit
+) -> None:
+    (app / "kit.toml").write_text(
+        '[app]\nmodule = "mine.made:create(said=\'/said\')"\nprobe_path = "/said"\n'
+    )
+    (app / "mine/made.py").write_text(MADE)
+    track(app)
+    ended = kit("demo", "flex", "--yes", "--json")
+    assert ended.status == 0, ended.err
+    assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
+    assert 'POST with {"question": "' in ended.err
+    assert len(ended.data["lanes"][0]["timeline"]) == 20
+
+
+def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:
+    shutil.copy(CHECKOUT / "service/proof.py", app / "mine")
+    main = app / "mine/main.py"
+    text = main.read_text()
+    for line in ("from mine.proof import create_proof", 'app.mount("/proof", create_proof())'):
+        assert f"# {line}\n" in text
+        text = text.replace(f"# {line}\n", f"{line}\n")
+    # An app that sends no header is measured in that arm only, and this is said.
+    main.write_text(text.replace('{"X-Accel-Buffering": "no"}', "{}"))
+    track(app)
+    ended = kit("demo", "flex", "--yes", "--json")
+    assert ended.status == 0, ended.err
+    assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
+    assert "Your app does not send X-Accel-Buffering: no: only that is measured." in ended.err
+
+
+def test_without_the_proof_it_is_watched_and_nothing_is_claimed(app: Path, kit: Kit) -> None:
+    says(app, "proof = false")
     ended = kit("demo", "run", "--arm", "on", "--yes", "--json")
     assert ended.status == 4, ended.err
     assert verdicts(ended) == {("run", "on"): ("inconclusive", "passive")}
     assert "no-proof" in ended.data["lanes"][0]["doubts"]
 
 
-def test_an_app_that_sends_no_header_is_measured_in_that_arm_only_and_this_is_said(
-    app: Path, kit: Kit
-) -> None:
-    with_proof(app)
-    main = app / "mine/main.py"
-    main.write_text(main.read_text().replace('{"X-Accel-Buffering": "no"}', "{}"))
-    ended = kit("demo", "flex", "--yes", "--json")
-    assert ended.status == 0, ended.err
-    assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
-    assert "Your app does not send X-Accel-Buffering: no: only that is measured." in ended.err
+def test_a_wsgi_app_is_refused_in_one_sentence(app: Path, kit: Kit) -> None:
+    (app / "mine/main.py").write_text("def app(environ, start_response):\n    return [b'']\n")
+    ended = kit("demo", "run", "--yes", "--json")
+    assert ended.error["code"] == "service-died"
+    assert "mine.main:app is a WSGI app, and the kit runs ASGI apps only." in ended.error["message"]
 
 
 def test_its_code_is_not_run_before_somebody_said_yes(app: Path, kit: Kit) -> None:

@@ -37,7 +37,7 @@ SAID = {
     "8803/search?ai_prompt=Why&max": ("x-accel-buffering: no",),
     "probe http://127.0.0.1:8802": ("streamed", "buffered in blocks of 64 kib"),
     "probe http://127.0.0.1:8804": ("waits for the next one",),
-    "probe http://127.0.0.1:8805": ("on      streamed", "off     buffered in blocks"),
+    "probe http://127.0.0.1:8805": ("on      streamed", "off     held for browsers: compression"),
     "?after=-1": ('"done":', '"token"'),
     "--polling": ("buffered whole", "arrived as written"),
     "examples/answer.py": ("the stream is held",),

@@ -8,7 +8,8 @@ from fastapi.responses import StreamingResponse
 
 app = FastAPI()
 
-# With these two lines, and service/proof.py copied beside this file, the verdict is a proof:
+# Where the kit starts this app it wraps the proof around it. Where you do, these two lines bring it, and
+# service/proof.py copied beside this file:
 # from mine.proof import create_proof
 # app.mount("/proof", create_proof())
 

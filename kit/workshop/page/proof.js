@@ -27,13 +27,13 @@ export async function prove(told, url, { signal, hidden, onTold = () => {} }) {
         now = reply?.arrived_ms ?? performance.now();
       } else if (step.do === "open") {
         stream?.leave();
-        stream = new Stream(step.url, { method: step.method });
+        stream = new Stream(step.url, { method: step.method, headers: step.headers });
         headTold = false;
         now = performance.now();
       } else {
         now = Math.max(now, (await stream?.until(step.octets, step.within_ms)) ?? 0);
       }
-      const seen = { now_ms: now, reply, hidden: hidden(), waited_ms: side ? waited(side) : 0 };
+      const seen = { now_ms: now, reply, hidden: hidden(), waited: side !== null && waited(side) };
       if (stream) {
         seen.head = headTold ? null : stream.head;
         seen.ended = stream.ended;

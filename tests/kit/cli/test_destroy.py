@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -144,6 +145,27 @@ def test_what_failed_is_told_with_the_line_that_tries_again(
     told = invoke("destroy", "run", "--yes")
     assert told.status == 1
     assert "run: 503.\n  Later.\n  Still there: the images.\n  Repeat it with: kit destroy run" in told.out
+
+
+def test_an_interruption_says_what_went_what_did_not_and_that_a_second_run_goes_on(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path
+) -> None:
+    remember(tmp_path, "run", "flex")
+    cloud.there = {"run": (SERVICE, IMAGES), "flex": (STAYS, SERVICE)}
+    cloud.fails = {"gcloud delete images": asyncio.CancelledError()}
+    told = invoke("destroy", "run", "flex", "--yes")
+    assert (told.status, told.out) == (130, "")
+    assert told.err.endswith(
+        "run: removed: the service, 1 version.\n"
+        "  Not removed, or not yet to the end: the images.\n"
+        "  Go on with: kit destroy run\n"
+        "flex: 1 removed\n"
+        "  stays, also on record: sp-old: App Engine's service `default` cannot be deleted\n"
+        "interrupted\n"
+    )
+    assert "run" in {one.target for one in Record.load(tmp_path)}
+    cloud.there["run"], cloud.fails = (IMAGES,), {}
+    assert invoke("destroy", "run", "--yes").out == "run: 1 removed\n"
 
 
 def test_what_is_on_record_and_not_found_is_no_success(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from kit.config import Config
+from kit.errors import Code, KitError
+from kit.flows.doctor import DoctorSpec
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
 from tests.fixtures.wire import Asked, Connection, Wire, events, passing, wire
@@ -217,6 +220,52 @@ def test_each_wrong_input_is_one_sentence_with_a_remedy(
     assert as_json.status == 2
     assert said in as_json.error["message"]
     assert as_json.error["hint"]
+
+
+OWN = """
+[app]
+module = "mine.main:app"
+probe_path = "/chat"
+probe_headers = {Accept = "text/event-stream"}
+probe_body = {question = "Why?"}
+"""
+FROM_FILE = ("/chat", "POST", (("Accept", "text/event-stream"), ("content-type", "application/json")))
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "repeats"),
+    [
+        ([], (*FROM_FILE, b'{"question": "Why?"}'), True),
+        (["--path", "/other"], ("/other", "GET", (), None), False),
+        (["-d", "x", "--repeat-ok"], ("/", "POST", (), b"x"), True),
+        (["-H", "a: b"], ("/", "GET", (("a", "b"),), None), False),
+    ],
+)
+def test_an_app_is_asked_as_kit_toml_says_unless_an_option_says_otherwise(
+    invoke: Invoke,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    asked: tuple[object, ...],
+    repeats: bool,
+) -> None:
+    (tmp_path / "kit.toml").write_text(OWN)
+    seen: list[tuple[Config, DoctorSpec]] = []
+
+    async def examine(
+        targets: object, names: object, config: Config, root: object, spec: DoctorSpec, say: object
+    ) -> None:
+        seen.append((config, spec))
+        raise KitError(Code.BAD_USAGE, "Enough.", "")
+
+    monkeypatch.setattr("kit.flows.doctor_app.doctor_app", examine)
+    invoke("doctor", "--app", "mine.made:create()", "--yes", *options)
+    ((config, spec),) = seen
+    app = config.app
+    assert app is not None
+    assert app.module == "mine.made:create()"
+    assert (app.probe_path, app.method, app.probe_headers, app.probe_body) == asked
+    assert spec.repeat_ok is repeats
 
 
 def test_nobody_there_is_an_error(invoke: Invoke) -> None:

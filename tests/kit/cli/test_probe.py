@@ -67,6 +67,20 @@ def test_data_and_headers_are_sent_as_given(
     assert "abc" not in told.out + told.err
 
 
+def test_a_proof_opens_to_its_token_from_the_environment_and_no_output_contains_it(
+    invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"{origin(lab=0, proof_token='a-token-of-the-team')}{QUICK}"
+    shut = invoke("probe", url, "--json")
+    assert "proof-token" in shut.data["doubts"]
+    monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN", "a-token-of-the-team")
+    files = [f"--{name}={tmp_path / name}" for name in ("html", "markdown", "junit")]
+    told = invoke("probe", url, "--json", *files)
+    assert (told.data["verdict"], told.data["method"]) == ("incremental", "lock-step")
+    written = "".join((tmp_path / name).read_text() for name in ("html", "markdown", "junit"))
+    assert "of-the-team" not in told.out + told.err + written
+
+
 def test_headers_in_the_environment_stand_one_a_line(
     invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +98,7 @@ def test_headers_in_the_environment_stand_one_a_line(
         (["http://127.0.0.1:1", "--header", "nothing"], 2, "'nothing' is no header"),
         (["http://127.0.0.1:1", "--header", "a: b\r\nc: d"], 2, "'a' is no header"),
         (["http://127.0.0.1:1", "--bearer-env", "NOT_SET"], 2, "NOT_SET holds no token"),
+        (["http://127.0.0.1:1", "--proof-token", "s3cret"], 2, "token is not 16 or more visible"),
         (["http://127.0.0.1:1", "--timeout", "0"], 2, "--timeout"),
         (["http://127.0.0.1:1", "--method", "G ET"], 2, "'G ET' is no method"),
         (["http://127.0.0.1:1", "--proof", "/proof"], 2, "'/proof' is no address"),
@@ -97,6 +112,7 @@ def test_each_wrong_input_is_one_sentence_with_a_remedy(
     assert (told.status, told.out) == (status, "")
     assert said in told.err
     assert "Traceback" not in told.err
+    assert "s3cret" not in told.err
     as_json = invoke("probe", *arguments, "--json")
     assert as_json.status == status
     assert said in as_json.error["message"]

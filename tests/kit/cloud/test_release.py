@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.app import App
 from kit.cloud.host import Place, Release
 from kit.cloud.release import release, version_name, write_release
 from kit.config import Config
@@ -78,6 +81,40 @@ def test_cloud_run_is_told_the_project_that_it_does_not_tell_itself() -> None:
 
 def test_a_service_is_given_only_the_hash_of_its_token() -> None:
     assert made(token_sha256="ab" * 32).environment["STREAMPROOF_TOKEN_SHA256"] == "ab" * 32
+
+
+def own(folder: Path, **changes: Any) -> Config:
+    """A configuration with an app of the user's own."""
+    (folder / "main.py").write_text("app = 1\n")
+    (folder / "requirements.txt").write_text("fastapi\n")
+    return Config(app=App("main:app", folder, folder / "requirements.txt", "/", ("*.py",)), **changes)
+
+
+def test_the_proof_around_a_users_app_opens_to_a_secret_of_which_the_service_has_the_hash(
+    tmp_path: Path,
+) -> None:
+    told, again = made("run", own(tmp_path)), made("run", own(tmp_path))
+    assert told.proof_token is not None
+    assert told.environment["STREAMPROOF_PROOF_TOKEN_SHA256"] == sha256(told.proof_token.encode()).hexdigest()
+    assert told.proof_token not in repr(told)
+    assert told.proof_token not in str(dict(told.environment))
+    assert again.proof_token != told.proof_token
+    assert again.digest == told.digest, "or each deployment would be another one"
+
+
+def test_the_kits_own_service_has_no_such_secret_nor_has_an_app_without_the_proof(tmp_path: Path) -> None:
+    assert made("run").proof_token is None
+    config = own(tmp_path)
+    assert config.app is not None
+    without = made("run", replace(config, app=replace(config.app, proof=False)))
+    assert without.proof_token is None
+    assert "STREAMPROOF_PROOF_TOKEN_SHA256" not in without.environment
+
+
+def test_a_secret_that_the_user_gave_the_service_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    given = made("run", own(tmp_path, env={"STREAMPROOF_PROOF_TOKEN": "a-secret-of-the-team"}))
+    assert given.proof_token == "a-secret-of-the-team"
+    assert "STREAMPROOF_PROOF_TOKEN_SHA256" not in given.environment
 
 
 def test_only_app_engine_uploads_a_bundle_of_the_releases_own() -> None:

@@ -21,6 +21,7 @@ class MemoryHost:
         self.fail: dict[str, KitError | BaseException] = {}
         self.before: dict[str, Callable[[], None]] = {}
         self.always = always
+        self.left: tuple[Removal, ...] = ()
 
     async def _asked(self, verb: str, what: str = "") -> None:
         await asyncio.sleep(0)
@@ -88,7 +89,7 @@ class MemoryHost:
 
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
         await self._asked("removals")
-        return ()
+        return self.left
 
     def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
         running = any(version.running for version in service.versions)

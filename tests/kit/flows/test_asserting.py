@@ -47,11 +47,15 @@ def test_an_app_that_collects_before_it_yields_does_not_pass_for_one_that_stream
     assert "a little at a time" in said
 
 
-def test_without_routes_there_is_no_proof_and_it_says_so() -> None:
-    lane = measure_app(bare, Request())
-    assert lane.verdict is Verdict.INCONCLUSIVE
-    assert Doubt.NO_PROOF in lane.doubts
-    assert Doubt.NO_PROOF.remedy in " ".join((failure(lane, in_process=True) or "").split())
+def test_an_app_without_a_framework_is_proved_as_well_and_by_its_name() -> None:
+    for app in (bare, "tests.fixtures.user_apps:bare"):
+        lane = measure_app(app, Request())
+        assert (lane.verdict, lane.method) == (Verdict.INCREMENTAL, Method.LOCK_STEP)
+
+
+def test_a_wsgi_app_is_refused() -> None:
+    with pytest.raises(KitError, match="ASGI apps only"):
+        measure_app(lambda environ, start_response: [], Request())  # type: ignore[arg-type, misc]
 
 
 def test_an_answer_that_is_none_could_not_be_measured(origin: Origin) -> None:

@@ -210,4 +210,4 @@ def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(o
 
 def test_a_row_claims_no_header_that_a_hop_may_have_hidden(slow: Wire) -> None:
     (row,) = examine(slow.url).rows
-    assert row.look.says == "as asked: GET over HTTP/1.1, text/event-stream, gzip accepted"
+    assert row.look.says == "as asked: GET over HTTP/1.1, text/event-stream, compression accepted"

@@ -1,10 +1,11 @@
-"""Real clients, each of which is known to hold a stream or not: what is said of them must be what they do."""
+"""Real clients, of each of which it is known what it does to a stream: that must be what is said of it."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 
 from kit.errors import Code, Exit, KitError
 from kit.flows.client import examine
+from kit.probe.client_drive import run_once
 from kit.proof.client_causes import ClientCause, Unclear
-from kit.proof.client_examination import Conclusion
+from kit.proof.client_examination import Conclusion, Setup
+from kit.proof.client_trial import Outcome
 from kit.report.client import ClientReport
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.together import Results, Together, result, through
@@ -21,6 +24,7 @@ from tests.fixtures.tools import Tool
 
 pytestmark = pytest.mark.alone
 
+NODE = (shutil.which("node") or "node", "--input-type=module", "--eval")
 SHELL = dict(os.environ)
 SHELL.pop("PYTHONUNBUFFERED", None)
 
@@ -28,7 +32,9 @@ _OPEN = "import sys, urllib.request\nresponse = urllib.request.urlopen(sys.argv[
 _REQUESTS = "import sys, requests\nurl = sys.argv[1]\n"
 _HTTPX = "import sys, httpx\nurl = sys.argv[1]\n"
 URLLIB_LINES = f"{_OPEN}for line in response: print(line.decode(), end='', flush=True)\n"
-URLLIB_READ1 = f"{_OPEN}while data := response.read1(): print(data.decode(), end='', flush=True)\n"
+URLLIB_READ1 = (
+    f"{_OPEN}while data := response.read1(): sys.stdout.buffer.write(data); sys.stdout.buffer.flush()\n"
+)
 URLLIB_READ_4096 = f"{_OPEN}while data := response.read(4096): print(data.decode(), end='', flush=True)\n"
 URLLIB_NO_FLUSH = f"{_OPEN}for line in response: print(line.decode(), end='')\n"
 # As chat clients print: no line break until the end, which not even a terminal's line buffering frees.
@@ -70,20 +76,57 @@ OWN_BUFFER = (
     + TOKENS_NO_FLUSH.replace("print(", "out.write(").replace(", end='')", ".encode())")
     + "out.flush()\n"
 )
+READS = f"{_OPEN}while data := response.read1():\n"
+PER_READ = (
+    f"import json\n{READS}    for line in data.decode(errors='replace').splitlines():\n"
+    "        try: print(json.loads(line.removeprefix('data: '))['text'], flush=True)\n"
+    "        except ValueError: pass\n"
+)
+STRICT = (
+    f"import json\n{READS}    for line in data.decode().split('\\n'):\n"
+    "        if line.startswith('data: '): print(json.loads(line[6:])['text'], flush=True)\n"
+)
+GARBLES = f"{READS}    print(data.decode(errors='replace'), end='', flush=True)\n"
+LIMITED_LINE = (
+    f"{_OPEN}for line in response:\n"
+    "    if len(line) > 100_000: raise SystemExit('line too long')\n"
+    "    print(line.decode(), end='', flush=True)\n"
+)
+READ_TIMEOUT = URLLIB_LINES.replace("sys.argv[1]", "sys.argv[1], timeout=1")
+WHOLE_TIMEOUT = f"import signal\nsignal.alarm(2)\n{URLLIB_LINES}"
+STOPS_AT_204 = (
+    "import sys, time, urllib.request\n"
+    "while (response := urllib.request.urlopen(sys.argv[1])).status != 204:\n"
+    "    for line in response: print(line.decode(), end='', flush=True)\n"
+    "    time.sleep(0.1)\n"
+)
 NODE_READER = "for await (const data of (await fetch(process.argv[1])).body) process.stdout.write(data);"
+NODE_DECODE = (
+    "for await (const data of (await fetch(process.argv[1])).body)"
+    " process.stdout.write(new TextDecoder().decode(data));"
+)
 NODE_TEXT = "console.log(await (await fetch(process.argv[1])).text());"
 
 
 def ask(*argv: str, env: dict[str, str] = SHELL, timeout_s: float = 60.0) -> ClientReport:
     return asyncio.run(
-        asyncio.wait_for(examine(argv, timeout_s=timeout_s, say=lambda text: None, env=env), timeout=150)
+        asyncio.wait_for(
+            examine(argv, timeout_s=timeout_s, say=lambda text: None, env=env, silences=()), timeout=150
+        )
     )
 
 
-async def measure(_: str, script: str, env: dict[str, str] = SHELL) -> Conclusion:
-    argv = (sys.executable, "-c", script, "{url}")
-    report = await asyncio.wait_for(examine(argv, timeout_s=60, say=lambda text: None, env=env), timeout=150)
-    return report.conclusion
+async def measure(
+    _: str,
+    script: str,
+    env: dict[str, str] = SHELL,
+    command: tuple[str, ...] = (sys.executable, "-c"),
+    silences: tuple[float, ...] = (),
+) -> Conclusion:
+    asking = examine(
+        (*command, script, "{url}"), timeout_s=60, say=lambda text: None, env=env, silences=silences
+    )
+    return (await asyncio.wait_for(asking, timeout=150)).conclusion
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +141,14 @@ def found(request: pytest.FixtureRequest, conclusions: Results) -> Conclusion:
     return conclusion
 
 
-def python(script: str, **how: dict[str, str]) -> pytest.MarkDecorator:
+def python(script: str, **how: object) -> pytest.MarkDecorator:
     """A client of a test, written in Python."""
     return through(lambda origin: "", script=script, **how)
+
+
+def node(script: str) -> pytest.MarkDecorator:
+    """The same for Node."""
+    return python(script, command=NODE)
 
 
 def each(*scripts: str) -> pytest.MarkDecorator:
@@ -118,12 +166,12 @@ def test_curl_is_told_its_option(tool: Tool) -> None:
     found = ask(str(tool("curl")), "-s", "{url}").conclusion
     assert found.cause is ClientCause.CURL_NO_BUFFER
     assert not found.warnings
-    assert ask(str(tool("curl")), "-sN", "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
+    assert ask(str(tool("curl")), "-sN", "{url}").conclusion.cause is ClientCause.NO_FAULT
 
 
 @each(URLLIB_LINES, URLLIB_READ1, TOKENS, NDJSON, ASKS_TWICE)
 def test_a_python_client_that_flows_is_not_accused(number: int, found: Conclusion) -> None:
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert not found.warnings
 
 
@@ -134,7 +182,7 @@ def test_a_print_without_flush_is_found(number: int, found: Conclusion) -> None:
 
 @python(TOKENS_NO_FLUSH, env={**SHELL, "PYTHONUNBUFFERED": "1"})
 def test_a_shell_that_hides_it_does_not_hide_it_from_the_report(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert warned(found) == [ClientCause.PYTHON_STDOUT]
 
 
@@ -150,15 +198,16 @@ def test_a_lag_of_one_event_is_found(found: Conclusion) -> None:
 
 @python(REQUESTS_LINES)
 def test_the_lines_of_requests_are_held_where_the_body_is_not_chunked(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert warned(found) == [ClientCause.UNCHUNKED_READER]
     assert "about 512 bytes" in found.warnings[0].sentence
 
 
-@each(REQUESTS_LINES_1, REQUESTS_CONTENT_1)
-def test_the_remedy_for_requests_is_one(number: int, found: Conclusion) -> None:
-    assert found.cause is ClientCause.NOT_THE_CLIENT
-    assert not found.warnings
+@pytest.mark.parametrize("script", [REQUESTS_LINES_1, REQUESTS_CONTENT_1])
+def test_the_remedy_for_requests_is_one(script: str) -> None:
+    argv = (sys.executable, "-c", script, "{url}")
+    run, _ = asyncio.run(run_once(argv, SHELL, Setup(framing="close", sizes=True), timeout_s=60))
+    assert run.trial.outcome is Outcome.FLOWS
 
 
 @python(REQUESTS_WHOLE)
@@ -175,7 +224,7 @@ def _httpx() -> None:
 @pytest.mark.usefixtures("_httpx")
 @python(HTTPX_LINES)
 def test_httpx_flows_line_by_line(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert not found.warnings
 
 
@@ -191,10 +240,65 @@ def test_httpx_without_stream_reads_it_whole(found: Conclusion) -> None:
     assert found.cause is ClientCause.WHOLE_BODY_READER
 
 
-def test_node_flows_with_a_reader_and_not_with_text(tool: Tool) -> None:
-    node = [str(tool("node")), "--input-type=module", "--eval"]
-    assert ask(*node, NODE_READER, "{url}").conclusion.cause is ClientCause.NOT_THE_CLIENT
-    assert ask(*node, NODE_TEXT, "{url}").conclusion.cause is ClientCause.WHOLE_BODY_READER
+@pytest.fixture
+def _node(tool: Tool) -> None:
+    tool("node")
+
+
+@pytest.mark.usefixtures("_node")
+@node(NODE_READER)
+def test_node_flows_with_a_reader(found: Conclusion) -> None:
+    assert found.cause is ClientCause.NO_FAULT
+    assert not found.warnings
+
+
+@pytest.mark.usefixtures("_node")
+@node(NODE_TEXT)
+def test_node_reads_it_whole_with_text(found: Conclusion) -> None:
+    assert found.cause is ClientCause.WHOLE_BODY_READER
+
+
+@pytest.mark.usefixtures("_node")
+@node(NODE_DECODE)
+def test_node_garbles_a_character_with_a_decoder_for_each_read(found: Conclusion) -> None:
+    assert found.cause is ClientCause.GARBLES
+    assert not found.warnings
+
+
+@python(GARBLES)
+def test_python_garbles_a_character_where_it_decodes_each_read(found: Conclusion) -> None:
+    assert found.cause is ClientCause.GARBLES
+
+
+@each(PER_READ, STRICT)
+def test_a_client_that_takes_a_read_for_an_event_is_found_to_lose_events(
+    number: int, found: Conclusion
+) -> None:
+    assert found.cause is ClientCause.LOSES_EVENTS
+    assert "cut in the middle of a line" in found.sentence
+
+
+@python(LIMITED_LINE)
+def test_a_limit_of_a_line_is_found_between_two_sizes(found: Conclusion) -> None:
+    assert found.cause is ClientCause.LONG_LINE
+    assert "gives up at an event of 120,000 bytes (one of 60,000 passes)" in found.sentence
+
+
+@python(READ_TIMEOUT, silences=(2.0,))
+def test_a_read_timeout_is_found_with_its_time(found: Conclusion) -> None:
+    assert found.cause is ClientCause.SILENCE
+    assert "of silence" in found.sentence
+
+
+@python(WHOLE_TIMEOUT, silences=(1.0, 2.0))
+def test_a_limit_of_the_whole_time_is_told_from_a_read_timeout(found: Conclusion) -> None:
+    assert found.cause is ClientCause.WHOLE_TIME
+
+
+@python(STOPS_AT_204)
+def test_a_client_that_asks_again_is_found_with_what_ends_it(found: Conclusion) -> None:
+    assert found.cause is ClientCause.ASKS_AGAIN
+    assert "a 204 ends that, a last event (data: [DONE], event: done) does not" in found.sentence
 
 
 def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool: Tool) -> None:
@@ -202,7 +306,7 @@ def test_a_filter_that_collects_its_output_is_found_and_its_option_frees_it(tool
     found = ask("sh", "-c", f'"{curl}" -sN "$1" | grep data', "sh", "{url}").conclusion
     assert found.cause is ClientCause.STDOUT_PIPE
     found = ask("sh", "-c", f'"{curl}" -sN "$1" | grep --line-buffered data', "sh", "{url}").conclusion
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
 
 
 @python(OWN_BUFFER)
@@ -212,10 +316,12 @@ def test_output_that_is_collected_whatever_it_goes_to_is_found(found: Conclusion
 
 def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) -> None:
     said: list[str] = []
-    report = asyncio.run(examine([str(tool("curl")), "-sN"], timeout_s=60, say=said.append, env=SHELL))
+    report = asyncio.run(
+        examine([str(tool("curl")), "-sN"], timeout_s=60, say=said.append, env=SHELL, silences=())
+    )
     assert report.appended
     assert "No {url} in the command" in said[0]
-    assert report.conclusion.cause is ClientCause.NOT_THE_CLIENT
+    assert report.conclusion.cause is ClientCause.NO_FAULT
 
 
 def test_a_client_that_fails_is_shown_with_its_last_words() -> None:

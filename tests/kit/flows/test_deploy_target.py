@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Place, Release, Service, Version
+from kit.cloud.host import Place, Release, Removal, Service, Version
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
@@ -57,6 +57,7 @@ class Stage:
         self.record = Record.load(folder)
         self.verdicts = {"on": self.target.expect["on"], "off": self.target.expect["off"]}
         self.measured: list[str] = []
+        self.shown: list[str | None] = []
         self.count = 0
         self.digest = "d1"
         self.token: dict[str, str] = {}
@@ -72,10 +73,14 @@ class Stage:
             environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600)), **self.token},
             settings={},
             creates=creates,
+            proof_token=f"secret-of-{self.count}",
         )
 
-    async def measure(self, target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def measure(
+        self, target: Target, url: str, service: Service, version: str, proof_token: str | None
+    ) -> Sequence[Lane]:
         self.measured.append(url)
+        self.shown.append(proof_token)
         return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
 
     def _lane(self, verdict: Verdict, arm: str) -> Lane:
@@ -100,8 +105,7 @@ class Stage:
             target=self.target,
             host=self.host,
             release=self.release,
-            write=lambda release: None,
-            **wishes,  # type: ignore[arg-type]
+            **{"write": lambda release: None, **wishes},  # type: ignore[arg-type]
         )
         return Deploying(job, self.record, self.watched, self.measure, now_s=lambda: NOW)
 
@@ -213,11 +217,54 @@ def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb
     assert known.state == "failed"
 
 
-def test_a_first_deployment_that_failed_leaves_nothing_on_record(stage: Stage) -> None:
+def test_a_first_deployment_that_google_ended_and_that_left_nothing_is_not_on_record(stage: Stage) -> None:
     stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
     outcome = stage.run()
     assert (outcome.result, outcome.url) == (Result.FAILED, None)
     assert Record.load(stage.folder).of("flex") is None
+
+
+@pytest.mark.parametrize("code", [Code.TIMED_OUT, Code.CLOUD_UNAVAILABLE, Code.GCLOUD_FAILED])
+def test_what_google_may_still_be_making_stays_on_record(stage: Stage, code: Code) -> None:
+    stage.host.fail["deploy"] = KitError(code, "The connection broke.", "Try again.")
+    outcome = stage.run()
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert (known.state, known.version, known.place) == ("failed", None, stage.place)
+    assert "kit destroy flex" in outcome.what
+
+
+@pytest.mark.parametrize("looked", ["found", "not-told"])
+def test_what_a_failed_build_left_stays_on_record(stage: Stage, looked: str) -> None:
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    stage.host.left = (Removal("1 uploaded archive", None),)
+    if looked == "not-told":
+        stage.host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
+    stage.run()
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.state == "failed"
+
+
+def test_a_second_failure_forgets_nothing_that_the_first_may_have_left(stage: Stage) -> None:
+    stage.host.fail["deploy"] = KitError(Code.CLOUD_UNAVAILABLE, "The connection broke.", "Try again.")
+    stage.run()
+    stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
+    stage.run()
+    assert Record.load(stage.folder).of("flex") is not None
+
+
+def test_what_failed_before_anything_was_uploaded_leaves_the_record_as_it_was(stage: Stage) -> None:
+    def full(release: Release) -> None:
+        raise KitError(Code.CANNOT_WRITE, "No space is left.", "Free some room.")
+
+    assert stage.run(write=full).result is Result.FAILED
+    assert Record.load(stage.folder).of("flex") is None
+    stage.run()
+    before = Record.load(stage.folder).of("flex")
+    stage.digest = "d2"
+    assert stage.run(write=full).result is Result.FAILED
+    assert Record.load(stage.folder).of("flex") == before
 
 
 def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(
@@ -280,6 +327,25 @@ def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goe
     assert (known.state, known.version) == ("serving", serving.name)
 
 
+def test_the_proof_is_shown_what_the_release_that_was_made_asks_for(stage: Stage) -> None:
+    stage.run()
+    known = stage.record.of("flex")
+    assert known is not None
+    assert known.proof_token == "secret-of-1"
+    stage.digest = "d2"
+    stage.host.fail["promote"] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run()
+    stage.host.fail.clear()
+    stage.record = Record.load(stage.folder)
+    stage.run()
+    # The second version is measured twice, and its build has one secret.
+    assert stage.shown == ["secret-of-1", "secret-of-2", "secret-of-2"]
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.proof_token == "secret-of-2"
+
+
 def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_for_finished(
     stage: Stage,
 ) -> None:
@@ -319,12 +385,14 @@ def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(sta
     stage.run()
     stage.digest = "d2"
 
-    async def measured(target: Target, url: str, service: Service, version: str) -> Sequence[Lane]:
+    async def measured(
+        target: Target, url: str, service: Service, version: str, proof_token: str | None
+    ) -> Sequence[Lane]:
         theirs = Version("theirs", None, None, 1.0, True, None, None)
         assert stage.host.service is not None
         ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
         stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
-        return await Stage.measure(stage, target, url, service, version)
+        return await Stage.measure(stage, target, url, service, version, proof_token)
 
     stage.measure = measured  # type: ignore[method-assign]
     outcome = stage.run()

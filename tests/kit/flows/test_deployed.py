@@ -124,6 +124,20 @@ def test_each_target_brings_its_promise_in_each_arm_unless_one_is_given() -> Non
     assert [lane.expected for lane in lanes_of(found, load_targets(), ["on"], refused)] == [Verdict.REFUSED]
 
 
+def test_an_answer_as_it_is_is_held_to_the_promise_for_what_it_bears() -> None:
+    found, _, _ = asked(deployed("flex"))
+    targets, like = load_targets(), LaneSpec("", Ask("GET", ""))
+    (lane,) = lanes_of(found, targets, ["as-is"], like)
+    assert (lane.expected, lane.promised) == (None, targets["flex"].expect)
+
+
+def test_each_deployments_proof_is_shown_its_own_secret() -> None:
+    found, _, _ = asked(deployed("flex"), deployed("standard"))
+    like = LaneSpec("", Ask("GET", ""), proof_token="given")
+    lanes = lanes_of(found, load_targets(), ["on"], like, proof_tokens={"flex": "flex-secret"})
+    assert {lane.target: lane.proof_token for lane in lanes} == {"flex": "flex-secret", "standard": "given"}
+
+
 @pytest.mark.parametrize(
     ("known", "version"),
     [

@@ -22,7 +22,7 @@ from tests.kit.flows.test_traffic import known, service, version
 class Told(Gcloud):
     """Remembers the lines and runs none; `fails` maps a line to its error."""
 
-    def __init__(self, fails: Mapping[str, KitError] | None = None) -> None:
+    def __init__(self, fails: Mapping[str, BaseException] | None = None) -> None:
         super().__init__({}, Path(), lambda _: None)
         self.ran: list[str] = []
         self.fails = fails or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -77,6 +78,33 @@ def test_a_flex_that_holds_blocks_in_spite_of_the_header_is_refused_in_words() -
 def test_the_arm_without_the_header_never_decides(verdict: Verdict, first: bool) -> None:
     on, off = lane("flex", Verdict.INCREMENTAL), lane("flex", verdict, "off")
     assert judge([off, on] if first else [on, off], TARGETS["flex"]).gate is Gate.PASSED
+
+
+@pytest.mark.parametrize(
+    ("header", "verdict", "gate", "reason"),
+    [
+        ("on", Verdict.INCREMENTAL, Gate.PASSED, "Streamed, as documented."),
+        ("on", Verdict.BYTE_LIMITED, Gate.WORSE, "Buffered in blocks of 64 KiB, where streamed is promised."),
+        (
+            "off",
+            Verdict.BYTE_LIMITED,
+            Gate.PASSED,
+            "Buffered in blocks of 64 KiB, as documented without X-Accel-Buffering: no, which frees it.",
+        ),
+    ],
+)
+def test_a_users_app_is_judged_as_it_is_by_the_promise_for_what_it_bears(
+    header: Arm, verdict: Verdict, gate: Gate, reason: str
+) -> None:
+    judgement = judge([replace(lane("flex", verdict, header), as_is=True)], TARGETS["flex"])
+    assert (judgement.gate, judgement.reason) == (gate, reason)
+
+
+def test_what_only_browsers_wait_for_takes_no_traffic() -> None:
+    held = replace(lane("run", Verdict.BYTE_LIMITED), asked_as="both", only_for="browser")
+    judgement = judge([held], TARGETS["run"])
+    assert judgement.gate is Gate.WORSE
+    assert judgement.reason.startswith("Held for browsers: compression (")
 
 
 def test_a_doubt_holds_it_back_and_is_named() -> None:

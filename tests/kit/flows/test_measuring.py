@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.app import App
 from kit.cloud.host import Command, Service
 from kit.cloud.outcome import Gate
 from kit.config import Config
@@ -20,6 +22,7 @@ from kit.proof.verdict import Method, Verdict
 from kit.targets import get
 from tests.fixtures.deployments import service_of
 from tests.fixtures.origin import Origin
+from tests.fixtures.wire import passing, wire
 from tests.kit.flows.test_deploy_target import Watched
 
 TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
@@ -47,9 +50,10 @@ def measured(
     token: str | None = None,
     version: str = VERSION,
     timeout_s: float = 30,
+    config: Config | None = None,
 ) -> tuple[Sequence[Lane], Gcloud, Watched]:
     gcloud, watched = Gcloud(), Watched()
-    measure = Measuring(gcloud, Config(), watched, token=token, prompt="Why?", timeout_s=timeout_s)
+    measure = Measuring(gcloud, config or Config(), watched, token=token, prompt="Why?", timeout_s=timeout_s)
     return asyncio.run(measure(get(target), url, service, version)), gcloud, watched
 
 
@@ -62,6 +66,18 @@ def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Ori
     ]
     assert {lane.url for lane in lanes} == {url}
     assert gcloud.words == []
+
+
+def test_a_users_app_is_asked_for_one_answer_and_judged_as_it_is(origin: Origin, tmp_path: Path) -> None:
+    app = App("mine.main:app", tmp_path, tmp_path / "requirements.txt", "/chat?cc=no-cache")
+    with wire(passing(origin("tests.fixtures.foreign:app"))) as way:
+        lanes, _, _ = measured("run", way.url, service_of("run", public=True), config=Config(app=app))
+        answers = [one for one in way.asked if one.path == "/chat" and "accept-encoding" in one.headers]
+    assert [(lane.header, lane.as_is, lane.expected, lane.verdict) for lane in lanes] == [
+        ("off", True, Verdict.INCREMENTAL, Verdict.INCREMENTAL)
+    ]
+    assert len(answers) == 1  # beside the request that waited until it was ready
+    assert judge(lanes, get("run")).gate is Gate.PASSED
 
 
 def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(origin: Origin) -> None:

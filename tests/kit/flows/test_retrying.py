@@ -23,6 +23,11 @@ OUTCOMES = {
     "held": replace(LANE, verdict=Verdict.WHOLE_MESSAGE),
     "unsure": replace(LANE, verdict=Verdict.INCONCLUSIVE),
     "failed": replace(LANE, verdict=Verdict.INCONCLUSIVE, error=LaneError("timed-out", "Late.", "Wait.")),
+    "refused": replace(
+        LANE,
+        verdict=Verdict.INCONCLUSIVE,
+        error=LaneError("http-status", "It answered GET with 404.", "Check the path.", lasting=True),
+    ),
 }
 ARMS: tuple[Arm, Arm] = ("on", "off")
 SPECS = [LaneSpec("probe", Ask("GET", "http://x"), header=arm) for arm in ARMS]
@@ -83,6 +88,12 @@ def test_after_so_many_it_stays_undecided() -> None:
     (lane,) = hop.run(1, retries=2).lanes
     assert len(lane.attempts) == 3
     assert lane.error is not None
+
+
+def test_a_refusal_that_cannot_change_is_met_once() -> None:
+    hop = Hop(on="refused streamed")
+    assert hop.run(1, retries=5).lanes[0].error is not None
+    assert (len(hop.asked), hop.waited) == (1, [])
 
 
 def test_only_the_arm_that_is_undecided_is_measured_again() -> None:

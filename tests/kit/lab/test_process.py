@@ -150,6 +150,27 @@ async def test_a_leash_that_never_answers_is_killed(tmp_path: Path, monkeypatch:
     await none_left(numbers)
 
 
+def standing_still(folder: Path) -> Path:
+    """The leash as it would be if it were stopped as soon as it had begun the service."""
+    began, source = "os.setpgid(pid, pid)", Path(process._LEASH).read_text()
+    assert source.count(began) == 1
+    leash = folder / "leash.py"
+    leash.write_text(source.replace(began, f"{began}; os.kill(os.getpid(), signal.SIGSTOP)"))
+    return leash
+
+
+@in_loop
+async def test_a_leash_that_stood_still_before_it_said_a_word_leaves_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LEASH", str(standing_still(tmp_path)))
+    monkeypatch.setattr(process, "_KILL_S", 0.1)
+    service = run(tmp_path, *family(tmp_path))
+    numbers = await up(tmp_path)
+    await service.kill()
+    await none_left(numbers)
+
+
 @in_loop
 async def test_a_service_that_ends_by_itself_is_told_with_its_status_and_the_end_of_its_log(
     tmp_path: Path,

@@ -67,7 +67,7 @@ async def cut_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 
 async def odd_coding(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-encoding: br\r\n\r\nabc")
+    await send(writer, OK + b"content-encoding: compress\r\n\r\nabc")
 
 
 async def wrong_chunks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

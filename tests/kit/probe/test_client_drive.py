@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from kit.probe.client_drive import run_once
+from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Run, Setup
+from kit.proof.client_stress import Stress
 from kit.proof.client_trial import Outcome
+from kit.proof.marks import PLACES
 
 pytestmark = pytest.mark.alone
 
@@ -42,14 +45,34 @@ def drive(
         Setup(media="ndjson"),
         Setup(media="text", framing="close"),
         Setup(framing="http10", sizes=True),
+        Setup(stress=Stress.SPLIT, places=PLACES["sse"]),
+        Setup(media="ndjson", framing="close", stress=Stress.SPLIT, places=PLACES["ndjson"]),
+        Setup(stress=Stress.LARGE),
+        Setup(stress=Stress.SILENT, seconds=(0.2, 0.1)),
+        Setup(stress=Stress.ENDED),
     ],
-    ids=str,
+    ids=lambda setup: f"{setup}, {setup.stress}",
 )
 def test_a_client_that_flows_flows_in_every_setup(setup: Setup) -> None:
     run, _ = drive(FLOWS, setup=setup)
     assert run.trial.outcome is Outcome.FLOWS
-    assert run.status == 0
     assert run.requests == 1
+    assert run.status == (0 if setup.stress in (None, Stress.ENDED) else None)  # else it is not waited for
+
+
+def test_a_client_that_asks_again_has_left_the_stream_that_is_looked_at() -> None:
+    script = (
+        "import sys, urllib.request\n"
+        "while True:\n"
+        "    try:\n"
+        "        for line in urllib.request.urlopen(sys.argv[1], timeout=0.3): print(line, flush=True)\n"
+        "    except OSError: pass\n"
+    )
+    run, _ = drive(script, setup=Setup(stress=Stress.SILENT, seconds=(10.0,)))
+    assert [wrong.cause for wrong in run.trial.wrong] == [ClientCause.SILENCE]
+    assert run.trial.lived_ms is not None
+    assert run.trial.lived_ms < 10_000  # not only when the next event came
+    assert run.requests >= 2
 
 
 def test_the_url_stands_where_it_was_asked_for_and_in_the_environment() -> None:

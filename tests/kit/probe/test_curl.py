@@ -89,7 +89,7 @@ def test_firefoxs_copy() -> None:
     ask = ask_from_curl(FIREFOX)
     assert (ask.method, ask.body) == ("POST", b"a=b")
     told = headers(ask)
-    assert told["accept-encoding"] == "gzip, deflate"
+    assert told["accept-encoding"] == "gzip, deflate, br, zstd"
     assert told["content-type"] == "application/x-www-form-urlencoded"
     assert not told.keys() & {"connection", "content-length", "te", "host"}
 
@@ -97,7 +97,7 @@ def test_firefoxs_copy() -> None:
 def test_safaris_copy() -> None:
     ask = ask_from_curl(SAFARI)
     assert (ask.method, ask.body) == ("GET", None)
-    assert headers(ask) == {"accept": "text/event-stream", "accept-encoding": "identity"}
+    assert headers(ask) == {"accept": "text/event-stream", "accept-encoding": "br"}
 
 
 def test_chromiums_copy_for_cmd() -> None:
@@ -151,8 +151,9 @@ def test_it_is_the_request_that_curl_sends(rest: str, method: str, target: str, 
         ("-A mine", "user-agent", "mine"),
         ("-H 'Accept: a/b'", "accept", "a/b"),
         ("--json 1", "accept", "application/json"),
-        ("--compressed", "accept-encoding", "gzip"),
-        ("--compressed -H 'Accept-Encoding: br, gzip;q=0.5'", "accept-encoding", "gzip;q=0.5"),
+        ("--compressed", "accept-encoding", "deflate, gzip, br, zstd"),
+        ("--compressed -H 'Accept-Encoding: dcb, gzip;q=0.5'", "accept-encoding", "gzip;q=0.5"),
+        ("-H 'Accept-Encoding: dcb'", "accept-encoding", "identity"),
         ("-H 'Host: Other.example'", "host", "other.example"),
         ("-u 'user:pä:ss'", "authorization", "Basic dXNlcjpww6Q6c3M="),
         ("--oauth2-bearer t", "authorization", "Bearer t"),
@@ -275,6 +276,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     st.none() | TEXTS,
     st.booleans(),
 )
+@example("GET", "a b ", [], None, False)
 @example("POST", "a'b\\\"$(id)`id`&|;^", [("X-a", "'\"\\$`;"), ("X-b", "")], "'\n^\n\"@", True)
 def test_a_request_that_is_quoted_for_a_shell_is_read_back(
     method: str, query: str, pairs: list[tuple[str, str]], body: str | None, glued: bool

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kit.probe.known_good import KnownGood
+from kit.probe.known_good import Ending, KnownGood
 from kit.proof.client_examination import Framing
-from kit.proof.marks import mark
+from kit.proof.marks import PLACES, Place, mark, pair
 
 WITHIN_S = 20.0
 
@@ -23,13 +23,16 @@ async def _connect(server: KnownGood, request: bytes) -> tuple[asyncio.StreamRea
 
 
 def serve(
-    talk: Callable[[KnownGood], Awaitable[None]], framing: Framing = "chunked", answered: int = 0
+    talk: Callable[[KnownGood], Awaitable[None]],
+    framing: Framing = "chunked",
+    answered: int = 0,
+    ending: Ending = "plain",
 ) -> KnownGood:
     """The server after a talk with it."""
 
     async def run() -> KnownGood:
         async with asyncio.timeout(WITHIN_S):
-            async with KnownGood("sse", framing, "ab12", lambda: None, answered) as server:
+            async with KnownGood("sse", framing, "ab12", lambda: None, answered, ending) as server:
                 await talk(server)
             return server
 
@@ -82,6 +85,55 @@ def test_a_second_request_gets_all_of_the_stream_too() -> None:
             writer.close()
 
     assert serve(talk).requests == 3
+
+
+@pytest.mark.parametrize("place", PLACES["sse"])
+def test_an_event_in_pieces_leaves_piece_by_piece_and_is_whole_for_who_asks_later(place: Place) -> None:
+    async def talk(server: KnownGood) -> None:
+        first, one = await _connect(server, b"GET / HTTP/1.1\r\n\r\n")
+        await first.readuntil(b"\r\n\r\n")
+        await server.write_pair(place)
+        server.write(200)
+        for piece in pair("sse", "ab12", 0, place):
+            assert await first.readline() == b"%x\r\n" % len(piece)
+            assert await first.readexactly(len(piece) + 2) == piece + b"\r\n"
+        second, two = await _connect(server, b"GET / HTTP/1.1\r\n\r\n")
+        await second.readuntil(b"\r\n\r\n")
+        server.end()
+        assert mark("ab12", 2).encode() in await first.read()
+        assert b"".join(pair("sse", "ab12", 0, place)) in _dechunked(await second.read())
+        for writer in (one, two):
+            writer.close()
+
+    serve(talk)
+
+
+@pytest.mark.parametrize(("ending", "last"), [("retry", b""), ("last-event", b"data: [DONE]")])
+def test_after_its_end_a_stream_that_asked_clients_to_come_back_is_answered_204(
+    ending: Ending, last: bytes
+) -> None:
+    async def talk(server: KnownGood) -> None:
+        reader, writer = await _connect(server, b"GET / HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        server.write(200)
+        server.end()
+        body = _dechunked(await reader.read())
+        assert body.startswith(b"retry: 100\n\n")
+        assert last in body
+        again, other = await _connect(server, b"GET / HTTP/1.1\r\n\r\n")
+        assert (await again.read()).startswith(b"HTTP/1.1 204 No Content\r\n")
+        for each in (writer, other):
+            each.close()
+
+    assert serve(talk, ending=ending).requests == 2
+
+
+def _dechunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        whole, body = whole + body[: int(size, 16)], body[int(size, 16) + 2 :]
+    return whole
 
 
 def test_requests_before_the_stream_are_answered_at_once() -> None:
@@ -144,7 +196,7 @@ def test_rubbish_is_refused_and_said(rubbish: bytes) -> None:
     assert server.requests == 0
 
 
-def test_a_client_that_goes_away_harms_nobody() -> None:
+def test_a_client_that_goes_away_harms_no_other() -> None:
     async def talk(server: KnownGood) -> None:
         for _ in range(3):
             reader, writer = await _connect(server, b"GET / HTTP/1.1\r\n\r\n")

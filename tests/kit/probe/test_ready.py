@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,11 +15,12 @@ from kit.proof.version import ExpectedVersion
 from tests.fixtures.processes import free_port
 
 
-def answering(*statuses: int) -> Callable[..., Any]:
+def answering(*statuses: int, heads: Sequence[bytes] = ()) -> Callable[..., Any]:
+    """One after the other; a ping, where `heads` shows one, finds nothing."""
     left = list(statuses)
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        status = left.pop(0) if len(left) > 1 else left[0]
+        status = left[0] if len(left) == 1 else 404 if b"/ping" in b"".join(heads[-1:]) else left.pop(0)
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
         await writer.drain()
 
@@ -35,13 +36,37 @@ def test_it_is_ready_when_the_service_itself_answers(
     server: Callable[..., Any], statuses: tuple[int, ...]
 ) -> None:
     told: list[str] = []
+    heads: list[bytes] = []
 
     async def main() -> None:
-        async with server(answering(*statuses)) as url:
+        async with server(answering(*statuses, heads=heads), heads=heads) as url:
             await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
 
     asyncio.run(main())
     assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
+
+
+def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_for(
+    server: Callable[..., Any],
+) -> None:
+    closed = b'{"streamproof": 1, "error": "proof-expired"}'
+    asked: list[bytes] = []
+
+    async def no_such_path(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = closed if asked[-1].startswith(b"get /proof/ping") else b"none"
+        writer.write(
+            b"HTTP/1.1 404 X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+        )
+        await writer.drain()
+
+    async def never(seconds: float) -> None:
+        raise AssertionError("waited")
+
+    async def main() -> None:
+        async with server(no_such_path, heads=asked) as url:
+            await wait_until_ready(Ask("GET", f"{url}/chat"), sleep=never)
+
+    asyncio.run(main())
 
 
 def test_a_service_that_never_gets_ready_is_given_up_with_what_it_said_last(

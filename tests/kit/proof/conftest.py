@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Pass, Ping, Progress, Reply
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
@@ -88,7 +88,7 @@ class Network:
                 found: T = stop.value
                 return found
 
-    def act(self, action: Ping | Open | Feed | End | Await) -> Observed:
+    def act(self, action: Action) -> Observed:
         self._late_ms = 0.0
         self._until(self.now_ms)
         match action:
@@ -114,6 +114,8 @@ class Network:
                 return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case Await():
                 return self._await(action)
+            case Pass():
+                raise NotImplementedError
 
     def _observed(self, reply: Reply | None = None) -> Observed:
         return Observed(self.now_ms, reply, self._stream, self._late_ms)
@@ -182,14 +184,19 @@ class Network:
             self._last_ms = max(self._last_ms, self._at_hop(at_ms + after) + self._way())
             heapq.heappush(self._due, (self._last_ms, next(self._order), data))
 
-    def _reply(self, at_ms: float, *, known: bool, within_ms: float) -> Observed:
+    def _reply(
+        self, at_ms: float, *, known: bool, within_ms: float, progress: Progress | None = None
+    ) -> Observed:
         sent = self.now_ms
         back_ms = self._running("hop", at_ms) + self.rtt_ms / 2 + self.jitter()
         if back_ms > sent + within_ms:
             self._until(sent + within_ms)
             return self._observed()
         self._until(back_ms)
-        return self._observed(Reply(sent, self.now_ms, at_ms, next(self.instances), known, self._emitted))
+        instance = next(self.instances)
+        return self._observed(
+            Reply(sent, self.now_ms, at_ms, instance, known, self._emitted, progress=progress)
+        )
 
     def _await(self, action: Await) -> Observed:
         deadline = self.now_ms + action.within_ms

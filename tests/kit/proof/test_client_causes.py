@@ -20,7 +20,14 @@ def test_each_reason_for_saying_nothing_says_what_to_do(unclear: Unclear) -> Non
     assert unclear.remedy.endswith(".")
 
 
-def test_who_holds_is_said_only_where_it_is_known() -> None:
-    assert ClientCause.NOT_THE_CLIENT.holds is False
+def test_whether_the_client_holds_is_said_only_where_it_is_known() -> None:
+    assert ClientCause.NO_FAULT.holds is False
     assert ClientCause.INCONCLUSIVE.holds is None
     assert ClientCause.CURL_NO_BUFFER.holds is True
+    assert ClientCause.SILENCE.holds is False
+
+
+def test_a_fault_is_one_whether_it_holds_or_not() -> None:
+    assert ClientCause.NO_FAULT.fault is False
+    assert ClientCause.INCONCLUSIVE.fault is None
+    assert ClientCause.CURL_NO_BUFFER.fault is ClientCause.SILENCE.fault is True

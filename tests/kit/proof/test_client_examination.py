@@ -18,10 +18,13 @@ from kit.proof.client_examination import (
     lacks_no_buffer,
     size_in_words,
 )
-from kit.proof.client_trial import Outcome, Trial
+from kit.proof.client_stress import LONG_SILENCES, SILENCES, Stress
+from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.marks import PLACES, Place
 from kit.proof.verdict import Shape
 
-FLOWS = Run(Trial(Outcome.FLOWS, "it flowed", ended=True), status=0)
+FLOWS = Run(Trial(Outcome.FLOWS, "it flowed"), status=0)
+STRESSED = ["in pieces", "a large event"]
 PYTHON = ["python", "client.py"]
 Client = Callable[[Setup], Run]
 
@@ -34,10 +37,18 @@ def lost(outcome: Outcome, status: int | None = 0) -> Run:
     return Run(Trial(outcome, "nothing", ended=status is not None), status=status)
 
 
+def broke(*wrong: Wrong, lived_ms: float | None = None, place: Place | None = None, requests: int = 1) -> Run:
+    trial = Trial(Outcome.BROKE, "it broke", wrong=wrong, lived_ms=lived_ms, place=place)
+    return Run(trial, requests, None)
+
+
 def conclude(
-    client: Client, argv: Sequence[str] = PYTHON, environment: Mapping[str, str] | None = None
+    client: Client,
+    argv: Sequence[str] = PYTHON,
+    environment: Mapping[str, str] | None = None,
+    silences: Sequence[float] = (),
 ) -> Conclusion:
-    machine = examination(argv, environment or {})
+    machine = examination(argv, environment or {}, silences)
     _, setup = next(machine)
     try:
         while True:
@@ -51,10 +62,10 @@ def names(found: Conclusion) -> list[str]:
     return [row.experiment for row in found.rows]
 
 
-def test_a_client_that_flows_is_run_three_times() -> None:
-    found = conclude(lambda setup: FLOWS)
-    assert found.cause is ClientCause.NOT_THE_CLIENT
-    assert names(found) == ["as it is", "unchunked", "HTTP/1.0"]
+def test_a_client_that_flows_is_run_without_chunks_and_with_what_else_a_stream_brings() -> None:
+    found = conclude(lambda setup: FLOWS, silences=(6,))
+    assert found.cause is ClientCause.NO_FAULT
+    assert names(found) == ["as it is", "unchunked", "HTTP/1.0", *STRESSED, "silence"]
     assert all(row.freed for row in found.rows)
     assert not found.warnings
 
@@ -62,8 +73,8 @@ def test_a_client_that_flows_is_run_three_times() -> None:
 def test_curl_is_freed_by_its_option() -> None:
     found = conclude(lambda setup: FLOWS if setup.no_buffer else held(), ["curl", "-s", "{url}"])
     assert found.cause is ClientCause.CURL_NO_BUFFER
-    assert names(found) == ["as it is", "curl -N", "as it is, again", "unchunked", "HTTP/1.0"]
-    assert [row.freed for row in found.rows] == [False, True, False, True, True]
+    assert names(found) == ["as it is", "curl -N", "as it is, again", "unchunked", "HTTP/1.0", *STRESSED]
+    assert [row.freed for row in found.rows] == [False, True, False, True, True, True, True]
 
 
 def test_python_is_freed_by_its_variable() -> None:
@@ -76,7 +87,7 @@ def test_a_variable_that_only_this_shell_may_have_is_a_warning() -> None:
         lambda setup: held() if setup.unbuffered is False else FLOWS,
         environment={"PYTHONUNBUFFERED": "1"},
     )
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
     assert warned.cause is ClientCause.PYTHON_STDOUT
     assert "Only where PYTHONUNBUFFERED is not set" in warned.sentence
@@ -121,15 +132,17 @@ def test_a_client_that_streams_another_media_type_is_told_so() -> None:
 def test_a_client_of_another_media_type_is_examined_in_that() -> None:
     failed = lost(Outcome.ENDED_EARLY, 1)
     found = conclude(lambda setup: FLOWS if setup.media == "ndjson" else failed)
-    assert found.cause is ClientCause.NOT_THE_CLIENT
-    assert names(found) == ["as it is", "as ndjson", "unchunked", "HTTP/1.0"]
+    assert found.cause is ClientCause.NO_FAULT
+    assert names(found) == ["as it is", "as ndjson", "unchunked", "HTTP/1.0", *STRESSED]
+    assert {row.setup.media for row in found.rows[1:]} == {"ndjson"}
+    assert found.rows[4].setup.places == PLACES["ndjson"]
 
 
 def test_a_hold_of_unchunked_bodies_is_a_warning() -> None:
     found = conclude(
         lambda setup: held(Shape.BLOCKS, (385, 512)) if setup.framing == "close" else FLOWS,
     )
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
     assert warned.cause is ClientCause.UNCHUNKED_READER
     assert "waits until about 512 bytes are there" in warned.sentence
@@ -137,13 +150,13 @@ def test_a_hold_of_unchunked_bodies_is_a_warning() -> None:
 
 def test_a_client_that_was_slow_once_is_not_warned_of() -> None:
     found = conclude(lambda setup: held(Shape.TIMER) if setup.framing == "close" else FLOWS)
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert not found.warnings
 
 
 def test_a_client_that_asks_for_something_else_first_gets_the_stream_later() -> None:
     found = conclude(lambda setup: FLOWS if setup.answered == 1 else held(requests=2))
-    assert found.cause is ClientCause.NOT_THE_CLIENT
+    assert found.cause is ClientCause.NO_FAULT
     assert names(found)[:2] == ["as it is", "a later request"]
 
 
@@ -183,6 +196,130 @@ def test_a_client_with_a_slow_beginning_does_not_read_the_whole() -> None:
     assert conclude(client).cause is ClientCause.HELD_OTHERWISE
 
 
+LOST = Wrong(ClientCause.LOSES_EVENTS, "loses it")
+GIVES_UP = Wrong(ClientCause.SILENCE, "gives up after 5 s of silence")
+LIMITED = Wrong(ClientCause.WHOLE_TIME, "gives up after 8 s")
+LARGE = Wrong(ClientCause.LONG_LINE, "loses a large one")
+
+
+def stressed(**runs: Run) -> Client:
+    """A client that flows but for this."""
+    return lambda setup: FLOWS if setup.stress is None else runs.get(setup.stress.name.lower(), FLOWS)
+
+
+def test_a_fault_that_is_no_hold_is_the_headline_and_the_others_follow() -> None:
+    found = conclude(
+        stressed(
+            split=broke(Wrong(ClientCause.GARBLES, "garbles it")), silent=broke(GIVES_UP, lived_ms=5_000)
+        ),
+        silences=SILENCES,
+    )
+    assert found.cause is ClientCause.GARBLES
+    assert "The client garbles it" in found.sentence
+    assert [warned.cause for warned in found.warnings] == [ClientCause.SILENCE]
+    assert [row.freed for row in found.rows][-4:] == [False, True, False, True]
+
+
+def test_a_hold_stays_the_headline_of_a_client_that_also_loses_events() -> None:
+    lossy = stressed(split=broke(LOST))
+    found = conclude(lambda setup: lossy(setup) if setup.unbuffered else held())
+    assert found.cause is ClientCause.PYTHON_STDOUT
+    assert [warned.cause for warned in found.warnings] == [ClientCause.LOSES_EVENTS]
+
+
+def test_a_client_that_loses_pieces_is_not_blamed_for_a_large_event_as_well() -> None:
+    """It comes in many reads too."""
+    found = conclude(stressed(split=broke(LOST), large=broke(LARGE)))
+    assert (found.cause, found.warnings) == (ClientCause.LOSES_EVENTS, ())
+    assert conclude(stressed(large=broke(LARGE))).cause is ClientCause.LONG_LINE
+
+
+def test_lf_alone_is_a_warning_as_most_servers_send_that() -> None:
+    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses it"))))
+    assert found.cause is ClientCause.NO_FAULT
+    (warned,) = found.warnings
+    assert warned.sentence.startswith("Only where its lines end in CRLF")
+
+
+def test_a_client_that_ended_at_an_event_is_asked_with_that_event_alone() -> None:
+    def client(again: Run) -> Client:
+        whole = broke(place=Place.LINE)
+        return lambda setup: again if setup.places == (Place.LINE,) else stressed(split=whole)(setup)
+
+    found = conclude(client(broke(LOST, place=Place.LINE)))
+    assert found.cause is ClientCause.LOSES_EVENTS
+    assert "what else comes in pieces, as it ended there" in found.untried
+    found = conclude(client(FLOWS))
+    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
+    assert "what else comes in pieces, as it ended there" in found.untried
+
+
+def test_a_silence_is_to_blame_only_where_the_same_time_with_events_is_not() -> None:
+    silent = broke(GIVES_UP, lived_ms=8_000)
+    found = conclude(stressed(silent=silent), silences=SILENCES)
+    assert found.cause is ClientCause.SILENCE
+    talking = found.rows[-1].setup
+    assert (talking.stress, talking.seconds) == (Stress.TALKING, (12.0,))
+    found = conclude(stressed(silent=silent, talking=broke(LIMITED, lived_ms=7_900)), silences=SILENCES)
+    assert (found.cause, found.warnings) == (ClientCause.WHOLE_TIME, ())
+    # It had read enough: neither the silence nor the time was shown to be the reason.
+    found = conclude(stressed(silent=silent, talking=broke(LIMITED, lived_ms=3_000)), silences=SILENCES)
+    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
+    assert "silences, as it ended by itself without one" in found.untried
+
+
+@pytest.mark.parametrize(
+    ("requests", "closed", "words"),
+    [
+        (2, 1, "both a 204 and a last event (data: [DONE], event: done) end that"),
+        (2, 2, "a 204 ends that, a last event (data: [DONE], event: done) does not"),
+        (3, 1, "a last event (data: [DONE], event: done) ends that, a 204 does not"),
+        (3, 2, "neither a 204 nor a last event (data: [DONE], event: done) ends that"),
+    ],
+)
+def test_a_client_that_asks_again_is_said_to_with_what_ends_it(
+    requests: int, closed: int, words: str
+) -> None:
+    runs = on(ended=requests, closed=closed)
+    found = conclude(runs)
+    assert found.cause is ClientCause.ASKS_AGAIN
+    assert words in found.sentence
+
+
+def on(ended: int, closed: int = 1) -> Client:
+    """A client that runs on after the stream's end, and how often it asked in all."""
+    flowed = Trial(Outcome.FLOWS, "it flowed")
+    requests = {Stress.ENDED: ended, Stress.CLOSED: closed}
+    return lambda setup: Run(flowed, requests.get(setup.stress, 1) if setup.stress else 1, None)
+
+
+def test_a_client_that_runs_on_and_does_not_ask_again_has_no_fault() -> None:
+    found = conclude(on(ended=1))
+    assert found.cause is ClientCause.NO_FAULT
+    assert found.rows[-1].seen.endswith("and it did not ask again")
+
+
+def test_what_was_not_tried_is_said_and_the_option_that_tries_it() -> None:
+    beyond = "a silence over 6 s, an answer over 6 s (--long tries 61 s and 109 s)"
+    assert conclude(lambda setup: FLOWS, silences=SILENCES).untried[0] == beyond
+    long = conclude(lambda setup: FLOWS, silences=LONG_SILENCES).untried
+    assert long == ("a silence over 61 s, an answer over 109 s", "TLS", "HTTP/2", "an answer that is cut")
+    assert conclude(lambda setup: held()).untried == ("all but holding: mend this, and examine it again",)
+
+
+def test_a_client_that_reads_no_further_is_not_said_to_give_up() -> None:
+    left = Run(Trial(Outcome.FLOWS, "it left", ended=True), status=0)
+    found = conclude(lambda setup: left, silences=SILENCES)
+    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
+    assert names(found) == ["as it is", "unchunked", "HTTP/1.0"]
+    assert "as it reads no further" in found.untried[0]
+
+
+def test_what_could_not_be_tried_is_not_said_to_have_passed() -> None:
+    found = conclude(stressed(large=lost(Outcome.UNRECOGNISED)))
+    assert found.untried[0] == "events of 60,000 to 700,000 bytes"
+
+
 @pytest.mark.parametrize(
     ("run", "unclear"),
     [
@@ -208,6 +345,9 @@ def _runs() -> st.SearchStrategy[Run]:
         st.none() | st.sampled_from(Shape),
         st.none() | st.tuples(st.integers(1, 99), st.integers(99, 999)),
         st.booleans(),
+        wrong=st.lists(st.sampled_from([LOST, GIVES_UP, LIMITED, LARGE]), max_size=2).map(tuple),
+        lived_ms=st.none() | st.floats(0, 100_000),
+        place=st.none() | st.sampled_from(Place),
     )
     return st.builds(Run, trials, st.integers(0, 9), st.none() | st.integers(0, 255), st.booleans())
 
@@ -222,12 +362,13 @@ def test_every_client_is_concluded_upon_within_the_runs_that_were_announced(
 ) -> None:
     """Even one that does something else each time."""
     turn = iter(runs * MOST_RUNS)
-    found = conclude(lambda setup: next(turn), argv, {"PYTHONUNBUFFERED": "1"} if unbuffered else {})
+    environment = {"PYTHONUNBUFFERED": "1"} if unbuffered else {}
+    found = conclude(lambda setup: next(turn), argv, environment, SILENCES)
     assert 1 <= len(found.rows) <= MOST_RUNS
     assert (found.cause is ClientCause.INCONCLUSIVE) is (found.unclear is not None)
     if found.cause.holds:
         assert any(row.freed is False for row in found.rows)
-    if found.cause is ClientCause.NOT_THE_CLIENT:
+    if found.cause is ClientCause.NO_FAULT:
         assert any(row.freed for row in found.rows)
 
 

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import re
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.actions import Action, Await, End, Feed, Observed, Open
 from kit.proof.client_trial import Outcome, Trial, trial
-from kit.proof.marks import MarkDecoder, marked_event
-from kit.proof.received import Received
 from kit.proof.verdict import Shape
-
-Output = list[tuple[float, bytes]]  # after so many milliseconds, what is printed
-
-
-class Client:
-    """Prints all that it reads, as it reads it."""
-
-    asks = True
-    ends_after: int | None = None  # events after which it ends by itself
-    ends_ms = 5.0  # after the stream's end
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, data)]
-
-    def close(self) -> Output:
-        return []
-
-
-class Whole(Client):
-    def __init__(self) -> None:
-        self.held = b""
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        self.held += data
-        return []
-
-    def close(self) -> Output:
-        return [(1.0, self.held)]
+from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
 
 
 class Blocks(Whole):
@@ -150,70 +118,9 @@ class Leaves(Client):
         self.ends_after = after
 
 
-class Stage:
-    """Runs a trial on a made-up clock."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.now_ms = 1_234.5
-        self.stream = Received(MarkDecoder("ab12"))
-        self.sent: list[bytes] = []
-        self.due: list[tuple[float, int, bytes | None]] = []
-        self.order = count()
-
+class Stage(ClientStage):
     def run(self, *, sizes: bool = False) -> Trial:
-        machine = trial(sizes=sizes)
-        action = next(machine)
-        try:
-            while True:
-                self._act(action)
-                action = machine.send(Observed(self.now_ms, None, self.stream))
-        except StopIteration as stop:
-            found: Trial = stop.value
-            return found
-
-    def _act(self, action: Action) -> None:
-        match action:
-            case Open():
-                self.now_ms += 700.0  # it starts slowly
-                if self.client.asks:
-                    self.stream.head(self.now_ms, 200, {})
-                    self._send(action.bytes)
-            case Feed():
-                self._send(action.bytes)
-            case End():
-                for after, data in self.client.close():
-                    self._push(after, data)
-                self._push(self.client.ends_ms, None)
-            case Await():
-                until = self.now_ms + action.within_ms
-                while (
-                    self.stream.events < action.events
-                    and self.stream.octets < action.octets
-                    and self.stream.ended_ms is None
-                    and self.due
-                    and self.due[0][0] <= until
-                ):
-                    self.now_ms, _, printed = heapq.heappop(self.due)
-                    if printed is None:
-                        self.stream.end(self.now_ms, clean=True)
-                    else:
-                        self.stream.body(self.now_ms, printed)
-                else:
-                    reached = self.stream.events >= action.events or self.stream.octets >= action.octets
-                    if not reached and self.stream.ended_ms is None:
-                        self.now_ms = until
-
-    def _send(self, size: int) -> None:
-        event = marked_event("sse", "ab12", len(self.sent), size)
-        self.sent.append(event)
-        for after, data in self.client.push(self.now_ms, event):
-            self._push(after, data)
-        if self.client.ends_after == len(self.sent):
-            self._push(0.5, None)
-
-    def _push(self, after: float, data: bytes | None) -> None:
-        heapq.heappush(self.due, (self.now_ms + after, next(self.order), data))
+        return self.play(trial(sizes=sizes))
 
 
 def test_a_client_that_prints_at_once_flows() -> None:

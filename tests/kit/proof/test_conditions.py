@@ -16,7 +16,7 @@ ALL = [
         ("text/event-stream", "text/html; charset=utf-8"),
         ("on", "off"),
         ("on", "off"),
-        ("gzip, br", "identity"),
+        ("gzip, br", "identity", ""),
         (True, False),
         ("", "no-cache", "no-cache, no-transform"),
     )
@@ -40,8 +40,9 @@ def test_a_change_made_twice_is_made_once(change: Change) -> None:
         assert change.applied(change.applied(before)) == change.applied(before)
 
 
-def test_words_tell_every_two_conditions_apart_but_for_the_incremental_header() -> None:
-    assert len({in_words(one) for one in ALL}) == len(ALL) / 2
+def test_words_tell_apart_whatever_two_conditions_differ_in_but_for_the_incremental_header() -> None:
+    told = [one for one in ALL if one.coding]  # none and identity are the same to a reader
+    assert len({in_words(one) for one in told}) == len(told) / 2
 
 
 ASKED = {"accept": "text/html", "accept-encoding": "gzip, br"}

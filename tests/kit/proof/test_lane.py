@@ -74,6 +74,16 @@ def test_only_what_decides_nothing_may_be_measured_again(verdict: Verdict, expec
     assert undecided(replace(FAILED, expected=expected))
 
 
+def test_what_another_measurement_would_meet_again_is_not_measured_again() -> None:
+    refused = LaneError("http-status", "It answered GET with 404.", "Check the path.", lasting=True)
+    assert not undecided(replace(FAILED, error=refused))
+    watched = (Doubt.ARRIVALS_ALONE, Doubt.PROOF_EXPIRED, Doubt.CLOCKS_NOT_ALIGNED)
+    assert not undecided(replace(UNSURE, doubts=watched))
+    for may_pass in (Doubt.BUSY_MACHINE, Doubt.STREAM_CUT, Doubt.OTHER_INSTANCE):
+        assert undecided(replace(UNSURE, doubts=(*watched, may_pass)))
+    assert undecided(UNSURE)
+
+
 def test_every_measurement_of_a_lane_is_kept_in_order_and_its_own_is_the_last() -> None:
     assert FAILED.attempts == (Attempt(Verdict.INCONCLUSIVE, "unreachable", ()),)
     slow = replace(UNSURE, doubts=(Doubt.SLOW_LINK,), earlier=FAILED.attempts)

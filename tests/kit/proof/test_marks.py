@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.events import LineDecoder
-from kit.proof.marks import SMALLEST, MarkDecoder, MarkedMedia, mark, marked_event
+from kit.proof.marks import PLACES, SMALLEST, MarkDecoder, MarkedMedia, Place, mark, marked_event, pair
 from kit.proof.sse import SSEDecoder
 
 MEDIA: tuple[MarkedMedia, ...] = ("sse", "ndjson", "text")
@@ -46,7 +46,7 @@ def test_marks_are_found_however_the_output_is_cut(
     found = []
     for begin, end in zip([0, *cuts], [*cuts, len(output)], strict=True):
         found += decoder.feed(output[begin:end])
-    assert [event.data for event in found] == [str(seq) for seq in range(count)]
+    assert [event.id for event in found] == [str(seq) for seq in range(count)]
 
 
 @given(st.lists(st.binary(max_size=400), max_size=8))
@@ -71,9 +71,61 @@ def test_a_mark_is_known_again_in_another_dress(printed: bytes) -> None:
 
 def test_a_mark_stands_for_those_before_it_and_counts_once() -> None:
     decoder = MarkDecoder("ab12")
-    assert [event.data for event in decoder.feed(b"mab12n00002e")] == ["0", "1", "2"]
+    assert [event.id for event in decoder.feed(b"mab12n00002e")] == ["0", "1", "2"]
     assert decoder.feed(b"mab12n00001e mab12n00002e") == []
 
 
 def test_the_mark_of_another_stream_is_no_sign() -> None:
     assert MarkDecoder("ab12").feed(b"mcd34n00000e") == []
+
+
+CUTS = [(media, place) for media in MEDIA for place in PLACES[media]]
+
+
+@pytest.mark.parametrize(("media", "place"), CUTS)
+def test_two_events_in_pieces_are_the_same_two_events_wherever_the_first_is_cut(
+    media: MarkedMedia, place: Place
+) -> None:
+    pieces = pair(media, "ab12", 6, place)
+    decoder = SSEDecoder() if media == "sse" else LineDecoder()
+    found = [event.data for piece in pieces for event in decoder.feed(piece)]
+    first, second = (data if media == "text" else json.loads(data) for data in found)
+    assert sorted(str(first).replace("6", "7")) == sorted(str(second))  # the fields change places
+    marks = MarkDecoder("ab12", each=True)
+    assert [(event.id, event.data) for piece in pieces for event in marks.feed(piece)] == [
+        ("6", "é你😀"),
+        ("7", "é你😀"),
+    ]
+
+
+def test_each_place_is_one_of_its_own() -> None:
+    assert len({pair("sse", "ab12", 6, place) for place in PLACES["sse"]}) == len(Place)
+
+
+@pytest.mark.parametrize("media", MEDIA)
+def test_a_character_is_cut_at_each_of_its_octets(media: MarkedMedia) -> None:
+    pieces = pair(media, "ab12", 6, Place.CHARACTER)
+    groups = 1 if media == "text" else 2  # where clients look for text
+    assert len(pieces) == 2 + groups * (1 + 2 + 3)
+    for piece in pieces[1:-1]:
+        with pytest.raises(UnicodeDecodeError):
+            piece.decode()
+
+
+def test_a_mark_may_stand_for_its_own_event_alone() -> None:
+    decoder = MarkDecoder("ab12", each=True)
+    assert [event.id for event in decoder.feed(b"mab12n00002e")] == ["2"]
+    assert [event.id for event in decoder.feed(b"mab12n00002e mab12n00000e")] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "characters"),
+    [
+        ("q\ufffd\ufffd你😀mab12n00000e", "\ufffd\ufffd你😀"),
+        (r"q\u00e9\u4f60mab12n00000e", r"\u00e9\u4f60"),
+        ("mab12n00000e", ""),
+    ],
+)
+def test_what_was_printed_for_the_characters_before_a_mark_is_known(printed: str, characters: str) -> None:
+    (event,) = MarkDecoder("ab12").feed(printed.encode())
+    assert event.data == characters

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kit.errors import Exit
 from kit.proof.client_causes import ClientCause, Unclear
 from kit.proof.client_examination import Conclusion, Row, Setup, Warned
+from kit.proof.client_stress import Stress
 from kit.report.cells import cells
 from kit.report.client import ClientReport, client_data, client_text
 from kit.report.style import Style
@@ -34,18 +35,36 @@ def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
     text = client_text(CURL)
     assert text.startswith("✗ curl collects its output")
     assert text.index("→ curl -N …") < text.index("what was done and seen") < text.index("2  curl -N")
-    assert "as it is (standard output a pipe, text/event-stream chunked): held." in text
+    assert "as it is (standard output a pipe, text/event-stream, chunked): held." in text
+    assert "2  curl -N: each event at once." in text
 
 
 def test_a_client_that_is_not_to_blame_is_told_so_with_what_may_hold_elsewhere() -> None:
     warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
-    free = ClientCause.NOT_THE_CLIENT
+    free = ClientCause.NO_FAULT
     text = client_text(
         replace(CURL, conclusion=Conclusion(free, free.sentence, ROWS[1:], warnings=(warning,)))
     )
-    assert text.startswith("✓ The client is not what holds the stream")
+    assert text.startswith("✓ No fault was found in the client")
     assert "! Only where the body is not chunked" in text
     assert "→ requests: response.iter_lines(chunk_size=1)" in text
+
+
+def test_another_fault_is_no_green_tick_and_what_was_not_tried_is_said() -> None:
+    cause = ClientCause.SILENCE
+    setup = Setup(stress=Stress.SILENT, seconds=(6.0,))
+    row = Row("silence", setup, "gives up after 5 s of silence", False)
+    found = Conclusion(
+        cause, cause.sentence.format(n="gives up"), (*ROWS[1:], row), untried=("TLS", "HTTP/2")
+    )
+    report = replace(CURL, conclusion=found)
+    text = client_text(report)
+    assert text.startswith("✗ The client gives up: it has a read timeout.")
+    assert "2  silence: failed.\n      gives up after 5 s of silence." in text
+    assert "Not tried: TLS; HTTP/2." in text
+    data = client_data(report)
+    assert (data["client_holds"], data["client_at_fault"]) == (False, True)
+    assert data["not_tried"] == ["TLS", "HTTP/2"]
 
 
 def test_a_failure_is_shown_with_its_last_words_and_what_was_appended() -> None:

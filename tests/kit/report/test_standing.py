@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kit.cloud.host import Version
@@ -79,6 +81,14 @@ def test_what_is_gone_says_so_and_nothing_else() -> None:
     assert "gone: the cloud has no such service" in told
     assert "https://" not in told
     assert "measured" not in told
+
+
+def test_what_may_still_be_made_is_not_called_gone() -> None:
+    begun = replace(deployed("flex"), version=None, state="failed")
+    told = text(Standing(place_of("flex"), begun, asked=True))
+    assert "not there: its deployment did not finish" in told
+    assert "kit destroy flex" in told
+    assert "gone" not in told
 
 
 def test_what_could_not_be_asked_says_why_and_what_is_on_record() -> None:

@@ -269,3 +269,28 @@ def test_an_answer_in_clumps_beside_a_way_that_streams_is_said_to_be(comparison:
     assert verdict_words(lane) == (
         "inconclusive: the way here streams, and the answer came in 10 clumps all the same"
     )
+
+
+def test_where_browsers_and_plain_clients_differ_every_report_says_for_whom_and_what_to_do(
+    comparison: Comparison,
+) -> None:
+    held = replace(comparison.lanes[2], asked_as="both", only_for="browser")
+    assert verdict_words(held) == "held for browsers: compression (buffered in blocks of 64 KiB)"
+    plain = replace(held, only_for="plain", verdict=Verdict.REFUSED, shape=None, block_bytes=None)
+    assert verdict_words(plain) == "refused to stream for clients that accept no compression"
+    for lane in (held, replace(held, only_for="plain")):
+        said = advice(lane, None) or ""
+        assert "not tried" in said
+    only = replace(comparison, lanes=(replace(held, expected=Verdict.INCREMENTAL),))
+    for written in (markdown(only, {}), junit(only, {}), github(only, {}), html(only, {}), table(only, {})):
+        assert "held for browsers: compression" in written.replace("%3A", ":")
+    assert "gzip off;" in (advice(held, None) or "")
+
+
+def test_for_whom_it_was_not_judged_is_said_beside_what_streams(streamed: Lane, whole: Lane) -> None:
+    assert remark(replace(streamed, asked_as="both")) is None
+    assert "not as a client that accepts no compression" in (
+        remark(replace(streamed, asked_as="browser")) or ""
+    )
+    assert "for no other client" in (remark(replace(streamed, asked_as="given")) or "")
+    assert remark(replace(whole, asked_as="browser")) is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from kit.probe.client import Ask
+from kit.probe.client import Ask, Client
 from kit.probe.spec import LaneSpec
 from kit.workshop.lane_run import LaneRun
 from kit.workshop.seen import Ended, Head, Seen
+from tests.fixtures.origin import Origin
 
 SSE = {"content-type": "text/event-stream"}
 EVENT = b"data: 1\n\n"
@@ -46,3 +49,19 @@ def test_an_answer_in_many_reports_is_judged_once_the_last_is_in() -> None:
     lane.answered(Seen(now_ms=3.0, asked_ms=0.5, ended=Ended(at=3.0, clean=True)), [(3.0, EVENT)])
     assert lane.data is not None
     assert len(lane.data["timeline"]) == 3
+
+
+def test_a_proofs_token_is_the_servers_to_show_and_the_browser_gets_none(origin: Origin) -> None:
+    url = origin(lab=0, proof_token="open-sesame-open", cors_origins="*")
+    lane = LaneRun(LaneSpec("mine", Ask("GET", url), proof_token="open-sesame-open"), "relay/x/0")
+
+    async def found() -> None:
+        async with Client() as client:
+            await lane.find(client, "http://127.0.0.1:8765")
+
+    asyncio.run(found())
+    assert lane.relayed
+    assert "sesame" not in str([lane.request, lane.pings])
+    ping = lane.passed_on("proof/ping", "GET", "")
+    assert ping is not None
+    assert ("streamproof-token", "open-sesame-open") in ping.headers

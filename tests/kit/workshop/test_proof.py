@@ -24,6 +24,7 @@ class Browser:
         self.now = 0.0
         self.octets = 0
         self.asked: list[str] = []
+        self.accept = ""
         self._held: list[bytes] = []
         self._reads: list[tuple[float, bytes]] = []
         self._ended: Ended | None = None
@@ -48,6 +49,7 @@ class Browser:
         query = parse_qs(urlsplit(step["url"]).query)
         self.asked.append(f"{step['method']} {urlsplit(step['url']).path}")
         if step["do"] == "open":
+            self.accept = step["headers"]["Accept"]
             self.octets, self._ended, self._held = 0, None, []
             self._send(int(query["bytes"][0]))
             if not self.holds:
@@ -81,8 +83,11 @@ class Browser:
 
 def test_a_path_that_passes_is_proved_in_steps_that_need_no_parser() -> None:
     browser = Browser(holds=False)
-    found = browser.run(BrowserProof(ProofRequest("http://lane/proof", Conditions("POST"))))
+    found = browser.run(
+        BrowserProof(ProofRequest("http://lane/proof", Conditions("POST", accept="text/plain")))
+    )
     assert (found.verdict, found.doubts) == (Verdict.INCREMENTAL, ())
+    assert browser.accept == "text/plain"
     assert browser.asked.count("POST /proof/feed") == 9
     assert browser.asked.count("POST /proof/stream") == 1
 

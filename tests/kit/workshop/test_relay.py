@@ -17,6 +17,7 @@ from kit.workshop.server import Page
 from kit.workshop.serving import listen, serving
 from kit.workshop.site import Site
 from tests.fixtures.origin import Origin
+from tests.fixtures.wire import passing, wire
 
 TOKEN = "not-for-the-browser"
 
@@ -29,8 +30,19 @@ async def post(client: Client, url: str, told: Any = None) -> Any:
 
 def test_a_relayed_stream_is_passed_on_as_it_comes_with_the_credentials(origin: Origin) -> None:
     service = origin(token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest(), cors_origins="*")
-    asks = {"mine": Ask("GET", service, (("Authorization", f"Bearer {TOKEN}"),))}
-    site = Site("cloud", named(asks, {}, Config(), timeout_s=60), {}, 60)
+    with wire(passing(service)) as way:
+        _passed_on(way.url)
+        asked = [one.headers for one in way.asked if one.path in ("/search", "/proof/stream")]
+    # The proof is asked for as the answer is, and both as a browser asks.
+    assert {(one["accept"], one["accept-encoding"]) for one in asked} == {
+        ("text/event-stream;q=0.7", "gzip, deflate, br, zstd")
+    }
+    assert len(asked) == 2
+
+
+def _passed_on(service: str) -> None:
+    headers = (("Authorization", f"Bearer {TOKEN}"), ("Accept", "text/event-stream;q=0.7"))
+    site = Site("cloud", named({"mine": Ask("GET", service, headers)}, {}, Config(), timeout_s=60), {}, 60)
 
     async def play() -> None:
         with listen("127.0.0.1", 0) as listening:

@@ -74,14 +74,36 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
         }""",
         [open_one, ids],
     )
+    back: list[str] = []
+    page.on("response", lambda response: back.append(response.url))
     with page.expect_request("**/proof/feed?**"):
         page.keyboard.press("g")
-    page.wait_for_timeout(300)  # more than any request waits for another reason
+    # Round trips to the page's own server overtake it.
+    here = f"{url}/here/proof/ping"
+    while back.count(here) < 3:
+        page.wait_for_event("response")
     for id in ids:
         urllib.request.urlopen(f"{open_one}/proof/end?id={id}", data=b"").close()
     over(page)
     assert "browser-connections" in saved(page)["data"]["lanes"][0]["doubts"]
     assert "wait for a free connection" in lanes(page)["open"]["why"]
+
+    # One that is answered late was sent in time, however many round trips come back before it.
+    late = f"{open_one}/proof/stream?id={secrets.token_hex(16)}&mode=pause"
+    del back[:]
+    waited = page.evaluate(
+        """async ([base, late]) => {
+            const { ask, waited } = await import('/page/side.js');
+            const seen = new Promise((resolve) =>
+                new PerformanceObserver((list) => list.getEntriesByName(late).length && resolve())
+                    .observe({ type: 'resource' }));
+            await ask('GET', late, 60_000, new AbortController().signal);
+            await seen;
+            return waited(base);
+        }""",
+        [f"{open_one}/proof/", late],
+    )
+    assert (back.count(here), waited) == (3, False)
 
 
 @pytest.mark.alone

@@ -1,0 +1,239 @@
+"""What else a client that holds nothing may do to a stream, one run each: pure, as `kit.proof.client_trial`.
+
+A client that printed five events in lock-step gets what a production stream brings sooner or later: events
+that come in pieces, a large one, a silence, an end. No threshold judges: an event is lost when a later one
+was printed, a client has given up when it ended or asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from kit.proof.actions import Action, End, Feed, Observed, Open
+from kit.proof.client_causes import ClientCause
+from kit.proof.client_trial import (
+    LATE_MS,
+    PATIENCE_MS,
+    TOKENS,
+    Outcome,
+    Trial,
+    Wrong,
+    never_asked,
+    wait,
+)
+from kit.proof.marks import Place
+from kit.proof.received import Received
+
+# Octets. The usual limits of a line lie between: 64 KiB (asyncio, Go's bufio.Scanner), 128 KiB (aiohttp).
+LARGE = (60_000, 120_000, 250_000, 700_000)
+# Seconds. The usual read timeouts lie below: 5 (httpx), 10 (OkHttp), 30, 60 (Ruby, URLSession); their sum is
+# above the usual limits of a whole answer, as 100 (.NET).
+SILENCES = (6.0,)
+LONG_SILENCES = (*SILENCES, 11.0, 31.0, 61.0)
+LARGE_MS = 10_000.0
+AGAIN_MS = 4_000.0  # EventSource asks again after 3 s, or when the stream says
+BEAT_MS = 200.0  # well below the shortest read timeout
+
+
+class Stress(StrEnum):
+    """What is tried."""
+
+    SPLIT = "split"
+    LARGE = "large"
+    SILENT = "silent"
+    TALKING = "talking"
+    ENDED = "ended"
+    CLOSED = "closed"  # ended after an event that says so
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Write two events, the first cut at `place` (`kit.proof.marks.pair`), a pause before each piece."""
+
+    place: Place
+
+
+Stressing: TypeAlias = Generator[Action | Pair, Observed, Trial]
+
+
+def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> Stressing:
+    """One run.
+
+    Args:
+        kind: what is tried.
+        places: of `SPLIT`, at least one.
+        seconds: the silences of `SILENT`, one after the other; how long to talk for `TALKING`.
+    """
+    opened = yield Open(TOKENS[0])
+    stream = opened.stream
+    assert stream is not None  # noqa: S101 (an Open was answered)
+    if stream.status is None:
+        return never_asked(stream)
+    if not (yield from _seen(stream, 0)):
+        ended = stream.ended_ms is not None
+        return Trial(Outcome.UNRECOGNISED, "the first event was not printed", ended=ended)
+    match kind:
+        case Stress.SPLIT:
+            found = yield from _split(stream, places)
+        case Stress.LARGE:
+            found = yield from _large(stream)
+        case Stress.SILENT:
+            found = yield from _silent(stream, seconds)
+        case Stress.TALKING:
+            found = yield from _talking(stream, seconds[0])
+        case _:
+            found = yield from _ended(stream)
+    if stream.ended_ms is None:
+        yield End(0)
+    return found
+
+
+def _split(stream: Received, places: Sequence[Place]) -> Stressing:
+    sent: dict[Place, int] = {}
+    stopped = None
+    for place in places:
+        sent[place] = 1 + 2 * len(sent)
+        yield Pair(place)
+        if not (yield from _seen(stream, sent[place] + 1)) and stream.ended_ms is not None:
+            stopped = place
+            break
+    else:
+        if stream.events < 1 + 2 * len(sent):
+            yield from wait(stream, LATE_MS, events=1 + 2 * len(sent))
+    printed = {int(event.id): event.data for _, event in stream.arrivals}
+    complete = {place: seq for place, seq in sent.items() if {seq, seq + 1} <= printed.keys()}
+    lost = [place for place in sent if place not in complete and place is not stopped]
+    wrong: dict[ClientCause, list[Place]] = {}
+    for place in lost:
+        # One that loses an event wherever it is cut loses it within a character too.
+        cut = place is Place.CHARACTER and Place.LINE in lost
+        wrong.setdefault(ClientCause.LOSES_EVENTS if cut else _CAUSES[place], []).append(place)
+    found = [Wrong(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
+    if _garbled(printed, complete):
+        found.append(Wrong(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
+    said = "; ".join(each.how for each in found)
+    if stopped is not None:
+        left = [place for place in places if place not in sent]
+        seen = f"{said}; " if said else ""
+        seen += f"the command ended by itself at {_those([stopped])}"
+        seen += f"; not tried then: {_those(left)}" if left else ""
+        if len(places) == 1:  # as few events as it is known to read
+            found.append(Wrong(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
+        return Trial(Outcome.BROKE, seen, ended=True, wrong=tuple(found), place=stopped)
+    if found:
+        return Trial(Outcome.BROKE, said, wrong=tuple(found))
+    return Trial(Outcome.FLOWS, f"printed whole: {_those(places)}")
+
+
+def _garbled(printed: Mapping[int, str], complete: Mapping[Place, int]) -> bool:
+    """Whether a cut changed a character: the event after it bears the same ones."""
+    differ = {place for place, seq in complete.items() if printed[seq] != printed[seq + 1]}
+    if Place.CHARACTER not in differ:
+        return False
+    # One that prints each read on a line of its own, with the time maybe, differs wherever an event is cut.
+    cut, whole = (printed[complete[Place.CHARACTER] + after] for after in (0, 1))
+    return Place.LINE not in differ or ("\ufffd" in cut and "\ufffd" not in whole)
+
+
+def _those(places: Sequence[Place]) -> str:
+    return f"an event {', one '.join(places)}"
+
+
+_CAUSES = {
+    Place.WHOLE: ClientCause.NOT_UTF8,
+    Place.TOGETHER: ClientCause.LOSES_EVENTS,
+    Place.LINE: ClientCause.LOSES_EVENTS,
+    Place.NAME: ClientCause.LOSES_EVENTS,
+    Place.BLANK: ClientCause.LOSES_EVENTS,
+    Place.CHARACTER: ClientCause.GARBLES,
+    Place.CRLF: ClientCause.LF_ONLY,
+    Place.CR: ClientCause.LOSES_EVENTS,
+}
+
+
+def _large(stream: Received) -> Stressing:
+    passed = 0
+    for seq, octets in enumerate(LARGE, 1):
+        yield Feed(octets, 0)
+        if (yield from _seen(stream, seq, LARGE_MS)):
+            passed = octets
+            continue
+        cause, how = ClientCause.LONG_LINE, f"gives up at an event of {octets:,} bytes"
+        if stream.ended_ms is None:
+            yield Feed(TOKENS[0], 0)
+            later = yield from _seen(stream, seq + 1)
+            how = f"loses an event of {octets:,} bytes"
+            if not later or _printed(stream, seq):
+                cause, how = ClientCause.SLOW_LINE, f"takes more than 10 s for one of {octets:,} bytes"
+        how += f" (one of {passed:,} passes)" if passed else ""
+        return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Wrong(cause, how),))
+    return Trial(Outcome.FLOWS, f"events of up to {passed:,} bytes were printed")
+
+
+def _silent(stream: Received, silences: Sequence[float]) -> Stressing:
+    for seq, seconds in enumerate(silences, 1):
+        begun_ms = stream.arrivals[-1][0]
+        yield from wait(stream, seconds * 1000)
+        if stream.ended_ms is None:
+            yield Feed(TOKENS[0], 0)
+            if (yield from _seen(stream, seq)):
+                continue
+        how = f"prints nothing any more after {_seconds(seconds * 1000)} of silence"
+        if stream.ended_ms is not None:
+            how = f"gives up after {_seconds(stream.ended_ms - begun_ms)} of silence"
+        lived_ms = _lived_ms(stream)
+        seen = how + (f", {_seconds(lived_ms)} after it had asked" if lived_ms else "")
+        wrong = (Wrong(ClientCause.SILENCE, how),)
+        return Trial(Outcome.BROKE, seen, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
+    each = ", ".join(f"{seconds:g}" for seconds in silences)
+    return Trial(Outcome.FLOWS, f"after a silence of {each} s the next event was printed")
+
+
+def _talking(stream: Received, seconds: float) -> Stressing:
+    for seq in range(1, int(seconds * 1000 / BEAT_MS) + 1):
+        yield from wait(stream, BEAT_MS)
+        if stream.ended_ms is None:
+            yield Feed(TOKENS[0], 0)
+            if (yield from _seen(stream, seq)):
+                continue
+        lived_ms = _lived_ms(stream)
+        how = "prints nothing any more" if lived_ms is None else f"gives up after about {_seconds(lived_ms)}"
+        wrong = (Wrong(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
+        return Trial(Outcome.BROKE, how, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
+    return Trial(Outcome.FLOWS, f"{_seconds(seconds * 1000)} of events without a silence: each was printed")
+
+
+def _ended(stream: Received) -> Stressing:
+    yield Feed(TOKENS[1], 0)
+    yield from _seen(stream, 1)
+    yield End(0)
+    yield from wait(stream, AGAIN_MS)
+    return Trial(Outcome.FLOWS, "the stream ended")
+
+
+def _printed(stream: Received, seq: int) -> bool:
+    return any(event.id == str(seq) for _, event in stream.arrivals)
+
+
+def _seen(stream: Received, seq: int, within_ms: float = PATIENCE_MS) -> Generator[Action, Observed, bool]:
+    """Wait for an event's own mark; whether it came."""
+    while not _printed(stream, seq):
+        events = stream.events
+        within_ms -= yield from wait(stream, within_ms, events=events + 1)
+        if stream.events == events:
+            break
+    return _printed(stream, seq)
+
+
+def _lived_ms(stream: Received) -> float | None:
+    """From the request to where the client gave up; None where it did not."""
+    if stream.ended_ms is None or stream.head_ms is None:
+        return None
+    return stream.ended_ms - stream.head_ms
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms / 1000:.1f}".removesuffix(".0") + " s"

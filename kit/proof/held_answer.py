@@ -1,0 +1,323 @@
+"""The app's own answer in lock-step: its origin lets piece k+1 go only once this client has piece k.
+
+The rule is that of every proof (`kit.proof.steps`). What passes here are the answer's own pieces, counted by
+octets, since hops join and split them. What an answer cannot show, the size of a block larger than itself
+say, is left to the proof's own streams (`kit.proof.lockstep`).
+
+Bounded to a dozen steps: a piece at a time at the beginning, then twice as many each time, of which the last
+is waited for, and the answer's last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from kit.proof.actions import Action, Await, End, Machine, Observed, Pass, Progress, Reply
+from kit.proof.doubts import Doubt
+from kit.proof.lockstep import END_PATIENCE_MS, SEARCH_MS, alike
+from kit.proof.steps import SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError, Steps
+from kit.proof.verdict import Finding, Method, Shape, Verdict
+
+MOST = 12  # steps
+SINGLE = 4  # of them at least, a piece at a time
+RELEASES = 3  # of what is held, which tell how it is
+ALL = 999_999_999  # pieces; the end waits all the same
+WAIT_MS = 1_000.0  # an app that begins before may just be quick
+BURST_MS = 50.0  # what is written within so little was not made meanwhile
+_AT_ONCE_MS = 1.0
+_STARTING_MS = 500.0
+
+_FREE = {
+    "one piece": "the app sent it in one piece",
+    "length": "it says its length",
+    "status": "it is an error's",
+    "time": "its origin had held it for as long as it may",
+}
+
+
+class HeldAnswer(Steps):
+    """One answer's lock-step: `run()` is the machine, `finding` what is known so far.
+
+    Args:
+        pings: replies of the origin that are known already.
+
+    Attributes:
+        progress: what the origin said of the answer last; None while it knows of none.
+    """
+
+    def __init__(self, pings: Sequence[Reply] = ()) -> None:
+        super().__init__()
+        self.progress: Progress | None = None
+        self._pings = pings
+        self._reply: Reply | None = None
+        self._lead = Lead(self._least_hold_ms)
+        self._passed = 0  # octets of the largest single piece that came
+        self._held_how: Finding | None = None
+        self._unclear_how = False
+
+    def run(self) -> Machine[None]:
+        """Until it is known how the answer comes, or it is over; at the end all of it is let go."""
+        try:
+            yield from self._measure_round_trip(self._pings)
+            yield from self._lock_step()
+        except GiveUpError as why:
+            self._say(f"lock-step of the answer was not possible any further ({why.doubt})")
+        except OverError:
+            pass  # what became of the answer is judged where it is read
+        yield from self._do(End(SIDE_PATIENCE_MS))
+
+    @property
+    def told_all(self) -> bool:
+        """Whether the origin spoke last when only the answer's end was left."""
+        return self.progress is not None and self.progress.waits == "end"
+
+    def came(self, octets: int) -> None:
+        """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
+        if octets != self._octets:
+            self._say(
+                f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop changes it, "
+                "so it is judged by its times"
+            )
+            self._held_how, self._unclear_how = None, True
+
+    @property
+    def finding(self) -> Finding | None:
+        """How the answer comes; None where its pieces do not say."""
+        if self._held_how is not None:
+            return self._held_how
+        lead = self._lead
+        if self._unclear_how or not lead.count or self._unclear(lead):
+            return None
+        if lead.late and lead.decided:
+            said = (
+                f"{_pieces(lead.count)} of the answer came {lead.hold_ms:.0f} ms late, when side requests "
+                "had overtaken them"
+            )
+            timer = self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=lead.hold_ms)
+            return replace(timer, evidence=(*timer.evidence, said))
+        if lead.late or not (lead.decided or lead.at_one):
+            return None
+        said = (
+            f"{_pieces(lead.count)} of the answer, each let go only after the one before had arrived: "
+            f"passed, {lead.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
+        )
+        streams = self._found(Verdict.INCREMENTAL, hold_ms=lead.hold_ms)
+        return replace(streams, evidence=(*streams.evidence, said))
+
+    @property
+    def short(self) -> bool:
+        """Whether it was over before enough pieces had come to tell all that an answer can."""
+        return self._held_how is None and not self._lead.decided
+
+    # The moves.
+
+    def _do(self, action: Action) -> Machine[Observed]:
+        observed = yield from super()._do(action)
+        if observed.stream is not None:
+            self._stream = observed.stream
+        if observed.reply is not None and observed.reply.progress is not None:
+            self._reply, self.progress = observed.reply, observed.reply.progress
+        return observed
+
+    def _lock_step(self) -> Machine[None]:
+        if not (yield from self._begun()):
+            return
+        came = yield from self._reach(self._quiet_ms)
+        more = 1
+        for step in range(1, MOST + 1):
+            if came is Came.HELD:
+                yield from self._held_by()
+                return
+            self._lead.add(self._overtaken, self._hold_ms())
+            if self._lead.decided and self._lead.late:
+                return
+            if step >= SINGLE and self._lead.decided:
+                more = 2 * more
+            before = self._octets
+            if not (yield from self._pass(more if step < MOST - 1 else ALL)):
+                return
+            # The first piece may have been on its way for long: a timer shows itself with the second.
+            came = yield from self._reach(self._quiet_ms if step == 1 else None)
+            if more == 1 and came is not Came.HELD:
+                self._passed = max(self._passed, self._octets - before)
+
+    def _begun(self) -> Machine[bool]:
+        """Whether it can be held, once its first piece was let go; that may take the app a while."""
+        while True:
+            yield from self._do(Await(_STARTING_MS, octets=1))
+            there = self._stream.octets > 0
+            reply = (yield from self._do(Pass(1, SIDE_PATIENCE_MS))).reply
+            if reply is None:
+                raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
+            told = reply.progress
+            if told is None:  # before something came, it may be on its way to an instance that is starting
+                if there:
+                    raise GiveUpError(Doubt.OTHER_INSTANCE)
+            elif told.free:
+                self._say(f"the answer could not be put in lock-step: {_FREE.get(told.free, told.free)}")
+                return False
+            elif told.pieces:
+                return True
+            self._check_alive()
+
+    def _pass(self, more: int) -> Machine[bool]:
+        """Have so many more pieces let go: whether at least one was."""
+        pieces = 0 if self.progress is None else self.progress.pieces
+        while True:
+            reply = (yield from self._do(Pass(pieces + more, SIDE_PATIENCE_MS))).reply
+            if reply is None:
+                raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
+            told = reply.progress
+            if told is None:
+                self._check_alive()
+                raise GiveUpError(Doubt.OTHER_INSTANCE)
+            if told.free or told.ended:
+                return False
+            if told.pieces >= pieces + more or told.waits == "end":
+                return told.pieces > pieces
+            self._check_alive()
+
+    def _reach(self, least_ms: float | None = None) -> Machine[Came]:
+        """Does all that was let go arrive?"""
+        return (yield from self._comes(least_ms or self._least_ms, octets=self._octets))
+
+    def _held_by(self) -> Machine[None]:
+        """Something was held: what frees it, as far as this answer shows?"""
+        missing = self._octets - self._stream.octets
+        self._say(
+            f"{missing:,} bytes of the answer were let go and did not arrive, and side requests overtook them"
+        )
+        first = self._stream.octets == 0
+        began = self._pieces
+        more, waited, by_next, released = 1, False, 0, list[int]()
+        while len(released) < RELEASES:
+            before, owed = self._stream.octets, self._octets
+            if not (yield from self._pass(more)):
+                break
+            came = yield from self._comes(SEARCH_MS, octets=before + 1)
+            if came is Came.HELD:
+                more, waited = 2 * more, True
+                continue
+            yield from self._reach(SEARCH_MS)
+            if came is Came.LATE:
+                self._say("it came out when nothing had just been let go: a timer?")
+                self._unclear_how = True
+                return
+            released.append(self._stream.octets - before)
+            by_next += self._stream.octets >= owed and not waited
+            waited = False
+            if self._stream.octets >= self._octets and (yield from self._flows()):
+                self._flows_now(first=first, after=self._pieces - began)
+                return
+            more = max(1, more // 2)
+        if not released:
+            yield from self._whole()
+        elif by_next == len(released):
+            self._say(f"what was let go next freed it, {by_next} times of {by_next}")
+            self._is_held(Verdict.BYTE_LIMITED, Shape.TAIL, self._passed or None, repeated=by_next > 1)
+        else:
+            self._say(
+                "the answer came " + " and ".join(f"{octets:,}" for octets in released) + " bytes at a time"
+            )
+            size = released[-1] if alike(released) else None
+            self._is_held(Verdict.BYTE_LIMITED, Shape.BLOCKS, size, repeated=len(released) > 1)
+
+    def _flows(self) -> Machine[bool]:
+        """Do the next two pieces come by themselves?"""
+        for _ in range(2):
+            if (yield from self._pass(1)) and (yield from self._reach()) is Came.HELD:
+                return False
+        return True
+
+    def _flows_now(self, *, first: bool, after: int) -> None:
+        if not first:
+            self._say("it came once more was let go, and nothing was held from then on")
+            self._unclear_how = True
+            return
+        self._say("more freed it, and from then on single pieces passed")
+        shape = Shape.FIRST_EVENT if after <= 3 else Shape.PREFIX  # two of them to see that it flows
+        self._is_held(Verdict.BYTE_LIMITED, shape, None, repeated=False)
+
+    def _whole(self) -> Machine[None]:
+        octets = self._octets
+        self._say(f"{octets:,} bytes were let go in all, and nothing came out")
+        yield from self._do(End(SIDE_PATIENCE_MS))
+        came = yield from self._comes(END_PATIENCE_MS, octets=octets)
+        if came is Came.HELD:
+            return
+        self._say("after the answer's end all of it came")
+        self._is_held(Verdict.WHOLE_MESSAGE, Shape.WHOLE, None, repeated=True)
+
+    def _is_held(self, verdict: Verdict, shape: Shape, size: int | None, *, repeated: bool) -> None:
+        doubt = Doubt.BUFFER_SIZE_UNKNOWN if shape is Shape.WHOLE else Doubt.NOT_REPEATED
+        doubts = () if repeated and shape is not Shape.WHOLE else (doubt,)
+        self._held_how = self._found(verdict, shape, block_bytes=size, doubts=doubts)
+
+    # What can be said without doing anything.
+
+    @property
+    def _pieces(self) -> int:
+        return 0 if self.progress is None else self.progress.pieces
+
+    @property
+    def _octets(self) -> int:
+        """That were let go."""
+        return 0 if self.progress is None else self.progress.octets
+
+    def _hold_ms(self) -> float:
+        """How much later than a round trip the last piece came that was let go, by the origin's own clock."""
+        reply, told = self._reply, self.progress
+        if reply is None or told is None:
+            return 0.0
+        left, at_ms = told.octets, self._now_ms
+        for at_ms, octets in self._stream.reads:  # noqa: B007 (the one that completed it)
+            left -= octets
+            if left <= 0:
+                break
+        return at_ms - reply.arrived_ms + reply.now_ms - told.gone_ms
+
+    def _check_alive(self) -> None:
+        stream = self._stream
+        if stream.ended_ms is not None or stream.status not in (None, 200):
+            raise OverError(Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP))
+
+
+def all_at_once(told: Progress | None, events: int) -> str:
+    """How the app sent all of it together, after some work; empty where it did not, or that cannot be seen.
+
+    What it wrote while a piece of it was held back is not known, so what was not held says it.
+
+    Args:
+        told: what the origin said of the answer when it was over.
+        events: that the answer formed.
+    """
+    if told is None or not told.times or told.pieces > len(told.times):
+        return ""
+    first_ms = told.times[0][1]
+    if first_ms < WAIT_MS or max(events, told.pieces) < 2:
+        return ""
+    if told.pieces == 1:
+        return f"the app sent all {events:,} events in one piece, after {first_ms:.0f} ms"
+    pairs = list(pairwise(told.times))
+    held_ms = sum(gone - sent for _, sent, gone in told.times)
+    free = [after[1] - before[1] for before, after in pairs if before[2] - before[1] < _AT_ONCE_MS]
+    worked_ms = sum(free) if free else sum(max(0.0, after[1] - before[2]) for before, after in pairs)
+    seen = len(free) * 2 >= len(pairs) or held_ms < WAIT_MS / 10
+    if not seen or worked_ms > max(BURST_MS, first_ms / 20):
+        return ""
+    return (
+        f"the app sent all {told.pieces:,} pieces as fast as they were taken ({worked_ms:.0f} ms of work "
+        f"between them), after {first_ms:.0f} ms of nothing"
+    )
+
+
+def as_it_came(told: Progress | None) -> str:
+    """What is said of the app where no hop holds the answer, and it looks held all the same."""
+    coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
+    return f"no hop holds it: the app itself sent the answer as it came{coded}"
+
+
+def _pieces(count: int) -> str:
+    return "a piece" if count == 1 else f"{count} pieces"

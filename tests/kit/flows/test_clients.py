@@ -1,0 +1,108 @@
+"""One URL measured for browsers and for plain clients, through a real nginx that compresses."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kit.flows.compare import compare
+from kit.probe.client import Ask
+from kit.probe.spec import LaneSpec
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Lane, LaneState, state
+from kit.proof.looks import Looks
+from kit.proof.verdict import Verdict
+from tests.fixtures.origin import Origin
+from tests.fixtures.sites import NginxSite
+from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.wire import events, wire
+
+pytestmark = pytest.mark.alone
+
+OLD = "proxy_http_version 1.0;"
+GZIP = "proxy_http_version 1.1; gzip on; gzip_min_length 1; gzip_types text/event-stream; gzip_proxied any;"
+TALK = b'{"max_tokens": 160}'
+
+
+async def measure(
+    url: str, path: str = "/chat", body: bytes | None = None, coding: str | None = None
+) -> Lane:
+    headers = () if coding is None else (("accept-encoding", coding),)
+    ask = Ask("GET" if body is None else "POST", url + path, headers, body)
+    return (await compare([LaneSpec("probe", ask, expected=Verdict.INCREMENTAL)], "url")).lanes[0]
+
+
+@pytest.fixture(scope="module")
+def lanes(together: Together) -> Results:
+    return together(measure)
+
+
+@pytest.fixture
+def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
+    measured: Lane = result(request, lanes)
+    return measured
+
+
+def app(origin: Origin) -> str:
+    return origin("tests.fixtures.foreign:app")
+
+
+@through(lambda origin: NginxSite(app(origin), GZIP))
+def test_what_nginx_compresses_is_held_for_browsers_and_fails_a_ci_that_asks_as_the_workshop_says(
+    lane: Lane,
+) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.BYTE_LIMITED, "browser", "both")
+    assert lane.timeline.watched is not None
+    assert lane.timeline.watched.looks is Looks.ONE_LUMP
+    assert state(lane) is LaneState.NOT_AS_EXPECTED
+
+
+@through(lambda origin: NginxSite(app(origin), GZIP), path="/chat?n=150&gap=0.03&noise=450")
+def test_a_long_answer_that_comes_in_clumps_is_held_for_browsers_too(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for) == (Verdict.BYTE_LIMITED, "browser")
+    assert lane.timeline.watched is not None
+    assert lane.timeline.watched.looks is Looks.CLUMPED
+    assert state(lane) is LaneState.NOT_AS_EXPECTED
+
+
+@through(lambda origin: NginxSite(app(origin), GZIP), path="/chat?accel=no")
+def test_with_the_header_both_get_it_as_it_is_written(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "both")
+    assert state(lane) is LaneState.OK
+
+
+@through(lambda origin: NginxSite(app(origin), GZIP), coding="identity")
+def test_an_accept_encoding_that_is_given_is_all_that_is_judged(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "given")
+
+
+@through(lambda origin: origin("tests.fixtures.foreign:undone"))
+def test_what_only_a_plain_client_waits_for_fails_a_ci_as_well(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.WHOLE_MESSAGE, "plain", "both")
+    assert state(lane) is LaneState.NOT_AS_EXPECTED
+
+
+@through(lambda origin: NginxSite(origin("tests.fixtures.foreign:app", "h11"), OLD))
+def test_what_is_held_uncompressed_is_held_for_all_and_not_asked_for_again(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.BYTE_LIMITED, None, "browser")
+
+
+@through(
+    lambda origin: NginxSite(NginxSite(origin("tests.fixtures.generators:app", "h11"), OLD), OLD),
+    path="/v1/chat/completions",
+    body=TALK,
+)
+def test_an_openai_shaped_answer_in_blocks_of_4_kib_never_looks_streamed(lane: Lane) -> None:
+    assert lane.timeline.watched is not None
+    assert lane.timeline.watched.looks is Looks.CLUMPED
+    assert (lane.verdict, state(lane)) == (Verdict.INCONCLUSIVE, LaneState.INCONCLUSIVE)
+
+
+def test_without_a_proof_the_answer_is_asked_for_once_as_a_browser_asks() -> None:
+    with wire(events(*[(0.1, b"data: a\n\n")] * 8)) as server:
+        lane = asyncio.run(measure(server.url))
+        asked = [one for one in server.asked if one.path == "/chat"]
+    assert [one.headers.get("accept-encoding") for one in asked] == ["gzip, deflate, br, zstd"]
+    assert (lane.asked_as, lane.verdict) == ("browser", Verdict.INCONCLUSIVE)
+    assert Doubt.NO_PROOF in lane.doubts

@@ -1,0 +1,69 @@
+"""An app of the user's own on Google's cloud: proved at the gate and later, by who has its secret."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.tools import Tool
+from tests.system.cloud import Cloud
+
+pytestmark = pytest.mark.long
+
+EXAMPLE = Path(__file__).parents[2] / "examples/own-app"
+POSTED = """
+
+@app.post("/asked")
+async def asked(body: dict[str, str]) -> StreamingResponse:
+    return StreamingResponse(
+        words(body["question"]), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
+"""
+SETTINGS = """
+[app]
+module = "mine.main:app"
+probe_path = "/asked"
+probe_body = {question = "Why?"}
+"""
+
+
+@pytest.fixture(scope="module")
+def cloud(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    tool("gcloud")
+    with Cloud(tmp_path_factory.mktemp("own-app")) as cloud:
+        shutil.copytree(EXAMPLE, cloud.work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build"))
+        main = cloud.work / "mine/main.py"
+        main.write_text(main.read_text() + POSTED)
+        cloud.settings(SETTINGS)
+        yield cloud
+
+
+def test_it_is_proved_before_it_serves_and_compared_later_and_the_secret_is_in_nothing_that_is_shown(
+    cloud: Cloud,
+) -> None:
+    deployed = cloud.deploy("flex")
+    flex = deployed.outcomes["flex"]
+    assert (deployed.status, flex["result"], flex["gate"]) == (0, "promoted", "passed"), deployed
+    secret = cloud.record["flex"]["proof_token"]
+    compared = cloud.kit("compare", "--deployed", "--arm", "on", "--json")
+    assert compared.status == 0, compared
+    (lane,) = compared.data["lanes"]
+    assert (lane["verdict"], lane["method"]) == ("incremental", "lock-step")
+    assert len(lane["timeline"]) == 30
+    assert not [said for said in cloud.said if secret in said]
+    uploaded = cloud.upload("flex").files.values()
+    assert not [content for content in uploaded if secret.encode() in content]
+    files = [path for path in (*cloud.work.rglob("*"), *cloud.gcloud_logs) if path.is_file()]
+    having = [path.name for path in files if secret.encode() in path.read_bytes()]
+    assert having == ["deployments.json"]
+
+    # Who has not the secret is told only that.
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{flex['url']}/proof/ping")
+    assert json.load(refused.value)["error"] == "proof-token"
