@@ -261,7 +261,7 @@ class Examination:
         )
         evidence = answer.evidence[-1] if answer.evidence else ""
         came: tuple[Named, ...] = ()
-        if probe.error is None or self.came_wrong:
+        if probe.received.status == 200 and (probe.error is None or self.came_wrong):
             head = probe.received.headers
             came = fates(probe.line, lane.doubts, evidence, head, again=self._again, where=self._where)
             if (late := late_head(probe.line)) is not None:
