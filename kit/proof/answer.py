@@ -281,7 +281,9 @@ def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -
     answer = replace(answer, evidence=evidence)
     if answer.verdict is Verdict.INCREMENTAL:
         size = proof.block_bytes if proof.shape is Shape.TAIL else None
-        larger = size is not None and largest_event(line) <= size < event_bytes
+        if size is not None and size >= event_bytes:
+            return replace(answer, doubts=(*answer.doubts, Doubt.LARGE_EVENTS_HELD))
+        larger = size is not None and largest_event(line) <= size
         return replace(proof, evidence=evidence) if larger else answer
     if proof.verdict in HELD:
         known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)

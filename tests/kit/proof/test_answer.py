@@ -337,7 +337,8 @@ def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None
     streams = combine(unlike, PASSED, line([1.0]), event_bytes=1_000)
     assert (streams.verdict, streams.shape) == (Verdict.INCREMENTAL, None)
     tail = proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4096)
-    assert combine(tail, PASSED, line([1.0]), event_bytes=1_000).verdict is Verdict.INCREMENTAL
+    warned = combine(tail, PASSED, line([1.0]), event_bytes=1_000)
+    assert (warned.verdict, warned.doubts) == (Verdict.INCREMENTAL, (Doubt.LARGE_EVENTS_HELD,))
     asked_for_larger = combine(tail, PASSED, line([1.0]), event_bytes=70_000)
     assert (asked_for_larger.shape, asked_for_larger.block_bytes) == (Shape.TAIL, 4096)
     short = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)
