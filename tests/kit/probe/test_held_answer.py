@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -78,7 +79,8 @@ def test_an_app_that_collects_is_named_and_no_hop_is(origin: Origin, how: str) -
     assert lane.error is None
     assert lane.verdict is Verdict.INCONCLUSIVE
     assert Doubt.APP_BUNCHED in lane.doubts
-    assert any("the app sent all" in said for said in lane.evidence), lane.evidence
+    # On a busy machine two writes may lie apart; that it came in a lump and no hop held it says it then.
+    assert any(re.search(r"the app (itself )?sent", said) for said in lane.evidence), lane.evidence
 
 
 def test_what_compresses_inside_the_app_is_the_apps_own(origin: Origin) -> None:
