@@ -179,7 +179,9 @@ class LaneProbe(Measured):
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""
-            self._by_answer = answer.in_lock_step(self._by_answer, found, seen, sent)
+            by = self._by_answer
+            by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
+            self._by_answer = answer.in_lock_step(by, found, seen, sent)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         self._asked_ms = asked
