@@ -13,7 +13,7 @@ from kit.probe.client import Ask, now_ms
 from kit.probe.drive import AnswerRunner, Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import Measured, Told, put_together
-from kit.probe.origin import SHOWN_IN, Found, Side
+from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.answer import Judge
@@ -98,6 +98,9 @@ class LaneProbe(Measured):
         """Is the proof to be had here, and how far apart are the clocks?"""
         await super().find()
         for _ in range(PINGS):
+            await self._ping()
+        if self._found.base is not None and not self._replies:  # a limit on requests may have met them
+            await asyncio.sleep(LIMITED_S)
             await self._ping()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:

@@ -29,6 +29,7 @@ BURST_MS = 50.0  # what is written within so little was not made meanwhile
 AT_ONCE_MS = 4.0  # between two writes of what is there already; a fast model makes a token in as much
 BLOCKED_MS = 500.0
 WAITED_MS = 500.0
+KEPT_ITS_LOOP = "the app kept its event loop to itself"  # how the evidence of it begins
 _STARTING_MS = 500.0
 
 _FREE = {
@@ -329,7 +330,7 @@ def kept_its_loop(told: Progress | None, duration_ms: float) -> tuple[str, ...]:
     """What is said of an app that kept its event loop to itself for much of its answer; nothing of others."""
     if told is None or told.blocked_ms < max(BLOCKED_MS, duration_ms / 2):
         return ()
-    return (f"the app kept its event loop to itself for {told.blocked_ms:.0f} ms: all others had to wait",)
+    return (f"{KEPT_ITS_LOOP} for {told.blocked_ms:.0f} ms: all others had to wait",)
 
 
 def _pieces(count: int) -> str:
