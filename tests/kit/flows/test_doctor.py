@@ -202,6 +202,15 @@ def test_a_wrapped_app_that_collects_its_answer_is_known_to(found: Diagnosis) ->
     assert named(found) == [(Cause.APP, "certain")]
 
 
+@through(
+    lambda origin: origin("tests.fixtures.foreign:deferring"),
+    path="/chat?n=30&gap=0.06&how=block",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_blocks_its_loop_is_known_to(found: Diagnosis) -> None:
+    assert (Cause.BLOCKED, "certain") in named(found)
+
+
 @pytest.mark.parametrize(
     ("app", "said"),
     [
