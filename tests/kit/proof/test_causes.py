@@ -87,6 +87,15 @@ def test_a_compressor_before_an_nginx_takes_both_changes_and_both_are_named() ->
     assert {named.cause for named in causes(traced)} == {Cause.COMPRESSOR, Cause.NGINX_BUFFERS}
 
 
+def test_what_the_header_frees_is_not_certain_of_an_answer_that_may_bear_it() -> None:
+    traced, _ = examined([BY_CAUSE[Cause.COMPRESSOR], BY_CAUSE[Cause.NGINX_BUFFERS]])
+    (nginx,) = (named for named in causes(traced) if named.cause is Cause.NGINX_BUFFERS)
+    assert nginx.certainty == "certain"
+    spared = causes(traced, may_bear_header=True)
+    assert replace(nginx, certainty="likely") in spared
+    assert set(causes(traced)) - set(spared) == {nginx}
+
+
 @given(st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=3, unique_by=lambda holder: holder.cause))
 def test_of_several_holders_none_is_named_that_is_not_there(holders: list[Holder]) -> None:
     traced, taken = examined(holders)
