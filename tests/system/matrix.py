@@ -168,7 +168,7 @@ async def by_probe(case: Case, url: str) -> Said:
         await probe.answer()
         lane = await probe.prove()
     words = f"{lane.verdict} {lane.shape or ''} {lane.block_bytes or ''} {', '.join(lane.doubts)}"
-    return Said(_of_verdict(case.truth, lane), words, lane.evidence)
+    return Said(_of_verdict(case.seen, lane), words, lane.evidence)
 
 
 def _of_verdict(truth: frozenset[str], lane: Lane) -> Outcome:

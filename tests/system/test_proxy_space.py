@@ -18,7 +18,17 @@ from tests.fixtures.origin import Origin as Start
 from tests.fixtures.proxies import Fleet
 from tests.system import matrix
 from tests.system.matrix import as_the_truth_says, drawn
-from tests.system.proxy_space import SINGLES, Case, chains, compressed, singles
+from tests.system.proxy_space import (
+    QUIET,
+    SINGLES,
+    Asker,
+    Case,
+    NginxHop,
+    Origin,
+    chains,
+    compressed,
+    singles,
+)
 
 AT_ONCE = 6
 SEED = 6
@@ -111,6 +121,18 @@ def test_each_hop_does_what_is_taken_for_the_truth(fleet: Fleet, origin: Start) 
         if not as_the_truth_says(case.truth, seen.verdict, seen.shape)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_only_where_nginx_hides_a_header_may_larger_events_be_said_to_be_held_that_are_not() -> None:
+    users = Origin(incremental=False, cache="no-cache", built="mounted")
+    for hop, origin, seen in (
+        (NginxHop(), users, {"streams", "tail"}),
+        (NginxHop(), QUIET, {"streams"}),
+        (NginxHop(tells=True), users, {"streams"}),
+        (NginxHop(buffering=False), users, {"streams"}),
+        (NginxHop(ignores=True), users, {"tail"}),
+    ):
+        assert Case(origin, (hop,), Asker(arm="on")).seen == seen
 
 
 def test_a_draw_is_the_same_for_a_seed_and_another_for_another() -> None:
