@@ -14,12 +14,14 @@ from kit.probe.long import watch
 from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer
 from kit.probe.origin import discover
 from kit.proof import causes
+from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
+from kit.proof.looks import Looks
 from kit.proof.verdict import HELD, Finding, Method
 
 
@@ -49,8 +51,9 @@ class ByProof(Examination):
             "asked of its proof"
         )
         at = self.conditions()
-        seen, _ = await asyncio.gather(self._glance(looks, at), probe.answer())
-        if probe.error is not None:
+        seen, _ = await asyncio.gather(self._glance(looks, at), self.answer(base))
+        await self.look_at_its_end()
+        if probe.error is not None and not self.came_wrong:
             if probe.received.status is not None and 400 <= probe.received.status < 500:
                 raise probe.error
             # What holds a stream may be what makes it fail, so the way is examined all the same.
@@ -96,7 +99,7 @@ class ByProof(Examination):
         because = found.evidence[-1]
         sure: Certainty = "likely" if found.doubts else "certain"
         named = [
-            Named(cause, sure, because)
+            Named(cause, sure, because, holds=False)
             for cause, seconds in ((Cause.IDLE_LIMIT, found.idle_s), (Cause.TIME_LIMIT, found.total_s))
             if seconds is not None
         ]
@@ -145,7 +148,9 @@ class ByProof(Examination):
             return self._proven(looks, at, traced.base, causes.causes(traced))
         named: tuple[Named, ...] = ()
         if held:
-            named = (self._of_answer(seen.get(by_length)),)
+            named = await self._of_answer(at, seen.get(by_length))
+        elif watched(self.probe.line).at_once and self.left:
+            named = causes.causes(await self.ask_again(at, seen_of_answer(self.probe), most=1))
         if without in seen and seen[without].state is State.HELD:
             self.limits.append(
                 "Without X-Accel-Buffering: no it would be held here: keep that header on every answer that "
@@ -230,26 +235,42 @@ class ByProof(Examination):
             return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
-    def _of_answer(self, by_length: Seen | None) -> Named:
+    async def _of_answer(self, at: Conditions, by_length: Seen | None) -> tuple[Named, ...]:
         """The way passes a stream, and the answer came in one lump all the same."""
-        answer = self.probe.by_answer
+        answer, looked = self.probe.by_answer, watched(self.probe.line)
         said = answer.evidence[-1] if answer.evidence else "the answer came at once"
         if by_length is not None and by_length.state is State.HELD:
-            return Named(
-                Cause.CHUNK_FRAMING,
-                "certain",
-                "a stream with a Content-Length is held, one in chunks is not",
-            )
+            because = "a stream with a Content-Length is held, one in chunks is not"
+            return (Named(Cause.CHUNK_FRAMING, "certain", because),)
         if Doubt.APP_BUNCHED in answer.doubts:
-            return Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said)
+            return (Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),)
         if answer.method is Method.LOCK_STEP:
             because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
-            return Named(Cause.ANSWER_PATH, "certain", because)
+            return (Named(Cause.ANSWER_PATH, "certain", because),)
+        if self.starved:
+            return (
+                Named(Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"),
+            )
+        direct = None
+        if self.left:
+            self.say(
+                "the way passes a stream, and the answer is held: asking for that with one thing changed"
+            )
+            traced = await self.ask_again(at, seen_of_answer(self.probe), most=self.left)
+            if traced.hurdles:
+                return causes.causes(traced)
+            direct = traced.direct
+        else:
+            self.limits.append(self.asked_once())
+        because = f"a stream beside it passes; the answer: {said}"
+        service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
+        if direct is not None and direct.streams:
+            where = "asked directly, the answer streams: it is a hop between there and here"
+            return (Named(Cause.ANSWER_PATH, "likely", because, where=where),)
+        if direct is not None and direct.state is State.HELD:
+            where = "asked directly, the answer is held as well"
+            return (Named(service, "likely", because, where=where),)
         if answer.method is Method.STAMPS:
-            return Named(Cause.ANSWER_PATH, "likely", f"a stream beside it passes; the answer: {said}")
-        return Named(
-            Cause.APP,
-            "likely",
-            f"a stream beside it passes; the answer: {seen_of_answer(self.probe).said}",
-            "more: send the time in each event (t_ms), or ask the service directly (--direct URL)",
-        )
+            return (Named(Cause.ANSWER_PATH, "likely", because),)
+        apart = "which of the two: send the time in each event (t_ms), or ask directly as well (--direct URL)"
+        return tuple(Named(one, "possible", because, apart) for one in (service, Cause.ANSWER_PATH))

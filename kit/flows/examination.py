@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from kit.errors import Code
+from kit.probe.address import same_origin
 from kit.probe.client import Ask
 from kit.probe.faults import shown
 from kit.probe.lane import LaneProbe, Proved, measured
-from kit.proof.causes import Named
-from kit.proof.conditions import Conditions
+from kit.probe.looking import AnswerLooks
+from kit.probe.origin import LIMITED, LIMITED_S
+from kit.probe.pulse import Pulse
+from kit.proof.answer import watched
+from kit.proof.causes import Cause, Named
+from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Row
+from kit.proof.experiments import Hurdle, Look, Row, Traced
+from kit.proof.fates import fates, late_head, starved
 from kit.proof.glance import Seen, State
 from kit.proof.hops import hops
 from kit.proof.lane import Arm
+from kit.proof.timeline import End, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 
 Say = Callable[[str], None]
@@ -63,6 +72,11 @@ class DoctorSpec:
     known_direct: Seen | None = None
 
 
+# What a wrong Content-Encoding, and a broken connection, are called.
+_CAME_WRONG = (Code.BAD_ENCODING, Code.BODY_CUT)
+_CODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd")
+
+
 class Examination:
     """One URL's, from its first answer to the diagnosis.
 
@@ -75,6 +89,8 @@ class Examination:
         rows: what was looked at so far.
         limits: what could not be seen, and what else there is to know.
         first_ms: see `Diagnosis.first_verdict_ms`.
+        asked: how often the URL was asked for an answer after the first.
+        starved: what small requests beside the answer say, if the service did nothing else meanwhile.
     """
 
     def __init__(self, spec: DoctorSpec, probe: LaneProbe, say: Say, announce: Say | None = None) -> None:
@@ -86,6 +102,101 @@ class Examination:
         self.rows: list[Row] = []
         self.limits: list[str] = []
         self.first_ms: float | None = None
+        self.asked = 0
+        self.starved = ""
+        self._again: Timeline | None = None
+        self._where = ""
+
+    @property
+    def left(self) -> int:
+        """How often the URL may still be asked for an answer."""
+        may = self.probe.asked.method == "GET" or self.spec.repeat_ok
+        return max(0, self.spec.max_requests - 1 - self.asked) if may else 0
+
+    @property
+    def undecodable(self) -> bool:
+        """Whether it is not what its Content-Encoding says."""
+        return self.came_wrong and self.probe.error is not None and self.probe.error.code is Code.BAD_ENCODING
+
+    @property
+    def came_wrong(self) -> bool:
+        """Whether an answer came, and cannot be read to its end."""
+        error, received = self.probe.error, self.probe.received
+        coding = received.headers.get("content-encoding", "").strip().lower()
+        unread = error is not None and error.code is Code.BAD_ENCODING and coding not in _CODINGS
+        return error is not None and error.code in _CAME_WRONG and received.status == 200 and not unread
+
+    async def answer(self, base: str) -> None:
+        """Ask for the answer, and beside it for signs of life below this prefix."""
+        pulse, probe = Pulse(base, self.spec.timeout_s), self.probe
+        await pulse.beside(probe.answer())
+        for wait_s in (LIMITED_S, 3 * LIMITED_S):
+            if probe.received.status not in LIMITED or probe.received.refused:
+                break
+            self.say(f"a limit refused that ({probe.received.status}): asking again after {wait_s:.0f} s")
+            await asyncio.sleep(wait_s)
+            probe.forget()
+            await probe.answer()
+        if len(pulse.pulses) > 1:
+            sent, back = pulse.pulses[0]
+            self.starved = starved(pulse.pulses[1:], usual_ms=back - sent, ended_ms=pulse.ended_ms)
+
+    async def look_at_its_end(self) -> None:
+        """Where it was cut, or may have been: does that come again, or asked directly?"""
+        doubts = {Doubt.STREAM_CUT, Doubt.END_UNKNOWN}
+        if self.left == 0 or self.undecodable or doubts.isdisjoint(self.probe.by_answer.doubts):
+            return
+        ask, direct = self.probe.asked, self.spec.direct_url
+        if direct is not None:
+            ask = replace(ask, url=direct, headers=same_origin(ask.headers, ask.url, direct))
+            self._where = "asked directly"
+        self.say("it was cut, or may have been: asking once more, to see when that answer ends")
+        line, wrong = await self.line_of(ask)
+        self._again = line if not wrong or line.end is End.CUT else None
+
+    async def line_of(self, ask: Ask) -> tuple[Timeline, str]:
+        """One more answer's timeline, and what went wrong with it."""
+        self.asked += 1
+        async with LaneProbe(replace(self.probe.spec, ask=ask, as_it_is=True)) as probe:
+            await probe.answer()
+            return probe.line, "" if probe.error is None else probe.error.message
+
+    def asked_once(self) -> str:
+        """Why nothing was compared, and what would be."""
+        method, freed = self.probe.asked.method, "With a larger --max-requests it is"
+        why = "--max-requests allows one request, so it was not sent again."
+        if not (method == "GET" or self.spec.repeat_ok):
+            why = f"A {method} may cost or change something, so it was not sent again."
+            freed = "With --repeat-ok it is"
+        return (
+            f"{why} {freed}: to the service directly (--direct URL), without compression, over the other "
+            "HTTP version, for a short and a long answer of a text generator."
+        )
+
+    async def ask_again(self, at: Conditions, seen: Seen, *, most: int) -> Traced:
+        """The URL itself, each change once, one after another: an answer may cost, its server be small."""
+        asking = replace(self.probe.spec, ask=self.probe.asked, as_it_is=True)
+        looks = AnswerLooks(asking, secure=self.secure, most=most, direct_url=self.spec.direct_url)
+        looked = watched(self.probe.line)
+        at_once = looked.at_once and looked.kind in ("events", "text")
+        saw: dict[Change, Seen] = {}
+        for one in sorted(looks.can, key=lambda one: (one is not Change.FRESH, one)):
+            wanted = Look(one.applied(at), one.words(at))
+            if wanted.conditions == at or looks.left <= 0 or (one is Change.FRESH) is not at_once:
+                continue
+            self.say(wanted.says)
+            saw[one] = await looks.look(wanted)
+            self.rows.append(Row(wanted, saw[one]))
+        self.asked += looks.asked
+        direct = saw.pop(Change.DIRECT, self.spec.known_direct)
+        # What was there at once, and with another query takes its time, was there before.
+        frees = frozenset(
+            one for one, it in saw.items() if it.streams or (one is Change.FRESH and it.state is State.HELD)
+        )
+        fails = frozenset(one for one, it in saw.items() if it.state is State.HELD) - frees
+        held = seen.state is State.HELD or at_once
+        hurdles = (Hurdle(frees, fails),) if frees and held else ()
+        return Traced(seen, hurdles, direct=direct, rows=tuple(self.rows))
 
     def conditions(self) -> Conditions:
         """Under what the answer was asked for and sent."""
@@ -99,7 +210,6 @@ class Examination:
         method: Method,
         *,
         by_answer: Finding | None = None,
-        asked: int = 0,
         at: Conditions | None = None,
         unlike: tuple[str, ...] = (),
     ) -> Diagnosis:
@@ -111,7 +221,6 @@ class Examination:
             finding: the proof's; made from what was seen where there is none of a whole stream.
             method: how it was reached.
             by_answer: what the answers say; None for what the one that was asked for says.
-            asked: how often the URL was asked beyond that one.
             at: the answer's conditions; None for what can be seen of them.
             unlike: the headers in which the proof's response differed from the answer's.
         """
@@ -128,16 +237,39 @@ class Examination:
                 doubts=seen.doubts or ((Doubt.NOT_REPEATED,) if _unseen(seen) else ()),
                 evidence=(seen.said,),
             )
-        error = probe.error if proof is None else None
+        error = probe.error if proof is None and not self.came_wrong else None
         answer = by_answer or probe.by_answer
+        if self.undecodable:  # where it broke off says nothing
+            answer = replace(
+                answer, doubts=tuple(one for one in answer.doubts if one is not Doubt.STREAM_CUT)
+            )
         under = at or self.conditions()
         proved = None if proof is None else Proved(proof, under, unlike)
         if unlike:
             named = tuple(replace(one, certainty="likely") for one in named)
-        unhad = (Doubt.NO_ANSWER,) if error is None and probe.error is not None else ()
+        unhad: tuple[Doubt, ...] = ()
+        if error is None and probe.error is not None:
+            unhad = (
+                (Doubt.UNDECODABLE,) if self.undecodable else () if self.came_wrong else (Doubt.NO_ANSWER,)
+            )
+        if self._again is not None and self._again.end is End.CUT and Doubt.END_UNKNOWN in answer.doubts:
+            unhad += (Doubt.STREAM_CUT,)
+        if any(one.cause is Cause.REPLAYED for one in named):
+            unhad += (Doubt.REPLAYED,)
         lane = measured(
             probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
         )
+        evidence = answer.evidence[-1] if answer.evidence else ""
+        came: tuple[Named, ...] = ()
+        if probe.received.status == 200 and (probe.error is None or self.came_wrong):
+            head = probe.received.headers
+            came = fates(probe.line, lane.doubts, evidence, head, again=self._again, where=self._where)
+            if (late := late_head(probe.line)) is not None:
+                self.limits.append(late)
+        # What was found by asking again is not said a second time.
+        named += tuple(one for one in came if one.cause not in {it.cause for it in named})
+        if self.starved and Cause.BLOCKED not in {one.cause for one in named}:
+            named += (Named(Cause.BLOCKED, "likely", self.starved, holds=False),)
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,
@@ -145,7 +277,7 @@ class Examination:
             tuple(self.rows),
             hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname),
             tuple(self.limits),
-            1 + asked,
+            1 + self.asked,
             self.first_ms,
         )
 

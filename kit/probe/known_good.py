@@ -19,9 +19,11 @@ _HEAD_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
 _CONNECTIONS: Final = 64  # a client that asks without end must not fill our memory
 _PIECE_S: Final = 0.015  # between two pieces, so that a client reads them one by one
-# EventSource is to ask again at once; so that a client may know the end, both of the usual last events.
+# EventSource is to ask again at once; so that a client may know the end, all of the usual last events.
 _RETRY: Final = b"retry: 100\n\n"
-_LAST: Final = b"data: [DONE]\n\nevent: done\ndata: {}\n\n"
+_LAST: Final = b"data: [DONE]\n\n" + b"".join(
+    b"event: %s\ndata: {}\n\n" % name for name in (b"done", b"end", b"close", b"complete", b"finish", b"stop")
+)
 _LOST: Final = (ConnectionError, TimeoutError, asyncio.IncompleteReadError)
 
 

@@ -13,14 +13,14 @@ from kit.probe.client import Ask, now_ms
 from kit.probe.drive import AnswerRunner, Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
 from kit.probe.measured import Measured, Told, put_together
-from kit.probe.origin import SHOWN_IN, Found, Side
+from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
-from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop
+from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
@@ -99,6 +99,9 @@ class LaneProbe(Measured):
         await super().find()
         for _ in range(PINGS):
             await self._ping()
+        if self._found.base is not None and not self._replies:  # a limit on requests may have met them
+            await asyncio.sleep(LIMITED_S)
+            await self._ping()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """See `Measured`."""
@@ -174,7 +177,8 @@ class LaneProbe(Measured):
         if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
             found, told = held.finding, held.progress
             self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
-            seen = (*(() if found else held.evidence), *kept_its_loop(told, self.line.duration_ms))
+            seen = () if found else tuple(held.evidence)
+            seen = (*seen, *waited(told), *kept_its_loop(told, self.line.duration_ms))
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""

@@ -7,10 +7,12 @@ itself once more and watching what comes.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 from kit.errors import KitError
 from kit.probe.address import Headers, same_origin
@@ -88,7 +90,7 @@ class ProofLooks:
             without.add(Change.HTTP_VERSION)
         if direct is None:
             without.add(Change.DIRECT)
-        self.can = frozenset(Change) - without - {Change.LENGTH}
+        self.can = frozenset(Change) - without - {Change.LENGTH, Change.FRESH}
         self.findings: dict[Conditions, Finding] = {}
         self.heads: dict[Conditions, Mapping[str, str]] = {}
 
@@ -193,7 +195,7 @@ class AnswerLooks:
         self._direct_url = direct_url
         self.asked = 0
         self.can = frozenset(
-            {Change.IDENTITY}
+            {Change.IDENTITY, Change.ACCEPT, Change.FRESH}
             | ({Change.HTTP_VERSION} if secure else set())
             | (set() if direct_url is None else {Change.DIRECT})
         )
@@ -207,12 +209,17 @@ class AnswerLooks:
         wanted = look.conditions
         ask = self._spec.ask
         url = self._direct_url if wanted.direct and self._direct_url is not None else ask.url
+        if wanted.fresh:
+            parts = urlsplit(url)
+            query = "&".join(filter(None, (parts.query, f"_={secrets.token_hex(8)}")))
+            url = urlunsplit(parts._replace(query=query))
         headers = (
             *(
                 pair
                 for pair in same_origin(ask.headers, ask.url, url)
-                if pair[0].lower() != "accept-encoding"
+                if pair[0].lower() not in ("accept", "accept-encoding")
             ),
+            ("accept", wanted.accept),
             *coding(wanted),
         )
         spec = replace(

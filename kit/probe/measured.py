@@ -150,6 +150,10 @@ class Measured(ABC):
             received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
         )
 
+    def forget(self) -> None:
+        """Forget the answer and its error, to ask for it again."""
+        self.received, self._error = Received(ChunkDecoder()), None
+
     @abstractmethod
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """Prove it, where that is possible, and say what came out; never raises a `KitError`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
@@ -22,6 +23,8 @@ _BEGINS = b"{"
 _PROGRESS = TypeAdapter(Progress)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
+LIMITED = (429, 503)  # how a limit on requests or connections answers
+LIMITED_S = 1.0  # before what a limit refused is asked for again
 LENGTH = 256 * 1024  # octets: more than any stream with a length sends
 # Why an origin that speaks the protocol takes no part now: its error has the name of the doubt.
 _CLOSED = {
@@ -87,6 +90,9 @@ async def discover(
         usual = same_origin(headers, url, base)
         try:
             here = await _at(client, base, usual, wait_ms)
+            if here.why_not is Doubt.PROOF_LIMITED:
+                await asyncio.sleep(LIMITED_S)
+                here = await _at(client, base, usual, wait_ms)
             if here.why_not is Doubt.PROOF_TOKEN and token is not None:
                 shows = ((SHOWN_IN, token),)
                 here = replace(await _at(client, base, (*usual, *shows), wait_ms), shows=shows)
@@ -110,6 +116,8 @@ async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> 
         if response.status == 200:
             return Found(base)
         return Found(None, _CLOSED.get(str(told.get("error")), Doubt.NO_PROOF))
+    if response.status in LIMITED:
+        return Found(None, Doubt.PROOF_LIMITED)
     if response.status in (401, 403):
         # Whatever guards it answers in its own words; the service's are problems of a type of its own.
         ours = str(told.get("type")).startswith("urn:streamproof:problem:")

@@ -29,6 +29,7 @@ STRETCH = 0.5  # below it the arrivals are squeezed: fewer than 1 in 1,000 wrong
 SHORTEST_MS = 1_000.0
 JITTERS = 16
 BURST_MS = 50.0
+STORED = 0.8  # of what its stamps span: what came whole sooner was not written since it was asked for
 LATE_MS = 500.0
 SLEPT_MS = 250.0  # of this process in all: about what makes a clump
 
@@ -137,6 +138,8 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
             return refusal(received)
         jitter_ms = 0.0 if clock is None else clock.jitter_ms
         found = judge(line, stamps, jitter_ms=jitter_ms, slept_ms=received.late_ms)
+        if (said := _stored(received, line)) and Doubt.REPLAYED not in found.doubts:
+            found = replace(found, doubts=(Doubt.REPLAYED, *found.doubts), evidence=(*found.evidence, said))
         if (
             received.late_ms >= SLEPT_MS
             or found.verdict is not Verdict.INCREMENTAL
@@ -152,6 +155,12 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
         )
 
     return judge_it
+
+
+def _stored(received: Received, line: Timeline) -> str:
+    """Why it is a copy that a cache had: one says so, and it came at once; else empty."""
+    by = received.stored_by
+    return f"it came at once, as a copy that was stored ({by})" if by and watched(line).at_once else ""
 
 
 def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
@@ -200,6 +209,9 @@ def judge(
     late = max(LATE_MS, jitters * jitter_ms)
     if stretch >= STRETCH and latest < late:
         return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
+    if stamped[-1][1] < STORED * sent_span:
+        seen = f"{seen}, whole {stamped[-1][1]:.0f} ms after it was asked for: it was written before that"
+        return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.REPLAYED, *cut), evidence=(seen,))
     # What came while this process slept was read together and late, by as much as that at most.
     if (came_span + slept_ms) / sent_span >= STRETCH and latest - slept_ms < late:
         slept = f"this process did not run for {slept_ms:.0f} ms of it, which may be all of that"
@@ -269,7 +281,9 @@ def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -
     answer = replace(answer, evidence=evidence)
     if answer.verdict is Verdict.INCREMENTAL:
         size = proof.block_bytes if proof.shape is Shape.TAIL else None
-        larger = size is not None and largest_event(line) <= size < event_bytes
+        if size is not None and size >= event_bytes:
+            return replace(answer, doubts=(*answer.doubts, Doubt.LARGE_EVENTS_HELD))
+        larger = size is not None and largest_event(line) <= size
         return replace(proof, evidence=evidence) if larger else answer
     if proof.verdict in HELD:
         known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)

@@ -46,6 +46,12 @@ class Cause(StrEnum):
     ANSWER_PATH = "answer-path"
     IDLE_LIMIT = "idle-limit"
     TIME_LIMIT = "time-limit"
+    BURSTS = "bursts"
+    BLOCKED = "blocked"
+    ANSWER_CUT = "answer-cut"
+    NO_EVENTS = "no-events"
+    FALSE_HEADER = "false-header"
+    REPLAYED = "replayed"
     UNKNOWN = "unknown"
 
     @property
@@ -70,6 +76,7 @@ class Named:
         apart: the experiment that would say more; empty where none is known.
         where: whether it is the service or a hop before it, where the service was asked directly as well.
         to_try: what frees it or may free it, where that hangs on what was tried; empty for the cause's own.
+        holds: whether it holds the answer, and does not only end it, spoil it, or come beside.
     """
 
     cause: Cause
@@ -78,6 +85,7 @@ class Named:
     apart: str = ""
     where: str = ""
     to_try: str = ""
+    holds: bool = True
 
     @property
     def remedy(self) -> str:
@@ -127,6 +135,7 @@ RULES = (
     Rule(Cause.TIMER, frees=_set(Change.HTTP_VERSION), shapes=frozenset({Shape.TIMER})),
     Rule(Cause.HTTP_VERSION, frees=_set(Change.HTTP_VERSION)),
     Rule(Cause.INCREMENTAL_HEADER, frees=_set(Change.INCREMENTAL)),
+    Rule(Cause.REPLAYED, frees=_set(Change.FRESH)),
 )
 
 # What a middleware of the service can do as well as a hop, and the experiment that tells the two apart.
@@ -179,7 +188,8 @@ def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
             if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):
                 return Named(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=rule.line)
             sure: Certainty = "certain" if proven else "likely"
-            return Named(rule.cause, sure, f"freed by {freed}", to_try=rule.line)
+            holds = rule.cause is not Cause.REPLAYED
+            return Named(rule.cause, sure, f"freed by {freed}", to_try=rule.line, holds=holds)
     return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
 
 
@@ -219,8 +229,9 @@ _EACH = (
     "helped if the first event comes long before the last:"
 )
 _IF_NONE = (
-    "If none of them helps, something collects whole responses: a filter that reads bodies, or a platform "
-    "(App Engine Standard is documented to: Flexible or Cloud Run, or docs/polling.md)."
+    "If none of them helps, something collects whole responses: a filter that reads bodies (ModSecurity: "
+    "SecResponseBodyAccess), lighttpd (server.stream-response-body = 2), or a platform (App Engine Standard "
+    "is documented to: Flexible or Cloud Run, or docs/polling.md)."
 )
 
 
@@ -249,6 +260,7 @@ _BY = {
     Change.METHOD: "the other method",
     Change.HTTP_VERSION: "the other HTTP version",
     Change.INCREMENTAL: "the Incremental header's change",
+    Change.FRESH: "another query",
 }
 
 _SAYS = {
@@ -287,7 +299,9 @@ _SAYS = {
         "A hop refuses to forward this response incrementally: it is configured to buffer, and it says so "
         "(501) because the response asks for Incremental: ?1."
     ),
-    Cause.MEDIA_TYPE: "A hop streams text/event-stream and holds other media types.",
+    Cause.MEDIA_TYPE: (
+        "A hop decides by the media type: it streams text/event-stream and holds the answer's own."
+    ),
     Cause.ACCEPT: "A hop decides by the request's Accept header whether it streams the answer.",
     Cause.METHOD: "A hop treats the answer to this method differently from the answer to the other.",
     Cause.HTTP_VERSION: "A hop holds the response on this HTTP version only.",
@@ -305,8 +319,38 @@ _SAYS = {
     ),
     Cause.IDLE_LIMIT: "A hop cuts a stream on which nothing has come for some time.",
     Cause.TIME_LIMIT: "A hop, or the platform, cuts every stream after the same time.",
+    Cause.BURSTS: (
+        "The service, or the model that it asks, writes in bursts: several events at once, and silence "
+        "between them."
+    ),
+    Cause.BLOCKED: (
+        "The service does nothing else while it answers: it blocks its own event loop, or takes one request "
+        "at a time. With a blocked loop what it writes may leave only at the end."
+    ),
+    Cause.ANSWER_CUT: (
+        "Something ended the answer before its end: the server's own worker (its time limit, or a crash), or "
+        "a limit of a hop on silence or on the whole."
+    ),
+    Cause.NO_EVENTS: "The service itself: what it writes forms no events of the type that it names.",
+    Cause.FALSE_HEADER: (
+        "A relay passes on a Content-Encoding or a Content-Length that is no longer true: it decoded or "
+        "changed the body, and kept the header."
+    ),
+    Cause.REPLAYED: (
+        "A stored copy: a cache on the way, or the service's own, replays the answer to an earlier request "
+        "at once. That is no stream, whoever waits for one."
+    ),
     Cause.UNKNOWN: "It is held, and the evidence does not say by what.",
 }
+
+_COMPRESSORS = (
+    "Starlette or FastAPI: take Starlette 1.5 or newer, or GZipMiddleware on other routes only. "
+    "Flask-Compress: set COMPRESS_STREAMS to False, or leave the answer's type out of COMPRESS_MIMETYPES. "
+    "aiohttp: no enable_compression() on this response.\n"
+    "Express: call res.flush() after each event. Next.js "
+    "and webpack's dev server: compress: false. Apache: SetEnv no-gzip 1. lighttpd: the type out of "
+    "deflate.mimetypes."
+)
 
 _REMEDIES = {
     Cause.NGINX_BUFFERS: (
@@ -320,16 +364,16 @@ _REMEDIES = {
     Cause.NGINX_GZIP: (
         "Send this header with the answer, which makes nginx flush what it compresses:\n"
         "    X-Accel-Buffering: no\n"
-        "or leave the answer's type (text/event-stream, application/x-ndjson) out of gzip_types in nginx."
+        "or leave the answer's type out of gzip_types in nginx; or, as for text/html, which it always "
+        "compresses, in the location of this path:\n"
+        "    gzip off;"
     ),
     Cause.COMPRESSOR: (
-        "Have the answer left uncompressed.\n"
-        "Starlette or FastAPI: take Starlette 1.5 or newer, or GZipMiddleware on other routes only.\n"
-        "Express: call res.flush() after each event, or send this header, which its compression heeds:\n"
-        "    Cache-Control: no-transform\n"
+        f"Have the answer left uncompressed.\n{_COMPRESSORS}\n"
         "nginx behind another nginx: in the outer one, for this path:\n"
         "    gzip off;\n"
-        "Any other, if it heeds this header on the answer:\n"
+        "Any other, if it obeys one of these headers on the answer:\n"
+        "    Cache-Control: no-transform\n"
         "    Content-Encoding: identity"
     ),
     Cause.COMPRESSION: (
@@ -338,10 +382,8 @@ _REMEDIES = {
         "    X-Accel-Buffering: no\n"
         "If that does not help, have the answer left uncompressed. In nginx, for this path:\n"
         "    gzip off;\n"
-        "Express' compression and some others obey this header on the answer:\n"
-        "    Cache-Control: no-transform\n"
-        "Starlette or FastAPI: take Starlette 1.5 or newer, or GZipMiddleware on other routes only. "
-        "Flask-Compress: leave the answer's type out of COMPRESS_MIMETYPES."
+        "Express' compression, HAProxy and some others obey this header on the answer:\n"
+        f"    Cache-Control: no-transform\n{_COMPRESSORS}"
     ),
     Cause.BUFFERED: to_try(()),
     Cause.BLOCKS: (
@@ -351,11 +393,20 @@ _REMEDIES = {
         "or have the inner one pass the header on:\n"
         "    proxy_pass_header X-Accel-Buffering;\n"
         "and look for this line in either, which makes it ignore the header:\n"
-        "    proxy_ignore_headers X-Accel-Buffering;"
+        "    proxy_ignore_headers X-Accel-Buffering;\n"
+        "In Apache, on this ProxyPass: flushpackets=on. If the service itself holds it: in Go call "
+        "http.NewResponseController(w).Flush() after each event, in PHP switch output_buffering off."
     ),
     Cause.WHOLE_MESSAGE: (
-        "If a hop holds it: take the filter out, or leave the platform (App Engine Standard: Flexible with "
-        "X-Accel-Buffering: no, or Cloud Run), or ask for the answer in pieces (docs/polling.md).\n"
+        "If a hop holds it, switch that off. In lighttpd:\n"
+        "    server.stream-response-body = 2\n"
+        "in ModSecurity, for this path:\n"
+        "    SecResponseBodyAccess Off\n"
+        "in Varnish, in vcl_backend_response, without ESI:\n"
+        "    set beresp.do_stream = true;\n"
+        "in Envoy take out the filter that reads bodies. Else leave the platform (App Engine Standard: "
+        "Flexible with X-Accel-Buffering: no, or Cloud Run), or ask for the answer in pieces "
+        "(docs/polling.md).\n"
         "If the service does: write the middleware as pure ASGI, without reading body_iterator to its end."
     ),
     Cause.PREFIX_BUFFER: (
@@ -369,7 +420,9 @@ _REMEDIES = {
         "in Caddy, inside reverse_proxy:\n"
         "    flush_interval -1\n"
         "in Traefik, on the service's load balancer:\n"
-        "    responseForwarding.flushInterval: -1"
+        "    responseForwarding.flushInterval: -1\n"
+        "in Go's httputil.ReverseProxy:\n"
+        "    FlushInterval: -1"
     ),
     Cause.REFUSES: (
         "Take the response buffer out of that hop, for this path. In Caddy remove this line from "
@@ -378,7 +431,10 @@ _REMEDIES = {
         "Without the Incremental header it would buffer and not say so."
     ),
     Cause.MEDIA_TYPE: (
-        "Send the answer as\n    Content-Type: text/event-stream\nor name its type in the hop's rule."
+        "Send the answer as\n"
+        "    Content-Type: text/event-stream\n"
+        "or name its type in the hop's rule; in ModSecurity take it out of:\n"
+        "    SecResponseBodyMimeType …"
     ),
     Cause.ACCEPT: (
         "Ask with this header, as a browser's EventSource does:\n"
@@ -414,11 +470,56 @@ _REMEDIES = {
     Cause.IDLE_LIMIT: (
         "Send a heartbeat at least twice in that time, as a comment line that clients pass over:\n"
         "    :\n"
-        "or raise the limit: nginx proxy_read_timeout (60 s), a load balancer's idle timeout."
+        "or raise the limit: nginx proxy_read_timeout (60 s), HAProxy timeout server, a load balancer's idle "
+        "timeout."
     ),
     Cause.TIME_LIMIT: (
         "Raise the limit (Cloud Run: --timeout; Envoy: the route's timeout, 15 s by default; a Google load "
         "balancer: the backend's timeoutSec, 30 s by default), or let clients resume with Last-Event-ID."
+    ),
+    Cause.BURSTS: (
+        "If the service collects, yield each event when it is there. If the provider of the model does, no "
+        "hop can change it: ask it for smaller pieces, or spread the text over the time between two bursts "
+        "where it is shown."
+    ),
+    Cause.BLOCKED: (
+        "In an async generator await what takes time: the asynchronous client of an SDK, asyncio.sleep "
+        "instead of time.sleep. Or write it with def instead of async def: Starlette and FastAPI run that in "
+        "a thread.\n"
+        "With uvloop 0.22.1 or older what was written leaves only when the loop is free.\n"
+        "gunicorn's sync worker takes one request at a time:\n"
+        "    gunicorn --worker-class gthread --threads 8"
+    ),
+    Cause.ANSWER_CUT: (
+        "Look at the log of the server at that moment. In gunicorn, whose sync workers end an answer after "
+        "30 s unless told otherwise:\n"
+        "    gunicorn --timeout 0\n"
+        "or take a worker class that is not bound by it (gthread, an ASGI one). On the way: nginx "
+        "proxy_read_timeout (60 s of silence), HAProxy timeout server (silence), Envoy's route timeout (15 s "
+        "in all), a load balancer's idle timeout. Against a limit on silence send a heartbeat, a comment "
+        'line (":" and an empty one).'
+    ),
+    Cause.NO_EVENTS: (
+        "For text/event-stream write each event as lines that begin with data: and a blank line after "
+        "them:\n"
+        "    data: …\\n\\n\n"
+        "for application/x-ndjson each object on a line of its own:\n"
+        "    {…}\\n"
+    ),
+    Cause.FALSE_HEADER: (
+        "Where the relay reads a decoded body (fetch() does, and so do httpx and requests), leave these "
+        "headers out of what it passes on:\n"
+        "    Content-Encoding, Content-Length, Transfer-Encoding\n"
+        "or have it ask for the answer uncoded:\n"
+        "    Accept-Encoding: identity"
+    ),
+    Cause.REPLAYED: (
+        "Send this header with the answer, which no cache may keep then:\n"
+        "    Cache-Control: no-store\n"
+        "or leave its path out of the cache; in nginx, in the location of this path:\n"
+        "    proxy_cache off;\n"
+        "in Varnish, in vcl_recv:\n"
+        '    if (req.url ~ "^/PATH") { return (pass); }'
     ),
     Cause.UNKNOWN: "Ask the service directly, then hop by hop (--direct URL), to find where it begins.",
 }

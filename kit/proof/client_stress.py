@@ -105,9 +105,10 @@ def _split(stream: Received, places: Sequence[Place]) -> Stressing:
     lost = [place for place in sent if place not in complete and place is not stopped]
     wrong: dict[ClientCause, list[Place]] = {}
     for place in lost:
-        # One that loses an event wherever it is cut loses it within a character too.
-        cut = place is Place.CHARACTER and Place.LINE in lost
-        wrong.setdefault(ClientCause.LOSES_EVENTS if cut else _CAUSES[place], []).append(place)
+        # One that loses an event at any cut loses it within a character too, and one that loses CRLF wherever
+        # that is cut.
+        same = {Place.CHARACTER: Place.LINE, Place.CR: Place.CRLF}.get(place, place)
+        wrong.setdefault(_CAUSES[same if same in lost else place], []).append(place)
     found = [Wrong(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
     if _garbled(printed, complete):
         found.append(Wrong(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
@@ -115,7 +116,7 @@ def _split(stream: Received, places: Sequence[Place]) -> Stressing:
     if stopped is not None:
         left = [place for place in places if place not in sent]
         seen = f"{said}; " if said else ""
-        seen += f"the command ended by itself at {_those([stopped])}"
+        seen += f"gives up at {_those([stopped])}"
         seen += f"; not tried then: {_those(left)}" if left else ""
         if len(places) == 1:  # as few events as it is known to read
             found.append(Wrong(_CAUSES[stopped], f"gives up at {_those([stopped])}"))

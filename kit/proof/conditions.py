@@ -70,6 +70,7 @@ class Conditions:
         cache: the response's Cache-Control; empty for none.
         vary: its Vary; empty for none.
         accept: the request's Accept.
+        fresh: whether the query is one that no cache has seen.
     """
 
     method: str = "GET"
@@ -83,6 +84,7 @@ class Conditions:
     cache: str = CACHE_CONTROL
     vary: str = ""
     accept: str = ACCEPT
+    fresh: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -154,6 +156,7 @@ class Change(StrEnum):
     HTTP_VERSION = "http-version"
     INCREMENTAL = "incremental"
     LENGTH = "length"
+    FRESH = "fresh"
     DIRECT = "direct"
 
     def applied(self, to: Conditions) -> Conditions:
@@ -178,6 +181,8 @@ class Change(StrEnum):
                 return replace(to, incremental="off" if to.incremental == "on" else "on")
             case Change.LENGTH:
                 return replace(to, length=True)
+            case Change.FRESH:
+                return replace(to, fresh=True)
             case Change.DIRECT:
                 return replace(to, direct=True)
 
@@ -202,6 +207,8 @@ class Change(StrEnum):
                 return f"{'without' if to.incremental == 'on' else 'with'} Incremental: ?1"
             case Change.LENGTH:
                 return "with a Content-Length instead of chunks"
+            case Change.FRESH:
+                return "with a query that no cache has seen"
             case Change.DIRECT:
                 return "the service directly"
 

@@ -34,6 +34,8 @@ class Doubt(StrEnum):
     STREAM_CUT = "stream-cut"
     END_UNKNOWN = "end-unknown"
     END_UNMARKED = "end-unmarked"
+    UNDECODABLE = "undecodable"
+    REPLAYED = "replayed"
     STILL_RUNNING = "still-running"
     NO_ANSWER = "no-answer"
     ANSWER_IN_CLUMPS = "answer-in-clumps"
@@ -164,13 +166,21 @@ _REMEDIES = {
         "limit (gunicorn --timeout) and at those on the way (nginx proxy_read_timeout)."
     ),
     Doubt.END_UNKNOWN: (
-        "Whether the answer is whole is not known: it has no mark at its end ([DONE], done, a last chunk), "
-        "and a cut would look the same; send such an event at the end, and use HTTP/1.1 up to the service "
-        "(in nginx proxy_http_version 1.1;)."
+        "Whether the answer is whole is not known: it ends within an event, or has no mark at its end "
+        "([DONE], done, a last chunk), and a cut would look the same; send such an event at the end, and use "
+        "HTTP/1.1 up to the service (in nginx proxy_http_version 1.1;)."
     ),
     Doubt.END_UNMARKED: (
         "The answer ended in order, but bears no mark of its own at its end ([DONE], done), so a hop that "
         "speaks HTTP/1.0 to the service could hide a cut; send such an event at the end to be sure."
+    ),
+    Doubt.UNDECODABLE: (
+        "The answer is not what its Content-Encoding says, so a client shows none of it; take that header "
+        "away where the body is decoded on the way, or pass the body on as it came."
+    ),
+    Doubt.REPLAYED: (
+        "The answer was written before it was asked for: a cache kept the one to the same request; send "
+        "Cache-Control: no-store with it, or measure with another query."
     ),
     Doubt.STILL_RUNNING: (
         "The answer went on for longer than was waited for, so its end was not seen; give more time "
@@ -194,7 +204,7 @@ _REMEDIES = {
         "be too long; measure again with less running beside it."
     ),
     Doubt.PROOF_LIMITED: (
-        "The server or a hop answered some of the proof's streams with 429 or 503, so what they would have "
+        "The server or a hop answered some of the proof's requests with 429 or 503, so what they would have "
         "shown is not known; raise the limit on requests or connections for a moment, or measure again later."
     ),
     Doubt.BROWSER_CONNECTIONS: (
@@ -219,7 +229,9 @@ _REMEDIES = {
 # the worst first.
 BROKEN = {
     Doubt.NO_ANSWER: "could not be had",
+    Doubt.UNDECODABLE: "cannot be decoded",
     Doubt.STREAM_CUT: "was cut",
+    Doubt.REPLAYED: "is a stored copy",
     Doubt.END_UNKNOWN: "may have been cut",
     Doubt.NO_EVENTS: "forms no events",
     Doubt.CODING_NOT_ACCEPTED: "is in a coding that was not accepted",

@@ -14,6 +14,9 @@ from kit.proof.timeline import End
 
 # A server's or a proxy's time limit is longer; what ended sooner and in order was not cut by one.
 SHORTEST_LIMIT_MS = 5_000.0
+# Unless told otherwise these ask the service by HTTP/1.0, where a cut and an end look the same, and answer in
+# chunks (nginx before 1.29.7, and what is built on it).
+_BY_HTTP_1_0 = ("nginx", "openresty", "tengine", "lighttpd")
 _LAST = 4  # events: after the one that says why it ended, some send what it cost, and then [DONE]
 _ENDS = frozenset(
     ("complete", "completed", "done", "end", "error", "finish", "message_stop", "response.completed")
@@ -45,11 +48,18 @@ def ending(received: Received, *, asked_ms: float) -> End:
         return End.WHOLE
     if ours:
         return End.CUT
-    if received.ends_with_its_connection or (events and _of_a_model(events[0])):
+    of_a_model = bool(events) and _of_a_model(events[0])
+    if received.ends_with_its_connection or of_a_model or (events and received.unfinished):
         return End.UNKNOWN
-    lasted = received.ended_ms - asked_ms >= SHORTEST_LIMIT_MS
-    streams = kind_of(received.headers.get("content-type", "")) == "events" and len(events) > 1
-    return End.UNMARKED if lasted and streams else End.WHOLE
+    kind = kind_of(received.headers.get("content-type", ""))
+    if received.ended_ms - asked_ms < SHORTEST_LIMIT_MS or len(events) < 2 or kind == "document":
+        return End.WHOLE
+    # What came in one lump says more than how it ended.
+    spread_ms = received.arrivals[-1][0] - received.arrivals[0][0]
+    hidden = received.headers.get("server", "").lower().startswith(_BY_HTTP_1_0)
+    if hidden and 2 * spread_ms >= SHORTEST_LIMIT_MS:
+        return End.UNKNOWN
+    return End.UNMARKED if kind == "events" else End.WHOLE
 
 
 def _is_end(event: Event) -> bool:

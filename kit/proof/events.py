@@ -6,6 +6,7 @@ cannot fill our memory.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +66,15 @@ class LineDecoder:
         if len(self._pending) > self._limit:
             raise EventTooLargeError
         return events
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether what came last is the beginning of an object; a whole one may lack its line break."""
+        try:
+            json.loads(self._pending or b"{}")
+        except (ValueError, RecursionError):
+            return True
+        return False
 
 
 class ChunkDecoder:

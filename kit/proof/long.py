@@ -239,10 +239,10 @@ def _refused(life: Life) -> bool:
 
 def _same(one: Life, other: Life) -> bool:
     """Whether two streams may have met the same limit."""
-    return _near(one.lived_s, other.lived_s, one.late_s + other.late_s)
+    return near(one.lived_s, other.lived_s, one.late_s + other.late_s)
 
 
-def _near(one_s: float, other_s: float, late_s: float = 0.0) -> bool:
+def near(one_s: float, other_s: float, late_s: float = 0.0) -> bool:
     """Whether two times may be the same: many hops look at their clocks once a second only."""
     return abs(one_s - other_s) <= max(1.0, 0.1 * max(one_s, other_s)) + late_s
 
@@ -278,8 +278,10 @@ _DEFAULTS = (
     # Measured: over HTTP/1.1 the client sees it a second later, which is Envoy's delayed_close_timeout.
     _Default(15, False, "Envoy, a route's timeout (timeout: 0s lifts it), and ESPv2, its deadline"),
     _Default(29, False, "Amazon API Gateway, which cuts after 29 to 30 s"),
+    _Default(30, False, "gunicorn, a sync worker's --timeout"),
     _Default(30, False, "a Google Cloud load balancer, its backend's timeoutSec"),
     _Default(60, True, "nginx, its proxy_read_timeout"),
+    _Default(55, True, "Heroku's router"),
     _Default(60, True, "an AWS load balancer (ALB), its idle timeout"),
     _Default(60, False, "Vercel, its maxDuration of 10 to 60 s"),
 )
@@ -302,13 +304,20 @@ def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, .
             "No heartbeat helps against it. Raise the limit, or end the answer before it and let the client "
             "come back for the rest (Last-Event-ID)."
         )
-    for one in _DEFAULTS:
-        seen = idle if one.silence else total
-        if seen is not None and _near(seen, one.seconds) and seen > one.seconds / 2:
-            said.append(f"This number by default has {one.says}. A hint only: others have it too.")
+    said += whose(idle, total)
     if kind is Kind.NO_LIMIT:
         said.append(_LONGER)
     return tuple(said)
+
+
+def whose(idle_s: float | None, total_s: float | None) -> list[str]:
+    """Who has these limits on silence and on the whole unless told otherwise, a sentence each: hints only."""
+    limits = [(idle_s if one.silence else total_s, one) for one in _DEFAULTS]
+    return [
+        f"This number by default has {one.says}. A hint only: others have it too."
+        for seen, one in limits
+        if seen is not None and near(seen, one.seconds) and seen > one.seconds / 2
+    ]
 
 
 def _half(seconds: float) -> str:

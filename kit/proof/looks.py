@@ -91,6 +91,12 @@ class Watched:
         return lump or self.looks is Looks.CLUMPED
 
     @property
+    def at_once(self) -> bool:
+        """Whether all of it came at once, and soon: of a fast server, or a copy that was stored."""
+        lump = self.octets > 0 and self.looks in (Looks.ONE_LUMP, Looks.NOT_A_STREAM)
+        return lump and (self.wait_ms or 0.0) + self.spread_ms < WAIT_MS
+
+    @property
     def says(self) -> str:
         """What was seen, in one sentence without a full stop."""
         if self.wait_ms is None:

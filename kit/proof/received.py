@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from kit.proof.events import Decoder, Event
+from kit.proof.events import Decoder, Event, LineDecoder
 from kit.proof.sse import SSEDecoder
 
+# What caches say of a copy that they had (RFC 9211, 9111, and the usual headers before them).
+_STORED = {
+    "cache-status": re.compile(r";\s*hit\b", re.I),
+    "age": re.compile(r"[1-9][0-9]*"),
+    "x-varnish": re.compile(r"[0-9]+ [0-9]+"),
+}
+_HIT = re.compile(r"(?:\b|_)hit\b", re.I)
 MOST_READS = 100_000  # more are counted with the last
 
 
@@ -83,6 +91,21 @@ class Received:
         """Whether its framing has no end of its own (RFC 9112, 6.3), so that a cut looks like one."""
         framed = "content-length" in self.headers or "transfer-encoding" in self.headers
         return self.http_version.startswith("HTTP/1") and not framed
+
+    @property
+    def stored_by(self) -> str:
+        """The header by which a cache says that this is a copy it had; empty where none does."""
+        for name, value in self.headers.items():
+            cache = name.startswith(("x-", "cf-", "cdn-")) and "cache" in name
+            says = _STORED.get(name, _HIT if cache else None)
+            if says is not None and says.search(value):
+                return f"{name}: {value[:60]}"
+        return ""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether what came last is the beginning of an event without its end."""
+        return isinstance(self._decoder, (SSEDecoder, LineDecoder)) and self._decoder.unfinished
 
     @property
     def events(self) -> int:

@@ -73,6 +73,11 @@ class SSEDecoder:
             raise EventTooLargeError
         return events
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether what came last is an event without its blank line."""
+        return bool(self._data) or self._line.startswith(b"data")
+
     def _end_line(self) -> Event | None:
         line = bytes(self._line)
         self._line.clear()

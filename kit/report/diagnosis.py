@@ -8,7 +8,7 @@ from typing import Any
 
 from kit.flows.doctor_app import AppExamined
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Named
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.glance import State
@@ -92,15 +92,15 @@ def headline(diagnosis: Diagnosis) -> str:
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
-    if way_streams and _holds(diagnosis) and not diagnosis.lane.fate:
-        return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}"
+    if way_streams and _holds(diagnosis):
+        fate = f"; it {diagnosis.lane.fate}" if diagnosis.lane.fate else ""
+        return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}{fate}"
     return words
 
 
 def _holds(diagnosis: Diagnosis) -> bool:
     """Whether something holds the answer: what only ends a stream does not."""
-    ends = (Cause.IDLE_LIMIT, Cause.TIME_LIMIT)
-    return any(named.cause not in ends for named in diagnosis.causes)
+    return any(named.holds for named in diagnosis.causes)
 
 
 def _section(head: str, style: Style, width: int) -> list[str]:

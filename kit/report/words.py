@@ -146,7 +146,9 @@ def verdict_words(lane: Lane) -> str:
         words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
     looked = lane.timeline.watched
     if lane.fate:
-        return f"{words}, but the answer {lane.fate}"
+        held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
+        seen = f"{looked.but};" if held and looked is not None else ", but"
+        return f"{words}{seen} the answer {lane.fate}"
     # What something between the browser and the page's server held looks like nothing of the lane's own.
     if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words

@@ -135,8 +135,17 @@ _SENTENCES: Mapping[str, str] = {
                 "流没有正常结束，被切断了；请查看服务器日志、它的工作进程时限（gunicorn --timeout）"
                 "和路上的时间限制（nginx proxy_read_timeout）。"
             ),
+            Doubt.UNDECODABLE: (
+                "回答与它的 Content-Encoding 不符，客户端什么也显示不出来；"
+                "路上解了码就去掉这个头，或原样转发。"
+            ),
+            Doubt.REPLAYED: (
+                "回答在询问之前就写好了：缓存保存了同一请求的回答；"
+                "请随回答发送 Cache-Control: no-store，或换一个查询来测量。"
+            ),
             Doubt.END_UNKNOWN: (
-                "无法知道回答是否完整：末尾没有标记（[DONE]、done 或最后一个数据块），被切断时看起来一样；"
+                "无法知道回答是否完整：它在一个事件中间结束，"
+                "或末尾没有标记（[DONE]、done 或最后一个数据块），被切断时看起来一样；"
                 "请在末尾发送这样的事件，并让到服务的链路使用 HTTP/1.1（nginx：proxy_http_version 1.1;）。"
             ),
             Doubt.END_UNMARKED: (
@@ -195,7 +204,9 @@ def chinese(text: str | None) -> str | None:
 
 _FATES = {
     Doubt.NO_ANSWER: "没有得到回答",
+    Doubt.UNDECODABLE: "回答无法解码",
     Doubt.STREAM_CUT: "回答被切断了",
+    Doubt.REPLAYED: "回答是缓存的副本",
     Doubt.END_UNKNOWN: "回答可能被切断了",
     Doubt.NO_EVENTS: "回答不构成事件",
     Doubt.CODING_NOT_ACCEPTED: "回答使用了没有接受的编码",

@@ -207,7 +207,7 @@ def test_a_wrapped_app_that_collects_its_answer_is_known_to(found: Diagnosis) ->
     ("app", "said"),
     [
         ("cutter", "streamed, but the answer was cut"),
-        ("miscalled", "inconclusive, but the answer could not be had"),
+        ("miscalled", "inconclusive, but the answer cannot be decoded"),
     ],
     ids=["cut", "undecodable"],
 )

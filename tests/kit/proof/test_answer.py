@@ -58,6 +58,28 @@ def test_arrivals_in_one_lot_at_the_end_are_held_and_what_held_them_is_not_known
     assert (HELD.verdict, HELD.doubts) == (Verdict.WHOLE_MESSAGE, (Doubt.BUFFER_SIZE_UNKNOWN,))
 
 
+def test_an_answer_that_came_whole_sooner_than_it_was_written_is_a_stored_copy() -> None:
+    found = judged([5.0] * 60)
+    assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.REPLAYED,))
+    proved = combine(proof(Verdict.INCREMENTAL), found, line([5.0] * 60), event_bytes=1000)
+    assert Doubt.REPLAYED in proved.doubts
+    assert Doubt.ANSWER_DISAGREES_WITH_PROOF not in proved.doubts
+
+
+@pytest.mark.parametrize(("after_ms", "stored"), [(5.0, True), (2_000.0, False)])
+def test_what_a_cache_calls_its_own_is_believed_of_an_answer_that_came_at_once(
+    after_ms: float, *, stored: bool
+) -> None:
+    received = Received(SSEDecoder())
+    received.head(after_ms, 200, {"content-type": "text/event-stream", "x-cache": "HIT"})
+    received.body(after_ms, b"data: a\n\n" * 20)
+    received.end(after_ms, clean=True)
+    by = of_stream(received, None, speaks_proof=False)
+    _, found = judged_answer(received, asked_ms=0.0, now_ms=after_ms, clock=None, by=by)
+    assert (Doubt.REPLAYED in found.doubts) is stored
+    assert ("x-cache: HIT" in found.evidence[-1]) is stored
+
+
 def test_arrivals_in_two_lots_are_held_by_size() -> None:
     assert judged([1500.0] * 35 + [2300.0] * 25).verdict is Verdict.BYTE_LIMITED
 
@@ -315,7 +337,8 @@ def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None
     streams = combine(unlike, PASSED, line([1.0]), event_bytes=1_000)
     assert (streams.verdict, streams.shape) == (Verdict.INCREMENTAL, None)
     tail = proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4096)
-    assert combine(tail, PASSED, line([1.0]), event_bytes=1_000).verdict is Verdict.INCREMENTAL
+    warned = combine(tail, PASSED, line([1.0]), event_bytes=1_000)
+    assert (warned.verdict, warned.doubts) == (Verdict.INCREMENTAL, (Doubt.LARGE_EVENTS_HELD,))
     asked_for_larger = combine(tail, PASSED, line([1.0]), event_bytes=70_000)
     assert (asked_for_larger.shape, asked_for_larger.block_bytes) == (Shape.TAIL, 4096)
     short = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)

@@ -41,8 +41,8 @@ def test_a_change_made_twice_is_made_once(change: Change) -> None:
 
 
 def test_words_tell_apart_whatever_two_conditions_differ_in_but_for_the_incremental_header() -> None:
-    told = [one for one in ALL if one.coding]  # none and identity are the same to a reader
-    assert len({in_words(one) for one in told}) == len(told) / 2
+    named = [one for one in ALL if one.coding]  # none and identity are the same to a reader
+    assert len({in_words(one) for one in named}) == len(named) / 2
 
 
 ASKED = {"accept": "text/html", "accept-encoding": "gzip, br"}

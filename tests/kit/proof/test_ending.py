@@ -86,8 +86,32 @@ def test_a_long_stream_of_events_without_a_mark_may_have_been_cut_behind_a_hop_t
 ):
     assert ending(received(TOKEN * 20, lasted_ms=10_100), asked_ms=1_000.0) is End.UNMARKED
     assert ending(received(TOKEN * 20, lasted_ms=4_000), asked_ms=1_000.0) is End.WHOLE
+    within = received(TOKEN * 3 + "data: half\n", lasted_ms=2_000)
+    assert ending(within, asked_ms=1_000.0) is End.UNKNOWN
     text = received("a", {"content-type": "text/plain"}, decoder=ChunkDecoder(), lasted_ms=10_100, version="")
     assert ending(text, asked_ms=1_000.0) is End.WHOLE
+
+
+@pytest.mark.parametrize(
+    ("server", "media", "end"),
+    [
+        ("nginx/1.22.1", "text/event-stream", End.UNKNOWN),
+        ("nginx/1.22.1", "text/plain", End.UNKNOWN),
+        ("nginx/1.22.1", "application/json", End.WHOLE),
+        ("uvicorn", "text/event-stream", End.UNMARKED),
+        ("uvicorn", "text/plain", End.WHOLE),
+    ],
+)
+def test_behind_a_hop_that_asks_by_http_1_0_a_long_answer_without_a_mark_is_not_known_to_be_whole(
+    server: str, media: str, end: End
+) -> None:
+    headers = {"content-type": media, "transfer-encoding": "chunked", "server": server}
+    got = Received(ChunkDecoder())
+    got.head(1_005.0, 200, headers, "HTTP/1.1")
+    for at in range(20):
+        got.body(1_500.0 + 500 * at, b"a")
+    got.end(11_400.0, clean=True)
+    assert ending(got, asked_ms=1_000.0) is end
 
 
 def test_ours_ends_with_done_or_error_or_was_cut() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kit.proof.actions import Action, End, Observed, Pass, Ping, Progress
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
-from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kept_its_loop
+from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Stall
@@ -161,7 +161,6 @@ def test_no_stall_holds_an_answer(rtt: float, who: str, start: float, length: fl
         (LastByte, Verdict.BYTE_LIMITED, Shape.TAIL),
         (FirstEvent, Verdict.BYTE_LIMITED, Shape.FIRST_EVENT),
         (partial(Prefix, 512), Verdict.BYTE_LIMITED, Shape.PREFIX),
-        (partial(Timer, 1_900.0), Verdict.TIME_LIMITED, Shape.TIMER),
     ],
 )
 def test_how_an_answer_is_held_is_said_as_far_as_it_shows(
@@ -173,6 +172,22 @@ def test_how_an_answer_is_held_is_said_as_far_as_it_shows(
     assert (found.verdict, found.shape) == (verdict, shape), found.evidence
     assert found.block_bytes == (512 if shape is Shape.BLOCKS else None)
     assert app.now_ms < 2_400 + 15_000, "a few seconds more than it takes to write"
+
+
+@pytest.mark.parametrize("rtt", RTTS)
+@pytest.mark.parametrize("timer", [400.0, 1_000.0, 1_900.0, 5_000.0])
+def test_a_timer_is_one_or_is_left_to_the_proofs_own_streams(timer: float, rtt: float) -> None:
+    found, machine = judged(App(partial(Timer, timer), TOKENS, rtt))
+    seen = timer >= max(15.0, 5 * rtt)
+    assert not seen or found is None or found.verdict is not Verdict.INCREMENTAL, machine.evidence
+    if timer < 700.0 and rtt < 50.0:
+        assert found is not None
+        assert (found.verdict, found.shape) == (Verdict.TIME_LIMITED, Shape.TIMER)
+
+
+def test_how_long_an_answer_waited_for_its_proof_is_said() -> None:
+    assert waited(told((0.0, 0.0), (10.0, 300.0))) == ()
+    assert "1290 ms" in " ".join(waited(told((0.0, 0.0), (10.0, 1_300.0))))
 
 
 def test_what_an_answer_is_too_short_to_show_is_a_doubt() -> None:

@@ -57,3 +57,48 @@ def test_a_refusal_to_forward_incrementally_is_told_from_other_errors(
     if status is not None:
         received.head(0.0, status, headers)
     assert received.refused == refused
+
+
+@pytest.mark.parametrize(
+    ("header", "stored"),
+    [
+        ("x-cache: HIT", True),
+        ("x-cache: HIT from cache.example", True),
+        ("x-cache: TCP_MEM_HIT from 1.2.3.4", True),
+        ("x-cache-status: HIT", True),
+        ("cf-cache-status: HIT", True),
+        ("cache-status: ExampleCache; hit; ttl=30", True),
+        ("age: 12", True),
+        ("x-varnish: 32770 3", True),
+        ("x-cache: MISS", False),
+        ("cf-cache-status: DYNAMIC", False),
+        ("cache-status: ExampleCache; fwd=miss; stored", False),
+        ("age: 0", False),
+        ("x-varnish: 32770", False),
+        ("cache-control: no-cache", False),
+    ],
+)
+def test_a_header_says_that_a_cache_had_the_answer(header: str, *, stored: bool) -> None:
+    name, _, value = header.partition(": ")
+    received = Received(SSEDecoder())
+    received.head(0.0, 200, {"server": "nginx", name: value})
+    assert received.stored_by == (header if stored else "")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "body", "unfinished"),
+    [
+        (SSEDecoder(), b"data: a\n\ndata: b\n", True),
+        (SSEDecoder(), b"data: a\n\ndat", False),
+        (SSEDecoder(), b"data: a\n\ndata: b\n\n:", False),
+        (LineDecoder(), b'{"a": 1}\n{"a": 2}', False),
+        (LineDecoder(), b'{"a": 1}\n{"a"', True),
+        (ChunkDecoder(), b"a", False),
+    ],
+)
+def test_what_ends_within_an_event_is_unfinished(
+    decoder: SSEDecoder | LineDecoder | ChunkDecoder, body: bytes, *, unfinished: bool
+) -> None:
+    received = Received(decoder)
+    received.body(1.0, body)
+    assert received.unfinished is unfinished

@@ -81,7 +81,8 @@ def test_an_answer_that_is_held_beside_a_way_that_streams_is_not_called_streamed
 
 
 def test_a_time_limit_is_a_cause_and_holds_nothing() -> None:
-    cut = replace(STREAMS, causes=(Named(Cause.IDLE_LIMIT, "certain", "cut after 60 s of silence"),))
+    limit = Named(Cause.IDLE_LIMIT, "certain", "cut after 60 s of silence", holds=False)
+    cut = replace(STREAMS, causes=(limit,))
     text = of(diagnosis_text(cut))
     assert text.startswith("✓ streamed ")
     assert "cut after 60 s of silence" in text

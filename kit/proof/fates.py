@@ -1,0 +1,153 @@
+"""What became of the answer itself, as causes: it was cut, forms no events, is a stored copy, is in bursts.
+
+None of them holds a stream. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+
+from kit.proof.answer import watched
+from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.doubts import Doubt
+from kit.proof.long import near, whose
+from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
+from kit.proof.timeline import End, Timeline
+
+SILENT_MS = 2_000.0  # before a cut, and three times the answer's own pace: a limit on silence may have cut it
+BURST_EVENTS = 3
+APART_MS = 500.0
+STARVED_MS = 1_000.0  # for a small request beside an answer, and ten times what it takes without one
+
+
+def fates(
+    line: Timeline,
+    doubts: Collection[Doubt],
+    because: str,
+    head: Mapping[str, str],
+    *,
+    again: Timeline | None = None,
+    where: str = "",
+) -> tuple[Named, ...]:
+    """What became of an answer.
+
+    Args:
+        line: when it arrived.
+        doubts: what there is to doubt of it.
+        because: what was seen of it, in a sentence.
+        head: its response's headers, names in lower case.
+        again: the same request's next answer; None where it was not asked again.
+        where: what was asked for that one; empty for the same address.
+    """
+    named = []
+    if Doubt.REPLAYED in doubts:
+        apart = "it for sure: ask with another query, which no cache has seen"
+        named.append(Named(Cause.REPLAYED, "likely", because, apart, holds=False))
+    if (said := _false_header(line, doubts, head)) is not None:
+        named.append(Named(Cause.FALSE_HEADER, "likely", said, holds=False))
+    elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
+        named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
+    if Doubt.NO_EVENTS in doubts:
+        said = f"{watched(line).octets:,} bytes came, and no event in them ended"
+        named.append(Named(Cause.NO_EVENTS, "likely", said, holds=False))
+    if (said := _bursts(line)) and Doubt.REPLAYED not in doubts:
+        named.append(Named(Cause.BURSTS, "likely", said, holds=False))
+    return tuple(named)
+
+
+def starved(pulses: Sequence[tuple[float, float]], *, usual_ms: float, ended_ms: float) -> str:
+    """What small requests beside an answer say of the service: that it did nothing else; empty for no such.
+
+    Args:
+        pulses: when each was sent and was back.
+        usual_ms: how long one takes without an answer beside it.
+        ended_ms: when the answer ended.
+    """
+    beside = [(sent, back) for sent, back in pulses if sent < ended_ms]
+    longest = max((back - sent for sent, back in beside), default=0.0)
+    if longest < max(STARVED_MS, 10 * usual_ms):
+        return ""
+    waited = sum(min(back, ended_ms) - sent for sent, back in beside)
+    if 2 * waited < ended_ms - beside[0][0]:
+        return ""
+    return f"a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it"
+
+
+def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) -> Named:
+    """As far as its times tell by what."""
+    arrived = [arrival.arrived_ms for arrival in line.arrivals]
+    last_ms = _last_ms(line)
+    pace_ms = median(later - sooner for sooner, later in pairwise(arrived)) if len(arrived) > 1 else 0.0
+    silent = last_ms >= max(SILENT_MS, 3 * pace_ms)
+    after_s, last_s = line.duration_ms / 1000, last_ms / 1000
+    how = "was cut" if surely else "ended without a mark of its end"
+    said = f"it {how} after {after_s:.1f} s and {len(arrived):,} events, the last {last_s:.1f} s in silence"
+    apart = "whether it is a limit: ask again, and see whether it ends after the same time"
+    side = ""
+    if again is not None:
+        apart, again_s = "", again.duration_ms / 1000
+        asked = f"; {where or 'asked again'}, it"
+        if silent and near(last_s, _last_ms(again) / 1000) and not again.complete:
+            said += f"{asked} ended after {_last_ms(again) / 1000:.1f} s in silence as well"
+            to_try = "\n".join((Cause.IDLE_LIMIT.remedy, *whose(last_s, None)))
+            return Named(Cause.IDLE_LIMIT, "likely", said, to_try=to_try, holds=False)
+        longer = again_s > after_s and not near(after_s, again_s)
+        if longer or (surely and again.complete):
+            said += f"{asked} went on for {again_s:.1f} s{', to its end' if again.complete else ''}"
+            side = "it is a hop between there and here" if where else ""
+        elif near(after_s, again_s):
+            said += (
+                f"{asked} ended after {again_s:.1f} s as well{', as by a limit on time' if surely else ''}"
+            )
+            side = "it is the service itself, or a hop there" if where and surely else ""
+        else:
+            said += f"{asked} ended after {again_s:.1f} s, as by no limit on the whole"
+    to_try = "\n".join((Cause.ANSWER_CUT.remedy, *whose(last_s if silent else None, after_s)))
+    sure: Certainty = "certain" if surely else "possible"
+    return Named(Cause.ANSWER_CUT, sure, said, apart, side, to_try, holds=False)
+
+
+def _last_ms(line: Timeline) -> float:
+    """The silence before its end."""
+    return line.duration_ms - (line.arrivals[-1].arrived_ms if line.arrivals else 0.0)
+
+
+def late_head(line: Timeline) -> str | None:
+    """What there is to know of an answer whose head came only with its first event; None for another."""
+    first, looked = line.first_event_ms, watched(line)
+    if line.ttfb_ms is None or first is None or line.ttfb_ms < WAIT_MS or looked.looks is Looks.ONE_LUMP:
+        return None
+    if first - line.ttfb_ms > LUMP_MS:
+        return None
+    return (
+        f"For {line.ttfb_ms / 1000:.1f} s nothing came, not even the head: that came with the first event. A "
+        "limit on silence counts from the request on: send the head and a comment (a line with : and an "
+        "empty one) at once."
+    )
+
+
+def _false_header(line: Timeline, doubts: Collection[Doubt], head: Mapping[str, str]) -> str | None:
+    """Which of its headers is not true of its body; None where none is known to be."""
+    length, coding = head.get("content-length"), head.get("content-encoding")
+    if Doubt.UNDECODABLE in doubts:
+        return f"it says Content-Encoding: {coding}, and is not that"
+    if length is None or line.end is End.WHOLE:
+        return None
+    how = {
+        End.CUT: "its connection ended before that",
+        End.LEFT: "it stayed open and silent",
+        End.UNKNOWN: "there it ended within an event",
+    }
+    return f"it says Content-Length: {length}, and {how[line.end]}" if line.end in how else None
+
+
+def _bursts(line: Timeline) -> str:
+    """What the service's own stamps say of bursts that passed as they were sent; empty for none."""
+    looked = watched(line)
+    silence = looked.silence_ms or 0.0
+    several = looked.clumps > BURST_EVENTS and looked.clump_events >= BURST_EVENTS
+    if looked.looks is not Looks.STREAMED or not several or silence < APART_MS:
+        return ""
+    return f"{looked.clumps:,} times about {looked.clump_events} events came at once, {silence:.0f} ms apart"

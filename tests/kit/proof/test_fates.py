@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from kit.proof.causes import Cause, Named
+from kit.proof.doubts import Doubt
+from kit.proof.fates import fates, late_head, starved
+from kit.proof.looks import Piece, watch
+from kit.proof.timeline import Arrival, End, Timeline
+
+EVENTS = [500.0 * number for number in range(1, 21)]
+
+
+def line(
+    arrived: Sequence[float] = EVENTS,
+    *,
+    ended: float = 10_400.0,
+    end: End = End.CUT,
+    stamps: Sequence[float] | None = None,
+) -> Timeline:
+    arrivals = tuple(Arrival(place, None, at, 40) for place, at in enumerate(arrived))
+    pieces = [Piece(at, 40, None if stamps is None else stamps[place]) for place, at in enumerate(arrived)]
+    return Timeline(arrivals, 5.0, ended, end is End.WHOLE, end, watch(pieces, (), "events"))
+
+
+def one(named: tuple[Named, ...]) -> Named:
+    (only,) = named
+    assert not only.holds
+    return only
+
+
+def test_an_answer_that_came_whole_has_no_fate_of_its_own() -> None:
+    assert fates(line(end=End.WHOLE), (), "", {}) == ()
+
+
+def test_a_cut_is_certain_and_asked_again_it_tells_a_limit_from_an_accident() -> None:
+    cut = (Doubt.STREAM_CUT,)
+    found = one(fates(line(), cut, "", {}))
+    assert (found.cause, found.certainty) == (Cause.ANSWER_CUT, "certain")
+    assert "cut after 10.4 s and 20 events" in found.because
+    assert found.apart
+    assert "gunicorn --timeout" in found.remedy
+    limit = one(fates(line(), cut, "", {}, again=line(ended=10_900.0)))
+    assert "as by a limit on time" in limit.because
+    whole = one(fates(line(), cut, "", {}, again=line(ended=12_500.0, end=End.WHOLE)))
+    assert "to its end" in whole.because
+    other = one(fates(line(), cut, "", {}, again=line(EVENTS[:4], ended=2_100.0)))
+    assert "no limit on the whole" in other.because
+
+
+def test_asked_directly_it_tells_the_service_from_a_hop() -> None:
+    where = "asked directly"
+    service = one(fates(line(), (Doubt.STREAM_CUT,), "", {}, again=line(), where=where))
+    assert "the service itself" in service.where
+    whole = line(ended=12_500.0, end=End.WHOLE)
+    hop = one(fates(line(), (Doubt.STREAM_CUT,), "", {}, again=whole, where=where))
+    assert "a hop between" in hop.where
+
+
+def test_a_cut_after_the_same_silence_twice_is_a_limit_on_silence() -> None:
+    silent = line(EVENTS[:2], ended=61_000.0)
+    found = one(fates(silent, (Doubt.STREAM_CUT,), "", {}, again=silent))
+    assert (found.cause, found.certainty) == (Cause.IDLE_LIMIT, "likely")
+    assert "nginx, its proxy_read_timeout" in found.remedy
+
+
+def test_an_end_that_may_be_a_cut_is_possible_only() -> None:
+    found = one(fates(line(end=End.UNKNOWN), (Doubt.END_UNKNOWN,), "", {}, again=line(end=End.UNKNOWN)))
+    assert (found.cause, found.certainty) == (Cause.ANSWER_CUT, "possible")
+    assert "as by a limit" not in found.because
+
+
+@pytest.mark.parametrize(
+    ("end", "doubt", "said"),
+    [
+        (End.CUT, Doubt.STREAM_CUT, "its connection ended before that"),
+        (End.LEFT, Doubt.STILL_RUNNING, "it stayed open and silent"),
+        (End.UNKNOWN, Doubt.END_UNKNOWN, "there it ended within an event"),
+    ],
+)
+def test_a_length_that_is_not_true_is_told_from_a_cut(end: End, doubt: Doubt, said: str) -> None:
+    found = one(fates(line(end=end), (doubt,), "", {"content-length": "5000"}))
+    assert (found.cause, found.certainty) == (Cause.FALSE_HEADER, "likely")
+    assert found.because == f"it says Content-Length: 5000, and {said}"
+
+
+def test_a_coding_that_is_not_true_a_stored_copy_and_what_forms_no_events_are_named() -> None:
+    empty = line((), end=End.CUT)
+    coded = one(fates(empty, (Doubt.UNDECODABLE,), "", {"content-encoding": "gzip"}))
+    assert (coded.cause, coded.because) == (
+        Cause.FALSE_HEADER,
+        "it says Content-Encoding: gzip, and is not that",
+    )
+    stored = one(fates(line(end=End.WHOLE), (Doubt.REPLAYED,), "x-cache: HIT", {}))
+    assert (stored.cause, stored.because) == (Cause.REPLAYED, "x-cache: HIT")
+    assert "Cache-Control: no-store" in stored.remedy
+    assert one(fates(line(end=End.WHOLE), (Doubt.NO_EVENTS,), "", {})).cause is Cause.NO_EVENTS
+
+
+def test_bursts_that_pass_as_they_were_sent_are_named_and_single_events_are_not() -> None:
+    bursts = [1_500.0 * (1 + place // 10) for place in range(60)]
+    found = one(fates(line(bursts, end=End.WHOLE, stamps=bursts), (), "", {}))
+    assert found.cause is Cause.BURSTS
+    assert "6 times about 10 events came at once" in found.because
+    assert fates(line(end=End.WHOLE, stamps=EVENTS), (), "", {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("pulses", "usual", "blocked"),
+    [
+        ([(300.0, 3_010.0)], 4.0, True),  # back when the answer was over
+        ([(300.0, 1_700.0), (1_900.0, 3_010.0)], 4.0, True),
+        ([(300.0, 305.0), (900.0, 904.0), (2_100.0, 2_105.0)], 4.0, False),
+        ([(300.0, 1_400.0), (2_600.0, 2_605.0)], 4.0, False),  # one stall
+        ([(300.0, 1_301.0), (1_900.0, 2_901.0)], 1_001.0, False),  # a hop that holds every answer so
+        ([(3_100.0, 9_000.0)], 4.0, False),  # after the answer
+        ([], 4.0, False),
+    ],
+)
+def test_a_service_that_answers_nothing_else_meanwhile_is_known_by_its_pings(
+    pulses: list[tuple[float, float]], usual: float, *, blocked: bool
+) -> None:
+    assert bool(starved(pulses, usual_ms=usual, ended_ms=3_000.0)) is blocked
+
+
+def test_a_head_that_comes_only_with_the_first_event_is_said_unless_all_came_in_one_lump() -> None:
+    late = replace(line([3_000.0 + at for at in EVENTS], end=End.WHOLE), ttfb_ms=3_490.0)
+    assert "For 3.5 s nothing came, not even the head" in (late_head(late) or "")
+    assert late_head(replace(late, ttfb_ms=5.0)) is None
+    lump = replace(line([3_000.0] * 20, end=End.WHOLE), ttfb_ms=3_000.0)
+    assert late_head(lump) is None
