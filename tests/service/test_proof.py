@@ -13,6 +13,7 @@ import secrets
 import shutil
 import sys
 import time
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -850,6 +851,22 @@ def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
             assert (heard, (await lane.side("ping"))["free"]) == (["http.disconnect"], "left")
 
     asyncio.run(run())
+
+
+def test_a_client_that_is_gone_from_a_real_server_frees_its_answer(serve: Serve) -> None:
+    base = serve(proof.wrap(writes(b"one", b"two"), token=SECRET))
+    one, shown = new_id(), {"Streamproof-Token": SECRET}
+    asked = urllib.request.Request(f"{base}/", headers={"Streamproof-Answer": one, **shown})
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.read1() == b"one"
+    ping = urllib.request.Request(f"{base}/proof/ping?id={one}", headers=shown)
+    give_up = time.monotonic() + GIVE_UP_S
+    free = ""
+    while not free:
+        with urllib.request.urlopen(ping) as answer:
+            free = json.load(answer)["free"]
+        assert time.monotonic() < give_up
+    assert free == "left"
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,15 @@ def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagno
 )
 def test_a_wrapped_app_that_collects_its_answer_is_known_to(found: Diagnosis) -> None:
     assert named(found) == [(Cause.APP, "certain")]
-    assert "one right after the other" in found.causes[0].because
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:deferring"),
+    path="/chat?n=30&gap=0.06&how=block",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_blocks_its_loop_is_known_to(found: Diagnosis) -> None:
+    assert (Cause.BLOCKED, "certain") in named(found)
 
 
 @pytest.mark.parametrize(
