@@ -221,6 +221,11 @@ def to_try(failed: Collection[Change]) -> str:
             "    gzip off;",
             "Leave the answer's type out of what any other hop or middleware compresses.",
         ]
+    if Change.EVENT_STREAM not in failed:
+        lines += [
+            "Where it may, send the answer as a type that filters and compressors leave alone:",
+            "    Content-Type: text/event-stream",
+        ]
     return "\n".join([*lines, _IF_NONE])
 
 
@@ -287,8 +292,8 @@ _SAYS = {
     ),
     Cause.WHOLE_MESSAGE: (
         "Something collects the whole response before it lets go of any of it: a hop (App Engine Standard is "
-        "documented to, a filter that reads bodies, an antivirus), or a middleware of the service that reads "
-        "the body."
+        "documented to, lighttpd does by default, a filter that reads bodies, an antivirus), or a middleware "
+        "of the service that reads the body."
     ),
     Cause.PREFIX_BUFFER: (
         "A hop holds the beginning of the response until its buffer is full; from then on it streams."
@@ -385,7 +390,7 @@ _REMEDIES = {
         "Express' compression, HAProxy and some others obey this header on the answer:\n"
         f"    Cache-Control: no-transform\n{_COMPRESSORS}"
     ),
-    Cause.BUFFERED: to_try(()),
+    Cause.BUFFERED: to_try((Change.EVENT_STREAM,)),
     Cause.BLOCKS: (
         "Switch response buffering off in the hop itself, for this path. Of two nginx, in the outer one, "
         "which never sees the header:\n"
