@@ -73,6 +73,13 @@ class ByProof(Examination):
             bearing = replace(at, header="on")
             if self._bears_the_header(traced) and not self._unlike(looks, bearing):
                 return await self._streams(looks, bearing)
+            if traced.rest is not None and "user-agent" not in {
+                name.lower() for name, _ in self.probe.asked.headers
+            }:
+                self.limits.append(
+                    "The User-Agent was not changed: what lets browsers alone pass, or holds for them alone, "
+                    "shows with -H 'User-Agent: Mozilla/5.0'."
+                )
             if traced.rest is not None and traced.direct is None:
                 self.limits.append(
                     "What lies behind something that holds whatever is tried cannot be seen from here; "
@@ -243,12 +250,12 @@ class ByProof(Examination):
         if by_length is not None and by_length.state is State.HELD:
             because = "a stream with a Content-Length is held, one in chunks is not"
             return (Named(Cause.CHUNK_FRAMING, "certain", because),)
-        if Doubt.APP_BUNCHED in answer.doubts:
-            return (Named(Cause.APP, "likely", said),)
         if self.starved:
             return (
                 Named(Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"),
             )
+        if Doubt.APP_BUNCHED in answer.doubts:
+            return (Named(Cause.APP, "likely", said),)
         direct = None
         if self.left:
             self.say(

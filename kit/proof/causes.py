@@ -338,8 +338,8 @@ _SAYS = {
     ),
     Cause.NO_EVENTS: "The service itself: what it writes forms no events of the type that it names.",
     Cause.FALSE_HEADER: (
-        "A relay passes on a Content-Encoding or a Content-Length that is no longer true: it decoded or "
-        "changed the body, and kept the header."
+        "A Content-Encoding or a Content-Length is not true of the body: a relay decoded or changed it and "
+        "kept the header, or what compresses it does each piece by itself."
     ),
     Cause.REPLAYED: (
         "A stored copy: a cache on the way, or the service's own, replays the answer to an earlier request "
@@ -465,7 +465,9 @@ _REMEDIES = {
     ),
     Cause.APP: (
         "Yield each event when it is there, before the next is computed; with a callback or a queue, read it "
-        "while the work goes on and not after it."
+        "while the work goes on and not after it. An async generator that waits without await (time.sleep, a "
+        "synchronous SDK) comes in a bunch too: await it, or write it with def. Django under ASGI consumes a "
+        "synchronous generator whole: make it async there."
     ),
     Cause.ANSWER_PATH: (
         "Look at what is mounted around this path alone, and ask the service directly to see on which side "
@@ -516,7 +518,9 @@ _REMEDIES = {
         "headers out of what it passes on:\n"
         "    Content-Encoding, Content-Length, Transfer-Encoding\n"
         "or have it ask for the answer uncoded:\n"
-        "    Accept-Encoding: identity"
+        "    Accept-Encoding: identity\n"
+        "In Django leave GZipMiddleware out of an async generator's path, of which it compresses each piece "
+        "by itself."
     ),
     Cause.REPLAYED: (
         "Send this header with the answer, which no cache may keep then:\n"
