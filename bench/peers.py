@@ -54,6 +54,13 @@ def bare_asgi() -> Any:
     return app
 
 
+def wrapped_asgi() -> Any:
+    """The same inside the proof's wrapper, which is asked for nothing."""
+    from service.proof import wrap
+
+    return wrap(bare_asgi(), token=secrets.token_hex(16))
+
+
 def sse_starlette() -> Starlette:
     """What our generator writes, as events of the same size, through sse-starlette."""
     from sse_starlette import EventSourceResponse, ServerSentEvent

@@ -5,6 +5,7 @@ pytest loads this module at the start of every run, wanted or not: all that is h
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,6 +44,8 @@ class Streamproof:
     ) -> Lane:
         """Fail the test unless the answer arrives as it is written; else what was measured.
 
+        Warns where the app keeps its event loop to itself while it answers.
+
         Args:
             url_or_app: a URL, measured as `kit probe` does; or an ASGI app, or its name ("mine.main:app",
                 "mine.main:create_app()"), which is run under uvicorn on a free port of 127.0.0.1, its
@@ -62,7 +65,7 @@ class Streamproof:
         __tracebackhide__ = True
         from kit.app import names_an_app
         from kit.errors import KitError
-        from kit.flows.asserting import Request, failure, measure_app, measure_url
+        from kit.flows.asserting import Request, beside, failure, measure_app, measure_url
 
         if json is not None and data is not None:
             raise TypeError("give json or data, not both")
@@ -89,4 +92,6 @@ class Streamproof:
         # Outside of `except`, or pytest would show the error's own way through the kit as well.
         if lane is None or said is not None:
             pytest.fail(said or "")
+        if (blocks := beside(lane)) is not None:
+            warnings.warn(blocks, stacklevel=2)
         return lane

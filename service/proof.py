@@ -81,6 +81,7 @@ REST_EVENTS = 3
 # by then, so that a silent app is no side request that hangs.
 ANSWERS = 4
 HOLD_SECONDS = 30.0
+ALONE_SECONDS = 2.0  # without a side request: they reach another process, or nobody asks
 PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.
@@ -301,7 +302,9 @@ class _Proof:
             return None
         one = bare.decode("latin-1").lower()
         held = sum(not answer.free for answer in self._answers.values())
-        if not _ID.fullmatch(one) or one in self._answers or held >= ANSWERS:
+        before = self._answers.get(one)
+        again = before is not None and before.ended and before.free == "status"  # a redirect
+        if not _ID.fullmatch(one) or not (before is None or again) or held >= ANSWERS:
             return None
         while len(self._answers) >= 2 * ANSWERS:  # those that are over, or are not held any more
             del self._answers[next(one for one, answer in self._answers.items() if answer.free)]
@@ -661,6 +664,7 @@ class _Answer:
         self._began = self._gone = time.time()
         self._times: list[tuple[int, float, float]] = []
         self._held_s = 0.0
+        self._asked_s = time.monotonic()
         self._blocked_s = 0.0
         self._go = asyncio.Event()
         self._news = asyncio.Event()
@@ -669,6 +673,7 @@ class _Answer:
         """What a side request is answered; with `times` also, of each piece that was noted, how many octets
         there were with it, when the app sent it and when it was let go, in milliseconds from the request.
         """
+        self._asked_s = time.monotonic()
         told: dict[str, object] = {
             "known": True,
             "emitted": self._pieces,
@@ -759,19 +764,21 @@ class _Answer:
     async def _turn(self, what: str) -> None:
         """Waits until it may go: a piece or the end."""
         while not self.free and (what == "end" or self._pieces >= self._allowed):
-            if self._held_s >= HOLD_SECONDS:
-                self.end("time")
+            began = time.monotonic()
+            self._asked_s = self._asked_s if self._waits else max(self._asked_s, began)
+            left_s = min(HOLD_SECONDS - self._held_s, ALONE_SECONDS - (began - self._asked_s))
+            if left_s <= 0:
+                self.end("time" if self._held_s >= HOLD_SECONDS else "alone")
                 break
             self._waits = what
             self._news.set()
             self._go.clear()
-            began = time.monotonic()
             go = asyncio.ensure_future(self._go.wait())
             try:
                 heard = self._ears.listening()
                 await asyncio.wait(
                     {go, heard} if heard else {go},
-                    timeout=HOLD_SECONDS - self._held_s,
+                    timeout=left_s,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
             finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kit.errors import Code, Exit, KitError
 
 if TYPE_CHECKING:
+    from kit.proof.bound import Bound
     from kit.proof.lane import Arm, LaneState, Wanted
     from kit.proof.verdict import Verdict
 
@@ -55,6 +56,27 @@ def verdict(word: str | None) -> Verdict | None:
             f"The verdicts are {', '.join(Verdict)}.",
             exit=Exit.USAGE,
         ) from None
+
+
+def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
+    """An expectation: a verdict, or a bound on what may be collected.
+
+    Raises:
+        KitError: neither.
+    """
+    from kit.proof.bound import Bound
+
+    if word is None or "<" not in word:
+        return verdict(word), None
+    bound = Bound.parse(word)
+    if bound is None:
+        raise KitError(
+            Code.BAD_USAGE,
+            f"{word!r} is no bound.",
+            "Write hold<=TIME (ms, s), block<=SIZE (B, KiB), or both with a comma, in quotes.",
+            exit=Exit.USAGE,
+        )
+    return None, bound
 
 
 def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:

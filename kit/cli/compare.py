@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, pairs, status, verdict
+from kit.cli.asking import PROMPT, Arms, arms, expectation, pairs, status
 from kit.cli.options import (
     Arm,
-    Expect,
+    ExpectOrBound,
     Github,
     Html,
     Http2,
@@ -53,7 +53,7 @@ def command(
             help="Measure what is on record as deployed from this folder; then name targets only, if any.",
         ),
     ] = False,
-    expect: Expect = None,
+    expect: ExpectOrBound = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
@@ -89,11 +89,13 @@ def command(
     from kit.targets import load_targets
 
     known = load_targets()
+    expected, at_most = expectation(expect)
     like = LaneSpec(
         "",
         Ask("GET", ""),
         prompt=prompt,
-        expected=verdict(expect),
+        expected=expected,
+        at_most=at_most,
         proof_token=proof_token,
         http2=http2,
         timeout_s=timeout,

@@ -236,6 +236,7 @@ def _comparison(
     """What was deployed, side by side, at the services' own URLs."""
     import sys
 
+    from kit.cloud.release import PROOF_TOKEN
     from kit.flows.compare import compare
     from kit.flows.deployed import asks, lanes_of, serving, settled
     from kit.flows.lanes import BOTH, arms_deployed
@@ -247,7 +248,13 @@ def _comparison(
     async def work(watcher: LiveLanes) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
-        like = LaneSpec("", Ask("GET", ""), prompt=wishes.prompt, timeout_s=wishes.timeout_s)
+        like = LaneSpec(
+            "",
+            Ask("GET", ""),
+            prompt=wishes.prompt,
+            timeout_s=wishes.timeout_s,
+            proof_token=config.env.get(PROOF_TOKEN),
+        )
         versions = {one.target: serving(one, says=config.app is None) for one in deployments}
         proof_tokens = {one.target: one.proof_token for one in deployments}
         arms = arms_deployed(config, BOTH)

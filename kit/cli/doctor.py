@@ -119,7 +119,7 @@ def command(
         typer.Option(
             "--long",
             envvar="KIT_LONG",
-            help="Watch for two minutes how long a silent and a talking stream live.",
+            help="Watch for two minutes how long a silent and a talking stream live, or a --client with one.",
         ),
     ] = False,
     expect: Expect = None,

@@ -111,7 +111,21 @@ Arm: TypeAlias = Annotated[
 ]
 Expect: TypeAlias = Annotated[
     str | None,
-    typer.Option(envvar="KIT_EXPECT", metavar="VERDICT", help="Exit 3 unless this is the verdict."),
+    typer.Option(
+        envvar="KIT_EXPECT",
+        metavar="VERDICT",
+        help="Exit 3 unless this is the verdict.",
+    ),
+]
+ExpectOrBound: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        envvar="KIT_EXPECT",
+        metavar="VERDICT",
+        help="Exit 3 unless this is the verdict, or what was collected keeps within it: "
+        "'hold<=200ms,block<=4KiB'.",
+    ),
 ]
 Http2: TypeAlias = Annotated[
     bool, typer.Option("--http2", envvar="KIT_HTTP2", help="Offer HTTP/2 (over TLS).")

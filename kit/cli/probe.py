@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, status, verdict
+from kit.cli.asking import PROMPT, Arms, arms, expectation, status
 from kit.cli.options import (
     Arm,
     BearerEnv,
     Data,
-    Expect,
+    ExpectOrBound,
     Github,
     Header,
     Html,
@@ -36,7 +36,7 @@ def command(
     url: Annotated[
         str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
     ],
-    expect: Expect = None,
+    expect: ExpectOrBound = None,
     arm: Arm = Arms.AS_IS,
     method: Method = None,
     header: Header = None,
@@ -91,7 +91,7 @@ def command(
     from kit.report.table import table
     from kit.report.words import attempts_words
 
-    expected = verdict(expect)
+    expected, at_most = expectation(expect)
     ask = request(url, method, header or [], data, bearer_env)
     if proof is not None:
         checked(proof)
@@ -102,6 +102,7 @@ def command(
             header=one,
             prompt=prompt,
             expected=expected,
+            at_most=at_most,
             event_bytes=event_bytes,
             proof_url=proof,
             proof_token=proof_token,

@@ -9,8 +9,8 @@ from kit.cli.output import show, talk
 def command(as_json: Json = False) -> None:
     """Print the origin's half of the proof, for your own app: kit proof > proof.py
 
-    The file's first lines say how an app mounts it and what opens it. It needs starlette, and nothing of the
-    kit. With it `kit probe URL` proves whether the app's answers arrive as they are written.
+    The file's first lines say how an app uses it and what opens it; it needs the standard library alone. With
+    it `kit probe URL` proves whether the app's answers arrive as they are written.
     """
     import sys
 
@@ -19,4 +19,4 @@ def command(as_json: Json = False) -> None:
     source = (assets() / "service" / "proof.py").read_text(encoding="utf-8")
     show({"name": "proof.py", "source": source}, as_json=as_json, text=source.removesuffix("\n"))
     if sys.stdout.isatty():
-        talk("Put it into a file of your app: kit proof > proof.py. Its first lines say how to mount it.")
+        talk("Put it into a file of your app: kit proof > proof.py. Its first lines say how to use it.")

@@ -16,6 +16,7 @@ from kit.probe.client import Ask
 from kit.probe.origin import usable
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
+from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.lane import Comparison, Lane, Wanted
 from kit.proof.verdict import Verdict
 from kit.report.single import probe_text
@@ -31,6 +32,11 @@ _IN_PROCESS = (
 _PACE = (
     "From an answer that comes at once nobody can tell an app that streams from one that collects: let what "
     "the test puts in the model's place take a second or two for its answer, a little at a time."
+)
+_COLLECTS = (
+    "The app itself sends it all at once when the work is done: yield each event when it is there, before "
+    "the next is computed. A framework that reads a sync generator to its end first does the same: use an "
+    "async one."
 )
 
 
@@ -104,15 +110,30 @@ def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) 
     elif lane.verdict is Verdict.INCONCLUSIVE:
         if may_be_inconclusive:
             return None
-        head = [f"Whether {what} streams could not be decided."]
-        # Where the answer is held against the proof and differs, it is no question of its pace.
-        pace = in_process and Doubt.ANSWER_DISAGREES_WITH_PROOF not in lane.doubts
-        head += [_PACE] if pace else []
+        if in_process and Doubt.APP_BUNCHED in lane.doubts:
+            head = [f"{what} does not stream.", _COLLECTS]
+        else:
+            head = [f"Whether {what} streams could not be decided."]
+            # Where the answer is held against the proof and differs, it is no question of its pace.
+            pace = in_process and Doubt.ANSWER_DISAGREES_WITH_PROOF not in lane.doubts
+            head += [_PACE] if pace else []
         head += ["may_be_inconclusive=True would let this pass."]
     else:
         head = [f"{what} does not stream: {verdict_words(lane)}."]
         head += [_IN_PROCESS] if in_process else []
     return "\n".join([*head, "", probe_text(lane)])
+
+
+def beside(lane: Lane) -> str | None:
+    """What the app does to all others while it answers, also where this answer streams; None for nothing."""
+    kept = next((seen for seen in lane.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
+    if kept is None:
+        return None
+    return (
+        f"{handed_out(lane.url)}: {kept}. Nothing else is answered meanwhile, and under some event loops the "
+        "answer itself leaves only at its end: await what takes time, or run it in a thread "
+        "(asyncio.to_thread)."
+    )
 
 
 def _spec(request: Request, url: str, name: str) -> LaneSpec:

@@ -22,7 +22,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
 from kit.proof.looks import Looks
-from kit.proof.verdict import Finding, Method, Verdict
+from kit.proof.verdict import HELD, Finding, Method
 
 
 class ByProof(Examination):
@@ -238,9 +238,8 @@ class ByProof(Examination):
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
-        if answer.method is Method.STAMPS:
-            bunched = Doubt.APP_BUNCHED in answer.doubts
-            return bunched or answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
+        if answer.method in (Method.STAMPS, Method.LOCK_STEP):
+            return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
     async def _of_answer(self, at: Conditions, by_length: Seen | None) -> tuple[Named, ...]:
@@ -250,12 +249,16 @@ class ByProof(Examination):
         if by_length is not None and by_length.state is State.HELD:
             because = "a stream with a Content-Length is held, one in chunks is not"
             return (Named(Cause.CHUNK_FRAMING, "certain", because),)
+        bunched = Doubt.APP_BUNCHED in answer.doubts
+        if answer.method is Method.LOCK_STEP and not bunched:
+            because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
+            return (Named(Cause.ANSWER_PATH, "certain", because),)
         if self.starved:
             return (
                 Named(Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"),
             )
-        if Doubt.APP_BUNCHED in answer.doubts:
-            return (Named(Cause.APP, "likely", said),)
+        if bunched:
+            return (Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),)
         direct = None
         if self.left:
             self.say(

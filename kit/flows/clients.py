@@ -15,7 +15,7 @@ from kit.proof.clients import PLAIN, beside
 from kit.proof.experiments import Look
 from kit.proof.glance import Seen, State
 from kit.proof.lane import Lane
-from kit.proof.verdict import Verdict
+from kit.proof.verdict import Method, Verdict
 
 
 async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None]) -> Lane:
@@ -26,7 +26,7 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     Args:
         probe: measured as a browser asks.
         lane: what came out.
-        stepped: each new line of evidence is told to it.
+        stepped: called with each new line of evidence.
     """
     lane = replace(lane, asked_as="browser")
     base, streams = probe.found.base, lane.verdict is Verdict.INCREMENTAL
@@ -43,7 +43,8 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     )
     at = replace(probe.conditions, header=lane.header, coding="")
     stepped(f"the same {PLAIN}")
-    seen = await looks.look(Look(at, PLAIN))
+    # Where side requests do not reach the stream, only a whole proof can do without them.
+    seen = await looks.look(Look(at, PLAIN, whole=lane.method is Method.PAUSE))
     if streams and seen.state is State.HELD:
         seen = await looks.look(Look(at, PLAIN, whole=True))
     # Whether it is compressed is where the two may differ.

@@ -14,6 +14,8 @@ from kit.probe.lane import LaneProbe
 from kit.probe.measured import Measured
 from kit.probe.polling import PollingProbe
 from kit.probe.spec import LaneSpec, as_browser, names_coding
+from kit.proof.conditions import accepts
+from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.timeline import Arrival
 from kit.proof.version import held_against
@@ -90,9 +92,13 @@ async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: b
 
     spec = probe.spec
     lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
-    if spec.expected is None and spec.promised is not None:
+    if spec.at_most is not None:
+        lane = replace(lane, expected=None, at_most=spec.at_most)
+    elif spec.expected is None and spec.promised is not None:
         lane = replace(lane, expected=spec.promised[lane.header])
     if isinstance(probe, LaneProbe):
+        if not accepts(probe.conditions.coding, probe.received.headers.get("content-encoding", "")):
+            lane = replace(lane, doubts=(Doubt.CODING_NOT_ACCEPTED, *lane.doubts))
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
     watching.judged(lane)
     return lane

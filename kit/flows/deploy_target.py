@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from kit.cloud.host import TOKEN_SHA256, Host, Release, Service, Version
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Deployment, Record, State
-from kit.cloud.release import PROOF_UNTIL
+from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.flows.gate import Judgement, judge
 from kit.proof.lane import Lane
@@ -334,7 +334,9 @@ class Deploying:
         environment = dict(release.environment)
         if known is not None and known.proof_until is not None:
             environment[PROOF_UNTIL] = str(known.proof_until)
-        token = release.proof_token if known is None else known.proof_token
+        token = release.proof_token
+        if known is not None and PROOF_TOKEN_SHA256 in environment:
+            token = known.proof_token
         return replace(release, version=found.name, environment=environment, proof_token=token)
 
     async def _note(
@@ -362,7 +364,8 @@ class Deploying:
             expires_at=self._job.expires_at,
             proof_until=float(until) if until is not None else None,
             token_sha256=release.environment.get(TOKEN_SHA256),
-            proof_token=release.proof_token,
+            # One that the user gave the service is not for us to keep.
+            proof_token=release.proof_token if PROOF_TOKEN_SHA256 in release.environment else None,
         )
         await asyncio.to_thread(self._record.put, now)
 

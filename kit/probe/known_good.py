@@ -19,9 +19,11 @@ _HEAD_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
 _CONNECTIONS: Final = 64  # a client that asks without end must not fill our memory
 _PIECE_S: Final = 0.015  # between two pieces, so that a client reads them one by one
-# EventSource is to ask again at once; so that a client may know the end, both of the usual last events.
+# EventSource is to ask again at once; so that a client may know the end, all of the usual last events.
 _RETRY: Final = b"retry: 100\n\n"
-_LAST: Final = b"data: [DONE]\n\nevent: done\ndata: {}\n\n"
+_LAST: Final = b"data: [DONE]\n\n" + b"".join(
+    b"event: %s\ndata: {}\n\n" % name for name in (b"done", b"end", b"close", b"complete", b"finish", b"stop")
+)
 _LOST: Final = (ConnectionError, TimeoutError, asyncio.IncompleteReadError)
 
 
@@ -36,8 +38,8 @@ class KnownGood:
         nonce: in its marks.
         asked: called once the stream has been asked for.
         answered: how many requests get a short stream that ends, before the stream is given to the next.
-        ending: how an event stream ends; unless "plain", a client is asked to come back soon, and then gets a
-            204.
+        ending: unless "plain", an event stream bids clients come back soon, and a request after its end gets
+            a 204; "last-event" adds one that says that it is the last.
 
     Attributes:
         url: where it is; any path under it, and any query, are the same.
@@ -64,7 +66,7 @@ class KnownGood:
         self._framing: Framing = framing
         self._answered = answered
         self._nonce = nonce
-        self._ending = ending if media == "sse" else "plain"
+        self._ending = ending
         self._events = 0
         self._written: list[bytes] = []
         self._streams: dict[asyncio.StreamWriter, bool] = {}  # and whether it is chunked
@@ -109,7 +111,7 @@ class KnownGood:
 
     def end(self) -> None:
         """End every stream, those that are yet to be asked for included."""
-        if self._ending == "last-event":
+        if self._ending == "last-event" and self._media == "sse":
             self._send(_LAST)
         self._over.set()
         for writer, chunked in self._streams.items():
@@ -171,7 +173,7 @@ class KnownGood:
             _finish(writer, chunked)
             return
         self._streams[writer] = chunked
-        before = () if self._ending == "plain" else (_RETRY,)
+        before = (_RETRY,) if self._ending != "plain" and self._media == "sse" else ()
         for data in (*before, *self._written):
             writer.write(_chunk(data) if chunked else data)
         if self._over.is_set():

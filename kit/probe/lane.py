@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from kit.errors import Code, KitError
-from kit.probe.address import same_origin
+from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, now_ms
 from kit.probe.drive import AnswerRunner, Driver, ProofRequest
 from kit.probe.faults import bad_status, shown
@@ -20,7 +20,7 @@ from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
-from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came
+from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
@@ -59,6 +59,7 @@ class LaneProbe(Measured):
         super().__init__(spec)
         self.http_version = ""
         self._held_answer: HeldAnswer | None = None
+        self._asked_ms = 0.0
 
     @property
     def header_is_known(self) -> bool:
@@ -124,7 +125,7 @@ class LaneProbe(Measured):
         by = self._by_answer
         if by.method is not Method.LOCK_STEP or self._held_answer is None or self._held_answer.short:
             return False
-        return by.verdict not in HELD and (self.spec.event_bytes or 0) <= _shown(self.line)
+        return by.verdict is Verdict.INCREMENTAL and (self.spec.event_bytes or 0) <= _shown(self.line)
 
     async def _prove(self, base: str, stepped: Callable[[str], None]) -> Proved:
         """The proof; where the answer's header cannot be seen, the one of two that agrees with the answer."""
@@ -175,19 +176,25 @@ class LaneProbe(Measured):
         held = self._held_answer
         if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
             found, told = held.finding, held.progress
+            self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
+            seen = () if found else tuple(held.evidence)
+            seen = (*seen, *waited(told), *kept_its_loop(told, self.line.duration_ms))
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""
-            self._by_answer = answer.in_lock_step(self._by_answer, found, held.evidence, sent)
+            self._by_answer = answer.in_lock_step(self._by_answer, found, seen, sent)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+        self._asked_ms = asked
         base, token = self._found.base, self.spec.proof_token
-        if base is None or token is None or not any(reply.wraps for reply in self._replies):
+        shows: Headers = ()
+        if base is not None and token is not None and any(reply.wraps for reply in self._replies):
+            shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
+        if base is None or not shows:
             await self._read_once(self._ask, received, asked, arrived)
             return
         runner = AnswerRunner(Side(self._side, base, beside_conditions(self.spec.ask, self._found)))
         held = self._held_answer = HeldAnswer(self._replies)
-        shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
         ask = replace(self._ask, headers=(*self._ask.headers, runner.asks, *shows))
         stepping = asyncio.create_task(runner.run(held.run()))
         try:

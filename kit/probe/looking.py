@@ -236,7 +236,7 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     """What an answer alone tells."""
     finding = probe.by_answer
     said = finding.evidence[-1] if finding.evidence else ""
-    if finding.method is Method.STAMPS or finding.verdict is Verdict.REFUSED:
+    if finding.method in (Method.STAMPS, Method.LOCK_STEP) or finding.verdict is Verdict.REFUSED:
         return replace(of_finding(finding), proven=False)
     looked = watched(probe.line)
     state = State.HELD if looked.held else State.UNDECIDED

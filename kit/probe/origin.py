@@ -57,7 +57,7 @@ class Found:
 
     @property
     def speaks(self) -> bool:
-        """Whether somebody there speaks the protocol, now or at another time."""
+        """Whether the protocol is spoken there, now or at another time."""
         return self.base is not None or self.why_not in _CLOSED.values() or self.ours
 
 

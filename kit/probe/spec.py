@@ -11,6 +11,7 @@ from kit.loopback import is_loopback
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
 from kit.probe.origin import Found
+from kit.proof.bound import Bound
 from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
 from kit.proof.lane import Arm, Delivery, Wanted
 from kit.proof.verdict import Verdict
@@ -31,6 +32,7 @@ class LaneSpec:
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
+        at_most: a bound that the answer's arrivals are held to, instead of that verdict.
         promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
@@ -49,6 +51,7 @@ class LaneSpec:
     max_output_tokens: int = 60
     tokens_per_s: float | None = None
     expected: Verdict | None = None
+    at_most: Bound | None = None
     promised: Mapping[Arm, Verdict] | None = None
     event_bytes: int | None = None
     proof_url: str | None = None

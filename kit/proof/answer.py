@@ -7,12 +7,15 @@ docs/detection.md.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from math import isfinite
 from statistics import quantiles
 from typing import TypeAlias
 
+from kit.proof.actions import Progress
 from kit.proof.clock import Clock
 from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.ending import DOUBTS, ending
@@ -75,6 +78,30 @@ def timeline(
         _watched(received, asked_ms, arrivals, stamps),
     )
     return line, tuple(stamps)
+
+
+def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
+    """The timeline with what its origin noted: when each event was let go that bears no time of its own.
+
+    Args:
+        line: the answer's.
+        told: what the origin said of its pieces when it was over; None for nothing.
+        clock: the origin's; None where it is not known.
+        asked_ms: when its request was sent, on the client's clock.
+    """
+    if told is None or clock is None or told.coding or not 0 < told.pieces == len(told.times):
+        return line
+    ends = list(accumulate(arrival.bytes for arrival in line.arrivals))
+    if ends[-1:] != [told.octets]:  # it holds something else as well, comments say
+        return line
+    began_ms = told.gone_ms - told.times[-1][2] - clock.offset_ms - asked_ms
+    pieces = [octets for octets, _, _ in told.times]
+    sent = [began_ms + told.times[bisect_left(pieces, end)][2] for end in ends]
+    arrivals = [
+        replace(arrival, sent_ms=at_ms) if arrival.sent_ms is None else arrival
+        for arrival, at_ms in zip(line.arrivals, sent, strict=True)
+    ]
+    return replace(line, arrivals=tuple(_not_before_sent(arrivals)))
 
 
 def judged(
@@ -215,7 +242,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         event_bytes: events up to this size are judged; a tail above it is a doubt, not a verdict.
     """
     if answer.method is Method.LOCK_STEP:
-        return answer if proof is None else _beside(answer, proof)
+        return answer if proof is None else _beside(answer, proof, line, event_bytes)
     if proof is None or answer.verdict is Verdict.REFUSED:
         return answer
     evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
@@ -248,18 +275,22 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
 
 
-def _beside(answer: Finding, proof: Finding) -> Finding:
+def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -> Finding:
     """The answer's own, by lock-step: the proof's streams only say more of how it is held."""
-    answer = replace(
-        answer,
-        evidence=(*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence)),
-    )
-    if answer.verdict not in HELD:
-        return answer
+    evidence = (*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence))
+    answer = replace(answer, evidence=evidence)
+    if answer.verdict is Verdict.INCREMENTAL:
+        size = proof.block_bytes if proof.shape is Shape.TAIL else None
+        if size is not None and size >= event_bytes:
+            return replace(answer, doubts=(*answer.doubts, Doubt.LARGE_EVENTS_HELD))
+        larger = size is not None and largest_event(line) <= size
+        return replace(proof, evidence=evidence) if larger else answer
     if proof.verdict in HELD:
-        unknown = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED)
-        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in unknown))
-        return replace(proof, doubts=doubts, evidence=answer.evidence)
+        known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)
+        if answer.verdict is Verdict.INCONCLUSIVE:
+            evidence = (*evidence, "what passes the way is held inside the service: a middleware holds it")
+        doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in known))
+        return replace(proof, doubts=doubts, evidence=evidence)
     once = proof.verdict is Verdict.INCREMENTAL and Doubt.NOT_REPEATED in answer.doubts
     return replace(answer, verdict=Verdict.INCONCLUSIVE, shape=None) if once else answer
 
@@ -270,20 +301,17 @@ def in_lock_step(answer: Finding, steps: Finding | None, seen: Sequence[str], se
     Args:
         answer: what it says by its stamps or arrivals.
         steps: what its pieces say; None for nothing.
-        seen: what was seen of them.
+        seen: what else was seen of them.
         sent: how the app sent it all at once; empty where it did not.
     """
     bunched = (Doubt.APP_BUNCHED,) if sent else ()
+    evidence = (*seen, *answer.evidence, *((sent,) if sent else ()))
     if steps is None:
-        seen = (*seen, *answer.evidence, *((sent,) if sent else ()))
-        return replace(answer, doubts=tuple(dict.fromkeys((*bunched, *answer.doubts))), evidence=tuple(seen))
+        return replace(answer, doubts=tuple(dict.fromkeys((*bunched, *answer.doubts))), evidence=evidence)
     carried = {*BROKEN, Doubt.END_UNMARKED, Doubt.STILL_RUNNING, Doubt.CLOCKS_NOT_ALIGNED}
     doubts = (*bunched, *steps.doubts, *(doubt for doubt in answer.doubts if doubt in carried))
-    evidence = (*steps.evidence, *answer.evidence)
-    if not sent:
-        return replace(steps, doubts=doubts, evidence=evidence)
-    verdict = Verdict.INCONCLUSIVE if steps.verdict is Verdict.INCREMENTAL else steps.verdict
-    return replace(steps, verdict=verdict, doubts=doubts, evidence=(*evidence, sent))
+    verdict = Verdict.INCONCLUSIVE if sent and steps.verdict is Verdict.INCREMENTAL else steps.verdict
+    return replace(steps, verdict=verdict, doubts=doubts, evidence=(*steps.evidence, *evidence))
 
 
 def _contradict(verdict: Verdict, answer: Finding) -> bool:

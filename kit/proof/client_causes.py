@@ -1,4 +1,4 @@
-"""The closed list of what a client itself does to a stream, each with the lines that mend it."""
+"""The closed list of what a client itself does to a stream, each with the lines that fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class ClientCause(StrEnum):
-    """What the client does. Of those that hold a stream one is found at a time: mend it, and ask again."""
+    """What the client does, the worst first where several are found.
+
+    Of those that hold a stream one is found at a time: fix it, and ask again.
+    """
 
     NO_FAULT = "no-fault-found"
     CURL_NO_BUFFER = "curl-no-buffer"
@@ -20,15 +23,16 @@ class ClientCause(StrEnum):
     UNCHUNKED_READER = "unchunked-reader"
     MEDIA_TYPE = "media-type"
     HELD_OTHERWISE = "held-otherwise"
-    NOT_UTF8 = "not-utf8"
-    GARBLES = "garbles-characters"
     LOSES_EVENTS = "loses-events"
-    LF_ONLY = "lf-only"
-    LONG_LINE = "long-line"
-    SLOW_LINE = "slow-long-line"
+    GARBLES = "garbles-characters"
+    NOT_UTF8 = "not-utf8"
+    ASKS_AGAIN = "asks-again"
     SILENCE = "gives-up-at-silence"
     WHOLE_TIME = "gives-up-after-time"
-    ASKS_AGAIN = "asks-again"
+    LONG_LINE = "long-line"
+    SLOW_LINE = "slow-long-line"
+    LF_ONLY = "lf-only"
+    NEEDS_LAST_EVENT = "needs-last-event"
     INCONCLUSIVE = "inconclusive"
 
     @property
@@ -49,7 +53,7 @@ class ClientCause(StrEnum):
     @property
     def conditional(self) -> bool:
         """Whether it harms only under conditions that its sentence names: then it is a warning."""
-        return self in (ClientCause.LF_ONLY, ClientCause.SLOW_LINE, ClientCause.UNCHUNKED_READER)
+        return self in _CONDITIONAL
 
     @property
     def fault(self) -> bool | None:
@@ -85,11 +89,11 @@ _TEXTS = {
         ("kit doctor URL     # examines the server and the way here",),
     ),
     ClientCause.CURL_NO_BUFFER: _Text(
-        "curl collects its output while it does not go to a terminal; with -N it does not.",
+        "curl buffers its output unless that goes to a terminal; -N turns this off.",
         ("curl -N …",),
     ),
     ClientCause.PYTHON_STDOUT: _Text(
-        "Python collects what is printed; the stream itself reaches the program in time.",
+        "Python buffers what the client prints; the stream itself reaches it in time.",
         (
             'print(text, end="", flush=True)',
             "python -u client.py",
@@ -97,7 +101,7 @@ _TEXTS = {
         ),
     ),
     ClientCause.STDOUT_PIPE: _Text(
-        "The client collects its output while that goes to a pipe; to a terminal it prints at once.",
+        "The client buffers its output where that goes to a pipe; to a terminal it prints at once.",
         (
             "flush the output after each event (C: fflush(stdout); Go: w.Flush(); Ruby: $stdout.sync = true)",
             "stdbuf -oL COMMAND     # helps programs that leave it to the C library, and no others",
@@ -116,7 +120,7 @@ _TEXTS = {
         ),
     ),
     ClientCause.READS_FIXED_SIZE: _Text(
-        "The client waits until {n} of the stream are there: it reads that much at a time, or collects its "
+        "The client waits until {n} of the stream are there: it reads that much at a time, or buffers its "
         "output.",
         (
             "http.client, urllib: response.read1() or readline()   instead of response.read(N)",
@@ -127,7 +131,7 @@ _TEXTS = {
         ),
     ),
     ClientCause.OUTPUT_FIXED_SIZE: _Text(
-        "The client collects its output, {n} of it on a terminal, before it prints any.",
+        "The client buffers its output on a terminal too, {n} at a time.",
         (
             "flush the output after each event (C: fflush(stdout); Go: w.Flush(); awk: fflush())",
             "jq --unbuffered …",
@@ -151,7 +155,7 @@ _TEXTS = {
         ("Send the media type that it reads as it comes, or have it read the other one in the same way.",),
     ),
     ClientCause.HELD_OTHERWISE: _Text(
-        "The client holds the stream, in a way that has no name here: what was seen tells how.",
+        "The client holds the stream in a way that is not known here: see below how.",
     ),
     ClientCause.NOT_UTF8: _Text(
         "The client {n}: it does not decode or print UTF-8, or decodes each octet by itself.",
@@ -178,7 +182,7 @@ _TEXTS = {
         ),
     ),
     ClientCause.LF_ONLY: _Text(
-        "Only where its lines end in CRLF (sse-starlette's do) the client {n}: it looks for LF alone.",
+        "The client {n}, as sse-starlette's do: it looks for LF alone.",
         (
             r"split at a blank line of either kind: /\r?\n\r?\n/",
             'sse-starlette: EventSourceResponse(…, sep="\\n")',
@@ -226,24 +230,36 @@ _TEXTS = {
         (
             'end the answer with an event that says so ("event: done"), and have the client leave at it:',
             'EventSource: source.addEventListener("done", () => source.close())',
-            "fetch-event-source: throw in onclose, and again in onerror",
             "or answer 204 to a request whose Last-Event-ID is the last event's: EventSource then stops",
+            "if it leaves at a last event of another name: see that every answer ends in that",
         ),
+    ),
+    ClientCause.NEEDS_LAST_EVENT: _Text(
+        "Only where an answer ends without a last event that it knows, the client asks again, so that the "
+        "answer is bought twice.",
+        ('end every answer with that event (such as "event: done"), also after an error',),
     ),
     ClientCause.INCONCLUSIVE: _Text("Nothing can be said of this client."),
 }
 
+_CONDITIONAL = (
+    ClientCause.UNCHUNKED_READER,
+    ClientCause.SLOW_LINE,
+    ClientCause.LF_ONLY,
+    ClientCause.NEEDS_LAST_EVENT,
+)
 _HOLD_NOTHING = (
     ClientCause.NO_FAULT,
-    ClientCause.NOT_UTF8,
-    ClientCause.GARBLES,
     ClientCause.LOSES_EVENTS,
-    ClientCause.LF_ONLY,
-    ClientCause.LONG_LINE,
-    ClientCause.SLOW_LINE,
+    ClientCause.GARBLES,
+    ClientCause.NOT_UTF8,
+    ClientCause.ASKS_AGAIN,
     ClientCause.SILENCE,
     ClientCause.WHOLE_TIME,
-    ClientCause.ASKS_AGAIN,
+    ClientCause.LONG_LINE,
+    ClientCause.SLOW_LINE,
+    ClientCause.LF_ONLY,
+    ClientCause.NEEDS_LAST_EVENT,
 )
 
 _UNCLEAR = {

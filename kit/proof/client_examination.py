@@ -1,4 +1,4 @@
-"""Which runs of a client it takes to say what it does to a stream and what mends that: pure, sent each run.
+"""Which runs of a client it takes to say what it does to a stream and what fixes that: pure, sent each run.
 
 One thing is changed at a time, and changed back, so that what frees it is the cause and not chance (a client
 that starts slowly once). The cheapest question comes first. A client that prints each event at once is run
@@ -35,10 +35,10 @@ _FRAMINGS: dict[Framing, str] = {
 MOST_RUNS = 16
 
 # What is never tried: the stream is HTTP/1.1 in clear, and ends as it must.
-_NEVER_TRIED = ("TLS", "HTTP/2", "an answer that is cut")
-_MEND_FIRST = "all but holding: mend this, and examine it again"
+_NEVER_TRIED = (f"an event over {LARGE[-1]:,} bytes", "TLS", "HTTP/2", "an answer that is cut")
+_FIX_FIRST = "all but holding: fix this, and examine the client again"
 
-_UNSET = "Only where PYTHONUNBUFFERED is not set, as it is here:"
+_UNSET = "PYTHONUNBUFFERED is set in this shell; where it is not, Python buffers what the client prints."
 
 # curl's one-letter options that take a value: what follows them in a word is theirs (man curl).
 _CURL_TAKES_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
@@ -88,6 +88,7 @@ class Setup:
             ),
             *(["curl -N"] if self.no_buffer else []),
             *([f"the stream given to request {self.answered + 1}"] if self.answered else []),
+            *(f"{seconds:.3g} s" for seconds in self.seconds),
         )
 
 
@@ -299,9 +300,7 @@ class _Examination:
         if self._python and self._set:
             run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
             if run.trial.outcome is Outcome.HELD and not run.trial.late:
-                warnings.append(
-                    Warned(ClientCause.PYTHON_STDOUT, f"{_UNSET} {ClientCause.PYTHON_STDOUT.sentence}")
-                )
+                warnings.append(Warned(ClientCause.PYTHON_STDOUT, _UNSET))
         framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
         for name, framing in framings:
             run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))
@@ -313,7 +312,7 @@ class _Examination:
                 break
         wrong = yield from self._wrong(flowing, flowed)
         faults = [Warned(each.cause, each.cause.sentence.format(n=each.how)) for each in wrong]
-        faults.sort(key=lambda fault: fault.cause.conditional)
+        faults.sort(key=lambda fault: list(ClientCause).index(fault.cause))
         concluded = self._conclusion(cause)
         if cause is ClientCause.NO_FAULT and faults and not faults[0].cause.conditional:
             first = faults.pop(0)
@@ -354,15 +353,12 @@ class _Examination:
         if run.requests <= first:
             self._judged(run, "the stream's end")
             return []
-        stops = run.requests == first + 1
-        run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
-        closed = run.requests <= first and run.trial.outcome is Outcome.FLOWS
-        how = {
-            (True, True): "both a 204 and {} end that",
-            (True, False): "a 204 ends that, {} does not",
-            (False, True): "{} ends that, a 204 does not",
-            (False, False): "neither a 204 nor {} ends that",
-        }[stops, closed].format("a last event (data: [DONE], event: done)")
+        how = f"a 204 {'ends' if run.requests == first + 1 else 'does not end'} that"
+        if flowing.media == "sse":  # the last events that clients know are of event streams
+            run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
+            if run.requests <= first and run.trial.outcome is Outcome.FLOWS:
+                return [Wrong(ClientCause.NEEDS_LAST_EVENT, "")]
+            how += ", a last event (data: [DONE], event: done, end, close …) does not"
         return [Wrong(ClientCause.ASKS_AGAIN, how)]
 
     def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
@@ -435,7 +431,7 @@ class _Examination:
         media: str = "",
     ) -> Conclusion:
         sentence = cause.sentence.format(n=size_in_words(block), media=media)
-        untried = (_MEND_FIRST,) if cause.holds else ()
+        untried = (_FIX_FIRST,) if cause.holds else ()
         return Conclusion(cause, sentence, tuple(self._rows), block, unclear, untried=untried)
 
 

@@ -165,7 +165,7 @@ class _Trial:
     # How a run ends.
 
     def _ended_early(self, passed: int) -> Trial:
-        # What came out may have been let go by the end; that the next event was sent says that it had not.
+        # What came out may have come by the end alone; not where the next event was sent, which waits for it.
         if passed >= ENOUGH:
             return Trial(
                 Outcome.FLOWS,

@@ -218,6 +218,20 @@ def compresses(conditions: Conditions) -> bool:
     return conditions.coding not in ("", "identity")
 
 
+def accepts(asked: str, came: str) -> bool:
+    """Whether a client that asks with this Accept-Encoding can read this Content-Encoding (RFC 9110, 12.5.3).
+
+    One that says nothing takes any.
+    """
+    if not asked or _coded({"content-encoding": came}) == "":
+        return True
+    offered = {
+        name.strip(): q.replace(" ", "") for name, _, q in (one.partition(";") for one in _items(asked))
+    }
+    q = offered.get(came.strip().lower().removeprefix("x-"), offered.get("*", "q=0"))
+    return not re.fullmatch(r"q=0(\.0*)?", q)
+
+
 def in_words(conditions: Conditions) -> str:
     """All of it in one line."""
     header = f"{'with' if conditions.header == 'on' else 'without'} X-Accel-Buffering: no"

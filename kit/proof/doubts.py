@@ -28,6 +28,7 @@ class Doubt(StrEnum):
     LENGTHS_ALONE = "lengths-alone"
     ANSWER_NOT_CHECKED = "answer-not-checked"
     NO_EVENTS = "no-events"
+    CODING_NOT_ACCEPTED = "coding-not-accepted"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
     STREAM_CUT = "stream-cut"
@@ -150,6 +151,11 @@ _REMEDIES = {
         "text/event-stream has a line that begins with data: and ends with a blank line, one of NDJSON ends "
         "with a line break; write them so in the app."
     ),
+    Doubt.CODING_NOT_ACCEPTED: (
+        "The answer came in a coding that the request does not accept, so a client that asks so cannot read "
+        "it; look at what compresses it, or at a cache that stored it for another client (Vary: "
+        "Accept-Encoding)."
+    ),
     Doubt.TOO_SHORT: (
         "The answer was too short to judge the path by; ask for a longer one, of two seconds or more."
     ),
@@ -228,4 +234,5 @@ BROKEN = {
     Doubt.REPLAYED: "is a stored copy",
     Doubt.END_UNKNOWN: "may have been cut",
     Doubt.NO_EVENTS: "forms no events",
+    Doubt.CODING_NOT_ACCEPTED: "is in a coding that was not accepted",
 }

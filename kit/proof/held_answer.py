@@ -4,8 +4,8 @@ The rule is that of every proof (`kit.proof.steps`). What passes here are the an
 octets, since hops join and split them. What an answer cannot show, the size of a block larger than itself
 say, is left to the proof's own streams (`kit.proof.lockstep`).
 
-Bounded to a dozen steps: a piece at a time at the beginning, then twice as many each time, of which the last
-is waited for, and the answer's last.
+Bounded to a dozen steps: a piece at a time at the beginning, then three times as many each time, of which the
+last is waited for, and the answer's last.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ from kit.proof.steps import SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 MOST = 12  # steps
-SINGLE = 4  # of them at least, a piece at a time
+SINGLE = 3  # of them at least, a piece at a time; then so many times more each time
 RELEASES = 3  # of what is held, which tell how it is
 ALL = 999_999_999  # pieces; the end waits all the same
 WAIT_MS = 1_000.0  # an app that begins before may just be quick
 BURST_MS = 50.0  # what is written within so little was not made meanwhile
-_AT_ONCE_MS = 1.0
+AT_ONCE_MS = 4.0  # between two writes of what is there already; a fast model makes a token in as much
+BLOCKED_MS = 500.0
+WAITED_MS = 500.0
+KEPT_ITS_LOOP = "the app kept its event loop to itself"  # how the evidence of it begins
 _STARTING_MS = 500.0
 
 _FREE = {
     "one piece": "the app sent it in one piece",
     "length": "it says its length",
-    "status": "it is an error's",
+    "status": "its status is not 200",
+    "alone": "no side request reached its origin in time",
     "time": "its origin had held it for as long as it may",
 }
 
@@ -124,7 +128,7 @@ class HeldAnswer(Steps):
     def _lock_step(self) -> Machine[None]:
         if not (yield from self._begun()):
             return
-        came = yield from self._reach(self._quiet_ms)
+        came = yield from self._reach()
         more = 1
         for step in range(1, MOST + 1):
             if came is Came.HELD:
@@ -134,12 +138,11 @@ class HeldAnswer(Steps):
             if self._lead.decided and self._lead.late:
                 return
             if step >= SINGLE and self._lead.decided:
-                more = 2 * more
+                more = SINGLE * more
             before = self._octets
             if not (yield from self._pass(more if step < MOST - 1 else ALL)):
                 return
-            # The first piece may have been on its way for long: a timer shows itself with the second.
-            came = yield from self._reach(self._quiet_ms if step == 1 else None)
+            came = yield from self._reach()
             if more == 1 and came is not Came.HELD:
                 self._passed = max(self._passed, self._octets - before)
 
@@ -148,7 +151,8 @@ class HeldAnswer(Steps):
         while True:
             yield from self._do(Await(_STARTING_MS, octets=1))
             there = self._stream.octets > 0
-            reply = (yield from self._do(Pass(1, SIDE_PATIENCE_MS))).reply
+            # What has come was let go alone: it says itself that it came.
+            reply = (yield from self._do(Pass(2 if there else 1, SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             told = reply.progress
@@ -287,36 +291,45 @@ class HeldAnswer(Steps):
 def all_at_once(told: Progress | None, events: int) -> str:
     """How the app sent all of it together, after some work; empty where it did not, or that cannot be seen.
 
-    What it wrote while a piece of it was held back is not known, so what was not held says it.
+    What an app made while a piece of it was held back is not known: what comes then may have been waiting. So
+    the pieces say it that followed one that was not held; the second always does.
 
     Args:
         told: what the origin said of the answer when it was over.
         events: that the answer formed.
     """
-    if told is None or not told.times or told.pieces > len(told.times):
+    if told is None or not told.times or max(events, told.pieces) < 2 or told.times[0][1] < WAIT_MS:
         return ""
-    first_ms = told.times[0][1]
-    if first_ms < WAIT_MS or max(events, told.pieces) < 2:
-        return ""
+    waited = f"after {told.times[0][1]:.0f} ms of nothing"
     if told.pieces == 1:
-        return f"the app sent all {events:,} events in one piece, after {first_ms:.0f} ms"
-    pairs = list(pairwise(told.times))
-    held_ms = sum(gone - sent for _, sent, gone in told.times)
-    free = [after[1] - before[1] for before, after in pairs if before[2] - before[1] < _AT_ONCE_MS]
-    worked_ms = sum(free) if free else sum(max(0.0, after[1] - before[2]) for before, after in pairs)
-    seen = len(free) * 2 >= len(pairs) or held_ms < WAIT_MS / 10
-    if not seen or worked_ms > max(BURST_MS, first_ms / 20):
+        return f"the app sent all {events:,} events in one piece, {waited}"
+    gaps = [
+        after[1] - before[1] for before, after in pairwise(told.times) if before[2] - before[1] < AT_ONCE_MS
+    ]
+    if not gaps or gaps[0] >= AT_ONCE_MS or sum(gaps) > max(BURST_MS, AT_ONCE_MS * len(gaps) / 4):
         return ""
-    return (
-        f"the app sent all {told.pieces:,} pieces as fast as they were taken ({worked_ms:.0f} ms of work "
-        f"between them), after {first_ms:.0f} ms of nothing"
-    )
+    return f"the app sent all {told.pieces:,} pieces one right after the other, {waited}"
 
 
 def as_it_came(told: Progress | None) -> str:
     """What is said of the app where no hop holds the answer, and it looks held all the same."""
     coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
     return f"no hop holds it: the app itself sent the answer as it came{coded}"
+
+
+def waited(told: Progress | None) -> tuple[str, ...]:
+    """What is said of an answer that took longer because it was held; nothing where that is little."""
+    waited_ms = sum(gone - sent for _, sent, gone in told.times) if told is not None else 0.0
+    if waited_ms < WAITED_MS:
+        return ()
+    return (f"the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",)
+
+
+def kept_its_loop(told: Progress | None, duration_ms: float) -> tuple[str, ...]:
+    """What is said of an app that kept its event loop to itself for much of its answer; nothing of others."""
+    if told is None or told.blocked_ms < max(BLOCKED_MS, duration_ms / 2):
+        return ()
+    return (f"{KEPT_ITS_LOOP} for {told.blocked_ms:.0f} ms: all others had to wait",)
 
 
 def _pieces(count: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from kit.proof.bound import Bound
 from kit.proof.doubts import BROKEN, LASTING, Doubt
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
@@ -45,6 +46,7 @@ class Lane:
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
     it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
+    `at_most`: a bound that the answer's arrivals are held to, instead of an expected verdict.
     `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
     alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
@@ -67,6 +69,7 @@ class Lane:
     delivery: Delivery = "stream"
     earlier: tuple[Attempt, ...] = ()
     as_is: bool = False
+    at_most: Bound | None = None
     asked_as: AskedAs | None = None
     only_for: Client | None = None
 
@@ -91,6 +94,9 @@ class Lane:
     @property
     def as_expected(self) -> bool | None:
         """Whether the verdict is the promised one, of an answer that came whole; None without a promise."""
+        if self.at_most is not None:
+            within = self.at_most.met(self.timeline.watched) is True
+            return within and self.error is None and not self.fate and self.only_for is None
         if self.expected is None:
             return None
         return self.error is None and self.verdict == self.expected and not self.broken
@@ -109,7 +115,10 @@ def state(lane: Lane) -> LaneState:
     """How one lane came out."""
     if lane.error is not None:
         return LaneState.FAILED
-    if lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
+    if lane.at_most is not None and lane.only_for is None:
+        if lane.fate or lane.at_most.met(lane.timeline.watched) is None:
+            return LaneState.INCONCLUSIVE
+    elif lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
     if lane.as_expected is False:
         return LaneState.NOT_AS_EXPECTED
@@ -123,7 +132,7 @@ def undecided(lane: Lane) -> bool:
     """
     if lane.error is not None:
         return not lane.error.lasting
-    lasts = bool(lane.doubts) and LASTING.issuperset(lane.doubts)
+    lasts = lane.method is Method.PASSIVE and bool(lane.doubts) and LASTING.issuperset(lane.doubts)
     return state(lane) is LaneState.INCONCLUSIVE and not lasts
 
 

@@ -134,12 +134,16 @@ class Watched:
 
         A delay of each event by the same time is not excluded, and nor is a hold before the first.
         """
+        found = self.collected
+        return None if found is None else f"The answer is not buffered whole: since its beginning {found}."
+
+    @property
+    def collected(self) -> str | None:
+        """How much of it was collected at most, in a few words; None where nothing follows."""
         if not self.not_whole or self.longest_ms is None:
             return None
-        return (
-            f"The answer is not buffered whole: since its beginning nothing over {self.longest_ms:.0f} ms or "
-            f"{in_octets(self.largest_octets)} was collected."
-        )
+        most = f"{self.longest_ms:.0f} ms or {in_octets(self.largest_octets)}"
+        return f"nothing over {most} was collected"
 
     @property
     def next_step(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Events that can be recognised on a client's output, whatever part of them it prints.
+"""Events that can be recognised on a client's output by any part of them.
 
 Each bears its mark at its end, in the places where clients look for text: `text`, and an OpenAI-like
 `choices[0].delta.content`. Both bear the same mark, so a client that prints everything shows it twice.

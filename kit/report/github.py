@@ -74,7 +74,7 @@ def _level(lane: Lane, comparison: Comparison) -> Level | None:
 
 def _lane(level: Level, lane: Lane, target: Target | None, where: str) -> str:
     found = verdict_words(lane)
-    if lane.error is None and lane.expected is not None:
+    if lane.error is None and lane.as_expected is not None:
         found += f", expected: {expected_words(lane, target)}"
     told = [
         None if lane.error is None else lane.error.message,

@@ -118,7 +118,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
     # No platform's documentation speaks of pieces: that they pass is expected, and promised by nobody.
     promised = "promised" if target is not None and lane.delivery == "stream" else "expected"
     outcome = outcome.format(promised=promised)
-    if lane.expected is None and state(lane) is LaneState.OK:
+    if lane.as_expected is None and state(lane) is LaneState.OK:
         outcome = "measured"
     title = clean(lane.target if target is None else target.title)
     arm = _KINDS[lane.header if lane.delivery == "stream" else lane.delivery]
@@ -135,7 +135,7 @@ def _lane(lane: Lane, target: Target | None, axis: float, number: int) -> _Card:
         promised=promised,
         held=lane.verdict in (Verdict.BYTE_LIMITED, Verdict.TIME_LIMITED, Verdict.WHOLE_MESSAGE),
         verdict=verdict,
-        expected=None if lane.expected is None else expected_words(lane, target),
+        expected=None if lane.as_expected is None else expected_words(lane, target),
         figures=_figures(lane),
         first_event=duration(lane.timeline.first_event_ms),
         url=handed_out(lane.url),

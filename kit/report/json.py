@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Watched
-from kit.report.words import place
+from kit.report.words import expected_word, place
 
 SCHEMA_VERSION = 1
 
@@ -38,7 +38,7 @@ def lane_data(lane: Lane) -> dict[str, Any]:
         "url": place(lane.url),
         "header": lane.header,
         "delivery": lane.delivery,
-        "expected": None if lane.expected is None else str(lane.expected),
+        "expected": expected_word(lane),
         "verdict": str(lane.verdict),
         "shape": None if lane.shape is None else str(lane.shape),
         "block_bytes": lane.block_bytes,

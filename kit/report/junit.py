@@ -18,6 +18,7 @@ from kit.report.words import (
     attempt_words,
     environment_name,
     environment_words,
+    expected_word,
     expected_words,
     handed_out,
     lane_name,
@@ -75,7 +76,7 @@ def _case(suite: Element, classname: str, lane: Lane, target: Target | None) -> 
         {
             "url": handed_out(lane.url),
             "verdict": str(lane.verdict),
-            "expected": "" if lane.expected is None else str(lane.expected),
+            "expected": expected_word(lane) or "",
             "shape": "" if lane.shape is None else str(lane.shape),
             "hold_ms": hold,
             "method": str(lane.method) if lane.error is None else "",
@@ -90,7 +91,7 @@ def _case(suite: Element, classname: str, lane: Lane, target: Target | None) -> 
             kind, tag, message = lane.error.code, "error", lane.error.message
         else:
             kind, tag, message = str(came_out), "failure", found
-            if lane.expected is not None:
+            if lane.as_expected is not None:
                 message += f", expected: {expected_words(lane, target)}"
         trouble = SubElement(case, tag, {"type": _text(kind), "message": _text(message)})
         todo = [advice(lane, target), *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts)]

@@ -58,7 +58,7 @@ def probe_text(lane: Lane, style: Style | None = None, target: Target | None = N
 
 
 def _promise(lane: Lane, target: Target | None) -> str:
-    if lane.expected is None:
+    if lane.as_expected is None:
         return ""
     return ", as expected" if lane.as_expected else f", expected: {expected_words(lane, target)}"
 

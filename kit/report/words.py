@@ -154,6 +154,8 @@ def verdict_words(lane: Lane) -> str:
         return words
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
         return f"{words}: the way here streams, {looked.all_the_same}"
+    if lane.at_most is not None and looked.collected is not None:
+        return looked.collected
     return f"{words}{looked.but}"
 
 
@@ -174,8 +176,16 @@ def attempts_words(lane: Lane) -> str | None:
     return f"Measured {len(lane.attempts)} times, since what came before decided nothing: {told}."
 
 
+def expected_word(lane: Lane) -> str | None:
+    """What was expected, as a program would say it: a verdict, or a bound."""
+    expected = lane.at_most or lane.expected
+    return None if expected is None else str(expected)
+
+
 def expected_words(lane: Lane, target: Target | None) -> str:
     """What was promised, with the block's size where the target's documentation names one."""
+    if lane.at_most is not None:
+        return str(lane.at_most)
     if lane.expected is None:
         return NONE
     if lane.delivery == "polling" and lane.expected in _IN_PIECES:
@@ -208,7 +218,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
             return looked.next_step
         return EXAMINE if target is None and lane.delivery == "stream" else None
     if lane.verdict is Verdict.INCREMENTAL:
-        if lane.as_expected is False:
+        if lane.as_expected is False and lane.at_most is None:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
     if lane.only_for == "browser":
@@ -253,7 +263,7 @@ def conclusion(comparison: Comparison, targets: Mapping[str, Target]) -> str:
 
 def tally(comparison: Comparison, targets: Mapping[str, Target]) -> str:
     """How many lanes are as promised; where nothing was promised, what was found."""
-    judged = [lane for lane in comparison.lanes if lane.expected is not None]
+    judged = [lane for lane in comparison.lanes if lane.as_expected is not None]
     if not judged:
         found = Counter(verdict_words(lane) for lane in comparison.lanes)
         said = ", ".join(f"{count} {words}" for words, count in found.items())
@@ -339,4 +349,4 @@ def _count(lanes: int) -> str:
 
 def _against(lane: Lane, target: Target | None) -> str:
     found = f"{lane_name(LaneKey.of(lane))} ({verdict_words(lane)}"
-    return f"{found})" if lane.expected is None else f"{found}, promised {expected_words(lane, target)})"
+    return f"{found})" if lane.as_expected is None else f"{found}, promised {expected_words(lane, target)})"

@@ -125,6 +125,10 @@ _SENTENCES: Mapping[str, str] = {
                 "回答的字节不构成事件，客户端什么也显示不出来：text/event-stream 的事件要有以 data: 开头"
                 "的行，并以空行结束；NDJSON 的每个事件以换行结束。请在应用里这样写。"
             ),
+            Doubt.CODING_NOT_ACCEPTED: (
+                "回答使用了请求没有接受的编码，这样询问的客户端读不出来；"
+                "请检查是谁在压缩，或者是不是缓存把为别的客户端存的副本发了过来（Vary: Accept-Encoding）。"
+            ),
             Doubt.TOO_SHORT: "回答太短，看不出路径如何；请要求更长的回答，两秒以上。",
             Doubt.APP_BUNCHED: "服务自己就是成批发送事件的，无法据此判断路径；请先检查应用。",
             Doubt.STREAM_CUT: (
@@ -155,6 +159,10 @@ _SENTENCES: Mapping[str, str] = {
             Doubt.ANSWER_IN_CLUMPS: (
                 "回答一次或几次成批到达，与它自己的时间戳或证明的流不一致："
                 "应用就是这样写的，或者链路对回答另有处理；请运行 kit doctor URL。"
+            ),
+            Doubt.PLAIN_CLIENT_UNDECIDED: (
+                "不接受压缩的客户端（如 curl）是否也能收到流，没有得出结论；"
+                "请再测一次，或单独测它：--header 'Accept-Encoding: identity'。"
             ),
             Doubt.NOT_REPEATED: "只看到一次放行，没能重复；请再测一次。",
             Doubt.PROOF_UNLIKE_ANSWER: (
@@ -201,6 +209,7 @@ _FATES = {
     Doubt.REPLAYED: "回答是缓存的副本",
     Doubt.END_UNKNOWN: "回答可能被切断了",
     Doubt.NO_EVENTS: "回答不构成事件",
+    Doubt.CODING_NOT_ACCEPTED: "回答使用了没有接受的编码",
 }
 
 

@@ -80,6 +80,7 @@ def test_nothing_heavy_is_imported_before_it_is_used(users: Users) -> None:
 def test_real_apps_pass_and_fail_as_they_should_with_what_a_person_needs(users: Users) -> None:
     status, said = users.run(
         """
+        import pytest
         from tests.fixtures.user_apps import read_first, streaming, zipped
 
         def test_streams(streamproof):
@@ -98,6 +99,10 @@ def test_real_apps_pass_and_fail_as_they_should_with_what_a_person_needs(users: 
         def test_collected_but_that_is_well(streamproof):
             lane = streamproof.assert_streams(streaming(), "/collected", may_be_inconclusive=True)
             assert lane.verdict == "inconclusive"
+
+        def test_blocked(streamproof):
+            with pytest.warns(UserWarning, match="kept its event loop to itself .*asyncio.to_thread"):
+                streamproof.assert_streams(streaming(), "/blocked")
 
         def test_usage(streamproof):
             streamproof.assert_streams("nonsense")
@@ -118,6 +123,7 @@ def test_real_apps_pass_and_fail_as_they_should_with_what_a_person_needs(users: 
         "test_read_by_a_middleware": "FAILED",
         "test_collected": "FAILED",
         "test_collected_but_that_is_well": "PASSED",
+        "test_blocked": "PASSED",
         "test_usage": "FAILED",
         "test_two_bodies": "FAILED",
     }, said

@@ -493,7 +493,7 @@ SECRET = "a-secret-of-the-team"
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 
 
-def test_who_shows_the_token_finds_it_open_and_nobody_else(serve: Serve) -> None:
+def test_only_who_shows_the_token_finds_it_open(serve: Serve) -> None:
     base = serve(proof.create_proof(token=SECRET, enabled=lambda: True))
     assert ask(base, "/ping", headers={"Streamproof-Token": SECRET}).status == 200
     for headers in ({}, {"Streamproof-Token": SECRET[:-1]}, {"Streamproof-Token": "\xfc" * 16}):
@@ -871,13 +871,37 @@ def test_what_cannot_be_held_is_let_go_and_says_why(app: Any, why: str) -> None:
     asyncio.run(run())
 
 
-def test_an_answer_is_held_for_so_long_in_all_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "HOLD_SECONDS", 0.02)
+@pytest.mark.parametrize(("limit", "why"), [("HOLD_SECONDS", "time"), ("ALONE_SECONDS", "alone")])
+def test_an_answer_is_held_for_so_long_and_no_longer(
+    limit: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, limit, 0.02)
 
     async def run() -> None:
         async with Lane(writes(b"one", b"two")) as lane:
             await asyncio.wait_for(lane.task, GIVE_UP_S)
-            assert (lane.ended, (await lane.side("ping"))["free"]) == (True, "time")
+            assert (lane.ended, (await lane.side("ping"))["free"]) == (True, why)
+
+    asyncio.run(run())
+
+
+def test_a_redirected_request_is_held_where_it_ends() -> None:
+    answers = iter([writes(b"", status=307), writes(b"one", b"two"), writes(b"one", b"two")])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await next(answers)(scope, receive, send)
+
+    async def run() -> None:
+        async with Lane(app) as before:
+            await before.task
+            after = Lane(before.app)
+            after.id, after.headers = before.id, before.headers
+            async with after:
+                assert ((await after.side("ping"))["free"], after.body) == ("", b"one")
+                again = Lane(before.app)
+                again.headers = before.headers
+                async with again:
+                    assert again.body == b"onetwo"
 
     asyncio.run(run())
 

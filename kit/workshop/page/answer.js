@@ -3,6 +3,7 @@
 import { SseParser } from "./sse.js";
 import { ask } from "./side.js";
 import { Stream } from "./stream.js";
+import { textOf } from "./text.js";
 
 /** A lane's run as it is drawn; times are milliseconds of performance.now(). */
 export const newRun = (began) => ({ began, ended: null, firstWord: null, reads: [] });
@@ -59,13 +60,4 @@ function shower(type) {
     const events = parser.feed(decoder.decode(octets, { stream: true }));
     return { events: events.length, text: events.map(textOf).join("") };
   };
-}
-
-function textOf({ data }) {
-  try {
-    const told = JSON.parse(data);
-    return typeof told.text === "string" ? told.text : "";
-  } catch {
-    return data;
-  }
 }

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from kit.proof.client_causes import ClientCause
+from kit.proof.client_examination import Conclusion
+from kit.report.client import ClientReport
 from tests.kit.cli.conftest import Invoke
 
 
@@ -12,6 +17,22 @@ def test_ctrl_c_is_told_in_a_word_and_exits_130(invoke: Invoke, monkeypatch: pyt
     monkeypatch.setattr("kit.targets.load_targets", interrupted)
     assert invoke("targets") == (130, "", "interrupted\n")
     assert invoke("targets", "--json") == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize(("option", "longest"), [((), 6.0), (("--long",), 61.0)])
+def test_a_client_is_given_longer_silences_where_that_was_asked_for(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], longest: float
+) -> None:
+    given: list[float] = []
+
+    async def examine(*_: object, silences: Sequence[float], **__: object) -> ClientReport:
+        given.extend(silences)
+        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.sentence, ())
+        return ClientReport("curl", False, found, 0)
+
+    monkeypatch.setattr("kit.flows.client.examine", examine)
+    assert invoke("doctor", *option, "--client", "--", "curl", "{url}").status == 0
+    assert max(given) == longest
 
 
 def test_what_stands_behind_two_dashes_belongs_to_the_clients_command(invoke: Invoke) -> None:

@@ -95,6 +95,7 @@ def test_headers_in_the_environment_stand_one_a_line(
         (["nonsense"], 2, "is no address"),
         (["http://127.0.0.1:1"], 1, "Nobody answers at http://127.0.0.1:1"),
         (["http://127.0.0.1:1", "--expect", "fast"], 2, "'fast' is no verdict"),
+        (["http://127.0.0.1:1", "--expect", "hold<5"], 2, "'hold<5' is no bound"),
         (["http://127.0.0.1:1", "--header", "nothing"], 2, "'nothing' is no header"),
         (["http://127.0.0.1:1", "--header", "a: b\r\nc: d"], 2, "'a' is no header"),
         (["http://127.0.0.1:1", "--bearer-env", "NOT_SET"], 2, "NOT_SET holds no token"),
@@ -189,6 +190,22 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
     assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
+
+
+def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(invoke: Invoke) -> None:
+    tokens = [(0.1, b"data: a\n\n")] * 8
+    with wire(events(*tokens)) as server:
+        within = invoke("probe", server.url, "--expect", "hold<=5s,block<=1KiB")
+        beyond = invoke("probe", server.url, "--expect", "hold<=50ms", "--json", "--junit", "told.xml")
+    assert within.status == 0
+    assert within.out.startswith("✓ nothing over ")
+    assert " was collected, as expected\n" in within.out
+    assert beyond.status == 3
+    Draft202012Validator(SCHEMA).validate(json.loads(beyond.out))
+    assert (beyond.data["expected"], beyond.data["as_expected"]) == ("hold<=50ms", False)
+    assert "expected: hold&lt;=50ms" in Path("told.xml").read_text()
+    with wire(events(*[(0.0, b"data: a\n\n")] * 8)) as server:
+        assert invoke("probe", server.url, "--expect", "hold<=50ms").status == 4
 
 
 def test_a_verdict_is_never_asked_for_twice(invoke: Invoke, origin: Origin) -> None:

@@ -35,16 +35,21 @@ def test_an_app_is_proved_through_its_own_middleware(
 ) -> None:
     lane = measure_app(app, request_)
     assert (lane.verdict, lane.method, lane.error) == (verdict, Method.LOCK_STEP, None)
-    assert (failure(lane, in_process=True) is None) is (verdict is Verdict.INCREMENTAL)
+    said = failure(lane, in_process=True)
+    assert (said is None) is (verdict is Verdict.INCREMENTAL)
+    assert said is None or "/chat does not stream" in said
 
 
-def test_an_app_that_collects_before_it_yields_does_not_pass_for_one_that_streams() -> None:
+def test_an_app_that_collects_before_it_yields_is_named_as_what_does_not_stream() -> None:
     lane = measure_app(streaming(), Request("/collected"))
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
     said = failure(lane, in_process=True)
     assert said is not None
-    assert "looks held" in said
-    assert "a little at a time" in said
+    headline, why, *_ = said.splitlines()
+    assert headline.endswith("/collected does not stream.")
+    assert why.startswith("The app itself sends it all at once")
+    assert "the app sent all 20 pieces one right after the other" in " ".join(said.split())
+    assert failure(lane, in_process=True, may_be_inconclusive=True) is None
 
 
 def test_an_app_without_a_framework_is_proved_as_well_and_by_its_name() -> None:

@@ -12,7 +12,7 @@ from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane, LaneState, state
 from kit.proof.looks import Looks
-from kit.proof.verdict import Verdict
+from kit.proof.verdict import Method, Verdict
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import NginxSite
 from tests.fixtures.together import Results, Together, result, through
@@ -77,10 +77,22 @@ def test_an_accept_encoding_that_is_given_is_all_that_is_judged(lane: Lane) -> N
     assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "given")
 
 
+@through(lambda origin: origin("tests.fixtures.foreign:compressed"), coding="gzip;q=0")
+def test_an_answer_in_a_coding_that_was_not_accepted_is_no_green_tick(lane: Lane) -> None:
+    assert lane.fate == "is in a coding that was not accepted"
+    assert state(lane) is not LaneState.OK
+
+
 @through(lambda origin: origin("tests.fixtures.foreign:undone"))
 def test_what_only_a_plain_client_waits_for_fails_a_ci_as_well(lane: Lane) -> None:
     assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.WHOLE_MESSAGE, "plain", "both")
     assert state(lane) is LaneState.NOT_AS_EXPECTED
+
+
+@through(lambda origin: origin("tests.fixtures.foreign:scattered"))
+def test_where_several_instances_answer_both_are_proved_by_a_pause(lane: Lane) -> None:
+    assert (lane.verdict, lane.method, lane.asked_as) == (Verdict.INCREMENTAL, Method.PAUSE, "both")
+    assert Doubt.PLAIN_CLIENT_UNDECIDED not in lane.doubts
 
 
 @through(lambda origin: NginxSite(origin("tests.fixtures.foreign:app", "h11"), OLD))

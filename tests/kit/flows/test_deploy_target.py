@@ -58,6 +58,7 @@ class Stage:
         self.verdicts = {"on": self.target.expect["on"], "off": self.target.expect["off"]}
         self.measured: list[str] = []
         self.shown: list[str | None] = []
+        self.proof = {"STREAMPROOF_PROOF_TOKEN_SHA256": "a hash"}
         self.count = 0
         self.digest = "d1"
         self.token: dict[str, str] = {}
@@ -70,7 +71,7 @@ class Stage:
             version=f"sp-{self.count}",
             folder=self.folder,
             digest=self.digest,
-            environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600)), **self.token},
+            environment={"STREAMPROOF_PROOF_UNTIL": str(int(NOW + 3600)), **self.token, **self.proof},
             settings={},
             creates=creates,
             proof_token=f"secret-of-{self.count}",
@@ -344,6 +345,21 @@ def test_the_proof_is_shown_what_the_release_that_was_made_asks_for(stage: Stage
     known = Record.load(stage.folder).of("flex")
     assert known is not None
     assert known.proof_token == "secret-of-2"
+
+
+def test_a_secret_that_the_user_gave_the_service_is_shown_and_not_kept(stage: Stage) -> None:
+    stage.proof = {}
+    stage.run()
+    stage.digest = "d2"
+    stage.host.fail["promote"] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        stage.run()
+    stage.host.fail.clear()
+    stage.run()
+    assert stage.shown == ["secret-of-1", "secret-of-2", "secret-of-3"]
+    known = Record.load(stage.folder).of("flex")
+    assert known is not None
+    assert known.proof_token is None
 
 
 def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_for_finished(

@@ -17,6 +17,7 @@ from kit.proof.glance import State
 from kit.proof.lane import LaneState, state
 from kit.proof.verdict import Verdict
 from kit.report.diagnosis import diagnosis_text, headline
+from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
@@ -190,6 +191,16 @@ def test_nginx_that_compresses_pages_only_is_found_by_an_answer_that_is_one(foun
 def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagnosis) -> None:
     assert named(found) == [(Cause.ANSWER_PATH, "likely")]
     assert headline(found) == "the way here streams, and the answer comes in one lump all the same"
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped"),
+    path="/chat?n=22&gap=0.05&how=collect",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_collects_its_answer_is_known_to(found: Diagnosis) -> None:
+    assert named(found) == [(Cause.APP, "certain")]
+    assert "one right after the other" in found.causes[0].because
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ SECRETS = (
     ("Authorization", "Bearer x"),
     ("cookie", "y"),
     ("X-Serverless-Authorization", "Bearer z"),
+    ("Streamproof-Token", "open-sesame-open"),
     ("accept", "*/*"),
 )
 

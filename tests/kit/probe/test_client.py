@@ -10,12 +10,14 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pytest
 import trustme
 
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
+from tests.kit.probe.test_coding import coded, flushed
 
 Server = Callable[..., Any]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -56,6 +58,16 @@ async def gzip_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     more = bomb.compress(bytes(8 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH)
     while True:
         await send(writer, more)
+
+
+async def br_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    bomb, mib = brotli.Compressor(quality=1), bytes(1 << 20)
+    begun = b"".join(bomb.process(mib) for _ in range(65))
+    await send(writer, OK + b"content-encoding: br\r\n\r\n" + begun + bomb.finish())
+
+
+async def zstd_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await send(writer, OK + b"content-encoding: zstd\r\n\r\n" + 9 * coded(bytes(8 << 20), "zstd"))
 
 
 async def no_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,6 +125,8 @@ async def read_all(url: str, timeout_s: float = 30.0) -> int:
         (endless_headers, Code.NOT_HTTP),
         (endless_body, Code.TOO_LARGE),
         (gzip_bomb, Code.TOO_LARGE),
+        (br_bomb, Code.TOO_LARGE),
+        (zstd_bomb, Code.TOO_LARGE),
         (no_gzip, Code.BAD_ENCODING),
         (cut_gzip, Code.BODY_CUT),
         (odd_coding, Code.BAD_ENCODING),
@@ -140,6 +154,31 @@ def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any,
     asyncio.run(run())
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_mib < 100
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server, coding: str) -> None:
+    events = [b"data: %d\n\n" % number for number in range(3)]
+    read = asyncio.Event()
+
+    async def flush(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, OK + f"content-encoding: {coding}\r\n\r\n".encode())
+        for piece in flushed(coding, events):
+            await send(writer, piece)
+            await read.wait()
+            read.clear()
+
+    async def run() -> list[bytes]:
+        seen = []
+        async with server(flush) as url, Client() as asking, asking.stream(Ask("GET", url)) as response:
+            async for _, data in response.reads():
+                seen.append(data)
+                read.set()
+                if len(seen) == len(events):
+                    break
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(run(), 30)) == events
 
 
 def test_a_server_that_never_answers_is_given_up(server: Server) -> None:

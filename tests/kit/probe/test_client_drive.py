@@ -99,13 +99,13 @@ def test_the_end_of_what_a_client_says_when_it_fails_is_kept() -> None:
     assert "no such model" in errors
 
 
-def test_one_that_never_asks_is_not_waited_for_any_longer_than_told() -> None:
+def test_one_that_never_asks_is_not_waited_for_beyond_its_timeout() -> None:
     run, _ = drive("import time; time.sleep(1000)", timeout_s=0.5)
     assert run.trial.outcome is Outcome.NEVER_ASKED
     assert run.status is None
 
 
-def test_one_that_speaks_something_else_is_told_apart() -> None:
+def test_one_that_speaks_something_else_is_recognised() -> None:
     script = (
         "import socket, sys, urllib.parse\n"
         "url = urllib.parse.urlsplit(sys.argv[1])\n"

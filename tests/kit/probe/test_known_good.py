@@ -163,7 +163,7 @@ def test_a_question_for_the_head_is_no_request_for_the_stream() -> None:
     assert serve(talk).requests == 0
 
 
-def test_a_client_that_waits_to_send_its_body_is_told_to() -> None:
+def test_a_client_that_waits_to_send_its_body_gets_a_100() -> None:
     async def talk(server: KnownGood) -> None:
         reader, writer = await _connect(server, b"POST / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"

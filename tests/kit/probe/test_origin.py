@@ -47,7 +47,7 @@ def test_a_proof_that_wants_a_token_is_told_from_none_and_found_with_it(origin: 
     assert found(url, token="a-token") == Found(f"{url}/proof")
 
 
-def test_who_speaks_the_protocol_and_asks_for_the_token_is_shown_it_and_nobody_else(
+def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown_it(
     server: Callable[..., Any],
 ) -> None:
     heads: list[bytes] = []

@@ -14,7 +14,7 @@ def accepted(url: str, *headers: tuple[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     "url", ["https://example.com/chat", "http://127.0.0.1:80/", "http://[::1]/", "http://localhost/"]
 )
-def test_a_browser_accepts_four_codings_where_nobody_can_have_changed_the_way(url: str) -> None:
+def test_a_browser_accepts_four_codings_over_https_and_on_its_own_machine(url: str) -> None:
     assert accepted(url) == ["gzip, deflate, br, zstd"]
 
 

@@ -8,8 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.answer import combine, first_hold_ms, judge, of_stream, refusal, timeline, watched
+from kit.proof.actions import Progress
+from kit.proof.answer import (
+    as_let_go,
+    combine,
+    first_hold_ms,
+    in_lock_step,
+    judge,
+    of_stream,
+    refusal,
+    timeline,
+    watched,
+)
 from kit.proof.answer import judged as judged_answer
+from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
 from kit.proof.looks import Looks, Piece, watch
@@ -282,3 +294,116 @@ def test_stamped_events_that_come_in_short_clumps_are_no_stream_though_none_is_v
     assert watched(came).looks is Looks.CLUMPED
     assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.ANSWER_IN_CLUMPS)
     assert combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1_000).verdict is Verdict.INCONCLUSIVE
+
+
+# An answer of which the pieces were let go one by one
+
+PASSED = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP, hold_ms=1.0, evidence=("its pieces passed",))
+ARRIVED = Finding(
+    Verdict.INCONCLUSIVE,
+    Method.PASSIVE,
+    doubts=(Doubt.ARRIVALS_ALONE, Doubt.STREAM_CUT),
+    evidence=("arrived",),
+)
+
+
+def held_answer(shape: Shape, *doubts: Doubt) -> Finding:
+    verdict = Verdict.WHOLE_MESSAGE if shape is Shape.WHOLE else Verdict.BYTE_LIMITED
+    return Finding(verdict, Method.LOCK_STEP, shape, doubts=doubts, evidence=("its pieces did not come",))
+
+
+def test_an_answers_own_pieces_say_more_than_its_arrivals_and_its_fate_stays() -> None:
+    found = in_lock_step(ARRIVED, PASSED, ("a loop",), "")
+    assert (found.verdict, found.method, found.doubts) == (
+        Verdict.INCREMENTAL,
+        Method.LOCK_STEP,
+        (Doubt.STREAM_CUT,),
+    )
+    assert found.evidence == ("its pieces passed", "a loop", "arrived")
+
+
+def test_what_an_app_sent_all_at_once_is_not_called_streamed_and_what_a_hop_holds_is_still_held() -> None:
+    found = in_lock_step(ARRIVED, PASSED, (), "the app did")
+    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.APP_BUNCHED)
+    found = in_lock_step(ARRIVED, held_answer(Shape.WHOLE), (), "the app did")
+    assert found.verdict is Verdict.WHOLE_MESSAGE
+    found = in_lock_step(ARRIVED, None, ("it could not be held",), "the app did")
+    assert (found.method, found.doubts[0]) == (Method.PASSIVE, Doubt.APP_BUNCHED)
+    assert found.evidence == ("it could not be held", "arrived", "the app did")
+
+
+def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None:
+    unlike = proof(Verdict.BYTE_LIMITED, Shape.BLOCKS, 4096)
+    streams = combine(unlike, PASSED, line([1.0]), event_bytes=1_000)
+    assert (streams.verdict, streams.shape) == (Verdict.INCREMENTAL, None)
+    tail = proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4096)
+    warned = combine(tail, PASSED, line([1.0]), event_bytes=1_000)
+    assert (warned.verdict, warned.doubts) == (Verdict.INCREMENTAL, (Doubt.LARGE_EVENTS_HELD,))
+    asked_for_larger = combine(tail, PASSED, line([1.0]), event_bytes=70_000)
+    assert (asked_for_larger.shape, asked_for_larger.block_bytes) == (Shape.TAIL, 4096)
+    short = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)
+    found = combine(unlike, short, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.shape, found.block_bytes, found.doubts) == (
+        Verdict.BYTE_LIMITED,
+        Shape.BLOCKS,
+        4096,
+        (),
+    )
+    assert found.evidence == ("its pieces did not come", "the proof's own stream: seen")
+
+
+def test_a_stream_from_below_a_middleware_tells_it_from_the_app_that_the_answer_could_not() -> None:
+    lump = in_lock_step(ARRIVED, PASSED, (), "it was sent so")
+    found = combine(proof(Verdict.WHOLE_MESSAGE, Shape.WHOLE), lump, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.doubts) == (Verdict.WHOLE_MESSAGE, (Doubt.STREAM_CUT,))
+    assert found.evidence[-1].endswith("a middleware holds it")
+    found = combine(proof(Verdict.INCREMENTAL), lump, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.APP_BUNCHED)
+
+
+def test_an_answer_is_held_though_a_stream_beside_it_passes_unless_that_was_seen_once() -> None:
+    passes = proof(Verdict.INCREMENTAL)
+    found = combine(passes, held_answer(Shape.WHOLE), line([1.0]), event_bytes=1_000)
+    assert found.verdict is Verdict.WHOLE_MESSAGE
+    once = held_answer(Shape.FIRST_EVENT, Doubt.NOT_REPEATED)
+    found = combine(passes, once, line([1.0]), event_bytes=1_000)
+    assert (found.verdict, found.shape, found.doubts) == (
+        Verdict.INCONCLUSIVE,
+        None,
+        (Doubt.NOT_REPEATED,),
+    )
+
+
+CLOCK = Clock(offset_ms=5_000.0, rtt_ms=2.0, slowest_ms=2.0, jitter_ms=0.0)
+TOLD = Progress(
+    pieces=3,
+    octets=300,
+    sent=3,
+    waits="end",
+    free="",
+    ended=False,
+    coding="",
+    gone_ms=6_240.0,
+    blocked_ms=0.0,
+    times=((150, 10.0, 10.0), (250, 100.0, 120.0), (300, 130.0, 230.0)),
+)
+
+
+def test_an_event_was_sent_when_the_piece_that_completed_it_was_let_go() -> None:
+    told = as_let_go(line([20.0, 130.0, 240.0]), TOLD, CLOCK, asked_ms=1_000.0)
+    assert [arrival.sent_ms for arrival in told.arrivals] == [20.0, 130.0, 240.0]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        replace(TOLD, octets=310),  # comments were among it
+        replace(TOLD, coding="gzip"),
+        replace(TOLD, pieces=1_200),
+        replace(TOLD, pieces=0, times=()),
+    ],
+)
+def test_where_an_events_piece_is_not_known_its_time_is_not_either(told: Progress | None) -> None:
+    bare = line([20.0, 130.0, 240.0])
+    assert as_let_go(bare, told, CLOCK, asked_ms=1_000.0) == bare

@@ -90,7 +90,7 @@ def test_a_variable_that_only_this_shell_may_have_is_a_warning() -> None:
     assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
     assert warned.cause is ClientCause.PYTHON_STDOUT
-    assert "Only where PYTHONUNBUFFERED is not set" in warned.sentence
+    assert "PYTHONUNBUFFERED is set in this shell" in warned.sentence
 
 
 def test_what_a_terminal_frees_is_the_output() -> None:
@@ -104,7 +104,7 @@ def test_node_is_not_asked_about_python() -> None:
     assert found.cause is ClientCause.WHOLE_BODY_READER
 
 
-def test_reads_of_a_fixed_size_are_told_with_it() -> None:
+def test_reads_of_a_fixed_size_are_found_with_it() -> None:
     found = conclude(lambda setup: held(Shape.BLOCKS, (1024, 1024)) if setup.sizes else held(None))
     assert found.cause is ClientCause.READS_FIXED_SIZE
     assert "waits until 1,024 bytes of the stream are there" in found.sentence
@@ -118,12 +118,12 @@ def test_output_that_is_collected_on_a_terminal_too_is_no_way_of_reading() -> No
     assert "4,096 bytes" in found.sentence
 
 
-def test_a_lag_of_an_event_and_a_hold_without_a_name_are_told_apart() -> None:
+def test_a_lag_of_an_event_is_no_hold_without_a_name() -> None:
     assert conclude(lambda setup: held(Shape.TAIL)).cause is ClientCause.WAITS_FOR_NEXT_EVENT
     assert conclude(lambda setup: held(Shape.TIMER)).cause is ClientCause.HELD_OTHERWISE
 
 
-def test_a_client_that_streams_another_media_type_is_told_so() -> None:
+def test_a_client_that_streams_another_media_type_is_found() -> None:
     found = conclude(lambda setup: FLOWS if setup.media == "ndjson" else held())
     assert found.cause is ClientCause.MEDIA_TYPE
     assert "application/x-ndjson" in found.sentence
@@ -235,10 +235,10 @@ def test_a_client_that_loses_pieces_is_not_blamed_for_a_large_event_as_well() ->
 
 
 def test_lf_alone_is_a_warning_as_most_servers_send_that() -> None:
-    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses it"))))
+    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses one"))))
     assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
-    assert warned.sentence.startswith("Only where its lines end in CRLF")
+    assert warned.sentence.startswith("The client loses one, as sse-starlette's do")
 
 
 def test_a_client_that_ended_at_an_event_is_asked_with_that_event_alone() -> None:
@@ -268,22 +268,25 @@ def test_a_silence_is_to_blame_only_where_the_same_time_with_events_is_not() -> 
     assert "silences, as it ended by itself without one" in found.untried
 
 
-@pytest.mark.parametrize(
-    ("requests", "closed", "words"),
-    [
-        (2, 1, "both a 204 and a last event (data: [DONE], event: done) end that"),
-        (2, 2, "a 204 ends that, a last event (data: [DONE], event: done) does not"),
-        (3, 1, "a last event (data: [DONE], event: done) ends that, a 204 does not"),
-        (3, 2, "neither a 204 nor a last event (data: [DONE], event: done) ends that"),
-    ],
-)
-def test_a_client_that_asks_again_is_said_to_with_what_ends_it(
-    requests: int, closed: int, words: str
-) -> None:
-    runs = on(ended=requests, closed=closed)
-    found = conclude(runs)
+@pytest.mark.parametrize(("requests", "word"), [(2, "ends"), (3, "does not end")])
+def test_a_client_that_asks_again_is_said_to_with_what_ends_it(requests: int, word: str) -> None:
+    found = conclude(on(ended=requests, closed=2))
     assert found.cause is ClientCause.ASKS_AGAIN
-    assert words in found.sentence
+    assert f"a 204 {word} that, a last event (data: [DONE]" in found.sentence
+
+
+def test_a_client_that_leaves_at_a_last_event_is_right_where_there_is_one() -> None:
+    found = conclude(on(ended=2, closed=1))
+    assert found.cause is ClientCause.NO_FAULT
+    assert [warned.cause for warned in found.warnings] == [ClientCause.NEEDS_LAST_EVENT]
+
+
+def test_a_last_event_is_tried_of_an_event_stream_alone() -> None:
+    failed = lost(Outcome.ENDED_EARLY, 1)
+    found = conclude(lambda setup: on(ended=2, closed=1)(setup) if setup.media == "ndjson" else failed)
+    assert found.cause is ClientCause.ASKS_AGAIN
+    assert found.sentence.endswith("a 204 ends that.")
+    assert names(found)[-1] == "after the end"
 
 
 def on(ended: int, closed: int = 1) -> Client:
@@ -300,11 +303,19 @@ def test_a_client_that_runs_on_and_does_not_ask_again_has_no_fault() -> None:
 
 
 def test_what_was_not_tried_is_said_and_the_option_that_tries_it() -> None:
-    beyond = "a silence over 6 s, an answer over 6 s (--long tries 61 s and 109 s)"
+    beyond = "a silence over 6 s, an answer over 11 s (--long tries 61 s and 109 s)"
     assert conclude(lambda setup: FLOWS, silences=SILENCES).untried[0] == beyond
     long = conclude(lambda setup: FLOWS, silences=LONG_SILENCES).untried
-    assert long == ("a silence over 61 s, an answer over 109 s", "TLS", "HTTP/2", "an answer that is cut")
-    assert conclude(lambda setup: held()).untried == ("all but holding: mend this, and examine it again",)
+    assert long == (
+        "a silence over 61 s, an answer over 109 s",
+        "an event over 700,000 bytes",
+        "TLS",
+        "HTTP/2",
+        "an answer that is cut",
+    )
+    assert conclude(lambda setup: held()).untried == (
+        "all but holding: fix this, and examine the client again",
+    )
 
 
 def test_a_client_that_reads_no_further_is_not_said_to_give_up() -> None:
@@ -401,5 +412,5 @@ def test_a_curl_without_its_option_is_known(argv: list[str], lacks: bool) -> Non
         (None, "a fixed number of bytes"),
     ],
 )
-def test_a_size_is_told_as_closely_as_it_is_known(block: tuple[int, int] | None, words: str) -> None:
+def test_a_size_is_given_as_closely_as_it_is_known(block: tuple[int, int] | None, words: str) -> None:
     assert size_in_words(block) == words

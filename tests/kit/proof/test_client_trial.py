@@ -166,7 +166,7 @@ def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
 
 @pytest.mark.parametrize("field", ["text", "content"])
 @pytest.mark.parametrize("size", [1024, 4096, 8192, 32_768])
-def test_output_that_is_collected_is_told_from_reading(size: int, field: str) -> None:
+def test_output_that_is_collected_is_no_reading(size: int, field: str) -> None:
     found = Stage(Collected(size, field)).run(sizes=True)
     assert (found.shape, found.output_block) == (Shape.BLOCKS, size)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.conditions import CACHE_CONTROL, Change, Conditions, in_words, of_answer, unlike
+from kit.proof.conditions import CACHE_CONTROL, Change, Conditions, accepts, in_words, of_answer, unlike
 from service import proof
 
 ALL = [
@@ -41,8 +41,8 @@ def test_a_change_made_twice_is_made_once(change: Change) -> None:
 
 
 def test_words_tell_apart_whatever_two_conditions_differ_in_but_for_the_incremental_header() -> None:
-    told = [one for one in ALL if one.coding]  # none and identity are the same to a reader
-    assert len({in_words(one) for one in told}) == len(told) / 2
+    named = [one for one in ALL if one.coding]  # none and identity are the same to a reader
+    assert len({in_words(one) for one in named}) == len(named) / 2
 
 
 ASKED = {"accept": "text/html", "accept-encoding": "gzip, br"}
@@ -98,3 +98,21 @@ def test_a_change_says_what_it_changes_to() -> None:
     assert Change.METHOD.words(Conditions("POST")) == "by GET"
     assert Change.HTTP_VERSION.words(Conditions(http2=True)) == "over HTTP/1.1"
     assert Change.INCREMENTAL.words(Conditions()) == "without Incremental: ?1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "fine"),
+    [
+        ("gzip, br", "br", True),
+        ("gzip, br", "zstd", False),
+        ("gzip;q=0.5", "x-gzip", True),
+        ("gzip;q=0, *", "gzip", False),
+        ("gzip; q=0.0, *", "br", True),
+        ("identity", "gzip", False),
+        ("identity", "identity", True),
+        ("identity", "", True),
+        ("", "gzip", True),
+    ],
+)
+def test_a_client_can_read_the_codings_that_it_accepts(asked: str, came: str, fine: bool) -> None:
+    assert accepts(asked, came) is fine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from kit.proof.actions import Action, End, Observed, Pass, Ping, Progress
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
-from kit.proof.held_answer import MOST, HeldAnswer
+from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Stall
@@ -160,7 +161,6 @@ def test_no_stall_holds_an_answer(rtt: float, who: str, start: float, length: fl
         (LastByte, Verdict.BYTE_LIMITED, Shape.TAIL),
         (FirstEvent, Verdict.BYTE_LIMITED, Shape.FIRST_EVENT),
         (partial(Prefix, 512), Verdict.BYTE_LIMITED, Shape.PREFIX),
-        (partial(Timer, 1_900.0), Verdict.TIME_LIMITED, Shape.TIMER),
     ],
 )
 def test_how_an_answer_is_held_is_said_as_far_as_it_shows(
@@ -172,6 +172,22 @@ def test_how_an_answer_is_held_is_said_as_far_as_it_shows(
     assert (found.verdict, found.shape) == (verdict, shape), found.evidence
     assert found.block_bytes == (512 if shape is Shape.BLOCKS else None)
     assert app.now_ms < 2_400 + 15_000, "a few seconds more than it takes to write"
+
+
+@pytest.mark.parametrize("rtt", RTTS)
+@pytest.mark.parametrize("timer", [400.0, 1_000.0, 1_900.0, 5_000.0])
+def test_a_timer_is_one_or_is_left_to_the_proofs_own_streams(timer: float, rtt: float) -> None:
+    found, machine = judged(App(partial(Timer, timer), TOKENS, rtt))
+    seen = timer >= max(15.0, 5 * rtt)
+    assert not seen or found is None or found.verdict is not Verdict.INCREMENTAL, machine.evidence
+    if timer < 700.0 and rtt < 50.0:
+        assert found is not None
+        assert (found.verdict, found.shape) == (Verdict.TIME_LIMITED, Shape.TIMER)
+
+
+def test_how_long_an_answer_waited_for_its_proof_is_said() -> None:
+    assert waited(told((0.0, 0.0), (10.0, 300.0))) == ()
+    assert "1290 ms" in " ".join(waited(told((0.0, 0.0), (10.0, 1_300.0))))
 
 
 def test_what_an_answer_is_too_short_to_show_is_a_doubt() -> None:
@@ -249,3 +265,60 @@ def test_one_piece_and_its_end_are_too_short_to_tell_all() -> None:
     assert machine.short
     _, machine = judged(App(Hop, TOKENS))
     assert not machine.short
+
+
+# What is the app's own doing
+
+
+def told(*times: tuple[float, float], **more: Any) -> Progress:
+    """Pieces of 10 octets: when the app sent each, and when it was let go."""
+    noted = tuple((10 * (place + 1), *pair) for place, pair in enumerate(times))
+    known = Progress(len(times), 10 * len(times), len(times), "end", "", False, "", 0.0, 0.0, noted)
+    return replace(known, **more)
+
+
+def held_back(sent: Sequence[float], rtt_ms: float) -> list[tuple[float, float]]:
+    """The first few pieces are let go one by one, the rest as they are sent."""
+    gone: list[tuple[float, float]] = []
+    for place, at_ms in enumerate(sent):
+        before_ms = gone[-1][1] if gone else 0.0
+        at_ms = max(at_ms, before_ms)
+        gone.append((at_ms, max(at_ms, before_ms + rtt_ms) if place < 5 else at_ms))
+    return gone
+
+
+@pytest.mark.parametrize("rtt", RTTS)
+def test_an_app_that_collected_its_answer_is_told_from_one_that_thought_before_it_wrote(rtt: float) -> None:
+    collected = held_back([1_800.0 + 0.1 * place for place in range(40)], rtt)
+    assert "the app sent all 40 pieces" in all_at_once(told(*collected), 40)
+    thought = held_back([10_000.0 + 15.0 * place for place in range(100)], rtt)
+    assert all_at_once(told(*thought), 100) == ""
+    quick = held_back([5.0 + 0.1 * place for place in range(40)], rtt)
+    assert all_at_once(told(*quick), 40) == ""
+
+
+def test_an_answer_in_one_piece_was_collected_if_it_has_several_events_and_took_a_while() -> None:
+    assert "all 12 events in one piece" in all_at_once(told((1_500.0, 1_500.0)), 12)
+    assert all_at_once(told((1_500.0, 1_500.0)), 1) == ""
+    assert all_at_once(told((500.0, 500.0)), 12) == ""
+    assert all_at_once(None, 12) == ""
+
+
+def test_what_the_app_compresses_itself_is_said_to_be_compressed_there() -> None:
+    assert as_it_came(told()).endswith("as it came")
+    assert "compresses (gzip)" in as_it_came(told(coding="gzip"))
+
+
+def test_a_loop_that_the_app_kept_to_itself_for_much_of_its_answer_is_said() -> None:
+    assert "1200 ms" in " ".join(kept_its_loop(told(blocked_ms=1_200.0), 2_000.0))
+    assert kept_its_loop(told(blocked_ms=1_200.0), 20_000.0) == ()
+    assert kept_its_loop(told(blocked_ms=90.0), 100.0) == ()
+
+
+def test_octets_that_a_hop_changed_say_nothing_of_what_was_held() -> None:
+    _, machine = judged(App(Hop, TOKENS))
+    machine.came(sum(octets for _, octets in TOKENS))
+    assert machine.finding is not None
+    machine.came(1)
+    assert machine.finding is None
+    assert "judged by its times" in machine.evidence[-1]

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from kit.proof.bound import Bound
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Attempt, Comparison, Lane, LaneError, LaneState, state, undecided
+from kit.proof.looks import Piece, watch
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
 
@@ -44,6 +46,30 @@ def test_how_a_lane_came_out(lane: Lane, expected: LaneState) -> None:
     assert state(lane) is expected
 
 
+EVEN = tuple(Piece(100.0 * number, 200) for number in range(1, 21))
+WATCHED = replace(UNSURE, timeline=replace(LANE.timeline, watched=watch(EVEN, EVEN, "events")))
+
+
+@pytest.mark.parametrize(
+    ("lane", "bound", "expected"),
+    [
+        (WATCHED, Bound(hold_ms=200), LaneState.OK),
+        (WATCHED, Bound(hold_ms=50), LaneState.NOT_AS_EXPECTED),
+        (UNSURE, Bound(hold_ms=200), LaneState.INCONCLUSIVE),
+        (replace(WATCHED, doubts=(Doubt.STREAM_CUT,)), Bound(hold_ms=200), LaneState.INCONCLUSIVE),
+        (
+            replace(WATCHED, verdict=Verdict.WHOLE_MESSAGE, only_for="plain"),
+            Bound(octets=999),
+            LaneState.NOT_AS_EXPECTED,
+        ),
+        (FAILED, Bound(hold_ms=200), LaneState.FAILED),
+    ],
+)
+def test_a_bound_is_kept_by_what_arrived(lane: Lane, bound: Bound, expected: LaneState) -> None:
+    held_to = replace(lane, at_most=bound)
+    assert (state(held_to), held_to.as_expected) == (expected, expected is LaneState.OK)
+
+
 def test_without_a_promise_nothing_is_as_promised_or_not() -> None:
     assert (LANE.as_expected, AS_PROMISED.as_expected, NOT_SO.as_expected) == (None, True, False)
     assert replace(FAILED, expected=Verdict.INCONCLUSIVE).as_expected is False
@@ -78,9 +104,12 @@ def test_what_another_measurement_would_meet_again_is_not_measured_again() -> No
     refused = LaneError("http-status", "It answered GET with 404.", "Check the path.", lasting=True)
     assert not undecided(replace(FAILED, error=refused))
     watched = (Doubt.ARRIVALS_ALONE, Doubt.PROOF_EXPIRED, Doubt.CLOCKS_NOT_ALIGNED)
-    assert not undecided(replace(UNSURE, doubts=watched))
+    seen = replace(UNSURE, method=Method.PASSIVE, doubts=watched)
+    assert not undecided(seen)
     for may_pass in (Doubt.BUSY_MACHINE, Doubt.STREAM_CUT, Doubt.OTHER_INSTANCE):
-        assert undecided(replace(UNSURE, doubts=(*watched, may_pass)))
+        assert undecided(replace(seen, doubts=(*watched, may_pass)))
+    # A proof that was begun, and whose stream was refused.
+    assert undecided(replace(UNSURE, method=Method.LOCK_STEP, doubts=(Doubt.NO_PROOF,)))
     assert undecided(UNSURE)
 
 

@@ -33,13 +33,13 @@ FAILED = ClientReport(
 
 def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
     text = client_text(CURL)
-    assert text.startswith("✗ curl collects its output")
+    assert text.startswith("✗ curl buffers its output")
     assert text.index("→ curl -N …") < text.index("what was done and seen") < text.index("2  curl -N")
     assert "as it is (standard output a pipe, text/event-stream, chunked): held." in text
     assert "2  curl -N: each event at once." in text
 
 
-def test_a_client_that_is_not_to_blame_is_told_so_with_what_may_hold_elsewhere() -> None:
+def test_a_client_without_a_fault_gets_a_tick_and_what_may_hold_elsewhere() -> None:
     warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
     free = ClientCause.NO_FAULT
     text = client_text(
@@ -60,7 +60,7 @@ def test_another_fault_is_no_green_tick_and_what_was_not_tried_is_said() -> None
     report = replace(CURL, conclusion=found)
     text = client_text(report)
     assert text.startswith("✗ The client gives up: it has a read timeout.")
-    assert "2  silence: failed.\n      gives up after 5 s of silence." in text
+    assert "2  silence (6 s): failed.\n      gives up after 5 s of silence." in text
     assert "Not tried: TLS; HTTP/2." in text
     data = client_data(report)
     assert (data["client_holds"], data["client_at_fault"]) == (False, True)
@@ -98,7 +98,7 @@ def test_a_remedy_is_never_broken_and_no_other_line_is_too_long(report: ClientRe
         st.lists(st.text(), max_size=3).map(tuple),
     )
 )
-def test_whatever_a_client_prints_can_be_shown(report: ClientReport) -> None:
+def test_anything_that_a_client_prints_can_be_shown(report: ClientReport) -> None:
     text = client_text(report, Style(width=80, colour=False))
     assert "\x1b" not in text
     text.encode()

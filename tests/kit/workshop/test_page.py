@@ -19,6 +19,7 @@ from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
 from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
+from tests.kit.workshop.test_text import SAID
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"
@@ -171,6 +172,12 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
     )
     expect(page.locator("#notice")).to_contain_text("That file is no recording")
+
+
+def test_the_page_reads_in_an_event_what_a_recording_does(lab: str, open_page: Open) -> None:
+    script = "events => import('/page/text.js').then(({ textOf }) => events.map(textOf))"
+    events = [{"type": type_, "data": data} for type_, data, _ in SAID]
+    assert open_page(lab).evaluate(script, events) == [text for _, _, text in SAID]
 
 
 def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
