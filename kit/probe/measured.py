@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -145,6 +146,7 @@ class Measured(ABC):
                 self._error = error
         finally:
             received.late_ms = sleep.taken_ms()
+            received.origin_http = self._replies[-1].http if self._replies else ""
             sleep.stop()
         self.line, self._by_answer = answer.judged(
             received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
@@ -188,9 +190,12 @@ class Measured(ABC):
             return
         headers = (*same_origin(self.spec.ask.headers, self.spec.ask.url, base), *self._found.shows)
         side = Side(self._side, base, headers)
+        sleep = Sleep()
+        sleep.start()
         reply = await side.ping(PING_MS)
         if reply is not None:
-            self._replies.append(reply)
+            self._replies.append(replace(reply, late_ms=sleep.taken_ms()))
+        sleep.stop()
         if len(self._replies) >= PINGS:
             self.clock = aligned(self._replies)
 
