@@ -156,7 +156,7 @@ class ByProof(Examination):
         named: tuple[Named, ...] = ()
         if held:
             named = await self._of_answer(at, seen.get(by_length))
-        elif watched(self.probe.line).at_once and self.left:
+        elif self.at_once and self.left:
             named = causes.causes(await self.ask_again(at, seen_of_answer(self.probe), most=1))
         if without in seen and seen[without].state is State.HELD:
             self.limits.append(
