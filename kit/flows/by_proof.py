@@ -274,7 +274,7 @@ class ByProof(Examination):
         service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
         if direct is not None and direct.streams:
             where = "asked directly, the answer streams: it is a hop between there and here"
-            return (Named(Cause.ANSWER_PATH, "likely", because, where=where),)
+            return (Named(Cause.ANSWER_PATH, "likely", because, where=where, to_try=causes.HOP_OF_PATH),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer is held as well"
             return (Named(service, "likely", because, where=where),)

@@ -10,7 +10,8 @@ from itertools import pairwise
 from statistics import median
 
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.causes import EVENT_FORMS, Cause, Certainty, Named
+from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
 from kit.proof.long import near, whose
 from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
@@ -51,7 +52,8 @@ def fates(
         named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
         said = f"{watched(line).octets:,} bytes came, and no event in them ended"
-        named.append(Named(Cause.NO_EVENTS, "likely", said, holds=False))
+        form = EVENT_FORMS.get(framing(head.get("content-type", "")), "")
+        named.append(Named(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
     if (said := _bursts(line)) and Doubt.REPLAYED not in doubts:
         named.append(Named(Cause.BURSTS, "likely", said, holds=False))
     return tuple(named)
