@@ -150,7 +150,12 @@ class Examination:
             await probe.answer()
         if len(pulse.pulses) > 1:
             sent, back = pulse.pulses[0]
-            self.starved = starved(pulse.pulses[1:], usual_ms=back - sent, ended_ms=pulse.ended_ms)
+            self.starved = starved(
+                pulse.pulses[1:],
+                usual_ms=back - sent,
+                ended_ms=pulse.ended_ms,
+                slept_ms=probe.received.late_ms,
+            )
 
     async def look_at_its_end(self) -> None:
         """Where it was cut, or may have been: does that come again, or asked directly?"""

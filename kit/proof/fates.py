@@ -59,17 +59,20 @@ def fates(
     return tuple(named)
 
 
-def starved(pulses: Sequence[tuple[float, float]], *, usual_ms: float, ended_ms: float) -> str:
+def starved(
+    pulses: Sequence[tuple[float, float]], *, usual_ms: float, ended_ms: float, slept_ms: float = 0.0
+) -> str:
     """What small requests beside an answer say of the service: that it did nothing else; empty for no such.
 
     Args:
         pulses: when each was sent and was back.
         usual_ms: how long one takes without an answer beside it.
         ended_ms: when the answer ended.
+        slept_ms: for how long in all this process did not run meanwhile.
     """
     beside = [(sent, back) for sent, back in pulses if sent < ended_ms]
     longest = max((back - sent for sent, back in beside), default=0.0)
-    if longest < max(STARVED_MS, 10 * usual_ms):
+    if longest - slept_ms < max(STARVED_MS, 10 * usual_ms):
         return ""
     waited = sum(min(back, ended_ms) - sent for sent, back in beside)
     if 2 * waited < ended_ms - beside[0][0]:

@@ -125,6 +125,7 @@ def test_a_service_that_answers_nothing_else_meanwhile_is_known_by_its_pings(
     pulses: list[tuple[float, float]], usual: float, *, blocked: bool
 ) -> None:
     assert bool(starved(pulses, usual_ms=usual, ended_ms=3_000.0)) is blocked
+    assert not starved(pulses, usual_ms=usual, ended_ms=3_000.0, slept_ms=2_000.0)
 
 
 def test_a_head_that_comes_only_with_the_first_event_is_said_unless_all_came_in_one_lump() -> None:
