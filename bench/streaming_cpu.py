@@ -32,14 +32,14 @@ def measure() -> Iterator[Figure]:
     rounds: list[tuple[float, float, float]] = []
     settings = {"STREAMPROOF_TOKENS_PER_S": str(1 / INTERVAL_S), "STREAMPROOF_FIRST_TOKEN_MS": "50"}
     replay = {"BENCH_REPLAY": _record(settings)}
-    for _ in range(2 * ROUNDS):
+    for turn in range(2 * ROUNDS):
         with serve("service.main:app", env=settings) as server:
             our = asyncio.run(_cpu_us_per_event(server))
-        with serve("bench.peers:bare_asgi", factory=True, env=replay) as server:
-            peer = asyncio.run(_cpu_us_per_event(server))
-        with serve("bench.peers:wrapped_asgi", factory=True, env=replay) as server:
-            wrapped = asyncio.run(_cpu_us_per_event(server))
-        if our and peer and wrapped:
+        spent: dict[str, float | None] = {}
+        for app in ("bare_asgi", "wrapped_asgi")[:: 1 if turn % 2 else -1]:
+            with serve(f"bench.peers:{app}", factory=True, env=replay) as server:
+                spent[app] = asyncio.run(_cpu_us_per_event(server))
+        if our and (peer := spent["bare_asgi"]) and (wrapped := spent["wrapped_asgi"]):
             rounds.append((our, peer, wrapped))
         if len(rounds) == ROUNDS:
             break

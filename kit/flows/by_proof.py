@@ -21,6 +21,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
 from kit.proof.glance import Seen, State
+from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.looks import Looks
 from kit.proof.verdict import HELD, Finding, Method
 
@@ -250,6 +251,9 @@ class ByProof(Examination):
             because = "a stream with a Content-Length is held, one in chunks is not"
             return (Named(Cause.CHUNK_FRAMING, "certain", because),)
         bunched = Doubt.APP_BUNCHED in answer.doubts
+        kept = next((seen for seen in answer.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
+        if bunched and kept is not None:
+            return (Named(Cause.BLOCKED, "certain", kept),)
         if answer.method is Method.LOCK_STEP and not bunched:
             because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
             return (Named(Cause.ANSWER_PATH, "certain", because),)

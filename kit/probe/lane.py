@@ -177,12 +177,23 @@ class LaneProbe(Measured):
         if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
             found, told = held.finding, held.progress
             self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
-            seen = () if found else tuple(held.evidence)
-            seen = (*seen, *waited(told), *kept_its_loop(told, self.line.duration_ms))
+            kept, late = kept_its_loop(told, self.line.duration_ms), ""
             sent = all_at_once(told, self.received.events)
             if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
                 sent = as_it_came(told) if answer.watched(self.line).held else ""
-            self._by_answer = answer.in_lock_step(self._by_answer, found, seen, sent)
+                late = answer.came_late(self.line, self.clock, slept_ms=self.received.late_ms)
+                sent = sent or (late if kept else "")
+            # Its pieces came one by one, and late where several were let go: they do not say how it comes.
+            found = None if late and not sent else found
+            seen = (
+                *(() if found else held.evidence),
+                *waited(told),
+                *kept,
+                *((late,) if late != sent else ()),
+            )
+            by = self._by_answer
+            by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
+            self._by_answer = answer.in_lock_step(by, found, seen, sent)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         self._asked_ms = asked

@@ -104,6 +104,23 @@ def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, ask
     return replace(line, arrivals=tuple(_not_before_sent(arrivals)))
 
 
+def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
+    """How its events came later than they were let go, by so much that it is held; empty if it is not.
+
+    Args:
+        line: its timeline, with when each event was let go.
+        clock: the origin's; None where it is not known.
+        slept_ms: for how long in all the process that read it did not run.
+    """
+    let_go = [arrival.sent_ms for arrival in line.arrivals]
+    jitter_ms = 0.0 if clock is None else clock.jitter_ms
+    found = judge(line, let_go, jitter_ms=jitter_ms, slept_ms=slept_ms)
+    late_ms = [arrival.arrived_ms - (arrival.sent_ms or 0.0) for arrival in line.arrivals]
+    if found.verdict not in HELD:
+        return ""
+    return f"where several pieces were let go one after another they came up to {max(late_ms):.0f} ms later"
+
+
 def judged(
     received: Received, *, asked_ms: float, now_ms: float, clock: Clock | None, by: Judge
 ) -> tuple[Timeline, Finding]:

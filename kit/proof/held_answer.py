@@ -49,11 +49,13 @@ class HeldAnswer(Steps):
 
     Attributes:
         progress: what the origin said of the answer last; None while it knows of none.
+        lost: whether fewer octets came than were let go, though it ended in order.
     """
 
     def __init__(self, pings: Sequence[Reply] = ()) -> None:
         super().__init__()
         self.progress: Progress | None = None
+        self.lost = False
         self._pings = pings
         self._reply: Reply | None = None
         self._lead = Lead(self._least_hold_ms)
@@ -80,9 +82,10 @@ class HeldAnswer(Steps):
     def came(self, octets: int) -> None:
         """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
         if octets != self._octets:
+            self.lost = octets < self._octets
             self._say(
-                f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop changes it, "
-                "so it is judged by its times"
+                f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop "
+                f"{'cuts or ' if self.lost else ''}changes it, so it is judged by its times"
             )
             self._held_how, self._unclear_how = None, True
 
@@ -193,7 +196,7 @@ class HeldAnswer(Steps):
         self._say(
             f"{missing:,} bytes of the answer were let go and did not arrive, and side requests overtook them"
         )
-        first = self._stream.octets == 0
+        first, self._unclear_how = self._stream.octets == 0, True  # until it is known how
         began = self._pieces
         more, waited, by_next, released = 1, False, 0, list[int]()
         while len(released) < RELEASES:
@@ -207,7 +210,6 @@ class HeldAnswer(Steps):
             yield from self._reach(SEARCH_MS)
             if came is Came.LATE:
                 self._say("it came out when nothing had just been let go: a timer?")
-                self._unclear_how = True
                 return
             released.append(self._stream.octets - before)
             by_next += self._stream.octets >= owed and not waited
@@ -238,7 +240,6 @@ class HeldAnswer(Steps):
     def _flows_now(self, *, first: bool, after: int) -> None:
         if not first:
             self._say("it came once more was let go, and nothing was held from then on")
-            self._unclear_how = True
             return
         self._say("more freed it, and from then on single pieces passed")
         shape = Shape.FIRST_EVENT if after <= 3 else Shape.PREFIX  # two of them to see that it flows

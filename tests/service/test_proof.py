@@ -13,6 +13,7 @@ import secrets
 import shutil
 import sys
 import time
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -121,7 +122,7 @@ def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: 
     assert data(event_octets(answer, 200), media)["seq"] == 0
     for seq, size in enumerate((128, 1153, 65_536, 200), start=1):
         answered = told(base, "feed", id=one, bytes=size)
-        assert list(answered) == ["streamproof", "known", "emitted", "instance", "now_ms"]
+        assert list(answered) == ["streamproof", "known", "emitted", "instance", "http", "now_ms"]
         assert (answered["known"], answered["emitted"]) == (True, seq + 1)
         fields = data(event_octets(answer, size), media)
         assert list(fields) == ["seq", "ms", "pad"]
@@ -266,7 +267,7 @@ def test_what_was_ordered_goes_out_before_the_end(base: str) -> None:
 def test_ping_tells_the_time_and_which_process_this_is(shared: str) -> None:
     before = time.time() * 1000
     ping = told(shared, "ping")
-    assert list(ping) == ["streamproof", "instance", "now_ms"]
+    assert list(ping) == ["streamproof", "instance", "http", "now_ms"]
     assert before - 1 <= ping["now_ms"] <= time.time() * 1000 + 1
     assert told(shared, "ping")["instance"] == ping["instance"]
 
@@ -850,6 +851,22 @@ def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
             assert (heard, (await lane.side("ping"))["free"]) == (["http.disconnect"], "left")
 
     asyncio.run(run())
+
+
+def test_a_client_that_is_gone_from_a_real_server_frees_its_answer(serve: Serve) -> None:
+    base = serve(proof.wrap(writes(b"one", b"two"), token=SECRET))
+    one, shown = new_id(), {"Streamproof-Token": SECRET}
+    asked = urllib.request.Request(f"{base}/", headers={"Streamproof-Answer": one, **shown})
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.read1() == b"one"
+    ping = urllib.request.Request(f"{base}/proof/ping?id={one}", headers=shown)
+    give_up = time.monotonic() + GIVE_UP_S
+    free = ""
+    while not free:
+        with urllib.request.urlopen(ping) as answer:
+            free = json.load(answer)["free"]
+        assert time.monotonic() < give_up
+    assert free == "left"
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,27 @@ def test_a_middleware_around_the_answer_alone_is_told_from_the_way(found: Diagno
 )
 def test_a_wrapped_app_that_collects_its_answer_is_known_to(found: Diagnosis) -> None:
     assert named(found) == [(Cause.APP, "certain")]
-    assert "one right after the other" in found.causes[0].because
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:deferring"),
+    path="/chat?n=30&gap=0.06&how=block",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_blocks_its_loop_is_known_to(found: Diagnosis) -> None:
+    assert (Cause.BLOCKED, "certain") in named(found)
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped"),
+    path="/chat?n=30&gap=0.06&how=block",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_blocks_its_loop_is_known_to_also_where_its_answer_streams(
+    found: Diagnosis,
+) -> None:
+    assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [(Cause.BLOCKED, "certain")])
+    assert headline(found) == "streamed"
 
 
 @pytest.mark.parametrize(

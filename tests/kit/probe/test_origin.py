@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
-from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, stream_url
+from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, reply_of, stream_url
+from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
 from tests.fixtures.origin import Origin
@@ -174,3 +176,50 @@ def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
     assert (
         url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total={LENGTH}"
     )
+
+
+HELD = {
+    "streamproof": 1,
+    "known": True,
+    "emitted": 2,
+    "octets": 180,
+    "sent": 3,
+    "waits": "piece",
+    "free": "",
+    "ended": False,
+    "coding": "",
+    "gone_ms": 7.5,
+    "blocked_ms": 0,
+    "times": [[90, 1.0, 1.0], [180, 5, 7]],
+    "instance": "a",
+    "wraps": True,
+    "now_ms": 8.0,
+}
+
+
+def told(**fields: object) -> Reply | None:
+    return reply_of(200, json.dumps({**HELD, **fields}).encode(), 1.0, 2.0)
+
+
+def test_what_an_origin_says_of_an_answer_is_read() -> None:
+    reply = told()
+    assert reply is not None
+    assert (reply.known, reply.wraps) == (True, True)
+    assert reply.progress == Progress(
+        2, 180, 3, "piece", "", False, "", 7.5, 0.0, ((90, 1.0, 1.0), (180, 5.0, 7.0))
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"waits": "tomorrow"}, {"octets": "many"}, {"times": [[1]]}, {"gone_ms": None}, {"ended": 7}]
+)
+def test_what_is_not_as_the_protocol_has_it_is_no_progress(wrong: dict[str, object]) -> None:
+    reply = told(**wrong)
+    assert reply is not None
+    assert reply.progress is None
+
+
+def test_a_proofs_own_stream_makes_no_progress() -> None:
+    reply = reply_of(200, b'{"known": true, "emitted": 2, "now_ms": 8.0, "instance": "a"}', 1.0, 2.0)
+    assert reply is not None
+    assert (reply.progress, reply.wraps, reply.emitted) == (None, False, 2)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kit.proof.actions import Progress
 from kit.proof.answer import (
     as_let_go,
+    came_late,
     combine,
     first_hold_ms,
     in_lock_step,
@@ -407,3 +408,14 @@ def test_an_event_was_sent_when_the_piece_that_completed_it_was_let_go() -> None
 def test_where_an_events_piece_is_not_known_its_time_is_not_either(told: Progress | None) -> None:
     bare = line([20.0, 130.0, 240.0])
     assert as_let_go(bare, told, CLOCK, asked_ms=1_000.0) == bare
+
+
+def test_events_that_come_later_than_they_were_let_go_are_seen_to() -> None:
+    def came(late_ms: float) -> Timeline:
+        arrivals = [Arrival(k, 60.0 * k, 60.0 * k + (late_ms if k > 3 else 0.0), 100) for k in range(40)]
+        return Timeline(tuple(arrivals), 1.0, 3_000.0, True)
+
+    assert came_late(came(100.0), CLOCK, slept_ms=0.0) == ""
+    assert "800 ms later" in came_late(came(800.0), CLOCK, slept_ms=0.0)
+    assert came_late(came(800.0), CLOCK, slept_ms=700.0) == ""
+    assert came_late(line([1.0, 2.0]), None, slept_ms=0.0) == ""

@@ -315,10 +315,24 @@ def test_a_loop_that_the_app_kept_to_itself_for_much_of_its_answer_is_said() -> 
     assert kept_its_loop(told(blocked_ms=90.0), 100.0) == ()
 
 
+def test_an_answer_that_is_cut_while_it_is_held_is_not_called_streamed() -> None:
+    class Cut(App):
+        """Passes five pieces, holds the rest, and is cut after ten."""
+
+        def _emit(self, data: bytes, at_ms: float) -> None:
+            if len(self._gone) <= 5:
+                super()._emit(data, at_ms)
+            elif len(self._gone) == 10:
+                self._close(at_ms)
+
+    found, machine = judged(Cut(Hop, TOKENS))
+    assert found is None, machine.evidence
+
+
 def test_octets_that_a_hop_changed_say_nothing_of_what_was_held() -> None:
     _, machine = judged(App(Hop, TOKENS))
     machine.came(sum(octets for _, octets in TOKENS))
-    assert machine.finding is not None
+    assert [machine.finding is None, machine.lost] == [False, False]
     machine.came(1)
-    assert machine.finding is None
+    assert [machine.finding is None, machine.lost] == [True, True]
     assert "judged by its times" in machine.evidence[-1]
