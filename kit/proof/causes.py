@@ -270,7 +270,7 @@ _BY = {
 
 _SAYS = {
     Cause.NGINX_BUFFERS: (
-        "An nginx, or a hop that heeds the same header (App Engine Flexible's is documented to), collects "
+        "An nginx, or a hop that obeys the same header (App Engine Flexible's is documented to), collects "
         "the response in its buffers; X-Accel-Buffering: no frees it."
     ),
     Cause.NGINX_GZIP: (
@@ -288,10 +288,10 @@ _SAYS = {
     Cause.BUFFERED: "A hop collects the answer before it passes it on, in its buffers or to compress it.",
     Cause.BLOCKS: (
         "A hop collects the response in blocks. X-Accel-Buffering: no does not free it: the hop does not "
-        "heed it, or an nginx behind it has taken the header away, as nginx does."
+        "obey it, or an nginx behind it has taken the header away, as nginx does."
     ),
     Cause.WHOLE_MESSAGE: (
-        "Something collects the whole response before it lets go of any of it: a hop (App Engine Standard is "
+        "Something collects the whole response before it passes any of it on: a hop (App Engine Standard is "
         "documented to, lighttpd does by default, a filter that reads bodies, an antivirus), or a middleware "
         "of the service that reads the body."
     ),
@@ -299,7 +299,7 @@ _SAYS = {
         "A hop holds the beginning of the response until its buffer is full; from then on it streams."
     ),
     Cause.FIRST_EVENT: "A hop holds the first event until the second is there.",
-    Cause.TIMER: "A hop lets go by the clock: it waits for more before it sends what it has.",
+    Cause.TIMER: "A hop flushes by the clock: it waits for more before it sends what it has.",
     Cause.REFUSES: (
         "A hop refuses to forward this response incrementally: it is configured to buffer, and it says so "
         "(501) because the response asks for Incremental: ?1."
@@ -343,7 +343,7 @@ _SAYS = {
     ),
     Cause.REPLAYED: (
         "A stored copy: a cache on the way, or the service's own, replays the answer to an earlier request "
-        "at once. That is no stream, whoever waits for one."
+        "at once."
     ),
     Cause.UNKNOWN: "It is held, and the evidence does not say by what.",
 }

@@ -302,11 +302,13 @@ def _looks(
     if after_silence >= CLUMPS and gathered >= CLUMPED_SHARE * len(pieces):
         return Looks.CLUMPED
     flowing = median_low(silences) < SILENCE_MS
+    # A buffer may end within an event, which then comes with the next.
+    within = max(piece.octets for piece in pieces) if in_events else 0
     singly = sum(
         clump.events
         for clump in clumps
         if (in_events and clump.writes == 1)
-        or (clump.octets < SMALLEST_BUFFER and (flowing or not collected(clump)))
+        or (clump.octets + within < SMALLEST_BUFFER and (flowing or not collected(clump)))
     )
     return Looks.STREAMED if 2 * singly >= len(pieces) else None
 

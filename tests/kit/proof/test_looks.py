@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit.proof.looks import SMALLEST_BUFFER, Kind, Looks, Piece, Watched, kind_of, watch
@@ -75,6 +75,7 @@ def test_an_even_pace_that_nothing_disturbs_is_streamed_if_it_lasts(pace: tuple[
 
 
 @given(PACES, st.integers(SMALLEST_BUFFER, 70_000), st.floats(0, 1), st.booleans())
+@example((81, 8.0, 78), 1_024, 0.0, False)
 def test_what_is_released_in_blocks_is_never_called_streamed(
     pace: tuple[int, float, int], size: int, within: float, stamped: bool
 ) -> None:
