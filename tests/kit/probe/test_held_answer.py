@@ -92,6 +92,7 @@ def test_what_compresses_inside_the_app_is_the_apps_own(origin: Origin) -> None:
     assert any("compresses (gzip)" in said for said in lane.evidence), lane.evidence
 
 
+@pytest.mark.alone
 def test_an_app_that_blocks_its_loop_is_named_and_not_called_streamed_where_that_holds_its_answer(
     origin: Origin,
 ) -> None:
