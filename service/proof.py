@@ -388,8 +388,13 @@ class _Proof:
                 there.end()
 
     def _told(self, fields: Mapping[str, object]) -> ASGIApp:
-        body = {"streamproof": 1, **fields, **self._names, "now_ms": time.time() * 1000}
-        return _json(200, body, self._headers)
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            # In HTTP/1.0 a cut answer may look whole.
+            asked = {"http": scope.get("http_version", ""), "now_ms": time.time() * 1000}
+            body = {"streamproof": 1, **fields, **self._names, **asked}
+            await _json(200, body, self._headers)(scope, receive, send)
+
+        return answer
 
 
 _ANSWER = ANSWER.lower().encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from kit.flows.examination import Examination
@@ -15,7 +16,7 @@ from kit.proof.conditions import Change, Conditions, request_in_words
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Look, Row, Traced
 from kit.proof.glance import Seen, State
-from kit.proof.looks import Looks
+from kit.proof.looks import SMALLEST_BUFFER, Looks
 from kit.proof.verdict import Finding, Method, Verdict
 
 _STATES = {
@@ -92,23 +93,26 @@ class ByAnswers(Examination):
             return ()
         because, direct = seen.said, traced.direct
         to_try = causes.to_try(self._fails(traced))
-        clumped = watched(self.probe.line).looks is Looks.CLUMPED
+        looked = watched(self.probe.line)
+        clumped = looked.looks is Looks.CLUMPED
         service = Cause.BLOCKED if self.starved else Cause.BURSTS if clumped else Cause.APP
         why = self.starved or because
+        hop = Named(Cause.BUFFERED, "possible", because, to_try=to_try)
+        if clumped and looked.clump_octets < SMALLEST_BUFFER:  # no buffer is so small
+            hop = Named(Cause.TIMER, "possible", because)
         if direct is not None and direct.streams:
             where = "asked directly, the answer came bit by bit: it is a hop between there and here"
-            return (Named(Cause.BUFFERED, "likely", because, where=where, to_try=to_try),)
+            return (replace(hop, certainty="likely", where=where),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer was held as well"
             return (Named(service, "likely", why, where=where),)
         apart = "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
-        return (
-            Named(Cause.BUFFERED, "possible", because, apart, to_try=to_try),
-            Named(service, "possible", why, apart),
-        )
+        both = (replace(hop, apart=apart), Named(service, "possible", why, apart))
+        return both[::-1] if self.starved else both
 
     def _fails(self, traced: Traced) -> set[Change]:
         """What is known not to free it: tried, or so already."""
         at = traced.rows[0].look.conditions
         held = {row.look.conditions for row in traced.rows if row.seen.state is State.HELD}
-        return {one for one in (Change.HEADER, Change.IDENTITY) if one.applied(at) in held}
+        fails = {one for one in (Change.HEADER, Change.IDENTITY) if one.applied(at) in held}
+        return fails | {Change.EVENT_STREAM} if at.framing == "sse" else fails

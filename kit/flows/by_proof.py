@@ -74,6 +74,13 @@ class ByProof(Examination):
             bearing = replace(at, header="on")
             if self._bears_the_header(traced) and not self._unlike(looks, bearing):
                 return await self._streams(looks, bearing)
+            if traced.rest is not None and "user-agent" not in {
+                name.lower() for name, _ in self.probe.asked.headers
+            }:
+                self.limits.append(
+                    "The User-Agent was not changed: what lets browsers alone pass, or holds for them alone, "
+                    "shows with -H 'User-Agent: Mozilla/5.0'."
+                )
             if traced.rest is not None and traced.direct is None:
                 self.limits.append(
                     "What lies behind something that holds whatever is tried cannot be seen from here; "
@@ -243,18 +250,19 @@ class ByProof(Examination):
         if by_length is not None and by_length.state is State.HELD:
             because = "a stream with a Content-Length is held, one in chunks is not"
             return (Named(Cause.CHUNK_FRAMING, "certain", because),)
-        if Doubt.APP_BUNCHED in answer.doubts:
-            kept = next((seen for seen in answer.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
-            if kept is not None:
-                return (Named(Cause.BLOCKED, "certain", kept),)
-            return (Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),)
-        if answer.method is Method.LOCK_STEP:
+        bunched = Doubt.APP_BUNCHED in answer.doubts
+        kept = next((seen for seen in answer.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
+        if bunched and kept is not None:
+            return (Named(Cause.BLOCKED, "certain", kept),)
+        if answer.method is Method.LOCK_STEP and not bunched:
             because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
             return (Named(Cause.ANSWER_PATH, "certain", because),)
         if self.starved:
             return (
                 Named(Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"),
             )
+        if bunched:
+            return (Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),)
         direct = None
         if self.left:
             self.say(

@@ -5,17 +5,20 @@ By proof alone: that costs the service nothing. The answer is not asked for twic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from kit.probe.lane import LaneProbe, judged_bytes
 from kit.probe.looking import ProofLooks, origin_of
 from kit.proof.clients import PLAIN, beside
+from kit.proof.conditions import Conditions
 from kit.proof.experiments import Look
 from kit.proof.glance import Seen, State
-from kit.proof.lane import Lane
+from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Verdict
+
+_Looked = Callable[[Conditions, bool], Awaitable[Seen]]
 
 
 async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None]) -> Lane:
@@ -41,14 +44,39 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
         event_bytes=judged_bytes(probe.spec, probe.line),
         timeout_s=probe.spec.timeout_s,
     )
-    at = replace(probe.conditions, header=lane.header, coding="")
+
+    async def looked(at: Conditions, whole: bool) -> Seen:
+        # Where side requests do not reach the stream, only a whole proof can do without them.
+        seen = await looks.look(Look(at, PLAIN, whole or lane.method is Method.PAUSE))
+        # Whether it is compressed is where the two may differ.
+        differs = [name for name in probe.unlike(looks.heads.get(at, {})) if name != "Content-Encoding"]
+        said = f"the proof's stream differs from the answer in {', '.join(differs)}"
+        return Seen(State.UNDECIDED, said) if differs else seen
+
     stepped(f"the same {PLAIN}")
-    # Where side requests do not reach the stream, only a whole proof can do without them.
-    seen = await looks.look(Look(at, PLAIN, whole=lane.method is Method.PAUSE))
-    if streams and seen.state is State.HELD:
-        seen = await looks.look(Look(at, PLAIN, whole=True))
-    # Whether it is compressed is where the two may differ.
-    differs = [name for name in probe.unlike(looks.heads.get(at, {})) if name != "Content-Encoding"]
-    if differs:
-        seen = Seen(State.UNDECIDED, f"the proof's stream differs from the answer in {', '.join(differs)}")
-    return beside(lane, seen)
+    # A hop may hide that the answer bears `X-Accel-Buffering: no`.
+    hidden = lane.header == "off" and not probe.header_is_known
+    return beside(
+        lane, await plainly(probe.conditions, ("off", "on") if hidden else (lane.header,), streams, looked)
+    )
+
+
+async def plainly(at: Conditions, headers: tuple[Arm, ...], streams: bool, looked: _Looked) -> Seen:
+    """What the plain client sees; that it differs is believed only where a browser's stream does not.
+
+    Args:
+        at: as a browser asks.
+        headers: whether the answer bears `X-Accel-Buffering: no`, what is likelier first.
+        streams: whether the answer streams to a browser.
+        looked: takes a look, a whole one or not.
+    """
+    for header in headers:
+        browser = replace(at, header=header)
+        plain = replace(browser, coding="")
+        seen = await looked(plain, False)
+        if seen.state is State.UNDECIDED or seen.streams == streams:
+            return seen
+        if (await looked(browser, False)).streams == streams:
+            whole = await looked(plain, True) if streams else seen
+            return whole if whole.streams != streams else Seen(State.UNDECIDED, "held once, and not again")
+    return Seen(State.UNDECIDED, "a browser's proof stream does not fare as its answer does")

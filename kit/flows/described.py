@@ -142,9 +142,9 @@ def _sample(document: Any, described: Any, schema: Any, prompt: str, deep: int =
             if key in given:
                 return given[key]
         several = given.get("examples") or given.get("enum")
-        if isinstance(several, list):
+        if isinstance(several, list) and several:
             return several[0]
-        if isinstance(several, Mapping):  # of a media type, each with a name
+        if isinstance(several, Mapping) and several:  # of a media type, each with a name
             return _of(next(iter(several.values())), "value")
     if deep > _DEEPEST:
         return None
@@ -160,7 +160,8 @@ def _sample(document: Any, described: Any, schema: Any, prompt: str, deep: int =
     kind = kind[0] if isinstance(kind, list) and kind else kind
     properties = _of(schema, "properties")
     if kind == "object" or properties:
-        wanted = [str(name) for name in _of(schema, "required") or ()]
+        required = _of(schema, "required")
+        wanted = map(str, required if isinstance(required, list) else ())
         sample = {name: _sample(document, {}, _of(properties, name), prompt, deep + 1) for name in wanted}
         # Where an answer can be had in either way, it is the stream that is wanted.
         return sample | ({"stream": True} if _of(_of(properties, "stream"), "type") == "boolean" else {})

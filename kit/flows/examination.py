@@ -260,6 +260,8 @@ class Examination:
             probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
         )
         evidence = answer.evidence[-1] if answer.evidence else ""
+        if self.undecodable and probe.error is not None:
+            evidence = probe.error.message.removesuffix(".")
         came: tuple[Named, ...] = ()
         if probe.received.status == 200 and (probe.error is None or self.came_wrong):
             head = probe.received.headers

@@ -85,7 +85,7 @@ def _wait_until_started(server: Server, thread: threading.Thread) -> None:
 
 @contextmanager
 def with_proof(app: ASGIApp, token: str) -> Iterator[tuple[ASGIApp, str]]:
-    """The app with the proof around it, and the proof's prefix, which nobody can guess.
+    """The app with the proof around it, and the prefix of the proof, which cannot be guessed.
 
     In a Starlette or FastAPI app (or a middleware around one, which has it as `app`) the proof's own streams
     come from below all of its middleware, as its answers do; in any other they come from before it.

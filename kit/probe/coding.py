@@ -10,6 +10,7 @@ from typing import Protocol
 
 from kit.errors import Code, KitError
 
+_GZIP = b"\x1f\x8b"
 _PIECE_BYTES = 256 * 1024
 # More than this no browser keeps for it (RFC 9659).
 _ZSTD_WINDOW_LOG = 23
@@ -63,8 +64,16 @@ class Coding:
         """The last octet is in.
 
         Raises:
-            KitError: BODY_CUT when the coding has not come to its own end.
+            KitError: BODY_CUT when the coding has not come to its own end; BAD_ENCODING when what follows it
+                is another beginning, which no browser reads.
         """
+        if isinstance(self._undo, _Inflate) and self._undo.after.startswith(_GZIP):
+            raise KitError(
+                Code.BAD_ENCODING,
+                "The answer's gzip ends and begins anew, and a client shows the first piece alone.",
+                "Look at what compresses each piece by itself: Django's GZipMiddleware does with an async "
+                "generator.",
+            )
         if self._undo is not None and self._begun and not self._undo.ended:
             raise KitError(
                 Code.BODY_CUT,
@@ -91,6 +100,7 @@ class _Inflate:
     def __init__(self, window: int | None = None) -> None:
         self._inflate = None if window is None else zlib.decompressobj(window)
         self._head = b""  # of a deflate that may have a header or not
+        self.after = b""  # the first octets after its end
 
     @property
     def ended(self) -> bool:
@@ -103,12 +113,15 @@ class _Inflate:
                 return
             self._inflate = zlib.decompressobj(zlib.MAX_WBITS if _has_header(data) else -zlib.MAX_WBITS)
         full = False
+        if self._inflate.eof:
+            self.after = (self.after + data)[: len(_GZIP)]
         while (data or full) and not self._inflate.eof:
             piece = self._inflate.decompress(data, _PIECE_BYTES)
             data = self._inflate.unconsumed_tail
             # The window may hold more for want of room in this piece.
             full = len(piece) == _PIECE_BYTES
             yield piece
+            self.after = self._inflate.unused_data[: len(_GZIP)]
 
 
 class _Brotli:

@@ -145,6 +145,7 @@ class Measured(ABC):
                 self._error = error
         finally:
             received.late_ms = sleep.taken_ms()
+            received.origin_http = self._replies[-1].http if self._replies else ""
             sleep.stop()
         self.line, self._by_answer = answer.judged(
             received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)

@@ -191,6 +191,7 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
         emitted,
         told.get("wraps") is True,
         _progress(told),
+        str(told.get("http", "")),
     )
 
 

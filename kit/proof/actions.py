@@ -108,6 +108,8 @@ class Reply:
         emitted: how many events it has sent.
         wraps: whether it can put the app's own answers in lock-step.
         progress: of such an answer; None of anything else.
+        http: the version of HTTP in which the origin was asked, "1.0" or "1.1" say; empty where an older one
+            does not tell.
     """
 
     sent_ms: float
@@ -118,6 +120,7 @@ class Reply:
     emitted: int
     wraps: bool = False
     progress: Progress | None = None
+    http: str = ""
 
     @property
     def took_ms(self) -> float:

@@ -221,6 +221,11 @@ def to_try(failed: Collection[Change]) -> str:
             "    gzip off;",
             "Leave the answer's type out of what any other hop or middleware compresses.",
         ]
+    if Change.EVENT_STREAM not in failed:
+        lines += [
+            "Where it may, send the answer as a type that filters and compressors leave alone:",
+            "    Content-Type: text/event-stream",
+        ]
     return "\n".join([*lines, _IF_NONE])
 
 
@@ -287,8 +292,8 @@ _SAYS = {
     ),
     Cause.WHOLE_MESSAGE: (
         "Something collects the whole response before it lets go of any of it: a hop (App Engine Standard is "
-        "documented to, a filter that reads bodies, an antivirus), or a middleware of the service that reads "
-        "the body."
+        "documented to, lighttpd does by default, a filter that reads bodies, an antivirus), or a middleware "
+        "of the service that reads the body."
     ),
     Cause.PREFIX_BUFFER: (
         "A hop holds the beginning of the response until its buffer is full; from then on it streams."
@@ -333,8 +338,8 @@ _SAYS = {
     ),
     Cause.NO_EVENTS: "The service itself: what it writes forms no events of the type that it names.",
     Cause.FALSE_HEADER: (
-        "A relay passes on a Content-Encoding or a Content-Length that is no longer true: it decoded or "
-        "changed the body, and kept the header."
+        "A Content-Encoding or a Content-Length is not true of the body: a relay decoded or changed it and "
+        "kept the header, or what compresses it does each piece by itself."
     ),
     Cause.REPLAYED: (
         "A stored copy: a cache on the way, or the service's own, replays the answer to an earlier request "
@@ -385,7 +390,7 @@ _REMEDIES = {
         "Express' compression, HAProxy and some others obey this header on the answer:\n"
         f"    Cache-Control: no-transform\n{_COMPRESSORS}"
     ),
-    Cause.BUFFERED: to_try(()),
+    Cause.BUFFERED: to_try((Change.EVENT_STREAM,)),
     Cause.BLOCKS: (
         "Switch response buffering off in the hop itself, for this path. Of two nginx, in the outer one, "
         "which never sees the header:\n"
@@ -460,7 +465,9 @@ _REMEDIES = {
     ),
     Cause.APP: (
         "Yield each event when it is there, before the next is computed; with a callback or a queue, read it "
-        "while the work goes on and not after it."
+        "while the work goes on and not after it. An async generator that waits without await (time.sleep, a "
+        "synchronous SDK) comes in a bunch too: await it, or write it with def. Django under ASGI consumes a "
+        "synchronous generator whole: make it async there."
     ),
     Cause.ANSWER_PATH: (
         "Look at what is mounted around this path alone, and ask the service directly to see on which side "
@@ -511,7 +518,9 @@ _REMEDIES = {
         "headers out of what it passes on:\n"
         "    Content-Encoding, Content-Length, Transfer-Encoding\n"
         "or have it ask for the answer uncoded:\n"
-        "    Accept-Encoding: identity"
+        "    Accept-Encoding: identity\n"
+        "In Django leave GZipMiddleware out of an async generator's path, of which it compresses each piece "
+        "by itself."
     ),
     Cause.REPLAYED: (
         "Send this header with the answer, which no cache may keep then:\n"

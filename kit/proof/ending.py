@@ -56,8 +56,9 @@ def ending(received: Received, *, asked_ms: float) -> End:
         return End.WHOLE
     # What came in one lump says more than how it ended.
     spread_ms = received.arrivals[-1][0] - received.arrivals[0][0]
-    hidden = received.headers.get("server", "").lower().startswith(_BY_HTTP_1_0)
-    if hidden and 2 * spread_ms >= SHORTEST_LIMIT_MS:
+    by = received.origin_http
+    hidden = not by and received.headers.get("server", "").lower().startswith(_BY_HTTP_1_0)
+    if (hidden or by == "1.0") and 2 * spread_ms >= SHORTEST_LIMIT_MS:
         return End.UNKNOWN
     return End.UNMARKED if kind == "events" else End.WHOLE
 

@@ -45,7 +45,7 @@ def fates(
     if Doubt.REPLAYED in doubts:
         apart = "it for sure: ask with another query, which no cache has seen"
         named.append(Named(Cause.REPLAYED, "likely", because, apart, holds=False))
-    if (said := _false_header(line, doubts, head)) is not None:
+    if (said := because if Doubt.UNDECODABLE in doubts else _false_length(line, head)) is not None:
         named.append(Named(Cause.FALSE_HEADER, "likely", said, holds=False))
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
         named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
@@ -128,19 +128,17 @@ def late_head(line: Timeline) -> str | None:
     )
 
 
-def _false_header(line: Timeline, doubts: Collection[Doubt], head: Mapping[str, str]) -> str | None:
-    """Which of its headers is not true of its body; None where none is known to be."""
-    length, coding = head.get("content-length"), head.get("content-encoding")
-    if Doubt.UNDECODABLE in doubts:
-        return f"it says Content-Encoding: {coding}, and is not that"
-    if length is None or line.end is End.WHOLE:
-        return None
+def _false_length(line: Timeline, head: Mapping[str, str]) -> str | None:
+    """What shows that its Content-Length is not true; None where it is, or there is none."""
     how = {
         End.CUT: "its connection ended before that",
         End.LEFT: "it stayed open and silent",
         End.UNKNOWN: "there it ended within an event",
     }
-    return f"it says Content-Length: {length}, and {how[line.end]}" if line.end in how else None
+    length = head.get("content-length")
+    if length is None or line.end not in how:
+        return None
+    return f"it says Content-Length: {length}, and {how[line.end]}"
 
 
 def _bursts(line: Timeline) -> str:

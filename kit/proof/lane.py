@@ -120,7 +120,8 @@ def state(lane: Lane) -> LaneState:
             return LaneState.INCONCLUSIVE
     elif lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
-    if lane.as_expected is False:
+    perhaps = lane.verdict == lane.expected and lane.fate == BROKEN[Doubt.END_UNKNOWN]
+    if lane.as_expected is False and not perhaps:
         return LaneState.NOT_AS_EXPECTED
     return LaneState.INCONCLUSIVE if lane.broken else LaneState.OK
 

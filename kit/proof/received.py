@@ -36,6 +36,7 @@ class Received:
         late_ms: for how long in all the process that read it did not run; 0 where that was not measured.
         left: whether we left it before it ended.
         http_version: "HTTP/1.0", "HTTP/1.1", "HTTP/2"; empty where it is not known.
+        origin_http: the version in which its origin is asked, "1.0" or "1.1" say; empty where unknown.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -50,6 +51,7 @@ class Received:
         self.late_ms = 0.0
         self.left = False
         self.http_version = ""
+        self.origin_http = ""
         self._decoder = decoder
 
     def head(self, now_ms: float, status: int, headers: Mapping[str, str], http_version: str = "") -> None:

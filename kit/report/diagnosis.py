@@ -49,7 +49,8 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     lines += hang("  ", f"by {METHODS[lane.method]}", width)
     if (small := remark(lane)) is not None:
         lines += hang("  ", small, width)
-    if (step := watched(lane.timeline).next_step) is not None and lane.verdict is Verdict.INCONCLUSIVE:
+    step = None if lane.fate else watched(lane.timeline).next_step
+    if step is not None and lane.verdict is Verdict.INCONCLUSIVE:
         lines += hang("  → ", step, width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]

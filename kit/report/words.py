@@ -218,7 +218,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
             return looked.next_step
         return EXAMINE if target is None and lane.delivery == "stream" else None
     if lane.verdict is Verdict.INCREMENTAL:
-        if lane.as_expected is False and lane.at_most is None:
+        if lane.as_expected is False and lane.at_most is None and not lane.broken:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
     if lane.only_for == "browser":

@@ -122,7 +122,7 @@ def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: 
     assert data(event_octets(answer, 200), media)["seq"] == 0
     for seq, size in enumerate((128, 1153, 65_536, 200), start=1):
         answered = told(base, "feed", id=one, bytes=size)
-        assert list(answered) == ["streamproof", "known", "emitted", "instance", "now_ms"]
+        assert list(answered) == ["streamproof", "known", "emitted", "instance", "http", "now_ms"]
         assert (answered["known"], answered["emitted"]) == (True, seq + 1)
         fields = data(event_octets(answer, size), media)
         assert list(fields) == ["seq", "ms", "pad"]
@@ -267,7 +267,7 @@ def test_what_was_ordered_goes_out_before_the_end(base: str) -> None:
 def test_ping_tells_the_time_and_which_process_this_is(shared: str) -> None:
     before = time.time() * 1000
     ping = told(shared, "ping")
-    assert list(ping) == ["streamproof", "instance", "now_ms"]
+    assert list(ping) == ["streamproof", "instance", "http", "now_ms"]
     assert before - 1 <= ping["now_ms"] <= time.time() * 1000 + 1
     assert told(shared, "ping")["instance"] == ping["instance"]
 

@@ -63,7 +63,7 @@ def test_it_is_proved_before_it_serves_and_compared_later_and_the_secret_is_in_n
     having = [path.name for path in files if secret.encode() in path.read_bytes()]
     assert having == ["deployments.json"]
 
-    # Who has not the secret is told only that.
+    # Without the secret the proof says only that it wants one.
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{flex['url']}/proof/ping")
     assert json.load(refused.value)["error"] == "proof-token"

@@ -72,7 +72,7 @@ def test_no_field_is_lost_in_the_file(tmp_path: Path) -> None:
     assert list(Record.load(tmp_path)) == [told]
 
 
-def test_nobody_else_may_read_the_file_for_a_proofs_secret_is_in_it(tmp_path: Path) -> None:
+def test_only_its_owner_may_read_the_file_for_a_proofs_secret_is_in_it(tmp_path: Path) -> None:
     Record.load(tmp_path).put(replace(FLEX, proof_token="secret"))
     assert file(tmp_path).stat().st_mode & 0o777 == 0o600
     assert "secret" not in repr(Record.load(tmp_path).of("flex"))
@@ -124,8 +124,8 @@ def test_the_folder_keeps_itself_out_of_the_users_repository(tmp_path: Path) -> 
 
 
 def test_there_is_no_place_for_a_secret() -> None:
-    # A hash of 256 random bits is none. What opens the proof of a user's app does so for an hour, and whoever
-    # measures it meanwhile needs it.
+    # A hash of 256 random bits is none. What opens the proof of a user's app does so for an hour, and each
+    # measurement meanwhile needs it.
     names = {field.name for field in fields(Deployment)} - {"token_sha256", "proof_token"}
     assert not {name for name in names if any(word in name for word in ("token", "secret", "key", "sha"))}
 

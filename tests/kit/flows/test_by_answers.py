@@ -20,7 +20,7 @@ from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
-from tests.fixtures.wire import Wire, events, wire
+from tests.fixtures.wire import Connection, Wire, events, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 pytestmark = pytest.mark.alone
@@ -176,6 +176,57 @@ def test_a_slow_start_is_no_hold() -> None:
         proves_nothing(found)
         assert found.causes == ()
         assert found.rows[0].seen.state is not State.HELD
+
+
+def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so() -> None:
+    with wire(events(*SLOW[:8], ends="cut")) as server:
+        found = examine(server.url)
+    (one,) = found.causes
+    assert (one.cause, one.certainty) == (Cause.ANSWER_CUT, "certain")
+    assert "as by a limit on time" in one.because
+    assert headline(found) == "inconclusive, but the answer was cut"
+    assert found.requests == 2
+
+
+def test_a_false_content_encoding_is_a_finding_and_no_error() -> None:
+    with wire(events(*SLOW[:8], media="text/event-stream\r\ncontent-encoding: gzip")) as server:
+        found = examine(server.url, max_requests=1)
+    assert [one.cause for one in found.causes] == [Cause.FALSE_HEADER]
+    assert headline(found) == "inconclusive, but the answer cannot be decoded"
+
+
+def test_a_stored_copy_is_no_stream_that_is_held(origin: Origin, nginx: Nginx) -> None:
+    url = nginx(
+        origin("tests.fixtures.foreign:bare"),
+        location=f"{NEW} proxy_cache c; proxy_cache_valid 200 1m;",
+        http="proxy_cache_path cache keys_zone=c:1m;",
+    )
+    assert examine(f"{url}/chat").causes == ()
+    found = examine(f"{url}/chat")
+    assert named(found) == [(Cause.REPLAYED, "likely")]
+    assert headline(found) == "inconclusive, but the answer is a stored copy"
+    assert "Cache-Control: no-store" in found.causes[0].remedy
+    assert found.requests == 2  # the second with a query of its own
+
+
+def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() -> None:
+    streams = events(*SLOW)
+    refused: list[bytes] = []
+
+    def limited(one: Connection) -> None:
+        if refused or not (request := one.request()):
+            streams(one)
+        elif b"/proof/ping" in request.partition(b"\r\n")[0]:
+            one.send(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        else:
+            refused.append(request)
+            one.send(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+    said: list[str] = []
+    with wire(limited) as server:
+        found = asyncio.run(doctor(DoctorSpec(Ask("GET", server.url)), said.append))
+    assert (found.rows[0].seen.state, found.causes) == (State.STREAMS, ())
+    assert any("a limit refused that (429)" in line for line in said)
 
 
 def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
+from kit.flows.clients import plainly
 from kit.flows.compare import compare
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
+from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
+from kit.proof.glance import Seen, State
 from kit.proof.lane import Lane, LaneState, state
 from kit.proof.looks import Looks
 from kit.proof.verdict import Method, Verdict
+from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import NginxSite
 from tests.fixtures.together import Results, Together, result, through
@@ -26,11 +31,16 @@ TALK = b'{"max_tokens": 160}'
 
 
 async def measure(
-    url: str, path: str = "/chat", body: bytes | None = None, coding: str | None = None
+    url: str,
+    path: str = "/chat",
+    body: bytes | None = None,
+    coding: str | None = None,
+    token: str | None = None,
 ) -> Lane:
     headers = () if coding is None else (("accept-encoding", coding),)
     ask = Ask("GET" if body is None else "POST", url + path, headers, body)
-    return (await compare([LaneSpec("probe", ask, expected=Verdict.INCREMENTAL)], "url")).lanes[0]
+    spec = LaneSpec("probe", ask, expected=Verdict.INCREMENTAL, proof_token=token)
+    return (await compare([spec], "url")).lanes[0]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +56,10 @@ def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
 
 def app(origin: Origin) -> str:
     return origin("tests.fixtures.foreign:app")
+
+
+def wrapped(origin: Origin) -> str:
+    return origin("tests.fixtures.foreign:wrapped", "h11")
 
 
 @through(lambda origin: NginxSite(app(origin), GZIP))
@@ -70,6 +84,16 @@ def test_a_long_answer_that_comes_in_clumps_is_held_for_browsers_too(lane: Lane)
 def test_with_the_header_both_get_it_as_it_is_written(lane: Lane) -> None:
     assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "both")
     assert state(lane) is LaneState.OK
+
+
+@through(lambda origin: NginxSite(wrapped(origin), GZIP), token=SECRET)
+def test_a_wrapped_apps_own_answer_is_held_for_browsers_alike(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.BYTE_LIMITED, "browser", "both")
+
+
+@through(lambda origin: NginxSite(wrapped(origin), OLD), path="/chat?accel=no", token=SECRET)
+def test_a_header_that_a_hop_hides_makes_no_difference_between_clients(lane: Lane) -> None:
+    assert (lane.verdict, lane.only_for, lane.asked_as) == (Verdict.INCREMENTAL, None, "both")
 
 
 @through(lambda origin: NginxSite(app(origin), GZIP), coding="identity")
@@ -109,6 +133,40 @@ def test_an_openai_shaped_answer_in_blocks_of_4_kib_never_looks_streamed(lane: L
     assert lane.timeline.watched is not None
     assert lane.timeline.watched.looks is Looks.CLUMPED
     assert (lane.verdict, state(lane)) == (Verdict.INCONCLUSIVE, LaneState.INCONCLUSIVE)
+
+
+BROWSER = Conditions(header="off", coding="gzip")
+STREAMS, HELD = Seen(State.STREAMS, ""), Seen(State.HELD, "")
+
+
+@pytest.mark.parametrize(
+    ("streams", "holds", "state"),
+    [
+        (True, lambda at: False, State.STREAMS),
+        (False, lambda at: True, State.HELD),
+        (False, lambda at: at.coding == "gzip", State.STREAMS),
+        (True, lambda at: at.coding == "", State.HELD),
+        # A hop hides the header, and holds what does not bear it.
+        (True, lambda at: at.header == "off", State.STREAMS),
+        # Something treats the proof's streams otherwise than the answer.
+        (True, lambda at: True, State.UNDECIDED),
+        (False, lambda at: False, State.UNDECIDED),
+    ],
+)
+def test_a_difference_is_believed_only_where_a_browsers_stream_shows_none(
+    streams: bool, holds: Callable[[Conditions], bool], state: State
+) -> None:
+    async def looked(at: Conditions, whole: bool) -> Seen:
+        return HELD if holds(at) else STREAMS
+
+    assert asyncio.run(plainly(BROWSER, ("off", "on"), streams, looked)).state is state
+
+
+def test_a_hold_that_a_whole_proof_does_not_see_again_is_undecided() -> None:
+    async def looked(at: Conditions, whole: bool) -> Seen:
+        return HELD if not at.coding and not whole else STREAMS
+
+    assert asyncio.run(plainly(BROWSER, ("off",), True, looked)).state is State.UNDECIDED
 
 
 def test_without_a_proof_the_answer_is_asked_for_once_as_a_browser_asks() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -117,6 +117,9 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values)
+@example({}, {"enum": []})
+@example({}, {"examples": {}})
+@example({}, {"type": "object", "required": 1})
 def test_no_document_is_too_odd(document: Any, schema: Any) -> None:
     described(document, "/", "Why?")
     operation = {"requestBody": {"content": {"application/json": {"schema": schema}}}}

@@ -228,6 +228,28 @@ def test_an_answer_that_is_cut_or_cannot_be_read_is_the_headline_though_the_way_
     assert diagnosis_text(found).startswith(f"? {said}\n")
 
 
+def test_a_service_that_blocks_its_loop_is_named_whether_its_answer_comes_or_not(
+    examine: Examine, origin: Origin
+) -> None:
+    (one,) = examine(origin("tests.fixtures.foreign:app") + "/blocking").causes
+    assert (one.cause, one.certainty) == (Cause.BLOCKED, "likely")
+    assert "a small request beside the answer took" in one.because
+
+
+def test_a_rule_for_one_path_and_the_service_are_both_possible_until_it_is_asked_directly(
+    examine: Examine, origin: Origin
+) -> None:
+    url = origin("tests.fixtures.foreign:one_path_collected")
+    assert named(examine(f"{url}/chat", max_requests=1)) == [
+        (Cause.APP, "possible"),
+        (Cause.ANSWER_PATH, "possible"),
+    ]
+    direct = origin("tests.fixtures.foreign:app")
+    (one,) = examine(f"{url}/chat", direct_url=f"{direct}/chat").causes
+    assert (one.cause, one.certainty) == (Cause.ANSWER_PATH, "likely")
+    assert "a hop between" in one.where
+
+
 @through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
 def test_a_rule_for_one_method_is_named(found: Diagnosis) -> None:
     assert named(found) == [(Cause.METHOD, "certain")]

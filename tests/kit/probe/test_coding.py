@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import sys
 import zlib
 from collections.abc import Iterable
@@ -83,13 +84,27 @@ def test_a_body_without_an_octet_is_whole(coding: str) -> None:
     undo.end()
 
 
-@given(st.binary(max_size=50), st.binary(min_size=1, max_size=50), CUTS, st.sampled_from(INFLATED))
+JUNK = st.binary(min_size=1, max_size=50).filter(lambda more: not more.startswith(b"\x1f\x8b"))
+
+
+@given(st.binary(max_size=50), JUNK, CUTS, st.sampled_from(INFLATED))
 def test_what_follows_the_end_is_passed_over_as_browsers_do(
     body: bytes, more: bytes, cuts: list[int], coding: str
 ) -> None:
     undo = undoing(coding)
     assert undone(undo, coded(body, coding) + more, cuts) == body
     undo.end()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_gzip_that_begins_anew_is_an_error_since_no_browser_reads_on(*, together: bool) -> None:
+    members = [gzip.compress(b"data: 1\n\n"), gzip.compress(b"data: 2\n\n")]
+    undo = Coding("gzip")
+    reads = [b"".join(members)] if together else members
+    assert b"".join(piece for read in reads for piece in undo.decode(read)) == b"data: 1\n\n"
+    with pytest.raises(KitError) as caught:
+        undo.end()
+    assert caught.value.code is Code.BAD_ENCODING
 
 
 def flushed(coding: str, pieces: Iterable[bytes]) -> Iterable[bytes]:

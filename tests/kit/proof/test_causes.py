@@ -141,10 +141,13 @@ def test_that_the_header_has_no_effect_is_said_only_where_it_was_tried_or_is_sen
 @pytest.mark.parametrize(
     ("failed", "lines"),
     [
-        (set(), ["X-Accel-Buffering: no", "proxy_buffering off;", "gzip off;"]),
-        ({Change.HEADER}, ["proxy_buffering off;", "gzip off;"]),
-        ({Change.IDENTITY}, ["X-Accel-Buffering: no", "proxy_buffering off;"]),
-        ({Change.HEADER, Change.IDENTITY}, ["proxy_buffering off;"]),
+        ({Change.EVENT_STREAM}, ["X-Accel-Buffering: no", "proxy_buffering off;", "gzip off;"]),
+        ({Change.EVENT_STREAM, Change.HEADER}, ["proxy_buffering off;", "gzip off;"]),
+        ({Change.EVENT_STREAM, Change.IDENTITY}, ["X-Accel-Buffering: no", "proxy_buffering off;"]),
+        (
+            {Change.HEADER, Change.IDENTITY},
+            ["proxy_buffering off;", "Content-Type: text/event-stream"],
+        ),
     ],
 )
 def test_what_to_try_for_an_answer_that_could_only_be_watched_leaves_out_what_was_tried(

@@ -93,21 +93,25 @@ def test_a_long_stream_of_events_without_a_mark_may_have_been_cut_behind_a_hop_t
 
 
 @pytest.mark.parametrize(
-    ("server", "media", "end"),
+    ("server", "asked_in", "media", "end"),
     [
-        ("nginx/1.22.1", "text/event-stream", End.UNKNOWN),
-        ("nginx/1.22.1", "text/plain", End.UNKNOWN),
-        ("nginx/1.22.1", "application/json", End.WHOLE),
-        ("uvicorn", "text/event-stream", End.UNMARKED),
-        ("uvicorn", "text/plain", End.WHOLE),
+        ("nginx/1.22.1", "", "text/event-stream", End.UNKNOWN),
+        ("nginx/1.22.1", "", "text/plain", End.UNKNOWN),
+        ("nginx/1.22.1", "", "application/json", End.WHOLE),
+        ("nginx/1.31.3", "1.0", "text/event-stream", End.UNKNOWN),
+        ("cloud", "1.0", "text/event-stream", End.UNKNOWN),
+        ("nginx/1.22.1", "1.1", "text/event-stream", End.UNMARKED),
+        ("uvicorn", "", "text/event-stream", End.UNMARKED),
+        ("uvicorn", "", "text/plain", End.WHOLE),
     ],
 )
 def test_behind_a_hop_that_asks_by_http_1_0_a_long_answer_without_a_mark_is_not_known_to_be_whole(
-    server: str, media: str, end: End
+    server: str, asked_in: str, media: str, end: End
 ) -> None:
     headers = {"content-type": media, "transfer-encoding": "chunked", "server": server}
     got = Received(ChunkDecoder())
     got.head(1_005.0, 200, headers, "HTTP/1.1")
+    got.origin_http = asked_in
     for at in range(20):
         got.body(1_500.0 + 500 * at, b"a")
     got.end(11_400.0, clean=True)

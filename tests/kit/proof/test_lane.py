@@ -35,6 +35,8 @@ FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
         (CUT, LaneState.INCONCLUSIVE),
         (replace(CUT, expected=Verdict.INCREMENTAL), LaneState.NOT_AS_EXPECTED),
         (replace(LANE, doubts=(Doubt.END_UNKNOWN,)), LaneState.INCONCLUSIVE),
+        (replace(AS_PROMISED, doubts=(Doubt.END_UNKNOWN,)), LaneState.INCONCLUSIVE),
+        (replace(AS_PROMISED, doubts=(Doubt.END_UNKNOWN, Doubt.STREAM_CUT)), LaneState.NOT_AS_EXPECTED),
         (replace(LANE, doubts=(Doubt.NO_EVENTS,)), LaneState.INCONCLUSIVE),
         (replace(LANE, doubts=(Doubt.NO_ANSWER,)), LaneState.INCONCLUSIVE),
         (replace(LANE, doubts=(Doubt.END_UNMARKED, Doubt.STILL_RUNNING)), LaneState.OK),
