@@ -81,7 +81,7 @@ class HeldAnswer(Steps):
 
     def came(self, octets: int) -> None:
         """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
-        if octets != self._octets:
+        if self.progress is not None and octets != self._octets:
             self.lost = octets < self._octets
             self._say(
                 f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop "

@@ -257,6 +257,7 @@ def test_an_origin_that_hangs_or_knows_nothing_of_it_leaves_it_to_its_times() ->
 
     found, machine = judged(Unknown(Hop, TOKENS))
     assert found is None
+    machine.came(560)
     assert "other-instance" in machine.evidence[-1]
 
 
