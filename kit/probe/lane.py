@@ -16,6 +16,7 @@ from kit.probe.measured import Measured, Told, put_together
 from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
+from kit.proof.actions import Progress
 from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
@@ -64,7 +65,16 @@ class LaneProbe(Measured):
     @property
     def header_is_known(self) -> bool:
         """Whether it was said, or can be seen, that the answer bears `X-Accel-Buffering: no` or not."""
-        return self.spec.header != "as-is" or bears_accel(self.received.headers) or self._is_ours
+        return self.spec.header != "as-is" or self._bears_it or self._is_ours or self._told is not None
+
+    @property
+    def _told(self) -> Progress | None:
+        """What the answer's origin said of it last."""
+        return None if self._held_answer is None else self._held_answer.progress
+
+    @property
+    def _bears_it(self) -> bool:
+        return bears_accel(self.received.headers) or (self._told is not None and self._told.accel)
 
     @property
     def _is_ours(self) -> bool:
@@ -79,7 +89,7 @@ class LaneProbe(Measured):
         received, header = self.received, self.spec.header
         if header == "as-is":
             off = parse_qs(urlsplit(self._ask.url).query).get("accel") == ["off"]
-            header = "on" if bears_accel(received.headers) or (self._is_ours and not off) else "off"
+            header = "on" if self._bears_it or (self._is_ours and not off) else "off"
         https = urlsplit(self._ask.url).scheme == "https"
         return of_answer(
             self._ask.method,
