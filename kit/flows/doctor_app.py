@@ -101,9 +101,10 @@ def _named(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
 
 def _seen(itself: Diagnosis) -> Seen:
     """What the app does by itself, as one look: the whole of it, its answer's own path included."""
-    if itself.verdict is Verdict.INCREMENTAL and not itself.causes:
+    holding = [cause for cause in itself.causes if cause.holds]
+    if itself.verdict is Verdict.INCREMENTAL and not holding:
         return Seen(State.STREAMS, "the app itself streams")
-    if itself.causes:
-        return Seen(State.HELD, itself.causes[0].because, proven=False)
+    if holding:
+        return Seen(State.HELD, holding[0].because, proven=False)
     last = itself.rows[-1].seen
     return replace(last, proven=False)

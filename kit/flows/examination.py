@@ -16,13 +16,14 @@ from kit.probe.looking import AnswerLooks
 from kit.probe.origin import LIMITED, LIMITED_S
 from kit.probe.pulse import Pulse
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Cause, Certainty, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Hurdle, Look, Row, Traced
 from kit.proof.fates import fates, late_head, starved
 from kit.proof.glance import Seen, State
+from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.hops import hops
 from kit.proof.lane import Arm
 from kit.proof.timeline import End, Timeline
@@ -270,8 +271,10 @@ class Examination:
                 self.limits.append(late)
         # What was found by asking again is not said a second time.
         named += tuple(one for one in came if one.cause not in {it.cause for it in named})
-        if self.starved and Cause.BLOCKED not in {one.cause for one in named}:
-            named += (Named(Cause.BLOCKED, "likely", self.starved, holds=False),)
+        kept = next((seen for seen in probe.by_answer.evidence if seen.startswith(KEPT_ITS_LOOP)), "")
+        if (kept or self.starved) and Cause.BLOCKED not in {one.cause for one in named}:
+            sure: Certainty = "certain" if kept else "likely"
+            named += (Named(Cause.BLOCKED, sure, kept or self.starved, holds=False),)
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,

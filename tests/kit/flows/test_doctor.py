@@ -211,6 +211,18 @@ def test_a_wrapped_app_that_blocks_its_loop_is_known_to(found: Diagnosis) -> Non
     assert (Cause.BLOCKED, "certain") in named(found)
 
 
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped"),
+    path="/chat?n=30&gap=0.06&how=block",
+    proof_token=SECRET,
+)
+def test_a_wrapped_app_that_blocks_its_loop_is_known_to_also_where_its_answer_streams(
+    found: Diagnosis,
+) -> None:
+    assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [(Cause.BLOCKED, "certain")])
+    assert headline(found) == "streamed"
+
+
 @pytest.mark.parametrize(
     ("app", "said"),
     [

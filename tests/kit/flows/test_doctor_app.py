@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kit.flows.doctor_app import _seen
+from kit.proof.causes import Cause, Named
+from kit.proof.glance import State
+from tests.kit.report.diagnosed import STREAMS
 from tests.system.test_own_app import Ended, Kit, app, cache, kit, says, track  # noqa: F401
 
 pytestmark = pytest.mark.long  # three bundles with their packages, each started behind its front
@@ -37,6 +42,14 @@ async def asked(accel: str = "on") -> StreamingResponse:
     headers = {"X-Accel-Buffering": "no"} if accel == "on" else {}
     return StreamingResponse(words("posted"), media_type="text/event-stream", headers=headers)
 """
+
+
+def test_what_comes_beside_an_answer_does_not_make_it_held_by_the_app_itself() -> None:
+    blocks = Named(Cause.BLOCKED, "certain", "the app kept its event loop", holds=False)
+    assert _seen(replace(STREAMS, causes=(blocks,))).state is State.STREAMS
+    bunched = Named(Cause.APP, "certain", "the app sent all 30 events in one piece")
+    held = _seen(replace(STREAMS, causes=(blocks, bunched)))
+    assert (held.state, held.said) == (State.HELD, bunched.because)
 
 
 def changed(folder: Path, more: str) -> None:
