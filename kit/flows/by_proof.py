@@ -240,7 +240,8 @@ class ByProof(Examination):
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
         if answer.method in (Method.STAMPS, Method.LOCK_STEP):
-            return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
+            together = {Doubt.APP_BUNCHED, Doubt.ANSWER_IN_CLUMPS} & {*answer.doubts}
+            return bool(together) or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
     async def _of_answer(self, at: Conditions, by_length: Seen | None) -> tuple[Named, ...]:

@@ -110,6 +110,7 @@ class Reply:
         emitted: how many events it has sent.
         wraps: whether it can put the app's own answers in lock-step.
         progress: of such an answer; None of anything else.
+        late_ms: for how long this process did not run while it waited for it.
         http: the version of HTTP in which the origin was asked, "1.0" or "1.1" say; empty where an older one
             does not tell.
     """
@@ -123,6 +124,7 @@ class Reply:
     wraps: bool = False
     progress: Progress | None = None
     http: str = ""
+    late_ms: float = 0.0
 
     @property
     def took_ms(self) -> float:
