@@ -367,6 +367,20 @@ _COMPRESSORS = (
     "deflate.mimetypes."
 )
 
+# For a hop that holds the answer's path and passes another.
+HOP_OF_PATH = (
+    "Look in the hop for its rule on this path; in nginx, in the location of this path:\n"
+    "    proxy_buffering off;\n"
+    "or send this header with the answer, and run this again:\n"
+    "    X-Accel-Buffering: no"
+)
+EVENT_FORMS = {
+    "sse": (
+        "Write each event of text/event-stream as lines that begin with data: and a blank line after them:\n"
+        "    data: …\\n\\n"
+    ),
+    "ndjson": "Write each object of application/x-ndjson on a line of its own:\n    {…}\\n",
+}
 _REMEDIES = {
     Cause.NGINX_BUFFERS: (
         "Send this header with the answer:\n"
@@ -480,8 +494,9 @@ _REMEDIES = {
         "synchronous generator whole: make it async there."
     ),
     Cause.ANSWER_PATH: (
-        "Look at what is mounted around this path alone, and ask the service directly to see on which side "
-        "it is:\n"
+        f"{HOP_OF_PATH}\n"
+        "Or look at what the service mounts around this path alone: a middleware that reads its body. To see "
+        "on which side it is, ask the service directly:\n"
         "    kit doctor URL --direct http://127.0.0.1:PORT/PATH"
     ),
     Cause.IDLE_LIMIT: (
@@ -516,13 +531,7 @@ _REMEDIES = {
         "in all), a load balancer's idle timeout. Against a limit on silence send a heartbeat, a comment "
         'line (":" and an empty one).'
     ),
-    Cause.NO_EVENTS: (
-        "For text/event-stream write each event as lines that begin with data: and a blank line after "
-        "them:\n"
-        "    data: …\\n\\n\n"
-        "for application/x-ndjson each object on a line of its own:\n"
-        "    {…}\\n"
-    ),
+    Cause.NO_EVENTS: f"{EVENT_FORMS['sse']}\n{EVENT_FORMS['ndjson']}",
     Cause.FALSE_HEADER: (
         "Where the relay reads a decoded body (fetch() does, and so do httpx and requests), leave these "
         "headers out of what it passes on:\n"

@@ -282,7 +282,7 @@ def _looks(
     first, last = pieces[0].at_ms, pieces[-1].at_ms
     spread = last - first
     if spread <= LUMP_MS or (spread < SPREAD_MS and spread <= LUMP_SHARE * last):
-        single = len(pieces) == 1 and (kind == "events" or last < WAIT_MS)
+        single = len(pieces) == 1 and (in_events or last < WAIT_MS)
         no_stream = kind == "document" or (kind == "page" and last < WAIT_MS) or single
         return Looks.NOT_A_STREAM if no_stream else Looks.ONE_LUMP
     if spread < SPREAD_MS or len(clumps) < CLUMPS:

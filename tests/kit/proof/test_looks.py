@@ -137,6 +137,8 @@ def test_a_lump_a_page_a_document_and_one_event_are_told_apart(
 def test_bytes_that_form_no_event_are_judged_by_their_reads() -> None:
     found = watch([], paced(5, 150.0, 20), "events")
     assert (found.looks, found.events, found.octets) == (Looks.STREAMED, 0, 100)
+    lump = watch([], [Piece(3_000.0, 600)], "events")
+    assert (lump.looks, lump.held) == (Looks.ONE_LUMP, True)
 
 
 def test_text_without_events_that_comes_in_whole_buffers_is_clumped_and_in_small_reads_streamed() -> None:
