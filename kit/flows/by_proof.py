@@ -90,7 +90,8 @@ class ByProof(Examination):
                 self.limits.append(
                     "Two hops that hold for the same reason look like one: free it, and examine again."
                 )
-            return self._proven(looks, at, traced.base, causes.causes(traced))
+            may_bear = self._may_bear_the_header(traced)
+            return self._proven(looks, at, traced.base, causes.causes(traced, may_bear_header=may_bear))
         if seen.state is State.UNDECIDED:
             return await self._by_a_whole_proof(looks, at)
         return await self._streams(looks, at)
@@ -116,6 +117,17 @@ class ByProof(Examination):
             causes=(*diagnosis.causes, *named),
             limits=(*diagnosis.limits, *found.evidence, *found.advice),
         )
+
+    def _may_bear_the_header(self, traced: Traced) -> bool:
+        """Whether an nginx may hide that header: the answer is not seen to be held, or for another reason."""
+        if self.probe.header_is_known or (len(traced.hurdles) == 1 and self._answer_is_held()):
+            return False
+        if any(Change.HEADER in hurdle.frees for hurdle in traced.hurdles):
+            self.limits.append(
+                "Whether the answer bears X-Accel-Buffering: no already cannot be seen from here: an nginx "
+                "takes it out."
+            )
+        return True
 
     def _bears_the_header(self, traced: Traced) -> bool:
         """Whether the answer must bear a header that nginx hides: it streams, which else it would not."""
@@ -240,7 +252,8 @@ class ByProof(Examination):
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
         if answer.method in (Method.STAMPS, Method.LOCK_STEP):
-            return Doubt.APP_BUNCHED in answer.doubts or answer.verdict in HELD
+            together = {Doubt.APP_BUNCHED, Doubt.ANSWER_IN_CLUMPS} & {*answer.doubts}
+            return bool(together) or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
     async def _of_answer(self, at: Conditions, by_length: Seen | None) -> tuple[Named, ...]:

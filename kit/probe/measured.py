@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -189,9 +190,12 @@ class Measured(ABC):
             return
         headers = (*same_origin(self.spec.ask.headers, self.spec.ask.url, base), *self._found.shows)
         side = Side(self._side, base, headers)
+        sleep = Sleep()
+        sleep.start()
         reply = await side.ping(PING_MS)
         if reply is not None:
-            self._replies.append(reply)
+            self._replies.append(replace(reply, late_ms=sleep.taken_ms()))
+        sleep.stop()
         if len(self._replies) >= PINGS:
             self.clock = aligned(self._replies)
 

@@ -82,6 +82,7 @@ class Progress:
         blocked_ms: for how long the app's event loop did not run when it was due, in all.
         times: of each piece that was noted: how many octets there were with it, when the app sent it and when
             it was let go, both from the request's beginning at the origin.
+        accel: whether the answer bears `X-Accel-Buffering: no`, which a hop may hide.
     """
 
     pieces: int
@@ -94,6 +95,7 @@ class Progress:
     gone_ms: float
     blocked_ms: float
     times: tuple[tuple[int, float, float], ...] = ()
+    accel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Reply:
         emitted: how many events it has sent.
         wraps: whether it can put the app's own answers in lock-step.
         progress: of such an answer; None of anything else.
+        late_ms: for how long this process did not run while it waited for it.
         http: the version of HTTP in which the origin was asked, "1.0" or "1.1" say; empty where an older one
             does not tell.
     """
@@ -121,6 +124,7 @@ class Reply:
     wraps: bool = False
     progress: Progress | None = None
     http: str = ""
+    late_ms: float = 0.0
 
     @property
     def took_ms(self) -> float:

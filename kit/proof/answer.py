@@ -20,7 +20,7 @@ from kit.proof.clock import Clock
 from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.ending import DOUBTS, ending
 from kit.proof.events import Event
-from kit.proof.looks import Looks, Piece, Watched, kind_of, watch
+from kit.proof.looks import LUMP_SHARE, Looks, Piece, Watched, kind_of, watch
 from kit.proof.received import Received
 from kit.proof.timeline import Arrival, End, Timeline
 from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
@@ -214,9 +214,13 @@ def judge(
     came_span = stamped[-1][1] - stamped[0][1]
     if sent_span < max(SHORTEST_MS, jitters * jitter_ms):
         bunched = stamped[0][0] > SHORTEST_MS and sent_span < 0.2 * stamped[0][0]
-        doubt = Doubt.APP_BUNCHED if bunched else Doubt.TOO_SHORT
+        doubts = (Doubt.APP_BUNCHED if bunched else Doubt.TOO_SHORT, *cut)
         seen = f"the service's own stamps span only {sent_span:.0f} ms"
-        return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(doubt, *cut), evidence=(seen,))
+        if sent_span >= SHORTEST_MS:
+            seen = f"{seen}, and round trips vary by {jitter_ms:.0f} ms"
+            if came_span <= LUMP_SHARE * sent_span and watched(line).held:
+                doubts = (Doubt.ANSWER_IN_CLUMPS, *doubts)
+        return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=doubts, evidence=(seen,))
     stretch = came_span / sent_span
     latest = quantiles(_lateness(stamped), n=10)[-1]
     seen = (
@@ -236,7 +240,7 @@ def judge(
             Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.BUSY_MACHINE, *cut), evidence=(seen, slept)
         )
     unknown = (Doubt.BUFFER_SIZE_UNKNOWN, *cut)
-    if came_span <= max(4 * BURST_MS, 0.1 * sent_span):
+    if came_span <= max(4 * BURST_MS, LUMP_SHARE * sent_span):
         return Finding(
             Verdict.WHOLE_MESSAGE, Method.STAMPS, shape=Shape.WHOLE, doubts=unknown, evidence=(seen,)
         )

@@ -153,11 +153,21 @@ SHAPES: dict[Shape | None, Cause] = {
 }
 
 
-def causes(traced: Traced) -> tuple[Named, ...]:
-    """What holds the stream, the first first; none where it streams."""
+def causes(traced: Traced, *, may_bear_header: bool = False) -> tuple[Named, ...]:
+    """What holds the stream, the first first; none where it streams.
+
+    Args:
+        traced: what the experiments found.
+        may_bear_header: whether the answer may bear `X-Accel-Buffering: no` though the stream does not: then
+            what that header frees need not hold the answer, and comes last.
+    """
     if traced.base.state is State.REFUSED:
         return (Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),)
-    named = [_of_hurdle(hurdle, traced) for hurdle in traced.hurdles]
+    spared = {one for one in traced.hurdles if may_bear_header and Change.HEADER in one.frees}
+    named = [
+        _of_hurdle(one, traced, spared=one in spared)
+        for one in sorted(traced.hurdles, key=spared.__contains__)
+    ]
     if traced.rest is not None:
         named.append(_of_shape(traced.rest, all_seen=_all_seen(traced)))
     return tuple(_placed(one, traced.direct) for one in named)
@@ -176,7 +186,7 @@ def _placed(named: Named, direct: Seen | None) -> Named:
     )
 
 
-def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
+def _of_hurdle(hurdle: Hurdle, traced: Traced, *, spared: bool) -> Named:
     tried = hurdle.frees | hurdle.fails
     freed = " and ".join(sorted(_BY[one] for one in hurdle.frees)) or (
         "all that was changed at once; which of it is needed could not be seen"
@@ -184,7 +194,7 @@ def _of_hurdle(hurdle: Hurdle, traced: Traced) -> Named:
     for rule in RULES:
         fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
         if fits and (not rule.shapes or hurdle.shape in rule.shapes):
-            proven = _all_seen(traced) and rule.tried <= tried
+            proven = _all_seen(traced) and rule.tried <= tried and not spared
             if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):
                 return Named(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=rule.line)
             sure: Certainty = "certain" if proven else "likely"

@@ -17,7 +17,8 @@ class Clock:
         offset_ms: the origin's clock minus ours, wrong by half a round trip at most.
         rtt_ms: a round trip, the median.
         slowest_ms: the largest one.
-        jitter_ms: how much it varied: the upper quartile (of three, the slowest) beyond the quickest.
+        jitter_ms: how much it varied, without what this process slept: the upper quartile (of three, the
+            slowest) beyond the quickest.
     """
 
     offset_ms: float
@@ -30,9 +31,10 @@ def aligned(replies: Sequence[Reply]) -> Clock:
     """The clock from two pings or more; the quickest says most of the offset."""
     best = min(replies, key=lambda reply: reply.took_ms)
     took_ms = [reply.took_ms for reply in replies]
+    awake_ms = [reply.took_ms - reply.late_ms for reply in replies]
     return Clock(
         offset_ms=best.now_ms - (best.sent_ms + best.arrived_ms) / 2,
         rtt_ms=median(took_ms),
         slowest_ms=max(took_ms),
-        jitter_ms=quantiles(took_ms, n=4)[-1] - best.took_ms,
+        jitter_ms=max(0.0, quantiles(awake_ms, n=4)[-1] - min(awake_ms)),
     )

@@ -126,8 +126,9 @@ _REMEDIES = {
         "The link itself was too slow for this method; measure from nearer or with smaller events."
     ),
     Doubt.LARGE_EVENTS_HELD: (
-        "Events of the size judged flow, but the end of larger ones is held until the next; send "
-        "X-Accel-Buffering: no, or keep events below the size shown."
+        "Events of the size judged flow, but the end of larger ones is held until the next, unless the "
+        "answer bears X-Accel-Buffering: no and nginx hides it; send that header, or keep events below the "
+        "size shown."
     ),
     Doubt.BUFFER_SIZE_UNKNOWN: (
         "What held the stream is larger than what was sent, so its size and kind are not known; mount the "

@@ -104,8 +104,8 @@ _SENTENCES: Mapping[str, str] = {
             Doubt.COLD_START: "第一次询问时服务还在启动，第一个回答的时间可能包含启动；请再测一次。",
             Doubt.SLOW_LINK: "线路太慢，不适用这种方法；请从近处测量，或用更小的事件。",
             Doubt.LARGE_EVENTS_HELD: (
-                "所判断大小的事件能通过，但更大事件的末尾要等下一个；"
-                "请发送 X-Accel-Buffering: no，或让事件小于所示大小。"
+                "所判断大小的事件能通过，但更大事件的末尾要等下一个，"
+                "除非回答已带有 X-Accel-Buffering: no 而被 nginx 隐去；请发送这个头，或让事件小于所示大小。"
             ),
             Doubt.BUFFER_SIZE_UNKNOWN: (
                 "扣住流的缓冲比发送的内容还大，大小和种类未知；请挂载证明路由，或测量更长的回答。"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from kit.errors import KitError
 from kit.flows.doctor import DoctorSpec, doctor
-from kit.probe.lane import LaneProbe
+from kit.probe.lane import LEAST_EVENT_BYTES, LaneProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
@@ -116,7 +116,12 @@ def answers(
 async def by_doctor(case: Case, url: str) -> Said:
     """Which cause the doctor names."""
     asker = case.asker
-    spec = DoctorSpec(asker.ask(url), arm=asker.arm, http2=asker.http2, prompt="Why?")
+    spec = DoctorSpec(
+        case.ask(url),
+        arm=asker.arm if case.origin.built == "service" else None,
+        http2=asker.http2,
+        proof_token=case.origin.token,
+    )
     try:
         found = await doctor(spec)
     except KitError as error:
@@ -124,10 +129,10 @@ async def by_doctor(case: Case, url: str) -> Said:
     named = ", ".join(f"{each.cause} {each.certainty}" for each in found.causes)
     rows = [f"{row.look.says}: {row.seen.state}, {row.seen.said}" for row in found.rows]
     evidence = [*rows, f"doubts: {', '.join(found.doubts)}", *found.lane.evidence]
-    return Said(_of_causes(case.truth or {"streams"}, found), named or _without_cause(found), evidence)
+    return Said(_of_causes(case.seen, found), named or _without_cause(found), evidence)
 
 
-def _of_causes(truth: frozenset[str] | set[str], found: Diagnosis) -> Outcome:
+def _of_causes(truth: frozenset[str], found: Diagnosis) -> Outcome:
     certain = {str(named.cause) for named in found.causes if named.certainty == "certain"}
     first = str(found.causes[0].cause) if found.causes else _without_cause(found)
     if not found.causes and found.verdict is Verdict.INCREMENTAL:
@@ -149,12 +154,21 @@ def _without_cause(found: Diagnosis) -> str:
 async def by_probe(case: Case, url: str) -> Said:
     """What kind of hold the probe's verdict names."""
     asker = case.asker
-    async with LaneProbe(LaneSpec("x", asker.ask(url), header=asker.arm, http2=asker.http2)) as probe:
+    spec = LaneSpec(
+        "x",
+        case.ask(url),
+        header=asker.arm if case.origin.built == "service" else "as-is",
+        # Larger than the answer's, or its own pieces are all that is asked for.
+        event_bytes=None if case.origin.token is None else LEAST_EVENT_BYTES + 1,
+        proof_token=case.origin.token,
+        http2=asker.http2,
+    )
+    async with LaneProbe(spec) as probe:
         await probe.find()
         await probe.answer()
         lane = await probe.prove()
     words = f"{lane.verdict} {lane.shape or ''} {lane.block_bytes or ''} {', '.join(lane.doubts)}"
-    return Said(_of_verdict(case.truth, lane), words, lane.evidence)
+    return Said(_of_verdict(case.seen, lane), words, lane.evidence)
 
 
 def _of_verdict(truth: frozenset[str], lane: Lane) -> Outcome:

@@ -1,5 +1,8 @@
 """A space of real proxies: how each hop is configured, and what it then does to a stream. Pure.
 
+The streams are the kit's service's, and such as an app of a user's sends: without the header or with it, with
+`no-cache` only or no Cache-Control, of other media types, and longer than a buffer.
+
 The truth about a case is reckoned from the configurations alone, walking outward from the origin: who is sent
 `X-Accel-Buffering` and who takes it out, who compresses, in what framing each hop is answered. Whether it is
 what the proxies do, test_proxy_space.py asks them.
@@ -16,18 +19,29 @@ from typing import Literal, Protocol
 from urllib.parse import urlencode
 
 from kit.probe.client import Ask
+from kit.proof.conditions import BROWSER_CODINGS, CACHE_CONTROL, MEDIA_TYPES, framing
 from kit.proof.lane import Arm
-from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite, Site
+from tests.fixtures.foreign import SECRET
+from tests.fixtures.sites import COMPRESSED, CaddySite, EnvoySite, NginxSite, Site
 
 Version = Literal["1.0", "1.1"]
 # How a hop is asked: in HTTP/1.x, in HTTP/1.1 over TLS, or in HTTP/2 over TLS.
 Asked = Literal["1.0", "1.1", "1.1 tls", "2"]
-Media = Literal["sse", "ndjson", "text"]
+Media = Literal["sse", "ndjson", "text", "html", "json"]
 Method = Literal["GET", "POST"]
+# What the client accepts: no compression, one coding, or what a browser does.
+Accepts = Literal["", "gzip", "br", "zstd", "browser"]
+Built = Literal["service", "mounted", "wrapped"]
 
 # Enough to be judged, and few enough that a hop which takes 300 ms for each has done in seconds.
 OUTPUT_TOKENS = 24
 ACCEPTS = {"sse": "text/event-stream", "ndjson": "application/x-ndjson", "text": "text/plain"}
+# What an app of a user's says that it sends, to the letter.
+TYPES = {"sse": "text/event-stream", "text": "text/plain", "html": "text/html; charset=utf-8"}
+TYPES |= {"json": "application/json"}
+# Each of some 600 octets, with what no coding makes much smaller: five times what nginx's gzip holds at once.
+LONG = {"n": 140, "gap": 0.02, "noise": 420}
+SHORT = {"n": OUTPUT_TOKENS, "gap": 0.08}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +49,49 @@ class Asker:
     """What is asked for, and how.
 
     Attributes:
-        gzip: whether the answer may be compressed.
+        accepts: in which codings the answer may be compressed.
         arm: whether the service sends `X-Accel-Buffering: no`.
         tls: whether the outermost hop is asked over TLS, and then in HTTP/2 if `http2`.
+        long: whether the answer is longer than any buffer of nginx's, where the origin has such a one.
     """
 
     method: Method = "GET"
     media: Media = "sse"
-    gzip: bool = False
+    accepts: Accepts = ""
     arm: Arm = "off"
     tls: bool = False
     http2: bool = False
+    long: bool = False
 
     @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        return (("accept", ACCEPTS[self.media]), ("accept-encoding", "gzip" if self.gzip else "identity"))
+    def coding(self) -> str:
+        """The request's Accept-Encoding."""
+        return BROWSER_CODINGS if self.accepts == "browser" else self.accepts or "identity"
 
-    def ask(self, base: str) -> Ask:
-        """The service's answer to a question."""
-        query = urlencode({"ai_prompt": "Why is the sky blue?", "max_output_tokens": OUTPUT_TOKENS})
-        body = b"" if self.method == "POST" else None
-        return Ask(self.method, f"{base}/search?{query}", self.headers, body)
+    def takes(self, *codings: str) -> bool:
+        """Whether it accepts one of these."""
+        return any(coding in self.coding.split(", ") for coding in codings)
 
     def __str__(self) -> str:
-        words = [self.method, self.media, "gzip" if self.gzip else "", f"arm {self.arm}"]
+        words = [self.method, self.media, self.accepts, f"arm {self.arm}", "long" if self.long else ""]
         return " ".join(filter(None, [*words, "tls" if self.tls else "", "h2" if self.http2 else ""]))
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The service under uvicorn.
+    """Who answers, under uvicorn: the service, or an app of a user's that has the proof beside or around it.
 
     Attributes:
         chunks_always: also to who asks in HTTP/1.0 (httptools); h11 then ends with the connection.
         incremental: whether it says `Incremental: ?1`.
-        no_transform: whether it says `Cache-Control: no-transform`.
+        cache: its Cache-Control; empty for none.
+        built: what it is.
     """
 
     chunks_always: bool = True
     incremental: bool = True
-    no_transform: bool = True
+    cache: str = CACHE_CONTROL
+    built: Built = "service"
 
     @property
     def http(self) -> str:
@@ -82,11 +99,44 @@ class Origin:
 
     @property
     def app(self) -> str:
+        if self.built != "service":
+            return f"tests.fixtures.foreign:{'wrapped' if self.built == 'wrapped' else 'app'}"
         if not self.no_transform:
             return "tests.fixtures.apps:transformable"
         return "service.main:app" if self.incremental else "tests.fixtures.apps:without_incremental"
 
+    @property
+    def no_transform(self) -> bool:
+        return "no-transform" in self.cache
+
+    @property
+    def token(self) -> str | None:
+        """What its proof has to be shown."""
+        return SECRET if self.built == "wrapped" else None
+
+    def content_type(self, media: Media) -> str:
+        """Of its answer."""
+        return MEDIA_TYPES[framing(ACCEPTS[media])] if self.built == "service" else TYPES[media]
+
+    def ask(self, base: str, asker: Asker, question: str) -> Ask:
+        """The request for its answer."""
+        if self.built == "service":
+            path, accept = "search", ACCEPTS[asker.media]
+            query = {"ai_prompt": "Why is the sky blue?", "max_output_tokens": OUTPUT_TOKENS}
+        else:
+            path, accept = "chat", "*/*"
+            query = {**(LONG if asker.long else SHORT), "type": TYPES[asker.media], "question": question}
+            query |= {"cc": self.cache} if self.cache else {}
+            query |= {"accel": "no"} if asker.arm == "on" else {}
+            query |= {"incremental": "?1"} if self.incremental else {}
+        headers = (("accept", accept), ("accept-encoding", asker.coding))
+        body = b"" if asker.method == "POST" else None
+        return Ask(asker.method, f"{base}/{path}?{urlencode(query)}", headers, body)
+
     def __str__(self) -> str:
+        if self.built != "service":
+            incremental = ["incremental"] if self.incremental else []
+            return " ".join([self.http, self.built, self.cache or "no-cache-control", *incremental])
         words = ["" if self.incremental else "no-incremental", "" if self.no_transform else "transformable"]
         return " ".join(filter(None, [self.http, *words]))
 
@@ -98,14 +148,14 @@ class Flow:
     Attributes:
         chunked: whether in chunks; else it ends with the connection, or its length was said.
         reaches: whether `X-Accel-Buffering`, if the service sends it, is still there.
-        gzip: whether a hop has compressed it already.
+        coded: whether a hop has compressed it already.
         incremental, no_transform: as the origin says it.
         pieces_kib: the largest piece that it is cut into; None where it comes as it was written.
     """
 
     chunked: bool
     reaches: bool = True
-    gzip: bool = False
+    coded: bool = False
     incremental: bool = True
     no_transform: bool = True
     pieces_kib: float | None = None
@@ -143,6 +193,7 @@ class NginxHop:
         buffer_kib: one buffer's size.
         ignores: whether `X-Accel-Buffering` is ignored.
         tells: whether it is passed on, which nginx does only if told.
+        bare: whether `gzip on` stands without `gzip_types`: then it compresses text/html, and only that.
     """
 
     asks_in: Version = "1.1"
@@ -152,6 +203,7 @@ class NginxHop:
     cache: bool = False
     ignores: bool = False
     tells: bool = False
+    bare: bool = False
 
     def site(self, upstream: str | Site, *, tls: bool = False) -> Site:
         size = f"{self.buffer_kib}k"
@@ -162,7 +214,7 @@ class NginxHop:
             f"proxy_buffer_size {size}; proxy_buffers 8 {size};",
             f"proxy_busy_buffers_size {2 * self.buffer_kib}k;",
             "gzip on; gzip_min_length 1; gzip_proxied any;" if self.gzip else "",
-            f"gzip_types {' '.join(ACCEPTS.values())};" if self.gzip else "",
+            f"gzip_types {' '.join(set(COMPRESSED) - {'text/html'})};" if self.gzip and not self.bare else "",
             "proxy_cache answers; proxy_cache_valid 200 1m;" if self.cache else "",
             "proxy_ignore_headers X-Accel-Buffering;" if self.ignores else "",
             "proxy_pass_header X-Accel-Buffering;" if self.tells else "",
@@ -184,7 +236,7 @@ class NginxHop:
         if not flushes:
             return buffering
         # Compressed, the proof's largest event has no end that exceeds the largest buffer.
-        if flow.gzip and self.buffer_kib == 64:
+        if flow.coded and self.buffer_kib == 64:
             return _NOTHING
         if flow.pieces_kib is None:
             return frozenset({"tail"})
@@ -196,20 +248,21 @@ class NginxHop:
             flow,
             chunked=asked != "1.0",
             reaches=flow.reaches and self.tells,
-            gzip=flow.gzip or compresses,
+            coded=flow.coded or compresses,
             pieces_kib=_ANY_SIZE if compresses else self.buffer_kib,
         )
 
     def _compresses(self, flow: Flow, asker: Asker, asked: Asked) -> bool:
         # Not for who asks in HTTP/1.0 (gzip_http_version).
-        return self.gzip and asker.gzip and not flow.gzip and asked != "1.0"
+        wanted = self.gzip and asker.takes("gzip") and (asker.media == "html" or not self.bare)
+        return wanted and not flow.coded and asked != "1.0"
 
     def __str__(self) -> str:
         words = [
             f"nginx/{self.asks_in}",
             f"{self.buffer_kib}k",
             "" if self.buffering else "unbuffered",
-            "gzip" if self.gzip else "",
+            ("bare " if self.bare else "") + "gzip" if self.gzip else "",
             "cache" if self.cache else "",
             "ignores" if self.ignores else "",
             "tells" if self.tells else "",
@@ -223,14 +276,14 @@ class CaddyHop:
 
     Attributes:
         buffers: `response_buffers`; empty for none.
-        gzip: `encode gzip`.
-        templates: whether it evaluates text/plain as a template, which it reads whole.
+        encodes: in which codings `encode` does, the preferred first.
+        templates: whether it evaluates text/plain and text/html as templates, which it reads whole.
         flush_ms: `flush_interval`; -1 for at once, None for the default.
         strips: whether it takes `X-Accel-Buffering` out.
     """
 
     buffers: str = ""
-    gzip: bool = False
+    encodes: tuple[str, ...] = ()
     templates: bool = False
     flush_ms: int | None = None
     strips: bool = False
@@ -243,9 +296,10 @@ class CaddyHop:
             "" if self.flush_ms is None else f"flush_interval {flush}",
             "header_down -X-Accel-Buffering" if self.strips else "",
         ]
-        types = "\n".join(f"header Content-Type {media}*" for media in ACCEPTS.values())
+        types = "\n".join(f"header Content-Type {media}*" for media in COMPRESSED)
+        match = f"minimum_length 1\nmatch {{\n{types}\n}}"
         beside = [
-            f"encode {{\ngzip\nminimum_length 1\nmatch {{\n{types}\n}}\n}}" if self.gzip else "",
+            f"encode {' '.join(self.encodes)} {{\n{match}\n}}" if self.encodes else "",
             "templates" if self.templates else "",
         ]
         return CaddySite(upstream, "\n".join(filter(None, lines)), "\n".join(filter(None, beside)), tls)
@@ -255,23 +309,24 @@ class CaddyHop:
             return frozenset({"refuses"})
         if self.buffers:
             return frozenset({"whole-message" if self.buffers == "unlimited" else "prefix-buffer"})
-        return frozenset({"media-type"}) if self.templates and asker.media == "text" else _NOTHING
+        evaluated = self.templates and asker.media in ("text", "html")
+        return frozenset({"media-type"}) if evaluated else _NOTHING
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
         return replace(
             flow,
             chunked=asked != "1.0",
             reaches=flow.reaches and not self.strips,
-            gzip=flow.gzip or (self.gzip and asker.gzip and not flow.no_transform),
+            coded=flow.coded or (asker.takes(*self.encodes) and not flow.no_transform),
             # It copies 32 KiB at a time; through `encode` in what pieces its compressor likes.
-            pieces_kib=_ANY_SIZE if self.gzip else 32,
+            pieces_kib=_ANY_SIZE if self.encodes else 32,
         )
 
     def __str__(self) -> str:
         words = [
             "caddy",
             f"buffers {self.buffers}" if self.buffers else "",
-            "gzip" if self.gzip else "",
+            *self.encodes,
             "templates" if self.templates else "",
             "" if self.flush_ms is None else f"flush {self.flush_ms}",
             "strips" if self.strips else "",
@@ -305,7 +360,7 @@ class EnvoyHop:
     Attributes:
         reads: which bodies a Lua filter reads: "all", "not-sse", "post".
         asks_ms: a filter asks another service about each piece, which takes so long; 0 for none.
-        gzip: the compressor filter.
+        compresses: in which coding its compressor filter does; empty for none.
         file_buffer: a filter that collects a response.
         timeout_s: the route's; 0 for none.
         strips: whether it takes `X-Accel-Buffering` out.
@@ -313,7 +368,7 @@ class EnvoyHop:
 
     reads: str = ""
     asks_ms: int = 0
-    gzip: bool = False
+    compresses: str = ""
     file_buffer: bool = False
     timeout_s: int = 0
     strips: bool = False
@@ -324,7 +379,7 @@ class EnvoyHop:
             upstream,
             READS[self.reads],
             asks_ms=self.asks_ms,
-            gzip=self.gzip,
+            compresses=self.compresses,
             file_buffer=self.file_buffer,
             without_headers=("x-accel-buffering",) if self.strips else (),
             timeout_s=self.timeout_s,
@@ -338,19 +393,25 @@ class EnvoyHop:
             return frozenset({"media-type"})
         if self.reads == "post" and asker.method == "POST":
             return frozenset({"method"})
+        # Its compressors flush after each piece, but for the one of zstd.
+        if self.compresses == "zstd" and self._compresses(flow, asker):
+            return frozenset({"compressor"})
         return frozenset({"timer"}) if self.asks_ms else _NOTHING
 
     def onward(self, flow: Flow, asker: Asker, asked: Asked) -> Flow:
-        coded = flow.gzip or (self.gzip and asker.gzip and not flow.no_transform)
+        coded = flow.coded or self._compresses(flow, asker)
         reaches = flow.reaches and not self.strips
-        return replace(flow, chunked=asked != "1.0", reaches=reaches, gzip=coded)
+        return replace(flow, chunked=asked != "1.0", reaches=reaches, coded=coded)
+
+    def _compresses(self, flow: Flow, asker: Asker) -> bool:
+        return asker.takes(self.compresses) and not flow.coded and not flow.no_transform
 
     def __str__(self) -> str:
         words = [
             "envoy",
             f"lua {self.reads}" if self.reads else "",
             f"asks {self.asks_ms}" if self.asks_ms else "",
-            "gzip" if self.gzip else "",
+            self.compresses,
             "file-buffer" if self.file_buffer else "",
             f"timeout {self.timeout_s}" if self.timeout_s else "",
             "strips" if self.strips else "",
@@ -365,6 +426,10 @@ class Case:
     origin: Origin
     hops: tuple[Hop, ...]
     asker: Asker
+
+    def ask(self, base: str) -> Ask:
+        """The request for its answer; no cache on the way has that of another."""
+        return self.origin.ask(base, self.asker, str(self))
 
     def site(self, origin: str) -> Site:
         """The outermost hop, with all that stands behind it."""
@@ -383,6 +448,14 @@ class Case:
             freed = held & BUFFERING - self._held(replace(self.asker, http2=True))
             return held | {"http-version"} if freed else held
         return held
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """What holds it as far as a client can know: nginx hides the header that frees larger events."""
+        hides = any(not getattr(hop, "tells", True) or getattr(hop, "strips", False) for hop in self.hops)
+        hidden = hides and self.origin.built != "service" and self.asker.arm == "on"
+        without = replace(self, asker=replace(self.asker, arm="off")).truth if hidden else _NOTHING
+        return self.truth or (without & _EITHER | {"streams"})
 
     def _held(self, asker: Asker) -> frozenset[str]:
         held: set[str] = set()
@@ -426,14 +499,21 @@ def _nginx_hops() -> Iterator[NginxHop]:
         yield NginxHop(version, tells=True)
         yield NginxHop(version, gzip=True)
         yield NginxHop(version, gzip=True, ignores=True)
+    yield NginxHop(gzip=True, bare=True)
     yield NginxHop(gzip=True, buffer_kib=64)
     yield NginxHop(gzip=True, buffering=False)
 
 
 CADDY_BUFFERS = tuple(CaddyHop(size) for size in ("4KiB", "16KiB", "64KiB", "1MiB", "unlimited"))
-COMPRESSORS: tuple[Hop, ...] = (CaddyHop(gzip=True), EnvoyHop(gzip=True))
+COMPRESSORS: tuple[Hop, ...] = (
+    CaddyHop(encodes=("gzip",)),
+    CaddyHop(encodes=("zstd", "gzip")),
+    EnvoyHop(compresses="gzip"),
+    EnvoyHop(compresses="br"),
+    EnvoyHop(compresses="zstd"),
+)
 CHUNKED, UNCHUNKED = Origin(), Origin(chunks_always=False)
-QUIET, TRANSFORMABLE = Origin(incremental=False), Origin(no_transform=False)
+QUIET, TRANSFORMABLE = Origin(incremental=False), Origin(cache="no-cache")
 ORIGINS = (CHUNKED, UNCHUNKED, QUIET, TRANSFORMABLE)
 
 PLAIN: tuple[Hop, ...] = (
@@ -459,42 +539,85 @@ STRIPPING = (CaddyHop(strips=True), EnvoyHop(strips=True))
 BUFFERING = frozenset({"nginx-buffers", "blocks"})
 STAYING = BUFFERING | {"nginx-gzip", "compressor", "whole-message", "media-type", "method"}
 STREAMING_A_TURN = 3
+_ACCEPTED: tuple[Accepts, ...] = ("gzip", "br", "zstd", "browser")
 HOPS = (*dict.fromkeys(hop for _, hop in SINGLES), *STRIPPING)
 
 
 def singles(dice: random.Random, count: int) -> list[Case]:
     """So many configurations of one hop, each with an asker who is likely to meet what it does."""
-    every = [Case(origin, (hop,), _asker(dice, hop)) for origin, hop in SINGLES]
-    return _mixed(dice, every, count)
+    return _mixed(dice, [_case(dice, origin, hop) for origin, hop in SINGLES], count)
 
 
 def chains(dice: random.Random, count: int) -> list[Case]:
     """So many chains of two."""
-    every: list[Case] = []
-    for _ in range(20 * count):
-        inner, outer = dice.choice(HOPS), dice.choice(HOPS)
-        every.append(Case(dice.choice(ORIGINS), (inner, outer), _asker(dice, inner, outer)))
-    return _mixed(dice, every, count)
+    every = [
+        _case(dice, dice.choice(ORIGINS), dice.choice(HOPS), dice.choice(HOPS)) for _ in range(20 * count)
+    ]
+    return _mixed(dice, list(dict.fromkeys(every)), count)
 
 
-def _asker(dice: random.Random, *hops: Hop) -> Asker:
+def compressed() -> list[Case]:
+    """Each hop that compresses, asked in each way to accept what it does."""
+    hops: tuple[Hop, ...] = (NginxHop(gzip=True), *COMPRESSORS)
+    return [
+        Case(TRANSFORMABLE, (hop,), Asker(accepts=accepts))
+        for hop in hops
+        for accepts in _ACCEPTED
+        if accepts in (*_compresses(hop), "browser")
+    ]
+
+
+def _case(dice: random.Random, origin: Origin, *hops: Hop) -> Case:
+    """The origin, or in every other case an app of a user's that is served in the same way."""
+
     def likely(percent: int) -> bool:
         return dice.random() < percent / 100
 
-    gzip = any(getattr(hop, "gzip", False) for hop in hops)
+    if likely(50):
+        origin = replace(
+            origin,
+            # Which alone decides whether a Caddy that buffers refuses.
+            incremental=origin.incremental and any(getattr(hop, "buffers", "") for hop in hops),
+            cache=dice.choice(("no-cache", "no-cache", "")),
+            built="mounted" if likely(50) else "wrapped",
+        )
+    users = origin.built != "service"
+    codings = {coding for hop in hops for coding in _compresses(hop)}
     templates = any(getattr(hop, "templates", False) for hop in hops)
+    bare = any(getattr(hop, "bare", False) for hop in hops)
     by_method = any(getattr(hop, "reads", "") == "post" for hop in hops)
     by_media = any(getattr(hop, "reads", "") == "not-sse" for hop in hops)
+    slowly = any(getattr(hop, "asks_ms", 0) for hop in hops)
     tls = likely(50)
-    other: Media = "text" if templates or likely(50) else "ndjson"
-    return Asker(
-        method="POST" if likely(75 if by_method else 30) else "GET",
-        media=other if likely(75 if templates or by_media else 25) else "sse",
-        gzip=likely(80 if gzip else 15),
+    others: tuple[Media, ...] = ("text", "html", "json") if users else ("text", "ndjson")
+    if bare and users:
+        others = ("html",)
+    elif templates:
+        others = ("text", "html") if users else ("text",)
+    accepts = _ACCEPTED
+    if codings and likely(80):
+        accepts = tuple(one for one in accepts if one in (*codings, "browser"))
+    asker = Asker(
+        method="POST" if by_method or likely(30) else "GET",
+        media=dice.choice(others)
+        if likely(75 if templates or by_media or bare else 60 if users else 25)
+        else "sse",
+        accepts=dice.choice(accepts) if likely(80 if codings else 30) else "",
         arm="on" if likely(30) else "off",
         tls=tls,
         http2=tls and likely(50),
+        long=users and not slowly and likely(40),
     )
+    return Case(origin, hops, asker)
+
+
+def _compresses(hop: Hop) -> tuple[str, ...]:
+    """In which codings."""
+    if isinstance(hop, NginxHop):
+        return ("gzip",) if hop.gzip else ()
+    if isinstance(hop, CaddyHop):
+        return hop.encodes
+    return (hop.compresses,) if isinstance(hop, EnvoyHop) and hop.compresses else ()
 
 
 def _mixed(dice: random.Random, cases: Sequence[Case], count: int) -> list[Case]:

@@ -11,12 +11,24 @@ import pytest
 from kit.probe.client import Client
 from kit.probe.drive import Driver, ProofRequest
 from kit.proof.actions import Await, End, Feed, Machine, Open, Ping
-from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
+from kit.proof.conditions import CACHE_CONTROL, Conditions
 from kit.proof.verdict import Finding, Method, Shape, Verdict
+from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin as Start
 from tests.fixtures.proxies import Fleet
-from tests.system.matrix import as_the_truth_says
-from tests.system.proxy_space import SINGLES, Case, chains, singles
+from tests.system import matrix
+from tests.system.matrix import as_the_truth_says, drawn
+from tests.system.proxy_space import (
+    QUIET,
+    SINGLES,
+    Asker,
+    Case,
+    NginxHop,
+    Origin,
+    chains,
+    compressed,
+    singles,
+)
 
 AT_ONCE = 6
 SEED = 6
@@ -75,17 +87,17 @@ def plainly() -> Machine[Finding]:
 
 
 async def measured(case: Case, url: str, turn: asyncio.Semaphore) -> Finding:
-    asker = case.asker
-    asked = dict(asker.headers)
+    asker, origin = case.asker, case.origin
     at = Conditions(
         asker.method,
-        MEDIA_TYPES[asker.media],
+        origin.content_type(asker.media),
         asker.arm,
-        coding=asked["accept-encoding"],
-        accept=asked["accept"],
-        cache=CACHE_CONTROL if case.origin.no_transform else "no-cache",
+        incremental="on" if origin.incremental else "off",
+        coding=asker.coding,
+        accept=dict(case.ask(url).headers)["accept"],
+        cache=origin.cache,
     )
-    request = ProofRequest(f"{url}/proof", at)
+    request = ProofRequest(f"{url}/proof", at, (("Streamproof-Token", SECRET),))
     async with turn, Client(http2=asker.http2) as streams, Client(http2=asker.http2) as side:
         return await Driver(streams, side, request).run(plainly())
 
@@ -94,9 +106,8 @@ async def measured(case: Case, url: str, turn: asyncio.Semaphore) -> Finding:
 @pytest.mark.usefixtures("trusted")
 def test_each_hop_does_what_is_taken_for_the_truth(fleet: Fleet, origin: Start) -> None:
     dice = random.Random(SEED)
-    cases = [*singles(dice, len(SINGLES)), *chains(dice, CHAINS)]
-    origins = {each: origin(each.app, each.http) for each in {case.origin for case in cases}}
-    urls = fleet([case.site(origins[case.origin]) for case in cases])
+    cases = [*singles(dice, len(SINGLES)), *chains(dice, CHAINS), *compressed()]
+    urls = fleet([case.site(origin(case.origin.app, case.origin.http)) for case in cases])
 
     async def run() -> list[Finding]:
         turn = asyncio.Semaphore(AT_ONCE)
@@ -112,14 +123,34 @@ def test_each_hop_does_what_is_taken_for_the_truth(fleet: Fleet, origin: Start) 
     assert not wrong, "\n".join(wrong)
 
 
-def test_a_draw_is_the_same_for_a_seed_and_another_for_another() -> None:
-    def drawn(seed: int) -> list[Case]:
-        dice = random.Random(seed)
-        return [*singles(dice, 40), *chains(dice, 12)]
+def test_only_where_nginx_hides_a_header_may_larger_events_be_said_to_be_held_that_are_not() -> None:
+    users = Origin(incremental=False, cache="no-cache", built="mounted")
+    for hop, origin, seen in (
+        (NginxHop(), users, {"streams", "tail"}),
+        (NginxHop(), QUIET, {"streams"}),
+        (NginxHop(tells=True), users, {"streams"}),
+        (NginxHop(buffering=False), users, {"streams"}),
+        (NginxHop(ignores=True), users, {"tail"}),
+    ):
+        assert Case(origin, (hop,), Asker(arm="on")).seen == seen
 
-    assert drawn(1) == drawn(1)
-    assert drawn(1) != drawn(2)
-    assert len(drawn(1)) == 52
+
+def test_a_draw_is_the_same_for_a_seed_and_another_for_another() -> None:
+    assert drawn("1") == drawn("1")
+    assert drawn("1") != drawn("2")
+    assert len(drawn("1")) == matrix.SINGLES + matrix.CHAINS
+
+
+def test_a_draw_has_answers_as_users_have_them_and_codings_that_only_browsers_take() -> None:
+    for seed in range(20):
+        cases = drawn(str(seed))
+        assert len(cases) <= 64
+        for built in ("service", "mounted", "wrapped"):
+            assert sum(case.origin.built == built for case in cases) >= 6
+        assert sum(case.asker.long for case in cases) >= 5
+        assert {case.asker.media for case in cases} == {"sse", "ndjson", "text", "html", "json"}
+        assert {case.asker.accepts for case in cases} == {"", "gzip", "br", "zstd", "browser"}
+        assert {case.origin.cache for case in cases} == {"", "no-cache", CACHE_CONTROL}
 
 
 def test_a_draw_of_forty_has_each_way_to_hold_and_streams_too() -> None:

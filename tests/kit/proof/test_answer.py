@@ -251,6 +251,16 @@ def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
     assert replace(found, arrivals=()).ttfb_ms == 1010.0
 
 
+def test_a_lump_that_the_jitter_leaves_undecided_is_no_streamed_answer_beside_a_proof_that_passed() -> None:
+    came = line([2_600.0 + k * 0.1 for k in range(60)])
+    found = judge(came, SENT, jitter_ms=200.0)
+    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.ANSWER_IN_CLUMPS)
+    beside = combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1_000)
+    assert (beside.verdict, beside.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.ANSWER_IN_CLUMPS)
+    streamed = judge(line([at + 5 for at in SENT]), SENT, jitter_ms=200.0)
+    assert streamed.doubts == (Doubt.TOO_SHORT,)
+
+
 def test_an_answer_that_was_read_by_a_sleeping_process_is_not_called_held() -> None:
     received = Received(SSEDecoder())
     received.late_ms = 2_000.0

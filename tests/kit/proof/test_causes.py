@@ -87,6 +87,18 @@ def test_a_compressor_before_an_nginx_takes_both_changes_and_both_are_named() ->
     assert {named.cause for named in causes(traced)} == {Cause.COMPRESSOR, Cause.NGINX_BUFFERS}
 
 
+@pytest.mark.parametrize("other", [Cause.COMPRESSOR, Cause.METHOD])
+def test_what_the_header_frees_is_not_certain_of_an_answer_that_may_bear_it_and_named_last(
+    other: Cause,
+) -> None:
+    traced, _ = examined([BY_CAUSE[other], BY_CAUSE[Cause.NGINX_BUFFERS]])
+    (nginx,) = (named for named in causes(traced) if named.cause is Cause.NGINX_BUFFERS)
+    assert nginx.certainty == "certain"
+    spared = causes(traced, may_bear_header=True)
+    assert spared[-1] == replace(nginx, certainty="likely")
+    assert set(causes(traced)) - set(spared) == {nginx}
+
+
 @given(st.lists(st.sampled_from(HOLDERS), min_size=1, max_size=3, unique_by=lambda holder: holder.cause))
 def test_of_several_holders_none_is_named_that_is_not_there(holders: list[Holder]) -> None:
     traced, taken = examined(holders)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kit.proof.actions import Reply
@@ -23,3 +25,9 @@ def test_one_slow_ping_among_many_is_no_jitter() -> None:
     assert clock.rtt_ms == pytest.approx(2.55)
     assert clock.slowest_ms == 901
     assert clock.jitter_ms < 1
+
+
+def test_what_this_process_slept_is_no_jitter() -> None:
+    slow = replace(ping(60, 90, 5), late_ms=92.0)
+    clock = aligned([ping(0, 1, 2), ping(50, 1, 3), slow])
+    assert (clock.slowest_ms, clock.jitter_ms) == (95, 1)
