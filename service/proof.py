@@ -666,6 +666,7 @@ class _Answer:
         self._sent = 0  # by the app
         self._waits = ""
         self._coding = ""
+        self._accel = False
         self._began = self._gone = time.time()
         self._times: list[tuple[int, float, float]] = []
         self._held_s = 0.0
@@ -688,6 +689,7 @@ class _Answer:
             "free": self.free,
             "ended": self.ended,
             "coding": self._coding,
+            "accel": self._accel,
             "blocked_ms": round(self._blocked_s * 1000),
             "gone_ms": self._gone * 1000,
         }
@@ -745,6 +747,7 @@ class _Answer:
     def _begins(self, message: Message) -> None:
         head = {name.lower(): value for name, value in message.get("headers", ())}
         self._coding = head.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        self._accel = head.get(b"x-accel-buffering", b"").strip().lower() == b"no"
         if message["status"] != 200:
             self.end("status")
         elif b"content-length" in head:

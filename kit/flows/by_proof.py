@@ -169,7 +169,7 @@ class ByProof(Examination):
         named: tuple[Named, ...] = ()
         if held:
             named = await self._of_answer(at, seen.get(by_length))
-        elif watched(self.probe.line).at_once and self.left:
+        elif self.at_once and self.left:
             named = causes.causes(await self.ask_again(at, seen_of_answer(self.probe), most=1))
         if without in seen and seen[without].state is State.HELD:
             self.limits.append(
@@ -291,7 +291,7 @@ class ByProof(Examination):
         service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
         if direct is not None and direct.streams:
             where = "asked directly, the answer streams: it is a hop between there and here"
-            return (Named(Cause.ANSWER_PATH, "likely", because, where=where),)
+            return (Named(Cause.ANSWER_PATH, "likely", because, where=where, to_try=causes.HOP_OF_PATH),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer is held as well"
             return (Named(service, "likely", because, where=where),)

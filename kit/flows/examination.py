@@ -75,6 +75,10 @@ class DoctorSpec:
 
 # What a wrong Content-Encoding, and a broken connection, are called.
 _CAME_WRONG = (Code.BAD_ENCODING, Code.BODY_CUT)
+SOON_MS = 500.0  # what came later and at once may be a server's own work, which varies
+# What is changed when the URL itself is asked again, the likeliest first; the last only if nothing frees it.
+_AGAIN = (Change.FRESH, Change.DIRECT, Change.IDENTITY, Change.HTTP_VERSION, Change.ACCEPT)
+_ASKED = {Change.IDENTITY, Change.HTTP_VERSION}
 _CODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd")
 
 
@@ -115,6 +119,13 @@ class Examination:
         return max(0, self.spec.max_requests - 1 - self.asked) if may else 0
 
     @property
+    def at_once(self) -> bool:
+        """Whether the answer was there so soon, all of it, that it may be a stored copy."""
+        looked = watched(self.probe.line)
+        soon = looked.at_once and (looked.wait_ms or 0.0) < SOON_MS
+        return soon and looked.kind in ("events", "text")
+
+    @property
     def undecodable(self) -> bool:
         """Whether it is not what its Content-Encoding says."""
         return self.came_wrong and self.probe.error is not None and self.probe.error.code is Code.BAD_ENCODING
@@ -140,7 +151,12 @@ class Examination:
             await probe.answer()
         if len(pulse.pulses) > 1:
             sent, back = pulse.pulses[0]
-            self.starved = starved(pulse.pulses[1:], usual_ms=back - sent, ended_ms=pulse.ended_ms)
+            self.starved = starved(
+                pulse.pulses[1:],
+                usual_ms=back - sent,
+                ended_ms=pulse.ended_ms,
+                slept_ms=probe.received.late_ms,
+            )
 
     async def look_at_its_end(self) -> None:
         """Where it was cut, or may have been: does that come again, or asked directly?"""
@@ -178,12 +194,14 @@ class Examination:
         """The URL itself, each change once, one after another: an answer may cost, its server be small."""
         asking = replace(self.probe.spec, ask=self.probe.asked, as_it_is=True)
         looks = AnswerLooks(asking, secure=self.secure, most=most, direct_url=self.spec.direct_url)
-        looked = watched(self.probe.line)
-        at_once = looked.at_once and looked.kind in ("events", "text")
+        at_once = self.at_once
         saw: dict[Change, Seen] = {}
-        for one in sorted(looks.can, key=lambda one: (one is not Change.FRESH, one)):
+        for one in _AGAIN:
             wanted = Look(one.applied(at), one.words(at))
-            if wanted.conditions == at or looks.left <= 0 or (one is Change.FRESH) is not at_once:
+            needless = at_once is not (one is Change.FRESH) or (
+                one is Change.ACCEPT and any(saw[it].streams for it in _ASKED & saw.keys())
+            )
+            if one not in looks.can or wanted.conditions == at or looks.left <= 0 or needless:
                 continue
             self.say(wanted.says)
             saw[one] = await looks.look(wanted)

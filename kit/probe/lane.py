@@ -16,6 +16,7 @@ from kit.probe.measured import Measured, Told, put_together
 from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
+from kit.proof.actions import Progress
 from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
@@ -64,7 +65,16 @@ class LaneProbe(Measured):
     @property
     def header_is_known(self) -> bool:
         """Whether it was said, or can be seen, that the answer bears `X-Accel-Buffering: no` or not."""
-        return self.spec.header != "as-is" or bears_accel(self.received.headers) or self._is_ours
+        return self.spec.header != "as-is" or self._bears_it or self._is_ours or self._told is not None
+
+    @property
+    def _told(self) -> Progress | None:
+        """What the answer's origin said of it last."""
+        return None if self._held_answer is None else self._held_answer.progress
+
+    @property
+    def _bears_it(self) -> bool:
+        return bears_accel(self.received.headers) or (self._told is not None and self._told.accel)
 
     @property
     def _is_ours(self) -> bool:
@@ -79,7 +89,7 @@ class LaneProbe(Measured):
         received, header = self.received, self.spec.header
         if header == "as-is":
             off = parse_qs(urlsplit(self._ask.url).query).get("accel") == ["off"]
-            header = "on" if bears_accel(received.headers) or (self._is_ours and not off) else "off"
+            header = "on" if self._bears_it or (self._is_ours and not off) else "off"
         https = urlsplit(self._ask.url).scheme == "https"
         return of_answer(
             self._ask.method,
@@ -173,27 +183,31 @@ class LaneProbe(Measured):
     async def answer(self, arrived: Told = lambda _: None) -> None:
         """See `Measured`."""
         await super().answer(arrived)
-        held = self._held_answer
-        if held is not None and self._by_answer.verdict is not Verdict.REFUSED:
-            found, told = held.finding, held.progress
-            self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
-            kept, late = kept_its_loop(told, self.line.duration_ms), ""
-            sent = all_at_once(told, self.received.events)
-            if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
-                sent = as_it_came(told) if answer.watched(self.line).held else ""
-                late = answer.came_late(self.line, self.clock, slept_ms=self.received.late_ms)
-                sent = sent or (late if kept else "")
-            # Its pieces came one by one, and late where several were let go: they do not say how it comes.
-            found = None if late and not sent else found
-            seen = (
-                *(() if found else held.evidence),
-                *waited(told),
-                *kept,
-                *((late,) if late != sent else ()),
-            )
-            by = self._by_answer
-            by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
-            self._by_answer = answer.in_lock_step(by, found, seen, sent)
+        if self._held_answer is not None and self._by_answer.verdict is not Verdict.REFUSED:
+            self._judge_pieces(self._held_answer)
+
+    def _judge_pieces(self, held: HeldAnswer) -> None:
+        """What the answer's pieces say, and what of it was its app's own doing."""
+        found, told, by = held.finding, held.progress, self._by_answer
+        self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
+        kept, late, slept_ms = kept_its_loop(told), "", self.received.late_ms
+        sent = all_at_once(told, self.received.events)
+        if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
+            looks_held = answer.watched(self.line).held
+            late = answer.came_late(self.line, self.clock, slept_ms=slept_ms)
+            if looks_held and slept_ms >= answer.SLEPT_MS:  # which may be all of that
+                doubts = (*found.doubts, Doubt.BUSY_MACHINE)
+                found = replace(found, verdict=Verdict.INCONCLUSIVE, doubts=doubts)
+            elif looks_held:
+                sent = as_it_came(told)
+            elif kept:
+                sent = late
+        # Its pieces came one by one, and late where several were let go: they do not say how it comes.
+        found = None if late and not sent else found
+        seen = (*(() if found else held.evidence), *waited(told), *kept)
+        seen = (*seen, late) if late and late != sent else seen
+        by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
+        self._by_answer = answer.in_lock_step(by, found, seen, sent)
 
     async def _read(self, received: Received, asked: float, arrived: Told) -> None:
         self._asked_ms = asked

@@ -82,6 +82,7 @@ class Progress:
         blocked_ms: for how long the app's event loop did not run when it was due, in all.
         times: of each piece that was noted: how many octets there were with it, when the app sent it and when
             it was let go, both from the request's beginning at the origin.
+        accel: whether the answer bears `X-Accel-Buffering: no`, which a hop may hide.
     """
 
     pieces: int
@@ -94,6 +95,7 @@ class Progress:
     gone_ms: float
     blocked_ms: float
     times: tuple[tuple[int, float, float], ...] = ()
+    accel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

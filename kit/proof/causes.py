@@ -280,7 +280,7 @@ _BY = {
 
 _SAYS = {
     Cause.NGINX_BUFFERS: (
-        "An nginx, or a hop that heeds the same header (App Engine Flexible's is documented to), collects "
+        "An nginx, or a hop that obeys the same header (App Engine Flexible's is documented to), collects "
         "the response in its buffers; X-Accel-Buffering: no frees it."
     ),
     Cause.NGINX_GZIP: (
@@ -298,10 +298,10 @@ _SAYS = {
     Cause.BUFFERED: "A hop collects the answer before it passes it on, in its buffers or to compress it.",
     Cause.BLOCKS: (
         "A hop collects the response in blocks. X-Accel-Buffering: no does not free it: the hop does not "
-        "heed it, or an nginx behind it has taken the header away, as nginx does."
+        "obey it, or an nginx behind it has taken the header away, as nginx does."
     ),
     Cause.WHOLE_MESSAGE: (
-        "Something collects the whole response before it lets go of any of it: a hop (App Engine Standard is "
+        "Something collects the whole response before it passes any of it on: a hop (App Engine Standard is "
         "documented to, lighttpd does by default, a filter that reads bodies, an antivirus), or a middleware "
         "of the service that reads the body."
     ),
@@ -309,7 +309,7 @@ _SAYS = {
         "A hop holds the beginning of the response until its buffer is full; from then on it streams."
     ),
     Cause.FIRST_EVENT: "A hop holds the first event until the second is there.",
-    Cause.TIMER: "A hop lets go by the clock: it waits for more before it sends what it has.",
+    Cause.TIMER: "A hop flushes by the clock: it waits for more before it sends what it has.",
     Cause.REFUSES: (
         "A hop refuses to forward this response incrementally: it is configured to buffer, and it says so "
         "(501) because the response asks for Incremental: ?1."
@@ -353,7 +353,7 @@ _SAYS = {
     ),
     Cause.REPLAYED: (
         "A stored copy: a cache on the way, or the service's own, replays the answer to an earlier request "
-        "at once. That is no stream, whoever waits for one."
+        "at once."
     ),
     Cause.UNKNOWN: "It is held, and the evidence does not say by what.",
 }
@@ -367,6 +367,20 @@ _COMPRESSORS = (
     "deflate.mimetypes."
 )
 
+# For a hop that holds the answer's path and passes another.
+HOP_OF_PATH = (
+    "Look in the hop for its rule on this path; in nginx, in the location of this path:\n"
+    "    proxy_buffering off;\n"
+    "or send this header with the answer, and run this again:\n"
+    "    X-Accel-Buffering: no"
+)
+EVENT_FORMS = {
+    "sse": (
+        "Write each event of text/event-stream as lines that begin with data: and a blank line after them:\n"
+        "    data: …\\n\\n"
+    ),
+    "ndjson": "Write each object of application/x-ndjson on a line of its own:\n    {…}\\n",
+}
 _REMEDIES = {
     Cause.NGINX_BUFFERS: (
         "Send this header with the answer:\n"
@@ -480,8 +494,9 @@ _REMEDIES = {
         "synchronous generator whole: make it async there."
     ),
     Cause.ANSWER_PATH: (
-        "Look at what is mounted around this path alone, and ask the service directly to see on which side "
-        "it is:\n"
+        f"{HOP_OF_PATH}\n"
+        "Or look at what the service mounts around this path alone: a middleware that reads its body. To see "
+        "on which side it is, ask the service directly:\n"
         "    kit doctor URL --direct http://127.0.0.1:PORT/PATH"
     ),
     Cause.IDLE_LIMIT: (
@@ -516,13 +531,7 @@ _REMEDIES = {
         "in all), a load balancer's idle timeout. Against a limit on silence send a heartbeat, a comment "
         'line (":" and an empty one).'
     ),
-    Cause.NO_EVENTS: (
-        "For text/event-stream write each event as lines that begin with data: and a blank line after "
-        "them:\n"
-        "    data: …\\n\\n\n"
-        "for application/x-ndjson each object on a line of its own:\n"
-        "    {…}\\n"
-    ),
+    Cause.NO_EVENTS: f"{EVENT_FORMS['sse']}\n{EVENT_FORMS['ndjson']}",
     Cause.FALSE_HEADER: (
         "Where the relay reads a decoded body (fetch() does, and so do httpx and requests), leave these "
         "headers out of what it passes on:\n"

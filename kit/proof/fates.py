@@ -10,7 +10,8 @@ from itertools import pairwise
 from statistics import median
 
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.causes import EVENT_FORMS, Cause, Certainty, Named
+from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
 from kit.proof.long import near, whose
 from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
@@ -51,23 +52,27 @@ def fates(
         named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
         said = f"{watched(line).octets:,} bytes came, and no event in them ended"
-        named.append(Named(Cause.NO_EVENTS, "likely", said, holds=False))
+        form = EVENT_FORMS.get(framing(head.get("content-type", "")), "")
+        named.append(Named(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
     if (said := _bursts(line)) and Doubt.REPLAYED not in doubts:
         named.append(Named(Cause.BURSTS, "likely", said, holds=False))
     return tuple(named)
 
 
-def starved(pulses: Sequence[tuple[float, float]], *, usual_ms: float, ended_ms: float) -> str:
+def starved(
+    pulses: Sequence[tuple[float, float]], *, usual_ms: float, ended_ms: float, slept_ms: float = 0.0
+) -> str:
     """What small requests beside an answer say of the service: that it did nothing else; empty for no such.
 
     Args:
         pulses: when each was sent and was back.
         usual_ms: how long one takes without an answer beside it.
         ended_ms: when the answer ended.
+        slept_ms: for how long in all this process did not run meanwhile.
     """
     beside = [(sent, back) for sent, back in pulses if sent < ended_ms]
     longest = max((back - sent for sent, back in beside), default=0.0)
-    if longest < max(STARVED_MS, 10 * usual_ms):
+    if longest - slept_ms < max(STARVED_MS, 10 * usual_ms):
         return ""
     waited = sum(min(back, ended_ms) - sent for sent, back in beside)
     if 2 * waited < ended_ms - beside[0][0]:

@@ -81,7 +81,7 @@ class HeldAnswer(Steps):
 
     def came(self, octets: int) -> None:
         """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
-        if octets != self._octets:
+        if self.progress is not None and octets != self._octets:
             self.lost = octets < self._octets
             self._say(
                 f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop "
@@ -326,9 +326,12 @@ def waited(told: Progress | None) -> tuple[str, ...]:
     return (f"the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",)
 
 
-def kept_its_loop(told: Progress | None, duration_ms: float) -> tuple[str, ...]:
-    """What is said of an app that kept its event loop to itself for much of its answer; nothing of others."""
-    if told is None or told.blocked_ms < max(BLOCKED_MS, duration_ms / 2):
+def kept_its_loop(told: Progress | None) -> tuple[str, ...]:
+    """What is said of an app that kept its event loop to itself for most of its work; nothing of others."""
+    if told is None or not told.times or told.blocked_ms < BLOCKED_MS:
+        return ()
+    worked_ms = told.times[0][1] + sum(after[1] - before[2] for before, after in pairwise(told.times))
+    if told.blocked_ms < worked_ms / 2:
         return ()
     return (f"{KEPT_ITS_LOOP} for {told.blocked_ms:.0f} ms: all others had to wait",)
 

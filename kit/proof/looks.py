@@ -282,7 +282,7 @@ def _looks(
     first, last = pieces[0].at_ms, pieces[-1].at_ms
     spread = last - first
     if spread <= LUMP_MS or (spread < SPREAD_MS and spread <= LUMP_SHARE * last):
-        single = len(pieces) == 1 and (kind == "events" or last < WAIT_MS)
+        single = len(pieces) == 1 and (in_events or last < WAIT_MS)
         no_stream = kind == "document" or (kind == "page" and last < WAIT_MS) or single
         return Looks.NOT_A_STREAM if no_stream else Looks.ONE_LUMP
     if spread < SPREAD_MS or len(clumps) < CLUMPS:
@@ -302,11 +302,13 @@ def _looks(
     if after_silence >= CLUMPS and gathered >= CLUMPED_SHARE * len(pieces):
         return Looks.CLUMPED
     flowing = median_low(silences) < SILENCE_MS
+    # A buffer may end within an event, which then comes with the next.
+    within = max(piece.octets for piece in pieces) if in_events else 0
     singly = sum(
         clump.events
         for clump in clumps
         if (in_events and clump.writes == 1)
-        or (clump.octets < SMALLEST_BUFFER and (flowing or not collected(clump)))
+        or (clump.octets + within < SMALLEST_BUFFER and (flowing or not collected(clump)))
     )
     return Looks.STREAMED if 2 * singly >= len(pieces) else None
 

@@ -152,6 +152,8 @@ def verdict_words(lane: Lane) -> str:
     # What something between the browser and the page's server held looks like nothing of the lane's own.
     if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words
+    if Doubt.APP_BUNCHED in lane.doubts and lane.method is Method.LOCK_STEP:
+        return f"{words}: the way here streams, and the app itself sent the answer in a bunch"
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
         return f"{words}: the way here streams, {looked.all_the_same}"
     if lane.at_most is not None and looked.collected is not None:

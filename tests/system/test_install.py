@@ -91,6 +91,6 @@ def test_pytest_finds_the_plugin_and_the_plugin_its_proof(run: Run) -> None:
     assert run("python", "-c", entry) == "kit.pytest_plugin\n"
     mounts = (
         "from starlette.routing import Router; from kit.lab.asgi import with_proof\n"
-        "with with_proof(Router()) as prefix: print(prefix is not None)"
+        "with with_proof(Router(), 'a' * 16) as (app, prefix): print(prefix is not None)"
     )
     assert run("python", "-c", mounts) == "True\n"

@@ -94,7 +94,11 @@ def test_a_coding_that_is_not_true_a_stored_copy_and_what_forms_no_events_are_na
     stored = one(fates(line(end=End.WHOLE), (Doubt.REPLAYED,), "x-cache: HIT", {}))
     assert (stored.cause, stored.because) == (Cause.REPLAYED, "x-cache: HIT")
     assert "Cache-Control: no-store" in stored.remedy
-    assert one(fates(line(end=End.WHOLE), (Doubt.NO_EVENTS,), "", {})).cause is Cause.NO_EVENTS
+    ndjson = {"content-type": "application/x-ndjson"}
+    formless = one(fates(line(end=End.WHOLE), (Doubt.NO_EVENTS,), "", ndjson))
+    assert formless.cause is Cause.NO_EVENTS
+    assert "a line of its own" in formless.remedy
+    assert "data:" not in formless.remedy
 
 
 def test_bursts_that_pass_as_they_were_sent_are_named_and_single_events_are_not() -> None:
@@ -121,6 +125,7 @@ def test_a_service_that_answers_nothing_else_meanwhile_is_known_by_its_pings(
     pulses: list[tuple[float, float]], usual: float, *, blocked: bool
 ) -> None:
     assert bool(starved(pulses, usual_ms=usual, ended_ms=3_000.0)) is blocked
+    assert not starved(pulses, usual_ms=usual, ended_ms=3_000.0, slept_ms=2_000.0)
 
 
 def test_a_head_that_comes_only_with_the_first_event_is_said_unless_all_came_in_one_lump() -> None:

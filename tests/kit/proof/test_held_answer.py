@@ -257,6 +257,7 @@ def test_an_origin_that_hangs_or_knows_nothing_of_it_leaves_it_to_its_times() ->
 
     found, machine = judged(Unknown(Hop, TOKENS))
     assert found is None
+    machine.came(560)
     assert "other-instance" in machine.evidence[-1]
 
 
@@ -310,9 +311,10 @@ def test_what_the_app_compresses_itself_is_said_to_be_compressed_there() -> None
 
 
 def test_a_loop_that_the_app_kept_to_itself_for_much_of_its_answer_is_said() -> None:
-    assert "1200 ms" in " ".join(kept_its_loop(told(blocked_ms=1_200.0), 2_000.0))
-    assert kept_its_loop(told(blocked_ms=1_200.0), 20_000.0) == ()
-    assert kept_its_loop(told(blocked_ms=90.0), 100.0) == ()
+    made = (100.0, 100.0), (1_000.0, 4_000.0), (4_900.0, 4_900.0)  # in 1.9 s, and held for 3 s
+    assert "1200 ms" in " ".join(kept_its_loop(told(*made, blocked_ms=1_200.0)))
+    assert kept_its_loop(told(*made, blocked_ms=900.0)) == ()
+    assert kept_its_loop(told((90.0, 90.0), blocked_ms=90.0)) == ()
 
 
 def test_an_answer_that_is_cut_while_it_is_held_is_not_called_streamed() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit.proof.looks import SMALLEST_BUFFER, Kind, Looks, Piece, Watched, kind_of, watch
@@ -75,6 +75,7 @@ def test_an_even_pace_that_nothing_disturbs_is_streamed_if_it_lasts(pace: tuple[
 
 
 @given(PACES, st.integers(SMALLEST_BUFFER, 70_000), st.floats(0, 1), st.booleans())
+@example((81, 8.0, 78), 1_024, 0.0, False)
 def test_what_is_released_in_blocks_is_never_called_streamed(
     pace: tuple[int, float, int], size: int, within: float, stamped: bool
 ) -> None:
@@ -137,6 +138,8 @@ def test_a_lump_a_page_a_document_and_one_event_are_told_apart(
 def test_bytes_that_form_no_event_are_judged_by_their_reads() -> None:
     found = watch([], paced(5, 150.0, 20), "events")
     assert (found.looks, found.events, found.octets) == (Looks.STREAMED, 0, 100)
+    lump = watch([], [Piece(3_000.0, 600)], "events")
+    assert (lump.looks, lump.held) == (Looks.ONE_LUMP, True)
 
 
 def test_text_without_events_that_comes_in_whole_buffers_is_clumped_and_in_small_reads_streamed() -> None:

@@ -269,6 +269,9 @@ def test_an_answer_in_clumps_beside_a_way_that_streams_is_said_to_be(comparison:
     assert verdict_words(lane) == (
         "inconclusive: the way here streams, and the answer came in 10 clumps all the same"
     )
+    assert verdict_words(replace(lane, doubts=(Doubt.APP_BUNCHED,))) == (
+        "inconclusive: the way here streams, and the app itself sent the answer in a bunch"
+    )
 
 
 def test_where_browsers_and_plain_clients_differ_every_report_says_for_whom_and_what_to_do(
