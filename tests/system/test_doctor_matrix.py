@@ -16,7 +16,7 @@ from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Fleet
 from tests.system.matrix import Examine, Outcome, answers, by_doctor, by_probe, drawn
 
-pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("trusted")]
+pytestmark = [pytest.mark.alone, pytest.mark.long, pytest.mark.usefixtures("trusted")]
 
 SEEDS = ("1",)
 GIVEN = os.environ.get("STREAMPROOF_SEED")

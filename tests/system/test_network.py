@@ -33,7 +33,7 @@ pytestmark = pytest.mark.alone
 LOST = 50  # each so many packets one
 DELAYS_MS = (0, 150, 300)
 DOCTOR_MS = 150
-AT_ONCE = 3
+AT_ONCE = 6
 PATIENCE_S = 180
 REPEATS = int(os.environ.get("STREAMPROOF_REPEATS", "1"))
 QUESTION = "/search?ai_prompt=Why%3F&max_output_tokens=24&accel=off"
@@ -102,6 +102,7 @@ def ask(*wanted: tuple[str, str, str]) -> list[Asked]:
     return asyncio.run(run())
 
 
+@pytest.mark.long
 def test_delay_and_loss_make_no_verdict_false(
     network: Network, relay: Relay, origin: Origin, fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from tests.system.proxy_space import (
     singles,
 )
 
-AT_ONCE = 6
+AT_ONCE = 16
 SEED = 6
 CHAINS = 26
 PATIENCE_MS = 2_000.0

@@ -95,6 +95,7 @@ def speaks(port: str) -> Callable[[], bool]:
 
 
 @pytest.mark.alone
+@pytest.mark.long
 def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
     ports: dict[str, str] = {}
 
