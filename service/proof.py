@@ -32,8 +32,8 @@ An event is exactly `bytes` octets, framing included; its data is
 A feed reaches its stream only within one process: with several workers or instances it may answer
 `"known": false`, and the prober falls back to mode=pause.
 
-A request that bears Streamproof-Answer: <32 hex> and the right Streamproof-Token has the app's own answer to
-it let go piece by piece: the first at once, each further one, and the end, when it is asked for
+A request that bears Streamproof-Answer: <32 hex> and the right Streamproof-Token gets the app's own answer
+piece by piece: the first at once, each further one, and the end, when it is asked for
 (docs/proof-protocol.md). All other requests reach the app untouched.
 """
 
@@ -647,7 +647,7 @@ class _Stream:
 class _Answer:
     """One answer of the app's, in lock-step: a piece goes when it is asked for, and so does the end.
 
-    A piece is a message of the body with octets. What cannot be held is let go and says why (`free`): an
+    A piece is a message of the body with octets. What cannot be held is released and says why (`free`): an
     answer with a length, of another status than 200, or in one piece; one whose client has left; one that
     waited for too long in all.
 
@@ -661,7 +661,7 @@ class _Answer:
         self.ended = False
         self._over = over
         self._allowed = 1
-        self._pieces = 0  # let go
+        self._pieces = 0  # released
         self._octets = 0
         self._sent = 0  # by the app
         self._waits = ""
@@ -677,7 +677,7 @@ class _Answer:
 
     def state(self, *, times: bool) -> dict[str, object]:
         """What a side request is answered; with `times` also, of each piece that was noted, how many octets
-        there were with it, when the app sent it and when it was let go, in milliseconds from the request.
+        there were with it, when the app sent it and when it was released, in milliseconds from the request.
         """
         self._asked_s = time.monotonic()
         told: dict[str, object] = {
@@ -706,7 +706,7 @@ class _Answer:
                     await self._news.wait()
 
     def end(self, why: str = "asked") -> None:
-        """Lets all go, the end as well."""
+        """Releases all, the end as well."""
         self.free = self.free or why
         self._go.set()
         self._news.set()
@@ -754,7 +754,7 @@ class _Answer:
             self.end("length")
 
     async def _piece(self, octets: int, message: Message) -> bool:
-        """Lets it go in its turn; whether as it was: while the end is held it goes by itself."""
+        """Releases it in its turn; whether as it was: while the end is held it goes by itself."""
         sent = time.time()
         self._sent += 1
         await self._turn("piece")

@@ -268,7 +268,7 @@ class ByProof(Examination):
         if bunched and kept is not None:
             return (Named(Cause.BLOCKED, "certain", kept),)
         if answer.method is Method.LOCK_STEP and not bunched:
-            because = f"the service let go of it piece by piece, and a stream beside it passes; {said}"
+            because = f"the service released it piece by piece, and a stream beside it passes; {said}"
             return (Named(Cause.ANSWER_PATH, "certain", because),)
         if self.starved:
             return (

@@ -242,7 +242,7 @@ class AnswerRunner(Runner):
         return self._counted.octets
 
     async def progress(self) -> Progress | None:
-        """How far the origin is with it, which lets go of all of it; None where there was no answer."""
+        """How far the origin is with it, which releases all of it; None where there was no answer."""
         reply = await self._side.end(self.stream_id, SIDE_PATIENCE_MS)
         return None if reply is None else reply.progress
 

@@ -202,7 +202,7 @@ class LaneProbe(Measured):
                 sent = as_it_came(told)
             elif kept:
                 sent = late
-        # Its pieces came one by one, and late where several were let go: they do not say how it comes.
+        # Its pieces came one by one, and late where several were released: they do not say how it comes.
         found = None if late and not sent else found
         seen = (*(() if found else held.evidence), *waited(told), *kept)
         seen = (*seen, late) if late and late != sent else seen

@@ -38,7 +38,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Have the origin let go of so many pieces of its answer in all; wait for the side request's answer.
+    """Have the origin release so many pieces of its answer in all; wait for the side request's answer.
 
     That comes once they are gone, or no more can be.
     """
@@ -49,7 +49,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Have the origin end the stream, or let go of all of its answer; wait for the side request's answer."""
+    """Have the origin end the stream, or release all of its answer; wait for the side request's answer."""
 
     within_ms: float
 
@@ -71,17 +71,17 @@ class Progress:
     """How far an answer in lock-step is at its origin. Times in milliseconds.
 
     Attributes:
-        pieces: that were let go.
+        pieces: that were released.
         octets: in them, as they left the origin.
         sent: pieces that the app has sent; the last of them may wait.
         waits: whether a piece waits, or only the end does.
         free: why nothing is held any more; empty while it is.
         ended: whether the app has done with it.
         coding: the Content-Encoding that the octets bear already; empty for none.
-        gone_ms: when the last piece was let go, on the origin's clock.
+        gone_ms: when the last piece was released, on the origin's clock.
         blocked_ms: for how long the app's event loop did not run when it was due, in all.
         times: of each piece that was noted: how many octets there were with it, when the app sent it and when
-            it was let go, both from the request's beginning at the origin.
+            it was released, both from the request's beginning at the origin.
         accel: whether the answer bears `X-Accel-Buffering: no`, which a hop may hide.
     """
 

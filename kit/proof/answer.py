@@ -81,7 +81,7 @@ def timeline(
 
 
 def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
-    """The timeline with what its origin noted: when each event was let go that bears no time of its own.
+    """The timeline with what its origin noted: when each event was released that bears no time of its own.
 
     Args:
         line: the answer's.
@@ -105,10 +105,10 @@ def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, ask
 
 
 def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
-    """How its events came later than they were let go, by so much that it is held; empty if it is not.
+    """How its events came later than they were released, by so much that it is held; empty if it is not.
 
     Args:
-        line: its timeline, with when each event was let go.
+        line: its timeline, with when each event was released.
         clock: the origin's; None where it is not known.
         slept_ms: for how long in all the process that read it did not run.
     """
@@ -118,7 +118,7 @@ def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
     late_ms = [arrival.arrived_ms - (arrival.sent_ms or 0.0) for arrival in line.arrivals]
     if found.verdict not in HELD:
         return ""
-    return f"where several pieces were let go one after another they came up to {max(late_ms):.0f} ms later"
+    return f"where several pieces were released one after another they came up to {max(late_ms):.0f} ms later"
 
 
 def judged(
@@ -317,7 +317,7 @@ def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -
 
 
 def in_lock_step(answer: Finding, steps: Finding | None, seen: Sequence[str], sent: str) -> Finding:
-    """The finding of an answer that was to be let go piece by piece.
+    """The finding of an answer that was to be released piece by piece.
 
     Args:
         answer: what it says by its stamps or arrivals.

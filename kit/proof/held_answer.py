@@ -1,4 +1,4 @@
-"""The app's own answer in lock-step: its origin lets piece k+1 go only once this client has piece k.
+"""The app's own answer in lock-step: its origin releases piece k+1 only once this client has piece k.
 
 The rule is that of every proof (`kit.proof.steps`). What passes here are the answer's own pieces, counted by
 octets, since hops join and split them. What an answer cannot show, the size of a block larger than itself
@@ -49,7 +49,7 @@ class HeldAnswer(Steps):
 
     Attributes:
         progress: what the origin said of the answer last; None while it knows of none.
-        lost: whether fewer octets came than were let go, though it ended in order.
+        lost: whether fewer octets came than were released, though it ended in order.
     """
 
     def __init__(self, pings: Sequence[Reply] = ()) -> None:
@@ -64,7 +64,7 @@ class HeldAnswer(Steps):
         self._unclear_how = False
 
     def run(self) -> Machine[None]:
-        """Until it is known how the answer comes, or it is over; at the end all of it is let go."""
+        """Until it is known how the answer comes, or it is over; at the end all of it is released."""
         try:
             yield from self._measure_round_trip(self._pings)
             yield from self._lock_step()
@@ -80,11 +80,11 @@ class HeldAnswer(Steps):
         return self.progress is not None and self.progress.waits == "end"
 
     def came(self, octets: int) -> None:
-        """The answer has come whole, in so many octets: as many as were let go, or its pieces say nothing."""
+        """The answer has come whole, in so many octets: as many as were released, or they say nothing."""
         if self.progress is not None and octets != self._octets:
             self.lost = octets < self._octets
             self._say(
-                f"{self._octets:,} bytes of the answer were let go and {octets:,} arrived: a hop "
+                f"{self._octets:,} bytes of the answer were released and {octets:,} arrived: a hop "
                 f"{'cuts or ' if self.lost else ''}changes it, so it is judged by its times"
             )
             self._held_how, self._unclear_how = None, True
@@ -107,7 +107,7 @@ class HeldAnswer(Steps):
         if lead.late or not (lead.decided or lead.at_one):
             return None
         said = (
-            f"{_pieces(lead.count)} of the answer, each let go only after the one before had arrived: "
+            f"{_pieces(lead.count)} of the answer, each released only after the one before had arrived: "
             f"passed, {lead.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
         )
         streams = self._found(Verdict.INCREMENTAL, hold_ms=lead.hold_ms)
@@ -150,11 +150,11 @@ class HeldAnswer(Steps):
                 self._passed = max(self._passed, self._octets - before)
 
     def _begun(self) -> Machine[bool]:
-        """Whether it can be held, once its first piece was let go; that may take the app a while."""
+        """Whether it can be held, once its first piece was released; that may take the app a while."""
         while True:
             yield from self._do(Await(_STARTING_MS, octets=1))
             there = self._stream.octets > 0
-            # What has come was let go alone: it says itself that it came.
+            # What has come was released alone: it says itself that it came.
             reply = (yield from self._do(Pass(2 if there else 1, SIDE_PATIENCE_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
@@ -170,7 +170,7 @@ class HeldAnswer(Steps):
             self._check_alive()
 
     def _pass(self, more: int) -> Machine[bool]:
-        """Have so many more pieces let go: whether at least one was."""
+        """Have so many more pieces released: whether at least one was."""
         pieces = 0 if self.progress is None else self.progress.pieces
         while True:
             reply = (yield from self._do(Pass(pieces + more, SIDE_PATIENCE_MS))).reply
@@ -187,14 +187,14 @@ class HeldAnswer(Steps):
             self._check_alive()
 
     def _reach(self, least_ms: float | None = None) -> Machine[Came]:
-        """Does all that was let go arrive?"""
+        """Does all that was released arrive?"""
         return (yield from self._comes(least_ms or self._least_ms, octets=self._octets))
 
     def _held_by(self) -> Machine[None]:
         """Something was held: what frees it, as far as this answer shows?"""
         missing = self._octets - self._stream.octets
         self._say(
-            f"{missing:,} bytes of the answer were let go and did not arrive, and side requests overtook them"
+            f"{missing:,} bytes of the answer were released and did not arrive; side requests overtook them"
         )
         first, self._unclear_how = self._stream.octets == 0, True  # until it is known how
         began = self._pieces
@@ -209,7 +209,7 @@ class HeldAnswer(Steps):
                 continue
             yield from self._reach(SEARCH_MS)
             if came is Came.LATE:
-                self._say("it came out when nothing had just been let go: a timer?")
+                self._say("it came out when nothing had just been released: a timer?")
                 return
             released.append(self._stream.octets - before)
             by_next += self._stream.octets >= owed and not waited
@@ -221,7 +221,7 @@ class HeldAnswer(Steps):
         if not released:
             yield from self._whole()
         elif by_next == len(released):
-            self._say(f"what was let go next freed it, {by_next} times of {by_next}")
+            self._say(f"what was released next freed it, {by_next} times of {by_next}")
             self._is_held(Verdict.BYTE_LIMITED, Shape.TAIL, self._passed or None, repeated=by_next > 1)
         else:
             self._say(
@@ -239,7 +239,7 @@ class HeldAnswer(Steps):
 
     def _flows_now(self, *, first: bool, after: int) -> None:
         if not first:
-            self._say("it came once more was let go, and nothing was held from then on")
+            self._say("it came once more was released, and nothing was held from then on")
             return
         self._say("more freed it, and from then on single pieces passed")
         shape = Shape.FIRST_EVENT if after <= 3 else Shape.PREFIX  # two of them to see that it flows
@@ -247,7 +247,7 @@ class HeldAnswer(Steps):
 
     def _whole(self) -> Machine[None]:
         octets = self._octets
-        self._say(f"{octets:,} bytes were let go in all, and nothing came out")
+        self._say(f"{octets:,} bytes were released in all, and nothing came out")
         yield from self._do(End(SIDE_PATIENCE_MS))
         came = yield from self._comes(END_PATIENCE_MS, octets=octets)
         if came is Came.HELD:
@@ -268,11 +268,11 @@ class HeldAnswer(Steps):
 
     @property
     def _octets(self) -> int:
-        """That were let go."""
+        """That were released."""
         return 0 if self.progress is None else self.progress.octets
 
     def _hold_ms(self) -> float:
-        """How much later than a round trip the last piece came that was let go, by the origin's own clock."""
+        """How much later than a round trip the last released piece came, by the origin's own clock."""
         reply, told = self._reply, self.progress
         if reply is None or told is None:
             return 0.0

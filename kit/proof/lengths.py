@@ -27,7 +27,7 @@ SLOPE = 0.7
 # 4 J. Nobody has measured a generator's J beforehand: half a second is assumed, which makes it 2 s.
 CHANCES = 4
 CHANCE_MS = 500.0
-# What was held comes in one lot when it is let go. A lost packet may spread it, a fifth of the least Δ.
+# What was held comes in one lot when it is released. A lost packet may spread it, a fifth of the least Δ.
 LOT = 0.2
 
 

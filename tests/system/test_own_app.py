@@ -137,7 +137,7 @@ def test_as_it_stands_an_app_of_ones_own_gets_a_verdict_in_both_arms(kit: Kit) -
     assert all("/answer?question=why" in lane["url"] for lane in ended.data["lanes"])
     for lane in ended.data["lanes"]:
         streams = lane["verdict"] == "incremental"
-        assert ("pieces of the answer, each let go only after" in " ".join(lane["evidence"])) is streams
+        assert ("pieces of the answer, each released only after" in " ".join(lane["evidence"])) is streams
     assert all(len(lane["timeline"]) == 30 for lane in ended.data["lanes"])
 
 

@@ -307,7 +307,7 @@ def test_stamped_events_that_come_in_short_clumps_are_no_stream_though_none_is_v
     assert combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1_000).verdict is Verdict.INCONCLUSIVE
 
 
-# An answer of which the pieces were let go one by one
+# An answer of which the pieces were released one by one
 
 PASSED = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP, hold_ms=1.0, evidence=("its pieces passed",))
 ARRIVED = Finding(

@@ -91,7 +91,7 @@ class App(Network):
 def judged(app: App) -> tuple[Finding | None, HeldAnswer]:
     machine = HeldAnswer()
     app.run(machine.run())
-    assert app._free_ms is not None, "all of it is let go in the end"
+    assert app._free_ms is not None, "all of it is released in the end"
     return machine.finding, machine
 
 
@@ -272,14 +272,14 @@ def test_one_piece_and_its_end_are_too_short_to_tell_all() -> None:
 
 
 def told(*times: tuple[float, float], **more: Any) -> Progress:
-    """Pieces of 10 octets: when the app sent each, and when it was let go."""
+    """Pieces of 10 octets: when the app sent each, and when it was released."""
     noted = tuple((10 * (place + 1), *pair) for place, pair in enumerate(times))
     known = Progress(len(times), 10 * len(times), len(times), "end", "", False, "", 0.0, 0.0, noted)
     return replace(known, **more)
 
 
 def held_back(sent: Sequence[float], rtt_ms: float) -> list[tuple[float, float]]:
-    """The first few pieces are let go one by one, the rest as they are sent."""
+    """The first few pieces are released one by one, the rest as they are sent."""
     gone: list[tuple[float, float]] = []
     for place, at_ms in enumerate(sent):
         before_ms = gone[-1][1] if gone else 0.0
