@@ -81,7 +81,7 @@ REST_EVENTS = 3
 # by then, so that a silent app is no side request that hangs.
 ANSWERS = 4
 HOLD_SECONDS = 30.0
-ALONE_SECONDS = 2.0  # without a side request: they reach another process, or nobody asks
+ALONE_SECONDS = 2.0  # without a side request: they reach another process, or none is made
 PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.

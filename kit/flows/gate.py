@@ -1,7 +1,7 @@
 """Whether a new version may take the traffic: what was measured against what its platform promises. Pure.
 
 Of both arms the one with the header decides; without it the stream is only reported on: a Flex version that
-holds blocks when nobody asks it not to does what its platform documents. A user's app is judged as it is.
+holds blocks until a header forbids it does what its platform documents. A user's app is judged as it is.
 """
 
 from __future__ import annotations
