@@ -247,7 +247,9 @@ class ByProof(Examination):
                 task.cancel()
             await asyncio.gather(*begun.values(), return_exceptions=True)
         self.rows += traced.rows
-        return traced if traced.direct is not None else replace(traced, direct=self.spec.known_direct)
+        if traced.direct is not None:
+            return traced
+        return replace(traced, direct=self.spec.known_stream or self.spec.known_direct)
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer
