@@ -32,7 +32,7 @@ def command(
 
     from kit.cli.hosts import gcloud
     from kit.cloud.logs import read_logs, shown
-    from kit.cloud.output import clean
+    from kit.platforms.gcloud.output import clean
     from kit.report.deploying import LiveSteps
 
     (known,) = recorded([target])
