@@ -32,8 +32,8 @@ def command(
 
     from kit.cli.hosts import gcloud
     from kit.cloud.logs import read_logs, shown
-    from kit.cloud.output import clean
     from kit.events import Stage
+    from kit.platforms.gcloud.output import clean
     from kit.report.live import live_steps
 
     (known,) = recorded([target])

@@ -16,9 +16,9 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.host import Host, Place
     from kit.cloud.record import Deployment
-    from kit.cloud.standing import Standing
+    from kit.cloud.status import Standing
+    from kit.platforms.platform import Host, Place
 
 
 def command(
@@ -99,7 +99,7 @@ def _asked(
 ) -> tuple[Standing, ...]:
     import sys
 
-    from kit.cloud.standing import status
+    from kit.cloud.status import status
     from kit.events import Stage
     from kit.report.live import live_steps
 
