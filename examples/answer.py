@@ -266,7 +266,7 @@ def _as(media: str, response: http.client.HTTPResponse) -> http.client.HTTPRespo
     found, status = response.headers.get_content_type(), response.status
     if status == 200 and found == media:
         return response
-    said = f"Not the service answered, but somebody on the way: HTTP {status}, {found}."
+    said = f"Not the service answered, but a proxy on the way: HTTP {status}, {found}."
     error = AnswerError("foreign", said, status)
     body = response.read(65_536)
     if found == "application/problem+json":
