@@ -136,7 +136,6 @@ def command(
     """
     import sys
 
-    from kit.events import Stage, stages
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
@@ -208,12 +207,7 @@ def command(
         asked = any(one is not None for one in (path, method, header, data, bearer_env))
         _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
     with Console(as_json=as_json).lanes() as watch:
-
-        def announce(text: str) -> None:
-            watch(Stage(text))
-            watch.shown()
-
-        found = run(doctor(spec, stages(watch), announce))
+        found = run(doctor(spec, watch))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
     text = diagnosis_text(found, Style.of(sys.stdout))
     success(
@@ -248,7 +242,6 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     import sys
 
-    from kit.events import stages
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
@@ -256,7 +249,7 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
 
     with Console(as_json=as_json).lanes() as watch:
         silences = LONG_SILENCES if long else SILENCES
-        report = run(examine(command, timeout_s=timeout, say=stages(watch), silences=silences))
+        report = run(examine(command, timeout_s=timeout, watch=watch, silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
@@ -274,7 +267,6 @@ def _app(
 
     from kit.app import read_app
     from kit.config import load_config
-    from kit.events import stages
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
@@ -310,7 +302,7 @@ def _app(
     config = replace(config, app=app)
     trusted(config, yes=yes)
     with Console(as_json=as_json).lanes() as watch:
-        found = run(doctor_app(targets, [], config, out, spec, stages(watch)))
+        found = run(doctor_app(targets, [], config, out, spec, watch))
     states = {state(one.lane) for one in found.diagnoses}
     worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))
