@@ -26,7 +26,7 @@ class Murder(Silent):
     def asked(self, key: LaneKey) -> None:
         for pid, command in processes_in(self.folder).items():
             # The worker may be gone by itself, because its parent is.
-            if self.victim in command and "leash.py" not in command:
+            if self.victim in command and "supervisor.py" not in command:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
