@@ -41,6 +41,6 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
         await probe.find()
         if probe.error is not None:
             raise probe.error
-        if probe.found.base is not None and probe.round_trips:
+        if probe.found.base is not None and probe.pings:
             return await ByProof(spec, probe, say, announce).examine(probe.found.base)
         return await ByAnswers(spec, probe, say, announce).examine()
