@@ -10,10 +10,10 @@ from kit.cli.output import Console, talk
 from kit.cli.running import run
 
 if TYPE_CHECKING:
-    from kit.cloud.gcloud import Gcloud
-    from kit.cloud.host import Host, Place
     from kit.config import Config
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host, Place
 
 
 def agreed(

@@ -32,13 +32,13 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.gcloud import Gcloud
-    from kit.cloud.host import Host, Place
     from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
     from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host, Place
     from kit.proof.lane import Comparison
 
 
@@ -136,10 +136,10 @@ def command(
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.cloud.times import span_s
     from kit.config import load_config
     from kit.flows.deploy import Wishes, drafts, refuse_open_model
     from kit.targets import select
+    from kit.times import span_s
 
     if bool(targets) == every:
         raise KitError(
@@ -315,8 +315,8 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     """
     import asyncio
 
-    from kit.cloud.host import Service
     from kit.flows.deploy import dry_run
+    from kit.platforms.platform import Service
 
     async def look() -> dict[str, Service | KitError | None]:
         async def one(draft: Draft) -> Service | KitError | None:

@@ -30,7 +30,7 @@ def command(
     """Read a deployed service's log, through gcloud."""
     from kit.cli.hosts import gcloud
     from kit.cloud.logs import read_logs, shown
-    from kit.cloud.output import clean
+    from kit.platforms.gcloud.output import clean
 
     (known,) = recorded([target])
     line = read_logs(known.place, limit=limit, version=version)

@@ -15,9 +15,9 @@ from kit.cli.running import run
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
-    from kit.cloud.host import Service
-    from kit.cloud.host import Version as CloudVersion
     from kit.cloud.record import Deployment
+    from kit.platforms.platform import Service
+    from kit.platforms.platform import Version as CloudVersion
 
 Target: TypeAlias = Annotated[
     str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")

@@ -16,9 +16,9 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.host import Host, Place
     from kit.cloud.record import Deployment
-    from kit.cloud.standing import Standing
+    from kit.cloud.status import Standing
+    from kit.platforms.platform import Host, Place
 
 
 def command(
@@ -95,8 +95,7 @@ def command(
 def _asked(
     known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, console: Console
 ) -> tuple[Standing, ...]:
-
-    from kit.cloud.standing import status
+    from kit.cloud.status import status
 
     if host_of is None:
         return run(status(known, None))
