@@ -50,7 +50,7 @@ class _Go(BaseModel):
     lanes: list[str] = Field(min_length=1, max_length=32)
     how: Literal["stream", "poll"] = "stream"
     tokens: int = Field(default=150, ge=1, le=4096)
-    # As the service's own /search takes it (service/asked.py).
+    # As the service's own /search takes it (service/parameters.py).
     tokens_per_s: float | None = Field(default=None, ge=0.1, le=1000, allow_inf_nan=False)
     path: str | None = None
 
