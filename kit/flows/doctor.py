@@ -17,9 +17,9 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
 
     Args:
         spec: what, and what may be done for it.
-        say: told what is done, as it is done.
-        announce: told what will be asked of the URL itself, before it is; returns once it can be read. `say`
-            unless given.
+        say: called with what is done, as it is done.
+        announce: called with what will be asked of the URL itself, before it is; returns once that is read.
+            `say` unless given.
 
     Raises:
         KitError: it cannot be asked at all, or the service's direct address cannot.

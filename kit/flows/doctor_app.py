@@ -15,7 +15,7 @@ from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.glance import Seen, State
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 from kit.targets import Target
 
@@ -54,7 +54,7 @@ async def doctor_app(
         config: whose app it is, and how it is asked.
         root: where the bundles go.
         spec: how it is examined; its own request is of no consequence.
-        say: told what is done, as it is done.
+        say: called with what is done, as it is done.
 
     Raises:
         KitError: the app cannot be packaged, started or asked, or not again and again.
@@ -99,12 +99,12 @@ def _named(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
     return lambda text: say(f"{name}: {text}")
 
 
-def _seen(itself: Diagnosis) -> Seen:
-    """What the app does by itself, as one look: the whole of it, its answer's own path included."""
+def _seen(itself: Diagnosis) -> Observation:
+    """What the app does by itself, as one observation: the whole of it, its answer's own path included."""
     holding = [cause for cause in itself.causes if cause.holds]
     if itself.verdict is Verdict.INCREMENTAL and not holding:
-        return Seen(State.STREAMS, "the app itself streams")
+        return Observation(State.STREAMS, "the app itself streams")
     if holding:
-        return Seen(State.HELD, holding[0].because, proven=False)
-    last = itself.rows[-1].seen
+        return Observation(State.HELD, holding[0].because, proven=False)
+    last = itself.rows[-1].observation
     return replace(last, proven=False)
