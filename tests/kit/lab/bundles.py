@@ -99,6 +99,7 @@ def target(name: str, hold: Hold = "none") -> Target:
     """A target of that name with a front that holds like that."""
     return Target(
         name=name,
+        order=0,
         title=name.title(),
         platform="none",
         folder=Path(),
