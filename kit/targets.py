@@ -181,7 +181,7 @@ class Target:
     folder: Path
     order: int = field(metadata=described("its place among the others"))
     title: str = field(metadata=described('for people, "App Engine Standard"'))
-    platform: str = field(metadata=described("which of the kit's platforms deploys it"))
+    platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
     templates: Mapping[str, str] = field(
         default_factory=dict,
         metadata=described("template file to the name it is rendered to, relative to the bundle"),
