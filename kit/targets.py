@@ -190,6 +190,13 @@ class Target:
         default_factory=dict,
         metadata=described("what only this target knows, for its templates and for its deployment"),
     )
+    environment: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=described(
+            "the variables that the platform sets for a service, as the lab sets them (PORT apart); "
+            "{service}, {runtime} and any other setting stand for their values"
+        ),
+    )
     rules: tuple[Rule, ...] = field(default=(), metadata=described("what one of them allows another"))
     expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)] = field(
         metadata=described("the promised verdict with the header sent and without")
@@ -202,6 +209,10 @@ class Target:
     def defaults(self) -> dict[str, Any]:
         """What its settings are by themselves."""
         return {name: setting.plain_default for name, setting in self.settings.items()}
+
+    def environment_of(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """The platform's variables, filled in with the target's settings and the name of its `runtime`."""
+        return {name: text.format_map(values) for name, text in self.environment.items()}
 
 
 def assets() -> Path:
@@ -271,6 +282,12 @@ def _load(file: Path) -> Target:
         raise wrong(
             "front.block_bytes", target.front.block_bytes, 'a whole number where hold is "blocks" only'
         )
+    for name, text in target.environment.items():
+        try:
+            text.format_map({**target.defaults, "runtime": ""})
+        except (KeyError, ValueError, IndexError, AttributeError):
+            expected = f"a text with nothing in braces but {', '.join(('runtime', *target.settings))}"
+            raise wrong(f"environment.{name}", text, expected) from None
     for number, rule in enumerate(target.rules):
         try:
             rule.is_kept(target.defaults)

@@ -166,6 +166,8 @@ MEMORY = COLUMN + '"memory_gb", most = 6.5, per = "cpu", plus = -0.4 }'
         ('= "Dockerfile"', '= "/Dockerfile"', "python.Dockerfile.j2 is '/Dock", "inside the bundle"),
         ('= "Dockerfile"', '= "app.yaml"', "templates is", "a name of its own"),
         ('"app.yaml.j2"', '"app.yml.j2"', "templates.app.yml.j2", "the name of a template"),
+        ("{service}", "{servic}", "environment.GAE_SERVICE is '{servic}'", "runtime, service, cpu"),
+        ("{service}", "{}", "environment.GAE_SERVICE is '{}'", "nothing in braces but"),
         # The settings.
         ('default = "sp-flex"', "default = [1]", "settings.service.default is [1]", "a number"),
         ('default = "sp-flex"', "", "settings.service.default is missing", "a number"),
