@@ -101,6 +101,7 @@ class Target:
         name: its folder's name, which is what the user types.
         title: for people, "App Engine Standard".
         platform: which folder in `kit/platforms/` deploys it.
+        edition: which of the platform's environments it is for; None where the platform has but one.
         folder: where its templates lie.
         templates: template file to the name it is rendered to, relative to the bundle.
         settings: what only this target knows, for its templates and for its deployment.
@@ -122,6 +123,7 @@ class Target:
     advice: str | None
     front: FrontSpec
     claims: tuple[Claim, ...]
+    edition: str | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -181,6 +183,7 @@ def _load(file: Path) -> tuple[int, Target]:
         name=file.parent.name,
         title=table.take("title", str),
         platform=table.take("platform", str),
+        edition=table.take("edition", str, None),
         folder=file.parent,
         templates=_templates(table.table("templates")),
         settings=_settings(table.table("settings")),

@@ -161,7 +161,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     import sys
 
     from kit.cli.hosts import gcloud, hosts
-    from kit.flows.deployed import asks
+    from kit.flows.deployed import asks, asks_identity
     from kit.report.deploying import LiveSteps
 
     if urls := [name for name in names if "=" in name]:
@@ -181,7 +181,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
         )
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
-    if all(one.public or one.platform != "cloud_run" for one in found):
+    if not any(map(asks_identity, found)):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
         watcher.stage("Asking gcloud for what lets you in.")

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from kit.errors import Code, KitError
 from kit.groups import kill_group
+from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.faults import Fault, explain
 from kit.platforms.gcloud.output import Lines, clean, progress
-from kit.platforms.gcloud.retry import ATTEMPTS, pause_s, removes
-from kit.platforms.platform import Command, Line
+from kit.platforms.gcloud.retry import ATTEMPTS, pause_s
 
 _LEASH: Final = Path(__file__).parents[2] / "leash.py"
 _GRACE_S: Final = 3.0
@@ -109,8 +109,8 @@ class Gcloud:
             fault = explain(command, status, stderr, "" if command.secret else stdout)
             if attempt == 1:
                 began_waiting = self._timing.clock()
-            elif fault.code is Code.NOT_FOUND_IN_CLOUD and removes(command):
-                return ""
+            elif fault.code is Code.NOT_FOUND_IN_CLOUD and command.changes:
+                return ""  # the attempt before removed it
             again = "transient" if fault.code is Code.API_OFF and self._enabled_api else fault.again
             waited = self._timing.clock() - began_waiting
             pause = pause_s(again, command, attempt, waited, self._timing.chance())

@@ -14,8 +14,8 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands as cloud_run
+from kit.platforms.command import Command
 from kit.platforms.gcloud.runner import Gcloud, Timing
-from kit.platforms.platform import Command
 from tests.controlplane import faults
 from tests.controlplane.plane import Plane
 from tests.controlplane.wire import ApiError
@@ -366,7 +366,7 @@ def test_when_the_kit_is_killed_so_is_gcloud(sandbox: Sandbox, tmp_path: Path) -
     script = (
         "import asyncio, os, pathlib, sys\n"
         "from kit.platforms.gcloud.runner import Gcloud, Timing\n"
-        "from kit.platforms.platform import Command\n"
+        "from kit.platforms.command import Command\n"
         "gcloud = Gcloud(dict(os.environ), pathlib.Path(sys.argv[1]), print, Timing(grace_s=0.2))\n"
         "say = lambda text: print(text, flush=True)\n"
         "asyncio.run(gcloud.run(Command(('hang',)), log='lane', line=say))\n"
