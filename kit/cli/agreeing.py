@@ -49,13 +49,14 @@ def agreed(
     from dataclasses import replace
 
     from kit.cloud.preflight import text
+    from kit.events import Running, Stage
     from kit.flows.deploy import plan, prepare
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
 
     granted: set[str] | None = None
     while True:
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage(f"Looking at the project {config.project}.")
+        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            watch(Stage(f"Looking at the project {config.project}."))
             planned = run(plan(made, runs, config, wishes, host_of))
         found = planned.preflight
         told = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
@@ -70,10 +71,10 @@ def agreed(
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned
         granted = (granted or set()) | questions
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            echo[0] = watcher.command
+        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            echo[0] = lambda line: watch(Running(line))
             try:
-                run(prepare(planned, runs, watcher))
+                run(prepare(planned, runs, watch))
             finally:
                 echo[0] = talk
 

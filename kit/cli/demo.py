@@ -36,7 +36,7 @@ def command(
     from kit.flows.lanes import check_polling
     from kit.report.files import write_report
     from kit.report.json import comparison_data
-    from kit.report.live import LiveLanes
+    from kit.report.live import live_lanes
     from kit.report.style import Style
     from kit.report.table import table
     from kit.targets import load_targets
@@ -47,7 +47,7 @@ def command(
         check_polling(config)
     trusted(config, yes=yes)
     fronts = pairs("--front", "TARGET=OTHER", front or [])
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
         comparison = run(
             demo(
                 known,
@@ -56,7 +56,7 @@ def command(
                 out,
                 prompt=prompt,
                 arms=own_arms(arm),
-                watcher=watcher,
+                watch=watch,
                 fronts=fronts,
                 isolated=isolated,
                 polling=polling,

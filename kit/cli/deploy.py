@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
+    from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
@@ -210,18 +211,18 @@ def _deploy(
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
     import sys
 
+    from kit.events import Running, Stage
     from kit.flows.deploy import deploy, promoted
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
 
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        echo[0] = watcher.command
+    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+        echo[0] = lambda line: watch(Running(line))
         try:
-            outcomes = run(deploy(planned, config, wishes, record, out, runs, watcher))
+            outcomes = run(deploy(planned, config, wishes, record, out, runs, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
-            watcher.stage(
-                f"Interrupted. What exists is on record: `kit status` shows it, `kit deploy {names}` goes on."
-            )
+            text = f"`kit status` shows it, `kit deploy {names}` goes on."
+            watch(Stage(f"Interrupted. What exists is on record: {text}"))
             raise
         finally:
             echo[0] = talk
@@ -238,15 +239,16 @@ def _comparison(
     import sys
 
     from kit.cloud.release import PROOF_TOKEN
+    from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import asks, lanes_of, serving, settled
     from kit.flows.lanes import BOTH, arms_deployed
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
-    from kit.report.live import LiveLanes
+    from kit.report.live import live_lanes
     from kit.targets import load_targets
 
-    async def work(watcher: LiveLanes) -> Comparison:
+    async def work(watch: Watch) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec(
@@ -260,11 +262,11 @@ def _comparison(
         proof_tokens = {one.target: one.proof_token for one in deployments}
         arms = arms_deployed(config, BOTH)
         specs = lanes_of(asked, load_targets(), arms, like, config, versions, proof_tokens)
-        await settled(specs, watcher.stage)
-        return await compare(specs, "cloud", watcher)
+        await settled(specs, stages(watch))
+        return await compare(specs, "cloud", watch)
 
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        return run(work(watcher))
+    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+        return run(work(watch))
 
 
 def _finish(

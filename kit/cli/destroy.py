@@ -43,8 +43,9 @@ def command(
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
+    from kit.events import Running, Stage
     from kit.flows.destroy import destroy, survey
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
     from kit.targets import select
 
     if bool(targets) == every:
@@ -69,17 +70,17 @@ def command(
             success({"targets": []}, as_json=as_json, text=f"{said}\n  {hint}")
         steps: Any = [talk]
         runs = gcloud(lambda line: steps[0](line))
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage("Looking for what the kit made.")
+        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            watch(Stage("Looking for what the kit made."))
             clearings = run(survey([hosts(runs)(one.place) for one in known]))
         talk(_listed(clearings))
         if any(removal.command is not None for one in clearings for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
         so_far: dict[str, Cleared] = {}
         try:
-            with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-                steps[0] = watcher.command
-                cleared = run(destroy(clearings, runs, record, watcher, so_far))
+            with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+                steps[0] = lambda line: watch(Running(line))
+                cleared = run(destroy(clearings, runs, record, watch, so_far))
         except KeyboardInterrupt:
             talk("\n".join(map(_so_far, so_far.values())))
             raise

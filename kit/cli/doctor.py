@@ -136,12 +136,13 @@ def command(
     """
     import sys
 
+    from kit.events import Stage, stages
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
     from kit.proof.long import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
-    from kit.report.live import LiveLanes
+    from kit.report.live import live_lanes
     from kit.report.style import Style
 
     given = urls or []
@@ -207,13 +208,13 @@ def command(
     if app is not None:
         asked = any(one is not None for one in (path, method, header, data, bearer_env))
         _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
 
         def announce(text: str) -> None:
-            watcher.stage(text)
-            watcher.shown()
+            watch(Stage(text))
+            watch.shown()
 
-        found = run(doctor(spec, watcher.stage, announce))
+        found = run(doctor(spec, stages(watch), announce))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
     text = diagnosis_text(found, Style.of(sys.stdout))
     success(
@@ -248,15 +249,16 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     import sys
 
+    from kit.events import stages
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
-    from kit.report.live import LiveLanes
+    from kit.report.live import live_lanes
     from kit.report.style import Style
 
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
         silences = LONG_SILENCES if long else SILENCES
-        report = run(examine(command, timeout_s=timeout, say=watcher.stage, silences=silences))
+        report = run(examine(command, timeout_s=timeout, say=stages(watch), silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
@@ -274,10 +276,11 @@ def _app(
 
     from kit.app import read_app
     from kit.config import load_config
+    from kit.events import stages
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
-    from kit.report.live import LiveLanes
+    from kit.report.live import live_lanes
     from kit.report.style import Style
     from kit.table import Table
     from kit.targets import load_targets
@@ -309,8 +312,8 @@ def _app(
         spec = replace(spec, repeat_ok=True)
     config = replace(config, app=app)
     trusted(config, yes=yes)
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        found = run(doctor_app(targets, [], config, out, spec, watcher.stage))
+    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+        found = run(doctor_app(targets, [], config, out, spec, stages(watch)))
     states = {state(one.lane) for one in found.diagnoses}
     worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))

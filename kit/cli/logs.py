@@ -32,13 +32,14 @@ def command(
 
     from kit.cli.hosts import gcloud
     from kit.cloud.logs import read_logs, shown
+    from kit.events import Stage
     from kit.platforms.gcloud.output import clean
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
 
     (known,) = recorded([target])
     line = read_logs(known.place, limit=limit, version=version)
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        watcher.stage(line.line)
+    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+        watch(Stage(line.line))
         entries = run(gcloud().read(line, log=f"{target}-logs"))
     lines = [clean(one) for one in shown(entries)]
     if not lines and not as_json:

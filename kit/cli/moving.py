@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
@@ -47,14 +46,15 @@ def move(
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
+    from kit.events import Stage, Step, output_of
     from kit.flows.traffic import switch
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
 
     with locked(Path()):
         (known,) = recorded([target])
         host = hosts(gcloud())(known.place)
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage(f"Looking at {known.service}.")
+        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            watch(Stage(f"Looking at {known.service}."))
             service = run(host.look())
         if service is None:
             raise KitError(
@@ -75,9 +75,9 @@ def move(
         at = f" from {was.name}" if was is not None else ""
         doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
         confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.step(target, f"moving the traffic to {version.name}")
-            after = run(switch(host, Record.load(Path()), service, version, partial(watcher.line, target)))
+        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            watch(Step(target, f"moving the traffic to {version.name}"))
+            after = run(switch(host, Record.load(Path()), service, version, output_of(target, watch)))
     success(
         {
             "target": target,

@@ -52,8 +52,9 @@ def command(
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
+    from kit.events import Stage
     from kit.flows.rebuild import rebuild
-    from kit.report.deploying import LiveSteps
+    from kit.report.live import live_steps
     from kit.report.standing import standing_text
     from kit.report.style import Style
     from kit.targets import load_targets, select
@@ -69,8 +70,8 @@ def command(
     if refresh:
         config = load_config({"project": project, "region": region}, os.environ, Path.cwd())
         wanted = select(targets or [])
-        with locked(Path()), LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage("Looking for what the kit made.")
+        with locked(Path()), live_steps(sys.stderr, colour=False if as_json else None) as watch:
+            watch(Stage("Looking for what the kit made."))
             record, aside = Record.anew(Path())
             if aside is not None:
                 warnings.append(f"the record could not be read; it is kept as {aside}")
@@ -100,12 +101,13 @@ def _asked(
     import sys
 
     from kit.cloud.status import status
-    from kit.report.deploying import LiveSteps
+    from kit.events import Stage
+    from kit.report.live import live_steps
 
     if host_of is None:
         return run(status(known, None))
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        watcher.stage("Asking the cloud.")
+    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+        watch(Stage("Asking the cloud."))
         return run(status(known, host_of))
 
 

@@ -18,6 +18,7 @@ from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.side_by_side import side_by_side
@@ -26,7 +27,6 @@ from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
 from kit.platforms.service import Place, Release
 from kit.render import render
-from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
 
@@ -200,11 +200,11 @@ def release_of(draft: Draft, config: Config, wishes: Wishes, root: Path, *, crea
     )
 
 
-async def prepare(plan: Plan, gcloud: Gcloud, watcher: DeployWatcher) -> None:
+async def prepare(plan: Plan, gcloud: Gcloud, watch: Watch) -> None:
     """Do what was asked for and granted: switch on the APIs, make the App Engine app."""
     for finding in plan.preflight.questions:
         if finding.command is not None:
-            watcher.stage(finding.text)
+            watch(Stage(finding.text))
             await gcloud.run(finding.command, log="prepare")
 
 
@@ -215,7 +215,7 @@ async def deploy(
     record: Record,
     root: Path,
     gcloud: Gcloud,
-    watcher: DeployWatcher,
+    watch: Watch,
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
@@ -225,7 +225,7 @@ async def deploy(
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = Measuring(
-        gcloud, config, watcher, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
+        gcloud, config, watch, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
     )
     ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
     there: set[str] = set()
@@ -233,12 +233,12 @@ async def deploy(
     async def one(draft: Draft) -> Outcome:
         name, before = draft.target.name, plan.before(draft)
         if before is not None and before.first is not None:
-            watcher.step(name, f"waiting for {before.first}, which becomes {before.becomes}")
+            watch(Step(name, f"waiting for {before.first}, which becomes {before.becomes}"))
             await ended[before.first].wait()
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            outcome = await Deploying(_job(draft, config, wishes, root), record, watcher, measure).run()
+            outcome = await Deploying(_job(draft, config, wishes, root), record, watch, measure).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome

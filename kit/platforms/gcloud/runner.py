@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,16 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.errors import Code, KitError
-from kit.groups import kill_group
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.faults import Fault, explain
 from kit.platforms.gcloud.output import Lines, clean, progress
 from kit.platforms.gcloud.retry import ATTEMPTS, pause_s
+from kit.process import run
 
-_LEASH: Final = Path(__file__).parents[2] / "leash.py"
 _GRACE_S: Final = 3.0
-_KILL_S: Final = 5.0
-_LOOK_S: Final = 0.1
 _CHUNK: Final = 1 << 16
 # The largest answer that is kept; a list of a project's 210 App Engine versions is some 500 KB.
 _STDOUT_BYTES: Final = 32 << 20
@@ -76,9 +72,7 @@ class Gcloud:
 
     def find(self) -> str:
         """gcloud's path. Raises KitError GCLOUD_MISSING."""
-        path = self._env.get("PATH", os.defpath)
-        # Windows finds gcloud.cmd by PATHEXT; where that is not set, by its whole name.
-        found = shutil.which("gcloud", path=path) or shutil.which("gcloud.cmd", path=path)
+        found = shutil.which("gcloud", path=self._env.get("PATH", os.defpath))
         if found is None:
             raise KitError(Code.GCLOUD_MISSING, "gcloud is not on the PATH.", _INSTALL)
         return str(Path(found).absolute())
@@ -141,54 +135,26 @@ class Gcloud:
         env = {**self._env, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "TERM": "dumb", **command.env}
         if command.secret:
             env["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] = "1"
-        argv = [gcloud, *command.words]
-        if sys.platform != "win32":
-            argv = [sys.executable, "-I", "-S", str(_LEASH), str(self._timing.grace_s), *argv]
-        starting = asyncio.ensure_future(
-            asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=env,
-                start_new_session=True,
-            )
-        )
-        try:
-            process = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await self._end(await starting)
-            raise
+        kept, errors = bytearray(), asyncio.StreamReader()
         said: deque[str] = deque(maxlen=_STDERR_LINES)
-        sweeping = asyncio.create_task(_sweep_when_ended(process))
+        telling = asyncio.create_task(_tell(errors, said, log, line))
         try:
-            printed, _ = await asyncio.gather(_all(process.stdout), _tell(process.stderr, said, log, line))
-            status = await process.wait()
+            status = await run(
+                [gcloud, *command.words],
+                env,
+                grace_s=self._timing.grace_s,
+                stdout=lambda data: kept.extend(data[: _STDOUT_BYTES - len(kept)]),
+                stderr=errors.feed_data,
+            )
+            errors.feed_eof()
+            await telling
         finally:
-            sweeping.cancel()
-            await self._end(process)
-        status = status if status >= 0 else 128 - status
-        stdout = printed.decode(errors="replace")
+            telling.cancel()
+        stdout = kept.decode(errors="replace")
         if status and not command.secret:
             await _write(log, [clean(text) for text in stdout.splitlines()[-_STDOUT_LOG_LINES:]])
         await _write(log, [f"# status {status}"])
         return status, stdout, "\n".join(said)
-
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """See it and its group to their end: what still runs gets SIGTERM, the grace, SIGKILL."""
-        try:
-            if process.returncode is None:
-                if process.stdin is not None:
-                    process.stdin.close()  # the leash takes it for a word
-                if sys.platform == "win32":
-                    process.terminate()
-                async with asyncio.timeout(self._timing.grace_s + _KILL_S):
-                    # It has not ended for asyncio while something that it printed waits to be read.
-                    await asyncio.gather(process.wait(), _all(process.stdout), _all(process.stderr))
-        except TimeoutError:
-            pass
-        finally:
-            _sweep(process)
 
     def _open(self, log: str) -> Path:
         file = self._logs / f"{log}.log"
@@ -204,17 +170,10 @@ class Gcloud:
         return file
 
 
-async def _all(stream: asyncio.StreamReader | None) -> bytes:
-    kept = bytearray()
-    while stream is not None and (chunk := await stream.read(_CHUNK)):
-        kept += chunk[: _STDOUT_BYTES - len(kept)]
-    return bytes(kept)
-
-
-async def _tell(stream: asyncio.StreamReader | None, said: deque[str], log: Path, line: Line) -> None:
+async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line: Line) -> None:
     """Every line to the log and to `said`; to whoever looks on the newest, until gcloud names its error."""
     lines, told, failed = Lines(), "", False
-    while stream is not None:
+    while True:
         chunk = await stream.read(_CHUNK)
         ended = lines.feed(chunk, final=not chunk)
         said.extend(ended)
@@ -241,22 +200,6 @@ async def _write(log: Path, lines: list[str]) -> None:
 
     if lines:
         await asyncio.to_thread(append)
-
-
-async def _sweep_when_ended(process: asyncio.subprocess.Process) -> None:
-    """What outlives the leash must not hold its output open. asyncio's own `wait` waits for that, too."""
-    while process.returncode is None:  # noqa: ASYNC110 (asyncio has no event for the end of the process alone)
-        await asyncio.sleep(_LOOK_S)
-    _sweep(process)
-
-
-def _sweep(process: asyncio.subprocess.Process) -> None:
-    """Nothing of the group may be left, even if the leash itself was killed."""
-    if sys.platform == "win32":
-        with suppress(ProcessLookupError):
-            process.kill()
-        return
-    kill_group(process.pid, reaped=process.returncode is not None)
 
 
 def _error(fault: Fault, log: Path) -> KitError:

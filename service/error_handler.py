@@ -1,4 +1,4 @@
-"""What nobody foresaw, as the problem that it is to whoever asked."""
+"""Turns an unhandled exception into a problem+json response."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from service.logs import place_of
 SEND = "streamproof.send"
 
 
-class Unforeseen:
-    """ASGI middleware: a failure that nobody made a Problem of becomes one, before the server answers it.
+class ErrorHandler:
+    """ASGI middleware: answers an unhandled exception with a Problem, before the server does.
 
-    So middleware around this one adds its headers to it, and no log gets the exception's message.
+    Outer middleware can then add its headers, and no log gets the exception's message.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,7 +1,8 @@
 """Answers that outlive the request for them: written once, read by as many responses as come back for them.
 
 Streams that may be resumed are kept, answers asked for by polling, and streams that their client has named,
-so that it can ask how far they are. `service.answers` has all of this process, `service.shared` copies them.
+so that it can ask how far they are. `service.answer_registry` has all of this process,
+`service.answer_copies` copies them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Kept(Protocol):
         """When it was first asked for, in epoch milliseconds."""
 
     def reading(self) -> AbstractContextManager[None]:
-        """While somebody reads, an answer is not abandoned."""
+        """Counts a reader: an answer that is being read is not abandoned."""
 
     async def after(self, seq: int, wait_s: float | None) -> list[Event]:
         """The events after number `seq`, as soon as there is one; none when the answer ended with `seq`.
@@ -60,7 +61,7 @@ class KeptAnswer:
             name: ANSWER.
             began: when it was asked for.
             grace_s: seconds without a reader after which it is abandoned.
-            take_room: told the size of each event; raises the Problem that the answer then ends with.
+            take_room: called with the size of each event; raises the Problem that the answer then ends with.
         """
         self.name = name
         self.began = began
@@ -76,7 +77,7 @@ class KeptAnswer:
         self._alone_s = 0.0
         # A future for each reader that waits: an asyncio.Event would cost twice as much for each event.
         self._waiting: list[asyncio.Future[None]] = []
-        #: Set once nothing is owed to anybody: its end was read, or whoever wanted it has left.
+        #: Set once no reader is left to wait for: its end was read, or its client has left.
         self.over = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._stopped_by: Problem | None = None
@@ -95,8 +96,8 @@ class KeptAnswer:
         return "done" if self._end == "done" else str(json.loads(self._texts[-1])["type"]).rpartition(":")[2]
 
     async def write(self, events: AsyncGenerator[Event]) -> None:
-        """Takes the events down until they end, or somebody ends them. There is always an end."""
-        self._writing = asyncio.create_task(self._take_down(events))
+        """Stores the events until they end or `interrupt` ends them. There is always an end."""
+        self._writing = asyncio.create_task(self._store(events))
         if self._stopped_by is not None:
             self._writing.cancel()
         try:
@@ -108,7 +109,7 @@ class KeptAnswer:
         except Problem as problem:
             self._append(error(problem))
 
-    async def _take_down(self, events: AsyncGenerator[Event]) -> None:
+    async def _store(self, events: AsyncGenerator[Event]) -> None:
         async with aclosing(events):
             async for event in events:
                 size = len(event.data) + EVENT_OVERHEAD_BYTES
@@ -127,7 +128,7 @@ class KeptAnswer:
                 reader.set_result(None)
 
     def interrupt(self, problem: Problem) -> None:
-        """Ends it with the problem; where it has ended, nobody is waited for any more."""
+        """Ends it with the problem; if it has ended already, stops waiting for its readers."""
         if self.ended:
             self.over.set()
         elif self._stopped_by is None:
@@ -137,14 +138,14 @@ class KeptAnswer:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody reads it here."""
+        """Whether it has no reader in this process."""
         return self._readers == 0
 
     def tick(self, seconds: float, *, asked: bool = False) -> None:
-        """That much time has passed in which this process ran; `asked`: another instance was asked for it.
+        """Adds time in which this process ran; `asked`: another instance was asked for the answer.
 
-        Counted so, because a clock goes on while the platform freezes an instance between requests: nobody
-        has left then.
+        Not read from a clock: a clock goes on while the platform freezes an instance between requests, and
+        no client has left then.
         """
         self._alone_s = self._alone_s + seconds if self.alone and not asked else 0.0
         if self._alone_s >= self._grace_s:
@@ -190,7 +191,7 @@ class KeptAnswer:
                     async with asyncio.timeout(wait_s):
                         await news
             finally:
-                if news in self._waiting:  # given up; else whoever told of news has emptied the list
+                if news in self._waiting:  # timed out; else `_append` has emptied the list
                     self._waiting.remove(news)
 
 

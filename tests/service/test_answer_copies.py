@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from service import problems, shared
-from service.answers import Answers
+from service import answer_copies, problems
+from service.answer_buffer import read
+from service.answer_copies import CopiedAnswer, Head
+from service.answer_registry import Answers
 from service.app import create_app
 from service.events import Began
-from service.kept import read
 from service.problems import Problem
 from service.settings import Settings
-from service.shared import CopiedAnswer, Head
 from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S, ask
 from tests.service.conftest import Serve
 from tests.service.entrypoints import by_gunicorn
 from tests.service.made_up_time import run_in_made_up_time
 from tests.service.stores import MemoryStore
-from tests.service.test_kept import DONE, Script, ended, kind, token
+from tests.service.test_answer_buffer import DONE, Script, ended, kind, token
 from tests.service.test_poll import ASYNC, pieces
 
 ANSWER = "0123456789abcdef" * 2
@@ -37,8 +37,8 @@ NEVER_S = 3600.0
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for is not worth waiting for here."""
-    monkeypatch.setattr(shared, "FLUSH_S", 0.001)
-    monkeypatch.setattr(shared, "LOOK_S", 0.001)
+    monkeypatch.setattr(answer_copies, "FLUSH_S", 0.001)
+    monkeypatch.setattr(answer_copies, "LOOK_S", 0.001)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -83,7 +83,7 @@ def test_another_instance_reads_what_one_writes_while_it_is_written() -> None:
 def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shared, "FLUSH_S", 0.05)
+    monkeypatch.setattr(answer_copies, "FLUSH_S", 0.05)
 
     async def test() -> None:
         store = MemoryStore()
@@ -94,7 +94,7 @@ def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
         await one.start(script.events(), Began(), name=ANSWER)
         await copied(store, 1201)
         assert sum(number for _, number in store.appended) == 1201
-        assert max(number for _, number in store.appended) <= shared.MOST_EVENTS
+        assert max(number for _, number in store.appended) <= answer_copies.MOST_EVENTS
         assert len(store.appended) <= 5
         while len(streams):  # noqa: ASYNC110  # its end is safe: nobody has to fetch it from this process
             await asyncio.sleep(0)
@@ -156,7 +156,7 @@ def test_a_reader_that_had_more_than_was_copied_is_told_of_the_end_all_the_same(
 
 
 def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "BEAT_S", 0.01)
+    monkeypatch.setattr(answer_copies, "BEAT_S", 0.01)
 
     async def test() -> None:
         store = MemoryStore()
@@ -224,7 +224,7 @@ def accepted(base: str, **query: Any) -> str:
 def test_after_kill_9_a_client_carries_on_from_the_store(
     firestore: Settings, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "LEASE_S", 1.0)
+    monkeypatch.setattr(answer_copies, "LEASE_S", 1.0)
     settings = {
         name: str(getattr(firestore, name)) for name in ("store", "firestore_project", "firestore_collection")
     }

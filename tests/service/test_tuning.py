@@ -11,7 +11,7 @@ SHOW = """
 import gc, logging, resource
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from service.process import settle
+from service.tuning import settle
 settle({streams})
 print(gc.get_threshold(), gc.get_freeze_count() > 1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """

@@ -1,4 +1,4 @@
-"""What takes long to make and is needed once: made in a thread, when it is first wanted."""
+"""A value that is slow to make: made once, in a thread, on first use."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 Made = TypeVar("Made")
 
 
-class Lazily(Generic[Made]):
-    """Made by `make` when somebody first waits for it, once for all; a failure is tried again by the next."""
+class Lazy(Generic[Made]):
+    """Calls `make` on first use and keeps the result; after a failure the next use calls it again."""
 
     def __init__(self, make: Callable[[], Made]) -> None:
         self._make = make
@@ -24,13 +24,13 @@ class Lazily(Generic[Made]):
         """
         if self._making is None or _failed(self._making):
             self._making = asyncio.create_task(asyncio.to_thread(self._make))
-            # Whoever waited may have left: then nobody asks how it ended.
+            # Every waiter may have left: read the exception, or asyncio logs it as never retrieved.
             self._making.add_done_callback(_failed)
         # Shielded: a request that is given up does not end it for the others.
         return await asyncio.shield(self._making)
 
     async def made(self) -> Made | None:
-        """It, if it was ever wanted and came to be."""
+        """The value, or None if it was never made."""
         if self._making is None or _failed(self._making):
             return None
         return await self._making

@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 
 from service import problems
+from service.answer_buffer import Kept, KeptAnswer
+from service.answer_copies import CopiedAnswer, Store, copy
 from service.events import Began, Event
-from service.kept import Kept, KeptAnswer
-from service.shared import CopiedAnswer, Store, copy
 from service.streams import OpenStreams
 
 log = logging.getLogger("streamproof")
@@ -90,7 +90,7 @@ class Answers:
                     del self._answers[answer.name]
                     raise
             task = asyncio.create_task(self._live(answer, events, held.pop_all()))
-        # A task that nobody holds may be collected in its middle.
+        # asyncio keeps weak references only: a task without another reference may be collected while it runs.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._tick_on()

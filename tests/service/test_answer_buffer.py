@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import problems
-from service.answers import Answers
+from service.answer_buffer import EVENT_OVERHEAD_BYTES, KeptAnswer, read
+from service.answer_registry import Answers
 from service.events import Began, Event
-from service.kept import EVENT_OVERHEAD_BYTES, KeptAnswer, read
 from service.problems import Problem
 from service.streams import OpenStreams
 from tests.service.asking import GIVE_UP_S

@@ -1,8 +1,8 @@
-"""A copy of each kept answer where other instances of the service find it; and what is done with one there.
+"""A copy of each kept answer in a store that all instances of the service read.
 
 The instance that writes an answer copies it as it grows, and says every few seconds that it lives. Another
 one reads the copy. Where the writer has been silent for too long it was killed, or the platform has frozen
-it: whoever reads then ends the answer with an error. Both add events by number, and no number can be added
+it: the reader then ends the answer with an error. Both add events by number, and no number can be added
 twice, so that one of the two wins: a writer that comes back to life finds that its answer has ended.
 
 Nothing here goes on writing what another instance began: what a model writes the second time is another text.
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service import problems
+from service.answer_buffer import KeptAnswer
 from service.events import Event, error
-from service.kept import KeptAnswer
 from service.problems import Problem
 
 log = logging.getLogger("streamproof")
@@ -80,7 +80,7 @@ class Store(Protocol):
         """The last event and its number."""
 
     async def close(self) -> None:
-        """Lets go of what it holds."""
+        """Closes its connections."""
 
 
 async def copy(answer: KeptAnswer, store: Store) -> None:
@@ -138,7 +138,7 @@ def _batch(events: Sequence[Event]) -> list[Event]:
 
 
 class CopiedAnswer:
-    """An answer that another instance writes, or wrote: a `service.kept.Kept`."""
+    """An answer that another instance writes, or wrote: a `service.answer_buffer.Kept`."""
 
     def __init__(self, name: str, head: Head, store: Store, now_s: Callable[[], float] = time.time) -> None:
         self.name = name
@@ -149,12 +149,12 @@ class CopiedAnswer:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """The writer is told by `asked`, in `after`."""
+        """Nothing to count here: `after` tells the writer through `asked`."""
         yield
 
     async def after(self, seq: int, wait_s: float | None) -> list[Event]:
         until = None if wait_s is None else time.monotonic() + wait_s
-        # Also where there are events at once: who reads slowly is somebody who reads.
+        # Also where there are events at once: a slow reader is a reader.
         await self._tell_writer(self._head)
         while True:
             # From the one on that the reader has, to see whether that was the end.
@@ -162,7 +162,7 @@ class CopiedAnswer:
             if seq >= 0 and events:
                 had = events.pop(0)
                 if had == error(problems.writer_gone()):
-                    # Or it had another event of that number, which was never copied: better told twice.
+                    # Or it had another event of that number, which was never copied: better sent twice.
                     return [had]
                 if had.name != "token":
                     return []
@@ -176,7 +176,7 @@ class CopiedAnswer:
             await asyncio.sleep(LOOK_S if until is None else min(LOOK_S, until - time.monotonic()))
 
     async def _look_after(self, seq: int) -> Event | None:
-        """Tells the writer that somebody reads; the end, where the reader would not be told of it else."""
+        """Tells the writer that the answer is being read; returns the end if the reader would miss it."""
         head = await self._store.head(self.name)
         if head is None:
             raise problems.answer_gone()
@@ -187,15 +187,15 @@ class CopiedAnswer:
         if event is None or event.name == "token":
             event = error(problems.writer_gone())
             if not await self._store.append(self.name, last + 1, [event]):
-                return None  # somebody was quicker
+                return None  # another instance was quicker
             log.warning("the instance that wrote an answer is gone: ended it after %d events", last + 1)
             last += 1
         # A reader may have had more from the writer than was copied: then the end has a number that it has
-        # passed, and is told under the next.
+        # passed, and is sent under the next.
         return event if last <= seq or last == seq + 1 else None
 
     async def _tell_writer(self, head: Head) -> None:
-        """Somebody reads; not said more often than it is looked at, nor to one that is not there."""
+        """Records that the answer is being read, if its writer lives; at most once a look."""
         lives = self._now_s() - head.alive_s <= LEASE_S
         if lives and self._now_s() - head.asked_s >= BEAT_S / 2:
             await self._store.asked(self.name)

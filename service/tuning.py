@@ -1,4 +1,4 @@
-"""What this process is told of itself before it serves thousands of streams; nothing of that is the app's."""
+"""Process tuning for thousands of streams: garbage collection, file limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settle(max_streams: int) -> None:
 
 
 def _raise_limit() -> int | None:
-    """Allows this process as many open files as it may have; how many, or None where nobody counts them."""
+    """Raises the limit of open files; returns it, or None where there is none."""
     try:
         import resource
     except ImportError:  # Windows
