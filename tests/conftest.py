@@ -22,7 +22,7 @@ pytest_plugins = [
     "tests.fixtures.origin",
     "tests.fixtures.together",
     "tests.fixtures.browser",
-    "tests.fixtures.controlplane",
+    "tests.fixtures.rehearsal",
     "tests.fixtures.firestore",
 ]
 

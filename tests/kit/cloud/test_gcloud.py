@@ -15,9 +15,9 @@ from kit.cloud import cloud_run
 from kit.cloud.gcloud import Gcloud, Timing
 from kit.cloud.host import Command
 from kit.errors import Code, KitError
-from tests.controlplane import faults
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
+from kit.rehearsal import faults
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
 from tests.kit.cloud.releases import RUN

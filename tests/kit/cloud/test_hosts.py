@@ -16,11 +16,11 @@ from kit.cloud.hosts import host
 from kit.cloud.release import release, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.rehearsal.knative import Service as Theirs
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from kit.render import render, write
 from kit.targets import load_targets
-from tests.controlplane.knative import Service as Theirs
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
 from tests.kit.cloud.releases import FLEX, RUN, STANDARD
 
 NOW = 1_800_000_000.0

@@ -15,8 +15,8 @@ from kit.cloud.host import Host, Place, Service
 from kit.cloud.preflight import Preflight, check, text
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.rehearsal.plane import Plane
 from kit.targets import Target, get
-from tests.controlplane.plane import Plane
 
 CONFIG = Config(project="demo-project", project_source="--project")
 PLACES = (
