@@ -12,8 +12,6 @@ from pathlib import Path
 
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Place, Release
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
@@ -24,6 +22,8 @@ from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.side_by_side import side_by_side
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Command, Host, Place, Release
 from kit.render import render
 from kit.targets import Target
 

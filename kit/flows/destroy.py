@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Host, Removal
 from kit.cloud.record import Record
 from kit.errors import KitError
 from kit.events import Finished, Step, Watch, output_of
 from kit.flows.rebuild import recorded
 from kit.flows.side_by_side import side_by_side
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Host, Removal
 from kit.proof.lane import LaneState
 
 

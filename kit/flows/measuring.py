@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kit.cloud.host import Service
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.events import Event, ProofStep, Stage, Step, Watch, output_of
@@ -14,6 +13,7 @@ from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_deployed, ask
+from kit.platforms.platform import Service
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec

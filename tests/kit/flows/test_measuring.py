@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from kit.app import App
-from kit.cloud.host import Command, Service
 from kit.cloud.outcome import Gate
 from kit.config import Config
 from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
+from kit.platforms.platform import Command, Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict
