@@ -142,10 +142,8 @@ MEMORY = COLUMN + '"memory_gb", most = 6.5, per = "cpu", plus = -0.4 }'
     [
         # Each type, missing, wrong and one key too many.
         ('title = "App Engine Flexible"', "", "title is missing", "a text in quotes"),
-        ('title = "App Engine Flexible"', "title = 2026-01-02", "2026-01-02, a date", "a text in quotes"),
         ("order = 2", 'order = "2"', "order is '2'", "a whole number"),
         ("order = 2", 'order = 2\nname = "x"', "name is not a known key", "folder"),
-        ("deadline_s = 3600", "deadline_s = inf", "front.deadline_s is inf", "a number"),
         ("accel_frees = true", "accel_frees = 1", "front.accel_frees is 1", "true or false"),
         ("accel_frees = true", "accel_free = true", "front.accel_frees is missing", "true or false"),
         ("deadline_s = 3600", "deadline_s = 3600\ndeadlines = 1", "front.deadlines is not", "'deadline_s'"),
@@ -155,7 +153,6 @@ MEMORY = COLUMN + '"memory_gb", most = 6.5, per = "cpu", plus = -0.4 }'
         ('off = "byte-limited"', 'of = "byte-limited"', "expect.of is not a known key", "'off'"),
         ('certainty = "A"\n\n[[claims]]', "[[claims]]", "claims[0].certainty is missing", "'A', 'B', 'C'"),
         ('about = "header"', 'about = "headers"', "claims[1].about is 'headers'", "'header'"),
-        ("[front]", "[front", "cannot be read as TOML", "Correct the file"),
         # The front.
         ("block_bytes = 65_536", "", "front.block_bytes is nothing", 'where hold is "blocks"'),
         ("block_bytes = 65_536", "block_bytes = 0", "front.block_bytes is 0", "above 0"),
@@ -181,7 +178,6 @@ MEMORY = COLUMN + '"memory_gb", most = 6.5, per = "cpu", plus = -0.4 }'
             "the least and the most",
         ),
         ("range = [0.5, 519.6]", "range = [1]", "settings.memory_gb.range is [1]", "the least and the most"),
-        ("range = [0.5, 519.6]", 'range = ["a"]', "settings.memory_gb.range[0] is 'a'", "a number"),
         (
             "range = [0.5, 519.6]",
             "range = [2, 3]",
