@@ -119,6 +119,38 @@ def test_a_new_target_is_a_new_folder_and_nothing_else(deploy: Path) -> None:
     assert get("edge", deploy).front == get("run", deploy).front
 
 
+def test_a_target_describes_its_settings_their_rules_and_its_environment_as_data(deploy: Path) -> None:
+    file = Path(shutil.copytree(deploy / "run", deploy / "edge")) / "target.toml"
+    file.write_text(
+        file.read_text()
+        .replace("[environment]", '[environment]\nCLUSTER = "{cluster}, {cpu} CPU"')
+        .replace("[settings.cpu]", '''[settings.cluster]
+default = "main"
+pattern = "[a-z]+"
+form = "a name"
+meaning = "the cluster"
+source = "somewhere"
+certainty = "A"
+
+[settings.cpu]''')
+        .replace("[expect]", '''[[rules]]
+bounds = [{ setting = "timeout_s", most = 60, where = { setting = "cpu", below = 1 } }]
+says = "It takes a CPU."
+source = "somewhere"
+certainty = "A"
+
+[expect]''')
+    )  # fmt: skip
+    edge = get("edge", deploy)
+    assert edge.settings["cluster"].allows("other")
+    assert not edge.settings["cluster"].allows("Other")
+    assert edge.environment_of({**edge.defaults, "cluster": "x"})["CLUSTER"] == "x, 1 CPU"
+    (*others, rule) = edge.rules
+    assert all(one.is_kept({**edge.defaults, "cpu": 0.5, "concurrency": 1}) for one in others)
+    assert not rule.is_kept({**edge.defaults, "cpu": 0.5})
+    assert rule.holds == "timeout_s <= 60 where cpu < 1"
+
+
 def broken(deploy: Path, old: str, new: str) -> KitError:
     """What is said when a line of flex's target.toml reads otherwise."""
     file = deploy / "flex" / "target.toml"
