@@ -95,7 +95,6 @@ def command(
 def _asked(
     known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, console: Console
 ) -> tuple[Standing, ...]:
-
     from kit.cloud.status import status
 
     if host_of is None:
