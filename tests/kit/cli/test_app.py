@@ -29,7 +29,7 @@ def test_a_client_is_given_longer_silences_where_that_was_asked_for(
 
     async def examine(*_: object, silences: Sequence[float], **__: object) -> ClientReport:
         given.extend(silences)
-        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.sentence, ())
+        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.says, ())
         return ClientReport("curl", False, found, 0)
 
     monkeypatch.setattr("kit.flows.client.examine", examine)
