@@ -15,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = [
     "tests.fixtures.phases",
+    "tests.fixtures.loop",
     "tests.fixtures.tools",
     "tests.fixtures.certificates",
     "tests.fixtures.proxies",
