@@ -23,8 +23,8 @@ from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Caddy, Nginx
+from tests.fixtures.sites import OLD
 from tests.fixtures.wire import passing, wire
-from tests.kit.probe.test_real_proxies import OLD
 
 Server = Callable[..., Any]
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"

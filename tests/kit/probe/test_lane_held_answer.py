@@ -18,8 +18,8 @@ from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Nginx
+from tests.fixtures.sites import GZIP, NEW, OLD
 from tests.fixtures.wire import passing, wire
-from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
 WRAPPED = "tests.fixtures.foreign:wrapped"
 QUICK = "/chat?n=12&gap=0.02"

@@ -11,15 +11,10 @@ from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
-from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import measured_by, through
 
 pytestmark = pytest.mark.alone
-
-OLD = "proxy_http_version 1.0;"
-NEW = 'proxy_http_version 1.1; proxy_set_header Connection "";'
-BUFFERS_64K = "proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
-GZIP = "gzip on; gzip_min_length 1; gzip_types text/event-stream; gzip_proxied any;"
 
 
 async def measure(
