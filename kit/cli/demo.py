@@ -38,7 +38,8 @@ def command(
     from kit.report.json import comparison_data
     from kit.report.live import LiveLanes
     from kit.report.style import Style
-    from kit.report.table import table
+    from kit.report.terminal import table
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
@@ -64,7 +65,7 @@ def command(
             )
         )
     written = write_report(comparison, known, out)
-    text = table(comparison, known, Style.of(sys.stdout))
+    text = table(view(comparison, known), Style.of(sys.stdout))
     also = ", ".join(path.name for form, path in written.items() if form != "html")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(

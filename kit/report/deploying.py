@@ -9,9 +9,8 @@ from typing import Protocol, TextIO
 
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, fit, pad
-from kit.report.lanes import MARKS
 from kit.report.painter import Painter
-from kit.report.style import SPINNER, Style
+from kit.report.style import MARKS, SPINNER, Style
 
 # Off a terminal gcloud's own lines are told this seldom: enough to see that it lives, not a second log.
 _TOLD_EVERY_MS = 15_000

@@ -18,9 +18,9 @@ import pytest
 import kit.report.painter
 from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival
+from kit.report.live import LiveLanes
 from kit.report.painter import Painter
 from kit.report.style import Style
-from kit.report.terminal import LiveLanes
 from kit.report.watch import LaneKey
 
 ROOT = Path(__file__).parents[3]
@@ -273,7 +273,7 @@ import sys, threading
 from kit.proof.timeline import Arrival
 from kit.report.painter import Painter
 from kit.report.style import Style
-from kit.report.terminal import LiveLanes
+from kit.report.live import LiveLanes
 from kit.report.watch import LaneKey
 
 keys = LaneKey("standard", "on"), LaneKey("flex", "on")
