@@ -100,7 +100,7 @@ class Target:
     Attributes:
         name: its folder's name, which is what the user types.
         title: for people, "App Engine Standard".
-        platform: which file in `kit/cloud/` deploys it.
+        platform: which folder in `kit/platforms/` deploys it.
         folder: where its templates lie.
         templates: template file to the name it is rendered to, relative to the bundle.
         settings: what only this target knows, for its templates and for its deployment.

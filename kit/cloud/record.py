@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
-from kit.cloud.host import Place, Service, Version
 from kit.cloud.lock import FOLDER, locked, state_folder
 from kit.errors import Code, KitError
+from kit.platforms.platform import Place, Service, Version
 from kit.table import Table
 
 __all__ = ["Deployment", "Record", "State", "locked"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from kit.events import LaneKey
 from kit.proof.verdict import Method
-from kit.report.watch import LaneKey
 from kit.targets import Certainty, Claim
 
 HEADER = "X-Accel-Buffering: no"

@@ -162,12 +162,12 @@ HELD = replace(WHOLE, expected=None)
         (
             replace(HELD, header="on", doubts=(Doubt.NO_PROOF,)),
             None,
-            "Send `X-Accel-Buffering: no`, or probe",
+            "Whether `X-Accel-Buffering: no` frees it, or",
         ),
         (
             replace(HELD, header="off", doubts=(Doubt.NO_PROOF,)),
             None,
-            "Send `X-Accel-Buffering: no`, or probe",
+            "Whether `X-Accel-Buffering: no` frees it, or",
         ),
         (POLLED, "standard", None),
         (replace(POLLED, verdict=Verdict.TIME_LIMITED), "standard", "No hop has a reason to hold a piece"),
