@@ -19,7 +19,7 @@ from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.verdict import Finding
-from kit.workshop.seen import Answered, Seen, take_in
+from kit.workshop.browser_report import Answered, BrowserReport, receive
 
 # A step as the page takes it: {"do": "ask" | "open" | "wait", …}.
 Step: TypeAlias = dict[str, Any]
@@ -50,7 +50,7 @@ class BrowserProof:
         """The first step."""
         return self._next(None)
 
-    def report(self, seen: Seen, reads: list[tuple[float, bytes]]) -> None:
+    def take_in(self, report: BrowserReport, reads: list[tuple[float, bytes]]) -> None:
         """Take in what came on the open stream.
 
         Raises:
@@ -59,22 +59,22 @@ class BrowserProof:
         received = self._received
         if received is None:
             return
-        if seen.failed:
+        if report.failed:
             raise KitError(
                 Code.UNREACHABLE,
                 f"The browser could not open the proof's stream at {shown(self._request.base)}.",
                 "Look at whether the service still runs, and whether it lets this page ask (CORS).",
             )
-        if seen.head is not None:
-            received.head(seen.head.at, seen.head.status, seen.head.headers)
-        take_in(seen, reads, received, self._request.base)
+        if report.head is not None:
+            received.head(report.head.at, report.head.status, report.head.headers)
+        receive(report, reads, received, self._request.base)
 
-    def go_on(self, seen: Seen) -> Step | Finding:
+    def go_on(self, report: BrowserReport) -> Step | Finding:
         """The step after the one that this reports, whose reads `report` has taken in."""
-        reply = _reply(seen.reply)
+        reply = _reply(report.reply)
         if isinstance(self._action, Feed) and reply is not None and reply.known:
             self._ordered.append(self._action.bytes)
-        return self._next(Observed(seen.now_ms, reply, self._received))
+        return self._next(Observed(report.now_ms, reply, self._received))
 
     def _next(self, observed: Observed | None) -> Step | Finding:
         try:

@@ -12,12 +12,12 @@ from typing import Any
 from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.lane import Lane, state
 from kit.proof.verdict import Shape, Verdict
-from kit.report.words import HEADER, advice, remark, verdict_words
+from kit.report.words import advice, remark, verdict_words
 from kit.targets import Target
 from kit.workshop.chinese import chinese, in_chinese
 
 
-def said(lane: Lane, target: Target | None) -> dict[str, Any]:
+def lane_text(lane: Lane, target: Target | None) -> dict[str, Any]:
     """The lane in words: {"state", "tone", "en": {…}, "zh": {…}}."""
     english = {
         "verdict": _capital(verdict_words(lane)),
@@ -82,7 +82,7 @@ def why(lane: Lane) -> str:
 
 
 def _note(lane: Lane) -> str | None:
-    """The doubt that weighs most, for all to see; that a lane is relayed is seen anyway."""
+    """The doubt that weighs most, for a room; that a lane is relayed is shown anyway."""
     doubts = sorted(lane.doubts, key=lambda doubt: doubt not in _WEIGHTY)
     return next((doubt.remedy for doubt in doubts if doubt is not Doubt.RELAYED), None)
 
@@ -97,18 +97,3 @@ def _promise(lane: Lane) -> str | None:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-# For the tests: every sentence above that has a Chinese one.
-SENTENCES = (
-    *_BY_SHAPE.values(),
-    "Every event arrived before the next one was even sent.",
-    "A hop on the way refuses to pass a stream on.",
-    "The evidence does not decide.",
-    "Something on the way collects before it passes on.",
-    "The whole answer is smaller than one block.",
-    "as documented",
-    "not as documented",
-    f"Send `{HEADER}` and measure again (--accel-header on).",
-    *(doubt.remedy for doubt in Doubt),
-)
