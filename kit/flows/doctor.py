@@ -44,6 +44,6 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         await probe.find()
         if probe.error is not None:
             raise probe.error
-        if probe.found.base is not None and probe.round_trips:
+        if probe.found.base is not None and probe.pings:
             return await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
         return await ByAnswers(spec, probe, stages(watch), announce).examine()
