@@ -27,7 +27,7 @@ from kit.cli.options import (
 from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
-from kit.errors import Code, Exit, KitError
+from kit.errors import Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,11 +142,9 @@ def command(
     from kit.times import span_s
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
             "Name targets, as in `kit deploy run`, or say --all.",
-            exit=Exit.USAGE,
         )
     flags = {
         "project": project,

@@ -13,7 +13,7 @@ from kit.cli.options import Fronts, Isolated, Json, Out, ProofToken, Timeout, Ye
 from kit.cli.output import show, talk
 from kit.cli.running import run
 from kit.cli.trusting import trusted
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.workshop.workshop import PageAddress
@@ -87,11 +87,9 @@ def command(
     known, names = load_targets(), lanes or []
     elsewhere = deployed or any("=" in name for name in names)
     if elsewhere and (front or isolated):
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "--front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
-            exit=Exit.USAGE,
         )
     config = load_config({}, os.environ, Path.cwd()) if deployed or not elsewhere else Config()
     fronts = pairs("--front", "TARGET=OTHER", front or [])
