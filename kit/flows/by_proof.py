@@ -254,7 +254,9 @@ class ByProof(Examination):
         except StopIteration as stop:
             traced: Traced = stop.value
         self.rows += traced.rows
-        return traced if traced.direct is not None else replace(traced, direct=self.spec.known_direct)
+        if traced.direct is not None:
+            return traced
+        return replace(traced, direct=self.spec.known_stream or self.spec.known_direct)
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer

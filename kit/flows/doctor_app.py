@@ -74,15 +74,15 @@ async def doctor_app(
         directly = replace(directly, arm="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)
-        seen = _seen(itself)
+        directly = replace(directly, known_direct=_seen(itself), known_stream=_stream(itself))
         # A front may freeze its service from the first answer on: nobody asks it directly any more.
         examining = asyncio.gather(
             *(
-                doctor(replace(directly, ask=ask(config, url), known_direct=seen), _named(name, watch))
+                doctor(replace(directly, ask=ask(config, url)), _named(name, watch))
                 for name, url in lab.urls.items()
             )
         )
-        found = await lab.unless_it_dies(examining)
+        found = [_with_the_apps_own(one, itself) for one in await lab.unless_it_dies(examining)]
         return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
 
 
@@ -114,3 +114,16 @@ def _seen(itself: Diagnosis) -> Seen:
         return Seen(State.HELD, holding[0].because, proven=False)
     last = itself.rows[-1].seen
     return replace(last, proven=False)
+
+
+def _stream(itself: Diagnosis) -> Seen | None:
+    """What the proof's own streams did with no front before the app, if all of them passed."""
+    proof = [row.seen for row in itself.rows if row.seen.proven]
+    return proof[-1] if proof and all(seen.streams for seen in proof) else None
+
+
+def _with_the_apps_own(behind: Diagnosis, itself: Diagnosis) -> Diagnosis:
+    """A front that holds the stream hides what the app does to it: that stays when the front is changed."""
+    known = {cause.cause for cause in behind.causes}
+    hidden = [cause for cause in itself.causes if cause.holds and cause.cause not in known]
+    return replace(behind, causes=(*behind.causes, *hidden)) if behind.causes else behind
