@@ -258,7 +258,7 @@ def _app(
     from kit.app import read_app
     from kit.config import load_config
     from kit.flows.doctor_app import doctor_app, may_repeat
-    from kit.proof.lane import LaneState, state
+    from kit.proof.lane import state
     from kit.report.diagnosis import app_data, app_text
     from kit.report.style import Style
     from kit.table import Table
@@ -293,7 +293,10 @@ def _app(
     trusted(config, yes=yes)
     with Console(as_json=as_json).lanes() as watch:
         found = run(doctor_app(targets, [], config, out, spec, watch))
-    states = {state(one.lane) for one in found.diagnoses}
-    worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))
-    success(app_data(found), as_json=as_json, text=text, exit=status(worst))
+    success(
+        app_data(found),
+        as_json=as_json,
+        text=text,
+        exit=status(*(state(one.lane) for one in found.diagnoses)),
+    )
