@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from kit.errors import KitError
@@ -16,6 +15,7 @@ from kit.probe.drive import ProofRequest
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.verdict import Finding, Method, Verdict
+from kit.times import stamp
 from kit.workshop.browser_report import BrowserReport
 from kit.workshop.lane_run import LaneRun
 from kit.workshop.proof import BrowserProof, Step
@@ -31,7 +31,7 @@ class Run:
 
     def __init__(self, name: str, specs: Sequence[LaneSpec], *, path_held: bool, polls: bool) -> None:
         self.name = name
-        self.measured_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self.measured_at = stamp(time.time())
         self.lanes = [
             LaneRun(spec, f"relay/{name}/{place}", path_held=path_held, polls=polls)
             for place, spec in enumerate(specs)
