@@ -68,30 +68,6 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "Say what to deploy."),
-        (["run", "--all"], "--all goes with no target's name."),
-        (["felx"], "felx"),
-        (["run", "--for", "soon"], "'soon' is no span of time."),
-        (["run", "--set", "run.colour=red"], "colour"),
-        (["run", "--env", "PORT=1"], "PORT"),
-        (["run", "--project", "x; touch y"], "project"),
-        (["run", "--region", "$(reboot)"], "region"),
-    ],
-)
-def test_wrong_usage_is_told_before_anything_is_looked_at(
-    invoke: Invoke, tmp_path: Path, arguments: list[str], said: str
-) -> None:
-    where = WHERE if not {"--project", "--region"} & set(arguments) else ()
-    told = invoke("deploy", *arguments, *where, "--json")
-    assert told.status == 2, told
-    assert said in told.error["message"]
-    assert told.error["hint"]
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
     ("where", "code", "said"),
     [
         (("--region", REGION), "no-project", "No project was named."),
