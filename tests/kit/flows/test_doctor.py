@@ -262,7 +262,6 @@ def test_a_rule_for_one_path_and_the_service_are_both_possible_until_it_is_asked
     assert "a hop between" in one.where
 
 
-@through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
 def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
     examine: Examine, origin: Origin, nginx: Nginx
 ) -> None:
@@ -276,6 +275,7 @@ def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
     assert len(opened) == 13
 
 
+@through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
 def test_a_rule_for_one_method_is_named(found: Diagnosis) -> None:
     assert named(found) == [(Cause.METHOD, "certain")]
 
