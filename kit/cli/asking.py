@@ -83,14 +83,14 @@ def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
     Raises:
         KitError: one is not of that form, or a name comes twice.
     """
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
-        if not (name and equals and rest) or name in told:
-            wrong = "names the same twice" if name in told else "is not of that form"
+        if not (name and equals and rest) or name in found:
+            wrong = "names the same twice" if name in found else "is not of that form"
             raise UsageError(f"{what} {value} {wrong}.", f"Write {form}, each name once.")
-        told[name] = rest
-    return told
+        found[name] = rest
+    return found
 
 
 def status(*states: LaneState) -> Exit:

@@ -103,7 +103,7 @@ class Console:
 
 
 def _write(text: str) -> None:
-    """One text to stdout, now. A reader that hung up (`kit … | head`) is nobody's error; a full disk is."""
+    """One text to stdout, now. A reader that hung up (`kit … | head`) is no error; a full disk is."""
     try:
         print(text, flush=True)
     except OSError as error:

@@ -69,7 +69,7 @@ async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) 
             found = await discover(
                 client, asked.url, asked.headers, within_ms=timeout_s * 1000, proof_url=None
             )
-        except KitError:  # told of its lane, when that is measured
+        except KitError:  # its lane says so, when that is measured
             return ("as-is",)
     return wanted if found.speaks else ("as-is",)
 
