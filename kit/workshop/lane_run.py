@@ -252,16 +252,12 @@ class LaneRun:
         try:
             if self._proof is None:
                 base = self._base or ""
-                self._proof = BrowserProof(ProofRequest(base, self._conditions))
-                outcome = self._proof.begin()
+                self._proof, report = BrowserProof(ProofRequest(base, self._conditions)), None
             elif report is None:
                 raise KitError(Code.BAD_USAGE, "That proof has begun already.", "Reload the page.")
             else:
                 self._note(report)
-                self._proof.take_in(report, reads)
-                if report.more:
-                    return {"do": "go on"}
-                outcome = self._proof.go_on(report)
+            outcome = self._proof.step(report, reads)
         except KitError as error:
             self._fail(error)
             return None

@@ -21,12 +21,12 @@ from kit.proof.sse import SSEDecoder
 from kit.proof.verdict import Finding
 from kit.workshop.browser_report import Answered, BrowserReport, receive
 
-# A step as the page takes it: {"do": "ask" | "open" | "wait", …}.
+# A step as the page takes it: {"do": "ask" | "open" | "wait" | "go on", …}.
 Step: TypeAlias = dict[str, Any]
 
 
 class BrowserProof:
-    """One proof. `begin` gives its first step, `go_on` each further one, until a finding comes.
+    """One proof, step by step.
 
     Args:
         request: how to ask, its `base` as the browser reaches it.
@@ -46,16 +46,27 @@ class BrowserProof:
         """What was done and seen so far."""
         return tuple(self._machine.evidence)
 
-    def begin(self) -> Step | Finding:
-        """The first step."""
-        return self._next(None)
+    def step(self, report: BrowserReport | None, reads: list[tuple[float, bytes]]) -> Step | Finding:
+        """The next step, or the finding.
 
-    def take_in(self, report: BrowserReport, reads: list[tuple[float, bytes]]) -> None:
-        """Take in what came on the open stream.
+        Args:
+            report: of the step before; None for the first step.
+            reads: what came on the open stream since.
 
         Raises:
             KitError: the stream could not be opened, or is not the protocol's.
         """
+        if report is None:
+            return self._next(None)
+        self._take_in(report, reads)
+        if report.more:
+            return {"do": "go on"}
+        reply = _reply(report.reply)
+        if isinstance(self._action, Feed) and reply is not None and reply.known:
+            self._ordered.append(self._action.bytes)
+        return self._next(Observed(report.now_ms, reply, self._received))
+
+    def _take_in(self, report: BrowserReport, reads: list[tuple[float, bytes]]) -> None:
         received = self._received
         if received is None:
             return
@@ -68,13 +79,6 @@ class BrowserProof:
         if report.head is not None:
             received.head(report.head.at, report.head.status, report.head.headers)
         receive(report, reads, received, self._request.base)
-
-    def go_on(self, report: BrowserReport) -> Step | Finding:
-        """The step after the one that this reports, whose reads `report` has taken in."""
-        reply = _reply(report.reply)
-        if isinstance(self._action, Feed) and reply is not None and reply.known:
-            self._ordered.append(self._action.bytes)
-        return self._next(Observed(report.now_ms, reply, self._received))
 
     def _next(self, observed: Observed | None) -> Step | Finding:
         try:

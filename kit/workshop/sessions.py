@@ -62,13 +62,7 @@ class OwnPath:
         if self.finding is not None:
             return None
         try:
-            if report is None:
-                outcome = self._proof.begin()
-            else:
-                self._proof.take_in(report, reads)
-                if report.more:
-                    return {"do": "go on"}
-                outcome = self._proof.go_on(report)
+            outcome = self._proof.step(report, reads)
         except KitError as error:
             outcome = Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP, evidence=(error.message,))
         if isinstance(outcome, Finding):
