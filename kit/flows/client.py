@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
@@ -69,8 +68,6 @@ async def examine(
 
 def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """The command's executable, an absolute path."""
-    if sys.platform == "win32":
-        raise UsageError("A client can be examined on Linux and macOS only.", "Run it there, or in WSL.")
     if not argv:
         raise UsageError(
             "There is no command to examine.",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from kit.cli import main
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Conclusion
 from kit.report.client import ClientReport
@@ -32,7 +34,7 @@ def test_a_client_is_given_longer_silences_where_that_was_asked_for(
 
     async def examine(*_: object, silences: Sequence[float], **__: object) -> ClientReport:
         given.extend(silences)
-        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.sentence, ())
+        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.says, ())
         return ClientReport("curl", False, found, 0)
 
     monkeypatch.setattr("kit.flows.client.examine", examine)
@@ -156,3 +158,17 @@ def test_an_unknown_target_has_a_code_of_its_own_and_those_that_there_are_beside
     assert (told.status, told.error["code"]) == (2, "unknown-target")
     assert "standard, flex, run" in told.error["message"] + told.error["hint"]
     assert said in told.error["hint"]
+
+
+def test_on_windows_one_sentence_names_wsl(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "kit.cli.app", None)  # it could not be imported there
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: The kit runs on Linux and macOS.\n  On Windows, run it in WSL.\n",
+    )
