@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo workshop rehearse test soak lint bench lock clean
+.PHONY: help demo workshop rehearse test soak lint docs bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
@@ -22,7 +22,7 @@ workshop:  ## Show it live on a page, side by side, for a room (no account; ARGS
 	@./bootstrap runtime
 	@$(PYTHON) -m kit workshop $(ARGS)
 
-# What is said of the deployment travels as it is, in the environment: no value is ever make's or a shell's to read.
+# The deployment's options travel in the environment: neither make nor a shell expands their values.
 # Only `make TARGET NAME=…` counts; a variable that happens to be called PUBLIC opens nothing.
 CLOUD := deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 unexport PROJECT REGION PUBLIC
@@ -46,7 +46,7 @@ deploy-all:  ## Deploy to all three, measured before they serve (PROJECT=my-proj
 
 deploy-standard:  ## The same, App Engine Standard only
 deploy-flex:  ## The same, App Engine Flexible only: it costs money until it is destroyed
-deploy-run:  ## The same, Cloud Run only (PUBLIC=1 lets everybody call it)
+deploy-run:  ## The same, Cloud Run only (PUBLIC=1 makes it public)
 deploy-standard deploy-flex deploy-run:
 	@./bootstrap runtime
 	@$(PYTHON) -m kit deploy $(@:deploy-%=%) $(ARGS)
@@ -55,7 +55,7 @@ compare:  ## Measure what is deployed, side by side
 	@./bootstrap runtime
 	@$(PYTHON) -m kit compare --deployed $(ARGS)
 
-status:  ## Tell what is deployed, and what it costs now
+status:  ## Show what is deployed, and what it costs now
 	@./bootstrap runtime
 	@$(PYTHON) -m kit status $(ARGS)
 
@@ -76,6 +76,10 @@ lint:  ## Check style, formatting and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+docs:  ## Write the tables of docs/configuration.md from the settings' own descriptions
+	@./bootstrap dev
+	@$(PYTHON) -m docs.generate
 
 bench:  ## Measure against peers and print the ratios
 	@./bootstrap dev

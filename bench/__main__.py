@@ -29,7 +29,7 @@ def main(names: list[str]) -> None:
     """Run the named benchmarks (all without a name) and print their figures as they come."""
     if unknown := [name for name in names if name not in BENCHMARKS]:
         sys.exit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    # Also when it is told to stop from outside: what a benchmark has started, it ends in a `finally`.
+    # Also on a signal from outside: what a benchmark has started, it ends in a `finally`.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     broken = []
     for name in names or BENCHMARKS:

@@ -10,7 +10,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def hello(name: str) -> None:
-    """Greet somebody."""
+    """Greet."""
     print(f"hello {name}")
 
 

@@ -214,7 +214,7 @@ def quantile(ordered: list[float], part: float) -> float:
 def main(words: list[str]) -> None:
     port, streams, events, interval_s, first_s, ramp_s = words
     load = Load(int(streams), int(events), float(interval_s), float(first_s), float(ramp_s))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: whoever started this is told as well
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: the parent process gets the signal as well
     gc.disable()  # it would stop the clock
     print(json.dumps(asdict(uvloop.run(_watch(int(port), load)))), flush=True)
 

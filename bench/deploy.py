@@ -43,8 +43,8 @@ def _deploy(what: str) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, Cloud(Path(folder)) as cloud:
         cloud.plane.builds.seconds.update(BUILDS_S)  # type: ignore[arg-type]
         began = time.perf_counter()
-        told = cloud.deploy(what)
+        ran = cloud.deploy(what)
         took = time.perf_counter() - began
-    if told.status != 0:
-        raise RuntimeError(f"kit deploy {what} ended with {told.status}: {told.err}")
+    if ran.status != 0:
+        raise RuntimeError(f"kit deploy {what} ended with {ran.status}: {ran.err}")
     return took

@@ -6,7 +6,7 @@ late. The embedded generator strays from that schedule by itself, as a model doe
 17.5 ms here. That is left in: it can only make a figure worse, and the peers', too. They send what the same
 generator writes, in events of the same size, under the same uvicorn. Requests come evenly over ten seconds.
 
-An event that never came counts as late by as long as it was waited for: nobody gains by not keeping up. An
+An event that never came counts as late by as long as it was waited for: falling behind gains nothing. An
 answer begun late stays late, since its generator starts then: ten of a thousand are the 99th percentile.
 
 BENCH_LOAD_S sets how many seconds a stream lasts (60 unless given; below 20, requests come over half of it).
@@ -133,7 +133,7 @@ def _run(app: str, load: Load) -> _Run:
 
 
 def _memory_kib(app: str) -> float:
-    """What the server's resident set grows by for each stream; at a pace that everybody can keep."""
+    """What the server's resident set grows by for each stream; at a pace that all peers can keep."""
     load = Load(STREAMS, LONG_ANSWER, interval_s=10, first_s=FIRST_S, ramp_s=RAMP_S)
     with _serving(app, load) as server:
         before_kib = resident_kib(server.pid)
@@ -149,7 +149,7 @@ def _serving(app: str, load: Load) -> Iterator[Server]:
         "STREAMPROOF_TOKENS_PER_S": str(1 / load.interval_s),
         "STREAMPROOF_FIRST_TOKEN_MS": str(load.first_s * 1000),
         "STREAMPROOF_MAX_STREAMS": str(load.streams),
-        # Nobody is there any more when the server is told to stop.
+        # No client is left when the server gets its signal.
         "STREAMPROOF_SHUTDOWN_GRACE_S": "0",
     }
     with serve(app, factory=app != OURS, env=settings) as server:

@@ -103,7 +103,7 @@ def articles_vertex() -> FastAPI:
     """Vertex AI as in the article: its whole package imported at the top, a synchronous generator streamed.
 
     It asks the server at STREAMPROOF_VERTEX_ENDPOINT, as ours does, by a client that those imports have
-    loaded already. The article's own `predict_streaming` has nobody to ask: its models are gone. It would
+    loaded already. The article's own `predict_streaming` cannot run: its models are gone. It would
     look its model up first; leaving that out can only make this peer quicker.
     """
     import grpc

@@ -28,7 +28,7 @@ def resident_kib(pid: int) -> float:
 
 
 class Others:
-    """How many cores went to everybody but these processes, from now on: was the machine busy?"""
+    """How many cores went to other processes than these, from now on: was the machine busy?"""
 
     def __init__(self, *pids: int) -> None:
         self._pids = pids

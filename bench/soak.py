@@ -111,17 +111,17 @@ def _lane(lane: Mapping[str, Any]) -> Came:
         outcome = Outcome.UNSURE if lane["doubts"] and lane["error"] is None else Outcome.WRONG
     else:
         outcome = Outcome.FALSE
-    told = f"{lane['target']} {lane['header']}: {said} {lane['doubts']} {lane['error'] or ''}"
-    return Came(outcome, f"{outcome}  {told}")
+    line = f"{lane['target']} {lane['header']}: {said} {lane['doubts']} {lane['error'] or ''}"
+    return Came(outcome, f"{outcome}  {line}")
 
 
 def _cases(test: str, seed: str, folder: Path) -> list[Came]:
     """The cases as the test suite examines them: its fixtures start the proxies, and end them."""
-    told = folder / "told.xml"
+    report = folder / "report.xml"
     argv = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", "", "-q", test]
-    argv += [f"--junitxml={told}", f"--basetemp={folder / 'tmp'}"]
+    argv += [f"--junitxml={report}", f"--basetemp={folder / 'tmp'}"]
     out, err = _ended(argv, Path.cwd(), {"STREAMPROOF_SEED": seed})
-    found = ElementTree.parse(told).find(".//property[@name='answers']") if told.exists() else None
+    found = ElementTree.parse(report).find(".//property[@name='answers']") if report.exists() else None
     if found is None:
         return [Came(Outcome.WRONG, f"it could not be run: {out}{err}")]
     return [Came(Outcome(outcome), line) for outcome, line in json.loads(found.attrib["value"])]

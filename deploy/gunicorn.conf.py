@@ -36,7 +36,7 @@ if HttpToolsProtocol is not None:
         """
 
         head = 0  # octets of it so far
-        unheard = 0  # octets of which the parser has told nothing yet: perhaps a line without an end
+        unheard = 0  # octets that the parser has not reported yet: perhaps a line without an end
 
         def data_received(self, data):
             self.unheard += len(data)

@@ -44,10 +44,10 @@ class AnswerError(Exception):
     """There is no answer, or not the whole of it. The message is for a person.
 
     Attributes:
-        kind: "problem", told by the service; "lost", it keeps the answer no longer; "cut", the stream broke
+        kind: "problem", from the service; "lost", it keeps the answer no longer; "cut", the stream broke
             off and the answer was not kept; "foreign", a response that the service did not write;
             "unreachable".
-        problem: the service's, of RFC 9457; empty where it told none.
+        problem: the service's, of RFC 9457; empty where it sent none.
         status: of the HTTP response; None where there was none.
         retry_after_s: when to try again, where the service said so.
     """
@@ -64,15 +64,15 @@ class AnswerError(Exception):
         self.retry_after_s: float | None = None
 
 
-class Told(NamedTuple):
-    """What a question beside the stream has told: the events after number `after`, or None for no use."""
+class Poll(NamedTuple):
+    """The reply to a question beside the stream: the events after number `after`, or None if unusable."""
 
     after: int
     events: list[Event] | None
     took_s: float
 
 
-News = SimpleQueue[Event | AnswerError | Told]
+News = SimpleQueue[Event | AnswerError | Poll]
 
 
 class Answer:
@@ -205,7 +205,7 @@ class Answer:
         events = None
         with closing(self._connect(PATH_S)) as connection, suppress(AnswerError):
             events, _ = self._piece(connection, after, wait_s=0)
-        news.put(Told(after, events, time.monotonic() - began))
+        news.put(Poll(after, events, time.monotonic() - began))
 
     def _switch(self, why: Literal["held", "cut"], missing: int) -> None:
         self.mode = "polling"
@@ -266,7 +266,7 @@ def _as(media: str, response: http.client.HTTPResponse) -> http.client.HTTPRespo
     found, status = response.headers.get_content_type(), response.status
     if status == 200 and found == media:
         return response
-    said = f"Not the service answered, but somebody on the way: HTTP {status}, {found}."
+    said = f"Not the service answered, but a proxy on the way: HTTP {status}, {found}."
     error = AnswerError("foreign", said, status)
     body = response.read(65_536)
     if found == "application/problem+json":

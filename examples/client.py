@@ -25,8 +25,8 @@ def ask(url: str, prompt: str) -> None:
     headers = {"Accept": "text/plain"}
     if token := os.environ.get("TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
-    # In the query, as anybody would write it first; the platform's request log keeps queries, so a
-    # prompt that nobody else may read belongs in the body: json={"ai_prompt": prompt}.
+    # In the query, as a first attempt has it; the platform's request log keeps queries, so a
+    # confidential prompt belongs in the body: json={"ai_prompt": prompt}.
     with requests.post(
         f"{url.rstrip('/')}/search",
         params={"ai_prompt": prompt},

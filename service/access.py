@@ -1,6 +1,6 @@
 """Who may ask: by a token or as a Google account, where either was set; and how, where GET is switched off.
 
-The service is given the token's SHA-256 only, so that nobody who can read its variables can use it.
+The service is given the token's SHA-256 only, so that reading its variables does not give the token away.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Access:
     """Asks for a bearer token, or for none where the settings name neither a token nor Google accounts.
 
     Raises:
-        SettingsError: Google accounts are asked for by half, or cannot be told apart without a package.
+        SettingsError: the settings for Google accounts are incomplete, or their package is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -50,7 +50,7 @@ class Access:
 
         Raises:
             Problem: 401 without a token that is right (RFC 6750), 403 for another Google account, 503 where
-                nobody can tell.
+                Google cannot be reached.
         """
         if self._digest is None and self._accounts is None:
             return

@@ -17,7 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from service import hosting, problems, settings
 from service.access import Access, Guarded
-from service.answers import Answers
+from service.answer_copies import Store
+from service.answer_registry import Answers
+from service.error_handler import ErrorHandler
 from service.firestore import create_store
 from service.generate import Generator, create_generator
 from service.logs import TraceContext
@@ -27,9 +29,7 @@ from service.problems import Problem
 from service.proof import create_proof, version_by_environment
 from service.search import create_search
 from service.settings import Settings
-from service.shared import Store
 from service.streams import OpenStreams, ServerSignals
-from service.unforeseen import Unforeseen
 from service.webpage import create_webpage
 
 PREPARE_AFTER_S = 0.1
@@ -75,7 +75,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
     # Each runs inside of those that are added after it.
-    app.add_middleware(Unforeseen)
+    app.add_middleware(ErrorHandler)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -140,7 +140,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
 
 async def _prepare(generator: Generator, store: Store | None) -> None:
-    """So that the first request seldom waits; what is wrong, that one is told."""
+    """So that the first request seldom waits; a failure here is reported by that request."""
     # A server listens a moment after lifespan's startup: first the port, then what takes long.
     await asyncio.sleep(PREPARE_AFTER_S)
     for what in (generator, store):

@@ -1,7 +1,7 @@
 """A generator's pieces as an answer's events: numbered, stamped, and never without an end.
 
 What an event is stands here once; how it looks on the wire is `service.framing`'s, whether it is kept is
-`service.kept`'s.
+`service.answer_buffer`'s.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ async def written(
         pieces: of the text.
         began: when it was asked for.
         token: what a token is to become, from its number, its text and its milliseconds: an event, or at once
-            its octets where nobody wants the event, which would cost as much as all the rest.
+            its octets where the event itself is not needed: making one would cost as much as all the rest.
 
     Raises:
-        Problem: the answer does not come to its end; it is for the caller to say so to whoever reads.
+        Problem: the answer does not come to its end; the caller must say so to the reader.
     """
     seq = 0
     finish: Finish | None = None

@@ -1,6 +1,6 @@
 """Copies of kept answers in Firestore. Answers are in it, prompts are not.
 
-COLLECTION/ANSWER holds what `service.shared.Head` tells; COLLECTION/ANSWER/COLLECTION-pieces/FIRST the events
+COLLECTION/ANSWER holds a `service.answer_copies.Head`, COLLECTION/ANSWER/COLLECTION-pieces/FIRST the events
 from number FIRST on, each as "NAME JSON". Both have `expire_at`, by which a TTL policy of the database may
 delete; that deletes no document's subcollections (https://firebase.google.com/docs/firestore/ttl).
 """
@@ -14,18 +14,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from service import problems
+from service.answer_copies import Head, Store
 from service.events import Event
-from service.lazily import Lazily
+from service.lazy import Lazy
 from service.settings import Settings, SettingsError, installed
-from service.shared import Head, Store
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1.async_client import AsyncClient
     from google.cloud.firestore_v1.async_collection import AsyncCollectionReference
     from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
-# No retries of the client's own, which take minutes: a copy is tried again by `service.shared`, and whoever
-# reads is told when to ask again.
+# No retries of the client's own, which take minutes: `service.answer_copies` tries a copy again, and a reader
+# gets a Retry-After.
 _CALL: dict[str, Any] = {"timeout": 5.0, "retry": None}
 
 
@@ -45,11 +45,11 @@ def create_store(settings: Settings) -> Store | None:
 
 
 class FirestoreStore:
-    """A `service.shared.Store`. Google's client is imported when it is first wanted: that takes a second."""
+    """A `service.answer_copies.Store`. Google's client takes a second to import: not before it is used."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: Lazily[AsyncClient] = Lazily(lambda: _open(settings))
+        self._client: Lazy[AsyncClient] = Lazy(lambda: _open(settings))
 
     async def prepare(self) -> None:
         await self._document("0" * 32)
@@ -88,7 +88,7 @@ class FirestoreStore:
 
     async def append(self, name: str, first: int, events: Sequence[Event]) -> bool:
         document = await self._document(name)
-        # Its number is its name, so that nobody else can add it as well.
+        # Its number is its name, so that no other writer can add it as well.
         piece = self._pieces(document).document(f"{first:08d}")
         fields = {
             "first": first,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLOCK_SKEW_S = 10
 
 FETCH_S = 5.0
-# While Google cannot be reached, nobody waits for it more often than this.
+# While Google cannot be reached, it is asked at most this often.
 RETRY_S = 5
 # Whatever the answer says, its certificates are kept so long at least and at most.
 KEEP_S = (60, 86_400)
@@ -63,7 +63,7 @@ class GoogleAccounts:
                 "tokens are meant for: an OAuth client's ID, or the service's URL."
             )
         if not settings.google_emails:
-            # Anybody can have a Google account: an empty list that let all of them in would guard nothing.
+            # Anyone can get a Google account: an empty list that admitted them all would guard nothing.
             raise SettingsError(
                 "STREAMPROOF_GOOGLE_AUDIENCE is set, so STREAMPROOF_GOOGLE_EMAILS must name whose tokens are "
                 "let in, as someone@example.org,other@example.org."
@@ -115,7 +115,7 @@ class GoogleAccounts:
         return Problem(
             "token-wrong",
             401,
-            "This token lets nobody in.",
+            "This token is not valid here.",
             f"Send a Google ID token for {self.audience} that has not expired, of an account whose address "
             "Google has verified.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
@@ -173,7 +173,7 @@ def _unreachable() -> Problem:
     return Problem(
         "certificates-unreachable",
         503,
-        "Nobody can say whose token this is.",
+        "The token cannot be checked now.",
         "Google's certificates, by which ID tokens are verified, cannot be had for the moment; try again.",
         retry_after_s=RETRY_S,
     )

@@ -20,7 +20,7 @@ _PROCESS = secrets.token_hex(8)
 @dataclass(frozen=True, slots=True)
 class Hosting:
     """Where this process runs. `instance` differs between instances, `version` between deployments; `project`
-    is None where nobody says."""
+    is None where the environment names none."""
 
     target: str
     version: str

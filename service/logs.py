@@ -38,7 +38,7 @@ class Trace(NamedTuple):
     span_id: str | None
 
 
-# Of the request in whose context this runs; a task has that of whoever made it.
+# Of the request in whose context this runs; a task has its creator's.
 _trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
@@ -68,7 +68,7 @@ def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
             w3c.append(value.decode("latin-1"))
         elif name == b"x-cloud-trace-context":
             cloud.append(value.decode("latin-1"))
-    # One that came twice is none: nobody knows which of them is meant.
+    # A header that came twice counts as none: which one is meant is unknown.
     found = _w3c(w3c[0]) if len(w3c) == 1 else None
     return found or (_cloud(cloud[0]) if len(cloud) == 1 else None)
 
@@ -89,7 +89,7 @@ class JsonFormatter(logging.Formatter):
     """A record as one JSON object on one line.
 
     Args:
-        project: where the traces are; None where nobody knows: then a trace is told bare, which Cloud Logging
+        project: where the traces are; None if unknown: the trace is logged without it, which Cloud Logging
             takes from stdout and stderr (the page above: "If not writing to stdout or stderr", it "should be
             formatted as" with the project).
     """

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from service import hosting, logs, process, settings
+from service import hosting, logs, settings, tuning
 from service.app import create_app
 from service.settings import SettingsError
 
@@ -23,4 +23,4 @@ except SettingsError as bad:
     # gunicorn takes 3 for "does not boot" and halts; at another status it would start worker after worker.
     sys.exit(3)
 
-process.settle(_settings.max_streams)
+tuning.settle(_settings.max_streams)

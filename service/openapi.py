@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.accept import FRAMINGS
-from service.asked import Parameters, PieceParameters
+from service.parameters import Parameters, PieceParameters
 from service.settings import Settings
 
 _NAME = {"type": "string", "pattern": "^[0-9a-f]{32}$"}

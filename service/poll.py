@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from service import problems
 from service.access import Access
-from service.answers import Answers
-from service.asked import PieceParameters, checked, given
+from service.answer_buffer import NAME, Kept
+from service.answer_registry import Answers
 from service.events import Began, Event
 from service.framing import in_line
-from service.kept import NAME, Kept
+from service.parameters import PieceParameters, checked, given
 from service.problems import Problem
 from service.stream import STARTED, client_gone
 from service.streams import OpenStreams

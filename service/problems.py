@@ -80,7 +80,7 @@ def shutting_down() -> Problem:
         "shutting-down",
         503,
         "This instance is shutting down.",
-        "The instance was told to stop; send the request again and another instance answers it.",
+        "The instance is shutting down; send the request again and another instance answers it.",
         retry_after_s=1,
     )
 
@@ -146,7 +146,7 @@ def abandoned(seconds: float) -> Problem:
     return Problem(
         "abandoned",
         410,
-        "Nobody asked for this answer any more.",
+        "No client read this answer any more.",
         f"It was not written to its end, because no request for it was open for {seconds:g} s; ask anew.",
     )
 
@@ -176,7 +176,7 @@ def taken_over() -> Problem:
         "taken-over",
         503,
         "This answer was given up.",
-        "This instance was away for so long that another one has told its readers that it is gone; ask anew.",
+        "This instance was frozen for so long that another one has ended the answer; ask again.",
         retry_after_s=1,
     )
 

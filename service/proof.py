@@ -680,7 +680,7 @@ class _Answer:
         there were with it, when the app sent it and when it was released, in milliseconds from the request.
         """
         self._asked_s = time.monotonic()
-        told: dict[str, object] = {
+        reply: dict[str, object] = {
             "known": True,
             "emitted": self._pieces,
             "octets": self._octets,
@@ -693,7 +693,7 @@ class _Answer:
             "blocked_ms": round(self._blocked_s * 1000),
             "gone_ms": self._gone * 1000,
         }
-        return told | ({"times": self._times} if times else {})
+        return reply | ({"times": self._times} if times else {})
 
     async def allow(self, pieces: int) -> None:
         """Lets so many go in all; returns when they are gone or no more can be, and in PASS_SECONDS."""
@@ -864,7 +864,7 @@ async def _client_gone(receive: Receive) -> None:
 
 
 class _ServerSignals:
-    """Ends streams when the server is told to stop; a lock-step stream would hold it up for two minutes.
+    """Ends streams when the server gets SIGTERM; a lock-step stream would hold it up for two minutes.
 
     While a stream is open this stands in front of the server's own handlers and calls them in turn.
     """
@@ -887,7 +887,7 @@ class _ServerSignals:
 
     def unwatch(self) -> None:
         for number, before in list(self._before.items()):
-            # If somebody has put a handler on top of ours in the meantime it still calls ours: then leave it.
+            # A handler installed on top of ours in the meantime still calls ours: then leave it.
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, before)
                 del self._before[number]

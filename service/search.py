@@ -16,13 +16,13 @@ from starlette.types import Receive, Scope, Send
 from service import generate, problems
 from service.accept import negotiate
 from service.access import Access, admit_method
-from service.answers import Answers
-from service.asked import Parameters, checked, given, with_prompt
+from service.answer_buffer import Kept, read
+from service.answer_registry import Answers
 from service.events import Began, token, written
 from service.framing import Framing, Sse
 from service.generate import Generator
-from service.kept import Kept, read
 from service.logs import RequestLine
+from service.parameters import Parameters, checked, given, with_prompt
 from service.poll import accepted
 from service.problems import Problem
 from service.proof import VERSION
@@ -63,7 +63,7 @@ def create_search(
             prompt = fields.get("ai_prompt")
             _log(request, prompt if isinstance(prompt, str) else "", refused.status, refused.kind, 0, began)
             raise
-        except ClientDisconnect:  # before its body was whole: nobody is there to be answered
+        except ClientDisconnect:  # before its body was whole: no client is left to answer
             _log(request, "", 400, "client-left", 0, began)
             return Response(status_code=400)
         response.raw_headers += says
@@ -94,7 +94,7 @@ def create_search(
                 started_ms=kept.started_ms,
             )
 
-        # Never answered anew: who reconnects would get the same answer twice, and somebody would pay twice.
+        # Never generated anew: a client that reconnects would get the answer twice, and both are paid for.
         if last := request.headers.get("last-event-id"):
             kept, seq = await _last(last, settings, answers)
             try:

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         temperature, top_p, top_k: how a model samples, unless the request says otherwise.
         max_prompt_chars: a longer prompt is refused.
         max_streams: answers streamed at once; one more is refused with Retry-After.
-        heartbeat_s: seconds of silence after which a comment is sent, so that nobody between closes the
+        heartbeat_s: seconds of silence after which a comment is sent, so that no proxy closes the
             connection as idle.
         deadline_s: seconds after which an answer ends with an `error` event; meant to lie just below the
             platform's own request timeout. None for no deadline.

@@ -13,17 +13,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service import problems
+from service.error_handler import SEND
 from service.events import Began, Event, error
 from service.framing import Framing
 from service.problems import Problem
 from service.streams import LAST_WORD_S, OpenStreams
-from service.unforeseen import SEND
 
 STARTED = "streamproof-started-ms"
 
 
 class AnswerStream(Response):
-    """Streams one answer. A response that ends in neither `done` nor `error` was cut by somebody else.
+    """Streams one answer. A response that ends in neither `done` nor `error` was cut on the way.
 
     The head is held until the first event is there, or an error, which then becomes a real HTTP status: most
     upstream errors come before the first piece. It is not held longer than one heartbeat interval: from then

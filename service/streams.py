@@ -17,7 +17,7 @@ from typing import Protocol
 from service import problems
 from service.problems import Problem
 
-# How long an answer that is told to end may take to say so: a client that does not read is not waited for.
+# How long an interrupted answer may take to send its last event: a client that does not read gets no more.
 LAST_WORD_S = 0.5
 
 # A kept answer may be streamed and, meanwhile, asked for by polling; one more for a client that came back
@@ -49,7 +49,7 @@ class OpenStreams:
         """Counts the stream as open.
 
         Args:
-            stream: what is told when the process must end.
+            stream: interrupted when the process must end.
             reads: whether it only reads a kept answer, which it may also while the process is stopping.
 
         Raises:
@@ -98,12 +98,12 @@ class OpenStreams:
 class ServerSignals:
     """Stands in front of the server's signal handlers, because the server would stop too early or too late.
 
-    uvicorn stops listening as soon as it is told to stop, then waits for its connections without a limit;
+    uvicorn stops listening as soon as it gets SIGTERM, then waits for its connections without a limit;
     under gunicorn what is still open when graceful_timeout ends is killed in mid-stream, without its
     `finally`; and lifespan's shutdown comes only after the streams. So SIGTERM comes here first: running
     answers get their grace while the process still answers (/ready: 503), and only then is it handed over.
 
-    SIGINT (Ctrl-C) and SIGQUIT (gunicorn's quick shutdown, which uvicorn-worker does not heed) end the
+    SIGINT (Ctrl-C) and SIGQUIT (gunicorn's quick shutdown, which uvicorn-worker ignores) end the
     answers at once.
     """
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kit.cli.confirming import confirmed
-from kit.cli.output import talk
+from kit.cli.output import Console, talk
 from kit.cli.running import run
 
 if TYPE_CHECKING:
-    from kit.cloud.gcloud import Gcloud
-    from kit.cloud.host import Host, Place
     from kit.config import Config
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host, Place
 
 
 def agreed(
@@ -22,10 +22,9 @@ def agreed(
     config: Config,
     wishes: Wishes,
     host_of: Callable[[Place], Host],
-    echo: list[Callable[[str], None]],
+    console: Console,
     *,
     yes: bool,
-    as_json: bool,
 ) -> Plan:
     """The plan, once there was a yes to it and nothing stands in its way any more.
 
@@ -33,28 +32,24 @@ def agreed(
 
     Args:
         made: the targets.
-        runs: gcloud; its lines go to `echo`.
+        runs: gcloud; its lines go to `console`.
         config: where to.
         wishes: what else the user said.
         host_of: the platforms.
-        echo: whom gcloud's lines are told to; its one entry is set while a picture is drawn.
+        console: shows what is done.
         yes: whether every question is answered already.
-        as_json: whether stdout is a program's.
 
     Raises:
         KitError: NOT_READY_TO_DEPLOY with all that stands in the way, NOT_CONFIRMED.
     """
-    import sys
     from dataclasses import replace
 
     from kit.cloud.preflight import text
     from kit.flows.deploy import plan, prepare
-    from kit.report.deploying import LiveSteps
 
     granted: set[str] | None = None
     while True:
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage(f"Looking at the project {config.project}.")
+        with console.steps(f"Looking at the project {config.project}."):
             planned = run(plan(made, runs, config, wishes, host_of))
         found = planned.preflight
         told = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
@@ -69,12 +64,8 @@ def agreed(
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned
         granted = (granted or set()) | questions
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            echo[0] = watcher.command
-            try:
-                run(prepare(planned, runs, watcher))
-            finally:
-                echo[0] = talk
+        with console.steps() as watch:
+            run(prepare(planned, runs, watch))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -76,6 +76,7 @@ def command(
     from pathlib import Path
 
     from kit.config import load_config
+    from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
     from kit.flows.lanes import arms_deployed, as_its_own, check_polling, with_polling
@@ -83,7 +84,6 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
-    from kit.report.live import LiveLanes
     from kit.report.style import Style
     from kit.report.table import table
     from kit.targets import load_targets
@@ -119,11 +119,11 @@ def command(
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+    with Console(as_json=as_json).lanes() as watch:
 
         async def measure() -> Comparison:
-            await settled(specs, watcher.stage)
-            return await compare(specs, "cloud" if deployed else "url", watcher)
+            await settled(specs, stages(watch))
+            return await compare(specs, "cloud" if deployed else "url", watch)
 
         comparison = run(measure())
     write(comparison, known, files)
@@ -158,11 +158,9 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
-    import sys
 
     from kit.cli.hosts import gcloud, hosts
     from kit.flows.deployed import asks
-    from kit.report.deploying import LiveSteps
 
     if urls := [name for name in names if "=" in name]:
         raise KitError(
@@ -183,6 +181,5 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     runs = gcloud()
     if all(one.public or one.platform != "cloud_run" for one in found):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        watcher.stage("Asking gcloud for what lets you in.")
+    with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

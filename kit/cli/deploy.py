@@ -24,7 +24,7 @@ from kit.cli.options import (
     Timeout,
     Yes,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
 from kit.errors import Code, Exit, KitError
@@ -32,12 +32,13 @@ from kit.errors import Code, Exit, KitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.gcloud import Gcloud
-    from kit.cloud.host import Host, Place
     from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
+    from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host, Place
     from kit.proof.lane import Comparison
 
 
@@ -135,10 +136,10 @@ def command(
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.cloud.times import span_s
     from kit.config import load_config
     from kit.flows.deploy import Wishes, drafts, refuse_open_model
     from kit.targets import select
+    from kit.times import span_s
 
     if bool(targets) == every:
         raise KitError(
@@ -186,13 +187,13 @@ def command(
             made, wishes, _, _ = begin(gcloud(logs=Path(logs)))
             _dry_run(made, config, wishes, out, as_json=as_json)
     with locked(Path()):
-        echo: list[Callable[[str], None]] = [talk]
-        runs = gcloud(lambda line: echo[0](line))
+        console = Console(as_json=as_json)
+        runs = gcloud(console.echo)
         made, wishes, record, host_of = begin(runs)
-        planned = agreed(made, runs, config, wishes, host_of, echo, yes=yes, as_json=as_json)
+        planned = agreed(made, runs, config, wishes, host_of, console, yes=yes)
         if token and wishes.token is not None:
             tell_token(wishes.token)
-        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, echo, as_json=as_json)
+        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, console)
     _finish(outcomes, comparison, lasts, as_json=as_json)
 
 
@@ -203,49 +204,40 @@ def _deploy(
     record: Record,
     out: Path,
     runs: Gcloud,
-    echo: list[Callable[[str], None]],
-    *,
-    as_json: bool,
+    console: Console,
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
-    import sys
-
+    from kit.events import Stage
     from kit.flows.deploy import deploy, promoted
-    from kit.report.deploying import LiveSteps
 
-    with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-        echo[0] = watcher.command
+    with console.steps() as watch:
         try:
-            outcomes = run(deploy(planned, config, wishes, record, out, runs, watcher))
+            outcomes = run(deploy(planned, config, wishes, record, out, runs, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
-            watcher.stage(
-                f"Interrupted. What exists is on record: `kit status` shows it, `kit deploy {names}` goes on."
-            )
+            text = f"`kit status` shows it, `kit deploy {names}` goes on."
+            watch(Stage(f"Interrupted. What exists is on record: {text}"))
             raise
-        finally:
-            echo[0] = talk
     there = promoted(outcomes)
     if not there or (len(there) == 1 and wishes.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, wishes, record, runs, as_json=as_json)
+    return outcomes, _comparison(there, config, wishes, record, runs, console)
 
 
 def _comparison(
-    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, *, as_json: bool
+    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, console: Console
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
-    import sys
 
     from kit.cloud.release import PROOF_TOKEN
+    from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import asks, lanes_of, serving, settled
     from kit.flows.lanes import BOTH, arms_deployed
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
-    from kit.report.live import LiveLanes
     from kit.targets import load_targets
 
-    async def work(watcher: LiveLanes) -> Comparison:
+    async def work(watch: Watch) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
         asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
         like = LaneSpec(
@@ -259,11 +251,11 @@ def _comparison(
         proof_tokens = {one.target: one.proof_token for one in deployments}
         arms = arms_deployed(config, BOTH)
         specs = lanes_of(asked, load_targets(), arms, like, config, versions, proof_tokens)
-        await settled(specs, watcher.stage)
-        return await compare(specs, "cloud", watcher)
+        await settled(specs, stages(watch))
+        return await compare(specs, "cloud", watch)
 
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        return run(work(watcher))
+    with console.lanes() as watch:
+        return run(work(watch))
 
 
 def _finish(
@@ -323,8 +315,8 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     """
     import asyncio
 
-    from kit.cloud.host import Service
     from kit.flows.deploy import dry_run
+    from kit.platforms.platform import Service
 
     async def look() -> dict[str, Service | KitError | None]:
         async def one(draft: Draft) -> Service | KitError | None:

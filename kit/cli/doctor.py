@@ -22,7 +22,7 @@ from kit.cli.options import (
     Timeout,
     Yes,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.request import request
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -139,9 +139,8 @@ def command(
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
-    from kit.proof.long import LIMIT_S
+    from kit.proof.stream_limits import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
-    from kit.report.live import LiveLanes
     from kit.report.style import Style
 
     given = urls or []
@@ -207,13 +206,8 @@ def command(
     if app is not None:
         asked = any(one is not None for one in (path, method, header, data, bearer_env))
         _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-
-        def announce(text: str) -> None:
-            watcher.stage(text)
-            watcher.shown()
-
-        found = run(doctor(spec, watcher.stage, announce))
+    with Console(as_json=as_json).lanes() as watch:
+        found = run(doctor(spec, watch))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
     text = diagnosis_text(found, Style.of(sys.stdout))
     success(
@@ -251,12 +245,11 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
-    from kit.report.live import LiveLanes
     from kit.report.style import Style
 
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
+    with Console(as_json=as_json).lanes() as watch:
         silences = LONG_SILENCES if long else SILENCES
-        report = run(examine(command, timeout_s=timeout, say=watcher.stage, silences=silences))
+        report = run(examine(command, timeout_s=timeout, watch=watch, silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
@@ -277,9 +270,7 @@ def _app(
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
-    from kit.report.live import LiveLanes
     from kit.report.style import Style
-    from kit.table import Table
     from kit.targets import load_targets
 
     if spec.ask.method != "GET" and not spec.repeat_ok:
@@ -287,8 +278,7 @@ def _app(
     targets, here = load_targets(), Path.cwd()
     told = {"module": module, "probe_path": path}
     try:
-        mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
-        assert mine is not None  # noqa: S101 (the table is not empty)
+        mine = read_app(told, here, "--app", Code.BAD_USAGE)
     except KitError as error:
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)
@@ -309,8 +299,8 @@ def _app(
         spec = replace(spec, repeat_ok=True)
     config = replace(config, app=app)
     trusted(config, yes=yes)
-    with LiveLanes(sys.stderr, colour=False if as_json else None) as watcher:
-        found = run(doctor_app(targets, [], config, out, spec, watcher.stage))
+    with Console(as_json=as_json).lanes() as watch:
+        found = run(doctor_app(targets, [], config, out, spec, watch))
     states = {state(one.lane) for one in found.diagnoses}
     worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))

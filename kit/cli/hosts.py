@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kit.cli.output import talk
 
 if TYPE_CHECKING:
-    from kit.cloud.gcloud import Gcloud
-    from kit.cloud.host import Host, Place
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host, Place
 
 
 def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) -> Gcloud:
@@ -22,7 +22,7 @@ def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) 
     """
     import os
 
-    from kit.cloud.gcloud import Gcloud
+    from kit.platforms.gcloud.runner import Gcloud
 
     logs = logs or Path(os.environ.get("KIT_OUT") or "build", "logs")
     return Gcloud(os.environ, logs, echo or (lambda line: talk(f"$ {line}")))
@@ -30,7 +30,7 @@ def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) 
 
 def hosts(runs: Gcloud | None = None) -> Callable[[Place], Host]:
     """Who asks and changes a place in the cloud, all through the same gcloud."""
-    from kit.cloud.hosts import host
+    from kit.platforms import host
 
     asked = runs or gcloud()
     return lambda place: host(place, asked)

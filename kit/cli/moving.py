@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
 from kit.cli.confirming import confirmed
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
-    from kit.cloud.host import Service
-    from kit.cloud.host import Version as CloudVersion
     from kit.cloud.record import Deployment
+    from kit.platforms.platform import Service
+    from kit.platforms.platform import Version as CloudVersion
 
 Target: TypeAlias = Annotated[
     str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
@@ -42,19 +41,17 @@ def move(
     Raises:
         KitError: nothing is deployed, there is no such version, no yes, or whatever gcloud says.
     """
-    import sys
-
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
+    from kit.events import Step, output_of
     from kit.flows.traffic import switch
-    from kit.report.deploying import LiveSteps
 
     with locked(Path()):
         (known,) = recorded([target])
-        host = hosts(gcloud())(known.place)
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.stage(f"Looking at {known.service}.")
+        console = Console(as_json=as_json)
+        host = hosts(gcloud(console.echo))(known.place)
+        with console.steps(f"Looking at {known.service}."):
             service = run(host.look())
         if service is None:
             raise KitError(
@@ -75,9 +72,9 @@ def move(
         at = f" from {was.name}" if was is not None else ""
         doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
         confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
-        with LiveSteps(sys.stderr, colour=False if as_json else None) as watcher:
-            watcher.step(target, f"moving the traffic to {version.name}")
-            after = run(switch(host, Record.load(Path()), service, version, partial(watcher.line, target)))
+        with console.steps() as watch:
+            watch(Step(target, f"moving the traffic to {version.name}"))
+            after = run(switch(host, Record.load(Path()), service, version, output_of(target, watch)))
     success(
         {
             "target": target,

@@ -51,7 +51,7 @@ def command(
 
 def _lasting(known: Deployment) -> str:
     """The line that tells an App Engine service's own address, which stays when another version serves."""
-    from kit.cloud.host import Command
+    from kit.platforms.platform import Command
 
     where = (f"--service={known.service}", f"--project={known.project}", "--no-launch-browser")
     return Command(("app", "browse", *where)).line
@@ -59,7 +59,7 @@ def _lasting(known: Deployment) -> str:
 
 def _proxy(known: Deployment) -> str | None:
     """The line that lets a browser in where a service asks who calls; None where it does not."""
-    from kit.cloud.host import Command
+    from kit.platforms.platform import Command
 
     if known.public or known.platform != "cloud_run":
         return None

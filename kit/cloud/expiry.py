@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kit.cloud.record import Deployment
-from kit.cloud.times import clock, epoch_s, in_words
+from kit.times import clock, epoch_s, in_words
 
 
 def is_overdue(deployment: Deployment, now_s: float) -> bool:

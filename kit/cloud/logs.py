@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kit.cloud.host import Command, Place
 from kit.errors import Code, Exit, KitError
+from kit.platforms.platform import Command, Place
 
 # Cloud Logging keeps entries for so long unless a project says otherwise; by itself gcloud looks a day back.
 _FRESHNESS: Final = "30d"

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kit.cloud.findings import LEVELS, Finding, Lane, Seen, Wishes
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Service
 from kit.cloud.project_rules import PROJECT_RULES
 from kit.cloud.target_rules import TARGET_RULES
 from kit.cloud.unread import GRAVE, unread
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.platforms.findings import LEVELS, Finding, Lane, Seen, Wishes
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Command, Host, Service
 from kit.targets import Target
 
 _LOG: Final = "preflight"

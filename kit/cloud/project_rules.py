@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kit.cloud.fault_rules import UPDATE
-from kit.cloud.findings import Finding, Lane, Rule, Seen, Wishes, dicts, on
-from kit.cloud.host import Command
+from kit.platforms.findings import Finding, Lane, Rule, Seen, Wishes, dicts, on
+from kit.platforms.gcloud.fault_rules import UPDATE
+from kit.platforms.platform import Command
 
 # App Engine Flexible's operating systems need it: cloud.google.com/appengine/docs/flexible/python/runtime,
 # "install version 420.0.0 or later of the gcloud CLI" (known by excerpt).

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kit.bundle import Bundle, write
-from kit.cloud.host import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
 from kit.config import Config
+from kit.platforms.platform import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"

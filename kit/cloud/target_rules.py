@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kit.cloud.findings import Finding, Lane, Rule, Seen, Wishes, on
-from kit.cloud.host import Service
+from kit.platforms.findings import Finding, Lane, Rule, Seen, Wishes, on
+from kit.platforms.platform import Service
 
 # A version's name is "sp-" and eight characters (`kit.cloud.release`).
 _VERSION_CHARACTERS: Final = 11

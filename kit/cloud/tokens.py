@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from kit.cloud.host import Command
 from kit.errors import Code, Exit, KitError
 from kit.loopback import is_loopback
+from kit.platforms.platform import Command
 
 # A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -19,7 +19,7 @@ _IDENTITY = "X-Serverless-Authorization"
 
 
 class Runs(Protocol):
-    """What runs gcloud: `kit.cloud.gcloud.Gcloud`."""
+    """What runs gcloud: `kit.platforms.gcloud.runner.Gcloud`."""
 
     async def run(self, command: Command, *, log: str) -> str:
         """Its standard output."""

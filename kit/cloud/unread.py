@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kit.cloud.findings import Finding, Lane, Read, Seen, Wishes
 from kit.errors import Code, KitError
+from kit.platforms.findings import Finding, Lane, Read, Seen, Wishes
 
 # Reads whose failure only leaves a question open; what they would have found, the deployment will.
 _OPTIONAL: Final = {

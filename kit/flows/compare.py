@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from kit import __version__
+from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage, Watch, silent
 from kit.flows.clients import for_both
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import Measured
@@ -17,18 +18,14 @@ from kit.probe.spec import LaneSpec, as_browser, names_coding
 from kit.proof.conditions import accepts
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Environment, Lane
-from kit.proof.timeline import Arrival
 from kit.proof.version import held_against
-from kit.report.watch import LaneKey, Silent, Watcher
 
 # Proofs begin a moment apart: all at once, their pings would measure each other, and a slow ping hides
 # a hold.
 APART_S = 0.2
 
 
-async def compare(
-    specs: Sequence[LaneSpec], environment: Environment, watcher: Watcher | None = None
-) -> Comparison:
+async def compare(specs: Sequence[LaneSpec], environment: Environment, watch: Watch = silent) -> Comparison:
     """Measure the lanes side by side.
 
     Each is asked as a browser asks, and by proof also as a client that accepts no compression, unless its
@@ -38,27 +35,28 @@ async def compare(
     Args:
         specs: one a lane; target, arm and delivery together name it.
         environment: where they were measured, for the report.
-        watcher: told what happens, as it happens.
+        watch: is given each event, as it happens.
     """
-    watching = watcher or Silent()
     started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     async with AsyncExitStack() as stack:
         probes = [await stack.enter_async_context(_probe(spec)) for spec in specs]
-        watching.lanes(tuple(_key(spec) for spec in specs))
+        watch(LanesBegun(tuple(_key(spec) for spec in specs)))
         await asyncio.gather(*(probe.find() for probe in probes))
         if any(probe.reachable for probe in probes):
             several = len(probes) > 1
-            watching.stage(
-                "The same question to every lane at once: when does the answer arrive?"
-                if several
-                else "Asking once, as a client would: when does the answer arrive?"
+            watch(
+                Stage(
+                    "The same question to every lane at once: when does the answer arrive?"
+                    if several
+                    else "Asking once, as a client would: when does the answer arrive?"
+                )
             )
-            await asyncio.gather(*(_answer(probe, watching) for probe in probes))
+            await asyncio.gather(*(_answer(probe, watch) for probe in probes))
         if any(probe.provable for probe in probes):
-            watching.stage("The proof: each event is sent only after the one before has arrived.")
+            watch(Stage("The proof: each event is sent only after the one before has arrived."))
         lanes = await asyncio.gather(
             *(
-                _prove(probe, watching, place * APART_S, given=names_coding(spec.ask))
+                _prove(probe, watch, place * APART_S, given=names_coding(spec.ask))
                 for place, (probe, spec) in enumerate(zip(probes, specs, strict=True))
             )
         )
@@ -70,25 +68,21 @@ def _probe(spec: LaneSpec) -> Measured:
     return PollingProbe(spec) if spec.delivery == "polling" else LaneProbe(spec)
 
 
-async def _answer(probe: Measured, watching: Watcher) -> None:
+async def _answer(probe: Measured, watch: Watch) -> None:
     if not probe.reachable:
         return
     key = _key(probe.spec)
-
-    def arrived(arrival: Arrival) -> None:
-        watching.arrival(key, arrival)
-
-    watching.asked(key)
-    await probe.answer(arrived)
-    watching.answered(key)
+    watch(Asked(key))
+    await probe.answer(lambda arrival: watch(Arrived(key, arrival)))
+    watch(Answered(key))
 
 
-async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: bool) -> Lane:
+async def _prove(probe: Measured, watch: Watch, after_s: float, *, given: bool) -> Lane:
     await asyncio.sleep(after_s)
     key = _key(probe.spec)
 
     def stepped(line: str) -> None:
-        watching.proof(key, line)
+        watch(ProofStep(key, line))
 
     spec = probe.spec
     lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
@@ -100,7 +94,7 @@ async def _prove(probe: Measured, watching: Watcher, after_s: float, *, given: b
         if not accepts(probe.conditions.coding, probe.received.headers.get("content-encoding", "")):
             lane = replace(lane, doubts=(Doubt.CODING_NOT_ACCEPTED, *lane.doubts))
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
-    watching.judged(lane)
+    watch(Judged(lane))
     return lane
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kit.config import Config
+from kit.events import Stage, Watch, stages
 from kit.flows.compare import compare
 from kit.flows.described import as_described
 from kit.flows.lanes import arms_of, ask, in_arm, with_polling
@@ -13,7 +14,6 @@ from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Comparison
-from kit.report.watch import Watcher
 from kit.targets import Target
 
 # Measuring an arm that an app does not have would say of its answers what is not so.
@@ -31,7 +31,7 @@ async def demo(
     *,
     prompt: str,
     arms: Sequence[Arm],
-    watcher: Watcher,
+    watch: Watch,
     fronts: Mapping[str, str] | None = None,
     isolated: bool = False,
     polling: bool = False,
@@ -46,7 +46,7 @@ async def demo(
         root: where the bundles go.
         prompt: the question that every lane is asked.
         arms: which arms to measure.
-        watcher: told what happens, as it happens.
+        watch: is given each event, as it happens.
         fronts: target to the target whose front it gets instead of its own: a demo that must fail.
         isolated: install each bundle's own requirements into an environment of its own first; a user's own
             app is always.
@@ -56,17 +56,17 @@ async def demo(
     Raises:
         KitError: a bundle could not be rendered or started, or a service or a front died meanwhile.
     """
-    watcher.stage("Rendering the bundles that would be deployed.")
+    watch(Stage("Rendering the bundles that would be deployed."))
     lanes = prepare(targets, names, config, root, fronts=fronts)
-    watcher.stage("Starting each bundle behind its platform's front, emulated from documentation.")
+    watch(Stage("Starting each bundle behind its platform's front, emulated from documentation."))
     # An installation takes a while and is worth a line; that a service is ready is not.
-    say = watcher.stage if isolated or config.app is not None else lambda _: None
+    say = stages(watch) if isolated or config.app is not None else lambda _: None
     async with Lab(lanes, isolated=isolated, say=say) as lab:
         directly = next(iter(lab.services.values()))
-        config = await as_described(config, directly, prompt=prompt, timeout_s=timeout_s, say=watcher.stage)
+        config = await as_described(config, directly, prompt=prompt, timeout_s=timeout_s, say=stages(watch))
         has = await arms_of(config, ask(config, directly), timeout_s=timeout_s)
         if any(arm not in has for arm in arms):
-            watcher.stage(_WITHOUT[has])
+            watch(Stage(_WITHOUT[has]))
         specs = [
             in_arm(
                 config,
@@ -85,5 +85,5 @@ async def demo(
             for name, url in lab.urls.items()
             for arm in ([arm for arm in arms if arm in has] or has)
         ]
-        measuring = compare(with_polling(specs) if polling else specs, "lab", watcher)
+        measuring = compare(with_polling(specs) if polling else specs, "lab", watch)
         return await lab.unless_it_dies(measuring)

@@ -12,19 +12,19 @@ from pathlib import Path
 
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Host, Place, Release
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.side_by_side import side_by_side
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Command, Host, Place, Release
 from kit.render import render
-from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
 DEFAULT = "default"
@@ -214,11 +214,11 @@ def dry_run(
     return lines
 
 
-async def prepare(plan: Plan, gcloud: Gcloud, watcher: DeployWatcher) -> None:
+async def prepare(plan: Plan, gcloud: Gcloud, watch: Watch) -> None:
     """Do what was asked for and granted: switch on the APIs, make the App Engine app."""
     for finding in plan.preflight.questions:
         if finding.command is not None:
-            watcher.stage(finding.text)
+            watch(Stage(finding.text))
             await gcloud.run(finding.command, log="prepare")
 
 
@@ -229,7 +229,7 @@ async def deploy(
     record: Record,
     root: Path,
     gcloud: Gcloud,
-    watcher: DeployWatcher,
+    watch: Watch,
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
@@ -239,7 +239,7 @@ async def deploy(
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = Measuring(
-        gcloud, config, watcher, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
+        gcloud, config, watch, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
     )
     first, there = plan.first, False
     ready = asyncio.Event()
@@ -248,12 +248,12 @@ async def deploy(
         nonlocal there
         name = draft.target.name
         if first is not None and draft.host.place.platform == "app_engine" and name != first:
-            watcher.step(name, f"waiting for {first}, which becomes the app's default service")
+            watch(Step(name, f"waiting for {first}, which becomes the app's default service"))
             await ready.wait()
             if not there:
                 return _without_default(name, first)
         try:
-            outcome = await Deploying(_job(draft, config, wishes, root), record, watcher, measure).run()
+            outcome = await Deploying(_job(draft, config, wishes, root), record, watch, measure).run()
             there = there or (name == first and outcome.url is not None)
             return outcome
         finally:

@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from kit.cloud.host import TOKEN_SHA256, Host, Release, Service, Version
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Deployment, Record, State
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
+from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
+from kit.platforms.platform import TOKEN_SHA256, Host, Release, Service, Version
 from kit.proof.lane import Lane
-from kit.report.deploying import DeployWatcher
 from kit.targets import Target
 
 # Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
@@ -67,13 +67,13 @@ class Deploying:
         self,
         job: Job,
         record: Record,
-        watcher: DeployWatcher,
+        watch: Watch,
         measure: Measure,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._job = job
         self._record = record
-        self._watcher = watcher
+        self._watch = watch
         self._measure = measure
         self._now_s = now_s
         self._name = job.target.name
@@ -86,12 +86,12 @@ class Deploying:
             outcome = await self._run()
         except KitError as error:
             outcome = await self._failed(error)
-        self._watcher.finished(self._name, outcome.state, outcome.what)
+        self._watch(Finished(self._name, outcome.state, outcome.what))
         return outcome
 
     async def _run(self) -> Outcome:
         job, name = self._job, self._name
-        self._watcher.step(name, "looking at what is there")
+        self._watch(Step(name, "looking at what is there"))
         service = await job.host.look()
         release = job.release(service is None)
         if service is not None:
@@ -106,7 +106,7 @@ class Deploying:
         job.write(release)
         await self._note(release, service, None, "unfinished")
         self._begun = True
-        self._watcher.step(name, "uploading and building")
+        self._watch(Step(name, "uploading and building"))
         after, version = await job.host.deploy(release, self._line)
         await self._note(release, service, version, "unfinished")
         return await self._go_on(service, after, version, release)
@@ -131,7 +131,7 @@ class Deploying:
         was = before.serving if before is not None else None
         previous = was.name if was is not None and was.name != version.name else self._replaced(version)
         if not version.running:
-            self._watcher.step(name, f"starting {version.name}")
+            self._watch(Step(name, f"starting {version.name}"))
             await job.host.start(version.name, self._line)
         lanes: Sequence[Lane] = ()
         judgement = Judgement(Gate.PASSED, "Not measured (--no-gate).")
@@ -143,7 +143,7 @@ class Deploying:
                     f"gcloud names no URL for {version.name}, so it could not be measured.",
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
-            self._watcher.step(name, f"measuring {url}")
+            self._watch(Step(name, f"measuring {url}"))
             lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
             judgement = judge(lanes, job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
@@ -152,10 +152,10 @@ class Deploying:
         if not serves:
             await self._promote(service, version, previous)
         if previous is not None:
-            self._watcher.step(name, f"retiring {previous}")
+            self._watch(Step(name, f"retiring {previous}"))
             await job.host.stop(previous, self._line)
         if job.public:
-            self._watcher.step(name, "opening it to everybody")
+            self._watch(Step(name, "opening it to everybody"))
             await job.host.open(self._line)
         changed = not serves or previous is not None or job.public
         now = (await job.host.look() if changed else None) or service
@@ -186,7 +186,7 @@ class Deploying:
                 f"so {version.name} was not promoted.",
                 f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
             )
-        self._watcher.step(name, f"promoting {version.name}")
+        self._watch(Step(name, f"promoting {version.name}"))
         await host.promote(version.name, self._line)
 
     async def _hold_back(
@@ -209,7 +209,7 @@ class Deploying:
             )
             result, following = Result.SERVES_ANYWAY, f"kit destroy {name}"
         else:
-            self._watcher.step(name, f"stopping {version.name}")
+            self._watch(Step(name, f"stopping {version.name}"))
             await self._job.host.stop(version.name, self._line)
             await self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
             keeps = f"; {previous} keeps serving" if previous else ""
@@ -232,7 +232,7 @@ class Deploying:
     async def _unchanged(self, service: Service, serving: Version) -> Outcome:
         host = self._job.host
         if self._job.public and service.public is False:
-            self._watcher.step(self._name, "opening it to everybody")
+            self._watch(Step(self._name, "opening it to everybody"))
             await host.open(self._line)
         known = self._record.of(self._name)
         if known is not None:
@@ -311,7 +311,7 @@ class Deploying:
         for version in service.versions:
             left = _made(known, version) or (replaced and version.name == known.previous)
             if left and version.running and not version.traffic:
-                self._watcher.step(self._name, f"stopping {version.name}, left by a run that did not finish")
+                self._watch(Step(self._name, f"stopping {version.name}, left by a run that did not finish"))
                 await self._job.host.stop(version.name, self._line)
 
     def _unfinished(self, service: Service, release: Release) -> Version | None:
@@ -370,7 +370,7 @@ class Deploying:
         await asyncio.to_thread(self._record.put, now)
 
     def _line(self, text: str) -> None:
-        self._watcher.line(self._name, text)
+        self._watch(Output(self._name, text))
 
 
 def _made(known: Deployment, version: Version) -> bool:

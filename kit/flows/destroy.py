@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Host, Removal
 from kit.cloud.record import Record
 from kit.errors import KitError
+from kit.events import Finished, Step, Watch, output_of
 from kit.flows.rebuild import recorded
 from kit.flows.side_by_side import side_by_side
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Host, Removal
 from kit.proof.lane import LaneState
-from kit.report.deploying import DeployWatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ async def destroy(
     clearings: Sequence[Clearing],
     gcloud: Gcloud,
     record: Record,
-    watcher: DeployWatcher,
+    watch: Watch,
     so_far: dict[str, Cleared] | None = None,
 ) -> tuple[Cleared, ...]:
     """Remove it all, the places side by side, each place's things in order.
@@ -82,7 +81,7 @@ async def destroy(
         clearings: what is to go, a place each.
         gcloud: removes it.
         record: what is on record; hold its lock.
-        watcher: told how it goes.
+        watch: is given each event, as it happens.
         so_far: kept up to date, by target, for a caller that is interrupted.
     """
     came = {} if so_far is None else so_far
@@ -93,16 +92,16 @@ async def destroy(
         )
         missing = one.error is None and not one.removals
         came[one.target] = Cleared(one.target, (), left, kept, missing, one.error)
-    await side_by_side(_destroy(one, gcloud, record, watcher, came) for one in clearings)
+    await side_by_side(_destroy(one, gcloud, record, watch, came) for one in clearings)
     return tuple(came[one.target] for one in clearings)
 
 
 async def _destroy(
-    clearing: Clearing, gcloud: Gcloud, record: Record, watcher: DeployWatcher, came: dict[str, Cleared]
+    clearing: Clearing, gcloud: Gcloud, record: Record, watch: Watch, came: dict[str, Cleared]
 ) -> None:
     target, log = clearing.target, f"destroy-{clearing.target}"
     if came[target].missing:
-        watcher.finished(target, LaneState.INCONCLUSIVE, "on record, and not found")
+        watch(Finished(target, LaneState.INCONCLUSIVE, "on record, and not found"))
         return
     try:
         if clearing.error is not None:
@@ -110,8 +109,8 @@ async def _destroy(
         for removal in clearing.removals:
             if removal.command is None:
                 continue
-            watcher.step(target, f"removing {removal.what}")
-            await gcloud.run(removal.command, log=log, line=partial(watcher.line, target))
+            watch(Step(target, f"removing {removal.what}"))
+            await gcloud.run(removal.command, log=log, line=output_of(target, watch))
             now = came[target]
             came[target] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
         for removal in clearing.removals:
@@ -122,10 +121,10 @@ async def _destroy(
         else:
             await asyncio.to_thread(record.drop, target)
     except KitError as error:
-        watcher.finished(target, LaneState.FAILED, error.message)
+        watch(Finished(target, LaneState.FAILED, error.message))
         came[target] = replace(came[target], error=error)
         return
-    watcher.finished(target, LaneState.OK, "removed" if came[target].removed else "nothing to remove")
+    watch(Finished(target, LaneState.OK, "removed" if came[target].removed else "nothing to remove"))
 
 
 async def _keep(host: Host, record: Record) -> None:

@@ -5,22 +5,20 @@ arms, the user's app once, as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
-from kit.cloud.host import Service
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
+from kit.events import Event, ProofStep, Stage, Step, Watch, output_of
 from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_deployed, ask
+from kit.platforms.platform import Service
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
 from kit.proof.version import ExpectedVersion
-from kit.report.deploying import DeployWatcher
-from kit.report.watch import LaneKey, Silent
 from kit.targets import Target
 
 # Two seconds of the embedded text: enough to judge an answer by.
@@ -33,7 +31,7 @@ class Measuring:
     Args:
         gcloud: who gives identity tokens.
         config: whose app is measured.
-        watcher: told how it goes.
+        watch: is given each event, as it happens.
         token: the service's own token, in clear.
         prompt: the question.
         timeout_s: for each answer.
@@ -43,7 +41,7 @@ class Measuring:
         self,
         gcloud: Runs,
         config: Config,
-        watcher: DeployWatcher,
+        watch: Watch,
         *,
         token: str | None,
         prompt: str,
@@ -51,7 +49,7 @@ class Measuring:
     ) -> None:
         self._gcloud = gcloud
         self._config = config
-        self._watcher = watcher
+        self._watch = watch
         self._token = token
         self._prompt = prompt
         self._timeout_s = timeout_s
@@ -65,13 +63,13 @@ class Measuring:
             # (https://docs.cloud.google.com/run/docs/authenticating/service-to-service).
             identity = await identity_token(self._gcloud, service.url or url)
         headers = credentials(url, identity=identity, token=self._token)
-        tell = partial(self._watcher.line, target.name)
+        say = output_of(target.name, self._watch)
         # A user's app may have no /ready. Where its answer is asked for otherwise, that it takes no GET is an
         # answer too.
         place = f"{url.rstrip('/')}/ready" if self._config.app is None else ask(self._config, url).url
-        await wait_until_ready(Ask("GET", place, headers), waiting=tell)
+        await wait_until_ready(Ask("GET", place, headers), waiting=say)
         config = await as_described(
-            self._config, url, headers, prompt=self._prompt, timeout_s=self._timeout_s, say=tell
+            self._config, url, headers, prompt=self._prompt, timeout_s=self._timeout_s, say=say
         )
         asked = ask(config, url, headers)
         like = LaneSpec(
@@ -93,22 +91,20 @@ class Measuring:
             config,
             {target.name: wanted},
         )
-        waited = await settled(specs, partial(self._watcher.step, target.name))
+        waited = await settled(specs, lambda text: self._watch(Step(target.name, text)))
         if waited:
-            self._watcher.step(target.name, f"measuring {url}")
-        return (await compare(specs, "cloud", _Telling(tell))).lanes
+            self._watch(Step(target.name, f"measuring {url}"))
+        return (await compare(specs, "cloud", _as_output(say))).lanes
 
 
-class _Telling(Silent):
-    """What a measurement tells, as lines of one target's row."""
+def _as_output(say: Callable[[str], None]) -> Watch:
+    """What a measurement reports, as lines of one target's output."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def watch(event: Event) -> None:
+        match event:
+            case Stage(text):
+                say(text)
+            case ProofStep(key, text):
+                say(f"header {key.header}: {text}")
 
-    def stage(self, text: str) -> None:
-        """See `Watcher`."""
-        self._tell(text)
-
-    def proof(self, key: LaneKey, step: str) -> None:
-        """See `Watcher`."""
-        self._tell(f"header {key.header}: {step}")
+    return watch

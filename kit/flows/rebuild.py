@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from kit.cloud.host import Host, Place, Service
 from kit.cloud.record import Deployment, Record, State
-from kit.cloud.standing import Standing, look
+from kit.cloud.status import Standing, look
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.platforms.platform import Host, Place, Service
 from kit.targets import Target
 
 # Where the platform itself is not in use, there is nothing of the kit's, unless the record says so.

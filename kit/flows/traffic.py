@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kit.cloud.host import Host, Line, Service, Version
 from kit.cloud.record import Deployment, Record
 from kit.errors import Code, Exit, KitError
+from kit.platforms.platform import Host, Line, Service, Version
 
 
 def newest(service: Service, target: str, wanted: str | None = None) -> Version:

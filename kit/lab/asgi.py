@@ -10,15 +10,14 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.errors import Code, KitError
 from kit.lab.sockets import HOST, listen
-from kit.targets import assets
+from kit.service import service_module
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -97,11 +96,11 @@ def with_proof(app: ASGIApp, token: str) -> Iterator[tuple[ASGIApp, str]]:
     prefix, outside = (f"/streamproof-{secrets.token_hex(16)}" for _ in range(2))
     routes = _routes(app)
     if routes is None:
-        yield _wrap()(app, prefix=prefix, token=token), prefix
+        yield service_module("proof").wrap(app, prefix=prefix, token=token), prefix
         return
     from starlette.routing import Mount
 
-    wrapped = _wrap()(app, prefix=outside, token=token)
+    wrapped = service_module("proof").wrap(app, prefix=outside, token=token)
     # First, or a route for everything would have it.
     mount = Mount(prefix, app=wrapped.proof)
     routes.insert(0, mount)
@@ -142,19 +141,3 @@ def _routes(app: object) -> list[BaseRoute] | None:
             return app.routes
         app = getattr(app, "app", None)
     return None
-
-
-@cache
-def _wrap() -> Callable[..., Any]:
-    """`wrap` of the service's file, which is data to the kit and no module of it."""
-    import sys
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("kit._proof_of_the_service", assets() / "service" / "proof.py")
-    assert spec is not None  # noqa: S101 (a path that ends in .py)
-    assert spec.loader is not None  # noqa: S101
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    found: Callable[..., Any] = module.wrap
-    return found

@@ -22,14 +22,18 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 SMALL = 200  # octets: a token
 PINGS = 5
-COLD_PATIENCE_MS = 60_000.0  # the first ping may meet a cold start
+COLD_TIMEOUT_MS = 60_000.0  # the first ping may meet a cold start
 COLD_MS = 1_000.0
 # A server or a hop that stalls for ten seconds is no server that answers one request at a time.
-SIDE_PATIENCE_MS = 12_000.0
+SIDE_TIMEOUT_MS = 12_000.0
 
 # So many side requests must have overtaken an event. One may have been on its way; the second meets a hop
 # that wakes with both sockets readable; the third leaves no such accident.
 OVERTAKEN = 3
+# While a size is searched for, a wait may be short, and one side request is enough: nothing is stated by it,
+# and what is found is confirmed by the whole rule.
+SEARCH_MS = 100.0
+SEARCH_OVERTAKEN = 1
 # TCP sends a lost packet again after 200 ms and a round trip or two, and if that is lost after 400 ms more
 # (RFC 6298, with the 200 ms that Linux takes for its minimum).
 LEAST_MS = 700.0
@@ -174,7 +178,7 @@ class Steps:
 
     def _measure_round_trip(self, known: Sequence[Reply] = ()) -> Machine[None]:
         replies = list(known)
-        warm_up = None if replies else (yield from self._ping(COLD_PATIENCE_MS))
+        warm_up = None if replies else (yield from self._ping(COLD_TIMEOUT_MS))
         while len(replies) < PINGS:
             replies.append((yield from self._ping()))
         took = sorted(reply.took_ms for reply in replies)
@@ -185,7 +189,7 @@ class Steps:
         if len({reply.instance for reply in (*replies, *([warm_up] if warm_up else []))}) > 1:
             raise GiveUpError(Doubt.OTHER_INSTANCE)
 
-    def _ping(self, within_ms: float = SIDE_PATIENCE_MS) -> Machine[Reply]:
+    def _ping(self, within_ms: float = SIDE_TIMEOUT_MS) -> Machine[Reply]:
         reply = (yield from self._do(Ping(within_ms))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
@@ -200,11 +204,11 @@ class Steps:
             self._stream, self._opened_ms = observed.stream, observed.now_ms
 
     def _reopen(self, size: int = SMALL) -> Machine[None]:
-        yield from self._do(End(SIDE_PATIENCE_MS))
+        yield from self._do(End(SIDE_TIMEOUT_MS))
         yield from self._open(size)
 
     def _feed(self, size: int) -> Machine[Reply]:
-        reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
+        reply = (yield from self._do(Feed(size, SIDE_TIMEOUT_MS))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
         if not reply.known:
@@ -217,7 +221,7 @@ class Steps:
     def _feed_once_started(self, size: int = SMALL) -> Machine[Reply]:
         """As `_feed`, but the stream may still be on its way to an instance that is starting."""
         for attempt in range(10):
-            reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(Feed(size, SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             if reply.known:
@@ -235,7 +239,7 @@ class Steps:
     def _end_once_started(self) -> Machine[None]:
         """End the stream; it may still be on its way, and who ends what is not known yet ends nothing."""
         for _ in range(10):
-            reply = (yield from self._do(End(SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(End(SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             if reply.known:
@@ -297,7 +301,8 @@ class Steps:
         """Wait for so many events, or octets: the rule of what is held.
 
         Args:
-            least_ms: how long nothing may come, beside the side requests that must come back.
+            least_ms: how long nothing may come, beside the side requests that must come back; `SEARCH_MS`
+                while a size is searched for.
             events: of the stream in all.
             octets: of the stream in all.
             acknowledged: whether the origin has said that it sent them; else a ping must say so first.
@@ -308,8 +313,11 @@ class Steps:
             return stream.events >= events or stream.octets >= octets
 
         trips, known = 0, acknowledged
-        yield from self._do(Await(max(2.0, self.rtt_ms), events, octets))
-        began_ms = since_ms = self._ran_ms
+        searching = least_ms <= SEARCH_MS
+        enough = SEARCH_OVERTAKEN if searching else OVERTAKEN
+        asked_ms = self._ran_ms
+        yield from self._do(Await(max(2.0, min(self.rtt_ms, least_ms)), events, octets))
+        began_ms = since_ms = asked_ms if searching else self._ran_ms
         while not there():
             self._check_alive()
             # The last side request is begun when the time is over: had this process slept until now, what
@@ -321,12 +329,14 @@ class Steps:
                 break
             known = known or reply.known
             trips += known
-            if over and stream.octets == before and (trips >= OVERTAKEN or not known):
+            if over and stream.octets == before and (trips >= enough or not known):
                 self._check_alive()
                 return Came.HELD
             if not over and (trips >= OVERTAKEN or not known):
-                left_ms = since_ms + least_ms - self._ran_ms
-                yield from self._do(Await(max(1.0, min(max(20.0, least_ms / 4), left_ms)), events, octets))
+                left_ms, pause_ms = since_ms + least_ms - self._ran_ms, max(20.0, least_ms / 4)
+                if left_ms <= pause_ms + self.rtt_ms:  # one more before the time is over would be in its way
+                    pause_ms = left_ms
+                yield from self._do(Await(max(1.0, pause_ms), events, octets))
             if stream.octets != before:
                 since_ms = self._ran_ms
         self._overtaken = trips

@@ -1,6 +1,6 @@
 """The live picture of lanes being measured: one row a lane, all on one time axis. Pure: it owns no clock.
 
-`Picture` is told what happens; `lanes_text` draws it as it stands at a moment. A row is made of
+`Picture` takes in events; `lanes_text` draws it as it stands at a moment. A row is made of
 `▏` where an event arrived, `█` where many arrived at once, and `·` while the client waits.
 """
 
@@ -9,11 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
+from kit.events import (
+    Announced,
+    Answered,
+    Arrived,
+    Asked,
+    Event,
+    Judged,
+    LaneKey,
+    LanesBegun,
+    ProofStep,
+    Stage,
+)
 from kit.proof.lane import Lane, LaneState, state
-from kit.proof.timeline import Arrival
 from kit.report.cells import cells, clean, fit, pad
 from kit.report.style import SPINNER, Style, Tone
-from kit.report.watch import LaneKey
 from kit.report.words import HEADER, verdict_words
 
 # Events this close to the one before came "at once": in one read, or in reads of one lump.
@@ -71,7 +81,7 @@ class Marks:
 
 @dataclass(slots=True)
 class Row:
-    """One lane, as far as it has come. `asked_ms` is the watcher's clock; the rest counts from there."""
+    """One lane, as far as it has come. `asked_ms` is the painter's clock; the rest counts from there."""
 
     asked_ms: float | None = None
     over_ms: float | None = None
@@ -107,66 +117,51 @@ class Row:
 
 
 class Picture:
-    """What has happened so far, told in the words of `kit.report.watch.Watcher` with the time of each."""
+    """All that events have reported so far, each with its time; see `kit.report.painter.Shown`."""
 
     def __init__(self) -> None:
         self.rows: dict[LaneKey, Row] = {}
         self.current: tuple[str, float] | None = None
         self.parts: list[tuple[str, str, float]] = []
 
-    def stage(self, text: str, now_ms: float) -> None:
-        """A new part of the work begins, and so the one before is done."""
-        self.done("✓", now_ms)
-        self.current = text, now_ms
+    def take(self, event: Event, now_ms: float) -> None:
+        """Take in one event; those of deployments change nothing."""
+        match event:
+            case Stage(text) | Announced(text):
+                self.over("✓", now_ms)
+                self.current = text, now_ms
+            case LanesBegun(keys):
+                self.rows |= {key: Row() for key in keys}
+            case Asked(key):
+                self._row(key).asked_ms = now_ms
+            case Arrived(key, arrival):
+                row = self._row(key)
+                row.asked_ms = now_ms - arrival.arrived_ms if row.asked_ms is None else row.asked_ms
+                row.marks.add(arrival.arrived_ms)
+            case Answered(key):
+                row = self._row(key)
+                row.over_ms = row.elapsed_ms(now_ms)
+            case ProofStep(key, text):
+                self._row(key).step = text
+            case Judged(lane):
+                row = self._row(LaneKey.of(lane))
+                row.judged = lane
+                row.over_ms = row.elapsed_ms(now_ms) if row.over_ms is None else row.over_ms
 
-    def done(self, mark: str, now_ms: float) -> None:
-        """The part of the work at hand is over; its line is for good."""
+    def over(self, mark: str, now_ms: float) -> None:
+        """The part of the work at hand is over; its line is permanent."""
         if self.current is not None:
             text, since_ms = self.current
             self.parts.append((mark, text, now_ms - since_ms))
             self.current = None
 
-    def lanes(self, keys: tuple[LaneKey, ...], now_ms: float) -> None:
-        """These lanes begin afresh."""
-        for key in keys:
-            self.rows[key] = Row()
-
-    def asked(self, key: LaneKey, now_ms: float) -> None:
-        """The lane's clock runs from here."""
-        self._row(key).asked_ms = now_ms
-
-    def arrival(self, key: LaneKey, arrival: Arrival, now_ms: float) -> None:
-        """One event arrived."""
-        row = self._row(key)
-        row.asked_ms = now_ms - arrival.arrived_ms if row.asked_ms is None else row.asked_ms
-        row.marks.add(arrival.arrived_ms)
-
-    def answered(self, key: LaneKey, now_ms: float) -> None:
-        """The lane's answer is over."""
-        row = self._row(key)
-        row.over_ms = row.elapsed_ms(now_ms)
-
-    def proof(self, key: LaneKey, step: str, now_ms: float) -> None:
-        """A step of the lane's proof was taken."""
-        self._row(key).step = step
-
-    def judged(self, lane: Lane, now_ms: float) -> None:
-        """The lane has its verdict."""
-        row = self._row(LaneKey.of(lane))
-        row.judged = lane
-        row.over_ms = row.elapsed_ms(now_ms) if row.over_ms is None else row.over_ms
-
     def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
-        """See `Told`."""
+        """The picture at a moment."""
         return lanes_text(self, width, now_ms, style)
 
     def finished(self, width: int, style: Style) -> list[str]:
-        """See `Told`."""
+        """The lines of the parts that are done."""
         return finished_text(self, width, style)
-
-    def over(self, mark: str, now_ms: float) -> None:
-        """See `Told`."""
-        self.done(mark, now_ms)
 
     def _row(self, key: LaneKey) -> Row:
         return self.rows.setdefault(key, Row())
@@ -178,7 +173,7 @@ def lanes_text(picture: Picture, width: int, now_ms: float, style: Style | None 
     lines: list[str] = []
     if picture.current is not None:
         text, since_ms = picture.current
-        lines.append(_stage(_spin(now_ms), "tick", text, now_ms - since_ms, width, style))
+        lines.append(_stage(spin(now_ms), "tick", text, now_ms - since_ms, width, style))
     if picture.rows:
         lines += [*_answers(picture, width, now_ms, style), *_proofs(picture, width, now_ms, style)]
     return [style.finish(line) for line in lines]
@@ -290,9 +285,9 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
             text = fit(_shown(outcome(row.judged), style), room)
             lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(text, 'bold')}")
         else:
-            spin = _spin(now_ms) if row.step is not None else " "
+            turning = spin(now_ms) if row.step is not None else " "
             step = fit(_shown(row.step or "–", style), room)
-            lines.append(f"{style.paint(spin, 'tick')} {names[key]}  {style.paint(step, 'dim')}")
+            lines.append(f"{style.paint(turning, 'tick')} {names[key]}  {style.paint(step, 'dim')}")
     return lines
 
 
@@ -306,5 +301,5 @@ def _shown(text: str, style: Style) -> str:
     return style.finish(clean(text))
 
 
-def _spin(now_ms: float) -> str:
+def spin(now_ms: float) -> str:
     return SPINNER[int(now_ms / 100) % len(SPINNER)]

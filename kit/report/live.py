@@ -1,4 +1,4 @@
-"""Shows on a terminal, or tells a log, what happens while lanes are measured."""
+"""Shows events on a stream: as a live picture on a terminal, as plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TextIO
 
-from kit.proof.lane import Lane
-from kit.proof.timeline import Arrival
+from kit.report.deploying import Steps
 from kit.report.diary import Diary
 from kit.report.lanes import Picture
 from kit.report.painter import Painter
 from kit.report.style import Style
-from kit.report.watch import LaneKey
 
 
-class LiveLanes(Painter):
-    """A `Watcher` that draws a live picture on a terminal, and writes plain lines anywhere else.
-
-    Use it as a context manager: at the end, also after Ctrl-C, the last frame stays and the cursor is back.
+def live_lanes(
+    stream: TextIO,
+    width: int | None = None,
+    colour: bool | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Painter:
+    """The `Watch` of lanes that are measured; a context manager.
 
     Args:
         stream: where to; stderr, since data belongs to stdout.
@@ -27,43 +28,21 @@ class LiveLanes(Painter):
         colour: True draws, False writes plain lines; unless given, what the stream and NO_COLOR call for.
         clock: seconds.
     """
+    style = _style(stream, colour)
+    return Painter(Picture() if style.colour else Diary(), stream, style, width, clock)
 
-    def __init__(
-        self,
-        stream: TextIO,
-        width: int | None = None,
-        colour: bool | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        style = Style.of(stream)
-        style = style if colour is None else replace(style, colour=colour)
-        self._lanes: Picture | Diary = Picture() if style.colour else Diary()
-        super().__init__(self._lanes, stream, style, width, clock)
 
-    def stage(self, text: str) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.stage, text)
+def live_steps(
+    stream: TextIO,
+    width: int | None = None,
+    colour: bool | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Painter:
+    """The `Watch` of targets that are deployed, looked at or removed; else as `live_lanes`."""
+    style = _style(stream, colour)
+    return Painter(Steps(style), stream, style, width, clock)
 
-    def lanes(self, keys: tuple[LaneKey, ...]) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.lanes, keys)
 
-    def asked(self, key: LaneKey) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.asked, key)
-
-    def arrival(self, key: LaneKey, arrival: Arrival) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.arrival, key, arrival)
-
-    def answered(self, key: LaneKey) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.answered, key)
-
-    def proof(self, key: LaneKey, step: str) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.proof, key, step)
-
-    def judged(self, lane: Lane) -> None:
-        """See `Watcher`."""
-        self.tell(self._lanes.judged, lane)
+def _style(stream: TextIO, colour: bool | None) -> Style:
+    style = Style.of(stream)
+    return style if colour is None else replace(style, colour=colour)

@@ -1,7 +1,7 @@
 """Draws over its last frame on a terminal, and writes plain lines anywhere else.
 
-Whoever works only puts what there is to tell into an inbox: a terminal that is held (Ctrl-S) or slow must
-not hold the work. A thread of its own takes it out and draws.
+The work only puts its events into a queue: a terminal that is held (Ctrl-S) or slow must not hold the work.
+A thread of its own takes them out and draws.
 """
 
 from __future__ import annotations
@@ -12,37 +12,42 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Protocol, Self, TextIO
 
+from kit.events import Announced, Event
 from kit.report.cells import cells
 from kit.report.style import Style, size
 
 _FRAMES_A_SECOND = 12
+_SHOWN_WITHIN_S = 1.0  # not for ever: a terminal may be held
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
 
 
-class Told(Protocol):
-    """What was told so far, and how it looks. It owns no clock: each moment is given."""
+class Shown(Protocol):
+    """All that was reported so far, and how it looks. It owns no clock: each moment is given."""
+
+    def take(self, event: Event, now_ms: float) -> None:
+        """Take in one event."""
 
     def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
         """The lines that are drawn over by the next frame; none off a terminal."""
 
     def finished(self, width: int, style: Style) -> list[str]:
-        """The lines that are for good; each is handed out once."""
+        """The lines that are permanent; each is returned once."""
 
     def over(self, mark: str, now_ms: float) -> None:
         """All is over: well ("✓") or not ("✗")."""
 
 
 class Painter:
-    """A thread that shows what it is told on one stream, for as long as its `with` lasts.
+    """A `Watch` whose thread shows the events on one stream, for as long as its `with` lasts.
 
     At the end, also after Ctrl-C, the last frame stays and the cursor is back. A bug in
-    `told` does not stop the work: the picture stands still, and the bug is raised at the end.
+    `content` does not stop the work: the picture freezes, and the bug is raised at the end.
 
     Args:
-        told: what is told; its methods run on the painter's side only.
+        content: takes in the events; its methods run on the painter's side only.
         stream: where to; stderr, since data belongs to stdout.
         style: how to write there; with colour it draws.
         width: columns; the terminal's own, also after it is resized, unless given.
@@ -51,18 +56,18 @@ class Painter:
 
     def __init__(
         self,
-        told: Told,
+        content: Shown,
         stream: TextIO,
         style: Style,
         width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._told = told
+        self._content = content
         self._stream = stream
         self._style = style
         self._width = width
         self._clock = clock
-        self._inbox: deque[tuple[Callable[..., None], tuple[Any, ...], float]] = deque()
+        self._inbox: deque[tuple[Event, float]] = deque()
         self._waiting: deque[threading.Event] = deque()
         self._frame: list[str] = []
         self._stopped = threading.Event()
@@ -84,8 +89,7 @@ class Painter:
         self._thread.join()
         try:
             if self._failure is None:
-                self.tell(self._told.over, "✓" if kind is None else "✗")
-                self._turn(last=True)
+                self._turn("✓" if kind is None else "✗")
             elif kind is None or issubclass(kind, Exception):  # an interruption stays one
                 raise self._failure
         finally:
@@ -94,29 +98,29 @@ class Painter:
                 self._show_cursor()
                 atexit.unregister(self._show_cursor)
 
-    def tell(self, method: Callable[..., None], *arguments: object) -> None:
-        """Call this method of `told` with these arguments and the time, soon."""
-        self._inbox.append((method, arguments, self._clock() * 1000))
-
-    def shown(self, within_s: float = 1.0) -> None:
-        """Wait until all that was told so far is shown, but not for ever: a terminal may be held."""
-        done = threading.Event()
-        self._waiting.append(done)
-        done.wait(within_s)
+    def __call__(self, event: Event) -> None:
+        """Enqueue the event, with the time; return once it is shown where it is `Announced`."""
+        self._inbox.append((event, self._clock() * 1000))
+        if isinstance(event, Announced):
+            shown = threading.Event()
+            self._waiting.append(shown)
+            shown.wait(_SHOWN_WITHIN_S)
 
     def refresh(self) -> None:
-        """Take in what was told and show it, now. The painter does this some twelve times a second."""
-        self._turn(last=False)
+        """Take in the queued events and show them, now. The painter does this some twelve times a second."""
+        self._turn()
 
-    def _turn(self, *, last: bool) -> None:
+    def _turn(self, mark: str | None = None) -> None:
+        """Show what is queued; with the mark that all ended with ("✓", "✗"), for the last time."""
         waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
         while self._inbox:
-            method, arguments, now_ms = self._inbox.popleft()
-            method(*arguments, now_ms)
+            self._content.take(*self._inbox.popleft())
+        if mark is not None:
+            self._content.over(mark, self._clock() * 1000)
         if self._style.colour:
-            self._draw(last=last)
+            self._draw(last=mark is not None)
         else:
-            lines = self._told.finished(self._width or size(self._stream).columns, self._style)
+            lines = self._content.finished(self._width or size(self._stream).columns, self._style)
             self._write("".join(f"{line}\n" for line in lines))
         for one in waiting:
             one.set()
@@ -133,11 +137,11 @@ class Painter:
         columns, rows = size(self._stream)
         columns = self._width or columns
         # One cell less than there are: a full line would leave the cursor hanging behind the edge.
-        frame = self._told.frame(columns - 1, self._clock() * 1000, self._style)
+        frame = self._content.frame(columns - 1, self._clock() * 1000, self._style)
         if not last:
             # What has scrolled off the top cannot be drawn over.
             frame = frame[: rows - 1]
-        finished = self._told.finished(columns - 1, self._style)
+        finished = self._content.finished(columns - 1, self._style)
         if frame == self._frame and not finished:
             return
         # A terminal that became narrower has broken the last frame's lines into more.

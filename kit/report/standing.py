@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kit.cloud.expiry import is_overdue
-from kit.cloud.host import Version
-from kit.cloud.standing import Role, Standing
-from kit.cloud.times import clock, epoch_s, in_words
+from kit.cloud.status import Role, Standing
+from kit.platforms.platform import Version
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words
 from kit.report.cells import cells, clean, pad
 from kit.report.style import Style, Tone
 from kit.targets import Target
+from kit.times import clock, epoch_s, in_words
 
 _ROLES: dict[Role, tuple[str, Tone]] = {
     "serving": ("serving", "ok"),

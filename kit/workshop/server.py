@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +19,7 @@ from kit.probe.client import Client
 from kit.probe.spec import as_browser
 from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
+from kit.service import service_module
 from kit.targets import assets
 from kit.workshop import recording, seen
 from kit.workshop.guard import host_of, is_from_us, is_ours, shows
@@ -36,7 +34,6 @@ PAGE = Path(__file__).with_name("page")
 # What the service's own page has already, taken from there.
 SHARED = ("sse.js", "strip.js", "icon.svg")
 RECORDING = PAGE / "recording.json"
-_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -50,7 +47,7 @@ class _Go(BaseModel):
     lanes: list[str] = Field(min_length=1, max_length=32)
     how: Literal["stream", "poll"] = "stream"
     tokens: int = Field(default=150, ge=1, le=4096)
-    # As the service's own /search takes it (service/asked.py).
+    # As the service's own /search takes it (service/parameters.py).
     tokens_per_s: float | None = Field(default=None, ge=0.1, le=1000, allow_inf_nan=False)
     path: str | None = None
 
@@ -74,7 +71,8 @@ class Page:
             Route("/api/recording", self._shipped, methods=["GET"]),
             Route("/api/recording", self._recording, methods=["POST"]),
             Route("/relay/{run}/{place:int}/{what:path}", self._relay, methods=["GET", "POST"]),
-            Mount("/here/proof", create_proof()),
+            # Always open, for the browser's own path to this server.
+            Mount("/here/proof", service_module("proof").create_proof(enabled=lambda: True)),
         ]
         self.app: ASGIApp = Guarded(
             Starlette(routes=routes, exception_handlers={KitError: _refuse}), site.names, site.secret
@@ -267,57 +265,12 @@ def _kept_out(*, does: bool) -> Response:
     return response
 
 
-def create_proof() -> ASGIApp:
-    """The service's own half of the proof, always open, for the browser's path to this server."""
-    file = assets() / "service" / "proof.py"
-    spec = importlib.util.spec_from_file_location("streamproof_origin", file)
-    if spec is None or spec.loader is None:
-        raise KitError(Code.INTERNAL, f"{file} cannot be loaded.", "Install the kit again.")
-    import sys
-
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    app: ASGIApp = module.create_proof(enabled=lambda: True)
-    return app
-
-
 def _files(site: Site) -> list[Route]:
     """The page and what it is made of, from memory, under a policy that lets it reach its lanes only."""
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            *(f"{kind}-src 'self'" for kind in ("script", "style", "img")),
-            " ".join(["connect-src 'self'", *site.origins]),
-            "form-action 'none'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
     shared = assets() / "service" / "page"
-    found = [path for path in sorted(PAGE.iterdir()) if path.suffix in _MEDIA_TYPES]
-    files = {path.name: _file(path, policy) for path in [*(shared / name for name in SHARED), *found]}
-    index = files.pop("index.html")
-    return [Route("/", index), *(Route(f"/page/{name}", file) for name, file in files.items())]
-
-
-def _file(path: Path, policy: str) -> Callable[[Request], Awaitable[Response]]:
-    content = path.read_bytes()
-    etag = f'"{hashlib.sha256(content + policy.encode()).hexdigest()[:32]}"'
-    headers = {
-        "Cache-Control": "no-cache",
-        "ETag": etag,
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-    }
-
-    async def serve(request: Request) -> Response:
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type=_MEDIA_TYPES[path.suffix])
-
-    return serve
+    files = [*(shared / name for name in SHARED), *sorted(PAGE.iterdir())]
+    routes: list[Route] = service_module("webpage").create_webpage(files, site.origins)
+    return routes
 
 
 async def _report(request: Request) -> tuple[Seen, list[tuple[float, bytes]]]:

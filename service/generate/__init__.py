@@ -13,8 +13,8 @@ from service.settings import Settings
 class Request:
     """What is asked of a generator.
 
-    `seed` None leaves the choice to it, `tokens_per_s` its pace. After `timeout_s` seconds nobody wants the
-    answer any more; None for never.
+    `seed` None leaves the choice to it, `tokens_per_s` its pace. After `timeout_s` seconds no client wants
+    the answer any more; None for never.
     """
 
     prompt: str
@@ -48,7 +48,7 @@ class Generator(Protocol):
         """As in the setting and in /whoami."""
 
     async def prepare(self) -> None:
-        """Does what takes long and is needed once. `generate` does it if nobody has, and waits for it.
+        """Does what takes long and is needed once. `generate` calls it if it was not called, and waits.
 
         Raises:
             Problem: it cannot be done now. The next call tries again.
@@ -64,7 +64,7 @@ class Generator(Protocol):
         """
 
     async def close(self) -> None:
-        """Lets go of what `prepare` and `generate` hold."""
+        """Closes what `prepare` and `generate` opened."""
 
 
 def create_generator(settings: Settings) -> Generator:

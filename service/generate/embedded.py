@@ -32,7 +32,7 @@ class EmbeddedGenerator:
         """There is nothing to prepare."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing to close."""
 
     async def generate(self, request: Request) -> AsyncGenerator[str | Finish]:
         due = first = time.monotonic() + self._first_s

@@ -25,7 +25,7 @@ _RUN = re.compile(r"[^\S\n]*\S+\n*|\s+")
 _HAN_STEPS = (2, 1, 2, 3, 2, 1, 1, 3)
 _LENGTH = re.compile(r"(?<!\d)(\d{2,4})\s*(?:words?\b|tokens?\b|个?字)", re.IGNORECASE)
 
-# One sentence a line: whoever reads the text line by line sees it grow.
+# One sentence a line: a client that reads line by line sees it grow.
 _ENGLISH_OPENINGS = (
     (
         "You asked about “{subject}”.",
@@ -169,7 +169,7 @@ def compose(prompt: str, rng: Random) -> list[str]:
     least = _length(prompt) - len(closing)
     while len(written) < least:
         # All of them in some order; if that is not enough, in another.
-        for line in (line for told in rng.sample(paragraphs, len(paragraphs)) for line in (*told, "")):
+        for line in (line for chosen in rng.sample(paragraphs, len(paragraphs)) for line in (*chosen, "")):
             if len(written) < least:
                 written += _told(line)
     if written[-1] != "\n":
@@ -235,7 +235,7 @@ def _is_han_punctuation(char: str) -> bool:
 
 @cache
 def _told(line: str) -> tuple[str, ...]:
-    """The tokens of a sentence that is told as it stands: there are a few dozen of them."""
+    """The tokens of a sentence that is used as it stands: there are a few dozen of them."""
     return tuple(tokens(f"{line}\n"))
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING
 
 from service.generate import Finish, Request
-from service.lazily import Lazily
+from service.lazy import Lazy
 from service.settings import Settings, SettingsError, installed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class VertexGenerator:
             raise SettingsError(
                 "STREAMPROOF_GENERATOR is 'vertex', so the package google-cloud-aiplatform must be installed."
             )
-        self._model = Lazily(lambda: _open(settings))
+        self._model = Lazy(lambda: _open(settings))
 
     async def prepare(self) -> None:
         await self._model.get()

@@ -29,7 +29,7 @@ _NO_TOKEN = "Getting metadata from plugin failed"  # noqa: S105  # a sentence, n
 
 
 def refused(error: GoogleAPICallError, *, model: str, location: str) -> Problem:
-    """What an error of a call means for whoever asked.
+    """What an error of a call means for the client.
 
     Args:
         error: what the client raised.
@@ -117,7 +117,7 @@ def no_project() -> Problem:
 
 
 def _credentials(found: str) -> Problem:
-    # Not a 401: whoever asked has nothing to show that would help.
+    # Not a 401: no credentials of the client would help.
     return Problem(
         "model-credentials",
         500,

@@ -208,7 +208,7 @@ def path_of(model: str, project: str | None, location: str) -> str:
     """The model's resource name: "NAME" is one of Google's; "publishers/…" and "projects/…" say more.
 
     Raises:
-        Problem: a project is needed, and nobody named one.
+        Problem: a project is needed, and none was named.
     """
     if model.startswith("projects/"):
         return model

@@ -21,11 +21,11 @@ const SILENCE = {};
 /**
  * There is no answer, or not the whole of it. The message is for a person.
  *
- * - kind: "problem", told by the service; "lost", it keeps the answer no longer; "cut", the stream broke off and the
+ * - kind: "problem", from the service; "lost", it keeps the answer no longer; "cut", the stream broke off and the
  *   answer was not kept; "foreign", a response that the service did not write; "unreachable"
- * - problem: the service's, of RFC 9457; {} where it told none
+ * - problem: the service's, of RFC 9457; {} where it sent none
  * - status, statusText, type: of the HTTP response; undefined where there was none
- * - retryAfterS: when to try again; undefined where nobody said so
+ * - retryAfterS: when to try again; undefined where none was given
  */
 export class AnswerError extends Error {
   problem = {};
@@ -89,7 +89,7 @@ export class Answer {
         this.#last = good.at(-1).seq;
         yield good;
       }
-      if (end >= 0) throw told(events[end].data);
+      if (end >= 0) throw problemOf(events[end].data);
       if (good.at(-1)?.event === "done") return;
     }
   }
@@ -110,26 +110,26 @@ export class Answer {
     try {
       for (;;) {
         coming ??= stream.next();
-        const told = await first(coming, asking, polls ? pauseMs : Infinity);
-        if (told === SILENCE) {
+        const piece = await first(coming, asking, polls ? pauseMs : Infinity);
+        if (piece === SILENCE) {
           asking = this.#ask(this.#last);
-        } else if ("value" in told) {
+        } else if ("value" in piece) {
           [coming, missing, pauseMs] = [null, 0, patienceMs];
-          yield told.value;
+          yield piece.value;
         } else {
           asking = null;
-          if (!told.events) {
+          if (!piece.events) {
             // Another instance was asked, or this one takes one request at a time: it cannot tell.
             [missing, pauseMs] = [0, 4 * patienceMs];
-          } else if (!told.events.length || told.after !== this.#last) {
+          } else if (!piece.events.length || piece.after !== this.#last) {
             [missing, pauseMs] = [0, patienceMs]; // slow, and not held
           } else if (!missing) {
             // All these were written before this reply, but may be on their way: wait, and ask again.
-            [missing, pauseMs] = [told.events.length, Math.max(allowanceMs, 3 * told.tookMs)];
+            [missing, pauseMs] = [piece.events.length, Math.max(allowanceMs, 3 * piece.tookMs)];
           } else {
             // Another reply, written so much later, is here, and of those still none: they are held.
             this.#switch("held", missing);
-            yield told.events;
+            yield piece.events;
             return undefined;
           }
         }
@@ -166,7 +166,7 @@ export class Answer {
           if (this.#options.polls && id === lastId) {
             // An error without a number of its own ends this response, while the answer goes on.
             if (events.length) yield events;
-            throw told(parsed);
+            throw problemOf(parsed);
           }
           [seq, lastId] = [parsed.seq ?? seq + 1, id];
           events.push({ seq, event: type, data: parsed });
@@ -206,7 +206,7 @@ export class Answer {
         if (!(error instanceof AnswerError)) throw error;
         failures += 1;
         if (error.status < 500 && error.status !== 429) throw broken ?? error;
-        // No response at all, twice: it does not take five tries to see that nobody is there.
+        // No response at all, twice: it does not take five tries to see that no server is there.
         if (failures === TRIES || broken?.kind === "unreachable") throw error;
         await sleep(1000 * (error.retryAfterS ?? 2 ** (failures - 2)), this.#options.signal);
         continue;
@@ -246,12 +246,12 @@ async function as(media, response) {
   if (ok && type === media) return;
   const after = response.headers.get("retry-after") ?? "";
   const more = { status, statusText, type, retryAfterS: /^\d+$/.test(after) ? Number(after) : undefined };
-  if (type === "application/problem+json") throw told(await response.json(), more);
+  if (type === "application/problem+json") throw problemOf(await response.json(), more);
   await response.body?.cancel();
-  throw new AnswerError("foreign", `Not the service answered, but somebody on the way: HTTP ${status}, ${type}.`, more);
+  throw new AnswerError("foreign", `Not the service answered, but a proxy on the way: HTTP ${status}, ${type}.`, more);
 }
 
-function told(problem, more = {}) {
+function problemOf(problem, more = {}) {
   const said = [problem.title, problem.detail].filter(Boolean).join(" ");
   return new AnswerError(more.status === 410 ? "lost" : "problem", said, { ...more, problem });
 }

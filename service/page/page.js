@@ -206,8 +206,8 @@ recall();
 translate();
 fetch("whoami", { headers: { Accept: "application/json" } })
   .then((response) => (response.ok ? response.json() : null))
-  .then((told) => {
-    where = told;
+  .then((answer) => {
+    where = answer;
     showWhere();
   })
   .catch(() => {}); // only a name is missing then; asking says what is wrong

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 
 from service import problems
+from service.answer_copies import Head
 from service.events import Event
 from service.problems import Problem
-from service.shared import Head
 
 
 class MemoryStore:
-    """A `service.shared.Store` that several instances in one process can share."""
+    """A `service.answer_copies.Store` that several instances in one process can share."""
 
     def __init__(self) -> None:
         self.heads: dict[str, dict[str, float]] = {}

@@ -288,7 +288,7 @@ def test_one_that_fails_and_fails_is_given_up(
     base = answering(saying("one ", Gate()), around=refusing(status, pieces))
     client = reading(behind(Way(FRONTS["standard"], base)))
     assert client.text() == "one "
-    with pytest.raises(AnswerError, match=f"somebody on the way: HTTP {status}, text/html") as failed:
+    with pytest.raises(AnswerError, match=f"a proxy on the way: HTTP {status}, text/html") as failed:
         client.text()
     assert (failed.value.kind, failed.value.status) == ("foreign", status)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from service.answer_copies import Store
 from service.events import Event
 from service.firestore import FirestoreStore, create_store
 from service.problems import Problem
 from service.settings import Settings, SettingsError
-from service.shared import Store
 from tests.service.asking import GIVE_UP_S
 from tests.service.stores import MemoryStore
 

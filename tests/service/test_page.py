@@ -168,7 +168,7 @@ def test_a_response_that_is_held_is_said_to_come_in_one_lump(origin: Origin, vis
     ends(page, "done")
     seconds = page.locator("#clock").inner_text()
     expect(page.locator("#outcome")).to_have_text(
-        f"62 events in one lump after {seconds}: somebody on the way holds the response."
+        f"62 events in one lump after {seconds}: a proxy on the way holds the response."
     )
     expect(page.locator("#hint")).to_have_text(f"A hint, not a proof. The proof: kit probe {url}")
     assert page.locator("#strip path.got").count() == 1

@@ -1,4 +1,4 @@
-"""A service that is told to stop lets answers go on, then ends them with a word, and is gone in time."""
+"""A service that is stopped lets answers go on, then ends them with a word, and is gone in time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PACE = {"first_token_ms": 0, "tokens_per_s": 50}
 
 
 def ends_well(service: Started) -> bool:
-    """Whether it ends by itself and in order; uvicorn then dies of the signal that it was told to stop by."""
+    """Whether it ends by itself and in order; uvicorn then dies of the signal that it was stopped by."""
     return (
         service.process.wait(GIVE_UP_S) in (0, -signal.SIGTERM) and "Traceback" not in service.log.read_text()
     )
@@ -208,7 +208,7 @@ async def test_stopping_without_streams_calls_back_at_once() -> None:
     streams = OpenStreams(1)
     streams.stop(GIVE_UP_S, then=lambda: stopped.append(True))
     assert stopped == [True]
-    with pytest.raises(Problem, match="told to stop"), streams.hold(Scribe()):
+    with pytest.raises(Problem, match="shutting down"), streams.hold(Scribe()):
         pass
 
 

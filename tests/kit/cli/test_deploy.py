@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from kit.cli.deploy import _exits, _finish
-from kit.cloud.host import Host, Place
 from kit.cloud.lock import locked
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.errors import Exit
 from kit.flows.deploy import Plan
+from kit.platforms.platform import Host, Place
 from kit.proof.lane import Comparison
 from kit.proof.verdict import Verdict
 from tests.fixtures.deployments import PROJECT, REGION, deployed

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Command, Host, Place, Removal
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
+from kit.platforms.platform import Command, Host, Place, Removal
 from tests.fixtures.deployments import PROJECT, REGION, deployed
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Command
 from kit.cloud.record import Record
+from kit.platforms.platform import Command
 from tests.fixtures.deployments import deployed
 from tests.kit.cli.conftest import Invoke
 

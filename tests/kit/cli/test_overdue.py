@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from kit.cloud.record import Record
-from kit.cloud.times import stamp
+from kit.times import stamp
 from tests.fixtures.deployments import deployed
 from tests.kit.cli.conftest import Invoke
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.cloud.findings import Lane, Seen, Wishes
-from kit.cloud.host import Place
+from kit.platforms.findings import Lane, Seen, Wishes
+from kit.platforms.platform import Place
 
 PROJECT = "demo-project"
 APIS = ("appengine", "appengineflex", "artifactregistry", "cloudbuild", "run", "storage")

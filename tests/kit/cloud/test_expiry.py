@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kit.cloud.expiry import is_overdue, overdue
 from kit.cloud.record import Deployment
-from kit.cloud.times import stamp
+from kit.times import stamp
 
 NOW = 1_800_000_000.0
 RUN = Deployment(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.findings import Finding
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Host, Place, Service
 from kit.cloud.preflight import Preflight, check, text
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.platforms.findings import Finding
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Host, Place, Service
 from kit.targets import Target, get
 from tests.controlplane.plane import Plane
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kit.cloud.findings import Finding
 from kit.cloud.preflight import judge
 from kit.cloud.project_rules import needed_apis
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.platforms.findings import Finding
 from tests.kit.cloud.seen import APIS, FLEX, LANES, PROJECT, RUN, STANDARD, apis, seen, wishes
 
 NO_APP = KitError(Code.NOT_READY_TO_DEPLOY, "The project has no App Engine app yet.", "…")

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kit.cloud.findings import Finding, Lane
-from kit.cloud.host import Service, Version
 from kit.cloud.preflight import judge
 from kit.errors import Code, KitError
+from kit.platforms.findings import Finding, Lane
+from kit.platforms.platform import Service, Version
 from tests.kit.cloud.seen import FLEX, LANES, RUN, STANDARD, seen, wishes
 
 

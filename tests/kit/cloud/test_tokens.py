@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from kit.cloud.host import Command
 from kit.cloud.tokens import credentials, expiry, identity_token, renewed
 from kit.errors import Code, KitError
+from kit.platforms.platform import Command
 
 URL = "https://streamproof-x-ew.a.run.app"
 TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kit.cloud.findings import Finding, Seen
 from kit.cloud.preflight import judge
 from kit.errors import Code, KitError
+from kit.platforms.findings import Finding, Seen
 from tests.kit.cloud.seen import LANES, seen, wishes
 
 DENIED = KitError(Code.PERMISSION_DENIED, "This account lacks it.\n  | more", "Ask an owner.")

@@ -1,4 +1,4 @@
-"""A platform that lives in memory and obeys the rules that `kit.cloud.host` tells of."""
+"""A platform that lives in memory and obeys the rules that `kit.platforms.platform` tells of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from kit.cloud.host import TOKEN_SHA256, Command, Line, Place, Release, Removal, Service, Version
 from kit.errors import KitError
+from kit.platforms.platform import TOKEN_SHA256, Command, Line, Place, Release, Removal, Service, Version
 
 
 class MemoryHost:

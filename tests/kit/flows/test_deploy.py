@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from kit.app import App
-from kit.cloud.host import Place
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Deployment, Record
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import Draft, Plan, Wishes, drafts, dry_run, refuse_open_model
+from kit.platforms.platform import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
 from tests.kit.flows.hosts import MemoryHost
-from tests.kit.flows.test_deploy_target import Watched
 from tests.kit.flows.test_destroy import Told
 
 PROJECT = "my-project-42"
@@ -162,13 +162,13 @@ def deployed_by(
             host = draft.host
             assert isinstance(host, MemoryHost)
             host.fail["deploy"] = error
-    watched = Watched()
+    events: list[Event] = []
     outcomes = asyncio.run(
         flow.deploy(
-            Plan(settled, found), config, Wishes(gate=False), record, folder / "build", Told(), watched
+            Plan(settled, found), config, Wishes(gate=False), record, folder / "build", Told(), events.append
         )
     )
-    return {one.target: one for one in outcomes}, watched.steps
+    return {one.target: one for one in outcomes}, [event.text for event in events if isinstance(event, Step)]
 
 
 def test_one_that_fails_leaves_the_others_to_finish(cloud: Cloud, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Place, Release, Removal, Service, Version
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
+from kit.events import Event, Finished
 from kit.flows.deploy_target import Deploying, Job
+from kit.platforms.platform import Place, Release, Removal, Service, Version
 from kit.proof.lane import Lane, LaneState
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
@@ -21,29 +22,6 @@ from kit.targets import Target, get
 from tests.kit.flows.hosts import MemoryHost
 
 NOW = 1_800_000_000.0
-
-
-class Watched:
-    """A `DeployWatcher` that remembers."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.end: tuple[LaneState, str] | None = None
-
-    def stage(self, text: str) -> None:
-        self.steps.append(text)
-
-    def step(self, target: str, text: str) -> None:
-        self.steps.append(text)
-
-    def line(self, target: str, text: str) -> None:
-        pass
-
-    def command(self, text: str) -> None:
-        pass
-
-    def finished(self, target: str, state: LaneState, text: str) -> None:
-        self.end = state, text
 
 
 class Stage:
@@ -62,7 +40,7 @@ class Stage:
         self.count = 0
         self.digest = "d1"
         self.token: dict[str, str] = {}
-        self.watched = Watched()
+        self.events: list[Event] = []
 
     def release(self, creates: bool) -> Release:
         self.count += 1
@@ -108,7 +86,7 @@ class Stage:
             release=self.release,
             **{"write": lambda release: None, **wishes},  # type: ignore[arg-type]
         )
-        return Deploying(job, self.record, self.watched, self.measure, now_s=lambda: NOW)
+        return Deploying(job, self.record, self.events.append, self.measure, now_s=lambda: NOW)
 
     def run(self, **wishes: object) -> Outcome:
         return asyncio.run(self.deploying(**wishes).run())
@@ -281,7 +259,7 @@ def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(
     outcome = stage.run()
     assert outcome.what == "The build failed. And that is not on record: No space is left."
     assert outcome.result is Result.FAILED
-    assert stage.watched.end == (LaneState.FAILED, outcome.what)
+    assert stage.events[-1] == Finished("flex", LaneState.FAILED, outcome.what)
 
 
 @pytest.mark.parametrize("verb", ["promote", "stop", "open"])

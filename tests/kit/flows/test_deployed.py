@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from kit.app import App
-from kit.cloud.host import Command, Host, Place, Service
 from kit.cloud.record import Deployment
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of, serving
+from kit.platforms.platform import Command, Host, Place, Service
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.verdict import Verdict

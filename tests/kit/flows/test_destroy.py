@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.gcloud import Gcloud
-from kit.cloud.host import Command, Line, Place, Removal
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
+from kit.events import Event, Finished, silent
 from kit.flows.destroy import Cleared, Clearing, destroy, survey
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Command, Line, Place, Removal
 from kit.proof.lane import LaneState
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_traffic import known, service, version
@@ -34,30 +35,12 @@ class Told(Gcloud):
         return ""
 
 
-class Quiet:
-    """A `DeployWatcher` that keeps how each target ended."""
-
-    def __init__(self) -> None:
-        self.ends: dict[str, LaneState] = {}
-
-    def stage(self, text: str) -> None:
-        pass
-
-    def step(self, target: str, text: str) -> None:
-        pass
-
-    def line(self, target: str, text: str) -> None:
-        pass
-
-    def command(self, text: str) -> None:
-        pass
-
-    def finished(self, target: str, state: LaneState, text: str) -> None:
-        self.ends[target] = state
-
-
 def _host(target: str) -> MemoryHost:
     return MemoryHost(Place(target, "app_engine", "demo-project", None, f"sp-{target}"))
+
+
+def _ends(events: list[Event]) -> dict[str, LaneState]:
+    return {event.target: event.state for event in events if isinstance(event, Finished)}
 
 
 def _removal(word: str) -> Removal:
@@ -65,10 +48,10 @@ def _removal(word: str) -> Removal:
 
 
 def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) -> None:
-    record, gcloud, quiet = Record.load(tmp_path), Told(), Quiet()
+    record, gcloud = Record.load(tmp_path), Told()
     record.put(known("now"))
     clearing = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
-    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, quiet))
+    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, silent))
     assert gcloud.ran == ["gcloud versions", "gcloud service", "gcloud images"]
     assert cleared.removed == ("the versions", "the service", "the images")
     assert Record.load(tmp_path).of("flex") is None
@@ -77,13 +60,13 @@ def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) ->
 def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_others_go(
     tmp_path: Path,
 ) -> None:
-    record, quiet = Record.load(tmp_path), Quiet()
+    record, events = Record.load(tmp_path), list[Event]()
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
     gcloud = Told({"gcloud service": denied})
     stuck = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
     fine = Clearing(_host("run"), (_removal("run"),))
-    first, second = asyncio.run(destroy([stuck, fine], gcloud, record, quiet))
+    first, second = asyncio.run(destroy([stuck, fine], gcloud, record, events.append))
     assert (first.removed, first.left, first.error) == (
         ("the versions",),
         ("the service", "the images"),
@@ -92,7 +75,7 @@ def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_
     assert second.removed == ("the run",)
     assert "gcloud images" not in gcloud.ran
     assert Record.load(tmp_path).of("flex") is not None
-    assert quiet.ends == {"flex": LaneState.FAILED, "run": LaneState.OK}
+    assert _ends(events) == {"flex": LaneState.FAILED, "run": LaneState.OK}
 
 
 def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
@@ -113,18 +96,18 @@ def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
         Clearing(_host("flex"), (_removal("service"),)),
         Clearing(_host("run"), (_removal("run"), _removal("images"))),
     ]
-    first, second = asyncio.run(destroy(clearings, Told(), record, Quiet()))
+    first, second = asyncio.run(destroy(clearings, Told(), record, silent))
     assert (first.removed, first.error) == (("the service",), full)
     assert second.removed == ("the run", "the images")
 
 
 def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> None:
-    record, quiet = Record.load(tmp_path), Quiet()
+    record, events = Record.load(tmp_path), list[Event]()
     record.put(known("now"))
-    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], Told(), record, quiet))
+    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], Told(), record, events.append))
     assert cleared == Cleared("flex", missing=True)
     assert Record.load(tmp_path).of("flex") == known("now")
-    assert quiet.ends == {"flex": LaneState.INCONCLUSIVE}
+    assert _ends(events) == {"flex": LaneState.INCONCLUSIVE}
 
 
 def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path: Path) -> None:
@@ -132,13 +115,13 @@ def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path
     record.put(replace(known("held"), state="held-back", expires_at="2026-11-22T12:00:00Z"))
     host.service = service(version("now", 1, 1.0))
     clearing = Clearing(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
-    (cleared,) = asyncio.run(destroy([clearing], Told(), record, Quiet()))
+    (cleared,) = asyncio.run(destroy([clearing], Told(), record, silent))
     assert (cleared.removed, cleared.kept) == (("the version held",), ("now: it cannot be deleted",))
     found = Record.load(tmp_path).of("flex")
     assert found is not None
     assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
     host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
-    asyncio.run(destroy([clearing], Told(), record, Quiet()))
+    asyncio.run(destroy([clearing], Told(), record, silent))
     assert Record.load(tmp_path).of("flex") == found
 
 
@@ -147,7 +130,7 @@ def test_images_that_could_not_be_looked_for_are_an_error_and_all_else_goes(tmp_
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
     clearing = Clearing(_host("flex"), (Removal("images, if any: …", None, denied), _removal("service")))
-    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, Quiet()))
+    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, silent))
     assert (cleared.removed, cleared.kept, cleared.error) == (
         ("the service",),
         ("images, if any: …",),
@@ -164,6 +147,6 @@ def test_a_place_that_cannot_be_looked_at_keeps_its_record(tmp_path: Path) -> No
     clearings = asyncio.run(survey([host, _host("run")]))
     assert [clearing.error is None for clearing in clearings] == [False, True]
     gcloud = Told()
-    asyncio.run(destroy(clearings, gcloud, record, Quiet()))
+    asyncio.run(destroy(clearings, gcloud, record, silent))
     assert gcloud.ran == []
     assert Record.load(tmp_path).of("flex") is not None

@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kit.flows.doctor_app import _seen
-from kit.proof.causes import Cause, Named
-from kit.proof.glance import State
+from kit.proof.causes import Cause, NamedCause
+from kit.proof.quick_check import State
 from tests.kit.report.diagnosed import STREAMS
 from tests.system.test_own_app import Ended, Kit, app, cache, kit, says, track  # noqa: F401
 
@@ -45,9 +45,9 @@ async def asked(accel: str = "on") -> StreamingResponse:
 
 
 def test_what_comes_beside_an_answer_does_not_make_it_held_by_the_app_itself() -> None:
-    blocks = Named(Cause.BLOCKED, "certain", "the app kept its event loop", holds=False)
+    blocks = NamedCause(Cause.BLOCKED, "certain", "the app kept its event loop", holds=False)
     assert _seen(replace(STREAMS, causes=(blocks,))).state is State.STREAMS
-    bunched = Named(Cause.APP, "certain", "the app sent all 30 events in one piece")
+    bunched = NamedCause(Cause.APP, "certain", "the app sent all 30 events in one piece")
     held = _seen(replace(STREAMS, causes=(blocks, bunched)))
     assert (held.state, held.said) == (State.HELD, bunched.because)
 
@@ -95,13 +95,13 @@ def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
     found = examined(ended)
     assert {name: [cause["cause"] for cause in one["causes"]] for name, one in found.items()} == {
         "itself": ["app"],
-        "standard": ["whole-message"],
+        "standard": ["whole-message", "app"],
         "flex": ["app"],
         "run": ["app"],
     }
     assert found["standard"]["verdict"] == "whole-message"
-    (cause,) = found["standard"]["causes"]
-    assert "asked directly, it is held as well: it is the service itself" in cause["where"]
+    front, _ = found["standard"]["causes"]
+    assert front["where"] == "asked directly, a stream passes: it is a hop between there and here"
 
 
 def test_a_post_is_asked_as_it_is_and_only_where_that_may_be(app: Path, kit: Kit) -> None:  # noqa: F811

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from kit.app import App
-from kit.cloud.host import Command, Service
 from kit.cloud.outcome import Gate
 from kit.config import Config
+from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
+from kit.platforms.platform import Command, Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict
@@ -23,7 +24,6 @@ from kit.targets import get
 from tests.fixtures.deployments import service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
-from tests.kit.flows.test_deploy_target import Watched
 
 TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
 
@@ -51,10 +51,12 @@ def measured(
     version: str = VERSION,
     timeout_s: float = 30,
     config: Config | None = None,
-) -> tuple[Sequence[Lane], Gcloud, Watched]:
-    gcloud, watched = Gcloud(), Watched()
-    measure = Measuring(gcloud, config or Config(), watched, token=token, prompt="Why?", timeout_s=timeout_s)
-    return asyncio.run(measure(get(target), url, service, version)), gcloud, watched
+) -> tuple[Sequence[Lane], Gcloud, list[Event]]:
+    gcloud, events = Gcloud(), list[Event]()
+    measure = Measuring(
+        gcloud, config or Config(), events.append, token=token, prompt="Why?", timeout_s=timeout_s
+    )
+    return asyncio.run(measure(get(target), url, service, version)), gcloud, events
 
 
 def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Origin) -> None:
@@ -102,11 +104,14 @@ def test_a_version_that_never_answers_is_waited_for_and_not_judged_by_another(
     origin: Origin, bundle: dict[str, Any]
 ) -> None:
     url = origin(tokens_per_s=1_000, first_token_ms=0, **bundle)
-    lanes, _, watched = measured("flex", url, service_of("flex", public=True), version="sp-new", timeout_s=1)
+    lanes, _, events = measured("flex", url, service_of("flex", public=True), version="sp-new", timeout_s=1)
     assert [(lane.header, lane.verdict, lane.doubts[0]) for lane in lanes] == [
         ("on", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
         ("off", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
     ]
     assert judge(lanes, get("flex")).gate is Gate.INCONCLUSIVE
     answers = bundle.get("bundle", "a version that does not say which")
-    assert watched.steps == [f"waiting for sp-new: {answers} still answers", f"measuring {url}"]
+    assert [event.text for event in events if isinstance(event, Step)] == [
+        f"waiting for sp-new: {answers} still answers",
+        f"measuring {url}",
+    ]

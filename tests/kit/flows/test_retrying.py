@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from kit.events import Event, Stage, Watch, silent
 from kit.flows.retrying import FIRST_PAUSE_S, LONGEST_PAUSE_S, compare_again
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Comparison, Environment, Lane, LaneError
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
-from kit.report.watch import Silent, Watcher
 
 LANE = Lane(
     "probe", "http://x", "on", Verdict.INCREMENTAL, Verdict.INCREMENTAL, None, None, 0.0, 15.0,
@@ -42,7 +42,7 @@ class Hop:
         self.waited: list[float] = []
 
     async def measure(
-        self, specs: Sequence[LaneSpec], environment: Environment, watcher: Watcher | None = None
+        self, specs: Sequence[LaneSpec], environment: Environment, watch: Watch = silent
     ) -> Comparison:
         self.asked.append([spec.header for spec in specs])
         arms: list[Arm] = ["off" if spec.header == "off" else "on" for spec in specs]
@@ -52,11 +52,9 @@ class Hop:
     async def sleep(self, seconds: float) -> None:
         self.waited.append(seconds)
 
-    def run(self, arms: int, retries: int, watcher: Watcher | None = None) -> Comparison:
+    def run(self, arms: int, retries: int, watch: Watch = silent) -> Comparison:
         return asyncio.run(
-            compare_again(
-                SPECS[:arms], "url", watcher, retries=retries, measure=self.measure, sleep=self.sleep
-            )
+            compare_again(SPECS[:arms], "url", watch, retries=retries, measure=self.measure, sleep=self.sleep)
         )
 
 
@@ -106,16 +104,9 @@ def test_only_the_arm_that_is_undecided_is_measured_again() -> None:
 
 
 def test_a_pause_that_grows_lies_between_and_a_person_is_told_why() -> None:
-    class Told(Silent):
-        def __init__(self) -> None:
-            self.stages: list[str] = []
-
-        def stage(self, text: str) -> None:
-            self.stages.append(text)
-
-    hop, told = Hop(on="unsure " * 9), Told()
-    hop.run(1, retries=8, watcher=told)
+    hop, events = Hop(on="unsure " * 9), list[Event]()
+    hop.run(1, retries=8, watch=events.append)
     assert hop.waited[0] == FIRST_PAUSE_S
     assert hop.waited == sorted(hop.waited)
     assert hop.waited[-1] == LONGEST_PAUSE_S
-    assert told.stages[0] == "Undecided, so it is measured again (1 of 8 times at most)."
+    assert events[0] == Stage("Undecided, so it is measured again (1 of 8 times at most).")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.host import Place, Service, Version
 from kit.cloud.record import Deployment, Record
 from kit.errors import Code, KitError
 from kit.flows.traffic import earlier, newest, switch
+from kit.platforms.platform import Place, Service, Version
 from tests.kit.flows.hosts import MemoryHost
 
 PLACE = Place("flex", "app_engine", "demo-project", None, "sp-flex")

@@ -2,20 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage
 from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Timeline
 from kit.report.diary import Diary
-from kit.report.watch import LaneKey
 
 
 def _diary(how: str, timeline: Callable[..., Timeline]) -> list[str]:
     diary = Diary()
     key = LaneKey("flex", "on")
-    diary.lanes((key,), 0)
-    diary.asked(key, 0)
+    diary.take(LanesBegun((key,)), 0)
+    diary.take(Asked(key), 0)
     for arrival in timeline(how).arrivals:
-        diary.arrival(key, arrival, arrival.arrived_ms)
-    diary.answered(key, 4_400)
+        diary.take(Arrived(key, arrival), arrival.arrived_ms)
+    diary.take(Answered(key), 4_400)
     return diary.lines
 
 
@@ -34,11 +34,11 @@ def test_stages_steps_and_verdicts_are_lines_of_their_own(
     comparison: Comparison, troubled: Comparison, polled: Lane
 ) -> None:
     diary = Diary()
-    diary.stage("proving\nit", 0)
-    diary.proof(LaneKey("run", "on"), "200 bytes: passed in \x1b[31m2 ms", 0)
-    diary.judged(comparison.lanes[5], 0)
-    diary.judged(troubled.lanes[3], 0)
-    diary.judged(polled, 0)
+    diary.take(Stage("proving\nit"), 0)
+    diary.take(ProofStep(LaneKey("run", "on"), "200 bytes: passed in \x1b[31m2 ms"), 0)
+    diary.take(Judged(comparison.lanes[5]), 0)
+    diary.take(Judged(troubled.lanes[3]), 0)
+    diary.take(Judged(polled), 0)
     assert diary.lines == [
         "proving it",
         "run on: 200 bytes: passed in �[31m2 ms",

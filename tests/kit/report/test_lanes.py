@@ -7,27 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage
 from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.report.cells import cells
 from kit.report.lanes import Marks, Picture, finished_text, lanes_text
 from kit.report.style import Style
-from kit.report.watch import LaneKey
 
 STANDARD, FLEX, RUN = (LaneKey(name, "on") for name in ("standard", "flex", "run"))
 
 
-def _told(timelines: dict[LaneKey, Timeline], until_ms: float) -> Picture:
-    """A picture told, at 1,000 ms on the watcher's clock, to ask, and then all that came until a moment."""
+def _drawn(timelines: dict[LaneKey, Timeline], until_ms: float) -> Picture:
+    """The picture of lanes asked at 1,000 ms on the painter's clock, with all that came until a moment."""
     picture = Picture()
-    picture.lanes(tuple(timelines), 1_000)
+    picture.take(LanesBegun(tuple(timelines)), 1_000)
     for key, timeline in timelines.items():
-        picture.asked(key, 1_000)
+        picture.take(Asked(key), 1_000)
         for arrival in timeline.arrivals:
             if arrival.arrived_ms <= until_ms:
-                picture.arrival(key, arrival, 1_000 + arrival.arrived_ms)
+                picture.take(Arrived(key, arrival), 1_000 + arrival.arrived_ms)
         if timeline.duration_ms <= until_ms:
-            picture.answered(key, 1_000 + timeline.duration_ms)
+            picture.take(Answered(key), 1_000 + timeline.duration_ms)
     return picture
 
 
@@ -38,7 +38,7 @@ def three(timeline: Callable[..., Timeline]) -> dict[LaneKey, Timeline]:
 
 
 def test_a_held_lane_stays_empty_and_then_fills_at_once(three: dict[LaneKey, Timeline]) -> None:
-    standard, flex, run, ruler = lanes_text(_told(three, 5_000), 72, 6_000)
+    standard, flex, run, ruler = lanes_text(_drawn(three, 5_000), 72, 6_000)
     assert re.fullmatch(r"  standard  ·+█  all 61 events at 4\.3 s", standard)
     assert re.fullmatch(r"  flex      ·{1,4}[▏ ]+  first at 0\.3 s", flex)
     assert re.fullmatch(r"  run       ·{1,4}[▏ ]+  first at 0\.3 s", run)
@@ -47,35 +47,35 @@ def test_a_held_lane_stays_empty_and_then_fills_at_once(three: dict[LaneKey, Tim
 
 
 def test_while_it_runs_each_lane_has_come_as_far_as_the_clock(three: dict[LaneKey, Timeline]) -> None:
-    standard, flex, _, _ = lanes_text(_told(three, 1_500), 72, 2_500)
+    standard, flex, _, _ = lanes_text(_drawn(three, 1_500), 72, 2_500)
     assert re.fullmatch(r"  standard  ·{17,18} {17,18}  waiting 1\.5 s", standard)
     assert flex.endswith("first at 0.3 s")
     assert len(flex[12:48].rstrip()) in (17, 18)
 
 
 def test_the_axis_grows_with_the_time(three: dict[LaneKey, Timeline]) -> None:
-    *_, early = lanes_text(_told(three, 1_000), 100, 2_000)
-    *_, late = lanes_text(_told(three, 4_000), 100, 5_000)
+    *_, early = lanes_text(_drawn(three, 1_000), 100, 2_000)
+    *_, late = lanes_text(_drawn(three, 4_000), 100, 5_000)
     assert "2.5 s" in early
     assert "4 s" not in early
     assert "4 s" in late
 
 
 def test_blocks_show_as_lumps_with_waiting_between(timeline: Callable[..., Timeline]) -> None:
-    (row, _) = lanes_text(_told({FLEX: timeline("blocks")}, 9_000), 80, 9_000)
+    (row, _) = lanes_text(_drawn({FLEX: timeline("blocks")}, 9_000), 80, 9_000)
     assert re.fullmatch(r"  flex  ·+█·+█·+█·*▏?  first at 1\.6 s", row)
 
 
 def test_a_fast_answer_that_was_not_held_is_not_drawn_as_a_lump() -> None:
     arrivals = tuple(Arrival(seq, None, 10.0 * seq, 100) for seq in range(300))
-    (row, _) = lanes_text(_told({RUN: Timeline(arrivals, 0, 3_000, True)}, 9_000), 80, 9_000)
+    (row, _) = lanes_text(_drawn({RUN: Timeline(arrivals, 0, 3_000, True)}, 9_000), 80, 9_000)
     assert "█" not in row
     assert "▏▏▏▏▏▏" in row
 
 
 def test_lanes_of_both_arms_say_which_is_which(timeline: Callable[..., Timeline]) -> None:
     both = {LaneKey("flex", "off"): timeline("whole"), LaneKey("flex", "on"): timeline("incremental")}
-    off, on, _, legend = lanes_text(_told(both, 9_000), 80, 9_000)
+    off, on, _, legend = lanes_text(_drawn(both, 9_000), 80, 9_000)
     assert off.startswith("  flex off  ")
     assert on.startswith("  flex on   ")
     assert legend == "  on, off: X-Accel-Buffering: no is sent, is not sent"
@@ -83,8 +83,8 @@ def test_lanes_of_both_arms_say_which_is_which(timeline: Callable[..., Timeline]
 
 def test_a_lane_by_polling_says_so(timeline: Callable[..., Timeline], polled: Lane) -> None:
     lanes = {STANDARD: timeline("whole"), LaneKey.of(polled): polled.timeline}
-    picture = _told(lanes, 9_000)
-    picture.judged(polled, 9_000)
+    picture = _drawn(lanes, 9_000)
+    picture.take(Judged(polled), 9_000)
     held, pieces, _, legend, *proofs = lanes_text(picture, 90, 9_000)
     assert re.fullmatch(r"  standard on       ·+█  all 61 events at 4\.3 s", held)
     assert re.fullmatch(r"  standard polling  ·{1,4}[▏ ]+  first at 0\.3 s", pieces)
@@ -93,16 +93,16 @@ def test_a_lane_by_polling_says_so(timeline: Callable[..., Timeline], polled: La
 
 
 def test_a_lane_that_got_nothing_says_so(timeline: Callable[..., Timeline]) -> None:
-    (row, _) = lanes_text(_told({RUN: Timeline((), 20, 4_000, True)}, 9_000), 80, 9_000)
+    (row, _) = lanes_text(_drawn({RUN: Timeline((), 20, 4_000, True)}, 9_000), 80, 9_000)
     assert row.endswith("no event")
 
 
 def test_the_proof_has_a_line_a_lane_and_ends_in_the_verdict(comparison: Comparison) -> None:
     picture = Picture()
     keys = tuple(LaneKey(lane.target, lane.header) for lane in comparison.lanes)
-    picture.lanes(keys, 0)
-    picture.proof(keys[0], "feeding on: 256 KiB", 10)
-    picture.judged(comparison.lanes[5], 20)
+    picture.take(LanesBegun(keys), 0)
+    picture.take(ProofStep(keys[0], "feeding on: 256 KiB"), 10)
+    picture.take(Judged(comparison.lanes[5]), 20)
     lines = lanes_text(picture, 80, 50)
     assert "⠋ standard off  feeding on: 256 KiB" in lines
     assert "✓ run      on   streamed" in lines
@@ -111,10 +111,10 @@ def test_the_proof_has_a_line_a_lane_and_ends_in_the_verdict(comparison: Compari
 def test_a_lane_that_failed_says_why_and_does_not_stretch_the_axis(
     troubled: Comparison, three: dict[LaneKey, Timeline]
 ) -> None:
-    picture = _told({STANDARD: three[STANDARD]}, 9_000)
-    picture.lanes((RUN,), 1_000)
-    picture.asked(RUN, 1_000)
-    picture.judged(troubled.lanes[5], 60_000)
+    picture = _drawn({STANDARD: three[STANDARD]}, 9_000)
+    picture.take(LanesBegun((RUN,)), 1_000)
+    picture.take(Asked(RUN), 1_000)
+    picture.take(Judged(troubled.lanes[5]), 60_000)
     lines = lanes_text(picture, 100, 60_000)
     assert lines[1].endswith("failed")
     assert lines[2].split()[-2:] == ["4", "s"]
@@ -123,14 +123,14 @@ def test_a_lane_that_failed_says_why_and_does_not_stretch_the_axis(
 
 def test_a_part_that_is_done_is_handed_out_once_with_its_time() -> None:
     picture = Picture()
-    picture.stage("rendering 3 bundles", 0)
+    picture.take(Stage("rendering 3 bundles"), 0)
     assert lanes_text(picture, 60, 1_200) == ["⠹ rendering 3 bundles  1.2 s"]
-    picture.stage("measuring", 2_000)
+    picture.take(Stage("measuring"), 2_000)
     assert finished_text(picture, 60, Style()) == ["✓ rendering 3 bundles  2.0 s"]
     assert finished_text(picture, 60, Style()) == []
 
 
-def test_nothing_told_draws_nothing() -> None:
+def test_no_event_draws_nothing() -> None:
     assert lanes_text(Picture(), 80, 0) == []
 
 
@@ -150,12 +150,12 @@ def test_no_line_is_wider_than_the_terminal(
         for key in (LaneKey(name, "on"), LaneKey(name, "off"), LaneKey(name, "on", "polling"))
     )
     picture = Picture()
-    picture.stage(names[0], 0)
-    picture.lanes(keys, 0)
+    picture.take(Stage(names[0]), 0)
+    picture.take(LanesBegun(keys), 0)
     for ms in sorted(times):
-        picture.arrival(keys[0], Arrival(0, None, ms, 1), ms)
-    picture.asked(keys[-1], 0)
-    picture.proof(keys[-1], names[-1], 0)
+        picture.take(Arrived(keys[0], Arrival(0, None, ms, 1)), ms)
+    picture.take(Asked(keys[-1]), 0)
+    picture.take(ProofStep(keys[-1], names[-1]), 0)
     for line in lanes_text(picture, width, now, Style(encoding=encoding)):
         assert cells(line) <= width
         line.encode(encoding)

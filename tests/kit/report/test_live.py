@@ -16,12 +16,12 @@ import pyte
 import pytest
 
 import kit.report.painter
+from kit.events import Answered, Arrived, Asked, Event, Judged, LaneKey, LanesBegun, Stage, Watch
 from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival
+from kit.report.live import live_lanes
 from kit.report.painter import Painter
 from kit.report.style import Style
-from kit.report.terminal import LiveLanes
-from kit.report.watch import LaneKey
 
 ROOT = Path(__file__).parents[3]
 FLEX, STANDARD = LaneKey("flex", "on"), LaneKey("standard", "on")
@@ -35,7 +35,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """Seconds that pass where the test sets them."""
 
     now = 100.0
 
@@ -60,29 +60,29 @@ def _screen(columns: int, rows: int, written: str) -> list[str]:
     return [line.rstrip() for line in screen.display]
 
 
-def _tell_a_lane(watcher: LiveLanes, clock: Clock, key: LaneKey, arrivals: list[float]) -> None:
-    watcher.asked(key)
+def _report_a_lane(watch: Watch, clock: Clock, key: LaneKey, arrivals: list[float]) -> None:
+    watch(Asked(key))
     begun = clock.now
     for seq, ms in enumerate(arrivals):
         clock.now = begun + ms / 1000
-        watcher.arrival(key, Arrival(seq, None, ms, 100))
-    watcher.answered(key)
+        watch(Arrived(key, Arrival(seq, None, ms, 100)))
+    watch(Answered(key))
     clock.now = begun
 
 
 def test_frames_are_drawn_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     _size(monkeypatch, 60, 24)
     stream, clock = Terminal(), Clock()
-    with LiveLanes(stream, clock=clock) as watcher:
-        watcher.stage("measuring")
-        watcher.lanes((STANDARD, FLEX))
-        watcher.asked(STANDARD)
+    with live_lanes(stream, clock=clock) as watch:
+        watch(Stage("measuring"))
+        watch(LanesBegun((STANDARD, FLEX)))
+        watch(Asked(STANDARD))
         for _ in range(5):
             clock.now += 0.4
-            watcher.refresh()
+            watch.refresh()
         clock.now = 100.0
-        _tell_a_lane(watcher, clock, STANDARD, [2000.0] * 9)
-        _tell_a_lane(watcher, clock, FLEX, [250.0 * n for n in range(1, 9)])
+        _report_a_lane(watch, clock, STANDARD, [2000.0] * 9)
+        _report_a_lane(watch, clock, FLEX, [250.0 * n for n in range(1, 9)])
         clock.now = 102.0
     lines = _screen(60, 24, stream.getvalue())
     assert lines[0] == "✓ measuring  2.0 s"
@@ -99,8 +99,8 @@ def test_the_cursor_comes_back_also_when_it_is_interrupted(monkeypatch: pytest.M
     stream = Terminal()
 
     def measure() -> None:
-        with LiveLanes(stream) as watcher:
-            watcher.stage("measuring")
+        with live_lanes(stream) as watch:
+            watch(Stage("measuring"))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -111,7 +111,7 @@ def test_the_cursor_comes_back_also_when_it_is_interrupted(monkeypatch: pytest.M
 
 
 class Unshowable:
-    """What is told where each way to show it is broken."""
+    """A `Shown` that cannot be drawn."""
 
     def __init__(self) -> None:
         self.met = threading.Event()
@@ -124,22 +124,25 @@ class Unshowable:
         self.met.set()
         raise ZeroDivisionError
 
+    def take(self, event: Event, now_ms: float) -> None:
+        return
+
     def over(self, mark: str, now_ms: float) -> None:
         return
 
 
 @pytest.mark.parametrize("colour", [True, False])
 @pytest.mark.parametrize("raised", [None, KeyboardInterrupt])
-def test_what_cannot_be_shown_ends_with_its_own_traceback_and_the_cursor_back(
+def test_a_bug_in_drawing_is_raised_at_the_end_with_its_own_traceback_and_the_cursor_back(
     colour: bool, raised: type[KeyboardInterrupt] | None
 ) -> None:
-    stream, told, went_on = Terminal(), Unshowable(), False
+    stream, content, went_on = Terminal(), Unshowable(), False
 
     def work() -> None:
         nonlocal went_on
-        with Painter(told, stream, Style(colour=colour)) as painter:
-            assert told.met.wait(60)
-            painter.tell(told.over, "✓")
+        with Painter(content, stream, Style(colour=colour)) as painter:
+            assert content.met.wait(60)
+            painter(Stage("measuring"))
             went_on = True
             if raised is not None:
                 raise raised
@@ -157,10 +160,10 @@ def test_a_terminal_that_became_narrower_is_left_without_remains(
 ) -> None:
     _size(monkeypatch, 80, 24)
     stream, clock = Terminal(), Clock()
-    with LiveLanes(stream, clock=clock) as watcher:
-        watcher.lanes((STANDARD, FLEX))
-        watcher.asked(STANDARD)
-        watcher.refresh()
+    with live_lanes(stream, clock=clock) as watch:
+        watch(LanesBegun((STANDARD, FLEX)))
+        watch(Asked(STANDARD))
+        watch.refresh()
         before = _screen(80, 24, stream.getvalue())[:4]
         # The terminal breaks each line that has become too long for it into several.
         broken = sum(max(1, -(-len(line) // columns)) for line in before if line)
@@ -168,7 +171,7 @@ def test_a_terminal_that_became_narrower_is_left_without_remains(
         start = len(stream.getvalue())
         _size(monkeypatch, columns, 24)
         clock.now += 1
-        watcher.refresh()
+        watch.refresh()
         assert stream.getvalue()[start:].startswith(f"\r\x1b[{broken}A")
 
 
@@ -177,14 +180,14 @@ def test_a_low_terminal_gets_no_more_lines_than_it_can_draw_over(
 ) -> None:
     _size(monkeypatch, 80, 8)
     stream, clock = Terminal(), Clock()
-    with LiveLanes(stream, clock=clock) as watcher:
-        watcher.lanes(tuple(LaneKey(lane.target, lane.header) for lane in comparison.lanes))
+    with live_lanes(stream, clock=clock) as watch:
+        watch(LanesBegun(tuple(LaneKey(lane.target, lane.header) for lane in comparison.lanes)))
         for lane in comparison.lanes:
-            watcher.judged(lane)
+            watch(Judged(lane))
         for _ in range(3):
             clock.now += 1
-            watcher.stage(f"at {clock.now}")
-            watcher.refresh()
+            watch(Stage(f"at {clock.now}"))
+            watch.refresh()
         lines = _screen(80, 8, stream.getvalue())
         assert sum("standard off" in line for line in lines) == 1
     assert "run      on   streamed" in "\n".join(_screen(80, 40, stream.getvalue()))
@@ -193,11 +196,11 @@ def test_a_low_terminal_gets_no_more_lines_than_it_can_draw_over(
 def test_a_picture_that_has_not_changed_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     _size(monkeypatch, 60, 24)
     stream, clock = Terminal(), Clock()
-    with LiveLanes(stream, clock=clock) as watcher:
-        watcher.stage("measuring")
-        watcher.refresh()
+    with live_lanes(stream, clock=clock) as watch:
+        watch(Stage("measuring"))
+        watch.refresh()
         before = stream.getvalue()
-        watcher.refresh()
+        watch.refresh()
         assert stream.getvalue() == before
 
 
@@ -207,38 +210,38 @@ def test_who_wants_no_colour_gets_plain_lines(
 ) -> None:
     monkeypatch.setenv(*variable)
     stream = Terminal()
-    with LiveLanes(stream) as watcher:
-        watcher.stage("measuring")
-        watcher.lanes((FLEX,))
-        watcher.asked(FLEX)
-        watcher.arrival(FLEX, Arrival(0, None, 300, 9))
+    with live_lanes(stream) as watch:
+        watch(Stage("measuring"))
+        watch(LanesBegun((FLEX,)))
+        watch(Asked(FLEX))
+        watch(Arrived(FLEX, Arrival(0, None, 300, 9)))
     assert stream.getvalue() == "measuring\nflex on: first event at 0.3 s\n"
 
 
 def test_off_a_terminal_there_are_plain_lines() -> None:
     stream = io.StringIO()
-    with LiveLanes(stream) as watcher:
-        watcher.stage("measuring")
+    with live_lanes(stream) as watch:
+        watch(Stage("measuring"))
     assert stream.getvalue() == "measuring\n"
 
 
 def test_plain_lines_fit_the_encoding(comparison: Comparison) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    with LiveLanes(stream) as watcher:
-        watcher.judged(comparison.lanes[5])
-        watcher.stage("测量")
+    with live_lanes(stream) as watch:
+        watch(Judged(comparison.lanes[5]))
+        watch(Stage("测量"))
     assert raw.getvalue() == b"run on: + streamed\n??\n"
 
 
 @pytest.mark.parametrize("stream_type", [Terminal, io.StringIO])
 def test_a_stream_that_is_gone_breaks_nothing(stream_type: Callable[[], io.StringIO]) -> None:
     stream = stream_type()
-    with LiveLanes(stream) as watcher:
+    with live_lanes(stream) as watch:
         stream.close()
-        watcher.stage("measuring")
-        watcher.refresh()
-        watcher.lanes((FLEX,))
+        watch(Stage("measuring"))
+        watch.refresh()
+        watch(LanesBegun((FLEX,)))
     assert stream.closed
 
 
@@ -252,45 +255,43 @@ def test_a_terminal_that_is_held_does_not_hold_the_measurement() -> None:
                 held.wait()
             return super().write(text)
 
-    told = threading.Event()
-    with LiveLanes(Held()) as watcher:
-        watcher.stage("measuring")
+    reported = threading.Event()
+    with live_lanes(Held()) as watch:
+        watch(Stage("measuring"))
         assert reached.wait(60)
 
         def tell() -> None:
             for seq in range(10_000):
-                watcher.arrival(FLEX, Arrival(seq, None, float(seq), 9))
-            told.set()
+                watch(Arrived(FLEX, Arrival(seq, None, float(seq), 9)))
+            reported.set()
 
         threading.Thread(target=tell, daemon=True).start()
-        in_time = told.wait(60)
+        in_time = reported.wait(60)
         held.set()
     assert in_time
 
 
 SCRIPT = """
 import sys, threading
+from kit.events import Answered, Arrived, Asked, LaneKey, LanesBegun, Stage
 from kit.proof.timeline import Arrival
-from kit.report.painter import Painter
-from kit.report.style import Style
-from kit.report.terminal import LiveLanes
-from kit.report.watch import LaneKey
+from kit.report.live import live_lanes
 
 keys = LaneKey("standard", "on"), LaneKey("flex", "on")
 try:
-    with LiveLanes(sys.stderr) as watcher:
-        watcher.stage("asking 两 lanes")
-        watcher.lanes(keys)
+    with live_lanes(sys.stderr) as watch:
+        watch(Stage("asking 两 lanes"))
+        watch(LanesBegun(keys))
         for key in keys:
-            watcher.asked(key)
+            watch(Asked(key))
         for seq in range(20):
-            watcher.arrival(keys[1], Arrival(seq, None, 200.0 + 200 * seq, 100))
+            watch(Arrived(keys[1], Arrival(seq, None, 200.0 + 200 * seq, 100)))
         if "wait" in sys.argv:
             threading.Event().wait()
         for seq in range(20):
-            watcher.arrival(keys[0], Arrival(seq, None, 4000.0, 100))
+            watch(Arrived(keys[0], Arrival(seq, None, 4000.0, 100)))
         for key in keys:
-            watcher.answered(key)
+            watch(Answered(key))
     print("done", file=sys.stderr)
 except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kit.cloud.host import Version
-from kit.cloud.standing import Standing
+from kit.cloud.status import Standing
 from kit.errors import Code, KitError
+from kit.platforms.platform import Version
 from kit.report.standing import standing_text
 from kit.report.style import Style
 from kit.targets import load_targets

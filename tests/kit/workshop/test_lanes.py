@@ -6,8 +6,8 @@ import asyncio
 import base64
 import json
 
-from kit.cloud.host import Command
 from kit.cloud.tokens import credentials, expiry
+from kit.platforms.platform import Command
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.workshop.lanes import Renewal

@@ -1,0 +1,119 @@
+"""How what was deployed stands: what the record says beside what is in the cloud now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kit.cloud.record import Deployment
+from kit.errors import KitError
+from kit.platforms.app_engine import commands as app_engine
+from kit.platforms.platform import Host, Place, Service, Version
+from kit.times import epoch_s
+
+Costs = Literal["nothing", "requests", "always"]
+Role = Literal["serving", "held-back", "earlier", "not-ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one target stands.
+
+    Attributes:
+        place: where it is, or was looked for.
+        deployment: what the record says; None where it says nothing.
+        asked: whether the cloud was asked.
+        service: what is there; None where nothing is, or nobody asked, or the answer was an error.
+        costs: what it costs now; None where unknown.
+        error: why nobody could look.
+    """
+
+    place: Place
+    deployment: Deployment | None
+    asked: bool
+    service: Service | None = None
+    costs: Costs | None = None
+    error: KitError | None = None
+
+    @property
+    def target(self) -> str:
+        return self.place.target
+
+    @property
+    def gone(self) -> bool:
+        """Whether the cloud has no such service."""
+        return self.asked and self.error is None and self.service is None
+
+    @property
+    def url(self) -> str | None:
+        """Where it answers, by the cloud's word rather than the record's."""
+        if self.service is not None:
+            return self.service.url
+        return None if self.gone or self.deployment is None else self.deployment.url
+
+    @property
+    def public(self) -> bool | None:
+        """Whether everybody may call it; None where unknown."""
+        told = self.service.public if self.service is not None else None
+        return told if told is not None or self.deployment is None else self.deployment.public
+
+    def role(self, version: Version) -> Role:
+        """What a version of the service is there for."""
+        if version.target is None:
+            return "not-ours"
+        if version.traffic > 0:
+            return "serving"
+        known = self.deployment
+        if known is not None and known.version == version.name and known.state == "held-back":
+            return "held-back"
+        serving = self.service.serving if self.service is not None else None
+        newer = (epoch_s(version.created_at) or 0) > (epoch_s(serving.created_at if serving else None) or 0)
+        return "held-back" if newer else "earlier"
+
+    @property
+    def running(self) -> tuple[Version, ...]:
+        """The kit's versions that cost money now, asked or not."""
+        if self.costs != "always" or self.service is None:
+            return ()
+        return tuple(
+            version
+            for version in self.service.versions
+            if version.running and version.min_instances and version.target is not None
+        )
+
+    @property
+    def stops_the_costs(self) -> tuple[str, ...]:
+        """The lines that end them; none where none are known, or they are not the kit's to end."""
+        idle = [version.name for version in self.running if not version.traffic]
+        lines = []
+        if idle and self.place.platform == "app_engine":
+            lines.append(app_engine.stop_version(self.place, *idle).line)
+        if any(version.traffic for version in self.running) or (idle and not lines):
+            lines.append(f"kit destroy {self.target}")
+        return tuple(lines)
+
+
+async def status(
+    deployments: Sequence[Deployment], host_of: Callable[[Place], Host] | None
+) -> tuple[Standing, ...]:
+    """How each of them stands; what cannot be asked bears its error, and the others stand all the same.
+
+    Args:
+        deployments: what the record says.
+        host_of: who asks the cloud; None to leave it at the record.
+    """
+    if host_of is None:
+        return tuple(Standing(one.place, one, asked=False) for one in deployments)
+    return tuple(await asyncio.gather(*(look(one.place, one, host_of(one.place)) for one in deployments)))
+
+
+async def look(place: Place, known: Deployment | None, host: Host) -> Standing:
+    """How one place stands. Never raises a `KitError`: it is in what is returned."""
+    try:
+        service = await host.look()
+    except KitError as error:
+        return Standing(place, known, asked=True, error=error)
+    costs = None if service is None else host.costs(service)
+    return Standing(place, known, asked=True, service=service, costs=costs)

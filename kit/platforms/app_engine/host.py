@@ -1,0 +1,155 @@
+"""App Engine through the user's gcloud."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final, Literal
+
+from kit.errors import Code, KitError
+from kit.platforms.app_engine import commands
+from kit.platforms.gcloud import clearing, leftovers
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.platform import Command, Host, Line, Place, Release, Removal, Service, Version, costs, made
+
+# How many versions are asked for their variables at once: each gcloud takes a core for most of a second.
+_AT_ONCE: Final = 4
+
+
+def host(place: Place, gcloud: Gcloud) -> Host:
+    """App Engine, for one service of the project's app."""
+    return AppEngine(place, gcloud)
+
+
+class AppEngine:
+    """One service of the project's app.
+
+    A version's variables never change, so each version is asked for them once.
+    """
+
+    def __init__(self, place: Place, gcloud: Gcloud) -> None:
+        self.place = place
+        self._gcloud = gcloud
+        self._variables: dict[tuple[str, str | None], Mapping[str, str]] = {}
+        self._seen: Service | None = None
+
+    async def look(self, listed: Any = None) -> Service | None:
+        """The service; None where there is none. `listed`: the versions of all of the app's services."""
+        alone = listed is None
+        if alone:
+            try:
+                listed = await self._read(commands.list_versions(self.place))
+            except KitError as error:
+                if error.code is Code.NOT_FOUND_IN_CLOUD:
+                    return None
+                raise
+        versions = commands.parse_versions(listed, self.place, await self._marks(listed))
+        if not versions and alone:
+            # gcloud found the service, asked for its versions, and drops it over any 404 (ListVersions in
+            # api_lib/app/appengine_api_client.py).
+            raise KitError(
+                Code.GCLOUD_FAILED,
+                f"gcloud found the service {self.place.service} and none of its versions, which cannot be.",
+                "Look again; a proxy on the way may answer in the place of Google.",
+            )
+        if not versions:
+            return None
+        # App Engine is open to everybody; what stands before it (IAP, a firewall) is the user's own.
+        found = Service(self.place, None, public=True, versions=versions)
+        if found.serving is not None:
+            found = Service(self.place, found.serving.url, public=True, versions=versions)
+        self._seen = found
+        return found
+
+    def deployment(self, release: Release) -> tuple[Command, ...]:
+        """One line."""
+        return (commands.deploy(release),)
+
+    async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
+        """Upload and build; the service and the version, with the URL of its own."""
+        for command in self.deployment(release):
+            await self._change(command, line)
+        return made(await self.look(), self.place, release.version)
+
+    async def promote(self, version: str, line: Line) -> None:
+        """Send all traffic to it."""
+        await self._change(commands.set_traffic(self.place, version), line)
+
+    async def start(self, version: str, line: Line) -> None:
+        """Start it, unless it runs: Standard's own scaling cannot be told to."""
+        known = await self._version(version)
+        if known is None or not known.running:
+            await self._change(commands.start_version(self.place, version), line)
+            self._seen = None
+
+    async def stop(self, version: str, line: Line) -> None:
+        """Stop it if it keeps instances though nobody asks. Others cost nothing, nor can they be stopped."""
+        known = await self._version(version)
+        if known is not None and known.running and known.min_instances:
+            await self._change(commands.stop_version(self.place, version), line)
+            self._seen = None
+
+    async def open(self, line: Line) -> None:
+        """Nothing: App Engine is open."""
+
+    async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
+        """Versions or the service, then what Flex builds left of the kit's versions.
+
+        What Standard uploads is not in it: those files are named by their content alone, and the same file of
+        another service is the same object in the app's bucket.
+        """
+        found = await self.look()
+        steps = () if found is None else commands.removals(found, versions)
+        return (*steps, *(await self._leftovers() if versions is None else ()))
+
+    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
+        """A running Flex version costs always, a Standard one only while it is asked."""
+        return costs(service)
+
+    async def _leftovers(self) -> tuple[Removal, ...]:
+        place = self.place
+        try:
+            app = commands.parse_app(await self._read(commands.describe_app(place)))
+        except KitError as error:
+            return clearing.unread("images and archives of Flex builds, if any", error)
+        if app.registry is None or app.bucket is None:
+            return ()
+        archives = leftovers.flex_archives(place, app.bucket, app.registry)
+        looking = [clearing.archives(self._gcloud, place, archives)]
+        repository = leftovers.flex_repository(place, app.registry)
+        if repository is not None:
+            ours = partial(leftovers.is_flex_image, place)
+            looking.insert(0, clearing.images(self._gcloud, place, repository, ours=ours))
+        parts = await asyncio.gather(*looking)
+        return tuple(removal for part in parts for removal in part)
+
+    async def _marks(self, answer: Any) -> dict[str, Mapping[str, str]]:
+        """By name the variables of those versions whose names are the kit's."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def describe(name: str, key: tuple[str, str | None]) -> None:
+            async with turns:
+                try:
+                    told = await self._read(commands.describe_version(self.place, name))
+                except KitError as error:
+                    if error.code is not Code.NOT_FOUND_IN_CLOUD:
+                        raise
+                else:
+                    self._variables[key] = commands.parse_variables(told)
+
+        keys = {key[0]: key for key in commands.marked(answer, self.place)}
+        new = [(name, key) for name, key in keys.items() if key not in self._variables]
+        await asyncio.gather(*(describe(name, key) for name, key in new))
+        return {name: self._variables[key] for name, key in keys.items() if key in self._variables}
+
+    async def _version(self, name: str) -> Version | None:
+        """As last seen; looked for only where nobody looked yet."""
+        service = self._seen or await self.look()
+        return next((v for v in service.versions if v.name == name), None) if service is not None else None
+
+    async def _read(self, command: Command) -> Any:
+        return await self._gcloud.read(command, log=f"look-{self.place.target}")
+
+    async def _change(self, command: Command, line: Line) -> None:
+        await self._gcloud.run(command, log=f"deploy-{self.place.target}", line=line)

@@ -1,0 +1,208 @@
+"""Runs the user's own gcloud: one process a command, told as it goes, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from kit.errors import Code, KitError
+from kit.platforms.gcloud.faults import Fault, explain
+from kit.platforms.gcloud.output import Lines, clean, progress
+from kit.platforms.gcloud.retry import ATTEMPTS, pause_s, removes
+from kit.platforms.platform import Command, Line
+from kit.process import run
+
+_GRACE_S: Final = 3.0
+_CHUNK: Final = 1 << 16
+# The largest answer that is kept; a list of a project's 210 App Engine versions is some 500 KB.
+_STDOUT_BYTES: Final = 32 << 20
+_STDERR_LINES: Final = 400
+_STDOUT_LOG_LINES: Final = 200
+_INSTALL: Final = "Install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install"
+
+
+def _ignore(line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clock, the sleep and the dice of the retries, and the grace that an interrupted gcloud gets."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+    grace_s: float = _GRACE_S
+
+
+class Gcloud:
+    """Runs lines of gcloud in the user's environment; any number at once.
+
+    Args:
+        env: the user's environment. gcloud is looked for on its PATH.
+        logs: the folder for the full logs, made when it is needed.
+        echo: is given each line that changes something, before it runs.
+        timing: for tests.
+    """
+
+    def __init__(
+        self, env: Mapping[str, str], logs: Path, echo: Callable[[str], None], timing: Timing | None = None
+    ) -> None:
+        self._env = dict(env)
+        self._logs = logs
+        self._echo = echo
+        self._timing = timing or Timing()
+        self._enabled_api = False
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The user's environment, as it was given."""
+        return self._env
+
+    def find(self) -> str:
+        """gcloud's path. Raises KitError GCLOUD_MISSING."""
+        found = shutil.which("gcloud", path=self._env.get("PATH", os.defpath))
+        if found is None:
+            raise KitError(Code.GCLOUD_MISSING, "gcloud is not on the PATH.", _INSTALL)
+        return str(Path(found).absolute())
+
+    async def run(self, command: Command, *, log: str, line: Line = _ignore) -> str:
+        """Run it to its end, with as many attempts as are safe; its standard output.
+
+        Args:
+            command: what to run.
+            log: the name of the log file that gets what it says, without ".log".
+            line: is given gcloud's last line, each time it changes, and why an attempt is repeated.
+
+        Raises:
+            KitError: what `faults.explain` makes of its failure, GCLOUD_MISSING, or CANNOT_WRITE for the
+                log. On cancellation gcloud and all that it started are gone.
+        """
+        gcloud = self.find()
+        file = await asyncio.to_thread(self._open, log)
+        if command.changes:
+            self._echo(clean(command.line))
+        attempt, began_waiting = 0, 0.0
+        while True:
+            attempt += 1
+            status, stdout, stderr = await self._once(gcloud, command, file, line)
+            if status == 0:
+                self._enabled_api |= command.words[:2] == ("services", "enable")
+                return stdout
+            fault = explain(command, status, stderr, "" if command.secret else stdout)
+            if attempt == 1:
+                began_waiting = self._timing.clock()
+            elif fault.code is Code.NOT_FOUND_IN_CLOUD and removes(command):
+                return ""
+            again = "transient" if fault.code is Code.API_OFF and self._enabled_api else fault.again
+            waited = self._timing.clock() - began_waiting
+            pause = pause_s(again, command, attempt, waited, self._timing.chance())
+            if pause is None:
+                raise _error(fault, file)
+            of = f" ({attempt + 1} of {ATTEMPTS})" if again == "transient" else ""
+            why = f"{fault.message.removesuffix('.')}: trying again in {pause:.0f} s{of}"
+            await _write(file, [f"# {why}"])
+            line(why)
+            await self._timing.sleep(pause)
+
+    async def read(self, command: Command, *, log: str) -> Any:
+        """Run a line with `--format=json`; what it printed, parsed. Raises KitError as `run` does."""
+        stdout = await self.run(command, log=log)
+        try:
+            return json.loads(stdout)
+        except ValueError:
+            verb = " ".join(("gcloud", *command.words[:3]))
+            raise KitError(
+                Code.GCLOUD_FAILED,
+                f"`{verb}` answered with something that is not JSON.",
+                "Run it by hand to see what it prints: another gcloud may come first on the PATH.",
+            ) from None
+
+    async def _once(self, gcloud: str, command: Command, log: Path, line: Line) -> tuple[int, str, str]:
+        """One attempt: its exit status, its standard output, and the end of its standard error."""
+        await _write(log, [f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {clean(command.line)}"])
+        env = {**self._env, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "TERM": "dumb", **command.env}
+        if command.secret:
+            env["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] = "1"
+        kept, errors = bytearray(), asyncio.StreamReader()
+        said: deque[str] = deque(maxlen=_STDERR_LINES)
+        telling = asyncio.create_task(_tell(errors, said, log, line))
+        try:
+            status = await run(
+                [gcloud, *command.words],
+                env,
+                grace_s=self._timing.grace_s,
+                stdout=lambda data: kept.extend(data[: _STDOUT_BYTES - len(kept)]),
+                stderr=errors.feed_data,
+            )
+            errors.feed_eof()
+            await telling
+        finally:
+            telling.cancel()
+        stdout = kept.decode(errors="replace")
+        if status and not command.secret:
+            await _write(log, [clean(text) for text in stdout.splitlines()[-_STDOUT_LOG_LINES:]])
+        await _write(log, [f"# status {status}"])
+        return status, stdout, "\n".join(said)
+
+    def _open(self, log: str) -> Path:
+        file = self._logs / f"{log}.log"
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        except OSError as error:
+            raise KitError(
+                Code.CANNOT_WRITE,
+                f"Cannot write {file}: {error.strerror}.",
+                "Mend that, or run it elsewhere.",
+            ) from None
+        return file
+
+
+async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line: Line) -> None:
+    """Every line to the log and to `said`; to whoever looks on the newest, until gcloud names its error."""
+    lines, told, failed = Lines(), "", False
+    while True:
+        chunk = await stream.read(_CHUNK)
+        ended = lines.feed(chunk, final=not chunk)
+        said.extend(ended)
+        await _write(log, [text for text in ended if text])
+        # gcloud says what it does and then waits in the middle of the line, behind three dots or more.
+        growing = [lines.open] if lines.open.endswith("...") else []
+        for text in map(progress, (*ended, *growing)):
+            if text and text != told and not failed:
+                told, failed = text, text.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
+                line(text)
+        if not chunk:
+            return
+
+
+async def _write(log: Path, lines: list[str]) -> None:
+    """Append to the log. A deployment does not fail because its log cannot grow.
+
+    The disk may be slow, and the event loop times the stream of another target's gate.
+    """
+
+    def append() -> None:
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{text}\n" for text in lines))
+
+    if lines:
+        await asyncio.to_thread(append)
+
+
+def _error(fault: Fault, log: Path) -> KitError:
+    end = "".join(f"\n  | {text}" for text in fault.log)
+    message = f"{fault.message} The end of its log:{end}" if end else fault.message
+    return KitError(fault.code, message, f"{fault.hint} The whole log: {log}" if end else fault.hint)

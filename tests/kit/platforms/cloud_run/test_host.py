@@ -1,0 +1,117 @@
+"""What Cloud Run is asked, how often, and what is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from kit.errors import Code, KitError
+from kit.platforms.cloud_run.host import CloudRun
+from kit.platforms.gcloud.runner import Gcloud
+from tests.kit.platforms.recorder import Recorder, recorded
+from tests.kit.platforms.releases import RUN, answer
+
+FIRST, SECOND = "streamproof-sp-toxissz0", "streamproof-sp-toxit8wo"
+NONE = KitError(Code.NOT_FOUND_IN_CLOUD, "Cannot find service [streamproof].", "")
+
+
+def with_(**answers: Any) -> tuple[CloudRun, Recorder]:
+    """A public service with two revisions, but for what is named; `_` in a name stands for a space."""
+    given = {name.replace("_", " "): told for name, told in answers.items()}
+    recorder = Recorder({**given, **recorded(), **given})
+    return CloudRun(RUN, cast(Gcloud, recorder)), recorder
+
+
+def kept(instances: str) -> list[Any]:
+    """The revisions, each with so many instances that always run."""
+    revisions: list[Any] = answer("run-revisions-list")
+    for revision in revisions:
+        revision["metadata"]["annotations"]["autoscaling.knative.dev/minScale"] = instances
+    return revisions
+
+
+def test_who_may_call_is_asked_once_until_that_is_changed() -> None:
+    host, gcloud = with_(**{"run services get-iam-policy": {"etag": "ACAB"}})
+
+    async def story() -> None:
+        await host.look()
+        await host.look()
+        assert gcloud.asked("run services get-iam-policy") == 1
+        await host.open(print)
+        await host.look()
+        assert gcloud.asked("run services get-iam-policy") == 2
+
+    asyncio.run(story())
+    assert gcloud.asked("run services add-iam-policy-binding") == 1
+
+
+def test_what_is_open_is_not_opened_again() -> None:
+    host, gcloud = with_()
+
+    async def story() -> None:
+        await host.look()
+        await host.open(print)
+
+    asyncio.run(story())
+    assert gcloud.changes == []
+
+
+def test_an_account_that_may_not_see_who_may_call_sees_all_the_rest() -> None:
+    host, _ = with_(**{"run services get-iam-policy": KitError(Code.PERMISSION_DENIED, "No.", "")})
+    found = asyncio.run(host.look())
+    assert found is not None
+    assert found.public is None
+    assert len(found.versions) == 2
+
+
+def test_a_revision_that_costs_nothing_keeps_its_url() -> None:
+    host, gcloud = with_()
+    asyncio.run(host.stop(FIRST, print))
+    assert gcloud.changes == []
+
+
+def test_a_revision_that_keeps_instances_loses_its_tag_so_that_they_end() -> None:
+    host, gcloud = with_(**{"run revisions list": kept("1")})
+    asyncio.run(host.stop(FIRST, print))
+    assert gcloud.changes == ["gcloud run services update-traffic streamproof --remove-tags=sp-toxissz0"]
+
+
+def test_instances_that_are_kept_cost_always() -> None:
+    for instances, costs in (("0", "requests"), ("1", "always")):
+        host, _ = with_(**{"run revisions list": kept(instances)})
+        found = asyncio.run(host.look())
+        assert found is not None
+        assert host.costs(found) == costs
+
+
+def test_with_the_whole_service_go_its_images_and_archives() -> None:
+    host, _ = with_()
+    removals = asyncio.run(host.removals())
+    assert [" ".join(each.command.words[:4]).partition(" --")[0] for each in removals if each.command] == [
+        "run services delete streamproof",
+        "artifacts docker images delete",
+        "storage rm gs://run-sources-demo-project-europe-west1/services/streamproof/**",
+    ]
+
+
+def test_what_an_interrupted_removal_left_is_still_found() -> None:
+    host, _ = with_(**{"run services describe": NONE})
+    assert asyncio.run(host.look()) is None
+    assert len(asyncio.run(host.removals())) == 2
+
+
+def test_a_service_that_the_kit_did_not_make_keeps_everything() -> None:
+    theirs = answer("run-revisions-list")
+    for revision in theirs:
+        del revision["metadata"]["labels"]["streamproof-target"]
+    host, gcloud = with_(**{"run revisions list": theirs})
+    assert asyncio.run(host.removals()) == ()
+    assert gcloud.asked("artifacts") == 0
+
+
+def test_where_somebody_elses_revision_is_left_images_and_archives_stay() -> None:
+    mixed = answer("run-revisions-list")
+    del mixed[1]["metadata"]["labels"]["streamproof-target"]
+    host, gcloud = with_(**{"run revisions list": mixed})
+    assert asyncio.run(host.removals()) != ()
+    assert gcloud.asked("storage") == 0

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Code
+from kit.platforms.app_engine import commands as app_engine
+from kit.platforms.cloud_run import commands as cloud_run
+from kit.platforms.gcloud import leftovers
+from kit.platforms.gcloud.fault_rules import RULES, Rule
+from kit.platforms.gcloud.faults import explain
+from kit.platforms.platform import Command
+from tests.kit.platforms.releases import FLEX
+from tests.kit.platforms.releases import RUN as RUN_PLACE
+
+DEPLOY = Command(
+    ("app", "deploy", "build/standard", "--version=sp-abc12345", "--project=demo-project", "--quiet"),
+    changes=True,
+)
+RUN = Command(
+    ("run", "deploy", "streamproof", "--source=build/run", "--region=europe-west1", "--project=demo-project"),
+    changes=True,
+)
+
+
+class _Text(NamedTuple):
+    """One failure of gcloud, and what should be made of it."""
+
+    verb: str
+    said: str
+    code: str
+    again: str = "no"
+    remedy: str = ""
+
+
+_FILE = Path(__file__).with_name("gcloud_texts.toml")
+TEXTS = [_Text(**text) for text in tomllib.loads(_FILE.read_text(encoding="utf-8"))["text"]]
+
+
+def _printed(verb: str, said: str) -> str:
+    return f"Beginning deployment of service [default]...\nERROR: (gcloud.{verb}) {said}\n"
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.said[:40])
+def test_each_failure_has_its_remedy_and_only_passing_ones_are_tried_again(text: _Text) -> None:
+    command = RUN if text.verb == "run.deploy" else DEPLOY
+    fault = explain(command, 1, _printed(text.verb, text.said), "")
+    assert (fault.code, fault.again) == (text.code, text.again)
+    assert text.remedy in fault.hint
+    assert _is_one_sentence(fault.message)
+
+
+BUCKET = "gs://run-sources-demo-project-europe-west1"
+IMAGE = "europe-west1-docker.pkg.dev/demo-project/cloud-run-source-deploy/streamproof"
+# What the real gcloud 528 printed for each line against the loopback Google, with nothing there.
+ABSENT = {
+    "run.services.describe": (cloud_run.describe_service(RUN_PLACE), "Cannot find service [streamproof]"),
+    "run.services.delete": (
+        cloud_run.delete_service(RUN_PLACE),
+        "Service [streamproof] could not be found.",
+    ),
+    "run.revisions.delete": (
+        cloud_run.delete_revision(RUN_PLACE, "streamproof-1"),
+        "Revision [streamproof-1] could not be found.",
+    ),
+    "app.versions.list": (app_engine.list_versions(FLEX), "Service [sp-flex] not found."),
+    "app.versions.describe": (
+        app_engine.describe_version(FLEX, "sp-x"),
+        "NOT_FOUND: Version sp-x of service sp-flex was not found. This command is authenticated with an "
+        "access token from the CLOUDSDK_AUTH_ACCESS_TOKEN environment variable.",
+    ),
+    "app.versions.delete": (app_engine.delete_versions(FLEX, "sp-x"), "Service [sp-flex] not found."),
+    "app.services.delete": (
+        app_engine.delete_service(FLEX),
+        "The following service was not found: [sp-flex]\n\nAll services: [default]",
+    ),
+    "artifacts.docker.images.list": (
+        leftovers.list_images(RUN_PLACE, IMAGE),
+        "NOT_FOUND: Requested entity was not found. This command is authenticated as me@example.com which "
+        "is the active account specified by the [core/account] property.",
+    ),
+    "artifacts.docker.images.delete": (
+        leftovers.delete_image(RUN_PLACE, IMAGE),
+        "NOT_FOUND: Requested entity was not found.",
+    ),
+    "storage.ls": (leftovers.list_objects(RUN_PLACE, f"{BUCKET}/services/**"), f"{BUCKET} not found: 404."),
+    "storage.rm": (leftovers.delete_objects(RUN_PLACE, f"{BUCKET}/**"), f"{BUCKET} not found: 404."),
+}
+FOREIGN = (
+    "The proxy host proxy.example.com could not be found.",
+    "NOT_FOUND: Failed to impersonate [gone@demo-project.iam.gserviceaccount.com]. Make sure the account "
+    "that's trying to impersonate it has access to the service account itself.",
+    "NOT_FOUND: Requested project was not found.",
+    "HTTPError 404: The requested URL was not found on this server.",
+    "INVALID_ARGUMENT: Service account own@demo-project.iam.gserviceaccount.com does not exist.",
+    "Cannot find service [another]",
+    "Service [another] not found.",
+    "Service [another] could not be found.",
+    "Revision [another] could not be found.",
+    "NOT_FOUND: Version sp-x of service another was not found.",
+    "The following service was not found: [another]",
+    "gs://another not found: 404.",
+)
+
+
+@pytest.mark.parametrize("verb", ABSENT)
+def test_what_does_not_exist_is_known_by_gcloud_s_own_answer_to_this_very_line(verb: str) -> None:
+    command, said = ABSENT[verb]
+    assert explain(command, 1, _printed(verb, said), "").code is Code.NOT_FOUND_IN_CLOUD
+    assert explain(command, 1, _printed("app.deploy", said), "").code is not Code.NOT_FOUND_IN_CLOUD
+    assert explain(command, 1, _printed(verb, said) + _printed(verb, "Wait."), "").code is Code.GCLOUD_FAILED
+
+
+@pytest.mark.parametrize("verb", ABSENT)
+def test_that_something_else_was_not_found_says_nothing_of_what_is_there(verb: str) -> None:
+    command, _ = ABSENT[verb]
+    for said in FOREIGN:
+        fault = explain(command, 1, _printed(verb, said), "")
+        assert fault.code is not Code.NOT_FOUND_IN_CLOUD, said
+        assert _is_one_sentence(fault.message), said
+
+
+def test_a_foreign_not_found_is_told_in_gcloud_s_own_words() -> None:
+    command, _ = ABSENT["app.versions.list"]
+    fault = explain(command, 1, _printed("app.versions.list", FOREIGN[0]), "")
+    assert fault.message == (
+        "`gcloud app versions list` failed: The proxy host proxy.example.com could not be found."
+    )
+    assert fault.log[-1].endswith("could not be found.")
+
+
+def test_a_missing_permission_is_named() -> None:
+    said = (
+        "PERMISSION_DENIED: Permission 'appengine.versions.create' denied on resource 'projects/demo-project'"
+    )
+    assert "appengine.versions.create" in explain(DEPLOY, 1, _printed("app.deploy", said), "").message
+
+
+@pytest.mark.parametrize("words", [("projects", "describe"), ("billing", "projects", "describe")])
+def test_a_project_that_is_no_flag_is_named_all_the_same(words: tuple[str, ...]) -> None:
+    command = Command((*words, "no-such-project", "--quiet", "--format=json"))
+    said = "ERROR: (gcloud) User does not have permission to access projects instance [no-such-project]"
+    assert "no-such-project" in explain(command, 1, said, "").message
+
+
+def test_a_region_that_cloud_run_does_not_have_is_named() -> None:
+    said = (
+        "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool(host='mars-1-run.googleapis.com', "
+        'port=443): Max retries exceeded with url: /apis (Caused by NameResolutionError("<urllib3.connection.'
+        "HTTPSConnection object at 0x7fb204028110>: Failed to resolve 'mars-1-run.googleapis.com' "
+        '([Errno -2] Name or service not known)"))'
+    )
+    fault = explain(RUN, 1, said, "")
+    assert fault.code is Code.BAD_CONFIG
+    assert "mars-1" in fault.message
+
+
+def test_a_flag_that_this_gcloud_does_not_know_means_an_update() -> None:
+    said = "unrecognized arguments: --bogus=1 (did you mean '--gpu'?) \n\nTo search the help text, run:"
+    fault = explain(RUN, 2, _printed("run.deploy", said), "")
+    assert "--bogus" in fault.message
+    assert "gcloud components update" in fault.hint
+
+
+def test_a_crash_of_gcloud_is_told_with_its_end() -> None:
+    said = "ERROR: gcloud crashed (MultiError): something odd\n\nIf you would like to report this, run:"
+    fault = explain(DEPLOY, 1, said, "")
+    assert "gcloud crashed (MultiError)" in fault.message
+    assert fault.log[0].startswith("ERROR: gcloud crashed")
+
+
+def test_the_end_of_a_failed_build_s_log_is_kept() -> None:
+    stderr = "\n".join(f"Step {number}" for number in range(100)) + _printed("app.deploy", "Build failed")
+    fault = explain(DEPLOY, 1, stderr, "")
+    assert fault.log[-1].endswith("Build failed")
+    assert "Step 98" in fault.log
+    assert len(fault.log) == 12
+
+
+def test_an_error_inside_a_build_s_log_is_not_taken_for_gcloud_s_own() -> None:
+    stderr = "ERROR: connection reset\nERROR: (gcloud.app.deploy) UNAUTHENTICATED: No\nERROR: step 0\n"
+    assert explain(DEPLOY, 1, stderr, "").code is Code.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize(("status", "what"), [(137, "signal 9"), (1, "status 1")])
+def test_an_end_without_a_word_is_told_as_such(status: int, what: str) -> None:
+    assert what in explain(DEPLOY, status, "", "").message
+
+
+def test_what_is_not_known_is_told_in_gcloud_s_own_words() -> None:
+    fault = explain(DEPLOY, 1, _printed("app.deploy", "The moon is full. Wait for it to wane."), "")
+    assert fault.code is Code.GCLOUD_FAILED
+    assert fault.message == "`gcloud app deploy` failed: The moon is full."
+
+
+_WORDS = st.one_of(
+    st.text(),
+    st.sampled_from([text.said for text in TEXTS]),
+    st.sampled_from(
+        [
+            "ERROR: (gcloud.app.deploy) ",
+            "\x1b[31m",
+            "\r",
+            "Bearer abc",
+            "ya29.a0-secret",
+            "{verb}",
+            "{0}",
+            ". ",
+        ]
+    ),
+    st.from_regex(r"eyJ[\w-]{8,20}\.[\w-]{5,9}\.[\w-]{5,9}", fullmatch=True),
+)
+
+
+@given(st.lists(_WORDS).map("".join), st.lists(_WORDS).map("".join), st.integers(1, 255))
+def test_whatever_gcloud_prints_one_clean_sentence_comes_of_it(stderr: str, stdout: str, status: int) -> None:
+    fault = explain(RUN, status, stderr, stdout)
+    assert _is_one_sentence(fault.message)
+    for text in (fault.message, fault.hint, *fault.log):
+        assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in text)
+        assert not re.search(r"ya29\.|eyJ[\w-]{8,}\.|bearer [^\s\[]", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.pattern[:40])
+def test_no_rule_names_what_nobody_fills_in(rule: Rule) -> None:
+    general = {"verb", "project", "region", "said"}
+    named = set(re.findall(r"\{(\w+)\}", rule.message + rule.hint))
+    assert named <= general | rule.details.keys()
+    assert set(re.findall(r"\{(\w+)\}", "".join(rule.otherwise))) <= general
+
+
+def _is_one_sentence(text: str) -> bool:
+    return text.endswith((".", "…")) and not re.search(r"[^.\s][.!?]\s", text) and "\n" not in text
