@@ -50,8 +50,8 @@ def service_account_environment(plane: Plane, folder: Path) -> dict[str, str]:
 
     made = environment(plane, folder)
     del made["CLOUDSDK_AUTH_ACCESS_TOKEN"]
-    # gcloud loads and checks the key for each client that it makes, two for each file that it uploads: at 2048
-    # bits that is most of what an upload costs.
+    # gcloud checks the key anew for each client that it makes, twice for each file that it uploads: with 2048
+    # bits that is most of what an upload computes.
     private = rsa.generate_private_key(public_exponent=65537, key_size=1024).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
