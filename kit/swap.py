@@ -1,4 +1,4 @@
-"""Put a finished folder in another's place in one step, so that nobody ever sees half of it."""
+"""Replace a folder atomically with a finished one."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def command(
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
-    from kit.proof.long import LIMIT_S
+    from kit.proof.stream_limits import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
     from kit.report.style import Style
 
