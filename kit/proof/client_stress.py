@@ -7,12 +7,10 @@ was printed, a client has given up when it ended or asked again.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias
 
-from kit.proof.actions import Action, End, Feed, Observed, Open
+from kit.proof.actions import End, Feed, Machine, Open, Pair
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_marks import Place
 from kit.proof.client_trial import (
@@ -48,17 +46,7 @@ class Stress(StrEnum):
     CLOSED = "closed"  # ended after an event that says so
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Write two events, the first cut at `place`, with a pause before each piece (`client_marks.pair`)."""
-
-    place: Place
-
-
-Stressing: TypeAlias = Generator[Action | Pair, Observed, Trial]
-
-
-def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> Stressing:
+def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> Machine[Trial]:
     """One run.
 
     Args:
@@ -90,7 +78,7 @@ def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> S
     return found
 
 
-def _split(stream: Received, places: Sequence[Place]) -> Stressing:
+def _split(stream: Received, places: Sequence[Place]) -> Machine[Trial]:
     sent: dict[Place, int] = {}
     stopped = None
     for place in places:
@@ -152,7 +140,7 @@ _CAUSES = {
 }
 
 
-def _large(stream: Received) -> Stressing:
+def _large(stream: Received) -> Machine[Trial]:
     passed, sent = 0, 1
     for octets in LARGE:
         yield Feed(octets, 0)
@@ -174,7 +162,7 @@ def _large(stream: Received) -> Stressing:
     return Trial(Outcome.FLOWS, f"events of up to {passed:,} bytes were printed")
 
 
-def _silent(stream: Received, silences: Sequence[float]) -> Stressing:
+def _silent(stream: Received, silences: Sequence[float]) -> Machine[Trial]:
     for seq, seconds in enumerate(silences, 1):
         begun_ms = stream.arrivals[-1][0]
         yield from wait(stream, seconds * 1000)
@@ -193,7 +181,7 @@ def _silent(stream: Received, silences: Sequence[float]) -> Stressing:
     return Trial(Outcome.FLOWS, f"after a silence of {each} s the next event was printed")
 
 
-def _talking(stream: Received, seconds: float) -> Stressing:
+def _talking(stream: Received, seconds: float) -> Machine[Trial]:
     for seq in range(1, int(seconds * 1000 / BEAT_MS) + 1):
         yield from wait(stream, BEAT_MS)
         if stream.ended_ms is None:
@@ -207,7 +195,7 @@ def _talking(stream: Received, seconds: float) -> Stressing:
     return Trial(Outcome.FLOWS, f"{_seconds(seconds * 1000)} of events without a silence: each was printed")
 
 
-def _ended(stream: Received) -> Stressing:
+def _ended(stream: Received) -> Machine[Trial]:
     yield Feed(TOKENS[1], 0)
     yield from _seen(stream, 1)
     yield End(0)
@@ -219,7 +207,7 @@ def _printed(stream: Received, seq: int) -> bool:
     return any(event.id == str(seq) for _, event in stream.arrivals)
 
 
-def _seen(stream: Received, seq: int, within_ms: float = TIMEOUT_MS) -> Generator[Action, Observed, bool]:
+def _seen(stream: Received, seq: int, within_ms: float = TIMEOUT_MS) -> Machine[bool]:
     """Wait for an event's own mark; whether it came."""
     while not _printed(stream, seq):
         events = stream.events
