@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from kit.proof.actions import End, Feed, Machine, Open, Pair
-from kit.proof.client_causes import ClientCause
+from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import Place
 from kit.proof.client_trial import (
     TIMEOUT_MS,
     TOKENS,
     Outcome,
     Trial,
-    Wrong,
     never_asked,
     wait,
 )
@@ -97,9 +96,9 @@ def _split(stream: Received, places: Sequence[Place]) -> Machine[Trial]:
         # that is cut.
         same = {Place.CHARACTER: Place.LINE, Place.CR: Place.CRLF}.get(place, place)
         wrong.setdefault(_CAUSES[same if same in lost else place], []).append(place)
-    found = [Wrong(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
+    found = [Fault(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
     if _garbled(printed, complete):
-        found.append(Wrong(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
+        found.append(Fault(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
     said = "; ".join(each.how for each in found)
     if stopped is not None:
         left = [place for place in places if place not in sent]
@@ -107,7 +106,7 @@ def _split(stream: Received, places: Sequence[Place]) -> Machine[Trial]:
         seen += f"gives up at {_those([stopped])}"
         seen += f"; not tried then: {_those(left)}" if left else ""
         if len(places) == 1:  # as few events as it is known to read
-            found.append(Wrong(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
+            found.append(Fault(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
         return Trial(Outcome.BROKE, seen, ended=True, wrong=tuple(found), place=stopped)
     if found:
         return Trial(Outcome.BROKE, said, wrong=tuple(found))
@@ -158,7 +157,7 @@ def _large(stream: Received) -> Machine[Trial]:
         elif not _printed(stream, large + 1):
             cause, how = ClientCause.SLOW_LINE, f"takes more than 10 s for one of {octets:,} bytes"
         how += f" (one of {passed:,} passes)" if passed else ""
-        return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Wrong(cause, how),))
+        return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Fault(cause, how),))
     return Trial(Outcome.FLOWS, f"events of up to {passed:,} bytes were printed")
 
 
@@ -175,7 +174,7 @@ def _silent(stream: Received, silences: Sequence[float]) -> Machine[Trial]:
             how = f"gives up after {_seconds(stream.ended_ms - begun_ms)} of silence"
         lived_ms = _lived_ms(stream)
         seen = how + (f", {_seconds(lived_ms)} after it had asked" if lived_ms else "")
-        wrong = (Wrong(ClientCause.SILENCE, how),)
+        wrong = (Fault(ClientCause.SILENCE, how),)
         return Trial(Outcome.BROKE, seen, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
     each = ", ".join(f"{seconds:g}" for seconds in silences)
     return Trial(Outcome.FLOWS, f"after a silence of {each} s the next event was printed")
@@ -190,7 +189,7 @@ def _talking(stream: Received, seconds: float) -> Machine[Trial]:
                 continue
         lived_ms = _lived_ms(stream)
         how = "prints nothing any more" if lived_ms is None else f"gives up after about {_seconds(lived_ms)}"
-        wrong = (Wrong(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
+        wrong = (Fault(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
         return Trial(Outcome.BROKE, how, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
     return Trial(Outcome.FLOWS, f"{_seconds(seconds * 1000)} of events without a silence: each was printed")
 
