@@ -23,7 +23,7 @@ pytest_plugins = [
     "tests.fixtures.gunicorn",
     "tests.fixtures.together",
     "tests.fixtures.browser",
-    "tests.fixtures.controlplane",
+    "tests.fixtures.rehearsal",
     "tests.fixtures.firestore",
 ]
 

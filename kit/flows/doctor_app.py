@@ -121,7 +121,7 @@ def _seen(itself: Diagnosis) -> Observation:
 def _stream(itself: Diagnosis) -> Observation | None:
     """What the proof's own streams did with no front before the app, if all of them passed."""
     proof = [row.observation for row in itself.rows if row.observation.proven]
-    return proof[-1] if proof and all(seen.streams for seen in proof) else None
+    return proof[-1] if proof and all(one.streams for one in proof) else None
 
 
 def _with_the_apps_own(behind: Diagnosis, itself: Diagnosis) -> Diagnosis:
