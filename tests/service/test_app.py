@@ -28,9 +28,7 @@ def test_no_path_ends_in_z_because_googles_front_ends_keep_those() -> None:
     assert not [path for path in paths if path.endswith("z")]
 
 
-def test_whoami_tells_target_version_instance_and_generator(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoami_names_target_version_and_generator(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"GAE_ENV": "standard", "GAE_VERSION": "v7", "GAE_INSTANCE": "00c6"}.items():
         monkeypatch.setenv(name, value)
     answer = ask(serve(create_app(Settings())), "/whoami")
@@ -79,7 +77,7 @@ def test_the_environment_of_a_real_server_decides(origin: Origin) -> None:
     assert ask(base, ai_prompt="Why? Why? ").status == 413
 
 
-def test_a_real_server_paces_the_embedded_text_as_it_was_told(origin: Origin) -> None:
+def test_a_real_server_paces_the_embedded_text_as_it_is_set(origin: Origin) -> None:
     *tokens, done = ask(
         origin(first_token_ms=200, tokens_per_s=100), ai_prompt="Why?", max_output_tokens=31
     ).events()

@@ -97,7 +97,7 @@ def test_signs_of_life_and_of_interest_are_on_record(run: Run) -> None:
     run(test)
 
 
-def test_what_has_been_kept_long_enough_is_not_found_though_nobody_deleted_it(firestore: Settings) -> None:
+def test_what_has_been_kept_long_enough_is_not_found(firestore: Settings) -> None:
     async def test() -> None:
         store = FirestoreStore(firestore.model_copy(update={"keep_s": -1}))
         await store.create(ANSWER, 0)
@@ -127,9 +127,7 @@ def test_no_prompt_and_no_more_than_is_said_is_in_it(firestore: Settings) -> Non
     asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
 
 
-def test_a_store_that_cannot_be_reached_is_a_problem_with_retry_after(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_unreachable_store_is_a_problem_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
 
     async def test() -> None:
@@ -164,9 +162,7 @@ def test_without_credentials_it_says_how_to_get_some(monkeypatch: pytest.MonkeyP
     asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
 
 
-def test_without_the_package_the_service_says_so_and_memory_needs_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_the_package_it_says_so_and_memory_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.firestore.installed", lambda package: False)
     assert create_store(Settings()) is None
     with pytest.raises(SettingsError, match="google-cloud-firestore must be installed"):

@@ -160,7 +160,7 @@ async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) ->
         assert caught.value.code is Code.TIMED_OUT
 
 
-async def test_nobody_listening_is_unreachable(server: Server) -> None:
+async def test_a_port_without_a_server_is_unreachable(server: Server) -> None:
     async with server(for_ever) as url:
         pass
     assert (await refusal(url)).code is Code.UNREACHABLE
@@ -183,7 +183,7 @@ def test_a_proxy_may_be_named_by_host_and_port_alone(server: Server, monkeypatch
     assert asyncio.run(run()) == 2
 
 
-async def test_a_name_that_nobody_knows() -> None:
+async def test_an_unknown_name_is_not_found() -> None:
     assert (await refusal("http://no-such-host.invalid/")).code is Code.NAME_NOT_FOUND
 
 
@@ -194,7 +194,7 @@ async def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     assert (await refusal(url)).code is Code.BAD_USAGE
 
 
-async def test_a_certificate_for_another_name_is_refused(
+async def test_another_names_certificate_is_refused(
     server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -263,7 +263,7 @@ def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: 
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-async def test_certificates_that_cannot_be_read_are_said_so(
+async def test_unreadable_certificates_are_named(
     content: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content is not None:

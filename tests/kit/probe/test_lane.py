@@ -66,9 +66,7 @@ def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Ori
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson", "text/plain"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_proof_uses_the_answers_own_method_and_media_type(
-    origin: Origin, accept: str, method: str
-) -> None:
+def test_the_proof_uses_the_answers_method_and_media_type(origin: Origin, accept: str, method: str) -> None:
     ask = Ask(
         method,
         f"{origin()}/search?ai_prompt=Why&max_output_tokens=40",
@@ -134,9 +132,7 @@ def test_a_lane_whose_proof_and_answer_disagree_in_conditions_cannot_be_built() 
                 built(change.applied(at))
 
 
-def test_where_a_hop_hides_the_header_the_proof_that_agrees_with_the_answer_is_believed(
-    origin: Origin, nginx: Nginx
-) -> None:
+def test_where_a_hop_hides_the_header_the_proof_like_the_answer_counts(origin: Origin, nginx: Nginx) -> None:
     url = nginx(origin("tests.fixtures.foreign:app", http="h11"), location=OLD)
     sent = measured(f"{url}/chat?accel=no")
     assert (sent.verdict, sent.header) == (Verdict.INCREMENTAL, "on")
@@ -231,9 +227,7 @@ NO_LENGTH = b"\r\ncontent-length: 0\r\n\r\n"
         (b"\x00 rubbish \xff\r\n\r\n", "not-http"),
     ],
 )
-def test_what_is_no_answer_is_the_lanes_error_and_leaves_nothing_to_doubt(
-    server: Server, sent: bytes, code: str
-) -> None:
+def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(server: Server, sent: bytes, code: str) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
         await writer.drain()
@@ -249,9 +243,7 @@ def test_what_is_no_answer_is_the_lanes_error_and_leaves_nothing_to_doubt(
     ("begin", "code"),
     [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
 )
-def test_a_server_that_says_next_to_nothing_is_given_up_in_time(
-    server: Server, begin: bytes, code: str
-) -> None:
+def test_a_server_that_says_almost_nothing_is_given_up(server: Server, begin: bytes, code: str) -> None:
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(begin)
         await asyncio.Event().wait()

@@ -127,7 +127,7 @@ def test_nginx_honours_the_header_of_an_http_1_1_upstream(lane: Lane) -> None:
 @through(
     lambda origin: NginxSite(unchunked(origin), f"{OLD} proxy_ignore_headers X-Accel-Buffering;"), header="on"
 )
-def test_nginx_told_to_ignore_the_header_holds_all_the_same(lane: Lane) -> None:
+def test_an_nginx_that_ignores_the_header_holds_all_the_same(lane: Lane) -> None:
     assert seen(lane) == BLOCKS
     assert lane.block_bytes == 4096
 

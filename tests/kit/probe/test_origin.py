@@ -38,20 +38,18 @@ def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
     assert found("http://127.0.0.1:1/search", f"{url}/proof/") == Found(f"{url}/proof")
 
 
-def test_a_proof_that_is_switched_off_is_told_from_none(origin: Origin) -> None:
+def test_a_proof_that_is_switched_off_differs_from_none(origin: Origin) -> None:
     assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED)
 
 
-def test_a_proof_that_wants_a_token_is_told_from_none_and_found_with_it(origin: Origin) -> None:
+def test_a_proof_that_wants_a_token_is_found_with_it(origin: Origin) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
     assert found(url) == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="another") == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="a-token") == Found(f"{url}/proof")
 
 
-def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown_it(
-    server: Callable[..., Any],
-) -> None:
+def test_only_a_proof_that_asks_for_the_token_is_shown_it(server: Callable[..., Any]) -> None:
     heads: list[bytes] = []
 
     async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +79,7 @@ def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"type": "about:blank"}', b"[]", b""])
-def test_somebody_else_who_wants_a_token_is_not_taken_for_our_service(
+def test_another_service_that_wants_a_token_is_not_ours(
     server: Callable[..., Any], status: int, body: bytes
 ) -> None:
     async def guard(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,7 +93,7 @@ def test_somebody_else_who_wants_a_token_is_not_taken_for_our_service(
     assert asyncio.run(run()) == Found(None, Doubt.PROOF_REFUSED)
 
 
-def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:
+def test_a_missing_server_is_an_error_and_no_missing_proof() -> None:
     with pytest.raises(KitError) as caught:
         found("http://127.0.0.1:1/")
     assert caught.value.code is Code.UNREACHABLE
