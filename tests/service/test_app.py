@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 
 from service.app import create_app
 from service.settings import Settings
 from tests.fixtures.origin import Origin
-from tests.service.asking import GIVE_UP_S, ask
+from tests.service.asking import ask, connected
 from tests.service.conftest import Serve
 
 
@@ -56,14 +53,9 @@ def test_what_is_not_there_is_a_problem_too(method: str, path: str, status: int,
 
 
 def test_a_host_that_is_none_breaks_nothing(quick: str) -> None:
-    where = urlsplit(quick)
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    with connected(quick) as wire:
         wire.sendall(b"GET /nothing HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n")
-        octets = b""
-        while read := wire.recv(65_536):
-            octets += read
+        octets = wire.makefile("rb").read()
     assert octets.startswith(b"HTTP/1.1 4")
     assert b"problem+json" in octets
 

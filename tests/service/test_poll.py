@@ -13,7 +13,7 @@ import pytest
 from service import problems
 from service.generate import Finish, Request
 from service.problems import Problem
-from tests.service.asking import ask, ask_json, connected, freed
+from tests.service.asking import ask, ask_json, connected, freed, problem
 from tests.service.conftest import Answering
 from tests.service.gate import Gate
 from tests.service.ways import saying
@@ -174,12 +174,7 @@ def test_an_answer_that_no_client_asks_for_is_stopped(answering: Answering) -> N
 def test_an_unanswerable_question_says_why(
     quick: str, path: str, query: dict[str, Any], status: int, kind: str
 ) -> None:
-    answer = ask(quick, f"/search/{path}", **query)
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    body = answer.json()
-    assert body["type"] == f"urn:streamproof:problem:{kind}"
-    assert body["detail"]
+    problem(ask(quick, f"/search/{path}", **query), status, kind)
 
 
 # A stream that its client has named

@@ -15,26 +15,13 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.generate import Finish, Request
 from service.settings import Settings
-from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, connected, freed, text_of
+from tests.service.asking import GIVE_UP_S, ask, ask_json, connected, freed, problem, text_of
 from tests.service.conftest import Answering, Serve
 from tests.service.gate import Gate
 from tests.service.ways import saying
 
 SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
 WHY = "Why does my stream arrive in one lump?"
-
-
-def problem(answer: Answer, status: int, kind: str) -> dict[str, object]:
-    """The answer's problem, with what RFC 9457 promises checked."""
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    body: dict[str, object] = answer.json()
-    assert body["type"] == f"urn:streamproof:problem:{kind}"
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    return body
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import trustme
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
+from tests.fixtures.misbehaving import says
 from tests.kit.probe.test_coding import coded, flushed
 
 Server = Callable[..., Any]
@@ -27,22 +28,6 @@ CHUNKED = OK + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r
 async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
     await writer.drain()
-
-
-def says(*pieces: bytes, then: bytes = b"") -> Any:
-    """A server that sends these, and the last again and again for as long as it is read."""
-
-    async def behaviour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            await send(writer, piece)
-        while then:
-            await send(writer, then)
-
-    return behaviour
-
-
-async def for_ever(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
 
 
 async def gzip_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +128,7 @@ def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server,
 
 
 async def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
-    async with server(for_ever) as url:
+    async with server(says(stays=True)) as url:
         assert (await refusal(url, timeout_s=0.05)).code is Code.TIMED_OUT
 
 
@@ -161,7 +146,7 @@ async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) ->
 
 
 async def test_a_port_without_a_server_is_unreachable(server: Server) -> None:
-    async with server(for_ever) as url:
+    async with server(says(stays=True)) as url:
         pass
     assert (await refusal(url)).code is Code.UNREACHABLE
 

@@ -17,6 +17,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival
 from kit.proof.verdict import Method, Verdict
+from tests.fixtures.misbehaving import says
 from tests.fixtures.origin import Origin
 
 Server = Callable[..., Any]
@@ -129,12 +130,8 @@ def test_credentials_are_not_taken_to_another_origin(server: Server) -> None:
     here: list[bytes] = []
     there: list[bytes] = []
 
-    async def last(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(piece(DONE % 0, done=True))
-        await writer.drain()
-
     async def run() -> Lane:
-        async with server(last, heads=there) as other:
+        async with server(says(piece(DONE % 0, done=True)), heads=there) as other:
 
             async def first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(response("202 Accepted", "", f"location: {other}/pieces"))
