@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -23,10 +23,6 @@ NEVER_S = 3600.0
 ANSWER = "0123456789abcdef" * 2
 BUSY = Problem("upstream-busy", 429, "The model is busy.", "Try again.", retry_after_s=3)
 DONE = Event("done", "{}")
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, GIVE_UP_S))
 
 
 def token(seq: int) -> Event:
@@ -124,7 +120,7 @@ def test_a_reader_that_comes_and_goes_has_each_event_once(bursts: list[int], lea
         await reading
         assert got == [token(seq) for seq in range(sum(bursts))]
 
-    run(test())
+    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
 
 
 async def test_two_readers_have_the_same_and_a_slow_one_holds_no_other() -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,6 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for is not worth waiting for here."""
     monkeypatch.setattr(answer_copies, "FLUSH_S", 0.001)
     monkeypatch.setattr(answer_copies, "LOOK_S", 0.001)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, GIVE_UP_S))
 
 
 def instance(store: MemoryStore, **given: Any) -> tuple[Answers, OpenStreams]:

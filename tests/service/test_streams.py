@@ -7,7 +7,6 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -171,14 +170,6 @@ class Scribe:
 
     def interrupt(self, problem: Problem) -> None:
         self.told.append(problem)
-
-
-def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
-
-    run.__name__ = test.__name__
-    return run
 
 
 def test_streams_are_counted_while_they_are_held_and_no_longer() -> None:
