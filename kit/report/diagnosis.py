@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import NamedCause
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.lane import LaneState

@@ -14,9 +14,8 @@ from jsonschema import Draft202012Validator
 
 from kit.cli import output
 from kit.errors import Code
-from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import Cause, Certainty
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Looks, Piece, watch
