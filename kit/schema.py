@@ -11,8 +11,9 @@ import difflib
 import json
 import tomllib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -99,11 +100,10 @@ def parse(kind: Callable[..., T], raw: object, file: Path | str, code: Code, *, 
     try:
         # As JSON, where a list may be a tuple, a table a dataclass and a text an enumeration's, and in
         # pydantic's strict mode nothing else may be what it is not.
-        found: T = _adapter(kind).validate_json(json.dumps(raw, default=_no_json))
-    except TypeError as error:
-        raise KitError(
-            code, f"{file}: {at or 'it'} holds {error}.", "Write it as a text in quotes."
-        ) from None
+        found: T = _adapter(kind).validate_json(json.dumps(raw))
+    except TypeError:  # TOML has dates, which JSON has not
+        loc, value = next((loc, value) for loc, value in _leaves(raw) if isinstance(value, date | time))
+        raise bad(file, _dotted(at, loc), value, "no date or time, but a text in quotes", code) from None
     except ValidationError as error:
         _refuse(kind, raw, error.errors(include_url=False)[0], file, code, at)
     return found
@@ -185,5 +185,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _no_json(value: object) -> NoReturn:
-    raise TypeError(f"{value}, a date or a time, which nothing in it may be")
+def _leaves(raw: object, loc: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
+    """Each value that is neither a table nor a list, with its place."""
+    if not isinstance(raw, dict | list):
+        yield loc, raw
+        return
+    for key, value in raw.items() if isinstance(raw, dict) else enumerate(raw):
+        yield from _leaves(value, (*loc, key))
