@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, Self
 
 from kit.cloud.lock import FOLDER, locked, state_folder
 from kit.errors import Code, KitError
-from kit.platforms.platform import Place, Service, Version
+from kit.platforms.service import Place, Service, Version
 from kit.schema import STRICT, bad, parse
 
 __all__ = ["Deployment", "Record", "State", "locked"]
