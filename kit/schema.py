@@ -1,4 +1,4 @@
-"""Data from a file, checked by pydantic against a dataclass or a model; what is wrong is one sentence.
+"""Data from a file, checked by pydantic against a dataclass; what is wrong is one sentence.
 
 The dataclasses are plain ones: pydantic reads their types, the constraints and descriptions in their fields'
 metadata and `Convert`, and is imported only when there is something to check. So a process that needs a
@@ -37,8 +37,6 @@ _EXPECTED: Final = {
     "bool_type": "true or false",
     "dict_type": "a table",
     "dataclass_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
     "tuple_type": "a list",
     "greater_than": "a number above {gt:g}",
     "literal_error": "{expected}",
@@ -86,7 +84,7 @@ def parse(kind: Callable[..., T], raw: object, file: Path | str, code: Code, *, 
     """Data as what it should be.
 
     Args:
-        kind: a dataclass, or a pydantic model.
+        kind: the dataclass.
         raw: as TOML or JSON have it.
         file: where it stands, for people.
         code: of the error.
@@ -127,7 +125,7 @@ def _refuse(
 ) -> NoReturn:
     loc = tuple(part for part in error["loc"] if part != "[key]")
     key = _dotted(at, loc)
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument") or loc != error["loc"]:
+    if error["type"] == "unexpected_keyword_argument" or loc != error["loc"]:
         hint = nearest(str(loc[-1]), _known(kind, loc[:-1]))
         raise KitError(code, f"{file}: {key} is not a known key.", hint)
     if error["type"] == "missing":
@@ -156,18 +154,14 @@ def _wanted(kind: Any, raw: Any, loc: tuple[int | str, ...]) -> str:
 
 
 def _known(kind: Any, loc: Sequence[int | str]) -> list[str]:
-    """The keys of the dataclass, the model or the literal that stands at a place."""
-    for part in loc:
-        kind = _fields(kind).get(str(part)) or get_args(kind)[-1 if isinstance(part, str) else 0]
-    if get_origin(kind) not in (Union, types.UnionType):
-        return list(_fields(kind)) or [str(one) for one in get_args(get_args(kind)[0])]
-    return list(_fields(get_args(kind)[0]))
-
-
-def _fields(kind: Any) -> dict[str, Any]:
-    if is_dataclass(kind):
-        return get_type_hints(kind)
-    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
+    """The keys of the dataclass, or of the table with some words for keys, that stands at a place."""
+    for part in (*loc, None):
+        if get_origin(kind) in (Union, types.UnionType):  # with None
+            kind = get_args(kind)[0]
+        fields = get_type_hints(kind) if is_dataclass(kind) else {}
+        if part is not None:
+            kind = fields.get(str(part)) or get_args(kind)[-1 if isinstance(part, str) else 0]
+    return list(fields) or [str(one) for one in get_args(get_args(kind)[0])]
 
 
 def _dotted(at: str, loc: Sequence[int | str]) -> str:

@@ -29,6 +29,13 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    __pydantic_config__ = STRICT
+
+    left: Inner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
     __pydantic_config__ = STRICT
 
@@ -38,6 +45,7 @@ class Outer:
     words: tuple[str, ...] = ()
     flags: Mapping[Literal["on", "off"], bool] = field(default_factory=dict)
     one: Inner | None = None
+    pair: Pair | None = None
     many: tuple[Inner, ...] = ()
     by_name: Mapping[str, Inner] = field(default_factory=dict)
 
