@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo workshop rehearse test soak lint bench lock clean
+.PHONY: help demo workshop rehearse test soak lint docs bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
@@ -38,7 +38,7 @@ endif
 
 rehearse:  ## Deploy with the real gcloud to a Google on this machine (no account; ARGS=shell tries it out)
 	@./bootstrap dev
-	@$(PYTHON) -m tests.controlplane.rehearse $(ARGS)
+	@$(PYTHON) -m kit rehearse $(ARGS)
 
 deploy-all:  ## Deploy to all three, measured before they serve (PROJECT=my-project REGION=europe-west1)
 	@./bootstrap runtime
@@ -76,6 +76,10 @@ lint:  ## Check style, formatting and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+docs:  ## Write the tables of docs/configuration.md from the settings' own descriptions
+	@./bootstrap dev
+	@$(PYTHON) -m docs.generate
 
 bench:  ## Measure against peers and print the ratios
 	@./bootstrap dev

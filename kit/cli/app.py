@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 from kit import __version__
 from kit.cli.output import fail, talk
 from kit.cli.overdue import remind
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, Exit, KitError, UsageError
 
 # In the order in which a newcomer needs them.
 VERBS: tuple[str, ...] = (
@@ -32,6 +32,7 @@ VERBS: tuple[str, ...] = (
     "logs",
     "open",
     "destroy",
+    "rehearse",
 )
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
@@ -59,7 +60,8 @@ def _options(
 
 
 for _verb in VERBS:
-    app.command(_verb)(import_module(f"kit.cli.{_verb}").command)
+    _module = import_module(f"kit.cli.{_verb}")
+    app.command(_verb, context_settings=getattr(_module, "CONTEXT", None))(_module.command)
 
 
 def run() -> None:
@@ -76,7 +78,7 @@ def run() -> None:
         fail(error, as_json=as_json)
     except TyperException as error:
         hint = f"Try `{_path(error)} --help`."
-        usage = KitError(Code.BAD_USAGE, error.format_message(), hint, exit=Exit.USAGE)
+        usage = UsageError(error.format_message(), hint)
         fail(usage, as_json=as_json)
     except (KeyboardInterrupt, Abort):
         talk("interrupted")

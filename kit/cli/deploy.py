@@ -27,7 +27,7 @@ from kit.cli.options import (
 from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Place
-    from kit.proof.lane import Comparison
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
+    from kit.proof.lane import Comparison, LaneState
 
 
 def command(
@@ -142,11 +143,9 @@ def command(
     from kit.times import span_s
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
             "Name targets, as in `kit deploy run`, or say --all.",
-            exit=Exit.USAGE,
         )
     flags = {
         "project": project,
@@ -283,8 +282,6 @@ def _finish(
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
-    exits = [*(one.exit for one in outcomes), *_exits(comparison)]
-    worst = next((exit for exit in (1, 3, 4) if exit in exits), 0)
     success(
         {
             "outcomes": [outcome_data(one) for one in outcomes],
@@ -294,18 +291,18 @@ def _finish(
         as_json=as_json,
         text="\n\n".join(parts),
         warnings=warnings,
-        exit=Exit(worst),
+        exit=status(*(one.state for one in outcomes), *_states(comparison)),
     )
 
 
-def _exits(comparison: Comparison | None) -> list[Exit]:
+def _states(comparison: Comparison | None) -> list[LaneState]:
     """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
     from kit.flows.gate import judge
     from kit.targets import load_targets
 
     known = load_targets()
     lanes = comparison.lanes if comparison is not None else ()
-    return [status(judge([lane], known[lane.target]).gate.state) for lane in lanes if lane.header == "on"]
+    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
@@ -316,8 +313,8 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     """
     import asyncio
 
-    from kit.flows.deploy import dry_run
-    from kit.platforms.platform import Service
+    from kit.flows.deploy import release_of
+    from kit.platforms.service import Service
 
     async def look() -> dict[str, Service | KitError | None]:
         async def one(draft: Draft) -> Service | KitError | None:
@@ -337,9 +334,12 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
-    new = [name for name, service in found.items() if service is None]
-    lines = [line.line for line in dry_run(made, new, config, wishes, out)]
-    folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
+    releases = [
+        (draft, release_of(draft, config, wishes, out, creates=found[draft.target.name] is None))
+        for draft in made
+    ]
+    lines = [line.line for draft, release in releases for line in draft.host.plan(release)]
+    folders = [release.folder for _, release in releases]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
         warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)

@@ -1,4 +1,4 @@
-"""Runs a coroutine so that whoever ends the kit politely finds nothing left behind."""
+"""Runs a coroutine to its end; a polite signal leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         KeyboardInterrupt: it was interrupted.
     """
     import asyncio
-    import contextlib
     import signal
 
     async def main() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            with contextlib.suppress(NotImplementedError, AttributeError):  # not on Windows
-                loop.add_signal_handler(getattr(signal, name), task.cancel)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
         return await task
 
     try:

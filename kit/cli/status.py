@@ -11,14 +11,15 @@ from kit.cli.options import Json, Project, Region, Targets
 from kit.cli.output import Console, success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
+from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kit.cloud.record import Deployment
     from kit.cloud.status import Standing
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
 
 
 def command(
@@ -57,12 +58,7 @@ def command(
     from kit.targets import load_targets, select
 
     if offline and refresh:
-        raise KitError(
-            Code.BAD_USAGE,
-            "--offline asks nobody, --refresh asks the cloud.",
-            "Choose one.",
-            exit=Exit.USAGE,
-        )
+        raise UsageError("--offline asks nobody, --refresh asks the cloud.", "Choose one.")
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:
@@ -104,7 +100,7 @@ def _asked(
 
 
 def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
-    from kit.cloud.expiry import is_overdue
+    from kit.cloud.status import is_overdue
 
     place, known, service = standing.place, standing.deployment, standing.service
     versions = service.versions if service is not None else ()
@@ -138,7 +134,5 @@ def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
             }
             for version in versions
         ],
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kit.proof.causes import Named
+from kit.proof.causes import NamedCause
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Row
-from kit.proof.glance import Seen, State
-from kit.proof.hops import Hop
+from kit.proof.fingerprints import Hop
 from kit.proof.lane import Lane
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape, Verdict
 
 
@@ -32,7 +32,7 @@ class Diagnosis:
 
     url: str
     lane: Lane
-    causes: tuple[Named, ...]
+    causes: tuple[NamedCause, ...]
     rows: tuple[Row, ...]
     hops: tuple[Hop, ...]
     limits: tuple[str, ...]
@@ -68,7 +68,7 @@ class AppExamined:
         return (self.itself, *self.targets.values())
 
 
-def verdict_of(seen: Seen) -> Verdict:
+def verdict_of(seen: Observation) -> Verdict:
     """What was seen, in the words of a verdict."""
     if seen.verdict is not None:
         return seen.verdict

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from kit.proof.causes import Named
+from kit.proof.causes import NamedCause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
-from kit.proof.glance import State
-from kit.proof.hops import NO_EVIDENCE
+from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.lane import LaneState
+from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
 from kit.report.style import MARKS, Style, Tone
@@ -84,7 +84,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words; where there is none, what the answer looks like."""
     lane = lane_view(diagnosis.lane)
-    saw = diagnosis.rows[0].seen.state if diagnosis.rows else State.UNDECIDED
+    saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
@@ -103,7 +103,9 @@ def _section(head: str, style: Style, width: int) -> list[str]:
     return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
 
 
-def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width: int) -> list[str]:
+def _cause(
+    named: NamedCause, before: Sequence[NamedCause], after: Sequence[NamedCause], width: int
+) -> list[str]:
     """One of the causes. What several have in common is said once: why beside the first, the rest last."""
     lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
     if named.because not in {one.because for one in before}:
@@ -122,15 +124,15 @@ def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width:
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
     """Each row once, with how often the same was done and the same was seen."""
-    times = Counter((row.look, row.seen.state) for row in rows)
-    first = {(row.look, row.seen.state): row for row in reversed(rows)}
+    times = Counter((row.experiment, row.observation.state) for row in rows)
+    first = {(row.experiment, row.observation.state): row for row in reversed(rows)}
     return [(first[key], count) for key, count in times.items()]
 
 
 def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
-    seen = row.seen
+    seen = row.observation
     lead = f"  {number:2}  "
-    lines = hang(lead, clean(row.look.says + (", twice" if times > 1 else "")), width)
+    lines = hang(lead, clean(row.experiment.says + (", twice" if times > 1 else "")), width)
     word = style.paint(str(seen.state), _TONES[seen.state])
     told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
     told[0] = told[0].replace(str(seen.state), word, 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kit.errors import KitError
 from kit.proof.diagnosis import AppExamined, Diagnosis
-from kit.proof.lane import Comparison, Lane, LaneError
+from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Watched
 from kit.report.words import place
 
@@ -20,11 +19,6 @@ SCHEMA_VERSION = 1
 def document(data: Any, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """A whole document."""
     return {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
-
-
-def error_data(error: LaneError | KitError) -> wire.Error:
-    """Why something could not be done."""
-    return {"code": str(error.code), "message": error.message, "hint": error.hint}
 
 
 def comparison_data(comparison: Comparison) -> wire.Comparison:
@@ -60,7 +54,9 @@ def lane_data(lane: Lane) -> wire.Lane:
         # A lane that could not be measured has no duration, only the time that was spent on it.
         "duration_ms": None if error is not None else _tenth(line.duration_ms),
         "doubts": list(lane.doubts),
-        "error": None if error is None else error_data(error),
+        "error": None
+        if error is None
+        else {"code": error.code, "message": error.message, "hint": error.hint},
         "timeline": [
             {
                 "seq": arrival.seq,
@@ -127,12 +123,12 @@ def diagnosis_data(diagnosis: Diagnosis) -> wire.Diagnosis:
         ],
         "evidence": [
             {
-                "experiment": row.look.says,
-                "saw": row.seen.state,
-                "said": row.seen.said,
-                "shape": row.seen.shape,
-                "block_bytes": row.seen.block_bytes,
-                "proven": row.seen.proven,
+                "experiment": row.experiment.says,
+                "saw": row.observation.state,
+                "said": row.observation.said,
+                "shape": row.observation.shape,
+                "block_bytes": row.observation.block_bytes,
+                "proven": row.observation.proven,
             }
             for row in diagnosis.rows
         ],

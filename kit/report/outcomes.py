@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.cloud.outcome import Outcome, Result
 from kit.report.cells import cells, clean, hang, pad
-from kit.report.json import error_data, lane_data
+from kit.report.json import lane_data
 from kit.report.style import MARKS, Style
 from kit.report.view import LaneView, lane_view
 
@@ -93,5 +93,5 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],
-        "error": None if error is None else error_data(error),
+        "error": None if error is None else error.data,
     }

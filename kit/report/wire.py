@@ -21,9 +21,9 @@ from typing_extensions import TypedDict
 from kit.errors import Code as ErrorCode
 from kit.proof.causes import Cause, Certainty
 from kit.proof.doubts import Doubt
-from kit.proof.glance import State
 from kit.proof.lane import Arm, AskedAs, Client, Delivery, Environment
 from kit.proof.looks import Looks
+from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Shape, Verdict
 
 Ms: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]

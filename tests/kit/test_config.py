@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.config import SETTINGS, Config, load_config
+from kit.config import Config, load_config
 from kit.errors import Code, Exit, KitError
 from kit.targets import Target, get, load_targets
 
@@ -283,8 +281,6 @@ def test_more_instances_than_a_target_may_have_at_most_are_the_flags_fault(tmp_p
         ("[targets.standart]", "targets.standart is not a known key", "'standard'"),
         ("[targets.flex]\ncpus = 2", "targets.flex.cpus is not a known key", "'cpu'"),
         ("[targets.flex]\ncpu = 'two'", "targets.flex.cpu is 'two'", "a whole number"),
-        ("workers = ]", "line 1", "Correct the file"),
-        ("workers = 1\nworkers = 2", "Cannot overwrite a value", "Correct the file"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_in_a_sentence(
@@ -295,16 +291,6 @@ def test_what_is_wrong_in_the_file_is_said_in_a_sentence(
     assert "kit.toml" in error.message
     assert said in error.message
     assert hint in error.hint
-
-
-def test_a_file_that_is_not_text_is_said_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "kit.toml").write_bytes(b"\xff\xfe")
-    assert "cannot be read as TOML" in refused(tmp_path).message
-
-
-def test_a_folder_called_kit_toml_is_said_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "kit.toml").mkdir()
-    assert "kit.toml cannot be read" in refused(tmp_path).message
 
 
 def test_a_bad_variable_is_named(tmp_path: Path) -> None:
@@ -373,54 +359,3 @@ def test_no_file_brings_anything_but_a_configuration_or_a_sentence(
     else:
         return
     assert told.code is Code.BAD_CONFIG
-
-
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-
-
-def rows(part: str) -> dict[str, list[str]]:
-    """The rows of the table in a part of the page, by their first cell."""
-    cells = [[cell.strip() for cell in row.split(" | ")] for row in re.findall(r"^\| (`.*) \|$", part, re.M)]
-    return {first.strip("`"): rest for first, *rest in cells}
-
-
-PARTS = re.split(r"^##+ ", PAGE, flags=re.M)
-
-
-def test_the_page_names_every_plain_setting_with_its_default_and_what_it_may_be() -> None:
-    told = rows(PARTS[0])
-    assert list(told) == list(SETTINGS)
-    for name, (default, may_be, _) in told.items():
-        wanted = getattr(Config(), name)
-        assert default == ("" if wanted is None else f"`{json.dumps(wanted).removesuffix('.0')}`")
-        assert may_be == SETTINGS[name].expected
-
-
-def test_every_plain_setting_is_a_field_with_the_same_default() -> None:
-    for name, setting in SETTINGS.items():
-        assert getattr(Config(), name) == setting.default
-        assert setting.default is None or replace(setting, default=None).allows(setting.default)
-
-
-@pytest.mark.parametrize("name", load_targets())
-def test_the_page_names_every_targets_own_settings_and_rules(name: str) -> None:
-    (part,) = (part for part in PARTS if f"`[targets.{name}]`\n" in part)
-    target = get(name)
-    assert rows(part) == {
-        key: [
-            f"`{setting.follows}`" if setting.follows else f"`{json.dumps(setting.default)}`",
-            setting.expected,
-            setting.meaning,
-        ]
-        for key, setting in target.settings.items()
-    }
-    assert all(f"- {rule.says}\n" in part for rule in target.rules)
-
-
-def test_the_pages_example_is_accepted(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
-    write(tmp_path, example)
-    config = load_config({}, {}, tmp_path)
-    assert config.project == "my-project-42"
-    assert config.env == {"GREETING": "hello"}
-    assert config.of(get("standard"))["instance_class"] == "F2"

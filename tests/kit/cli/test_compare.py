@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Command, Place
+from kit.platforms.command import Command
+from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
@@ -103,15 +104,6 @@ def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, o
     *streams, polling = told.data["lanes"]
     assert [lane["as_expected"] for lane in streams] == [True, True]
     assert polling["error"]["code"] == "no-polling"
-
-
-@pytest.mark.parametrize(
-    "lanes", [["a"], ["a="], ["=http://b"], ["a=http://b", "a=http://c"], ["a=nonsense"]]
-)
-def test_a_lane_that_is_none_is_one_sentence(invoke: Invoke, lanes: list[str]) -> None:
-    told = invoke("compare", *lanes)
-    assert (told.status, told.out) == (2, "")
-    assert told.err.startswith("error: ")
 
 
 @pytest.fixture

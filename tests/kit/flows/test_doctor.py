@@ -13,15 +13,15 @@ from kit.flows.doctor import DoctorSpec, doctor
 from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.glance import State
 from kit.proof.lane import LaneState, state
+from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 from tests.fixtures.wire import Connection, passing, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
@@ -48,16 +48,7 @@ async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
     return await doctor(DoctorSpec(Ask("GET", url + path), prompt="Why?", **wanted))
 
 
-@pytest.fixture(scope="module")
-def diagnoses(together: Together) -> Results:
-    return together(measure, apart=True)
-
-
-@pytest.fixture
-def found(request: pytest.FixtureRequest, diagnoses: Results) -> Diagnosis:
-    """What the doctor found behind the test's own proxy."""
-    diagnosis: Diagnosis = result(request, diagnoses)
-    return diagnosis
+found = measured_by(measure, apart=True)
 
 
 def streaming(origin: Origin) -> str:
@@ -122,8 +113,8 @@ def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
     examine: Examine, service: str, envoy: Envoy
 ) -> None:
     found = examine(envoy(service, lua=READS_BODY), direct_url=service)
-    directly = [row for row in found.rows if row.look.conditions.direct]
-    assert [row.seen.state for row in directly] == [State.STREAMS]
+    directly = [row for row in found.rows if row.experiment.conditions.direct]
+    assert [row.observation.state for row in directly] == [State.STREAMS]
     assert "a hop between" in found.causes[0].where
 
 
@@ -262,7 +253,6 @@ def test_a_rule_for_one_path_and_the_service_are_both_possible_until_it_is_asked
     assert "a hop between" in one.where
 
 
-@through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
 def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
     examine: Examine, origin: Origin, nginx: Nginx
 ) -> None:
@@ -276,6 +266,7 @@ def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
     assert len(opened) == 13
 
 
+@through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))
 def test_a_rule_for_one_method_is_named(found: Diagnosis) -> None:
     assert named(found) == [(Cause.METHOD, "certain")]
 

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from typing import Any
 
 from kit.lab.idle import RUNS
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
-
-GIVE_UP_S = 120.0  # for what should have happened at once, on cores that are busy
-
-
-def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an async test in a loop of its own; one that hangs fails."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(GIVE_UP_S):
-                await test(*args, **kwargs)
-
-        asyncio.run(limited())
-
-    return run
 
 
 def asleep(seconds: float) -> None:
@@ -216,3 +198,51 @@ async def whole_exchange(client: Wire, service: Service) -> None:
     await answering.say(b"HTTP/1.1 204 No Content\r\n\r\n")
     answering.close()
     await client.head()
+
+
+@asynccontextmanager
+async def asked(
+    spec: FrontSpec, request: bytes = get(), *, is_open: AbstractContextManager[None] = RUNS
+) -> AsyncIterator[tuple[Wire, Wire, Callable[[], Awaitable[None]]]]:
+    """A client, the service that has read the head of its request, and an exchange of others beside it.
+
+    Once `another` has gone there and back, what was on its way before it has had its time.
+    """
+    async with behind(spec, is_open) as (origin, connect):
+        client = await connect()
+        await client.say(request)
+        answering = await origin.taken()
+        await answering.head()
+
+        async def another() -> None:
+            await whole_exchange(await connect(), origin)
+
+        yield client, answering, another
+
+
+@asynccontextmanager
+async def stalled(spec: FrontSpec) -> AsyncIterator[tuple[asyncio.Task[None], int]]:
+    """A service that talked to a client that does not read, until it stood still, and for how many chunks."""
+    async with behind(spec) as (origin, connect):
+        slow = await connect()
+        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await slow.say(get())
+        answering = await origin.taken()
+        await answering.head()
+        said = 0
+
+        async def talk() -> None:
+            nonlocal said
+            await answering.say(CHUNKED)
+            while True:
+                await answering.say(chunk(b"x" * 100_000))
+                said += 1
+
+        talking = asyncio.create_task(talk())
+        before = -1
+        while said != before:
+            before = said
+            for _ in range(5):
+                await whole_exchange(await connect(), origin)
+        yield talking, said
+        talking.cancel()

@@ -27,13 +27,12 @@ import pytest
 import yaml
 
 from kit.bundle import write
-from kit.config import load_config
+from kit.config import Config
 from kit.lab.lab import Lab, LabLane
 from kit.render import render
 from kit.targets import load_targets
 from tests.fixtures.processes import answers, running
 from tests.fixtures.tools import Tool
-from tests.kit.lab.raw import in_loop
 
 LINES = 10
 CAP = 32 * 2**20
@@ -100,7 +99,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The rendered bundle for Standard, with more paths; its packages are those of this environment."""
     folder = tmp_path_factory.mktemp("standard")
     standard = load_targets()["standard"]
-    rendered = write(render(standard, load_config({}, {}, folder)), folder)
+    rendered = write(render(standard, Config()), folder)
     main = rendered / "service" / "main.py"
     main.write_text(main.read_text() + MORE_PATHS)
     app = yaml.safe_load((rendered / "app.yaml").read_text())
@@ -164,7 +163,8 @@ async def lab(bundle: Path) -> AsyncIterator[tuple[str, str]]:
     """The same bundle in the lab, behind Standard's front and behind Cloud Run's: their URLs."""
     targets = load_targets()
     standard, other = targets["standard"], replace(targets["standard"], name="other")
-    lanes = [LabLane(standard, bundle), LabLane(other, bundle, front=targets["run"].front)]
+    start = render(standard, Config()).start
+    lanes = [LabLane(standard, bundle, start), LabLane(other, bundle, start, front=targets["run"].front)]
     async with Lab(lanes) as running_lab:
         yield running_lab.urls["standard"], running_lab.urls["other"]
 
@@ -174,7 +174,6 @@ async def asked(url: str, path: str, **headers: str) -> Answer:
     return await asyncio.to_thread(ask, url, path, **headers)
 
 
-@in_loop
 async def test_lines_come_all_at_once_with_their_length_as_from_googles_own_server(
     google: str, bundle: Path
 ) -> None:
@@ -191,7 +190,6 @@ async def test_lines_come_all_at_once_with_their_length_as_from_googles_own_serv
     assert "content-length" not in other_answer.headers
 
 
-@in_loop
 async def test_the_cap_is_googles_to_the_byte(google: str, bundle: Path) -> None:
     async with lab(bundle) as (ours, _):
         for url in (google, ours):
@@ -202,7 +200,6 @@ async def test_the_cap_is_googles_to_the_byte(google: str, bundle: Path) -> None
         assert over.body == b""  # as Google's page says; its local server adds a sentence
 
 
-@in_loop
 async def test_the_same_headers_are_the_platforms_own_in_both_directions(google: str, bundle: Path) -> None:
     sent = {"Accept-Encoding": "gzip", "TE": "trailers", "Proxy-Authorization": "Basic eA==", "Mine": "1"}
     said = ["content-encoding", "keep-alive", "proxy-authenticate", "trailer", "upgrade", "mine"]

@@ -1,0 +1,283 @@
+"""How long streams live, on made-up clocks: which limits are seen, and which are not made up."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.actions import Action, Await, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.doubts import Doubt
+from kit.proof.events import LineDecoder
+from kit.proof.received import Received
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives
+
+
+class Way:
+    """One origin and a way to it that cuts a stream after a silence, or after a time, in seconds."""
+
+    def __init__(
+        self,
+        idle_s: float = inf,
+        total_s: float = inf,
+        *,
+        rtt_ms: float = 10.0,
+        status: int = 200,
+        clean: bool = False,
+        holds: bool = False,
+        deaf_after: float = inf,
+        dead_s: float = inf,  # after such a silence nothing passes any more, and nothing is closed
+        timeout_status: int | None = None,
+    ) -> None:
+        self.idle_ms, self.total_ms = idle_s * 1000, total_s * 1000
+        self.rtt_ms, self.status, self.clean, self.holds = rtt_ms, status, clean, holds
+        self.deaf_after = deaf_after
+        self.dead_ms = dead_s * 1000
+        self.timeout_status = timeout_status
+        self.now_ms = 5_000.0
+        self.requests = 0
+        self.feeds = 0
+
+    def run(self, machine: Machine[tuple[StreamLifetime, ...]]) -> tuple[StreamLifetime, ...]:
+        action = next(machine)
+        while True:
+            try:
+                action = machine.send(self.act(action))
+            except StopIteration as stop:
+                told: tuple[StreamLifetime, ...] = stop.value
+                return told
+
+    def act(self, action: Action) -> Observed:
+        if not isinstance(action, Await):
+            self.requests += 1
+        match action:
+            case Open():
+                return self.open()
+            case Await():
+                deadline = self.now_ms + action.within_ms
+                self.until(deadline)
+                ended = self.stream.ended_ms
+                self.now_ms = deadline if ended is None else max(self.now_ms, ended)
+                return Observed(self.now_ms, None, self.stream)
+            case Feed():
+                return self.feed(action)
+            case Ping():
+                self.now_ms += self.rtt_ms
+                reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", True, self.feeds)
+                return Observed(self.now_ms, reply, self.stream)
+            case _:
+                self.stream.end(self.now_ms, clean=True)
+                return Observed(self.now_ms, None, self.stream)
+
+    def open(self) -> Observed:
+        self.stream = Received(LineDecoder())
+        self.opened = self.said = self.now_ms
+        if not self.holds:
+            self.stream.head(self.now_ms, self.status, {})
+            if self.status == 200:
+                self.stream.body(self.now_ms + self.rtt_ms, b"first\n")
+            else:
+                self.stream.end(self.now_ms, clean=True)
+        return Observed(self.now_ms, None, self.stream)
+
+    def until(self, at_ms: float) -> None:
+        """The way's own clocks, up to a moment."""
+        end = min(self.opened + self.total_ms, self.said + self.idle_ms)
+        if self.stream.ended_ms is None and end <= at_ms:
+            if self.timeout_status is not None and self.stream.status is None:
+                self.stream.head(end, self.timeout_status, {})
+            self.stream.end(end, clean=self.clean)
+
+    def feed(self, action: Feed) -> Observed:
+        self.now_ms += self.rtt_ms
+        self.until(self.now_ms)
+        self.feeds += 1
+        if self.feeds > self.deaf_after:
+            self.now_ms += action.within_ms
+            return Observed(self.now_ms, None, self.stream)
+        alive = self.stream.ended_ms is None
+        before = self.said
+        if alive:
+            self.said = self.now_ms
+            if not self.holds and self.now_ms - before < self.dead_ms:
+                self.stream.body(self.now_ms, b"more\n")
+        reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", alive, self.feeds)
+        return Observed(self.now_ms, reply, self.stream)
+
+
+def seen(limit_s: float = LIMIT_S, beat_s: float = BEAT_S, **way: float | bool) -> Limits:
+    silent = Way(**way).run(lives(limit_s=limit_s))  # type: ignore[arg-type]
+    talking = Way(**way).run(lives(limit_s=limit_s, beat_s=beat_s))  # type: ignore[arg-type]
+    return judge(silent, talking)
+
+
+def test_a_way_without_limits_shows_none_below_the_time_watched() -> None:
+    found = seen()
+    assert (found.kind, found.idle_s, found.total_s, found.doubts) == (Kind.NO_LIMIT, None, None, ())
+    assert found.evidence[-1] == "no limit below 110 s was seen"
+    assert "Cloud Run" in found.advice[-1]
+
+
+@pytest.mark.parametrize("idle", [20.0, 30.0, 45.0])
+def test_a_limit_on_silence_ends_only_the_stream_that_is_silent(idle: float) -> None:
+    found = seen(idle_s=idle)
+    assert (found.kind, found.total_s, found.doubts) == (Kind.IDLE_LIMIT, None, ())
+    assert found.idle_s == pytest.approx(idle, abs=0.1)
+    assert f"every {idle / 2:.0f} s" in found.advice[0]
+
+
+def test_what_was_seen_once_only_is_told_so() -> None:
+    found = seen(idle_s=60.0)
+    assert (found.kind, found.doubts) == (Kind.IDLE_LIMIT, (Doubt.NOT_REPEATED,))
+    assert any("nginx, its proxy_read_timeout" in line for line in found.advice)
+    assert any("ALB" in line for line in found.advice)
+    assert not any("Vercel" in line for line in found.advice)  # its limit is on the whole
+
+
+@pytest.mark.parametrize("total", [15.0, 30.0, 60.0, 100.0])
+def test_a_limit_on_the_whole_ends_both(total: float) -> None:
+    found = seen(total_s=total)
+    assert (found.kind, found.idle_s) == (Kind.TIME_LIMIT, None)
+    # Two that are cut at the same moment may have met the same accident.
+    assert found.doubts == (() if total < 45 else (Doubt.NOT_REPEATED,))
+    assert found.total_s == pytest.approx(total, abs=0.1)
+    assert "No heartbeat helps" in found.advice[0]
+
+
+def test_the_number_of_a_known_default_is_a_hint() -> None:
+    (told,) = [line for line in seen(total_s=15.0).advice if "Envoy" in line]
+    assert "A hint only" in told
+    assert not any("default" in line for line in seen(total_s=45.0).advice)
+
+
+def test_both_limits_are_told_apart() -> None:
+    found = seen(idle_s=20.0, total_s=45.0)
+    assert (found.kind, found.doubts) == (Kind.BOTH, ())
+    assert found.idle_s == pytest.approx(20, abs=0.1)
+    assert found.total_s == pytest.approx(45, abs=0.1)
+    assert seen(idle_s=20.0, total_s=70.0).doubts == (Doubt.NOT_REPEATED,)
+
+
+def test_a_cut_that_closes_the_message_is_told_from_one_that_breaks_it() -> None:
+    assert any(
+        "ended as if it were whole after 30.0 s" in line for line in seen(total_s=30.0, clean=True).evidence
+    )
+    assert any("broken off after 30.0 s" in line for line in seen(total_s=30.0).evidence)
+
+
+def test_a_limit_that_talk_is_too_slow_for_is_no_limit_on_the_whole() -> None:
+    found = seen(idle_s=3.0)  # shorter than the beat: both are silent for longer
+    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NOT_REPEATED,))
+    assert "so seldom" in found.evidence[-1]
+
+
+def test_a_way_that_holds_everything_hides_whether_it_was_talked_to() -> None:
+    found = seen(total_s=30.0, holds=True, timeout_status=504)
+    assert found.kind is Kind.UNCLEAR
+    assert any("answered with 504 after 30.0 s" in line for line in found.evidence)
+
+
+def test_a_limit_close_to_the_end_of_the_watch_is_not_told_apart() -> None:
+    found = seen(idle_s=109.5)
+    assert (found.kind, found.idle_s, found.total_s, found.advice) == (Kind.UNCLEAR, None, None, ())
+
+
+def test_a_stream_that_cannot_be_fed_says_nothing_of_a_limit_on_silence() -> None:
+    found = seen(idle_s=60.0, deaf_after=3)
+    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.SIDE_REQUEST_HUNG,))
+
+
+def test_a_stream_that_cannot_be_fed_and_is_not_cut_is_under_no_limit_either() -> None:
+    assert seen(deaf_after=3).kind is Kind.NO_LIMIT
+
+
+def test_one_beat_that_is_lost_does_not_silence_the_stream() -> None:
+    class Lossy(Way):
+        def feed(self, action: Feed) -> Observed:
+            if self.feeds == 2:
+                self.feeds += 1
+                return Observed(self.now_ms, None, self.stream)
+            return super().feed(action)
+
+    (life,) = Lossy().run(lives(beat_s=BEAT_S))
+    assert (life.cut, life.talked) == (False, True)
+    assert life.longest_silence_s < 2 * BEAT_S
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 501, 503])
+def test_what_is_no_stream_has_no_limit(status: int) -> None:
+    found = seen(status=status)
+    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NO_PROOF,))
+    assert f"answered with {status}" in found.evidence[-1]
+
+
+def life(lived: float, *, cut: bool = True, silence: float = 1.0) -> StreamLifetime:
+    return StreamLifetime(lived, cut, False, 200, silence, silence)
+
+
+def test_what_does_not_happen_again_is_no_limit() -> None:
+    found = judge([life(20, silence=20), life(45, silence=45)], [life(110, cut=False)])
+    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NOT_REPEATED,))
+
+
+def test_a_stream_that_is_cut_because_it_talks_is_under_no_limit_of_time() -> None:
+    assert judge([life(110, cut=False, silence=110)], [life(20)]).kind is Kind.UNCLEAR
+    assert judge([life(90, silence=90)], [life(40)]).kind is Kind.UNCLEAR
+
+
+def test_a_cut_is_looked_for_twice_within_the_time_that_is_watched() -> None:
+    way = Way(idle_s=30.0)
+    first, second = way.run(lives())
+    assert (first.cut, second.cut) == (True, True)
+    assert way.now_ms <= 5_000 + LIMIT_S * 1000
+    assert len(Way(idle_s=60.0).run(lives())) == 1
+
+
+TIMES = st.floats(8, 300) | st.just(inf)
+
+
+@given(TIMES, TIMES, st.floats(0.1, 300), st.booleans())
+def test_no_limit_is_told_that_is_not_there(idle: float, total: float, rtt: float, clean: bool) -> None:
+    found = seen(idle_s=idle, total_s=total, rtt_ms=rtt, clean=clean)
+    if found.idle_s is not None:
+        assert found.idle_s == pytest.approx(idle, abs=1.0)
+    if found.total_s is not None:
+        assert found.total_s == pytest.approx(total, abs=1.0)
+    if found.kind is Kind.NO_LIMIT:
+        assert min(idle, total) >= LIMIT_S - 1
+    if found.kind is Kind.TIME_LIMIT:
+        assert total < idle + LIMIT_S / 10
+
+
+@given(TIMES, TIMES, st.floats(0.1, 300), st.floats(1, 10))
+def test_so_many_requests_are_made_at_most(idle: float, total: float, rtt: float, beat: float) -> None:
+    silent, talking = Way(idle, total, rtt_ms=rtt), Way(idle, total, rtt_ms=rtt)
+    silent.run(lives())
+    talking.run(lives(beat_s=beat))
+    # Four streams, each ended; each beat may have to be repeated.
+    assert silent.requests + talking.requests <= 2 * 4 + 2 * (int(LIMIT_S / beat) + 4)
+
+
+def test_a_stream_that_is_open_and_passes_nothing_any_more_is_not_alive() -> None:
+    found = seen(dead_s=30.0)
+    assert found.kind is Kind.UNCLEAR
+    assert any("nothing that was sent came through it any more" in line for line in found.evidence)
+
+
+def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fall() -> None:
+    # An Envoy's: nothing passes after 2 s, and the connection is closed at 3 s.
+    silent = (StreamLifetime(3.0, True, False, 200, 3.0, 0.1),) * 2
+    for last_s in (1.0, 1.4, 1.9):
+        talking = (StreamLifetime(3.1, True, False, 200, last_s, 0.6),) * 2
+        assert judge(silent, talking).kind is Kind.TIME_LIMIT
+
+
+def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long() -> None:
+    silent = (
+        StreamLifetime(3.0, True, False, 200, 3.0, 0.1),
+        StreamLifetime(5.5, True, False, 200, 5.5, 0.1, late_s=2.5),
+    )
+    talking = (StreamLifetime(3.1, True, False, 200, 0.4, 0.4),) * 2
+    assert judge(silent, talking).kind is Kind.TIME_LIMIT
