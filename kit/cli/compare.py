@@ -27,7 +27,7 @@ from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -85,7 +85,8 @@ def command(
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.style import Style
-    from kit.report.table import table
+    from kit.report.terminal import table
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
@@ -128,7 +129,7 @@ def command(
         comparison = run(measure())
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
-    text = table(comparison, known, Style.of(sys.stdout))
+    text = table(view(comparison, known), Style.of(sys.stdout))
     success(
         comparison_data(comparison),
         as_json=as_json,
@@ -144,11 +145,8 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
     from kit.probe.client import Ask
 
     if not lanes:
-        raise KitError(
-            Code.BAD_USAGE,
-            "No lane was named.",
-            "Name one as NAME=URL, or measure what is deployed with --deployed.",
-            exit=Exit.USAGE,
+        raise UsageError(
+            "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
     urls = pairs("The lane", "NAME=URL", lanes)
     for url in urls.values():
@@ -163,11 +161,9 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     from kit.flows.deployed import asks, asks_identity
 
     if urls := [name for name in names if "=" in name]:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"--deployed measures what is on record, and {urls[0]} is not.",
             "Name targets only, or leave --deployed out.",
-            exit=Exit.USAGE,
         )
     found = recorded(names)
     warnings += [f"{one.target} has no URL yet, and was not measured" for one in found if one.url is None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.config import Config
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 from kit.events import Announced, Event, Stage, Watch, silent, stages
 from kit.flows.described import as_described
 from kit.flows.doctor import DoctorSpec, doctor
@@ -88,12 +88,10 @@ async def doctor_app(
 
 def may_repeat(method: str) -> KitError:
     """Why a request that is no GET is not sent again and again unasked."""
-    return KitError(
-        Code.BAD_USAGE,
+    return UsageError(
         f"The app is asked three times by itself and once or more behind each front; a {method} may cost or "
         "change something each time.",
         "Say --repeat-ok if that may be, or set probe_method in kit.toml, in the table [app].",
-        exit=Exit.USAGE,
     )
 
 

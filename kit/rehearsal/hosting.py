@@ -24,8 +24,8 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from kit.bundle import Start
 from kit.errors import KitError
+from kit.lab.environment import environment
 from kit.lab.idle import open_requests
-from kit.lab.lab import environment, wait_until_ready
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
 from kit.rehearsal.address import Address, Backend
@@ -109,7 +109,7 @@ class _Version:
                 self._process = ServiceProcess(
                     self._upload.version, start.argv, env, self._folder, grace_s=grace_s
                 )
-                await wait_until_ready(self._process, port)
+                await self._process.wait_until_ready(port)
             except BaseException as error:
                 if self._process is not None:
                     await self._process.kill()

@@ -106,15 +106,6 @@ def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, o
     assert polling["error"]["code"] == "no-polling"
 
 
-@pytest.mark.parametrize(
-    "lanes", [["a"], ["a="], ["=http://b"], ["a=http://b", "a=http://c"], ["a=nonsense"]]
-)
-def test_a_lane_that_is_none_is_one_sentence(invoke: Invoke, lanes: list[str]) -> None:
-    told = invoke("compare", *lanes)
-    assert (told.status, told.out) == (2, "")
-    assert told.err.startswith("error: ")
-
-
 @pytest.fixture
 def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     """A gcloud that gives an identity token for whatever it is asked; what it was asked."""
