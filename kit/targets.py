@@ -6,7 +6,7 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
@@ -252,15 +252,20 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
         KitError: UNKNOWN_TARGET, naming those that there are.
     """
     targets = load_targets(deploy)
+    check_names(names, targets)
+    return [targets[name] for name in dict.fromkeys(names or targets)]
+
+
+def check_names(names: Iterable[str], targets: Mapping[str, Target]) -> None:
+    """Raises KitError UNKNOWN_TARGET for a name that none of them has, naming those that there are."""
     for name in names:
         if name not in targets:
             raise KitError(
                 Code.UNKNOWN_TARGET,
-                f"There is no target called {name!r}: there are {', '.join(targets)}.",
+                f"There is no target {name!r}: there are {', '.join(targets)}.",
                 nearest(name, list(targets)),
                 exit=Exit.USAGE,
             )
-    return [targets[name] for name in dict.fromkeys(names or targets)]
 
 
 def _load(file: Path) -> Target:
