@@ -130,7 +130,7 @@ def _refuse(
 
 
 def _expected(error: Mapping[str, Any]) -> str:
-    return str(_EXPECTED.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
+    return _EXPECTED.get(error["type"], "another value").format(**error.get("ctx", {}))
 
 
 def _wanted(kind: Any, raw: Any, loc: tuple[int | str, ...]) -> str:
