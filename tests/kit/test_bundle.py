@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from kit import bundle as module
+from kit.atomic_swap import _exchange
 from kit.bundle import MANIFEST, Bundle, additions, differences, write
 from kit.errors import Code, KitError
-from kit.swap import _exchange
 from kit.targets import get
 
 FILES = {"a.yaml": b"a: 1\n", "service/main.py": b"app = 1\n", "service/page/index.html": b"<p>\n"}
