@@ -1,6 +1,6 @@
 """What a flow reports while it works: small events of one union, each given to one callable.
 
-A terminal, a plain log and a test's list are such callables. None may block or raise.
+A terminal, a plain log and a test's list are such callables. None may raise, nor block but for `Announced`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ class LaneKey:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A part of the whole work begins, and the one before is done ("Rendering the bundles")."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A stage that asks a URL for answers, which may cost: it begins once a person can read this."""
 
     text: str
 
@@ -116,7 +123,18 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Stage | LanesBegun | Asked | Arrived | Answered | ProofStep | Judged | Step | Output | Running | Finished
+    Stage
+    | Announced
+    | LanesBegun
+    | Asked
+    | Arrived
+    | Answered
+    | ProofStep
+    | Judged
+    | Step
+    | Output
+    | Running
+    | Finished
 )
 Watch: TypeAlias = Callable[[Event], None]
 

@@ -57,6 +57,7 @@ class Process:
 
     Attributes:
         control: freezes and thaws it.
+        group: the number of its process group; None until the supervisor has reported it.
         ended: resolves to its exit status, 128 + N after signal N, once it and all of its group are gone and
             what they wrote has been passed on. No task, so a loop that ends does not cancel it; shield it.
     """
@@ -92,6 +93,7 @@ class Process:
         self._loop = asyncio.get_running_loop()
         self._grace_s = grace_s
         self._first_line = b""
+        self.group: int | None = None
         self._readers: dict[int, Callable[[bytes], None]] = {}
         with ExitStack() as ours, ExitStack() as theirs:
             control, stdin = socket.socketpair()
@@ -177,19 +179,24 @@ class Process:
             self._finish_if_drained()
 
     def _listen(self) -> None:
-        """Read the group's number, or the end of the supervisor."""
-        try:
-            data = self.control.socket.recv(64, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except ConnectionResetError:  # it ended with a byte of ours unread
-            data = b""
-        self._first_line += data
-        if not data:
+        if self._hear() == b"":
             self._loop.remove_reader(self.control.socket)
             # Before the supervisor is reaped, which would free the session's number.
             self._kill_group()
             self._reap()
+
+    def _hear(self) -> bytes | None:
+        """What the supervisor says: the group's number. Empty once it has ended, None for nothing yet."""
+        try:
+            data = self.control.socket.recv(64, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:  # it ended with a byte of ours unread
+            return b""
+        self._first_line += data
+        if self._first_line.endswith(b"\n"):
+            self.group = int(self._first_line)
+        return data
 
     def _reap(self) -> None:
         if self._supervisor.poll() is None:
@@ -223,11 +230,9 @@ class Process:
 
     def _kill_group(self) -> None:
         """SIGKILL to what is left of the group, even if the supervisor was killed."""
-        with suppress(BlockingIOError, ConnectionResetError):
-            self._first_line += self.control.socket.recv(64, socket.MSG_DONTWAIT)
-        number, complete, _ = self._first_line.partition(b"\n")
-        if complete:
-            kill_group(int(number), self._supervisor.pid, reaped=self._supervisor.returncode is not None)
+        self._hear()
+        if self.group is not None:
+            kill_group(self.group, self._supervisor.pid, reaped=self._supervisor.returncode is not None)
 
 
 class Tail:

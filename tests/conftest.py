@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.proxies",
     "tests.fixtures.network",
     "tests.fixtures.origin",
+    "tests.fixtures.gunicorn",
     "tests.fixtures.together",
     "tests.fixtures.browser",
     "tests.fixtures.controlplane",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kit.cli.confirming import confirmed
-from kit.cli.output import talk
+from kit.cli.output import Console, talk
 from kit.cli.running import run
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ def agreed(
     config: Config,
     wishes: Wishes,
     host_of: Callable[[Place], Host],
-    echo: list[Callable[[str], None]],
+    console: Console,
     *,
     yes: bool,
-    as_json: bool,
 ) -> Plan:
     """The plan, once there was a yes to it and nothing stands in its way any more.
 
@@ -34,29 +33,24 @@ def agreed(
 
     Args:
         made: the targets.
-        runs: gcloud; its lines go to `echo`.
+        runs: gcloud; its lines go to `console`.
         config: where to.
         wishes: what else the user said.
         host_of: the platforms.
-        echo: whom gcloud's lines are told to; its one entry is set while a picture is drawn.
+        console: shows what is done.
         yes: whether every question is answered already.
-        as_json: whether stdout is a program's.
 
     Raises:
         KitError: NOT_READY_TO_DEPLOY with all that stands in the way, NOT_CONFIRMED.
     """
-    import sys
     from dataclasses import replace
 
     from kit.cloud.preflight import text
-    from kit.events import Running, Stage
     from kit.flows.deploy import plan, prepare
-    from kit.report.live import live_steps
 
     granted: set[str] | None = None
     while True:
-        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-            watch(Stage(f"Looking at the project {config.project}."))
+        with console.steps(f"Looking at the project {config.project}."):
             planned = run(plan(made, runs, config, wishes, host_of))
         found = planned.preflight
         told = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
@@ -71,12 +65,8 @@ def agreed(
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned
         granted = (granted or set()) | questions
-        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-            echo[0] = lambda line: watch(Running(line))
-            try:
-                run(prepare(planned, runs, watch))
-            finally:
-                echo[0] = talk
+        with console.steps() as watch:
+            run(prepare(planned, runs, watch))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
@@ -84,7 +84,6 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
-    from kit.report.live import live_lanes
     from kit.report.style import Style
     from kit.report.table import table
     from kit.targets import load_targets
@@ -120,7 +119,7 @@ def command(
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+    with Console(as_json=as_json).lanes() as watch:
 
         async def measure() -> Comparison:
             await settled(specs, stages(watch))
@@ -159,12 +158,9 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
-    import sys
 
     from kit.cli.hosts import gcloud, hosts
-    from kit.events import Stage
     from kit.flows.deployed import asks, asks_identity
-    from kit.report.live import live_steps
 
     if urls := [name for name in names if "=" in name]:
         raise KitError(
@@ -185,6 +181,5 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     runs = gcloud()
     if not any(map(asks_identity, found)):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
-    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-        watch(Stage("Asking gcloud for what lets you in."))
+    with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

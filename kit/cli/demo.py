@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kit.cli.asking import PROMPT, Arms, own_arms, pairs, status
 from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Polling, Prompt, Targets, Timeout, Yes
-from kit.cli.output import success
+from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.trusting import trusted
 
@@ -36,7 +36,6 @@ def command(
     from kit.flows.lanes import check_polling
     from kit.report.files import write_report
     from kit.report.json import comparison_data
-    from kit.report.live import live_lanes
     from kit.report.style import Style
     from kit.report.table import table
     from kit.targets import load_targets
@@ -47,7 +46,7 @@ def command(
         check_polling(config)
     trusted(config, yes=yes)
     fronts = pairs("--front", "TARGET=OTHER", front or [])
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+    with Console(as_json=as_json).lanes() as watch:
         comparison = run(
             demo(
                 known,

@@ -24,7 +24,7 @@ from kit.cli.options import (
     Timeout,
     Yes,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
 from kit.errors import Code, Exit, KitError
@@ -188,13 +188,13 @@ def command(
             made, wishes, _, _ = begin(gcloud(logs=Path(logs)))
             _dry_run(made, config, wishes, out, as_json=as_json)
     with locked(Path()):
-        echo: list[Callable[[str], None]] = [talk]
-        runs = gcloud(lambda line: echo[0](line))
+        console = Console(as_json=as_json)
+        runs = gcloud(console.echo)
         made, wishes, record, host_of = begin(runs)
-        planned = agreed(made, runs, config, wishes, host_of, echo, yes=yes, as_json=as_json)
+        planned = agreed(made, runs, config, wishes, host_of, console, yes=yes)
         if token and wishes.token is not None:
             tell_token(wishes.token)
-        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, echo, as_json=as_json)
+        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, console)
     _finish(outcomes, comparison, lasts, as_json=as_json)
 
 
@@ -205,18 +205,12 @@ def _deploy(
     record: Record,
     out: Path,
     runs: Gcloud,
-    echo: list[Callable[[str], None]],
-    *,
-    as_json: bool,
+    console: Console,
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
-    import sys
-
-    from kit.events import Running, Stage
+    from kit.events import Stage
     from kit.flows.deploy import deploy, promoted
-    from kit.report.live import live_steps
 
-    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-        echo[0] = lambda line: watch(Running(line))
+    with console.steps() as watch:
         try:
             outcomes = run(deploy(planned, config, wishes, record, out, runs, watch))
         except KeyboardInterrupt:
@@ -224,19 +218,16 @@ def _deploy(
             text = f"`kit status` shows it, `kit deploy {names}` goes on."
             watch(Stage(f"Interrupted. What exists is on record: {text}"))
             raise
-        finally:
-            echo[0] = talk
     there = promoted(outcomes)
     if not there or (len(there) == 1 and wishes.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, wishes, record, runs, as_json=as_json)
+    return outcomes, _comparison(there, config, wishes, record, runs, console)
 
 
 def _comparison(
-    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, *, as_json: bool
+    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, console: Console
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
-    import sys
 
     from kit.cloud.release import PROOF_TOKEN
     from kit.events import stages
@@ -245,7 +236,6 @@ def _comparison(
     from kit.flows.lanes import BOTH, arms_deployed
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
-    from kit.report.live import live_lanes
     from kit.targets import load_targets
 
     async def work(watch: Watch) -> Comparison:
@@ -265,7 +255,7 @@ def _comparison(
         await settled(specs, stages(watch))
         return await compare(specs, "cloud", watch)
 
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+    with console.lanes() as watch:
         return run(work(watch))
 
 

@@ -9,7 +9,7 @@ import typer
 
 from kit.cli.confirming import confirmed
 from kit.cli.options import Json, Named, Project, Yes
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
@@ -37,15 +37,10 @@ def command(
     stays on record. What is on record and not found stays there, too (exit 4). The project is the one on
     record: if you name another, nothing is touched.
     """
-    import sys
-    from typing import Any
-
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.events import Running, Stage
     from kit.flows.destroy import destroy, survey
-    from kit.report.live import live_steps
     from kit.targets import select
 
     if bool(targets) == every:
@@ -68,18 +63,16 @@ def command(
             said = "Nothing is on record as deployed from this folder."
             hint = "kit status --refresh looks in the cloud for what the kit made, and puts it on record."
             success({"targets": []}, as_json=as_json, text=f"{said}\n  {hint}")
-        steps: Any = [talk]
-        runs = gcloud(lambda line: steps[0](line))
-        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-            watch(Stage("Looking for what the kit made."))
+        console = Console(as_json=as_json)
+        runs = gcloud(console.echo)
+        with console.steps("Looking for what the kit made."):
             clearings = run(survey([hosts(runs)(one.place) for one in known]))
         talk(_listed(clearings))
         if any(removal.command is not None for one in clearings for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
         so_far: dict[str, Cleared] = {}
         try:
-            with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-                steps[0] = lambda line: watch(Running(line))
+            with console.steps() as watch:
                 cleared = run(destroy(clearings, runs, record, watch, so_far))
         except KeyboardInterrupt:
             talk("\n".join(map(_so_far, so_far.values())))

@@ -22,7 +22,7 @@ from kit.cli.options import (
     Timeout,
     Yes,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.request import request
 from kit.cli.running import run
 from kit.cli.trusting import trusted
@@ -136,13 +136,11 @@ def command(
     """
     import sys
 
-    from kit.events import Stage, stages
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
     from kit.proof.long import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
-    from kit.report.live import live_lanes
     from kit.report.style import Style
 
     given = urls or []
@@ -208,13 +206,8 @@ def command(
     if app is not None:
         asked = any(one is not None for one in (path, method, header, data, bearer_env))
         _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
-
-        def announce(text: str) -> None:
-            watch(Stage(text))
-            watch.shown()
-
-        found = run(doctor(spec, stages(watch), announce))
+    with Console(as_json=as_json).lanes() as watch:
+        found = run(doctor(spec, watch))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
     text = diagnosis_text(found, Style.of(sys.stdout))
     success(
@@ -249,16 +242,14 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     import sys
 
-    from kit.events import stages
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
-    from kit.report.live import live_lanes
     from kit.report.style import Style
 
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+    with Console(as_json=as_json).lanes() as watch:
         silences = LONG_SILENCES if long else SILENCES
-        report = run(examine(command, timeout_s=timeout, say=stages(watch), silences=silences))
+        report = run(examine(command, timeout_s=timeout, watch=watch, silences=silences))
     text = client_text(report, Style.of(sys.stdout))
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
@@ -276,11 +267,9 @@ def _app(
 
     from kit.app import read_app
     from kit.config import load_config
-    from kit.events import stages
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
-    from kit.report.live import live_lanes
     from kit.report.style import Style
     from kit.table import Table
     from kit.targets import load_targets
@@ -312,8 +301,8 @@ def _app(
         spec = replace(spec, repeat_ok=True)
     config = replace(config, app=app)
     trusted(config, yes=yes)
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
-        found = run(doctor_app(targets, [], config, out, spec, stages(watch)))
+    with Console(as_json=as_json).lanes() as watch:
+        found = run(doctor_app(targets, [], config, out, spec, watch))
     states = {state(one.lane) for one in found.diagnoses}
     worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))

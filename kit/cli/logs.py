@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kit.cli.options import Json
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 
@@ -28,18 +28,13 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Read a deployed service's log, through gcloud."""
-    import sys
-
     from kit.cli.hosts import gcloud
     from kit.cloud.logs import read_logs, shown
-    from kit.events import Stage
     from kit.platforms.gcloud.output import clean
-    from kit.report.live import live_steps
 
     (known,) = recorded([target])
     line = read_logs(known.place, limit=limit, version=version)
-    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-        watch(Stage(line.line))
+    with Console(as_json=as_json).steps(line.line):
         entries = run(gcloud().read(line, log=f"{target}-logs"))
     lines = [clean(one) for one in shown(entries)]
     if not lines and not as_json:

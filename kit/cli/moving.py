@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 import typer
 
 from kit.cli.confirming import confirmed
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.errors import Code, KitError
@@ -41,20 +41,17 @@ def move(
     Raises:
         KitError: nothing is deployed, there is no such version, no yes, or whatever gcloud says.
     """
-    import sys
-
     from kit.cli.hosts import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.events import Stage, Step, output_of
+    from kit.events import Step, output_of
     from kit.flows.traffic import switch
-    from kit.report.live import live_steps
 
     with locked(Path()):
         (known,) = recorded([target])
-        host = hosts(gcloud())(known.place)
-        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-            watch(Stage(f"Looking at {known.service}."))
+        console = Console(as_json=as_json)
+        host = hosts(gcloud(console.echo))(known.place)
+        with console.steps(f"Looking at {known.service}."):
             service = run(host.look())
         if service is None:
             raise KitError(
@@ -75,7 +72,7 @@ def move(
         at = f" from {was.name}" if was is not None else ""
         doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
         confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
-        with live_steps(sys.stderr, colour=False if as_json else None) as watch:
+        with console.steps() as watch:
             watch(Step(target, f"moving the traffic to {version.name}"))
             after = run(switch(host, Record.load(Path()), service, version, output_of(target, watch)))
     success(

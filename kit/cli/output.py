@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kit.errors import Exit, KitError
+
+if TYPE_CHECKING:
+    from kit.events import Watch
+    from kit.report.painter import Painter
 
 SCHEMA_VERSION = 1
 
@@ -54,6 +59,48 @@ def fail(error: KitError, *, as_json: bool) -> NoReturn:
 def talk(text: str) -> None:
     """Say something to the person, never to the program that reads stdout."""
     print(text, file=sys.stderr, flush=True)
+
+
+class Console:
+    """The stderr of one command: live pictures, and beside or within them the lines of gcloud.
+
+    Args:
+        as_json: whether stdout is a program's; then there are plain lines only.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._colour = False if as_json else None
+        self._watch: Watch | None = None
+
+    def lanes(self) -> Painter:
+        """The `Watch` of lanes that are measured; a context manager."""
+        from kit.report.live import live_lanes
+
+        return live_lanes(sys.stderr, colour=self._colour)
+
+    @contextmanager
+    def steps(self, stage: str | None = None) -> Iterator[Watch]:
+        """The `Watch` of targets that are deployed, looked at or removed; `stage` is its first event."""
+        from kit.events import Stage
+        from kit.report.live import live_steps
+
+        with live_steps(sys.stderr, colour=self._colour) as watch:
+            self._watch = watch
+            try:
+                if stage is not None:
+                    watch(Stage(stage))
+                yield watch
+            finally:
+                self._watch = None
+
+    def echo(self, line: str) -> None:
+        """Show a command line that is about to run and changes something."""
+        from kit.events import Running
+
+        if self._watch is None:
+            talk(f"$ {line}")
+        else:
+            self._watch(Running(line))
 
 
 def _write(text: str) -> None:

@@ -26,7 +26,7 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
 )
-from kit.cli.output import success, talk
+from kit.cli.output import Console, success, talk
 from kit.cli.request import request
 from kit.cli.running import run
 from kit.errors import Code, KitError
@@ -85,7 +85,6 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
-    from kit.report.live import live_lanes
     from kit.report.single import probe_text
     from kit.report.style import Style
     from kit.report.table import table
@@ -113,7 +112,7 @@ def command(
     ]
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     check(files)
-    with live_lanes(sys.stderr, colour=False if as_json else None) as watch:
+    with Console(as_json=as_json).lanes() as watch:
         comparison = run(compare_again(specs, "url", watch, retries=retries))
     write(comparison, {}, files)
     warnings = annotate(comparison, {}, github)

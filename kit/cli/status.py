@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kit.cli.options import Json, Project, Region, Targets
-from kit.cli.output import success
+from kit.cli.output import Console, success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.errors import Code, Exit, KitError
@@ -52,9 +52,7 @@ def command(
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
-    from kit.events import Stage
     from kit.flows.rebuild import rebuild
-    from kit.report.live import live_steps
     from kit.report.standing import standing_text
     from kit.report.style import Style
     from kit.targets import load_targets, select
@@ -67,18 +65,18 @@ def command(
             exit=Exit.USAGE,
         )
     warnings: list[str] = []
+    console = Console(as_json=as_json)
     if refresh:
         config = load_config({"project": project, "region": region}, os.environ, Path.cwd())
         wanted = select(targets or [])
-        with locked(Path()), live_steps(sys.stderr, colour=False if as_json else None) as watch:
-            watch(Stage("Looking for what the kit made."))
+        with locked(Path()), console.steps("Looking for what the kit made."):
             record, aside = Record.anew(Path())
             if aside is not None:
                 warnings.append(f"the record could not be read; it is kept as {aside}")
             standings = run(rebuild(wanted, config, record, hosts()))
     else:
         chosen = recorded(targets or [])
-        standings = _asked(chosen, None if offline or not chosen else hosts(), as_json=as_json)
+        standings = _asked(chosen, None if offline or not chosen else hosts(), console)
     data = [_as_data(standing, time.time()) for standing in standings]
     text = standing_text(standings, load_targets(), Style.of(sys.stdout), time.time())
     nothing = (
@@ -96,18 +94,13 @@ def command(
 
 
 def _asked(
-    known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, *, as_json: bool
+    known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, console: Console
 ) -> tuple[Standing, ...]:
-    import sys
-
     from kit.cloud.status import status
-    from kit.events import Stage
-    from kit.report.live import live_steps
 
     if host_of is None:
         return run(status(known, None))
-    with live_steps(sys.stderr, colour=False if as_json else None) as watch:
-        watch(Stage("Asking the cloud."))
+    with console.steps("Asking the cloud."):
         return run(status(known, host_of))
 
 

@@ -19,8 +19,8 @@ from kit.proof.causes import Cause, Certainty, Named
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Begin, Look, Row, Traced, as_asked, trace
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import Look, Row, Traced, as_asked, to_the_end, trace
+from kit.proof.glance import Seen, Sign, State
 from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.looks import Looks
 from kit.proof.verdict import HELD, Finding, Method
@@ -41,12 +41,19 @@ class ByProof(Examination):
         probe = self.probe
         looks = ProofLooks(
             origin_of(probe.spec, probe.found),
-            probe.round_trips,
+            probe.pings,
             secure=self.secure,
             direct=await self._direct(),
             event_bytes=self.spec.event_bytes,
             timeout_s=self.spec.timeout_s,
         )
+        try:
+            return await self._by(looks, base)
+        finally:
+            await looks.forget()
+
+    async def _by(self, looks: ProofLooks, base: str) -> Diagnosis:
+        probe = self.probe
         self.announce(
             f"asking {shown(self.spec.ask.url)} once for its answer ({probe.asked.method}); all else is "
             "asked of its proof"
@@ -63,6 +70,7 @@ class ByProof(Examination):
         # The answer itself says what it bears; and some servers answer one request at a time.
         if answered != at or seen.state is State.UNDECIDED:
             self.first_ms = None  # of a stream that was not the answer's kind
+            await looks.forget()
             seen = await self._glance(looks, answered)
         diagnosis = await self._of(looks, answered, seen)
         return diagnosis if self.spec.long_s is None else await self._lives(looks, answered, diagnosis)
@@ -137,14 +145,21 @@ class ByProof(Examination):
         return freed and seen_of_answer(self.probe).streams
 
     async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
-        def told(ms: float) -> None:
-            if self.first_ms is None:
-                self.first_ms = ms
-                self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
+        in_full = to_the_end(at, looks.can, refused=False)
+
+        def on_sign(sign: Sign, ms: float) -> None:
+            match sign:
+                case Sign.SERVED:  # whatever becomes of it, this is wanted
+                    looks.begin(in_full[:1])
+                case Sign.HELD:
+                    looks.begin(in_full)
+                case Sign.PASSES if self.first_ms is None:
+                    self.first_ms = ms
+                    self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
 
         look = as_asked(at)
         try:
-            seen = await looks.glance(at, told)
+            seen = await looks.glance(at, on_sign)
         except KitError as error:
             seen = Seen(State.UNDECIDED, error.message)
         self.rows.append(Row(look, seen))
@@ -180,6 +195,7 @@ class ByProof(Examination):
 
     async def _by_a_whole_proof(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
         """Lock-step is not possible here, so conditions cannot be compared: one verdict, by a pause."""
+        await looks.forget()
         seen = await looks.look(Look(at, "as asked, by a pause in the stream", whole=True))
         self.rows.append(Row(Look(at, "as asked, by a pause in the stream", whole=True), seen))
         named: tuple[Named, ...] = ()
@@ -227,27 +243,20 @@ class ByProof(Examination):
         return origin_of(spec, found)
 
     async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
+        looks.begin(to_the_end(at, looks.can, refused=seen.state is State.REFUSED))
         machine = trace(at, seen, looks.can)
-        begun: dict[Look, asyncio.Task[Seen]] = {}
         try:
             step = next(machine)
             while True:
-                if isinstance(step, Begin):
-                    begun |= {look: asyncio.create_task(looks.look(look)) for look in step.looks}
-                    step = machine.send(())
-                    continue
                 several = "side by side: " if len(step) > 1 else ""
                 self.say(several + "; ".join(dict.fromkeys(look.says for look in step)))
-                seen_now = await asyncio.gather(*(begun.get(look) or looks.look(look) for look in step))
-                step = machine.send(seen_now)
+                step = machine.send(await asyncio.gather(*map(looks.look, step)))
         except StopIteration as stop:
             traced: Traced = stop.value
-        finally:
-            for task in begun.values():
-                task.cancel()
-            await asyncio.gather(*begun.values(), return_exceptions=True)
         self.rows += traced.rows
-        return traced if traced.direct is not None else replace(traced, direct=self.spec.known_direct)
+        if traced.direct is not None:
+            return traced
+        return replace(traced, direct=self.spec.known_stream or self.spec.known_direct)
 
     def _answer_is_held(self) -> bool:
         answer = self.probe.by_answer

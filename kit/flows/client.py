@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from kit.errors import Code, Exit, KitError
+from kit.events import Stage, Watch
 from kit.probe.client_drive import URL, run_once
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import MOST_RUNS, Conclusion, examination
@@ -22,7 +23,7 @@ async def examine(
     argv: Sequence[str],
     *,
     timeout_s: float,
-    say: Callable[[str], None],
+    watch: Watch,
     env: Mapping[str, str] | None = None,
     silences: Sequence[float] = SILENCES,
 ) -> ClientReport:
@@ -31,7 +32,7 @@ async def examine(
     Args:
         argv: the command, `{url}` where its URL belongs; without one it becomes the last argument.
         timeout_s: how long each run may take to ask for its URL.
-        say: called with what is being done, a sentence each.
+        watch: is given each event, as it happens.
         env: its environment; None for ours.
         silences: see `kit.proof.client_examination.examination`.
 
@@ -43,14 +44,14 @@ async def examine(
     appended = not any(URL in word for word in words[1:])
     if appended:
         words.append(URL)
-        say("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL.")
-    say(f"The command is run up to {MOST_RUNS} times.")
+        watch(Stage("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL."))
+    watch(Stage(f"The command is run up to {MOST_RUNS} times."))
     asking = examination(words, environment, silences)
     first: tuple[int | None, str] | None = None
     try:
         name, setup = next(asking)
         while True:
-            say(f"{name}: {setup}")
+            watch(Stage(f"{name}: {setup}"))
             run, said = await run_once(words, environment, setup, timeout_s=timeout_s)
             first = first or (run.status, said if run.status else "")
             name, setup = asking.send(run)

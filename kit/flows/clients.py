@@ -35,11 +35,11 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     base, streams = probe.found.base, lane.verdict is Verdict.INCREMENTAL
     compressed = "content-encoding" in probe.received.headers
     decided = lane.error is None and lane.verdict is not Verdict.INCONCLUSIVE
-    if base is None or not probe.round_trips or not decided or not (streams or compressed):
+    if base is None or not probe.pings or not decided or not (streams or compressed):
         return lane
     looks = ProofLooks(
         origin_of(probe.spec, probe.found),
-        probe.round_trips,
+        probe.pings,
         secure=urlsplit(base).scheme == "https",
         event_bytes=judged_bytes(probe.spec, probe.line),
         timeout_s=probe.spec.timeout_s,

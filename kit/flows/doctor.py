@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kit.events import Announced, Watch, silent, stages
 from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
-from kit.flows.examination import DoctorSpec, Say
+from kit.flows.examination import DoctorSpec
 from kit.probe.lane import LaneProbe
 from kit.probe.spec import LaneSpec, as_browser
 from kit.proof.diagnosis import Diagnosis
@@ -12,14 +13,12 @@ from kit.proof.diagnosis import Diagnosis
 __all__ = ["DoctorSpec", "doctor"]
 
 
-async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say | None = None) -> Diagnosis:
+async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
     """Examine one URL.
 
     Args:
         spec: what, and what may be done for it.
-        say: told what is done, as it is done.
-        announce: told what will be asked of the URL itself, before it is; returns once it can be read. `say`
-            unless given.
+        watch: is given each event, as it happens.
 
     Raises:
         KitError: it cannot be asked at all, or the service's direct address cannot.
@@ -37,10 +36,14 @@ async def doctor(spec: DoctorSpec, say: Say = lambda text: None, announce: Say |
         http2=spec.http2,
         timeout_s=spec.timeout_s,
     )
+
+    def announce(text: str) -> None:
+        watch(Announced(text))
+
     async with LaneProbe(lane) as probe:
         await probe.find()
         if probe.error is not None:
             raise probe.error
-        if probe.found.base is not None and probe.round_trips:
-            return await ByProof(spec, probe, say, announce).examine(probe.found.base)
-        return await ByAnswers(spec, probe, say, announce).examine()
+        if probe.found.base is not None and probe.pings:
+            return await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
+        return await ByAnswers(spec, probe, stages(watch), announce).examine()

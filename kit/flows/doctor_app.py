@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.config import Config
 from kit.errors import Code, Exit, KitError
+from kit.events import Announced, Event, Stage, Watch, silent, stages
 from kit.flows.described import as_described
 from kit.flows.doctor import DoctorSpec, doctor
 from kit.flows.lanes import arms_of, ask
@@ -44,7 +45,7 @@ async def doctor_app(
     config: Config,
     root: Path,
     spec: DoctorSpec,
-    say: Callable[[str], None] = lambda text: None,
+    watch: Watch = silent,
 ) -> AppExamined:
     """Examine the app that the configuration names: by itself, then behind each front.
 
@@ -54,11 +55,12 @@ async def doctor_app(
         config: whose app it is, and how it is asked.
         root: where the bundles go.
         spec: how it is examined; its own request is of no consequence.
-        say: told what is done, as it is done.
+        watch: is given each event, as it happens.
 
     Raises:
         KitError: the app cannot be packaged, started or asked, or not again and again.
     """
+    say = stages(watch)
     say("Packaging the app as it would be deployed.")
     lanes = prepare(targets, names, config, root)
     async with Lab(lanes, say=say) as lab:
@@ -72,15 +74,15 @@ async def doctor_app(
         directly = replace(directly, arm="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)
-        seen = _seen(itself)
+        directly = replace(directly, known_direct=_seen(itself), known_stream=_stream(itself))
         # A front may freeze its service from the first answer on: nobody asks it directly any more.
         examining = asyncio.gather(
             *(
-                doctor(replace(directly, ask=ask(config, url), known_direct=seen), _named(name, say))
+                doctor(replace(directly, ask=ask(config, url)), _named(name, watch))
                 for name, url in lab.urls.items()
             )
         )
-        found = await lab.unless_it_dies(examining)
+        found = [_with_the_apps_own(one, itself) for one in await lab.unless_it_dies(examining)]
         return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
 
 
@@ -95,8 +97,14 @@ def may_repeat(method: str) -> KitError:
     )
 
 
-def _named(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
-    return lambda text: say(f"{name}: {text}")
+def _named(name: str, watch: Watch) -> Watch:
+    """The stages of one among several examinations, each with its name before it."""
+
+    def named(event: Event) -> None:
+        if isinstance(event, Stage | Announced):
+            watch(Stage(f"{name}: {event.text}"))
+
+    return named
 
 
 def _seen(itself: Diagnosis) -> Seen:
@@ -108,3 +116,16 @@ def _seen(itself: Diagnosis) -> Seen:
         return Seen(State.HELD, holding[0].because, proven=False)
     last = itself.rows[-1].seen
     return replace(last, proven=False)
+
+
+def _stream(itself: Diagnosis) -> Seen | None:
+    """What the proof's own streams did with no front before the app, if all of them passed."""
+    proof = [row.seen for row in itself.rows if row.seen.proven]
+    return proof[-1] if proof and all(seen.streams for seen in proof) else None
+
+
+def _with_the_apps_own(behind: Diagnosis, itself: Diagnosis) -> Diagnosis:
+    """A front that holds the stream hides what the app does to it: that stays when the front is changed."""
+    known = {cause.cause for cause in behind.causes}
+    hidden = [cause for cause in itself.causes if cause.holds and cause.cause not in known]
+    return replace(behind, causes=(*behind.causes, *hidden)) if behind.causes else behind

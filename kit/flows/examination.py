@@ -54,6 +54,7 @@ class DoctorSpec:
         as_it_is: whether the request is sent as it is, also to an origin that speaks the proof.
         long_s: how long to watch a silent and a talking stream live, in seconds; None not to.
         known_direct: what the same service was seen to do when it was asked directly; None where it was not.
+        known_stream: what a stream of the proof's did there; None where none was sent, or not all passed.
     """
 
     ask: Ask
@@ -71,6 +72,7 @@ class DoctorSpec:
     as_it_is: bool = False
     long_s: float | None = None
     known_direct: Seen | None = None
+    known_stream: Seen | None = None
 
 
 # What a wrong Content-Encoding, and a broken connection, are called.

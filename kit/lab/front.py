@@ -13,14 +13,14 @@ import os
 import socket
 import sys
 from dataclasses import asdict
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from kit.lab import headers as rules
 from kit.lab.idle import RUNS, open_requests
-from kit.lab.process import ServiceProcess, Words
+from kit.lab.process import ServiceProcess
 from kit.lab.proxy import Front
+from kit.process import Control
 from kit.targets import FrontSpec
 
 _GRACE_S = 1.0  # it has nothing to end with grace: SIGTERM ends it
@@ -51,9 +51,9 @@ def start_front(
     rules.check(spec.response_headers_added)
     (folder / "bundle").mkdir(parents=True)
     file = folder / "front.json"
-    words = service.words.pipe.fileno() if service is not None else None
-    told = {"spec": asdict(spec), "port": service_port, "listener": listener.fileno(), "words": words}
-    file.write_text(json.dumps(told), encoding="utf-8")
+    control = service.control.socket.fileno() if service is not None else None
+    job = {"spec": asdict(spec), "port": service_port, "listener": listener.fileno(), "control": control}
+    file.write_text(json.dumps(job), encoding="utf-8")
     process = ServiceProcess(
         name,
         [sys.executable, "-P", "-m", "kit.lab.front", str(file)],
@@ -61,17 +61,17 @@ def start_front(
         folder,
         grace_s=_GRACE_S,
         what="front",
-        inherits=[listener.fileno(), *([] if words is None else [words])],
+        inherits=[listener.fileno(), *([] if control is None else [control])],
     )
     listener.close()
     return process
 
 
-async def _serve(told: dict[str, Any]) -> None:
+async def _serve(job: dict[str, Any]) -> None:
     """Serve until something in the front itself goes wrong."""
-    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in told["spec"].items()}
-    spec, words = FrontSpec(**fields), told["words"]
-    is_open = RUNS if words is None else open_requests(spec, Words(FileIO(words, "wb")))
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in job["spec"].items()}
+    spec, control = FrontSpec(**fields), job["control"]
+    is_open = RUNS if control is None else open_requests(spec, Control(socket.socket(fileno=control)))
     loop = asyncio.get_running_loop()
     broken = loop.create_future()
 
@@ -81,7 +81,7 @@ async def _serve(told: dict[str, Any]) -> None:
             broken.set_result(None)
 
     loop.set_exception_handler(went_wrong)
-    Front(spec, told["port"], is_open).start(socket.socket(fileno=told["listener"]))
+    Front(spec, job["port"], is_open).start(socket.socket(fileno=job["listener"]))
     await broken
     sys.exit(1)
 

@@ -17,7 +17,7 @@ RUNS: Final[AbstractContextManager[None]] = nullcontext()
 
 
 class Instance(Protocol):
-    """What can be frozen: the service of a `kit.lab.process.Words`."""
+    """What can be frozen: a process by its `kit.process.Control`."""
 
     def freeze(self) -> None:
         """Take its CPU away."""

@@ -13,10 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kit.errors import Code, KitError
-from kit.groups import kill_group
 from kit.lab.credentials import without_credentials
+from kit.process import Tail, run
 
-_OUTPUT_LINES = 12
+_OUTPUT_LINES, _OUTPUT_BYTES = 12, 8 * 1024
+_GRACE_S = 1.0
 
 
 async def install(bundle: Path) -> Path:
@@ -58,23 +59,11 @@ def _steps(folder: Path, requirements: Path) -> list[list[str]]:
 
 
 async def _run(argv: list[str], bundle: Path) -> None:
-    installer = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        # Building a package runs its code.
-        env=without_credentials(os.environ, installing=True),
-        start_new_session=True,
-    )
-    try:
-        output, _ = await installer.communicate()
-    except asyncio.CancelledError:
-        kill_group(installer.pid, reaped=installer.returncode is not None)
-        await installer.wait()
-        raise
-    if installer.returncode:
-        lines = output.decode(errors="replace").splitlines()[-_OUTPUT_LINES:]
+    output = Tail(_OUTPUT_BYTES)
+    # Building a package runs its code.
+    env = without_credentials(os.environ, installing=True)
+    if await run(argv, env, grace_s=_GRACE_S, stdout=output):
+        lines = str(output).splitlines()[-_OUTPUT_LINES:]
         end = "\n".join(f"  | {line}" for line in lines)
         raise KitError(
             Code.INSTALL_FAILED,

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Final
 
 from kit.probe.client import now_ms
-from kit.probe.command import Command
 from kit.probe.known_good import Ending, KnownGood
 from kit.probe.lateness import Sleep, drained
+from kit.process import Process, Tail
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open
 from kit.proof.client_examination import Run, Setup
 from kit.proof.client_stress import Pair, Stress, Stressing, stress
@@ -20,6 +20,8 @@ from kit.proof.marks import MarkDecoder
 from kit.proof.received import Received
 
 URL: Final = "{url}"
+_ERROR_BYTES: Final = 8 * 1024
+_GRACE_S: Final = 1.0  # between SIGTERM and SIGKILL
 _LINGER_S: Final = 2.0  # for a command to end by itself once the stream has, or to ask once more
 _ENDINGS: Final[Mapping[Stress, Ending]] = {Stress.ENDED: "retry", Stress.CLOSED: "last-event"}
 
@@ -48,7 +50,8 @@ async def run_once(
         try:
             return await driver.run(words, variables, timeout_s)
         finally:
-            await driver.command.stop()
+            if driver.process is not None:
+                await driver.process.stop()
 
 
 class _Driver:
@@ -58,7 +61,8 @@ class _Driver:
         self._received = Received(MarkDecoder(nonce, each=setup.stress is not None))
         self._news = asyncio.Event()
         self._sleep = Sleep()
-        self.command = Command(self._printed, self._ended)
+        self.process: Process | None = None
+        self._errors = Tail(_ERROR_BYTES)
         ending = "plain" if setup.stress is None else _ENDINGS.get(setup.stress, "plain")
         self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered, ending)
 
@@ -75,7 +79,15 @@ class _Driver:
             while True:
                 if isinstance(action, Open):
                     self.server.write(action.bytes)
-                    await self.command.start(argv, env, terminal=setup.terminal)
+                    self.process = Process(
+                        argv,
+                        env,
+                        grace_s=_GRACE_S,
+                        stdout=self._printed,
+                        stderr=self._errors,
+                        terminal=setup.terminal,
+                    )
+                    self.process.ended.add_done_callback(self._ended)
                     await self._until(lambda: received.status is not None or self._over, timeout_s)
                 else:
                     await self._act(action)
@@ -86,10 +98,14 @@ class _Driver:
         finally:
             self._sleep.stop()
         if received.status is not None and setup.stress in (None, *_ENDINGS):
-            await self._until(lambda: self.command.status is not None, _LINGER_S)
+            await self._until(lambda: self._status is not None, _LINGER_S)
         server = self.server
-        run = Run(found, server.requests, self.command.status, server.refused, server.http10)
-        return run, self.command.errors
+        run = Run(found, server.requests, self._status, server.refused, server.http10)
+        return run, str(self._errors)
+
+    @property
+    def _status(self) -> int | None:
+        return self.process.status if self.process is not None else None
 
     @property
     def _over(self) -> bool:
@@ -130,7 +146,7 @@ class _Driver:
         self._received.body(now_ms(), data)
         self._news.set()
 
-    def _ended(self) -> None:
+    def _ended(self, status: asyncio.Future[int]) -> None:
         if not self._over:
-            self._received.end(now_ms(), clean=self.command.status == 0)
+            self._received.end(now_ms(), clean=status.result() == 0)
         self._news.set()

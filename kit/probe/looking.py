@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -22,12 +22,12 @@ from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
 from kit.probe.origin import Found, Side
 from kit.probe.spec import LaneSpec, beside_conditions, coding
-from kit.proof.actions import Machine
+from kit.proof.actions import Machine, Reply
 from kit.proof.answer import watched
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Look
-from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, State, of_finding
+from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, Sign, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
 from kit.proof.verdict import Finding, Method, Shape, Verdict
@@ -52,7 +52,7 @@ class ProofLooks:
 
     Args:
         origin: through the hops that are examined.
-        round_trips: what some pings took, in milliseconds; at least one.
+        pings: the origin's replies to some; at least one.
         secure: whether it is asked over TLS, where HTTP versions are chosen.
         direct: the same service, asked directly; None where nobody said where.
         event_bytes: events up to this size are judged.
@@ -67,7 +67,7 @@ class ProofLooks:
     def __init__(
         self,
         origin: Origin,
-        round_trips: Sequence[float],
+        pings: Sequence[Reply],
         *,
         secure: bool,
         direct: Origin | None = None,
@@ -80,7 +80,8 @@ class ProofLooks:
         self._timeout_s = timeout_s
         self._running = 0
         self._room = asyncio.Condition()
-        ordered = sorted(round_trips)
+        self._pings = pings
+        ordered = sorted(reply.took_ms for reply in pings)
         # Four of five stay within the second; one stall is no measure of the way.
         self._rtt_ms = ordered[len(ordered) // 2]
         self._slowest_ms = ordered[int(0.8 * (len(ordered) - 1))]
@@ -93,12 +94,31 @@ class ProofLooks:
         self.can = frozenset(Change) - without - {Change.LENGTH, Change.FRESH}
         self.findings: dict[Conditions, Finding] = {}
         self.heads: dict[Conditions, Mapping[str, str]] = {}
+        self._begun: dict[Conditions, asyncio.Task[Seen]] = {}
+
+    def begin(self, looks: Iterable[Look]) -> None:
+        """Begin whole looks that will be wanted, unless they are begun; `look` waits for what they see."""
+        for look in looks:
+            if look.conditions not in self._begun:
+                self._begun[look.conditions] = asyncio.create_task(self._patiently(look))
+
+    async def forget(self) -> None:
+        """End what was begun and has not been looked at."""
+        begun = [*self._begun.values()]
+        self._begun.clear()
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
 
     async def look(self, look: Look) -> Seen:
         """What is seen. Never raises a `KitError`: what cannot be looked at is undecided.
 
         From the first look that a limit refuses (429, 503) they are made one at a time, and that one again.
         """
+        begun = self._begun.pop(look.conditions, None) if look.whole else None
+        return await (begun or self._patiently(look))
+
+    async def _patiently(self, look: Look) -> Seen:
         seen = await self._looked(look)
         for wait_s in REFUSED_S:
             if Doubt.PROOF_LIMITED not in seen.doubts:
@@ -117,14 +137,16 @@ class ProofLooks:
         except KitError as error:
             return Seen(State.UNDECIDED, error.message)
 
-    async def glance(self, conditions: Conditions, told: Callable[[float], None] = lambda ms: None) -> Seen:
+    async def glance(
+        self, conditions: Conditions, on_sign: Callable[[Sign, float], None] = lambda sign, ms: None
+    ) -> Seen:
         """Whether it passes. Raises KitError: it could not be asked."""
-        machine = Glance(self._rtt_ms, self._slowest_ms, self._event_bytes, told)
+        machine = Glance(self._rtt_ms, self._slowest_ms, self._event_bytes, on_sign)
         return await self.run(machine.run(), conditions)
 
     async def prove(self, conditions: Conditions) -> Finding:
         """How it is held. Raises KitError: it could not be asked."""
-        return await self.run(LockStep(LONGEST_TIMER_MS).run(), conditions)
+        return await self.run(LockStep(LONGEST_TIMER_MS, self._pings).run(), conditions)
 
     async def run(self, machine: Machine[T], conditions: Conditions) -> T:
         """Any machine of the proof's, under these conditions. Raises KitError."""

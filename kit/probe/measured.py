@@ -82,9 +82,9 @@ class Measured(ABC):
         return self._found
 
     @property
-    def round_trips(self) -> tuple[float, ...]:
-        """What each ping took, in milliseconds."""
-        return tuple(reply.took_ms for reply in self._replies)
+    def pings(self) -> tuple[Reply, ...]:
+        """What each ping of the origin brought."""
+        return tuple(self._replies)
 
     @property
     def versions(self) -> frozenset[str]:

@@ -178,7 +178,7 @@ def _placed(named: Named, direct: Seen | None) -> Named:
     if direct is None:
         return replace(named, apart=APART) if named.cause in _ANYWHERE and not named.apart else named
     if direct.streams:
-        return replace(named, where="asked directly, the service streams: it is a hop between there and here")
+        return replace(named, where="asked directly, a stream passes: it is a hop between there and here")
     if direct.state is State.UNDECIDED:
         return replace(named, where=f"asked directly, nothing could be decided: {direct.said}")
     return replace(

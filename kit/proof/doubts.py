@@ -69,8 +69,9 @@ LASTING = frozenset(
 )
 _REMEDIES = {
     Doubt.ANSWER_DISAGREES_WITH_PROOF: (
-        "The proof's stream and the answer's own stamps contradict each other: something treats this path "
-        "differently from the proof's; look for a middleware or a proxy rule on the answer's path alone."
+        "The proof's stream and the answer's own stamps contradict each other: the app itself sends its "
+        "answer so (it blocks its event loop, or collects), or a middleware or a proxy's rule treats the "
+        "answer's path alone so; `kit doctor URL` looks which."
     ),
     Doubt.PROOF_UNLIKE_ANSWER: (
         "The proof's stream did not bear what the answer bears, so it says nothing of the answer; put the "

@@ -1,6 +1,6 @@
 """Which experiments to make, one after another: change one thing, and see whether that frees the stream.
 
-A generator that yields looks to take side by side and is told what each of them saw. It holds no socket and
+A generator that yields looks to take side by side and is sent what each of them saw. It holds no socket and
 no clock; `kit.flows.by_proof` runs it on real ones. What the outcome means stands in `kit.proof.causes`.
 """
 
@@ -72,15 +72,7 @@ class Traced:
     rows: tuple[Row, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Looks to begin now; they are taken later, or no more."""
-
-    looks: tuple[Look, ...]
-
-
-Step: TypeAlias = Begin | Sequence[Look]
-Looks: TypeAlias = Generator[Step, Sequence[Seen], Traced]
+Looks: TypeAlias = Generator[Sequence[Look], Sequence[Seen], Traced]
 
 # In this order they are told. Each alone is tried; together only those that no hop has a reason to dislike.
 _SINGLES = (
@@ -108,33 +100,44 @@ def trace(base: Conditions, seen: Seen, can: frozenset[Change]) -> Looks:
         seen: what a first look under these conditions saw; not a stream that passes.
         can: what can be changed here.
     """
-    return (yield from _Trace(base, seen, can).run())
+    return (yield from _Trace(base, can, refused=seen.state is State.REFUSED).run(seen))
+
+
+def to_the_end(base: Conditions, can: frozenset[Change], *, refused: bool) -> tuple[Look, ...]:
+    """The looks that take longest and that `trace` takes last, so that they may begin before it."""
+    return _Trace(base, can, refused=refused).to_the_end
 
 
 class _Trace:
-    def __init__(self, base: Conditions, seen: Seen, can: frozenset[Change]) -> None:
+    def __init__(self, base: Conditions, can: frozenset[Change], *, refused: bool) -> None:
         self._base = base
-        self._seen = seen
         self._can = can
         self._rows: list[Row] = []
-        self._known: dict[Conditions, Seen] = {base: seen}
-
-    def run(self) -> Looks:
-        base, singles = self._base, self._changing(self._base)
-        kind = self._kindly(singles)
-        together = _with(base, kind)
-        either = [one for one in singles if one not in kind]  # nobody knows which of the two is kinder
-        kindest = {together: f"all at once: {in_words(together)}"} if kind else {}
-        for one in either:
+        self._known: dict[Conditions, Seen] = {}
+        self._singles = self._changing(base)
+        self._kind = kind = self._kindly(refused=refused)
+        self._together = together = _with(base, kind)
+        # Of the others it is not known which of the two is kinder.
+        self._either = [one for one in self._singles if one not in kind]
+        self._kindest = {together: f"all at once: {in_words(together)}"} if kind else {}
+        for one in self._either:
             says = f"all at once, {one.words(together)}" if kind else one.words(base)
-            kindest[one.applied(together)] = says
-        as_it_is = Look(base, "as asked, to the end", whole=True)
-        # How a stream is held takes longest to find out, and is not needed to go on.
-        heedless = Change.INCREMENTAL.applied(together)  # its shape is the same as with the other
-        whole = [
-            Look(at, f"{says}, to the end", whole=True) for at, says in kindest.items() if at != heedless
-        ]
-        yield Begin((as_it_is, *whole))
+            self._kindest[one.applied(together)] = says
+
+    @property
+    def to_the_end(self) -> tuple[Look, ...]:
+        """As asked first, then under each of the kindest conditions."""
+        same_shape = Change.INCREMENTAL.applied(self._together)
+        kindest = [(at, says) for at, says in self._kindest.items() if at != same_shape]
+        return tuple(
+            Look(at, f"{says}, to the end", whole=True) for at, says in ((self._base, "as asked"), *kindest)
+        )
+
+    def run(self, seen: Seen) -> Looks:
+        base, singles, kind, together = self._base, self._singles, self._kind, self._together
+        either, kindest = self._either, self._kindest
+        self._known[base] = seen
+        as_it_is, *whole = self.to_the_end
         alone = self._each(base, singles)
         at_once = [Look(at, says) for at, says in kindest.items()]
         at_once = [look for look in at_once if all(look.conditions != one.conditions for one in alone)]
@@ -230,15 +233,14 @@ class _Trace:
     def _changing(self, at: Conditions) -> list[Change]:
         return [one for one in _SINGLES if one in self._can and one.applied(at) != at]
 
-    def _kindly(self, singles: Sequence[Change]) -> list[Change]:
+    def _kindly(self, *, refused: bool) -> list[Change]:
         """What is done together: what makes a stream easier to let pass, whatever holds it."""
-        base = self._base
         return [
             one
-            for one in singles
+            for one in self._singles
             if one in _KIND
-            or (one is Change.METHOD and base.method == "POST")
-            or (one is Change.INCREMENTAL and self._seen.state is State.REFUSED)
+            or (one is Change.METHOD and self._base.method == "POST")
+            or (one is Change.INCREMENTAL and refused)
         ]
 
     def _traced(self, *hurdles: Hurdle, rest: Seen | None = None) -> Traced:
@@ -246,8 +248,8 @@ class _Trace:
         return Traced(self._known[self._base], hurdles, rest, direct, tuple(self._rows))
 
 
-_Take: TypeAlias = Generator[Step, Sequence[Seen], None]
-_Several: TypeAlias = Generator[Step, Sequence[Seen], tuple[Hurdle, ...]]
+_Take: TypeAlias = Generator[Sequence[Look], Sequence[Seen], None]
+_Several: TypeAlias = Generator[Sequence[Look], Sequence[Seen], tuple[Hurdle, ...]]
 
 
 def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
-from kit.proof.actions import End, Machine
+from kit.proof.actions import Action, End, Machine, Observed
 from kit.proof.doubts import Doubt
 from kit.proof.steps import MOST_BEGINNINGS, SIDE_PATIENCE_MS, SMALL, Came, GiveUpError, OverError, Steps
 from kit.proof.verdict import Finding, Shape, Verdict
@@ -59,6 +59,14 @@ class Seen:
         return self.state is State.STREAMS
 
 
+class Sign(Enum):
+    """What a quick check shows before it is done."""
+
+    SERVED = "served"  # the stream and a side request, side by side
+    HELD = "held"  # the first event, for the whole least time
+    PASSES = "passes"  # two events, one by one
+
+
 class Glance(Steps):
     """One look at one path. `run()` is the machine.
 
@@ -66,8 +74,8 @@ class Glance(Steps):
         rtt_ms: the side connection's round trip, measured before.
         slowest_ms: the slowest of those that were measured.
         event_bytes: an event of this size is judged as well; above it a held tail is no matter.
-        told: called as soon as two events have passed, one by one, with the milliseconds since the opening:
-            two round trips.
+        on_sign: called with each sign, once, as soon as it is there, and the milliseconds since the opening.
+            That a stream passes takes two round trips.
     """
 
     def __init__(
@@ -75,11 +83,12 @@ class Glance(Steps):
         rtt_ms: float,
         slowest_ms: float,
         event_bytes: int = SMALL,
-        told: Callable[[float], None] = lambda ms: None,
+        on_sign: Callable[[Sign, float], None] = lambda sign, ms: None,
     ) -> None:
         super().__init__(rtt_ms, slowest_ms, LEAST_HOLD_MS)
         self._event_bytes = event_bytes
-        self._told = told
+        self._on_sign = on_sign
+        self._signs: set[Sign] = set()
 
     def run(self) -> Machine[Seen]:
         """Open, wait for the first event, then step; whatever came of it."""
@@ -92,6 +101,17 @@ class Glance(Steps):
             yield End(SIDE_PATIENCE_MS)
             seen = Seen(State.UNDECIDED, why.doubt.remedy, doubts=(why.doubt,))
         return seen
+
+    def _sign(self, sign: Sign, at_ms: float) -> None:
+        if sign not in self._signs:
+            self._signs.add(sign)
+            self._on_sign(sign, at_ms - self._opened_ms)
+
+    def _do(self, action: Action) -> Machine[Observed]:
+        observed = yield from super()._do(action)
+        if observed.reply is not None and observed.reply.known:
+            self._sign(Sign.SERVED, observed.now_ms)
+        return observed
 
     def _look(self) -> Machine[Seen]:
         for _ in range(MOST_BEGINNINGS):
@@ -108,6 +128,7 @@ class Glance(Steps):
         if (yield from self._begins(self._least_ms)) is Came.HELD:
             # A stream that the origin does not know was never held: it has not begun.
             yield from self._feed_once_started()
+            self._sign(Sign.HELD, self._now_ms)
             if (yield from self._comes(self._least_ms, events=1)) is Came.HELD:
                 return Seen(State.HELD, "the first two events did not come, and side requests overtook them")
             yield from self._reopen(SMALL)
@@ -116,7 +137,7 @@ class Glance(Steps):
             return Seen(State.HELD, said) if held else None
         pace = None
         if (yield from self._single(SMALL)):
-            self._told(self._stream.arrivals[1][0] - self._opened_ms)
+            self._sign(Sign.PASSES, self._stream.arrivals[1][0])
             pace = yield from self._pace()
         if pace is None:
             said = f"event {self._stream.events + 1} did not come before the next was sent"

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 from kit.proof.actions import Action, Await, End, Machine, Observed, Pass, Progress, Reply
 from kit.proof.doubts import Doubt
-from kit.proof.lockstep import END_PATIENCE_MS, SEARCH_MS, alike
-from kit.proof.steps import SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError, Steps
+from kit.proof.lockstep import END_PATIENCE_MS, alike
+from kit.proof.steps import SEARCH_MS, SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError, Steps
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 MOST = 12  # steps

@@ -21,6 +21,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.steps import (
     LEAST_MS,
     MOST_BEGINNINGS,
+    SEARCH_MS,
     SIDE_PATIENCE_MS,
     SMALL,
     Came,
@@ -37,8 +38,6 @@ RUNGS = [1024 << power for power in range(11)]  # 1 KiB … 1 MiB
 STREAM_CAP = 4 * 1024 * 1024  # the origin sends no more than this on one stream
 END_PATIENCE_MS = 30_000.0  # for what was held to come out after the end
 BISECT_TO = 16  # octets
-# While a size is looked for, a wait may be short: what was found is confirmed with the whole least time.
-SEARCH_MS = 100.0
 
 
 class LockStep(Steps):

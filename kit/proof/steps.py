@@ -30,6 +30,10 @@ SIDE_PATIENCE_MS = 12_000.0
 # So many side requests must have overtaken an event. One may have been on its way; the second meets a hop
 # that wakes with both sockets readable; the third leaves no such accident.
 OVERTAKEN = 3
+# While a size is searched for, a wait may be short, and one side request is enough: nothing is stated by it,
+# and what is found is confirmed by the whole rule.
+SEARCH_MS = 100.0
+SEARCH_OVERTAKEN = 1
 # TCP sends a lost packet again after 200 ms and a round trip or two, and if that is lost after 400 ms more
 # (RFC 6298, with the 200 ms that Linux takes for its minimum).
 LEAST_MS = 700.0
@@ -297,7 +301,8 @@ class Steps:
         """Wait for so many events, or octets: the rule of what is held.
 
         Args:
-            least_ms: how long nothing may come, beside the side requests that must come back.
+            least_ms: how long nothing may come, beside the side requests that must come back; `SEARCH_MS`
+                while a size is searched for.
             events: of the stream in all.
             octets: of the stream in all.
             acknowledged: whether the origin has said that it sent them; else a ping must say so first.
@@ -308,8 +313,11 @@ class Steps:
             return stream.events >= events or stream.octets >= octets
 
         trips, known = 0, acknowledged
-        yield from self._do(Await(max(2.0, self.rtt_ms), events, octets))
-        began_ms = since_ms = self._ran_ms
+        searching = least_ms <= SEARCH_MS
+        enough = SEARCH_OVERTAKEN if searching else OVERTAKEN
+        asked_ms = self._ran_ms
+        yield from self._do(Await(max(2.0, min(self.rtt_ms, least_ms)), events, octets))
+        began_ms = since_ms = asked_ms if searching else self._ran_ms
         while not there():
             self._check_alive()
             # The last side request is begun when the time is over: had this process slept until now, what
@@ -321,12 +329,14 @@ class Steps:
                 break
             known = known or reply.known
             trips += known
-            if over and stream.octets == before and (trips >= OVERTAKEN or not known):
+            if over and stream.octets == before and (trips >= enough or not known):
                 self._check_alive()
                 return Came.HELD
             if not over and (trips >= OVERTAKEN or not known):
-                left_ms = since_ms + least_ms - self._ran_ms
-                yield from self._do(Await(max(1.0, min(max(20.0, least_ms / 4), left_ms)), events, octets))
+                left_ms, pause_ms = since_ms + least_ms - self._ran_ms, max(20.0, least_ms / 4)
+                if left_ms <= pause_ms + self.rtt_ms:  # one more before the time is over would be in its way
+                    pause_ms = left_ms
+                yield from self._do(Await(max(1.0, pause_ms), events, octets))
             if stream.octets != before:
                 since_ms = self._ran_ms
         self._overtaken = trips

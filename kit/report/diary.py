@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.events import Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
+from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
 from kit.proof.lane import state
 from kit.report.cells import clean
 from kit.report.lanes import MARKS, Picture, outcome
@@ -21,7 +21,7 @@ class Diary:
         """Take in one event; those of deployments add no line."""
         self._picture.take(event, now_ms)
         match event:
-            case Stage(text):
+            case Stage(text) | Announced(text):
                 self.lines.append(clean(text))
             case Arrived(key, arrival):
                 if self._picture.rows[key].marks.count == 1:

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
-from kit.events import Answered, Arrived, Asked, Event, Judged, LaneKey, LanesBegun, ProofStep, Stage
+from kit.events import (
+    Announced,
+    Answered,
+    Arrived,
+    Asked,
+    Event,
+    Judged,
+    LaneKey,
+    LanesBegun,
+    ProofStep,
+    Stage,
+)
 from kit.proof.lane import Lane, LaneState, state
 from kit.report.cells import cells, clean, fit, pad
 from kit.report.style import SPINNER, Style, Tone
@@ -116,7 +127,7 @@ class Picture:
     def take(self, event: Event, now_ms: float) -> None:
         """Take in one event; those of deployments change nothing."""
         match event:
-            case Stage(text):
+            case Stage(text) | Announced(text):
                 self.over("✓", now_ms)
                 self.current = text, now_ms
             case LanesBegun(keys):

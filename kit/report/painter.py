@@ -14,11 +14,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from kit.events import Event
+from kit.events import Announced, Event
 from kit.report.cells import cells
 from kit.report.style import Style, size
 
 _FRAMES_A_SECOND = 12
+_SHOWN_WITHIN_S = 1.0  # not for ever: a terminal may be held
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
 
@@ -98,14 +99,12 @@ class Painter:
                 atexit.unregister(self._show_cursor)
 
     def __call__(self, event: Event) -> None:
-        """Enqueue the event, with the time."""
+        """Enqueue the event, with the time; return once it is shown where it is `Announced`."""
         self._inbox.append((event, self._clock() * 1000))
-
-    def shown(self, within_s: float = 1.0) -> None:
-        """Wait until every event so far is shown, but not for ever: a terminal may be held."""
-        done = threading.Event()
-        self._waiting.append(done)
-        done.wait(within_s)
+        if isinstance(event, Announced):
+            shown = threading.Event()
+            self._waiting.append(shown)
+            shown.wait(_SHOWN_WITHIN_S)
 
     def refresh(self) -> None:
         """Take in the queued events and show them, now. The painter does this some twelve times a second."""

@@ -247,7 +247,7 @@ def advice(lane: Lane, target: Target | None) -> str | None:
     if target is not None and target.advice is not None:
         return target.advice
     if Doubt.NO_PROOF in lane.doubts:
-        return f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it."
+        return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
     if lane.header == "off":
         return f"Send `{HEADER}` and measure again (--accel-header on)."
     return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."

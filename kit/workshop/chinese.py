@@ -40,8 +40,8 @@ _SENTENCES: Mapping[str, str] = {
     f"It should stream here: probe the service directly, then hop by hop, to find who holds it (or strips `{HEADER}`).": (  # noqa: E501
         f"这里本应是流式的：先直接探测服务，再一跳一跳地查，找出是谁扣住了它（或删掉了 `{HEADER}`）。"
     ),
-    f"Send `{HEADER}`, or probe the service directly, then hop by hop, to find who holds it.": (
-        f"发送 `{HEADER}`，或先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
+    f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`.": (
+        f"`{HEADER}` 或不压缩能否放行，还没有试过：`kit doctor URL`。"
     ),
     f"Send `{HEADER}` and measure again (--accel-header on).": f"发送 `{HEADER}`，再测一次。",
     f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
@@ -64,8 +64,8 @@ _SENTENCES: Mapping[str, str] = {
         doubt.remedy: text
         for doubt, text in {
             Doubt.ANSWER_DISAGREES_WITH_PROOF: (
-                "证明的流与回答自己的时间戳互相矛盾：路上对这条路径另有处理；"
-                "请检查只作用于回答路径的中间件或代理规则。"
+                "证明的流与回答自己的时间戳互相矛盾：应用自己就这样发送回答（它阻塞了事件循环，或先收集），"
+                "或者中间件或代理的规则只对回答的路径这样处理；由哪一个造成，用 `kit doctor URL` 查。"
             ),
             Doubt.CLOCKS_NOT_ALIGNED: (
                 "服务器的时钟无法与本机对齐，所以没有发送时间；挂载证明路由即可得到。"

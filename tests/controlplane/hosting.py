@@ -117,7 +117,7 @@ class _Version:
                 if isinstance(error, KitError):
                     raise DidNotStart(self._upload, error.message) from None
                 raise
-            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process.words))
+            self.backend = Backend(self._spec, port, open_requests(self._spec, self._process.control))
 
     async def stop(self) -> None:
         """End its process, if it runs."""
@@ -148,7 +148,7 @@ class _Version:
 class Hosting:
     """Runs versions, and keeps the URLs at which they are reached. Everything ends with `close`.
 
-    Should this process die without it, each version's leash (`kit.lab.leash`) ends its version.
+    Should this process die without it, each version's supervisor (`kit.supervisor`) ends its version.
     """
 
     def __init__(

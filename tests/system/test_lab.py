@@ -79,8 +79,8 @@ def get_json(url: str) -> Any:
 
 
 def services_in(folder: Path) -> list[int]:
-    """The processes of the services there, without their fronts and the leashes that hold them."""
-    others = re.compile(r"leash\.py|kit\.lab\.front")
+    """The processes of the services there, without their fronts and their supervisors."""
+    others = re.compile(r"supervisor\.py|kit\.lab\.front")
     return [number for number, command in processes_in(folder).items() if not others.search(command)]
 
 

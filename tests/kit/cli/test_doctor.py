@@ -253,7 +253,7 @@ def test_an_app_is_asked_as_kit_toml_says_unless_an_option_says_otherwise(
     seen: list[tuple[Config, DoctorSpec]] = []
 
     async def examine(
-        targets: object, names: object, config: Config, root: object, spec: DoctorSpec, say: object
+        targets: object, names: object, config: Config, root: object, spec: DoctorSpec, watch: object
     ) -> None:
         seen.append((config, spec))
         raise KitError(Code.BAD_USAGE, "Enough.", "")

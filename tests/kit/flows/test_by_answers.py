@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kit.events import Announced, Event
 from kit.flows.doctor import DoctorSpec, doctor
 from kit.probe.client import Ask
 from kit.proof.causes import Cause
@@ -222,25 +223,26 @@ def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() ->
             refused.append(request)
             one.send(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 
-    said: list[str] = []
+    reported: list[Event] = []
     with wire(limited) as server:
-        found = asyncio.run(doctor(DoctorSpec(Ask("GET", server.url)), said.append))
+        found = asyncio.run(doctor(DoctorSpec(Ask("GET", server.url)), reported.append))
     assert (found.rows[0].seen.state, found.causes) == (State.STREAMS, ())
-    assert any("a limit refused that (429)" in line for line in said)
+    assert any("a limit refused that (429)" in str(event) for event in reported)
 
 
 def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(
     origin: Origin, envoy: Envoy
 ) -> None:
-    said: list[str] = []
+    reported: list[Event] = []
     url = envoy(origin("tests.fixtures.generators:app"), lua=WHOLE)
     spec = DoctorSpec(chat(url), repeat_ok=True)
-    found = asyncio.run(doctor(spec, said.append))
+    found = asyncio.run(doctor(spec, reported.append))
     proves_nothing(found)
     assert (found.lane.method, named(found)) == (Method.LENGTHS, BOTH)
     assert Doubt.LENGTHS_ALONE in found.doubts
     assert found.requests == 5  # as asked, uncompressed, by another Accept, short, long
-    assert "two of them for 272 tokens of output at most together" in said[0]
+    assert isinstance(reported[0], Announced)
+    assert "two of them for 272 tokens of output at most together" in reported[0].text
     once = asyncio.run(doctor(replace(spec, repeat_ok=False)))
     proves_nothing(once)
     assert (once.lane.method, once.requests) == (Method.PASSIVE, 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Code, Exit, KitError
+from kit.events import Event, silent
 from kit.flows.client import examine
 from kit.probe.client_drive import run_once
 from kit.proof.client_causes import ClientCause, Unclear
@@ -109,9 +110,7 @@ NODE_TEXT = "console.log(await (await fetch(process.argv[1])).text());"
 
 def ask(*argv: str, env: dict[str, str] = SHELL, timeout_s: float = 60.0) -> ClientReport:
     return asyncio.run(
-        asyncio.wait_for(
-            examine(argv, timeout_s=timeout_s, say=lambda text: None, env=env, silences=()), timeout=150
-        )
+        asyncio.wait_for(examine(argv, timeout_s=timeout_s, watch=silent, env=env, silences=()), timeout=150)
     )
 
 
@@ -122,9 +121,7 @@ async def measure(
     command: tuple[str, ...] = (sys.executable, "-c"),
     silences: tuple[float, ...] = (),
 ) -> Conclusion:
-    asking = examine(
-        (*command, script, "{url}"), timeout_s=60, say=lambda text: None, env=env, silences=silences
-    )
+    asking = examine((*command, script, "{url}"), timeout_s=60, watch=silent, env=env, silences=silences)
     return (await asyncio.wait_for(asking, timeout=150)).conclusion
 
 
@@ -328,12 +325,12 @@ def test_output_that_is_collected_on_a_terminal_too_is_found(found: Conclusion) 
 
 
 def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) -> None:
-    said: list[str] = []
+    events: list[Event] = []
     report = asyncio.run(
-        examine([str(tool("curl")), "-sN"], timeout_s=60, say=said.append, env=SHELL, silences=())
+        examine([str(tool("curl")), "-sN"], timeout_s=60, watch=events.append, env=SHELL, silences=())
     )
     assert report.appended
-    assert "No {url} in the command" in said[0]
+    assert "No {url} in the command" in str(events[0])
     assert report.conclusion.cause is ClientCause.NO_FAULT
 
 
@@ -374,7 +371,7 @@ def test_an_interruption_leaves_no_process(tmp_path: Path) -> None:
 
     async def run() -> None:
         argv = [sys.executable, "-c", script, str(pid), "{url}"]
-        examining = asyncio.create_task(examine(argv, timeout_s=60, say=lambda text: None, env=SHELL))
+        examining = asyncio.create_task(examine(argv, timeout_s=60, watch=silent, env=SHELL))
         await asyncio.to_thread(eventually, lambda: pid.exists() and bool(pid.read_text()))
         examining.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -27,7 +27,7 @@ def test_what_dies_while_it_is_measured_is_told_as_such_and_not_as_a_verdict(
         if isinstance(event, Asked):
             for pid, line in processes_in(tmp_path).items():
                 # The worker may be gone by itself, because its parent is.
-                if command in line and "leash.py" not in line:
+                if command in line and "supervisor.py" not in line:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
 

@@ -19,7 +19,7 @@ from kit.proof.verdict import Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Envoy
+from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import Results, Together, result, through
 from tests.fixtures.wire import Connection, passing, wire
@@ -260,6 +260,19 @@ def test_a_rule_for_one_path_and_the_service_are_both_possible_until_it_is_asked
     (one,) = examine(f"{url}/chat", direct_url=f"{direct}/chat").causes
     assert (one.cause, one.certainty) == (Cause.ANSWER_PATH, "likely")
     assert "a hop between" in one.where
+
+
+def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
+    examine: Examine, origin: Origin, nginx: Nginx
+) -> None:
+    with wire(passing(nginx(unchunked(origin), location=OLD + BUFFERS_64K))) as way:
+        found = examine(way.url, arm="off")
+        opened = [one.query for one in way.asked if one.path == "/proof/stream"]
+    assert named(found) == [(Cause.NGINX_BUFFERS, "certain")]
+    # The quick check, the whole proof beside it, and that under the kindest conditions.
+    assert [one["accel"] for one in opened[:3]] == ["off", "off", "on"]
+    # Each change, the two that decide twice, all at once with and without Incremental.
+    assert len(opened) == 13
 
 
 @through(lambda origin: EnvoySite(streaming(origin), READS_BODY_OF_POST, http_1_0=False))

@@ -95,13 +95,13 @@ def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
     found = examined(ended)
     assert {name: [cause["cause"] for cause in one["causes"]] for name, one in found.items()} == {
         "itself": ["app"],
-        "standard": ["whole-message"],
+        "standard": ["whole-message", "app"],
         "flex": ["app"],
         "run": ["app"],
     }
     assert found["standard"]["verdict"] == "whole-message"
-    (cause,) = found["standard"]["causes"]
-    assert "asked directly, it is held as well: it is the service itself" in cause["where"]
+    front, _ = found["standard"]["causes"]
+    assert front["where"] == "asked directly, a stream passes: it is a hop between there and here"
 
 
 def test_a_post_is_asked_as_it_is_and_only_where_that_may_be(app: Path, kit: Kit) -> None:  # noqa: F811

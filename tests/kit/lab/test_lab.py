@@ -226,7 +226,8 @@ async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> Non
 
 def kill(lab: Lab, what: str, name: str) -> None:
     [process] = [each for each in (*lab._fronts, *lab._services) if (each.what, each.name) == (what, name)]
-    os.kill(process._group, signal.SIGKILL)
+    assert process.group is not None
+    os.kill(process.group, signal.SIGKILL)
 
 
 @in_loop

@@ -49,7 +49,8 @@ async def test_whatever_the_front_does_to_an_instance_between_requests_the_answe
                 if name == "run":
                     # It stands still after each request, however long, and is not taken for abandoned.
                     [service] = [service for service in lab._services if service.name == "run"]
-                    await asyncio.to_thread(wait_until, partial(frozen, service._group))
+                    assert service.group is not None
+                    await asyncio.to_thread(wait_until, partial(frozen, service.group))
                 events += await asyncio.to_thread(pieces, url, location, len(events) - 1, 1)
             events += await asyncio.to_thread(pieces, url, location, len(events) - 1)
             assert [event["seq"] for event in events] == list(range(31))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +13,8 @@ from kit.proof.lane import Lane
 from kit.proof.looks import Looks
 from kit.proof.verdict import HELD, Method, Verdict
 from tests.fixtures.frameworks import EVENTS, SECRET
+from tests.fixtures.gunicorn import Gunicorn
 from tests.fixtures.origin import Origin
-from tests.fixtures.processes import answers, running
 from tests.fixtures.proxies import Nginx
 from tests.fixtures.sites import NginxSite
 from tests.fixtures.together import Results, Together, result, through
@@ -87,23 +83,6 @@ def test_an_nginx_that_buffers_holds_those_that_do_not_forbid_it(name: str, lane
     assert (lane.verdict in HELD) is (name not in BEARING), lane.evidence
 
 
-@pytest.fixture
-def flask(tmp_path: Path) -> Iterator[str]:
-    """The address of the same under gunicorn's threads."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        argv = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"]
-        argv += [
-            "--bind",
-            f"fd://{listening.fileno()}",
-            "--no-control-socket",
-            "tests.fixtures.frameworks:wsgi",
-        ]
-        fds = [listening.fileno()]
-        with running(argv, answers(f"{url}/health", 200), tmp_path / "log", pass_fds=fds):
-            yield url
-
-
 async def looks(url: str) -> Looks | None:
     lane = await measure(url, "/chat")
     assert (lane.error, lane.verdict, lane.method) == (None, Verdict.INCONCLUSIVE, Method.PASSIVE)
@@ -111,7 +90,9 @@ async def looks(url: str) -> Looks | None:
     return lane.timeline.watched.looks
 
 
-def test_flask_cannot_be_proved_and_looks_as_it_comes(flask: str, nginx: Nginx) -> None:
+def test_flask_cannot_be_proved_and_looks_as_it_comes(gunicorn: Gunicorn, nginx: Nginx) -> None:
+    flask = gunicorn("tests.fixtures.frameworks:wsgi")
+
     async def both() -> tuple[Looks | None, Looks | None]:
         directly, through_nginx = await asyncio.gather(looks(flask), looks(nginx(flask, location=OLD)))
         return directly, through_nginx

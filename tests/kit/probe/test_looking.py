@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from secrets import token_bytes, token_hex
+from urllib.request import urlopen
 
 import pytest
 import trustme
@@ -18,6 +20,7 @@ from kit.probe.looking import AnswerLooks, Origin, ProofLooks, origin_of
 from kit.probe.origin import LENGTH, Found, new_stream
 from kit.probe.spec import LaneSpec
 from kit.proof import answer
+from kit.proof.actions import Reply
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.experiments import Look, as_asked
@@ -36,7 +39,6 @@ pytestmark = pytest.mark.alone
 
 AT = Conditions("POST", MEDIA_TYPES["ndjson"], "off", coding="gzip")
 SECRETS = (("authorization", "Bearer s3cret"), ("Cookie", "id=s3cret"), ("X-Api-Key", "s3cret"))
-RTTS = (1.0, 2.0, 3.0)
 
 
 @pytest.fixture
@@ -58,9 +60,14 @@ def look(looks: ProofLooks | AnswerLooks, *wanted: Conditions, whole: bool = Fal
     return asyncio.run(run())
 
 
-def looks_at(url: str, *, secure: bool = False, direct: str | None = None) -> ProofLooks:
+def looks_at(url: str, *, secure: bool = False, direct: str | None = None, instance: str = "") -> ProofLooks:
     directly = None if direct is None else Origin(f"{direct}/proof", ())
-    return ProofLooks(Origin(f"{url}/proof", ()), RTTS, secure=secure, direct=directly, timeout_s=20)
+    pings = [Reply(0.0, ms, 0.0, instance, known=False, emitted=0) for ms in (1.0, 2.0, 3.0)]
+    return ProofLooks(Origin(f"{url}/proof", ()), pings, secure=secure, direct=directly, timeout_s=20)
+
+
+def instance_of(service: str) -> str:
+    return str(json.load(urlopen(f"{service}/proof/ping?n=1"))["instance"])
 
 
 def opened(way: Wire) -> list[Asked]:
@@ -127,8 +134,8 @@ def test_directly_is_asked_at_the_other_address_alone(way: Wire, service: str) -
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_afterwards_no_connection_is_left(way: Wire, whole: bool) -> None:
-    seen = look(looks_at(way.url), AT, whole=whole)
+def test_afterwards_no_connection_is_left(way: Wire, service: str, whole: bool) -> None:
+    seen = look(looks_at(way.url, instance=instance_of(service)), AT, whole=whole)
     assert seen[0].streams
     assert way.connections
     assert way.closed()
@@ -151,12 +158,13 @@ def test_several_are_looked_at_side_by_side(way: Wire) -> None:
 
 
 def test_through_nginx_a_look_sees_what_frees_it(origin: Service, nginx: Nginx) -> None:
-    unchunked = nginx(origin(http="h11", tokens_per_s=200), location=OLD)
+    service = origin(http="h11", tokens_per_s=200)
+    unchunked = nginx(service, location=OLD)
     assert [one.state for one in look(looks_at(unchunked), AT, Change.HEADER.applied(AT))] == [
         State.HELD,
         State.STREAMS,
     ]
-    (whole,) = look(looks_at(unchunked), AT, whole=True)
+    (whole,) = look(looks_at(unchunked, instance=instance_of(service)), AT, whole=True)
     assert (whole.state, whole.shape, whole.block_bytes) == (State.HELD, Shape.BLOCKS, 4096)
 
 

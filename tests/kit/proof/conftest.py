@@ -69,6 +69,7 @@ class Network:
         self.status = 200
         self.status_at_end: int | None = None  # of a hop that answers only then
         self.feeds = 0
+        self.side_requests = 0
         self.stalls: list[Stall] = []
         self.pings_know = True  # an older origin's ping does not say whether it has the stream
         self._late_ms = 0.0
@@ -91,6 +92,7 @@ class Network:
     def act(self, action: Action) -> Observed:
         self._late_ms = 0.0
         self._until(self.now_ms)
+        self.side_requests += isinstance(action, Ping | Feed | End)
         match action:
             case Ping():
                 known = self._stream is not None and self.unknown_feeds == 0 and self.pings_know

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kit.proof.causes import Cause, Named, causes, to_try
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Begin, Look, Looks, Traced, trace
+from kit.proof.experiments import Look, Traced, trace
 from kit.proof.glance import Seen, State
 from kit.proof.verdict import Shape
 
@@ -60,20 +60,11 @@ def examined(
     try:
         wanted = next(machine)
         while True:
-            looks = () if isinstance(wanted, Begin) else wanted
-            taken += looks
-            wanted = machine.send([world(holders, look.conditions) for look in looks])
+            taken += wanted
+            wanted = machine.send([world(holders, look.conditions) for look in wanted])
     except StopIteration as stop:
         traced: Traced = stop.value
         return traced, taken
-
-
-def after_what_is_begun(machine: Looks) -> Sequence[Look]:
-    """What is taken first, once what takes longer has begun."""
-    assert isinstance(next(machine), Begin)
-    wanted = machine.send(())
-    assert not isinstance(wanted, Begin)
-    return wanted
 
 
 @pytest.mark.parametrize("cause", BY_CAUSE)
@@ -173,8 +164,7 @@ def test_what_to_try_for_an_answer_that_could_only_be_watched_leaves_out_what_wa
 
 def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:
     machine = trace(AT, Seen(State.HELD, "held"), CAN)
-    last = machine.send([Seen(State.HELD, "held") for _ in after_what_is_begun(machine)])
-    assert not isinstance(last, Begin)
+    last = machine.send([Seen(State.HELD, "held") for _ in next(machine)])
     with pytest.raises(StopIteration) as stop:
         machine.send([Seen(State.STREAMS, "passed") for _ in last])
     assert causes(stop.value.value) == ()
@@ -183,13 +173,12 @@ def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:
 def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
     holders = [BY_CAUSE[Cause.NGINX_GZIP]]
     machine = trace(AT, world(holders, AT), CAN)
-    wanted = after_what_is_begun(machine)
+    wanted = next(machine)
     with_header = Change.HEADER.applied(AT)
     lost = next(place for place, look in enumerate(wanted) if look.conditions == with_header)
     seen = [world(holders, look.conditions) for look in wanted]
     seen[lost] = Seen(State.HELD, "did not come")
     last = machine.send(seen)
-    assert not isinstance(last, Begin)
     with pytest.raises(StopIteration) as stop:
         machine.send([world(holders, look.conditions) for look in last])
     assert [named.cause for named in causes(stop.value.value)] == [Cause.NGINX_GZIP]
@@ -215,8 +204,7 @@ def test_every_cause_says_who_and_what_frees_it(cause: Cause) -> None:
 
 def test_why_nobody_saw_how_it_is_held_is_not_forgotten() -> None:
     machine = trace(AT, Seen(State.HELD, "held"), CAN)
-    last = machine.send([Seen(State.HELD, "held") for _ in after_what_is_begun(machine)])
-    assert not isinstance(last, Begin)
+    last = machine.send([Seen(State.HELD, "held") for _ in next(machine)])
     undecided = Seen(State.UNDECIDED, "came once", doubts=(Doubt.NOT_REPEATED,))
     with pytest.raises(StopIteration) as stop:
         machine.send([undecided for _ in last])

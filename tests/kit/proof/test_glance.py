@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
-from kit.proof.glance import Glance, Seen, State, of_finding
+from kit.proof.glance import Glance, Seen, Sign, State, of_finding
 from kit.proof.lockstep import LockStep
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Shape, Verdict
@@ -20,10 +20,19 @@ def look(network: Network, event_bytes: int = 1_000) -> Seen:
 @pytest.mark.parametrize("rtt_ms", RTTS)
 def test_a_stream_passes_and_the_first_word_comes_after_two_round_trips(rtt_ms: float) -> None:
     network = Network(Hop, rtt_ms)
-    at: list[float] = []
-    seen = network.run(Glance(rtt_ms, rtt_ms, 1_000, at.append).run())
+    signs: dict[Sign, float] = {}
+    seen = network.run(Glance(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
     assert seen.state is State.STREAMS
-    assert at == [pytest.approx(2 * rtt_ms, abs=0.01)]
+    assert signs == {sign: pytest.approx(2 * rtt_ms, abs=0.01) for sign in (Sign.SERVED, Sign.PASSES)}
+
+
+@pytest.mark.parametrize("rtt_ms", RTTS)
+def test_that_the_first_event_is_held_shows_before_the_second_is_judged(rtt_ms: float) -> None:
+    network = Network(Whole, rtt_ms)
+    signs: dict[Sign, float] = {}
+    network.run(Glance(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
+    assert [*signs] == [Sign.SERVED, Sign.HELD]
+    assert signs[Sign.HELD] < network.now_ms - LEAST_MS
 
 
 @pytest.mark.parametrize("rtt_ms", RTTS)

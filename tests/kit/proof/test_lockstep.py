@@ -483,6 +483,25 @@ def test_how_a_stream_is_held_is_known_within_six_seconds_and_that_it_is_whole_w
         assert network.now_ms < (5_000 if kind == "whole" else 6_000), kind
 
 
+# At 151 ms: of a way so long it is the side requests one after another that take the time.
+SIDE_REQUESTS = {
+    "passes": 16,
+    "whole": 47,
+    "blocks": 47,
+    "large blocks": 55,
+    "prefix": 43,
+    "tail": 70,
+    "first": 36,
+}
+
+
+@pytest.mark.parametrize("kind", SIDE_REQUESTS)
+def test_how_a_stream_is_held_takes_no_more_side_requests_one_after_another(kind: str) -> None:
+    network = Network(KINDS[kind][0] if kind in KINDS else lambda: Blocks(65_536), 151.0)
+    network.run(LockStep().run())
+    assert network.side_requests <= SIDE_REQUESTS[kind]
+
+
 def test_an_origin_whose_pings_do_not_know_the_stream_is_proved_all_the_same() -> None:
     for make, verdict, shape in KINDS.values():
         network = Network(make)

@@ -44,7 +44,7 @@ HELD = Diagnosis(
             Cause.NGINX_BUFFERS,
             "certain",
             "freed by X-Accel-Buffering: no",
-            where="asked directly, the service streams: it is a hop between there and here",
+            where="asked directly, a stream passes: it is a hop between there and here",
         ),
     ),
     (

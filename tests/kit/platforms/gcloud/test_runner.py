@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -310,48 +309,35 @@ def test_what_the_first_attempt_removed_is_not_missed_by_the_second(sandbox: San
     assert sandbox.slept == [2]
 
 
-# What is left behind
+# What is left behind: tests/kit/test_process.py has all that can happen
 
 
-async def _hanging(gcloud: Gcloud) -> tuple[asyncio.Task[str], list[int]]:
-    """A command in the middle, and the processes that it consists of: itself, a child, its leash."""
-    pids: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-
-    def line(text: str) -> None:
-        pids.set_result([int(word) for word in text.split()[1:]])
-
-    task = asyncio.create_task(gcloud.run(Command(("hang",)), log="lane", line=line))
-    async with asyncio.timeout(GIVE_UP_S):
-        return task, await pids
-
-
-def test_cancelled_it_leaves_nothing_behind_not_even_a_deaf_child(sandbox: Sandbox) -> None:
-    async def cancel() -> list[int]:
-        task, pids = await _hanging(sandbox.gcloud)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return pids
-
-    for pid in asyncio.run(cancel()):
-        eventually(lambda pid=pid: is_gone(pid))  # type: ignore[misc]
-
-
-def test_cancelled_twice_it_does_not_wait_out_the_grace(sandbox: Sandbox) -> None:
-    gcloud = Gcloud(sandbox.env, sandbox.logs, lambda line: None, Timing(grace_s=10 * GIVE_UP_S))
+@pytest.mark.parametrize("times", [1, 2])
+def test_cancelled_it_leaves_nothing_behind_not_even_a_deaf_child(sandbox: Sandbox, times: int) -> None:
+    """With its grace; cancelled again without it."""
+    timing = Timing(grace_s=0.2 if times == 1 else 10 * GIVE_UP_S)
+    gcloud = Gcloud(sandbox.env, sandbox.logs, lambda line: None, timing)
 
     async def cancel() -> list[int]:
-        task, pids = await _hanging(gcloud)
-        task.cancel()
-        await asyncio.sleep(0)
-        task.cancel()
+        pids: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+
+        def line(text: str) -> None:
+            pids.set_result([int(word) for word in text.split()[1:]])
+
+        task = asyncio.create_task(gcloud.run(Command(("hang",)), log="lane", line=line))
         async with asyncio.timeout(GIVE_UP_S):
+            await pids
+            for _ in range(times):
+                task.cancel()
+                await asyncio.sleep(0)
             with pytest.raises(asyncio.CancelledError):
                 await task
-        return pids
+        return pids.result()
 
-    for pid in asyncio.run(cancel()):
-        eventually(lambda pid=pid: is_gone(pid))  # type: ignore[misc]
+    pids = asyncio.run(cancel())
+    assert len(pids) == 3
+    for pid in pids:
+        eventually(partial(is_gone, pid))
 
 
 def test_cancelled_before_it_has_started_it_does_not_start(sandbox: Sandbox) -> None:
@@ -363,44 +349,6 @@ def test_cancelled_before_it_has_started_it_does_not_start(sandbox: Sandbox) -> 
             await task
 
     asyncio.run(cancel())
-
-
-def test_when_the_kit_is_killed_so_is_gcloud(sandbox: Sandbox, tmp_path: Path) -> None:
-    script = (
-        "import asyncio, os, pathlib, sys\n"
-        "from kit.platforms.gcloud.runner import Gcloud, Timing\n"
-        "from kit.platforms.command import Command\n"
-        "gcloud = Gcloud(dict(os.environ), pathlib.Path(sys.argv[1]), print, Timing(grace_s=0.2))\n"
-        "say = lambda text: print(text, flush=True)\n"
-        "asyncio.run(gcloud.run(Command(('hang',)), log='lane', line=say))\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "logs")],
-        env={**os.environ, **sandbox.env},
-        cwd=Path(__file__).parents[4],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as kit:
-        assert kit.stdout is not None
-        pids = [int(word) for word in kit.stdout.readline().split()[1:]]
-        kit.kill()
-    assert len(pids) == 3
-    for pid in pids:
-        eventually(lambda pid=pid: is_gone(pid))  # type: ignore[misc]
-
-
-def test_when_its_leash_is_killed_so_is_gcloud(sandbox: Sandbox) -> None:
-    async def kill() -> tuple[KitError, list[int]]:
-        task, pids = await _hanging(sandbox.gcloud)
-        os.kill(pids[-1], signal.SIGKILL)
-        with pytest.raises(KitError) as caught:
-            await task
-        return caught.value, pids
-
-    error, pids = asyncio.run(kill())
-    assert "signal 9" in error.message
-    for pid in pids:
-        eventually(lambda pid=pid: is_gone(pid))  # type: ignore[misc]
 
 
 # With the real one
