@@ -1,6 +1,6 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo workshop rehearse test soak lint bench lock clean
+.PHONY: help demo workshop rehearse test soak lint docs bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
 
 PYTHON := .venv/bin/python
@@ -76,6 +76,10 @@ lint:  ## Check style, formatting and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+docs:  ## Write the tables of docs/configuration.md from the settings' own descriptions
+	@./bootstrap dev
+	@$(PYTHON) -m docs.generate
 
 bench:  ## Measure against peers and print the ratios
 	@./bootstrap dev

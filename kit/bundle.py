@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -32,16 +32,31 @@ _SHOWN: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a bundle's platform starts.
+
+    Attributes:
+        argv: the command, for no shell.
+        env: what the platform, the image and the bundle set in its environment (PORT apart).
+    """
+
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """What is deployed for one target.
 
     Attributes:
         target: the target.
         files: name inside the bundle, with forward slashes, to content; in order of the names.
+        start: what the files make the platform start, for who starts it without the platform.
     """
 
     target: Target
     files: Mapping[str, bytes]
+    start: Start = Start()
 
     @property
     def digest(self) -> str:

@@ -11,59 +11,96 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from kit.app import App, read_app
 from kit.errors import Code, Exit, KitError
 from kit.gcloud_config import gcloud_property
-from kit.settings import Setting, Value, first_broken, plain
-from kit.table import Table, nearest
+from kit.schema import STRICT, Convert, nearest, parse, read_toml
+from kit.settings import Setting, Value
 from kit.targets import Target, load_targets
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 FILE: Final = "kit.toml"
 
 
+def _plain(default: Value | None, meaning: str, **limits: Any) -> Any:
+    """A plain setting, a field of `Config`: docs/configuration.md has its row from here."""
+    setting = Setting(default=default, meaning=meaning, **limits)
+    return field(default=default, metadata={"setting": setting})
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the user wants.
+    """What the user wants. Of the plain settings None is one that is not set.
 
     Attributes:
-        project: Google Cloud project; None where nobody named one.
-        project_source: who named it, for people: "--project", "KIT_PROJECT", "kit.toml" and so on.
+        project_source: who named the project, for people: "--project", "KIT_PROJECT", "kit.toml" and so on.
         project_implied: True where it was not named for this kit (GOOGLE_CLOUD_PROJECT, gcloud's
             configuration): to be confirmed before anything is created in it.
-        region: where Cloud Run services go; None where nobody said.
-        generator: who writes the text.
-        model: on Vertex AI, by its name or resource name; None where nobody said.
-        location: where Vertex AI is asked; the same holds.
-        workers: worker processes in an instance. With more than one a lock-step feed may miss its stream.
-        instances: at most so many instances at once; the same holds.
-        store: where answers are kept that outlive the request for them.
-        first_token_ms: the embedded generator's time to its first token.
-        tokens_per_s: its speed after that.
-        max_output_tokens: where an answer ends at the latest.
-        python: the interpreter's version, as in "3.13".
         env: further environment variables of the service.
         targets: for each target what differs from the defaults in its target.toml.
         app: the user's own app, which is deployed instead of the kit's service; None for that one.
     """
 
-    project: str | None = None
+    project: str | None = _plain(
+        None,
+        "Google Cloud project. One that was not named for the kit (`GOOGLE_CLOUD_PROJECT`, gcloud's "
+        "configuration) is confirmed before anything is created in it",
+        # https://cloud.google.com/resource-manager/docs/creating-managing-projects; old ones: "example.com:…"
+        pattern=r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        form="a project's ID, such as my-project-42",
+    )
+    region: str | None = _plain(
+        None,
+        "where the services go that need a region",
+        pattern=r"[a-z]+(-[a-z]+)+[0-9]+",
+        form="a region, such as europe-west1",
+    )
+    generator: str = _plain(
+        "embedded",
+        "who writes the text. With any but the embedded one, prompts are taken by POST only. `vertex` asks a "
+        "model on Vertex AI, which costs money, with the service account's own credentials; in the lab with "
+        "yours (`gcloud auth application-default login`)",
+        choices=("embedded", "vertex"),
+    )
+    model: str | None = _plain(
+        None,
+        "the model on Vertex AI; `vertex` needs it",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*",
+        form="a model's name, or its resource name from publishers/ or projects/ on",
+    )
+    location: str | None = _plain(
+        None,
+        "where that model is asked; `vertex` needs it",
+        pattern=r"[a-z]+(-[a-z]+[0-9]+)?",
+        form="where Vertex AI is, such as europe-west1 or global",
+    )
+    store: str = _plain(
+        "memory",
+        "where answers are kept that are asked for in pieces or gone on with: each instance's memory, or "
+        "Firestore as well, which several instances need and which costs money",
+        choices=("memory", "firestore"),
+    )
+    workers: int = _plain(
+        1,
+        "worker processes of an instance. With more than one a lock-step proof may miss its stream, and "
+        "falls back to pause",
+        range=(1, 64),
+    )
+    instances: int = _plain(1, "instances of every target at most; the same holds", range=(1, 1000))
+    first_token_ms: int = _plain(300, "milliseconds until the embedded text begins", range=(0, 600_000))
+    tokens_per_s: float = _plain(30.0, "its tokens a second after that", range=(0.001, 100_000))
+    max_output_tokens: int = _plain(1024, "tokens of an answer at most", range=(1, 65_536))
+    # deploy/requirements.txt is resolved for these
+    python: str = _plain("3.13", "which Python the bundle runs on", choices=("3.11", "3.12", "3.13"))
     project_source: str | None = None
     project_implied: bool = False
-    region: str | None = None
-    generator: str = "embedded"
-    store: str = "memory"
-    model: str | None = None
-    location: str | None = None
-    workers: int = 1
-    instances: int = 1
-    first_token_ms: int = 300
-    tokens_per_s: float = 30.0
-    max_output_tokens: int = 1024
-    python: str = "3.13"
     env: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     app: App | None = None
@@ -95,36 +132,8 @@ class Config:
         return float(self.of(target).get("timeout_s", target.front.deadline_s))
 
 
-def _whole(default: int, least: int, most: int) -> Setting:
-    return Setting(int, default, least=least, most=most)
-
-
-# One line here, a field above and a row in docs/configuration.md make a setting.
 SETTINGS: Final[Mapping[str, Setting]] = {
-    # https://cloud.google.com/resource-manager/docs/creating-managing-projects; "example.com:" in old ones
-    "project": Setting(
-        str,
-        pattern=r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
-        form="a project's ID, such as my-project-42",
-    ),
-    "region": Setting(str, pattern=r"[a-z]+(-[a-z]+)+[0-9]+", form="a region, such as europe-west1"),
-    "generator": Setting(str, "embedded", choices=("embedded", "vertex")),
-    "model": Setting(
-        str,
-        pattern=r"[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9._@:-]+)*",
-        form="a model's name, or its resource name from publishers/ or projects/ on",
-    ),
-    "location": Setting(
-        str, pattern=r"[a-z]+(-[a-z]+[0-9]+)?", form="where Vertex AI is, such as europe-west1 or global"
-    ),
-    "store": Setting(str, "memory", choices=("memory", "firestore")),
-    "workers": _whole(1, 1, 64),
-    "instances": _whole(1, 1, 1000),
-    "first_token_ms": _whole(300, 0, 600_000),
-    "tokens_per_s": Setting(float, 30.0, least=0.001, most=100_000),
-    "max_output_tokens": _whole(1024, 1, 65_536),
-    # deploy/requirements.txt is resolved for these
-    "python": Setting(str, "3.13", choices=("3.11", "3.12", "3.13")),
+    each.name: each.metadata["setting"] for each in fields(Config) if "setting" in each.metadata
 }
 
 # Set on many machines for other purposes (Cloud Shell, CI), so it names a project without having been asked.
@@ -142,7 +151,7 @@ _RESERVED = re.compile(
 
 
 def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) -> Config:
-    """Everything that was set, by whomever.
+    """Everything that was set: by flags, in the environment, in `kit.toml`, in gcloud's configuration.
 
     Args:
         flags: by name of the setting; None counts as not given. `env` is a list of "NAME=value", `set` one
@@ -154,17 +163,17 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         KitError: BAD_CONFIG, one sentence that names who set what, and what was expected.
     """
     file = cwd / FILE
-    table = Table.read(file, Code.BAD_CONFIG) if file.exists() else Table(file, {}, Code.BAD_CONFIG)
+    table = _read(file) if file.exists() else {}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name, setting in SETTINGS.items():
         for source, value in _candidates(name, setting, flags, env, table):
-            # What was not said to the kit stops nobody who may not even need it.
+            # A wrong value that was not set for the kit stops no command, which may not even need it.
             if value is not None and (source not in _IMPLIED or setting.allows(value)):
                 values[name], sources[name] = _checked(name, setting, source, value), source
                 break
     variables = [
-        *((FILE, name, value) for name, value in table.texts("env").items()),
+        *((FILE, name, value) for name, value in table.get("env", {}).items()),
         *_pairs("KIT_ENV", env.get("KIT_ENV", "").split(), "NAME=value"),
         *_pairs("--env", flags.get("env"), "NAME=value"),
     ]
@@ -172,30 +181,42 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         *_pairs("KIT_SET", env.get("KIT_SET", "").split(), "TARGET.KEY=value"),
         *_pairs("--set", flags.get("set"), "TARGET.KEY=value"),
     ]
-    config = Config(
+    return Config(
         **values,
         project_source=sources.get("project"),
         project_implied=sources.get("project") in _IMPLIED,
         env={name: _variable(source, name, value) for source, name, value in variables},
-        targets=_target_settings(table.table("targets"), wanted, sources, values),
-        app=read_app(table.table("app"), cwd),
+        targets=_target_settings(file, table.get("targets", {}), wanted, sources, values),
+        app=read_app(table["app"], cwd, file, Code.BAD_CONFIG, at="app") if table.get("app") else None,
     )
-    table.done()
-    return config
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What `kit.toml` holds, its plain settings checked for their type, [targets] and [app] not yet."""
+    raw = read_toml(file, Code.BAD_CONFIG)
+    return parse(_file_model(), raw, file, Code.BAD_CONFIG).model_dump(exclude_unset=True)
+
+
+@cache
+def _file_model() -> type[BaseModel]:
+    from pydantic import create_model
+
+    tables: dict[str, Any] = {"env": (dict[str, str], {}), "targets": (dict, {}), "app": (dict, {})}
+    settings: dict[str, Any] = {name: (setting.kind, None) for name, setting in SETTINGS.items()}
+    return create_model(FILE, __config__=STRICT, **settings, **tables)
 
 
 def _candidates(
-    name: str, setting: Setting, flags: Mapping[str, object], env: Mapping[str, str], table: Table
+    name: str, setting: Setting, flags: Mapping[str, object], env: Mapping[str, str], table: Mapping[str, Any]
 ) -> Iterator[tuple[str, object]]:
     """Who may have set it and to what, first the one who has the say."""
-    in_file = table.take(name, setting.kind, None)
     yield f"--{name.replace('_', '-')}", flags.get(name)
     variable = f"KIT_{name.upper()}"
-    told = env.get(variable)  # empty counts as not set
-    yield variable, setting.parsed(told) if told else None
+    text = env.get(variable)  # empty counts as not set
+    yield variable, setting.parsed(text) if text else None
     if name == "project":
         yield _AMBIENT, env.get(_AMBIENT) or None
-    yield FILE, in_file
+    yield FILE, table.get(name)
     if name in _GCLOUD_PROPERTIES:
         yield _GCLOUD, gcloud_property(env, *_GCLOUD_PROPERTIES[name])
 
@@ -208,7 +229,7 @@ def _checked(name: str, setting: Setting, source: str, value: Any) -> Any:
 
 
 def _wrong(source: str, said: str, hint: str) -> KitError:
-    """What is said of a wrong value, with the exit status that its source calls for."""
+    """The error for a wrong value, with the exit status that its source calls for."""
     return KitError(Code.BAD_CONFIG, said, hint, exit=Exit.FAILED if source == FILE else Exit.USAGE)
 
 
@@ -222,25 +243,18 @@ def _pairs(source: str, given: object, form: str) -> Iterator[tuple[str, str, st
 
 
 def _target_settings(
-    table: Table, wanted: list[tuple[str, str, str]], sources: Mapping[str, str], values: Mapping[str, Any]
+    file: Path,
+    table: Mapping[str, Any],
+    wanted: list[tuple[str, str, str]],
+    sources: Mapping[str, str],
+    values: Mapping[str, Any],
 ) -> dict[str, dict[str, Value]]:
     """What the targets know: `[targets.NAME]`, then KIT_SET, then --set, each checked against its target."""
-    if not (table.raw or wanted or "instances" in values):
+    if not (table or wanted or "instances" in values):
         return {}
     targets = load_targets()
-    settings: dict[str, dict[str, Value]] = {}
-    said: dict[tuple[str, str], str] = {}
-    for name, target in targets.items():
-        inner = table.table(name)
-        for key in inner.raw.keys() & target.settings.keys():
-            setting = target.settings[key]
-            value: Value = inner.take(key, setting.kind)
-            if not setting.allows(value):
-                raise inner.bad(key, setting.expected)
-            settings.setdefault(name, {})[key] = plain(value)
-            said[name, key] = FILE
-        inner.done(target.settings)
-    table.done()
+    settings: dict[str, dict[str, Value]] = _in_file(file, table, targets) if table else {}
+    set_by = {(name, key): FILE for name, inner in settings.items() for key in inner}
     for source, dotted, text in wanted:
         name, _, key = dotted.partition(".")
         known = list(targets[name].settings if name in targets else targets)
@@ -254,33 +268,47 @@ def _target_settings(
         settings.setdefault(name, {})[key] = _checked(
             key, setting, f"{source} {dotted}", setting.parsed(text)
         )
-        said[name, key] = source
-    wishes = Config(**values, targets=settings)
+        set_by[name, key] = source
+    config = Config(**values, targets=settings)
     for target in targets.values():
-        _keep_rules(target, wishes, said, sources)
+        _keep_rules(target, config, set_by, sources)
     return settings
 
 
+def _in_file(
+    file: Path, table: Mapping[str, Any], targets: Mapping[str, Target]
+) -> dict[str, dict[str, Value]]:
+    from pydantic import create_model
+
+    def fields_of(target: Target) -> dict[str, Any]:
+        return {
+            key: (Annotated[setting.kind, Convert(setting.checked)], None)
+            for key, setting in target.settings.items()
+        }
+
+    inner: dict[str, Any] = {
+        name: (create_model(name, __config__=STRICT, **fields_of(target)), {})
+        for name, target in targets.items()
+    }
+    model = create_model("targets", __config__=STRICT, **inner)
+    found: dict[str, dict[str, Value]]
+    found = parse(model, table, file, Code.BAD_CONFIG, at="targets").model_dump(exclude_unset=True)
+    return found
+
+
 def _keep_rules(
-    target: Target, wishes: Config, said: Mapping[tuple[str, str], str], sources: Mapping[str, str]
+    target: Target, config: Config, set_by: Mapping[tuple[str, str], str], sources: Mapping[str, str]
 ) -> None:
-    values = wishes.of(target)
-    try:
-        found = first_broken(target.rules, values)
-    except ValueError as error:
-        raise KitError(
-            Code.BAD_TARGET,
-            f"{target.folder / 'target.toml'}: a rule is wrong: {error}.",
-            "Correct the rule.",
-        ) from None
-    if found is None:
+    values = config.of(target)
+    broken = next((rule for rule in target.rules if not rule.is_kept(values)), None)
+    if broken is None:
         return
-    rule, keys = found
+    keys = [key for key in values if key in broken.names]
     follows = {key: target.settings[key].follows or "" for key in keys}
-    by = [said.get((target.name, key)) or sources.get(follows[key], "") for key in keys]
+    by = [set_by.get((target.name, key)) or sources.get(follows[key], "") for key in keys]
     source = next((one for one in by if one and one != FILE), FILE)
     shown = ", ".join(f"{target.name}.{key} is {values[key]}" for key in keys)
-    raise _wrong(source, f"{shown}, which do not go together: {rule.says}", "Change one of them.")
+    raise _wrong(source, f"{shown}, which do not go together: {broken.says}", "Change one of them.")
 
 
 def _variable(source: str, name: str, value: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kit import quoting
 from kit.app import App
-from kit.bundle import Bundle, differences, write
+from kit.bundle import Bundle, Start, differences, write
 from kit.config import FILE, SETTINGS, Config
 from kit.errors import Code, KitError
 from kit.targets import Target, assets
@@ -21,6 +21,8 @@ __all__ = ["COMMAND", "Bundle", "differences", "environment", "render", "write"]
 COMMAND = ("gunicorn", "-c", "gunicorn.conf.py", "service.main:app")
 AROUND = "streamproof_app"
 PROOF = "streamproof_proof"
+# What deploy/python.Dockerfile.j2 sets in an image beside its PATH.
+_IN_IMAGES = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _NAME_THERE = b'"mine.main:app"'
 
 _LEFT_OUT = ("__pycache__", "tests")
@@ -50,20 +52,27 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         "gunicorn.conf.py": _read(deploy / "gunicorn.conf.py"),
         "requirements.txt": requirements,
     }
+    own = {**config.of(target), "runtime": f"python{config.python.replace('.', '')}"}
+    command = COMMAND if config.app is None else (*COMMAND[:-1], f"{AROUND}:app")
+    variables = {**environment(target, config), **(release or {})}
     values = {
-        **config.of(target),
+        **own,
         "app": config.app is not None,
         "folders": [name for name, is_folder in tops.items() if is_folder],
         "loose": [name for name, is_folder in tops.items() if not is_folder],
         "hashed": b"--hash=" in requirements,
-        "command": COMMAND if config.app is None else (*COMMAND[:-1], f"{AROUND}:app"),
+        "command": command,
         "kit_environment": _kit_environment(target, config),
         "user_environment": dict(sorted(config.env.items())),
-        "environment": {**environment(target, config), **(release or {})},
+        "environment": variables,
+        "image_environment": _IN_IMAGES,
         "python": config.python,
     }
     files |= {output: _fill(target, template, values) for template, output in target.templates.items()}
-    return Bundle(target, dict(sorted(files.items())))
+    in_image = _IN_IMAGES if "Dockerfile" in files else {}
+    # No variable of the user's overrides the platform's own.
+    start = Start(command, {**in_image, **variables, **target.environment_of(own)})
+    return Bundle(target, dict(sorted(files.items())), start)
 
 
 def environment(target: Target, config: Config) -> dict[str, str]:

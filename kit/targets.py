@@ -6,17 +6,16 @@ from there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
-from kit.settings import Rule, Setting, plain
-from kit.table import Table, nearest
+from kit.schema import STRICT, Convert, bad, described, nearest, parse, read_toml
+from kit.settings import Bound, Scalar, Setting, Value
 
 Hold = Literal["none", "blocks", "whole"]
 Idle = Literal["frozen", "runs", "unknown"]
@@ -35,102 +34,189 @@ Topic = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+def _lower_case(names: tuple[str, ...]) -> tuple[str, ...]:
+    if any(name != name.lower() for name in names):
+        raise ValueError("a list of texts in lower case")
+    return names
+
+
+def _some(bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
+    if not bounds:
+        raise ValueError("a bound at least")
+    return bounds
+
+
+def _with_and_without(expect: Mapping[Arm, Verdict]) -> Mapping[Arm, Verdict]:
+    if set(expect) != set(get_args(Arm)):
+        raise ValueError("a verdict for on and one for off")
+    return expect
+
+
+_Names = Annotated[tuple[str, ...], Convert(_lower_case)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontSpec:
-    """What a platform's front end is documented to do with a response; `kit.lab.fronts` follows it.
+    """What a platform's front end is documented to do with a response; `kit.lab.fronts` follows it."""
 
-    Attributes:
-        hold: lets everything pass, holds in blocks, or holds the whole message.
-        block_bytes: the size of a block; None unless `hold` is "blocks".
-        accel_frees: whether `X-Accel-Buffering: no` from the service switches the holding off.
-        response_cap_bytes: over it the client gets an empty 500; None for no cap.
-        cap_spares_chunked: whether a chunked response is free of the cap.
-        deadline_s: after it the request is ended by the front.
-        request_headers_removed: lower case; a trailing `*` stands for any end.
-        request_headers_added: name to value.
-        response_headers_removed: lower case.
-        response_headers_added: name to value.
-        client_leaves: "passed" where the platform is known to tell the service, else "unknown".
-        idle: while no request is open an instance gets no CPU ("frozen") or goes on ("runs"), else "unknown".
-        shutdown_grace_s: between SIGTERM and SIGKILL.
-    """
+    __pydantic_config__ = STRICT
 
-    hold: Hold
-    block_bytes: int | None
-    accel_frees: bool
-    response_cap_bytes: int | None
-    cap_spares_chunked: bool
-    deadline_s: float
-    request_headers_removed: tuple[str, ...]
-    request_headers_added: Mapping[str, str]
-    response_headers_removed: tuple[str, ...]
-    response_headers_added: Mapping[str, str]
-    client_leaves: Literal["passed", "unknown"]
-    idle: Idle
-    shutdown_grace_s: float
+    hold: Hold = field(
+        metadata=described("lets everything pass, holds in blocks, or holds the whole message")
+    )
+    block_bytes: int | None = field(
+        default=None, metadata=described('the size of a block; only where `hold` is "blocks"', gt=0)
+    )
+    accel_frees: bool = field(
+        metadata=described("whether `X-Accel-Buffering: no` from the service switches the holding off")
+    )
+    response_cap_bytes: int | None = field(
+        default=None, metadata=described("over it the client gets an empty 500", gt=0)
+    )
+    cap_spares_chunked: bool = field(
+        default=False, metadata=described("whether a chunked response is free of the cap")
+    )
+    deadline_s: float = field(metadata=described("after it the front ends the request", gt=0))
+    request_headers_removed: _Names = field(
+        metadata=described("lower case; a trailing `*` stands for any end")
+    )
+    request_headers_added: Mapping[str, str] = field(
+        default_factory=dict, metadata=described("name to value")
+    )
+    response_headers_removed: _Names = field(metadata=described("lower case"))
+    response_headers_added: Mapping[str, str] = field(
+        default_factory=dict, metadata=described("name to value")
+    )
+    client_leaves: Literal["passed", "unknown"] = field(
+        metadata=described(
+            '"passed" where the platform is known to report to the service that its client left'
+        )
+    )
+    idle: Idle = field(
+        metadata=described('an instance without a request gets no CPU ("frozen"), or goes on ("runs")')
+    )
+    shutdown_grace_s: float = field(metadata=described("between SIGTERM and SIGKILL", gt=0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One sentence about a platform with where it comes from.
+    """One sentence about a platform with where it comes from."""
 
-    `certainty` is the letter of docs/platforms.md: A a current page or source of the platform's owner,
-    B such a page known by excerpt, C an old page or somebody else's claim, M measured on loopback,
-    I inferred, - no source found. `about` says which of the front's figures rests on it.
-    """
+    __pydantic_config__ = STRICT
 
     text: str
-    quote: str | None
+    quote: str | None = field(default=None, metadata=described("the source's own words"))
     source: str
-    certainty: Certainty
-    about: Topic = "streaming"
+    certainty: Certainty = field(
+        metadata=described(
+            "the letter of docs/platforms.md: A a current page or source of the platform's owner, B such a "
+            "page known by excerpt, C an old page or a third party's claim, M measured on loopback, I "
+            "inferred, - no source found"
+        )
+    )
+    about: Topic = field(metadata=described("which of the front's figures rests on it"))
 
     @property
     def caveat(self) -> str | None:
-        """What must be said beside a claim that nobody should take for a certainty."""
+        """What must be said beside a claim that is not certain."""
         if self.certainty == "-":
             return "no source found"
         return "documented, not observed" if self.certainty in ("C", "I") else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSetting(Setting):
+    """A setting that only one target knows, and where its limits come from."""
+
+    default: Scalar
+    source: str
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What settings allow each other.
+
+    Attributes:
+        bounds: all of them hold where the rule is kept.
+        says: the rule in a sentence.
+        source: where it comes from.
+        certainty: how sure it is, a letter of docs/platforms.md.
+    """
+
+    __pydantic_config__ = STRICT
+
+    bounds: Annotated[tuple[Bound, ...], Convert(_some)]
+    says: str
+    source: str
+    certainty: Certainty
+
+    @property
+    def names(self) -> set[str]:
+        """The settings that it speaks of."""
+        return {name for bound in self.bounds for name in bound.names}
+
+    @property
+    def holds(self) -> str:
+        """All of it as a formula."""
+        return "; ".join(map(str, self.bounds))
+
+    def is_kept(self, values: Mapping[str, Value]) -> bool:
+        """Whether the values keep it. Raises KeyError or ValueError where they cannot be compared."""
+        return all(bound.holds(values) for bound in self.bounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One hosting platform.
 
     Attributes:
         name: its folder's name, which is what the user types.
-        title: for people, "App Engine Standard".
-        platform: which folder in `kit/platforms/` deploys it.
-        edition: which of the platform's environments it is for; None where the platform has but one.
         folder: where its templates lie.
-        templates: template file to the name it is rendered to, relative to the bundle.
-        settings: what only this target knows, for its templates and for its deployment.
-        rules: what one of them allows another.
-        expect: the promised verdict in each arm.
-        advice: what frees a held stream here, a sentence; None where nothing is held.
-        front: the documented behaviour.
-        claims: what the above rests on.
     """
 
+    __pydantic_config__ = STRICT
+
     name: str
-    title: str
-    platform: str
     folder: Path
-    templates: Mapping[str, str]
-    settings: Mapping[str, Setting]
-    rules: tuple[Rule, ...]
-    expect: Mapping[Arm, Verdict]
-    advice: str | None
-    front: FrontSpec
-    claims: tuple[Claim, ...]
-    edition: str | None = None
+    order: int = field(metadata=described("its place among the others"))
+    title: str = field(metadata=described('for people, "App Engine Standard"'))
+    platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
+    edition: str | None = field(
+        default=None,
+        metadata=described("which of the platform's environments it is for, if it has several"),
+    )
+    templates: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=described("template file to the name it is rendered to, relative to the bundle"),
+    )
+    settings: Mapping[str, TargetSetting] = field(
+        default_factory=dict,
+        metadata=described("what only this target knows, for its templates and for its deployment"),
+    )
+    environment: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=described(
+            "the variables that the platform sets for a service, as the lab sets them (PORT apart); "
+            "{service}, {runtime} and any other setting stand for their values"
+        ),
+    )
+    rules: tuple[Rule, ...] = field(default=(), metadata=described("what one of them allows another"))
+    expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)] = field(
+        metadata=described("the promised verdict with the header sent and without")
+    )
+    advice: str | None = field(default=None, metadata=described("what frees a held stream here, a sentence"))
+    front: FrontSpec = field(metadata=described("the documented behaviour"))
+    claims: tuple[Claim, ...] = field(default=(), metadata=described("what the above rests on"))
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """What its settings are unless somebody sets them."""
-        return {
-            name: setting.default for name, setting in self.settings.items() if setting.default is not None
-        }
+        """What its settings are by themselves."""
+        return {name: setting.plain_default for name, setting in self.settings.items()}
+
+    def environment_of(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """The platform's variables, filled in with the target's settings and the name of its `runtime`."""
+        return {name: text.format_map(values) for name, text in self.environment.items()}
 
 
 def assets() -> Path:
@@ -150,7 +236,7 @@ def load_targets(deploy: Path | None = None) -> dict[str, Target]:
     """
     deploy = deploy or assets() / "deploy"
     loaded = [_load(file) for file in deploy.glob("*/target.toml")]
-    return {target.name: target for _, target in sorted(loaded, key=lambda pair: (pair[0], pair[1].name))}
+    return {target.name: target for target in sorted(loaded, key=lambda one: (one.order, one.name))}
 
 
 def get(name: str, deploy: Path | None = None) -> Target:
@@ -176,131 +262,40 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
     return [targets[name] for name in dict.fromkeys(names or targets)]
 
 
-def _load(file: Path) -> tuple[int, Target]:
-    table = Table.read(file, Code.BAD_TARGET)
-    order = table.take("order", int)
-    target = Target(
-        name=file.parent.name,
-        title=table.take("title", str),
-        platform=table.take("platform", str),
-        edition=table.take("edition", str, None),
-        folder=file.parent,
-        templates=_templates(table.table("templates")),
-        settings=_settings(table.table("settings")),
-        rules=tuple(_rule(rule) for rule in table.tables("rules")),
-        expect=_expect(table.table("expect")),
-        advice=table.take("advice", str, None),
-        front=_front(table.table("front")),
-        claims=tuple(_claim(claim) for claim in table.tables("claims")),
-    )
-    table.done()
-    return order, target
+def _load(file: Path) -> Target:
+    raw = read_toml(file, Code.BAD_TARGET)
+    for key in raw.keys() & {"name", "folder"}:
+        raise KitError(Code.BAD_TARGET, f"{file}: {key} is not a known key.", "Its folder says it.")
+    own = {"name": file.parent.name, "folder": str(file.parent)}
+    target = parse(Target, {**raw, **own}, file, Code.BAD_TARGET)
 
+    def wrong(key: str, value: object, expected: str) -> KitError:
+        return bad(file, key, value, expected, Code.BAD_TARGET)
 
-def _templates(table: Table) -> dict[str, str]:
-    templates = {}
-    for template in list(table.raw):
-        output = table.take(template, str)
+    for template, output in target.templates.items():
         if not output or output.startswith("/") or "\\" in output or ".." in PurePosixPath(output).parts:
-            raise table.bad(template, "a path inside the bundle")
-        if not any((folder / template).is_file() for folder in (table.file.parent, table.file.parent.parent)):
-            raise table.bad(template, "the name of a template in this folder or the one above")
-        templates[template] = output
-    if len(set(templates.values())) < len(templates):
-        raise table.error("two templates are rendered to the same file", "Give each a name of its own.")
-    return templates
-
-
-def _settings(table: Table) -> dict[str, Setting]:
-    return {name: _setting(table.table(name)) for name in list(table.raw)}
-
-
-def _setting(table: Table) -> Setting:
-    kind = type(table.raw.get("default"))
-    if kind not in (str, int, float):
-        raise table.bad("default", "a text or a number, whose kind is the setting's")
-    limits = table.values("range", float)
-    if "range" in table.raw and not (kind is not str and len(limits) == 2 and limits[0] <= limits[1]):
-        raise table.bad("range", "two numbers, the least and the most")
-    setting = Setting(
-        kind,
-        default=plain(table.take("default", kind)),
-        choices=table.values("choices", kind),
-        least=limits[0] if limits else None,
-        most=limits[1] if limits else None,
-        pattern=table.take("pattern", str, None),
-        form=table.take("form", str, None),
-        meaning=table.take("meaning", str),
-        follows=table.take("follows", str, None),
-        source=table.take("source", str),
-        certainty=table.choice("certainty", get_args(Certainty)),
-    )
-    table.done()
-    if setting.pattern is not None and (
-        kind is not str or not _compiles(setting.pattern) or not setting.form
-    ):
-        raise table.bad("pattern", "a regular expression for a text, with its form in words")
-    if not (setting.choices or limits or setting.pattern):
-        raise table.error(f"{table.dotted('default')} stands alone", "Give choices, a range or a pattern.")
-    return setting
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
-
-
-def _rule(table: Table) -> Rule:
-    rule = Rule(
-        holds=table.take("holds", str),
-        says=table.take("says", str),
-        source=table.take("source", str),
-        certainty=table.choice("certainty", get_args(Certainty)),
-    )
-    table.done()
-    return rule
-
-
-def _expect(table: Table) -> dict[Arm, Verdict]:
-    expect: dict[Arm, Verdict] = {arm: Verdict(table.choice(arm, list(Verdict))) for arm in get_args(Arm)}
-    table.done()
-    return expect
-
-
-def _front(table: Table) -> FrontSpec:
-    hold: Hold = table.choice("hold", get_args(Hold))
-    front = FrontSpec(
-        hold=hold,
-        block_bytes=table.positive("block_bytes", int) if hold == "blocks" else None,
-        accel_frees=table.take("accel_frees", bool),
-        response_cap_bytes=table.positive("response_cap_bytes", int)
-        if "response_cap_bytes" in table.raw
-        else None,
-        cap_spares_chunked=table.take("cap_spares_chunked", bool, False),
-        deadline_s=table.positive("deadline_s", float),
-        request_headers_removed=table.names("request_headers_removed"),
-        request_headers_added=table.texts("request_headers_added"),
-        response_headers_removed=table.names("response_headers_removed"),
-        response_headers_added=table.texts("response_headers_added"),
-        client_leaves=table.choice("client_leaves", ("passed", "unknown")),
-        idle=table.choice("idle", get_args(Idle)),
-        shutdown_grace_s=table.positive("shutdown_grace_s", float),
-    )
-    table.done()
-    return front
-
-
-def _claim(table: Table) -> Claim:
-    certainty: Certainty = table.choice("certainty", get_args(Certainty))
-    claim = Claim(
-        about=table.choice("about", get_args(Topic)),
-        text=table.take("text", str),
-        quote=table.take("quote", str, None),
-        source=table.take("source", str),
-        certainty=certainty,
-    )
-    table.done()
-    return claim
+            raise wrong(f"templates.{template}", output, "a path inside the bundle")
+        if not any((folder / template).is_file() for folder in (file.parent, file.parent.parent)):
+            raise wrong(
+                f"templates.{template}", output, "the name of a template in this folder or the one above"
+            )
+    outputs = list(target.templates.values())
+    if len(set(outputs)) < len(outputs):
+        raise wrong("templates", target.templates, "a name of its own for each file that is rendered")
+    if (target.front.hold == "blocks") != (target.front.block_bytes is not None):
+        raise wrong(
+            "front.block_bytes", target.front.block_bytes, 'a whole number where hold is "blocks" only'
+        )
+    for name, text in target.environment.items():
+        try:
+            text.format_map({**target.defaults, "runtime": ""})
+        except (KeyError, ValueError, IndexError, AttributeError):
+            expected = f"a text with nothing in braces but {', '.join(('runtime', *target.settings))}"
+            raise wrong(f"environment.{name}", text, expected) from None
+    for number, rule in enumerate(target.rules):
+        try:
+            rule.is_kept(target.defaults)
+        except (KeyError, ValueError) as error:
+            expected = f"a rule of settings that are numbers or amounts of memory ({error} is not)"
+            raise wrong(f"rules[{number}].bounds", rule.holds, expected) from None
+    return target

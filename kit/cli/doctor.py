@@ -139,7 +139,7 @@ def command(
     from kit.flows.doctor import DoctorSpec, doctor
     from kit.probe.address import checked
     from kit.proof.lane import state
-    from kit.proof.long import LIMIT_S
+    from kit.proof.stream_limits import LIMIT_S
     from kit.report.diagnosis import diagnosis_data, diagnosis_text
     from kit.report.style import Style
 
@@ -271,7 +271,6 @@ def _app(
     from kit.proof.lane import LaneState, state
     from kit.report.diagnosis import app_data, app_text
     from kit.report.style import Style
-    from kit.table import Table
     from kit.targets import load_targets
 
     if spec.ask.method != "GET" and not spec.repeat_ok:
@@ -279,8 +278,7 @@ def _app(
     targets, here = load_targets(), Path.cwd()
     told = {"module": module, "probe_path": path}
     try:
-        mine = read_app(Table(Path("--app"), told, Code.BAD_USAGE), here)
-        assert mine is not None  # noqa: S101 (the table is not empty)
+        mine = read_app(told, here, "--app", Code.BAD_USAGE)
     except KitError as error:
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)

@@ -10,8 +10,7 @@ from kit.cli.options import Json
 from kit.cli.output import success
 
 if TYPE_CHECKING:
-    from kit.settings import Setting
-    from kit.targets import Target
+    from kit.targets import Target, TargetSetting
 
 
 def command(
@@ -47,14 +46,17 @@ def _as_data(target: Target) -> dict[str, Any]:
         "front": asdict(target.front),
         "defaults": target.defaults,
         "settings": {name: _setting(setting) for name, setting in target.settings.items()},
-        "rules": [asdict(rule) for rule in target.rules],
+        "rules": [
+            {"holds": rule.holds, "says": rule.says, "source": rule.source, "certainty": rule.certainty}
+            for rule in target.rules
+        ],
         "claims": [{**asdict(claim), "caveat": claim.caveat} for claim in target.claims],
     }
 
 
-def _setting(setting: Setting) -> dict[str, Any]:
+def _setting(setting: TargetSetting) -> dict[str, Any]:
     return {
-        "default": setting.default,
+        "default": setting.plain_default,
         "follows": setting.follows,
         "expected": setting.expected,
         "meaning": setting.meaning,

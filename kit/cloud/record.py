@@ -14,12 +14,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self
 
 from kit.cloud.lock import FOLDER, locked, state_folder
 from kit.errors import Code, KitError
 from kit.platforms.service import Place, Service, Version
-from kit.table import Table
+from kit.schema import STRICT, bad, parse
 
 __all__ = ["Deployment", "Record", "State", "locked"]
 
@@ -30,15 +30,8 @@ _FILE: Final = "deployments.json"
 
 State = Literal["serving", "held-back", "unfinished", "failed"]
 
-_TEXTS: Final = ("platform", "project", "service")
-_TEXTS_OR_NONE: Final = (
-    *("region", "url", "version", "version_url", "digest", "created_at", "deployed_at"),
-    *("verdict_on", "verdict_off", "previous", "expires_at", "token_sha256"),
-    "proof_token",
-)
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What the kit deployed last for one target.
 
@@ -63,19 +56,21 @@ class Deployment:
         proof_token: what its proof is shown until then, in clear; None where it asks for nothing.
     """
 
+    __pydantic_config__ = STRICT
+
     target: str
     platform: str
     project: str
-    region: str | None
+    region: str | None = None
     service: str
-    url: str | None
-    version: str | None
-    version_url: str | None
-    digest: str | None
+    url: str | None = None
+    version: str | None = None
+    version_url: str | None = None
+    digest: str | None = None
     state: State
     public: bool
-    created_at: str | None
-    deployed_at: str | None
+    created_at: str | None = None
+    deployed_at: str | None = None
     verdict_on: str | None = None
     verdict_off: str | None = None
     previous: str | None = None
@@ -108,6 +103,16 @@ class Deployment:
     def place(self) -> Place:
         """Where it is."""
         return Place(self.target, self.platform, self.project, self.region, self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the file holds."""
+
+    __pydantic_config__ = STRICT
+
+    schema_version: int
+    deployments: dict[str, Deployment] = field(default_factory=dict)
 
 
 class Record:
@@ -223,31 +228,13 @@ def _parsed(file: Path, told: Any) -> dict[str, Deployment]:
             "Use that kit here, or install the newest one.",
         )
     try:
-        table = Table(file, told, Code.BAD_RECORD)
-        table.take("schema_version", int)
-        deployments = table.table("deployments")
-        found = {name: _deployment(name, deployments.table(name)) for name in list(deployments.raw)}
-        table.done()
+        found = parse(_File, told, file, Code.BAD_RECORD).deployments
+        for name, one in found.items():
+            if one.target != name:
+                raise bad(file, f"deployments.{name}.target", one.target, repr(name), Code.BAD_RECORD)
     except KitError as error:
         raise KitError(Code.BAD_RECORD, error.message, REBUILDS) from None
     return found
-
-
-def _deployment(name: str, table: Table) -> Deployment:
-    table.raw = {key: value for key, value in table.raw.items() if value is not None}
-    if (told := table.take("target", str)) != name:
-        raise table.bad("target", f"{name!r}, not {told!r}")
-    told_of: dict[str, Any] = {field: table.take(field, str) for field in _TEXTS}
-    told_of |= {field: table.take(field, str, None) for field in _TEXTS_OR_NONE}
-    deployment = Deployment(
-        target=name,
-        **told_of,
-        state=table.choice("state", get_args(State)),
-        public=table.take("public", bool),
-        proof_until=table.take("proof_until", float, None),
-    )
-    table.done()
-    return deployment
 
 
 def _bad(file: Path, reason: str) -> KitError:

@@ -6,17 +6,17 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 from kit.flows.examination import Examination
-from kit.probe.faults import shown
+from kit.probe.experiments import seen_of_answer
+from kit.probe.http_errors import shown
 from kit.probe.lengths import TwoLengths, two_lengths
-from kit.probe.looking import seen_of_answer
 from kit.proof import causes, lengths
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.conditions import Change, Conditions, request_in_words
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.experiments import Look, Row, Traced
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import Experiment, Row, Traced
 from kit.proof.looks import SMALLEST_BUFFER, Looks
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Finding, Method, Verdict
 
 _STATES = {
@@ -38,23 +38,23 @@ class ByAnswers(Examination):
         if probe.error is not None and not self.came_wrong:
             raise probe.error
         at, seen = self.conditions(), seen_of_answer(probe)
-        self.rows.append(Row(Look(at, f"as asked: {request_in_words(at)}"), seen))
+        self.rows.append(Row(Experiment(at, f"as asked: {request_in_words(at)}"), seen))
         await self.look_at_its_end()
         if seen.streams:
-            return self.told(seen, (), None, probe.by_answer.method)
+            return self.diagnosis(seen, (), None, probe.by_answer.method)
         if more == 0:
             self.limits.append(self.asked_once())
         kept = 2 if two is not None and self.left >= 2 else 0
         traced = await self.ask_again(at, seen, most=self.left - kept)
-        if traced.hurdles or two is None or not kept:
-            named = causes.causes(traced) if traced.hurdles else self._suspects(seen, traced)
-            return self.told(seen, named, None, probe.by_answer.method)
+        if traced.factors or two is None or not kept:
+            named = causes.causes(traced) if traced.factors else self._suspects(seen, traced)
+            return self.diagnosis(seen, named, None, probe.by_answer.method)
         compared, finding = await self._two_lengths(two, at)
         # What two lengths tell comes before what one answer looked like.
         seen = compared if compared.state is not State.UNDECIDED else seen
         named = self._suspects(seen, traced)
         method = Method.LENGTHS if finding is not None else probe.by_answer.method
-        return self.told(seen, named, None, method, by_answer=finding)
+        return self.diagnosis(seen, named, None, method, by_answer=finding)
 
     def _price(self, more: int, two: TwoLengths | None) -> str:
         """What is about to be asked, before it is asked: somebody may pay for it."""
@@ -67,7 +67,7 @@ class ByAnswers(Examination):
             return f"{said}, for an answer as long as the request lets it become"
         return f"{said}, two of them for {two.most_tokens} tokens of output at most together"
 
-    async def _two_lengths(self, two: TwoLengths, at: Conditions) -> tuple[Seen, Finding | None]:
+    async def _two_lengths(self, two: TwoLengths, at: Conditions) -> tuple[Observation, Finding | None]:
         """A short answer and a long one: does the beginning wait for the end?"""
         says = f"a short answer ({two.short_tokens} tokens at most) and a long one ({two.long_tokens})"
         self.say(says)
@@ -75,19 +75,21 @@ class ByAnswers(Examination):
         for ask in (two.short, two.long):
             line, wrong = await self.line_of(ask)
             if wrong:
-                seen = Seen(State.UNDECIDED, wrong, proven=False)
-                self.rows.append(Row(Look(at, says), seen))
+                seen = Observation(State.UNDECIDED, wrong, proven=False)
+                self.rows.append(Row(Experiment(at, says), seen))
                 return seen, None
             lines.append(line)
         compared = lengths.compare(*lines)
-        seen = Seen(_STATES[compared.looks], compared.evidence[-1], proven=False, doubts=compared.doubts)
-        self.rows.append(Row(Look(at, says), seen))
+        seen = Observation(
+            _STATES[compared.looks], compared.evidence[-1], proven=False, doubts=compared.doubts
+        )
+        self.rows.append(Row(Experiment(at, says), seen))
         finding = Finding(
             Verdict.INCONCLUSIVE, Method.LENGTHS, doubts=compared.doubts, evidence=compared.evidence
         )
         return seen, finding
 
-    def _suspects(self, seen: Seen, traced: Traced) -> tuple[Named, ...]:
+    def _suspects(self, seen: Observation, traced: Traced) -> tuple[NamedCause, ...]:
         """Where an answer in lumps may come from, where nothing but its arrival is known."""
         if seen.state is not State.HELD:
             return ()
@@ -97,22 +99,22 @@ class ByAnswers(Examination):
         clumped = looked.looks is Looks.CLUMPED
         service = Cause.BLOCKED if self.starved else Cause.BURSTS if clumped else Cause.APP
         why = self.starved or because
-        hop = Named(Cause.BUFFERED, "possible", because, to_try=to_try)
+        hop = NamedCause(Cause.BUFFERED, "possible", because, to_try=to_try)
         if clumped and looked.clump_octets < SMALLEST_BUFFER:  # no buffer is so small
-            hop = Named(Cause.TIMER, "possible", because)
+            hop = NamedCause(Cause.TIMER, "possible", because)
         if direct is not None and direct.streams:
             where = "asked directly, the answer came bit by bit: it is a hop between there and here"
             return (replace(hop, certainty="likely", where=where),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer was held as well"
-            return (Named(service, "likely", why, where=where),)
+            return (NamedCause(service, "likely", why, where=where),)
         apart = "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
-        both = (replace(hop, apart=apart), Named(service, "possible", why, apart))
+        both = (replace(hop, apart=apart), NamedCause(service, "possible", why, apart))
         return both[::-1] if self.starved else both
 
     def _fails(self, traced: Traced) -> set[Change]:
         """What is known not to free it: tried, or so already."""
-        at = traced.rows[0].look.conditions
-        held = {row.look.conditions for row in traced.rows if row.seen.state is State.HELD}
+        at = traced.rows[0].experiment.conditions
+        held = {row.experiment.conditions for row in traced.rows if row.observation.state is State.HELD}
         fails = {one for one in (Change.HEADER, Change.IDENTITY) if one.applied(at) in held}
         return fails | {Change.EVENT_STREAM} if at.framing == "sse" else fails

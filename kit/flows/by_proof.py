@@ -9,20 +9,20 @@ from kit.errors import KitError
 from kit.flows.examination import Examination
 from kit.probe.address import same_origin
 from kit.probe.client import Client
-from kit.probe.faults import shown
-from kit.probe.long import watch
-from kit.probe.looking import Origin, ProofLooks, origin_of, seen_of_answer
+from kit.probe.experiments import Origin, ProofExperiments, origin_of, seen_of_answer
+from kit.probe.http_errors import shown
 from kit.probe.origin import discover
+from kit.probe.stream_limits import watch
 from kit.proof import causes
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look, Row, Traced, as_asked, to_the_end, trace
-from kit.proof.glance import Seen, Sign, State
+from kit.proof.experiments import Experiment, Row, Traced, as_asked, to_the_end, trace
 from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.looks import Looks
+from kit.proof.quick_check import Observation, Sign, State
 from kit.proof.verdict import HELD, Finding, Method
 
 
@@ -39,7 +39,7 @@ class ByProof(Examination):
             KitError: the answer was refused for what was asked (4xx): another answer is meant.
         """
         probe = self.probe
-        looks = ProofLooks(
+        experiments = ProofExperiments(
             origin_of(probe.spec, probe.found),
             probe.pings,
             secure=self.secure,
@@ -48,18 +48,18 @@ class ByProof(Examination):
             timeout_s=self.spec.timeout_s,
         )
         try:
-            return await self._by(looks, base)
+            return await self._by(experiments, base)
         finally:
-            await looks.forget()
+            await experiments.forget()
 
-    async def _by(self, looks: ProofLooks, base: str) -> Diagnosis:
+    async def _by(self, experiments: ProofExperiments, base: str) -> Diagnosis:
         probe = self.probe
         self.announce(
             f"asking {shown(self.spec.ask.url)} once for its answer ({probe.asked.method}); all else is "
             "asked of its proof"
         )
         at = self.conditions()
-        seen, _ = await asyncio.gather(self._glance(looks, at), self.answer(base))
+        seen, _ = await asyncio.gather(self._quick_check(experiments, at), self.answer(base))
         await self.look_at_its_end()
         if probe.error is not None and not self.came_wrong:
             if probe.received.status is not None and 400 <= probe.received.status < 500:
@@ -70,18 +70,18 @@ class ByProof(Examination):
         # The answer itself says what it bears; and some servers answer one request at a time.
         if answered != at or seen.state is State.UNDECIDED:
             self.first_ms = None  # of a stream that was not the answer's kind
-            await looks.forget()
-            seen = await self._glance(looks, answered)
-        diagnosis = await self._of(looks, answered, seen)
-        return diagnosis if self.spec.long_s is None else await self._lives(looks, answered, diagnosis)
+            await experiments.forget()
+            seen = await self._quick_check(experiments, answered)
+        diagnosis = await self._of(experiments, answered, seen)
+        return diagnosis if self.spec.long_s is None else await self._lives(experiments, answered, diagnosis)
 
-    async def _of(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Diagnosis:
+    async def _of(self, experiments: ProofExperiments, at: Conditions, seen: Observation) -> Diagnosis:
         if seen.state in (State.HELD, State.REFUSED):
             self.say("it is held: changing one thing after another, to see what frees it")
-            traced = await self._trace(looks, at, seen)
+            traced = await self._trace(experiments, at, seen)
             bearing = replace(at, header="on")
-            if self._bears_the_header(traced) and not self._unlike(looks, bearing):
-                return await self._streams(looks, bearing)
+            if self._bears_the_header(traced) and not self._unlike(experiments, bearing):
+                return await self._streams(experiments, bearing)
             if traced.rest is not None and "user-agent" not in {
                 name.lower() for name, _ in self.probe.asked.headers
             }:
@@ -94,29 +94,29 @@ class ByProof(Examination):
                     "What lies behind something that holds whatever is tried cannot be seen from here; "
                     "--direct URL looks from the other side."
                 )
-            elif traced.hurdles:
+            elif traced.factors:
                 self.limits.append(
                     "Two hops that hold for the same reason look like one: free it, and examine again."
                 )
             may_bear = self._may_bear_the_header(traced)
-            return self._proven(looks, at, traced.base, causes.causes(traced, may_bear_header=may_bear))
+            return self._proven(experiments, at, traced.base, causes.causes(traced, may_bear_header=may_bear))
         if seen.state is State.UNDECIDED:
-            return await self._by_a_whole_proof(looks, at)
-        return await self._streams(looks, at)
+            return await self._by_a_whole_proof(experiments, at)
+        return await self._streams(experiments, at)
 
-    async def _lives(self, looks: ProofLooks, at: Conditions, diagnosis: Diagnosis) -> Diagnosis:
+    async def _lives(self, experiments: ProofExperiments, at: Conditions, diagnosis: Diagnosis) -> Diagnosis:
         """How long a silent and a talking stream live, side by side."""
         assert self.spec.long_s is not None  # noqa: S101
         limit_s = self.spec.long_s
         self.say(f"watching a silent stream and one that talks, for {limit_s:.0f} s at most")
         try:
-            found = await watch(looks.request(at), limit_s=limit_s, http2=at.http2)
+            found = await watch(experiments.request(at), limit_s=limit_s, http2=at.http2)
         except KitError as error:
             return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
         because = found.evidence[-1]
         sure: Certainty = "likely" if found.doubts else "certain"
         named = [
-            Named(cause, sure, because, holds=False)
+            NamedCause(cause, sure, because, holds=False)
             for cause, seconds in ((Cause.IDLE_LIMIT, found.idle_s), (Cause.TIME_LIMIT, found.total_s))
             if seconds is not None
         ]
@@ -128,9 +128,9 @@ class ByProof(Examination):
 
     def _may_bear_the_header(self, traced: Traced) -> bool:
         """Whether an nginx may hide that header: the answer is not seen to be held, or for another reason."""
-        if self.probe.header_is_known or (len(traced.hurdles) == 1 and self._answer_is_held()):
+        if self.probe.header_is_known or (len(traced.factors) == 1 and self._answer_is_held()):
             return False
-        if any(Change.HEADER in hurdle.frees for hurdle in traced.hurdles):
+        if any(Change.HEADER in factor.frees for factor in traced.factors):
             self.limits.append(
                 "Whether the answer bears X-Accel-Buffering: no already cannot be seen from here: an nginx "
                 "takes it out."
@@ -141,47 +141,47 @@ class ByProof(Examination):
         """Whether the answer must bear a header that nginx hides: it streams, which else it would not."""
         if self.probe.header_is_known:
             return False
-        freed = bool(traced.hurdles) and all(Change.HEADER in hurdle.frees for hurdle in traced.hurdles)
+        freed = bool(traced.factors) and all(Change.HEADER in factor.frees for factor in traced.factors)
         return freed and seen_of_answer(self.probe).streams
 
-    async def _glance(self, looks: ProofLooks, at: Conditions) -> Seen:
-        in_full = to_the_end(at, looks.can, refused=False)
+    async def _quick_check(self, experiments: ProofExperiments, at: Conditions) -> Observation:
+        in_full = to_the_end(at, experiments.can, refused=False)
 
         def on_sign(sign: Sign, ms: float) -> None:
             match sign:
                 case Sign.SERVED:  # whatever becomes of it, this is wanted
-                    looks.begin(in_full[:1])
+                    experiments.begin(in_full[:1])
                 case Sign.HELD:
-                    looks.begin(in_full)
+                    experiments.begin(in_full)
                 case Sign.PASSES if self.first_ms is None:
                     self.first_ms = ms
                     self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
 
-        look = as_asked(at)
+        experiment = as_asked(at)
         try:
-            seen = await looks.glance(at, on_sign)
+            seen = await experiments.quick_check(at, on_sign)
         except KitError as error:
-            seen = Seen(State.UNDECIDED, error.message)
-        self.rows.append(Row(look, seen))
+            seen = Observation(State.UNDECIDED, error.message)
+        self.rows.append(Row(experiment, seen))
         return seen
 
-    async def _streams(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
+    async def _streams(self, experiments: ProofExperiments, at: Conditions) -> Diagnosis:
         """The way passes a stream: what of larger events, of the header's part in it, of the answer?"""
-        wanted = [Look(at, "as asked, with larger events", whole=True)]
+        wanted = [Experiment(at, "as asked, with larger events", whole=True)]
         without = replace(at, header="off")
         if at.header == "on":
-            wanted.append(Look(without, "without X-Accel-Buffering: no"))
+            wanted.append(Experiment(without, "without X-Accel-Buffering: no"))
         by_length = Change.LENGTH.applied(at)
         held = self._answer_is_held()
         if held and "content-length" in self.probe.received.headers:
-            wanted.append(Look(by_length, Change.LENGTH.words(at)))
-        saw = await asyncio.gather(*(looks.look(look) for look in wanted))
-        seen = dict(zip((look.conditions for look in wanted), saw, strict=True))
-        self.rows += [Row(look, seen[look.conditions]) for look in wanted]
+            wanted.append(Experiment(by_length, Change.LENGTH.words(at)))
+        saw = await asyncio.gather(*(experiments.observe(experiment) for experiment in wanted))
+        seen = dict(zip((experiment.conditions for experiment in wanted), saw, strict=True))
+        self.rows += [Row(experiment, seen[experiment.conditions]) for experiment in wanted]
         if seen[at].state is State.HELD:
-            traced = await self._trace(looks, at, seen[at])
-            return self._proven(looks, at, traced.base, causes.causes(traced))
-        named: tuple[Named, ...] = ()
+            traced = await self._trace(experiments, at, seen[at])
+            return self._proven(experiments, at, traced.base, causes.causes(traced))
+        named: tuple[NamedCause, ...] = ()
         if held:
             named = await self._of_answer(at, seen.get(by_length))
         elif self.at_once and self.left:
@@ -191,36 +191,36 @@ class ByProof(Examination):
                 "Without X-Accel-Buffering: no it would be held here: keep that header on every answer that "
                 "streams."
             )
-        return self._proven(looks, at, seen[at], named, looks.findings.get(at))
+        return self._proven(experiments, at, seen[at], named, experiments.findings.get(at))
 
-    async def _by_a_whole_proof(self, looks: ProofLooks, at: Conditions) -> Diagnosis:
+    async def _by_a_whole_proof(self, experiments: ProofExperiments, at: Conditions) -> Diagnosis:
         """Lock-step is not possible here, so conditions cannot be compared: one verdict, by a pause."""
-        await looks.forget()
-        seen = await looks.look(Look(at, "as asked, by a pause in the stream", whole=True))
-        self.rows.append(Row(Look(at, "as asked, by a pause in the stream", whole=True), seen))
-        named: tuple[Named, ...] = ()
+        await experiments.forget()
+        seen = await experiments.observe(Experiment(at, "as asked, by a pause in the stream", whole=True))
+        self.rows.append(Row(Experiment(at, "as asked, by a pause in the stream", whole=True), seen))
+        named: tuple[NamedCause, ...] = ()
         if seen.state is State.HELD:
             named = causes.causes(Traced(seen, rest=replace(seen, proven=False)))
             self.limits.append(
                 "No experiment could be made: the side requests do not reach the stream's instance. Run one "
                 "instance and one worker while you measure."
             )
-        return self._proven(looks, at, seen, named, looks.findings.get(at), Method.PAUSE)
+        return self._proven(experiments, at, seen, named, experiments.findings.get(at), Method.PAUSE)
 
     def _proven(
         self,
-        looks: ProofLooks,
+        experiments: ProofExperiments,
         at: Conditions,
-        seen: Seen,
-        named: tuple[Named, ...],
+        seen: Observation,
+        named: tuple[NamedCause, ...],
         finding: Finding | None = None,
         method: Method = Method.LOCK_STEP,
     ) -> Diagnosis:
-        return self.told(seen, named, finding, method, at=at, unlike=self._unlike(looks, at))
+        return self.diagnosis(seen, named, finding, method, at=at, unlike=self._unlike(experiments, at))
 
-    def _unlike(self, looks: ProofLooks, at: Conditions) -> tuple[str, ...]:
+    def _unlike(self, experiments: ProofExperiments, at: Conditions) -> tuple[str, ...]:
         """In which headers what came of the proof under these conditions differs from the answer."""
-        return self.probe.unlike(looks.heads.get(at, {}))
+        return self.probe.unlike(experiments.heads.get(at, {}))
 
     async def _direct(self) -> Origin | None:
         if self.spec.direct_url is None:
@@ -242,15 +242,15 @@ class ByProof(Examination):
             return None
         return origin_of(spec, found)
 
-    async def _trace(self, looks: ProofLooks, at: Conditions, seen: Seen) -> Traced:
-        looks.begin(to_the_end(at, looks.can, refused=seen.state is State.REFUSED))
-        machine = trace(at, seen, looks.can)
+    async def _trace(self, experiments: ProofExperiments, at: Conditions, seen: Observation) -> Traced:
+        experiments.begin(to_the_end(at, experiments.can, refused=seen.state is State.REFUSED))
+        machine = trace(at, seen, experiments.can)
         try:
             step = next(machine)
             while True:
                 several = "side by side: " if len(step) > 1 else ""
-                self.say(several + "; ".join(dict.fromkeys(look.says for look in step)))
-                step = machine.send(await asyncio.gather(*map(looks.look, step)))
+                self.say(several + "; ".join(dict.fromkeys(experiment.says for experiment in step)))
+                step = machine.send(await asyncio.gather(*map(experiments.observe, step)))
         except StopIteration as stop:
             traced: Traced = stop.value
         self.rows += traced.rows
@@ -265,33 +265,37 @@ class ByProof(Examination):
             return bool(together) or answer.verdict in HELD
         return seen_of_answer(self.probe).state is State.HELD
 
-    async def _of_answer(self, at: Conditions, by_length: Seen | None) -> tuple[Named, ...]:
+    async def _of_answer(self, at: Conditions, by_length: Observation | None) -> tuple[NamedCause, ...]:
         """The way passes a stream, and the answer came in one lump all the same."""
         answer, looked = self.probe.by_answer, watched(self.probe.line)
         said = answer.evidence[-1] if answer.evidence else "the answer came at once"
         if by_length is not None and by_length.state is State.HELD:
             because = "a stream with a Content-Length is held, one in chunks is not"
-            return (Named(Cause.CHUNK_FRAMING, "certain", because),)
+            return (NamedCause(Cause.CHUNK_FRAMING, "certain", because),)
         bunched = Doubt.APP_BUNCHED in answer.doubts
         kept = next((seen for seen in answer.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
         if bunched and kept is not None:
-            return (Named(Cause.BLOCKED, "certain", kept),)
+            return (NamedCause(Cause.BLOCKED, "certain", kept),)
         if answer.method is Method.LOCK_STEP and not bunched:
             because = f"the service released it piece by piece, and a stream beside it passes; {said}"
-            return (Named(Cause.ANSWER_PATH, "certain", because),)
+            return (NamedCause(Cause.ANSWER_PATH, "certain", because),)
         if self.starved:
             return (
-                Named(Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"),
+                NamedCause(
+                    Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"
+                ),
             )
         if bunched:
-            return (Named(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),)
+            return (
+                NamedCause(Cause.APP, "certain" if answer.method is Method.LOCK_STEP else "likely", said),
+            )
         direct = None
         if self.left:
             self.say(
                 "the way passes a stream, and the answer is held: asking for that with one thing changed"
             )
             traced = await self.ask_again(at, seen_of_answer(self.probe), most=self.left)
-            if traced.hurdles:
+            if traced.factors:
                 return causes.causes(traced)
             direct = traced.direct
         else:
@@ -300,11 +304,11 @@ class ByProof(Examination):
         service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
         if direct is not None and direct.streams:
             where = "asked directly, the answer streams: it is a hop between there and here"
-            return (Named(Cause.ANSWER_PATH, "likely", because, where=where, to_try=causes.HOP_OF_PATH),)
+            return (NamedCause(Cause.ANSWER_PATH, "likely", because, where=where, to_try=causes.HOP_OF_PATH),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer is held as well"
-            return (Named(service, "likely", because, where=where),)
+            return (NamedCause(service, "likely", because, where=where),)
         if answer.method is Method.STAMPS:
-            return (Named(Cause.ANSWER_PATH, "likely", because),)
+            return (NamedCause(Cause.ANSWER_PATH, "likely", because),)
         apart = "which of the two: send the time in each event (t_ms), or ask directly as well (--direct URL)"
-        return tuple(Named(one, "possible", because, apart) for one in (service, Cause.ANSWER_PATH))
+        return tuple(NamedCause(one, "possible", because, apart) for one in (service, Cause.ANSWER_PATH))

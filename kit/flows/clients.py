@@ -9,22 +9,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from kit.probe.experiments import ProofExperiments, origin_of
 from kit.probe.lane import LaneProbe, judged_bytes
-from kit.probe.looking import ProofLooks, origin_of
 from kit.proof.clients import PLAIN, beside
 from kit.proof.conditions import Conditions
-from kit.proof.experiments import Look
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import Experiment
 from kit.proof.lane import Arm, Lane
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Method, Verdict
 
-_Looked = Callable[[Conditions, bool], Awaitable[Seen]]
+_Observe = Callable[[Conditions, bool], Awaitable[Observation]]
 
 
 async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None]) -> Lane:
     """The lane with what the other client sees, where a proof can tell.
 
-    What is held uncompressed is held for every client alike, so that is not looked at again.
+    What is held uncompressed is held for every client alike, so that is not tried again.
 
     Args:
         probe: measured as a browser asks.
@@ -37,7 +37,7 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
     decided = lane.error is None and lane.verdict is not Verdict.INCONCLUSIVE
     if base is None or not probe.pings or not decided or not (streams or compressed):
         return lane
-    looks = ProofLooks(
+    experiments = ProofExperiments(
         origin_of(probe.spec, probe.found),
         probe.pings,
         secure=urlsplit(base).scheme == "https",
@@ -45,38 +45,42 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
         timeout_s=probe.spec.timeout_s,
     )
 
-    async def looked(at: Conditions, whole: bool) -> Seen:
+    async def observe(at: Conditions, whole: bool) -> Observation:
         # Where side requests do not reach the stream, only a whole proof can do without them.
-        seen = await looks.look(Look(at, PLAIN, whole or lane.method is Method.PAUSE))
+        seen = await experiments.observe(Experiment(at, PLAIN, whole or lane.method is Method.PAUSE))
         # Whether it is compressed is where the two may differ.
-        differs = [name for name in probe.unlike(looks.heads.get(at, {})) if name != "Content-Encoding"]
+        differs = [name for name in probe.unlike(experiments.heads.get(at, {})) if name != "Content-Encoding"]
         said = f"the proof's stream differs from the answer in {', '.join(differs)}"
-        return Seen(State.UNDECIDED, said) if differs else seen
+        return Observation(State.UNDECIDED, said) if differs else seen
 
     stepped(f"the same {PLAIN}")
     # A hop may hide that the answer bears `X-Accel-Buffering: no`.
     hidden = lane.header == "off" and not probe.header_is_known
     return beside(
-        lane, await plainly(probe.conditions, ("off", "on") if hidden else (lane.header,), streams, looked)
+        lane, await plainly(probe.conditions, ("off", "on") if hidden else (lane.header,), streams, observe)
     )
 
 
-async def plainly(at: Conditions, headers: tuple[Arm, ...], streams: bool, looked: _Looked) -> Seen:
+async def plainly(at: Conditions, headers: tuple[Arm, ...], streams: bool, observe: _Observe) -> Observation:
     """What the plain client sees; that it differs is believed only where a browser's stream does not.
 
     Args:
         at: as a browser asks.
         headers: whether the answer bears `X-Accel-Buffering: no`, what is likelier first.
         streams: whether the answer streams to a browser.
-        looked: takes a look, a whole one or not.
+        observe: makes an experiment, a whole one or not.
     """
     for header in headers:
         browser = replace(at, header=header)
         plain = replace(browser, coding="")
-        seen = await looked(plain, False)
+        seen = await observe(plain, False)
         if seen.state is State.UNDECIDED or seen.streams == streams:
             return seen
-        if (await looked(browser, False)).streams == streams:
-            whole = await looked(plain, True) if streams else seen
-            return whole if whole.streams != streams else Seen(State.UNDECIDED, "held once, and not again")
-    return Seen(State.UNDECIDED, "a browser's proof stream does not fare as its answer does")
+        if (await observe(browser, False)).streams == streams:
+            whole = await observe(plain, True) if streams else seen
+            return (
+                whole
+                if whole.streams != streams
+                else Observation(State.UNDECIDED, "held once, and not again")
+            )
+    return Observation(State.UNDECIDED, "a browser's proof stream does not fare as its answer does")

@@ -16,7 +16,7 @@ from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.glance import Seen, State
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 from kit.targets import Target
 
@@ -107,21 +107,21 @@ def _named(name: str, watch: Watch) -> Watch:
     return named
 
 
-def _seen(itself: Diagnosis) -> Seen:
-    """What the app does by itself, as one look: the whole of it, its answer's own path included."""
+def _seen(itself: Diagnosis) -> Observation:
+    """What the app does by itself, as one observation: the whole of it, its answer's own path included."""
     holding = [cause for cause in itself.causes if cause.holds]
     if itself.verdict is Verdict.INCREMENTAL and not holding:
-        return Seen(State.STREAMS, "the app itself streams")
+        return Observation(State.STREAMS, "the app itself streams")
     if holding:
-        return Seen(State.HELD, holding[0].because, proven=False)
-    last = itself.rows[-1].seen
+        return Observation(State.HELD, holding[0].because, proven=False)
+    last = itself.rows[-1].observation
     return replace(last, proven=False)
 
 
-def _stream(itself: Diagnosis) -> Seen | None:
+def _stream(itself: Diagnosis) -> Observation | None:
     """What the proof's own streams did with no front before the app, if all of them passed."""
-    proof = [row.seen for row in itself.rows if row.seen.proven]
-    return proof[-1] if proof and all(seen.streams for seen in proof) else None
+    proof = [row.observation for row in itself.rows if row.observation.proven]
+    return proof[-1] if proof and all(one.streams for one in proof) else None
 
 
 def _with_the_apps_own(behind: Diagnosis, itself: Diagnosis) -> Diagnosis:

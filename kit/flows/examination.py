@@ -1,4 +1,4 @@
-"""What examining a URL is, however it is done: what was asked for, what has been seen, and what is told."""
+"""State that both ways of examining a URL share, and what they make of it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from urllib.parse import urlsplit
 from kit.errors import Code
 from kit.probe.address import same_origin
 from kit.probe.client import Ask
-from kit.probe.faults import shown
+from kit.probe.experiments import AnswerExperiments
+from kit.probe.http_errors import shown
 from kit.probe.lane import LaneProbe, Proved, measured
-from kit.probe.looking import AnswerLooks
 from kit.probe.origin import LIMITED, LIMITED_S
 from kit.probe.pulse import Pulse
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Certainty, Named
+from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis, verdict_of
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Hurdle, Look, Row, Traced
+from kit.proof.experiments import BlockingFactor, Experiment, Row, Traced
 from kit.proof.fates import fates, late_head, starved
-from kit.proof.glance import Seen, State
+from kit.proof.fingerprints import hops
 from kit.proof.held_answer import KEPT_ITS_LOOP
-from kit.proof.hops import hops
 from kit.proof.lane import Arm
+from kit.proof.quick_check import Observation, State
 from kit.proof.timeline import End, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 
@@ -39,7 +39,7 @@ class DoctorSpec:
     Attributes:
         ask: the request whose answer does not stream. Where it does not say what it accepts, that is what
             browsers do.
-        arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be told from here. A service
+        arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be seen from here. A service
             of the kit's is asked so.
         prompt: for our service.
         http2: offer HTTP/2 over TLS, as browsers do.
@@ -71,8 +71,8 @@ class DoctorSpec:
     expected: Verdict | None = None
     as_it_is: bool = False
     long_s: float | None = None
-    known_direct: Seen | None = None
-    known_stream: Seen | None = None
+    known_direct: Observation | None = None
+    known_stream: Observation | None = None
 
 
 # What a wrong Content-Encoding, and a broken connection, are called.
@@ -90,8 +90,8 @@ class Examination:
     Attributes:
         spec: what to examine, and what may be done for it.
         probe: the answer's lane; its origin was looked for.
-        say: told what is done, as it is done.
-        announce: told what will be asked of the URL itself, before it is: somebody may pay for it.
+        say: called with what is done, as it is done.
+        announce: called with what will be asked of the URL itself, before it is: somebody may pay for it.
         secure: whether it is asked over TLS.
         rows: what was looked at so far.
         limits: what could not be seen, and what else there is to know.
@@ -192,23 +192,25 @@ class Examination:
             "HTTP version, for a short and a long answer of a text generator."
         )
 
-    async def ask_again(self, at: Conditions, seen: Seen, *, most: int) -> Traced:
+    async def ask_again(self, at: Conditions, seen: Observation, *, most: int) -> Traced:
         """The URL itself, each change once, one after another: an answer may cost, its server be small."""
         asking = replace(self.probe.spec, ask=self.probe.asked, as_it_is=True)
-        looks = AnswerLooks(asking, secure=self.secure, most=most, direct_url=self.spec.direct_url)
+        experiments = AnswerExperiments(
+            asking, secure=self.secure, most=most, direct_url=self.spec.direct_url
+        )
         at_once = self.at_once
-        saw: dict[Change, Seen] = {}
+        saw: dict[Change, Observation] = {}
         for one in _AGAIN:
-            wanted = Look(one.applied(at), one.words(at))
+            wanted = Experiment(one.applied(at), one.words(at))
             needless = at_once is not (one is Change.FRESH) or (
                 one is Change.ACCEPT and any(saw[it].streams for it in _ASKED & saw.keys())
             )
-            if one not in looks.can or wanted.conditions == at or looks.left <= 0 or needless:
+            if one not in experiments.can or wanted.conditions == at or experiments.left <= 0 or needless:
                 continue
             self.say(wanted.says)
-            saw[one] = await looks.look(wanted)
+            saw[one] = await experiments.observe(wanted)
             self.rows.append(Row(wanted, saw[one]))
-        self.asked += looks.asked
+        self.asked += experiments.asked
         direct = saw.pop(Change.DIRECT, self.spec.known_direct)
         # What was there at once, and with another query takes its time, was there before.
         frees = frozenset(
@@ -216,17 +218,17 @@ class Examination:
         )
         fails = frozenset(one for one, it in saw.items() if it.state is State.HELD) - frees
         held = seen.state is State.HELD or at_once
-        hurdles = (Hurdle(frees, fails),) if frees and held else ()
-        return Traced(seen, hurdles, direct=direct, rows=tuple(self.rows))
+        factors = (BlockingFactor(frees, fails),) if frees and held else ()
+        return Traced(seen, factors, direct=direct, rows=tuple(self.rows))
 
     def conditions(self) -> Conditions:
         """Under what the answer was asked for and sent."""
         return self.probe.conditions
 
-    def told(
+    def diagnosis(
         self,
-        seen: Seen,
-        named: tuple[Named, ...],
+        seen: Observation,
+        named: tuple[NamedCause, ...],
         finding: Finding | None,
         method: Method,
         *,
@@ -283,7 +285,7 @@ class Examination:
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
             evidence = probe.error.message.removesuffix(".")
-        came: tuple[Named, ...] = ()
+        came: tuple[NamedCause, ...] = ()
         if probe.received.status == 200 and (probe.error is None or self.came_wrong):
             head = probe.received.headers
             came = fates(probe.line, lane.doubts, evidence, head, again=self._again, where=self._where)
@@ -294,7 +296,7 @@ class Examination:
         kept = next((seen for seen in probe.by_answer.evidence if seen.startswith(KEPT_ITS_LOOP)), "")
         if (kept or self.starved) and Cause.BLOCKED not in {one.cause for one in named}:
             sure: Certainty = "certain" if kept else "likely"
-            named += (Named(Cause.BLOCKED, sure, kept or self.starved, holds=False),)
+            named += (NamedCause(Cause.BLOCKED, sure, kept or self.starved, holds=False),)
         return Diagnosis(
             shown(self.spec.ask.url),
             lane,
@@ -307,5 +309,5 @@ class Examination:
         )
 
 
-def _unseen(seen: Seen) -> bool:
+def _unseen(seen: Observation) -> bool:
     return seen.state is State.HELD and seen.shape is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from kit.bundle import Start
 from kit.errors import Code, KitError
-from kit.lab.bundles import Start
 
 # What makes a bundle ask, and the package that it asks with.
 _CLIENTS = {

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from kit.bundle import Start
 from kit.errors import Code, KitError
 from kit.lab import isolated
-from kit.lab.bundles import Start, read_start
 from kit.lab.credentials import sign_in, without_credentials
 from kit.lab.front import start_front
 from kit.lab.google import asks_google, clients_installed
@@ -52,6 +52,7 @@ class LabLane:
     Attributes:
         target: the platform; its name is the lane's.
         bundle: the folder with what was rendered for it.
+        start: what is started there.
         front: another front than the target's own; None for its own.
         port: where its front listens, on 127.0.0.1; None for a free one.
         own: whether the service is a user's own app: it gets an environment of its own, and no credentials.
@@ -59,6 +60,7 @@ class LabLane:
 
     target: Target
     bundle: Path
+    start: Start
     front: FrontSpec | None = None
     port: int | None = None
     own: bool = False
@@ -107,8 +109,7 @@ class Lab:
         """Start every service and its front.
 
         Raises:
-            KitError: bad-target (a bundle that does not say how it starts), install-failed, port-in-use,
-                service-died or service-not-ready.
+            KitError: install-failed, port-in-use, service-died or service-not-ready.
         """
         try:
             # Ports first: a taken one is told before anybody waits for anything.
@@ -195,7 +196,7 @@ class Lab:
 
     async def _start(self, lane: LabLane, listener: socket.socket) -> None:
         name, spec = lane.target.name, lane.front or lane.target.front
-        start = read_start(lane.bundle)
+        start = lane.start
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")

@@ -54,15 +54,17 @@ def prepare(
                 f"Add {name} to the targets, or leave its port and front out.",
                 exit=Exit.USAGE,
             )
+    bundles = [render(targets[name], config) for name in names]
     return [
         LabLane(
             targets[name],
-            write(render(targets[name], config), root),
+            write(bundle, root),
+            bundle.start,
             front=_front(targets[fronts.get(name, name)], config),
             port=ports.get(name),
             own=config.app is not None,
         )
-        for name in names
+        for name, bundle in zip(names, bundles, strict=True)
     ]
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from kit.errors import Code, Exit, KitError
-from kit.probe.faults import shown
+from kit.probe.http_errors import shown
 
 # What RFC 3986 lets stand in a path or a query; "%" because most of what is typed is quoted already.
 _KEPT = "%/?:@!$&'()*+,;=-._~[]"

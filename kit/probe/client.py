@@ -25,7 +25,7 @@ from kit import __version__
 from kit.errors import Code, KitError
 from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
-from kit.probe.faults import shown, timed_out, told
+from kit.probe.http_errors import shown, timed_out, translate_errors
 from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
@@ -83,7 +83,7 @@ class Response:
         """
         undo = Coding(self.headers.get("content-encoding", ""))
         total = 0
-        with told(self.url, in_body=True):
+        with translate_errors(self.url, in_body=True):
             async for raw in self._raw.aiter_stream():
                 at = self._stamp.read_ms
                 self.coded_octets += len(raw)
@@ -186,7 +186,7 @@ class Client:
         pool = await self._pool(parts.scheme, parts.hostname or "")
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         async with AsyncExitStack() as stack:
-            with told(ask.url, in_body=False, timeout_s=self._timeout_s):
+            with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
                 raw = await stack.enter_async_context(
                     pool.stream(
                         ask.method,

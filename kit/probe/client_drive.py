@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import Final
 
 from kit.probe.client import now_ms
-from kit.probe.known_good import Ending, KnownGood
 from kit.probe.lateness import Sleep, drained
+from kit.probe.reference_server import Ending, KnownGood
 from kit.process import Process, Tail
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open
 from kit.proof.client_examination import Run, Setup
+from kit.proof.client_marks import MarkDecoder
 from kit.proof.client_stress import Pair, Stress, Stressing, stress
 from kit.proof.client_trial import Trial, trial
-from kit.proof.marks import MarkDecoder
 from kit.proof.received import Received
 
 URL: Final = "{url}"

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 from kit.errors import Code, KitError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, now_ms
-from kit.probe.drive import AnswerRunner, Driver, ProofRequest
-from kit.probe.faults import bad_status, shown
-from kit.probe.measured import Measured, Told, put_together
+from kit.probe.http_errors import bad_status, shown
+from kit.probe.measured import Measured, OnArrival, put_together
 from kit.probe.origin import LIMITED_S, SHOWN_IN, Found, Side
+from kit.probe.proof_runner import AnswerRunner, Driver, ProofRequest
 from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.actions import Progress
@@ -65,16 +65,16 @@ class LaneProbe(Measured):
     @property
     def header_is_known(self) -> bool:
         """Whether it was said, or can be seen, that the answer bears `X-Accel-Buffering: no` or not."""
-        return self.spec.header != "as-is" or self._bears_it or self._is_ours or self._told is not None
+        return self.spec.header != "as-is" or self._bears_it or self._is_ours or self._progress is not None
 
     @property
-    def _told(self) -> Progress | None:
+    def _progress(self) -> Progress | None:
         """What the answer's origin said of it last."""
         return None if self._held_answer is None else self._held_answer.progress
 
     @property
     def _bears_it(self) -> bool:
-        return bears_accel(self.received.headers) or (self._told is not None and self._told.accel)
+        return bears_accel(self.received.headers) or (self._progress is not None and self._progress.accel)
 
     @property
     def _is_ours(self) -> bool:
@@ -162,13 +162,13 @@ class LaneProbe(Measured):
         return not large and finding.verdict in HELD
 
     async def _proof(self, base: str, at: Conditions, stepped: Callable[[str], None]) -> Proved:
-        machine, told = LockStep(pings=self._replies), 0
+        machine, reported = LockStep(pings=self._replies), 0
 
         def tell() -> None:
-            nonlocal told
-            for line in machine.evidence[told:]:
+            nonlocal reported
+            for line in machine.evidence[reported:]:
                 stepped(line)
-            told = len(machine.evidence)
+            reported = len(machine.evidence)
 
         request = ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
         driver = Driver(self._streams, self._side, request, tell)
@@ -180,7 +180,7 @@ class LaneProbe(Measured):
         there = bool(head) and self.received.status == 200
         return unlike(self.received.headers, head) if there else ()
 
-    async def answer(self, arrived: Told = lambda _: None) -> None:
+    async def answer(self, arrived: OnArrival = lambda _: None) -> None:
         """See `Measured`."""
         await super().answer(arrived)
         if self._held_answer is not None and self._by_answer.verdict is not Verdict.REFUSED:
@@ -188,10 +188,10 @@ class LaneProbe(Measured):
 
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
-        found, told, by = held.finding, held.progress, self._by_answer
-        self.line = answer.as_let_go(self.line, told, self.clock, asked_ms=self._asked_ms)
-        kept, late, slept_ms = kept_its_loop(told), "", self.received.late_ms
-        sent = all_at_once(told, self.received.events)
+        found, progress, by = held.finding, held.progress, self._by_answer
+        self.line = answer.as_let_go(self.line, progress, self.clock, asked_ms=self._asked_ms)
+        kept, late, slept_ms = kept_its_loop(progress), "", self.received.late_ms
+        sent = all_at_once(progress, self.received.events)
         if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:
             looks_held = answer.watched(self.line).held
             late = answer.came_late(self.line, self.clock, slept_ms=slept_ms)
@@ -199,17 +199,17 @@ class LaneProbe(Measured):
                 doubts = (*found.doubts, Doubt.BUSY_MACHINE)
                 found = replace(found, verdict=Verdict.INCONCLUSIVE, doubts=doubts)
             elif looks_held:
-                sent = as_it_came(told)
+                sent = as_it_came(progress)
             elif kept:
                 sent = late
         # Its pieces came one by one, and late where several were released: they do not say how it comes.
         found = None if late and not sent else found
-        seen = (*(() if found else held.evidence), *waited(told), *kept)
+        seen = (*(() if found else held.evidence), *waited(progress), *kept)
         seen = (*seen, late) if late and late != sent else seen
         by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
         self._by_answer = answer.in_lock_step(by, found, seen, sent)
 
-    async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+    async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:
         self._asked_ms = asked
         base, token = self._found.base, self.spec.proof_token
         shows: Headers = ()
@@ -225,7 +225,7 @@ class LaneProbe(Measured):
         try:
             await self._read_once(ask, received, asked, arrived, runner)
             await stepping
-            if not held.told_all:
+            if not held.is_complete:
                 held.progress = await runner.progress() or held.progress
             if received.clean:
                 held.came(runner.octets)
@@ -238,7 +238,7 @@ class LaneProbe(Measured):
         ask: Ask,
         received: Received,
         asked: float,
-        arrived: Told,
+        arrived: OnArrival,
         runner: AnswerRunner | None = None,
     ) -> None:
         async with self._streams.stream(ask) as response:
@@ -294,7 +294,7 @@ def measured(
         at: the answer's conditions.
         found: where a proof was looked for.
         error: why the lane could not be measured; None for a lane that could.
-        doubts: what else is to be told of how it was measured.
+        doubts: what else there is to say of how it was measured.
 
     Raises:
         ValueError: the proof ran under other conditions than the answer's.

@@ -143,11 +143,11 @@ def _name(pair: str) -> str:
 
 def _object(body: bytes | None) -> dict[str, Any] | None:
     try:
-        told = json.loads(body or b"")
-        json.dumps(told, allow_nan=False)  # numbers that JSON has not, and Python reads all the same
+        payload = json.loads(body or b"")
+        json.dumps(payload, allow_nan=False)  # numbers that JSON has not, and Python reads all the same
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return payload if isinstance(payload, dict) else None
 
 
 def _with_body(ask: Ask, body: dict[str, Any]) -> Ask:

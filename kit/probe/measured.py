@@ -1,4 +1,4 @@
-"""What measuring a lane is, however its answer is delivered: find the origin, ask, judge, tell."""
+"""Base class of what measures one lane, however its answer is delivered: find the origin, ask, judge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Self
 from kit.errors import Code, KitError
 from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
-from kit.probe.faults import shown, silent
+from kit.probe.http_errors import shown, silent
 from kit.probe.lateness import Sleep
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service, without_credentials
@@ -31,7 +31,7 @@ PINGS = 3  # that make the origin's clock known
 PING_MS = 5_000.0
 MOST_EVENTS = 100_000
 
-Told = Callable[[Arrival], None]
+OnArrival = Callable[[Arrival], None]
 
 
 class Measured(ABC):
@@ -127,8 +127,8 @@ class Measured(ABC):
         except KitError as error:
             self._error = error
 
-    async def answer(self, arrived: Told = lambda _: None) -> None:
-        """Ask for the answer and watch it arrive; each event is told to `arrived` as it does."""
+    async def answer(self, arrived: OnArrival = lambda _: None) -> None:
+        """Ask for the answer and watch it arrive; `arrived` is called with each event."""
         received = self.received
         asked = now_ms()
         sleep = Sleep()
@@ -160,18 +160,18 @@ class Measured(ABC):
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """Prove it, where that is possible, and say what came out; never raises a `KitError`.
 
-        Each new line of evidence is told to `stepped`.
+        `stepped` is called with each new line of evidence.
         """
 
     @abstractmethod
-    async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+    async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:
         """Ask, and note what comes and when. Raises `KitError`."""
 
     @abstractmethod
     def _judge(self, received: Received) -> Judge:
         """How the answer itself is judged."""
 
-    def _note(self, received: Received, at: float, data: bytes, asked: float, arrived: Told) -> None:
+    def _note(self, received: Received, at: float, data: bytes, asked: float, arrived: OnArrival) -> None:
         """Some of the answer was read."""
         before = received.events
         for seq, event in enumerate(received.body(at, data), before):

@@ -111,16 +111,16 @@ async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> 
     """Who answers a ping at this prefix. Raises KitError."""
     ask = Ask("GET", f"{base}/{ping_path()}", headers)
     response, body, _, _ = await client.fetch(ask, within_ms=within_ms, begins=_BEGINS)
-    told = _object(body)
-    if told.get("streamproof") == 1:
+    payload = _object(body)
+    if payload.get("streamproof") == 1:
         if response.status == 200:
             return Found(base)
-        return Found(None, _CLOSED.get(str(told.get("error")), Doubt.NO_PROOF))
+        return Found(None, _CLOSED.get(str(payload.get("error")), Doubt.NO_PROOF))
     if response.status in LIMITED:
         return Found(None, Doubt.PROOF_LIMITED)
     if response.status in (401, 403):
         # Whatever guards it answers in its own words; the service's are problems of a type of its own.
-        ours = str(told.get("type")).startswith("urn:streamproof:problem:")
+        ours = str(payload.get("type")).startswith("urn:streamproof:problem:")
         return Found(None, Doubt.PROOF_REFUSED, ours)
     return Found(None)
 
@@ -178,27 +178,27 @@ class Side:
 
 def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Reply | None:
     """A side request's answer; None where it is none of the protocol's."""
-    told = _object(body)
-    now, known, emitted = told.get("now_ms"), told.get("known", False), told.get("emitted", 0)
+    payload = _object(body)
+    now, known, emitted = payload.get("now_ms"), payload.get("known", False), payload.get("emitted", 0)
     if status != 200 or not isinstance(now, (int, float)) or not isinstance(emitted, int):
         return None
     return Reply(
         sent_ms,
         arrived_ms,
         float(now),
-        str(told.get("instance")),
+        str(payload.get("instance")),
         known is True,
         emitted,
-        told.get("wraps") is True,
-        _progress(told),
-        str(told.get("http", "")),
+        payload.get("wraps") is True,
+        _progress(payload),
+        str(payload.get("http", "")),
     )
 
 
-def _progress(told: Mapping[str, object]) -> Progress | None:
+def _progress(payload: Mapping[str, object]) -> Progress | None:
     """An answer's, where this is one's; None too where it is not as the protocol has it."""
     try:
-        progress: Progress = _PROGRESS.validate_python({**told, "pieces": told["emitted"]})
+        progress: Progress = _PROGRESS.validate_python({**payload, "pieces": payload["emitted"]})
     except (KeyError, ValidationError):
         return None
     return progress
@@ -258,7 +258,7 @@ def _nonce() -> str:
 
 def _object(body: bytes) -> Mapping[str, object]:
     try:
-        told = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return payload if isinstance(payload, dict) else {}

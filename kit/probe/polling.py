@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 from kit.errors import Code, KitError
 from kit.probe.address import checked
 from kit.probe.client import Ask, now_ms
-from kit.probe.faults import bad_status, shown
-from kit.probe.measured import Measured, Told, put_together
+from kit.probe.http_errors import bad_status, shown
+from kit.probe.measured import Measured, OnArrival, put_together
 from kit.probe.spec import LaneSpec, without_body
 from kit.proof.answer import Judge
 from kit.proof.lane import Lane
-from kit.proof.pieces import NotAPieceError, Pieces, judge
+from kit.proof.polling import NotAPieceError, Pieces, judge
 from kit.proof.received import Received
 
 # Below the patience of every front that is known, and of the service's own limit of 30 s.
@@ -43,7 +43,7 @@ class PollingProbe(Measured):
         """See `Measured`: there is nothing to prove but what the answer showed."""
         return put_together(self.spec, self.line, self._by_answer, self._error)
 
-    async def _read(self, received: Received, asked: float, arrived: Told) -> None:
+    async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:
         received.use(self._pieces)
         pinging = asyncio.create_task(self._ping_on())
         try:

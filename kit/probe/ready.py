@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
-from kit.probe.faults import shown
+from kit.probe.http_errors import shown
 from kit.probe.origin import discover
 from kit.proof.version import ExpectedVersion
 
@@ -48,10 +48,10 @@ async def wait_until_version(
         ask: the request whose answer is to be measured.
         wanted: which.
         within_s: seconds after which it is given up.
-        waiting: told once who answers instead.
+        waiting: called once with who answers instead.
         sleep: for tests.
     """
-    began, in_a_row, told, pause_s = now_ms(), 0, False, 0.25
+    began, in_a_row, announced, pause_s = now_ms(), 0, False, 0.25
     while in_a_row < _IN_A_ROW:
         left_s = within_s - (now_ms() - began) / 1000
         if left_s <= 0:
@@ -66,13 +66,13 @@ async def wait_until_version(
             in_a_row += 1
             continue
         in_a_row = 0
-        if not told:
-            told = True
+        if not announced:
+            announced = True
             other = ", ".join(sorted(client.versions)) or "a version that does not say which"
             waiting(f"waiting for {wanted.name}: {other} still answers")
         await sleep(pause_s)
         pause_s = min(pause_s * 2, 4.0)
-    return told
+    return announced
 
 
 async def wait_until_ready(
@@ -89,7 +89,7 @@ async def wait_until_ready(
         ask: a cheap request, such as GET /ready.
         within_s: seconds after which it is given up.
         each_s: seconds for each attempt.
-        waiting: told why it is not ready yet.
+        waiting: called with why it is not ready yet.
         sleep: for tests.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a proof asks its driver to do, and what it is told in return. The only words between them."""
+"""What a proof asks its driver to do, and what it is sent in return. The only words between them."""
 
 from __future__ import annotations
 

@@ -51,12 +51,12 @@ def timeline(
     started = _number(received.headers.get("streamproof-started-ms"))
     arrivals, stamps = [], []
     for place, (at, event) in enumerate(received.arrivals):
-        told = _told(event)
-        stamp = _number(told.get("t_ms"))
+        fields = _fields(event)
+        stamp = _number(fields.get("t_ms"))
         sent = None
         if stamp is not None and started is not None and offset_ms is not None:
             sent = started + stamp - offset_ms - asked_ms
-        seq = told.get("seq")
+        seq = fields.get("seq")
         arrivals.append(
             Arrival(
                 seq if isinstance(seq, int) and not isinstance(seq, bool) else place,
@@ -80,23 +80,23 @@ def timeline(
     return line, tuple(stamps)
 
 
-def as_let_go(line: Timeline, told: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
+def as_let_go(line: Timeline, progress: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
     """The timeline with what its origin noted: when each event was released that bears no time of its own.
 
     Args:
         line: the answer's.
-        told: what the origin said of its pieces when it was over; None for nothing.
+        progress: what the origin said of its pieces when it was over; None for nothing.
         clock: the origin's; None where it is not known.
         asked_ms: when its request was sent, on the client's clock.
     """
-    if told is None or clock is None or told.coding or not 0 < told.pieces == len(told.times):
+    if progress is None or clock is None or progress.coding or not 0 < progress.pieces == len(progress.times):
         return line
     ends = list(accumulate(arrival.bytes for arrival in line.arrivals))
-    if ends[-1:] != [told.octets]:  # it holds something else as well, comments say
+    if ends[-1:] != [progress.octets]:  # it holds something else as well, comments say
         return line
-    began_ms = told.gone_ms - told.times[-1][2] - clock.offset_ms - asked_ms
-    pieces = [octets for octets, _, _ in told.times]
-    sent = [began_ms + told.times[bisect_left(pieces, end)][2] for end in ends]
+    began_ms = progress.gone_ms - progress.times[-1][2] - clock.offset_ms - asked_ms
+    pieces = [octets for octets, _, _ in progress.times]
+    sent = [began_ms + progress.times[bisect_left(pieces, end)][2] for end in ends]
     arrivals = [
         replace(arrival, sent_ms=at_ms) if arrival.sent_ms is None else arrival
         for arrival, at_ms in zip(line.arrivals, sent, strict=True)
@@ -390,15 +390,15 @@ def _lateness(stamped: Sequence[tuple[float, float]]) -> list[float]:
     return [arrived - stamp - promptest for stamp, arrived in stamped]
 
 
-def _told(event: Event) -> dict[str, object]:
+def _fields(event: Event) -> dict[str, object]:
     """The event's JSON object, an NDJSON line's `data` inside it taken for it; empty if it is none."""
     try:
-        told = json.loads(event.data)
+        payload = json.loads(event.data)
     except (ValueError, RecursionError):
         return {}
-    if isinstance(told, dict) and isinstance(told.get("data"), dict):
-        told = told["data"]
-    return told if isinstance(told, dict) else {}
+    if isinstance(payload, dict) and isinstance(payload.get("data"), dict):
+        payload = payload["data"]
+    return payload if isinstance(payload, dict) else {}
 
 
 def _number(value: object) -> float | None:

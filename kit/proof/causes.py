@@ -13,8 +13,8 @@ from typing import Literal
 
 from kit.proof.conditions import Change
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Hurdle, Traced
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import BlockingFactor, Traced
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 
 # certain: only this explains what was proven · likely: the usual reason for what was seen · possible: one of
@@ -66,7 +66,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedCause:
     """A cause, and how sure it is.
 
     Attributes:
@@ -118,7 +118,7 @@ _NO_TRANSFORM = (
     "    Cache-Control: no-cache, no-transform\n"
     "or have the answer left uncompressed; in Express call res.flush() after each event."
 )
-# The first row that fits. A hurdle is one thing that holds the stream: several are looked up one by one.
+# The first row that fits. A factor is one thing that holds the stream: several are looked up one by one.
 RULES = (
     Rule(Cause.NGINX_GZIP, frees=_set(Change.IDENTITY, Change.HEADER)),
     Rule(Cause.NGINX_BUFFERS, frees=_set(Change.HEADER)),
@@ -153,7 +153,7 @@ SHAPES: dict[Shape | None, Cause] = {
 }
 
 
-def causes(traced: Traced, *, may_bear_header: bool = False) -> tuple[Named, ...]:
+def causes(traced: Traced, *, may_bear_header: bool = False) -> tuple[NamedCause, ...]:
     """What holds the stream, the first first; none where it streams.
 
     Args:
@@ -162,18 +162,20 @@ def causes(traced: Traced, *, may_bear_header: bool = False) -> tuple[Named, ...
             what that header frees need not hold the answer, and comes last.
     """
     if traced.base.state is State.REFUSED:
-        return (Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),)
-    spared = {one for one in traced.hurdles if may_bear_header and Change.HEADER in one.frees}
+        return (
+            NamedCause(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),
+        )
+    spared = {one for one in traced.factors if may_bear_header and Change.HEADER in one.frees}
     named = [
-        _of_hurdle(one, traced, spared=one in spared)
-        for one in sorted(traced.hurdles, key=spared.__contains__)
+        _of_factor(one, traced, spared=one in spared)
+        for one in sorted(traced.factors, key=spared.__contains__)
     ]
     if traced.rest is not None:
         named.append(_of_shape(traced.rest, all_seen=_all_seen(traced)))
     return tuple(_placed(one, traced.direct) for one in named)
 
 
-def _placed(named: Named, direct: Seen | None) -> Named:
+def _placed(named: NamedCause, direct: Observation | None) -> NamedCause:
     """On which side of the address that was called direct it is."""
     if direct is None:
         return replace(named, apart=APART) if named.cause in _ANYWHERE and not named.apart else named
@@ -186,27 +188,27 @@ def _placed(named: Named, direct: Seen | None) -> Named:
     )
 
 
-def _of_hurdle(hurdle: Hurdle, traced: Traced, *, spared: bool) -> Named:
-    tried = hurdle.frees | hurdle.fails
-    freed = " and ".join(sorted(_BY[one] for one in hurdle.frees)) or (
+def _of_factor(factor: BlockingFactor, traced: Traced, *, spared: bool) -> NamedCause:
+    tried = factor.frees | factor.fails
+    freed = " and ".join(sorted(_BY[one] for one in factor.frees)) or (
         "all that was changed at once; which of it is needed could not be seen"
     )
     for rule in RULES:
-        fits = rule.frees <= hurdle.frees and not rule.fails & hurdle.frees
-        if fits and (not rule.shapes or hurdle.shape in rule.shapes):
+        fits = rule.frees <= factor.frees and not rule.fails & factor.frees
+        if fits and (not rule.shapes or factor.shape in rule.shapes):
             proven = _all_seen(traced) and rule.tried <= tried and not spared
             if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):
-                return Named(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=rule.line)
+                return NamedCause(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=rule.line)
             sure: Certainty = "certain" if proven else "likely"
             holds = rule.cause is not Cause.REPLAYED
-            return Named(rule.cause, sure, f"freed by {freed}", to_try=rule.line, holds=holds)
-    return Named(Cause.UNKNOWN, "possible", f"freed by {freed}")
+            return NamedCause(rule.cause, sure, f"freed by {freed}", to_try=rule.line, holds=holds)
+    return NamedCause(Cause.UNKNOWN, "possible", f"freed by {freed}")
 
 
 def _bore_the_header(traced: Traced) -> bool:
     """Whether it was held with the header on it, or was never asked for without."""
-    borne = [row for row in traced.rows if row.look.conditions.header == "on"]
-    held = any(row.seen.state is State.HELD for row in borne)
+    borne = [row for row in traced.rows if row.experiment.conditions.header == "on"]
+    held = any(row.observation.state is State.HELD for row in borne)
     return bool(borne) and (held or len(borne) == len(traced.rows))
 
 
@@ -252,18 +254,22 @@ _IF_NONE = (
 
 def _all_seen(traced: Traced) -> bool:
     """Whether every experiment decided something, and proved it."""
-    return all(row.seen.proven and row.seen.state is not State.UNDECIDED for row in traced.rows)
+    return all(row.observation.proven and row.observation.state is not State.UNDECIDED for row in traced.rows)
 
 
-def _of_shape(rest: Seen, *, all_seen: bool) -> Named:
+def _of_shape(rest: Observation, *, all_seen: bool) -> NamedCause:
     if rest.state is State.REFUSED:
-        return Named(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally")
+        return NamedCause(
+            Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"
+        )
     cause = SHAPES.get(rest.shape, Cause.UNKNOWN)
     if cause is Cause.UNKNOWN:
-        return Named(cause, "possible", "nothing that was tried frees it, and how it is held is not known")
+        return NamedCause(
+            cause, "possible", "nothing that was tried frees it, and how it is held is not known"
+        )
     busy = frozenset({Doubt.BUSY_MACHINE})  # its figures are doubtful, and not what kind of hold it is
     sure: Certainty = "certain" if rest.proven and all_seen and busy.issuperset(rest.doubts) else "likely"
-    return Named(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
+    return NamedCause(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
 
 
 _BY = {

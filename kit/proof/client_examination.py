@@ -14,9 +14,9 @@ from pathlib import PurePath
 from typing import Literal, TypeAlias
 
 from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_marks import PLACES, MarkedMedia, Place
 from kit.proof.client_stress import LARGE, LONG_SILENCES, SILENCES, Stress
 from kit.proof.client_trial import Outcome, Trial, Wrong
-from kit.proof.marks import PLACES, MarkedMedia, Place
 from kit.proof.verdict import Shape
 
 Framing = Literal["chunked", "close", "http10"]

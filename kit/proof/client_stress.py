@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 from kit.proof.actions import Action, End, Feed, Observed, Open
 from kit.proof.client_causes import ClientCause
+from kit.proof.client_marks import Place
 from kit.proof.client_trial import (
-    PATIENCE_MS,
+    TIMEOUT_MS,
     TOKENS,
     Outcome,
     Trial,
@@ -23,7 +24,6 @@ from kit.proof.client_trial import (
     never_asked,
     wait,
 )
-from kit.proof.marks import Place
 from kit.proof.received import Received
 
 # Octets. The usual limits of a line lie between: 64 KiB (asyncio, Go's bufio.Scanner), 128 KiB (aiohttp).
@@ -50,7 +50,7 @@ class Stress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Write two events, the first cut at `place` (`kit.proof.marks.pair`), a pause before each piece."""
+    """Write two events, the first cut at `place`, with a pause before each piece (`client_marks.pair`)."""
 
     place: Place
 
@@ -219,7 +219,7 @@ def _printed(stream: Received, seq: int) -> bool:
     return any(event.id == str(seq) for _, event in stream.arrivals)
 
 
-def _seen(stream: Received, seq: int, within_ms: float = PATIENCE_MS) -> Generator[Action, Observed, bool]:
+def _seen(stream: Received, seq: int, within_ms: float = TIMEOUT_MS) -> Generator[Action, Observed, bool]:
     """Wait for an event's own mark; whether it came."""
     while not _printed(stream, seq):
         events = stream.events

@@ -7,7 +7,7 @@ what counts is marks; how much came out is a hint, and exact only where the clie
 In the words of `kit.proof.actions`, `Open` starts the command and returns once its request has come in (or
 never will); from then on patience counts, so that a slow start is no hold. `Feed` writes one event, `End`
 ends the stream. The stream that is looked at (`Received`) is the standard output: its events are marks
-(`kit.proof.marks`), its status is None until the request is in, and it ends when the command does.
+(`kit.proof.client_marks`), its status is None until the request is in, and it ends when the command does.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from statistics import median
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
 from kit.proof.client_causes import ClientCause
+from kit.proof.client_marks import SMALLEST, Place
 from kit.proof.events import ChunkDecoder
-from kit.proof.marks import SMALLEST, Place
 from kit.proof.received import Received
 from kit.proof.verdict import Shape
 
 # Octets of the tokens: primes, so that no fixed size of reading fits them by chance.
 TOKENS = (199, 211, 223, 197, 227)
 ENOUGH = 2  # tokens in lock-step after which a command that ends by itself has shown that it flows
-RUNGS = [512 << power for power in range(10)]  # 512 B … 256 KiB
+SIZES = [512 << power for power in range(10)]  # 512 B … 256 KiB
 EVENT = 4096  # octets of the largest event: some clients refuse a line of 64 KiB
-PATIENCE_MS = 2_000.0
-RUNG_MS = 400.0
+TIMEOUT_MS = 2_000.0
+SIZE_MS = 400.0
 PROMPT_MS = 150.0
 QUIET_MS = 100.0
 TIMER_MS = 5_000.0
 END_MS = 10_000.0
 LATE_MS = 1_000.0
 SMALLEST_BLOCK = 16  # octets: below that a common divisor is chance
-ROUND = 8_000  # octets: a multiple of the sizes that people choose, as the rungs are of powers of two
+ROUND = 8_000  # octets: a multiple of the sizes that people choose, as the sizes are of powers of two
 
 
 class Outcome(StrEnum):
@@ -143,7 +143,7 @@ class _Trial:
             return never_asked(self._stream)
         fed_ms, taken = opened.now_ms, list[float]()
         for size in (*TOKENS[1:], 0):
-            yield from self._wait(PATIENCE_MS, events=len(self._ends))
+            yield from self._wait(TIMEOUT_MS, events=len(self._ends))
             if self._behind:
                 break
             taken.append(self._stream.arrivals[-1][0] - fed_ms)
@@ -204,7 +204,7 @@ class _Trial:
             block = self._exactly(block)
         after = self._stream.events - before
         seen = (
-            f"event {first + 1} was not printed within {PATIENCE_MS / 1000:.0f} s of being sent{how}; "
+            f"event {first + 1} was not printed within {TIMEOUT_MS / 1000:.0f} s of being sent{how}; "
             f"{before or 'none'} of {len(self._ends)} printed before the stream's end, "
             f"{after or 'none'} after it"
         )
@@ -231,11 +231,11 @@ class _Trial:
     # Does it hold by size?
 
     def _by_size(self) -> Machine[tuple[Shape | None, tuple[int, int] | None, str]]:
-        for rung in RUNGS:
-            if rung < self._sent + SMALLEST:
+        for size in SIZES:
+            if size < self._sent + SMALLEST:
                 continue
             low = self._sent if self._stream.octets == self._before else 1
-            released = yield from self._grow_to(rung)
+            released = yield from self._grow_to(size)
             if self._stream.ended_ms is not None:
                 return None, None, ", and the command ended before its stream did"
             if released is None:
@@ -250,35 +250,35 @@ class _Trial:
                     )
                 if timer is not None:
                     return Shape.TIMER, None, f", but {timer / 1000:.1f} s later, by itself"
-            return (yield from self._by_rung(low, rung))
+            return (yield from self._by_release(low, size))
         return Shape.WHOLE, None, f", and {self._sent:,} bytes sent in all brought nothing"
 
-    def _by_rung(self, low: int, rung: int) -> Machine[tuple[Shape | None, tuple[int, int] | None, str]]:
-        """The rung freed something: what does it take to free more?"""
-        how = f", and with {rung:,} bytes sent in all something was"
+    def _by_release(self, low: int, size: int) -> Machine[tuple[Shape | None, tuple[int, int] | None, str]]:
+        """So much freed something: what does it take to free more?"""
+        how = f", and with {size:,} bytes sent in all something was"
         behind = []
-        for size in TOKENS[:3]:
-            yield from self._feed_and_watch(size)
+        for token in TOKENS[:3]:
+            yield from self._feed_and_watch(token)
             behind.append(self._behind)
         if behind == [0, 0, 0]:
-            return Shape.PREFIX, (low, rung), f"{how}; from then on each event was printed at once"
+            return Shape.PREFIX, (low, size), f"{how}; from then on each event was printed at once"
         if behind == [1, 1, 1]:
             for multiple in (1024, ROUND):
                 yield from self._grow_to(self._next(multiple))
                 if not self._behind:
                     return Shape.BLOCKS, (1, max(TOKENS)), f"{how}; small pieces at a time come out"
             return Shape.TAIL, None, f"{how}; each event was printed when the next one was sent"
-        # Reads of `rung` octets leave everything after their last multiple unprinted, and reach the next one.
-        total = self._next(rung)
-        printed = sum(end <= total - rung for end in self._ends)
+        # Reads of `size` octets leave everything after their last multiple unprinted, and reach the next one.
+        total = self._next(size)
+        printed = sum(end <= total - size for end in self._ends)
         yield from self._grow_to(total - SMALLEST)
         early = self._stream.events > printed
         yield from self._grow_to(total)
         if early or self._behind:
-            return Shape.BLOCKS, (low, rung), f"{how}; and again later"
+            return Shape.BLOCKS, (low, size), f"{how}; and again later"
         return (
             Shape.BLOCKS,
-            (rung - SMALLEST + 1, rung),
+            (size - SMALLEST + 1, size),
             f"{how}; then nothing until {total:,} had been sent, and all of it then",
         )
 
@@ -317,7 +317,7 @@ class _Trial:
         return (yield from self._look(before))
 
     def _look(self, before: int) -> Machine[float | None]:
-        waited_ms = yield from self._wait(RUNG_MS, octets=before + 1)
+        waited_ms = yield from self._wait(SIZE_MS, octets=before + 1)
         if self._stream.octets == before:
             return None
         yield from self._watch(before)

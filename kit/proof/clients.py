@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from kit.proof.diagnosis import verdict_of
 from kit.proof.doubts import Doubt
-from kit.proof.glance import Seen, State
 from kit.proof.lane import Lane
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 
 PLAIN = "to a client that accepts no compression"
 
 
-def beside(lane: Lane, plain: Seen) -> Lane:
+def beside(lane: Lane, plain: Observation) -> Lane:
     """The lane with what a client saw that accepts no compression; of both the worse is its verdict.
 
     Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kit.proof.causes import Named
+from kit.proof.causes import NamedCause
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Row
-from kit.proof.glance import Seen, State
-from kit.proof.hops import Hop
+from kit.proof.fingerprints import Hop
 from kit.proof.lane import Lane
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape, Verdict
 
 
@@ -31,7 +31,7 @@ class Diagnosis:
 
     url: str
     lane: Lane
-    causes: tuple[Named, ...]
+    causes: tuple[NamedCause, ...]
     rows: tuple[Row, ...]
     hops: tuple[Hop, ...]
     limits: tuple[str, ...]
@@ -49,7 +49,7 @@ class Diagnosis:
         return self.lane.doubts
 
 
-def verdict_of(seen: Seen) -> Verdict:
+def verdict_of(seen: Observation) -> Verdict:
     """What was seen, in the words of a verdict."""
     if seen.verdict is not None:
         return seen.verdict

@@ -1,6 +1,6 @@
 """Which experiments to make, one after another: change one thing, and see whether that frees the stream.
 
-A generator that yields looks to take side by side and is sent what each of them saw. It holds no socket and
+A generator that yields experiments to make side by side and is sent what they showed. It holds no socket and
 no clock; `kit.flows.by_proof` runs it on real ones. What the outcome means stands in `kit.proof.causes`.
 """
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from kit.proof.conditions import Change, Conditions, in_words
-from kit.proof.glance import Seen, State
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look at the stream.
+class Experiment:
+    """One stream, to see whether it passes.
 
     Attributes:
         conditions: under which.
-        says: what this look is, for a row of evidence.
+        says: what it is, for a row of evidence.
         whole: find out how it is held as well, and in pieces of what size.
     """
 
@@ -34,12 +34,12 @@ class Look:
 class Row:
     """One row of evidence: an experiment and what was seen."""
 
-    look: Look
-    seen: Seen
+    experiment: Experiment
+    observation: Observation
 
 
 @dataclass(frozen=True, slots=True)
-class Hurdle:
+class BlockingFactor:
     """Something that holds the stream, by what frees it.
 
     Attributes:
@@ -59,22 +59,22 @@ class Traced:
 
     Attributes:
         base: the stream as it is asked for.
-        hurdles: what something frees. Several of them all hold it, each by itself.
+        factors: what something frees. Several of them all hold it, each by itself.
         rest: what is seen when everything that can be changed is changed, and it still does not stream.
         direct: what is seen when the service is asked directly; None where it was not.
-        rows: all that was looked at, in order.
+        rows: all experiments, in order.
     """
 
-    base: Seen
-    hurdles: tuple[Hurdle, ...] = ()
-    rest: Seen | None = None
-    direct: Seen | None = None
+    base: Observation
+    factors: tuple[BlockingFactor, ...] = ()
+    rest: Observation | None = None
+    direct: Observation | None = None
     rows: tuple[Row, ...] = ()
 
 
-Looks: TypeAlias = Generator[Sequence[Look], Sequence[Seen], Traced]
+Tracing: TypeAlias = Generator[Sequence[Experiment], Sequence[Observation], Traced]
 
-# In this order they are told. Each alone is tried; together only those that no hop has a reason to dislike.
+# In this order they are reported. Each alone is tried; together only what no hop has a reason to dislike.
 _SINGLES = (
     Change.IDENTITY,
     Change.HEADER,
@@ -92,19 +92,19 @@ _SHAPES: Sequence[Shape | None] = list(Shape)  # from worst to best
 _DECIDING = (Change.IDENTITY, Change.HEADER)
 
 
-def trace(base: Conditions, seen: Seen, can: frozenset[Change]) -> Looks:
+def trace(base: Conditions, seen: Observation, can: frozenset[Change]) -> Tracing:
     """Why a stream is held, by experiment.
 
     Args:
         base: how it is asked for.
-        seen: what a first look under these conditions saw; not a stream that passes.
+        seen: what the first experiment under these conditions showed; not a stream that passes.
         can: what can be changed here.
     """
     return (yield from _Trace(base, can, refused=seen.state is State.REFUSED).run(seen))
 
 
-def to_the_end(base: Conditions, can: frozenset[Change], *, refused: bool) -> tuple[Look, ...]:
-    """The looks that take longest and that `trace` takes last, so that they may begin before it."""
+def to_the_end(base: Conditions, can: frozenset[Change], *, refused: bool) -> tuple[Experiment, ...]:
+    """The experiments that take longest and that `trace` makes last, so that they may begin before it."""
     return _Trace(base, can, refused=refused).to_the_end
 
 
@@ -113,58 +113,63 @@ class _Trace:
         self._base = base
         self._can = can
         self._rows: list[Row] = []
-        self._known: dict[Conditions, Seen] = {}
+        self._known: dict[Conditions, Observation] = {}
         self._singles = self._changing(base)
-        self._kind = kind = self._kindly(refused=refused)
+        self._kind = kind = self._easing(refused=refused)
         self._together = together = _with(base, kind)
         # Of the others it is not known which of the two is kinder.
         self._either = [one for one in self._singles if one not in kind]
-        self._kindest = {together: f"all at once: {in_words(together)}"} if kind else {}
+        self._easiest = {together: f"all at once: {in_words(together)}"} if kind else {}
         for one in self._either:
             says = f"all at once, {one.words(together)}" if kind else one.words(base)
-            self._kindest[one.applied(together)] = says
+            self._easiest[one.applied(together)] = says
 
     @property
-    def to_the_end(self) -> tuple[Look, ...]:
-        """As asked first, then under each of the kindest conditions."""
+    def to_the_end(self) -> tuple[Experiment, ...]:
+        """As asked first, then under each of the least restrictive conditions."""
         same_shape = Change.INCREMENTAL.applied(self._together)
-        kindest = [(at, says) for at, says in self._kindest.items() if at != same_shape]
+        easiest = [(at, says) for at, says in self._easiest.items() if at != same_shape]
         return tuple(
-            Look(at, f"{says}, to the end", whole=True) for at, says in ((self._base, "as asked"), *kindest)
+            Experiment(at, f"{says}, to the end", whole=True)
+            for at, says in ((self._base, "as asked"), *easiest)
         )
 
-    def run(self, seen: Seen) -> Looks:
+    def run(self, seen: Observation) -> Tracing:
         base, singles, kind, together = self._base, self._singles, self._kind, self._together
-        either, kindest = self._either, self._kindest
+        either, easiest = self._either, self._easiest
         self._known[base] = seen
         as_it_is, *whole = self.to_the_end
         alone = self._each(base, singles)
-        at_once = [Look(at, says) for at, says in kindest.items()]
-        at_once = [look for look in at_once if all(look.conditions != one.conditions for one in alone)]
+        at_once = [Experiment(at, says) for at, says in easiest.items()]
+        at_once = [
+            experiment
+            for experiment in at_once
+            if all(experiment.conditions != one.conditions for one in alone)
+        ]
         yield from self._take([*alone, *at_once, *self._directly()])
         frees, fails = self._alone(base, singles)
-        hurdles: tuple[Hurdle, ...] = ()
+        factors: tuple[BlockingFactor, ...] = ()
         if frees:
-            hurdles = (Hurdle(frees, fails),)
-        elif (passes := next((at for at in kindest if self._known[at].streams), None)) is not None:
+            factors = (BlockingFactor(frees, fails),)
+        elif (passes := next((at for at in easiest if self._known[at].streams), None)) is not None:
             further = [one for one in either if one.applied(together) == passes]
-            hurdles = yield from self._several([*kind, *further])
-        yield from self._take([as_it_is] if hurdles else [as_it_is, *whole])
-        if self._known[base].streams:  # a moment ago it did not: nothing can be told from this
+            factors = yield from self._several([*kind, *further])
+        yield from self._take([as_it_is] if factors else [as_it_is, *whole])
+        if self._known[base].streams:  # a moment ago it did not: nothing follows from this
             return self._traced()
-        if hurdles:
+        if factors:
             shape = self._known[base].shape
-            return self._traced(*(replace(one, shape=one.shape or shape) for one in hurdles))
-        return self._traced(rest=self._mildest([base, *kindest]))
+            return self._traced(*(replace(one, shape=one.shape or shape) for one in factors))
+        return self._traced(rest=self._least_restrictive([base, *easiest]))
 
-    def _directly(self) -> list[Look]:
+    def _directly(self) -> list[Experiment]:
         asked = Change.DIRECT.applied(self._base)
-        return [Look(asked, Change.DIRECT.words(self._base))] if Change.DIRECT in self._can else []
+        return [Experiment(asked, Change.DIRECT.words(self._base))] if Change.DIRECT in self._can else []
 
-    def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Look]:
-        """A look at each change alone; at those that decide, two at the same time."""
+    def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Experiment]:
+        """Each change alone; those that decide, twice at the same time."""
         return [
-            Look(one.applied(at), f"{one.words(at)}{also}{again}")
+            Experiment(one.applied(at), f"{one.words(at)}{also}{again}")
             for one in changes
             for again in (("", ", again") if one in _DECIDING else ("",))
         ]
@@ -179,61 +184,66 @@ class _Trace:
         return frees, frozenset(decided) - frees
 
     def _several(self, changes: Sequence[Change]) -> _Several:
-        """Nothing alone frees it, all together do: the smallest set that does, each of it a hurdle."""
+        """Nothing alone frees it, all together do: the smallest set that does, each of it a factor."""
         needed, left = list(changes), list(changes)
         while left:
             without = {one: _with(self._base, [it for it in needed if it is not one]) for one in left}
             yield from self._take(
-                Look(at, f"with all of these but {one.words(self._base)}") for one, at in without.items()
+                Experiment(at, f"with all of these but {one.words(self._base)}")
+                for one, at in without.items()
             )
             spare = next((one for one in left if self._known[without[one]].streams), None)
             if spare is None:
                 if any(self._known[at].state is State.UNDECIDED for at in without.values()):
-                    return (Hurdle(frozenset(), frozenset()),)  # unseen is not the same as needed
+                    return (BlockingFactor(frozenset(), frozenset()),)  # unseen is not the same as needed
                 break
             needed.remove(spare)
             # What was needed among more is needed among fewer.
             left = [one for one in left if one is not spare and self._known[without[one]].streams]
-        hurdles = []
+        factors = []
         for one in needed:
             others = [it for it in needed if it is not one]
             at = _with(self._base, others)
             changing = [it for it in self._changing(at) if it in changes]
             also = " and ".join(it.words(self._base) for it in others)
             besides = f" and {also}" if also else ""
-            yield from self._take([Look(at, f"with {also}"), *self._each(at, changing, besides)])
+            yield from self._take([Experiment(at, f"with {also}"), *self._each(at, changing, besides)])
             frees, fails = self._alone(at, changing)
-            hurdles.append(Hurdle(frees | {one}, fails - {one}))
-        return tuple(hurdles)
+            factors.append(BlockingFactor(frees | {one}, fails - {one}))
+        return tuple(factors)
 
-    def _take(self, looks: Iterable[Look]) -> _Take:
-        """Look at what is not known yet, or not in full."""
-        wanted = [look for look in looks if look.whole or look.conditions not in self._known]
+    def _take(self, experiments: Iterable[Experiment]) -> _Take:
+        """Make those whose outcome is not known yet, or not in full."""
+        wanted = [
+            experiment
+            for experiment in experiments
+            if experiment.whole or experiment.conditions not in self._known
+        ]
         if not wanted:
             return
-        for look, seen in zip(wanted, (yield wanted), strict=True):
-            self._rows.append(Row(look, seen))
-            before = self._known.get(look.conditions)
+        for experiment, seen in zip(wanted, (yield wanted), strict=True):
+            self._rows.append(Row(experiment, seen))
+            before = self._known.get(experiment.conditions)
             # That five events passed one by one was no luck; that one did not come may have been.
             if before is None or not (before.streams or seen.state is State.UNDECIDED):
-                self._known[look.conditions] = seen
+                self._known[experiment.conditions] = seen
             elif seen.doubts and before.state is State.HELD:  # held, and why nobody could see how
-                self._known[look.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
+                self._known[experiment.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
 
-    def _mildest(self, kindest: Sequence[Conditions]) -> Seen:
+    def _least_restrictive(self, easiest: Sequence[Conditions]) -> Observation:
         """What still holds: of several that hold at once, the worst is what is seen."""
-        as_asked = self._known[kindest[0]]
-        shaped = [self._known[at] for at in kindest[1:] if self._known[at].shape is not None]
+        as_asked = self._known[easiest[0]]
+        shaped = [self._known[at] for at in easiest[1:] if self._known[at].shape is not None]
         if not shaped:
-            return replace(as_asked, proven=as_asked.proven and len(kindest) == 1)
-        mildest = max(shaped, key=lambda seen: _SHAPES.index(seen.shape))
+            return replace(as_asked, proven=as_asked.proven and len(easiest) == 1)
+        least = max(shaped, key=lambda seen: _SHAPES.index(seen.shape))
         alike = len({seen.shape for seen in shaped}) == 1
-        return mildest if alike else replace(mildest, proven=False)
+        return least if alike else replace(least, proven=False)
 
     def _changing(self, at: Conditions) -> list[Change]:
         return [one for one in _SINGLES if one in self._can and one.applied(at) != at]
 
-    def _kindly(self, *, refused: bool) -> list[Change]:
+    def _easing(self, *, refused: bool) -> list[Change]:
         """What is done together: what makes a stream easier to let pass, whatever holds it."""
         return [
             one
@@ -243,13 +253,13 @@ class _Trace:
             or (one is Change.INCREMENTAL and refused)
         ]
 
-    def _traced(self, *hurdles: Hurdle, rest: Seen | None = None) -> Traced:
+    def _traced(self, *factors: BlockingFactor, rest: Observation | None = None) -> Traced:
         direct = self._known.get(Change.DIRECT.applied(self._base))
-        return Traced(self._known[self._base], hurdles, rest, direct, tuple(self._rows))
+        return Traced(self._known[self._base], factors, rest, direct, tuple(self._rows))
 
 
-_Take: TypeAlias = Generator[Sequence[Look], Sequence[Seen], None]
-_Several: TypeAlias = Generator[Sequence[Look], Sequence[Seen], tuple[Hurdle, ...]]
+_Take: TypeAlias = Generator[Sequence[Experiment], Sequence[Observation], None]
+_Several: TypeAlias = Generator[Sequence[Experiment], Sequence[Observation], tuple[BlockingFactor, ...]]
 
 
 def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:
@@ -258,6 +268,6 @@ def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:
     return base
 
 
-def as_asked(base: Conditions) -> Look:
-    """The first look, without any change."""
-    return Look(base, f"as asked: {in_words(base)}")
+def as_asked(base: Conditions) -> Experiment:
+    """The first experiment, without any change."""
+    return Experiment(base, f"as asked: {in_words(base)}")

@@ -10,11 +10,11 @@ from itertools import pairwise
 from statistics import median
 
 from kit.proof.answer import watched
-from kit.proof.causes import EVENT_FORMS, Cause, Certainty, Named
+from kit.proof.causes import EVENT_FORMS, Cause, Certainty, NamedCause
 from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
-from kit.proof.long import near, whose
 from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
+from kit.proof.stream_limits import near, whose
 from kit.proof.timeline import End, Timeline
 
 SILENT_MS = 2_000.0  # before a cut, and three times the answer's own pace: a limit on silence may have cut it
@@ -31,7 +31,7 @@ def fates(
     *,
     again: Timeline | None = None,
     where: str = "",
-) -> tuple[Named, ...]:
+) -> tuple[NamedCause, ...]:
     """What became of an answer.
 
     Args:
@@ -45,17 +45,17 @@ def fates(
     named = []
     if Doubt.REPLAYED in doubts:
         apart = "it for sure: ask with another query, which no cache has seen"
-        named.append(Named(Cause.REPLAYED, "likely", because, apart, holds=False))
+        named.append(NamedCause(Cause.REPLAYED, "likely", because, apart, holds=False))
     if (said := because if Doubt.UNDECODABLE in doubts else _false_length(line, head)) is not None:
-        named.append(Named(Cause.FALSE_HEADER, "likely", said, holds=False))
+        named.append(NamedCause(Cause.FALSE_HEADER, "likely", said, holds=False))
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
         named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
         said = f"{watched(line).octets:,} bytes came, and no event in them ended"
         form = EVENT_FORMS.get(framing(head.get("content-type", "")), "")
-        named.append(Named(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
+        named.append(NamedCause(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
     if (said := _bursts(line)) and Doubt.REPLAYED not in doubts:
-        named.append(Named(Cause.BURSTS, "likely", said, holds=False))
+        named.append(NamedCause(Cause.BURSTS, "likely", said, holds=False))
     return tuple(named)
 
 
@@ -80,7 +80,7 @@ def starved(
     return f"a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it"
 
 
-def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) -> Named:
+def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) -> NamedCause:
     """As far as its times tell by what."""
     arrived = [arrival.arrived_ms for arrival in line.arrivals]
     last_ms = _last_ms(line)
@@ -97,7 +97,7 @@ def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) ->
         if silent and near(last_s, _last_ms(again) / 1000) and not again.complete:
             said += f"{asked} ended after {_last_ms(again) / 1000:.1f} s in silence as well"
             to_try = "\n".join((Cause.IDLE_LIMIT.remedy, *whose(last_s, None)))
-            return Named(Cause.IDLE_LIMIT, "likely", said, to_try=to_try, holds=False)
+            return NamedCause(Cause.IDLE_LIMIT, "likely", said, to_try=to_try, holds=False)
         longer = again_s > after_s and not near(after_s, again_s)
         if longer or (surely and again.complete):
             said += f"{asked} went on for {again_s:.1f} s{', to its end' if again.complete else ''}"
@@ -111,7 +111,7 @@ def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) ->
             said += f"{asked} ended after {again_s:.1f} s, as by no limit on the whole"
     to_try = "\n".join((Cause.ANSWER_CUT.remedy, *whose(last_s if silent else None, after_s)))
     sure: Certainty = "certain" if surely else "possible"
-    return Named(Cause.ANSWER_CUT, sure, said, apart, side, to_try, holds=False)
+    return NamedCause(Cause.ANSWER_CUT, sure, said, apart, side, to_try, holds=False)
 
 
 def _last_ms(line: Timeline) -> float:

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 from kit.proof.actions import Action, Await, End, Machine, Observed, Pass, Progress, Reply
 from kit.proof.doubts import Doubt
-from kit.proof.lockstep import END_PATIENCE_MS, alike
-from kit.proof.steps import SEARCH_MS, SIDE_PATIENCE_MS, Came, GiveUpError, Lead, OverError, Steps
+from kit.proof.lockstep import END_TIMEOUT_MS, alike
+from kit.proof.steps import SEARCH_MS, SIDE_TIMEOUT_MS, Came, GiveUpError, Lead, OverError, Steps
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 MOST = 12  # steps
@@ -72,10 +72,10 @@ class HeldAnswer(Steps):
             self._say(f"lock-step of the answer was not possible any further ({why.doubt})")
         except OverError:
             pass  # what became of the answer is judged where it is read
-        yield from self._do(End(SIDE_PATIENCE_MS))
+        yield from self._do(End(SIDE_TIMEOUT_MS))
 
     @property
-    def told_all(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the origin spoke last when only the answer's end was left."""
         return self.progress is not None and self.progress.waits == "end"
 
@@ -155,17 +155,21 @@ class HeldAnswer(Steps):
             yield from self._do(Await(_STARTING_MS, octets=1))
             there = self._stream.octets > 0
             # What has come was released alone: it says itself that it came.
-            reply = (yield from self._do(Pass(2 if there else 1, SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(Pass(2 if there else 1, SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
-            told = reply.progress
-            if told is None:  # before something came, it may be on its way to an instance that is starting
+            progress = reply.progress
+            if (
+                progress is None
+            ):  # before something came, it may be on its way to an instance that is starting
                 if there:
                     raise GiveUpError(Doubt.OTHER_INSTANCE)
-            elif told.free:
-                self._say(f"the answer could not be put in lock-step: {_FREE.get(told.free, told.free)}")
+            elif progress.free:
+                self._say(
+                    f"the answer could not be put in lock-step: {_FREE.get(progress.free, progress.free)}"
+                )
                 return False
-            elif told.pieces:
+            elif progress.pieces:
                 return True
             self._check_alive()
 
@@ -173,17 +177,17 @@ class HeldAnswer(Steps):
         """Have so many more pieces released: whether at least one was."""
         pieces = 0 if self.progress is None else self.progress.pieces
         while True:
-            reply = (yield from self._do(Pass(pieces + more, SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(Pass(pieces + more, SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
-            told = reply.progress
-            if told is None:
+            progress = reply.progress
+            if progress is None:
                 self._check_alive()
                 raise GiveUpError(Doubt.OTHER_INSTANCE)
-            if told.free or told.ended:
+            if progress.free or progress.ended:
                 return False
-            if told.pieces >= pieces + more or told.waits == "end":
-                return told.pieces > pieces
+            if progress.pieces >= pieces + more or progress.waits == "end":
+                return progress.pieces > pieces
             self._check_alive()
 
     def _reach(self, least_ms: float | None = None) -> Machine[Came]:
@@ -248,8 +252,8 @@ class HeldAnswer(Steps):
     def _whole(self) -> Machine[None]:
         octets = self._octets
         self._say(f"{octets:,} bytes were released in all, and nothing came out")
-        yield from self._do(End(SIDE_PATIENCE_MS))
-        came = yield from self._comes(END_PATIENCE_MS, octets=octets)
+        yield from self._do(End(SIDE_TIMEOUT_MS))
+        came = yield from self._comes(END_TIMEOUT_MS, octets=octets)
         if came is Came.HELD:
             return
         self._say("after the answer's end all of it came")
@@ -273,15 +277,15 @@ class HeldAnswer(Steps):
 
     def _hold_ms(self) -> float:
         """How much later than a round trip the last released piece came, by the origin's own clock."""
-        reply, told = self._reply, self.progress
-        if reply is None or told is None:
+        reply, progress = self._reply, self.progress
+        if reply is None or progress is None:
             return 0.0
-        left, at_ms = told.octets, self._now_ms
+        left, at_ms = progress.octets, self._now_ms
         for at_ms, octets in self._stream.reads:  # noqa: B007 (the one that completed it)
             left -= octets
             if left <= 0:
                 break
-        return at_ms - reply.arrived_ms + reply.now_ms - told.gone_ms
+        return at_ms - reply.arrived_ms + reply.now_ms - progress.gone_ms
 
     def _check_alive(self) -> None:
         stream = self._stream
@@ -289,51 +293,58 @@ class HeldAnswer(Steps):
             raise OverError(Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP))
 
 
-def all_at_once(told: Progress | None, events: int) -> str:
+def all_at_once(progress: Progress | None, events: int) -> str:
     """How the app sent all of it together, after some work; empty where it did not, or that cannot be seen.
 
     What an app made while a piece of it was held back is not known: what comes then may have been waiting. So
     the pieces say it that followed one that was not held; the second always does.
 
     Args:
-        told: what the origin said of the answer when it was over.
+        progress: what the origin said of the answer when it was over.
         events: that the answer formed.
     """
-    if told is None or not told.times or max(events, told.pieces) < 2 or told.times[0][1] < WAIT_MS:
+    if (
+        progress is None
+        or not progress.times
+        or max(events, progress.pieces) < 2
+        or progress.times[0][1] < WAIT_MS
+    ):
         return ""
-    waited = f"after {told.times[0][1]:.0f} ms of nothing"
-    if told.pieces == 1:
+    waited = f"after {progress.times[0][1]:.0f} ms of nothing"
+    if progress.pieces == 1:
         return f"the app sent all {events:,} events in one piece, {waited}"
     gaps = [
-        after[1] - before[1] for before, after in pairwise(told.times) if before[2] - before[1] < AT_ONCE_MS
+        after[1] - before[1]
+        for before, after in pairwise(progress.times)
+        if before[2] - before[1] < AT_ONCE_MS
     ]
     if not gaps or gaps[0] >= AT_ONCE_MS or sum(gaps) > max(BURST_MS, AT_ONCE_MS * len(gaps) / 4):
         return ""
-    return f"the app sent all {told.pieces:,} pieces one right after the other, {waited}"
+    return f"the app sent all {progress.pieces:,} pieces one right after the other, {waited}"
 
 
-def as_it_came(told: Progress | None) -> str:
+def as_it_came(progress: Progress | None) -> str:
     """What is said of the app where no hop holds the answer, and it looks held all the same."""
-    coded = f", which it compresses ({told.coding})" if told is not None and told.coding else ""
+    coded = f", which it compresses ({progress.coding})" if progress is not None and progress.coding else ""
     return f"no hop holds it: the app itself sent the answer as it came{coded}"
 
 
-def waited(told: Progress | None) -> tuple[str, ...]:
+def waited(progress: Progress | None) -> tuple[str, ...]:
     """What is said of an answer that took longer because it was held; nothing where that is little."""
-    waited_ms = sum(gone - sent for _, sent, gone in told.times) if told is not None else 0.0
+    waited_ms = sum(gone - sent for _, sent, gone in progress.times) if progress is not None else 0.0
     if waited_ms < WAITED_MS:
         return ()
     return (f"the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",)
 
 
-def kept_its_loop(told: Progress | None) -> tuple[str, ...]:
+def kept_its_loop(progress: Progress | None) -> tuple[str, ...]:
     """What is said of an app that kept its event loop to itself for most of its work; nothing of others."""
-    if told is None or not told.times or told.blocked_ms < BLOCKED_MS:
+    if progress is None or not progress.times or progress.blocked_ms < BLOCKED_MS:
         return ()
-    worked_ms = told.times[0][1] + sum(after[1] - before[2] for before, after in pairwise(told.times))
-    if told.blocked_ms < worked_ms / 2:
+    worked_ms = progress.times[0][1] + sum(after[1] - before[2] for before, after in pairwise(progress.times))
+    if progress.blocked_ms < worked_ms / 2:
         return ()
-    return (f"{KEPT_ITS_LOOP} for {told.blocked_ms:.0f} ms: all others had to wait",)
+    return (f"{KEPT_ITS_LOOP} for {progress.blocked_ms:.0f} ms: all others had to wait",)
 
 
 def _pieces(count: int) -> str:

@@ -103,7 +103,7 @@ class Lane:
 
 
 class LaneState(StrEnum):
-    """How a lane came out, worst first: where several apply, the first of these is told."""
+    """How a lane came out, worst first: where several apply, the first of these is said."""
 
     FAILED = "failed"
     NOT_AS_EXPECTED = "not-as-expected"

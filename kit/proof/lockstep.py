@@ -6,7 +6,7 @@ was seen once is seen again, on a fresh event or a fresh stream, before it is st
 accuracy and what it was measured against: docs/detection.md.
 
 This is a generator that yields what to do (`kit.proof.actions`) and is sent what was seen. It holds no
-socket and no clock; `kit.probe.drive` runs it on real ones, the tests on made-up ones.
+socket and no clock; `kit.probe.proof_runner` runs it on real ones, the tests on made-up ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kit.proof.steps import (
     LEAST_MS,
     MOST_BEGINNINGS,
     SEARCH_MS,
-    SIDE_PATIENCE_MS,
+    SIDE_TIMEOUT_MS,
     SMALL,
     Came,
     GiveUpError,
@@ -34,9 +34,9 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 MEDIUM, LARGE = 6_000, 70_001  # octets: more than a page buffer, more than 64 KiB
 STEPS = 3
 SMALLEST = 128  # the origin's smallest event
-RUNGS = [1024 << power for power in range(11)]  # 1 KiB … 1 MiB
+SIZES = [1024 << power for power in range(11)]  # 1 KiB … 1 MiB
 STREAM_CAP = 4 * 1024 * 1024  # the origin sends no more than this on one stream
-END_PATIENCE_MS = 30_000.0  # for what was held to come out after the end
+END_TIMEOUT_MS = 30_000.0  # for what was held to come out after the end
 BISECT_TO = 16  # octets
 
 
@@ -61,9 +61,9 @@ class LockStep(Steps):
             try:
                 yield from self._measure_round_trip(self._pings)
                 finding = yield from self._lock_step()
-                yield End(SIDE_PATIENCE_MS)
+                yield End(SIDE_TIMEOUT_MS)
             except GiveUpError as why:
-                yield End(SIDE_PATIENCE_MS)
+                yield End(SIDE_TIMEOUT_MS)
                 finding = yield from self._pause(why.doubt)
         except OverError as over:
             finding = over.finding
@@ -114,7 +114,7 @@ class LockStep(Steps):
         if self._beginnings >= MOST_BEGINNINGS:
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
         self._say("that could not be repeated: beginning anew")
-        yield End(SIDE_PATIENCE_MS)
+        yield End(SIDE_TIMEOUT_MS)
         return (yield from self._lock_step())
 
     def _first_event_or_prefix(self) -> Machine[Finding]:
@@ -210,26 +210,26 @@ class LockStep(Steps):
 
     def _by_size(self) -> Machine[Finding]:
         """Nothing frees it but more bytes, or the end: feed on, doubling, until something comes out."""
-        for rung in RUNGS:
-            size = rung - self._held
+        for total in SIZES:
+            size = total - self._held
             if size < SMALLEST:
                 continue
-            last = rung == RUNGS[-1]
+            last = total == SIZES[-1]
             came, octets = yield from self._feed_and_watch(size, self._least_ms if last else SEARCH_MS)
             if came is Came.HELD:
                 continue
-            self._say(f"with {rung:,} bytes held in all, {octets:,} came out")
+            self._say(f"with {total:,} bytes held in all, {octets:,} came out")
             if came is Came.LATE:
                 found = yield from self._by_time()
                 if found is not None:
                     return found
-            return (yield from self._blocks_or_prefix(rung))
+            return (yield from self._blocks_or_prefix(total))
         self._say(f"{self._held:,} bytes were held in all, and nothing came out")
         return (yield from self._whole())
 
     def _whole(self) -> Machine[Finding]:
-        ended = yield from self._do(End(SIDE_PATIENCE_MS))
-        came = yield from self._comes(END_PATIENCE_MS, octets=self._sent)
+        ended = yield from self._do(End(SIDE_TIMEOUT_MS))
+        came = yield from self._comes(END_TIMEOUT_MS, octets=self._sent)
         if came is Came.HELD:
             self._say(f"{self._stream.octets:,} of {self._sent:,} bytes came after the stream's end")
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
@@ -238,7 +238,7 @@ class LockStep(Steps):
         # The end may not be what freed it: a long timer looks like this. End a stream at once and see.
         yield from self._open(SMALL)
         yield from self._end_once_started()
-        came = yield from self._comes(END_PATIENCE_MS, events=1)
+        came = yield from self._comes(END_TIMEOUT_MS, events=1)
         if came is Came.HELD:
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
         self._say(f"a stream that was ended at once came after {self._first_ms:.0f} ms")
@@ -246,16 +246,16 @@ class LockStep(Steps):
             return self._timer(self._first_ms - self.rtt_ms)
         return self._found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
 
-    def _blocks_or_prefix(self, rung: int) -> Machine[Finding]:
-        """A rung came out at once: does all flow now (a prefix), or does it take as much again (blocks)?"""
+    def _blocks_or_prefix(self, total: int) -> Machine[Finding]:
+        """So much came out at once: does all flow now (a prefix), or does it take as much again (blocks)?"""
         if (yield from self._single(SMALL)) and (yield from self._single(SMALL)):
-            return (yield from self._prefix(rung))
-        step, kept_back = max(SMALLEST, rung // 4), False
+            return (yield from self._prefix(total))
+        step, kept_back = max(SMALLEST, total // 4), False
         while True:
             released: list[int] = []
             fed = 0
             # A stall can join two releases, so two alike are wanted.
-            while not alike(released) and fed <= 3 * rung and self._sent + step <= STREAM_CAP:
+            while not alike(released) and fed <= 3 * total and self._sent + step <= STREAM_CAP:
                 came, octets = yield from self._feed_and_watch(step, SEARCH_MS)
                 if came is Came.LATE:
                     found = yield from self._by_time()
@@ -268,9 +268,9 @@ class LockStep(Steps):
                     fed = 0
             if len(released) < 2:
                 self._say("it could not be seen to do so again")
-                return self._found(Verdict.BYTE_LIMITED, block_bytes=rung, doubts=(Doubt.NOT_REPEATED,))
+                return self._found(Verdict.BYTE_LIMITED, block_bytes=total, doubts=(Doubt.NOT_REPEATED,))
             if not kept_back:  # it was the beginning that was held
-                return (yield from self._prefix(rung))
+                return (yield from self._prefix(total))
             last = released[-2:]
             size = round(median(last))
             # Fed in steps of its own size, several blocks would pass for one.
@@ -280,30 +280,30 @@ class LockStep(Steps):
         self._say(f"then {last[0]:,} and {last[1]:,} bytes came out at a time, fed {step:,} at a time")
         return self._found(Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=size if alike(released) else None)
 
-    def _prefix(self, rung: int) -> Machine[Finding]:
-        """Small events passed from then on: on a new stream, are `rung` octets let through, and half not?"""
+    def _prefix(self, total: int) -> Machine[Finding]:
+        """Small events passed from then on: on a new stream, are `total` octets let through, and half not?"""
         self._say("from then on small events passed")
         first_ms = self._first_ms
         while True:
             yield from self._reopen(SMALL)
-            half = rung // 2 - SMALL
+            half = total // 2 - SMALL
             if half >= SMALLEST:
                 yield from self._feed_once_started(half)
             came = yield from self._begins(self._least_ms)
             if came is Came.HELD:
-                yield from self._feed_once_started(rung - self._sent)
+                yield from self._feed_once_started(total - self._sent)
                 came = yield from self._comes(self._least_ms, events=1)
                 if came is Came.PROMPT:
                     break
             elif came is Came.PROMPT:
                 if half < SMALLEST:
                     return (yield from self._again())
-                rung //= 2
+                total //= 2
                 continue
             found = yield from self._start_held_by_time(first_ms)
             return found or (yield from self._again())
-        self._say(f"on a new stream, {rung:,} bytes came out at once, and half of it did not")
-        return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=rung)
+        self._say(f"on a new stream, {total:,} bytes came out at once, and half of it did not")
+        return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=total)
 
     def _start_held_by_time(self, first_ms: float) -> Machine[Finding | None]:
         """Does a stream's beginning come by itself, as it did after `first_ms`? None if not, or at once."""

@@ -21,10 +21,10 @@ GAP_MS = 500.0
 def part(event: Event) -> str | None:
     """Which part of a paused stream an event belongs to: first, bulk or rest; None if it does not say."""
     try:
-        told = json.loads(event.data)
+        payload = json.loads(event.data)
     except ValueError:
         return None
-    name = told.get("part") if isinstance(told, dict) else None
+    name = payload.get("part") if isinstance(payload, dict) else None
     return name if isinstance(name, str) else None
 
 

@@ -1,4 +1,4 @@
-"""What has come in on one response so far. Pure: told what was read and when, never reads itself."""
+"""What has come in on one response so far. Pure: it is given what was read and when."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Received:
         self.head_ms, self.status, self.headers = now_ms, status, headers
 
     def use(self, decoder: Decoder) -> None:
-        """The head told what an event is: decode the body with this."""
+        """The head says what an event is: decode the body with this."""
         self._decoder = decoder
 
     def body(self, now_ms: float, data: bytes) -> list[Event]:
@@ -121,8 +121,8 @@ class Received:
         A bare 501 (Caddy's) is one only where the origin is known to do better: others answer so to a
         method that they do not know.
         """
-        told = "incremental_refused" in self.headers.get("proxy-status", "").lower()
-        return told and self.status in (429, 501)
+        says_so = "incremental_refused" in self.headers.get("proxy-status", "").lower()
+        return says_so and self.status in (429, 501)
 
 
 def _beside(decoder: Decoder) -> int:

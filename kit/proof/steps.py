@@ -22,10 +22,10 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 SMALL = 200  # octets: a token
 PINGS = 5
-COLD_PATIENCE_MS = 60_000.0  # the first ping may meet a cold start
+COLD_TIMEOUT_MS = 60_000.0  # the first ping may meet a cold start
 COLD_MS = 1_000.0
 # A server or a hop that stalls for ten seconds is no server that answers one request at a time.
-SIDE_PATIENCE_MS = 12_000.0
+SIDE_TIMEOUT_MS = 12_000.0
 
 # So many side requests must have overtaken an event. One may have been on its way; the second meets a hop
 # that wakes with both sockets readable; the third leaves no such accident.
@@ -178,7 +178,7 @@ class Steps:
 
     def _measure_round_trip(self, known: Sequence[Reply] = ()) -> Machine[None]:
         replies = list(known)
-        warm_up = None if replies else (yield from self._ping(COLD_PATIENCE_MS))
+        warm_up = None if replies else (yield from self._ping(COLD_TIMEOUT_MS))
         while len(replies) < PINGS:
             replies.append((yield from self._ping()))
         took = sorted(reply.took_ms for reply in replies)
@@ -189,7 +189,7 @@ class Steps:
         if len({reply.instance for reply in (*replies, *([warm_up] if warm_up else []))}) > 1:
             raise GiveUpError(Doubt.OTHER_INSTANCE)
 
-    def _ping(self, within_ms: float = SIDE_PATIENCE_MS) -> Machine[Reply]:
+    def _ping(self, within_ms: float = SIDE_TIMEOUT_MS) -> Machine[Reply]:
         reply = (yield from self._do(Ping(within_ms))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
@@ -204,11 +204,11 @@ class Steps:
             self._stream, self._opened_ms = observed.stream, observed.now_ms
 
     def _reopen(self, size: int = SMALL) -> Machine[None]:
-        yield from self._do(End(SIDE_PATIENCE_MS))
+        yield from self._do(End(SIDE_TIMEOUT_MS))
         yield from self._open(size)
 
     def _feed(self, size: int) -> Machine[Reply]:
-        reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
+        reply = (yield from self._do(Feed(size, SIDE_TIMEOUT_MS))).reply
         if reply is None:
             raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
         if not reply.known:
@@ -221,7 +221,7 @@ class Steps:
     def _feed_once_started(self, size: int = SMALL) -> Machine[Reply]:
         """As `_feed`, but the stream may still be on its way to an instance that is starting."""
         for attempt in range(10):
-            reply = (yield from self._do(Feed(size, SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(Feed(size, SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             if reply.known:
@@ -239,7 +239,7 @@ class Steps:
     def _end_once_started(self) -> Machine[None]:
         """End the stream; it may still be on its way, and who ends what is not known yet ends nothing."""
         for _ in range(10):
-            reply = (yield from self._do(End(SIDE_PATIENCE_MS))).reply
+            reply = (yield from self._do(End(SIDE_TIMEOUT_MS))).reply
             if reply is None:
                 raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
             if reply.known:

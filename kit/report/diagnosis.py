@@ -8,12 +8,12 @@ from typing import Any
 
 from kit.flows.doctor_app import AppExamined
 from kit.proof.answer import watched
-from kit.proof.causes import Named
+from kit.proof.causes import NamedCause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Row
-from kit.proof.glance import State
-from kit.proof.hops import NO_EVIDENCE
+from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.lane import LaneState, state
+from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
 from kit.report.json import lane_data
@@ -89,7 +89,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words; where there is none, what the answer looks like."""
     words = verdict_words(diagnosis.lane)
-    saw = diagnosis.rows[0].seen.state if diagnosis.rows else State.UNDECIDED
+    saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
@@ -108,7 +108,9 @@ def _section(head: str, style: Style, width: int) -> list[str]:
     return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
 
 
-def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width: int) -> list[str]:
+def _cause(
+    named: NamedCause, before: Sequence[NamedCause], after: Sequence[NamedCause], width: int
+) -> list[str]:
     """One of the causes. What several have in common is said once: why beside the first, the rest last."""
     lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
     if named.because not in {one.because for one in before}:
@@ -127,15 +129,15 @@ def _cause(named: Named, before: Sequence[Named], after: Sequence[Named], width:
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
     """Each row once, with how often the same was done and the same was seen."""
-    times = Counter((row.look, row.seen.state) for row in rows)
-    first = {(row.look, row.seen.state): row for row in reversed(rows)}
+    times = Counter((row.experiment, row.observation.state) for row in rows)
+    first = {(row.experiment, row.observation.state): row for row in reversed(rows)}
     return [(first[key], count) for key, count in times.items()]
 
 
 def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
-    seen = row.seen
+    seen = row.observation
     lead = f"  {number:2}  "
-    lines = hang(lead, clean(row.look.says + (", twice" if times > 1 else "")), width)
+    lines = hang(lead, clean(row.experiment.says + (", twice" if times > 1 else "")), width)
     word = style.paint(str(seen.state), _TONES[seen.state])
     told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
     told[0] = told[0].replace(str(seen.state), word, 1)
@@ -195,12 +197,12 @@ def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
         ],
         "evidence": [
             {
-                "experiment": row.look.says,
-                "saw": str(row.seen.state),
-                "said": row.seen.said,
-                "shape": None if row.seen.shape is None else str(row.seen.shape),
-                "block_bytes": row.seen.block_bytes,
-                "proven": row.seen.proven,
+                "experiment": row.experiment.says,
+                "saw": str(row.observation.state),
+                "said": row.observation.said,
+                "shape": None if row.observation.shape is None else str(row.observation.shape),
+                "block_bytes": row.observation.block_bytes,
+                "proven": row.observation.proven,
             }
             for row in diagnosis.rows
         ],

@@ -10,11 +10,11 @@ from urllib.parse import urljoin
 from kit.errors import Code, KitError
 from kit.probe.address import Headers
 from kit.probe.client import Ask, Client
-from kit.probe.drive import ProofRequest
-from kit.probe.faults import bad_status, shown, silent
+from kit.probe.http_errors import bad_status, shown, silent
 from kit.probe.lane import Proved, decoder_of, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
+from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import LaneSpec, as_browser, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned

@@ -10,9 +10,9 @@ from math import inf
 from typing import Any, TypeAlias
 
 from kit.errors import Code, KitError
-from kit.probe.drive import ProofRequest
-from kit.probe.faults import shown
+from kit.probe.http_errors import shown
 from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
+from kit.probe.proof_runner import ProofRequest
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Pass, Ping, Reply
 from kit.proof.events import LineDecoder
 from kit.proof.lockstep import LockStep

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from kit.errors import KitError
 from kit.probe.client import Client
-from kit.probe.drive import ProofRequest
+from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.verdict import Finding, Method, Verdict

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Code, KitError
 from kit.probe.client import MAX_BODY_BYTES
-from kit.probe.faults import shown
+from kit.probe.http_errors import shown
 from kit.probe.measured import MOST_EVENTS
 from kit.proof.events import EventTooLargeError
 from kit.proof.received import Received

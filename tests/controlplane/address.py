@@ -16,7 +16,16 @@ from kit.lab.proxy import Front
 from kit.targets import FrontSpec
 
 # Where nobody is behind the URL, no platform's front is meant.
-_NOBODY = FrontSpec("none", None, False, None, False, 300, (), {}, (), {}, "unknown", "unknown", 10)
+_NOBODY = FrontSpec(
+    hold="none",
+    accel_frees=False,
+    deadline_s=300,
+    request_headers_removed=(),
+    response_headers_removed=(),
+    client_leaves="unknown",
+    idle="unknown",
+    shutdown_grace_s=10,
+)
 
 _X_AUTHORIZATION = b"x-serverless-authorization"
 

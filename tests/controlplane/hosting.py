@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shlex
 import shutil
 import socket
 import sys
@@ -21,16 +22,15 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-import yaml
-
+from kit.bundle import Start
 from kit.errors import KitError
-from kit.lab.bundles import read_start
 from kit.lab.idle import open_requests
 from kit.lab.lab import environment, wait_until_ready
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
 from kit.targets import FrontSpec, load_targets
 from tests.controlplane.address import Address, Backend
+from tests.controlplane.started import read_dockerfile
 from tests.controlplane.uploads import Kind, Upload
 from tests.controlplane.wire import ApiError
 
@@ -96,7 +96,7 @@ class _Version:
             _write(self._upload, self._folder / "bundle")
             self._held, port = hold_port()
             try:
-                start = read_start(self._folder / "bundle")
+                start = _start(self._upload)
                 programs = Path(sys.executable).parent
                 env = environment(start, port=port, programs=programs, home=self._folder / "home")
                 del env["STREAMPROOF_LAB"]
@@ -295,24 +295,26 @@ def _revision_timeout_s(resource: Mapping[str, Any]) -> float | None:
 
 
 def _write(upload: Upload, folder: Path) -> None:
-    """Its files; on App Engine with an app.yaml that says what its resource says."""
+    """Its files."""
     for name, content in upload.files.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise DidNotStart(upload, f"{name!r} lies outside of what was uploaded.")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    if upload.kind != "run":
-        app: dict[str, Any] = {
-            "runtime": upload.resource.get("runtime", ""),
-            "service": upload.service,
-            "env_variables": dict(upload.environment),
-        }
-        if upload.kind == "flex":
-            app["env"] = "flex"
-        if upload.command:
-            app["entrypoint"] = upload.command
-        (folder / "app.yaml").write_text(yaml.safe_dump(app))
+
+
+def _start(upload: Upload) -> Start:
+    """The entrypoint, else what the Dockerfile says. Raises DidNotStart where neither says anything."""
+    values = {"service": upload.service, "runtime": upload.resource.get("runtime", "")}
+    platform = load_targets()[upload.kind].environment_of(values)
+    if upload.command:
+        return Start(tuple(shlex.split(upload.command)), {**upload.environment, **platform})
+    try:
+        image = read_dockerfile(upload.files.get("Dockerfile", b"").decode())
+    except ValueError as error:
+        raise DidNotStart(upload, f"It cannot be started: {error}.") from None
+    return Start(image.argv, {**image.env, **upload.environment, **platform})
 
 
 def _identity(upload: Upload, project: str) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.config import SETTINGS, Config, load_config
+from kit.config import Config, load_config
 from kit.errors import Code, Exit, KitError
 from kit.targets import Target, get, load_targets
 
@@ -373,54 +371,3 @@ def test_no_file_brings_anything_but_a_configuration_or_a_sentence(
     else:
         return
     assert told.code is Code.BAD_CONFIG
-
-
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-
-
-def rows(part: str) -> dict[str, list[str]]:
-    """The rows of the table in a part of the page, by their first cell."""
-    cells = [[cell.strip() for cell in row.split(" | ")] for row in re.findall(r"^\| (`.*) \|$", part, re.M)]
-    return {first.strip("`"): rest for first, *rest in cells}
-
-
-PARTS = re.split(r"^##+ ", PAGE, flags=re.M)
-
-
-def test_the_page_names_every_plain_setting_with_its_default_and_what_it_may_be() -> None:
-    told = rows(PARTS[0])
-    assert list(told) == list(SETTINGS)
-    for name, (default, may_be, _) in told.items():
-        wanted = getattr(Config(), name)
-        assert default == ("" if wanted is None else f"`{json.dumps(wanted).removesuffix('.0')}`")
-        assert may_be == SETTINGS[name].expected
-
-
-def test_every_plain_setting_is_a_field_with_the_same_default() -> None:
-    for name, setting in SETTINGS.items():
-        assert getattr(Config(), name) == setting.default
-        assert setting.default is None or replace(setting, default=None).allows(setting.default)
-
-
-@pytest.mark.parametrize("name", load_targets())
-def test_the_page_names_every_targets_own_settings_and_rules(name: str) -> None:
-    (part,) = (part for part in PARTS if f"`[targets.{name}]`\n" in part)
-    target = get(name)
-    assert rows(part) == {
-        key: [
-            f"`{setting.follows}`" if setting.follows else f"`{json.dumps(setting.default)}`",
-            setting.expected,
-            setting.meaning,
-        ]
-        for key, setting in target.settings.items()
-    }
-    assert all(f"- {rule.says}\n" in part for rule in target.rules)
-
-
-def test_the_pages_example_is_accepted(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
-    write(tmp_path, example)
-    config = load_config({}, {}, tmp_path)
-    assert config.project == "my-project-42"
-    assert config.env == {"GREETING": "hello"}
-    assert config.of(get("standard"))["instance_class"] == "F2"

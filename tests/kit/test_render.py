@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import re
 import runpy
 import shutil
@@ -21,6 +20,7 @@ from kit.errors import Code, KitError
 from kit.render import COMMAND, environment, render
 from kit.targets import Target, assets, get
 from service.settings import Settings
+from tests.controlplane.started import read_dockerfile
 from tests.kit.rendering import (
     UNUSUAL,
     each_target,
@@ -53,13 +53,50 @@ def test_a_bundle_holds_the_lock_and_the_ignore_files(target: Target) -> None:
 
 
 @each_target
-def test_every_bundle_starts_in_the_one_way(target: Target) -> None:
-    files = render(target, Config()).files
-    if "Dockerfile" in files:
-        (command,) = re.findall(r"^CMD (.*)$", files["Dockerfile"].decode(), re.M)
-        assert tuple(json.loads(command)) == COMMAND
-    else:
-        assert yaml.safe_load(files["app.yaml"])["entrypoint"] == " ".join(COMMAND)
+@pytest.mark.parametrize("config", [Config(), UNUSUAL], ids=["default", "unusual"])
+def test_every_bundle_starts_in_the_one_way_and_the_lab_starts_what_its_files_say(
+    target: Target, config: Config
+) -> None:
+    bundle = render(target, config)
+    assert bundle.start.argv == COMMAND
+    said, variables = {}, {}
+    if "Dockerfile" in bundle.files:
+        image = read_dockerfile(bundle.files["Dockerfile"].decode())
+        assert image.argv == COMMAND
+        said = {name: value for name, value in image.env.items() if name != "PATH"}
+    if "app.yaml" in bundle.files:
+        app = yaml.safe_load(bundle.files["app.yaml"])
+        variables = app["env_variables"]
+        assert app.get("entrypoint", " ".join(COMMAND)) == " ".join(COMMAND)
+    platform = target.environment_of(
+        {**config.of(target), "runtime": "python" + config.python.replace(".", "")}
+    )
+    assert bundle.start.env == {**said, **variables, **platform}
+
+
+def test_each_platform_sets_the_variables_that_it_documents() -> None:
+    start = {name: render(get(name), UNUSUAL).start.env for name in ("standard", "flex", "run")}
+    of_platform = {
+        name: {key for key in env if key.startswith(("GAE_", "K_", "GOOGLE_", "GCLOUD_"))}
+        for name, env in start.items()
+    }
+    assert start["standard"]["GAE_RUNTIME"] == "python311"
+    assert start["standard"]["GAE_SERVICE"] == UNUSUAL.of(get("standard"))["service"]
+    assert of_platform["standard"] == {
+        "GAE_APPLICATION", "GAE_DEPLOYMENT_ID", "GAE_ENV", "GAE_INSTANCE", "GAE_MEMORY_MB", "GAE_RUNTIME",
+        "GAE_SERVICE", "GAE_VERSION", "GOOGLE_CLOUD_PROJECT",
+    }  # fmt: skip
+    # As seen in a live container: no GAE_ENV.
+    assert of_platform["flex"] == {
+        "GAE_DEPLOYMENT_ID", "GAE_INSTANCE", "GAE_MEMORY_MB", "GAE_SERVICE", "GAE_VERSION", "GCLOUD_PROJECT",
+        "GOOGLE_CLOUD_PROJECT",
+    }  # fmt: skip
+    assert of_platform["run"] == {"K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
+
+
+def test_no_variable_of_the_users_overrides_the_platforms_own() -> None:
+    start = render(get("standard"), Config(env={"PYTHONUNBUFFERED": "mine"})).start
+    assert start.env["PYTHONUNBUFFERED"] == "TRUE"
 
 
 @each_target

@@ -16,7 +16,6 @@ import yaml
 from kit.app import App
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.lab.bundles import read_start
 from kit.render import environment, render, write
 from kit.targets import Target, assets, get, load_targets
 from tests.fixtures.tools import Tool
@@ -59,12 +58,11 @@ def test_a_bundle_holds_their_files_and_what_starts_them(target: Target, config:
 @each_target
 @pytest.mark.parametrize("module", ["mine.main:app", "mine.main:create('a \"b\"', c=1)"])
 def test_it_starts_in_the_one_way_with_the_proof_around_their_app(
-    target: Target, module: str, config: Config, tmp_path: Path
+    target: Target, module: str, config: Config
 ) -> None:
     assert config.app is not None
     bundle = render(target, replace(config, app=replace(config.app, module=module)))
-    start = read_start(write(bundle, tmp_path / "build"))
-    assert start.argv == ("gunicorn", "-c", "gunicorn.conf.py", "streamproof_app:app")
+    assert bundle.start.argv == ("gunicorn", "-c", "gunicorn.conf.py", "streamproof_app:app")
     assert bundle.files["streamproof_proof.py"] == (assets() / "service/proof.py").read_bytes()
     tree = ast.parse(bundle.files["streamproof_app.py"])
     named = [node.value for node in tree.body if isinstance(node, ast.Assign)]

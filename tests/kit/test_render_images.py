@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.lab.dockerfile import read_image
 from kit.render import COMMAND, environment, render, write
 from kit.targets import Target, assets, get
+from tests.controlplane.started import read_dockerfile
 from tests.fixtures.tools import Tool
 from tests.kit.rendering import (
     NAMES,
@@ -40,13 +40,12 @@ def test_a_container_is_small_and_nobodys_in_particular(target: Target) -> None:
     assert "--require-hashes" in text
 
 
-def test_on_cloud_run_the_image_carries_the_variables() -> None:
-    text = dockerfile(get("run"), UNUSUAL)
-    assert read_image(text, Path("Dockerfile")).env == {**ALWAYS, **environment(get("run"), UNUSUAL)}
-
-
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
-ALWAYS = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ALWAYS = {
+    "PATH": "/venv/bin:/usr/local/bin:/usr/bin:/bin",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 @given(st.dictionaries(NAMES, LINES))
@@ -55,7 +54,7 @@ def test_no_value_breaks_out_of_a_dockerfile(env: dict[str, str]) -> None:
     plain, told = (dockerfile(get("run"), wanted).split("\n") for wanted in (Config(), config))
     user = told.index("USER 10001:10001") - 1
     assert told[: user - len(env)] + told[user:] == plain
-    read = read_image("\n".join(told), Path("Dockerfile"))
+    read = read_dockerfile("\n".join(told))
     assert read.argv == COMMAND
     assert read.env == {**ALWAYS, **environment(get("run"), config)}
 

@@ -127,7 +127,7 @@ async def by_doctor(case: Case, url: str) -> Said:
     except KitError as error:
         return Said(Outcome.WRONG, f"error: {error.code}", [str(error)])
     named = ", ".join(f"{each.cause} {each.certainty}" for each in found.causes)
-    rows = [f"{row.look.says}: {row.seen.state}, {row.seen.said}" for row in found.rows]
+    rows = [f"{row.experiment.says}: {row.observation.state}, {row.observation.said}" for row in found.rows]
     evidence = [*rows, f"doubts: {', '.join(found.doubts)}", *found.lane.evidence]
     return Said(_of_causes(case.seen, found), named or _without_cause(found), evidence)
 

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from kit.probe.client import Client
-from kit.probe.drive import Driver, ProofRequest
+from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import Await, End, Feed, Machine, Open, Ping
 from kit.proof.conditions import CACHE_CONTROL, Conditions
 from kit.proof.verdict import Finding, Method, Shape, Verdict

@@ -16,7 +16,7 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.glance import State
+from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
@@ -59,7 +59,7 @@ def named(found: Diagnosis) -> list[tuple[Cause, str]]:
 def proves_nothing(found: Diagnosis) -> None:
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.first_verdict_ms is None
-    assert not any(row.seen.proven for row in found.rows)
+    assert not any(row.observation.proven for row in found.rows)
     assert not any(one.certainty == "certain" for one in found.causes)
     assert Doubt.NO_PROOF in found.doubts
 
@@ -79,7 +79,7 @@ def through_http_1_0(nginx: Nginx, upstream: str) -> str:
 def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire) -> None:
     found = examine(slow.url)
     proves_nothing(found)
-    assert (found.rows[0].seen.state, found.causes, found.requests) == (State.STREAMS, (), 1)
+    assert (found.rows[0].observation.state, found.causes, found.requests) == (State.STREAMS, (), 1)
     assert headline(found) == "inconclusive, but it looks streamed"
 
 
@@ -120,7 +120,7 @@ def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire,
     proves_nothing(found)
     assert named(found) == [(Cause.BUFFERED, "likely")]
     assert "a hop between there and here" in found.causes[0].where
-    directly = [row.seen.state for row in found.rows if row.look.conditions.direct]
+    directly = [row.observation.state for row in found.rows if row.experiment.conditions.direct]
     assert directly == [State.STREAMS]
 
 
@@ -167,7 +167,7 @@ def test_a_fast_server_is_never_called_held(nginx: Nginx) -> None:
             found = examine(url)
             proves_nothing(found)
             assert found.causes == ()
-            assert {row.seen.state for row in found.rows} == {State.UNDECIDED}
+            assert {row.observation.state for row in found.rows} == {State.UNDECIDED}
             assert headline(found) == "inconclusive"
 
 
@@ -176,7 +176,7 @@ def test_a_slow_start_is_no_hold() -> None:
         found = examine(server.url)
         proves_nothing(found)
         assert found.causes == ()
-        assert found.rows[0].seen.state is not State.HELD
+        assert found.rows[0].observation.state is not State.HELD
 
 
 def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so() -> None:
@@ -226,7 +226,7 @@ def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() ->
     reported: list[Event] = []
     with wire(limited) as server:
         found = asyncio.run(doctor(DoctorSpec(Ask("GET", server.url)), reported.append))
-    assert (found.rows[0].seen.state, found.causes) == (State.STREAMS, ())
+    assert (found.rows[0].observation.state, found.causes) == (State.STREAMS, ())
     assert any("a limit refused that (429)" in str(event) for event in reported)
 
 
@@ -251,7 +251,7 @@ def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspecte
 def test_a_generator_that_streams_is_asked_once(origin: Origin) -> None:
     found = examine("", chat(origin("tests.fixtures.generators:app")), repeat_ok=True)
     proves_nothing(found)
-    assert (found.rows[0].seen.state, found.causes, found.requests) == (State.STREAMS, (), 1)
+    assert (found.rows[0].observation.state, found.causes, found.requests) == (State.STREAMS, (), 1)
 
 
 def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(origin: Origin) -> None:
@@ -263,4 +263,4 @@ def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(o
 
 def test_a_row_claims_no_header_that_a_hop_may_have_hidden(slow: Wire) -> None:
     (row,) = examine(slow.url).rows
-    assert row.look.says == "as asked: GET over HTTP/1.1, text/event-stream, compression accepted"
+    assert row.experiment.says == "as asked: GET over HTTP/1.1, text/event-stream, compression accepted"

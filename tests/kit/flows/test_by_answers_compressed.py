@@ -9,7 +9,7 @@ import pytest
 from kit.flows.doctor import DoctorSpec, doctor
 from kit.probe.client import Ask
 from kit.proof.causes import Cause
-from kit.proof.glance import State
+from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text
 from kit.report.words import advice
@@ -31,7 +31,7 @@ def test_a_frameworks_own_compressor_is_found_with_its_line(line: str, gunicorn:
     url = gunicorn(*FRAMEWORKS[line])
     found = asyncio.run(doctor(DoctorSpec(Ask("GET", f"{url}/chat"))))
     assert (found.verdict, found.lane.method) == (Verdict.WHOLE_MESSAGE, Method.STAMPS)
-    assert [row.seen.state for row in found.rows] == [State.HELD, State.STREAMS]
+    assert [row.observation.state for row in found.rows] == [State.HELD, State.STREAMS]
     assert [(one.cause, one.certainty) for one in found.causes] == [(Cause.COMPRESSION, "likely")]
     assert found.causes[0].because == "freed by leaving compression out"
     assert line in " ".join(diagnosis_text(found).split())

@@ -13,9 +13,9 @@ from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
-from kit.proof.glance import Seen, State
 from kit.proof.lane import Lane, LaneState, state
 from kit.proof.looks import Looks
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Method, Verdict
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
@@ -136,7 +136,7 @@ def test_an_openai_shaped_answer_in_blocks_of_4_kib_never_looks_streamed(lane: L
 
 
 BROWSER = Conditions(header="off", coding="gzip")
-STREAMS, HELD = Seen(State.STREAMS, ""), Seen(State.HELD, "")
+STREAMS, HELD = Observation(State.STREAMS, ""), Observation(State.HELD, "")
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ STREAMS, HELD = Seen(State.STREAMS, ""), Seen(State.HELD, "")
 def test_a_difference_is_believed_only_where_a_browsers_stream_shows_none(
     streams: bool, holds: Callable[[Conditions], bool], state: State
 ) -> None:
-    async def looked(at: Conditions, whole: bool) -> Seen:
+    async def looked(at: Conditions, whole: bool) -> Observation:
         return HELD if holds(at) else STREAMS
 
     assert asyncio.run(plainly(BROWSER, ("off", "on"), streams, looked)).state is state
 
 
 def test_a_hold_that_a_whole_proof_does_not_see_again_is_undecided() -> None:
-    async def looked(at: Conditions, whole: bool) -> Seen:
+    async def looked(at: Conditions, whole: bool) -> Observation:
         return HELD if not at.coding and not whole else STREAMS
 
     assert asyncio.run(plainly(BROWSER, ("off",), True, looked)).state is State.UNDECIDED

@@ -13,8 +13,8 @@ from kit.flows.doctor import DoctorSpec, doctor
 from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.glance import State
 from kit.proof.lane import LaneState, state
+from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.foreign import SECRET
@@ -122,8 +122,8 @@ def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
     examine: Examine, service: str, envoy: Envoy
 ) -> None:
     found = examine(envoy(service, lua=READS_BODY), direct_url=service)
-    directly = [row for row in found.rows if row.look.conditions.direct]
-    assert [row.seen.state for row in directly] == [State.STREAMS]
+    directly = [row for row in found.rows if row.experiment.conditions.direct]
+    assert [row.observation.state for row in directly] == [State.STREAMS]
     assert "a hop between" in found.causes[0].where
 
 

@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kit.flows.doctor_app import _seen
-from kit.proof.causes import Cause, Named
-from kit.proof.glance import State
+from kit.proof.causes import Cause, NamedCause
+from kit.proof.quick_check import State
 from tests.kit.report.diagnosed import STREAMS
 from tests.system.test_own_app import Ended, Kit, app, cache, kit, says, track  # noqa: F401
 
@@ -45,9 +45,9 @@ async def asked(accel: str = "on") -> StreamingResponse:
 
 
 def test_what_comes_beside_an_answer_does_not_make_it_held_by_the_app_itself() -> None:
-    blocks = Named(Cause.BLOCKED, "certain", "the app kept its event loop", holds=False)
+    blocks = NamedCause(Cause.BLOCKED, "certain", "the app kept its event loop", holds=False)
     assert _seen(replace(STREAMS, causes=(blocks,))).state is State.STREAMS
-    bunched = Named(Cause.APP, "certain", "the app sent all 30 events in one piece")
+    bunched = NamedCause(Cause.APP, "certain", "the app sent all 30 events in one piece")
     held = _seen(replace(STREAMS, causes=(blocks, bunched)))
     assert (held.state, held.said) == (State.HELD, bunched.because)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kit.bundle import Start
 from kit.lab.lab import LabLane
 from kit.targets import FrontSpec, Hold, Target
 from tests.kit.lab.specs import front
@@ -99,6 +100,7 @@ def target(name: str, hold: Hold = "none") -> Target:
     """A target of that name with a front that holds like that."""
     return Target(
         name=name,
+        order=0,
         title=name.title(),
         platform="none",
         folder=Path(),
@@ -126,7 +128,5 @@ def lane(
     bundle = root / name
     bundle.mkdir()
     (bundle / "serve.py").write_text(program)
-    (bundle / "app.yaml").write_text(
-        f"runtime: python313\nentrypoint: python -u serve.py {arguments}\nenv_variables:\n  OWN: '{name}'\n"
-    )
-    return LabLane(target(name, hold), bundle, front=front, port=port)
+    start = Start(("python", "-u", "serve.py", *arguments.split()), {"OWN": name})
+    return LabLane(target(name, hold), bundle, start, front=front, port=port)

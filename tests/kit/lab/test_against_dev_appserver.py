@@ -27,7 +27,7 @@ import pytest
 import yaml
 
 from kit.bundle import write
-from kit.config import load_config
+from kit.config import Config
 from kit.lab.lab import Lab, LabLane
 from kit.render import render
 from kit.targets import load_targets
@@ -100,7 +100,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The rendered bundle for Standard, with more paths; its packages are those of this environment."""
     folder = tmp_path_factory.mktemp("standard")
     standard = load_targets()["standard"]
-    rendered = write(render(standard, load_config({}, {}, folder)), folder)
+    rendered = write(render(standard, Config()), folder)
     main = rendered / "service" / "main.py"
     main.write_text(main.read_text() + MORE_PATHS)
     app = yaml.safe_load((rendered / "app.yaml").read_text())
@@ -164,7 +164,8 @@ async def lab(bundle: Path) -> AsyncIterator[tuple[str, str]]:
     """The same bundle in the lab, behind Standard's front and behind Cloud Run's: their URLs."""
     targets = load_targets()
     standard, other = targets["standard"], replace(targets["standard"], name="other")
-    lanes = [LabLane(standard, bundle), LabLane(other, bundle, front=targets["run"].front)]
+    start = render(standard, Config()).start
+    lanes = [LabLane(standard, bundle, start), LabLane(other, bundle, start, front=targets["run"].front)]
     async with Lab(lanes) as running_lab:
         yield running_lab.urls["standard"], running_lab.urls["other"]
 

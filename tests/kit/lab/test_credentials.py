@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.lab.bundles import Start
+from kit.bundle import Start
 from kit.lab.credentials import without_credentials
 from kit.lab.lab import environment
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from google.cloud.aiplatform_v1.types import GenerateContentResponse
 
-from kit.bundle import write
+from kit.bundle import Start
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.lab.bundles import Start, read_start
 from kit.lab.google import asks_google
 from kit.lab.lab import Lab, LabLane, environment
+from kit.lab.lanes import prepare
 from kit.render import render
 from kit.targets import Target, load_targets
 from tests.fixtures.vertex import PROJECT, Call, chunk, in_thread
@@ -30,7 +30,7 @@ def wanted(url: str = "http://127.0.0.1:1") -> Config:
 
 
 def lane(root: Path, target: Target, config: Config) -> LabLane:
-    return LabLane(target, write(render(target, config), root))
+    return prepare({target.name: target}, [], config, root)[0]
 
 
 def found(start: Start, *, own: bool = False) -> dict[str, str]:
@@ -41,7 +41,7 @@ def found(start: Start, *, own: bool = False) -> dict[str, str]:
 def test_it_signs_in_as_whoever_runs_the_lab(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = read_start(lane(tmp_path, target, wanted()).bundle)
+    start = render(target, wanted()).start
     assert asks_google(start)
     monkeypatch.delenv("CLOUDSDK_CONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -55,7 +55,7 @@ def test_nothing_of_that_reaches_a_service_that_asks_no_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/elsewhere")
-    start = read_start(lane(tmp_path, TARGETS[0], Config()).bundle)
+    start = render(TARGETS[0], Config()).start
     assert not asks_google(start)
     assert "CLOUDSDK_CONFIG" not in found(start)
 

@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kit.bundle import write
 from kit.config import Config
-from kit.lab.lab import Lab, LabLane
-from kit.render import render
+from kit.lab.lab import Lab
+from kit.lab.lanes import prepare
 from kit.targets import load_targets
 from tests.kit.lab.programs import frozen, wait_until
 from tests.kit.lab.raw import in_loop
@@ -37,7 +36,7 @@ async def test_whatever_the_front_does_to_an_instance_between_requests_the_answe
     tmp_path: Path,
 ) -> None:
     config = Config(tokens_per_s=100, first_token_ms=0)
-    lanes = [LabLane(target, write(render(target, config), tmp_path)) for target in load_targets().values()]
+    lanes = prepare(load_targets(), [], config, tmp_path)
     async with Lab(lanes) as lab:
         texts = {}
         for name, url in lab.urls.items():

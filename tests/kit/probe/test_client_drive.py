@@ -11,9 +11,9 @@ import pytest
 from kit.probe.client_drive import run_once
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Run, Setup
+from kit.proof.client_marks import PLACES
 from kit.proof.client_stress import Stress
 from kit.proof.client_trial import Outcome
-from kit.proof.marks import PLACES
 
 pytestmark = pytest.mark.alone
 

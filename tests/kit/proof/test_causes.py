@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.causes import Cause, Named, causes, to_try
+from kit.proof.causes import Cause, NamedCause, causes, to_try
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look, Traced, trace
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import Experiment, Traced, trace
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 
 
@@ -44,24 +44,24 @@ AT = Conditions("POST", MEDIA_TYPES["ndjson"], "off", "on", coding="gzip", http2
 CAN = frozenset(Change) - {Change.DIRECT, Change.LENGTH}
 
 
-def world(holders: list[Holder], at: Conditions) -> Seen:
+def world(holders: list[Holder], at: Conditions) -> Observation:
     held = [holder for holder in holders if holder.holds(at)]
     if not held:
-        return Seen(State.STREAMS, "passed")
+        return Observation(State.STREAMS, "passed")
     worst = min(held, key=lambda holder: list(Shape).index(holder.shape))
-    return Seen(State.HELD, "held", worst.shape)
+    return Observation(State.HELD, "held", worst.shape)
 
 
 def examined(
     holders: list[Holder], at: Conditions = AT, can: frozenset[Change] = CAN
-) -> tuple[Traced, list[Look]]:
-    taken: list[Look] = []
+) -> tuple[Traced, list[Experiment]]:
+    taken: list[Experiment] = []
     machine = trace(at, world(holders, at), can)
     try:
         wanted = next(machine)
         while True:
             taken += wanted
-            wanted = machine.send([world(holders, look.conditions) for look in wanted])
+            wanted = machine.send([world(holders, experiment.conditions) for experiment in wanted])
     except StopIteration as stop:
         traced: Traced = stop.value
         return traced, taken
@@ -163,10 +163,10 @@ def test_what_to_try_for_an_answer_that_could_only_be_watched_leaves_out_what_wa
 
 
 def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:
-    machine = trace(AT, Seen(State.HELD, "held"), CAN)
-    last = machine.send([Seen(State.HELD, "held") for _ in next(machine)])
+    machine = trace(AT, Observation(State.HELD, "held"), CAN)
+    last = machine.send([Observation(State.HELD, "held") for _ in next(machine)])
     with pytest.raises(StopIteration) as stop:
-        machine.send([Seen(State.STREAMS, "passed") for _ in last])
+        machine.send([Observation(State.STREAMS, "passed") for _ in last])
     assert causes(stop.value.value) == ()
 
 
@@ -175,23 +175,23 @@ def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
     machine = trace(AT, world(holders, AT), CAN)
     wanted = next(machine)
     with_header = Change.HEADER.applied(AT)
-    lost = next(place for place, look in enumerate(wanted) if look.conditions == with_header)
-    seen = [world(holders, look.conditions) for look in wanted]
-    seen[lost] = Seen(State.HELD, "did not come")
+    lost = next(place for place, experiment in enumerate(wanted) if experiment.conditions == with_header)
+    seen = [world(holders, experiment.conditions) for experiment in wanted]
+    seen[lost] = Observation(State.HELD, "did not come")
     last = machine.send(seen)
     with pytest.raises(StopIteration) as stop:
-        machine.send([world(holders, look.conditions) for look in last])
+        machine.send([world(holders, experiment.conditions) for experiment in last])
     assert [named.cause for named in causes(stop.value.value)] == [Cause.NGINX_GZIP]
 
 
 def test_a_refusal_is_named_and_certain() -> None:
-    traced = Traced(Seen(State.REFUSED, "501"))
+    traced = Traced(Observation(State.REFUSED, "501"))
     assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.REFUSES, "certain")]
 
 
 def test_what_was_only_watched_is_never_certain() -> None:
-    rest = Seen(State.HELD, "came at once", Shape.WHOLE, proven=False)
-    named: tuple[Named, ...] = causes(Traced(rest, rest=rest))
+    rest = Observation(State.HELD, "came at once", Shape.WHOLE, proven=False)
+    named: tuple[NamedCause, ...] = causes(Traced(rest, rest=rest))
     assert [one.certainty for one in named] == ["likely"]
 
 
@@ -203,9 +203,9 @@ def test_every_cause_says_who_and_what_frees_it(cause: Cause) -> None:
 
 
 def test_why_nobody_saw_how_it_is_held_is_not_forgotten() -> None:
-    machine = trace(AT, Seen(State.HELD, "held"), CAN)
-    last = machine.send([Seen(State.HELD, "held") for _ in next(machine)])
-    undecided = Seen(State.UNDECIDED, "came once", doubts=(Doubt.NOT_REPEATED,))
+    machine = trace(AT, Observation(State.HELD, "held"), CAN)
+    last = machine.send([Observation(State.HELD, "held") for _ in next(machine)])
+    undecided = Observation(State.UNDECIDED, "came once", doubts=(Doubt.NOT_REPEATED,))
     with pytest.raises(StopIteration) as stop:
         machine.send([undecided for _ in last])
     assert stop.value.value.base.state is State.HELD

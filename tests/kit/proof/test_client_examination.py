@@ -18,9 +18,9 @@ from kit.proof.client_examination import (
     lacks_no_buffer,
     size_in_words,
 )
+from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LONG_SILENCES, SILENCES, Stress
 from kit.proof.client_trial import Outcome, Trial, Wrong
-from kit.proof.marks import PLACES, Place
 from kit.proof.verdict import Shape
 
 FLOWS = Run(Trial(Outcome.FLOWS, "it flowed"), status=0)

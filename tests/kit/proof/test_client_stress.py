@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kit.proof.client_causes import ClientCause
+from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LARGE, Stress, stress
 from kit.proof.client_trial import Outcome, Trial, Wrong
-from kit.proof.marks import PLACES, Place
 from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.doubts import Doubt
 from kit.proof.fates import fates, late_head, starved
 from kit.proof.looks import Piece, watch
@@ -26,7 +26,7 @@ def line(
     return Timeline(arrivals, 5.0, ended, end is End.WHOLE, end, watch(pieces, (), "events"))
 
 
-def one(named: tuple[Named, ...]) -> Named:
+def one(named: tuple[NamedCause, ...]) -> NamedCause:
     (only,) = named
     assert not only.holds
     return only

@@ -51,6 +51,7 @@ def _target(
     return Target(
         name=name,
         title=title,
+        order=0,
         platform="app_engine",
         folder=Path("deploy") / name,
         templates={},
@@ -80,18 +81,20 @@ TARGETS = {
             _front("whole"),
             (
                 Claim(
-                    "The whole body is collected and sent as one response.",
-                    "App Engine doesn't support streaming responses where data is sent in incremental chunks "
-                    "to the client while a request is being processed.",
-                    STANDARD,
-                    "A",
+                    text="The whole body is collected and sent as one response.",
+                    quote="App Engine doesn't support streaming responses where data is sent in incremental "
+                    "chunks to the client while a request is being processed.",
+                    source=STANDARD,
+                    certainty="A",
+                    about="streaming",
                 ),
                 Claim(
-                    "X-Accel-Buffering: no has no effect.",
-                    "attempts to disable buffering via HTTP headers (e.g., X-Accel-Buffering: no), the "
+                    text="X-Accel-Buffering: no has no effect.",
+                    quote="attempts to disable buffering via HTTP headers (e.g., X-Accel-Buffering: no), the "
                     "deployed application on GAE Standard returns the complete response only upon completion",
-                    "https://openillumi.com/en/en-flask-llm-streaming-gae-standard-fix",
-                    "C",
+                    source="https://openillumi.com/en/en-flask-llm-streaming-gae-standard-fix",
+                    certainty="C",
+                    about="streaming",
                 ),
             ),
         ),
@@ -104,16 +107,18 @@ TARGETS = {
             _front("blocks", 65_536, frees=True),
             (
                 Claim(
-                    "Responses are held in blocks of 64 KiB.",
-                    "By default, all responses from App Engine are buffered in 64k-blocks.",
-                    FLEX,
-                    "A",
+                    text="Responses are held in blocks of 64 KiB.",
+                    quote="By default, all responses from App Engine are buffered in 64k-blocks.",
+                    source=FLEX,
+                    certainty="A",
+                    about="streaming",
                 ),
                 Claim(
-                    "The service is told when a client leaves.",
-                    None,
-                    "nothing found",
-                    "-",
+                    text="The service is told when a client leaves.",
+                    quote=None,
+                    source="nothing found",
+                    certainty="-",
+                    about="streaming",
                 ),
             ),
         ),
@@ -126,11 +131,12 @@ TARGETS = {
             _front("none"),
             (
                 Claim(
-                    "Responses stream without any configuration.",
-                    "Cloud Run supports streaming HTTP responses. No configuration is required to enable the "
-                    "feature.",
-                    RUN,
-                    "A",
+                    text="Responses stream without any configuration.",
+                    quote="Cloud Run supports streaming HTTP responses. No configuration is required to "
+                    "enable the feature.",
+                    source=RUN,
+                    certainty="A",
+                    about="streaming",
                 ),
             ),
         ),

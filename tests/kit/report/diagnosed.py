@@ -7,21 +7,21 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from kit.flows.doctor_app import AppExamined
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look, Row, as_asked
-from kit.proof.glance import Seen, State
-from kit.proof.hops import hops
+from kit.proof.experiments import Experiment, Row, as_asked
+from kit.proof.fingerprints import hops
 from kit.proof.looks import Piece, watch
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.kit.report.conftest import AS_PROMISED, any_lane
 
 AT = Conditions("POST", "text/event-stream", "off", coding="gzip")
-PASSED = Seen(State.STREAMS, "5 events, each sent only after the one before had come: passed")
-DID_NOT_COME = Seen(State.HELD, "the first event did not come within 2000 ms")
-LUMP = Seen(State.HELD, "after 3050 ms of nothing, 301 events within 0 ms", proven=False)
+PASSED = Observation(State.STREAMS, "5 events, each sent only after the one before had come: passed")
+DID_NOT_COME = Observation(State.HELD, "the first event did not come within 2000 ms")
+LUMP = Observation(State.HELD, "after 3050 ms of nothing, 301 events within 0 ms", proven=False)
 URL = "https://example.com/chat"
 _STREAMED, _HELD = AS_PROMISED.lanes[3], AS_PROMISED.lanes[2]
 
@@ -40,7 +40,7 @@ HELD = Diagnosis(
     URL,
     replace(_HELD, expected=None),
     (
-        Named(
+        NamedCause(
             Cause.NGINX_BUFFERS,
             "certain",
             "freed by X-Accel-Buffering: no",
@@ -50,10 +50,10 @@ HELD = Diagnosis(
     (
         Row(as_asked(AT), DID_NOT_COME),
         Row(
-            Look(AT, "as asked, to the end", whole=True),
+            Experiment(AT, "as asked, to the end", whole=True),
             replace(DID_NOT_COME, shape=Shape.BLOCKS, block_bytes=65_536),
         ),
-        Row(Look(Change.HEADER.applied(AT), Change.HEADER.words(AT)), PASSED),
+        Row(Experiment(Change.HEADER.applied(AT), Change.HEADER.words(AT)), PASSED),
     ),
     hops({"server": "varnish", "x-powered-by": "Express", "via": "1.1 varnish"}),
     (),
@@ -75,12 +75,12 @@ WATCHED = Diagnosis(
         ),
     ),
     tuple(
-        Named(
+        NamedCause(
             cause, "possible", LUMP.said, "which of the two: ask the service directly as well (--direct URL)"
         )
         for cause in (Cause.WHOLE_MESSAGE, Cause.APP)
     ),
-    (Row(Look(AT, "as asked: POST over HTTP/1.1"), LUMP),),
+    (Row(Experiment(AT, "as asked: POST over HTTP/1.1"), LUMP),),
     (),
     ("A POST may cost or change something, so it was not sent again.",),
     1,
@@ -88,7 +88,9 @@ WATCHED = Diagnosis(
 
 BESIDE = replace(
     STREAMS,
-    causes=(Named(Cause.ANSWER_PATH, "likely", "a stream beside it passes; the answer came in one lump"),),
+    causes=(
+        NamedCause(Cause.ANSWER_PATH, "likely", "a stream beside it passes; the answer came in one lump"),
+    ),
     lane=replace(
         STREAMS.lane,
         verdict=Verdict.INCONCLUSIVE,
@@ -117,7 +119,7 @@ _conditions = st.builds(
 def any_diagnosis(words: st.SearchStrategy[str]) -> st.SearchStrategy[Diagnosis]:
     """Any at all; `words` are what a server, or whoever wrote the URL, may have put there."""
     seen = st.builds(
-        Seen,
+        Observation,
         st.sampled_from(State),
         words,
         st.none() | st.sampled_from(Shape),
@@ -127,9 +129,14 @@ def any_diagnosis(words: st.SearchStrategy[str]) -> st.SearchStrategy[Diagnosis]
         st.lists(st.sampled_from(Doubt), max_size=2, unique=True).map(tuple),
     )
     named = st.builds(
-        Named, st.sampled_from(Cause), st.sampled_from(["certain", "likely", "possible"]), words, words, words
+        NamedCause,
+        st.sampled_from(Cause),
+        st.sampled_from(["certain", "likely", "possible"]),
+        words,
+        words,
+        words,
     )
-    looks = st.builds(Look, _conditions, words, st.booleans())
+    experiments = st.builds(Experiment, _conditions, words, st.booleans())
     names = st.sampled_from(["server", "via", "proxy-status", "x-cache", "alt-svc", "cf-ray", "x-railway-a"])
     hints = st.builds(
         lambda headers, host: hops(headers, host=host),
@@ -141,7 +148,7 @@ def any_diagnosis(words: st.SearchStrategy[str]) -> st.SearchStrategy[Diagnosis]
         words,
         any_lane(words),
         st.lists(named, max_size=3).map(tuple),
-        st.lists(st.builds(Row, looks, seen), max_size=3).map(tuple),
+        st.lists(st.builds(Row, experiments, seen), max_size=3).map(tuple),
         hints,
         st.lists(words, max_size=2).map(tuple),
         st.integers(1, 100),

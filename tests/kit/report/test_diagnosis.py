@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.flows.doctor_app import AppExamined
-from kit.proof.causes import Cause, Named
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.diagnosis import Diagnosis
-from kit.proof.hops import NO_EVIDENCE
+from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.verdict import Verdict
 from kit.report.cells import cells, clean
 from kit.report.diagnosis import app_text, diagnosis_text, headline
@@ -81,7 +81,7 @@ def test_an_answer_that_is_held_beside_a_way_that_streams_is_not_called_streamed
 
 
 def test_a_time_limit_is_a_cause_and_holds_nothing() -> None:
-    limit = Named(Cause.IDLE_LIMIT, "certain", "cut after 60 s of silence", holds=False)
+    limit = NamedCause(Cause.IDLE_LIMIT, "certain", "cut after 60 s of silence", holds=False)
     cut = replace(STREAMS, causes=(limit,))
     text = of(diagnosis_text(cut))
     assert text.startswith("✓ streamed ")
@@ -99,7 +99,7 @@ def test_that_a_hint_is_no_evidence_is_said_once_and_what_is_known_of_a_hop_too(
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("cause", Cause)
 def test_lines_to_paste_stand_alone_and_whole(cause: Cause, width: int) -> None:
-    found = replace(HELD, causes=(Named(cause, "certain", "freed by it"),))
+    found = replace(HELD, causes=(NamedCause(cause, "certain", "freed by it"),))
     lines = diagnosis_text(found, Style(width=width)).splitlines()
     for line in cause.remedy.splitlines():
         if line.startswith("    "):

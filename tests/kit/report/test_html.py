@@ -215,7 +215,7 @@ def _filled(comparison: Comparison, targets: Mapping[str, Target], with_: Callab
         )
     renamed = {}
     for lane, target in zip(lanes, [*targets.values()] * 2, strict=True):
-        claims = (Claim(with_(), with_() + ".", with_(), "C"),)
+        claims = (Claim(text=with_(), quote=with_() + ".", source=with_(), certainty="C", about="streaming"),)
         renamed[lane.target] = replace(
             target, name=lane.target, title=with_(), advice=f"{with_()}.", claims=claims
         )

@@ -18,9 +18,9 @@ from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import Cause, Certainty
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
-from kit.proof.glance import State
 from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Looks, Piece, watch
+from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.diagnosis import app_data, diagnosis_data
 from kit.report.json import SCHEMA_VERSION, comparison_data, document, lane_data

@@ -122,7 +122,7 @@ def _filled(data: st.DataObject | None, comparison: Comparison, targets: Mapping
         lane.target: replace(
             target,
             advice=f"a{number}{other()}".replace("`", ""),
-            claims=(Claim(other(), None, f" {other()}", "C"),),
+            claims=(Claim(text=other(), source=f" {other()}", certainty="C", about="streaming"),),
         )
         for number, (lane, target) in enumerate(zip(lanes, targets.values(), strict=False))
     }

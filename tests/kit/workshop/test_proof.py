@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kit.errors import Code, KitError
-from kit.probe.drive import ProofRequest
+from kit.probe.proof_runner import ProofRequest
 from kit.proof.conditions import Conditions
 from kit.proof.verdict import Finding, Shape, Verdict
 from kit.workshop.proof import BrowserProof, Step

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Literal
 
 from kit.proof.client_examination import TYPES, Framing
-from kit.proof.marks import SMALLEST, MarkedMedia, Place, marked_event, pair
+from kit.proof.client_marks import SMALLEST, MarkedMedia, Place, marked_event, pair
 
 _HEAD_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 64 * 1024
@@ -97,7 +97,7 @@ class KnownGood:
         self._events += 1
 
     async def write_pair(self, place: Place) -> None:
-        """Send two events on every stream, the first one cut (`kit.proof.marks.pair`)."""
+        """Send two events on every stream, the first one cut (`kit.proof.client_marks.pair`)."""
         pieces = pair(self._media, self._nonce, self._events, place)
         self._events += 2
         for piece in pieces:

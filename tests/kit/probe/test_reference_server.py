@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kit.probe.known_good import Ending, KnownGood
+from kit.probe.reference_server import Ending, KnownGood
 from kit.proof.client_examination import Framing
-from kit.proof.marks import PLACES, Place, mark, pair
+from kit.proof.client_marks import PLACES, Place, mark, pair
 
 WITHIN_S = 20.0
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof import hops as module
-from kit.proof.hops import MOST_CHARS, MOST_HOPS, Hop, Known, hops
+from kit.proof import fingerprints as module
+from kit.proof.fingerprints import MOST_CHARS, MOST_HOPS, Fingerprint, Hop, hops
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 
@@ -114,7 +114,7 @@ def test_every_kind_of_hop_that_says_something_of_streaming_has_a_source() -> No
     kinds += [known for _, known in module._BY_HOST]
     assert kinds
     for known in kinds:
-        assert isinstance(known, Known)
+        assert isinstance(known, Fingerprint)
         assert (known.streams is None) == (known.source is None)
         assert known.streams is None or known.streams.endswith(".")
 

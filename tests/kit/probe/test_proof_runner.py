@@ -11,7 +11,7 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.probe.client import Client
-from kit.probe.drive import Driver, ProofRequest
+from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
 from kit.proof.conditions import MEDIA_TYPES, Conditions
 from kit.proof.lockstep import LockStep

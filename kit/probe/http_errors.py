@@ -27,8 +27,8 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-class told:
-    """`with told(url, …):` turns what httpcore2 and the socket layer raise into a `KitError`.
+class translate_errors:
+    """`with translate_errors(url, …):` turns what httpcore2 and the socket layer raise into a `KitError`.
 
     Args:
         url: what was asked; shown without its query, which may hold a prompt or a key.
@@ -48,9 +48,9 @@ class told:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, (KitError, TimeoutError)):
-            told = self._error(error)
-            if told is not None:
-                raise told from error
+            translated = self._error(error)
+            if translated is not None:
+                raise translated from error
 
     def _error(self, error: Exception) -> KitError | None:
         url, text = self._url, " ".join(str(error).split())[:200]

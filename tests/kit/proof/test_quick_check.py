@@ -5,23 +5,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
-from kit.proof.glance import Glance, Seen, Sign, State, of_finding
 from kit.proof.lockstep import LockStep
+from kit.proof.quick_check import Observation, QuickCheck, Sign, State, of_finding
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Stall
 from tests.kit.proof.test_lockstep import KINDS, RTTS, Blocks, FirstEvent, Prefix, Tail, Timer, Whole
 
 
-def look(network: Network, event_bytes: int = 1_000) -> Seen:
-    return network.run(Glance(network.rtt_ms, network.rtt_ms, event_bytes).run())
+def observe(network: Network, event_bytes: int = 1_000) -> Observation:
+    return network.run(QuickCheck(network.rtt_ms, network.rtt_ms, event_bytes).run())
 
 
 @pytest.mark.parametrize("rtt_ms", RTTS)
 def test_a_stream_passes_and_the_first_word_comes_after_two_round_trips(rtt_ms: float) -> None:
     network = Network(Hop, rtt_ms)
     signs: dict[Sign, float] = {}
-    seen = network.run(Glance(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
+    seen = network.run(QuickCheck(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
     assert seen.state is State.STREAMS
     assert signs == {sign: pytest.approx(2 * rtt_ms, abs=0.01) for sign in (Sign.SERVED, Sign.PASSES)}
 
@@ -30,7 +30,7 @@ def test_a_stream_passes_and_the_first_word_comes_after_two_round_trips(rtt_ms: 
 def test_that_the_first_event_is_held_shows_before_the_second_is_judged(rtt_ms: float) -> None:
     network = Network(Whole, rtt_ms)
     signs: dict[Sign, float] = {}
-    network.run(Glance(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
+    network.run(QuickCheck(rtt_ms, rtt_ms, 1_000, signs.__setitem__).run())
     assert [*signs] == [Sign.SERVED, Sign.HELD]
     assert signs[Sign.HELD] < network.now_ms - LEAST_MS
 
@@ -38,29 +38,29 @@ def test_that_the_first_event_is_held_shows_before_the_second_is_judged(rtt_ms: 
 @pytest.mark.parametrize("rtt_ms", RTTS)
 @pytest.mark.parametrize("hop", [Whole, lambda: Blocks(4096), lambda: Prefix(65536), FirstEvent])
 def test_whatever_holds_the_beginning_is_held(hop: type[Hop], rtt_ms: float) -> None:
-    assert look(Network(hop, rtt_ms)).state is State.HELD
+    assert observe(Network(hop, rtt_ms)).state is State.HELD
 
 
 def test_a_tail_over_the_size_that_is_judged_passes_and_one_below_it_is_held() -> None:
-    assert look(Network(lambda: Tail(4096)), 1_000).state is State.STREAMS
-    held = look(Network(lambda: Tail(4096)), 6_000)
+    assert observe(Network(lambda: Tail(4096)), 1_000).state is State.STREAMS
+    held = observe(Network(lambda: Tail(4096)), 6_000)
     assert (held.state, held.shape) == (State.HELD, Shape.TAIL)
 
 
 def test_a_timer_is_held_and_one_late_event_is_not() -> None:
-    held = look(Network(lambda: Timer(208.0)))
+    held = observe(Network(lambda: Timer(208.0)))
     assert (held.state, held.shape) == (State.HELD, Shape.TIMER)
     assert held.hold_ms == pytest.approx(208.0, abs=1)
     network = Network(Hop)
     late = iter([0.0] * 5 + [900.0])
     network.jitter = lambda: next(late, 0.0)
-    assert look(network).state is State.STREAMS
+    assert observe(network).state is State.STREAMS
 
 
 def test_a_stream_that_another_instance_has_is_undecided_and_not_held() -> None:
     network = Network(Whole)
     network.unknown_feeds = 99
-    seen = look(network)
+    seen = observe(network)
     assert seen.state is State.UNDECIDED
     assert seen.doubts == (Doubt.OTHER_INSTANCE,)
 
@@ -68,18 +68,18 @@ def test_a_stream_that_another_instance_has_is_undecided_and_not_held() -> None:
 def test_side_requests_that_hang_leave_it_undecided() -> None:
     network = Network(Whole)
     network.hung = True
-    assert look(network).doubts == (Doubt.SIDE_REQUEST_HUNG,)
+    assert observe(network).doubts == (Doubt.SIDE_REQUEST_HUNG,)
 
 
 @pytest.mark.parametrize(("status", "state"), [(501, State.REFUSED), (404, State.UNDECIDED)])
 def test_a_stream_that_does_not_begin_is_refused_or_undecided(status: int, state: State) -> None:
     network = Network(Hop)
     network.status = status
-    assert look(network).state is state
+    assert observe(network).state is state
 
 
 def test_a_lateness_that_a_busy_machine_may_have_is_not_held() -> None:
-    assert look(Network(lambda: Timer(30.0))).state is State.STREAMS
+    assert observe(Network(lambda: Timer(30.0))).state is State.STREAMS
 
 
 @given(
@@ -88,7 +88,7 @@ def test_a_lateness_that_a_busy_machine_may_have_is_not_held() -> None:
 )
 def test_it_says_of_every_hop_what_the_whole_proof_says(hop: type[Hop], rtt_ms: float) -> None:
     whole = of_finding(Network(hop, rtt_ms).run(LockStep().run()))
-    assert look(Network(hop, rtt_ms), 70_001).state is whole.state
+    assert observe(Network(hop, rtt_ms), 70_001).state is whole.state
 
 
 @settings(deadline=None, max_examples=200)
@@ -105,10 +105,10 @@ def test_a_stall_neither_holds_a_stream_nor_frees_one(
     network = Network(make)
     network.stalls = [Stall(who, start_ms, min(for_ms, LEAST_MS - 1) if who == "stream" else for_ms)]
     expected = State.STREAMS if verdict is Verdict.INCREMENTAL else State.HELD
-    assert look(network, 6_000).state is expected
+    assert observe(network, 6_000).state is expected
 
 
 def test_a_stream_that_a_limit_refuses_is_undecided_and_says_so() -> None:
     network = Network(Hop)
     network.status = 429
-    assert look(network).doubts == (Doubt.PROOF_LIMITED,)
+    assert observe(network).doubts == (Doubt.PROOF_LIMITED,)

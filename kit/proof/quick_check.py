@@ -1,7 +1,7 @@
 """The shortest proof: do small events pass under these conditions, one by one? Two round trips say so.
 
 A lock-step proof (`kit.proof.lockstep`) tells how a stream is held and by how much. To compare conditions
-it is enough to know whether it is held, and several can be looked at side by side.
+it is enough to know whether it is held, and several can be checked side by side.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 
 from kit.proof.actions import Action, End, Machine, Observed
 from kit.proof.doubts import Doubt
-from kit.proof.steps import MOST_BEGINNINGS, SIDE_PATIENCE_MS, SMALL, Came, GiveUpError, OverError, Steps
+from kit.proof.steps import MOST_BEGINNINGS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
 from kit.proof.verdict import Finding, Shape, Verdict
 
 # On a busy machine every event may come some milliseconds late. The shortest timer that was measured, a cork
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What was seen under some conditions.
 
     Attributes:
@@ -67,8 +67,8 @@ class Sign(Enum):
     PASSES = "passes"  # two events, one by one
 
 
-class Glance(Steps):
-    """One look at one path. `run()` is the machine.
+class QuickCheck(Steps):
+    """One check of one path. `run()` is the machine.
 
     Args:
         rtt_ms: the side connection's round trip, measured before.
@@ -90,16 +90,16 @@ class Glance(Steps):
         self._on_sign = on_sign
         self._signs: set[Sign] = set()
 
-    def run(self) -> Machine[Seen]:
+    def run(self) -> Machine[Observation]:
         """Open, wait for the first event, then step; whatever came of it."""
         try:
             seen = yield from self._look()
-            yield End(SIDE_PATIENCE_MS)
+            yield End(SIDE_TIMEOUT_MS)
         except OverError as over:
             seen = of_finding(over.finding)
         except GiveUpError as why:
-            yield End(SIDE_PATIENCE_MS)
-            seen = Seen(State.UNDECIDED, why.doubt.remedy, doubts=(why.doubt,))
+            yield End(SIDE_TIMEOUT_MS)
+            seen = Observation(State.UNDECIDED, why.doubt.remedy, doubts=(why.doubt,))
         return seen
 
     def _sign(self, sign: Sign, at_ms: float) -> None:
@@ -113,47 +113,49 @@ class Glance(Steps):
             self._sign(Sign.SERVED, observed.now_ms)
         return observed
 
-    def _look(self) -> Machine[Seen]:
+    def _look(self) -> Machine[Observation]:
         for _ in range(MOST_BEGINNINGS):
             yield from self._open(SMALL)
             seen = yield from self._once()
             if seen is not None:
                 return seen
-            yield End(SIDE_PATIENCE_MS)
+            yield End(SIDE_TIMEOUT_MS)
         said = "what was held once was not held again"
-        return Seen(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
+        return Observation(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
 
-    def _once(self) -> Machine[Seen | None]:
+    def _once(self) -> Machine[Observation | None]:
         """None if what was held was not held again."""
         if (yield from self._begins(self._least_ms)) is Came.HELD:
             # A stream that the origin does not know was never held: it has not begun.
             yield from self._feed_once_started()
             self._sign(Sign.HELD, self._now_ms)
             if (yield from self._comes(self._least_ms, events=1)) is Came.HELD:
-                return Seen(State.HELD, "the first two events did not come, and side requests overtook them")
+                return Observation(
+                    State.HELD, "the first two events did not come, and side requests overtook them"
+                )
             yield from self._reopen(SMALL)
             held = (yield from self._begins(self._least_ms)) is Came.HELD
             said = "the first event did not come before the second was sent, on two streams"
-            return Seen(State.HELD, said) if held else None
+            return Observation(State.HELD, said) if held else None
         pace = None
         if (yield from self._single(SMALL)):
             self._sign(Sign.PASSES, self._stream.arrivals[1][0])
             pace = yield from self._pace()
         if pace is None:
             said = f"event {self._stream.events + 1} did not come before the next was sent"
-            return Seen(State.HELD, said) if (yield from self._again(SMALL)) else None
+            return Observation(State.HELD, said) if (yield from self._again(SMALL)) else None
         if pace.late is None:
             said = "events came late and in time by turns"
-            return Seen(State.UNDECIDED, said, doubts=(Doubt.BUSY_MACHINE,))
+            return Observation(State.UNDECIDED, said, doubts=(Doubt.BUSY_MACHINE,))
         if pace.late:
             hold = pace.hold_ms
-            return Seen(State.HELD, f"each event came {hold:.0f} ms late", Shape.TIMER, hold_ms=hold)
+            return Observation(State.HELD, f"each event came {hold:.0f} ms late", Shape.TIMER, hold_ms=hold)
         size, passed = self._event_bytes, self._count
         if size > SMALL and not (yield from self._single(size)):
             said = f"the end of an event of {size:,} bytes did not come"
-            return Seen(State.HELD, said, Shape.TAIL) if (yield from self._again(size)) else None
+            return Observation(State.HELD, said, Shape.TAIL) if (yield from self._again(size)) else None
         said = f"{passed} events, each sent only after the one before had come: passed"
-        return Seen(State.STREAMS, said)
+        return Observation(State.STREAMS, said)
 
     def _again(self, size: int) -> Machine[bool]:
         """An event of this size is held: even once the next is sent, or else another one as well?"""
@@ -163,7 +165,7 @@ class Glance(Steps):
         return not (yield from self._single(size))
 
 
-def of_finding(finding: Finding) -> Seen:
+def of_finding(finding: Finding) -> Observation:
     """A whole proof's finding in the same words."""
     state = {
         Verdict.INCREMENTAL: State.STREAMS,
@@ -171,7 +173,7 @@ def of_finding(finding: Finding) -> Seen:
         Verdict.INCONCLUSIVE: State.UNDECIDED,
     }.get(finding.verdict, State.HELD)
     said = finding.evidence[-1] if finding.evidence else ""
-    return Seen(
+    return Observation(
         state,
         said,
         finding.shape,

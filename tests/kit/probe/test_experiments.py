@@ -15,18 +15,18 @@ import pytest
 import trustme
 
 from kit.probe.client import Ask
+from kit.probe.experiments import AnswerExperiments, Origin, ProofExperiments, origin_of
 from kit.probe.lane import LaneProbe
-from kit.probe.looking import AnswerLooks, Origin, ProofLooks, origin_of
 from kit.probe.origin import LENGTH, Found, new_stream
 from kit.probe.spec import LaneSpec
 from kit.proof import answer
 from kit.proof.actions import Reply
 from kit.proof.conditions import MEDIA_TYPES, Change, Conditions
 from kit.proof.doubts import BROKEN, Doubt
-from kit.proof.experiments import Look, as_asked
-from kit.proof.glance import Seen, State
+from kit.proof.experiments import Experiment, as_asked
 from kit.proof.lane import Lane
 from kit.proof.looks import Looks, Watched
+from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 from tests.fixtures.origin import Origin as Service
 from tests.fixtures.proxies import Caddy, Nginx
@@ -53,17 +53,21 @@ def way(service: str) -> Iterator[Wire]:
         yield seen
 
 
-def look(looks: ProofLooks | AnswerLooks, *wanted: Conditions, whole: bool = False) -> list[Seen]:
-    async def run() -> list[Seen]:
-        return [await looks.look(Look(at, "a look", whole)) for at in wanted]
+def observe(
+    experiments: ProofExperiments | AnswerExperiments, *wanted: Conditions, whole: bool = False
+) -> list[Observation]:
+    async def run() -> list[Observation]:
+        return [await experiments.observe(Experiment(at, "a look", whole)) for at in wanted]
 
     return asyncio.run(run())
 
 
-def looks_at(url: str, *, secure: bool = False, direct: str | None = None, instance: str = "") -> ProofLooks:
+def looks_at(
+    url: str, *, secure: bool = False, direct: str | None = None, instance: str = ""
+) -> ProofExperiments:
     directly = None if direct is None else Origin(f"{direct}/proof", ())
     pings = [Reply(0.0, ms, 0.0, instance, known=False, emitted=0) for ms in (1.0, 2.0, 3.0)]
-    return ProofLooks(Origin(f"{url}/proof", ()), pings, secure=secure, direct=directly, timeout_s=20)
+    return ProofExperiments(Origin(f"{url}/proof", ()), pings, secure=secure, direct=directly, timeout_s=20)
 
 
 def instance_of(service: str) -> str:
@@ -119,23 +123,23 @@ AS_IT_IS = {
 def test_each_change_changes_that_on_the_wire_and_nothing_else(
     way: Wire, change: Change | None, differs: dict[str, str | None]
 ) -> None:
-    (seen,) = look(looks_at(way.url), AT if change is None else change.applied(AT))
+    (seen,) = observe(looks_at(way.url), AT if change is None else change.applied(AT))
     assert seen.state is State.STREAMS, seen
     assert on_the_wire(way) == {**AS_IT_IS, **differs}
 
 
 def test_directly_is_asked_at_the_other_address_alone(way: Wire, service: str) -> None:
     with wire(passing(service)) as other:
-        looks = looks_at(way.url, direct=other.url)
-        assert Change.DIRECT in looks.can
-        look(looks, Change.DIRECT.applied(AT))
+        experiments = looks_at(way.url, direct=other.url)
+        assert Change.DIRECT in experiments.can
+        observe(experiments, Change.DIRECT.applied(AT))
         assert (len(opened(other)), way.asked) == (1, [])
     assert Change.DIRECT not in looks_at(way.url).can
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_afterwards_no_connection_is_left(way: Wire, service: str, whole: bool) -> None:
-    seen = look(looks_at(way.url, instance=instance_of(service)), AT, whole=whole)
+    seen = observe(looks_at(way.url, instance=instance_of(service)), AT, whole=whole)
     assert seen[0].streams
     assert way.connections
     assert way.closed()
@@ -144,9 +148,9 @@ def test_afterwards_no_connection_is_left(way: Wire, service: str, whole: bool) 
 def test_several_are_looked_at_side_by_side(way: Wire) -> None:
     wanted = [as_asked(change.applied(AT)) for change in (Change.IDENTITY, Change.HEADER, Change.METHOD)]
 
-    async def all_at_once() -> list[Seen]:
-        looks = looks_at(way.url)
-        return await asyncio.gather(*(looks.look(one) for one in wanted))
+    async def all_at_once() -> list[Observation]:
+        experiments = looks_at(way.url)
+        return await asyncio.gather(*(experiments.observe(one) for one in wanted))
 
     seen = asyncio.run(all_at_once())
     assert [one.state for one in seen] == [State.STREAMS] * 3
@@ -160,32 +164,32 @@ def test_several_are_looked_at_side_by_side(way: Wire) -> None:
 def test_through_nginx_a_look_sees_what_frees_it(origin: Service, nginx: Nginx) -> None:
     service = origin(http="h11", tokens_per_s=200)
     unchunked = nginx(service, location=OLD)
-    assert [one.state for one in look(looks_at(unchunked), AT, Change.HEADER.applied(AT))] == [
+    assert [one.state for one in observe(looks_at(unchunked), AT, Change.HEADER.applied(AT))] == [
         State.HELD,
         State.STREAMS,
     ]
-    (whole,) = look(looks_at(unchunked, instance=instance_of(service)), AT, whole=True)
+    (whole,) = observe(looks_at(unchunked, instance=instance_of(service)), AT, whole=True)
     assert (whole.state, whole.shape, whole.block_bytes) == (State.HELD, Shape.BLOCKS, 4096)
 
 
 def test_through_nginx_that_compresses_leaving_it_out_frees_it(service: str, nginx: Nginx) -> None:
-    looks = looks_at(nginx(service, location=NEW, http=GZIP))
+    experiments = looks_at(nginx(service, location=NEW, http=GZIP))
     at = Conditions(header="off", coding="gzip")
-    assert [one.state for one in look(looks, at, Change.IDENTITY.applied(at))] == [
+    assert [one.state for one in observe(experiments, at, Change.IDENTITY.applied(at))] == [
         State.HELD,
         State.STREAMS,
     ]
 
 
 def test_a_hop_that_refuses_is_seen_to(service: str, caddy: Caddy) -> None:
-    looks = looks_at(caddy(service, directives="response_buffers 64KiB"))
-    refused, held = look(looks, AT, Change.INCREMENTAL.applied(AT))
+    experiments = looks_at(caddy(service, directives="response_buffers 64KiB"))
+    refused, held = observe(experiments, AT, Change.INCREMENTAL.applied(AT))
     assert (refused.state, held.state) == (State.REFUSED, State.HELD)
 
 
 def test_where_nobody_answers_it_is_undecided(way: Wire) -> None:
     way.end()
-    (seen,) = look(looks_at(way.url), AT)
+    (seen,) = observe(looks_at(way.url), AT)
     assert seen.state is State.UNDECIDED
     assert "Nobody answers" in seen.said
 
@@ -202,10 +206,10 @@ def test_the_http_version_is_the_one_that_is_asked_for(
         # Caddy tells the service by which version it was asked.
         proxied = f"reverse_proxy {way.url} {{\nheader_up X-Asked-By {{http.request.proto}}\n}}"
         url = stack.enter_context(behind_tls(tool("caddy"), authority, tmp_path, proxied))
-        looks = looks_at(url, secure=True)
-        assert Change.HTTP_VERSION in looks.can
+        experiments = looks_at(url, secure=True)
+        assert Change.HTTP_VERSION in experiments.can
         at = Conditions(http2=not http2)
-        (seen,) = look(looks, Change.HTTP_VERSION.applied(at))
+        (seen,) = observe(experiments, Change.HTTP_VERSION.applied(at))
         assert seen.streams, seen
         assert {one.headers["x-asked-by"] for one in opened(way)} == {"HTTP/2.0" if http2 else "HTTP/1.1"}
     assert Change.HTTP_VERSION not in looks_at(way.url).can
@@ -216,8 +220,10 @@ def test_what_identifies_the_user_goes_to_no_other_origin(way: Wire, service: st
     assert origin_of(spec, Found(f"{way.url}/proof")).headers == (*SECRETS, ("x-mine", "1"))
     with wire(passing(service)) as other:
         assert origin_of(spec, Found(f"{other.url}/proof")).headers == (("x-mine", "1"),)
-        looks = AnswerLooks(spec, secure=False, most=2, direct_url=f"{other.url}/search?ai_prompt=Why")
-        look(looks, Change.DIRECT.applied(AT), AT)
+        experiments = AnswerExperiments(
+            spec, secure=False, most=2, direct_url=f"{other.url}/search?ai_prompt=Why"
+        )
+        observe(experiments, Change.DIRECT.applied(AT), AT)
         assert [one.headers.get("x-mine") for one in (*other.asked, *way.asked)] == ["1", "1"]
         assert b"s3cret" not in b"".join(bytes(one.read) for one in other.connections)
         assert b"s3cret" in way.connections[0].read
@@ -225,9 +231,9 @@ def test_what_identifies_the_user_goes_to_no_other_origin(way: Wire, service: st
 
 def test_an_answer_is_asked_for_no_more_often_than_is_allowed() -> None:
     with wire(events((0.0, b"data: 1\n\n"))) as server:
-        looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=2)
-        seen = look(looks, AT, Change.IDENTITY.applied(AT), AT)
-        assert (len(server.asked), looks.asked, looks.left) == (2, 2, 0)
+        experiments = AnswerExperiments(LaneSpec("x", Ask("GET", server.url)), secure=False, most=2)
+        seen = observe(experiments, AT, Change.IDENTITY.applied(AT), AT)
+        assert (len(server.asked), experiments.asked, experiments.left) == (2, 2, 0)
         assert (seen[2].state, seen[2].proven) == (State.UNDECIDED, False)
         assert [one.headers["accept-encoding"] for one in server.asked] == ["gzip", "identity"]
         assert server.closed()
@@ -238,8 +244,8 @@ def test_an_answer_proves_nothing_whatever_it_looks_like() -> None:
     lump = [(1.2, b"data: 0\n\n"), *((0.0, b"data: %d\n\n" % number) for number in range(1, 12))]
     for pieces, state in ((slow, State.STREAMS), (lump, State.HELD), (slow[:1], State.UNDECIDED)):
         with wire(events(*pieces)) as server:
-            looks = AnswerLooks(LaneSpec("x", Ask("GET", server.url)), secure=False, most=1)
-            (seen,) = look(looks, AT)
+            experiments = AnswerExperiments(LaneSpec("x", Ask("GET", server.url)), secure=False, most=1)
+            (seen,) = observe(experiments, AT)
             assert (seen.state, seen.proven) == (state, False)
 
 
@@ -311,7 +317,7 @@ def test_a_cut_answer_and_one_whose_end_cannot_be_seen_are_said_to_be_that() -> 
 
 
 def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -> None:
-    async def run() -> list[Seen]:
+    async def run() -> list[Observation]:
         host, _, port = service.removeprefix("http://").partition(":")
         taken = []
         for _ in range(15):  # of the 16 streams that an origin gives
@@ -319,14 +325,14 @@ def test_looks_that_a_limit_refuses_are_made_again_one_at_a_time(service: str) -
             writer.write(f"GET /proof/stream?id={new_stream()} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
             taken.append(writer)
-        looks = looks_at(service)
+        experiments = looks_at(service)
         wanted = [
             Conditions(media=media, coding=coding)
             for media in MEDIA_TYPES.values()
             for coding in ("gzip", "identity")
         ]
         try:
-            return await asyncio.gather(*(looks.look(Look(at, "a look")) for at in wanted))
+            return await asyncio.gather(*(experiments.observe(Experiment(at, "a look")) for at in wanted))
         finally:
             for writer in taken:
                 writer.close()

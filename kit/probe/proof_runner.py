@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, Response, now_ms
-from kit.probe.faults import shown
+from kit.probe.http_errors import shown
 from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
 from kit.probe.spec import coding
@@ -19,7 +19,7 @@ from kit.proof.conditions import Conditions
 from kit.proof.events import ChunkDecoder, EventTooLargeError, LineDecoder
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
-from kit.proof.steps import SIDE_PATIENCE_MS
+from kit.proof.steps import SIDE_TIMEOUT_MS
 
 T = TypeVar("T")
 
@@ -243,7 +243,7 @@ class AnswerRunner(Runner):
 
     async def progress(self) -> Progress | None:
         """How far the origin is with it, which releases all of it; None where there was no answer."""
-        reply = await self._side.end(self.stream_id, SIDE_PATIENCE_MS)
+        reply = await self._side.end(self.stream_id, SIDE_TIMEOUT_MS)
         return None if reply is None else reply.progress
 
     def head(self, response: Response) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
-from kit.probe.faults import shown, told
+from kit.probe.http_errors import shown, translate_errors
 
 URL = "https://me:secret@host.example:8443/search?key=secret"
 
@@ -24,7 +24,7 @@ def test_whatever_the_address_showing_it_never_raises(url: str) -> None:
 
 
 def caught(error: Exception, *, in_body: bool) -> KitError:
-    with pytest.raises(KitError) as raised, told(URL, in_body=in_body, timeout_s=7.0):
+    with pytest.raises(KitError) as raised, translate_errors(URL, in_body=in_body, timeout_s=7.0):
         raise error
     return raised.value
 
@@ -69,7 +69,7 @@ def test_each_fault_has_its_code_and_one_sentence_without_secrets(
 
 def test_what_is_no_fault_of_the_network_is_left_alone() -> None:
     for error in (KitError(Code.TOO_LARGE, "a", "b"), ValueError("mine")):
-        with pytest.raises(type(error)), told(URL, in_body=False):
+        with pytest.raises(type(error)), translate_errors(URL, in_body=False):
             raise error
 
 

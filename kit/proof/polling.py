@@ -51,8 +51,8 @@ class Pieces:
             NotAPieceError: it is none, or does not go on where the one before ended.
         """
         try:
-            told = json.loads(data)
-            listed, done = told["events"], told["done"]
+            payload = json.loads(data)
+            listed, done = payload["events"], payload["done"]
             events = [_event(one, self.after + place) for place, one in enumerate(listed, 1)]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise NotAPieceError from None
@@ -64,15 +64,15 @@ class Pieces:
         return events
 
 
-def _event(told: dict[str, object], seq: int) -> Event:
-    name, data = told["event"], told["data"]
-    if told["seq"] != seq or not isinstance(name, str) or not isinstance(data, dict):
+def _event(payload: dict[str, object], seq: int) -> Event:
+    name, data = payload["event"], payload["data"]
+    if payload["seq"] != seq or not isinstance(name, str) or not isinstance(data, dict):
         raise ValueError
-    return Event(name, json.dumps(data), str(seq), len(_compact(told)))
+    return Event(name, json.dumps(data), str(seq), len(_compact(payload)))
 
 
-def _compact(told: object) -> bytes:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _compact(payload: object) -> bytes:
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def judge(line: Timeline, stamps: Sequence[float | None], *, pieces: int, clock: Clock | None) -> Finding:

@@ -1,4 +1,4 @@
-"""How long a silent and a talking stream live, on real connections (`kit.proof.long` judges it)."""
+"""How long a silent and a talking stream live, on real connections (`kit.proof.stream_limits` judges it)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 
 from kit.errors import Code, Exit, KitError
 from kit.probe.client import Client
-from kit.probe.drive import Driver, ProofRequest
-from kit.proof.long import BEAT_S, LIMIT_S, MOST_S, Life, Limits, judge, lives
+from kit.probe.proof_runner import Driver, ProofRequest
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, MOST_S, Limits, StreamLifetime, judge, lives
 
-_PATIENCE_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
+_TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
 
 
 async def watch(
@@ -46,11 +46,11 @@ async def watch(
 
 async def _watch(
     request: ProofRequest, limit_s: float, beat_s: float | None, *, http2: bool
-) -> tuple[Life, ...]:
+) -> tuple[StreamLifetime, ...]:
     # Of one connection for both streams a hop would see the talk only, and not that one of them is silent.
     async with AsyncExitStack() as stack:
         streams, side = [
-            await stack.enter_async_context(Client(http2=http2, timeout_s=limit_s + _PATIENCE_S))
+            await stack.enter_async_context(Client(http2=http2, timeout_s=limit_s + _TIMEOUT_S))
             for _ in range(2)
         ]
         return await Driver(streams, side, request).run(lives(limit_s=limit_s, beat_s=beat_s))

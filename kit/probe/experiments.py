@@ -1,6 +1,6 @@
-"""Looks at a stream under changed conditions (`kit.proof.experiments`), on real sockets.
+"""Makes the experiments of `kit.proof.experiments` on real sockets.
 
-By proof where the origin speaks its protocol: such a look costs the service nothing. Else by asking the URL
+By proof where the origin speaks its protocol: an experiment costs the service nothing. Else by asking the URL
 itself once more and watching what comes.
 """
 
@@ -17,23 +17,23 @@ from urllib.parse import urlsplit, urlunsplit
 from kit.errors import KitError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Client
-from kit.probe.drive import Driver, ProofRequest
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import PING_MS
 from kit.probe.origin import Found, Side
+from kit.probe.proof_runner import Driver, ProofRequest
 from kit.probe.spec import LaneSpec, beside_conditions, coding
 from kit.proof.actions import Machine, Reply
 from kit.proof.answer import watched
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
-from kit.proof.experiments import Look
-from kit.proof.glance import LEAST_HOLD_MS, Glance, Seen, Sign, State, of_finding
+from kit.proof.experiments import Experiment
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
+from kit.proof.quick_check import LEAST_HOLD_MS, Observation, QuickCheck, Sign, State, of_finding
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 
-AT_ONCE = 12  # an origin takes 16 streams, and another prober may look as well
-REFUSED_S = (0.0, 0.5, 1.0)  # before a look that was refused is made again
+AT_ONCE = 12  # an origin takes 16 streams, and another prober may be at work
+REFUSED_S = (0.0, 0.5, 1.0)  # before an experiment that was refused is made again
 LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
 
 T = TypeVar("T")
@@ -47,8 +47,8 @@ class Origin:
     headers: Headers
 
 
-class ProofLooks:
-    """Looks by proof.
+class ProofExperiments:
+    """Experiments by proof.
 
     Args:
         origin: through the hops that are examined.
@@ -94,54 +94,54 @@ class ProofLooks:
         self.can = frozenset(Change) - without - {Change.LENGTH, Change.FRESH}
         self.findings: dict[Conditions, Finding] = {}
         self.heads: dict[Conditions, Mapping[str, str]] = {}
-        self._begun: dict[Conditions, asyncio.Task[Seen]] = {}
+        self._begun: dict[Conditions, asyncio.Task[Observation]] = {}
 
-    def begin(self, looks: Iterable[Look]) -> None:
-        """Begin whole looks that will be wanted, unless they are begun; `look` waits for what they see."""
-        for look in looks:
-            if look.conditions not in self._begun:
-                self._begun[look.conditions] = asyncio.create_task(self._patiently(look))
+    def begin(self, experiments: Iterable[Experiment]) -> None:
+        """Begin whole experiments that will be wanted, unless they are begun; `observe` waits for them."""
+        for experiment in experiments:
+            if experiment.conditions not in self._begun:
+                self._begun[experiment.conditions] = asyncio.create_task(self._patiently(experiment))
 
     async def forget(self) -> None:
-        """End what was begun and has not been looked at."""
+        """End what was begun and was not waited for."""
         begun = [*self._begun.values()]
         self._begun.clear()
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
 
-    async def look(self, look: Look) -> Seen:
-        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided.
+    async def observe(self, experiment: Experiment) -> Observation:
+        """What is seen. Never raises a `KitError`: what cannot be seen is undecided.
 
-        From the first look that a limit refuses (429, 503) they are made one at a time, and that one again.
+        From the first that a limit refuses (429, 503) they are made one at a time, and that one again.
         """
-        begun = self._begun.pop(look.conditions, None) if look.whole else None
-        return await (begun or self._patiently(look))
+        begun = self._begun.pop(experiment.conditions, None) if experiment.whole else None
+        return await (begun or self._patiently(experiment))
 
-    async def _patiently(self, look: Look) -> Seen:
-        seen = await self._looked(look)
+    async def _patiently(self, experiment: Experiment) -> Observation:
+        seen = await self._observed(experiment)
         for wait_s in REFUSED_S:
             if Doubt.PROOF_LIMITED not in seen.doubts:
                 break
             self._most = 1
             await asyncio.sleep(wait_s)
-            seen = await self._looked(look)
+            seen = await self._observed(experiment)
         return seen
 
-    async def _looked(self, look: Look) -> Seen:
+    async def _observed(self, experiment: Experiment) -> Observation:
         try:
-            if look.whole:
-                self.findings[look.conditions] = await self.prove(look.conditions)
-                return self._seen(self.findings[look.conditions])
-            return await self.glance(look.conditions)
+            if experiment.whole:
+                self.findings[experiment.conditions] = await self.prove(experiment.conditions)
+                return self._seen(self.findings[experiment.conditions])
+            return await self.quick_check(experiment.conditions)
         except KitError as error:
-            return Seen(State.UNDECIDED, error.message)
+            return Observation(State.UNDECIDED, error.message)
 
-    async def glance(
+    async def quick_check(
         self, conditions: Conditions, on_sign: Callable[[Sign, float], None] = lambda sign, ms: None
-    ) -> Seen:
+    ) -> Observation:
         """Whether it passes. Raises KitError: it could not be asked."""
-        machine = Glance(self._rtt_ms, self._slowest_ms, self._event_bytes, on_sign)
+        machine = QuickCheck(self._rtt_ms, self._slowest_ms, self._event_bytes, on_sign)
         return await self.run(machine.run(), conditions)
 
     async def prove(self, conditions: Conditions) -> Finding:
@@ -151,7 +151,7 @@ class ProofLooks:
     async def run(self, machine: Machine[T], conditions: Conditions) -> T:
         """Any machine of the proof's, under these conditions. Raises KitError."""
         request = self.request(conditions)
-        # Connections of its own: a look that is held must not hold another one up.
+        # Connections of its own: one that is held must not hold another one up.
         async with (
             self._turn(),
             Client(http2=conditions.http2, timeout_s=self._timeout_s) as streams,
@@ -185,7 +185,7 @@ class ProofLooks:
         origin = self._direct if conditions.direct and self._direct is not None else self._origin
         return ProofRequest(origin.base, conditions, origin.headers)
 
-    def _seen(self, finding: Finding) -> Seen:
+    def _seen(self, finding: Finding) -> Observation:
         seen = of_finding(finding)
         if seen.shape is Shape.TIMER and (seen.hold_ms or 0.0) < LEAST_HOLD_MS:
             return replace(seen, state=State.STREAMS, shape=None)
@@ -196,8 +196,8 @@ class ProofLooks:
         return seen
 
 
-class AnswerLooks:
-    """Looks by asking the URL itself again and watching what comes: which proves little (`Seen.proven`).
+class AnswerExperiments:
+    """Experiments by asking the URL itself again and watching what comes: they prove little.
 
     Args:
         spec: what is asked.
@@ -222,13 +222,13 @@ class AnswerLooks:
             | (set() if direct_url is None else {Change.DIRECT})
         )
 
-    async def look(self, look: Look) -> Seen:
-        """What is seen. Never raises a `KitError`: what cannot be looked at is undecided."""
+    async def observe(self, experiment: Experiment) -> Observation:
+        """What is seen. Never raises a `KitError`: what cannot be seen is undecided."""
         if self.left <= 0:
-            return Seen(State.UNDECIDED, "not asked: no more requests are allowed", proven=False)
+            return Observation(State.UNDECIDED, "not asked: no more requests are allowed", proven=False)
         self.left -= 1
         self.asked += 1
-        wanted = look.conditions
+        wanted = experiment.conditions
         ask = self._spec.ask
         url = self._direct_url if wanted.direct and self._direct_url is not None else ask.url
         if wanted.fresh:
@@ -250,11 +250,11 @@ class AnswerLooks:
         async with LaneProbe(spec) as probe:
             await probe.answer()
             if probe.error is not None:
-                return Seen(State.UNDECIDED, probe.error.message, proven=False)
+                return Observation(State.UNDECIDED, probe.error.message, proven=False)
             return seen_of_answer(probe)
 
 
-def seen_of_answer(probe: LaneProbe) -> Seen:
+def seen_of_answer(probe: LaneProbe) -> Observation:
     """What an answer alone tells."""
     finding = probe.by_answer
     said = finding.evidence[-1] if finding.evidence else ""
@@ -264,7 +264,7 @@ def seen_of_answer(probe: LaneProbe) -> Seen:
     state = State.HELD if looked.held else State.UNDECIDED
     if looked.looks is Looks.STREAMED:
         state = State.STREAMS
-    return Seen(state, said, proven=False, doubts=finding.doubts)
+    return Observation(state, said, proven=False, doubts=finding.doubts)
 
 
 def origin_of(spec: LaneSpec, found: Found) -> Origin:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.proof.client_marks import PLACES, SMALLEST, MarkDecoder, MarkedMedia, Place, mark, marked_event, pair
 from kit.proof.events import LineDecoder
-from kit.proof.marks import PLACES, SMALLEST, MarkDecoder, MarkedMedia, Place, mark, marked_event, pair
 from kit.proof.sse import SSEDecoder
 
 MEDIA: tuple[MarkedMedia, ...] = ("sse", "ndjson", "text")

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from kit.errors import Code, Exit, KitError
-from kit.probe.drive import ProofRequest
-from kit.probe.long import watch
+from kit.probe.proof_runner import ProofRequest
+from kit.probe.stream_limits import watch
 from kit.proof.conditions import Conditions
-from kit.proof.long import Kind, Limits
+from kit.proof.stream_limits import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import Results, Together, result, through

@@ -29,7 +29,7 @@ _MOST_READ = 2_000  # of one header: nobody names himself at greater length
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Fingerprint:
     """What is known of one kind of hop.
 
     Attributes:
@@ -64,7 +64,7 @@ class Hop:
     streams: str | None
 
 
-_GOOGLE = Known(
+_GOOGLE = Fingerprint(
     "Google's front end (App Engine, Cloud Run and others)",
     "App Engine Standard collects the whole response; Flexible holds 64 KiB blocks until the response "
     "carries X-Accel-Buffering: no; Cloud Run streams.",
@@ -74,73 +74,73 @@ _GOOGLE = Known(
     "docs.cloud.google.com/run/docs/triggering/https-request",
 )
 _APP_ENGINE = replace(_GOOGLE, name="App Engine")
-_CLOUD_RUN = Known(
+_CLOUD_RUN = Fingerprint(
     "Cloud Run",
     "It streams what is sent in chunks, and ends every response after its request timeout, 300 s unless set.",
     "documented",
     "docs.cloud.google.com/run/docs/triggering/https-request, "
     "docs.cloud.google.com/run/docs/configuring/request-timeout",
 )
-_GOOGLE_BALANCER = Known(
+_GOOGLE_BALANCER = Fingerprint(
     "a Google Cloud load balancer (or GKE Ingress)",
     "Its backend timeout, 30 s unless set, bounds the whole response; heartbeats do not help.",
     "inferred",
     "kubernetes/ingress-gce/issues/1803",
 )
-_FIREBASE = Known(
+_FIREBASE = Fingerprint(
     "Firebase Hosting",
     "A rewrite to Cloud Run or a function is buffered; the run.app address asked directly streams.",
     "reported",
     "firebase/firebase-tools/issues/9774",
 )
-_CLOUDFLARE = Known(
+_CLOUDFLARE = Fingerprint(
     "Cloudflare",
     "Its tunnel (cloudflared) flushes text/event-stream, gRPC and one JSON type of events at once, and "
     "nothing else. X-Accel-Buffering is reported to have no effect there (issue 1496 of cloudflared).",
     "documented",
     "cloudflare/cloudflared, connection.go, flushableContentTypes",
 )
-_QUICK_TUNNEL = Known(
+_QUICK_TUNNEL = Fingerprint(
     "a Cloudflare quick tunnel",
     'Its edge treats the methods differently: "When using POST, events are streamed correctly in real-time".',
     "reported",
     "cloudflare/cloudflared/issues/1449",
 )
-_API_GATEWAY = Known(
+_API_GATEWAY = Fingerprint(
     "Amazon API Gateway, or a Lambda function's own address",
     "An HTTP API never streams, a REST API only in the response transfer mode STREAM; both cut after 29 to "
     "30 s. A function's own address streams in the invoke mode RESPONSE_STREAM.",
     "inferred",
     "aws/aws-lambda-web-adapter/issues/490, awslabs/nx-plugin-for-aws/pull/442",
 )
-_AWS_BALANCER = Known(
+_AWS_BALANCER = Fingerprint(
     "an AWS load balancer (ALB)",
     '"application load balancer does not support streaming response from Lambda"; of other targets the '
     "thread says nothing.",
     "reported",
     "Kludex/mangum/issues/341",
 )
-_VERCEL = Known(
+_VERCEL = Fingerprint(
     "Vercel",
     "Static rendering holds a stream (dynamic = 'force-dynamic' frees it), and maxDuration cuts it after 10 "
     "to 60 s.",
     "inferred",
     "vercel/ai/issues/1519",
 )
-_FLY = Known(
+_FLY = Fingerprint(
     "Fly.io's proxy",
     "It compresses, and holds what it compresses; a body that is gzip already, and flushed, passes.",
     "inferred",
     "brendanlong/lion-reader/pull/691",
 )
-_ENVOY = Known(
+_ENVOY = Fingerprint(
     "Envoy (or Istio)",
     "Its router passes each event; a filter that reads the body holds the whole message. A route's timeout, "
     "15 s unless set, cuts a stream.",
     "measured",
     "loopback, Envoy 1.40; the timeout quoted from NVIDIA/nvcf/issues/1060",
 )
-_NGINX = Known(
+_NGINX = Fingerprint(
     "nginx",
     "It buffers unless told not to: blocks of 4 KiB or 64 KiB from an HTTP/1.0 upstream; from an HTTP/1.1 "
     "upstream only the end of a large event. X-Accel-Buffering: no frees it, and the client does not see "
@@ -148,53 +148,55 @@ _NGINX = Known(
     "measured",
     "loopback, nginx 1.22 and 1.31",
 )
-_CADDY = Known(
+_CADDY = Fingerprint(
     "Caddy",
     "It passes each event; with response_buffers it holds the beginning, or refuses with 501 what says "
     "Incremental: ?1.",
     "measured",
     "loopback, Caddy 2.11",
 )
-_VARNISH = Known(
+_VARNISH = Fingerprint(
     "Varnish (or Fastly)",
     "Varnish passes each event; do_stream=false and ESI hold the whole message. Fastly was not measured.",
     "measured",
     "loopback, Varnish 7.1",
 )
-_AZURE = Known(
+_AZURE = Fingerprint(
     "Azure's front end",
     "App Service's was reported to wait for the whole payload.",
     "inferred",
     "Azure/static-web-apps/issues/1462",
 )
-_HEROKU = Known(
+_HEROKU = Fingerprint(
     "Heroku's router",
     'It does not buffer ("There is no nginx involved"); its time limits (H12, H15) end a stream.',
     "reported",
     "heroku/heroku-buildpack-python/issues/307",
 )
-_EXPRESS = Known(
+_EXPRESS = Fingerprint(
     "Express",
     "Its compression middleware holds about 16 KiB; Cache-Control: no-transform, or res.flush(), frees it.",
     "measured",
     "loopback; expressjs/compression, README",
 )
-_NEXT = Known(
+_NEXT = Fingerprint(
     "Next.js",
     "Its compression wraps text/event-stream too; Cache-Control: no-transform frees it.",
     "inferred",
     "vercel/next.js/issues/9965",
 )
-_APACHE = Known("Apache", "It passes each event, compressed or not.", "measured", "loopback, Apache 2.4")
-_COLLECTS = Known("lighttpd", "It holds the whole message.", "measured", "loopback")
-_APP = Known(
+_APACHE = Fingerprint(
+    "Apache", "It passes each event, compressed or not.", "measured", "loopback, Apache 2.4"
+)
+_COLLECTS = Fingerprint("lighttpd", "It holds the whole message.", "measured", "loopback")
+_APP = Fingerprint(
     "the app's own server, or a hop that keeps its name",
     "It passes each event that the app yields.",
     "measured",
     "loopback, uvicorn and gunicorn",
 )
 _REFUSES = "It says that it will not forward this response incrementally (RFC 10036)."
-_HTTP3 = Known(
+_HTTP3 = Fingerprint(
     "a front that offers HTTP/3",
     "A browser may come by HTTP/3 the next time, which the kit does not speak: its way can be another one.",
     "documented",
@@ -203,7 +205,7 @@ _HTTP3 = Known(
 
 # Header, what its value (or an entry of Via) must hold, who that is, and how sure the reading is. The first
 # that fits is it.
-_BY_VALUE: tuple[tuple[str, str, Known, Sure], ...] = (
+_BY_VALUE: tuple[tuple[str, str, Fingerprint, Sure], ...] = (
     ("server", r"google frontend", _GOOGLE, "reported"),
     ("server", r"cloudflare", _CLOUDFLARE, "inferred"),
     ("server", r"vercel", _VERCEL, "inferred"),
@@ -220,7 +222,7 @@ _BY_VALUE: tuple[tuple[str, str, Known, Sure], ...] = (
     ("server", r"mitmproxy", replace(_COLLECTS, name="mitmproxy"), "inferred"),
     ("server", r"uvicorn|gunicorn|hypercorn", _APP, "measured"),
     ("via", r"\bgoogle\b", _GOOGLE_BALANCER, "inferred"),
-    ("via", r"cloudfront", Known("Amazon CloudFront"), "inferred"),
+    ("via", r"cloudfront", Fingerprint("Amazon CloudFront"), "inferred"),
     ("via", r"vegur|heroku", _HEROKU, "inferred"),
     ("via", r"varnish", _VARNISH, "inferred"),
     ("via", r"caddy", _CADDY, "measured"),
@@ -234,7 +236,7 @@ _BY_VALUE: tuple[tuple[str, str, Known, Sure], ...] = (
 
 # Headers that are there with whatever value. An end in "-" stands for every name that begins so; the values
 # of those are not shown, since nobody knows what may be in them.
-_BY_NAME: tuple[tuple[str, Known, Sure], ...] = (
+_BY_NAME: tuple[tuple[str, Fingerprint, Sure], ...] = (
     ("cf-ray", _CLOUDFLARE, "inferred"),
     ("x-cloud-trace-context", _GOOGLE, "reported"),
     ("x-amzn-requestid", _API_GATEWAY, "inferred"),
@@ -242,20 +244,20 @@ _BY_NAME: tuple[tuple[str, Known, Sure], ...] = (
     ("apigw-requestid", _API_GATEWAY, "inferred"),
     ("apigw-id", _API_GATEWAY, "inferred"),
     ("x-amzn-trace-id", _AWS_BALANCER, "inferred"),
-    ("x-amz-cf-id", Known("Amazon CloudFront"), "inferred"),
+    ("x-amz-cf-id", Fingerprint("Amazon CloudFront"), "inferred"),
     ("x-vercel-id", _VERCEL, "inferred"),
     ("x-azure-ref", _AZURE, "inferred"),
     ("fly-request-id", _FLY, "inferred"),
     ("x-envoy-upstream-service-time", _ENVOY, "measured"),
-    ("x-render-origin-server", Known("Render"), "inferred"),
-    ("x-cache", Known("a cache"), "inferred"),
-    ("x-railway-", Known("Railway"), "inferred"),
-    ("x-github-", Known("GitHub"), "inferred"),
+    ("x-render-origin-server", Fingerprint("Render"), "inferred"),
+    ("x-cache", Fingerprint("a cache"), "inferred"),
+    ("x-railway-", Fingerprint("Railway"), "inferred"),
+    ("x-github-", Fingerprint("GitHub"), "inferred"),
     ("x-firebase-", _FIREBASE, "inferred"),
 )
 
 # The ends of names that a platform gives to what it hosts.
-_BY_HOST: tuple[tuple[str, Known], ...] = (
+_BY_HOST: tuple[tuple[str, Fingerprint], ...] = (
     (".run.app", _CLOUD_RUN),
     (".appspot.com", _APP_ENGINE),
     (".web.app", _FIREBASE),
@@ -264,10 +266,10 @@ _BY_HOST: tuple[tuple[str, Known], ...] = (
     (".vercel.app", _VERCEL),
     (".herokuapp.com", _HEROKU),
     (".fly.dev", _FLY),
-    (".onrender.com", Known("Render")),
-    (".up.railway.app", Known("Railway")),
+    (".onrender.com", Fingerprint("Render")),
+    (".up.railway.app", Fingerprint("Railway")),
     (".on.aws", _API_GATEWAY),
-    (".cloudfront.net", Known("Amazon CloudFront")),
+    (".cloudfront.net", Fingerprint("Amazon CloudFront")),
     (".azurewebsites.net", _AZURE),
     (".azurestaticapps.net", _AZURE),
 )
@@ -311,7 +313,7 @@ def _by_value(headers: Mapping[str, str]) -> Iterator[Hop]:
             hop = next(fits, None)
             if hop is None and header in ("via", "server"):
                 name = _printable(_own_name(header, entry))
-                hop = _hop(Known(f"one that calls itself {name!r}"), header, entry, None)
+                hop = _hop(Fingerprint(f"one that calls itself {name!r}"), header, entry, None)
             if hop is not None:
                 yield hop
 
@@ -328,7 +330,7 @@ def _statuses(headers: Mapping[str, str]) -> Iterator[Hop]:
         named = _STATUS_NAME.match(entry)
         if named:
             hop = _hop(
-                Known(f"one that calls itself {_printable(named[1] or named[2] or '')!r}"),
+                Fingerprint(f"one that calls itself {_printable(named[1] or named[2] or '')!r}"),
                 "proxy-status",
                 entry,
                 None,
@@ -346,7 +348,7 @@ def _by_name(headers: Mapping[str, str]) -> Iterator[Hop]:
             yield _hop(known, _printable(there), "", sure)
 
 
-def _hop(known: Known, header: str, value: str, sure: Sure | None) -> Hop:
+def _hop(known: Fingerprint, header: str, value: str, sure: Sure | None) -> Hop:
     shown = _printable(value)
     what = f"{header}: {shown}" if shown else f"a header {header}"
     how = f" ({_HOW[sure]})" if sure else ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
-from kit.proof.pieces import NotAPieceError, Pieces, judge
+from kit.proof.polling import NotAPieceError, Pieces, judge
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from service.events import Event

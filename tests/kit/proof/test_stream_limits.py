@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kit.proof.actions import Action, Await, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
-from kit.proof.long import BEAT_S, LIMIT_S, Kind, Life, Limits, judge, lives, most_requests
 from kit.proof.received import Received
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives, most_requests
 
 
 class Way:
@@ -40,13 +40,13 @@ class Way:
         self.requests = 0
         self.feeds = 0
 
-    def run(self, machine: Machine[tuple[Life, ...]]) -> tuple[Life, ...]:
+    def run(self, machine: Machine[tuple[StreamLifetime, ...]]) -> tuple[StreamLifetime, ...]:
         action = next(machine)
         while True:
             try:
                 action = machine.send(self.act(action))
             except StopIteration as stop:
-                told: tuple[Life, ...] = stop.value
+                told: tuple[StreamLifetime, ...] = stop.value
                 return told
 
     def act(self, action: Action) -> Observed:
@@ -213,8 +213,8 @@ def test_what_is_no_stream_has_no_limit(status: int) -> None:
     assert f"answered with {status}" in found.evidence[-1]
 
 
-def life(lived: float, *, cut: bool = True, silence: float = 1.0) -> Life:
-    return Life(lived, cut, False, 200, silence, silence)
+def life(lived: float, *, cut: bool = True, silence: float = 1.0) -> StreamLifetime:
+    return StreamLifetime(lived, cut, False, 200, silence, silence)
 
 
 def test_what_does_not_happen_again_is_no_limit() -> None:
@@ -267,13 +267,16 @@ def test_a_stream_that_is_open_and_passes_nothing_any_more_is_not_alive() -> Non
 
 def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fall() -> None:
     # An Envoy's: nothing passes after 2 s, and the connection is closed at 3 s.
-    silent = (Life(3.0, True, False, 200, 3.0, 0.1),) * 2
+    silent = (StreamLifetime(3.0, True, False, 200, 3.0, 0.1),) * 2
     for last_s in (1.0, 1.4, 1.9):
-        talking = (Life(3.1, True, False, 200, last_s, 0.6),) * 2
+        talking = (StreamLifetime(3.1, True, False, 200, last_s, 0.6),) * 2
         assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
 
 
 def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long() -> None:
-    silent = (Life(3.0, True, False, 200, 3.0, 0.1), Life(5.5, True, False, 200, 5.5, 0.1, late_s=2.5))
-    talking = (Life(3.1, True, False, 200, 0.4, 0.4),) * 2
+    silent = (
+        StreamLifetime(3.0, True, False, 200, 3.0, 0.1),
+        StreamLifetime(5.5, True, False, 200, 5.5, 0.1, late_s=2.5),
+    )
+    talking = (StreamLifetime(3.1, True, False, 200, 0.4, 0.4),) * 2
     assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT

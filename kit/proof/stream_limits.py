@@ -15,7 +15,7 @@ from typing import TypeAlias
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
-from kit.proof.steps import OVERTAKEN, SIDE_PATIENCE_MS, SMALL
+from kit.proof.steps import OVERTAKEN, SIDE_TIMEOUT_MS, SMALL
 
 LIMIT_S = 110.0  # watched; the origin itself ends a stream after 120 s
 MOST_S = 115.0
@@ -29,7 +29,7 @@ _TIMED_OUT = (408, 504, 524)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class StreamLifetime:
     """One stream, from its opening to its end, or to the end of our patience. Seconds.
 
     Attributes:
@@ -88,7 +88,7 @@ class Limits:
     advice: tuple[str, ...]
 
 
-def lives(*, limit_s: float = LIMIT_S, beat_s: float | None = None) -> Machine[tuple[Life, ...]]:
+def lives(*, limit_s: float = LIMIT_S, beat_s: float | None = None) -> Machine[tuple[StreamLifetime, ...]]:
     """Watch a stream until it is cut, and once more if there is time: a cut that comes twice is no accident.
 
     Args:
@@ -107,7 +107,7 @@ def most_requests(limit_s: float = LIMIT_S, beat_s: float = BEAT_S) -> int:
     return 2 * streams + 2 * beats  # each is ended, and each beat may have to be repeated
 
 
-def _life(limit_s: float, beat_s: float | None) -> Machine[Life]:
+def _life(limit_s: float, beat_s: float | None) -> Machine[StreamLifetime]:
     observed = yield Open(SMALL)
     stream, opened = observed.stream, observed.now_ms
     assert stream is not None  # noqa: S101 - it was opened just now
@@ -123,20 +123,20 @@ def _life(limit_s: float, beat_s: float | None) -> Machine[Life]:
     passes = None
     if not life.cut:
         passes = yield from _passes(stream)
-        yield End(SIDE_PATIENCE_MS)
+        yield End(SIDE_TIMEOUT_MS)
     return replace(life, passes=passes, late_s=late_ms / 1000)
 
 
 def _passes(stream: Received) -> Machine[bool | None]:
     """Whether what was not closed still passes an event; None where none came before or it cannot be fed."""
     before = stream.events
-    fed = (yield Feed(SMALL, SIDE_PATIENCE_MS)).reply
+    fed = (yield Feed(SMALL, SIDE_TIMEOUT_MS)).reply
     if not before or fed is None or not fed.known:
         return None
     waited_ms, trips = 0.0, 0
     while stream.events == before and (waited_ms < PASSES_MS or trips < OVERTAKEN):
         waited = yield Await(PASSES_MS / OVERTAKEN, events=before + 1)
-        pinged = yield Ping(SIDE_PATIENCE_MS)
+        pinged = yield Ping(SIDE_TIMEOUT_MS)
         if pinged.reply is None:
             return None
         waited_ms, trips = waited_ms + PASSES_MS / OVERTAKEN - waited.late_ms, trips + 1
@@ -146,7 +146,7 @@ def _passes(stream: Received) -> Machine[bool | None]:
 def _beat(observed: Observed) -> Machine[tuple[Observed, bool]]:
     """Have one event sent: whether that could be done, or need not since the stream has ended."""
     for _ in range(2):  # the connection may have been closed for its own idleness just as we asked
-        observed = yield Feed(SMALL, SIDE_PATIENCE_MS)
+        observed = yield Feed(SMALL, SIDE_TIMEOUT_MS)
         if observed.reply is not None:
             break
     if observed.reply is not None and observed.reply.known:
@@ -157,10 +157,10 @@ def _beat(observed: Observed) -> Machine[tuple[Observed, bool]]:
     return observed, stream is not None and (stream.ended_ms is not None or stream.status is None)
 
 
-def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: bool) -> Life:
+def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: bool) -> StreamLifetime:
     times = [opened, *(at for at, _ in stream.arrivals), ended]
     silences = [later - sooner for sooner, later in pairwise(times)]
-    return Life(
+    return StreamLifetime(
         lived_s=(ended - opened) / 1000,
         cut=cut,
         cleanly=cut and stream.clean,
@@ -171,7 +171,9 @@ def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: b
     )
 
 
-def judge(silent: Sequence[Life], talking: Sequence[Life], *, limit_s: float = LIMIT_S) -> Limits:
+def judge(
+    silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime], *, limit_s: float = LIMIT_S
+) -> Limits:
     """What limits the lives that were seen show.
 
     Args:
@@ -188,7 +190,7 @@ def judge(silent: Sequence[Life], talking: Sequence[Life], *, limit_s: float = L
 _Judged: TypeAlias = tuple[Kind, str, tuple[Doubt, ...], float | None, float | None]
 
 
-def _judged(silent: Sequence[Life], talking: Sequence[Life]) -> _Judged:
+def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime]) -> _Judged:
     quiet, loud = silent[0], talking[0]
     for life in (quiet, loud):
         if _refused(life):
@@ -232,12 +234,12 @@ def _unclear(why: str, doubt: Doubt = Doubt.NOT_REPEATED) -> _Judged:
     return Kind.UNCLEAR, why, (doubt,), None, None
 
 
-def _refused(life: Life) -> bool:
+def _refused(life: StreamLifetime) -> bool:
     """Whether what was answered is no stream, and not somebody's lost patience either."""
     return life.status not in (None, 200) and not (life.cut and life.status in _TIMED_OUT)
 
 
-def _same(one: Life, other: Life) -> bool:
+def _same(one: StreamLifetime, other: StreamLifetime) -> bool:
     """Whether two streams may have met the same limit."""
     return near(one.lived_s, other.lived_s, one.late_s + other.late_s)
 
@@ -247,7 +249,7 @@ def near(one_s: float, other_s: float, late_s: float = 0.0) -> bool:
     return abs(one_s - other_s) <= max(1.0, 0.1 * max(one_s, other_s)) + late_s
 
 
-def _in_words(what: str, lived: Sequence[Life]) -> Iterator[str]:
+def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
     for place, life in enumerate(lived):
         which = "a second stream" if place else "a stream"
         if not life.cut:
