@@ -180,7 +180,7 @@ class Target:
     name: str
     folder: Path
     order: int = field(metadata=described("its place among the others"))
-    title: str = field(metadata=described('for people, "App Engine Standard"'))
+    title: str = field(metadata=described("its name for people"))
     platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
     edition: str | None = field(
         default=None,
