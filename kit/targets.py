@@ -184,7 +184,7 @@ class Target:
     platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
     edition: str | None = field(
         default=None,
-        metadata=described("which of the platform's environments it is for, if it has several"),
+        metadata=described("which environment of the platform; none where it has one only"),
     )
     templates: Mapping[str, str] = field(
         default_factory=dict,
@@ -204,6 +204,10 @@ class Target:
     rules: tuple[Rule, ...] = field(default=(), metadata=described("what one of them allows another"))
     expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)] = field(
         metadata=described("the promised verdict with the header sent and without")
+    )
+    in_short: str | None = field(
+        default=None,
+        metadata=described("what it does with a stream, a clause of the sentence about all targets"),
     )
     advice: str | None = field(default=None, metadata=described("what frees a held stream here, a sentence"))
     front: FrontSpec = field(metadata=described("the documented behaviour"))

@@ -15,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = [
     "tests.fixtures.phases",
+    "tests.fixtures.loop",
     "tests.fixtures.tools",
     "tests.fixtures.certificates",
     "tests.fixtures.proxies",
@@ -23,7 +24,7 @@ pytest_plugins = [
     "tests.fixtures.gunicorn",
     "tests.fixtures.together",
     "tests.fixtures.browser",
-    "tests.fixtures.controlplane",
+    "tests.fixtures.rehearsal",
     "tests.fixtures.firestore",
 ]
 

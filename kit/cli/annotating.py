@@ -27,12 +27,14 @@ def annotate(comparison: Comparison, targets: Mapping[str, Target], wanted: bool
     """
     from kit.report.github import github, outputs
     from kit.report.markdown import markdown
+    from kit.report.view import view
 
     if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
         return []
-    if commands := github(comparison, targets):
+    seen = view(comparison, targets)
+    if commands := github(seen):
         talk(commands)
-    files = {"GITHUB_STEP_SUMMARY": markdown(comparison, targets), "GITHUB_OUTPUT": outputs(comparison)}
+    files = {"GITHUB_STEP_SUMMARY": markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
     return [warning for variable, text in files.items() if (warning := _append(variable, text))]
 
 

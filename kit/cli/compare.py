@@ -85,7 +85,8 @@ def command(
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.style import Style
-    from kit.report.table import table
+    from kit.report.terminal import table
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
@@ -128,7 +129,7 @@ def command(
         comparison = run(measure())
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
-    text = table(comparison, known, Style.of(sys.stdout))
+    text = table(view(comparison, known), Style.of(sys.stdout))
     success(
         comparison_data(comparison),
         as_json=as_json,

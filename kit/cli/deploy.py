@@ -269,8 +269,9 @@ def _finish(
     from kit.report.json import comparison_data
     from kit.report.outcomes import outcome_data, outcomes_text
     from kit.report.style import Style
-    from kit.report.table import table
-    from kit.report.words import REHEARSAL, rehearsed
+    from kit.report.terminal import table
+    from kit.report.view import rehearsed, view
+    from kit.report.words import REHEARSAL
     from kit.targets import load_targets
 
     style = Style.of(sys.stdout)
@@ -279,7 +280,7 @@ def _finish(
     parts = [outcomes_text(outcomes, style, destroy)]
     warnings = []
     if comparison is not None:
-        parts.insert(0, table(comparison, load_targets(), style))
+        parts.insert(0, table(view(comparison, load_targets()), style))
     elif rehearsed(lane for one in outcomes for lane in one.lanes):
         parts.append(style.finish(REHEARSAL))
     if lasts is not None and destroy is not None:

@@ -58,6 +58,4 @@ def _is_seen() -> bool:
 
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
-    return sys.platform in ("darwin", "win32") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -85,10 +85,9 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
-    from kit.report.single import probe_text
     from kit.report.style import Style
-    from kit.report.table import table
-    from kit.report.words import attempts_words
+    from kit.report.terminal import lane_text, table
+    from kit.report.view import lane_view, view
 
     expected, at_most = expectation(expect)
     ask = request(url, method, header or [], data, bearer_env)
@@ -121,13 +120,13 @@ def command(
     if as_json:
         warnings += [doubt.remedy for doubt in doubts]
     if arm is Arms.BOTH:
-        shown, text = comparison_data(comparison), table(comparison, {}, style)
+        shown, text = comparison_data(comparison), table(view(comparison, {}), style)
     elif (error := lanes[0].error) is not None:
         for warning in warnings:
             talk(f"warning: {warning}")
-        again = attempts_words(lanes[0])
+        again = lane_view(lanes[0]).again
         message = error.message if again is None else f"{error.message} {again}"
         raise KitError(Code(error.code), message, error.hint)
     else:
-        shown, text = lane_data(lanes[0]), probe_text(lanes[0], style)
+        shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), style)
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

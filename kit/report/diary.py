@@ -5,8 +5,8 @@ from __future__ import annotations
 from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
 from kit.proof.lane import state
 from kit.report.cells import clean
-from kit.report.lanes import MARKS, Picture, outcome
-from kit.report.style import Style
+from kit.report.lanes import Picture, outcome
+from kit.report.style import MARKS, Style
 from kit.report.words import lane_name
 
 

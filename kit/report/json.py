@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Watched
-from kit.report.words import expected_word, place
+from kit.report.words import place
 
 SCHEMA_VERSION = 1
 
@@ -33,12 +33,13 @@ def lane_data(lane: Lane) -> dict[str, Any]:
     """One lane: the data of `kit probe`. Times are milliseconds from the request, to a tenth."""
     timeline = lane.timeline
     error = lane.error
+    expected = lane.at_most or lane.expected
     return {
         "target": lane.target,
         "url": place(lane.url),
         "header": lane.header,
         "delivery": lane.delivery,
-        "expected": expected_word(lane),
+        "expected": None if expected is None else str(expected),
         "verdict": str(lane.verdict),
         "shape": None if lane.shape is None else str(lane.shape),
         "block_bytes": lane.block_bytes,

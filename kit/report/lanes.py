@@ -21,10 +21,11 @@ from kit.events import (
     ProofStep,
     Stage,
 )
-from kit.proof.lane import Lane, LaneState, state
+from kit.proof.lane import Lane, state
 from kit.report.cells import cells, clean, fit, pad
-from kit.report.style import SPINNER, Style, Tone
-from kit.report.words import HEADER, verdict_words
+from kit.report.style import MARKS, SPINNER, Style, Tone
+from kit.report.view import lane_view
+from kit.report.words import HEADER
 
 # Events this close to the one before came "at once": in one read, or in reads of one lump.
 _AT_ONCE_MS = 2.0
@@ -32,13 +33,6 @@ _MANY = 5
 # Shorter axes are stretched to these, so that a row grows smoothly and rescales seldom.
 _AXES_MS = (3_000, 5_000, 8_000, 12_000, 20_000, 30_000, 45_000, 60_000, 90_000, 120_000, 180_000, 300_000)
 _RULES_MS = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000)
-
-MARKS: dict[LaneState, tuple[str, Tone]] = {
-    LaneState.OK: ("✓", "ok"),
-    LaneState.INCONCLUSIVE: ("?", "unsure"),
-    LaneState.NOT_AS_EXPECTED: ("✗", "wrong"),
-    LaneState.FAILED: ("✗", "wrong"),
-}
 
 
 class Marks:
@@ -293,7 +287,7 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
 
 def outcome(lane: Lane) -> str:
     """What came of the lane, in a line."""
-    return verdict_words(lane) if lane.error is None else lane.error.message
+    return lane_view(lane).verdict if lane.error is None else lane.error.message
 
 
 def _shown(text: str, style: Style) -> str:

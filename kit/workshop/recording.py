@@ -14,7 +14,7 @@ from kit.proof.lane import Arm, Attempt, Comparison, Delivery, Environment, Lane
 from kit.proof.looks import Looks, Watched, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
-from kit.report.words import environment_words
+from kit.report.view import moment, where
 
 MOST_BYTES = 4_000_000
 
@@ -162,8 +162,11 @@ def read(content: bytes) -> tuple[Comparison, dict[str, Any]]:
 
 def mark(comparison: Comparison) -> dict[str, str]:
     """What must stand beside a replay: when it was recorded, and against what."""
-    when = comparison.measured_at.replace("T", " ").replace("Z", " UTC")
-    return {"when": when, "environment": comparison.environment, "words": environment_words(comparison)}
+    return {
+        "when": moment(comparison),
+        "environment": comparison.environment,
+        "words": where(comparison),
+    }
 
 
 def _no_recording(why: str) -> KitError:

@@ -6,37 +6,39 @@ Chinese of all of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kit.proof.doubts import BROKEN, Doubt
-from kit.proof.lane import Lane, state
+from kit.proof.lane import Lane
 from kit.proof.verdict import Shape, Verdict
-from kit.report.words import HEADER, advice, remark, verdict_words
+from kit.report.view import lane_view
+from kit.report.words import HEADER
 from kit.targets import Target
 from kit.workshop.chinese import chinese, in_chinese
 
 
 def said(lane: Lane, target: Target | None) -> dict[str, Any]:
     """The lane in words: {"state", "tone", "en": {…}, "zh": {…}}."""
+    seen = lane_view(lane, target)
     english = {
-        "verdict": _capital(verdict_words(lane)),
+        "verdict": _capital(seen.verdict),
         "why": why(lane),
-        "advice": advice(lane, target),
-        "remark": remark(lane),
-        "note": _note(lane),
-        "doubts": [doubt.remedy for doubt in lane.doubts],
+        "advice": seen.advice,
+        "remark": seen.remark,
+        "note": _note(seen.doubts),
+        "doubts": [doubt.remedy for doubt in seen.doubts],
         "promise": _promise(lane),
     }
     return {
-        "state": str(state(lane)),
+        "state": str(seen.state),
         "tone": tone(lane),
         "en": english,
         "zh": {
             **{key: chinese(text) for key, text in english.items() if not isinstance(text, list)},
             "verdict": in_chinese(lane),
-            "doubts": [chinese(doubt.remedy) for doubt in lane.doubts],
-            "remark": chinese("The whole answer is smaller than one block.") if remark(lane) else None,
+            "doubts": [chinese(doubt.remedy) for doubt in seen.doubts],
+            "remark": chinese("The whole answer is smaller than one block.") if seen.remark else None,
         },
     }
 
@@ -81,9 +83,9 @@ def why(lane: Lane) -> str:
     return _BY_SHAPE.get(lane.shape, "Something on the way collects before it passes on.")
 
 
-def _note(lane: Lane) -> str | None:
+def _note(doubts: Iterable[Doubt]) -> str | None:
     """The doubt that weighs most, for all to see; that a lane is relayed is seen anyway."""
-    doubts = sorted(lane.doubts, key=lambda doubt: doubt not in _WEIGHTY)
+    doubts = sorted(doubts, key=lambda doubt: doubt not in _WEIGHTY)
     return next((doubt.remedy for doubt in doubts if doubt is not Doubt.RELAYED), None)
 
 

@@ -16,8 +16,8 @@ from kit.platforms.findings import Finding
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
+from kit.rehearsal.plane import Plane
 from kit.targets import Target, get
-from tests.controlplane.plane import Plane
 
 CONFIG = Config(project="demo-project", project_source="--project")
 PLACES = (

@@ -17,11 +17,11 @@ from kit.platforms import host
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service, Version
+from kit.rehearsal.knative import Service as Theirs
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from kit.render import render, write
 from kit.targets import load_targets
-from tests.controlplane.knative import Service as Theirs
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
 from tests.kit.platforms.releases import FLEX, RUN, STANDARD
 
 NOW = 1_800_000_000.0

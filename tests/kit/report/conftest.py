@@ -16,7 +16,8 @@ from kit.proof.lane import Arm, Attempt, Comparison, Lane, LaneError
 from kit.proof.looks import Kind, Piece, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
-from kit.targets import Claim, FrontSpec, Hold, Target
+from kit.report.view import ComparisonView
+from kit.targets import Claim, FrontSpec, Hold, Target, get
 
 PROMPT = "Why does a streamed answer feel faster than a whole one? 为什么？"
 
@@ -58,6 +59,7 @@ def _target(
         settings={},
         rules=(),
         expect={"on": on, "off": off},
+        in_short=get(name).in_short,
         advice=advice,
         front=front,
         claims=claims,
@@ -286,6 +288,10 @@ TROUBLED = _comparison(
     ),
 )
 
+# How a lane can come out, each once: held as documented, held against the promise, undecided, not measured,
+# asked for in pieces, and decided at the third attempt.
+EVERY = _comparison(*TROUBLED.lanes[2:], POLLED, RETRIED)
+
 _ms = st.floats(0, 1e7, allow_nan=False)
 _words = st.text(max_size=30)
 _errors = st.builds(LaneError, st.sampled_from(Code).map(str), _words, _words)
@@ -333,6 +339,46 @@ def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
         error=error,
         delivery=draw(st.sampled_from(["stream", "polling"])),
         earlier=tuple(draw(st.lists(_attempts, max_size=2))),
+    )
+
+
+def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
+    """The same with every string replaced that a server, an app or a target's author may choose."""
+    lanes = tuple(
+        replace(
+            lane,
+            target=other(),
+            title=other(),
+            name=other(),
+            url=other(),
+            address=other(),
+            error=None if lane.error is None else LaneError("internal", other(), other()),
+            advice=None if lane.advice is None else other(),
+            evidence=tuple(other() for _ in lane.evidence),
+            attempts=tuple(other() for _ in lane.attempts),
+            grounds=tuple(
+                Claim(text=other(), source=other(), certainty="C", about="streaming") for _ in lane.grounds
+            ),
+        )
+        for lane in seen.lanes
+    )
+    targets = tuple(
+        replace(
+            target,
+            title=other(),
+            claims=(Claim(text=other(), quote=other(), source=other(), certainty="C", about="streaming"),),
+        )
+        for target in seen.targets
+    )
+    return replace(
+        seen,
+        lanes=lanes,
+        targets=targets,
+        tally=other(),
+        measured_at=other(),
+        moment=other(),
+        versions=other(),
+        prompt=other(),
     )
 
 

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from playwright.sync_api import Browser, Page, expect
 
 from kit.report.html import html
+from kit.report.view import view
 from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
 from tests.kit.report.conftest import TARGETS, TROUBLED
@@ -236,7 +237,7 @@ def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_
 
 def test_the_report_asks_nobody_and_prints_on_a4_in_the_dark_too(browser: Browser, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    report.write_text(html(TROUBLED, TARGETS), encoding="utf-8")
+    report.write_text(html(view(TROUBLED, TARGETS)), encoding="utf-8")
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     asked: list[str] = []

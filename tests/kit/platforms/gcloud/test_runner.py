@@ -15,9 +15,9 @@ from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands as cloud_run
 from kit.platforms.command import Command
 from kit.platforms.gcloud.runner import Gcloud, Timing
-from tests.controlplane import faults
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
+from kit.rehearsal import faults
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
 from tests.kit.platforms.releases import RUN
