@@ -88,3 +88,15 @@ class KitError(Exception):
         self.hint = hint
         self.exit = exit
         self.lasting = lasting
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What `--json` prints of it."""
+        return {"code": str(self.code), "message": self.message, "hint": self.hint}
+
+
+class UsageError(KitError):
+    """BAD_USAGE: the command was misused, which ends it with status 2."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(Code.BAD_USAGE, message, hint, exit=Exit.USAGE)

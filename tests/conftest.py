@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import hypothesis
 import pytest
@@ -12,6 +13,11 @@ import pytest
 # that interrupt a command would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The workers, and all the processes that the tests start, load the same modules: with this each of them would
+# compile them anew, which took a minute of the suite's time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = [
     "tests.fixtures.phases",
@@ -57,7 +63,6 @@ _SWAYING_EXACTLY = (
     "MAKELEVEL",
     "MAKEOVERRIDES",
     "MFLAGS",
-    "PYTHONDONTWRITEBYTECODE",  # with it each process that a test starts compiles all that it loads
 )
 _FOR_THE_TESTS = ("STREAMPROOF_REQUIRE", "STREAMPROOF_APPINFO_PYTHON", "STREAMPROOF_SEED")
 

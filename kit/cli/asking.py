@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from kit.proof.bound import Bound
@@ -50,12 +50,7 @@ def verdict(word: str | None) -> Verdict | None:
     try:
         return Verdict(word)
     except ValueError:
-        raise KitError(
-            Code.BAD_USAGE,
-            f"{word!r} is no verdict.",
-            f"The verdicts are {', '.join(Verdict)}.",
-            exit=Exit.USAGE,
-        ) from None
+        raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.") from None
 
 
 def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
@@ -70,11 +65,9 @@ def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
         return verdict(word), None
     bound = Bound.parse(word)
     if bound is None:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{word!r} is no bound.",
             "Write hold<=TIME (ms, s), block<=SIZE (B, KiB), or both with a comma, in quotes.",
-            exit=Exit.USAGE,
         )
     return None, bound
 
@@ -90,28 +83,19 @@ def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
     Raises:
         KitError: one is not of that form, or a name comes twice.
     """
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
-        if not (name and equals and rest) or name in told:
-            wrong = "names the same twice" if name in told else "is not of that form"
-            raise KitError(
-                Code.BAD_USAGE,
-                f"{what} {value} {wrong}.",
-                f"Write {form}, each name once.",
-                exit=Exit.USAGE,
-            )
-        told[name] = rest
-    return told
+        if not (name and equals and rest) or name in found:
+            wrong = "names the same twice" if name in found else "is not of that form"
+            raise UsageError(f"{what} {value} {wrong}.", f"Write {form}, each name once.")
+        found[name] = rest
+    return found
 
 
-def status(state: LaneState) -> Exit:
-    """The exit status of a measurement."""
+def status(*states: LaneState) -> Exit:
+    """The exit status of what came out so; of several, the worst one's."""
     from kit.proof.lane import LaneState
 
-    return {
-        LaneState.FAILED: Exit.FAILED,
-        LaneState.NOT_AS_EXPECTED: Exit.NOT_AS_EXPECTED,
-        LaneState.INCONCLUSIVE: Exit.INCONCLUSIVE,
-        LaneState.OK: Exit.OK,
-    }[state]
+    worst = next((one for one in LaneState if one in states), LaneState.OK)
+    return Exit[worst.name]

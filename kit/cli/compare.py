@@ -27,7 +27,7 @@ from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
 from kit.cli.token import deployed_token
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -145,11 +145,8 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
     from kit.probe.client import Ask
 
     if not lanes:
-        raise KitError(
-            Code.BAD_USAGE,
-            "No lane was named.",
-            "Name one as NAME=URL, or measure what is deployed with --deployed.",
-            exit=Exit.USAGE,
+        raise UsageError(
+            "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
     urls = pairs("The lane", "NAME=URL", lanes)
     for url in urls.values():
@@ -159,16 +156,16 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
+    from functools import partial
 
     from kit.cli.hosts import gcloud, hosts
+    from kit.events import stages
     from kit.flows.deployed import asks, asks_identity
 
     if urls := [name for name in names if "=" in name]:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"--deployed measures what is on record, and {urls[0]} is not.",
             "Name targets only, or leave --deployed out.",
-            exit=Exit.USAGE,
         )
     found = recorded(names)
     warnings += [f"{one.target} has no URL yet, and was not measured" for one in found if one.url is None]
@@ -180,7 +177,8 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
         )
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
+    asking = partial(asks, found, config, token=token, gcloud=runs, host_of=hosts(runs))
     if not any(map(asks_identity, found)):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
-    with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
+        return run(asking(say=talk))
+    with Console(as_json=as_json).steps("Asking gcloud for what lets you in.") as watch:
+        return run(asking(say=stages(watch)))

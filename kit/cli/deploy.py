@@ -27,7 +27,7 @@ from kit.cli.options import (
 from kit.cli.output import Console, success
 from kit.cli.running import run
 from kit.cli.token import chosen_token, tell_token
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
-    from kit.proof.lane import Comparison
+    from kit.proof.lane import Comparison, LaneState
 
 
 def command(
@@ -145,11 +145,9 @@ def command(
     from kit.times import span_s
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
             "Name targets, as in `kit deploy TARGET`, or say --all.",
-            exit=Exit.USAGE,
         )
     flags = {
         "project": project,
@@ -286,8 +284,6 @@ def _finish(
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
-    exits = [*(one.exit for one in outcomes), *_exits(comparison)]
-    worst = next((exit for exit in (1, 3, 4) if exit in exits), 0)
     success(
         {
             "outcomes": [outcome_data(one) for one in outcomes],
@@ -297,18 +293,18 @@ def _finish(
         as_json=as_json,
         text="\n\n".join(parts),
         warnings=warnings,
-        exit=Exit(worst),
+        exit=status(*(one.state for one in outcomes), *_states(comparison)),
     )
 
 
-def _exits(comparison: Comparison | None) -> list[Exit]:
+def _states(comparison: Comparison | None) -> list[LaneState]:
     """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
     from kit.flows.gate import judge
     from kit.targets import load_targets
 
     known = load_targets()
     lanes = comparison.lanes if comparison is not None else ()
-    return [status(judge([lane], known[lane.target]).gate.state) for lane in lanes if lane.header == "on"]
+    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:

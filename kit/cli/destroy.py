@@ -12,7 +12,7 @@ from kit.cli.options import Json, Named, Project, Yes
 from kit.cli.output import Console, success, talk
 from kit.cli.recorded import recorded
 from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +44,9 @@ def command(
     from kit.targets import select
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to remove." if not every else "--all goes with no target's name.",
             "Name targets, as in `kit destroy TARGET`, or say --all.",
-            exit=Exit.USAGE,
         )
     with locked(Path()):
         record = Record.load(Path())
@@ -154,7 +152,5 @@ def _as_data(one: Cleared) -> dict[str, object]:
         "left": list(one.left),
         "stays": list(one.kept),
         "missing": one.missing,
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

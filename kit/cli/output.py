@@ -49,8 +49,7 @@ def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequenc
 def fail(error: KitError, *, as_json: bool) -> NoReturn:
     """Print one sentence and its remedy (or the same as JSON) and end the process with the error's status."""
     if as_json:
-        body = {"code": str(error.code), "message": error.message, "hint": error.hint}
-        _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": body}))
+        _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": error.data}))
     else:
         talk(f"error: {error.message}\n  {error.hint}")
     raise SystemExit(int(error.exit))
@@ -104,7 +103,7 @@ class Console:
 
 
 def _write(text: str) -> None:
-    """One text to stdout, now. A reader that hung up (`kit … | head`) is nobody's error; a full disk is."""
+    """One text to stdout, now. A reader that hung up (`kit … | head`) is no error; a full disk is."""
     try:
         print(text, flush=True)
     except OSError as error:

@@ -9,7 +9,7 @@ from kit.cli.options import Json, Yes
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
     """Send all traffic to a version that was held back.
 
-    What the gate said of it is told, and you are asked. Without --version it is the newest of the kit's that
+    It shows what the gate said of it, and asks you. Without --version it is the newest of the kit's that
     does not serve. The version that served is stopped afterwards if it would cost money all the time.
     """
     from kit.flows.traffic import newest

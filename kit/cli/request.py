@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.probe.client import Ask
@@ -26,9 +26,7 @@ def request(
 
     checked(url)
     if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
-        raise KitError(
-            Code.BAD_USAGE, f"{method!r} is no method.", "Give one, as in --method POST.", exit=Exit.USAGE
-        )
+        raise UsageError(f"{method!r} is no method.", "Give one, as in --method POST.")
     variable = os.environ.get("KIT_HEADER", "")
     if headers == variable.split():  # typer splits it at white space, which most headers have
         headers = [line for line in variable.splitlines() if line.strip()]
@@ -36,11 +34,9 @@ def request(
     if bearer_env is not None:
         token = os.environ.get(bearer_env, "").strip()
         if not token:
-            raise KitError(
-                Code.BAD_USAGE,
+            raise UsageError(
                 f"The variable {bearer_env} holds no token.",
                 f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
-                exit=Exit.USAGE,
             )
         pairs.append(_header(f"authorization: Bearer {token}"))
     body = None if data is None else data.encode()
@@ -51,10 +47,8 @@ def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
     if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{name.strip()[:40]!r} is no header.",
             "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
-            exit=Exit.USAGE,
         )
     return name.strip(), value.strip()

@@ -1,4 +1,4 @@
-"""Runs a coroutine so that whoever ends the kit politely finds nothing left behind."""
+"""Runs a coroutine to its end; a polite signal leaves nothing behind."""
 
 from __future__ import annotations
 

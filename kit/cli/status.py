@@ -11,7 +11,7 @@ from kit.cli.options import Json, Project, Region, Targets
 from kit.cli.output import Console, success
 from kit.cli.recorded import recorded
 from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
+from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,12 +58,7 @@ def command(
     from kit.targets import load_targets, select
 
     if offline and refresh:
-        raise KitError(
-            Code.BAD_USAGE,
-            "--offline asks nobody, --refresh asks the cloud.",
-            "Choose one.",
-            exit=Exit.USAGE,
-        )
+        raise UsageError("--offline asks nobody, --refresh asks the cloud.", "Choose one.")
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:
@@ -139,7 +134,5 @@ def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
             }
             for version in versions
         ],
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

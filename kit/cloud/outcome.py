@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kit.errors import Exit, KitError
+from kit.errors import KitError
 from kit.proof.lane import Lane, LaneState
 
 
@@ -74,13 +74,3 @@ class Outcome:
         if self.result is Result.FAILED:
             return LaneState.FAILED
         return LaneState.OK if self.gate is None else self.gate.state
-
-    @property
-    def exit(self) -> Exit:
-        """The exit status that this target alone would give."""
-        return {
-            LaneState.FAILED: Exit.FAILED,
-            LaneState.NOT_AS_EXPECTED: Exit.NOT_AS_EXPECTED,
-            LaneState.INCONCLUSIVE: Exit.INCONCLUSIVE,
-            LaneState.OK: Exit.OK,
-        }[self.state]

@@ -93,7 +93,5 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

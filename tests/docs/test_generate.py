@@ -8,6 +8,7 @@ from pathlib import Path
 from docs.generate import PAGE, generated
 from kit.config import SETTINGS, load_config
 from kit.targets import get, load_targets
+from service.settings import Settings
 
 TEXT = PAGE.read_text(encoding="utf-8")
 
@@ -15,6 +16,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 def test_the_page_is_what_the_settings_give() -> None:
     assert generated(TEXT) == TEXT, "run `make docs`"
     assert all(f"\n| `{name}` | " in TEXT for name in SETTINGS)
+    assert all(f"`STREAMPROOF_{name.upper()}`" in TEXT for name in Settings.model_fields)
     for target in load_targets().values():
         assert f"`[targets.{target.name}]`\n" in TEXT
         assert all(f"- {rule.says}\n" in TEXT for rule in target.rules)

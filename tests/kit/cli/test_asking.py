@@ -26,6 +26,12 @@ def test_each_state_has_its_status() -> None:
     ]
 
 
+def test_the_worst_of_several_gives_the_status_and_none_is_well() -> None:
+    assert status(*reversed(LaneState)) is Exit.FAILED
+    assert status(LaneState.OK, LaneState.INCONCLUSIVE, LaneState.NOT_AS_EXPECTED) is Exit.NOT_AS_EXPECTED
+    assert status() is Exit.OK
+
+
 def test_pairs_keep_what_follows_the_first_equals_sign() -> None:
     assert pairs("--x", "A=B", ["a=http://b/?c=d"]) == {"a": "http://b/?c=d"}
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kit.cloud.record import Record
+from kit.errors import Code, KitError
 from kit.platforms.command import Command
 from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, service_of
@@ -106,15 +108,6 @@ def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, o
     assert polling["error"]["code"] == "no-polling"
 
 
-@pytest.mark.parametrize(
-    "lanes", [["a"], ["a="], ["=http://b"], ["a=http://b", "a=http://c"], ["a=nonsense"]]
-)
-def test_a_lane_that_is_none_is_one_sentence(invoke: Invoke, lanes: list[str]) -> None:
-    told = invoke("compare", *lanes)
-    assert (told.status, told.out) == (2, "")
-    assert told.err.startswith("error: ")
-
-
 @pytest.fixture
 def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     """A gcloud that gives an identity token for whatever it is asked; what it was asked."""
@@ -202,3 +195,19 @@ def test_what_wants_a_token_that_is_not_at_hand_is_told_before_it_is_asked(
     told = invoke("compare", "--deployed", "--json")
     assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
     assert gcloud == []
+
+
+def test_what_is_said_while_gcloud_is_asked_stands_within_the_picture(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, gcloud: list[Command], tmp_path: Path
+) -> None:
+    async def asks(*_: object, say: Callable[[str], None], **__: object) -> None:
+        say("The app says how it is asked.")
+        raise KitError(Code.UNREACHABLE, "Enough.", "")
+
+    monkeypatch.setattr("kit.flows.deployed.asks", asks)
+    Record.load(tmp_path).put(deployed("run"))
+    told = invoke("compare", "--deployed")
+    assert told.err.splitlines()[:2] == [
+        "Asking gcloud for what lets you in.",
+        "The app says how it is asked.",
+    ]

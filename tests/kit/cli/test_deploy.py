@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli.deploy import _exits, _finish
+from kit.cli.deploy import _finish, _states
 from kit.cloud.lock import locked
 from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
-from kit.errors import Exit
 from kit.flows.deploy import Plan
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, LaneState
 from kit.proof.verdict import Verdict
 from tests.fixtures.deployments import PROJECT, REGION, deployed
 from tests.kit.cli.conftest import Invoke
@@ -67,30 +66,6 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
     monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
     monkeypatch.setattr("kit.flows.deploy.plan", plan)
     return made
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "Say what to deploy."),
-        (["run", "--all"], "--all goes with no target's name."),
-        (["felx"], "felx"),
-        (["run", "--for", "soon"], "'soon' is no span of time."),
-        (["run", "--set", "run.colour=red"], "colour"),
-        (["run", "--env", "PORT=1"], "PORT"),
-        (["run", "--project", "x; touch y"], "project"),
-        (["run", "--region", "$(reboot)"], "region"),
-    ],
-)
-def test_wrong_usage_is_told_before_anything_is_looked_at(
-    invoke: Invoke, tmp_path: Path, arguments: list[str], said: str
-) -> None:
-    where = WHERE if not {"--project", "--region"} & set(arguments) else ()
-    told = invoke("deploy", *arguments, *where, "--json")
-    assert told.status == 2, told
-    assert said in told.error["message"]
-    assert told.error["hint"]
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -193,19 +168,19 @@ def test_a_token_that_is_wanted_and_not_at_hand_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("verdict", "exit"),
+    ("verdict", "state"),
     [
-        (Verdict.INCREMENTAL, Exit.OK),  # better than Standard's documentation
-        (Verdict.WHOLE_MESSAGE, Exit.OK),
-        (Verdict.REFUSED, Exit.NOT_AS_EXPECTED),
-        (Verdict.INCONCLUSIVE, Exit.INCONCLUSIVE),
+        (Verdict.INCREMENTAL, LaneState.OK),  # better than Standard's documentation
+        (Verdict.WHOLE_MESSAGE, LaneState.OK),
+        (Verdict.REFUSED, LaneState.NOT_AS_EXPECTED),
+        (Verdict.INCONCLUSIVE, LaneState.INCONCLUSIVE),
     ],
 )
-def test_the_last_comparison_is_judged_as_at_the_gate(verdict: Verdict, exit: Exit) -> None:
+def test_the_last_comparison_is_judged_as_at_the_gate(verdict: Verdict, state: LaneState) -> None:
     worse_without_the_header = lane("standard", Verdict.REFUSED, "off")
     lanes = (lane("standard", verdict), worse_without_the_header)
-    assert _exits(Comparison("cloud", "2026-11-22T10:00:00Z", "1", "", lanes)) == [exit]
-    assert _exits(None) == []
+    assert _states(Comparison("cloud", "2026-11-22T10:00:00Z", "1", "", lanes)) == [state]
+    assert _states(None) == []
 
 
 @pytest.mark.parametrize(

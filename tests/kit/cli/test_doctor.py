@@ -182,46 +182,6 @@ def test_its_secrets_stay_out_of_an_error_too(invoke: Invoke, tmp_path: Path) ->
 URL = "http://127.0.0.1:1"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "There is nothing to examine."),
-        ([URL, "--app", "mine.main:app"], "There is more than one thing to examine."),
-        ([URL, "--from-curl", "-"], "There is more than one thing to examine."),
-        (["--from-curl", "not-there.txt"], "not-there.txt cannot be read: No such file or directory."),
-        (["--from-curl", "."], ". cannot be read: Is a directory."),
-        (["--from-curl", "bytes.txt"], "bytes.txt cannot be read: it is no text."),
-        (["--from-curl", "other.txt"], "curl"),
-        (["--from-curl", "curl.txt", "--method", "POST"], "--from-curl says the whole request"),
-        (["--from-curl", "curl.txt", "-H", "a: b"], "--from-curl says the whole request"),
-        (["--app", "mine.main:app", "--path", "chat"], "'chat'"),
-        (["--app", "mine.main:app", "--path", "//other.example/chat"], "'//other.example/chat'"),
-        (["--app", "mine.main:app", "--method", "POST", "--yes"], "asked three times by itself"),
-        ([URL, "--arm", "both"], "tries the other by itself"),
-        ([URL, "--arm", "up"], "up"),
-        ([URL, "--expect", "fast"], "'fast' is no verdict"),
-        ([URL, "--max-requests", "0"], "--max-requests"),
-        ([URL, "--direct", "nonsense"], "'nonsense' is no address"),
-        ([URL, "--proof", "/proof"], "'/proof' is no address"),
-        (["nonsense"], "'nonsense' is no address"),
-    ],
-)
-def test_each_wrong_input_is_one_sentence_with_a_remedy(
-    invoke: Invoke, tmp_path: Path, arguments: list[str], said: str
-) -> None:
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "other.txt").write_text("wget http://127.0.0.1:1")
-    (tmp_path / "curl.txt").write_text("curl http://127.0.0.1:1")
-    told = invoke("doctor", *arguments)
-    assert (told.status, told.out) == (2, ""), told.err
-    assert said in told.err
-    assert len(told.err.strip().splitlines()) == 2
-    as_json = invoke("doctor", *arguments, "--json")
-    assert as_json.status == 2
-    assert said in as_json.error["message"]
-    assert as_json.error["hint"]
-
-
 OWN = """
 [app]
 module = "mine.main:app"

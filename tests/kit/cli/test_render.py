@@ -133,26 +133,6 @@ def test_programs_are_told_what_was_done(invoke: Invoke) -> None:
     assert (again["up_to_date"], again["changes"], again["digest"]) == (True, [], bundle["digest"])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (("--workers", "0"), 2, "--workers is 0"),
-        (("--env", "PORT=1"), 2, "PORT is set by the platform"),
-        (("--set", "run.cpu=3"), 2, "--set run.cpu is 3"),
-        (("--show", "--check"), 2, "--show goes with neither"),
-        (("--workers", "two"), 2, "--workers"),
-    ],
-)
-def test_a_wrong_wish_is_answered_with_a_sentence(
-    invoke: Invoke, build: Path, arguments: tuple[str, ...], status: int, said: str
-) -> None:
-    told = invoke("render", *arguments)
-    assert (told.status, told.out) == (status, "")
-    assert said in told.err
-    assert "Traceback" not in told.err
-    assert not build.exists()
-
-
 def test_an_app_of_ones_own_is_rendered_and_shown_whatever_its_files_hold(
     invoke: Invoke, tmp_path: Path
 ) -> None:

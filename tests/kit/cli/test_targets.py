@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-
-import pytest
 
 from kit.targets import load_targets
 
@@ -72,12 +69,3 @@ def test_programs_get_all_of_it(invoke: Invoke) -> None:
     assert flex["front"]["idle"] == "runs"
     assert len(flex["claims"]) == len(TARGETS["flex"].claims)
     assert {"about", "text", "quote", "source", "certainty", "caveat"} == set(flex["claims"][0])
-
-
-@pytest.mark.parametrize("arguments", [("targets", "runn"), ("render", "runn")])
-def test_an_unknown_target_is_a_usage_error(invoke: Invoke, arguments: tuple[str, ...]) -> None:
-    told = invoke(*arguments)
-    assert (told.status, told.out) == (2, "")
-    assert "standard, flex, run" in told.err
-    assert "'run'" in told.err
-    assert json.loads(invoke(*arguments, "--json").out)["error"]["code"] == "unknown-target"

@@ -3,34 +3,8 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
-
-import pytest
 
 from tests.kit.cli.conftest import Invoke
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nowhere"], "no target 'nowhere'"),
-        (["run", "mine=http://x"], "The lane run is not of that form"),
-        (["a=http://x", "a=http://y"], "names the same twice"),
-        (["a=nonsense"], "no address that can be probed"),
-        (["a=http://x", "--isolated"], "--front and --isolated are the lab's"),
-        (["--deployed", "--front", "run=standard"], "--front and --isolated are the lab's"),
-        (["--deployed", "a=http://x"], "--deployed measures what is on record"),
-        (["--port", "65536"], "--port"),
-    ],
-)
-def test_a_wrong_argument_is_told_in_a_sentence(
-    invoke: Invoke, tmp_path: Path, arguments: list[str], said: str
-) -> None:
-    told = invoke("workshop", *arguments)
-    assert told.status == 2
-    assert told.out == ""
-    assert said in told.err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_deployed_is_told_with_what_to_do(invoke: Invoke) -> None:

@@ -17,7 +17,6 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.lab import front as front_module
-from kit.lab import lab as lab_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
 from tests.fixtures.loop import GIVE_UP_S
@@ -185,17 +184,6 @@ async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(
     assert caught.value.code is Code.SERVICE_DIED
     assert "broken" in caught.value.message
     assert "  | no module named streamproof" in caught.value.message
-
-
-async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lab_module, "READY_WITHIN_S", 1.0)
-    with pytest.raises(KitError) as caught:
-        async with Lab([lane(tmp_path, arguments="never-ready")]):
-            pytest.fail("it started")
-    assert caught.value.code is Code.SERVICE_NOT_READY
-    assert "The service of run did not answer GET /ready within 1 s" in caught.value.message
 
 
 async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> None:

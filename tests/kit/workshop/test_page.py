@@ -20,7 +20,7 @@ from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
 from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
-from tests.kit.workshop.test_text import SAID
+from tests.kit.workshop.test_event_text import SAID
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"

@@ -21,7 +21,7 @@ async def as_it_is(spec: LaneSpec) -> LaneSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PageConfig:
     """What the page is given.
 
     Attributes:

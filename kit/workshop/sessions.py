@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from kit.errors import KitError
@@ -16,9 +15,10 @@ from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.verdict import Finding, Method, Verdict
+from kit.times import stamp
+from kit.workshop.browser_report import BrowserReport
 from kit.workshop.lane_run import LaneRun
 from kit.workshop.proof import BrowserProof, Step
-from kit.workshop.seen import Seen
 
 MOST_RUNS = 32
 MOST_AGE_S = 1_800.0
@@ -31,7 +31,7 @@ class Run:
 
     def __init__(self, name: str, specs: Sequence[LaneSpec], *, path_held: bool, polls: bool) -> None:
         self.name = name
-        self.measured_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self.measured_at = stamp(time.time())
         self.lanes = [
             LaneRun(spec, f"relay/{name}/{place}", path_held=path_held, polls=polls)
             for place, spec in enumerate(specs)
@@ -57,30 +57,24 @@ class OwnPath:
             Verdict.INCONCLUSIVE,
         )
 
-    def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:
+    def step(self, report: BrowserReport | None, reads: list[tuple[float, bytes]]) -> Step | None:
         """The next step; None when there is none, and `finding` says what came out."""
         if self.finding is not None:
             return None
         try:
-            if seen is None:
-                told = self._proof.begin()
-            else:
-                self._proof.report(seen, reads)
-                if seen.more:
-                    return {"do": "go on"}
-                told = self._proof.go_on(seen)
+            outcome = self._proof.step(report, reads)
         except KitError as error:
-            told = Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP, evidence=(error.message,))
-        if isinstance(told, Finding):
-            self.finding = told
-            if seen is not None and seen.hidden:
-                self.finding = replace(told, doubts=(*told.doubts, Doubt.TAB_HIDDEN))
+            outcome = Finding(Verdict.INCONCLUSIVE, Method.LOCK_STEP, evidence=(error.message,))
+        if isinstance(outcome, Finding):
+            self.finding = outcome
+            if report is not None and report.hidden:
+                self.finding = replace(outcome, doubts=(*outcome.doubts, Doubt.TAB_HIDDEN))
             return None
-        return told
+        return outcome
 
 
-class Kept(Generic[T]):
-    """The latest of something, by a name that nobody guesses; the oldest give way."""
+class BoundedCache(Generic[T]):
+    """The latest of something, by a name that cannot be guessed; the oldest are dropped."""
 
     def __init__(self, most: int = MOST_RUNS, most_age_s: float = MOST_AGE_S) -> None:
         self._most = most

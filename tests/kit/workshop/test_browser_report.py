@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
-from kit.workshop.seen import read
+from kit.workshop.browser_report import read
 
 
 @given(st.lists(st.binary(max_size=50), max_size=8))

@@ -13,12 +13,11 @@ from kit.proof.doubts import BROKEN, Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Shape, Verdict
 from kit.report.view import lane_view
-from kit.report.words import HEADER
 from kit.targets import Target
 from kit.workshop.chinese import chinese, in_chinese
 
 
-def said(lane: Lane, target: Target | None) -> dict[str, Any]:
+def lane_text(lane: Lane, target: Target | None) -> dict[str, Any]:
     """The lane in words: {"state", "tone", "en": {…}, "zh": {…}}."""
     seen = lane_view(lane, target)
     english = {
@@ -99,18 +98,3 @@ def _promise(lane: Lane) -> str | None:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-# For the tests: every sentence above that has a Chinese one.
-SENTENCES = (
-    *_BY_SHAPE.values(),
-    "Every event arrived before the next one was even sent.",
-    "A hop on the way refuses to pass a stream on.",
-    "The evidence does not decide.",
-    "Something on the way collects before it passes on.",
-    "The whole answer is smaller than one block.",
-    "as documented",
-    "not as documented",
-    f"Send `{HEADER}` and measure again (--accel-header on).",
-    *(doubt.remedy for doubt in Doubt),
-)

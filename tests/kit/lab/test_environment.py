@@ -1,4 +1,4 @@
-"""A bundle that asks something of Google's, in the lab: whose credentials, and what must be installed."""
+"""The environment of a service in the lab: no credential for a user's, Google's for the kit's own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from google.cloud.aiplatform_v1.types import GenerateContentResponse
 from kit.bundle import Start
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.lab.google import asks_google
-from kit.lab.lab import Lab, LabLane, environment
+from kit.lab.environment import asks_google, environment, without_credentials
+from kit.lab.lab import Lab, LabLane
 from kit.lab.lanes import prepare
 from kit.render import render
 from kit.targets import Target, load_targets
@@ -21,6 +21,21 @@ from tests.fixtures.vertex import PROJECT, Call, chunk, in_thread
 from tests.service.asking import ask, ask_json, text_of
 
 TARGETS = list(load_targets().values())
+
+CREDENTIALS = {
+    "KIT_TOKEN": "1",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/adc.json",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN": "1",
+    "CLOUDSDK_CONFIG": "/gcloud",
+    "AWS_SECRET_ACCESS_KEY": "1",
+    "GITHUB_TOKEN": "1",
+    "OPENAI_API_KEY": "1",
+    "MY_PASSWORD": "1",
+    "db_passwd": "1",
+    "HTTPS_PROXY": "http://user:word@proxy:3128",
+}
+HARMLESS = {"PATH": "/bin", "LANG": "C", "HTTP_PROXY": "http://proxy:3128", "HOME": "mine", "KEYBOARD": "us"}
+INSTALLERS = {"PIP_INDEX_URL": "https://user:word@index/", "UV_INDEX_MINE_PASSWORD": "1"}
 
 
 def wanted(url: str = "http://127.0.0.1:1") -> Config:
@@ -34,6 +49,25 @@ def lane(root: Path, target: Target, config: Config) -> LabLane:
 
 def found(start: Start, *, own: bool = False) -> dict[str, str]:
     return environment(start, port=1, programs=Path("/bin"), home=Path("a-home"), own=own)
+
+
+def test_credentials_are_left_out_and_nothing_else() -> None:
+    assert without_credentials({**CREDENTIALS, **INSTALLERS, **HARMLESS}) == HARMLESS
+
+
+def test_an_installer_keeps_its_own_way_to_a_private_index() -> None:
+    kept = without_credentials({**CREDENTIALS, **INSTALLERS, **HARMLESS}, installing=True)
+    assert kept == {**INSTALLERS, **HARMLESS, "HTTPS_PROXY": CREDENTIALS["HTTPS_PROXY"]}
+
+
+def test_a_users_own_app_finds_no_credential_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    start = Start(("gunicorn",), {"MODEL": "small"})
+
+    assert not found(start, own=True).keys() & CREDENTIALS.keys()
+    assert found(start, own=True)["MODEL"] == "small"
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in found(start)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -66,7 +100,7 @@ def test_nothing_of_that_reaches_a_service_that_asks_no_model(
 async def test_without_the_package_it_says_what_to_install_and_starts_nothing(
     config: Config, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kit.lab.google.find_spec", lambda _: None)
+    monkeypatch.setattr("kit.lab.environment.find_spec", lambda _: None)
     with pytest.raises(KitError) as caught:
         async with Lab([lane(tmp_path, TARGETS[0], config)]):
             pass

@@ -24,11 +24,11 @@ Ms = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
-class _Told(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Head(_Told):
+class Head(_Model):
     """A response's head."""
 
     at: Ms
@@ -36,14 +36,14 @@ class Head(_Told):
     headers: dict[Text, Text]
 
 
-class Ended(_Told):
+class Ended(_Model):
     """A response's end; `clean` where its framing came to its own."""
 
     at: Ms
     clean: bool
 
 
-class Answered(_Told):
+class Answered(_Model):
     """A side request's answer."""
 
     status: Annotated[int, Field(ge=0, le=599)]
@@ -52,7 +52,7 @@ class Answered(_Told):
     arrived_ms: Ms
 
 
-class Seen(_Told):
+class BrowserReport(_Model):
     """How things stand in the browser, since it last said so.
 
     Attributes:
@@ -62,7 +62,7 @@ class Seen(_Told):
         failed: whether the stream's request came to nothing, before any head.
         reply: what the side request brought; None where there was none, or it hung or failed.
         pings: the round trips before the answer was asked for.
-        waited: whether a side request had to wait for a connection, as far as the browser tells.
+        waited: whether a side request had to wait for a connection, as far as the browser shows.
         hidden: whether the page was hidden meanwhile.
         more: whether more of the same report follows.
     """
@@ -80,7 +80,7 @@ class Seen(_Told):
     more: bool = False
 
 
-def read(body: bytes) -> tuple[Seen, list[tuple[float, bytes]]]:
+def read(body: bytes) -> tuple[BrowserReport, list[tuple[float, bytes]]]:
     """A report, and its reads with their octets.
 
     Raises:
@@ -88,25 +88,25 @@ def read(body: bytes) -> tuple[Seen, list[tuple[float, bytes]]]:
     """
     line, _, octets = body.partition(b"\n")
     try:
-        seen = Seen.model_validate_json(line)
+        report = BrowserReport.model_validate_json(line)
     except ValidationError as bad:
         fault = bad.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"])) or "it"
         raise _not_so(f"{where}: {fault['msg']}") from None
-    if sum(size for _, size in seen.reads) != len(octets):
+    if sum(size for _, size in report.reads) != len(octets):
         raise _not_so("the octets are not as many as it says")
     reads, start = [], 0
-    for at, size in seen.reads:
+    for at, size in report.reads:
         reads.append((at, octets[start : start + size]))
         start += size
-    return seen, reads
+    return report, reads
 
 
-def take_in(seen: Seen, reads: list[tuple[float, bytes]], received: Received, url: str) -> None:
+def receive(report: BrowserReport, reads: list[tuple[float, bytes]], received: Received, url: str) -> None:
     """Note what a report says of a stream's body and end, within the bounds of what the probe itself reads.
 
     Args:
-        seen: the report.
+        report: what the browser saw.
         reads: its octets, each with the time of its read.
         received: what came of the stream so far; its head is in.
         url: what was asked, for the error.
@@ -129,8 +129,8 @@ def take_in(seen: Seen, reads: list[tuple[float, bytes]], received: Received, ur
             f"{shown(url)} sent an event without an end.",
             "Look at the server: an event ends with a blank line.",
         ) from None
-    if seen.ended is not None:
-        received.end(seen.ended.at, clean=seen.ended.clean)
+    if report.ended is not None:
+        received.end(report.ended.at, clean=report.ended.clean)
 
 
 def _not_so(why: str) -> KitError:

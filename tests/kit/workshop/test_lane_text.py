@@ -10,12 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison
+from kit.proof.lane import Comparison, Lane
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.words import HEADER
 from kit.targets import load_targets
 from kit.workshop.chinese import chinese
-from kit.workshop.said import SENTENCES, said
+from kit.workshop.lane_text import lane_text, why
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+LANE = Lane(
+    "run", "http://x", "on", None, Verdict.INCREMENTAL, None, None, 0.0, 15.0,
+    Method.LOCK_STEP, (), (), Timeline((), None, 0.0, True),
+)  # fmt: skip
+SENTENCES = (
+    "The whole answer is smaller than one block.",
+    "as documented",
+    "not as documented",
+    f"Send `{HEADER}` and measure again (--accel-header on).",
+    *(doubt.remedy for doubt in Doubt),
+)
+
+
+def test_every_reason_of_a_verdict_has_a_chinese_one() -> None:
+    for verdict in Verdict:
+        for shape in (*Shape, None):
+            assert HAN.search(chinese(why(replace(LANE, verdict=verdict, shape=shape))))
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -33,8 +55,8 @@ def test_so_has_every_targets_advice(target: object) -> None:
 def test_any_lane_can_be_told_of(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
     for lane in data.draw(comparisons).lanes:
         for doubts in (lane.doubts, tuple(Doubt)):
-            told = said(replace(lane, doubts=doubts), None)
+            told = lane_text(replace(lane, doubts=doubts), None)
             assert told["en"]["verdict"]
             assert HAN.search(told["zh"]["verdict"])
-            assert len(told["zh"]["doubts"]) == len(doubts)
+            assert len(told["zh"]["doubts"]) == len(told["en"]["doubts"])
             assert (told["tone"] == "failed") == (lane.error is not None)

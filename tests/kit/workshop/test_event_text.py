@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kit.proof.events import Event
-from kit.workshop.text import texts
+from kit.workshop.event_text import event_texts
 
 OPENAI = '{"choices":[{"index":0,"delta":{"role":"assistant","content":"水 "},"finish_reason":null}]}'
 GOOGLE = (
@@ -42,4 +42,4 @@ SAID = [
     ],
 )
 def test_what_an_event_says(event: Event, text: str) -> None:
-    assert texts([(0.0, event)]) == [text]
+    assert event_texts([(0.0, event)]) == [text]
