@@ -179,7 +179,7 @@ class Target:
         name: its folder's name, which is what the user types.
         folder: where its templates lie.
         order: its place among the others.
-        title: for people, "App Engine Standard".
+        title: its name for people.
         platform: which folder in `kit/platforms/` deploys it.
         edition: which environment of the platform; none where it has one only.
         templates: template file to the name it is rendered to, relative to the bundle.
@@ -188,6 +188,7 @@ class Target:
         environment: the variables that the platform sets for a service, as the lab sets them (PORT apart);
             `{service}`, `{runtime}` ("python313") and any other setting stand for their values.
         expect: the promised verdict with the header sent (`on`) and without (`off`).
+        in_short: what it does with a stream, a clause of the sentence about all targets.
         advice: what frees a held stream here, a sentence.
         front: the documented behaviour.
         claims: what the above rests on.
@@ -206,6 +207,7 @@ class Target:
     rules: tuple[Rule, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)]
+    in_short: str | None = None
     advice: str | None = None
     front: FrontSpec
     claims: tuple[Claim, ...] = ()
