@@ -70,7 +70,7 @@ def agreed(
 
 
 def listed(names: Sequence[str]) -> str:
-    """ "standard, flex and run"."""
+    """A list for a sentence: "one, two and three"."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 
