@@ -55,8 +55,8 @@ def test_so_has_every_targets_advice(target: object) -> None:
 def test_any_lane_can_be_told_of(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
     for lane in data.draw(comparisons).lanes:
         for doubts in (lane.doubts, tuple(Doubt)):
-            told = lane_text(replace(lane, doubts=doubts), None)
-            assert told["en"]["verdict"]
-            assert HAN.search(told["zh"]["verdict"])
-            assert len(told["zh"]["doubts"]) == len(doubts)
-            assert (told["tone"] == "failed") == (lane.error is not None)
+            ended = lane_text(replace(lane, doubts=doubts), None)
+            assert ended["en"]["verdict"]
+            assert HAN.search(ended["zh"]["verdict"])
+            assert len(ended["zh"]["doubts"]) == len(doubts)
+            assert (ended["tone"] == "failed") == (lane.error is not None)
