@@ -28,13 +28,13 @@ PROMPT = "Why?"
 
 def lanes(page: Page) -> dict[str, dict[str, str]]:
     """Each lane as it is seen."""
-    ended: dict[str, dict[str, str]] = {}
+    shown: dict[str, dict[str, str]] = {}
     for lane in page.locator("#lanes .lane").all():
-        ended[lane.get_attribute("data-target") or ""] = {
+        shown[lane.get_attribute("data-target") or ""] = {
             name: lane.locator(f".{name}").inner_text()
             for name in ("clock", "text", "word", "promise", "why")
         } | {"tone": lane.get_attribute("data-tone") or ""}
-    return ended
+    return shown
 
 
 def go(page: Page, prompt: str = PROMPT) -> None:
