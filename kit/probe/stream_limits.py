@@ -39,7 +39,7 @@ async def watch(
         for task in watched:
             task.cancel()
         await asyncio.gather(*watched, return_exceptions=True)
-    return judge(silent, talking, limit_s=limit_s)
+    return judge(silent, talking)
 
 
 async def _watch(

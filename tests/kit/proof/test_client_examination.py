@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_examination import (
     MOST_RUNS,
     Conclusion,
@@ -20,7 +20,7 @@ from kit.proof.client_examination import (
 )
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LONG_SILENCES, SILENCES, Stress
-from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.client_trial import Outcome, Trial
 from kit.proof.verdict import Shape
 
 FLOWS = Run(Trial(Outcome.FLOWS, "it flowed"), status=0)
@@ -37,7 +37,7 @@ def lost(outcome: Outcome, status: int | None = 0) -> Run:
     return Run(Trial(outcome, "nothing", ended=status is not None), status=status)
 
 
-def broke(*wrong: Wrong, lived_ms: float | None = None, place: Place | None = None, requests: int = 1) -> Run:
+def broke(*wrong: Fault, lived_ms: float | None = None, place: Place | None = None, requests: int = 1) -> Run:
     trial = Trial(Outcome.BROKE, "it broke", wrong=wrong, lived_ms=lived_ms, place=place)
     return Run(trial, requests, None)
 
@@ -196,10 +196,10 @@ def test_a_client_with_a_slow_beginning_does_not_read_the_whole() -> None:
     assert conclude(client).cause is ClientCause.HELD_OTHERWISE
 
 
-LOST = Wrong(ClientCause.LOSES_EVENTS, "loses it")
-GIVES_UP = Wrong(ClientCause.SILENCE, "gives up after 5 s of silence")
-LIMITED = Wrong(ClientCause.WHOLE_TIME, "gives up after 8 s")
-LARGE = Wrong(ClientCause.LONG_LINE, "loses a large one")
+LOST = Fault(ClientCause.LOSES_EVENTS, "loses it")
+GIVES_UP = Fault(ClientCause.SILENCE, "gives up after 5 s of silence")
+LIMITED = Fault(ClientCause.WHOLE_TIME, "gives up after 8 s")
+LARGE = Fault(ClientCause.LONG_LINE, "loses a large one")
 
 
 def stressed(**runs: Run) -> Client:
@@ -210,7 +210,7 @@ def stressed(**runs: Run) -> Client:
 def test_a_fault_that_is_no_hold_is_the_headline_and_the_others_follow() -> None:
     found = conclude(
         stressed(
-            split=broke(Wrong(ClientCause.GARBLES, "garbles it")), silent=broke(GIVES_UP, lived_ms=5_000)
+            split=broke(Fault(ClientCause.GARBLES, "garbles it")), silent=broke(GIVES_UP, lived_ms=5_000)
         ),
         silences=SILENCES,
     )
@@ -235,7 +235,7 @@ def test_a_client_that_loses_pieces_is_not_blamed_for_a_large_event_as_well() ->
 
 
 def test_lf_alone_is_a_warning_as_most_servers_send_that() -> None:
-    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses one"))))
+    found = conclude(stressed(split=broke(Fault(ClientCause.LF_ONLY, "loses one"))))
     assert found.cause is ClientCause.NO_FAULT
     (warned,) = found.warnings
     assert warned.sentence.startswith("The client loses one, as sse-starlette's do")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kit.proof.client_causes import ClientCause
+from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LARGE, Stress, stress
-from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.client_trial import Outcome, Trial
 from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
 
 
@@ -119,7 +119,7 @@ def test_a_client_that_takes_a_read_for_an_event_loses_what_is_cut_and_is_not_sa
 
 def test_a_client_that_takes_one_event_from_a_read_loses_the_next() -> None:
     found = split(OneEvent(), Place.WHOLE, Place.TOGETHER)
-    assert found.wrong == (Wrong(ClientCause.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),)
+    assert found.wrong == (Fault(ClientCause.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),)
 
 
 def test_a_client_that_knows_lf_alone_is_no_client_that_loses_pieces() -> None:
@@ -130,7 +130,7 @@ def test_a_client_that_knows_lf_alone_is_no_client_that_loses_pieces() -> None:
 @pytest.mark.parametrize("errors", ["replace", "ignore"])
 def test_a_client_that_decodes_each_read_by_itself_garbles_a_character_that_is_cut(errors: str) -> None:
     found = split(Decodes(errors))
-    assert found.wrong == (Wrong(ClientCause.GARBLES, "garbles an event cut inside a character"),)
+    assert found.wrong == (Fault(ClientCause.GARBLES, "garbles an event cut inside a character"),)
 
 
 def test_one_that_marks_each_read_is_said_to_garble_only_where_it_does() -> None:
@@ -143,7 +143,7 @@ def test_a_client_that_ends_is_said_to_give_up_at_an_event_only_where_it_does_so
     assert (found.outcome, found.place, found.wrong, found.ended) == (Outcome.BROKE, Place.LINE, (), True)
     assert "not tried then: an event cut inside" in found.seen
     again = split(Dies(sign=b"q"), Place.LINE)
-    assert again.wrong == (Wrong(ClientCause.LOSES_EVENTS, f"gives up at an event {Place.LINE}"),)
+    assert again.wrong == (Fault(ClientCause.LOSES_EVENTS, f"gives up at an event {Place.LINE}"),)
     assert split(Dies(after=8), Place.LINE).outcome is Outcome.FLOWS
 
 
@@ -157,7 +157,7 @@ def test_large_events_pass_a_client_that_takes_them() -> None:
 def test_a_long_line_is_found_with_its_bounds(printed: bytes | None, what: str) -> None:
     found = try_(Stress.LARGE, LongLine(131_072, printed))
     assert found.wrong == (
-        Wrong(ClientCause.LONG_LINE, f"{what} an event of 250,000 bytes (one of 120,000 passes)"),
+        Fault(ClientCause.LONG_LINE, f"{what} an event of 250,000 bytes (one of 120,000 passes)"),
     )
 
 
@@ -169,7 +169,7 @@ def test_a_client_that_is_stuck_with_a_large_event_is_not_waited_for_without_end
 
     found = try_(Stress.LARGE, Stuck(70_000, b""))
     how = "takes more than 10 s for one of 120,000 bytes (one of 60,000 passes)"
-    assert found.wrong == (Wrong(ClientCause.SLOW_LINE, how),)
+    assert found.wrong == (Fault(ClientCause.SLOW_LINE, how),)
 
 
 def test_a_client_that_needs_a_while_for_a_large_event_passes() -> None:
@@ -192,7 +192,7 @@ def test_a_client_that_waits_through_the_silences_passes() -> None:
 def test_where_a_client_gave_up_is_measured_from_the_last_event_and_from_its_request() -> None:
     found = try_(Stress.SILENT, Limited(silence_ms=10_000), 6, 11)
     assert found.lived_ms == pytest.approx(17_000, abs=50)
-    assert found.wrong == (Wrong(ClientCause.SILENCE, "gives up after 11 s of silence"),)
+    assert found.wrong == (Fault(ClientCause.SILENCE, "gives up after 11 s of silence"),)
 
 
 def test_one_that_lives_on_and_prints_nothing_has_given_up_too() -> None:
@@ -201,7 +201,7 @@ def test_one_that_lives_on_and_prints_nothing_has_given_up_too() -> None:
             return [(after, out or b"") for after, out in super().push(now_ms, data)]
 
     found = try_(Stress.SILENT, Deaf(silence_ms=5_000), 6)
-    assert found.wrong == (Wrong(ClientCause.SILENCE, "prints nothing any more after 6 s of silence"),)
+    assert found.wrong == (Fault(ClientCause.SILENCE, "prints nothing any more after 6 s of silence"),)
     assert found.lived_ms is None
 
 

@@ -12,7 +12,7 @@ from kit.proof.actions import Action, Await, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
 from kit.proof.received import Received
-from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives, most_requests
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives
 
 
 class Way:
@@ -110,7 +110,7 @@ class Way:
 def seen(limit_s: float = LIMIT_S, beat_s: float = BEAT_S, **way: float | bool) -> Limits:
     silent = Way(**way).run(lives(limit_s=limit_s))  # type: ignore[arg-type]
     talking = Way(**way).run(lives(limit_s=limit_s, beat_s=beat_s))  # type: ignore[arg-type]
-    return judge(silent, talking, limit_s=limit_s)
+    return judge(silent, talking)
 
 
 def test_a_way_without_limits_shows_none_below_the_time_watched() -> None:
@@ -252,11 +252,12 @@ def test_no_limit_is_told_that_is_not_there(idle: float, total: float, rtt: floa
 
 
 @given(TIMES, TIMES, st.floats(0.1, 300), st.floats(1, 10))
-def test_no_more_requests_are_made_than_were_told(idle: float, total: float, rtt: float, beat: float) -> None:
+def test_so_many_requests_are_made_at_most(idle: float, total: float, rtt: float, beat: float) -> None:
     silent, talking = Way(idle, total, rtt_ms=rtt), Way(idle, total, rtt_ms=rtt)
     silent.run(lives())
     talking.run(lives(beat_s=beat))
-    assert silent.requests + talking.requests <= most_requests(LIMIT_S, beat)
+    # Four streams, each ended; each beat may have to be repeated.
+    assert silent.requests + talking.requests <= 2 * 4 + 2 * (int(LIMIT_S / beat) + 4)
 
 
 def test_a_stream_that_is_open_and_passes_nothing_any_more_is_not_alive() -> None:
@@ -270,7 +271,7 @@ def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fal
     silent = (StreamLifetime(3.0, True, False, 200, 3.0, 0.1),) * 2
     for last_s in (1.0, 1.4, 1.9):
         talking = (StreamLifetime(3.1, True, False, 200, last_s, 0.6),) * 2
-        assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
+        assert judge(silent, talking).kind is Kind.TIME_LIMIT
 
 
 def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long() -> None:
@@ -279,4 +280,4 @@ def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long()
         StreamLifetime(5.5, True, False, 200, 5.5, 0.1, late_s=2.5),
     )
     talking = (StreamLifetime(3.1, True, False, 200, 0.4, 0.4),) * 2
-    assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
+    assert judge(silent, talking).kind is Kind.TIME_LIMIT
