@@ -44,6 +44,8 @@ async def run_once(
 class _Driver(Runner):
     """A client that prints, and a stream to it, in place of an origin and a path."""
 
+    _reads_on = True
+
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], setup: Setup, timeout_s: float) -> None:
         super().__init__()
         nonce = secrets.token_hex(2)
