@@ -66,7 +66,7 @@ async def test_of_several_the_last_to_end_counts() -> None:
         await is_frozen(instance)
 
 
-async def test_where_the_service_is_not_told_that_its_client_left_its_answer_is_open_still() -> None:
+async def test_where_a_leave_is_not_passed_on_the_answer_stays_open() -> None:
     instance = Instance()
     spec = front("none", client_leaves="unknown")
     async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, answering, another):
@@ -80,7 +80,7 @@ async def test_where_the_service_is_not_told_that_its_client_left_its_answer_is_
         await is_frozen(instance)
 
 
-async def test_where_the_service_is_told_it_is_over_with_the_client() -> None:
+async def test_where_a_leave_is_passed_on_the_answer_is_over() -> None:
     instance = Instance()
     spec = front("none", client_leaves="passed")
     async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, _, _):

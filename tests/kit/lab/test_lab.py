@@ -76,7 +76,7 @@ async def test_a_lane_may_get_another_front_than_its_own(tmp_path: Path) -> None
         assert await client.chunk() == b"one"
 
 
-async def test_a_service_finds_its_platform_its_bundle_and_nothing_of_the_users(
+async def test_a_service_finds_its_platform_and_nothing_of_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
@@ -104,9 +104,7 @@ async def test_a_service_runs_from_a_copy_so_that_nothing_it_does_changes_the_bu
     assert sorted(one.bundle.rglob("*")) == before
 
 
-async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_streams_open(
-    tmp_path: Path,
-) -> None:
+async def test_ports_and_processes_are_free_after_it_even_with_streams_open(tmp_path: Path) -> None:
     said: list[str] = []
     async with Lab([lane(tmp_path, "held", "whole"), lane(tmp_path, "run")], say=said.append) as lab:
         numbers = [(await about(url))["pid"] for url in lab.urls.values()]
@@ -162,7 +160,7 @@ async def test_a_given_port_is_used(tmp_path: Path) -> None:
         assert lab.urls == {"run": f"http://127.0.0.1:{port}"}
 
 
-async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_path: Path) -> None:
+async def test_a_port_in_use_has_a_remedy_before_anything_starts(tmp_path: Path) -> None:
     with listen(0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(KitError) as caught:
@@ -176,7 +174,7 @@ async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_pa
 # Services that fail
 
 
-async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+async def test_a_service_that_dies_at_its_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
     broken = lane(tmp_path, "broken", program="import sys; sys.exit('no module named streamproof')")
     with pytest.raises(KitError) as caught:
         async with Lab([lane(tmp_path, "fine"), broken]):
@@ -227,7 +225,7 @@ async def test_a_front_that_dies_ends_the_waiting(tmp_path: Path) -> None:
     assert caught.value.code is Code.SERVICE_DIED
 
 
-async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
+async def test_a_front_that_cannot_start_shows_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(front_module, "asdict", lambda spec: {"nonsense": 1})
@@ -238,7 +236,7 @@ async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
 
 
 @pytest.mark.parametrize("what", ["front", "service"])
-async def test_work_that_ends_because_something_died_is_told_as_that(tmp_path: Path, what: str) -> None:
+async def test_work_that_ends_because_something_died_says_so(tmp_path: Path, what: str) -> None:
     async with Lab([lane(tmp_path)]) as lab:
 
         async def work() -> str:
@@ -297,9 +295,7 @@ class Ticks:
         await asyncio.to_thread(eventually, lambda: frozen(self.pid))
 
 
-async def test_where_the_platform_freezes_an_idle_instance_its_background_task_waits_for_the_next_request(
-    tmp_path: Path,
-) -> None:
+async def test_a_frozen_instances_background_task_waits_for_the_next_request(tmp_path: Path) -> None:
     lanes = [lane(tmp_path, "cold", program=TICKING, front=front(idle="frozen"))]
     lanes += [lane(tmp_path, name, program=TICKING, front=front(idle=name)) for name in ("runs", "unknown")]
     async with Lab(lanes) as lab:

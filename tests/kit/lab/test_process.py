@@ -24,9 +24,7 @@ def start(folder: Path, *argv: str) -> ServiceProcess:
     return ServiceProcess("standard", argv, PYTHONS, folder, grace_s=20)
 
 
-async def test_a_service_that_ends_by_itself_is_reported_with_its_status_and_the_end_of_its_log(
-    tmp_path: Path,
-) -> None:
+async def test_a_service_that_ends_is_reported_with_its_status_and_its_log(tmp_path: Path) -> None:
     lines = "print(*range(100), sep='\\n', flush=True); import sys; sys.exit('no such table')"
     error = await start(tmp_path, "python", "-c", lines).died()
     assert error.code is Code.SERVICE_DIED

@@ -30,9 +30,7 @@ def pieces(base: str, location: str, after: int, most: int | None = None) -> lis
     return events
 
 
-async def test_whatever_the_front_does_to_an_instance_between_requests_the_answer_comes_to_its_end(
-    tmp_path: Path,
-) -> None:
+async def test_a_polled_answer_ends_whatever_happens_to_its_instance_meanwhile(tmp_path: Path) -> None:
     config = Config(tokens_per_s=100, first_token_ms=0)
     lanes = prepare(load_targets(), [], config, tmp_path)
     async with Lab(lanes) as lab:
