@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 def event(seq: int, size: int, part: str | None = None) -> bytes:
-    told = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
-    bare = len(f"data: {json.dumps(told)}\n\n")
-    told["pad"] = "x" * (size - bare)
-    return f"data: {json.dumps(told)}\n\n".encode()
+    payload = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
+    bare = len(f"data: {json.dumps(payload)}\n\n")
+    payload["pad"] = "x" * (size - bare)
+    return f"data: {json.dumps(payload)}\n\n".encode()
 
 
 class Hop:
@@ -77,7 +77,7 @@ class Network:
         self.now_ms = 0.0
         self.hung = False  # side requests get no answer while a stream is open
         self.instances = itertools.cycle(["a"])
-        self.unknown_feeds = 0  # so many feeds are answered by somebody who does not know the stream
+        self.unknown_feeds = 0  # so many feeds are answered by an instance without the stream
         self.jitter: Callable[[], float] = lambda: 0.0
         self.status = 200
         self.status_at_end: int | None = None  # of a hop that answers only then
@@ -177,21 +177,21 @@ class Network:
         self._emitted += 1
         at_ms = self._at_hop(at_ms)
         self._fire(at_ms)
-        self._let_go(at_ms, self._hop.push(at_ms, data))
+        self._release(at_ms, self._hop.push(at_ms, data))
 
     def _close(self, at_ms: float) -> None:
         at_ms = self._at_hop(at_ms)
         self._fire(at_ms)
-        self._let_go(at_ms, [*self._hop.close(at_ms), (0.0, None)])
+        self._release(at_ms, [*self._hop.close(at_ms), (0.0, None)])
 
     def _fire(self, until_ms: float) -> None:
         while (alarm := self._at_hop(self._hop.alarm_ms)) <= until_ms:
-            self._let_go(alarm, self._hop.fire(alarm))
+            self._release(alarm, self._hop.fire(alarm))
 
     def _at_hop(self, at_ms: float) -> float:
         return self._running("stream", self._running("hop", at_ms))
 
-    def _let_go(
+    def _release(
         self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
     ) -> None:
         for after, data in released:

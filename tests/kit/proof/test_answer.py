@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.proof.actions import Progress
 from kit.proof.answer import (
-    as_let_go,
+    as_released,
     came_late,
     combine,
     first_hold_ms,
@@ -242,9 +242,9 @@ def test_our_services_stream_without_done_or_error_was_cut() -> None:
         lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t_ms", "seq", "data", "event"]), x),
     )
 )
-def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
+def test_whatever_an_event_holds_there_is_a_timeline(payload: object) -> None:
     received = answered(
-        f"data: {json.dumps(told)}\n\n".encode(), {"streamproof-started-ms": "nan"}, SSEDecoder()
+        f"data: {json.dumps(payload)}\n\n".encode(), {"streamproof-started-ms": "nan"}, SSEDecoder()
     )
     found, stamps = timeline(received, asked_ms=0, now_ms=0, offset_ms=1.0)
     judge(found, stamps, jitter_ms=0)
@@ -386,7 +386,7 @@ def test_an_answer_is_held_though_a_stream_beside_it_passes_unless_that_was_seen
 
 
 CLOCK = Clock(offset_ms=5_000.0, rtt_ms=2.0, slowest_ms=2.0, jitter_ms=0.0)
-TOLD = Progress(
+PROGRESS = Progress(
     pieces=3,
     octets=300,
     sent=3,
@@ -401,23 +401,23 @@ TOLD = Progress(
 
 
 def test_an_event_was_sent_when_the_piece_that_completed_it_was_let_go() -> None:
-    told = as_let_go(line([20.0, 130.0, 240.0]), TOLD, CLOCK, asked_ms=1_000.0)
-    assert [arrival.sent_ms for arrival in told.arrivals] == [20.0, 130.0, 240.0]
+    line_ = as_released(line([20.0, 130.0, 240.0]), PROGRESS, CLOCK, asked_ms=1_000.0)
+    assert [arrival.sent_ms for arrival in line_.arrivals] == [20.0, 130.0, 240.0]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "progress",
     [
         None,
-        replace(TOLD, octets=310),  # comments were among it
-        replace(TOLD, coding="gzip"),
-        replace(TOLD, pieces=1_200),
-        replace(TOLD, pieces=0, times=()),
+        replace(PROGRESS, octets=310),  # comments were among it
+        replace(PROGRESS, coding="gzip"),
+        replace(PROGRESS, pieces=1_200),
+        replace(PROGRESS, pieces=0, times=()),
     ],
 )
-def test_where_an_events_piece_is_not_known_its_time_is_not_either(told: Progress | None) -> None:
+def test_where_an_events_piece_is_not_known_its_time_is_not_either(progress: Progress | None) -> None:
     bare = line([20.0, 130.0, 240.0])
-    assert as_let_go(bare, told, CLOCK, asked_ms=1_000.0) == bare
+    assert as_released(bare, progress, CLOCK, asked_ms=1_000.0) == bare
 
 
 def test_events_that_come_later_than_they_were_let_go_are_seen_to() -> None:

@@ -47,8 +47,8 @@ class Way:
             try:
                 action = machine.send(self.act(action))
             except StopIteration as stop:
-                told: tuple[StreamLifetime, ...] = stop.value
-                return told
+                lived: tuple[StreamLifetime, ...] = stop.value
+                return lived
 
     def act(self, action: Action) -> Observed:
         if not isinstance(action, Await):
