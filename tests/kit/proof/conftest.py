@@ -84,6 +84,8 @@ class Network:
         self.feeds = 0
         self.side_requests = 0
         self.stalls: list[Stall] = []
+        self.clean = True  # whether a cut looks like an end
+        self._cut = False
         self.pings_know = True  # an older origin's ping does not say whether it has the stream
         self._late_ms = 0.0
         self._stream: Received | None = None
@@ -121,8 +123,10 @@ class Network:
             case Feed():
                 self.feeds += 1
                 at_ms = self._at_origin()
-                self._emit(event(self._emitted, action.bytes), at_ms)
-                return self._reply(at_ms, known=True, within_ms=action.within_ms)
+                self._fire(at_ms)
+                if known := not self._cut:
+                    self._emit(event(self._emitted, action.bytes), at_ms)
+                return self._reply(at_ms, known=known, within_ms=action.within_ms)
             case End():
                 at_ms = self._at_origin()
                 self._close(at_ms)
@@ -148,7 +152,7 @@ class Network:
 
     def _open(self, action: Open) -> Observed:
         self._due.clear()
-        self._last_ms = 0.0
+        self._last_ms, self._cut = 0.0, False
         self._stream = Received(SSEDecoder())
         self._hop = self.make_hop()
         self._emitted = 0
@@ -195,6 +199,7 @@ class Network:
         self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
     ) -> None:
         for after, data in released:
+            self._cut = self._cut or data is None
             # A connection keeps its order, whatever the jitter.
             self._last_ms = max(self._last_ms, self._at_hop(at_ms + after) + self._way())
             heapq.heappush(self._due, (self._last_ms, next(self._order), data))
@@ -237,7 +242,7 @@ class Network:
             if data is None:
                 if self._stream.status is None and self.status_at_end is not None:
                     self._stream.head(when, self.status_at_end, {})
-                self._stream.end(when, clean=True)
+                self._stream.end(when, clean=self.clean)
             else:
                 if self._stream.status is None:
                     self._stream.head(when, 200, {})
