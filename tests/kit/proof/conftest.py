@@ -30,6 +30,8 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
 T = TypeVar("T")
+# What a hop sends on: after so many milliseconds, what; None for the end.
+Output = list[tuple[float, bytes | None]]
 
 
 def event(seq: int, size: int, part: str | None = None) -> bytes:
@@ -40,7 +42,7 @@ def event(seq: int, size: int, part: str | None = None) -> bytes:
 
 
 class Hop:
-    """Lets everything pass. What `push`, `fire` and `close` send on: (milliseconds from now, bytes).
+    """Lets everything pass.
 
     Attributes:
         alarm_ms: when `fire` is to be called next.
@@ -48,16 +50,16 @@ class Hop:
 
     alarm_ms = inf
 
-    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def fire(self, now_ms: float) -> Output:
         return []
 
     def open(self, now_ms: float) -> None:
         pass
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(0.0, data)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return []
 
 
@@ -195,9 +197,7 @@ class Network:
     def _at_hop(self, at_ms: float) -> float:
         return self._running("stream", self._running("hop", at_ms))
 
-    def _release(
-        self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
-    ) -> None:
+    def _release(self, at_ms: float, released: Output) -> None:
         for after, data in released:
             self._cut = self._cut or data is None
             # A connection keeps its order, whatever the jitter.

@@ -18,7 +18,7 @@ from kit.proof.events import ChunkDecoder
 from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
-from tests.kit.proof.conftest import Hop, Network, Stall
+from tests.kit.proof.conftest import Hop, Network, Output, Stall
 from tests.kit.proof.test_lockstep import RTTS, Blocks, FirstEvent, LastByte, Prefix, Timer, Whole
 
 PASS_MS = 5_000.0
@@ -108,7 +108,7 @@ class Joining(Hop):
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         cut = self.random.randrange(len(data) + 1)
         return [(0.0, data[:cut]), (self.random.uniform(0, 10), data[cut:])]
 
@@ -205,12 +205,12 @@ def test_an_event_that_is_larger_than_those_before_is_held_by_its_own_size() -> 
 
         held = b""
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             data = self.held + data
             self.held = data[len(data) - len(data) % 4096 :] if len(data) > 4096 else b""
             return [(0.0, data[: len(data) - len(self.held)])]
 
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return [(0.0, self.held)]
 
     assert seen(App(Page, TOKENS)) == STREAMED
@@ -226,14 +226,14 @@ def test_a_held_end_of_an_answer_is_seen_though_all_else_streams() -> None:
         held = b""
         count = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.count += 1
             if self.count < len(TOKENS):
                 return [(0.0, data)]
             self.held = data
             return []
 
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return [(0.0, self.held)]
 
     found, _ = judged(App(LastPiece, TOKENS))

@@ -15,7 +15,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lockstep import LockStep
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Finding, Method, Shape, Verdict
-from tests.kit.proof.conftest import Hop, Network, Stall
+from tests.kit.proof.conftest import Hop, Network, Output, Stall
 
 RTTS = [0.6, 41.0, 151.0, 300.0]
 
@@ -24,11 +24,11 @@ class Whole(Hop):
     def __init__(self) -> None:
         self.held = b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         return []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -38,15 +38,15 @@ class Blocks(Hop):
     def __init__(self, size: int, short: int = 0) -> None:
         self.size, self.room, self.held = size, size - short, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
-        out = []
+        out: Output = []
         while len(self.held) >= self.room:
             out.append((0.0, self.held[: self.room]))
             self.held, self.room = self.held[self.room :], self.size
         return out
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -54,13 +54,13 @@ class Prefix(Hop):
     def __init__(self, size: int) -> None:
         self.size, self.held, self.flowing = size, b"", False
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         self.flowing = self.flowing or len(self.held) >= self.size
         out, self.held = (self.held, b"") if self.flowing else (b"", self.held)
         return [(0.0, out)] if out else []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -70,14 +70,14 @@ class Tail(Hop):
     def __init__(self, size: int) -> None:
         self.size, self.held = size, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         out, self.held = self.held, b""
         if len(data) > self.size:
             cut = len(data) - len(data) % self.size if len(data) % self.size else len(data) - 1
             data, self.held = data[:cut], data[cut:]
         return [(0.0, out + data)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -87,11 +87,11 @@ class LastByte(Hop):
     def __init__(self) -> None:
         self.held = b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         out, self.held = self.held + data[:-1], data[-1:]
         return [(0.0, out)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -99,14 +99,14 @@ class FirstEvent(Hop):
     def __init__(self) -> None:
         self.held: bytes | None = None
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         if self.held is None:
             self.held = data
             return []
         out, self.held = self.held + data, b""
         return [(0.0, out)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held or b"")]
 
 
@@ -116,7 +116,7 @@ class Timer(Hop):
     def __init__(self, after_ms: float) -> None:
         self.after_ms = after_ms
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(self.after_ms, data)]
 
 
@@ -129,7 +129,7 @@ class FirstTimer(Hop):
     def open(self, now_ms: float) -> None:
         self.free_ms = now_ms + self.until_ms
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(max(0.0, self.free_ms - now_ms), data)]
 
 
@@ -139,26 +139,26 @@ class Tick(Hop):
     def __init__(self, every_ms: float, phase_ms: float) -> None:
         self.every_ms, self.phase_ms, self.held = every_ms, phase_ms, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         if not self.held:
             ticks = (now_ms - self.phase_ms) // self.every_ms + 1
             self.alarm_ms = self.phase_ms + ticks * self.every_ms
         self.held += data
         return []
 
-    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def fire(self, now_ms: float) -> Output:
         self.alarm_ms = inf
         out, self.held = self.held, b""
         return [(0.0, out)] if out else []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return self.fire(now_ms)
 
 
 class Quiet(Tick):
     """Flushes once nothing has come for T."""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         self.alarm_ms = now_ms + self.every_ms
         return []
@@ -169,9 +169,9 @@ class Cut(Hop):
 
     over = False
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         over, self.over = self.over, True
-        return [] if over else [(0.0, data), (0.0, None)]  # type: ignore[list-item]
+        return [] if over else [(0.0, data), (0.0, None)]
 
 
 def prove(make: Any, rtt_ms: float = 0.6) -> Finding:
@@ -332,7 +332,7 @@ def test_no_stream_asks_for_more_than_the_origin_gives(make: Any) -> None:
 
 def test_a_hop_that_refuses_only_once_it_has_everything_is_told_as_one_that_refuses() -> None:
     class Refuses(Whole):
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return []
 
     network = Network(Refuses)
@@ -351,7 +351,7 @@ def test_a_tail_that_is_freed_late_once_is_still_a_tail() -> None:
     class Hiccup(Tail):
         freed = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.freed += bool(self.held)
             return [
                 (300.0 if self.held and self.freed == 1 else 0.0, out)
@@ -490,7 +490,7 @@ def test_an_end_that_is_held_by_turns_is_a_tail_above_what_always_passes() -> No
     class Turns(Tail):
         large = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.large += len(data) > self.size
             return super().push(now_ms, data) if self.large % 2 else [(0.0, self._out() + data)]
 

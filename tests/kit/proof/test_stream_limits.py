@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kit.proof.actions import Action, Await, Feed, Observed
 from kit.proof.doubts import Doubt
 from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives
-from tests.kit.proof.conftest import Hop, Network
+from tests.kit.proof.conftest import Hop, Network, Output
 
 
 class Limit(Hop):
@@ -29,14 +29,14 @@ class Limit(Hop):
     def open(self, now_ms: float) -> None:
         self.opened_ms = self.said_ms = now_ms
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         silent_ms, self.said_ms = now_ms - self.said_ms, now_ms
         self.alarm_ms = min(self.opened_ms + self.total_ms, now_ms + self.idle_ms)
         return [] if self.holds or silent_ms >= self.dead_ms else [(0.0, data)]
 
-    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def fire(self, now_ms: float) -> Output:
         self.alarm_ms = inf
-        return [(0.0, None)]  # type: ignore[list-item]
+        return [(0.0, None)]
 
 
 class Way(Network):
