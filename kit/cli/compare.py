@@ -156,8 +156,10 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
+    from functools import partial
 
     from kit.cli.hosts import gcloud, hosts
+    from kit.events import stages
     from kit.flows.deployed import asks, asks_identity
 
     if urls := [name for name in names if "=" in name]:
@@ -175,7 +177,8 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
         )
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
+    asking = partial(asks, found, config, token=token, gcloud=runs, host_of=hosts(runs))
     if not any(map(asks_identity, found)):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
-    with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
+        return run(asking(say=talk))
+    with Console(as_json=as_json).steps("Asking gcloud for what lets you in.") as watch:
+        return run(asking(say=stages(watch)))

@@ -140,7 +140,8 @@ def command(
     from kit.probe.address import checked
     from kit.proof.lane import state
     from kit.proof.stream_limits import LIMIT_S
-    from kit.report.diagnosis import diagnosis_data, diagnosis_text
+    from kit.report.diagnosis import diagnosis_text
+    from kit.report.json import diagnosis_data
     from kit.report.style import Style
 
     given = urls or []
@@ -259,7 +260,8 @@ def _app(
     from kit.config import load_config
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import state
-    from kit.report.diagnosis import app_data, app_text
+    from kit.report.diagnosis import app_text
+    from kit.report.json import app_data
     from kit.report.style import Style
     from kit.targets import load_targets
 

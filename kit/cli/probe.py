@@ -119,6 +119,7 @@ def command(
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     if as_json:
         warnings += [doubt.remedy for doubt in doubts]
+    shown: object
     if arm is Arms.BOTH:
         shown, text = comparison_data(comparison), table(view(comparison, {}), style)
     elif (error := lanes[0].error) is not None:

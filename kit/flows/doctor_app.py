@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kit.config import Config
@@ -15,28 +15,10 @@ from kit.flows.doctor import DoctorSpec, doctor
 from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 from kit.targets import Target
-
-
-@dataclass(frozen=True, slots=True)
-class AppExamined:
-    """What would become of an app's answer.
-
-    Attributes:
-        itself: with no front before it.
-        targets: behind each target's front, emulated from documentation.
-    """
-
-    itself: Diagnosis
-    targets: Mapping[str, Diagnosis]
-
-    @property
-    def diagnoses(self) -> tuple[Diagnosis, ...]:
-        """All of them."""
-        return (self.itself, *self.targets.values())
 
 
 async def doctor_app(

@@ -1,4 +1,4 @@
-"""What a service of the lab finds in its environment: how to speak and where, and whose credentials, if any.
+"""The environment of a service in the lab: how it speaks and where, and whose credentials it has, if any.
 
 A program of the user's gets none. The kit's own service does where it asks a model: it could not sign in
 from a HOME of its own.
@@ -17,7 +17,7 @@ from kit.errors import Code, KitError
 from kit.lab.sockets import HOST
 
 CORS = "STREAMPROOF_CORS_ORIGINS"
-# What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
+# Inherited from the kit's own environment: how to speak and where, never what to be.
 _INHERITED = (
     "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -48,7 +48,7 @@ def environment(
     own: bool = False,
     origins: Sequence[str] = (),
 ) -> dict[str, str]:
-    """All that a service of the lab finds in its environment.
+    """The whole environment of a service.
 
     Args:
         start: what its bundle and platform say.
@@ -92,7 +92,7 @@ def without_credentials(env: Mapping[str, str], *, installing: bool = False) -> 
 
 
 def sign_in(env: Mapping[str, str]) -> dict[str, str]:
-    """What leads Google's libraries to the application default credentials of whoever runs the kit.
+    """Where Google's libraries find the application default credentials of the user of the kit.
 
     google-auth looks for them in CLOUDSDK_CONFIG, else in ~/.config/gcloud (google.auth._cloud_sdk).
     """

@@ -75,7 +75,7 @@ class Lab:
         Args:
             lanes: at least one; their targets' names differ.
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
-            say: told what happens, a short sentence a time.
+            say: called with what happens, a short sentence a time.
             origins: pages that may ask the services from a browser, as in "http://127.0.0.1:8765".
         """
         self.urls: Mapping[str, str] = {}
@@ -98,7 +98,7 @@ class Lab:
             KitError: install-failed, port-in-use, service-died or service-not-ready.
         """
         try:
-            # Ports first: a taken one is told before anybody waits for anything.
+            # Ports first: a taken one is reported before anything is started.
             listeners: list[socket.socket] = []
             for lane in self._lanes:
                 listeners.append(_listen(lane))
@@ -111,7 +111,7 @@ class Lab:
                     together.create_task(self._start(lane, listener))
             self._watchers = [asyncio.create_task(each.died()) for each in (*self._fronts, *self._services)]
         except BaseException as error:
-            # What never got ready has nobody to be graceful to, and gunicorn, told to end while its worker is
+            # What never got ready has no client to be graceful to, and gunicorn, stopped while its worker is
             # still starting, takes all its grace: half a minute on a Ctrl-C.
             await self._end()
             if isinstance(error, BaseExceptionGroup):

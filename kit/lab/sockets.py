@@ -18,9 +18,9 @@ def listen(port: int) -> socket.socket:
 def hold_port() -> tuple[socket.socket, int]:
     """A free port, and a socket that keeps others from getting it until a service listens there.
 
-    On Linux a bound socket that does not listen keeps the port out of everybody's hands except those that ask
-    for it by number and with SO_REUSEADDR, as servers do. Elsewhere that would keep the service out too, so
-    there the port is let go at once.
+    On Linux a bound socket that does not listen keeps the port from every process except those that ask for
+    it by number and with SO_REUSEADDR, as servers do. Elsewhere that would keep the service out too, so
+    there the port is free at once.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

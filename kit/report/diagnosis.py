@@ -1,21 +1,18 @@
-"""What the doctor says, for a person and for a program: verdict, cause, what frees it, the evidence."""
+"""What the doctor says, for a terminal: verdict, cause, what frees it, the evidence."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import NamedCause
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.lane import LaneState
 from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
-from kit.report.json import lane_data
 from kit.report.style import MARKS, Style, Tone
 from kit.report.view import lane_view
 from kit.targets import Target
@@ -161,59 +158,3 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     for name, diagnosis in found.targets.items():
         parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]
     return style.finish("\n".join(parts))
-
-
-def app_data(found: AppExamined) -> dict[str, Any]:
-    """The data of `kit doctor --app`."""
-    return {
-        "environment": "lab",
-        "itself": diagnosis_data(found.itself),
-        "targets": {name: diagnosis_data(one) for name, one in found.targets.items()},
-    }
-
-
-def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The data of `kit doctor`."""
-    return {
-        "url": diagnosis.url,
-        "verdict": str(diagnosis.verdict),
-        "first_verdict_ms": diagnosis.first_verdict_ms
-        if diagnosis.first_verdict_ms is None
-        else round(diagnosis.first_verdict_ms, 1),
-        "requests": diagnosis.requests,
-        "causes": [
-            {
-                "cause": str(named.cause),
-                "certainty": named.certainty,
-                "says": named.cause.says,
-                "remedy": named.remedy,
-                "because": named.because,
-                "where": named.where or None,
-                "apart": named.apart or None,
-            }
-            for named in diagnosis.causes
-        ],
-        "evidence": [
-            {
-                "experiment": row.experiment.says,
-                "saw": str(row.observation.state),
-                "said": row.observation.said,
-                "shape": None if row.observation.shape is None else str(row.observation.shape),
-                "block_bytes": row.observation.block_bytes,
-                "proven": row.observation.proven,
-            }
-            for row in diagnosis.rows
-        ],
-        "hops": [
-            {
-                "name": hop.name,
-                "header": hop.header,
-                "value": hop.value,
-                "says": hop.says,
-                "streams": hop.streams,
-            }
-            for hop in diagnosis.hops
-        ],
-        "limits": list(diagnosis.limits),
-        "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
-    }

@@ -31,6 +31,20 @@ _CLIENTS: dict[Client, str] = {
     "browser": "browsers: compression",
     "plain": "clients that accept no compression",
 }
+# They qualify figures, of which a lane that could not be measured has none.
+_ABOUT_FIGURES = frozenset(
+    {
+        Doubt.ANSWER_IN_CLUMPS,
+        Doubt.ANSWER_NOT_CHECKED,
+        Doubt.APP_BUNCHED,
+        Doubt.ARRIVALS_ALONE,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.END_UNMARKED,
+        Doubt.LENGTHS_ALONE,
+        Doubt.STILL_RUNNING,
+        Doubt.TOO_SHORT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +230,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         fate=lane.fate,
         looks=watched(line),
         evidence=lane.evidence,
-        doubts=lane.doubts,
+        doubts=tuple(doubt for doubt in lane.doubts if error is None or doubt not in _ABOUT_FIGURES),
         grounds=_grounds(lane, target),
         timeline=line,
     )
@@ -368,7 +382,8 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
             return None
         if looked is not None and looked.next_step is not None:
             return looked.next_step
-        return EXAMINE if target is None and lane.delivery == "stream" else None
+        unexplained = target is None and lane.delivery == "stream" and not lane.as_expected
+        return EXAMINE if unexplained else None
     if lane.verdict is Verdict.INCREMENTAL:
         if lane.as_expected is False and lane.at_most is None and not lane.broken:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from kit.errors import Code, KitError
@@ -30,6 +30,9 @@ from kit.workshop.browser_report import BrowserReport, receive
 from kit.workshop.cors import may_ask
 from kit.workshop.event_text import event_texts
 from kit.workshop.proof import BrowserProof, Step
+
+if TYPE_CHECKING:
+    from kit.report import wire
 
 FINDS_WITHIN_S = 60.0
 
@@ -282,7 +285,7 @@ class LaneRun:
         return () if self._proof is None else self._proof.evidence
 
     @property
-    def data(self) -> dict[str, Any] | None:
+    def data(self) -> wire.Lane | None:
         """What came out, as `kit compare` writes it, with the text of each event."""
         if self.lane is None:
             return None

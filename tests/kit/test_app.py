@@ -107,7 +107,7 @@ def test_a_module_is_a_file_or_a_package() -> None:
         ({"module": "main:app", "probe_headers": {"a": "b\nc: d"}}, "app.probe_headers is", "a table of"),
         ({"module": "main:app", "probe_headers": {"a": 1}}, "app.probe_headers.a is 1", "text in quotes"),
         ({"module": "main:app", "probe_body": 1}, "app.probe_body is 1", "sent as JSON"),
-        ({"module": "main:app", "probe_body": {"at": date(2026, 1, 2)}}, "app holds 2026-01-02", "a text"),
+        ({"module": "main:app", "probe_body": {"at": date(2026, 1, 2)}}, "app.probe_body.at is", "a text"),
         ({"module": "main:app", "proof": "no"}, "app.proof is 'no'", "true or false"),
         ({"module": "main:app", "include": "mine"}, "app.include is 'mine'", "a list"),
         ({"module": "main:app", "include": [""]}, "app.include is ['']", "a list of patterns"),

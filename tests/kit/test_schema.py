@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,13 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    __pydantic_config__ = STRICT
+
+    left: Inner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
     __pydantic_config__ = STRICT
 
@@ -38,6 +45,7 @@ class Outer:
     words: tuple[str, ...] = ()
     flags: Mapping[Literal["on", "off"], bool] = field(default_factory=dict)
     one: Inner | None = None
+    pair: Pair | None = None
     many: tuple[Inner, ...] = ()
     by_name: Mapping[str, Inner] = field(default_factory=dict)
 
@@ -86,7 +94,8 @@ def test_a_file_becomes_what_it_describes() -> None:
         ),
         ({"flags": {"of": True}}, "top.flags.of is not a known key", "Did you mean 'off'?"),
         # What JSON cannot carry.
-        ({"name": date(2026, 1, 2)}, "top holds 2026-01-02, a date", "a text in quotes"),
+        ({"name": date(2026, 1, 2)}, "top.name is datetime.date(2026, 1, 2)", "a text in quotes"),
+        ({"many": [{}, {"size": time(1)}]}, "top.many[1].size is datetime.time(1, 0)", "no date or time"),
         ({"name": "\udcff"}, "top is ", "text that UTF-8 can hold"),
     ],
 )

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kit.cloud.record import Record
+from kit.errors import Code, KitError
 from kit.platforms.command import Command
 from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, service_of
@@ -193,3 +195,19 @@ def test_what_wants_a_token_that_is_not_at_hand_is_told_before_it_is_asked(
     told = invoke("compare", "--deployed", "--json")
     assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
     assert gcloud == []
+
+
+def test_what_is_said_while_gcloud_is_asked_stands_within_the_picture(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, gcloud: list[Command], tmp_path: Path
+) -> None:
+    async def asks(*_: object, say: Callable[[str], None], **__: object) -> None:
+        say("The app says how it is asked.")
+        raise KitError(Code.UNREACHABLE, "Enough.", "")
+
+    monkeypatch.setattr("kit.flows.deployed.asks", asks)
+    Record.load(tmp_path).put(deployed("run"))
+    told = invoke("compare", "--deployed")
+    assert told.err.splitlines()[:2] == [
+        "Asking gcloud for what lets you in.",
+        "The app says how it is asked.",
+    ]

@@ -1,4 +1,4 @@
-"""What a service finds in its environment: no credential in a user's, the kit's own where it asks Google."""
+"""The environment of a service in the lab: no credential for a user's, Google's for the kit's own."""
 
 from __future__ import annotations
 

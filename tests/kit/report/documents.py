@@ -1,7 +1,6 @@
 """What each format makes of one comparison, as it is kept in documents/.
 
-`python -m tests.kit.report.documents` writes them anew, for whoever changed a sentence to read what it
-changed.
+`python -m tests.kit.report.documents` writes them anew, to be read before they are committed.
 """
 
 from __future__ import annotations

@@ -177,6 +177,10 @@ HELD = replace(WHOLE, expected=None)
         (looks(HELD, A_PAGE), None, "Give the address that the page calls."),
         (looks(HELD, EVENLY), None, "To see what holds it, if anything does"),
         (looks(HELD, EVENLY), "run", None),
+        # What is as expected needs no examination.
+        (looks(HELD, EVENLY, at_most=Bound(hold_ms=200.0)), None, None),
+        (looks(HELD, EVENLY, expected=Verdict.INCONCLUSIVE), None, None),
+        (looks(HELD, EVENLY, at_most=Bound(hold_ms=20.0)), None, "To see what holds it, if anything does"),
         (looks(HELD, EVENLY, Doubt.OWN_PATH_HELD), None, None),
     ],
 )
@@ -249,6 +253,13 @@ def test_figures_and_evidence_are_the_lanes_own() -> None:
     assert lane.looks.clumps == 4
     assert (lane_view(FAILED).error, lane_view(FAILED).word) == (FAILED.error, Verdict.INCONCLUSIVE)
     assert lane_view(replace(STREAMED, doubts=(Doubt.REPLAYED,))).fate == "is a stored copy"
+
+
+def test_a_lane_that_could_not_be_measured_has_no_doubt_about_figures_that_it_has_not() -> None:
+    about_arrivals = (Doubt.ARRIVALS_ALONE, Doubt.STILL_RUNNING, Doubt.TOO_SHORT)
+    failed = replace(FAILED, doubts=(*about_arrivals, Doubt.TAB_HIDDEN, Doubt.STREAM_CUT))
+    assert lane_view(failed).doubts == (Doubt.TAB_HIDDEN, Doubt.STREAM_CUT)
+    assert lane_view(replace(failed, error=None)).doubts == failed.doubts
 
 
 def test_the_conclusion_counts_the_promises_that_were_kept_and_names_the_others(

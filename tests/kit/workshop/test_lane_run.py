@@ -32,9 +32,10 @@ def test_an_answer_without_end_is_refused_and_what_came_of_it_is_not_kept(piece:
         if lane.lane is not None:
             break
     assert lane.data is not None
-    assert lane.data["error"]["code"] == "too-large"
-    assert said in lane.data["error"]["message"]
-    assert "secret" not in lane.data["error"]["message"]
+    assert (error := lane.data["error"]) is not None
+    assert error["code"] == "too-large"
+    assert said in error["message"]
+    assert "secret" not in error["message"]
     assert lane.data["timeline"] == []
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
 from kit.proof.lane import state
 from kit.report.cells import clean
-from kit.report.lanes import Picture, outcome
+from kit.report.live_table import Picture, outcome
 from kit.report.style import MARKS, Style
 from kit.report.words import lane_name
 
 
-class Diary:
+class PlainLog:
     """Turns events into `lines`; see `kit.report.painter.Shown`."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, Pr
 from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.report.cells import cells
-from kit.report.lanes import Marks, Picture, finished_text, lanes_text
+from kit.report.live_table import Marks, Picture, finished_text, lanes_text
 from kit.report.style import Style
 
 STANDARD, FLEX, RUN = (LaneKey(name, "on") for name in ("standard", "flex", "run"))
