@@ -275,7 +275,8 @@ Project: TypeAlias = Annotated[
     str | None, typer.Option(envvar="KIT_PROJECT", help="The Google Cloud project, by its ID.")
 ]
 Region: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_REGION", help="Where Cloud Run services go, such as europe-west1.")
+    str | None,
+    typer.Option(envvar="KIT_REGION", help="The region of services that need one, such as europe-west1."),
 ]
 Generator: TypeAlias = Annotated[
     str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded or vertex.")

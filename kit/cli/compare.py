@@ -70,7 +70,7 @@ def command(
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
 
-    With --deployed a private Cloud Run service is asked with an identity token from gcloud, and a service
+    With --deployed a private service is asked with an identity token from gcloud, and a service
     that wants a token of its own with the one in KIT_TOKEN.
     """
     import os

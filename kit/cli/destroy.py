@@ -32,9 +32,9 @@ def command(
     """Remove what the kit made in the cloud.
 
     Versions, services, images, uploaded archives: it lists all of them first, and asks. It may be repeated.
-    What the kit did not make stays, and so does App Engine's default service, which nobody can delete: it
-    stays on record. What is on record and not found stays there, too (exit 4). The project is the one on
-    record: if you name another, nothing is touched.
+    What the kit did not make stays, and so does what the platform lets no one delete (an app's default
+    service): it stays on record. What is on record and not found stays there, too (exit 4). The project is
+    the one on record: if you name another, nothing is touched.
     """
     from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
@@ -45,7 +45,7 @@ def command(
     if bool(targets) == every:
         raise UsageError(
             "Say what to remove." if not every else "--all goes with no target's name.",
-            "Name targets, as in `kit destroy run`, or say --all.",
+            "Name targets, as in `kit destroy TARGET`, or say --all.",
         )
     with locked(Path()):
         record = Record.load(Path())

@@ -64,11 +64,11 @@ def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) 
 
 
 def hosts(runs: Gcloud | None = None) -> Callable[[Place], Host]:
-    """Who asks and changes a place in the cloud, all through the same gcloud."""
-    from kit.platforms import host
+    """What asks and changes a place in the cloud, all through the same gcloud."""
+    from kit.platforms import load
 
     asked = runs or gcloud()
-    return lambda place: host(place, asked)
+    return lambda place: load(place.platform).at(place, asked)
 
 
 Target: TypeAlias = Annotated[

@@ -17,7 +17,7 @@ from kit.proof.looks import Kind, Piece, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import ComparisonView
-from kit.targets import Claim, FrontSpec, Hold, Target
+from kit.targets import Claim, FrontSpec, Hold, Target, get
 
 PROMPT = "Why does a streamed answer feel faster than a whole one? 为什么？"
 
@@ -59,6 +59,7 @@ def _target(
         settings={},
         rules=(),
         expect={"on": on, "off": off},
+        in_short=get(name).in_short,
         advice=advice,
         front=front,
         claims=claims,
