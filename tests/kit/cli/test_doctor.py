@@ -22,9 +22,9 @@ from kit.errors import Code, KitError
 from kit.flows.doctor import DoctorSpec
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
+from tests.fixtures.sites import OLD
 from tests.fixtures.wire import Asked, Connection, Wire, events, passing, wire
 from tests.kit.cli.conftest import Invoke
-from tests.kit.probe.test_real_proxies import OLD
 from tests.system.leftovers import processes_in
 from tests.system.test_cli import HEAVY
 
