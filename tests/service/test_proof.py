@@ -276,6 +276,7 @@ def test_two_proofs_are_two_instances(serve: Serve) -> None:
     [
         ({"GAE_VERSION": "sp-1", "STREAMPROOF_BUNDLE": "d" * 40}, "sp-1"),
         ({"K_REVISION": "streamproof-sp-1", "GAE_VERSION": ""}, "streamproof-sp-1"),
+        ({"STREAMPROOF_VERSION": "sp-1", "STREAMPROOF_BUNDLE": "d" * 40}, "sp-1"),
         ({"STREAMPROOF_BUNDLE": "d" * 40}, "d" * 40),
     ],
 )

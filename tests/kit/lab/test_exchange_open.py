@@ -10,8 +10,8 @@ import pytest
 from kit.lab.idle import OpenRequests
 from kit.lab.sockets import hold_port
 from kit.targets import FrontSpec, Hold
+from tests.fixtures.processes import eventually
 from tests.kit.lab import raw
-from tests.kit.lab.programs import wait_until
 from tests.kit.lab.raw import CHUNKED, LAST, Instance, chunk, front_before, get, status
 from tests.kit.lab.specs import front
 
@@ -24,7 +24,7 @@ def behind(spec: FrontSpec, instance: Instance) -> Any:
 
 async def is_frozen(instance: Instance) -> None:
     """Return once it is: an exchange ends a moment after the client has heard all of it."""
-    await asyncio.to_thread(wait_until, lambda: instance.frozen)
+    await asyncio.to_thread(eventually, lambda: instance.frozen)
 
 
 @pytest.mark.parametrize("hold", ["none", "whole"])

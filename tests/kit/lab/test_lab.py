@@ -20,8 +20,8 @@ from kit.lab import front as front_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
 from tests.fixtures.loop import GIVE_UP_S
+from tests.fixtures.processes import eventually, frozen, gone
 from tests.kit.lab.bundles import TICKING, lane
-from tests.kit.lab.programs import frozen, gone, wait_until
 from tests.kit.lab.raw import Wire, get
 from tests.kit.lab.specs import front
 
@@ -113,7 +113,7 @@ async def test_ports_and_processes_are_free_after_it_even_with_streams_open(tmp_
             await stream.say(get())
     for stream in streams:
         await stream.left()
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
     for url in lab.urls.values():
         with pytest.raises(ConnectionRefusedError):
             await connect(url)
@@ -131,7 +131,7 @@ async def test_the_same_holds_when_the_block_is_left_by_an_error_or_a_cancellati
     for name, error in {"a": ValueError("x"), "b": asyncio.CancelledError()}.items():
         with pytest.raises(type(error)):
             await inside(name, error)
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
@@ -143,11 +143,11 @@ async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> 
             numbers.extend(int(line.split()[1]) for line in log.read_text().splitlines())
         return bool(numbers)
 
-    await asyncio.to_thread(wait_until, is_up)
+    await asyncio.to_thread(eventually, is_up)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 # Ports
@@ -288,11 +288,11 @@ class Ticks:
     async def advance(self) -> None:
         """Return once that has run twenty times more."""
         goal = self.now() + 20
-        await asyncio.to_thread(wait_until, lambda: self.now() >= goal)
+        await asyncio.to_thread(eventually, lambda: self.now() >= goal)
 
     async def freeze(self) -> None:
         """Return once its process stands still."""
-        await asyncio.to_thread(wait_until, lambda: frozen(self.pid))
+        await asyncio.to_thread(eventually, lambda: frozen(self.pid))
 
 
 async def test_a_frozen_instances_background_task_waits_for_the_next_request(tmp_path: Path) -> None:
@@ -324,4 +324,4 @@ async def test_a_frozen_instances_background_task_waits_for_the_next_request(tmp
         for other in others:
             await other.advance()
         assert cold.now() == before
-    await asyncio.to_thread(wait_until, lambda: gone([cold.pid]))
+    await asyncio.to_thread(eventually, lambda: gone([cold.pid]))

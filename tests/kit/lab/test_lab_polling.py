@@ -11,7 +11,7 @@ from kit.config import Config
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.targets import load_targets
-from tests.kit.lab.programs import frozen, wait_until
+from tests.fixtures.processes import eventually, frozen
 from tests.service.asking import ask
 
 ASYNC = {"Prefer": "respond-async"}
@@ -45,7 +45,7 @@ async def test_a_polled_answer_ends_whatever_happens_to_its_instance_meanwhile(t
                     # It stands still after each request, however long, and is not taken for abandoned.
                     [service] = [service for service in lab._services if service.name == "run"]
                     assert service.group is not None
-                    await asyncio.to_thread(wait_until, partial(frozen, service.group))
+                    await asyncio.to_thread(eventually, partial(frozen, service.group))
                 events += await asyncio.to_thread(pieces, url, location, len(events) - 1, 1)
             events += await asyncio.to_thread(pieces, url, location, len(events) - 1)
             assert [event["seq"] for event in events] == list(range(31))
