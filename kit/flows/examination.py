@@ -161,7 +161,9 @@ class Examination:
             sent, back = pulse.pulses[0]
             self.starved = starved(
                 pulse.pulses[1:],
-                usual_ms=back - sent,
+                # The quickest of all that were sent without an answer beside them: one alone may have met a
+                # busy moment.
+                usual_ms=min([back - sent, *(ping.took_ms for ping in probe.pings)]),
                 ended_ms=pulse.ended_ms,
                 slept_ms=slept_ms,
             )

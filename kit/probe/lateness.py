@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from heapq import nlargest
 
 from kit.probe.client import now_ms
 
 _TICK_MS = 10.0
 _QUIET_TURNS = 10
+# A read is handed on within a few turns of the loop, and this process may sleep in each.
+_IN_A_ROW = 3
 
 
 async def drained(news: asyncio.Event) -> None:
@@ -31,6 +34,7 @@ class Sleep:
     def __init__(self) -> None:
         self._due_ms = 0.0
         self._slept_ms = 0.0
+        self._longest_ms: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -49,8 +53,14 @@ class Sleep:
         slept, self._slept_ms = self._slept_ms, 0.0
         return slept
 
+    def longest_ms(self) -> float:
+        """By how much a read may be late: many short sleeps with reads between them do not add up."""
+        return sum(nlargest(_IN_A_ROW, (*self._longest_ms, self._overdue_ms())))
+
     def _tick(self) -> None:
-        self._slept_ms += self._overdue_ms()
+        overdue_ms = self._overdue_ms()
+        self._slept_ms += overdue_ms
+        self._longest_ms = nlargest(_IN_A_ROW, (*self._longest_ms, overdue_ms))
         self.start()
 
     def _overdue_ms(self) -> float:

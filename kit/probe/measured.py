@@ -145,7 +145,7 @@ class Measured(ABC):
             if not (error.code is Code.BODY_CUT and received.arrivals):
                 self._error = error
         finally:
-            received.late_ms = sleep.taken_ms()
+            received.late_ms = sleep.longest_ms()
             received.origin_http = self._replies[-1].http if self._replies else ""
             sleep.stop()
         self.line, self._by_answer = answer.judged(

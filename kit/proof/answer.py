@@ -31,7 +31,7 @@ JITTERS = 16
 BURST_MS = 50.0
 STORED = 0.8  # of what its stamps span: what came whole sooner was not written since it was asked for
 LATE_MS = 500.0
-SLEPT_MS = 250.0  # of this process in all: about what makes a clump
+SLEPT_MS = 250.0  # of this process: about what makes a clump
 
 # What makes a finding of an answer: of its timeline, and of each event's own stamp.
 Judge: TypeAlias = Callable[[Timeline, Sequence[float | None]], Finding]
@@ -112,7 +112,7 @@ def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
     Args:
         line: its timeline, with when each event was released.
         clock: the origin's; None where it is not known.
-        slept_ms: for how long in all the process that read it did not run.
+        slept_ms: by how much a read may be late because the process that read it did not run.
     """
     released = [arrival.sent_ms for arrival in line.arrivals]
     jitter_ms = 0.0 if clock is None else clock.jitter_ms
@@ -204,7 +204,7 @@ def judge(
         stamps: each event's own, None where it bears none.
         jitter_ms: how much a round trip varied (0 if not measured).
         jitters: how many of them the answer must outlast.
-        slept_ms: for how long in all the process that read it did not run.
+        slept_ms: by how much a read may be late because the process that read it did not run.
     """
     cut = _doubts(line)
     stamped = [
@@ -239,7 +239,7 @@ def judge(
         return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.REPLAYED, *cut), evidence=(seen,))
     # What came while this process slept was read together and late, by as much as that at most.
     if (came_span + slept_ms) / sent_span >= STRETCH and latest - slept_ms < late:
-        slept = f"this process did not run for {slept_ms:.0f} ms of it, which may be all of that"
+        slept = f"this process did not run for up to {slept_ms:.0f} ms of it, which may be all of that"
         return Finding(
             Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.BUSY_MACHINE, *cut), evidence=(seen, slept)
         )

@@ -33,7 +33,7 @@ class Received:
         reads: when so much of it came, the latest read last; what came at the same time is one.
         ended_ms: when the response ended; None while it runs.
         clean: whether its framing ended as it must; only meaningful once it ended.
-        late_ms: for how long in all the process that read it did not run; 0 where that was not measured.
+        late_ms: by how much a read may be late because this process did not run; 0 where not measured.
         left: whether we left it before it ended.
         http_version: "HTTP/1.0", "HTTP/1.1", "HTTP/2"; empty where it is not known.
         origin_http: the version in which its origin is asked, "1.0" or "1.1" say; empty where unknown.
