@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kit.cli import output
+from kit.cli import runner
 from kit.errors import Code
 from kit.proof.bound import Bound
 from kit.proof.diagnosis import AppExamined, Diagnosis
@@ -46,7 +46,7 @@ def printed(data: Any) -> dict[str, Any]:
 
 
 def test_the_schema_is_what_the_model_gives() -> None:
-    assert wire.schema_text() == KEPT, "python -m kit.report.wire writes it anew"
+    assert wire.schema_text() == KEPT, "`make docs` writes it anew"
     Draft202012Validator.check_schema(json.loads(KEPT))
 
 
@@ -237,4 +237,4 @@ def test_a_failed_lane_has_its_error_and_no_figures(troubled: Comparison) -> Non
 
 
 def test_the_report_and_the_commands_print_the_same_version() -> None:
-    assert output.SCHEMA_VERSION == SCHEMA_VERSION
+    assert runner.SCHEMA_VERSION == SCHEMA_VERSION
