@@ -78,9 +78,10 @@ lint:  ## Check style, formatting, imports and types
 	@.venv/bin/lint-imports --no-logo --no-cache
 	@$(PYTHON) -m mypy
 
-docs:  ## Write the tables of docs/configuration.md from the settings' own descriptions
+docs:  ## Write what is generated: the tables of docs/configuration.md, kit/report/schema.json
 	@./bootstrap dev
 	@$(PYTHON) -m docs.generate
+	@$(PYTHON) -m kit.report.wire
 
 bench:  ## Measure against peers and print the ratios
 	@./bootstrap dev

@@ -51,7 +51,7 @@ class Outcome:
         version_url: of that version alone.
         lanes: what the gate measured.
         gate: what it said; None where it was not asked.
-        costs: "nothing", "requests" or "always"; None where nobody could look.
+        costs: "nothing", "requests" or "always"; None where the cloud could not be asked.
         next: a command to go on with.
         error: why it failed.
     """

@@ -71,8 +71,8 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
         for place, hop in enumerate(diagnosis.hops):
             # The heading says it for all of them, as the sentence does where it stands alone.
             lines += hang("   ·  ", clean(hop.says).removesuffix(NO_EVIDENCE).rstrip(), width)
-            told = {one.streams for one in diagnosis.hops[:place]}
-            if hop.streams is not None and hop.streams not in told:
+            shown = {one.streams for one in diagnosis.hops[:place]}
+            if hop.streams is not None and hop.streams not in shown:
                 lines += hang("      ", clean(hop.streams), width)
     if diagnosis.limits:
         lines += _section("what else to know", style, width)
@@ -134,9 +134,9 @@ def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[st
     lead = f"  {number:2}  "
     lines = hang(lead, clean(row.experiment.says + (", twice" if times > 1 else "")), width)
     word = style.paint(str(seen.state), _TONES[seen.state])
-    told = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
-    told[0] = told[0].replace(str(seen.state), word, 1)
-    return [*lines, *told]
+    lines_seen = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
+    lines_seen[0] = lines_seen[0].replace(str(seen.state), word, 1)
+    return [*lines, *lines_seen]
 
 
 def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | None = None) -> str:

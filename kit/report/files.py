@@ -39,7 +39,7 @@ def write_report(comparison: Comparison, targets: Mapping[str, Target], folder: 
 def write(comparison: Comparison, targets: Mapping[str, Target], files: Mapping[Format, Path | None]) -> None:
     """Write each format that has a path, all of them made before the first is written.
 
-    Each file is replaced in one step: whoever looks meanwhile sees the old one or the new one, whole.
+    Each file is replaced in one step: a reader sees the old one or the new one, whole.
 
     Raises:
         KitError: CANNOT_WRITE, naming the path and the system's reason.

@@ -49,7 +49,7 @@ def html(view: ComparisonView) -> str:
 
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
-    # No platform's documentation speaks of pieces: that they pass is expected, and promised by nobody.
+    # No platform's documentation speaks of pieces: that they pass is expected, and no promise.
     promised = "promised" if lane.documented else "expected"
     outcome = {
         LaneState.OK: "measured" if lane.expected is None else f"as {promised}",

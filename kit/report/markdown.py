@@ -1,6 +1,6 @@
 """The comparison as Markdown, for a comment on a pull request: the table first, the evidence folded away.
 
-GitHub's flavour. Whatever was measured or configured is escaped: it makes no markup, and calls nobody.
+GitHub's flavour. Whatever was measured or configured is escaped: it makes no markup, and mentions no account.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def outcomes_text(outcomes: Sequence[Outcome], style: Style, destroy: str | None
     """A paragraph a target.
 
     Args:
-        outcomes: in the order in which they are told.
+        outcomes: in their order.
         style: how to write.
         destroy: the line that removes all of it; None where nothing exists.
     """

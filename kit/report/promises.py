@@ -11,7 +11,7 @@ from kit.report.style import Style
 from kit.report.words import CERTAINTIES, HEADER
 from kit.targets import Claim, Target
 
-# Off a terminal nobody knows how wide the reader is.
+# Off a terminal the reader's width is not known.
 _WIDTH = 100
 _HEADS = ("target", "header sent", "header not sent", "platform")
 # What a person wants to know first; the others stand in the target's own page.
@@ -30,14 +30,14 @@ def promises(targets: Collection[Target], *, all_claims: bool, style: Style | No
     width = style.width or _WIDTH
     lines = _table(targets, style)
     lines += ["", *hang("", f"The header is {HEADER}, sent by the service with its response.", width)]
-    told: list[Claim] = []
+    shown: list[Claim] = []
     for target in targets:
         claims = [claim for claim in target.claims if all_claims or claim.about in _FIRST]
-        told += claims
+        shown += claims
         lines += ["", style.paint(target.title, "bold"), *hang("  ", limits(target), width)]
         for claim in claims:
             lines += _claim(claim, width, style, quoted=all_claims)
-    letters = [letter for letter in CERTAINTIES if any(claim.certainty == letter for claim in told)]
+    letters = [letter for letter in CERTAINTIES if any(claim.certainty == letter for claim in shown)]
     lines += [""]
     for letter in letters:
         lines += hang(f"[{letter}] ", CERTAINTIES[letter], width)

@@ -34,7 +34,7 @@ def standing_text(
     """A paragraph for each target: where, its versions, what was measured, what it costs.
 
     Args:
-        standings: in the order in which they are told.
+        standings: in their order.
         targets: for their titles.
         style: how to write.
         now_s: epoch seconds.
@@ -118,7 +118,7 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
 
 
 def _from_the_record(standing: Standing, now_s: float) -> list[str]:
-    """What the kit remembers, where nobody could or should look."""
+    """What the kit remembers, where the cloud could not or should not be asked."""
     known = standing.deployment
     if known is None:
         return []
@@ -135,12 +135,12 @@ def _verdicts(standing: Standing) -> list[str]:
     known = standing.deployment
     if known is None or (known.verdict_on is None and known.verdict_off is None):
         return []
-    told = [
+    verdicts = [
         f"{_verdict(verdict)} {arm} the header"
         for verdict, arm in ((known.verdict_on, "with"), (known.verdict_off, "without"))
         if verdict is not None
     ]
-    return [f"  measured when deployed: {', '.join(told)}"]
+    return [f"  measured when deployed: {', '.join(verdicts)}"]
 
 
 def _verdict(word: str) -> str:
@@ -164,7 +164,7 @@ def _expiry(standing: Standing, style: Style, now_s: float) -> list[str]:
 
 def _costs(standing: Standing, style: Style) -> list[str]:
     if standing.costs is None:
-        why = "nobody could look" if standing.asked else "nobody was asked"
+        why = "the cloud could not be asked" if standing.asked else "the cloud was not asked"
         return [f"  what it costs now is not known: {why}"]
     words = _COSTS[standing.costs]
     if standing.costs != "always":

@@ -39,7 +39,7 @@ class Style:
     """How to write to one stream.
 
     Attributes:
-        width: its columns; None where nobody knows, off a terminal.
+        width: its columns; None where that is not known, off a terminal.
         colour: whether escape sequences are welcome, for colour and for drawing anew.
         encoding: what its characters must fit into.
     """

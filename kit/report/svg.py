@@ -43,7 +43,7 @@ def timeline_svg(timeline: Timeline, axis: float, name: str, title: str, descrip
         timeline: what to draw.
         axis: the common time axis's end in milliseconds.
         name: the prefix of the picture's ids, unlike any other's on the page.
-        title: what it is, for whoever cannot see it.
+        title: what it is, for a reader who cannot see it.
         description: what can be seen.
     """
     sent = [

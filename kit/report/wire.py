@@ -1,4 +1,4 @@
-"""What `--json` prints, field by field: the one definition of it. schema.json is generated from it.
+"""What `--json` prints, field by field: the one definition of it. `make docs` generates schema.json from it.
 
 Plain dictionaries, so that writing one needs no import of this module and no validation: a measurement that
 was made is printed whatever a server put into it. Reading one validates it.
@@ -28,7 +28,7 @@ from kit.proof.verdict import Method, Shape, Verdict
 
 Ms: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-# A closed list to whoever reads the schema; read back, a later kit's code is as good as any.
+# A closed list in the schema; read back, a later kit's code is as good as any.
 Code: TypeAlias = Annotated[str, WithJsonSchema({"enum": [str(code) for code in ErrorCode]})]
 Bound: TypeAlias = Annotated[str, Field(pattern="^(hold|block)<=")]
 Moment: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -134,7 +134,7 @@ class Lane(TypedDict):
     evidence: list[str]
     """What was done and seen, one sentence a step, in order."""
     attempts: NotRequired[Annotated[list[Attempt], Field(min_length=1)]]
-    """Every measurement of the lane, in order; the last is the one told here. Only what was undecided was
+    """Every measurement of the lane, in order; the last is this one. Only what was undecided was
     measured again. A recording of an older kit has none."""
     looks: NotRequired[Looks | None]
     """What the answer looks like by its arrivals, which is no verdict; null where they do not say, or in a

@@ -34,7 +34,7 @@ METHODS = {
 CERTAINTIES: dict[Certainty, str] = {
     "A": "a current page or source of the platform's owner",
     "B": "a page of the platform's owner, known by excerpt",
-    "C": "an old page, or somebody else's claim",
+    "C": "an old page, or a third party's claim",
     "M": "measured on loopback",
     "I": "inferred",
     "-": "no source found",
@@ -62,7 +62,7 @@ def lane_name(key: LaneKey) -> str:
 
 
 def how_sure(claim: Claim) -> str:
-    """How sure a claim is, with what must be said beside one that nobody should take for a certainty."""
+    """How sure a claim is, with the caveat beside one that is no certainty."""
     words = CERTAINTIES[claim.certainty]
     return words if claim.caveat in (None, words) else f"{words}; {claim.caveat}"
 
@@ -86,6 +86,6 @@ def place(url: str) -> str:
 
 
 def handed_out(url: str) -> str:
-    """The same without its query, which may hold a key or somebody's question."""
+    """The same without its query, which may hold a key or a person's question."""
     before, mark, _ = place(url).partition("?")
     return f"{before}?…" if mark else before

@@ -54,7 +54,7 @@ _SAID: Mapping[str, tuple[str | None, tuple[Claim, ...]]] = {
                 "https://docs.cloud.google.com/appengine/docs/flexible/how-requests-are-handled",
                 "A",
             ),
-            _claim("The service is told when a client leaves.", None, "nothing found", "-"),
+            _claim("The service learns when a client leaves.", None, "nothing found", "-"),
         ),
     ),
     "run": (

@@ -116,7 +116,7 @@ _conditions = st.builds(
 
 
 def any_diagnosis(words: st.SearchStrategy[str]) -> st.SearchStrategy[Diagnosis]:
-    """Any at all; `words` are what a server, or whoever wrote the URL, may have put there."""
+    """Any at all; `words` are what a server, or the URL's author, may have put there."""
     seen = st.builds(
         Observation,
         st.sampled_from(State),

@@ -40,8 +40,8 @@ def runner(line: str) -> Command:
     line = line.lstrip()
     assert line.startswith("::")
     end = line.index("::", 2)
-    level, _, told = line[2:end].partition(" ")
-    pairs = (pair.split("=", 1) for pair in told.strip().split(",") if pair)
+    level, _, rest = line[2:end].partition(" ")
+    pairs = (pair.split("=", 1) for pair in rest.strip().split(",") if pair)
     properties = {name: _unescaped(value, "%0D", "%0A", "%3A", "%2C") for name, value in pairs}
     return Command(level, properties, _unescaped(line[end + 2 :], "%0D", "%0A"))
 

@@ -116,11 +116,11 @@ def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is() -> No
             assert claim.text in text
             assert claim.source.removeprefix("https://") in text
             assert (claim.quote or "") in text
-    assert "an old page, or somebody else's claim documented, not observed" in text
+    assert "an old page, or a third party's claim documented, not observed" in text
     assert "no source found" in text
 
 
-def test_each_lane_says_what_its_promise_rests_on_and_polling_that_nobody_speaks_of_it() -> None:
+def test_each_lane_says_what_its_promise_rests_on_and_polling_that_no_documentation_speaks_of_it() -> None:
     text = _words(html(SEEN))
     assert (
         "What the promise rests on Responses stream without any configuration. "
@@ -147,7 +147,7 @@ def test_each_sheet_says_what_it_is_worth_and_no_rehearsal_passes_for_googles_cl
     assert "front ends follow" not in _words(cloud)
 
 
-def test_the_page_needs_no_script_and_asks_nobody_for_anything() -> None:
+def test_the_page_needs_no_script_and_makes_no_request() -> None:
     page = html(SEEN)
     parsed = Page(page)
     tags = {tag for tag, *_ in parsed.skeleton}
@@ -189,7 +189,7 @@ _CHOSEN = {("code",), ("a", "href", "rel")}
 
 @settings(max_examples=50)
 @given(data=st.data())
-def test_nothing_that_somebody_else_may_choose_becomes_markup(data: st.DataObject) -> None:
+def test_nothing_that_another_may_choose_becomes_markup(data: st.DataObject) -> None:
     numbers = iter(range(1_000_000))
     hostile = Page(html(filled(SEEN, lambda: f"{next(numbers)}{data.draw(HOSTILE)}")))
     harmless = Page(html(filled(SEEN, lambda: f"text {next(numbers)}")))

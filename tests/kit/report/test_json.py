@@ -46,7 +46,7 @@ def printed(data: Any) -> dict[str, Any]:
 
 
 def test_the_schema_is_what_the_model_gives() -> None:
-    assert wire.schema_text() == KEPT, "python -m kit.report.wire writes it anew"
+    assert wire.schema_text() == KEPT, "`make docs` writes it anew"
     Draft202012Validator.check_schema(json.loads(KEPT))
 
 

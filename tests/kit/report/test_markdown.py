@@ -61,7 +61,7 @@ def _skeleton(text: str) -> list[tuple[str, ...]]:
 
 @settings(max_examples=60)
 @given(data=st.data())
-def test_nothing_that_somebody_else_may_choose_becomes_markup_or_calls_anybody(data: st.DataObject) -> None:
+def test_nothing_that_another_may_choose_becomes_markup_or_a_mention(data: st.DataObject) -> None:
     # A lane with doubts, one that failed, one by polling and one that was measured three times.
     few = replace(SEEN, lanes=SEEN.lanes[2:])
     numbers = iter(range(1_000_000))

@@ -55,12 +55,12 @@ BROKEN = Outcome(
 )
 
 
-def told(*outcomes: Outcome, destroy: str | None = None, style: Style | None = None) -> list[str]:
+def text_of(*outcomes: Outcome, destroy: str | None = None, style: Style | None = None) -> list[str]:
     return outcomes_text(outcomes, style or Style(), destroy).splitlines()
 
 
 def test_what_passed_says_what_it_costs_and_what_is_next() -> None:
-    assert told(PROMOTED) == [
+    assert text_of(PROMOTED) == [
         "✓ standard  Buffered whole, as documented. Promoted: https://standard.example.org",
         "            Without the header: buffered whole.",
         "            It costs money only while it is asked.",
@@ -69,7 +69,7 @@ def test_what_passed_says_what_it_costs_and_what_is_next() -> None:
 
 
 def test_what_was_held_back_shows_the_evidence_of_the_arm_that_decided() -> None:
-    assert told(HELD_BACK) == [
+    assert text_of(HELD_BACK) == [
         "✗ flex  Buffered whole, where streamed is promised. Not promoted; sp-now keeps serving.",
         "        Without the header: buffered in blocks of 64 KiB.",
         "        · 1,048,576 bytes were held in all, and nothing came out",
@@ -86,13 +86,13 @@ def test_an_inconclusive_one_says_why_and_what_would_decide_it() -> None:
         gate=Gate.INCONCLUSIVE,
         lanes=(lane("flex", Verdict.INCONCLUSIVE, doubt=Doubt.NO_PROOF),),
     )
-    text = " ".join(" ".join(told(unsure)).split())
+    text = " ".join(" ".join(text_of(unsure)).split())
     assert text.startswith("? flex ")
     assert f"· {Doubt.NO_PROOF}: {Doubt.NO_PROOF.remedy}" in text
 
 
 def test_a_failure_keeps_the_end_of_its_log_and_each_line_of_the_remedy() -> None:
-    assert told(BROKEN) == [
+    assert text_of(BROKEN) == [
         "✗ run  The build of the image failed.",
         "       | Step 3 of 8",
         "       | no such package",
@@ -106,19 +106,19 @@ def test_an_arm_that_could_not_be_measured_is_not_said_to_be_anything() -> None:
     error = LaneError("timed-out", "No answer.", "Try again.")
     off = lane("standard", Verdict.INCONCLUSIVE, "off", error=error)
     unmeasured = replace(PROMOTED, lanes=(PROMOTED.lanes[0], off))
-    assert not any("Without the header" in line for line in told(unmeasured))
+    assert not any("Without the header" in line for line in text_of(unmeasured))
 
 
 def test_the_last_line_removes_all_of_it() -> None:
-    assert told(PROMOTED, BROKEN, destroy="kit destroy standard")[-2:] == [
+    assert text_of(PROMOTED, BROKEN, destroy="kit destroy standard")[-2:] == [
         "",
         "  To remove all of it: kit destroy standard",
     ]
-    assert not any("remove" in line for line in told(BROKEN))
+    assert not any("remove" in line for line in text_of(BROKEN))
 
 
 def test_names_stand_in_one_column() -> None:
-    lines = told(PROMOTED, BROKEN)
+    lines = text_of(PROMOTED, BROKEN)
     assert lines[0].index("Buffered") == lines[4].index("The build") == 12
 
 

@@ -38,10 +38,10 @@ def test_a_terminal_without_unicode_is_not_sent_any() -> None:
 
 
 def test_only_the_letters_that_occur_are_explained() -> None:
-    told = promises([get("run")], all_claims=False, style=Style())
-    assert "[A] a current page" in told
-    assert "[-] no source found" in told
-    assert "[M]" not in told
+    shown = promises([get("run")], all_claims=False, style=Style())
+    assert "[A] a current page" in shown
+    assert "[-] no source found" in shown
+    assert "[M]" not in shown
 
 
 def test_a_promise_is_said_in_plain_words() -> None:

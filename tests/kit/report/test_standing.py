@@ -42,60 +42,60 @@ def test_a_target_that_serves_is_told_with_place_url_share_age_verdict_and_cost(
 
 
 def test_money_that_is_spent_all_the_time_is_told_with_the_line_that_stops_it() -> None:
-    told = text(there("flex", version()))
-    assert "costs money all the time, asked or not: sp-now runs" in told
-    assert "this removes the service: kit destroy flex" in told
+    shown = text(there("flex", version()))
+    assert "costs money all the time, asked or not: sp-now runs" in shown
+    assert "this removes the service: kit destroy flex" in shown
 
 
 def test_a_version_that_only_costs_can_be_stopped_without_harm() -> None:
     held = version("sp-held", 0.0, created_at="2027-01-15T08:00:00Z")
-    told = text(there("flex", held, version(running=False)))
-    assert "sp-held runs\n    this stops what has no traffic: gcloud app versions stop sp-held" in told
-    assert "kit destroy" not in told
+    shown = text(there("flex", held, version(running=False)))
+    assert "sp-held runs\n    this stops what has no traffic: gcloud app versions stop sp-held" in shown
+    assert "kit destroy" not in shown
 
 
 def test_a_version_that_was_held_back_is_told_with_the_url_to_look_at_it() -> None:
     held = version("sp-held", 0.0, created_at="2027-01-15T09:00:00Z", url="https://held.example.org")
-    told = text(there("run", held, version()))
-    row = next(line for line in told.splitlines() if "sp-held" in line)
+    shown = text(there("run", held, version()))
+    row = next(line for line in shown.splitlines() if "sp-held" in line)
     assert row.split("  ")[1:3] == ["held back", "sp-held"]
     assert row.endswith("15 min old  https://held.example.org")
 
 
 def test_old_versions_and_other_peoples_are_counted_after_a_few() -> None:
     old = [version(f"sp-old{n}", 0.0, created_at="2026-01-01T00:00:00Z") for n in range(5)]
-    told = text(there("run", version(), *old, version("theirs", 0.0, target=None)))
-    assert "sp-old2" in told
-    assert "sp-old3" not in told
-    assert "and 2 earlier" in told
-    assert "and 1 that the kit did not make" in told
+    shown = text(there("run", version(), *old, version("theirs", 0.0, target=None)))
+    assert "sp-old2" in shown
+    assert "sp-old3" not in shown
+    assert "and 2 earlier" in shown
+    assert "and 1 that the kit did not make" in shown
 
 
-def test_somebody_elses_version_that_serves_is_told() -> None:
+def test_anothers_version_that_serves_is_shown() -> None:
     assert "not the kit's  theirs" in text(there("run", version("theirs", target=None)))
 
 
 def test_what_is_gone_says_so_and_nothing_else() -> None:
-    told = text(Standing(place_of("flex"), deployed("flex"), asked=True))
-    assert "gone: the cloud has no such service" in told
-    assert "https://" not in told
-    assert "measured" not in told
+    shown = text(Standing(place_of("flex"), deployed("flex"), asked=True))
+    assert "gone: the cloud has no such service" in shown
+    assert "https://" not in shown
+    assert "measured" not in shown
 
 
 def test_what_may_still_be_made_is_not_called_gone() -> None:
     begun = replace(deployed("flex"), version=None, state="failed")
-    told = text(Standing(place_of("flex"), begun, asked=True))
-    assert "not there: its deployment did not finish" in told
-    assert "kit destroy flex" in told
-    assert "gone" not in told
+    shown = text(Standing(place_of("flex"), begun, asked=True))
+    assert "not there: its deployment did not finish" in shown
+    assert "kit destroy flex" in shown
+    assert "gone" not in shown
 
 
 def test_what_could_not_be_asked_says_why_and_what_is_on_record() -> None:
     error = KitError(Code.NOT_SIGNED_IN, "gcloud has no account.", "gcloud auth login")
-    told = text(Standing(place_of("flex"), deployed("flex"), asked=True, error=error))
-    assert "could not be asked: gcloud has no account.\n    gcloud auth login" in told
-    assert "on record: serving, sp-now, deployed 2 h ago" in told
-    assert "what it costs now is not known" in told
+    shown = text(Standing(place_of("flex"), deployed("flex"), asked=True, error=error))
+    assert "could not be asked: gcloud has no account.\n    gcloud auth login" in shown
+    assert "on record: serving, sp-now, deployed 2 h ago" in shown
+    assert "what it costs now is not known" in shown
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_when_it_is_to_be_removed_and_how(expires_at: str, words: str) -> None:
 
 def test_nothing_that_a_cloud_or_a_file_says_moves_the_cursor() -> None:
     evil = version("sp-\x1b[2J", url="https://\x07", created_at="\x1b]0;")
-    told = text(there("run", evil, verdict_on="\x1b[1m"))
-    assert "\x1b" not in told
-    assert "\x07" not in told
+    shown = text(there("run", evil, verdict_on="\x1b[1m"))
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
 
 
 def test_colour_changes_no_word() -> None:

@@ -153,12 +153,12 @@ HELD = replace(WHOLE, expected=None)
         (FAILED, None, "Read the end of its log in build/run.log."),
         (STREAMED, "flex", None),
         (WHOLE, "standard", "Nothing frees a stream here"),
-        # What should stream is not told to send what it sent.
+        # What should stream gets no advice to send what it sent.
         (BROKEN_PROMISE, "flex", "It should stream here: probe the service directly, then hop by hop"),
         (replace(STREAMED, expected=Verdict.WHOLE_MESSAGE), None, "It streams, against expectation"),
         (HELD, None, "Send `X-Accel-Buffering: no` and measure again (--accel-header on)."),
         (replace(HELD, header="on"), None, "`X-Accel-Buffering: no` does not free it: probe"),
-        # What was asked for nothing but its answer is not told that the header did not help.
+        # Of what was asked for nothing but its answer it is not known that the header did not help.
         (
             replace(HELD, header="on", doubts=(Doubt.NO_PROOF,)),
             None,

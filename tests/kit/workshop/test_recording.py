@@ -19,9 +19,9 @@ from kit.workshop.server import RECORDING
 def test_what_compare_prints_is_read_back_as_it_was(
     data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
 ) -> None:
-    data_in = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
-    comparison, found = read(json.dumps(document(data_in)).encode())
-    assert comparison_data(comparison) == found == data_in
+    written = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
+    comparison, found = read(json.dumps(document(written)).encode())
+    assert comparison_data(comparison) == found == written
 
 
 @pytest.mark.parametrize(
