@@ -180,7 +180,7 @@ class Target:
     name: str
     folder: Path
     order: int = field(metadata=described("its place among the others"))
-    title: str = field(metadata=described('for people, "App Engine Standard"'))
+    title: str = field(metadata=described("its name for people"))
     platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
     edition: str | None = field(
         default=None,
@@ -204,6 +204,10 @@ class Target:
     rules: tuple[Rule, ...] = field(default=(), metadata=described("what one of them allows another"))
     expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)] = field(
         metadata=described("the promised verdict with the header sent and without")
+    )
+    in_short: str | None = field(
+        default=None,
+        metadata=described("what it does with a stream, a clause of the sentence about all targets"),
     )
     advice: str | None = field(default=None, metadata=described("what frees a held stream here, a sentence"))
     front: FrontSpec = field(metadata=described("the documented behaviour"))

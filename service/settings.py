@@ -89,8 +89,8 @@ class Settings(BaseSettings):
             Google must have verified the address.
         get_search: whether `/search` answers GET. A GET has its prompt in the URL, and everyone who has the
             link can spend money.
-        bundle: a digest of what is deployed; `/whoami` shows its first twelve characters. Where the platform
-            names no version, it is the version.
+        bundle: a digest of what is deployed; `/whoami` shows its first twelve characters. Where neither
+            the platform nor STREAMPROOF_VERSION names a version, it is the version.
         cors_origins: pages of which origins may call the service from a browser, as
             `https://a.example,http://127.0.0.1:8765`; `*` for all. No cookies are taken.
     """

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, expectation, pairs, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Arm,
+    Arms,
     ExpectOrBound,
     Github,
     Html,
@@ -22,11 +22,13 @@ from kit.cli.options import (
     Prompt,
     ProofToken,
     Timeout,
+    arms,
+    expectation,
+    pairs,
+    status,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
-from kit.cli.token import deployed_token
+from kit.cli.records import deployed_token, recorded
+from kit.cli.runner import Console, annotate, run, success, talk
 from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def command(
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
 
-    With --deployed a private Cloud Run service is asked with an identity token from gcloud, and a service
+    With --deployed a private service is asked with an identity token from gcloud, and a service
     that wants a token of its own with the one in KIT_TOKEN.
     """
     import os
@@ -158,7 +160,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     """What to ask of each deployment on record that has got as far as a URL."""
     from functools import partial
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.events import stages
     from kit.flows.deployed import asks, asks_identity
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.agreeing import agreed, listed
-from kit.cli.asking import PROMPT, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Env,
     Generator,
     Json,
@@ -23,10 +22,11 @@ from kit.cli.options import (
     Set,
     Timeout,
     Yes,
+    status,
 )
-from kit.cli.output import Console, success
-from kit.cli.running import run
-from kit.cli.token import chosen_token, tell_token
+from kit.cli.prompts import agreed, listed
+from kit.cli.records import chosen_token, tell_token
+from kit.cli.runner import Console, run, success
 from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def command(
     public: Annotated[
         bool,
         typer.Option(
-            "--public", envvar="KIT_PUBLIC", help="Let everybody call the Cloud Run service, once it passed."
+            "--public",
+            envvar="KIT_PUBLIC",
+            help="Let everybody call a service that would be private, once it passed.",
         ),
     ] = False,
     token: Annotated[
@@ -128,13 +130,13 @@ def command(
 
     Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version
     that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged (exit 4):
-    what served before goes on serving. A service's first version always serves. Cloud Run services are
-    private unless --public; App Engine's are public. See docs/deploying.md.
+    what served before goes on serving. A service's first version always serves. A service is private where
+    its platform can keep it so, unless --public. See docs/deploying.md.
     """
     import os
     import tempfile
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
@@ -145,7 +147,7 @@ def command(
     if bool(targets) == every:
         raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
-            "Name targets, as in `kit deploy run`, or say --all.",
+            "Name targets, as in `kit deploy TARGET`, or say --all.",
         )
     flags = {
         "project": project,

@@ -14,7 +14,7 @@ from kit.report.cells import clean
 from kit.report.style import MARKS
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
-from kit.report.words import CERTAINTIES, THE_THREE, duration, how_sure, linked
+from kit.report.words import CERTAINTIES, duration, how_sure, linked
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -39,7 +39,6 @@ def html(view: ComparisonView) -> str:
     return environment.from_string((here / "report.html.j2").read_text(encoding="utf-8")).render(
         css=_markup((here / "report.css").read_text(encoding="utf-8") + foot),
         view=view,
-        the_three=THE_THREE if view.the_three else None,
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
         certainties=CERTAINTIES,

@@ -12,7 +12,7 @@ from kit.proof.lane import LaneState
 from kit.report.cells import clean
 from kit.report.style import MARKS
 from kit.report.view import ComparisonView, LaneView, by_doubt
-from kit.report.words import NONE, THE_THREE, how_sure, linked
+from kit.report.words import NONE, how_sure, linked
 from kit.targets import Claim
 
 _HEADS = ("", "lane", "verdict", "expected", "first event", "hold")
@@ -35,8 +35,8 @@ def markdown(view: ComparisonView) -> str:
     doubts = {f"`{doubt}` {_text(doubt.remedy)}": names for doubt, names in by_doubt(view.lanes).items()}
     blocks = [f"### {mark} {_text(view.tally)}", _table(view)]
     blocks += [*_list("What to do", todo), *_list("What to doubt", doubts)]
-    if view.the_three:
-        blocks.append(_prose(THE_THREE))
+    if view.in_short is not None:
+        blocks.append(_prose(view.in_short))
     blocks.append(f"**{view.environment}**: {_text(view.where)}")
     if view.lanes:
         blocks.append("<details><summary>Evidence, lane by lane</summary>")

@@ -7,7 +7,7 @@ from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, hang, pad, wrap
 from kit.report.style import MARKS, Style
 from kit.report.view import ComparisonView, LaneView
-from kit.report.words import NONE, THE_THREE
+from kit.report.words import NONE
 
 # Longer lines are hard to read, however wide the terminal; off one the reader's width is not known.
 WIDTH = 100
@@ -135,8 +135,8 @@ def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
     mark, tone = MARKS[view.state]
     first, *rest = hang(f"{mark} ", f"{clean(view.conclusion)}.", width)
     lines = [style.paint(mark, tone) + first[1:], *rest, *hang("  ", view.where, width)]
-    if view.the_three:
+    if view.in_short is not None:
         # Off a terminal the sentence stays in one piece: it is there to be found and quoted.
-        three = THE_THREE if view.state is LaneState.OK else f"Documented: {THE_THREE}"
-        lines += [three] if style.width is None else hang("  ", three, width)
+        short = view.in_short if view.state is LaneState.OK else f"Documented: {view.in_short}"
+        lines += [short] if style.width is None else hang("  ", short, width)
     return lines

@@ -132,6 +132,8 @@ class ComparisonView:
         prompt: what was asked.
         methods: each that a lane was measured by, the strongest first, in words.
         targets: those that were measured, in the order of their names' list.
+        in_short: what each target is documented to do, a sentence; None unless all that have a clause in it
+            were measured.
     """
 
     lanes: tuple[LaneView, ...]
@@ -145,6 +147,7 @@ class ComparisonView:
     prompt: str
     methods: tuple[str, ...]
     targets: tuple[Target, ...]
+    in_short: str | None
 
     @property
     def conclusion(self) -> str:
@@ -156,11 +159,6 @@ class ComparisonView:
         )
         names = ", ".join(against)
         return f"{self.tally}; not so: {names}" if names else self.tally
-
-    @property
-    def the_three(self) -> bool:
-        """Whether the sentence about the three targets belongs beside this."""
-        return {"standard", "flex", "run"} <= {lane.target for lane in self.lanes}
 
     @property
     def worst(self) -> Verdict:
@@ -175,6 +173,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     names = {lane.target for lane in lanes}
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))
+    clauses = {name: target.in_short for name, target in targets.items() if target.in_short}
     return ComparisonView(
         lanes=lanes,
         state=comparison.state,
@@ -187,6 +186,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         prompt=comparison.prompt,
         methods=tuple(METHODS[method] for method in Method if method in methods),
         targets=tuple(target for name, target in targets.items() if name in names),
+        in_short=f"{'; '.join(clauses.values())}." if clauses and names.issuperset(clauses) else None,
     )
 
 

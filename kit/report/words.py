@@ -11,12 +11,6 @@ from kit.targets import Certainty, Claim
 
 HEADER = "X-Accel-Buffering: no"
 
-# True in this exact form only; `kit.targets` holds the sources.
-THE_THREE = (
-    "Standard buffers whatever you do; Flex is documented to buffer in 64 KiB blocks until the response "
-    f"carries `{HEADER}`; Cloud Run streams."
-)
-
 REHEARSAL = (
     "A rehearsal: measured on this machine, through front ends emulated from documentation; nothing of it "
     "was observed on Google's cloud."

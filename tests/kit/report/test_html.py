@@ -13,7 +13,6 @@ from kit.proof.lane import Comparison
 from kit.proof.timeline import Timeline
 from kit.report.html import html
 from kit.report.view import view
-from kit.report.words import THE_THREE
 from kit.targets import Target
 from tests.kit.report.conftest import filled
 from tests.kit.report.documents import SEEN
@@ -69,7 +68,7 @@ def test_the_headline_is_the_conclusion_and_what_is_not_as_promised_stands_at_th
     assert "App Engine Flexible, header sent: buffered whole, promised: streamed" in top
     assert "Cloud Run, header not sent: inconclusive, promised: streamed" in top
     assert "Cloud Run, header sent: could not be measured, promised: streamed" in top
-    assert f"Documented: {THE_THREE.replace('`', '')}" in top
+    assert f"Documented: {(SEEN.in_short or '?').replace('`', '')}" in top
     assert f"lab {SEEN.where}" in top
 
 

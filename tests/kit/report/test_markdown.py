@@ -11,7 +11,6 @@ from markdown_it.token import Token
 from kit.proof.lane import Comparison
 from kit.report.markdown import markdown
 from kit.report.view import view
-from kit.report.words import THE_THREE
 from kit.targets import Target
 from tests.kit.report.conftest import filled
 from tests.kit.report.documents import FOLDER, SEEN, texts
@@ -30,12 +29,6 @@ def _flat(text: str) -> list[Token]:
 
 def test_the_conclusion_comes_first_then_a_row_a_lane_what_to_do_and_the_evidence_folded_away() -> None:
     assert texts()["report.md"] == (FOLDER / "report.md").read_text(encoding="utf-8")
-
-
-def test_the_sentence_about_the_three_belongs_where_all_three_are(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    assert f"\n\n{THE_THREE}\n\n" in markdown(view(comparison, targets))
 
 
 HOSTILE = st.text(

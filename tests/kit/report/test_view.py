@@ -330,9 +330,12 @@ def test_methods_are_those_that_measured_the_strongest_first(troubled: Compariso
     assert view(replace(troubled, lanes=(FAILED,)), {}).methods == ()
 
 
-def test_the_sentence_about_the_three_belongs_where_all_three_are(comparison: Comparison) -> None:
-    assert view(comparison, {}).the_three
-    assert not view(replace(comparison, lanes=comparison.lanes[:4]), {}).the_three
+def test_the_sentence_about_all_targets_belongs_where_all_of_them_are(
+    comparison: Comparison, targets: Mapping[str, Target]
+) -> None:
+    assert view(comparison, targets).in_short is not None
+    assert view(replace(comparison, lanes=comparison.lanes[:4]), targets).in_short is None
+    assert view(comparison, {}).in_short is None
 
 
 def test_each_doubt_is_there_once_with_its_lanes() -> None:

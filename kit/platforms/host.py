@@ -1,4 +1,4 @@
-"""What the hosts of Google's own platforms share: the user's gcloud, and a log for each target."""
+"""What hosts that run commands share: the user's programs, and a log for each target."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kit.platforms.platform import Host
 from kit.platforms.service import Place, Release, Service, Version
 
 
-class GcloudHost(Host):
-    """One service at one place, asked and changed through gcloud."""
+class CommandHost(Host):
+    """One service at one place, asked and changed through gcloud or another program that a line names."""
 
     def __init__(self, place: Place, gcloud: Gcloud) -> None:
         self.place = place
@@ -28,7 +28,7 @@ class GcloudHost(Host):
                 return found, version
         raise KitError(
             Code.NOT_FOUND_IN_CLOUD,
-            f"{name} was deployed to the service {self.place.service}, but gcloud does not list it.",
+            f"{name} was deployed to the service {self.place.service}, but it is not listed there.",
             f"Look again in a minute: kit status {self.place.target}",
         )
 
