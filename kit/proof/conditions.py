@@ -1,4 +1,4 @@
-"""Under what a stream is asked for, and what can be changed about it: an experiment changes one thing.
+"""The conditions that a stream is asked for under, and their variants: an experiment changes one thing.
 
 A proof speaks for the conditions that it ran under and for no others. So all that a hop may decide by is
 taken from the answer that is judged: here, and nowhere else.

@@ -1,6 +1,6 @@
-"""The moves of a lock-step proof: measure the round trip, open, feed, wait, watch what comes out.
+"""The steps of a lock-step proof: measure the round trip, open, feed, wait, watch what comes out.
 
-What the moves are for is in `kit.proof.lockstep`. The rule that all of them share: **held is a statement
+What the steps are for is in `kit.proof.lockstep`. The rule that all of them share: **held is a statement
 about order**. An event is held when the origin has acknowledged it, further side requests that were begun
 after that have come back through the same hops, and it has not come; a least time only leaves TCP the time
 to repair a lost packet. Time in which this process did not run does not count (docs/detection.md).
@@ -130,7 +130,7 @@ class Pace:
 
 
 class Steps:
-    """The state of one proof, and each move that it can make.
+    """The state of one proof, and each step that it can take.
 
     Args:
         rtt_ms, slowest_ms: the round trip, where it was measured before.
@@ -174,7 +174,7 @@ class Steps:
         """A hold below this cannot be seen at this round trip."""
         return max(self._least_hold_ms, 5 * self.slowest_ms)
 
-    # The moves.
+    # The steps.
 
     def _measure_round_trip(self, known: Sequence[Reply] = ()) -> Machine[None]:
         replies = list(known)

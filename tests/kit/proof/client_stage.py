@@ -1,4 +1,4 @@
-"""Made-up clients in the made-up network: each is a hop, and what it prints is what comes."""
+"""A client in the made-up network: it is a hop, and what it prints is what comes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,10 @@ from tests.kit.proof.conftest import Hop, Network, Output
 ENDS: Output = [(0.0, None)]
 
 
-class Client(Hop):
-    """Prints all that it reads, as it reads it."""
-
-    asks = True
-    ends_after: int | None = None  # pieces after which it ends by itself
-    ends_ms = 5.0  # after the stream's end
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, data)]
-
-
-class Whole(Client):
-    def __init__(self) -> None:
-        self.held = b""
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        self.held += data
-        return []
-
-    def close(self, now_ms: float) -> Output:
-        return [(1.0, self.held)]
-
-
 class ClientStage(Network):
     """Runs a trial of a client. `each`: as for `MarkDecoder`."""
 
-    def __init__(self, client: Client, *, each: bool = False) -> None:
+    def __init__(self, client: Hop, *, each: bool = False) -> None:
         super().__init__(lambda: client, 0.0)
         self.client, self.each = client, each
         self.events = 0

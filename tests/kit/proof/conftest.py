@@ -42,13 +42,19 @@ def event(seq: int, size: int, part: str | None = None) -> bytes:
 
 
 class Hop:
-    """Lets everything pass.
+    """Lets everything pass. As a client it prints all that it reads, as it reads it.
 
     Attributes:
         alarm_ms: when `fire` is to be called next.
+        asks: of a client: whether it asks for the stream.
+        ends_after: of a client: pieces after which it ends by itself.
+        ends_ms: of a client: when it ends, after the stream's end.
     """
 
     alarm_ms = inf
+    asks = True
+    ends_after: int | None = None
+    ends_ms = 5.0
 
     def fire(self, now_ms: float) -> Output:
         return []

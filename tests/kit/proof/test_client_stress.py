@@ -10,19 +10,20 @@ from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LARGE, Stress, stress
 from kit.proof.client_trial import Outcome, Trial
-from tests.kit.proof.client_stage import Client, ClientStage, Whole
-from tests.kit.proof.conftest import Output
+from tests.kit.proof.client_stage import ClientStage
+from tests.kit.proof.conftest import Hop, Output
+from tests.kit.proof.hops import Whole
 
 
-def split(client: Client, *places: Place) -> Trial:
+def split(client: Hop, *places: Place) -> Trial:
     return ClientStage(client, each=True).run(stress(Stress.SPLIT, places or PLACES["sse"], ()))
 
 
-def try_(kind: Stress, client: Client, *seconds: float) -> Trial:
+def try_(kind: Stress, client: Hop, *seconds: float) -> Trial:
     return ClientStage(client, each=True).run(stress(kind, (), seconds))
 
 
-class PerRead(Client):
+class PerRead(Hop):
     """Takes what one read returns for whole lines; prints the data of those that are."""
 
     def push(self, now_ms: float, data: bytes) -> Output:
@@ -47,7 +48,7 @@ class LfOnly(Whole):
         return [(0.3, event) for event in events if event.count(b"data:") == 1]
 
 
-class Decodes(Client):
+class Decodes(Hop):
     """Decodes each read by itself."""
 
     def __init__(self, errors: str, line: str = "") -> None:
@@ -57,14 +58,14 @@ class Decodes(Client):
         return [(0.3, (self.line + data.decode(errors=self.errors)).encode())]
 
 
-class Timed(Client):
+class Timed(Hop):
     """Prints the time before each read."""
 
     def push(self, now_ms: float, data: bytes) -> Output:
         return [(0.3, b"[12:00] " + data)]
 
 
-class Dies(Client):
+class Dies(Hop):
     """Ends at the first read of which this is true, or after so many reads."""
 
     def __init__(self, sign: bytes = b"", after: int = 10_000) -> None:
@@ -76,7 +77,7 @@ class Dies(Client):
         return [(0.3, None if end else data)]
 
 
-class Limited(Client):
+class Limited(Hop):
     """Gives up after so long a silence, or so long in all."""
 
     def __init__(self, silence_ms: float = 1e9, whole_ms: float = 1e9) -> None:
@@ -91,7 +92,7 @@ class Limited(Client):
         return [(0.3, data)]
 
 
-class LongLine(Client):
+class LongLine(Hop):
     """Ends at an event over a limit, or loses it."""
 
     def __init__(self, limit: int, printed: bytes | None) -> None:
@@ -109,7 +110,7 @@ class Stuck(LongLine):
         return super().push(now_ms, data)
 
 
-class Busy(Client):
+class Busy(Hop):
     """Needs 7 s for the largest event."""
 
     free_ms = 0.0
@@ -131,9 +132,9 @@ SLOW = "one of 120,000 bytes (one of 60,000 passes)"
 BOUNDS = "an event of 250,000 bytes (one of 120,000 passes)"
 SIX = PLACES["sse"][:6]
 # What comes, to whom, how; the fault that the client has with it, and what is said.
-PLAYBOOK: dict[Stress, list[tuple[Client, tuple[Any, ...], ClientCause | None, str]]] = {
+PLAYBOOK: dict[Stress, list[tuple[Hop, tuple[Any, ...], ClientCause | None, str]]] = {
     Stress.SPLIT: [
-        (Client(), (), None, "cut inside a character"),
+        (Hop(), (), None, "cut inside a character"),
         (OneEvent(), (Place.WHOLE, Place.TOGETHER), C.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),
         (LfOnly(), (), C.LF_ONLY, f"loses an event {Place.CRLF}, one {Place.CR}"),
         (LfOnly(), SIX, None, ""),
@@ -145,7 +146,7 @@ PLAYBOOK: dict[Stress, list[tuple[Client, tuple[Any, ...], ClientCause | None, s
         (Dies(after=8), (Place.LINE,), None, ""),
     ],
     Stress.LARGE: [
-        (Client(), (), None, f"{LARGE[-1]:,} bytes"),
+        (Hop(), (), None, f"{LARGE[-1]:,} bytes"),
         (LongLine(131_072, None), (), C.LONG_LINE, f"gives up at {BOUNDS}"),
         (LongLine(131_072, b""), (), C.LONG_LINE, f"loses {BOUNDS}"),
         (Stuck(70_000, b""), (), C.SLOW_LINE, f"takes more than 10 s for {SLOW}"),
@@ -168,7 +169,7 @@ PLAYBOOK: dict[Stress, list[tuple[Client, tuple[Any, ...], ClientCause | None, s
     [(kind, *play) for kind, plays in PLAYBOOK.items() for play in plays],
 )
 def test_what_a_client_does_with_what_a_stream_brings(
-    kind: Stress, client: Client, how: tuple[Any, ...], cause: ClientCause | None, said: str
+    kind: Stress, client: Hop, how: tuple[Any, ...], cause: ClientCause | None, said: str
 ) -> None:
     found = split(client, *how) if kind is Stress.SPLIT else try_(kind, client, *how)
     if cause is None:
@@ -199,7 +200,7 @@ def test_where_a_client_gave_up_is_measured_from_its_request() -> None:
 
 
 def test_a_client_that_ends_with_its_stream_is_not_waited_for() -> None:
-    stage = ClientStage(Client(), each=True)
+    stage = ClientStage(Hop(), each=True)
     begun_ms = stage.now_ms
     assert stage.run(stress(Stress.ENDED, (), ())).outcome is Outcome.FLOWS
     assert stage.now_ms - begun_ms < 1_000
@@ -207,7 +208,7 @@ def test_a_client_that_ends_with_its_stream_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("kind", Stress)
 def test_without_a_first_event_nothing_is_said(kind: Stress) -> None:
-    class Asleep(Client):
+    class Asleep(Hop):
         asks = False
 
     assert try_(kind, Asleep(), 1).outcome is Outcome.NEVER_ASKED

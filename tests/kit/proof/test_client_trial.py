@@ -12,28 +12,22 @@ from hypothesis import strategies as st
 
 from kit.proof.client_trial import Outcome, Trial, trial
 from kit.proof.verdict import Shape
-from tests.kit.proof.client_stage import Client, ClientStage, Whole
-from tests.kit.proof.conftest import Output
+from tests.kit.proof.client_stage import ClientStage
+from tests.kit.proof.conftest import Hop, Output
+from tests.kit.proof.hops import Blocks, Prefix, Whole
 
 
-class Blocks(Whole):
-    """Reads N octets at a time; prints them, or only the texts of the events in them."""
-
-    def __init__(self, size: int, *, texts: bool = False) -> None:
-        super().__init__()
-        self.size, self.texts = size, texts
+class Texts(Blocks):
+    """Reads N octets at a time, and prints the texts of the events in them."""
 
     def push(self, now_ms: float, data: bytes) -> Output:
-        self.held += data
-        ready = len(self.held) // self.size * self.size
-        out, self.held = self.held[:ready], self.held[ready:]
-        return [(0.3, self._shown(out))] if out else []
+        return [(after, self._shown(read or b"")) for after, read in super().push(now_ms, data)]
 
     def close(self, now_ms: float) -> Output:
         return [(0.3, self._shown(self.held))]
 
     def _shown(self, read: bytes) -> bytes:
-        return b" ".join(re.findall(rb"m\w+e(?=\"})", read)) if self.texts else read
+        return b" ".join(re.findall(rb"m\w+e(?=\"})", read))
 
 
 class Collected(Whole):
@@ -59,21 +53,7 @@ class Behind(Whole):
         return [(0.3, out)] if out else []
 
 
-class Prefix(Whole):
-    """Waits for its first N octets; from then on it prints all."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size, self.free = size, False
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        self.held += data
-        self.free = self.free or len(self.held) >= self.size
-        out, self.held = (self.held, b"") if self.free else (b"", self.held)
-        return [(0.3, out)] if out else []
-
-
-class Timer(Client):
+class Clock(Hop):
     """Prints what it has every T milliseconds."""
 
     def __init__(self, every_ms: float) -> None:
@@ -83,7 +63,7 @@ class Timer(Client):
         return [(self.every_ms - now_ms % self.every_ms, data)]
 
 
-class Slow(Client):
+class Slow(Hop):
     """Is busy for a while once its request is out."""
 
     def __init__(self, for_ms: float) -> None:
@@ -95,16 +75,16 @@ class Slow(Client):
         return [(max(0.3, self.begun_ms + self.for_ms - now_ms), data)]
 
 
-class Dots(Client):
+class Dots(Hop):
     def push(self, now_ms: float, data: bytes) -> Output:
         return [(0.3, b".")]
 
 
-class Asleep(Client):
+class Asleep(Hop):
     asks = False
 
 
-class Skips(Client):
+class Skips(Hop):
     """Has no use for the first event, as for an OpenAI-like stream's role."""
 
     first = True
@@ -114,9 +94,12 @@ class Skips(Client):
         return [(0.3, out)] if out else []
 
 
-class Leaves(Client):
+class Leaves(Hop):
     def __init__(self, after: int) -> None:
         self.ends_after = after
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(0.3, data)]
 
 
 class Stage(ClientStage):
@@ -125,7 +108,7 @@ class Stage(ClientStage):
 
 
 def test_a_client_that_prints_at_once_flows() -> None:
-    found = Stage(Client()).tried()
+    found = Stage(Hop()).tried()
     assert found.outcome is Outcome.FLOWS
     assert "5 events" in found.seen
 
@@ -150,7 +133,7 @@ def test_the_size_of_its_reads_is_exact_where_it_prints_all_that_it_reads(size: 
 
 @given(st.integers(600, 250_000))
 def test_the_size_of_its_reads_lies_where_it_is_said_to_lie(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
+    found = Stage(Texts(size)).tried(sizes=True)
     assert (found.outcome, found.shape) == (Outcome.HELD, Shape.BLOCKS)
     assert found.block is not None
     low, high = found.block
@@ -159,7 +142,7 @@ def test_the_size_of_its_reads_lies_where_it_is_said_to_lie(size: int) -> None:
 
 @pytest.mark.parametrize("size", [512 << power for power in range(10)])
 def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
+    found = Stage(Texts(size)).tried(sizes=True)
     assert found.block is not None
     assert found.block[0] > size - 200
     assert found.block[1] == size
@@ -174,7 +157,7 @@ def test_output_that_is_collected_is_no_reading(size: int, field: str) -> None:
 
 @given(st.sampled_from([50, 64, 80, 100, 128, 200, 250, 256]))
 def test_small_reads_are_no_lag_of_an_event(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
+    found = Stage(Texts(size)).tried(sizes=True)
     assert found.outcome is Outcome.FLOWS or found.shape is Shape.BLOCKS
 
 
@@ -189,7 +172,7 @@ def test_a_client_that_waits_for_a_beginning_is_no_reader_of_blocks(size: int) -
 
 @given(st.integers(2_700, 4_900))
 def test_a_client_that_prints_by_the_clock_is_not_said_to_hold_by_size(every_ms: int) -> None:
-    found = Stage(Timer(every_ms)).tried(sizes=True)
+    found = Stage(Clock(every_ms)).tried(sizes=True)
     assert found.outcome in (Outcome.FLOWS, Outcome.HELD)
     assert found.outcome is Outcome.FLOWS or found.shape is not Shape.WHOLE
 

@@ -19,7 +19,8 @@ from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kep
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Output, Stall
-from tests.kit.proof.test_lockstep import RTTS, Blocks, FirstEvent, LastByte, Prefix, Timer, Whole
+from tests.kit.proof.hops import Blocks, FirstEvent, LastByte, Prefix, Timer, Whole
+from tests.kit.proof.test_lockstep import RTTS
 
 PASS_MS = 5_000.0
 Piece = tuple[float, int]  # how long the app takes over it, milliseconds, and its octets

@@ -10,7 +10,8 @@ from kit.proof.quick_check import Observation, QuickCheck, Sign, State, of_findi
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Shape, Verdict
 from tests.kit.proof.conftest import Hop, Network, Stall
-from tests.kit.proof.test_lockstep import KINDS, RTTS, Blocks, FirstEvent, Prefix, Tail, Timer, Whole
+from tests.kit.proof.hops import Blocks, FirstEvent, Prefix, Tail, Timer, Whole
+from tests.kit.proof.test_lockstep import KINDS, RTTS
 
 
 def observe(network: Network, event_bytes: int = 1_000) -> Observation:
