@@ -38,7 +38,7 @@ endif
 
 rehearse:  ## Deploy with the real gcloud to a Google on this machine (no account; ARGS=shell tries it out)
 	@./bootstrap dev
-	@$(PYTHON) -m tests.controlplane.rehearse $(ARGS)
+	@$(PYTHON) -m kit rehearse $(ARGS)
 
 deploy-all:  ## Deploy to all three, measured before they serve (PROJECT=my-project REGION=europe-west1)
 	@./bootstrap runtime

@@ -1,7 +1,7 @@
 """A rendered bundle and its folder on the disk: written in one step, never over a hand's work unasked.
 
 A manifest in the folder remembers what was written there. A file that differs from it was edited by hand.
-Files that somebody added are kept, and are not deployed: the bundle's ignore files let only its own through.
+Files added by hand are kept, and are not deployed: the bundle's ignore files let only its own through.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kit.targets import Target
 
 MANIFEST: Final = ".streamproof-manifest.json"
 
-# What an interpreter leaves behind is nobody's work.
+# What an interpreter leaves behind is no work of the user's.
 _LITTER: Final = "__pycache__"
 
 # Lines of a difference in an error; all of them are one `--diff` away.
@@ -144,7 +144,7 @@ def keep_edits(bundle: Bundle, root: Path, changes: Iterable[Change]) -> None:
 
 
 def additions(bundle: Bundle, root: Path) -> tuple[str, ...]:
-    """Files in root/NAME that somebody added: kept by `write`, and not deployed."""
+    """Files in root/NAME that were added by hand: kept by `write`, and not deployed."""
     folder = root / bundle.target.name
     remembered = _remembered(folder)
     return tuple(sorted(name for name in _names(folder) if _is_added(name, bundle, remembered)))
@@ -183,7 +183,7 @@ def _changes(bundle: Bundle, folder: Path) -> Iterator[Change]:
 
 
 def _is_added(name: str, bundle: Bundle, remembered: Mapping[str, str]) -> bool:
-    """Whether a file is neither of this render nor of the one before, and in nobody's way."""
+    """Whether a file is neither of this render nor of the one before, and in the way of none of them."""
     return not (
         name == MANIFEST
         or name in remembered

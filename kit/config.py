@@ -313,28 +313,19 @@ def _keep_rules(
 
 def _variable(source: str, name: str, value: str) -> str:
     """The value of an environment variable that a process can have and that is the user's to set."""
+    variable = f"The environment variable {name}"
+    setting = next((key for key in SETTINGS if name == f"STREAMPROOF_{key.upper()}"), "")
     if not _VARIABLE.fullmatch(name):
-        raise _wrong(
-            source,
-            f"{name!r} cannot be the name of an environment variable.",
-            "Use letters, digits and underscores, and do not begin with a digit.",
-        )
-    if _RESERVED.fullmatch(name):
-        raise _wrong(
-            source,
-            f"The environment variable {name} is set by the platform or by the kit.",
-            "Give yours another name.",
-        )
-    if setting := next((key for key in SETTINGS if name == f"STREAMPROOF_{key.upper()}"), None):
-        raise _wrong(
-            source,
-            f"The environment variable {name} is made from the setting {setting}.",
-            f"Set {setting} in {FILE}, or KIT_{setting.upper()}.",
-        )
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise _wrong(
-            source,
-            f"The environment variable {name} holds a character that no process can be given.",
-            "Leave out NUL characters and lone surrogates.",
-        )
-    return value
+        said = f"{name!r} cannot be the name of an environment variable."
+        hint = "Use letters, digits and underscores, and do not begin with a digit."
+    elif _RESERVED.fullmatch(name):
+        said, hint = f"{variable} is set by the platform or by the kit.", "Give yours another name."
+    elif setting:
+        said = f"{variable} is made from the setting {setting}."
+        hint = f"Set {setting} in {FILE}, or KIT_{setting.upper()}."
+    elif "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        said = f"{variable} holds a character that no process can be given."
+        hint = "Leave out NUL characters and lone surrogates."
+    else:
+        return value
+    raise _wrong(source, said, hint)

@@ -25,6 +25,8 @@ PROOF = "streamproof_proof"
 _IN_IMAGES = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _NAME_THERE = b'"mine.main:app"'
 
+# What gunicorn.conf.py reads: all that an app of the user's own finds of the kit's settings.
+_FOR_GUNICORN = ("TARGET", "WORKERS", "SHUTDOWN_GRACE_S")
 _LEFT_OUT = ("__pycache__", "tests")
 
 
@@ -38,11 +40,11 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
 
     Raises:
         KitError: BAD_CONFIG for a value that is missing or that the bundle cannot carry, BAD_TARGET for a
-            template that is wrong or asks for a value that nobody gives, BAD_SOURCE or SECRET_IN_SOURCE for
+            template that is wrong or asks for a value that is not there, BAD_SOURCE or SECRET_IN_SOURCE for
             a user's own app that cannot be packaged.
     """
     deploy = target.folder.parent
-    # google-auth, which tells whose an ID token is, comes with Google's clients.
+    # google-auth, which checks whose an ID token is, comes with Google's clients.
     google = _asks_vertex(config) or _stores(config) or config.asks_accounts
     lock = "requirements-google.txt" if google else "requirements.txt"
     contents, requirements = _contents(config.app, deploy, _read(deploy / lock))
@@ -112,51 +114,34 @@ def _stores(config: Config) -> bool:
     return config.store != "memory" and config.app is None
 
 
-def _store_environment(config: Config) -> dict[str, str]:
-    if not _stores(config):
-        return {}
-    project = None if config.project_implied else config.project
-    named = {"STORE": config.store, "FIRESTORE_PROJECT": project}
-    return {f"STREAMPROOF_{name}": value for name, value in named.items() if value is not None}
-
-
-def _vertex_environment(config: Config) -> dict[str, str]:
-    if not _asks_vertex(config):
-        return {}
+def _kit_environment(target: Target, config: Config) -> dict[str, str]:
+    timeout_s = config.deadline_s(target)
+    asks, stores = _asks_vertex(config), _stores(config)
     # A project that was only implied is not one to be charged; on Google Cloud the service's own is.
     project = None if config.project_implied else config.project
-    named = {"MODEL": config.model, "LOCATION": config.location, "VERTEX_PROJECT": project}
-    return {f"STREAMPROOF_{name}": value for name, value in named.items() if value is not None}
-
-
-def _kit_environment(target: Target, config: Config) -> dict[str, str]:
-    if config.app is not None:
-        # What gunicorn.conf.py reads; the rest is for the kit's own service.
-        return {
-            "STREAMPROOF_TARGET": target.name,
-            "STREAMPROOF_WORKERS": str(config.workers),
-            "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
-        }
-    timeout_s = config.deadline_s(target)
-    # A prompt in the query stands in the platform's request log, and whoever has the link can spend money.
-    get_search = {} if config.generator == "embedded" else {"STREAMPROOF_GET_SEARCH": "false"}
-    return {
-        "STREAMPROOF_TARGET": target.name,
-        "STREAMPROOF_GENERATOR": config.generator,
-        "STREAMPROOF_WORKERS": str(config.workers),
-        "STREAMPROOF_FIRST_TOKEN_MS": str(config.first_token_ms),
-        "STREAMPROOF_TOKENS_PER_S": f"{config.tokens_per_s:g}",
-        "STREAMPROOF_MAX_OUTPUT_TOKENS": str(config.max_output_tokens),
-        "STREAMPROOF_SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
-        "STREAMPROOF_DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
-        **get_search,
-        **_vertex_environment(config),
-        **_store_environment(config),
+    values = {
+        "TARGET": target.name,
+        "GENERATOR": config.generator,
+        "WORKERS": config.workers,
+        "FIRST_TOKEN_MS": config.first_token_ms,
+        "TOKENS_PER_S": f"{config.tokens_per_s:g}",
+        "MAX_OUTPUT_TOKENS": config.max_output_tokens,
+        "SHUTDOWN_GRACE_S": f"{_grace_s(target.front.shutdown_grace_s):g}",
+        "DEADLINE_S": f"{max(timeout_s - 10, timeout_s / 2):g}",
+        # A GET's prompt stands in the platform's request log, and its link lets every visitor spend money.
+        "GET_SEARCH": "false" if asks else None,
+        "MODEL": config.model if asks else None,
+        "LOCATION": config.location if asks else None,
+        "VERTEX_PROJECT": project if asks else None,
+        "STORE": config.store if stores else None,
+        "FIRESTORE_PROJECT": project if stores else None,
     }
+    wanted = values if config.app is None else _FOR_GUNICORN
+    return {f"STREAMPROOF_{name}": str(values[name]) for name in wanted if values[name] is not None}
 
 
 def _grace_s(platform_s: float) -> float:
-    """How long streams may go on after SIGTERM, so that all is told and closed before SIGKILL."""
+    """How long streams may go on after SIGTERM, so that every stream gets its end before SIGKILL."""
     return max(platform_s - 2, platform_s / 2)
 
 

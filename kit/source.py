@@ -95,7 +95,7 @@ def _tracked(folder: Path) -> list[str] | None:
     argv = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--recurse-submodules"]
     environment = {name: value for name, value in os.environ.items() if name not in _GITS_OWN}
     try:
-        told = subprocess.run(
+        listing = subprocess.run(
             argv,
             env={**environment, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
             stdin=subprocess.DEVNULL,
@@ -103,13 +103,13 @@ def _tracked(folder: Path) -> list[str] | None:
             check=False,
         )
     except OSError:
-        told = None
-    if told is None or (told.returncode and b"not a git repository" in told.stderr):
+        listing = None
+    if listing is None or (listing.returncode and b"not a git repository" in listing.stderr):
         return None
-    if told.returncode:
-        said = told.stderr.decode(errors="replace").strip().partition("\n")[0]
+    if listing.returncode:
+        said = listing.stderr.decode(errors="replace").strip().partition("\n")[0]
         _bad(f"git cannot list {folder}: {said}", "Mend that, or name the files: [app] include in kit.toml.")
-    names = [os.fsdecode(name) for name in told.stdout.split(b"\0") if name]
+    names = [os.fsdecode(name) for name in listing.stdout.split(b"\0") if name]
     if not names:
         _bad(
             f"git tracks no file in {folder}.",
@@ -248,10 +248,10 @@ def _holds_secret(content: bytes) -> bool:
     ):
         return False
     try:
-        told = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and (told.get("type") in _CREDENTIALS or bool(told.get("private_key")))
+    return isinstance(data, dict) and (data.get("type") in _CREDENTIALS or bool(data.get("private_key")))
 
 
 def _check_module(app: App, found: Iterable[str], listed: Iterable[str]) -> None:

@@ -1,10 +1,9 @@
-"""Put a finished folder in another's place in one step, so that nobody ever sees half of it."""
+"""Replace a folder atomically with a finished one."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
 _AT_FDCWD = -100
@@ -35,8 +34,6 @@ def swap(new: Path, old: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Whether the system could exchange the two names."""
-    if sys.platform == "win32":
-        return False
     libc = ctypes.CDLL(None)
     first, second = os.fsencode(one), os.fsencode(other)
     if hasattr(libc, "renameat2"):

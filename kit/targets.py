@@ -182,6 +182,10 @@ class Target:
     order: int = field(metadata=described("its place among the others"))
     title: str = field(metadata=described('for people, "App Engine Standard"'))
     platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
+    edition: str | None = field(
+        default=None,
+        metadata=described("which environment of the platform; none where it has one only"),
+    )
     templates: Mapping[str, str] = field(
         default_factory=dict,
         metadata=described("template file to the name it is rendered to, relative to the bundle"),

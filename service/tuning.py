@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 
 log = logging.getLogger("streamproof")
 
@@ -40,10 +41,6 @@ def settle(max_streams: int) -> None:
 
 def _raise_limit() -> int | None:
     """Raises the limit of open files; returns it, or None where there is none."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft == resource.RLIM_INFINITY or soft >= most:

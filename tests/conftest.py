@@ -21,6 +21,7 @@ sys.dont_write_bytecode = False
 
 pytest_plugins = [
     "tests.fixtures.phases",
+    "tests.fixtures.loop",
     "tests.fixtures.tools",
     "tests.fixtures.certificates",
     "tests.fixtures.proxies",
@@ -29,7 +30,7 @@ pytest_plugins = [
     "tests.fixtures.gunicorn",
     "tests.fixtures.together",
     "tests.fixtures.browser",
-    "tests.fixtures.controlplane",
+    "tests.fixtures.rehearsal",
     "tests.fixtures.firestore",
 ]
 

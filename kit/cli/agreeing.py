@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from kit.config import Config
     from kit.flows.deploy import Draft, Plan, Wishes
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
 
 
 def agreed(

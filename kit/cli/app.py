@@ -32,6 +32,7 @@ VERBS: tuple[str, ...] = (
     "logs",
     "open",
     "destroy",
+    "rehearse",
 )
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
@@ -59,7 +60,8 @@ def _options(
 
 
 for _verb in VERBS:
-    app.command(_verb)(import_module(f"kit.cli.{_verb}").command)
+    _module = import_module(f"kit.cli.{_verb}")
+    app.command(_verb, context_settings=getattr(_module, "CONTEXT", None))(_module.command)
 
 
 def run() -> None:

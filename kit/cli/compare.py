@@ -160,7 +160,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     """What to ask of each deployment on record that has got as far as a URL."""
 
     from kit.cli.hosts import gcloud, hosts
-    from kit.flows.deployed import asks
+    from kit.flows.deployed import asks, asks_identity
 
     if urls := [name for name in names if "=" in name]:
         raise KitError(
@@ -179,7 +179,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
         )
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
-    if all(one.public or one.platform != "cloud_run" for one in found):
+    if not any(map(asks_identity, found)):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
     with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
         return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
     from kit.proof.lane import Comparison
 
 
@@ -315,8 +316,8 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     """
     import asyncio
 
-    from kit.flows.deploy import dry_run
-    from kit.platforms.platform import Service
+    from kit.flows.deploy import release_of
+    from kit.platforms.service import Service
 
     async def look() -> dict[str, Service | KitError | None]:
         async def one(draft: Draft) -> Service | KitError | None:
@@ -336,9 +337,12 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
-    new = [name for name, service in found.items() if service is None]
-    lines = [line.line for line in dry_run(made, new, config, wishes, out)]
-    folders = [(out / "releases" if "app.yaml" in d.bundle.files else out) / d.target.name for d in made]
+    releases = [
+        (draft, release_of(draft, config, wishes, out, creates=found[draft.target.name] is None))
+        for draft in made
+    ]
+    lines = [line.line for draft, release in releases for line in draft.host.plan(release)]
+    folders = [release.folder for _, release in releases]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
         warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)

@@ -10,7 +10,8 @@ from kit.cli.output import talk
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
 
 
 def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) -> Gcloud:

@@ -16,8 +16,8 @@ from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.cloud.record import Deployment
-    from kit.platforms.platform import Service
-    from kit.platforms.platform import Version as CloudVersion
+    from kit.platforms.service import Service
+    from kit.platforms.service import Version as CloudVersion
 
 Target: TypeAlias = Annotated[
     str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from kit.cli.options import Json
 from kit.cli.output import show, talk
 from kit.cli.recorded import recorded
 from kit.errors import Code, KitError
-
-if TYPE_CHECKING:
-    from kit.cloud.record import Deployment
 
 
 def command(
@@ -30,6 +27,8 @@ def command(
     """
     import webbrowser
 
+    from kit.platforms import load
+
     (known,) = recorded([target])
     if known.url is None or not known.url.startswith(("https://", "http://")):
         raise KitError(
@@ -37,34 +36,19 @@ def command(
             f"No URL is on record for {target}: its deployment did not get that far.",
             f"kit deploy {target} carries on; kit status {target} looks in the cloud.",
         )
-    proxy = _proxy(known)
+    platform = load(known.platform)
+    through = None if known.public or platform.open_to_all else platform.proxy(known.place)
+    proxy = None if through is None else through.line
     opens = not (only_print or as_json or proxy) and _is_seen()
     data = {"target": target, "url": known.url, "public": known.public, "proxy": proxy}
     show(data, as_json=as_json, text=known.url)
     if proxy is not None and not as_json:
         talk(f"It is private: a browser would be refused. This opens it to you, on this machine:\n  {proxy}")
-    if known.platform == "app_engine" and not (only_print or as_json):
-        talk(f"It is the address of the version that serves now. The one that stays:\n  {_lasting(known)}")
+    lasting = platform.lasting_address(known.place)
+    if lasting is not None and not (only_print or as_json):
+        talk(f"It is the address of the version that serves now. The one that stays:\n  {lasting.line}")
     if opens and not webbrowser.open(known.url):
         talk("No browser could be opened.")
-
-
-def _lasting(known: Deployment) -> str:
-    """The line that tells an App Engine service's own address, which stays when another version serves."""
-    from kit.platforms.platform import Command
-
-    where = (f"--service={known.service}", f"--project={known.project}", "--no-launch-browser")
-    return Command(("app", "browse", *where)).line
-
-
-def _proxy(known: Deployment) -> str | None:
-    """The line that lets a browser in where a service asks who calls; None where it does not."""
-    from kit.platforms.platform import Command
-
-    if known.public or known.platform != "cloud_run":
-        return None
-    where = (f"--region={known.region}", f"--project={known.project}", "--port=8080")
-    return Command(("run", "services", "proxy", known.service, *where)).line
 
 
 def _is_seen() -> bool:
@@ -74,6 +58,4 @@ def _is_seen() -> bool:
 
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
-    return sys.platform in ("darwin", "win32") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -20,8 +20,8 @@ def remind() -> None:
             return
         import time
 
-        from kit.cloud.expiry import overdue
         from kit.cloud.record import Record
+        from kit.cloud.status import overdue
 
         line = overdue(Record.load(Path()), time.time())
     except Exception:  # whatever is wrong there, this command may have nothing to do with it

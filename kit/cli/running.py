@@ -15,15 +15,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         KeyboardInterrupt: it was interrupted.
     """
     import asyncio
-    import contextlib
     import signal
 
     async def main() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            with contextlib.suppress(NotImplementedError, AttributeError):  # not on Windows
-                loop.add_signal_handler(getattr(signal, name), task.cancel)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
         return await task
 
     try:

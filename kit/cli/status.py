@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from kit.cloud.record import Deployment
     from kit.cloud.status import Standing
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
 
 
 def command(
@@ -104,7 +105,7 @@ def _asked(
 
 
 def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
-    from kit.cloud.expiry import is_overdue
+    from kit.cloud.status import is_overdue
 
     place, known, service = standing.place, standing.deployment, standing.service
     versions = service.versions if service is not None else ()

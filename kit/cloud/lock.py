@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,6 @@ from typing import Final, TextIO
 from kit.errors import Code, KitError
 
 FOLDER: Final = ".kit"
-
-# Windows keeps others from reading what is locked, and the text is there to be read by them.
-_FAR_BEHIND_THE_TEXT: Final = 1 << 30
 
 
 @contextmanager
@@ -37,7 +35,7 @@ def locked(folder: Path, command: str | None = None) -> Iterator[None]:
         raise _cannot(path, error) from None
     with file:
         try:
-            _take(file)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             raise _held(path) from None
         except OSError as error:
@@ -47,7 +45,7 @@ def locked(folder: Path, command: str | None = None) -> Iterator[None]:
             yield
         finally:
             _write(file, "")
-            _give_back(file)
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def state_folder(folder: Path) -> Path:
@@ -104,24 +102,3 @@ def _cannot(path: Path, error: OSError) -> KitError:
         f"Cannot write {path}: {error.strerror or error}.",
         "Free some room or correct the rights, or run the kit in another folder.",
     )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: TextIO) -> None:
-        file.seek(_FAR_BEHIND_THE_TEXT)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-    def _give_back(file: TextIO) -> None:
-        file.seek(_FAR_BEHIND_THE_TEXT)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: TextIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _give_back(file: TextIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kit.errors import Code, Exit, KitError
-from kit.platforms.platform import Command, Place
+from kit.platforms import load
+from kit.platforms.command import Command
+from kit.platforms.service import Place
 
 # Cloud Logging keeps entries for so long unless a project says otherwise; by itself gcloud looks a day back.
 _FRESHNESS: Final = "30d"
@@ -27,7 +29,7 @@ def read_logs(place: Place, *, limit: int, version: str | None = None) -> Comman
     Args:
         place: of the service.
         limit: how many entries.
-        version: of this version only: its name, on Cloud Run the revision's or the suffix alone.
+        version: of this version only, by its name.
 
     Raises:
         KitError: BAD_USAGE; the version is no name.
@@ -39,14 +41,7 @@ def read_logs(place: Place, *, limit: int, version: str | None = None) -> Comman
             f"`kit status {place.target}` shows their names.",
             exit=Exit.USAGE,
         )
-    if place.platform == "app_engine":
-        labels = {"module_id": place.service, "version_id": version}
-        kind = "gae_app"
-    else:
-        if version is not None and not version.startswith(f"{place.service}-"):
-            version = f"{place.service}-{version}"
-        labels = {"service_name": place.service, "location": place.region, "revision_name": version}
-        kind = "cloud_run_revision"
+    kind, labels = load(place.platform).log_filter(place, version)
     # What the containers wrote, and the front of the requests to them; not who changed the service.
     wanted = [f'resource.type="{kind}"', 'NOT logName:"cloudaudit.googleapis.com"']
     wanted += [f'resource.labels.{name}="{value}"' for name, value in labels.items() if value is not None]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kit.cloud.project_rules import PROJECT_RULES
-from kit.cloud.target_rules import TARGET_RULES
-from kit.cloud.unread import GRAVE, unread
+from kit.cloud.rules import GRAVE, judge
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms.findings import LEVELS, Finding, Lane, Seen, Wishes
+from kit.platforms import load
+from kit.platforms.command import Command
+from kit.platforms.findings import LEVELS, Candidate, Finding, PreflightOptions, Seen
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Host, Service
+from kit.platforms.platform import Host, Platform
+from kit.platforms.service import Service
 from kit.targets import Target
 
 _LOG: Final = "preflight"
@@ -36,20 +37,12 @@ class Preflight:
     Attributes:
         findings: all of them, the gravest first.
         project: its ID.
-        number: its number; None where it could not be read.
-        app_versions: what gcloud told of the versions of all of the App Engine app's services; empty without
-            an app, None where unknown.
+        listed: by platform all of its services in the project, as `Platform.listed` has them.
     """
 
     findings: tuple[Finding, ...]
     project: str | None
-    number: str | None = None
-    app_versions: Sequence[Any] | None = None
-
-    @property
-    def app_services(self) -> frozenset[str] | None:
-        """The names of the app's services, each of which has a version; None where unknown."""
-        return None if self.app_versions is None else frozenset(one["service"] for one in self.app_versions)
+    listed: Mapping[str, Sequence[Any] | None] = field(default_factory=dict)
 
     @property
     def stops(self) -> tuple[Finding, ...]:
@@ -91,8 +84,8 @@ async def check(
     if project is None:
         nobody = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
         return Preflight((nobody,), None)
-    lanes = [_lane(host, config, target) for target, host in places]
-    wishes = Wishes(
+    candidates = [_candidate(host, config, target) for target, host in places]
+    options = PreflightOptions(
         project=project,
         project_source=config.project_source,
         project_implied=config.project_implied,
@@ -102,23 +95,13 @@ async def check(
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
     hosts = [host for _, host in places]
-    seen = await _look(gcloud, project, hosts, signed_in_by_env=wishes.signed_in_by_env)
+    platforms = {one.place.platform: load(one.place.platform) for one in candidates}
+    seen = await _look(gcloud, project, hosts, platforms, signed_in_by_env=options.signed_in_by_env)
     return Preflight(
-        findings=judge(lanes, wishes, seen),
+        findings=judge(candidates, options, seen),
         project=project,
-        number=str(seen.project["projectNumber"])
-        if isinstance(seen.project, dict) and "projectNumber" in seen.project
-        else None,
-        app_versions=_versions(seen),
+        listed={name: platform.listed(seen) for name, platform in platforms.items()},
     )
-
-
-def judge(lanes: Sequence[Lane], wishes: Wishes, seen: Seen) -> tuple[Finding, ...]:
-    """Every finding, the gravest first. Pure."""
-    found: list[Finding] = []
-    for rule in (*PROJECT_RULES, *TARGET_RULES, unread):
-        found += (finding for finding in rule(lanes, wishes, seen) if finding not in found)
-    return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
 
 
 def text(preflight: Preflight) -> str:
@@ -132,7 +115,14 @@ def text(preflight: Preflight) -> str:
     return "\n".join(lines)
 
 
-async def _look(gcloud: Gcloud, project: str, hosts: Sequence[Host], *, signed_in_by_env: bool) -> Seen:
+async def _look(
+    gcloud: Gcloud,
+    project: str,
+    hosts: Sequence[Host],
+    platforms: Mapping[str, Platform],
+    *,
+    signed_in_by_env: bool,
+) -> Seen:
     try:
         gcloud.find()
     except KitError as error:
@@ -143,38 +133,44 @@ async def _look(gcloud: Gcloud, project: str, hosts: Sequence[Host], *, signed_i
         async with turns:
             return await work()
 
-    def read(*words: str, format: str = "json") -> Coroutine[Any, Any, Any]:
-        command = Command((*words, "--quiet", f"--format={format}"))
-        return turn(lambda: gcloud.read(command, log=_LOG))
+    def read(command: Command) -> asyncio.Task[Any]:
+        return asyncio.create_task(turn(lambda: gcloud.read(command, log=_LOG)))
 
-    in_project = f"--project={project}"
-    reads: dict[str, Awaitable[Any]] = {
-        "version": read("version"),
-        "project": read("projects", "describe", project),
-        "billing": read("billing", "projects", "describe", project),
-        "apis": read("services", "list", "--enabled", in_project, format="json(config.name)"),
-        "policy": read("projects", "get-iam-policy", project),
+    def ask(*words: str, format: str = "json") -> asyncio.Task[Any]:
+        return read(Command((*words, "--quiet", f"--format={format}")))
+
+    common = {
+        "version": ask("version"),
+        "project": ask("projects", "describe", project),
+        "billing": ask("billing", "projects", "describe", project),
+        "apis": ask("services", "list", "--enabled", f"--project={project}", format="json(config.name)"),
+        "policy": ask("projects", "get-iam-policy", project),
     }
     if not signed_in_by_env:
-        reads["accounts"] = read("auth", "list")
-    if any(host.place.platform == "app_engine" for host in hosts):
-        reads["app"] = read("app", "describe", in_project)
-        reads["app_versions"] = asyncio.create_task(read("app", "versions", "list", in_project))
+        common["accounts"] = ask("auth", "list")
+    own = {
+        name: read(command)
+        for platform in platforms.values()
+        for name, command in platform.reads(project).items()
+    }
 
     async def look(host: Host) -> Service | None:
-        listed = await reads["app_versions"] if host.place.platform == "app_engine" else None
+        listing = platforms[host.place.platform].listing
+        listed = None if listing is None else await own[listing]
         found: Service | None = await turn(lambda: host.look(listed))
         return found
 
-    looks = {f"look {host.place.target}": look(host) for host in hosts}
-    answers = await _answers({**reads, **looks})
-    seen = {name.removeprefix("look "): answers.pop(name) for name in looks if name in answers}
-    return Seen(**answers, looks=seen)
+    looks = {f"look {host.place.target}": asyncio.create_task(look(host)) for host in hosts}
+    answers = await _answers({**common, **own, **looks})
+    return Seen(
+        **{name: answer for name, answer in answers.items() if name in common},
+        own={name: answer for name, answer in answers.items() if name in own},
+        looks={name.removeprefix("look "): answer for name, answer in answers.items() if name in looks},
+    )
 
 
-async def _answers(works: Mapping[str, Awaitable[Any]]) -> dict[str, Any]:
+async def _answers(tasks: Mapping[str, asyncio.Task[Any]]) -> dict[str, Any]:
     """What each brought, be it a KitError. Once one cannot reach Google, nobody waits for the others."""
-    tasks = {name: asyncio.ensure_future(work) for name, work in works.items()}
     waiting = set(tasks.values())
     try:
         while waiting:
@@ -193,24 +189,12 @@ async def _answers(works: Mapping[str, Awaitable[Any]]) -> dict[str, Any]:
     return {name: task.exception() or task.result() for name, task in ended.items()}
 
 
-def _lane(host: Host, config: Config, target: Target) -> Lane:
+def _candidate(host: Host, config: Config, target: Target) -> Candidate:
     settings = config.of(target)
     account = settings.get("service_account")
-    return Lane(
+    return Candidate(
         place=host.place,
-        flexible=_is_flexible(target),
+        edition=target.edition,
         min_instances=int(settings.get("min_instances") or 0),
         service_account=str(account) if account else None,
     )
-
-
-def _is_flexible(target: Target) -> bool:
-    """Its own template says so to App Engine."""
-    template = target.folder / "app.yaml.j2"
-    return template.is_file() and "env: flex" in template.read_text(encoding="utf-8").splitlines()
-
-
-def _versions(seen: Seen) -> Sequence[Any] | None:
-    if seen.has_no_app:
-        return ()
-    return seen.app_versions if isinstance(seen.app_versions, list) else None

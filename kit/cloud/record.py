@@ -1,8 +1,8 @@
 """What is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target.
 
-The file is replaced in one step: whoever looks, and whenever a writer dies, it is the old one or the new
-one, whole. Whoever changes it holds the lock (`kit.cloud.lock.locked`). It can be rebuilt from the cloud,
-and there is no place in it for a secret, but for what opens the proof of a user's app for an hour.
+The file is replaced atomically: a reader finds the old one or the new one, whole, also when a writer dies. A
+writer holds the lock (`kit.cloud.lock.locked`). The record can be rebuilt from the cloud, and there
+is no place in it for a secret, but for what opens the proof of a user's app for an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, Self
 
 from kit.cloud.lock import FOLDER, locked, state_folder
 from kit.errors import Code, KitError
-from kit.platforms.platform import Place, Service, Version
+from kit.platforms.service import Place, Service, Version
 from kit.schema import STRICT, bad, parse
 
 __all__ = ["Deployment", "Record", "State", "locked"]
@@ -43,7 +43,7 @@ class Deployment:
         digest: of what it was made from (see `kit.cloud.release`); None where unknown.
         state: "serving"; "held-back", where it was made but given no traffic; "unfinished", where the kit was
             interrupted; "failed".
-        public: whether everybody may call the service.
+        public: whether every caller is let in.
         created_at: when the version was made, ISO 8601 in UTC; None where unknown.
         deployed_at: when the kit began to deploy it, likewise.
         verdict_on, verdict_off: what the gate measured with the header sent and without; None where it did
@@ -52,7 +52,7 @@ class Deployment:
         expires_at: when the user wanted it removed, ISO 8601 in UTC; None for never.
         proof_until: epoch seconds until which its proof is open; None where unknown.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none. The
-            token itself has 256 random bits: nobody finds it by this.
+            token itself has 256 random bits, which this does not give away.
         proof_token: what its proof is shown until then, in clear; None where it asks for nothing.
     """
 
@@ -217,8 +217,8 @@ class _NewerError(KitError):
     """A newer kit wrote the record: nothing in it is broken."""
 
 
-def _parsed(file: Path, told: Any) -> dict[str, Deployment]:
-    version = told.get("schema_version") if isinstance(told, dict) else None
+def _parsed(file: Path, raw: Any) -> dict[str, Deployment]:
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
     if type(version) is not int or version < 1:
         raise _bad(file, "it has no schema_version")
     if version > SCHEMA_VERSION:
@@ -228,7 +228,7 @@ def _parsed(file: Path, told: Any) -> dict[str, Deployment]:
             "Use that kit here, or install the newest one.",
         )
     try:
-        found = parse(_File, told, file, Code.BAD_RECORD).deployments
+        found = parse(_File, raw, file, Code.BAD_RECORD).deployments
         for name, one in found.items():
             if one.target != name:
                 raise bad(file, f"deployments.{name}.target", one.target, repr(name), Code.BAD_RECORD)

@@ -12,13 +12,13 @@ from typing import Final
 
 from kit.bundle import Bundle, write
 from kit.config import Config
-from kit.platforms.platform import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
+from kit.platforms import load
+from kit.platforms.service import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
 PROOF_TOKEN: Final = "STREAMPROOF_PROOF_TOKEN"  # noqa: S105 (the variable's name)
 PROOF_TOKEN_SHA256: Final = "STREAMPROOF_PROOF_TOKEN_SHA256"  # noqa: S105
-PROJECT: Final = "GOOGLE_CLOUD_PROJECT"
 
 # A label's value on Cloud Run has at most 63 characters, a whole SHA-256 has 64 (in hexadecimal).
 # https://docs.cloud.google.com/run/docs/configuring/services/labels
@@ -64,14 +64,12 @@ def release(
         # Who may call a user's app the kit cannot know; its own service asks for a token if it wants one.
         proof_token = secrets.token_urlsafe(_PROOF_TOKEN_BYTES)
         environment[PROOF_TOKEN_SHA256] = sha256(proof_token.encode()).hexdigest()
-    if place.platform == "cloud_run":
-        # App Engine says it by itself; without it the log's lines name their trace without its project.
-        environment[PROJECT] = place.project
-    own = "app.yaml" in bundle.files
+    platform = load(place.platform)
+    environment |= platform.release_environment(place)
     return Release(
         place=place,
         version=version,
-        folder=(root / _RELEASES if own else root) / place.target,
+        folder=(root / _RELEASES if platform.renders_release else root) / place.target,
         digest=digest,
         environment=environment,
         settings=config.of(bundle.target),
@@ -99,7 +97,7 @@ def version_name(now_s: float, salt: str | None = None) -> str:
 def write_release(release: Release, bundle: Bundle, config: Config) -> None:
     """Write what is uploaded, where that is not the bundle as it was rendered already.
 
-    It differs from it in app.yaml alone: the release's own variables, and the service's name.
+    It differs from it only in the release's own variables and the service's name.
 
     Raises:
         KitError: CANNOT_WRITE.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from kit.cloud.record import Deployment
 from kit.errors import KitError
-from kit.platforms.app_engine import commands as app_engine
-from kit.platforms.platform import Host, Place, Service, Version
-from kit.times import epoch_s
+from kit.platforms import load
+from kit.platforms.platform import Host
+from kit.platforms.service import Costs, Place, Service, Version
+from kit.times import clock, epoch_s, in_words
 
-Costs = Literal["nothing", "requests", "always"]
 Role = Literal["serving", "held-back", "earlier", "not-ours"]
 
 
@@ -26,7 +26,6 @@ class Standing:
         deployment: what the record says; None where it says nothing.
         asked: whether the cloud was asked.
         service: what is there; None where nothing is, or nobody asked, or the answer was an error.
-        costs: what it costs now; None where unknown.
         error: why nobody could look.
     """
 
@@ -34,7 +33,6 @@ class Standing:
     deployment: Deployment | None
     asked: bool
     service: Service | None = None
-    costs: Costs | None = None
     error: KitError | None = None
 
     @property
@@ -58,6 +56,11 @@ class Standing:
         """Whether everybody may call it; None where unknown."""
         told = self.service.public if self.service is not None else None
         return told if told is not None or self.deployment is None else self.deployment.public
+
+    @property
+    def costs(self) -> Costs | None:
+        """What it costs now; None where unknown."""
+        return None if self.service is None else self.service.costs
 
     def role(self, version: Version) -> Role:
         """What a version of the service is there for."""
@@ -87,9 +90,8 @@ class Standing:
     def stops_the_costs(self) -> tuple[str, ...]:
         """The lines that end them; none where none are known, or they are not the kit's to end."""
         idle = [version.name for version in self.running if not version.traffic]
-        lines = []
-        if idle and self.place.platform == "app_engine":
-            lines.append(app_engine.stop_version(self.place, *idle).line)
+        stop = load(self.place.platform).stop_line(self.place, *idle) if idle else None
+        lines = [] if stop is None else [stop.line]
         if any(version.traffic for version in self.running) or (idle and not lines):
             lines.append(f"kit destroy {self.target}")
         return tuple(lines)
@@ -115,5 +117,24 @@ async def look(place: Place, known: Deployment | None, host: Host) -> Standing:
         service = await host.look()
     except KitError as error:
         return Standing(place, known, asked=True, error=error)
-    costs = None if service is None else host.costs(service)
-    return Standing(place, known, asked=True, service=service, costs=costs)
+    return Standing(place, known, asked=True, service=service)
+
+
+def is_overdue(deployment: Deployment, now_s: float) -> bool:
+    """Whether the time at which it was to be removed has passed."""
+    expires_s = epoch_s(deployment.expires_at)
+    return expires_s is not None and expires_s <= now_s
+
+
+def overdue(deployments: Iterable[Deployment], now_s: float) -> str | None:
+    """One line that says what should be gone by now and how to remove it; None when nothing should."""
+    late = [one for one in deployments if is_overdue(one, now_s)]
+    if not late:
+        return None
+    *most, last = sorted(one.target for one in late)
+    names = f"{', '.join(most)} and {last}" if most else last
+    since_s = min(epoch_s(one.expires_at) or now_s for one in late)
+    return (
+        f"{names} {'were' if most else 'was'} to be removed at {clock(since_s, now_s)} "
+        f"({in_words(now_s - since_s)} ago): kit destroy {' '.join((*most, last))}"
+    )

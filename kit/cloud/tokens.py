@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from kit.errors import Code, Exit, KitError
 from kit.loopback import is_loopback
-from kit.platforms.platform import Command
+from kit.platforms.command import Command
 
 # A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")

@@ -304,7 +304,8 @@ class ByProof(Examination):
         service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
         if direct is not None and direct.streams:
             where = "asked directly, the answer streams: it is a hop between there and here"
-            return (NamedCause(Cause.ANSWER_PATH, "likely", because, where=where, to_try=causes.HOP_OF_PATH),)
+            rule = causes.part("path-rule")
+            return (NamedCause(Cause.ANSWER_PATH, "likely", because, where=where, to_try=rule),)
         if direct is not None and direct.state is State.HELD:
             where = "asked directly, the answer is held as well"
             return (NamedCause(service, "likely", because, where=where),)

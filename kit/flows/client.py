@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
@@ -72,13 +71,6 @@ async def examine(
 
 def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """The command's executable, an absolute path."""
-    if sys.platform == "win32":
-        raise KitError(
-            Code.BAD_USAGE,
-            "A client can be examined on Linux and macOS only.",
-            "Run it there, or in WSL.",
-            exit=Exit.USAGE,
-        )
     if not argv:
         raise KitError(
             Code.BAD_USAGE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,12 @@ from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.side_by_side import side_by_side
+from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Host, Place, Release
+from kit.platforms.platform import Host, Order
+from kit.platforms.service import Place, Release
 from kit.render import render
 from kit.targets import Target
-
-DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Wishes:
     """What the user said on the command line, beside the configuration.
 
     Attributes:
-        public: Cloud Run services are opened to everybody, once they passed the gate.
+        public: services that are private are opened to everybody, once they passed the gate.
         public_model: a model that costs money may be asked by everybody.
         gate: whether a version is measured before it takes the traffic.
         again: deploy although nothing changed.
@@ -74,19 +74,22 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is about to be done, for a person to say yes to."""
+    """What is about to be done, for a person to say yes to.
+
+    Attributes:
+        drafts: the targets, each with the place that it will have.
+        preflight: what was found.
+        orders: of each platform, which of its targets goes first.
+    """
 
     drafts: tuple[Draft, ...]
     preflight: Preflight
+    orders: Mapping[str, Order] = field(default_factory=dict)
 
-    @property
-    def first(self) -> str | None:
-        """The target that becomes the app's `default` service, and so must go before its like."""
-        places = [draft.host.place for draft in self.drafts]
-        found = (
-            place.target for place in places if place.platform == "app_engine" and place.service == DEFAULT
-        )
-        return next(found, None) if self.preflight.app_services == frozenset() else None
+    def before(self, draft: Draft) -> Order | None:
+        """What a target must wait for; None where it need not."""
+        order = self.orders.get(draft.target.platform)
+        return order if order is not None and order.first not in (None, draft.target.name) else None
 
 
 def drafts(
@@ -110,7 +113,8 @@ def _place(target: Target, config: Config, record: Record) -> Place:
             "No project was named.",
             "Name one: --project PROJECT, project in kit.toml, or `gcloud config set project PROJECT`.",
         )
-    if target.platform != "app_engine" and config.region is None:
+    platform = load(target.platform)
+    if platform.regional and config.region is None:
         raise KitError(
             Code.BAD_CONFIG,
             f"No region was named for {target.name}.",
@@ -125,9 +129,9 @@ def _place(target: Target, config: Config, record: Record) -> Place:
             f"`kit destroy {target.name}` removes it there; or deploy from another folder, which keeps a "
             "record of its own.",
         )
-    if known is not None and known.service == DEFAULT:
-        service = DEFAULT
-    region = None if target.platform == "app_engine" else config.region
+    if known is not None and known.service in platform.services(service):
+        service = known.service
+    region = config.region if platform.regional else None
     return Place(target.name, target.platform, config.project, region, service)
 
 
@@ -146,29 +150,17 @@ async def plan(
         create_app=wishes.create_app,
         take_over=wishes.take_over,
     )
-    settled = await _settled(made, found, host_of)
-    return Plan(tuple(settled), found)
+    return await settle(made, found, host_of)
 
 
-async def _settled(made: Sequence[Draft], found: Preflight, host_of: Callable[[Place], Host]) -> list[Draft]:
-    """The first service of an App Engine app is `default`, and stays the target's that became it."""
-    settled, taken = list(made), found.app_services
-    if taken is None:
-        return settled
-    for number, draft in enumerate(made):
-        place = draft.host.place
-        if place.platform != "app_engine" or place.service == DEFAULT or place.service in taken:
-            continue
-        default = host_of(replace(place, service=DEFAULT))
-        if not taken:
-            settled[number] = replace(draft, host=default)
-            break
-        if DEFAULT in taken:
-            there = await default.look(found.app_versions)
-            serving = there.serving if there is not None else None
-            if serving is not None and serving.target == draft.target.name:
-                settled[number] = replace(draft, host=default)
-    return settled
+async def settle(made: Sequence[Draft], found: Preflight, host_of: Callable[[Place], Host]) -> Plan:
+    """The plan, once it is known what is there: each platform may move its targets, and send one first."""
+    orders = {}
+    for name in dict.fromkeys(draft.target.platform for draft in made):
+        hosts = [draft.host for draft in made if draft.target.platform == name]
+        orders[name] = await load(name).order(hosts, found.listed.get(name), host_of)
+    there = {host.place.target: host for order in orders.values() for host in order.hosts}
+    return Plan(tuple(replace(draft, host=there[draft.target.name]) for draft in made), found, orders)
 
 
 def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> None:
@@ -186,7 +178,7 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
         )
     if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model or config.asks_accounts:
         return
-    public = [d.target.name for d in made if wishes.public or d.host.place.platform == "app_engine"]
+    public = [d.target.name for d in made if wishes.public or load(d.target.platform).open_to_all]
     if public:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
@@ -195,23 +187,17 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
         )
 
 
-def dry_run(
-    made: Sequence[Draft], new: Collection[str], config: Config, wishes: Wishes, root: Path
-) -> list[Command]:
-    """The lines that a deployment would run, in order, were all to go well; `new` has no service yet."""
-    lines: list[Command] = []
-    for draft in made:
-        one = release(
-            draft.host.place,
-            draft.bundle,
-            config,
-            now_s=time.time(),
-            creates=draft.target.name in new,
-            token_sha256=wishes.token_sha256,
-            root=root,
-        )
-        lines += draft.host.deployment(one)
-    return lines
+def release_of(draft: Draft, config: Config, wishes: Wishes, root: Path, *, creates: bool) -> Release:
+    """A target's release, were it made now; nothing is written."""
+    return release(
+        draft.host.place,
+        draft.bundle,
+        config,
+        now_s=time.time(),
+        creates=creates,
+        token_sha256=wishes.token_sha256,
+        root=root,
+    )
 
 
 async def prepare(plan: Plan, gcloud: Gcloud, watch: Watch) -> None:
@@ -241,32 +227,31 @@ async def deploy(
     measure = Measuring(
         gcloud, config, watch, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
     )
-    first, there = plan.first, False
-    ready = asyncio.Event()
+    ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
+    there: set[str] = set()
 
     async def one(draft: Draft) -> Outcome:
-        nonlocal there
-        name = draft.target.name
-        if first is not None and draft.host.place.platform == "app_engine" and name != first:
-            watch(Step(name, f"waiting for {first}, which becomes the app's default service"))
-            await ready.wait()
-            if not there:
-                return _without_default(name, first)
+        name, before = draft.target.name, plan.before(draft)
+        if before is not None and before.first is not None:
+            watch(Step(name, f"waiting for {before.first}, which becomes {before.becomes}"))
+            await ended[before.first].wait()
+            if before.first not in there:
+                return _not_begun(name, before.first, before.becomes)
         try:
             outcome = await Deploying(_job(draft, config, wishes, root), record, watch, measure).run()
-            there = there or (name == first and outcome.url is not None)
+            if outcome.url is not None:
+                there.add(name)
             return outcome
         finally:
-            if name == first:
-                ready.set()
+            ended[name].set()
 
     return await side_by_side(map(one, plan.drafts))
 
 
-def _without_default(name: str, first: str) -> Outcome:
+def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     error = KitError(
         Code.NOT_READY_TO_DEPLOY,
-        f"Not begun: {first}, which was to become the app's default service, failed.",
+        f"Not begun: {first}, which was to become {becomes}, failed.",
         f"Mend that first; then `kit deploy {first} {name}`.",
     )
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
@@ -278,15 +263,7 @@ def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
         expires = datetime.fromtimestamp(time.time() + wishes.lasts_s, UTC).isoformat(timespec="seconds")
 
     def make(creates: bool) -> Release:
-        return release(
-            draft.host.place,
-            draft.bundle,
-            config,
-            now_s=time.time(),
-            creates=creates,
-            token_sha256=wishes.token_sha256,
-            root=root,
-        )
+        return release_of(draft, config, wishes, root, creates=creates)
 
     return Job(
         target=draft.target,

@@ -18,7 +18,8 @@ from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
-from kit.platforms.platform import TOKEN_SHA256, Host, Release, Service, Version
+from kit.platforms.platform import Host
+from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
 from kit.targets import Target
 
@@ -170,7 +171,7 @@ class Deploying:
             version_url=version.url,
             lanes=tuple(lanes),
             gate=judgement.gate if job.gate else None,
-            costs=job.host.costs(now),
+            costs=now.costs,
             next=f"kit open {name}",
         )
 
@@ -225,7 +226,7 @@ class Deploying:
             version_url=version.url,
             lanes=tuple(lanes),
             gate=judgement.gate,
-            costs=self._job.host.costs(now),
+            costs=now.costs,
             next=following,
         )
 
@@ -249,7 +250,7 @@ class Deploying:
             url=service.url,
             version=serving.name,
             version_url=serving.url,
-            costs=host.costs(service),
+            costs=service.costs,
             next=f"kit open {self._name}",
         )
 
@@ -281,7 +282,7 @@ class Deploying:
             what,
             url=service.url if service is not None else None,
             version=serving.name if serving is not None else None,
-            costs=host.costs(service) if service is not None else None,
+            costs=service.costs if service is not None else None,
             next=f"kit deploy {name}",
             error=error,
         )

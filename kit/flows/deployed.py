@@ -12,7 +12,9 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, ask, in_arm
-from kit.platforms.platform import Host, Place
+from kit.platforms import load
+from kit.platforms.platform import Host
+from kit.platforms.service import Place
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_version
 from kit.probe.spec import LaneSpec
@@ -34,7 +36,7 @@ async def asks(
 ) -> dict[str, Ask]:
     """By target, what to ask of each deployment that has a URL.
 
-    A private Cloud Run service is asked with an identity token, at the URL that gcloud names for it now;
+    A private service is asked with an identity token, at the URL that gcloud names for it now;
     gcloud is needed for nothing else.
 
     Args:
@@ -98,6 +100,11 @@ def lanes_of(
     return lanes
 
 
+def asks_identity(one: Deployment) -> bool:
+    """Whether its callers show an identity token of Google's."""
+    return not (one.public or load(one.platform).open_to_all)
+
+
 def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
     """The version that should answer at a deployment's URL, by the record; None where it does not tell.
 
@@ -134,7 +141,7 @@ async def _ask(
     say: Callable[[str], None],
 ) -> Ask:
     url, public, identity = one.url or "", one.public, None
-    if not public and one.platform == "cloud_run" and host_of is not None:
+    if host_of is not None and asks_identity(one):
         service = await host_of(one.place).look()
         if service is None or service.url is None:
             raise KitError(
@@ -143,7 +150,7 @@ async def _ask(
                 "kit status --refresh rebuilds the record from what is in the cloud.",
             )
         url, public = service.url, service.public is True
-    if not public and one.platform == "cloud_run":
+    if asks_identity(replace(one, public=public)):
         identity = await identity_token(gcloud, url)
     headers = credentials(url, identity=identity, token=token)
     config = await as_described(config, url, headers, timeout_s=_DESCRIBED_WITHIN_S, say=say)

@@ -13,7 +13,8 @@ from kit.events import Finished, Step, Watch, output_of
 from kit.flows.rebuild import recorded
 from kit.flows.side_by_side import side_by_side
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Host, Removal
+from kit.platforms.platform import Host
+from kit.platforms.service import Removal
 from kit.proof.lane import LaneState
 
 

@@ -13,7 +13,8 @@ from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_deployed, ask
-from kit.platforms.platform import Service
+from kit.platforms import load
+from kit.platforms.service import Service
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready
 from kit.probe.spec import LaneSpec
@@ -58,7 +59,7 @@ class Measuring:
         self, target: Target, url: str, service: Service, version: str, proof_token: str | None = None
     ) -> Sequence[Lane]:
         identity = None
-        if service.public is not True and service.place.platform == "cloud_run":
+        if service.public is not True and not load(service.place.platform).open_to_all:
             # A tag's URL wants a token for the service's own
             # (https://docs.cloud.google.com/run/docs/authenticating/service-to-service).
             identity = await identity_token(self._gcloud, service.url or url)

@@ -10,7 +10,9 @@ from kit.cloud.record import Deployment, Record, State
 from kit.cloud.status import Standing, look
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms.platform import Host, Place, Service
+from kit.platforms import load
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service
 from kit.targets import Target
 
 # Where the platform itself is not in use, there is nothing of the kit's, unless the record says so.
@@ -67,12 +69,11 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
         if config.project is None:
             return
         service = str(config.of(target).get("service", ""))
-        if target.platform == "app_engine":
-            # The app's first service must be called so, whatever the target calls its own.
-            for name in ("default", service):
-                yield Place(target.name, target.platform, config.project, None, name)
-        elif config.region is not None:
-            yield Place(target.name, target.platform, config.project, config.region, service)
+        platform = load(target.platform)
+        if config.region is not None or not platform.regional:
+            region = config.region if platform.regional else None
+            for name in platform.services(service):
+                yield Place(target.name, target.platform, config.project, region, name)
 
     found = list(dict.fromkeys(places()))
     if not found and config.project is None:

@@ -11,7 +11,9 @@ from dataclasses import replace
 
 from kit.cloud.record import Deployment, Record
 from kit.errors import Code, Exit, KitError
-from kit.platforms.platform import Host, Line, Service, Version
+from kit.platforms.command import Line
+from kit.platforms.platform import Host
+from kit.platforms.service import Service, Version
 
 
 def newest(service: Service, target: str, wanted: str | None = None) -> Version:

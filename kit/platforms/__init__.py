@@ -1,32 +1,41 @@
-"""The hosting platforms that the kit deploys to: one folder each, found by its name."""
+"""The hosting platforms that the kit deploys to: a folder each, found by its name."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Place
+    from kit.platforms.platform import Host, Platform
+    from kit.platforms.service import Place
+
+
+def load(name: str) -> Platform:
+    """The platform that a target.toml names: `PLATFORM` of kit/platforms/NAME/platform.py.
+
+    Raises:
+        KitError: BAD_TARGET; there is none of that name.
+    """
+    names = [one.name for one in iter_modules(__path__) if one.ispkg and find_spec(_module(one.name))]
+    if name not in names:
+        raise KitError(
+            Code.BAD_TARGET,
+            f"The kit knows no platform {name!r}.",
+            f"Correct `platform` in the target.toml that names it: {' or '.join(names)}.",
+        )
+    platform: Platform = import_module(_module(name)).PLATFORM
+    return platform
 
 
 def host(place: Place, gcloud: Gcloud) -> Host:
-    """The platform of a place, for this place.
+    """What asks and changes a place in the cloud. Raises KitError as `load` does."""
+    return load(place.platform).at(place, gcloud)
 
-    A target whose `platform` is NAME is served by `host` in `kit/platforms/NAME/host.py`.
 
-    Raises:
-        KitError: BAD_TARGET; the kit knows no such platform.
-    """
-    name = f"kit.platforms.{place.platform}.host"
-    if not place.platform.isidentifier() or find_spec(f"kit.platforms.{place.platform}") is None:
-        raise KitError(
-            Code.BAD_TARGET,
-            f"The kit cannot deploy to {place.platform!r}, the platform of the target {place.target}.",
-            "Correct `platform` in its target.toml: app_engine or cloud_run.",
-        )
-    made: Host = import_module(name).host(place, gcloud)
-    return made
+def _module(name: str) -> str:
+    return f"{__name__}.{name}.platform"

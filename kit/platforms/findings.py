@@ -1,4 +1,4 @@
-"""What stands in the way of a deployment: the findings, and what the rules judge them from."""
+"""What stands in the way of a deployment: the findings, and what they are judged from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from kit.errors import Code, KitError
-from kit.platforms.platform import Command, Place, Service
+from kit.errors import KitError
+from kit.platforms.command import Command
+from kit.platforms.service import Place, Service
 
 Level = Literal["stop", "ask", "warn", "note"]
 LEVELS: Final[tuple[Level, ...]] = ("stop", "ask", "warn", "note")
@@ -32,24 +33,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """What the rules need to know of one target.
+class Candidate:
+    """What the rules need to know of one target that is to be deployed.
 
     Attributes:
         place: where it goes.
-        flexible: whether it is App Engine Flexible.
+        edition: which of the platform's environments it is for, as in its target.toml; None for the only one.
         min_instances: how many instances always run.
         service_account: the one that it runs as; None for the platform's default.
     """
 
     place: Place
-    flexible: bool = False
+    edition: str | None = None
     min_instances: int = 0
     service_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PreflightOptions:
     """What the user said.
 
     Attributes:
@@ -70,37 +71,65 @@ class Wishes:
 
 
 Read = Any | KitError
-"""What a read brought: parsed JSON, or why it failed. None where nobody asked."""
+"""What a read brought: parsed JSON, or why it failed. None where it was not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What gcloud answered. `looks` has what each target's host sees, by target."""
+    """What gcloud answered.
+
+    Attributes:
+        own: what each platform asked beside the rest, by the names of its `reads`.
+        looks: what each target's host sees, by target.
+    """
 
     version: Read = None
     accounts: Read = None
     project: Read = None
     billing: Read = None
     apis: Read = None
-    app: Read = None
-    app_versions: Read = None
     policy: Read = None
+    own: Mapping[str, Read] = field(default_factory=dict)
     looks: Mapping[str, Service | KitError | None] = field(default_factory=dict)
 
-    @property
-    def has_no_app(self) -> bool:
-        """Whether it is certain that the project has no App Engine app yet."""
-        return isinstance(self.app, KitError) and self.app.code is Code.NOT_READY_TO_DEPLOY
+    def is_off(self, api: str) -> bool:
+        """Whether it is certain that an API is not enabled in the project."""
+        return isinstance(self.apis, list) and api not in {
+            str((entry.get("config") or {}).get("name")) for entry in dicts(self.apis)
+        }
 
 
-Rule = Callable[[Sequence[Lane], Wishes, Seen], Iterator[Finding]]
-
-
-def on(lanes: Sequence[Lane], platform: str) -> list[Lane]:
-    """The lanes that go to this platform."""
-    return [lane for lane in lanes if lane.place.platform == platform]
+Rule = Callable[[Sequence[Candidate], PreflightOptions, Seen], Iterator[Finding]]
 
 
 def dicts(entries: object) -> list[dict[str, Any]]:
     """The objects in what should be a list of them."""
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def unscoped(project: str) -> str:
+    """example.com:project is project.example.com in the names of accounts and hosts."""
+    domain, colon, name = project.rpartition(":")
+    return f"{name}.{domain}" if colon else project
+
+
+def instance_costs(candidate: Candidate) -> Finding:
+    """What a target costs whose instances alone cost, and only as long as they run."""
+    name, always = candidate.place.target, candidate.min_instances
+    if not always:
+        return Finding("note", f"{name} costs money only while it is asked: it scales to zero.")
+    what = "one instance" if always == 1 else f"{always} instances"
+    return Finding("note", f"{name} costs money all the time: {what} of it always runs.")
+
+
+def too_long(place: Place, room: int, what: str) -> Iterator[Finding]:
+    """Stops where a service's name has more than `room` characters, which a URL has for it and for `what`."""
+    if len(place.service) > room:
+        yield Finding(
+            "stop",
+            f"The service of {place.target}, {place.service}, has a name {len(place.service) - room} "
+            f"characters too long, for {what} share one name in its URL.",
+            f"Give it one of {room} characters at most: `--set {place.target}.service=NAME`."
+            if room > 0
+            else "This project's ID leaves no room for one: use another project.",
+        )

@@ -1,220 +1,157 @@
-"""What the kit does with a hosting platform, in words that App Engine and Cloud Run share.
+"""What a hosting platform must answer for the kit to deploy to it; each has a folder beside this file.
 
-`app_engine.py` and `cloud_run.py` build the command lines and read the answers, purely; a `Host` runs them.
-Nothing here opens a connection: everything that reaches Google is done by the user's own gcloud.
+The flows know no platform by its name: whatever differs from one to the next is asked here. Nothing in these
+folders opens a connection: what reaches a cloud is done by the user's own gcloud or another such program.
 """
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.errors import Code, KitError
-from kit.times import epoch_s
+from kit.platforms.command import Command, Line
+from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, instance_costs
+from kit.platforms.service import Place, Release, Removal, Service, Version
 
-Line = Callable[[str], None]
-
-# Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
-VERSION_PREFIX = "sp-"
-MARKER = "STREAMPROOF_BUNDLE"
-TOKEN_SHA256 = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
-TARGET_LABEL = "streamproof-target"
-BUNDLE_LABEL = "streamproof-bundle"
+if TYPE_CHECKING:
+    from kit.config import Config
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One line of gcloud.
+class Order:
+    """Where targets go once the platform was looked at, and which of them goes first.
 
     Attributes:
-        words: what follows `gcloud`, project and `--quiet` included.
-        env: variables that this line needs beside the user's own.
-        changes: whether it creates, changes or removes something.
-        secret: whether what it prints is a secret, which goes to no log.
-        absent: gcloud's answers to exactly this line, each to the letter, that mean: what it names does not
-            exist. Any other failure says nothing of what is there.
+        hosts: the targets' hosts, in the order given.
+        first: the target that must be there before the others of its platform; None for no such thing.
+        becomes: what `first` becomes, "the app's default service"; for sentences.
     """
 
-    words: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
-    changes: bool = False
-    secret: bool = False
-    absent: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """As a person would type it into a POSIX shell."""
-        return shlex.join([*(f"{name}={value}" for name, value in self.env.items()), "gcloud", *self.words])
+    hosts: tuple[Host, ...]
+    first: str | None = None
+    becomes: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a target goes. `region` is None on App Engine, whose app has one for ever."""
+class Platform(Protocol):
+    """All that is peculiar to a platform, but for what its `Host` does at one place.
 
-    target: str
-    platform: str
-    project: str
-    region: str | None
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a service on App Engine, one revision on Cloud Run.
+    A platform derives from this class, and says only what differs from these defaults.
 
     Attributes:
-        name: as the platform calls it.
-        url: of this version alone, as gcloud named it; None where it has none (an untagged revision).
-        created_at: ISO 8601 in UTC; None where unknown.
-        traffic: its share, from 0 to 1.
-        running: whether the platform may run instances of it: a Flex version that is not stopped always does.
-        target: the kit's target that it was made for; None when the kit did not make it.
-        digest: of the bundle and the settings it was made from; None where unknown.
-        min_instances: how many instances run although nobody asks, as long as `running`.
-        token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
+        name: its folder's name, as in `platform` of a target.toml.
+        regional: whether a target goes to a region that the user names.
+        open_to_all: whether everybody may call its services from the first moment; else a service is private
+            until it is opened, and its callers show an identity token of Google's.
+        renders_release: whether a release's own variables stand in the bundle, which is then rendered anew
+            for each release; else they are in the release's commands.
+        listing: which of `reads` lists all of the platform's services in a project, for `Host.look`; None
+            where each service is looked at by itself.
     """
 
     name: str
-    url: str | None
-    created_at: str | None
-    traffic: float
-    running: bool
-    target: str | None
-    digest: str | None
-    min_instances: int = 0
-    token_sha256: str | None = None
+    regional: bool = True
+    open_to_all: bool = False
+    renders_release: bool = False
+    listing: str | None = None
 
+    @abstractmethod
+    def at(self, place: Place, gcloud: Gcloud) -> Host:
+        """This platform at one place."""
 
-def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
-    """By the time when they were made; of whom nobody knows it, last."""
-    return tuple(sorted(versions, key=lambda version: epoch_s(version.created_at) or 0.0, reverse=True))
+    def services(self, service: str) -> tuple[str, ...]:
+        """Under which names a target's service may be there, whose own name is `service`."""
+        return (service,)
 
+    async def order(
+        self, hosts: Sequence[Host], listed: Sequence[Any] | None, at: Callable[[Place], Host]
+    ) -> Order:
+        """Where targets go, and which first, given all that is there.
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What is there. `public` is None where it could not be read; versions come newest first.
+        Args:
+            hosts: of the targets of this platform.
+            listed: what `listing` printed, as `Preflight` has it; None where unknown.
+            at: gives the host of another place.
+        """
+        return Order(tuple(hosts))
 
-    `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves,
-    since gcloud's answers hold no other there.
-    """
+    def release_environment(self, place: Place) -> Mapping[str, str]:
+        """Variables that every release at this place has beside the kit's own."""
+        return {}
 
-    place: Place
-    url: str | None
-    public: bool | None
-    versions: tuple[Version, ...]
+    def lab_environment(self, target: Target, config: Config) -> Mapping[str, str]:
+        """The variables that the platform itself sets, as documented, for a bundle in the lab; PORT apart."""
+        return {}
 
-    @property
-    def serving(self) -> Version | None:
-        """The version with the largest share of the traffic; None when none has any."""
-        most = max(self.versions, key=lambda version: version.traffic, default=None)
-        return most if most is not None and most.traffic > 0 else None
+    def reads(self, project: str) -> Mapping[str, Command]:
+        """What the preflight reads for this platform beside what it reads for all, by a name for each."""
+        return {}
 
-    def divided(self, names: tuple[str, ...] | None = None) -> tuple[list[Version], list[Version]]:
-        """What the kit made for this target, by these names only where some are given; and all the rest."""
-        ours = [
-            version
-            for version in self.versions
-            if version.target == self.place.target and (names is None or version.name in names)
-        ]
-        return ours, [version for version in self.versions if version not in ours]
+    def listed(self, seen: Seen) -> Sequence[Any] | None:
+        """All of the platform's services in the project, as `listing` printed them; None where unknown."""
+        return None
 
-    @property
-    def ours(self) -> bool:
-        """Whether the kit made what serves (or, where nothing serves, all that is there)."""
-        if self.serving is not None:
-            return self.serving.target is not None
-        return all(version.target is not None for version in self.versions)
+    def apis(self, candidate: Candidate) -> Iterable[str]:
+        """Google's APIs that deploying this target needs, beside those of builds."""
+        return ()
 
+    def needs(
+        self, candidates: Sequence[Candidate], options: PreflightOptions, seen: Seen
+    ) -> Iterable[Finding]:
+        """What stands in the way of these targets of this platform, or must be said first."""
+        return ()
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One deployment about to be made.
+    def default_account(self, project: str, seen: Seen) -> str | None:
+        """The service account that a target runs as which names none; None where unknown."""
+        number = seen.project.get("projectNumber") if isinstance(seen.project, dict) else None
+        return f"{number}-compute@developer.gserviceaccount.com" if number else None
 
-    Attributes:
-        place: where to.
-        version: its name on App Engine, its tag and revision suffix on Cloud Run.
-        folder: what is uploaded. On App Engine, whose variables all stand in app.yaml, it is the bundle
-            rendered again with this release's own; elsewhere the bundle as `kit render` makes it.
-        digest: of the bundle and of whatever else makes two releases differ, settings included; not of what
-            is new in each release anyway (the proof's hour).
-        environment: this release's own variables (`STREAMPROOF_PROOF_UNTIL`, the marker, a token's SHA-256).
-        settings: the target's own, as `Config.of` gives them.
-        creates: whether the service does not exist yet, so that this release will serve at once.
-        proof_token: what the proof is shown, in clear; None where it asks for nothing.
-    """
+    def costs(self, candidate: Candidate) -> Finding:
+        """What the target will cost while it is deployed."""
+        return instance_costs(candidate)
 
-    place: Place
-    version: str
-    folder: Path
-    digest: str
-    environment: Mapping[str, str]
-    settings: Mapping[str, Any]
-    creates: bool
-    proof_token: str | None = field(default=None, repr=False)
+    @abstractmethod
+    def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
+        """Cloud Logging's type of resource, and the labels of the service, or of one version of it."""
 
+    def stop_line(self, place: Place, *versions: str) -> Command | None:
+        """The line that ends what versions without traffic cost; None where there is none."""
+        return None
 
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """One thing that `destroy` would remove.
+    def proxy(self, place: Place) -> Command | None:
+        """The line that lets this machine's browser in to a private service; None where there is none."""
+        return None
 
-    Attributes:
-        what: in words.
-        command: the line that does it; None where none can: then it stays, and `what` says why.
-        error: why it could not be looked for, where that is why.
-    """
-
-    what: str
-    command: Command | None
-    error: KitError | None = None
-
-
-def made(found: Service | None, place: Place, name: str) -> tuple[Service, Version]:
-    """The service and, in it, the version that was just deployed. Raises KitError where it is not listed."""
-    if found is not None:
-        for version in found.versions:
-            if version.name == name:
-                return found, version
-    raise KitError(
-        Code.NOT_FOUND_IN_CLOUD,
-        f"{name} was deployed to the service {place.service}, but gcloud does not list it.",
-        f"Look again in a minute: kit status {place.target}",
-    )
-
-
-def costs(service: Service) -> Literal["nothing", "requests", "always"]:
-    """What a service costs, as far as it is instances that cost."""
-    running = [version for version in service.versions if version.running]
-    if any(version.min_instances for version in running):
-        return "always"
-    return "requests" if running else "nothing"
+    def lasting_address(self, place: Place) -> Command | None:
+        """The line that tells the service's address, where the one on record is a version's; else None."""
+        return None
 
 
 class Host(Protocol):
-    """One platform, for one place. Every method raises KitError with one sentence and its remedy.
+    """One platform at one place. Every method raises KitError with one sentence and its remedy.
 
-    `line` is given each line that gcloud prints while it works.
+    `line` is given each line that a program prints while it works.
     """
 
     place: Place
 
     async def look(self, listed: Any = None) -> Service | None:
-        """What is there now; None when there is no such service.
+        """What is there now; None only where the platform says that there is no such service.
 
         Args:
-            listed: what gcloud has just told of all the platform's services in the project, where that is
-                how they are listed (App Engine's versions), so that it is not asked once more.
+            listed: what `Platform.listing` has just printed, so that it is not asked once more.
         """
 
-    def deployment(self, release: Release) -> tuple[Command, ...]:
-        """The lines that `deploy` would run, in order, for a dry run."""
+    def plan(self, release: Release) -> tuple[Command, ...]:
+        """The lines that `deploy` would run, in order."""
 
     async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
         """Upload, build and create, without traffic unless the service is new; what is there then.
 
-        The version's `url` is the one to probe, read from gcloud.
+        The version's `url` is the one to probe, as the platform named it.
         """
 
     async def promote(self, version: str, line: Line) -> None:
@@ -235,6 +172,3 @@ class Host(Protocol):
         Args:
             versions: those only; None for all of them, with images, staged archives and the service itself.
         """
-
-    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
-        """What the service costs now: nothing, only while it is asked, or always (a running Flex version)."""

@@ -118,7 +118,7 @@ def ask_from_curl(text: str) -> Ask:
 
 
 def read_curl(text: str) -> FromCurl:
-    """What a curl command says, in the form of bash or of cmd, as copied or as typed.
+    """What a curl command says, as it was copied or typed for bash.
 
     A header that only the connection or the message's framing is concerned with is left out, and so is a
     Host that says what the address says. Of an Accept-Encoding stays what the kit can undo. A header that

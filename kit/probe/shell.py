@@ -1,4 +1,4 @@
-"""A command line as it was copied or typed, in its words: as bash reads it, or as browsers write it for cmd.
+"""A command line as it was copied or typed, in its words, as bash reads it.
 
 Nothing is run and nothing expanded: what would need a shell (a variable, a file) is refused. No error shows
 what stood in the text, which may hold a token.
@@ -24,16 +24,8 @@ _ANSI_ESCAPED = re.compile(
     re.DOTALL,
 )
 _ANSI_NAMED = dict(zip("abeEfnrtv", "\a\b\x1b\x1b\f\n\r\t\v", strict=True))
-# A caret outside of quotes that ends a line, or begins a word and stands before a quote. Bash would take it
-# for itself, but no browser that copies for bash puts one there.
-_CARET = re.compile(
-    r"\$'(?:\\.|[^'\\])*'|'[^']*'|\"(?:\\.|[^\"\\])*\"|\\."
-    r"|(?P<caret>\^(?=\r?\n)|(?<![^ \t\r\n])\^(?=\"))|.",
-    re.DOTALL,
-)
-_CMD_ESCAPED = re.compile(r"\^(\r?\n\r?\n|\r?\n|.)", re.DOTALL)
-_CMD_BARE = re.compile(r"\\[\\\"]|.", re.DOTALL)
-_CMD_QUOTED = re.compile(r"\\[\\\"]|\"\"|.", re.DOTALL)
+# What begins a word or ends a line where a browser has copied for Windows' cmd; for bash none does.
+_FOR_CMD = re.compile(r"\^(?:\"|\r?\n)")
 
 
 def words(text: str) -> list[str]:
@@ -44,9 +36,8 @@ def words(text: str) -> list[str]:
     Raises:
         KitError: BAD_USAGE for more than one command, for open quotes, and for what only a shell can expand.
     """
-    found = _cmd(text) if any(match["caret"] for match in _CARET.finditer(text)) else _Bash(text).words()
     try:
-        raw = [word.encode("utf-8", "surrogateescape") for word in found]
+        raw = [word.encode("utf-8", "surrogateescape") for word in _Bash(text).words()]
     except UnicodeEncodeError:
         raise refused("holds half a character.", "Save it as UTF-8 and try again.") from None
     if any(b"\0" in word for word in raw):
@@ -66,7 +57,7 @@ def _open_quotes() -> KitError:
 def _more_than_one() -> KitError:
     return refused(
         "is not the only one in the text.",
-        "Give one command; a line that goes on in the next ends in a backslash (in cmd in a ^).",
+        "Give one command; a line that goes on in the next ends in a backslash.",
     )
 
 
@@ -104,6 +95,8 @@ class _Bash:
         elif char == "#" and not self._begun:
             end = text.find("\n", at)
             self._at = end if end >= 0 else len(text)
+        elif not self._begun and _FOR_CMD.match(text, at):
+            raise refused("is quoted for cmd.", 'Choose "Copy as cURL (bash)" in the browser\'s menu.')
         elif plain := _PLAIN.match(text, at):
             self._add(plain[0], plain.end())
         elif continued := _CONTINUED.match(text, at):
@@ -206,54 +199,3 @@ def _unescaped(escape: re.Match[str]) -> str:
         return chr(ord(control) & 0x1F)
     other = escape["other"]
     return _ANSI_NAMED.get(other, other if other in "\\'\"?" else f"\\{other}")
-
-
-def _cmd(text: str) -> list[str]:
-    """Reads one command as browsers write it for cmd: what the program gets, once cmd is done with it.
-
-    A backslash before another or before a quote is an escape, as they mean it; Windows itself has it so
-    before a quote only.
-    """
-    line = _without_carets(text.strip())
-    found: list[str] = []
-    pieces: list[str] = []
-    begun = quoted = False
-    at = 0
-    while part := (_CMD_QUOTED if quoted else _CMD_BARE).match(line, at):
-        at = part.end()
-        if len(part[0]) == 2:
-            pieces.append(part[0][1])
-        elif part[0] == '"':
-            quoted = not quoted
-        elif quoted or part[0] not in " \t\r\n":
-            pieces.append(part[0])
-        else:
-            if begun:
-                found.append("".join(pieces))
-            pieces, begun = [], False
-            continue
-        begun = True
-    if quoted:
-        raise _open_quotes()
-    return [*found, "".join(pieces)] if begun else found
-
-
-def _without_carets(text: str) -> str:
-    """What cmd makes of a command before the program reads it: no ^ but a quoted one, no second command."""
-    pieces: list[str] = []
-    at, quoted = 0, False
-    while at < len(text):
-        char = text[at]
-        if not quoted and (escaped := _CMD_ESCAPED.match(text, at)):
-            at = escaped.end()
-            # The first line break goes, and the one after it is what was escaped.
-            pieces.append({1: "", 2: "\n"}[escaped[1].count("\n")] if "\n" in escaped[1] else escaped[1])
-            continue
-        if char == "\n" or (not quoted and char in "&|<>"):
-            if char != "|" and text[at + 1 :].strip():
-                raise _more_than_one()
-            break
-        pieces.append(char)
-        quoted ^= char == '"'
-        at += 1
-    return "".join(pieces)

@@ -155,6 +155,8 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
             return refusal(received)
         jitter_ms = 0.0 if clock is None else clock.jitter_ms
         found = judge(line, stamps, jitter_ms=jitter_ms, slept_ms=received.late_ms)
+        if received.status != 200 and not line.arrivals:  # no answer, and nothing of it to doubt
+            return replace(found, doubts=())
         if (said := _stored(received, line)) and Doubt.REPLAYED not in found.doubts:
             found = replace(found, doubts=(Doubt.REPLAYED, *found.doubts), evidence=(*found.evidence, said))
         if (

@@ -307,11 +307,11 @@ class _Examination:
             known = run.trial.shape in (Shape.BLOCKS, Shape.WHOLE, Shape.TAIL) and not run.trial.late
             if run.trial.outcome is Outcome.HELD and known:  # else it may have been slow this once
                 unchunked = ClientCause.UNCHUNKED_READER
-                warnings.append(Warned(unchunked, unchunked.sentence.format(n=_reading(run.trial))))
+                warnings.append(Warned(unchunked, unchunked.says.format(n=_reading(run.trial))))
             if run.trial.outcome is not Outcome.FLOWS:
                 break
         wrong = yield from self._wrong(flowing, flowed)
-        faults = [Warned(each.cause, each.cause.sentence.format(n=each.how)) for each in wrong]
+        faults = [Warned(each.cause, each.cause.says.format(n=each.how)) for each in wrong]
         faults.sort(key=lambda fault: list(ClientCause).index(fault.cause))
         concluded = self._conclusion(cause)
         if cause is ClientCause.NO_FAULT and faults and not faults[0].cause.conditional:
@@ -430,7 +430,7 @@ class _Examination:
         unclear: Unclear | None = None,
         media: str = "",
     ) -> Conclusion:
-        sentence = cause.sentence.format(n=size_in_words(block), media=media)
+        sentence = cause.says.format(n=size_in_words(block), media=media)
         untried = (_FIX_FIRST,) if cause.holds else ()
         return Conclusion(cause, sentence, tuple(self._rows), block, unclear, untried=untried)
 

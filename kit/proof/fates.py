@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from kit.proof.answer import watched
-from kit.proof.causes import EVENT_FORMS, Cause, Certainty, NamedCause
+from kit.proof.causes import Cause, Certainty, NamedCause, part
 from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
 from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
@@ -52,7 +52,8 @@ def fates(
         named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
         said = f"{watched(line).octets:,} bytes came, and no event in them ended"
-        form = EVENT_FORMS.get(framing(head.get("content-type", "")), "")
+        media = framing(head.get("content-type", ""))
+        form = "" if media == "text" else part(f"{media}-form")
         named.append(NamedCause(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
     if (said := _bursts(line)) and Doubt.REPLAYED not in doubts:
         named.append(NamedCause(Cause.BURSTS, "likely", said, holds=False))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
-# How sure something is: its owner's page, source or standard says it; a thread reports it; it was measured on
-# loopback; or it is inferred.
+from kit.proof.texts import table
+
+# How sure something is (fingerprints.toml).
 Sure = Literal["documented", "reported", "measured", "inferred"]
 
 _HOW: dict[Sure, str] = {
@@ -64,218 +66,17 @@ class Hop:
     streams: str | None
 
 
-_GOOGLE = Fingerprint(
-    "Google's front end (App Engine, Cloud Run and others)",
-    "App Engine Standard collects the whole response; Flexible holds 64 KiB blocks until the response "
-    "carries X-Accel-Buffering: no; Cloud Run streams.",
-    "documented",
-    "docs.cloud.google.com/appengine/docs/standard/how-requests-are-handled, "
-    "docs.cloud.google.com/appengine/docs/flexible/how-requests-are-handled, "
-    "docs.cloud.google.com/run/docs/triggering/https-request",
-)
-_APP_ENGINE = replace(_GOOGLE, name="App Engine")
-_CLOUD_RUN = Fingerprint(
-    "Cloud Run",
-    "It streams what is sent in chunks, and ends every response after its request timeout, 300 s unless set.",
-    "documented",
-    "docs.cloud.google.com/run/docs/triggering/https-request, "
-    "docs.cloud.google.com/run/docs/configuring/request-timeout",
-)
-_GOOGLE_BALANCER = Fingerprint(
-    "a Google Cloud load balancer (or GKE Ingress)",
-    "Its backend timeout, 30 s unless set, bounds the whole response; heartbeats do not help.",
-    "inferred",
-    "kubernetes/ingress-gce/issues/1803",
-)
-_FIREBASE = Fingerprint(
-    "Firebase Hosting",
-    "A rewrite to Cloud Run or a function is buffered; the run.app address asked directly streams.",
-    "reported",
-    "firebase/firebase-tools/issues/9774",
-)
-_CLOUDFLARE = Fingerprint(
-    "Cloudflare",
-    "Its tunnel (cloudflared) flushes text/event-stream, gRPC and one JSON type of events at once, and "
-    "nothing else. X-Accel-Buffering is reported to have no effect there (issue 1496 of cloudflared).",
-    "documented",
-    "cloudflare/cloudflared, connection.go, flushableContentTypes",
-)
-_QUICK_TUNNEL = Fingerprint(
-    "a Cloudflare quick tunnel",
-    'Its edge treats the methods differently: "When using POST, events are streamed correctly in real-time".',
-    "reported",
-    "cloudflare/cloudflared/issues/1449",
-)
-_API_GATEWAY = Fingerprint(
-    "Amazon API Gateway, or a Lambda function's own address",
-    "An HTTP API never streams, a REST API only in the response transfer mode STREAM; both cut after 29 to "
-    "30 s. A function's own address streams in the invoke mode RESPONSE_STREAM.",
-    "inferred",
-    "aws/aws-lambda-web-adapter/issues/490, awslabs/nx-plugin-for-aws/pull/442",
-)
-_AWS_BALANCER = Fingerprint(
-    "an AWS load balancer (ALB)",
-    '"application load balancer does not support streaming response from Lambda"; of other targets the '
-    "thread says nothing.",
-    "reported",
-    "Kludex/mangum/issues/341",
-)
-_VERCEL = Fingerprint(
-    "Vercel",
-    "Static rendering holds a stream (dynamic = 'force-dynamic' frees it), and maxDuration cuts it after 10 "
-    "to 60 s.",
-    "inferred",
-    "vercel/ai/issues/1519",
-)
-_FLY = Fingerprint(
-    "Fly.io's proxy",
-    "It compresses, and holds what it compresses; a body that is gzip already, and flushed, passes.",
-    "inferred",
-    "brendanlong/lion-reader/pull/691",
-)
-_ENVOY = Fingerprint(
-    "Envoy (or Istio)",
-    "Its router passes each event; a filter that reads the body holds the whole message. A route's timeout, "
-    "15 s unless set, cuts a stream.",
-    "measured",
-    "loopback, Envoy 1.40; the timeout quoted from NVIDIA/nvcf/issues/1060",
-)
-_NGINX = Fingerprint(
-    "nginx",
-    "It buffers unless told not to: blocks of 4 KiB or 64 KiB from an HTTP/1.0 upstream; from an HTTP/1.1 "
-    "upstream only the end of a large event. X-Accel-Buffering: no frees it, and the client does not see "
-    "that header.",
-    "measured",
-    "loopback, nginx 1.22 and 1.31",
-)
-_CADDY = Fingerprint(
-    "Caddy",
-    "It passes each event; with response_buffers it holds the beginning, or refuses with 501 what says "
-    "Incremental: ?1.",
-    "measured",
-    "loopback, Caddy 2.11",
-)
-_VARNISH = Fingerprint(
-    "Varnish (or Fastly)",
-    "Varnish passes each event; do_stream=false and ESI hold the whole message. Fastly was not measured.",
-    "measured",
-    "loopback, Varnish 7.1",
-)
-_AZURE = Fingerprint(
-    "Azure's front end",
-    "App Service's was reported to wait for the whole payload.",
-    "inferred",
-    "Azure/static-web-apps/issues/1462",
-)
-_HEROKU = Fingerprint(
-    "Heroku's router",
-    'It does not buffer ("There is no nginx involved"); its time limits (H12, H15) end a stream.',
-    "reported",
-    "heroku/heroku-buildpack-python/issues/307",
-)
-_EXPRESS = Fingerprint(
-    "Express",
-    "Its compression middleware holds about 16 KiB; Cache-Control: no-transform, or res.flush(), frees it.",
-    "measured",
-    "loopback; expressjs/compression, README",
-)
-_NEXT = Fingerprint(
-    "Next.js",
-    "Its compression wraps text/event-stream too; Cache-Control: no-transform frees it.",
-    "inferred",
-    "vercel/next.js/issues/9965",
-)
-_APACHE = Fingerprint(
-    "Apache", "It passes each event, compressed or not.", "measured", "loopback, Apache 2.4"
-)
-_COLLECTS = Fingerprint("lighttpd", "It holds the whole message.", "measured", "loopback")
-_APP = Fingerprint(
-    "the app's own server, or a hop that keeps its name",
-    "It passes each event that the app yields.",
-    "measured",
-    "loopback, uvicorn and gunicorn",
-)
 _REFUSES = "It says that it will not forward this response incrementally (RFC 10036)."
-_HTTP3 = Fingerprint(
-    "a front that offers HTTP/3",
-    "A browser may come by HTTP/3 the next time, which the kit does not speak: its way can be another one.",
-    "documented",
-    "RFC 7838",
-)
-
-# Header, what its value (or an entry of Via) must hold, who that is, and how sure the reading is. The first
-# that fits is it.
-_BY_VALUE: tuple[tuple[str, str, Fingerprint, Sure], ...] = (
-    ("server", r"google frontend", _GOOGLE, "reported"),
-    ("server", r"cloudflare", _CLOUDFLARE, "inferred"),
-    ("server", r"vercel", _VERCEL, "inferred"),
-    ("server", r"\bfly/", _FLY, "inferred"),
-    ("server", r"envoy", _ENVOY, "measured"),
-    ("server", r"awselb", _AWS_BALANCER, "inferred"),
-    ("server", r"nginx|openresty", _NGINX, "measured"),
-    ("server", r"caddy", _CADDY, "measured"),
-    ("server", r"varnish", _VARNISH, "inferred"),
-    ("server", r"\bapache\b", _APACHE, "inferred"),
-    ("server", r"\bh2o\b", replace(_APACHE, name="h2o", source="loopback"), "inferred"),
-    ("server", r"nghttpx", replace(_APACHE, name="nghttpx", source="loopback"), "inferred"),
-    ("server", r"lighttpd", _COLLECTS, "inferred"),
-    ("server", r"mitmproxy", replace(_COLLECTS, name="mitmproxy"), "inferred"),
-    ("server", r"uvicorn|gunicorn|hypercorn", _APP, "measured"),
-    ("via", r"\bgoogle\b", _GOOGLE_BALANCER, "inferred"),
-    ("via", r"cloudfront", Fingerprint("Amazon CloudFront"), "inferred"),
-    ("via", r"vegur|heroku", _HEROKU, "inferred"),
-    ("via", r"varnish", _VARNISH, "inferred"),
-    ("via", r"caddy", _CADDY, "measured"),
-    ("via", r"squid", replace(_APACHE, name="Squid", source="loopback, Squid 5.7"), "inferred"),
-    ("via", r"envoy", _ENVOY, "inferred"),
-    ("x-powered-by", r"express", _EXPRESS, "inferred"),
-    ("x-powered-by", r"next\.js", _NEXT, "inferred"),
-    ("x-served-by", r"\bcache-", _VARNISH, "inferred"),
-    ("alt-svc", r"\bh3\b", _HTTP3, "documented"),
-)
-
-# Headers that are there with whatever value. An end in "-" stands for every name that begins so; the values
-# of those are not shown, since nobody knows what may be in them.
-_BY_NAME: tuple[tuple[str, Fingerprint, Sure], ...] = (
-    ("cf-ray", _CLOUDFLARE, "inferred"),
-    ("x-cloud-trace-context", _GOOGLE, "reported"),
-    ("x-amzn-requestid", _API_GATEWAY, "inferred"),
-    ("x-amz-apigw-id", _API_GATEWAY, "inferred"),
-    ("apigw-requestid", _API_GATEWAY, "inferred"),
-    ("apigw-id", _API_GATEWAY, "inferred"),
-    ("x-amzn-trace-id", _AWS_BALANCER, "inferred"),
-    ("x-amz-cf-id", Fingerprint("Amazon CloudFront"), "inferred"),
-    ("x-vercel-id", _VERCEL, "inferred"),
-    ("x-azure-ref", _AZURE, "inferred"),
-    ("fly-request-id", _FLY, "inferred"),
-    ("x-envoy-upstream-service-time", _ENVOY, "measured"),
-    ("x-render-origin-server", Fingerprint("Render"), "inferred"),
-    ("x-cache", Fingerprint("a cache"), "inferred"),
-    ("x-railway-", Fingerprint("Railway"), "inferred"),
-    ("x-github-", Fingerprint("GitHub"), "inferred"),
-    ("x-firebase-", _FIREBASE, "inferred"),
-)
-
-# The ends of names that a platform gives to what it hosts.
-_BY_HOST: tuple[tuple[str, Fingerprint], ...] = (
-    (".run.app", _CLOUD_RUN),
-    (".appspot.com", _APP_ENGINE),
-    (".web.app", _FIREBASE),
-    (".firebaseapp.com", _FIREBASE),
-    (".trycloudflare.com", _QUICK_TUNNEL),
-    (".vercel.app", _VERCEL),
-    (".herokuapp.com", _HEROKU),
-    (".fly.dev", _FLY),
-    (".onrender.com", Fingerprint("Render")),
-    (".up.railway.app", Fingerprint("Railway")),
-    (".on.aws", _API_GATEWAY),
-    (".cloudfront.net", Fingerprint("Amazon CloudFront")),
-    (".azurewebsites.net", _AZURE),
-    (".azurestaticapps.net", _AZURE),
-)
-
 _VIA = re.compile(r'(?:[^,"(]|"(?:\\.|[^"\\])*"|\([^)]*\))+')
 _STATUS_NAME = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|([^;,\s]+))')
+
+
+@cache
+def fingerprint(kind: str) -> Fingerprint:
+    """What is known of this kind of hop, by its name in fingerprints.toml."""
+    row = {key: value.strip() for key, value in table("fingerprints")["kinds"][kind].items()}
+    like = row.pop("like", None)
+    return Fingerprint(**row) if like is None else replace(fingerprint(like), **row)
 
 
 def hops(headers: Mapping[str, str], *, host: str | None = None) -> tuple[Hop, ...]:
@@ -291,12 +92,14 @@ def hops(headers: Mapping[str, str], *, host: str | None = None) -> tuple[Hop, .
 
 def _by_host(host: str) -> Iterator[Hop]:
     name = host.lower().rstrip(".")
-    yield from (_hop(known, "host", name, "inferred") for end, known in _BY_HOST if name.endswith(end))
+    for end, kind in table("fingerprints")["hosts"]:
+        if name.endswith(end):
+            yield _hop(fingerprint(kind), "host", name, "inferred")
     if name.endswith(".amazonaws.com"):
         if ".execute-api." in name:
-            yield _hop(_API_GATEWAY, "host", name, "inferred")
+            yield _hop(fingerprint("api-gateway"), "host", name, "inferred")
         elif ".elb." in name:
-            yield _hop(_AWS_BALANCER, "host", name, "inferred")
+            yield _hop(fingerprint("aws-balancer"), "host", name, "inferred")
 
 
 def _by_value(headers: Mapping[str, str]) -> Iterator[Hop]:
@@ -306,8 +109,8 @@ def _by_value(headers: Mapping[str, str]) -> Iterator[Hop]:
             if not entry.strip():
                 continue
             fits = (
-                _hop(known, header, entry, sure)
-                for name, pattern, known, sure in _BY_VALUE
+                _hop(fingerprint(kind), header, entry, sure)
+                for name, pattern, kind, sure in table("fingerprints")["values"]
                 if name == header and re.search(pattern, entry, re.IGNORECASE)
             )
             hop = next(fits, None)
@@ -340,12 +143,12 @@ def _statuses(headers: Mapping[str, str]) -> Iterator[Hop]:
 
 
 def _by_name(headers: Mapping[str, str]) -> Iterator[Hop]:
-    for wanted, known, sure in _BY_NAME:
+    for wanted, kind, sure in table("fingerprints")["names"]:
         if not wanted.endswith("-"):
             if headers.get(wanted, "").strip():
-                yield _hop(known, wanted, headers[wanted], sure)
+                yield _hop(fingerprint(kind), wanted, headers[wanted], sure)
         elif there := next((name for name in sorted(headers) if name.startswith(wanted)), None):
-            yield _hop(known, _printable(there), "", sure)
+            yield _hop(fingerprint(kind), _printable(there), "", sure)
 
 
 def _hop(known: Fingerprint, header: str, value: str, sure: Sure | None) -> Hop:

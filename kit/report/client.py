@@ -60,10 +60,10 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
         lines += ["", *hang("  ", f"The end of its standard error (status {report.status}):", width)]
         lines += [line for text in report.errors for line in hang("  | ", clean(text), width)]
     # Not broken in two: they are there to be pasted.
-    lines += [f"  → {text}" for text in found.cause.remedy]
+    lines += [f"  → {text}" for text in found.cause.lines]
     for warned in found.warnings:
         lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", warned.sentence, width)]
-        lines += [f"  → {text}" for text in warned.cause.remedy]
+        lines += [f"  → {text}" for text in warned.cause.lines]
     lines += ["", style.paint("  what was done and seen", "dim")]
     usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
@@ -90,12 +90,12 @@ def client_data(report: ClientReport) -> dict[str, Any]:
         "client_holds": found.cause.holds,
         "client_at_fault": found.cause.fault,
         "sentence": found.sentence,
-        "remedy": list(found.cause.remedy),
+        "remedy": list(found.cause.lines),
         "block_bytes": None if found.block is None else list(found.block),
         "unclear": None if found.unclear is None else str(found.unclear),
         "hint": None if found.unclear is None else found.unclear.remedy,
         "warnings": [
-            {"cause": str(warned.cause), "sentence": warned.sentence, "remedy": list(warned.cause.remedy)}
+            {"cause": str(warned.cause), "sentence": warned.sentence, "remedy": list(warned.cause.lines)}
             for warned in found.warnings
         ],
         "not_tried": list(found.untried),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kit.cloud.expiry import is_overdue
-from kit.cloud.status import Role, Standing
-from kit.platforms.platform import Version
+from kit.cloud.status import Role, Standing, is_overdue
+from kit.platforms.service import Version
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words
 from kit.report.cells import cells, clean, pad

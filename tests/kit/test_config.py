@@ -281,8 +281,6 @@ def test_more_instances_than_a_target_may_have_at_most_are_the_flags_fault(tmp_p
         ("[targets.standart]", "targets.standart is not a known key", "'standard'"),
         ("[targets.flex]\ncpus = 2", "targets.flex.cpus is not a known key", "'cpu'"),
         ("[targets.flex]\ncpu = 'two'", "targets.flex.cpu is 'two'", "a whole number"),
-        ("workers = ]", "line 1", "Correct the file"),
-        ("workers = 1\nworkers = 2", "Cannot overwrite a value", "Correct the file"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_in_a_sentence(
@@ -293,16 +291,6 @@ def test_what_is_wrong_in_the_file_is_said_in_a_sentence(
     assert "kit.toml" in error.message
     assert said in error.message
     assert hint in error.hint
-
-
-def test_a_file_that_is_not_text_is_said_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "kit.toml").write_bytes(b"\xff\xfe")
-    assert "cannot be read as TOML" in refused(tmp_path).message
-
-
-def test_a_folder_called_kit_toml_is_said_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "kit.toml").mkdir()
-    assert "kit.toml cannot be read" in refused(tmp_path).message
 
 
 def test_a_bad_variable_is_named(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ import yaml
 
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.rehearsal.dockerfile import read_dockerfile
 from kit.render import COMMAND, environment, render
 from kit.targets import Target, assets, get
 from service.settings import Settings
-from tests.controlplane.started import read_dockerfile
 from tests.kit.rendering import (
     UNUSUAL,
     each_target,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.rehearsal.dockerfile import read_dockerfile
 from kit.render import COMMAND, environment, render, write
 from kit.targets import Target, assets, get
-from tests.controlplane.started import read_dockerfile
 from tests.fixtures.tools import Tool
 from tests.kit.rendering import (
     NAMES,

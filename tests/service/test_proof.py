@@ -737,52 +737,46 @@ def writes(*bodies: bytes, status: int = 200, ends: bool = False, headers: Any =
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_a_piece_of_an_answer_goes_when_it_is_asked_for_and_so_does_the_end(ends: bool) -> None:
-    async def run() -> None:
-        async with Lane(writes(b"one", b"", b"three", b"5", ends=ends)) as lane:
-            assert (lane.body, lane.ended) == (b"one", False)
-            state = await lane.side("ping")
-            assert (state["known"], state["emitted"], state["octets"], state["sent"]) == (True, 1, 3, 2)
-            assert (state["waits"], state["free"], state["coding"]) == ("piece", "", "")
-            state = await lane.side("pass", pieces=2)
-            assert (lane.body, state["emitted"], state["octets"]) == (b"onethree", 2, 8)
-            state = await lane.side("pass", pieces=4)
-            assert (lane.body, lane.ended) == (b"onethree5", False)
-            assert (state["emitted"], state["waits"], state["ended"]) == (3, "end", False)
-            state = await lane.side("end", times="on")
-            await lane.task
-            assert lane.ended
-            assert [octets for octets, _, _ in state["times"]] == [3, 8, 9]
-            assert all(0 <= sent <= gone for _, sent, gone in state["times"])
-            state = await lane.side("ping")
-            assert (state["known"], state["ended"], state["free"]) == (True, True, "asked")
-
-    asyncio.run(run())
+async def test_a_piece_of_an_answer_goes_when_it_is_asked_for_and_so_does_the_end(ends: bool) -> None:
+    async with Lane(writes(b"one", b"", b"three", b"5", ends=ends)) as lane:
+        assert (lane.body, lane.ended) == (b"one", False)
+        state = await lane.side("ping")
+        assert (state["known"], state["emitted"], state["octets"], state["sent"]) == (True, 1, 3, 2)
+        assert (state["waits"], state["free"], state["coding"]) == ("piece", "", "")
+        state = await lane.side("pass", pieces=2)
+        assert (lane.body, state["emitted"], state["octets"]) == (b"onethree", 2, 8)
+        state = await lane.side("pass", pieces=4)
+        assert (lane.body, lane.ended) == (b"onethree5", False)
+        assert (state["emitted"], state["waits"], state["ended"]) == (3, "end", False)
+        state = await lane.side("end", times="on")
+        await lane.task
+        assert lane.ended
+        assert [octets for octets, _, _ in state["times"]] == [3, 8, 9]
+        assert all(0 <= sent <= gone for _, sent, gone in state["times"])
+        state = await lane.side("ping")
+        assert (state["known"], state["ended"], state["free"]) == (True, True, "asked")
 
 
-def test_a_pass_is_answered_once_its_pieces_are_gone() -> None:
-    async def run() -> None:
-        ready = asyncio.Event()
+async def test_a_pass_is_answered_once_its_pieces_are_gone() -> None:
+    ready = asyncio.Event()
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await send({"type": "http.response.start", "status": 200})
-            await send({"type": "http.response.body", "body": b"1", "more_body": True})
-            await ready.wait()
-            await send({"type": "http.response.body", "body": b"2", "more_body": True})
-            await asyncio.Event().wait()
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"1", "more_body": True})
+        await ready.wait()
+        await send({"type": "http.response.body", "body": b"2", "more_body": True})
+        await asyncio.Event().wait()
 
-        async with Lane(app) as lane:
-            passed = asyncio.ensure_future(lane.side("pass", pieces=2))
-            await settled()
-            assert not passed.done()
-            ready.set()
-            assert (await passed)["emitted"] == 2
-
-    asyncio.run(run())
+    async with Lane(app) as lane:
+        passed = asyncio.ensure_future(lane.side("pass", pieces=2))
+        await settled()
+        assert not passed.done()
+        ready.set()
+        assert (await passed)["emitted"] == 2
 
 
 @pytest.mark.parametrize("token", [None, "", "another-secret-of-sixteen", SECRET + "x"])
-def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_nothing(
+async def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_nothing(
     token: str | None,
 ) -> None:
     seen: list[Any] = []
@@ -792,32 +786,26 @@ def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_noth
         seen.append((scope["headers"], receive, send))
         await said(scope, receive, send)
 
-    async def run() -> None:
-        async with Lane(app, token=token) as lane:
-            await lane.task
-            assert (lane.body, lane.ended) == (b"onetwo", True)
-            assert (await lane.side("ping"))["known"] is False
-            assert (await lane.side("ping", token=token or "")).get("error") == "proof-token"
-            assert seen[0][:2] == (lane.headers, lane.heard.get)
-
-    asyncio.run(run())
+    async with Lane(app, token=token) as lane:
+        await lane.task
+        assert (lane.body, lane.ended) == (b"onetwo", True)
+        assert (await lane.side("ping"))["known"] is False
+        assert (await lane.side("ping", token=token or "")).get("error") == "proof-token"
+        assert seen[0][:2] == (lane.headers, lane.heard.get)
 
 
 @pytest.mark.parametrize(("token", "held"), [(SECRET, True), (SECRET + "x", False), (None, False)])
-def test_the_hash_of_the_secret_is_enough_for_an_answer_in_lock_step(
+async def test_the_hash_of_the_secret_is_enough_for_an_answer_in_lock_step(
     token: str | None, held: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN_SHA256", DIGEST)
     monkeypatch.setenv("STREAMPROOF_PROOF_UNTIL", "99999999999")
 
-    async def run() -> None:
-        async with Lane(proof.wrap(writes(b"one", b"two")), token=token) as lane:
-            assert lane.ended is not held
-
-    asyncio.run(run())
+    async with Lane(proof.wrap(writes(b"one", b"two")), token=token) as lane:
+        assert lane.ended is not held
 
 
-def test_the_app_does_not_see_that_its_answer_is_held() -> None:
+async def test_the_app_does_not_see_that_its_answer_is_held() -> None:
     seen: list[Any] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -825,15 +813,12 @@ def test_the_app_does_not_see_that_its_answer_is_held() -> None:
         seen.append(b"".join([(await receive())["body"] for _ in range(3)]))
         await writes(b"one", b"two")(scope, receive, send)
 
-    async def run() -> None:
-        async with Lane(app, b"the ", b"whole ", b"question"):
-            assert seen == [[(b"accept", b"*/*")], b"the whole question"]
-
-    asyncio.run(run())
+    async with Lane(app, b"the ", b"whole ", b"question"):
+        assert seen == [[(b"accept", b"*/*")], b"the whole question"]
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
+async def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
     heard: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -843,14 +828,11 @@ def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
         await writes(b"one", b"two")(scope, receive, send)
         heard.append((await ears if listens else (await receive(), await receive())[1])["type"])
 
-    async def run() -> None:
-        async with Lane(app) as lane:
-            assert not lane.ended
-            lane.heard.put_nowait({"type": "http.disconnect"})
-            await asyncio.wait_for(lane.task, GIVE_UP_S)
-            assert (heard, (await lane.side("ping"))["free"]) == (["http.disconnect"], "left")
-
-    asyncio.run(run())
+    async with Lane(app) as lane:
+        assert not lane.ended
+        lane.heard.put_nowait({"type": "http.disconnect"})
+        await asyncio.wait_for(lane.task, GIVE_UP_S)
+        assert (heard, (await lane.side("ping"))["free"]) == (["http.disconnect"], "left")
 
 
 def test_a_client_that_is_gone_from_a_real_server_frees_its_answer(serve: Serve) -> None:
@@ -877,77 +859,62 @@ def test_a_client_that_is_gone_from_a_real_server_frees_its_answer(serve: Serve)
         (writes(b"one", b"two", status=404), "status"),
     ],
 )
-def test_what_cannot_be_held_is_let_go_and_says_why(app: Any, why: str) -> None:
-    async def run() -> None:
-        async with Lane(app) as lane:
-            await lane.task
-            state = await lane.side("ping", times="on")
-            assert (lane.body, state["known"], state["free"]) == (b"onetwo", True, why)
-            assert state["times"][-1][0] == 6
-
-    asyncio.run(run())
+async def test_what_cannot_be_held_is_let_go_and_says_why(app: Any, why: str) -> None:
+    async with Lane(app) as lane:
+        await lane.task
+        state = await lane.side("ping", times="on")
+        assert (lane.body, state["known"], state["free"]) == (b"onetwo", True, why)
+        assert state["times"][-1][0] == 6
 
 
 @pytest.mark.parametrize(("limit", "why"), [("HOLD_SECONDS", "time"), ("ALONE_SECONDS", "alone")])
-def test_an_answer_is_held_for_so_long_and_no_longer(
+async def test_an_answer_is_held_for_so_long_and_no_longer(
     limit: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proof, limit, 0.02)
 
-    async def run() -> None:
-        async with Lane(writes(b"one", b"two")) as lane:
-            await asyncio.wait_for(lane.task, GIVE_UP_S)
-            assert (lane.ended, (await lane.side("ping"))["free"]) == (True, why)
-
-    asyncio.run(run())
+    async with Lane(writes(b"one", b"two")) as lane:
+        await asyncio.wait_for(lane.task, GIVE_UP_S)
+        assert (lane.ended, (await lane.side("ping"))["free"]) == (True, why)
 
 
-def test_a_redirected_request_is_held_where_it_ends() -> None:
+async def test_a_redirected_request_is_held_where_it_ends() -> None:
     answers = iter([writes(b"", status=307), writes(b"one", b"two"), writes(b"one", b"two")])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await next(answers)(scope, receive, send)
 
-    async def run() -> None:
-        async with Lane(app) as before:
-            await before.task
-            after = Lane(before.app)
-            after.id, after.headers = before.id, before.headers
-            async with after:
-                assert ((await after.side("ping"))["free"], after.body) == ("", b"one")
-                again = Lane(before.app)
-                again.headers = before.headers
-                async with again:
-                    assert again.body == b"onetwo"
-
-    asyncio.run(run())
+    async with Lane(app) as before:
+        await before.task
+        after = Lane(before.app)
+        after.id, after.headers = before.id, before.headers
+        async with after:
+            assert ((await after.side("ping"))["free"], after.body) == ("", b"one")
+            again = Lane(before.app)
+            again.headers = before.headers
+            async with again:
+                assert again.body == b"onetwo"
 
 
-def test_so_many_answers_are_held_and_further_ones_pass() -> None:
-    async def run() -> None:
-        async with Lane(writes(b"one", b"two")) as lane, AsyncExitStack() as stack:
-            lanes = [lane]
-            for _ in range(proof.ANSWERS):
-                lanes.append(Lane(lane.app))
-                await stack.enter_async_context(lanes[-1])
-            assert [one.ended for one in lanes] == [*[False] * proof.ANSWERS, True]
-            assert (await lanes[-1].side("ping"))["known"] is False
-            await lane.side("end")
+async def test_so_many_answers_are_held_and_further_ones_pass() -> None:
+    async with Lane(writes(b"one", b"two")) as lane, AsyncExitStack() as stack:
+        lanes = [lane]
+        for _ in range(proof.ANSWERS):
             lanes.append(Lane(lane.app))
             await stack.enter_async_context(lanes[-1])
-            assert not lanes[-1].ended
+        assert [one.ended for one in lanes] == [*[False] * proof.ANSWERS, True]
+        assert (await lanes[-1].side("ping"))["known"] is False
+        await lane.side("end")
+        lanes.append(Lane(lane.app))
+        await stack.enter_async_context(lanes[-1])
+        assert not lanes[-1].ended
 
-    asyncio.run(run())
 
-
-def test_an_app_that_keeps_its_event_loop_to_itself_is_known_by_it() -> None:
+async def test_an_app_that_keeps_its_event_loop_to_itself_is_known_by_it() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0)  # the clock of the loop's turns starts
         time.sleep(2.5 * proof.BLINK_SECONDS)  # noqa: ASYNC251 (what is to be seen)
         await writes(b"one", b"two")(scope, receive, send)
 
-    async def run() -> None:
-        async with Lane(app) as lane:
-            assert (await lane.side("ping"))["blocked_ms"] >= 1000 * proof.BLINK_SECONDS
-
-    asyncio.run(run())
+    async with Lane(app) as lane:
+        assert (await lane.side("ping"))["blocked_ms"] >= 1000 * proof.BLINK_SECONDS

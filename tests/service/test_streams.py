@@ -202,7 +202,6 @@ def test_one_over_the_limit_is_refused_and_not_counted() -> None:
         assert len(streams) == 1
 
 
-@in_loop
 async def test_stopping_without_streams_calls_back_at_once() -> None:
     stopped: list[bool] = []
     streams = OpenStreams(1)
@@ -212,7 +211,6 @@ async def test_stopping_without_streams_calls_back_at_once() -> None:
         pass
 
 
-@in_loop
 async def test_the_last_stream_to_end_within_the_grace_calls_back_once_and_nobody_is_interrupted() -> None:
     stopped: list[bool] = []
     streams, one, other = OpenStreams(2), Scribe(), Scribe()
@@ -225,7 +223,6 @@ async def test_the_last_stream_to_end_within_the_grace_calls_back_once_and_nobod
     assert one.told == other.told == []
 
 
-@in_loop
 async def test_after_the_grace_every_stream_is_told_and_one_that_does_not_heed_is_given_up() -> None:
     given_up = asyncio.Event()
     streams, one, other = OpenStreams(2), Scribe(), Scribe()

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kit.rehearsal.environment import service_account_environment
+from kit.rehearsal.hosting import Hosting
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.uploads import Kind, Upload
 from kit.targets import FrontSpec, load_targets
-from tests.controlplane.environment import service_account_environment
-from tests.controlplane.hosting import Hosting
-from tests.controlplane.plane import Plane
-from tests.controlplane.uploads import Kind, Upload
-from tests.fixtures.controlplane import GIVE_UP_S
+from tests.fixtures.rehearsal import GIVE_UP_S
 from tests.system.leftovers import processes_in
 
 REGION = "europe-west1"

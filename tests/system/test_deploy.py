@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.controlplane.uploads import Kind
+from kit.rehearsal.uploads import Kind
 from tests.fixtures.tools import Tool
 from tests.system.cloud import QUICK, REGION, Cloud, Told, whose
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.controlplane import faults
+from kit.rehearsal import faults
 from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, Told
 from tests.system.leftovers import processes_in

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.controlplane.faults import Hang
-from tests.fixtures.controlplane import GIVE_UP_S
+from kit.rehearsal.faults import Hang
+from tests.fixtures.rehearsal import GIVE_UP_S
 from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, Told, whose
 

@@ -16,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, read
-from kit.platforms.platform import (
+from kit.platforms.gcloud.leftovers import path
+from kit.platforms.service import (
     MARKER,
     TOKEN_SHA256,
     VERSION_PREFIX,
-    Command,
     Place,
     Release,
     Removal,
@@ -33,6 +34,9 @@ from kit.platforms.platform import (
 DEFAULT: Final = "default"
 
 _TARGET: Final = "STREAMPROOF_TARGET"
+# gcr.io has been part of Artifact Registry since 2025: each of its hosts is a repository of that name, in
+# https://docs.cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo
+_GCR: Final = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
 # What a Flex version keeps where its app.yaml does not say (AutomaticScaling.minTotalInstances in the SDK's
 # messages: "Minimum number of running instances that should be maintained for this version"; the documented
 # default is 2, https://docs.cloud.google.com/appengine/docs/flexible/reference/app-yaml#services).
@@ -102,6 +106,12 @@ def stop_version(place: Place, *versions: str) -> Command:
     return change(place, "app", "versions", "stop", *versions, f"--service={place.service}")
 
 
+def browse(place: Place) -> Command:
+    """Print the service's own address, which stays when another version serves."""
+    where = (f"--service={place.service}", f"--project={place.project}", "--no-launch-browser")
+    return Command(("app", "browse", *where))
+
+
 def delete_versions(place: Place, *versions: str) -> Command:
     """Remove versions that have no traffic."""
     return change(
@@ -125,6 +135,26 @@ def delete_service(place: Place) -> Command:
         place.service,
         absent=(f"The following service was not found: [{place.service}]",),  # api_lib/app/service_util.py
     )
+
+
+def repository(place: Place, registry: str) -> str | None:
+    """The repository of the app's registry (`us.gcr.io`); None where Artifact Registry has none of it."""
+    location = _GCR.get(registry)
+    return None if location is None else f"{location}-docker.pkg.dev/{path(place.project)}/{registry}"
+
+
+def archives(place: Place, bucket: str, registry: str) -> str:
+    """Where the archives of the kit's Flex versions of a service lie, as a prefix."""
+    return f"gs://{bucket}/{registry}/{path(place.project)}/{_image_name(place)}**"
+
+
+def is_image(place: Place, package: str) -> bool:
+    """Whether a package was made by the Flex build of one of the kit's versions of this service."""
+    return f"/{_image_name(place)}" in package
+
+
+def _image_name(place: Place) -> str:
+    return f"appengine/{place.service}.{VERSION_PREFIX}"
 
 
 def parse_app(answer: Any) -> App:

@@ -5,32 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from kit.errors import Code, KitError
 from kit.platforms.app_engine import commands
-from kit.platforms.gcloud import clearing, leftovers
+from kit.platforms.command import Command, Line
+from kit.platforms.gcloud import leftovers
+from kit.platforms.gcloud.host import GcloudHost
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Host, Line, Place, Release, Removal, Service, Version, costs, made
+from kit.platforms.service import Place, Release, Removal, Service, Version
 
 # How many versions are asked for their variables at once: each gcloud takes a core for most of a second.
 _AT_ONCE: Final = 4
 
 
-def host(place: Place, gcloud: Gcloud) -> Host:
-    """App Engine, for one service of the project's app."""
-    return AppEngine(place, gcloud)
-
-
-class AppEngine:
+class AppEngineHost(GcloudHost):
     """One service of the project's app.
 
     A version's variables never change, so each version is asked for them once.
     """
 
     def __init__(self, place: Place, gcloud: Gcloud) -> None:
-        self.place = place
-        self._gcloud = gcloud
+        super().__init__(place, gcloud)
         self._variables: dict[tuple[str, str | None], Mapping[str, str]] = {}
         self._seen: Service | None = None
 
@@ -62,15 +58,13 @@ class AppEngine:
         self._seen = found
         return found
 
-    def deployment(self, release: Release) -> tuple[Command, ...]:
+    def plan(self, release: Release) -> tuple[Command, ...]:
         """One line."""
         return (commands.deploy(release),)
 
     async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
         """Upload and build; the service and the version, with the URL of its own."""
-        for command in self.deployment(release):
-            await self._change(command, line)
-        return made(await self.look(), self.place, release.version)
+        return await self._deploy(release, release.version, line)
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""
@@ -103,24 +97,20 @@ class AppEngine:
         steps = () if found is None else commands.removals(found, versions)
         return (*steps, *(await self._leftovers() if versions is None else ()))
 
-    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
-        """A running Flex version costs always, a Standard one only while it is asked."""
-        return costs(service)
-
     async def _leftovers(self) -> tuple[Removal, ...]:
         place = self.place
         try:
             app = commands.parse_app(await self._read(commands.describe_app(place)))
         except KitError as error:
-            return clearing.unread("images and archives of Flex builds, if any", error)
+            return leftovers.unread("images and archives of Flex builds, if any", error)
         if app.registry is None or app.bucket is None:
             return ()
-        archives = leftovers.flex_archives(place, app.bucket, app.registry)
-        looking = [clearing.archives(self._gcloud, place, archives)]
-        repository = leftovers.flex_repository(place, app.registry)
+        archives = commands.archives(place, app.bucket, app.registry)
+        looking = [leftovers.archives(self._gcloud, place, archives)]
+        repository = commands.repository(place, app.registry)
         if repository is not None:
-            ours = partial(leftovers.is_flex_image, place)
-            looking.insert(0, clearing.images(self._gcloud, place, repository, ours=ours))
+            ours = partial(commands.is_image, place)
+            looking.insert(0, leftovers.images(self._gcloud, place, repository, ours=ours))
         parts = await asyncio.gather(*looking)
         return tuple(removal for part in parts for removal in part)
 
@@ -147,9 +137,3 @@ class AppEngine:
         """As last seen; looked for only where nobody looked yet."""
         service = self._seen or await self.look()
         return next((v for v in service.versions if v.name == name), None) if service is not None else None
-
-    async def _read(self, command: Command) -> Any:
-        return await self._gcloud.read(command, log=f"look-{self.place.target}")
-
-    async def _change(self, command: Command, line: Line) -> None:
-        await self._gcloud.run(command, log=f"deploy-{self.place.target}", line=line)

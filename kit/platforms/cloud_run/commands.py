@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, pairs, read
-from kit.platforms.platform import (
+from kit.platforms.gcloud.leftovers import path
+from kit.platforms.service import (
     BUNDLE_LABEL,
     TARGET_LABEL,
     TOKEN_SHA256,
-    Command,
     Place,
     Release,
     Removal,
@@ -31,6 +32,9 @@ _INVOKER_ROLES: Final = ("roles/run.invoker", "roles/run.servicesInvoker", "role
 _UNCHECKED: Final = "run.googleapis.com/invoker-iam-disabled"
 _MIN_OF_REVISION: Final = "autoscaling.knative.dev/minScale"
 _MIN_OF_SERVICE: Final = "run.googleapis.com/minScale"
+
+# By gcloud's own source: surface/run/deploy.py and command_lib/run/sourcedeploys/sources.py.
+_REPOSITORY: Final = "cloud-run-source-deploy"
 
 # Settings of a target that are flags here; whoever leaves one out keeps what the service has.
 _FLAGS: Final = {
@@ -107,6 +111,12 @@ def add_invoker(place: Place) -> Command:
     return change(place, "run", "services", "add-iam-policy-binding", place.service, *_INVOKER)
 
 
+def proxy(place: Place) -> Command:
+    """Pass what asks this machine on to the service, with the user's own identity, until it is ended."""
+    where = (f"--region={place.region}", f"--project={place.project}", "--port=8080")
+    return Command(("run", "services", "proxy", place.service, *where))
+
+
 def delete_revision(place: Place, revision: str) -> Command:
     """Remove a revision that has neither traffic nor a tag and is not the newest."""
     return change(place, "run", "revisions", "delete", revision, absent=(_gone("Revision", revision),))
@@ -117,6 +127,17 @@ def delete_service(place: Place) -> Command:
     return change(
         place, "run", "services", "delete", place.service, absent=(_gone("Service", place.service),)
     )
+
+
+def image(place: Place) -> str:
+    """The package of all images that source deploys of a Cloud Run service made."""
+    return f"{place.region}-docker.pkg.dev/{path(place.project)}/{_REPOSITORY}/{place.service}"
+
+
+def archives(place: Place) -> str:
+    """Where all archives lie that source deploys of a Cloud Run service uploaded, as a prefix."""
+    project = place.project.replace(":", "_").replace(".", "_").replace("google", "elgoog")
+    return f"gs://run-sources-{project}-{place.region}/services/{place.service}/**"
 
 
 def parse_service(place: Place, service: Any, revisions: Any, policy: Any) -> Service:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Any
 
 from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands
-from kit.platforms.gcloud import clearing, leftovers
+from kit.platforms.command import Command, Line
+from kit.platforms.gcloud import leftovers
+from kit.platforms.gcloud.host import GcloudHost
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Host, Line, Place, Release, Removal, Service, Version, costs, made
+from kit.platforms.service import Place, Release, Removal, Service, Version
 
 
-def host(place: Place, gcloud: Gcloud) -> Host:
-    """Cloud Run, for one service in one region."""
-    return CloudRun(place, gcloud)
-
-
-class CloudRun:
+class CloudRunHost(GcloudHost):
     """One service in one region. Its versions are revisions; those that the kit made have a tag each."""
 
     def __init__(self, place: Place, gcloud: Gcloud) -> None:
-        self.place = place
-        self._gcloud = gcloud
+        super().__init__(place, gcloud)
         self._seen: Service | None = None
         self._tags: dict[str, str] = {}
         self._policy: Any = None
@@ -42,15 +38,13 @@ class CloudRun:
         self._seen = commands.parse_service(self.place, service, revisions, policy)
         return self._seen
 
-    def deployment(self, release: Release) -> tuple[Command, ...]:
+    def plan(self, release: Release) -> tuple[Command, ...]:
         """One line."""
         return (commands.deploy(release),)
 
     async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
         """Upload and build; the service and the revision, with the URL of its tag."""
-        for command in self.deployment(release):
-            await self._change(command, line)
-        return made(await self.look(), self.place, f"{self.place.service}-{release.version}")
+        return await self._deploy(release, f"{self.place.service}-{release.version}", line)
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""
@@ -92,14 +86,10 @@ class CloudRun:
         whole = versions is None and found.versions and not theirs
         return (*steps, *(await self._leftovers() if whole else ()))
 
-    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
-        """Only while it is asked, unless instances are kept."""
-        return costs(service)
-
     async def _leftovers(self) -> tuple[Removal, ...]:
         parts = await asyncio.gather(
-            clearing.images(self._gcloud, self.place, leftovers.run_image(self.place)),
-            clearing.archives(self._gcloud, self.place, leftovers.run_archives(self.place)),
+            leftovers.images(self._gcloud, self.place, commands.image(self.place)),
+            leftovers.archives(self._gcloud, self.place, commands.archives(self.place)),
         )
         return tuple(removal for part in parts for removal in part)
 
@@ -112,9 +102,3 @@ class CloudRun:
                 if error.code is not Code.PERMISSION_DENIED:
                     raise
         return self._policy
-
-    async def _read(self, command: Command) -> Any:
-        return await self._gcloud.read(command, log=f"look-{self.place.target}")
-
-    async def _change(self, command: Command, line: Line) -> None:
-        await self._gcloud.run(command, log=f"deploy-{self.place.target}", line=line)

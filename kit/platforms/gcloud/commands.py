@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from itertools import chain, count
 from typing import Final
 
-from kit.platforms.platform import Command, Place
+from kit.platforms.command import Command
+from kit.platforms.service import Place
 
 # gcloud reads `^X^a=1Xb=2` as a list whose parts are split at X, one character or several (`gcloud topic
 # escaping`).
@@ -19,8 +20,8 @@ def read(place: Place, *words: str, absent: tuple[str, ...] = ()) -> Command:
 
 
 def change(place: Place, *words: str, absent: tuple[str, ...] = ()) -> Command:
-    """A line that creates, changes or removes something; `absent` as in `Command`."""
-    return Command((*words, *_where(place)), changes=True, absent=absent)
+    """A line that creates, changes or removes what it names, and so is repeatable; see `Command`."""
+    return Command((*words, *_where(place)), changes=True, repeatable=True, absent=absent)
 
 
 def pairs(values: Mapping[str, str]) -> str:

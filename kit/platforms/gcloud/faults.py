@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from kit.errors import Code
+from kit.platforms.command import Command
 from kit.platforms.gcloud.fault_rules import LOOK, RULES, UPDATE, Rule
 from kit.platforms.gcloud.output import clean
 from kit.platforms.gcloud.retry import Again
-from kit.platforms.platform import Command
 
 
 @dataclass(frozen=True, slots=True)

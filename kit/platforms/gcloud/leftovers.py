@@ -1,47 +1,21 @@
-"""What deployments leave behind beside their versions: images, and the archives they were built from. Pure.
-
-Where gcloud puts them, by its own source: Cloud Run's image is REGION-docker.pkg.dev/PROJECT/
-cloud-run-source-deploy/SERVICE (surface/run/deploy.py), its archives lie in gs://run-sources-PROJECT-REGION/
-services/SERVICE/ (command_lib/run/sourcedeploys/sources.py). A Flex version's image is GCR/PROJECT/appengine/
-SERVICE.VERSION, its archive has the same name in the app's bucket (api_lib/app/deploy_command_util.py).
-"""
+"""What deployments leave behind beside their versions: images, and the archives they were built from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from kit.errors import Code, KitError
+from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, read
-from kit.platforms.platform import VERSION_PREFIX, Command, Place
+from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.service import Place, Removal
 
 # Artifact Registry's own sentence for a repository or an image that is not there.
 _NO_IMAGES: Final = ("NOT_FOUND: Requested entity was not found.",)
-_REPOSITORY: Final = "cloud-run-source-deploy"
-# gcr.io has been part of Artifact Registry since 2025: each of its hosts is a repository of that name, in
-# https://docs.cloud.google.com/artifact-registry/docs/transition/setup-gcr-repo
-_GCR: Final = {"gcr.io": "us", "us.gcr.io": "us", "eu.gcr.io": "europe", "asia.gcr.io": "asia"}
-
-
-def run_image(place: Place) -> str:
-    """The package of all images that source deploys of a Cloud Run service made."""
-    return f"{place.region}-docker.pkg.dev/{_path(place.project)}/{_REPOSITORY}/{place.service}"
-
-
-def run_archives(place: Place) -> str:
-    """Where all archives lie that source deploys of a Cloud Run service uploaded, as a prefix."""
-    project = place.project.replace(":", "_").replace(".", "_").replace("google", "elgoog")
-    return f"gs://run-sources-{project}-{place.region}/services/{place.service}/**"
-
-
-def flex_repository(place: Place, registry: str) -> str | None:
-    """The repository of the app's registry (`us.gcr.io`); None where Artifact Registry has none of it."""
-    location = _GCR.get(registry)
-    return None if location is None else f"{location}-docker.pkg.dev/{_path(place.project)}/{registry}"
-
-
-def flex_archives(place: Place, bucket: str, registry: str) -> str:
-    """Where the archives of the kit's Flex versions of a service lie, as a prefix."""
-    return f"gs://{bucket}/{registry}/{_path(place.project)}/{_flex_name(place)}**"
+# Where the service behind it was never used, nothing was left there.
+_NOTHING: Final = (Code.NOT_FOUND_IN_CLOUD, Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
 
 
 def list_images(place: Place, path: str) -> Command:
@@ -52,11 +26,6 @@ def list_images(place: Place, path: str) -> Command:
 def parse_images(answer: Any) -> tuple[str, ...]:
     """What `list_images` printed: the packages, each once."""
     return tuple(sorted({item["package"] for item in answer or ()}))
-
-
-def is_flex_image(place: Place, package: str) -> bool:
-    """Whether a package was made by the Flex build of one of the kit's versions of this service."""
-    return f"/{_flex_name(place)}" in package
 
 
 def delete_image(place: Place, package: str) -> Command:
@@ -98,17 +67,54 @@ def delete_objects(place: Place, urls: str) -> Command:
     )
 
 
+async def images(
+    gcloud: Gcloud, place: Place, path: str, *, ours: Callable[[str], bool] = lambda package: True
+) -> tuple[Removal, ...]:
+    """The images under a path of Artifact Registry, by package.
+
+    Args:
+        gcloud: looks.
+        place: whose.
+        path: a repository, or an image in one.
+        ours: whether a package is the kit's.
+    """
+    try:
+        answer = await gcloud.read(list_images(place, path), log=f"look-{place.target}")
+    except KitError as error:
+        return unread("images, if any", error)
+    return tuple(
+        Removal(f"the images {package}", delete_image(place, package))
+        for package in parse_images(answer)
+        if ours(package)
+    )
+
+
+async def archives(gcloud: Gcloud, place: Place, urls: str) -> tuple[Removal, ...]:
+    """The archives under a prefix in Cloud Storage, all at once."""
+    try:
+        answer = await gcloud.read(list_objects(place, urls), log=f"look-{place.target}")
+    except KitError as error:
+        return unread("uploaded archives, if any", error)
+    there = len(parse_objects(answer))
+    what = f"{there} uploaded archive{'' if there == 1 else 's'} at {urls}"
+    return (Removal(what, delete_objects(place, urls)),) if there else ()
+
+
+def unread(what: str, error: KitError) -> tuple[Removal, ...]:
+    """That it could not be looked for: all else can be removed all the same."""
+    if error.code in _NOTHING:
+        return ()
+    why = error.message.partition("\n")[0]
+    return (Removal(f"{what}: they could not be looked for. {why}", None, error),)
+
+
 def _no_bucket(urls: str) -> str:
     """What gcloud says where the bucket of a prefix was never made."""
     return f"gs://{urls.removeprefix('gs://').partition('/')[0]} not found: 404."
 
 
-def _flex_name(place: Place) -> str:
-    return f"appengine/{place.service}.{VERSION_PREFIX}"
-
-
-def _path(project: str) -> str:
-    """An old project's domain is a folder of its own."""
+def path(project: str) -> str:
+    """A project in the path of an image: an old project's domain is a folder of its own."""
     return project.replace(":", "/")
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.errors import Code, KitError
+from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.faults import Fault, explain
 from kit.platforms.gcloud.output import Lines, clean, progress
-from kit.platforms.gcloud.retry import ATTEMPTS, pause_s, removes
-from kit.platforms.platform import Command, Line
+from kit.platforms.gcloud.retry import ATTEMPTS, pause_s
 from kit.process import run
 
 _GRACE_S: Final = 3.0
@@ -103,8 +103,8 @@ class Gcloud:
             fault = explain(command, status, stderr, "" if command.secret else stdout)
             if attempt == 1:
                 began_waiting = self._timing.clock()
-            elif fault.code is Code.NOT_FOUND_IN_CLOUD and removes(command):
-                return ""
+            elif fault.code is Code.NOT_FOUND_IN_CLOUD and command.changes:
+                return ""  # the attempt before removed it
             again = "transient" if fault.code is Code.API_OFF and self._enabled_api else fault.again
             waited = self._timing.clock() - began_waiting
             pause = pause_s(again, command, attempt, waited, self._timing.chance())

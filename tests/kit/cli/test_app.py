@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import pytest
 
+from kit.cli import main
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Conclusion
 from kit.report.client import ClientReport
@@ -27,7 +29,7 @@ def test_a_client_is_given_longer_silences_where_that_was_asked_for(
 
     async def examine(*_: object, silences: Sequence[float], **__: object) -> ClientReport:
         given.extend(silences)
-        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.sentence, ())
+        found = Conclusion(ClientCause.NO_FAULT, ClientCause.NO_FAULT.says, ())
         return ClientReport("curl", False, found, 0)
 
     monkeypatch.setattr("kit.flows.client.examine", examine)
@@ -42,3 +44,17 @@ def test_what_stands_behind_two_dashes_belongs_to_the_clients_command(invoke: In
     assert "no-such-command" in told.err
     as_json = invoke("doctor", "--json", "--client", "--", "no-such-command", "{url}")
     assert "no-such-command" in as_json.error["message"]
+
+
+def test_on_windows_one_sentence_names_wsl(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "kit.cli.app", None)  # it could not be imported there
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: The kit runs on Linux and macOS.\n  On Windows, run it in WSL.\n",
+    )

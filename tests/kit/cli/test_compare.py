@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Command, Place
+from kit.platforms.command import Command
+from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire

@@ -14,7 +14,8 @@ from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.errors import Exit
 from kit.flows.deploy import Plan
-from kit.platforms.platform import Host, Place
+from kit.platforms.platform import Host
+from kit.platforms.service import Place
 from kit.proof.lane import Comparison
 from kit.proof.verdict import Verdict
 from tests.fixtures.deployments import PROJECT, REGION, deployed
@@ -61,7 +62,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
         return made.setdefault(place.target, MemoryHost(place, always=place.target == "flex"))
 
     async def plan(drafts: tuple[object, ...], *_: object) -> Plan:
-        return Plan(drafts, Preflight((), PROJECT, app_versions=[{"service": "default"}]))  # type: ignore[arg-type]
+        return Plan(drafts, Preflight((), PROJECT))  # type: ignore[arg-type]
 
     monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
     monkeypatch.setattr("kit.flows.deploy.plan", plan)

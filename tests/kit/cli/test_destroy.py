@@ -8,7 +8,9 @@ import pytest
 
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
-from kit.platforms.platform import Command, Host, Place, Removal
+from kit.platforms.command import Command
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Removal
 from tests.fixtures.deployments import PROJECT, REGION, deployed
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost

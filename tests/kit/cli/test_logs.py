@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Command
+from kit.platforms.command import Command
 from tests.fixtures.deployments import deployed
 from tests.kit.cli.conftest import Invoke
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Host, Place
+from kit.platforms.platform import Host
+from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, place_of, service_of, version
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost

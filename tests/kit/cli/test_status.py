@@ -9,7 +9,8 @@ import pytest
 from kit.cloud.lock import locked
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
-from kit.platforms.platform import Host, Place, Service
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service
 from tests.fixtures.deployments import PROJECT, deployed, service_of, version
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.platforms.findings import Lane, Seen, Wishes
-from kit.platforms.platform import Place
+from kit.platforms.findings import Candidate, PreflightOptions, Seen
+from kit.platforms.service import Place
 
 PROJECT = "demo-project"
 APIS = ("appengine", "appengineflex", "artifactregistry", "cloudbuild", "run", "storage")
 
-STANDARD = Lane(Place("standard", "app_engine", PROJECT, None, "default"))
-FLEX = Lane(Place("flex", "app_engine", PROJECT, None, "sp-flex"), flexible=True, min_instances=1)
-RUN = Lane(Place("run", "cloud_run", PROJECT, "europe-west1", "streamproof"))
-LANES = (STANDARD, FLEX, RUN)
+STANDARD = Candidate(Place("standard", "app_engine", PROJECT, None, "default"), edition="standard")
+FLEX = Candidate(Place("flex", "app_engine", PROJECT, None, "sp-flex"), edition="flexible", min_instances=1)
+RUN = Candidate(Place("run", "cloud_run", PROJECT, "europe-west1", "streamproof"))
+TARGETS = (STANDARD, FLEX, RUN)
 
 
-def wishes(**changes: Any) -> Wishes:
-    return Wishes(**{"project": PROJECT, "project_source": "--project", **changes})
+def options(**changes: Any) -> PreflightOptions:
+    return PreflightOptions(**{"project": PROJECT, "project_source": "--project", **changes})
 
 
 def seen(**changes: Any) -> Seen:
@@ -53,7 +53,9 @@ def seen(**changes: Any) -> Seen:
         },
         "looks": {"standard": None, "flex": None, "run": None},
     }
-    return Seen(**{**well, **changes})
+    told = {**well, **changes}
+    own = {name: told.pop(name) for name in ("app", "app_versions")}
+    return Seen(**told, own=own)
 
 
 def apis(*names: str) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kit.cloud.expiry import is_overdue, overdue
 from kit.cloud.record import Deployment
+from kit.cloud.status import is_overdue, overdue
 from kit.times import stamp
 
 NOW = 1_800_000_000.0

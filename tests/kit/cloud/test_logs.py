@@ -6,7 +6,7 @@ import pytest
 
 from kit.cloud.logs import read_logs, shown
 from kit.errors import Code, KitError
-from kit.platforms.platform import Place
+from kit.platforms.service import Place
 
 FLEX = Place("flex", "app_engine", "my-project-42", None, "sp-flex")
 RUN = Place("run", "cloud_run", "my-project-42", "europe-west1", "streamproof")

@@ -14,9 +14,10 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms.findings import Finding
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Host, Place, Service
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service
+from kit.rehearsal.plane import Plane
 from kit.targets import Target, get
-from tests.controlplane.plane import Plane
 
 CONFIG = Config(project="demo-project", project_source="--project")
 PLACES = (
@@ -55,7 +56,7 @@ def places() -> list[tuple[Target, Host]]:
 def test_a_ready_project_is_read_without_changing_anything(plane: Plane, look: Check) -> None:
     found = look()
     assert (found.stops, found.questions, found.error()) == ((), (), None)
-    assert (found.project, found.number, found.app_services) == ("demo-project", "123456789012", frozenset())
+    assert (found.project, found.listed) == ("demo-project", {"app_engine": [], "cloud_run": None})
     reads = {"get", "list", "getIamPolicy", "getBillingInfo"}
     assert {name.rpartition(".")[2] for name in plane.names()} <= reads
 

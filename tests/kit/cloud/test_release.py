@@ -17,7 +17,7 @@ from kit.app import App
 from kit.cloud.release import release, version_name, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms.platform import Place, Release
+from kit.platforms.service import Place, Release
 from kit.render import render
 from kit.targets import load_targets
 

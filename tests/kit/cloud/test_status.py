@@ -8,7 +8,8 @@ import pytest
 
 from kit.cloud.status import Standing, look, status
 from kit.errors import Code, KitError
-from kit.platforms.platform import Host, Place
+from kit.platforms.platform import Host
+from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost
 

@@ -10,7 +10,7 @@ import pytest
 
 from kit.cloud.tokens import credentials, expiry, identity_token, renewed
 from kit.errors import Code, KitError
-from kit.platforms.platform import Command
+from kit.platforms.command import Command
 
 URL = "https://streamproof-x-ew.a.run.app"
 TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"

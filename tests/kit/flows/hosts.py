@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 from kit.errors import KitError
-from kit.platforms.platform import TOKEN_SHA256, Command, Line, Place, Release, Removal, Service, Version
+from kit.platforms.command import Command, Line
+from kit.platforms.service import TOKEN_SHA256, Place, Release, Removal, Service, Version
 
 
 class MemoryHost:
@@ -36,7 +36,7 @@ class MemoryHost:
         await self._asked("look")
         return self.service
 
-    def deployment(self, release: Release) -> tuple[Command, ...]:
+    def plan(self, release: Release) -> tuple[Command, ...]:
         return (Command(("deploy", release.version), changes=True),)
 
     async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
@@ -50,6 +50,7 @@ class MemoryHost:
             running=True,
             target=self.place.target,
             digest=release.digest,
+            min_instances=int(self.always),
             token_sha256=release.environment.get(TOKEN_SHA256),
         )
         if self.service is None:
@@ -90,7 +91,3 @@ class MemoryHost:
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
         await self._asked("removals")
         return self.left
-
-    def costs(self, service: Service) -> Literal["nothing", "requests", "always"]:
-        running = any(version.running for version in service.versions)
-        return "always" if self.always and running else "requests"

@@ -16,8 +16,8 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
-from kit.flows.deploy import Draft, Plan, Wishes, drafts, dry_run, refuse_open_model
-from kit.platforms.platform import Place
+from kit.flows.deploy import Draft, Wishes, drafts, refuse_open_model
+from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
 from tests.kit.flows.hosts import MemoryHost
@@ -46,14 +46,15 @@ def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[Draft
     return drafts(select(names), config, Record.load(folder), cloud)
 
 
-def listed(services: tuple[str, ...] | None) -> list[dict[str, str]] | None:
-    """What gcloud tells of an app with these services."""
-    return None if services is None else [{"service": name} for name in services]
+def found(services: tuple[str, ...] | None) -> Preflight:
+    """A project in which nothing stands in the way, with these services in its App Engine app."""
+    listed = None if services is None else [{"service": name} for name in services]
+    return Preflight((), PROJECT, {"app_engine": listed})
 
 
 def settled(cloud: Cloud, made: tuple[Draft, ...], services: tuple[str, ...] | None) -> list[str]:
-    found = Preflight((), PROJECT, app_versions=listed(services))
-    return [draft.host.place.service for draft in asyncio.run(flow._settled(made, found, cloud))]
+    planned = asyncio.run(flow.settle(made, found(services), cloud))
+    return [draft.host.place.service for draft in planned.drafts]
 
 
 def test_each_target_goes_to_the_service_that_the_configuration_names(cloud: Cloud, tmp_path: Path) -> None:
@@ -135,13 +136,6 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
     refuse_open_model(config, Wishes(), [])
 
 
-def test_a_dry_run_has_a_line_for_each_and_touches_nothing(cloud: Cloud, tmp_path: Path) -> None:
-    there = made(cloud, tmp_path)
-    lines = dry_run(there, (), Config(project=PROJECT), Wishes(), tmp_path / "build")
-    assert len(lines) == 3
-    assert not list(tmp_path.iterdir())
-
-
 FAILED = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
 
 
@@ -155,18 +149,15 @@ def deployed_by(
     """Deploy all three, the gate left out; these fail."""
     config, record = Config(project=PROJECT, region="europe-west1"), Record.load(folder)
     there = made(cloud, folder)
-    found = Preflight((), PROJECT, app_versions=listed(services))
-    settled = tuple(asyncio.run(flow._settled(there, found, cloud)))
-    for draft in settled:
+    planned = asyncio.run(flow.settle(there, found(services), cloud))
+    for draft in planned.drafts:
         if draft.target.name in fails:
             host = draft.host
             assert isinstance(host, MemoryHost)
             host.fail["deploy"] = error
     events: list[Event] = []
     outcomes = asyncio.run(
-        flow.deploy(
-            Plan(settled, found), config, Wishes(gate=False), record, folder / "build", Told(), events.append
-        )
+        flow.deploy(planned, config, Wishes(gate=False), record, folder / "build", Told(), events.append)
     )
     return {one.target: one for one in outcomes}, [event.text for event in events if isinstance(event, Step)]
 

@@ -14,7 +14,7 @@ from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.events import Event, Finished
 from kit.flows.deploy_target import Deploying, Job
-from kit.platforms.platform import Place, Release, Removal, Service, Version
+from kit.platforms.service import Place, Release, Removal, Service, Version
 from kit.proof.lane import Lane, LaneState
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict

@@ -12,7 +12,9 @@ from kit.cloud.record import Deployment
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of, serving
-from kit.platforms.platform import Command, Host, Place, Service
+from kit.platforms.command import Command
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.verdict import Verdict

@@ -13,8 +13,9 @@ from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.events import Event, Finished, silent
 from kit.flows.destroy import Cleared, Clearing, destroy, survey
+from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Line, Place, Removal
+from kit.platforms.service import Place, Removal
 from kit.proof.lane import LaneState
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_traffic import known, service, version

@@ -16,7 +16,8 @@ from kit.config import Config
 from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
-from kit.platforms.platform import Command, Service
+from kit.platforms.command import Command
+from kit.platforms.service import Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict

@@ -14,7 +14,8 @@ from kit.cloud.status import Standing
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.rebuild import rebuild, recorded
-from kit.platforms.platform import Host, Place, Service
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service
 from kit.targets import get
 from tests.fixtures.deployments import PROJECT, REGION, deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost

@@ -11,7 +11,7 @@ import pytest
 from kit.cloud.record import Deployment, Record
 from kit.errors import Code, KitError
 from kit.flows.traffic import earlier, newest, switch
-from kit.platforms.platform import Place, Service, Version
+from kit.platforms.service import Place, Service, Version
 from tests.kit.flows.hosts import MemoryHost
 
 PLACE = Place("flex", "app_engine", "demo-project", None, "sp-flex")

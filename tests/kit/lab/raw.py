@@ -12,8 +12,7 @@ from kit.lab.idle import RUNS
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
-
-GIVE_UP_S = 120.0  # for what should have happened at once, on cores that are busy
+from tests.fixtures.loop import GIVE_UP_S
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -216,3 +215,51 @@ async def whole_exchange(client: Wire, service: Service) -> None:
     await answering.say(b"HTTP/1.1 204 No Content\r\n\r\n")
     answering.close()
     await client.head()
+
+
+@asynccontextmanager
+async def asked(
+    spec: FrontSpec, request: bytes = get(), *, is_open: AbstractContextManager[None] = RUNS
+) -> AsyncIterator[tuple[Wire, Wire, Callable[[], Awaitable[None]]]]:
+    """A client, the service that has read the head of its request, and an exchange of others beside it.
+
+    Once `another` has gone there and back, what was on its way before it has had its time.
+    """
+    async with behind(spec, is_open) as (origin, connect):
+        client = await connect()
+        await client.say(request)
+        answering = await origin.taken()
+        await answering.head()
+
+        async def another() -> None:
+            await whole_exchange(await connect(), origin)
+
+        yield client, answering, another
+
+
+@asynccontextmanager
+async def stalled(spec: FrontSpec) -> AsyncIterator[tuple[asyncio.Task[None], int]]:
+    """A service that talked to a client that does not read, until it stood still, and for how many chunks."""
+    async with behind(spec) as (origin, connect):
+        slow = await connect()
+        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await slow.say(get())
+        answering = await origin.taken()
+        await answering.head()
+        said = 0
+
+        async def talk() -> None:
+            nonlocal said
+            await answering.say(CHUNKED)
+            while True:
+                await answering.say(chunk(b"x" * 100_000))
+                said += 1
+
+        talking = asyncio.create_task(talk())
+        before = -1
+        while said != before:
+            before = said
+            for _ in range(5):
+                await whole_exchange(await connect(), origin)
+        yield talking, said
+        talking.cancel()

@@ -33,7 +33,6 @@ from kit.render import render
 from kit.targets import load_targets
 from tests.fixtures.processes import answers, running
 from tests.fixtures.tools import Tool
-from tests.kit.lab.raw import in_loop
 
 LINES = 10
 CAP = 32 * 2**20
@@ -175,7 +174,6 @@ async def asked(url: str, path: str, **headers: str) -> Answer:
     return await asyncio.to_thread(ask, url, path, **headers)
 
 
-@in_loop
 async def test_lines_come_all_at_once_with_their_length_as_from_googles_own_server(
     google: str, bundle: Path
 ) -> None:
@@ -192,7 +190,6 @@ async def test_lines_come_all_at_once_with_their_length_as_from_googles_own_serv
     assert "content-length" not in other_answer.headers
 
 
-@in_loop
 async def test_the_cap_is_googles_to_the_byte(google: str, bundle: Path) -> None:
     async with lab(bundle) as (ours, _):
         for url in (google, ours):
@@ -203,7 +200,6 @@ async def test_the_cap_is_googles_to_the_byte(google: str, bundle: Path) -> None
         assert over.body == b""  # as Google's page says; its local server adds a sentence
 
 
-@in_loop
 async def test_the_same_headers_are_the_platforms_own_in_both_directions(google: str, bundle: Path) -> None:
     sent = {"Accept-Encoding": "gzip", "TE": "trailers", "Proxy-Authorization": "Basic eA==", "Mine": "1"}
     said = ["content-encoding", "keep-alive", "proxy-authenticate", "trailer", "upgrade", "mine"]

@@ -18,7 +18,7 @@ import pytest
 
 from kit.targets import FrontSpec
 from tests.fixtures.proxies import Nginx
-from tests.kit.lab.raw import Connect, Service, Wire, front_before, get, in_loop, service
+from tests.kit.lab.raw import Connect, Service, Wire, front_before, get, service
 from tests.kit.lab.specs import front
 
 BLOCK = 65_536
@@ -106,7 +106,6 @@ def as_in_nginx(ours: Response, real: Response, head: bytes = HEAD) -> bool:
 
 
 @pytest.mark.parametrize("step", [1_000, 4_096, 50_000])
-@in_loop
 async def test_blocks_are_let_go_as_by_nginx_whatever_the_size_of_the_writes(nginx: Nginx, step: int) -> None:
     async with AsyncExitStack() as stack:
         bench = Bench(nginx, stack)
@@ -116,7 +115,6 @@ async def test_blocks_are_let_go_as_by_nginx_whatever_the_size_of_the_writes(ngi
     assert as_in_nginx(ours, real)
 
 
-@in_loop
 async def test_nothing_not_even_the_head_goes_before_the_first_block_is_full(nginx: Nginx) -> None:
     async with service() as origin, front_before(origin.port, BLOCKS) as ours:
         for connect in (ours, in_front(nginx, origin)):
@@ -140,7 +138,6 @@ async def test_nothing_not_even_the_head_goes_before_the_first_block_is_full(ngi
             other.reset()
 
 
-@in_loop
 async def test_the_header_frees_every_write_and_is_consumed_as_by_nginx(nginx: Nginx) -> None:
     async with AsyncExitStack() as stack:
         bench = Bench(nginx, stack)
@@ -151,7 +148,6 @@ async def test_the_header_frees_every_write_and_is_consumed_as_by_nginx(nginx: N
     assert b"accel" not in real.head.lower()
 
 
-@in_loop
 async def test_what_was_held_when_the_service_broke_off_goes_before_the_cut_as_in_nginx(nginx: Nginx) -> None:
     async with service() as origin, front_before(origin.port, BLOCKS) as ours:
         for connect in (ours, in_front(nginx, origin)):
@@ -165,7 +161,6 @@ async def test_what_was_held_when_the_service_broke_off_goes_before_the_cut_as_i
             assert await client.rest() == b"x" * 1500
 
 
-@in_loop
 async def test_the_comparison_can_fail(nginx: Nginx) -> None:
     """Another front, another block size, or the header on one side only: none of them is like nginx."""
     async with AsyncExitStack() as stack:

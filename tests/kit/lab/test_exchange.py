@@ -15,13 +15,14 @@ from kit.targets import FrontSpec, Hold
 from tests.kit.lab.raw import (
     CHUNKED,
     LAST,
+    asked,
     asleep,
     behind,
     chunk,
     fields,
     front_before,
     get,
-    in_loop,
+    stalled,
     status,
     whole_exchange,
 )
@@ -35,13 +36,8 @@ BLOCKS = front("blocks", block_bytes=1000)
 # Releases, on the wire
 
 
-@in_loop
 async def test_through_a_pass_through_front_every_event_arrives_before_the_next_is_sent() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS) as (client, answering, _):
         await answering.say(CHUNKED)
         assert status(await client.head()) == 200
         for number in range(20):
@@ -52,16 +48,11 @@ async def test_through_a_pass_through_front_every_event_arrives_before_the_next_
         assert await client.chunk() == b""
 
 
-@in_loop
 async def test_through_a_block_front_nothing_arrives_until_the_block_is_full() -> None:
-    async with behind(BLOCKS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(BLOCKS) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"x" * 999))
         # A second exchange that goes there and back shows that the first had its time.
-        await whole_exchange(await connect(), service)
+        await another()
         assert client.silent()
         await answering.say(chunk(b"x"))
         assert status(await client.head()) == 200
@@ -70,15 +61,10 @@ async def test_through_a_block_front_nothing_arrives_until_the_block_is_full() -
         assert await client.chunk_sizes() == [1000, 1000, 500]
 
 
-@in_loop
 async def test_through_a_whole_message_front_all_arrives_at_the_end_with_its_length() -> None:
-    async with behind(WHOLE) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(WHOLE) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"x" * 100_000))
-        await whole_exchange(await connect(), service)
+        await another()
         assert client.silent()
         await answering.say(LAST)
         head = await client.head()
@@ -87,7 +73,6 @@ async def test_through_a_whole_message_front_all_arrives_at_the_end_with_its_len
         assert await client.hear(100_000) == b"x" * 100_000
 
 
-@in_loop
 async def test_the_header_frees_the_blocks_of_its_own_response_only() -> None:
     async with behind(BLOCKS) as (service, connect):
         client = await connect()
@@ -110,7 +95,6 @@ async def test_the_header_frees_the_blocks_of_its_own_response_only() -> None:
 # What goes wrong on the service's side
 
 
-@in_loop
 async def test_a_service_that_is_not_there_is_a_502_in_a_plain_sentence() -> None:
     held, port = hold_port()
     with held:
@@ -135,13 +119,8 @@ async def test_a_service_that_is_not_there_is_a_502_in_a_plain_sentence() -> Non
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000,
     ],
 )
-@in_loop
 async def test_a_service_that_does_not_speak_http_is_a_502(rubbish: bytes) -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS) as (client, answering, _):
         saying = asyncio.create_task(answering.say(rubbish))
         if len(rubbish) < 1000:
             await saying
@@ -156,13 +135,8 @@ async def test_a_service_that_does_not_speak_http_is_a_502(rubbish: bytes) -> No
     "start",
     [CHUNKED + chunk(b"x" * 1500), b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b"x" * 1500],
 )
-@in_loop
 async def test_a_service_that_dies_in_mid_body_is_seen_as_a_cut(spec: FrontSpec, start: bytes) -> None:
-    async with behind(spec) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(spec) as (client, answering, _):
         await answering.say(start)
         head = await client.head()
         answering.reset()
@@ -174,13 +148,8 @@ async def test_a_service_that_dies_in_mid_body_is_seen_as_a_cut(spec: FrontSpec,
             assert not rest.endswith(LAST)
 
 
-@in_loop
 async def test_without_framing_a_cut_is_seen_as_a_reset() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(b"GET / HTTP/1.0\r\n\r\n")
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS, b"GET / HTTP/1.0\r\n\r\n") as (client, answering, _):
         await answering.say(CHUNKED + chunk(b"half"))
         await client.head()
         assert await client.hear(4) == b"half"
@@ -189,25 +158,15 @@ async def test_without_framing_a_cut_is_seen_as_a_reset() -> None:
             await client.rest()
 
 
-@in_loop
 async def test_a_service_that_dies_behind_a_whole_message_front_is_a_502() -> None:
-    async with behind(WHOLE) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(WHOLE) as (client, answering, _):
         await answering.say(CHUNKED + chunk(b"half"))
         answering.reset()
         assert status(await client.head()) == 502
 
 
-@in_loop
 async def test_over_the_cap_a_whole_message_is_an_empty_500_though_the_service_goes_on() -> None:
-    async with behind(front("whole", response_cap_bytes=100_000)) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(front("whole", response_cap_bytes=100_000)) as (client, answering, _):
         await answering.say(CHUNKED + chunk(b"x" * 100_001))
         head = await client.head()
         assert (status(head), fields(head)["content-length"]) == (500, "0")
@@ -218,7 +177,6 @@ async def test_over_the_cap_a_whole_message_is_an_empty_500_though_the_service_g
 
 
 @pytest.mark.parametrize(("hold", "expected"), [("whole", 500), ("blocks", 504), ("none", 504)])
-@in_loop
 async def test_at_the_deadline_a_client_that_saw_nothing_gets_the_platforms_error(
     hold: Hold, expected: int
 ) -> None:
@@ -232,17 +190,12 @@ async def test_at_the_deadline_a_client_that_saw_nothing_gets_the_platforms_erro
 
 
 @pytest.mark.parametrize("spec", [PASS, WHOLE, BLOCKS])
-@in_loop
 async def test_an_answer_that_ended_before_its_deadline_is_whole_however_long_the_front_was_asleep(
     spec: FrontSpec,
 ) -> None:
-    async with behind(spec) as (service, connect):
-        client = await connect()
-        await client.say(get("/", "Connection: close"))
-        answering = await service.taken()
-        await answering.head()
+    async with asked(spec, get("/", "Connection: close")) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"a"))
-        await whole_exchange(await connect(), service)  # the front has got as far as it can
+        await another()  # the front has got as far as it can
         answering.writer.write(chunk(b"b" * 1_000_000) + LAST)
         assert answering.writer.transport.get_write_buffer_size() == 0  # it lies in the front's socket
         asleep(spec.deadline_s + 1)
@@ -252,13 +205,8 @@ async def test_an_answer_that_ended_before_its_deadline_is_whole_however_long_th
         assert rest.endswith(LAST) or spec is WHOLE
 
 
-@in_loop
 async def test_at_the_deadline_a_service_that_never_pauses_is_cut_too() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS) as (client, answering, _):
         await answering.say(CHUNKED)
         await client.head()
 
@@ -276,7 +224,6 @@ async def test_at_the_deadline_a_service_that_never_pauses_is_cut_too() -> None:
 
 
 @pytest.mark.parametrize("after_its_head", [False, True])
-@in_loop
 async def test_a_connection_to_the_service_that_times_out_is_no_deadline(
     monkeypatch: pytest.MonkeyPatch, after_its_head: bool
 ) -> None:
@@ -291,11 +238,7 @@ async def test_a_connection_to_the_service_that_times_out_is_no_deadline(
             return await super().next_event()
 
     monkeypatch.setattr(exchange, "Peer", Losing)
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS) as (client, answering, _):
         await answering.say(CHUNKED)
         head = await client.head()
         if after_its_head:
@@ -306,7 +249,6 @@ async def test_a_connection_to_the_service_that_times_out_is_no_deadline(
             assert b"Connection timed out" in await client.reader.readline()
 
 
-@in_loop
 async def test_at_the_deadline_a_stream_is_cut() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -319,28 +261,8 @@ async def test_at_the_deadline_a_stream_is_cut() -> None:
         await answering.left()
 
 
-@in_loop
 async def test_the_deadline_also_ends_an_answer_that_its_client_does_not_read() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await client.say(get())
-        answering = await service.taken()
-        said = 0
-
-        async def talk() -> None:
-            nonlocal said
-            await answering.say(CHUNKED)
-            while True:
-                await answering.say(chunk(b"x" * 100_000))
-                said += 1
-
-        talking = asyncio.create_task(talk())
-        before = -1
-        while said != before:  # until it stands still
-            before = said
-            for _ in range(5):
-                await whole_exchange(await connect(), service)
+    async with stalled(PASS) as (talking, _):
         asleep(PASS.deadline_s)
         with pytest.raises(ConnectionError):  # blocked until the front ends it
             await talking

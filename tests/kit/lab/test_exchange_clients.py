@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -12,13 +11,13 @@ from tests.kit.lab.raw import (
     CHUNKED,
     LAST,
     Wire,
+    asked,
     behind,
     chunk,
     fields,
     get,
-    in_loop,
+    stalled,
     status,
-    whole_exchange,
 )
 from tests.kit.lab.specs import front
 
@@ -28,40 +27,13 @@ PASS = front("none")
 # Slow and leaving clients
 
 
-@in_loop
 async def test_a_client_that_does_not_read_pushes_back_on_the_service_and_on_nobody_else() -> None:
-    async with behind(PASS) as (service, connect):
-        slow = await connect()
-        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await slow.say(get())
-        answering = await service.taken()
-        await answering.head()
-        said = 0
-
-        async def talk() -> None:
-            nonlocal said
-            await answering.say(CHUNKED)
-            while True:
-                await answering.say(chunk(b"x" * 100_000))
-                said += 1
-
-        talking = asyncio.create_task(talk())
-        before = -1
-        while said != before:  # until it stands still
-            before = said
-            for _ in range(5):
-                await whole_exchange(await connect(), service)
+    async with stalled(PASS) as (_, said):
         assert said < 300  # kernel buffers, not 30 MB in the front
-        talking.cancel()
 
 
-@in_loop
 async def test_where_the_platform_is_known_to_tell_the_service_it_is_told_at_once() -> None:
-    async with behind(front("none", client_leaves="passed")) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(front("none", client_leaves="passed")) as (client, answering, _):
         await answering.say(CHUNKED + chunk(b"a"))
         await client.head()
         client.close()
@@ -70,36 +42,26 @@ async def test_where_the_platform_is_known_to_tell_the_service_it_is_told_at_onc
 
 @pytest.mark.parametrize("hold", ["none", "blocks", "whole"])
 @pytest.mark.parametrize("leave", [Wire.close, Wire.reset])
-@in_loop
 async def test_where_that_is_unknown_the_response_is_read_to_its_end_and_thrown_away(
     hold: Hold, leave: Callable[[Wire], None]
 ) -> None:
-    async with behind(front(hold, client_leaves="unknown")) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(front(hold, client_leaves="unknown")) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"x" * 100))
         leave(client)
         for _ in range(10):
-            await whole_exchange(await connect(), service)  # the front has its time to notice
+            await another()  # the front has its time to notice
             await answering.say(chunk(b"x" * 100_000))
         await answering.say(LAST)
         assert await answering.rest() == b""  # an end only now, and no reset: all was read
 
 
-@in_loop
 async def test_a_client_that_leaves_before_its_request_is_complete_is_always_passed_on() -> None:
-    async with behind(front("none", client_leaves="unknown")) as (service, connect):
-        client = await connect()
-        await client.say(get("/", "Content-Length: 100", method="POST") + b"x")
-        answering = await service.taken()
-        await answering.head()
+    request = get("/", "Content-Length: 100", method="POST") + b"x"
+    async with asked(front("none", client_leaves="unknown"), request) as (client, answering, _):
         client.close()
         await answering.left()
 
 
-@in_loop
 async def test_a_client_that_only_stops_sending_still_gets_its_answer() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -126,7 +88,6 @@ async def test_a_client_that_only_stops_sending_still_gets_its_answer() -> None:
         (get("/", "Transfer-Encoding: gzip"), 501),
     ],
 )
-@in_loop
 async def test_bytes_that_are_no_request_are_refused_in_a_sentence_and_reach_no_service(
     rubbish: bytes, expected: int
 ) -> None:
@@ -139,7 +100,6 @@ async def test_bytes_that_are_no_request_are_refused_in_a_sentence_and_reach_no_
         assert service.nobody_came()
 
 
-@in_loop
 async def test_a_body_that_turns_into_rubbish_is_a_400_and_ends_the_services_connection() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -149,7 +109,6 @@ async def test_a_body_that_turns_into_rubbish_is_a_400_and_ends_the_services_con
         await answering.left()
 
 
-@in_loop
 async def test_an_error_of_the_fronts_own_has_no_body_for_head_either() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -164,7 +123,6 @@ async def test_an_error_of_the_fronts_own_has_no_body_for_head_either() -> None:
         assert status(await client.head()) == 204
 
 
-@in_loop
 async def test_the_front_is_no_tunnel() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()

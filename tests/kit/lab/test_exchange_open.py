@@ -12,7 +12,7 @@ from kit.lab.sockets import hold_port
 from kit.targets import FrontSpec, Hold
 from tests.kit.lab import raw
 from tests.kit.lab.programs import wait_until
-from tests.kit.lab.raw import CHUNKED, LAST, Instance, chunk, front_before, get, in_loop, status
+from tests.kit.lab.raw import CHUNKED, LAST, Instance, chunk, front_before, get, status
 from tests.kit.lab.specs import front
 
 PASS = front("none")
@@ -28,7 +28,6 @@ async def is_frozen(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("hold", ["none", "whole"])
-@in_loop
 async def test_a_request_is_open_to_the_end_of_its_answer_and_its_connection_no_longer(hold: Hold) -> None:
     instance = Instance()
     async with behind(front(hold), instance) as (service, connect):
@@ -52,7 +51,6 @@ async def test_a_request_is_open_to_the_end_of_its_answer_and_its_connection_no_
                 assert await client.hear(1) == b"a"
 
 
-@in_loop
 async def test_of_several_the_last_to_end_counts() -> None:
     instance = Instance()
     async with behind(PASS, instance) as (service, connect):
@@ -68,37 +66,28 @@ async def test_of_several_the_last_to_end_counts() -> None:
         await is_frozen(instance)
 
 
-@in_loop
 async def test_where_the_service_is_not_told_that_its_client_left_its_answer_is_open_still() -> None:
     instance = Instance()
-    async with behind(front("none", client_leaves="unknown"), instance) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    spec = front("none", client_leaves="unknown")
+    async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"a"))
         client.reset()
         for _ in range(10):  # the front has its time to notice
-            await raw.whole_exchange(await connect(), service)
+            await another()
             await answering.say(chunk(b"x" * 100_000))
         assert not instance.frozen
         await answering.say(LAST)
         await is_frozen(instance)
 
 
-@in_loop
 async def test_where_the_service_is_told_it_is_over_with_the_client() -> None:
     instance = Instance()
-    async with behind(front("none", client_leaves="passed"), instance) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    spec = front("none", client_leaves="passed")
+    async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, _, _):
         client.close()
         await is_frozen(instance)
 
 
-@in_loop
 async def test_at_the_deadline_it_is_over_for_the_service_too() -> None:
     instance = Instance()
     async with behind(front("none", deadline_s=0.2), instance) as (service, connect):
@@ -112,7 +101,6 @@ async def test_at_the_deadline_it_is_over_for_the_service_too() -> None:
 @pytest.mark.parametrize(
     "refused", [b"hello\r\n\r\n", b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n"]
 )
-@in_loop
 async def test_what_the_front_refuses_itself_never_wakes_the_service(refused: bytes) -> None:
     instance = Instance()
     async with behind(PASS, instance) as (_, connect):
@@ -122,7 +110,6 @@ async def test_what_the_front_refuses_itself_never_wakes_the_service(refused: by
         assert instance.told == 0
 
 
-@in_loop
 async def test_a_service_that_cannot_be_reached_has_no_request_open_afterwards() -> None:
     instance = Instance()
     held, port = hold_port()
@@ -134,7 +121,6 @@ async def test_a_service_that_cannot_be_reached_has_no_request_open_afterwards()
             await is_frozen(instance)
 
 
-@in_loop
 async def test_a_front_that_closes_leaves_no_request_open() -> None:
     instance = Instance()
     async with behind(PASS, instance) as (service, connect):

@@ -7,11 +7,11 @@ import asyncio
 from kit.lab.sockets import HOST
 from tests.kit.lab.raw import (
     LAST,
+    asked,
     behind,
     chunk,
     fields,
     get,
-    in_loop,
     status,
 )
 from tests.kit.lab.specs import front
@@ -21,7 +21,6 @@ WHOLE = front("whole")
 BLOCKS = front("blocks", block_bytes=1000)
 
 
-@in_loop
 async def test_request_headers_are_removed_and_added_by_the_targets_rules() -> None:
     spec = front(
         request_headers_removed=("x-google-*", "accept-encoding"),
@@ -52,7 +51,6 @@ async def test_request_headers_are_removed_and_added_by_the_targets_rules() -> N
     assert len(traces) == 2  # random for each request
 
 
-@in_loop
 async def test_request_and_response_bear_the_same_trace() -> None:
     added = {"X-Cloud-Trace-Context": "{trace};o=0"}
     async with behind(front(request_headers_added=added, response_headers_added=added)) as (service, connect):
@@ -64,7 +62,6 @@ async def test_request_and_response_bear_the_same_trace() -> None:
         assert fields(await client.head())["x-cloud-trace-context"] == asked
 
 
-@in_loop
 async def test_a_body_with_a_length_reaches_the_service_as_it_is() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -76,7 +73,6 @@ async def test_a_body_with_a_length_reaches_the_service_as_it_is() -> None:
         assert await answering.hear(3) == b"llo"
 
 
-@in_loop
 async def test_a_chunked_body_reaches_the_service_chunked_and_without_a_length_beside_it() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -90,7 +86,6 @@ async def test_a_chunked_body_reaches_the_service_chunked_and_without_a_length_b
         assert await answering.chunk() == b""
 
 
-@in_loop
 async def test_expect_100_continue_is_answered_by_the_front_and_not_passed_on() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -104,13 +99,8 @@ async def test_expect_100_continue_is_answered_by_the_front_and_not_passed_on() 
         assert status(await client.head()) == 200
 
 
-@in_loop
 async def test_a_service_that_answers_before_the_body_is_complete_is_heard() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get("/", "Content-Length: 100000000", method="POST"))
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS, get("/", "Content-Length: 100000000", method="POST")) as (client, answering, _):
         sending = asyncio.create_task(client.say(b"x" * 50_000_000))  # more than anybody takes unread
         await answering.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno\n")
         assert status(await client.head()) == 413

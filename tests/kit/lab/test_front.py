@@ -17,7 +17,7 @@ from kit.lab.process import ServiceProcess
 from kit.lab.sockets import listen
 from kit.targets import FrontSpec, load_targets
 from tests.kit.lab import raw
-from tests.kit.lab.raw import CHUNKED, LAST, Connect, Service, Wire, chunk, fields, get, in_loop, status
+from tests.kit.lab.raw import CHUNKED, LAST, Connect, Service, Wire, chunk, fields, get, status
 from tests.kit.lab.specs import front
 
 
@@ -43,7 +43,6 @@ async def behind(spec: FrontSpec, folder: Path) -> AsyncIterator[tuple[Service, 
 
 
 @pytest.mark.parametrize("spec", [target.front for target in load_targets().values()])
-@in_loop
 async def test_it_serves_what_its_spec_says(tmp_path: Path, spec: FrontSpec) -> None:
     async with behind(spec, tmp_path) as (service, connect, _):
         client = await connect()
@@ -58,7 +57,6 @@ async def test_it_serves_what_its_spec_says(tmp_path: Path, spec: FrontSpec) -> 
         assert ("content-length" in fields(head)) == (spec.hold == "whole")
 
 
-@in_loop
 async def test_a_bug_ends_it_with_its_traceback_and_is_no_cut_stream(tmp_path: Path) -> None:
     async with behind(front("blocks", block_bytes="many"), tmp_path) as (service, connect, process):
         client = await connect()
@@ -73,7 +71,6 @@ async def test_a_bug_ends_it_with_its_traceback_and_is_no_cut_stream(tmp_path: P
         assert "report it" in error.hint
 
 
-@in_loop
 async def test_a_header_that_it_cannot_fill_in_is_told_before_it_starts(tmp_path: Path) -> None:
     with listen(0) as listener, pytest.raises(KitError) as caught:
         start_front("run", front(response_headers_added={"X": "{nonsense}"}), listener, 1, tmp_path)

@@ -18,7 +18,6 @@ from kit.lab.lanes import prepare
 from kit.render import render
 from kit.targets import Target, load_targets
 from tests.fixtures.vertex import PROJECT, Call, chunk, in_thread
-from tests.kit.lab.raw import in_loop
 from tests.service.asking import ask, ask_json, text_of
 
 TARGETS = list(load_targets().values())
@@ -64,7 +63,6 @@ def test_nothing_of_that_reaches_a_service_that_asks_no_model(
     ("config", "package"),
     [(wanted(), "google-cloud-aiplatform"), (Config(store="firestore"), "google-cloud-firestore")],
 )
-@in_loop
 async def test_without_the_package_it_says_what_to_install_and_starts_nothing(
     config: Config, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +75,6 @@ async def test_without_the_package_it_says_what_to_install_and_starts_nothing(
     assert "--isolated" in caught.value.hint
 
 
-@in_loop
 async def test_what_would_be_deployed_streams_what_the_model_writes(tmp_path: Path) -> None:
     async def script(call: Call) -> AsyncIterator[GenerateContentResponse | bytes]:
         yield chunk("One ")

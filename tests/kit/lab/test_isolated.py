@@ -18,7 +18,6 @@ from kit.lab.isolated import install
 from kit.lab.lab import Lab
 from tests.fixtures.tools import Tool
 from tests.kit.lab.bundles import lane
-from tests.kit.lab.raw import in_loop
 
 Bundle = Callable[[str], Path]
 
@@ -94,7 +93,6 @@ def test_a_bundle_finds_its_own_packages_and_none_of_the_kits(
 
 
 @pytest.mark.usefixtures("uv")
-@in_loop
 async def test_the_same_requirements_are_installed_once_even_when_asked_for_at_once(
     bundle: Bundle, wheel: Path
 ) -> None:
@@ -105,7 +103,6 @@ async def test_the_same_requirements_are_installed_once_even_when_asked_for_at_o
 
 
 @pytest.mark.usefixtures("uv")
-@in_loop
 async def test_what_cannot_be_installed_is_told_with_the_end_of_the_output_and_tried_again(
     bundle: Bundle, wheel: Path
 ) -> None:
@@ -118,7 +115,6 @@ async def test_what_cannot_be_installed_is_told_with_the_end_of_the_output_and_t
     assert imports(await install(folder), "only_here") == ["only_here"]
 
 
-@in_loop
 async def test_a_bundle_without_requirements_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
         await install(tmp_path)
@@ -126,7 +122,6 @@ async def test_a_bundle_without_requirements_is_told_as_such(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("uv")
-@in_loop
 async def test_an_isolated_lab_runs_its_services_in_their_own_environment(
     tmp_path: Path, wheel: Path
 ) -> None:

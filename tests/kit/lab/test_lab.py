@@ -20,9 +20,10 @@ from kit.lab import front as front_module
 from kit.lab import lab as lab_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
+from tests.fixtures.loop import GIVE_UP_S
 from tests.kit.lab.bundles import TICKING, lane
 from tests.kit.lab.programs import frozen, gone, wait_until
-from tests.kit.lab.raw import GIVE_UP_S, Wire, get, in_loop
+from tests.kit.lab.raw import Wire, get
 from tests.kit.lab.specs import front
 
 
@@ -51,7 +52,6 @@ async def about(url: str) -> dict[str, Any]:
     return told
 
 
-@in_loop
 async def test_every_lane_answers_at_its_url_through_its_own_front(tmp_path: Path) -> None:
     lanes = [lane(tmp_path, "held", "whole"), lane(tmp_path, "flowing", "none")]
     async with Lab(lanes) as lab:
@@ -69,7 +69,6 @@ async def test_every_lane_answers_at_its_url_through_its_own_front(tmp_path: Pat
         assert await held.hear(6) == b"onetwo"
 
 
-@in_loop
 async def test_a_lane_may_get_another_front_than_its_own(tmp_path: Path) -> None:
     async with Lab([lane(tmp_path, "standard", "whole", front=front("none"))]) as lab:
         client = await connect(lab.urls["standard"])
@@ -78,7 +77,6 @@ async def test_a_lane_may_get_another_front_than_its_own(tmp_path: Path) -> None
         assert await client.chunk() == b"one"
 
 
-@in_loop
 async def test_a_service_finds_its_platform_its_bundle_and_nothing_of_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +95,6 @@ async def test_a_service_finds_its_platform_its_bundle_and_nothing_of_the_users(
     assert env["PORT"] != two["env"]["PORT"]
 
 
-@in_loop
 async def test_a_service_runs_from_a_copy_so_that_nothing_it_does_changes_the_bundle(tmp_path: Path) -> None:
     one = lane(tmp_path)
     (one.bundle / "helper.py").write_text("")
@@ -108,7 +105,6 @@ async def test_a_service_runs_from_a_copy_so_that_nothing_it_does_changes_the_bu
     assert sorted(one.bundle.rglob("*")) == before
 
 
-@in_loop
 async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_streams_open(
     tmp_path: Path,
 ) -> None:
@@ -127,7 +123,6 @@ async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_str
     assert sorted(said) == ["held: ready", "run: ready"]
 
 
-@in_loop
 async def test_the_same_holds_when_the_block_is_left_by_an_error_or_a_cancellation(tmp_path: Path) -> None:
     numbers: list[int] = []
 
@@ -142,7 +137,6 @@ async def test_the_same_holds_when_the_block_is_left_by_an_error_or_a_cancellati
     await asyncio.to_thread(wait_until, lambda: gone(numbers))
 
 
-@in_loop
 async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     starting = asyncio.create_task(Lab([lane(tmp_path, arguments="never-ready")]).__aenter__())
     numbers: list[int] = []
@@ -162,7 +156,6 @@ async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> 
 # Ports
 
 
-@in_loop
 async def test_a_given_port_is_used(tmp_path: Path) -> None:
     with listen(0) as free:
         port = free.getsockname()[1]
@@ -170,7 +163,6 @@ async def test_a_given_port_is_used(tmp_path: Path) -> None:
         assert lab.urls == {"run": f"http://127.0.0.1:{port}"}
 
 
-@in_loop
 async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_path: Path) -> None:
     with listen(0) as taken:
         port = taken.getsockname()[1]
@@ -185,7 +177,6 @@ async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_pa
 # Services that fail
 
 
-@in_loop
 async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     broken = lane(tmp_path, "broken", program="import sys; sys.exit('no module named streamproof')")
     with pytest.raises(KitError) as caught:
@@ -196,7 +187,6 @@ async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(
     assert "  | no module named streamproof" in caught.value.message
 
 
-@in_loop
 async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +198,6 @@ async def test_a_service_that_is_never_ready_is_told_with_the_end_of_its_log(
     assert "The service of run did not answer GET /ready within 1 s" in caught.value.message
 
 
-@in_loop
 async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> None:
     async with Lab([lane(tmp_path, "fine"), lane(tmp_path, "mortal")]) as lab:
         waiting = asyncio.create_task(lab.wait_for_death())
@@ -229,7 +218,6 @@ def kill(lab: Lab, what: str, name: str) -> None:
     os.kill(process.group, signal.SIGKILL)
 
 
-@in_loop
 async def test_a_kit_that_is_busy_delays_no_stream(tmp_path: Path) -> None:
     async with Lab([lane(tmp_path)]) as lab:
         host, _, port = lab.urls["run"].removeprefix("http://").partition(":")
@@ -239,7 +227,6 @@ async def test_a_kit_that_is_busy_delays_no_stream(tmp_path: Path) -> None:
             assert client.recv(12) == b"HTTP/1.1 200"
 
 
-@in_loop
 async def test_a_front_that_dies_ends_the_waiting(tmp_path: Path) -> None:
     async with Lab([lane(tmp_path, "fine"), lane(tmp_path, "mortal")]) as lab:
         waiting = asyncio.create_task(lab.wait_for_death())
@@ -252,7 +239,6 @@ async def test_a_front_that_dies_ends_the_waiting(tmp_path: Path) -> None:
     assert caught.value.code is Code.SERVICE_DIED
 
 
-@in_loop
 async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,7 +250,6 @@ async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
 
 
 @pytest.mark.parametrize("what", ["front", "service"])
-@in_loop
 async def test_work_that_ends_because_something_died_is_told_as_that(tmp_path: Path, what: str) -> None:
     async with Lab([lane(tmp_path)]) as lab:
 
@@ -280,7 +265,6 @@ async def test_work_that_ends_because_something_died_is_told_as_that(tmp_path: P
             await lab.unless_it_dies(work())
 
 
-@in_loop
 async def test_work_ends_as_it_would_where_nothing_dies(tmp_path: Path) -> None:
     async with Lab([lane(tmp_path, front=front(idle="frozen"))]) as lab:
 
@@ -325,7 +309,6 @@ class Ticks:
         await asyncio.to_thread(wait_until, lambda: frozen(self.pid))
 
 
-@in_loop
 async def test_where_the_platform_freezes_an_idle_instance_its_background_task_waits_for_the_next_request(
     tmp_path: Path,
 ) -> None:

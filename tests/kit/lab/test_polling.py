@@ -12,7 +12,6 @@ from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.targets import load_targets
 from tests.kit.lab.programs import frozen, wait_until
-from tests.kit.lab.raw import in_loop
 from tests.service.asking import ask
 
 ASYNC = {"Prefer": "respond-async"}
@@ -31,7 +30,6 @@ def pieces(base: str, location: str, after: int, most: int | None = None) -> lis
     return events
 
 
-@in_loop
 async def test_whatever_the_front_does_to_an_instance_between_requests_the_answer_comes_to_its_end(
     tmp_path: Path,
 ) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from kit.errors import Code
 from kit.lab.process import ServiceProcess
-from tests.kit.lab.raw import in_loop
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
 
@@ -19,7 +18,6 @@ def start(folder: Path, *argv: str) -> ServiceProcess:
     return ServiceProcess("standard", argv, PYTHONS, folder, grace_s=20)
 
 
-@in_loop
 async def test_a_service_that_ends_by_itself_is_reported_with_its_status_and_the_end_of_its_log(
     tmp_path: Path,
 ) -> None:
@@ -33,14 +31,12 @@ async def test_a_service_that_ends_by_itself_is_reported_with_its_status_and_the
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
 
 
-@in_loop
 async def test_a_killed_service_is_reported_by_the_signals_name(tmp_path: Path) -> None:
     dies = "import os; print('up', flush=True); os.kill(os.getpid(), 9)"
     error = await start(tmp_path, "python", "-c", dies).died()
     assert error.message == "The service of standard ended by SIGKILL. The end of its log:\n  | up"
 
 
-@in_loop
 async def test_a_killed_supervisor_is_named(tmp_path: Path) -> None:
     service = start(tmp_path, "sleep", "600")
     os.kill(service._supervisor.pid, signal.SIGKILL)
@@ -49,7 +45,6 @@ async def test_a_killed_supervisor_is_named(tmp_path: Path) -> None:
     ).message == "The service of standard ended by SIGKILL, and its supervisor with it."
 
 
-@in_loop
 async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     service = start(tmp_path, "no-such-command")
     assert "  | no-such-command: No such file or directory" in (await service.died()).message

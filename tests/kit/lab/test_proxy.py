@@ -15,11 +15,11 @@ from tests.kit.lab.raw import (
     CHUNKED,
     LAST,
     Wire,
+    asked,
     behind,
     chunk,
     fields,
     get,
-    in_loop,
     status,
 )
 from tests.kit.lab.specs import front
@@ -31,7 +31,6 @@ WHOLE = front("whole")
 # Connections
 
 
-@in_loop
 async def test_a_client_may_ask_again_and_again_on_one_connection() -> None:
     async with behind(WHOLE) as (service, connect):
         client = await connect()
@@ -44,7 +43,6 @@ async def test_a_client_may_ask_again_and_again_on_one_connection() -> None:
             assert await client.hear(1) == b"%d" % number
 
 
-@in_loop
 async def test_requests_sent_without_waiting_are_answered_in_their_order() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -58,7 +56,6 @@ async def test_requests_sent_without_waiting_are_answered_in_their_order() -> No
             assert await client.hear(1) == b"%d" % number
 
 
-@in_loop
 async def test_an_http_1_0_client_gets_its_stream_until_the_connection_closes() -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
@@ -81,7 +78,6 @@ async def test_an_http_1_0_client_gets_its_stream_until_the_connection_closes() 
         ("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 42\r\n\r\n'),
     ],
 )
-@in_loop
 async def test_an_answer_without_body_ends_with_its_head(hold: Hold, method: str, answer: bytes) -> None:
     async with behind(front(hold)) as (service, connect):
         client = await connect()
@@ -95,13 +91,8 @@ async def test_an_answer_without_body_ends_with_its_head(hold: Hold, method: str
             assert fields(head).get("content-length") == fields(answer).get("content-length")
 
 
-@in_loop
 async def test_interim_answers_are_not_taken_for_the_answer() -> None:
-    async with behind(PASS) as (service, connect):
-        client = await connect()
-        await client.say(get())
-        answering = await service.taken()
-        await answering.head()
+    async with asked(PASS) as (client, answering, _):
         hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         await answering.say(hints + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         assert status(await client.head()) == 200
@@ -111,7 +102,6 @@ async def test_interim_answers_are_not_taken_for_the_answer() -> None:
 # The end of a front
 
 
-@in_loop
 async def test_a_closed_front_leaves_no_connection_on_either_side() -> None:
     async with raw.service() as service:
         listener = listen(0)
@@ -136,7 +126,6 @@ async def test_a_closed_front_leaves_no_connection_on_either_side() -> None:
             await connect()
 
 
-@in_loop
 async def test_a_connection_that_comes_just_as_the_front_closes_is_no_reason_to_complain() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))

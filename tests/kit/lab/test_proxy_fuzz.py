@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit.targets import Hold
-from tests.kit.lab.raw import CHUNKED, GIVE_UP_S, LAST, Service, behind, chunk, get
+from tests.fixtures.loop import GIVE_UP_S
+from tests.kit.lab.raw import CHUNKED, LAST, Service, behind, chunk, get
 from tests.kit.lab.specs import front
 
 Bytes = st.SearchStrategy[bytes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.errors import Code, KitError
-from kit.platforms.platform import Command
+from kit.platforms.command import Command
 from tests.kit.platforms.releases import answer
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kit.platforms.platform import Place, Release
+from kit.platforms.service import Place, Release
 
 PROJECT = "demo-project"
 STANDARD = Place("standard", "app_engine", PROJECT, None, "default")

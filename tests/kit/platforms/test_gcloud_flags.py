@@ -22,9 +22,10 @@ from kit.errors import Code, KitError
 from kit.platforms import host
 from kit.platforms.app_engine import commands as app_engine
 from kit.platforms.cloud_run import commands as cloud_run
+from kit.platforms.command import Command
 from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Command, Place
+from kit.platforms.service import Place
 from kit.targets import get
 from tests.fixtures.tools import Tool
 from tests.kit.platforms.gcloud_flags import FILE, listed
@@ -46,6 +47,8 @@ BUILT: dict[str, Command] = {
     "app_engine.stop_version": app_engine.stop_version(FLEX, "sp-1", "sp-2"),
     "app_engine.delete_versions": app_engine.delete_versions(FLEX, "sp-1", "sp-2"),
     "app_engine.delete_service": app_engine.delete_service(FLEX),
+    "app_engine.browse": app_engine.browse(FLEX),
+    "cloud_run.proxy": cloud_run.proxy(RUN),
     "cloud_run.deploy": cloud_run.deploy(release(RUN)),
     "cloud_run.describe_service": cloud_run.describe_service(RUN),
     "cloud_run.list_revisions": cloud_run.list_revisions(RUN),

@@ -15,12 +15,13 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms import host
 from kit.platforms.gcloud.runner import Gcloud
-from kit.platforms.platform import Host, Place, Service, Version
+from kit.platforms.platform import Host
+from kit.platforms.service import Place, Service, Version
+from kit.rehearsal.knative import Service as Theirs
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from kit.render import render, write
 from kit.targets import load_targets
-from tests.controlplane.knative import Service as Theirs
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
 from tests.kit.platforms.releases import FLEX, RUN, STANDARD
 
 NOW = 1_800_000_000.0
@@ -108,7 +109,7 @@ def test_standard_is_deployed_as_default_which_stays_and_says_so(
         assert shares(found) == [(second.name, 1.0, True), (first.name, 0.0, True)]
         assert found.ours
         assert found.url == second.url
-        assert there.host.costs(found) == "requests"
+        assert found.costs == "requests"
         (stays,) = await there.remove()
         assert stays.startswith(f"{second.name}: App Engine's service `default` cannot be deleted.")
         assert list(plane.app_engine.services["default"].versions) == [second.name]
@@ -136,7 +137,7 @@ def test_flex_costs_until_it_is_stopped_and_leaves_nothing(
         found = await there.host.look()
         assert found is not None
         assert shares(found) == [(second.name, 1.0, True), (first.name, 0.0, False)]
-        assert there.host.costs(found) == "always"
+        assert found.costs == "always"
         await there.host.start(first.name, there.lines.append)
         assert (
             plane.app_engine.services["sp-flex"].versions[first.name].resource["servingStatus"] == "SERVING"
@@ -174,7 +175,7 @@ def test_cloud_run_goes_public_only_when_opened_and_leaves_nothing(
         assert found is not None
         assert found.public is True
         assert found.serving == replace(second, traffic=1.0)
-        assert there.host.costs(found) == "requests"
+        assert found.costs == "requests"
         assert await there.remove() == ()
         assert await there.host.look() is None
         assert await there.host.removals() == ()

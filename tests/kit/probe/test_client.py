@@ -181,41 +181,32 @@ def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server,
     assert asyncio.run(asyncio.wait_for(run(), 30)) == events
 
 
-def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
-    async def run() -> None:
-        async with server(for_ever) as url:
-            with pytest.raises(KitError) as caught:
-                await read_all(url, timeout_s=0.05)
-            assert caught.value.code is Code.TIMED_OUT
-
-    asyncio.run(run())
+async def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
+    async with server(for_ever) as url:
+        with pytest.raises(KitError) as caught:
+            await read_all(url, timeout_s=0.05)
+        assert caught.value.code is Code.TIMED_OUT
 
 
-def test_a_small_request_has_one_patience_for_all_of_it(server: Server) -> None:
+async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) -> None:
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await send(writer, OK + b"\r\n")
         while True:
             await send(writer, b"a")
             await asyncio.sleep(0.01)
 
-    async def run() -> None:
-        async with server(drip) as url, Client() as client:
-            with pytest.raises(KitError) as caught:
-                await client.fetch(Ask("GET", url), within_ms=100)
-            assert caught.value.code is Code.TIMED_OUT
-
-    asyncio.run(run())
-
-
-def test_nobody_listening_is_unreachable(server: Server) -> None:
-    async def run() -> None:
-        async with server(for_ever) as url:
-            pass
+    async with server(drip) as url, Client() as client:
         with pytest.raises(KitError) as caught:
-            await read_all(url)
-        assert caught.value.code is Code.UNREACHABLE
+            await client.fetch(Ask("GET", url), within_ms=100)
+        assert caught.value.code is Code.TIMED_OUT
 
-    asyncio.run(run())
+
+async def test_nobody_listening_is_unreachable(server: Server) -> None:
+    async with server(for_ever) as url:
+        pass
+    with pytest.raises(KitError) as caught:
+        await read_all(url)
+    assert caught.value.code is Code.UNREACHABLE
 
 
 @pytest.mark.parametrize("proxy", ["socks5://me:secret@127.0.0.1:1", "ftp://x", "http://", "http://x:0x"])
@@ -254,7 +245,7 @@ def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     assert caught.value.code is Code.BAD_USAGE
 
 
-def test_a_certificate_for_another_name_is_refused(
+async def test_a_certificate_for_another_name_is_refused(
     server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -270,15 +261,12 @@ def test_a_certificate_for_another_name_is_refused(
         authority.issue_cert(name).configure_cert(context)
         return context
 
-    async def run() -> None:
-        async with server(answer, tls("127.0.0.1")) as url:
-            assert await read_all(url) == 2
-        async with server(answer, tls("example.org")) as url:
-            with pytest.raises(KitError) as caught:
-                await read_all(url)
-            assert caught.value.code is Code.TLS_FAILED
-
-    asyncio.run(run())
+    async with server(answer, tls("127.0.0.1")) as url:
+        assert await read_all(url) == 2
+    async with server(answer, tls("example.org")) as url:
+        with pytest.raises(KitError) as caught:
+            await read_all(url)
+        assert caught.value.code is Code.TLS_FAILED
 
 
 def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) -> None:
@@ -314,19 +302,16 @@ def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) ->
 
 
 @pytest.mark.parametrize("onward", [b"http://[::1/", b"ftp://example.com/?key=secret"])
-def test_a_redirect_to_no_address_is_the_servers_fault(server: Server, onward: bytes) -> None:
+async def test_a_redirect_to_no_address_is_the_servers_fault(server: Server, onward: bytes) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await send(writer, b"HTTP/1.1 302 Go\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % onward)
 
-    async def run() -> None:
-        async with server(answer) as url:
-            with pytest.raises(KitError) as caught:
-                await read_all(url)
-            assert caught.value.code is Code.NOT_HTTP
-            assert url in caught.value.message
-            assert "secret" not in caught.value.message
-
-    asyncio.run(run())
+    async with server(answer) as url:
+        with pytest.raises(KitError) as caught:
+            await read_all(url)
+        assert caught.value.code is Code.NOT_HTTP
+        assert url in caught.value.message
+        assert "secret" not in caught.value.message
 
 
 def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: Server) -> None:
@@ -363,19 +348,16 @@ def test_certificates_that_cannot_be_read_are_said_so(
     assert "SSL_CERT_FILE" in caught.value.hint
 
 
-def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:
-    async def run() -> None:
-        sent = asyncio.Event()
+async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:
+    sent = asyncio.Event()
 
-        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await send(writer, CHUNKED + b"3\r\nabc\r\n")
-            sent.set()
-            await asyncio.Event().wait()
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await send(writer, CHUNKED + b"3\r\nabc\r\n")
+        sent.set()
+        await asyncio.Event().wait()
 
-        async with server(answer) as url, Client() as client, client.stream(Ask("GET", url)) as response:
-            reads = response.reads()
-            at, data = await anext(reads)
-            assert data == b"abc"
-            assert response.head_ms <= at <= now_ms()
-
-    asyncio.run(run())
+    async with server(answer) as url, Client() as client, client.stream(Ask("GET", url)) as response:
+        reads = response.reads()
+        at, data = await anext(reads)
+        assert data == b"abc"
+        assert response.head_ms <= at <= now_ms()

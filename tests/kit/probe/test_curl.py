@@ -55,11 +55,6 @@ SAFARI = r"""curl 'https://example.com/stream' \
 -H ':authority: example.com' \
 -H 'Accept-Encoding: br'"""
 
-FOR_CMD = """curl ^"https://example.com/api?a=1^&b=%^41^" ^
-  -H ^"accept: */*^" ^
-  --data-raw ^"^{^\\^"say^\\^":^\\^"100^% ^\\^\\n^\\^"^}^"
-"""
-
 
 def headers(ask: Ask) -> dict[str, str]:
     return {name.lower(): value for name, value in ask.headers}
@@ -100,10 +95,11 @@ def test_safaris_copy() -> None:
     assert headers(ask) == {"accept": "text/event-stream", "accept-encoding": "br"}
 
 
-def test_chromiums_copy_for_cmd() -> None:
-    ask = ask_from_curl(FOR_CMD)
-    assert ask.url == "https://example.com/api?a=1&b=%41"
-    assert ask.body == rb'{"say":"100% \n"}'
+def test_a_copy_for_cmd_is_refused_with_the_way_to_one_for_bash() -> None:
+    for line in ('curl ^"https://example.com/?a=1^&b=2^"', 'curl "https://example.com/" ^\n  -k'):
+        error = refusal(line)
+        assert error.message == "The command is quoted for cmd."
+        assert "Copy as cURL (bash)" in error.hint
 
 
 @pytest.mark.parametrize(

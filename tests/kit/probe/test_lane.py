@@ -216,16 +216,6 @@ def test_a_stranger_can_only_be_watched(server: Server) -> None:
     assert len(lane.timeline.arrivals) == 2
 
 
-def test_a_server_that_does_not_know_the_method_refuses_nothing(server: Server) -> None:
-    async def unsupported(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 501 Unsupported method ('POST')\r\ncontent-length: 0\r\n\r\n")
-        await writer.drain()
-
-    lane = against(server, unsupported)
-    assert lane.error is not None
-    assert (lane.verdict, lane.error.code) == (Verdict.INCONCLUSIVE, "http-status")
-
-
 def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(
@@ -237,18 +227,30 @@ def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
     assert (lane.verdict, lane.error) == (Verdict.REFUSED, None)
 
 
+NO_LENGTH = b"\r\ncontent-length: 0\r\n\r\n"
+
+
 @pytest.mark.parametrize(
-    ("status", "code"),
-    [(b"404 Not Found", "http-status"), (b"415 What?", "http-status"), (b"429 Slow", "http-status")],
+    ("sent", "code"),
+    [
+        (b"HTTP/1.1 404 Not Found" + NO_LENGTH, "http-status"),
+        (b"HTTP/1.1 415 What?" + NO_LENGTH, "http-status"),
+        (b"HTTP/1.1 429 Slow" + NO_LENGTH, "http-status"),
+        (b"HTTP/1.1 501 Unsupported method ('POST')" + NO_LENGTH, "http-status"),
+        (b"", "not-http"),
+        (b"\x00 rubbish \xff\r\n\r\n", "not-http"),
+    ],
 )
-def test_an_error_status_is_the_lanes_error(server: Server, status: bytes, code: str) -> None:
+def test_what_is_no_answer_is_the_lanes_error_and_leaves_nothing_to_doubt(
+    server: Server, sent: bytes, code: str
+) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+        writer.write(sent)
         await writer.drain()
 
     lane = against(server, answer)
     assert lane.error is not None
-    assert lane.error.code == code
+    assert (lane.verdict, lane.error.code, lane.doubts) == (Verdict.INCONCLUSIVE, code, ())
     assert lane.error.hint
 
 

@@ -143,27 +143,21 @@ def test_a_silent_server_is_waited_for_once_and_not_once_a_path(server: Callable
     assert waits == [0.0, 5000.0]
 
 
-def test_a_stream_that_the_origin_does_not_know_is_an_answer(origin: Origin) -> None:
-    async def run() -> None:
-        async with Client() as client:
-            side = Side(client, f"{origin()}/proof", ())
-            ping = await side.ping(5000)
-            fed = await side.feed(new_stream(), 200, 5000)
-            assert ping is not None
-            assert fed is not None
-            assert (fed.known, fed.emitted, fed.instance) == (False, 0, ping.instance)
-            assert ping.sent_ms <= ping.arrived_ms <= fed.sent_ms
-
-    asyncio.run(run())
+async def test_a_stream_that_the_origin_does_not_know_is_an_answer(origin: Origin) -> None:
+    async with Client() as client:
+        side = Side(client, f"{origin()}/proof", ())
+        ping = await side.ping(5000)
+        fed = await side.feed(new_stream(), 200, 5000)
+        assert ping is not None
+        assert fed is not None
+        assert (fed.known, fed.emitted, fed.instance) == (False, 0, ping.instance)
+        assert ping.sent_ms <= ping.arrived_ms <= fed.sent_ms
 
 
-def test_a_side_request_that_gets_no_proper_answer_is_none(origin: Origin) -> None:
-    async def run() -> None:
-        async with Client() as client:
-            assert await Side(client, f"{origin()}/nowhere", ()).ping(5000) is None
-            assert await Side(client, "http://127.0.0.1:1/proof", ()).ping(5000) is None
-
-    asyncio.run(run())
+async def test_a_side_request_that_gets_no_proper_answer_is_none(origin: Origin) -> None:
+    async with Client() as client:
+        assert await Side(client, f"{origin()}/nowhere", ()).ping(5000) is None
+        assert await Side(client, "http://127.0.0.1:1/proof", ()).ping(5000) is None
 
 
 def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:

@@ -124,7 +124,7 @@ def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[...
     assert asyncio.run(run()) is DONE
 
 
-def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None:
+async def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None:
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -136,13 +136,10 @@ def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None
         yield Await(30_000)
         return DONE
 
-    async def run() -> None:
-        async with server(endless) as url, Client() as streams, Client() as side:
-            with pytest.raises(KitError) as caught:
-                await Driver(streams, side, ProofRequest(url)).run(script())
-            assert caught.value.code is Code.TOO_LARGE
-
-    asyncio.run(run())
+    async with server(endless) as url, Client() as streams, Client() as side:
+        with pytest.raises(KitError) as caught:
+            await Driver(streams, side, ProofRequest(url)).run(script())
+        assert caught.value.code is Code.TOO_LARGE
 
 
 def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin(server: Callable[..., Any]) -> None:

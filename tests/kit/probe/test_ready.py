@@ -46,7 +46,7 @@ def test_it_is_ready_when_the_service_itself_answers(
     assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
 
 
-def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_for(
+async def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_for(
     server: Callable[..., Any],
 ) -> None:
     closed = b'{"streamproof": 1, "error": "proof-expired"}'
@@ -62,11 +62,8 @@ def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_for(
     async def never(seconds: float) -> None:
         raise AssertionError("waited")
 
-    async def main() -> None:
-        async with server(no_such_path, heads=asked) as url:
-            await wait_until_ready(Ask("GET", f"{url}/chat"), sleep=never)
-
-    asyncio.run(main())
+    async with server(no_such_path, heads=asked) as url:
+        await wait_until_ready(Ask("GET", f"{url}/chat"), sleep=never)
 
 
 def test_a_service_that_never_gets_ready_is_given_up_with_what_it_said_last(

@@ -195,13 +195,6 @@ def test_what_was_only_watched_is_never_certain() -> None:
     assert [one.certainty for one in named] == ["likely"]
 
 
-@pytest.mark.parametrize("cause", Cause)
-def test_every_cause_says_who_and_what_frees_it(cause: Cause) -> None:
-    assert cause.says.endswith(".")
-    assert cause.remedy.strip()
-    assert all(len(line) <= 400 for line in cause.remedy.splitlines())
-
-
 def test_why_nobody_saw_how_it_is_held_is_not_forgotten() -> None:
     machine = trace(AT, Observation(State.HELD, "held"), CAN)
     last = machine.send([Observation(State.HELD, "held") for _ in next(machine)])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof import fingerprints as module
-from kit.proof.fingerprints import MOST_CHARS, MOST_HOPS, Fingerprint, Hop, hops
+from kit.proof.fingerprints import MOST_CHARS, MOST_HOPS, Hop, fingerprint, hops
+from kit.proof.texts import table
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 
@@ -109,12 +109,12 @@ def test_what_is_said_of_streaming_bears_its_certainty_and_its_source() -> None:
 
 
 def test_every_kind_of_hop_that_says_something_of_streaming_has_a_source() -> None:
-    kinds = [known for _, _, known, _ in module._BY_VALUE]
-    kinds += [known for _, known, _ in module._BY_NAME]
-    kinds += [known for _, known in module._BY_HOST]
-    assert kinds
-    for known in kinds:
-        assert isinstance(known, Fingerprint)
+    known_hops = table("fingerprints")
+    hinted = {row[2] for row in known_hops["values"]} | {
+        row[1] for row in (*known_hops["names"], *known_hops["hosts"])
+    }
+    assert hinted <= known_hops["kinds"].keys()
+    for known in map(fingerprint, known_hops["kinds"]):
         assert (known.streams is None) == (known.source is None)
         assert known.streams is None or known.streams.endswith(".")
 

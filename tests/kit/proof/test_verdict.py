@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from kit.proof.doubts import Doubt
 from kit.proof.verdict import Shape, Verdict, in_words
 
 
@@ -34,9 +33,3 @@ def test_a_verdict_in_words(
     verdict: Verdict, shape: Shape | None, size: int | None, hold: float | None, words: str
 ) -> None:
     assert in_words(verdict, shape, size, hold) == words
-
-
-def test_every_doubt_says_what_to_do_in_one_sentence() -> None:
-    for doubt in Doubt:
-        assert doubt.remedy.endswith(".")
-        assert "\n" not in doubt.remedy

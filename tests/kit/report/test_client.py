@@ -20,12 +20,12 @@ ROWS = (
     Row("curl -N", Setup(no_buffer=True), "5 events were printed", True),
 )
 CURL = ClientReport(
-    "curl", False, Conclusion(ClientCause.CURL_NO_BUFFER, ClientCause.CURL_NO_BUFFER.sentence, ROWS), 0
+    "curl", False, Conclusion(ClientCause.CURL_NO_BUFFER, ClientCause.CURL_NO_BUFFER.says, ROWS), 0
 )
 FAILED = ClientReport(
     "python",
     True,
-    Conclusion(ClientCause.INCONCLUSIVE, ClientCause.INCONCLUSIVE.sentence, ROWS[:1], unclear=Unclear.FAILED),
+    Conclusion(ClientCause.INCONCLUSIVE, ClientCause.INCONCLUSIVE.says, ROWS[:1], unclear=Unclear.FAILED),
     1,
     ("Traceback (most recent call last):", "KeyError: '\x1b[31mmodel'"),
 )
@@ -40,11 +40,9 @@ def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
 
 
 def test_a_client_without_a_fault_gets_a_tick_and_what_may_hold_elsewhere() -> None:
-    warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.sentence.format(n="waits"))
+    warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.says.format(n="waits"))
     free = ClientCause.NO_FAULT
-    text = client_text(
-        replace(CURL, conclusion=Conclusion(free, free.sentence, ROWS[1:], warnings=(warning,)))
-    )
+    text = client_text(replace(CURL, conclusion=Conclusion(free, free.says, ROWS[1:], warnings=(warning,))))
     assert text.startswith("✓ No fault was found in the client")
     assert "! Only where the body is not chunked" in text
     assert "→ requests: response.iter_lines(chunk_size=1)" in text
@@ -54,9 +52,7 @@ def test_another_fault_is_no_green_tick_and_what_was_not_tried_is_said() -> None
     cause = ClientCause.SILENCE
     setup = Setup(stress=Stress.SILENT, seconds=(6.0,))
     row = Row("silence", setup, "gives up after 5 s of silence", False)
-    found = Conclusion(
-        cause, cause.sentence.format(n="gives up"), (*ROWS[1:], row), untried=("TLS", "HTTP/2")
-    )
+    found = Conclusion(cause, cause.says.format(n="gives up"), (*ROWS[1:], row), untried=("TLS", "HTTP/2"))
     report = replace(CURL, conclusion=found)
     text = client_text(report)
     assert text.startswith("✗ The client gives up: it has a read timeout.")

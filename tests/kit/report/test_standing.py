@@ -8,7 +8,7 @@ import pytest
 
 from kit.cloud.status import Standing
 from kit.errors import Code, KitError
-from kit.platforms.platform import Version
+from kit.platforms.service import Version
 from kit.report.standing import standing_text
 from kit.report.style import Style
 from kit.targets import load_targets
@@ -22,13 +22,12 @@ def text(*standings: Standing, colour: bool = False) -> str:
     return standing_text(standings, load_targets(), Style(colour=colour), NOW)
 
 
-def there(target: str, *versions: Version, costs: str = "requests", **changes: object) -> Standing:
+def there(target: str, *versions: Version, **changes: object) -> Standing:
     return Standing(
         place_of(target),
         deployed(target, **changes),
         asked=True,
         service=service_of(target, *versions),
-        costs=costs,  # type: ignore[arg-type]
     )
 
 
@@ -43,14 +42,14 @@ def test_a_target_that_serves_is_told_with_place_url_share_age_verdict_and_cost(
 
 
 def test_money_that_is_spent_all_the_time_is_told_with_the_line_that_stops_it() -> None:
-    told = text(there("flex", version(), costs="always"))
+    told = text(there("flex", version()))
     assert "costs money all the time, asked or not: sp-now runs" in told
     assert "this removes the service: kit destroy flex" in told
 
 
 def test_a_version_that_only_costs_can_be_stopped_without_harm() -> None:
     held = version("sp-held", 0.0, created_at="2027-01-15T08:00:00Z")
-    told = text(there("flex", held, version(running=False), costs="always"))
+    told = text(there("flex", held, version(running=False)))
     assert "sp-held runs\n    this stops what has no traffic: gcloud app versions stop sp-held" in told
     assert "kit destroy" not in told
 
@@ -118,7 +117,7 @@ def test_nothing_that_a_cloud_or_a_file_says_moves_the_cursor() -> None:
 
 
 def test_colour_changes_no_word() -> None:
-    one = there("flex", version(), costs="always", expires_at="2027-01-15T09:00:00Z")
+    one = there("flex", version(), expires_at="2027-01-15T09:00:00Z")
     coloured = text(one, colour=True)
     assert "\x1b[31m" in coloured
     plain = coloured

@@ -7,7 +7,7 @@ import base64
 import json
 
 from kit.cloud.tokens import credentials, expiry
-from kit.platforms.platform import Command
+from kit.platforms.command import Command
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.workshop.lanes import Renewal

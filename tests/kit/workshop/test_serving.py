@@ -14,16 +14,13 @@ from kit.workshop.serving import listen, serving
 APP = PlainTextResponse("here")
 
 
-def test_the_app_is_served_while_the_block_lasts_and_the_port_is_free_after() -> None:
-    async def run() -> None:
-        with listen("127.0.0.1", 0) as listening:
-            host, port = listening.getsockname()[:2]
-            async with serving(APP, listening), Client() as client:
-                _, body, _, _ = await client.fetch(Ask("GET", f"http://{host}:{port}"), within_ms=60_000)
-                assert body == b"here"
-        listen(host, port).close()
-
-    asyncio.run(run())
+async def test_the_app_is_served_while_the_block_lasts_and_the_port_is_free_after() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        host, port = listening.getsockname()[:2]
+        async with serving(APP, listening), Client() as client:
+            _, body, _, _ = await client.fetch(Ask("GET", f"http://{host}:{port}"), within_ms=60_000)
+            assert body == b"here"
+    listen(host, port).close()
 
 
 def test_a_server_that_cannot_begin_says_why_and_the_block_is_not_entered() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kit.platforms.app_engine import commands as app_engine
-from kit.platforms.platform import Command, Place, Service, Version, costs
+from kit.platforms.command import Command
+from kit.platforms.service import Place, Service, Version
 from tests.kit.platforms.releases import FLEX, STANDARD, answer, release
 
 DESCRIBED = answer("app-versions-describe")
@@ -183,9 +184,9 @@ def test_single_versions_go_without_their_service() -> None:
 
 def test_a_flex_version_costs_always_until_it_is_stopped() -> None:
     running, stopped = version("sp-2", 1.0), version("sp-1", running=False)
-    assert costs(Service(FLEX, None, True, (running, stopped))) == "always"
-    assert costs(Service(FLEX, None, True, (stopped,))) == "nothing"
-    assert costs(Service(FLEX, None, True, (replace(running, min_instances=0), stopped))) == "requests"
+    assert Service(FLEX, None, True, (running, stopped)).costs == "always"
+    assert Service(FLEX, None, True, (stopped,)).costs == "nothing"
+    assert Service(FLEX, None, True, (replace(running, min_instances=0), stopped)).costs == "requests"
 
 
 def test_the_apps_bucket_and_registry_are_read() -> None:
@@ -198,3 +199,22 @@ def test_the_hash_of_the_token_that_a_version_wants_is_read_from_its_variables()
     assert app_engine.parse_version(told).token_sha256 is None
     variables = {**told["envVariables"], "STREAMPROOF_TOKEN_SHA256": "ab" * 32}
     assert app_engine.parse_version({**told, "envVariables": variables}).token_sha256 == "ab" * 32
+
+
+def test_flex_images_are_looked_for_in_the_repository_that_took_the_place_of_gcr_io() -> None:
+    assert app_engine.repository(FLEX, "us.gcr.io") == "us-docker.pkg.dev/demo-project/us.gcr.io"
+    assert app_engine.repository(FLEX, "eu.gcr.io") == "europe-docker.pkg.dev/demo-project/eu.gcr.io"
+    assert app_engine.repository(FLEX, "registry.example.com") is None
+
+
+def test_of_the_apps_images_only_those_of_the_kits_versions_of_this_service_are_its_own() -> None:
+    repository = "us-docker.pkg.dev/demo-project/us.gcr.io"
+    assert app_engine.is_image(FLEX, f"{repository}/appengine/sp-flex.sp-toxixbzx")
+    for theirs in ("appengine/sp-flex.v1", "appengine/other.sp-toxixbzx", "mine/sp-flex.sp-toxixbzx"):
+        assert not app_engine.is_image(FLEX, f"{repository}/{theirs}")
+
+
+def test_flex_archives_are_told_by_service_and_version() -> None:
+    assert app_engine.archives(FLEX, "staging.demo-project.appspot.com", "us.gcr.io") == (
+        "gs://staging.demo-project.appspot.com/us.gcr.io/demo-project/appengine/sp-flex.sp-**"
+    )

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from kit.errors import Code, KitError
-from kit.platforms.app_engine.host import AppEngine
+from kit.platforms.app_engine.host import AppEngineHost
 from kit.platforms.gcloud.runner import Gcloud
 from tests.kit.platforms.recorder import Recorder, recorded
 from tests.kit.platforms.releases import FLEX, answer, release
@@ -16,11 +16,11 @@ from tests.kit.platforms.releases import FLEX, answer, release
 STOPPED, SERVING = "sp-toxixbzx", "sp-toxixr4c"
 
 
-def with_(**answers: Any) -> tuple[AppEngine, Recorder]:
+def with_(**answers: Any) -> tuple[AppEngineHost, Recorder]:
     """A Flex service with a version that serves and one that is stopped; `_` in a name stands for a space."""
     given = {name.replace("_", " "): told for name, told in answers.items()}
     recorder = Recorder({**given, **recorded(), **given})
-    return AppEngine(FLEX, cast(Gcloud, recorder)), recorder
+    return AppEngineHost(FLEX, cast(Gcloud, recorder)), recorder
 
 
 def test_each_version_is_asked_for_its_variables_once() -> None:

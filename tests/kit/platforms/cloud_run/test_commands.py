@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kit.platforms.cloud_run import commands as cloud_run
-from kit.platforms.platform import Command, Service, Version
+from kit.platforms.command import Command
+from kit.platforms.service import Service, Version
 from tests.kit.platforms.releases import DIGEST, RUN, answer, release
 
 SERVICE = answer("run-services-describe")
@@ -249,3 +250,18 @@ def test_the_hash_of_the_token_that_a_revision_wants_is_read_from_its_variables(
 
 def parsed(revisions: list[Any]) -> tuple[Version, ...]:
     return cloud_run.parse_service(RUN, SERVICE, revisions, POLICY).versions
+
+
+def test_a_project_of_a_domain_is_found_where_gcloud_put_its_things() -> None:
+    place = replace(RUN, project="example.com:google-demo")
+    assert cloud_run.archives(place) == (
+        "gs://run-sources-example_com_elgoog-demo-europe-west1/services/streamproof/**"
+    )
+    assert cloud_run.image(place).startswith("europe-west1-docker.pkg.dev/example.com/google-demo/")
+
+
+def test_what_its_source_deploys_leave_lies_under_the_service_s_own_name() -> None:
+    assert cloud_run.image(RUN) == (
+        "europe-west1-docker.pkg.dev/demo-project/cloud-run-source-deploy/streamproof"
+    )
+    assert cloud_run.archives(RUN) == "gs://run-sources-demo-project-europe-west1/services/streamproof/**"

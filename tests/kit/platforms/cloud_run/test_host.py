@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from kit.errors import Code, KitError
-from kit.platforms.cloud_run.host import CloudRun
+from kit.platforms.cloud_run.host import CloudRunHost
 from kit.platforms.gcloud.runner import Gcloud
 from tests.kit.platforms.recorder import Recorder, recorded
 from tests.kit.platforms.releases import RUN, answer
@@ -15,11 +15,11 @@ FIRST, SECOND = "streamproof-sp-toxissz0", "streamproof-sp-toxit8wo"
 NONE = KitError(Code.NOT_FOUND_IN_CLOUD, "Cannot find service [streamproof].", "")
 
 
-def with_(**answers: Any) -> tuple[CloudRun, Recorder]:
+def with_(**answers: Any) -> tuple[CloudRunHost, Recorder]:
     """A public service with two revisions, but for what is named; `_` in a name stands for a space."""
     given = {name.replace("_", " "): told for name, told in answers.items()}
     recorder = Recorder({**given, **recorded(), **given})
-    return CloudRun(RUN, cast(Gcloud, recorder)), recorder
+    return CloudRunHost(RUN, cast(Gcloud, recorder)), recorder
 
 
 def kept(instances: str) -> list[Any]:
@@ -81,7 +81,7 @@ def test_instances_that_are_kept_cost_always() -> None:
         host, _ = with_(**{"run revisions list": kept(instances)})
         found = asyncio.run(host.look())
         assert found is not None
-        assert host.costs(found) == costs
+        assert found.costs == costs
 
 
 def test_with_the_whole_service_go_its_images_and_archives() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from kit.errors import Code
 from kit.platforms.app_engine import commands as app_engine
 from kit.platforms.cloud_run import commands as cloud_run
+from kit.platforms.command import Command
 from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.fault_rules import RULES, Rule
 from kit.platforms.gcloud.faults import explain
-from kit.platforms.platform import Command
 from tests.kit.platforms.releases import FLEX
 from tests.kit.platforms.releases import RUN as RUN_PLACE
 

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from kit.platforms.command import Command
+from kit.platforms.gcloud.retry import ATTEMPTS, pause_s
 
-from kit.platforms.gcloud.retry import ATTEMPTS, pause_s, removes, repeatable
-from kit.platforms.platform import Command
-
-DEPLOY = Command(("app", "deploy", "build/standard", "--project=p"), changes=True)
+DEPLOY = Command(("app", "deploy", "build/standard", "--project=p"), changes=True, repeatable=True)
 READ = Command(("app", "describe", "--project=p"))
 CREATE = Command(("iam", "service-accounts", "create", "streamproof", "--project=p"), changes=True)
-DELETE = Command(("run", "services", "delete", "streamproof", "--project=p"), changes=True)
-
-
-@pytest.mark.parametrize("command", [DEPLOY, READ, DELETE])
-def test_what_finds_its_work_done_may_be_said_twice(command: Command) -> None:
-    assert repeatable(command)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [CREATE.words, ("app", "create", "--region=europe-west"), ("builds", "submit"), ("app", "deploying")],
-)
-def test_what_would_make_another_is_not(words: tuple[str, ...]) -> None:
-    assert not repeatable(Command(words, changes=True))
-
-
-def test_only_what_removes_counts_as_removing() -> None:
-    assert removes(DELETE)
-    assert not removes(DEPLOY)
 
 
 def test_passing_trouble_is_waited_out_longer_each_time_and_not_for_ever() -> None:

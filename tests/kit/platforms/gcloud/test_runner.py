@@ -13,11 +13,11 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands as cloud_run
+from kit.platforms.command import Command
 from kit.platforms.gcloud.runner import Gcloud, Timing
-from kit.platforms.platform import Command
-from tests.controlplane import faults
-from tests.controlplane.plane import Plane
-from tests.controlplane.wire import ApiError
+from kit.rehearsal import faults
+from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import ApiError
 from tests.fixtures.processes import eventually, is_gone
 from tests.fixtures.tools import Tool
 from tests.kit.platforms.releases import RUN
@@ -74,7 +74,7 @@ elif word == "recovers" or word in ("app", "run", "iam", "services"):
 """
 UNAVAILABLE = "UNAVAILABLE: The service is currently unavailable."
 BUSY = "ABORTED: Cannot operate on apps/p because an operation is already in progress for apps/p."
-DEPLOY = Command(("app", "deploy", "build/standard", "--project=p"), changes=True)
+DEPLOY = Command(("app", "deploy", "build/standard", "--project=p"), changes=True, repeatable=True)
 
 
 class Sandbox:
@@ -269,7 +269,7 @@ def test_another_operation_is_waited_for_longer(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("iam", "service-accounts", "create", "x"), UNAVAILABLE),
+        (("app", "create"), UNAVAILABLE),
         (("app", "deploy"), "RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'x'."),
         (("app", "deploy"), "PERMISSION_DENIED: Permission 'appengine.versions.create' denied."),
         (("app", "deploy"), "PERMISSION_DENIED: This API method requires billing to be enabled."),
@@ -279,13 +279,16 @@ def test_another_operation_is_waited_for_longer(sandbox: Sandbox) -> None:
 def test_what_would_not_help_or_not_be_safe_is_said_once(
     sandbox: Sandbox, words: tuple[str, ...], says: str
 ) -> None:
-    sandbox.fails(Command(words, changes=True), sandbox.make(SUCCEEDS_AT="2", SAYS=says))
+    sandbox.fails(
+        Command(words, changes=True, repeatable=words[-1] == "deploy"),
+        sandbox.make(SUCCEEDS_AT="2", SAYS=says),
+    )
     assert sandbox.slept == []
 
 
 def test_an_api_that_was_just_switched_on_gets_time_to_come_up(sandbox: Sandbox) -> None:
     gcloud = sandbox.make(SUCCEEDS_AT="2", SAYS="API [run.googleapis.com] not enabled on project [p].")
-    run = Command(("run", "deploy"), changes=True)
+    run = Command(("run", "deploy"), changes=True, repeatable=True)
     assert sandbox.fails(run, gcloud).code is Code.API_OFF
     (sandbox.bin / "times").write_text("1")
     sandbox.run(Command(("services", "enable", "run.googleapis.com"), changes=True), gcloud)

@@ -1,0 +1,241 @@
+"""App Engine, Standard and Flexible: one app a project, in one region for ever, open to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.errors import Code, KitError
+from kit.platforms.app_engine import commands
+from kit.platforms.command import Command
+from kit.platforms.findings import (
+    Candidate,
+    Finding,
+    PreflightOptions,
+    Seen,
+    instance_costs,
+    too_long,
+    unscoped,
+)
+from kit.platforms.platform import Host, Order, Platform
+from kit.platforms.service import VERSION_CHARACTERS, Place
+
+if TYPE_CHECKING:
+    from kit.config import Config
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.targets import Target
+
+DEFAULT: Final = commands.DEFAULT
+FLEXIBLE: Final = "flexible"
+# "Your app may not have more than 210 versions" is what users are told; Google raises it for some.
+MOST_VERSIONS: Final = 210
+
+_API: Final = "appengine.googleapis.com"
+_FEW_LEFT: Final = 10
+# VERSION-dot-SERVICE-dot-PROJECT is one label of a DNS name: 63 characters (RFC 1035, 2.3.4).
+_LABEL_CHARACTERS: Final = 63
+# The documented variables, with values that say where they come from: Standard's by Google's runtime pages,
+# one identical table; Flexible's as seen in a live container.
+_STANDARD_LAB: Final = {
+    "GAE_APPLICATION": "s~streamproof-lab",
+    "GAE_DEPLOYMENT_ID": "1",
+    "GAE_ENV": "standard",
+    "GAE_INSTANCE": "lab-standard",
+    "GAE_MEMORY_MB": "384",
+    "GAE_VERSION": "lab",
+    "GOOGLE_CLOUD_PROJECT": "streamproof-lab",
+    "PYTHONUNBUFFERED": "TRUE",
+}
+_FLEXIBLE_LAB: Final = {
+    "GAE_DEPLOYMENT_ID": "1",
+    "GAE_INSTANCE": "aef-default-lab-0000",
+    "GAE_MEMORY_MB": "614",
+    "GAE_VERSION": "lab",
+    "GCLOUD_PROJECT": "streamproof-lab",
+    "GOOGLE_CLOUD_PROJECT": "streamproof-lab",
+}
+
+
+class AppEngine(Platform):
+    """Its `edition` is "standard" or "flexible"."""
+
+    name = "app_engine"
+    regional = False
+    open_to_all = True
+    renders_release = True
+    listing = "app_versions"
+
+    def at(self, place: Place, gcloud: Gcloud) -> Host:
+        """One service of the project's app."""
+        from kit.platforms.app_engine.host import AppEngineHost
+
+        return AppEngineHost(place, gcloud)
+
+    def services(self, service: str) -> tuple[str, ...]:
+        """The app's first service must be called `default`, whatever the target calls its own."""
+        return (DEFAULT, service)
+
+    async def order(
+        self, hosts: Sequence[Host], listed: Sequence[Any] | None, at: Callable[[Place], Host]
+    ) -> Order:
+        """The first service of an app is `default`, and stays the target's that became it."""
+        settled = list(hosts)
+        if listed is None:
+            return Order(tuple(settled))
+        taken = {one["service"] for one in listed}
+        for number, host in enumerate(hosts):
+            place = host.place
+            if place.service == DEFAULT or place.service in taken:
+                continue
+            default = at(replace(place, service=DEFAULT))
+            if not taken:
+                settled[number] = default
+                break
+            if DEFAULT in taken:
+                there = await default.look(listed)
+                serving = there.serving if there is not None else None
+                if serving is not None and serving.target == place.target:
+                    settled[number] = default
+        first = None if taken else next((h.place.target for h in settled if h.place.service == DEFAULT), None)
+        return Order(tuple(settled), first, "the app's default service")
+
+    def lab_environment(self, target: Target, config: Config) -> Mapping[str, str]:
+        """See `Platform`."""
+        service = {"GAE_SERVICE": str(config.of(target)["service"])}
+        if target.edition == FLEXIBLE:
+            return {**_FLEXIBLE_LAB, **service}
+        return {**_STANDARD_LAB, **service, "GAE_RUNTIME": f"python{config.python.replace('.', '')}"}
+
+    def reads(self, project: str) -> Mapping[str, Command]:
+        """The app, and all of its versions."""
+        end = (f"--project={project}", "--quiet", "--format=json")
+        return {
+            "app": Command(("app", "describe", *end)),
+            "app_versions": Command(("app", "versions", "list", *end)),
+        }
+
+    def listed(self, seen: Seen) -> Sequence[Any] | None:
+        """None of them where it is certain that there is no app."""
+        if _has_no_app(seen):
+            return ()
+        versions = seen.own.get("app_versions")
+        return versions if isinstance(versions, list) else None
+
+    def apis(self, candidate: Candidate) -> Iterable[str]:
+        """Flexible has one more."""
+        return (_API, *(("appengineflex.googleapis.com",) if candidate.edition == FLEXIBLE else ()))
+
+    def needs(
+        self, candidates: Sequence[Candidate], options: PreflightOptions, seen: Seen
+    ) -> Iterator[Finding]:
+        """An app that serves, room for more versions, and names that fit."""
+        yield from _app(options, seen)
+        yield from _quota(candidates, options, seen)
+        for one in candidates:
+            if one.place.service != DEFAULT:
+                fixed = VERSION_CHARACTERS + len("-dot-") * 2 + len(one.place.project)
+                yield from too_long(one.place, _LABEL_CHARACTERS - fixed, "version, service and project")
+        if not (self.listed(seen) is None or self.listed(seen)):
+            first = next((one for one in candidates if one.place.service == DEFAULT), candidates[0])
+            others = ", before the others" if len(candidates) > 1 else ""
+            yield Finding(
+                "note",
+                "The first service of an App Engine app must be called default, and cannot be deleted again: "
+                f"{first.place.target} becomes it{others}.",
+            )
+
+    def default_account(self, project: str, seen: Seen) -> str | None:
+        """The app's."""
+        app = seen.own.get("app")
+        named = app.get("serviceAccount") if isinstance(app, dict) else None
+        return str(named or f"{unscoped(project)}@appspot.gserviceaccount.com")
+
+    def costs(self, candidate: Candidate) -> Finding:
+        """A Flexible version has machines of its own."""
+        if candidate.edition != FLEXIBLE:
+            return instance_costs(candidate)
+        name, always = candidate.place.target, max(candidate.min_instances, 1)
+        many = "one virtual machine" if always == 1 else f"{always} virtual machines"
+        return Finding(
+            "note",
+            f"{name} costs money all the time: at least {many} of it always runs, and it never scales to "
+            "zero.",
+            f"Remove it when you are done: `kit destroy {name}`.",
+        )
+
+    def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
+        """A service is called a module there."""
+        return "gae_app", {"module_id": place.service, "version_id": version}
+
+    def stop_line(self, place: Place, *versions: str) -> Command | None:
+        """See `Platform`."""
+        return commands.stop_version(place, *versions)
+
+    def lasting_address(self, place: Place) -> Command | None:
+        """gcloud names a version's URL only; this line tells the service's."""
+        return commands.browse(place)
+
+
+def _has_no_app(seen: Seen) -> bool:
+    """Whether it is certain that the project has no app yet."""
+    app = seen.own.get("app")
+    return isinstance(app, KitError) and app.code is Code.NOT_READY_TO_DEPLOY
+
+
+def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    app = seen.own.get("app")
+    if isinstance(app, dict):
+        region = app.get("locationId")
+        if options.create_app not in (None, region):
+            yield Finding(
+                "warn", f"The App Engine app is in {region} already, for ever: --create-app changes nothing."
+            )
+        if app.get("servingStatus") not in (None, "SERVING"):
+            yield Finding(
+                "stop",
+                f"The App Engine app of {options.project} is disabled, and takes no deployment.",
+                f"Enable it: https://console.cloud.google.com/appengine/settings?project={options.project}",
+            )
+    elif not _has_no_app(seen):
+        if seen.is_off(_API):
+            yield Finding(
+                "note",
+                f"Whether {options.project} has an App Engine app can be seen once that API is on.",
+                "If it has none, add --create-app REGION.",
+            )
+    elif options.create_app is None:
+        yield Finding(
+            "stop",
+            f"The project {options.project} has no App Engine app, and the region of one is for ever.",
+            "Choose it with --create-app REGION; `gcloud app regions list` shows them.",
+        )
+    else:
+        create = (
+            "app",
+            "create",
+            f"--region={options.create_app}",
+            f"--project={options.project}",
+            "--quiet",
+        )
+        yield Finding(
+            "ask",
+            f"The project {options.project} has no App Engine app: one is made in {options.create_app}, for "
+            "ever.",
+            "Say no to keep the project as it is.",
+            Command(create, changes=True),
+        )
+
+
+def _quota(candidates: Sequence[Candidate], options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    versions = seen.own.get("app_versions")
+    if isinstance(versions, list) and len(versions) + len(candidates) > MOST_VERSIONS - _FEW_LEFT:
+        yield Finding(
+            "warn",
+            f"The App Engine app has {len(versions)} versions, and usually it may have {MOST_VERSIONS}.",
+            f"Delete old ones: `gcloud app versions list --project={options.project}`, then "
+            "`gcloud app versions delete`.",
+        )
+
+
+PLATFORM: Final = AppEngine()

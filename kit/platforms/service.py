@@ -1,0 +1,151 @@
+"""A service on a hosting platform: where it is, its versions, and a release that is about to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kit.errors import KitError
+from kit.platforms.command import Command
+from kit.times import epoch_s
+
+Costs = Literal["nothing", "requests", "always"]
+
+# Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
+VERSION_PREFIX = "sp-"
+VERSION_CHARACTERS = 11  # `sp-` and eight more: `kit.cloud.release.version_name`
+MARKER = "STREAMPROOF_BUNDLE"
+TOKEN_SHA256 = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
+TARGET_LABEL = "streamproof-target"
+BUNDLE_LABEL = "streamproof-bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a target goes. `region` is None on App Engine, whose app has one for ever."""
+
+    target: str
+    platform: str
+    project: str
+    region: str | None
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a service on App Engine, one revision on Cloud Run.
+
+    Attributes:
+        name: as the platform calls it.
+        url: of this version alone, as gcloud named it; None where it has none (an untagged revision).
+        created_at: ISO 8601 in UTC; None where unknown.
+        traffic: its share, from 0 to 1.
+        running: whether the platform may run instances of it: a Flex version that is not stopped always does.
+        target: the kit's target that it was made for; None when the kit did not make it.
+        digest: of the bundle and the settings it was made from; None where unknown.
+        min_instances: how many instances run although nobody asks, as long as `running`.
+        token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
+    """
+
+    name: str
+    url: str | None
+    created_at: str | None
+    traffic: float
+    running: bool
+    target: str | None
+    digest: str | None
+    min_instances: int = 0
+    token_sha256: str | None = None
+
+
+def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
+    """By the time when they were made; of whom nobody knows it, last."""
+    return tuple(sorted(versions, key=lambda version: epoch_s(version.created_at) or 0.0, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is there. `public` is None where it could not be read; versions come newest first.
+
+    `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves,
+    since gcloud's answers hold no other there.
+    """
+
+    place: Place
+    url: str | None
+    public: bool | None
+    versions: tuple[Version, ...]
+
+    @property
+    def serving(self) -> Version | None:
+        """The version with the largest share of the traffic; None when none has any."""
+        most = max(self.versions, key=lambda version: version.traffic, default=None)
+        return most if most is not None and most.traffic > 0 else None
+
+    def divided(self, names: tuple[str, ...] | None = None) -> tuple[list[Version], list[Version]]:
+        """What the kit made for this target, by these names only where some are given; and all the rest."""
+        ours = [
+            version
+            for version in self.versions
+            if version.target == self.place.target and (names is None or version.name in names)
+        ]
+        return ours, [version for version in self.versions if version not in ours]
+
+    @property
+    def costs(self) -> Costs:
+        """What it costs now, as far as instances do: all the time, while it is asked, or nothing."""
+        running = [version for version in self.versions if version.running]
+        if any(version.min_instances for version in running):
+            return "always"
+        return "requests" if running else "nothing"
+
+    @property
+    def ours(self) -> bool:
+        """Whether the kit made what serves (or, where nothing serves, all that is there)."""
+        if self.serving is not None:
+            return self.serving.target is not None
+        return all(version.target is not None for version in self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One deployment about to be made.
+
+    Attributes:
+        place: where to.
+        version: its name on App Engine, its tag and revision suffix on Cloud Run.
+        folder: what is uploaded. On App Engine, whose variables all stand in app.yaml, it is the bundle
+            rendered again with this release's own; elsewhere the bundle as `kit render` makes it.
+        digest: of the bundle and of whatever else makes two releases differ, settings included; not of what
+            is new in each release anyway (the proof's hour).
+        environment: this release's own variables (`STREAMPROOF_PROOF_UNTIL`, the marker, a token's SHA-256).
+        settings: the target's own, as `Config.of` gives them.
+        creates: whether the service does not exist yet, so that this release will serve at once.
+        proof_token: what the proof is shown, in clear; None where it asks for nothing.
+    """
+
+    place: Place
+    version: str
+    folder: Path
+    digest: str
+    environment: Mapping[str, str]
+    settings: Mapping[str, Any]
+    creates: bool
+    proof_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that `destroy` would remove.
+
+    Attributes:
+        what: in words.
+        command: the line that does it; None where none can: then it stays, and `what` says why.
+        error: why it could not be looked for, where that is why.
+    """
+
+    what: str
+    command: Command | None
+    error: KitError | None = None

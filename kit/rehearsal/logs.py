@@ -1,0 +1,83 @@
+"""Cloud Logging: what running services wrote.
+
+https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list; of the filter language only types and
+labels of resources are understood. A line in JSON becomes an entry as
+https://docs.cloud.google.com/logging/docs/structured-logging says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from kit.rehearsal.router import Router
+from kit.rehearsal.storage import now
+from kit.rehearsal.uploads import Hosting, Kind
+from kit.rehearsal.wire import Request
+
+_LABEL = re.compile(r'resource\.labels\.(\w+)\s*=\s*"?([\w.-]+)"?')
+_TYPE = re.compile(r'resource\.type\s*=\s*"?(\w+)"?')
+
+_MOVED = {
+    "severity": "severity",
+    "time": "timestamp",
+    "logging.googleapis.com/trace": "trace",
+    "logging.googleapis.com/spanId": "spanId",
+}
+
+
+class Logs:
+    """The logs of one project."""
+
+    def __init__(self, project: str, hosting: Callable[[], Hosting]) -> None:
+        self._project = project
+        self._hosting = hosting
+
+    def register(self, router: Router) -> None:
+        """Answer entries:list."""
+        router.on("POST", "logging.googleapis.com", "/v2/entries:list", self._list)
+
+    def _list(self, request: Request) -> dict[str, Any]:
+        asked = request.json.get("filter", "")
+        types, labels = _TYPE.findall(asked), dict(_LABEL.findall(asked))
+        labels.pop("location", None)  # a hosted service does not know where it is
+        found: list[dict[str, Any]] = []
+        for kind, service, version, line in self._hosting().written():
+            resource = _resource(kind, service, version)
+            if resource["type"] in types and labels.items() <= resource["labels"].items():
+                at = now()
+                log = "run.googleapis.com%2Fstderr" if kind == "run" else "stderr"
+                found.append(
+                    {
+                        "logName": f"projects/{self._project}/logs/{log}",
+                        "insertId": f"{service}-{version}-{len(found):06d}",
+                        "resource": resource,
+                        "timestamp": at,
+                        "receiveTimestamp": at,
+                        "severity": "DEFAULT",
+                        **_payload(line),
+                    }
+                )
+        if "desc" in request.json.get("orderBy", ""):
+            found.reverse()
+        return {"entries": found[: request.json.get("pageSize", 1000)]}
+
+
+def _payload(line: str) -> dict[str, Any]:
+    """What a line says, in the fields of an entry in which Cloud Logging puts it."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return {"textPayload": line}
+    moved = {entry: told.pop(field) for field, entry in _MOVED.items() if field in told}
+    return {**moved, "jsonPayload": told}
+
+
+def _resource(kind: Kind, service: str, version: str) -> dict[str, Any]:
+    if kind == "run":
+        return {"type": "cloud_run_revision", "labels": {"service_name": service, "revision_name": version}}
+    return {"type": "gae_app", "labels": {"module_id": service, "version_id": version}}

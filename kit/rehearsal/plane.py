@@ -1,0 +1,103 @@
+"""A Google on 127.0.0.1: everything that gcloud needs of it, in one object."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from kit.rehearsal.app_engine import AppEngine
+from kit.rehearsal.artifacts import Artifacts
+from kit.rehearsal.builds import Builds
+from kit.rehearsal.cloud_run import CloudRun
+from kit.rehearsal.faults import Faults
+from kit.rehearsal.logs import Logs
+from kit.rehearsal.project import Project
+from kit.rehearsal.proxy import Proxy
+from kit.rehearsal.router import Call, Router
+from kit.rehearsal.storage import Storage
+from kit.rehearsal.uploads import Hosting, Unhosted
+
+
+class Plane:
+    """One project and all that is in it. A context manager: it listens inside.
+
+    Args:
+        folder: a folder of its own, for its certificate.
+        project: the project's id.
+        app: whether the project has an App Engine app already.
+
+    Attributes:
+        project, storage, builds, artifacts, app_engine, cloud_run: the state, to look at and to change.
+        faults: what goes wrong.
+        hosting: what runs the uploads; may be set before anything is deployed.
+        router: where further APIs are registered.
+    """
+
+    def __init__(self, folder: Path, project: str = "demo-project", *, app: bool = True) -> None:
+        self.closing = threading.Event()
+        self.faults = Faults()
+        self.router = Router(self.faults)
+        self.project = Project(project)
+        self.storage = Storage()
+        self.builds = Builds(self.project, self.storage, self.closing)
+        self.hosting: Hosting = Unhosted(project)
+        self.app_engine = AppEngine(
+            self.project, self.storage, self.builds, lambda: self.hosting, self.closing
+        )
+        self.artifacts = Artifacts()
+        self.cloud_run = CloudRun(
+            self.project, self.storage, self.builds, self.artifacts, lambda: self.hosting, self.closing
+        )
+        if app:
+            self.app_engine.create_app()
+        for part in (
+            self.project,
+            self.builds,
+            self.artifacts,
+            Logs(self.project.id, lambda: self.hosting),
+            self.app_engine,
+            self.cloud_run,
+            self.storage,
+        ):
+            part.register(self.router)
+        self._proxy = Proxy(self.router.answer, self.router.unknown.append, folder)
+
+    @property
+    def port(self) -> int:
+        """Where the proxy listens on 127.0.0.1."""
+        return self._proxy.port
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate that a client must trust."""
+        return self._proxy.ca_file
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call so far, in order of arrival."""
+        return self.router.calls
+
+    @property
+    def unknown(self) -> list[str]:
+        """Calls that nobody answers and fields that the SDK does not know, in words: must be empty."""
+        return self.router.unknown
+
+    def names(self, pattern: str = "") -> list[str]:
+        """The names of the calls so far that contain a text."""
+        return [call.name for call in list(self.calls) if pattern in call.name]
+
+    def __enter__(self) -> Plane:
+        self._proxy.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.closing.set()
+        self.faults.clear()
+        self._proxy.close()
+        self.hosting.close()

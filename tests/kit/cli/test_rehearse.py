@@ -1,0 +1,33 @@
+"""`kit rehearse`: what it needs; what it does is in tests/system/test_rehearse.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.cli.conftest import Invoke
+
+
+def test_without_gcloud_one_sentence_says_what_is_missing(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = invoke("rehearse", "--json")
+    assert (told.status, told.error["code"]) == (1, "gcloud-missing")
+    assert "https://cloud.google.com/sdk/docs/install" in told.error["hint"]
+
+
+def test_without_the_package_for_its_certificates_it_says_how_to_install_it(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gcloud").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    told = invoke("rehearse")
+    assert (told.status, told.out) == (1, "")
+    assert told.err.splitlines() == [
+        "error: A rehearsal needs trustme, which is not installed beside the kit.",
+        "  Install it: pip install 'streamproof[rehearse]'",
+    ]
