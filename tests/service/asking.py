@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -96,6 +97,12 @@ def ask(
     target = where.path + path + (f"?{urlencode(query)}" if query else "")
     connection.request(method, target, body, dict(headers or {}))
     return Answer(connection, connection.getresponse())
+
+
+def connected(base: str) -> socket.socket:
+    """A connection to it, for octets that no client would send."""
+    where = urlsplit(base)
+    return socket.create_connection((where.hostname, where.port), GIVE_UP_S)
 
 
 def ask_json(base: str, fields: object, **headers: str) -> Answer:

@@ -74,6 +74,12 @@ async def started(answers: Answers, script: Script, name: str | None = None) -> 
     return await answers.start(script.events(), Began(), name=name)
 
 
+async def begun(**given: Any) -> tuple[Script, KeptAnswer]:
+    """An answer that is being written, and what lets its events out."""
+    script = Script()
+    return script, await started(keeping(**given)[0], script)
+
+
 async def ended(answer: KeptAnswer) -> Event:
     """Its last event, as soon as it is there."""
     seq = -1
@@ -97,9 +103,7 @@ def test_whenever_a_reader_comes_and_goes_it_has_each_event_once(
     bursts: list[int], leaves_after: list[int]
 ) -> None:
     async def test() -> None:
-        answers, _ = keeping()
-        script = Script()
-        answer = await started(answers, script)
+        script, answer = await begun()
         got: list[Event] = []
 
         async def reader() -> None:
@@ -125,256 +129,203 @@ def test_whenever_a_reader_comes_and_goes_it_has_each_event_once(
     run(test())
 
 
-def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
-    async def test() -> None:
-        answers, _ = keeping()
-        script = Script()
-        answer = await started(answers, script)
-        slow = read(answer, -1)
-        script.tokens(1)
-        assert await anext(slow) == token(0)
-        script.tokens(100)
-        script.send(DONE)
-        quick = [event async for event in read(answer, -1)]
-        assert quick == [*(token(seq) for seq in range(101)), DONE]
-        assert [event async for event in slow] == quick[1:]
-
-    run(test())
+async def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
+    script, answer = await begun()
+    slow = read(answer, -1)
+    script.tokens(1)
+    assert await anext(slow) == token(0)
+    script.tokens(100)
+    script.send(DONE)
+    quick = [event async for event in read(answer, -1)]
+    assert quick == [*(token(seq) for seq in range(101)), DONE]
+    assert [event async for event in slow] == quick[1:]
 
 
-def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() -> None:
-    async def test() -> None:
-        answers, _ = keeping()
-        script = Script()
-        answer = await started(answers, script)
-        waiting = asyncio.create_task(answer.after(-1, None))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        answer._append(token(0))
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert await answer.after(-1, 0) == [token(0)]
-
-    run(test())
+async def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() -> None:
+    _, answer = await begun()
+    waiting = asyncio.create_task(answer.after(-1, None))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    answer._append(token(0))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await answer.after(-1, 0) == [token(0)]
 
 
-def test_waiting_for_what_does_not_come_ends_in_time_and_an_end_is_told_as_one() -> None:
-    async def test() -> None:
-        answers, _ = keeping()
-        script = Script()
-        answer = await started(answers, script)
-        with pytest.raises(TimeoutError):
-            await answer.after(-1, 0)
-        script.send(token(0), DONE)
-        assert await ended(answer) == DONE
-        assert await answer.after(1, None) == []
-        with pytest.raises(Problem, match="never asked for"):
-            await answer.after(2, None)
-
-    run(test())
+async def test_waiting_for_what_does_not_come_ends_in_time_and_an_end_is_told_as_one() -> None:
+    script, answer = await begun()
+    with pytest.raises(TimeoutError):
+        await answer.after(-1, 0)
+    script.send(token(0), DONE)
+    assert await ended(answer) == DONE
+    assert await answer.after(1, None) == []
+    with pytest.raises(Problem, match="never asked for"):
+        await answer.after(2, None)
 
 
 # Always an end
 
 
-def test_the_problem_it_ends_with_is_what_a_reader_is_told() -> None:
-    async def test() -> None:
-        answers, _ = keeping()
-        script = Script()
-        answer = await started(answers, script)
-        script.tokens(1)
-        script.send(BUSY)
-        events = read(answer, -1)
-        assert await anext(events) == token(0)
-        with pytest.raises(Problem) as caught:
-            await anext(events)
-        assert caught.value.body() == BUSY.body()
-        assert script.closed.is_set()
-
-    run(test())
+async def test_the_problem_it_ends_with_is_what_a_reader_is_told() -> None:
+    script, answer = await begun()
+    script.tokens(1)
+    script.send(BUSY)
+    events = read(answer, -1)
+    assert await anext(events) == token(0)
+    with pytest.raises(Problem) as caught:
+        await anext(events)
+    assert caught.value.body() == BUSY.body()
+    assert script.closed.is_set()
 
 
-def test_a_deadline_ends_it_with_an_error() -> None:
-    async def test() -> None:
-        answers, _ = keeping(deadline_s=0.01)
-        script = Script()
-        assert kind(await ended(await started(answers, script))) == "deadline"
-        assert script.closed.is_set()
-
-    run(test())
+async def test_a_deadline_ends_it_with_an_error() -> None:
+    answers, _ = keeping(deadline_s=0.01)
+    script = Script()
+    assert kind(await ended(await started(answers, script))) == "deadline"
+    assert script.closed.is_set()
 
 
 @pytest.mark.parametrize("when", ["before it begins", "in its middle"])
-def test_a_process_that_must_stop_ends_it_with_an_error_that_says_to_try_again(when: str) -> None:
-    async def test() -> None:
-        answers, streams = keeping()
-        script = Script()
-        answer = await started(answers, script)
-        if when == "in its middle":
-            script.tokens(1)
-            await answer.after(-1, None)
-        streams.interrupt_all()
-        last = await ended(answer)
-        assert kind(last) == "shutting-down"
-        assert json.loads(last.data)["retry_after_s"] == 1
-
-    run(test())
-
-
-def test_a_process_that_must_stop_waits_for_a_client_that_asks_in_pieces_to_fetch_the_end() -> None:
-    async def test() -> None:
-        answers, streams = keeping()
-        script = Script()
-        answer = await started(answers, script)
+async def test_a_process_that_must_stop_ends_it_with_an_error_that_says_to_try_again(when: str) -> None:
+    answers, streams = keeping()
+    script = Script()
+    answer = await started(answers, script)
+    if when == "in its middle":
         script.tokens(1)
-        script.send(DONE)
         await answer.after(-1, None)
-        while not answer.ended:  # noqa: ASYNC110  # until it has seen its own end
-            await asyncio.sleep(0)
-        over = asyncio.Event()
-        streams.stop(NEVER_S, over.set)
-        assert not over.is_set()
-        assert await answer.after(0, 0) == [DONE]
-        await over.wait()
+    streams.interrupt_all()
+    last = await ended(answer)
+    assert kind(last) == "shutting-down"
+    assert json.loads(last.data)["retry_after_s"] == 1
 
-    run(test())
+
+async def test_a_process_that_must_stop_waits_for_a_client_that_asks_in_pieces_to_fetch_the_end() -> None:
+    answers, streams = keeping()
+    script = Script()
+    answer = await started(answers, script)
+    script.tokens(1)
+    script.send(DONE)
+    await answer.after(-1, None)
+    while not answer.ended:  # noqa: ASYNC110  # until it has seen its own end
+        await asyncio.sleep(0)
+    over = asyncio.Event()
+    streams.stop(NEVER_S, over.set)
+    assert not over.is_set()
+    assert await answer.after(0, 0) == [DONE]
+    await over.wait()
 
 
 # Not for nobody
 
 
-def test_the_grace_counts_the_time_in_which_nobody_reads_and_begins_anew_with_each_reader() -> None:
-    async def test() -> None:
-        answers, _ = keeping(grace_s=15)
-        script = Script()
-        answer = await started(answers, script)
-        script.tokens(1)
-        await answer.after(-1, None)
-        for _ in range(14):
-            answer.tick(1)
-        with answer.reading():
-            for _ in range(100):
-                answer.tick(1)
-        for _ in range(14):
-            answer.tick(1)
-        with pytest.raises(TimeoutError):
-            await answer.after(0, 0)
+async def test_the_grace_counts_the_time_in_which_nobody_reads_and_begins_anew_with_each_reader() -> None:
+    script, answer = await begun(grace_s=15)
+    script.tokens(1)
+    await answer.after(-1, None)
+    for _ in range(14):
         answer.tick(1)
-        assert kind((await answer.after(0, None))[0]) == "abandoned"
-        assert script.closed.is_set()
-
-    run(test())
-
-
-def test_time_in_which_the_process_was_frozen_is_no_ones_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test() -> None:
-        answers, _ = keeping(grace_s=15)
-        answer = await started(answers, Script())
-        # However late the loop is, a step counts as a step.
-        steps: list[Callable[[], None]] = []
-        with monkeypatch.context() as patched:
-            loop = asyncio.get_running_loop()
-            patched.setattr(loop, "call_later", lambda delay, act: steps.append(act))
-            answers._tick()  # an hour late
-            for _ in range(13):
-                steps.pop()()
-        with pytest.raises(TimeoutError):
-            await answer.after(-1, 0.001)
-        steps.pop()()
-        assert kind(await ended(answer)) == "abandoned"
-
-    run(test())
+    with answer.reading():
+        for _ in range(100):
+            answer.tick(1)
+    for _ in range(14):
+        answer.tick(1)
+    with pytest.raises(TimeoutError):
+        await answer.after(0, 0)
+    answer.tick(1)
+    assert kind((await answer.after(0, None))[0]) == "abandoned"
+    assert script.closed.is_set()
 
 
-def test_without_a_reader_it_is_abandoned_in_the_end() -> None:
-    async def test() -> None:
-        answers, streams = keeping(grace_s=0.02)
-        answer = await started(answers, Script())
-        await answer.over.wait()
-        assert answer.end() == "abandoned"
-        while len(streams):  # noqa: ASYNC110  # until its task has seen it
-            await asyncio.sleep(0)
+async def test_time_in_which_the_process_was_frozen_is_no_ones_leaving(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, _ = keeping(grace_s=15)
+    answer = await started(answers, Script())
+    # However late the loop is, a step counts as a step.
+    steps: list[Callable[[], None]] = []
+    with monkeypatch.context() as patched:
+        loop = asyncio.get_running_loop()
+        patched.setattr(loop, "call_later", lambda delay, act: steps.append(act))
+        answers._tick()  # an hour late
+        for _ in range(13):
+            steps.pop()()
+    with pytest.raises(TimeoutError):
+        await answer.after(-1, 0.001)
+    steps.pop()()
+    assert kind(await ended(answer)) == "abandoned"
 
-    run(test())
+
+async def test_without_a_reader_it_is_abandoned_in_the_end() -> None:
+    answers, streams = keeping(grace_s=0.02)
+    answer = await started(answers, Script())
+    await answer.over.wait()
+    assert answer.end() == "abandoned"
+    while len(streams):  # noqa: ASYNC110  # until its task has seen it
+        await asyncio.sleep(0)
 
 
 # Bounded
 
 
-def test_a_name_in_use_is_refused() -> None:
-    async def test() -> None:
-        answers, _ = keeping()
+async def test_a_name_in_use_is_refused() -> None:
+    answers, _ = keeping()
+    await started(answers, Script(), ANSWER)
+    with pytest.raises(Problem) as caught:
         await started(answers, Script(), ANSWER)
-        with pytest.raises(Problem) as caught:
-            await started(answers, Script(), ANSWER)
-        assert (caught.value.kind, caught.value.status) == ("answer-in-use", 409)
-
-    run(test())
+    assert (caught.value.kind, caught.value.status) == ("answer-in-use", 409)
 
 
-def test_one_too_many_is_refused_until_one_has_ended_which_then_makes_room() -> None:
-    async def test() -> None:
-        answers, _ = keeping(most=2)
-        scripts = [Script(), Script()]
-        first, second = [await started(answers, script) for script in scripts]
-        with pytest.raises(Problem) as caught:
-            await started(answers, Script())
-        assert (caught.value.status, caught.value.retry_after_s) == (503, 5)
-        scripts[1].send(DONE)
-        await ended(second)
-        third = await started(answers, Script())
-        assert await answers.find(second.name) is None
-        assert await answers.find(first.name) is first
-        assert await answers.find(third.name) is third
-
-    run(test())
-
-
-def test_too_many_being_written_are_refused_and_nothing_is_kept_of_them() -> None:
-    async def test() -> None:
-        answers, _ = keeping(limit=1)
+async def test_one_too_many_is_refused_until_one_has_ended_which_then_makes_room() -> None:
+    answers, _ = keeping(most=2)
+    scripts = [Script(), Script()]
+    first, second = [await started(answers, script) for script in scripts]
+    with pytest.raises(Problem) as caught:
         await started(answers, Script())
-        with pytest.raises(Problem, match="1 answers at once"):
-            await started(answers, Script(), ANSWER)
-        assert await answers.find(ANSWER) is None
-
-    run(test())
-
-
-def test_an_answer_that_there_is_no_room_for_ends_with_that_word_and_room_is_given_back() -> None:
-    async def test() -> None:
-        room = 3 * (EVENT_OVERHEAD_BYTES + len(token(0).data))
-        answers, _ = keeping(room_bytes=room, keep_s=NEVER_S)
-        script, other = Script(), Script()
-        answer = await started(answers, script)
-        script.tokens(4)
-        assert kind(await ended(answer)) == "no-room"
-        assert answer.length == 4
-        # What has ended makes room for what is being written.
-        second = await started(answers, other)
-        other.tokens(3)
-        for seq in range(3):
-            await second.after(seq - 1, None)
-        assert await answers.find(answer.name) is None
-        assert answers.size == room
-
-    run(test())
+    assert (caught.value.status, caught.value.retry_after_s) == (503, 5)
+    scripts[1].send(DONE)
+    await ended(second)
+    third = await started(answers, Script())
+    assert await answers.find(second.name) is None
+    assert await answers.find(first.name) is first
+    assert await answers.find(third.name) is third
 
 
-def test_an_answer_is_kept_for_its_time_after_its_end() -> None:
-    async def test() -> None:
-        answers, _ = keeping(keep_s=600)
-        script = Script()
-        answer = await started(answers, script)
-        script.send(DONE)
-        await ended(answer)
-        assert await answers.find(answer.name) is answer
-        assert answer.ended_s is not None
-        answer.ended_s -= 601
-        assert await answers.find(answer.name) is None
-        assert (len(answers), answers.size) == (0, 0)
+async def test_too_many_being_written_are_refused_and_nothing_is_kept_of_them() -> None:
+    answers, _ = keeping(limit=1)
+    await started(answers, Script())
+    with pytest.raises(Problem, match="1 answers at once"):
+        await started(answers, Script(), ANSWER)
+    assert await answers.find(ANSWER) is None
 
-    run(test())
+
+async def test_an_answer_that_there_is_no_room_for_ends_with_that_word_and_room_is_given_back() -> None:
+    room = 3 * (EVENT_OVERHEAD_BYTES + len(token(0).data))
+    answers, _ = keeping(room_bytes=room, keep_s=NEVER_S)
+    script, other = Script(), Script()
+    answer = await started(answers, script)
+    script.tokens(4)
+    assert kind(await ended(answer)) == "no-room"
+    assert answer.length == 4
+    # What has ended makes room for what is being written.
+    second = await started(answers, other)
+    other.tokens(3)
+    for seq in range(3):
+        await second.after(seq - 1, None)
+    assert await answers.find(answer.name) is None
+    assert answers.size == room
+
+
+async def test_an_answer_is_kept_for_its_time_after_its_end() -> None:
+    answers, _ = keeping(keep_s=600)
+    script = Script()
+    answer = await started(answers, script)
+    script.send(DONE)
+    await ended(answer)
+    assert await answers.find(answer.name) is answer
+    assert answer.ended_s is not None
+    answer.ended_s -= 601
+    assert await answers.find(answer.name) is None
+    assert (len(answers), answers.size) == (0, 0)
 
 
 def test_what_is_told_of_an_abandoned_answer_says_what_to_do() -> None:

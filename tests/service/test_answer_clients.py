@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,6 @@ from playwright.sync_api import Page
 from examples.answer import TRIES, Answer, AnswerError
 from kit.targets import Hold, load_targets
 from service import problems
-from service.generate import Finish, Request
 from tests.fixtures.browser import Visit
 from tests.fixtures.proxies import Caddy
 from tests.kit.lab.specs import front
@@ -307,11 +306,7 @@ def test_an_answer_that_is_lost_is_said_to_be(answering: Answering, behind: Behi
 
 
 def test_an_answer_that_fails_says_why(answering: Answering, behind: Behind, reading: Reading) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        raise problems.internal()
-
-    client = reading(behind(Way(FRONTS["standard"], answering(script))))
+    client = reading(behind(Way(FRONTS["standard"], answering(saying("one", problems.internal())))))
     assert client.text() == "one"
     with pytest.raises(AnswerError, match="The service failed") as failed:
         client.text()
@@ -372,14 +367,7 @@ def test_who_leaves_stops_the_model_after_the_grace(
 ) -> None:
     stopped = threading.Event()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        try:
-            yield "one"
-            await Gate().passed()
-        finally:
-            stopped.set()
-
-    base = answering(script, leave_grace_s=0.5, heartbeat_s=NEVER_S)
+    base = answering(saying("one", Gate(), stopped=stopped), leave_grace_s=0.5, heartbeat_s=NEVER_S)
     client = reading(behind(Way(front(hold, client_leaves="passed"), base)))
     assert client.text() == "one"
     client.leave()

@@ -58,26 +58,23 @@ async def copied(store: MemoryStore, number: int) -> None:
         await asyncio.sleep(0.001)
 
 
-def test_another_instance_reads_what_one_writes_while_it_is_written() -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        one, _ = instance(store)
-        other, _ = instance(store)
-        script = Script()
-        await one.start(script.events(), Began(), name=ANSWER)
-        there = await other.find(ANSWER)
-        assert there is not None
-        events = read(there, -1)
-        for seq in range(3):
-            script.tokens(1)
-            assert await anext(events) == token(seq)
-        script.send(DONE)
-        assert [event async for event in events] == [DONE]
-        assert await there.after(3, 0) == []
-        assert await there.after(1, 0) == [token(2), DONE]
-        assert await (await other.find(ANSWER) or there).after(-1, 0) == [*(token(n) for n in range(3)), DONE]
-
-    run(test())
+async def test_another_instance_reads_what_one_writes_while_it_is_written() -> None:
+    store = MemoryStore()
+    one, _ = instance(store)
+    other, _ = instance(store)
+    script = Script()
+    await one.start(script.events(), Began(), name=ANSWER)
+    there = await other.find(ANSWER)
+    assert there is not None
+    events = read(there, -1)
+    for seq in range(3):
+        script.tokens(1)
+        assert await anext(events) == token(seq)
+    script.send(DONE)
+    assert [event async for event in events] == [DONE]
+    assert await there.after(3, 0) == []
+    assert await there.after(1, 0) == [token(2), DONE]
+    assert await (await other.find(ANSWER) or there).after(-1, 0) == [*(token(n) for n in range(3)), DONE]
 
 
 def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
@@ -102,57 +99,48 @@ def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
     run_in_made_up_time(test(), monkeypatch)
 
 
-def test_a_name_that_another_instance_has_given_away_is_refused() -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        one, _ = instance(store)
-        other, streams = instance(store)
-        await one.start(Script().events(), Began(), name=ANSWER)
-        with pytest.raises(Problem) as caught:
-            await other.start(Script().events(), Began(), name=ANSWER)
-        assert caught.value.status == 409
-        assert len(streams) == len(other) == 0
-
-    run(test())
+async def test_a_name_that_another_instance_has_given_away_is_refused() -> None:
+    store = MemoryStore()
+    one, _ = instance(store)
+    other, streams = instance(store)
+    await one.start(Script().events(), Began(), name=ANSWER)
+    with pytest.raises(Problem) as caught:
+        await other.start(Script().events(), Began(), name=ANSWER)
+    assert caught.value.status == 409
+    assert len(streams) == len(other) == 0
 
 
-def test_a_writer_that_is_silent_is_taken_for_dead_and_finds_that_out_when_it_wakes(
+async def test_a_writer_that_is_silent_is_taken_for_dead_and_finds_that_out_when_it_wakes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        one, _ = instance(store)
-        script = Script()
-        answer = await one.start(script.events(), Began(), name=ANSWER)
-        script.tokens(2)
-        await copied(store, 2)
-        # As if it had been frozen for an hour: the reader's clock says so, the writer does not know.
-        head = await store.head(ANSWER)
-        assert head is not None
-        there = CopiedAnswer(ANSWER, head, store, now_s=lambda: time.time() + 3600)
-        assert await there.after(-1, 0) == [token(0), token(1)]
-        [end] = await there.after(1, None)
-        assert kind(end) == "writer-gone"
-        assert json.loads(end.data)["retry_after_s"] == 1
-        script.tokens(1)
-        assert kind(await ended(answer)) == "taken-over"
-        assert script.closed.is_set()
-
-    run(test())
+    store = MemoryStore()
+    one, _ = instance(store)
+    script = Script()
+    answer = await one.start(script.events(), Began(), name=ANSWER)
+    script.tokens(2)
+    await copied(store, 2)
+    # As if it had been frozen for an hour: the reader's clock says so, the writer does not know.
+    head = await store.head(ANSWER)
+    assert head is not None
+    there = CopiedAnswer(ANSWER, head, store, now_s=lambda: time.time() + 3600)
+    assert await there.after(-1, 0) == [token(0), token(1)]
+    [end] = await there.after(1, None)
+    assert kind(end) == "writer-gone"
+    assert json.loads(end.data)["retry_after_s"] == 1
+    script.tokens(1)
+    assert kind(await ended(answer)) == "taken-over"
+    assert script.closed.is_set()
 
 
 @pytest.mark.parametrize("had", [1, 2, 3, 7])
-def test_a_reader_that_had_more_than_was_copied_is_told_of_the_end_all_the_same(had: int) -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        await store.create(ANSWER, 0)
-        await store.append(ANSWER, 0, [token(0), token(1)])
-        for _ in range(2):  # whoever finds out, and whoever comes later
-            there = CopiedAnswer(ANSWER, Head(0, 0, 0), store, now_s=lambda: time.time() + 3600)
-            [end] = await there.after(had, None)
-            assert kind(end) == "writer-gone"
-
-    run(test())
+async def test_a_reader_that_had_more_than_was_copied_is_told_of_the_end_all_the_same(had: int) -> None:
+    store = MemoryStore()
+    await store.create(ANSWER, 0)
+    await store.append(ANSWER, 0, [token(0), token(1)])
+    for _ in range(2):  # whoever finds out, and whoever comes later
+        there = CopiedAnswer(ANSWER, Head(0, 0, 0), store, now_s=lambda: time.time() + 3600)
+        [end] = await there.after(had, None)
+        assert kind(end) == "writer-gone"
 
 
 def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,38 +162,32 @@ def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest
     run_in_made_up_time(test(), monkeypatch)
 
 
-def test_the_writer_is_told_of_a_slow_reader_who_finds_something_each_time() -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        await store.create(ANSWER, 0)
-        await store.append(ANSWER, 0, [token(0), token(1)])
-        there = await instance(store)[0].find(ANSWER)
-        assert there is not None
-        assert await there.after(-1, 0) == [token(0), token(1)]
-        assert time.time() - store.heads[ANSWER]["asked_s"] < GIVE_UP_S
-
-    run(test())
+async def test_the_writer_is_told_of_a_slow_reader_who_finds_something_each_time() -> None:
+    store = MemoryStore()
+    await store.create(ANSWER, 0)
+    await store.append(ANSWER, 0, [token(0), token(1)])
+    there = await instance(store)[0].find(ANSWER)
+    assert there is not None
+    assert await there.after(-1, 0) == [token(0), token(1)]
+    assert time.time() - store.heads[ANSWER]["asked_s"] < GIVE_UP_S
 
 
-def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
-    async def test() -> None:
-        store = MemoryStore()
-        one, _ = instance(store)
-        script = Script()
-        answer = await one.start(script.events(), Began(), name=ANSWER)
-        script.tokens(1)
-        await copied(store, 1)
-        store.fault = problems.store_unavailable("It is away.")
-        script.tokens(1)
-        script.send(DONE)
-        assert await ended(answer) == DONE, "a reader here has it all the same"
-        with pytest.raises(Problem, match="away"):
-            await instance(store)[0].find(ANSWER)
-        store.fault = None
-        await copied(store, 3)
-        assert store.events[ANSWER] == [token(0), token(1), DONE]
-
-    run(test())
+async def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
+    store = MemoryStore()
+    one, _ = instance(store)
+    script = Script()
+    answer = await one.start(script.events(), Began(), name=ANSWER)
+    script.tokens(1)
+    await copied(store, 1)
+    store.fault = problems.store_unavailable("It is away.")
+    script.tokens(1)
+    script.send(DONE)
+    assert await ended(answer) == DONE, "a reader here has it all the same"
+    with pytest.raises(Problem, match="away"):
+        await instance(store)[0].find(ANSWER)
+    store.fault = None
+    await copied(store, 3)
+    assert store.events[ANSWER] == [token(0), token(1), DONE]
 
 
 # Real processes, a real store

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import secrets
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -15,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -23,7 +21,7 @@ from hypothesis import strategies as st
 
 from service.generate import Finish, Request
 from service.logs import JsonFormatter, RequestLine, Trace, place_of, trace_of
-from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json
+from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, connected
 from tests.service.conftest import Answering
 from tests.service.entrypoints import by_gunicorn
 
@@ -264,10 +262,10 @@ def test_without_a_project_the_trace_is_told_bare(answering: Answering) -> None:
 
 
 def test_requests_that_share_a_connection_do_not_share_a_trace(answering: Answering) -> None:
-    where = urlsplit(answering(deep))
+    base = answering(deep)
     one = f"GET /search?ai_prompt=Why HTTP/1.1\r\nHost: a\r\ntraceparent: {W3C}\r\n\r\n"
     other = "GET /search?ai_prompt=Why HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-    with entries() as found, socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    with entries() as found, connected(base) as wire:
         wire.sendall(f"{one}{other}".encode())  # the second is begun by the end of the first
         told = traces(found.next(6))
     assert (told.count((TRACE, SPAN)), told.count((None, None))) == (3, 3)
@@ -313,7 +311,7 @@ def test_under_gunicorn_as_in_the_bundles_no_log_line_holds_the_prompt(tmp_path:
         assert _sent(url, f"GET /search?ai_prompt={secret * 9_000} HTTP/1.1\r\n\r\n") in (431, None)
         # Left with a body that lacks its end, and in the middle of an answer.
         head = f"POST /search?ai_prompt={secret} HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
-        with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), GIVE_UP_S) as wire:
+        with connected(url) as wire:
             wire.sendall(head.encode() + secret.encode())
         ask(url, ai_prompt=secret, max_output_tokens=1_000).leave()
         service.process.terminate()
@@ -344,8 +342,7 @@ def test_under_gunicorn_as_in_the_bundles_no_log_line_holds_the_prompt(tmp_path:
 
 def _sent(base: str, octets: str) -> int | None:
     """The status with which whatever this is is answered; None where it was lost with the connection."""
-    where = urlsplit(base)
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire, suppress(ConnectionError):
+    with connected(base) as wire, suppress(ConnectionError):
         wire.sendall(octets.encode())
         return int(wire.makefile("rb").readline().split()[1])
     return None

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import threading
 from collections.abc import AsyncGenerator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from service import problems
 from service.generate import Finish, Request
 from service.problems import Problem
-from tests.service.asking import ask, ask_json, freed
+from tests.service.asking import ask, ask_json, connected, freed
 from tests.service.conftest import Answering
 from tests.service.gate import Gate
+from tests.service.ways import saying
 
 NEVER_S = 3600.0
 ANSWER = "0123456789abcdef" * 2
@@ -90,13 +89,7 @@ def test_a_piece_comes_as_soon_as_there_is_an_event_and_is_empty_where_none_come
 ) -> None:
     gate = Gate()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        await gate.passed()
-        yield "two"
-        yield Finish("stop", 1, 2)
-
-    base = answering(script)
+    base = answering(saying("one", gate, "two"))
     accepted = ask(base, ai_prompt="Why?", headers=ASYNC)
     where = f"/{accepted.headers['Location']}"
     first = ask(base, where, after=-1, wait=30)
@@ -132,11 +125,7 @@ def test_an_answer_that_fails_ends_with_its_problem(answering: Answering) -> Non
 def test_more_than_may_read_at_once_are_refused(answering: Answering) -> None:
     gate = Gate()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        await gate.passed()
-        yield Finish("stop", 1, 0)
-
-    base = answering(script, max_streams=1)
+    base = answering(saying(gate), max_streams=1)
     where = f"/{ask(base, ai_prompt='Why?', headers=ASYNC).headers['Location']}"
 
     waiting = [threading.Thread(target=lambda: freed(503, base, where, wait=30).read()) for _ in range(3)]
@@ -154,19 +143,9 @@ def test_more_than_may_read_at_once_are_refused(answering: Answering) -> None:
 def test_a_client_that_leaves_while_it_waits_frees_its_place(answering: Answering) -> None:
     stopped = threading.Event()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        try:
-            await Gate().passed()
-            yield ""
-        finally:
-            stopped.set()
-
-    base = answering(script, leave_grace_s=0.2)
-    where = urlsplit(base)
+    base = answering(saying(Gate(), stopped=stopped), leave_grace_s=0.2)
     location = ask(base, ai_prompt="Why?", headers=ASYNC).headers["Location"]
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port)) as wire:
+    with connected(base) as wire:
         wire.sendall(f"GET /{location}?wait=30 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert stopped.wait(20)  # and not after half a minute: nobody reads any more
     assert [event["event"] for event in pieces(base, location)] == ["error"]
@@ -175,14 +154,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(answering: Answerin
 def test_an_answer_that_nobody_asks_for_is_stopped(answering: Answering) -> None:
     stopped = threading.Event()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        try:
-            yield "one"
-            await Gate().passed()
-        finally:
-            stopped.set()
-
-    base = answering(script, leave_grace_s=0.05, heartbeat_s=NEVER_S)
+    base = answering(saying("one", Gate(), stopped=stopped), leave_grace_s=0.05, heartbeat_s=NEVER_S)
     location = ask(base, ai_prompt="Why?", headers=ASYNC).headers["Location"]
     assert stopped.wait(60)
     assert [event["event"] for event in pieces(base, location)] == ["token", "error"]
@@ -218,13 +190,7 @@ def test_what_cannot_be_answered_says_why(
 def test_a_named_stream_can_be_asked_how_far_it_is_and_be_gone_on_with(answering: Answering) -> None:
     gate = Gate()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        await gate.passed()
-        yield "two"
-        yield Finish("stop", 1, 2)
-
-    base = answering(script)
+    base = answering(saying("one", gate, "two"))
     stream = ask_json(base, {"ai_prompt": "Why?", "answer": ANSWER})
     first = stream.event()
     assert first.id == f"{ANSWER}.0"
@@ -250,13 +216,7 @@ def test_a_named_stream_may_have_any_type(accept: str, answering: Answering) -> 
 def test_the_deadline_of_a_request_ends_its_response_and_not_the_answer(answering: Answering) -> None:
     gate = Gate()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        await gate.passed()
-        yield "two"
-        yield Finish("stop", 1, 2)
-
-    base = answering(script, deadline_s=1)
+    base = answering(saying("one", gate, "two"), deadline_s=1)
     token, error = ask(base, ai_prompt="Why?", answer=ANSWER).events()
     assert (error.type, error.id) == ("error", token.id)  # no number of its own: nothing is skipped after it
     assert error.data == problems.response_deadline(1).body()
@@ -270,14 +230,7 @@ def test_the_deadline_of_a_request_ends_its_response_and_not_the_answer(answerin
 def test_a_client_that_comes_back_goes_on_where_it_stopped(answering: Answering) -> None:
     gate = Gate()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        yield "two"
-        await gate.passed()
-        yield "three"
-        yield Finish("stop", 1, 3)
-
-    base = answering(script, resume=True)
+    base = answering(saying("one", "two", gate, "three"), resume=True)
     with ask(base, ai_prompt="Why?") as stream:
         first = stream.event()
         started = stream.headers["Streamproof-Started-Ms"]
@@ -310,17 +263,10 @@ def test_without_resumption_a_client_that_leaves_stops_the_generator_and_with_it
 ) -> None:
     stopped = threading.Event()
 
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        try:
-            yield "one"
-            await Gate().passed()
-        finally:
-            stopped.set()
-
     each: list[dict[str, Any]] = [{}, {"resume": True, "leave_grace_s": 0.05}]
     for settings in each:
         stopped.clear()
-        base = answering(script, heartbeat_s=NEVER_S, **settings)
+        base = answering(saying("one", Gate(), stopped=stopped), heartbeat_s=NEVER_S, **settings)
         with ask(base, ai_prompt="Why?") as stream:
             stream.event()
         assert stopped.wait(60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import hashlib
 import importlib.util
 import itertools
@@ -13,21 +12,17 @@ import secrets
 import shutil
 import sys
 import time
-import urllib.request
 import zlib
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
-from urllib.parse import urlencode
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
 
 from service import proof
 from service.app import create_app
@@ -60,9 +55,15 @@ def shared(quick: str) -> str:
 
 
 def opened(base: str, method: str = "GET", **query: Any) -> Answer:
-    answer = ask(base, "/stream", method=method, **query)
+    """A stream, under an id of its own unless one is given."""
+    answer = ask(base, "/stream", method=method, **{"id": new_id()} | query)
     assert answer.status == 200, answer.read()
     return answer
+
+
+def free(base: str, total: int = 500, **query: Any) -> Answer:
+    """A stream of so many octets, sent back to back."""
+    return opened(base, mode="free", total=total, **query)
 
 
 def told(base: str, what: str, **query: Any) -> dict[str, Any]:
@@ -133,15 +134,15 @@ def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: 
 
 @pytest.mark.parametrize(("media", "content_type"), TYPES.items())
 def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, shared: str) -> None:
-    answer = opened(shared, id=new_id(), mode="free", total=500, type=media)
+    answer = free(shared, type=media)
     assert answer.headers["Content-Type"] == content_type
     assert answer.headers["Cache-Control"] == "no-cache, no-transform"
     assert answer.headers["Incremental"] == "?1"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["Content-Encoding"] is None
-    off = opened(shared, id=new_id(), mode="free", total=500, type=media, accel="off")
+    off = free(shared, type=media, accel="off")
     assert {it.lower() for it in set(answer.headers) - set(off.headers)} == {"x-accel-buffering"}
-    bare = opened(shared, id=new_id(), mode="free", total=500, type=media, incremental="off")
+    bare = free(shared, type=media, incremental="off")
     assert {it.lower() for it in set(answer.headers) - set(bare.headers)} == {"incremental"}
 
 
@@ -152,6 +153,7 @@ def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, 
         ("Content-Type", "content", 'application/vnd.api+json;profile="a.b"'),
         ("Cache-Control", "cache", "no-cache"),
         ("Cache-Control", "cache", "public, max-age=60,stale-if-error=5"),
+        ("Cache-Control", "cache", ""),
         ("Vary", "vary", "Accept-Encoding, Origin"),
         ("Vary", "vary", "*"),
     ],
@@ -159,20 +161,16 @@ def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, 
 def test_the_response_bears_to_the_letter_what_it_is_asked_to(
     header: str, parameter: str, value: str, shared: str
 ) -> None:
-    usual = opened(shared, id=new_id(), mode="free", total=500, type="text")
-    answer = opened(shared, id=new_id(), mode="free", total=500, type="text", **{parameter: value})
-    assert answer.headers[header] == value
+    usual = free(shared, type="text")
+    asked: dict[str, Any] = {"type": "text", parameter: value}
+    answer = free(shared, **asked)
+    assert answer.headers[header] == (value or None)
     others = [
         {(k, v) for k, v in it.headers.items() if k.lower() not in (header.lower(), "date")}
         for it in (answer, usual)
     ]
     assert others[0] == others[1]
     assert answer.read() != b""
-
-
-def test_an_empty_cache_asks_for_no_cache_control_at_all(shared: str) -> None:
-    answer = opened(shared, id=new_id(), mode="free", total=500, cache="")
-    assert answer.headers["Cache-Control"] is None
 
 
 @settings(max_examples=40)
@@ -182,7 +180,7 @@ def test_an_empty_cache_asks_for_no_cache_control_at_all(shared: str) -> None:
 @example("sse", MIB, 1)
 def test_an_event_is_exactly_so_many_octets_of_noise(shared: str, media: str, size: int, count: int) -> None:
     assume(size * count <= MIB)
-    answer = opened(shared, id=new_id(), mode="free", bytes=size, total=size * count, type=media)
+    answer = free(shared, size * count, bytes=size, type=media)
     octets = answer.read()
     assert len(octets) == size * count
     for seq in range(count):
@@ -191,19 +189,19 @@ def test_an_event_is_exactly_so_many_octets_of_noise(shared: str, media: str, si
 
 
 def test_what_an_event_is_filled_with_cannot_be_compressed_away(shared: str) -> None:
-    octets = opened(shared, id=new_id(), mode="free", bytes=10_000, total=500_000).read()
+    octets = free(shared, 500_000, bytes=10_000).read()
     # base64 is six bits of noise in eight.
     assert len(zlib.compress(octets, 9)) > 0.74 * len(octets)
 
 
 def test_an_event_says_when_it_was_made(shared: str) -> None:
     before = time.time() * 1000
-    octets = opened(shared, id=new_id(), mode="free", total=200).read()
+    octets = free(shared, 200).read()
     assert before - 1 <= data(octets, "sse")["ms"] <= time.time() * 1000 + 1
 
 
 def test_pause_sends_its_three_parts_and_ends(shared: str) -> None:
-    octets = opened(shared, id=new_id(), mode="pause", bytes=5000, type="ndjson").read()
+    octets = opened(shared, mode="pause", bytes=5000, type="ndjson").read()
     lines = octets.splitlines(keepends=True)
     events = [json.loads(line) for line in lines]
     assert [event["seq"] for event in events] == list(range(len(events)))
@@ -227,7 +225,7 @@ def test_pauses_silence_is_a_silence_and_an_end_shortens_it(
 
 
 def test_free_sends_a_mebibyte_back_to_back_and_ends(shared: str) -> None:
-    octets = opened(shared, id=new_id(), mode="free", bytes=1000, type="text").read()
+    octets = opened(shared, mode="free", bytes=1000, type="text").read()
     assert len(octets) == MIB // 1000 * 1000
     assert [json.loads(line)["seq"] for line in octets.splitlines()] == list(range(MIB // 1000))
 
@@ -247,7 +245,7 @@ def test_with_a_total_the_length_is_announced_and_the_end_pads_to_it(media: str,
 
 @pytest.mark.parametrize("mode", ["lockstep", "pause", "free"])
 def test_without_a_total_it_is_chunked(mode: str, base: str) -> None:
-    with opened(base, id=new_id(), mode=mode) as answer:
+    with opened(base, mode=mode) as answer:
         assert answer.headers["Content-Length"] is None
         assert answer.headers["Transfer-Encoding"] == "chunked"
 
@@ -364,17 +362,22 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"total": ""}, "bad-total"),
         ({"total": 199}, "bad-total"),
         ({"mode": "pause", "total": 1_153_434}, "bad-total"),
+        ({"mode": "lockstep", "total": 4 * MIB + 1}, "too-many-octets"),
+        ({"mode": "pause", "total": 4 * MIB + 1}, "too-many-octets"),
+        ({"mode": "free", "total": MIB + 1}, "too-many-octets"),
     ],
 )
-def test_a_parameter_that_is_none_is_refused_with_400(query: dict[str, Any], error: str, shared: str) -> None:
-    refused(ask(shared, "/stream", **{"id": new_id(), **query}), 400, error)
+def test_a_parameter_that_is_none_or_over_a_limit_is_refused(
+    query: dict[str, Any], error: str, shared: str
+) -> None:
+    answer = ask(shared, "/stream", **{"id": new_id(), **query})
+    refused(answer, 429 if error == "too-many-octets" else 400, error)
 
 
-@pytest.mark.parametrize("what", ["feed", "end"])
-def test_side_requests_check_their_parameters_too(what: str, shared: str) -> None:
-    refused(ask(shared, f"/{what}", method="POST"), 400, "bad-id")
-    if what == "feed":
-        refused(ask(shared, "/feed", method="POST", id=NOBODY, bytes=1), 400, "bad-bytes")
+def test_side_requests_check_their_parameters_too(shared: str) -> None:
+    for what in ("feed", "end"):
+        refused(ask(shared, f"/{what}", method="POST"), 400, "bad-id")
+    refused(ask(shared, "/feed", method="POST", id=NOBODY, bytes=1), 400, "bad-bytes")
 
 
 @pytest.mark.parametrize("mode", ["pause", "free"])
@@ -397,7 +400,7 @@ def test_an_id_in_use_is_refused_with_409_and_the_first_stream_is_not_harmed(bas
 
 
 def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str) -> None:
-    answers = [opened(base, id=new_id()) for _ in range(16)]
+    answers = [opened(base) for _ in range(16)]
     refused(ask(base, "/stream", id=new_id()), 429, "too-many-streams")
     answers.pop().leave()
     answer = freed(429, base, "/stream", id=new_id())
@@ -414,11 +417,6 @@ def test_a_stream_of_four_mebibytes_is_fed_to_the_last_octet_and_no_further(base
     refused(ask(base, "/feed", method="POST", id=one, bytes=128), 429, "too-many-octets")
     assert told(base, "end", id=one)["emitted"] == 4
     assert len(answer.read()) == 4 * MIB
-
-
-@pytest.mark.parametrize(("mode", "most"), [("lockstep", 4 * MIB), ("pause", 4 * MIB), ("free", MIB)])
-def test_a_total_over_the_limit_is_refused_with_429(mode: str, most: int, shared: str) -> None:
-    refused(ask(shared, "/stream", id=new_id(), mode=mode, total=most + 1), 429, "too-many-octets")
 
 
 def test_a_stream_is_not_fed_beyond_its_total(base: str) -> None:
@@ -590,331 +588,3 @@ def test_the_one_file_imports_nothing_of_ours() -> None:
     }
     roots = {name.partition(".")[0] for name in imported}
     assert roots <= set(sys.stdlib_module_names)
-
-
-# Around an app
-
-
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """An ASGI app of no framework: answers with the path that it is asked for."""
-    assert scope["type"] == "http"
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": scope["path"].encode()})
-
-
-@pytest.mark.parametrize("root", ["", "/behind/a/front"])
-@pytest.mark.parametrize("whole_paths", [True, False])
-def test_a_wrapped_app_has_the_proof_below_its_prefix_and_all_other_paths_itself(
-    root: str, whole_paths: bool
-) -> None:
-    app = proof.wrap(echo, prefix="/deep/proof", enabled=lambda: True)
-
-    def got(path: str) -> tuple[int, bytes]:
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": f"{root}{path}" if whole_paths else path,
-            "root_path": root,
-            "query_string": b"",
-            "headers": [],
-        }
-        sent: list[Any] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async def receive() -> Any:
-            return {"type": "http.request"}
-
-        async def asked() -> None:
-            await app(scope, receive, send)
-
-        asyncio.run(asked())
-        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
-
-    status, body = got("/deep/proof/ping")
-    assert (status, json.loads(body)["streamproof"]) == (200, 1)
-    for path in ("/", "/ping", "/deep/proofs/ping", "/x/deep/proof/ping", "/deep"):
-        assert got(path) == (200, (f"{root}{path}" if whole_paths else path).encode())
-
-
-def test_a_wrapped_app_is_told_of_its_lifespan_and_its_sockets() -> None:
-    seen: list[str] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["type"])
-
-    async def unused(*_: Any) -> Any:
-        raise AssertionError
-
-    async def all_kinds() -> None:
-        for kind in ("lifespan", "websocket"):
-            await proof.wrap(app)({"type": kind, "path": "/proof/ping"}, unused, unused)
-
-    asyncio.run(all_kinds())
-    assert seen == ["lifespan", "websocket"]
-
-
-# The app's own answer in lock-step
-
-
-class Lane:
-    """One request to a wrapped app, and the side requests beside it, without a server."""
-
-    def __init__(self, app: Any, *asked: bytes, token: str | None = SECRET) -> None:
-        self.app = app if isinstance(app, proof._Wrapped) else proof.wrap(app, token=SECRET)
-        self.id = new_id()
-        self.heard: asyncio.Queue[Any] = asyncio.Queue()
-        for body in asked or [b""]:
-            self.heard.put_nowait(
-                {"type": "http.request", "body": body, "more_body": body is not asked[-1] if asked else False}
-            )
-        self.out: list[Any] = []
-        shown = [] if token is None else [(b"streamproof-token", token.encode())]
-        self.headers = [(b"accept", b"*/*"), (b"streamproof-answer", self.id.encode()), *shown]
-        self.task: asyncio.Task[None]
-
-    async def __aenter__(self) -> Self:
-        async def sent(message: Any) -> None:
-            self.out.append(message)
-
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": self.headers}
-        self.task = asyncio.ensure_future(self.app(scope, self.heard.get, sent))
-        await settled()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.wait({self.task})
-
-    async def side(self, what: str, token: str = SECRET, **query: Any) -> dict[str, Any]:
-        async def unused() -> Any:
-            raise AssertionError
-
-        got: list[Any] = []
-
-        async def sent(message: Any) -> None:
-            got.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "GET" if what == "ping" else "POST",
-            "path": f"/proof/{what}",
-            "query_string": urlencode({"id": self.id, **query}).encode(),
-            "headers": [(b"streamproof-token", token.encode())],
-        }
-        await self.app(scope, unused, sent)
-        body: dict[str, Any] = json.loads(got[1]["body"])
-        return body
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.out)
-
-    @property
-    def ended(self) -> bool:
-        return len(self.out) > 1 and not self.out[-1].get("more_body", False)
-
-
-async def settled() -> None:
-    """All that can run has run."""
-    for _ in range(50):
-        await asyncio.sleep(0)
-
-
-def writes(*bodies: bytes, status: int = 200, ends: bool = False, headers: Any = ()) -> Any:
-    """An app that sends these, one message each; `ends`: the last of them is the end as well."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        for place, body in enumerate(bodies, 1):
-            last = ends and place == len(bodies)
-            await send({"type": "http.response.body", "body": body, "more_body": not last})
-        if not ends:
-            await send({"type": "http.response.body", "body": b""})
-
-    return app
-
-
-@pytest.mark.parametrize("ends", [True, False])
-async def test_a_piece_of_an_answer_goes_when_it_is_asked_for_and_so_does_the_end(ends: bool) -> None:
-    async with Lane(writes(b"one", b"", b"three", b"5", ends=ends)) as lane:
-        assert (lane.body, lane.ended) == (b"one", False)
-        state = await lane.side("ping")
-        assert (state["known"], state["emitted"], state["octets"], state["sent"]) == (True, 1, 3, 2)
-        assert (state["waits"], state["free"], state["coding"]) == ("piece", "", "")
-        state = await lane.side("pass", pieces=2)
-        assert (lane.body, state["emitted"], state["octets"]) == (b"onethree", 2, 8)
-        state = await lane.side("pass", pieces=4)
-        assert (lane.body, lane.ended) == (b"onethree5", False)
-        assert (state["emitted"], state["waits"], state["ended"]) == (3, "end", False)
-        state = await lane.side("end", times="on")
-        await lane.task
-        assert lane.ended
-        assert [octets for octets, _, _ in state["times"]] == [3, 8, 9]
-        assert all(0 <= sent <= gone for _, sent, gone in state["times"])
-        state = await lane.side("ping")
-        assert (state["known"], state["ended"], state["free"]) == (True, True, "asked")
-
-
-async def test_a_pass_is_answered_once_its_pieces_are_gone() -> None:
-    ready = asyncio.Event()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body", "body": b"1", "more_body": True})
-        await ready.wait()
-        await send({"type": "http.response.body", "body": b"2", "more_body": True})
-        await asyncio.Event().wait()
-
-    async with Lane(app) as lane:
-        passed = asyncio.ensure_future(lane.side("pass", pieces=2))
-        await settled()
-        assert not passed.done()
-        ready.set()
-        assert (await passed)["emitted"] == 2
-
-
-@pytest.mark.parametrize("token", [None, "", "another-secret-of-sixteen", SECRET + "x"])
-async def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_nothing(
-    token: str | None,
-) -> None:
-    seen: list[Any] = []
-    said = writes(b"one", b"two")
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append((scope["headers"], receive, send))
-        await said(scope, receive, send)
-
-    async with Lane(app, token=token) as lane:
-        await lane.task
-        assert (lane.body, lane.ended) == (b"onetwo", True)
-        assert (await lane.side("ping"))["known"] is False
-        assert (await lane.side("ping", token=token or "")).get("error") == "proof-token"
-        assert seen[0][:2] == (lane.headers, lane.heard.get)
-
-
-@pytest.mark.parametrize(("token", "held"), [(SECRET, True), (SECRET + "x", False), (None, False)])
-async def test_the_hash_of_the_secret_is_enough_for_an_answer_in_lock_step(
-    token: str | None, held: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN_SHA256", DIGEST)
-    monkeypatch.setenv("STREAMPROOF_PROOF_UNTIL", "99999999999")
-
-    async with Lane(proof.wrap(writes(b"one", b"two")), token=token) as lane:
-        assert lane.ended is not held
-
-
-async def test_the_app_does_not_see_that_its_answer_is_held() -> None:
-    seen: list[Any] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["headers"])
-        seen.append(b"".join([(await receive())["body"] for _ in range(3)]))
-        await writes(b"one", b"two")(scope, receive, send)
-
-    async with Lane(app, b"the ", b"whole ", b"question"):
-        assert seen == [[(b"accept", b"*/*")], b"the whole question"]
-
-
-@pytest.mark.parametrize("listens", [True, False])
-async def test_a_client_that_leaves_frees_its_answer_at_once(listens: bool) -> None:
-    heard: list[str] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if listens:  # as some frameworks do while they answer
-            await receive()
-            ears = asyncio.ensure_future(receive())
-        await writes(b"one", b"two")(scope, receive, send)
-        heard.append((await ears if listens else (await receive(), await receive())[1])["type"])
-
-    async with Lane(app) as lane:
-        assert not lane.ended
-        lane.heard.put_nowait({"type": "http.disconnect"})
-        await asyncio.wait_for(lane.task, GIVE_UP_S)
-        assert (heard, (await lane.side("ping"))["free"]) == (["http.disconnect"], "left")
-
-
-def test_a_client_that_is_gone_from_a_real_server_frees_its_answer(serve: Serve) -> None:
-    base = serve(proof.wrap(writes(b"one", b"two"), token=SECRET))
-    one, shown = new_id(), {"Streamproof-Token": SECRET}
-    asked = urllib.request.Request(f"{base}/", headers={"Streamproof-Answer": one, **shown})
-    with urllib.request.urlopen(asked) as answer:
-        assert answer.read1() == b"one"
-    ping = urllib.request.Request(f"{base}/proof/ping?id={one}", headers=shown)
-    give_up = time.monotonic() + GIVE_UP_S
-    free = ""
-    while not free:
-        with urllib.request.urlopen(ping) as answer:
-            free = json.load(answer)["free"]
-        assert time.monotonic() < give_up
-    assert free == "left"
-
-
-@pytest.mark.parametrize(
-    ("app", "why"),
-    [
-        (writes(b"one", b"two", headers=[(b"Content-Length", b"6")]), "length"),
-        (writes(b"onetwo", ends=True), "one piece"),
-        (writes(b"one", b"two", status=404), "status"),
-    ],
-)
-async def test_what_cannot_be_held_is_let_go_and_says_why(app: Any, why: str) -> None:
-    async with Lane(app) as lane:
-        await lane.task
-        state = await lane.side("ping", times="on")
-        assert (lane.body, state["known"], state["free"]) == (b"onetwo", True, why)
-        assert state["times"][-1][0] == 6
-
-
-@pytest.mark.parametrize(("limit", "why"), [("HOLD_SECONDS", "time"), ("ALONE_SECONDS", "alone")])
-async def test_an_answer_is_held_for_so_long_and_no_longer(
-    limit: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proof, limit, 0.02)
-
-    async with Lane(writes(b"one", b"two")) as lane:
-        await asyncio.wait_for(lane.task, GIVE_UP_S)
-        assert (lane.ended, (await lane.side("ping"))["free"]) == (True, why)
-
-
-async def test_a_redirected_request_is_held_where_it_ends() -> None:
-    answers = iter([writes(b"", status=307), writes(b"one", b"two"), writes(b"one", b"two")])
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await next(answers)(scope, receive, send)
-
-    async with Lane(app) as before:
-        await before.task
-        after = Lane(before.app)
-        after.id, after.headers = before.id, before.headers
-        async with after:
-            assert ((await after.side("ping"))["free"], after.body) == ("", b"one")
-            again = Lane(before.app)
-            again.headers = before.headers
-            async with again:
-                assert again.body == b"onetwo"
-
-
-async def test_so_many_answers_are_held_and_further_ones_pass() -> None:
-    async with Lane(writes(b"one", b"two")) as lane, AsyncExitStack() as stack:
-        lanes = [lane]
-        for _ in range(proof.ANSWERS):
-            lanes.append(Lane(lane.app))
-            await stack.enter_async_context(lanes[-1])
-        assert [one.ended for one in lanes] == [*[False] * proof.ANSWERS, True]
-        assert (await lanes[-1].side("ping"))["known"] is False
-        await lane.side("end")
-        lanes.append(Lane(lane.app))
-        await stack.enter_async_context(lanes[-1])
-        assert not lanes[-1].ended
-
-
-async def test_an_app_that_keeps_its_event_loop_to_itself_is_known_by_it() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(0)  # the clock of the loop's turns starts
-        time.sleep(2.5 * proof.BLINK_SECONDS)  # noqa: ASYNC251 (what is to be seen)
-        await writes(b"one", b"two")(scope, receive, send)
-
-    async with Lane(app) as lane:
-        assert (await lane.side("ping"))["blocked_ms"] >= 1000 * proof.BLINK_SECONDS

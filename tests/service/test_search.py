@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -17,9 +15,10 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.generate import Finish, Request
 from service.settings import Settings
-from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, freed, text_of
+from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, connected, freed, text_of
 from tests.service.conftest import Answering, Serve
 from tests.service.gate import Gate
+from tests.service.ways import saying
 
 SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
 WHY = "Why does my stream arrive in one lump?"
@@ -327,10 +326,7 @@ def test_a_body_in_another_type_is_refused_with_415(media: str, quick: str) -> N
 
 
 def test_an_oversized_body_is_refused_before_it_is_all_there(quick: str) -> None:
-    where = urlsplit(quick)
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    with connected(quick) as wire:
         wire.sendall(
             b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 1000000000\r\n\r\n" + b" " * 120_000
@@ -431,14 +427,8 @@ def test_the_log_has_a_line_for_each_answer_and_never_the_prompt(
 def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure_of_the_service(
     answering: Answering, log_lines: list[str]
 ) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield Finish("stop", 1, 0)
-
-    base = answering(script)
-    where = urlsplit(base)
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    base = answering(saying())
+    with connected(base) as wire:
         wire.sendall(
             b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n"

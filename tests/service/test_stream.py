@@ -11,10 +11,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Send
 
 from service import problems
 from service.app import create_app
@@ -25,13 +24,39 @@ from service.problems import Problem
 from service.settings import Settings
 from service.stream import AnswerStream
 from service.streams import OpenStreams
-from tests.service.asking import GIVE_UP_S, ask, freed, text_of
+from tests.service.asking import GIVE_UP_S, ask, connected, freed, text_of
 from tests.service.conftest import Answering, Scripted
 from tests.service.gate import Gate
+from tests.service.ways import saying
 
 NEVER_S = 3600.0
 SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
 BUSY = Problem("upstream-busy", 429, "The model is busy.", "Try again.", retry_after_s=3)
+
+
+async def never() -> Message:
+    """Nothing comes from the client, and it stays."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def streamed(
+    pieces: AsyncGenerator[str | Finish],
+    send: Send,
+    receive: Receive = never,
+    *,
+    heartbeat_s: float,
+    deadline_s: float | None = None,
+    streams: OpenStreams | None = None,
+) -> None:
+    """The pieces as an answer in NDJSON, without a server."""
+    began = Began()
+    of = written(pieces, began, token)
+    room = streams or OpenStreams(1)
+    stream = AnswerStream(
+        of, Ndjson(), began, room, heartbeat_s=heartbeat_s, deadline_s=deadline_s, accel=True
+    )
+    await asyncio.wait_for(stream({"type": "http"}, receive, send), GIVE_UP_S)
 
 
 # It streams
@@ -40,13 +65,7 @@ BUSY = Problem("upstream-busy", 429, "The model is busy.", "Try again.", retry_a
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 def test_a_piece_is_with_the_client_before_the_next_one_exists(http: str, answering: Answering) -> None:
     gates = [Gate() for _ in range(3)]
-
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        for n, gate in enumerate(gates):
-            yield str(n)
-            await gate.passed()
-        yield Finish("stop", 1, 3)
-
+    script = saying("0", gates[0], "1", gates[1], "2", gates[2])
     answer = ask(answering(script, http, heartbeat_s=NEVER_S), ai_prompt="Why?")
     for n, gate in enumerate(gates):
         assert answer.event().data["text"] == str(n)
@@ -56,13 +75,7 @@ def test_a_piece_is_with_the_client_before_the_next_one_exists(http: str, answer
 
 def test_a_slow_reader_gets_every_piece(answering: Answering) -> None:
     pieces = [f"{n} " + "x" * 10_000 for n in range(400)]  # more than any socket's buffers hold
-
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        for piece in pieces:
-            yield piece
-        yield Finish("stop", 1, len(pieces))
-
-    events = ask(answering(script, heartbeat_s=0.001), ai_prompt="Why?").events()
+    events = ask(answering(saying(*pieces), heartbeat_s=0.001), ai_prompt="Why?").events()
     assert text_of(events) == "".join(pieces)
     assert [event.data["seq"] for event in events[:-1]] == list(range(len(pieces)))
     assert events[-1].type == "done"
@@ -87,10 +100,7 @@ def _calls(pieces: int, monkeypatch: pytest.MonkeyPatch) -> int:
         yield Finish("stop", 1, pieces)
 
     async def receive() -> Message:
-        if bodies:
-            return bodies.pop()
-        await asyncio.Event().wait()
-        raise AssertionError
+        return bodies.pop() if bodies else await never()
 
     async def send(message: Message) -> None: ...
 
@@ -118,12 +128,7 @@ def _calls(pieces: int, monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
 def test_a_failure_before_the_first_piece_is_a_real_status(accept: str, answering: Answering) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        if request.prompt:
-            raise BUSY
-        yield ""
-
-    answer = ask(answering(script), ai_prompt="Why?", headers={"Accept": accept})
+    answer = ask(answering(saying(BUSY)), ai_prompt="Why?", headers={"Accept": accept})
     assert answer.status == 429
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "3"
@@ -138,12 +143,7 @@ def test_a_failure_before_the_first_piece_is_a_real_status(accept: str, answerin
 def test_a_failure_in_mid_stream_is_an_error_event_with_the_next_number(
     failure: Exception, problem: dict[str, object], answering: Answering
 ) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        yield "two"
-        raise failure
-
-    base = answering(script)
+    base = answering(saying("one", "two", failure))
     *tokens, error = ask(base, ai_prompt="Why?").events()
     assert [token.data["text"] for token in tokens] == ["one", "two"]
     assert (error.type, error.data) == ("error", problem)
@@ -164,10 +164,7 @@ def test_a_generator_that_stops_without_saying_so_is_not_taken_for_done(answerin
 
 
 def test_an_answer_without_any_text_is_done(answering: Answering) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield Finish("stop", 1, 0)
-
-    [done] = ask(answering(script), ai_prompt="Why?").events()
+    [done] = ask(answering(saying()), ai_prompt="Why?").events()
     assert (done.type, done.id[-2:]) == ("done", ".0")
 
 
@@ -193,11 +190,7 @@ def test_at_the_deadline_the_answer_ends_with_an_error_in_each_type(answering: A
 
 
 def test_a_deadline_before_the_first_piece_is_a_real_504(answering: Answering) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        await Gate().passed()
-        yield ""
-
-    answer = ask(answering(script, deadline_s=0.05), ai_prompt="Why?")
+    answer = ask(answering(saying(Gate()), deadline_s=0.05), ai_prompt="Why?")
     assert answer.status == 504
     assert answer.json() == problems.deadline(0.05).body()
 
@@ -210,14 +203,9 @@ def test_silence_is_filled_with_what_a_reader_passes_over(
     accept: str, beat: bytes, answering: Answering
 ) -> None:
     gate = Gate()
-
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        await gate.passed()
-        yield "two"
-        yield Finish("stop", 1, 2)
-
-    answer = ask(answering(script, heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept})
+    answer = ask(
+        answering(saying("one", gate, "two"), heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept}
+    )
     octets = b""
     for read in answer.octets():
         octets += read
@@ -235,14 +223,10 @@ def test_silence_is_filled_with_what_a_reader_passes_over(
 @pytest.mark.parametrize("accept", [SSE, NDJSON, TEXT])
 def test_a_generator_that_thinks_long_does_not_keep_the_head_back(accept: str, answering: Answering) -> None:
     gate = Gate()
-
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        await gate.passed()
-        yield "one"
-        yield Finish("stop", 1, 1)
-
     # That ask() returns at all is the proof: the generator waits for what comes after it.
-    answer = ask(answering(script, heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept})
+    answer = ask(
+        answering(saying(gate, "one"), heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept}
+    )
     gate.open()
     assert answer.status == 200
     assert b"one" in answer.read()
@@ -250,13 +234,7 @@ def test_a_generator_that_thinks_long_does_not_keep_the_head_back(accept: str, a
 
 def test_plain_text_has_nothing_in_it_for_the_silence(answering: Answering) -> None:
     gate = Gate()
-
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield "one"
-        await gate.passed()
-        yield Finish("stop", 1, 1)
-
-    base = answering(script, heartbeat_s=0.001)
+    base = answering(saying("one", gate), heartbeat_s=0.001)
     answer = ask(base, ai_prompt="Why?", headers={"Accept": TEXT})
     beating = ask(base, ai_prompt="Why?")
     beats = b""
@@ -266,7 +244,7 @@ def test_plain_text_has_nothing_in_it_for_the_silence(answering: Answering) -> N
     assert answer.read() == b"one"
 
 
-def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
+async def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
     """ASGI does not say that two may wait in `send`, and uvicorn would interleave what they write."""
     inside = 0
     most = 0
@@ -281,10 +259,6 @@ def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
         bodies.append(message.get("body", b""))
         inside -= 1
 
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def pieces() -> AsyncGenerator[str | Finish]:
         for n in range(200):
             for _ in range(n % 9):
@@ -292,32 +266,16 @@ def test_nothing_is_sent_while_the_server_is_still_busy_with_the_last() -> None:
             yield str(n)
         yield Finish("stop", 1, 200)
 
-    async def run() -> None:
-        stream = AnswerStream(
-            written(pieces(), Began(), token),
-            Ndjson(),
-            Began(),
-            OpenStreams(1),
-            heartbeat_s=1e-4,
-            deadline_s=None,
-            accel=True,
-        )
-        await stream({"type": "http"}, receive, send)
-
-    asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    await streamed(pieces(), send, heartbeat_s=1e-4)
     assert most == 1
     lines = [json.loads(body) for body in bodies if body.strip()]
     assert [line["seq"] for line in lines] == list(range(201))
 
 
-def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
+async def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
     async def send(message: Message) -> None:
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
-
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
 
     streams = OpenStreams(1)
     closed = False
@@ -330,25 +288,13 @@ def test_a_client_that_does_not_read_is_given_up_at_the_deadline() -> None:
         finally:
             closed = True
 
-    async def run() -> None:
-        stream = AnswerStream(
-            written(pieces(), Began(), token),
-            Ndjson(),
-            Began(),
-            streams,
-            heartbeat_s=NEVER_S,
-            deadline_s=0.05,
-            accel=True,
-        )
-        await stream({"type": "http"}, receive, send)
-
-    asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+    await streamed(pieces(), send, heartbeat_s=NEVER_S, deadline_s=0.05, streams=streams)
     assert closed
     assert len(streams) == 0
 
 
 @pytest.mark.parametrize("fails", ["heartbeat", "receive"])
-def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str) -> None:
+async def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str) -> None:
     closed = False
 
     async def send(message: Message) -> None:
@@ -358,8 +304,7 @@ def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str
     async def receive() -> Message:
         if fails == "receive":
             raise RuntimeError("a bug")
-        await asyncio.Event().wait()
-        raise AssertionError
+        return await never()
 
     async def pieces() -> AsyncGenerator[str | Finish]:
         nonlocal closed
@@ -369,20 +314,8 @@ def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fails: str
         finally:
             closed = True
 
-    async def run() -> None:
-        stream = AnswerStream(
-            written(pieces(), Began(), token),
-            Ndjson(),
-            Began(),
-            OpenStreams(1),
-            heartbeat_s=0.001,
-            deadline_s=None,
-            accel=True,
-        )
-        await stream({"type": "http"}, receive, send)
-
     with pytest.raises(RuntimeError, match="a bug"):
-        asyncio.run(asyncio.wait_for(run(), GIVE_UP_S))
+        await streamed(pieces(), send, receive, heartbeat_s=0.001)
     assert closed
 
 
@@ -424,10 +357,7 @@ def test_a_client_that_leaves_stops_the_generator_though_nothing_is_written(
             stopped.set()
 
     # No heartbeat whose writing could fail, and no deadline: only the client's leaving can stop it.
-    where = urlsplit(answering(script, http, heartbeat_s=NEVER_S))
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    with connected(answering(script, http, heartbeat_s=NEVER_S)) as wire:
         wire.sendall(
             f"{method} /search?ai_prompt=a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
         )

@@ -58,16 +58,27 @@ def open_to_clients(way: Way) -> Iterator[str]:
         thread.join()
 
 
-def saying(*words: str | Gate) -> Callable[[Request], AsyncGenerator[str | Finish]]:
-    """A generator that writes these words, and waits wherever there is a gate between them."""
+def saying(
+    *words: str | Gate | Exception, stopped: threading.Event | None = None
+) -> Callable[[Request], AsyncGenerator[str | Finish]]:
+    """A generator that writes these words, waits at each gate among them, and raises an exception among them.
+
+    `stopped` is set once it has ended or was stopped.
+    """
 
     async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        for word in words:
-            if isinstance(word, Gate):
-                await word.passed()
-            else:
-                yield word
-        yield Finish("stop", 1, len(words))
+        try:
+            for word in words:
+                if isinstance(word, Gate):
+                    await word.passed()
+                elif isinstance(word, Exception):
+                    raise word
+                else:
+                    yield word
+            yield Finish("stop", 1, sum(isinstance(word, str) for word in words))
+        finally:
+            if stopped is not None:
+                stopped.set()
 
     return script
 

@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 from kit.errors import KitError
 from kit.flows.doctor import DoctorSpec, doctor
-from kit.probe.lane import LEAST_EVENT_BYTES, LaneProbe
+from kit.probe.lane import LEAST_EVENT_BYTES
 from kit.probe.spec import LaneSpec
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Shape, Verdict
 from tests.fixtures.origin import Origin as Start
+from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Fleet
 from tests.system.proxy_space import Case, Origin, chains, singles
 
@@ -163,10 +164,7 @@ async def by_probe(case: Case, url: str) -> Said:
         proof_token=case.origin.token,
         http2=asker.http2,
     )
-    async with LaneProbe(spec) as probe:
-        await probe.find()
-        await probe.answer()
-        lane = await probe.prove()
+    lane = await probed(spec)
     words = f"{lane.verdict} {lane.shape or ''} {lane.block_bytes or ''} {', '.join(lane.doubts)}"
     return Said(_of_verdict(case.seen, lane), words, lane.evidence)
 

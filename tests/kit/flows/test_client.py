@@ -19,7 +19,7 @@ from kit.proof.client_examination import Conclusion, Setup
 from kit.proof.client_trial import Outcome
 from kit.report.client import ClientReport
 from tests.fixtures.processes import eventually, is_gone
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 from tests.fixtures.tools import Tool
 
 pytestmark = pytest.mark.alone
@@ -125,16 +125,7 @@ async def measure(
     return (await asyncio.wait_for(asking, timeout=150)).conclusion
 
 
-@pytest.fixture(scope="module")
-def conclusions(together: Together) -> Results:
-    return together(measure)
-
-
-@pytest.fixture
-def found(request: pytest.FixtureRequest, conclusions: Results) -> Conclusion:
-    """What was found out about the test's own client."""
-    conclusion: Conclusion = result(request, conclusions)
-    return conclusion
+found = measured_by(measure)
 
 
 def python(script: str, **how: object) -> pytest.MarkDecorator:

@@ -20,7 +20,7 @@ from kit.proof.verdict import Method, Verdict
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 from tests.fixtures.wire import events, wire
 
 pytestmark = pytest.mark.alone
@@ -43,15 +43,7 @@ async def measure(
     return (await compare([spec], "url")).lanes[0]
 
 
-@pytest.fixture(scope="module")
-def lanes(together: Together) -> Results:
-    return together(measure)
-
-
-@pytest.fixture
-def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
-    measured: Lane = result(request, lanes)
-    return measured
+lane = measured_by(measure)
 
 
 def app(origin: Origin) -> str:

@@ -21,7 +21,7 @@ from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 from tests.fixtures.wire import Connection, passing, wire
 from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
@@ -48,16 +48,7 @@ async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
     return await doctor(DoctorSpec(Ask("GET", url + path), prompt="Why?", **wanted))
 
 
-@pytest.fixture(scope="module")
-def diagnoses(together: Together) -> Results:
-    return together(measure, apart=True)
-
-
-@pytest.fixture
-def found(request: pytest.FixtureRequest, diagnoses: Results) -> Diagnosis:
-    """What the doctor found behind the test's own proxy."""
-    diagnosis: Diagnosis = result(request, diagnoses)
-    return diagnosis
+found = measured_by(measure, apart=True)
 
 
 def streaming(origin: Origin) -> str:

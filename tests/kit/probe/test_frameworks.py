@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
 from kit.proof.looks import Looks
@@ -15,31 +14,20 @@ from kit.proof.verdict import HELD, Method, Verdict
 from tests.fixtures.frameworks import EVENTS, SECRET
 from tests.fixtures.gunicorn import Gunicorn
 from tests.fixtures.origin import Origin
+from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Nginx
 from tests.fixtures.sites import NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 from tests.kit.probe.test_real_proxies import OLD
 
 pytestmark = pytest.mark.alone
 
 
 async def measure(url: str, path: str) -> Lane:
-    async with LaneProbe(LaneSpec("x", Ask("GET", url + path), proof_token=SECRET)) as probe:
-        await probe.find()
-        await probe.answer()
-        return await probe.prove()
+    return await probed(LaneSpec("x", Ask("GET", url + path), proof_token=SECRET))
 
 
-@pytest.fixture(scope="module")
-def lanes(together: Together) -> Results:
-    return together(measure)
-
-
-@pytest.fixture
-def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
-    """The test's own answer, measured."""
-    measured: Lane = result(request, lanes)
-    return measured
+lane = measured_by(measure)
 
 
 def fastapi(origin: Origin) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.held_answer import KEPT_ITS_LOOP
@@ -17,6 +16,7 @@ from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
+from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Nginx
 from tests.fixtures.wire import passing, wire
 from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
@@ -26,14 +26,7 @@ QUICK = "/chat?n=12&gap=0.02"
 
 
 def measured(url: str, *headers: tuple[str, str], **spec: Any) -> Lane:
-    async def run() -> Lane:
-        wanted = {"proof_token": SECRET} | spec
-        async with LaneProbe(LaneSpec("x", Ask("GET", url, headers), **wanted)) as probe:
-            await probe.find()
-            await probe.answer()
-            return await probe.prove()
-
-    return asyncio.run(run())
+    return asyncio.run(probed(LaneSpec("x", Ask("GET", url, headers), **{"proof_token": SECRET} | spec)))
 
 
 def seen(lane: Lane) -> tuple[Verdict, Shape | None, Method]:

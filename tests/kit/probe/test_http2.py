@@ -14,11 +14,11 @@ import trustme
 
 from kit.probe import client
 from kit.probe.client import Ask, Client
-from kit.probe.lane import LaneProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
+from tests.fixtures.probing import probed
 from tests.fixtures.processes import free_port, running
 from tests.fixtures.tools import Tool
 
@@ -96,14 +96,7 @@ def behind_tls(caddy: Path, authority: trustme.CA, tmp_path: Path, directives: s
 
 
 def measured(url: str, *, http2: bool) -> Lane:
-    async def run() -> Lane:
-        spec = LaneSpec("x", Ask("GET", url), http2=http2)
-        async with LaneProbe(spec) as probe:
-            await probe.find()
-            await probe.answer()
-            return await probe.prove()
-
-    return asyncio.run(run())
+    return asyncio.run(probed(LaneSpec("x", Ask("GET", url), http2=http2)))
 
 
 @pytest.mark.parametrize("http2", [False, True])

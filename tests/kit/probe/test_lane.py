@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe, Proved
+from kit.probe.lane import Proved
 from kit.probe.lane import measured as put_together
 from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, without_credentials
@@ -21,6 +21,7 @@ from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.origin import Origin
+from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Caddy, Nginx
 from tests.fixtures.wire import passing, wire
 from tests.kit.probe.test_real_proxies import OLD
@@ -30,25 +31,14 @@ SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding:
 
 
 def measured(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
-    async def run() -> Lane:
-        lane = LaneSpec("x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=40, **spec)
-        async with LaneProbe(lane) as probe:
-            await probe.find()
-            await probe.answer((told if told is not None else []).append)
-            return await probe.prove()
-
-    return asyncio.run(run())
+    lane = LaneSpec("x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=40, **spec)
+    return asyncio.run(probed(lane, (told if told is not None else []).append))
 
 
 def against(server: Server, behaviour: Any, **spec: Any) -> Lane:
     async def run() -> Lane:
-        async with (
-            server(behaviour) as url,
-            LaneProbe(LaneSpec("x", Ask("GET", f"{url}/answer"), **spec)) as probe,
-        ):
-            await probe.find()
-            await probe.answer()
-            return await probe.prove()
+        async with server(behaviour) as url:
+            return await probed(LaneSpec("x", Ask("GET", f"{url}/answer"), **spec))
 
     return asyncio.run(run())
 

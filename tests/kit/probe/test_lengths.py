@@ -18,7 +18,7 @@ from kit.proof.lengths import Compared, Looks, compare
 from kit.proof.timeline import Timeline
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import EnvoySite, NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 
 CHAT = "http://127.0.0.1/v1/chat/completions"
 GEMINI = "https://generativelanguage.googleapis.com/v1beta/models/gemini:streamGenerateContent"
@@ -211,16 +211,7 @@ async def measured(url: str, form: str) -> Compared:
     return compare(await run(made.short), await run(made.long))
 
 
-@pytest.fixture(scope="module")
-def compared(together: Together) -> Results:
-    return together(measured)
-
-
-@pytest.fixture
-def found(request: pytest.FixtureRequest, compared: Results) -> Compared:
-    """What the two lengths show through the test's own proxy."""
-    seen: Compared = result(request, compared)
-    return seen
+found = measured_by(measured)
 
 
 def passing(origin: Origin) -> NginxSite:

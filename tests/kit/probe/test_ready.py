@@ -32,17 +32,14 @@ async def _at_once(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("statuses", [(200,), (503, 502, 200), (404, 404, 401), (500, 301)])
-def test_it_is_ready_when_the_service_itself_answers(
+async def test_it_is_ready_when_the_service_itself_answers(
     server: Callable[..., Any], statuses: tuple[int, ...]
 ) -> None:
     told: list[str] = []
     heads: list[bytes] = []
 
-    async def main() -> None:
-        async with server(answering(*statuses, heads=heads), heads=heads) as url:
-            await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
-
-    asyncio.run(main())
+    async with server(answering(*statuses, heads=heads), heads=heads) as url:
+        await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
     assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
 
 
@@ -86,7 +83,9 @@ def test_a_name_that_does_not_listen_yet_is_waited_for() -> None:
     assert error.value.code is Code.SERVICE_NOT_READY
 
 
-def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(server: Callable[..., Any]) -> None:
+async def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(
+    server: Callable[..., Any],
+) -> None:
     told: list[str] = []
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,13 +94,8 @@ def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(server: C
         else:
             await asyncio.Event().wait()
 
-    async def main() -> None:
-        async with server(silent) as url:
-            await wait_until_ready(
-                Ask("GET", f"{url}/ready"), each_s=0.05, waiting=told.append, sleep=_at_once
-            )
-
-    asyncio.run(main())
+    async with server(silent) as url:
+        await wait_until_ready(Ask("GET", f"{url}/ready"), each_s=0.05, waiting=told.append, sleep=_at_once)
     assert set(told) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
 
 

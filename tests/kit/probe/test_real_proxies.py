@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from kit.probe.client import Ask
-from kit.probe.lane import LaneProbe
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
+from tests.fixtures.probing import probed
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 
 pytestmark = pytest.mark.alone
 
@@ -34,22 +34,10 @@ async def measure(
         max_output_tokens=40,
         event_bytes=event_bytes,
     )
-    async with LaneProbe(spec) as probe:
-        await probe.find()
-        await probe.answer()
-        return await probe.prove()
+    return await probed(spec)
 
 
-@pytest.fixture(scope="module")
-def lanes(together: Together) -> Results:
-    return together(measure)
-
-
-@pytest.fixture
-def lane(request: pytest.FixtureRequest, lanes: Results) -> Lane:
-    """What was measured through the test's own proxy."""
-    measured: Lane = result(request, lanes)
-    return measured
+lane = measured_by(measure)
 
 
 def service(origin: Origin) -> str:

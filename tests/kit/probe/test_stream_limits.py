@@ -13,7 +13,7 @@ from kit.proof.conditions import Conditions
 from kit.proof.stream_limits import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
-from tests.fixtures.together import Results, Together, result, through
+from tests.fixtures.together import measured_by, through
 
 pytestmark = pytest.mark.alone
 
@@ -30,16 +30,7 @@ async def watched(url: str, *, method: str = "GET", limit_s: float = 6.5) -> Lim
     return await watch(request, limit_s=limit_s, beat_s=0.4)
 
 
-@pytest.fixture(scope="module")
-def limits(together: Together) -> Results:
-    return together(watched)
-
-
-@pytest.fixture
-def found(request: pytest.FixtureRequest, limits: Results) -> Limits:
-    """What was seen through the test's own proxy."""
-    seen: Limits = result(request, limits)
-    return seen
+found = measured_by(watched)
 
 
 def ends_by_its_read_timeout(found: Limits) -> None:

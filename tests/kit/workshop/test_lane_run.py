@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from kit.probe.client import Ask, Client
@@ -51,15 +49,12 @@ def test_an_answer_in_many_reports_is_judged_once_the_last_is_in() -> None:
     assert len(lane.data["timeline"]) == 3
 
 
-def test_a_proofs_token_is_the_servers_to_show_and_the_browser_gets_none(origin: Origin) -> None:
+async def test_a_proofs_token_is_the_servers_to_show_and_the_browser_gets_none(origin: Origin) -> None:
     url = origin(lab=0, proof_token="open-sesame-open", cors_origins="*")
     lane = LaneRun(LaneSpec("mine", Ask("GET", url), proof_token="open-sesame-open"), "relay/x/0")
 
-    async def found() -> None:
-        async with Client() as client:
-            await lane.find(client, "http://127.0.0.1:8765")
-
-    asyncio.run(found())
+    async with Client() as client:
+        await lane.find(client, "http://127.0.0.1:8765")
     assert lane.relayed
     assert "sesame" not in str([lane.request, lane.pings])
     ping = lane.passed_on("proof/ping", "GET", "")

@@ -40,18 +40,15 @@ def lane(gcloud: Gcloud, name: str = "run", url: str = URL) -> LaneSpec:
     return LaneSpec(name, Ask("GET", url, credentials(url, identity=gcloud.token(), token="mine")))
 
 
-def test_a_session_of_hours_always_shows_a_token_that_outlasts_the_run_and_fetches_few() -> None:
+async def test_a_session_of_hours_always_shows_a_token_that_outlasts_the_run_and_fetches_few() -> None:
     gcloud = Gcloud()
     spec, fresh = lane(gcloud, url=f"{URL}/chat?q=why"), Renewal(gcloud, timeout_s=60.0, now=gcloud.clock)
 
-    async def session() -> None:
-        for _ in range(6 * 20):  # every three minutes for six hours
-            asked = (await fresh(spec)).ask
-            assert (expiry(asked.headers) or 0.0) - gcloud.now > 60.0
-            assert (asked.url, asked.headers[1]) == (spec.ask.url, ("Authorization", "Bearer mine"))
-            gcloud.now += 180.0
-
-    asyncio.run(session())
+    for _ in range(6 * 20):  # every three minutes for six hours
+        asked = (await fresh(spec)).ask
+        assert (expiry(asked.headers) or 0.0) - gcloud.now > 60.0
+        assert (asked.url, asked.headers[1]) == (spec.ask.url, ("Authorization", "Bearer mine"))
+        gcloud.now += 180.0
     assert len(gcloud.commands) == 6
     assert {f"--audiences={URL}" in command.words for command in gcloud.commands} == {True}
 

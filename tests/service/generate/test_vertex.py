@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -76,16 +76,24 @@ async def all_of(generator: Generator, request: Request = ASKED) -> list[str | F
     return [piece async for piece in generator.generate(request)]
 
 
-def answered(*chunks: GenerateContentResponse | bytes, **more: Any) -> list[str | Finish]:
-    """All that the generator makes of these chunks."""
-    pieces: list[str | Finish] = []
+def writing(*chunks: GenerateContentResponse | bytes, hangs: bool = False) -> Callable[[Call], Chunks]:
+    """A model that writes these chunks, and then ends or says nothing more."""
 
     async def script(call: Call) -> Chunks:
         for one in chunks:
             yield one
+        if hangs:
+            await asyncio.Event().wait()
+
+    return script
+
+
+def answered(*chunks: GenerateContentResponse | bytes, **more: Any) -> list[str | Finish]:
+    """All that the generator makes of these chunks."""
+    pieces: list[str | Finish] = []
 
     async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream, **more) as generator:
+        async with vertex(writing(*chunks)) as upstream, asking(upstream, **more) as generator:
             async for piece in generator.generate(ASKED):
                 pieces.append(piece)
 
@@ -125,43 +133,34 @@ def test_pieces_come_as_the_model_writes_them_then_its_own_word_for_the_end_and_
     ]
 
 
-def test_the_model_is_asked_for_what_the_request_and_the_settings_say() -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("", "STOP")
-
-    async def test() -> None:
-        safety = {"HARASSMENT": "BLOCK_ONLY_HIGH", "JAILBREAK": "OFF"}
-        async with vertex(script) as upstream, asking(upstream, safety=safety, deadline_s=500) as generator:
-            await all_of(generator, replace(ASKED, seed=-7, max_output_tokens=5))
-            call = upstream.calls[0]
-        path = f"projects/{PROJECT}/locations/europe-west1/publishers/google/models/some-model"
-        assert call.request.model == path
-        assert call.metadata["x-goog-request-params"] == f"model={path}"
-        assert [(one.role, [part.text for part in one.parts]) for one in call.request.contents] == [
-            ("user", ["Why?"])
-        ]
-        config = call.request.generation_config
-        assert (config.max_output_tokens, config.top_k, config.seed) == (5, 40, -7)
-        assert [config.temperature, config.top_p] == pytest.approx([0.2, 0.8])
-        assert {one.category.name: one.threshold.name for one in call.request.safety_settings} == {
-            f"HARM_CATEGORY_{category}": threshold for category, threshold in safety.items()
-        }
-
-    run(test())
+async def test_the_model_is_asked_for_what_the_request_and_the_settings_say() -> None:
+    safety = {"HARASSMENT": "BLOCK_ONLY_HIGH", "JAILBREAK": "OFF"}
+    async with (
+        vertex(writing(chunk("", "STOP"))) as upstream,
+        asking(upstream, safety=safety, deadline_s=500) as generator,
+    ):
+        await all_of(generator, replace(ASKED, seed=-7, max_output_tokens=5))
+        call = upstream.calls[0]
+    path = f"projects/{PROJECT}/locations/europe-west1/publishers/google/models/some-model"
+    assert call.request.model == path
+    assert call.metadata["x-goog-request-params"] == f"model={path}"
+    assert [(one.role, [part.text for part in one.parts]) for one in call.request.contents] == [
+        ("user", ["Why?"])
+    ]
+    config = call.request.generation_config
+    assert (config.max_output_tokens, config.top_k, config.seed) == (5, 40, -7)
+    assert [config.temperature, config.top_p] == pytest.approx([0.2, 0.8])
+    assert {one.category.name: one.threshold.name for one in call.request.safety_settings} == {
+        f"HARM_CATEGORY_{category}": threshold for category, threshold in safety.items()
+    }
 
 
-def test_a_seed_that_the_api_cannot_take_is_refused_before_anything_is_asked() -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("", "STOP")
-
-    async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream) as generator:
-            with pytest.raises(Problem) as caught:
-                await all_of(generator, replace(ASKED, seed=2**31))
-            assert (caught.value.status, caught.value.parameter) == (422, "seed")
-            assert upstream.calls == []
-
-    run(test())
+async def test_a_seed_that_the_api_cannot_take_is_refused_before_anything_is_asked() -> None:
+    async with vertex(writing(chunk("", "STOP"))) as upstream, asking(upstream) as generator:
+        with pytest.raises(Problem) as caught:
+            await all_of(generator, replace(ASKED, seed=2**31))
+        assert (caught.value.status, caught.value.parameter) == (422, "seed")
+        assert upstream.calls == []
 
 
 @examples(max_examples=25, deadline=None)
@@ -291,35 +290,28 @@ def test_no_message_from_google_gets_into_the_log(
     assert "swordfish" not in caplog.text
 
 
-def test_a_connection_that_breaks_off_is_an_error_and_no_end() -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("One ")
-        await asyncio.Event().wait()
+async def test_a_connection_that_breaks_off_is_an_error_and_no_end() -> None:
+    wires: list[asyncio.StreamWriter] = []
 
-    async def test() -> None:
-        wires: list[asyncio.StreamWriter] = []
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, onward = await asyncio.open_connection("127.0.0.1", upstream.port)
+        wires.extend((writer, onward))
+        await asyncio.gather(_pass(reader, onward), _pass(there, writer))
 
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            there, onward = await asyncio.open_connection("127.0.0.1", upstream.port)
-            wires.extend((writer, onward))
-            await asyncio.gather(_pass(reader, onward), _pass(there, writer))
-
-        async with vertex(script) as upstream:
-            between = await asyncio.start_server(relay, "127.0.0.1", 0)
-            url = f"http://127.0.0.1:{between.sockets[0].getsockname()[1]}"
-            generator = create_generator(settings(url))
-            pieces = generator.generate(ASKED)
-            assert await anext(pieces) == "One "
-            between.close()
-            for wire in wires:
-                wire.transport.abort()
-            with pytest.raises(Problem) as caught:
-                await anext(pieces)
-            assert caught.value.kind in ("model-unavailable", "model-failed")
-            assert caught.value.retry_after_s is not None
-            await generator.close()
-
-    run(test())
+    async with vertex(writing(chunk("One "), hangs=True)) as upstream:
+        between = await asyncio.start_server(relay, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{between.sockets[0].getsockname()[1]}"
+        generator = create_generator(settings(url))
+        pieces = generator.generate(ASKED)
+        assert await anext(pieces) == "One "
+        between.close()
+        for wire in wires:
+            wire.transport.abort()
+        with pytest.raises(Problem) as caught:
+            await anext(pieces)
+        assert caught.value.kind in ("model-unavailable", "model-failed")
+        assert caught.value.retry_after_s is not None
+        await generator.close()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -327,36 +319,23 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(octets)
 
 
-def test_nobody_there_is_an_error_that_says_to_try_again() -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("")
-
-    async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream) as generator:
-            await upstream.stop()
-            with pytest.raises(Problem) as caught:
-                await all_of(generator)
-            assert caught.value.status == 503
-
-    run(test())
+async def test_nobody_there_is_an_error_that_says_to_try_again() -> None:
+    async with vertex(writing(chunk(""))) as upstream, asking(upstream) as generator:
+        await upstream.stop()
+        with pytest.raises(Problem) as caught:
+            await all_of(generator)
+        assert caught.value.status == 503
 
 
-def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("One ")
-        await asyncio.Event().wait()
-
-    async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream) as generator:
-            pieces = generator.generate(ASKED)
-            assert await anext(pieces) == "One "
-            waiting = asyncio.ensure_future(anext(pieces))
-            await asyncio.sleep(0)
-            await generator.close()
-            with pytest.raises(Problem):
-                await waiting
-
-    run(test())
+async def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() -> None:
+    async with vertex(writing(chunk("One "), hangs=True)) as upstream, asking(upstream) as generator:
+        pieces = generator.generate(ASKED)
+        assert await anext(pieces) == "One "
+        waiting = asyncio.ensure_future(anext(pieces))
+        await asyncio.sleep(0)
+        await generator.close()
+        with pytest.raises(Problem):
+            await waiting
 
 
 # ---- Whoever leaves
@@ -365,48 +344,41 @@ def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() -> None:
 @pytest.mark.alone
 @pytest.mark.parametrize("how", ["closed", "cancelled"])
 @pytest.mark.parametrize("read", [0, 1])
-def test_the_model_stops_at_once_when_nobody_listens_any_more(how: str, read: int) -> None:
+async def test_the_model_stops_at_once_when_nobody_listens_any_more(how: str, read: int) -> None:
     async def script(call: Call) -> Chunks:
         for number in range(read):
             yield chunk(f"{number}")
         await asyncio.Event().wait()
 
-    async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream) as generator:
-            took: list[float] = []
-            # The server answers in this loop too: the best of a few tries is not another program's time.
-            for _ in range(TRIES):
-                enough = asyncio.Event()
+    async with vertex(script) as upstream, asking(upstream) as generator:
+        took: list[float] = []
+        # The server answers in this loop too: the best of a few tries is not another program's time.
+        for _ in range(TRIES):
+            enough = asyncio.Event()
 
-                async def listen(enough: asyncio.Event = enough) -> None:
-                    async with aclosing(generator.generate(ASKED)) as pieces:
-                        for _ in range(read):
-                            await anext(pieces)
-                        enough.set()
-                        if how == "cancelled" or not read:
-                            await anext(pieces)
+            async def listen(enough: asyncio.Event = enough) -> None:
+                async with aclosing(generator.generate(ASKED)) as pieces:
+                    for _ in range(read):
+                        await anext(pieces)
+                    enough.set()
+                    if how == "cancelled" or not read:
+                        await anext(pieces)
 
-                listening = asyncio.create_task(listen())
-                call = await upstream.called(len(took) + 1)
-                await enough.wait()
-                left = time.monotonic()
-                if how == "cancelled" or not read:
-                    listening.cancel()
-                await call.cancelled.wait()
-                took.append(time.monotonic() - left)
-                await asyncio.wait({listening})
-            assert min(took) < SEEN_WITHIN_S
-
-    run(test())
+            listening = asyncio.create_task(listen())
+            call = await upstream.called(len(took) + 1)
+            await enough.wait()
+            left = time.monotonic()
+            if how == "cancelled" or not read:
+                listening.cancel()
+            await call.cancelled.wait()
+            took.append(time.monotonic() - left)
+            await asyncio.wait({listening})
+        assert min(took) < SEEN_WITHIN_S
 
 
 @pytest.mark.alone
 def test_a_client_that_leaves_stops_the_model_within_100_ms(serve: Serve) -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("One ")
-        await asyncio.Event().wait()
-
-    with in_thread(script) as upstream:
+    with in_thread(writing(chunk("One "), hangs=True)) as upstream:
         base = serve(create_app(settings(upstream.url)))
         took: list[float] = []
         for number in range(TRIES):
@@ -461,30 +433,27 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def test_two_hundred_answers_are_written_at_once_though_a_connection_takes_only_a_hundred() -> None:
-    async def test() -> None:
-        here = asyncio.Barrier(200)
+async def test_two_hundred_answers_are_written_at_once_though_a_connection_takes_only_a_hundred() -> None:
+    here = asyncio.Barrier(200)
 
-        async def script(call: Call) -> Chunks:
-            yield chunk("One ")
-            await here.wait()  # nobody's answer goes on before everybody's has begun
-            yield chunk("two.", "STOP")
+    async def script(call: Call) -> Chunks:
+        yield chunk("One ")
+        await here.wait()  # nobody's answer goes on before everybody's has begun
+        yield chunk("two.", "STOP")
 
-        async with (
-            vertex(script, max_concurrent_streams=100) as upstream,
-            asking(upstream) as generator,
-        ):
-            answers = await asyncio.gather(*(all_of(generator) for _ in range(200)))
-            assert answers == [["One ", "two.", Finish("STOP", 0, 0)]] * 200
-            # One after another they need no further connection.
-            peers = {call.peer for call in upstream.calls}
-            assert len(peers) == 2
-            again = asyncio.create_task(all_of(generator))
-            assert (await upstream.called(201)).peer in peers
-            again.cancel()
-            await asyncio.wait({again})
-
-    run(test())
+    async with (
+        vertex(script, max_concurrent_streams=100) as upstream,
+        asking(upstream) as generator,
+    ):
+        answers = await asyncio.gather(*(all_of(generator) for _ in range(200)))
+        assert answers == [["One ", "two.", Finish("STOP", 0, 0)]] * 200
+        # One after another they need no further connection.
+        peers = {call.peer for call in upstream.calls}
+        assert len(peers) == 2
+        again = asyncio.create_task(all_of(generator))
+        assert (await upstream.called(201)).peer in peers
+        again.cancel()
+        await asyncio.wait({again})
 
 
 def test_a_token_an_hour_is_waited_for_and_the_client_hears_a_heartbeat_meanwhile(serve: Serve) -> None:
@@ -509,17 +478,14 @@ def test_a_token_an_hour_is_waited_for_and_the_client_hears_a_heartbeat_meanwhil
         assert b"two." in b"".join(answer.octets())
 
 
-def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
+async def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
     async def script(call: Call) -> Chunks:
         assert call.time_s is not None
         assert 0 < call.time_s <= 291  # gRPC writes whole seconds on the wire, rounded up
         yield chunk("x", "STOP")
 
-    async def test() -> None:
-        async with vertex(script) as upstream, asking(upstream) as generator:
-            assert (await all_of(generator, replace(ASKED, timeout_s=290)))[0] == "x"
-
-    run(test())
+    async with vertex(script) as upstream, asking(upstream) as generator:
+        assert (await all_of(generator, replace(ASKED, timeout_s=290)))[0] == "x"
 
 
 # ---- Behind /search
@@ -549,22 +515,14 @@ def test_an_error_amid_the_text_is_an_event(serve: Serve) -> None:
 
 
 def test_a_deadline_ends_in_an_event_and_stops_the_model(serve: Serve) -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("One ")
-        await asyncio.Event().wait()
-
-    with in_thread(script) as upstream:
+    with in_thread(writing(chunk("One "), hangs=True)) as upstream:
         answer = ask(serve(create_app(settings(upstream.url, deadline_s=0.5))), ai_prompt="Why?")
         assert [event.type for event in answer.events()] == ["token", "error"]
         assert upstream.calls[0].stopped.result(GIVE_UP_S) == "cancelled"
 
 
 def test_done_carries_the_reason_and_the_tokens(serve: Serve) -> None:
-    async def script(call: Call) -> Chunks:
-        yield chunk("One ")
-        yield chunk("", "SAFETY", tokens=(3, 1, 0))
-
-    with in_thread(script) as upstream:
+    with in_thread(writing(chunk("One "), chunk("", "SAFETY", tokens=(3, 1, 0)))) as upstream:
         *_, done = ask(serve(create_app(settings(upstream.url))), ai_prompt="Why?").events()
     assert done.data == {"finish_reason": "SAFETY", "usage": {"prompt_tokens": 3, "output_tokens": 1}}
 
@@ -598,11 +556,8 @@ def test_the_port_answers_while_the_client_is_imported_and_no_request_is_needed_
 
         return VertexModel(config)
 
-    async def script(call: Call) -> Chunks:
-        yield chunk("One.", "STOP")
-
     monkeypatch.setattr("service.generate.vertex._open", slow)
-    with in_thread(script) as upstream:
+    with in_thread(writing(chunk("One.", "STOP"))) as upstream:
         base = serve(create_app(settings(upstream.url)))
         assert begun.wait(GIVE_UP_S)
         assert ask(base, "/health").status == 200
@@ -612,7 +567,7 @@ def test_the_port_answers_while_the_client_is_imported_and_no_request_is_needed_
         assert ask(base, ai_prompt="Why?").events()[-1].type == "done"
 
 
-def test_without_credentials_each_answer_says_so_until_there_are_some(
+async def test_without_credentials_each_answer_says_so_until_there_are_some(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     found: list[Any] = []
@@ -624,18 +579,15 @@ def test_without_credentials_each_answer_says_so_until_there_are_some(
 
     monkeypatch.setattr("google.auth.default", default)
 
-    async def test() -> None:
-        generator = create_generator(Settings(generator="vertex", model="some-model", location="global"))
-        for _ in range(2):
-            with pytest.raises(Problem) as caught:
-                await all_of(generator)
-            assert caught.value.status == 500
-            assert "gcloud auth application-default login" in caught.value.detail
-        found.append(AnonymousCredentials())  # type: ignore[no-untyped-call]
-        await generator.prepare()
-        await generator.close()
-
-    run(test())
+    generator = create_generator(Settings(generator="vertex", model="some-model", location="global"))
+    for _ in range(2):
+        with pytest.raises(Problem) as caught:
+            await all_of(generator)
+        assert caught.value.status == 500
+        assert "gcloud auth application-default login" in caught.value.detail
+    found.append(AnonymousCredentials())  # type: ignore[no-untyped-call]
+    await generator.prepare()
+    await generator.close()
     assert "DefaultCredentialsError" in caplog.text
     assert "the path of a key" not in caplog.text
 
@@ -647,7 +599,7 @@ class _Failing(Credentials):
         raise RefreshError("the name of an account")  # type: ignore[no-untyped-call]
 
 
-def test_the_credentials_go_with_each_request_over_tls_and_what_is_wrong_with_them_is_said(
+async def test_the_credentials_go_with_each_request_over_tls_and_what_is_wrong_with_them_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -659,23 +611,17 @@ def test_the_credentials_go_with_each_request_over_tls_and_what_is_wrong_with_th
     held = [Credentials("a-token"), _Failing("old", expiry=expired)]  # type: ignore[no-untyped-call]
     monkeypatch.setattr("google.auth.default", lambda **_: (held.pop(0), PROJECT))
 
-    async def script(call: Call) -> Chunks:
-        yield chunk("One.", "STOP")
-
-    async def test() -> None:
-        async with vertex(script, tls=grpc.ssl_server_credentials([pair])) as upstream:
-            there = settings(f"localhost:{upstream.port}")
-            good, bad = create_generator(there), create_generator(there)
-            assert (await all_of(good))[0] == "One."
-            assert upstream.calls[0].metadata["authorization"] == "Bearer a-token"
-            with pytest.raises(Problem) as caught:
-                await all_of(bad)
-            assert caught.value.kind == "model-credentials"
-            assert "the name of an account" not in caught.value.detail
-            for generator in (good, bad):
-                await generator.close()
-
-    run(test())
+    async with vertex(writing(chunk("One.", "STOP")), tls=grpc.ssl_server_credentials([pair])) as upstream:
+        there = settings(f"localhost:{upstream.port}")
+        good, bad = create_generator(there), create_generator(there)
+        assert (await all_of(good))[0] == "One."
+        assert upstream.calls[0].metadata["authorization"] == "Bearer a-token"
+        with pytest.raises(Problem) as caught:
+            await all_of(bad)
+        assert caught.value.kind == "model-credentials"
+        assert "the name of an account" not in caught.value.detail
+        for generator in (good, bad):
+            await generator.close()
 
 
 def test_credentials_without_a_project_need_one_to_be_set() -> None:
