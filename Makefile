@@ -71,10 +71,11 @@ soak:  ## Measure again and again on a busy machine, and count what was right (A
 	@./bootstrap dev
 	@$(PYTHON) -m bench.soak $(ARGS)
 
-lint:  ## Check style, formatting and types
+lint:  ## Check style, formatting, imports and types
 	@./bootstrap dev
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/lint-imports --no-logo --no-cache
 	@$(PYTHON) -m mypy
 
 docs:  ## Write the tables of docs/configuration.md from the settings' own descriptions

@@ -1,6 +1,6 @@
 """`kit deploy --all` against its slowest target alone: what deploying side by side costs.
 
-With the real gcloud against the loopback control plane of the tests, on which builds take 5, 20 and 8 s and
+With the real gcloud against the loopback control plane, on which builds take 5, 20 and 8 s and
 an App Engine service `default` exists. So it measures the kit, gcloud and this machine, and nothing of
 Google's. BENCH_DEPLOYS sets how often (once unless given: four deployments, a minute or so each).
 """

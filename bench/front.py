@@ -18,7 +18,6 @@ from statistics import median
 
 from bench.figure import Figure
 from kit.lab.front import start_front
-from kit.lab.lab import wait_until_ready
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
 
@@ -63,7 +62,7 @@ async def _both(port: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         front = start_front("run", PASS_THROUGH, listener, port, Path(folder) / "front")
         try:
-            await wait_until_ready(front, front_port)
+            await front.wait_until_ready(front_port)
             direct, through = await asyncio.gather(_read(port), _read(front_port))
         finally:
             await front.stop()

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from kit.app import App, read_app
 from kit.errors import Code, Exit, KitError
@@ -22,9 +22,6 @@ from kit.gcloud_config import gcloud_property
 from kit.schema import STRICT, Convert, nearest, parse, read_toml
 from kit.settings import Setting, Value
 from kit.targets import Target, load_targets
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 FILE: Final = "kit.toml"
 
@@ -58,7 +55,7 @@ class Config:
     )
     region: str | None = _plain(
         None,
-        "where Cloud Run services go",
+        "where the services go that need a region",
         pattern=r"[a-z]+(-[a-z]+)+[0-9]+",
         form="a region, such as europe-west1",
     )
@@ -146,7 +143,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
     r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT"
-    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|PROOF_TOKEN_SHA256|TOKEN_SHA256|BUNDLE)"
+    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|PROOF_TOKEN_SHA256|TOKEN_SHA256|BUNDLE|VERSION)"
 )
 
 
@@ -194,16 +191,24 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
 def _read(file: Path) -> dict[str, Any]:
     """What `kit.toml` holds, its plain settings checked for their type, [targets] and [app] not yet."""
     raw = read_toml(file, Code.BAD_CONFIG)
-    return parse(_file_model(), raw, file, Code.BAD_CONFIG).model_dump(exclude_unset=True)
+    return _given(parse(_file(), raw, file, Code.BAD_CONFIG))
 
 
 @cache
-def _file_model() -> type[BaseModel]:
-    from pydantic import create_model
+def _file() -> type[Any]:
+    kinds = {name: setting.kind for name, setting in SETTINGS.items()}
+    return _table("File", {**kinds, "env": dict[str, str], "targets": dict[str, Any], "app": dict[str, Any]})
 
-    tables: dict[str, Any] = {"env": (dict[str, str], {}), "targets": (dict, {}), "app": (dict, {})}
-    settings: dict[str, Any] = {name: (setting.kind, None) for name, setting in SETTINGS.items()}
-    return create_model(FILE, __config__=STRICT, **settings, **tables)
+
+def _table(name: str, kinds: Mapping[str, Any]) -> type[Any]:
+    """A dataclass for a table of which any key may be missing."""
+    keys = [(key, kind | None, None) for key, kind in kinds.items()]
+    return make_dataclass(name, keys, namespace={"__pydantic_config__": STRICT})
+
+
+def _given(table: object) -> dict[str, Any]:
+    """The keys that are not missing."""
+    return {key: value for key, value in vars(table).items() if value is not None}
 
 
 def _candidates(
@@ -278,22 +283,14 @@ def _target_settings(
 def _in_file(
     file: Path, table: Mapping[str, Any], targets: Mapping[str, Target]
 ) -> dict[str, dict[str, Value]]:
-    from pydantic import create_model
-
-    def fields_of(target: Target) -> dict[str, Any]:
-        return {
-            key: (Annotated[setting.kind, Convert(setting.checked)], None)
-            for key, setting in target.settings.items()
-        }
-
-    inner: dict[str, Any] = {
-        name: (create_model(name, __config__=STRICT, **fields_of(target)), {})
+    tables = {
+        name: _table(
+            name, {key: Annotated[one.kind, Convert(one.checked)] for key, one in target.settings.items()}
+        )
         for name, target in targets.items()
     }
-    model = create_model("targets", __config__=STRICT, **inner)
-    found: dict[str, dict[str, Value]]
-    found = parse(model, table, file, Code.BAD_CONFIG, at="targets").model_dump(exclude_unset=True)
-    return found
+    found = _given(parse(_table("targets", tables), table, file, Code.BAD_CONFIG, at="targets"))
+    return {name: _given(inner) for name, inner in found.items()}
 
 
 def _keep_rules(

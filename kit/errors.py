@@ -1,6 +1,6 @@
 """Everything that can go wrong on the user's side: one exception, a closed list of codes, always a remedy.
 
-A `KitError` is what a person is told. It never carries a traceback to the screen: `kit.cli.output` prints
+A `KitError` is what a person is told. It never carries a traceback to the screen: `kit.cli.runner` prints
 its sentence and its hint, or the same as JSON, and ends with its exit status.
 """
 
@@ -88,3 +88,15 @@ class KitError(Exception):
         self.hint = hint
         self.exit = exit
         self.lasting = lasting
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What `--json` prints of it."""
+        return {"code": str(self.code), "message": self.message, "hint": self.hint}
+
+
+class UsageError(KitError):
+    """BAD_USAGE: the command was misused, which ends it with status 2."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(Code.BAD_USAGE, message, hint, exit=Exit.USAGE)

@@ -1,8 +1,9 @@
-"""Data from a file, checked by pydantic against a dataclass or a model; what is wrong is one sentence.
+"""Data from a file, checked by pydantic against a dataclass; what is wrong is one sentence.
 
-The dataclasses are plain ones: pydantic reads their types, the constraints and descriptions in their fields'
-metadata and `Convert`, and is imported only when there is something to check. So a process that needs a
-dataclass alone, such as a front of the lab, starts without it.
+The dataclasses are plain ones: pydantic reads their types, the constraints in their fields' metadata and
+`Convert`, and is imported only when there is something to check. So a process that needs a dataclass alone,
+such as a front of the lab, starts without it. What a field means stands in the class's docstring, from which
+docs/generate.py makes the pages' tables.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import difflib
 import json
 import tomllib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -36,8 +38,6 @@ _EXPECTED: Final = {
     "bool_type": "true or false",
     "dict_type": "a table",
     "dataclass_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
     "tuple_type": "a list",
     "greater_than": "a number above {gt:g}",
     "literal_error": "{expected}",
@@ -67,11 +67,6 @@ class Convert:
         return core_schema.no_info_after_validator_function(self._function, schema)
 
 
-def described(meaning: str, **constraints: object) -> dict[str, object]:
-    """The metadata of a dataclass's field: what it means, and pydantic's constraints, such as gt=0."""
-    return {"description": meaning, **constraints}
-
-
 def read_toml(file: Path, code: Code) -> dict[str, Any]:
     """The file's outermost table. Raises KitError with `code` where it cannot be read or is not TOML."""
     try:
@@ -85,7 +80,7 @@ def parse(kind: Callable[..., T], raw: object, file: Path | str, code: Code, *, 
     """Data as what it should be.
 
     Args:
-        kind: a dataclass, or a pydantic model.
+        kind: the dataclass.
         raw: as TOML or JSON have it.
         file: where it stands, for people.
         code: of the error.
@@ -99,11 +94,10 @@ def parse(kind: Callable[..., T], raw: object, file: Path | str, code: Code, *, 
     try:
         # As JSON, where a list may be a tuple, a table a dataclass and a text an enumeration's, and in
         # pydantic's strict mode nothing else may be what it is not.
-        found: T = _adapter(kind).validate_json(json.dumps(raw, default=_no_json))
-    except TypeError as error:
-        raise KitError(
-            code, f"{file}: {at or 'it'} holds {error}.", "Write it as a text in quotes."
-        ) from None
+        found: T = _adapter(kind).validate_json(json.dumps(raw))
+    except TypeError:  # TOML has dates, which JSON has not
+        loc, value = next((loc, value) for loc, value in _leaves(raw) if isinstance(value, date | time))
+        raise bad(file, _dotted(at, loc), value, "no date or time, but a text in quotes", code) from None
     except ValidationError as error:
         _refuse(kind, raw, error.errors(include_url=False)[0], file, code, at)
     return found
@@ -127,7 +121,7 @@ def _refuse(
 ) -> NoReturn:
     loc = tuple(part for part in error["loc"] if part != "[key]")
     key = _dotted(at, loc)
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument") or loc != error["loc"]:
+    if error["type"] == "unexpected_keyword_argument" or loc != error["loc"]:
         hint = nearest(str(loc[-1]), _known(kind, loc[:-1]))
         raise KitError(code, f"{file}: {key} is not a known key.", hint)
     if error["type"] == "missing":
@@ -136,7 +130,7 @@ def _refuse(
 
 
 def _expected(error: Mapping[str, Any]) -> str:
-    return str(_EXPECTED.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
+    return _EXPECTED.get(error["type"], "another value").format(**error.get("ctx", {}))
 
 
 def _wanted(kind: Any, raw: Any, loc: tuple[int | str, ...]) -> str:
@@ -156,18 +150,14 @@ def _wanted(kind: Any, raw: Any, loc: tuple[int | str, ...]) -> str:
 
 
 def _known(kind: Any, loc: Sequence[int | str]) -> list[str]:
-    """The keys of the dataclass, the model or the literal that stands at a place."""
-    for part in loc:
-        kind = _fields(kind).get(str(part)) or get_args(kind)[-1 if isinstance(part, str) else 0]
-    if get_origin(kind) not in (Union, types.UnionType):
-        return list(_fields(kind)) or [str(one) for one in get_args(get_args(kind)[0])]
-    return list(_fields(get_args(kind)[0]))
-
-
-def _fields(kind: Any) -> dict[str, Any]:
-    if is_dataclass(kind):
-        return get_type_hints(kind)
-    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
+    """The keys of the dataclass, or of the table with some words for keys, that stands at a place."""
+    for part in (*loc, None):
+        if get_origin(kind) in (Union, types.UnionType):  # with None
+            kind = get_args(kind)[0]
+        fields = get_type_hints(kind) if is_dataclass(kind) else {}
+        if part is not None:
+            kind = fields.get(str(part)) or get_args(kind)[-1 if isinstance(part, str) else 0]
+    return list(fields) or [str(one) for one in get_args(get_args(kind)[0])]
 
 
 def _dotted(at: str, loc: Sequence[int | str]) -> str:
@@ -185,5 +175,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _no_json(value: object) -> NoReturn:
-    raise TypeError(f"{value}, a date or a time, which nothing in it may be")
+def _leaves(raw: object, loc: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
+    """Each value that is neither a table nor a list, with its place."""
+    if not isinstance(raw, dict | list):
+        yield loc, raw
+        return
+    for key, value in raw.items() if isinstance(raw, dict) else enumerate(raw):
+        yield from _leaves(value, (*loc, key))

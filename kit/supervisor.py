@@ -6,7 +6,7 @@ its own, without an input, with the supervisor's output; the group's number is t
 written before ARGV runs. Then it waits for one of two things. ARGV ends: so does the supervisor, with the
 same status (128 + N after signal N), and what ARGV left in its group gets SIGKILL. Or the kit writes a
 byte: `f` freezes the group (SIGSTOP), `c` continues it (SIGCONT), `s` stops it (SIGTERM, the grace,
-SIGKILL), `k` kills it at once. An end of the socket means that the kit is gone, and whoever else held its
+SIGKILL), `k` kills it at once. An end of the socket means that the kit is gone, and all others that held its
 end: ARGV is stopped, and the folder OWNS is removed, with the folder around it once that is empty. A frozen
 group is continued before it is stopped: else it would sleep through its grace.
 
@@ -77,7 +77,7 @@ def _start(argv: list[str]) -> int:
     pid = os.fork()
     if pid:
         with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)  # here and in the child: whoever comes first
+            os.setpgid(pid, pid)  # here and in the child: one of them is first
         return pid
     os.setpgid(0, 0)
     # Before it is ARGV: whatever comes of the supervisor, what runs can be found and ended.

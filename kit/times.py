@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
@@ -53,10 +53,8 @@ def span_s(text: str) -> float:
     total = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
     whole = re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?\s*(?:min|[smhd])\s*)+", text.strip().lower())
     if not whole or not 60 <= total <= 366 * 86_400:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{text[:40]!r} is no span of time.",
             "Write it as in 45m, 2h or 1d: at least a minute, at most a year.",
-            exit=Exit.USAGE,
         )
     return total

@@ -157,8 +157,8 @@ def _hashes_to(digest: str, shown: str) -> bool:
 
 def version_by_environment(environ: Mapping[str, str] = os.environ) -> str | None:
     """What the platform calls this deployment: GAE_VERSION (App Engine), K_REVISION (Cloud Run), else the
-    digest that `kit deploy` gives it; None where nothing says."""
-    names = ("GAE_VERSION", "K_REVISION", "STREAMPROOF_BUNDLE")
+    name or the digest that `kit deploy` gives it; None where nothing says."""
+    names = ("GAE_VERSION", "K_REVISION", "STREAMPROOF_VERSION", "STREAMPROOF_BUNDLE")
     return next((value for name in names if (value := environ.get(name))), None)
 
 

@@ -32,53 +32,67 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """What may be set by STREAMPROOF_<NAME>. Unknown names are left alone: others use the prefix too.
 
+    docs/configuration.md has the words below.
+
     Attributes:
-        target: which target this runs on; None to find out from the platform's own variables.
-        generator: who writes the text.
+        target: which target this runs on; unless set, found by the platform's own variables.
+        generator: who writes the text: `embedded`, or `vertex` for a model on Vertex AI, asked with
+            application default credentials.
+        model: for `vertex`: the name of one of Google's models, or a resource name from `publishers/` or
+            `projects/` on (a tuned model's endpoint).
+        location: for `vertex`: where it is asked, such as `europe-west1` or `global`.
+        vertex_project: where the model is paid for; the credentials' own project unless set.
+        vertex_endpoint: the API's host, with a port or without, where it is not the location's own;
+            `http://127.0.0.1:PORT` is a server on this machine, which is sent no credentials.
+        safety: what Vertex AI blocks, as `HARASSMENT=BLOCK_ONLY_HIGH,HATE_SPEECH=OFF`: its harm categories
+            without `HARM_CATEGORY_`, and its thresholds. What is not named is blocked as Vertex AI does by
+            itself.
         lab: whether this runs in the lab, where the proof is open.
         proof_until: the proof is open until then, in epoch seconds.
-        proof_token: opens the proof, without a date, to who shows it in Streamproof-Token, and to no others.
-        model: of Vertex AI: the name of one of Google's models, or a resource name from "publishers/" or
-            "projects/" on.
-        location: where Vertex AI is asked, such as europe-west1 or global.
-        vertex_project: where the model is paid for; None for the project of the credentials.
-        vertex_endpoint: the API's host where it is not the location's own; "http://127.0.0.1:PORT" for a
-            server on this machine, which is sent no credentials.
-        safety: what Vertex AI blocks, as "HARASSMENT=BLOCK_ONLY_HIGH,…": harm categories without their
-            HARM_CATEGORY_. What is not named is blocked as Vertex AI sees fit.
-        first_token_ms: the embedded generator's time to the first token, in milliseconds.
-        tokens_per_s: the embedded generator's pace.
-        max_output_tokens: of an answer, unless the request says otherwise.
+        proof_token: 16 or more visible ASCII characters that open the proof without a date, to requests that
+            show them in the header `Streamproof-Token`, and to no others.
+        first_token_ms: the embedded generator's time to its first token, in milliseconds.
+        tokens_per_s: its tokens a second after that.
+        max_output_tokens: tokens of an answer at most, unless the request says otherwise.
         temperature, top_p, top_k: how a model samples, unless the request says otherwise.
         max_prompt_chars: a longer prompt is refused.
-        max_streams: answers streamed at once; one more is refused with Retry-After.
-        heartbeat_s: seconds of silence after which a comment is sent, so that no proxy closes the
-            connection as idle.
+        max_streams: answers streamed at once; one more is refused with 503 and Retry-After.
+        heartbeat_s: seconds of silence after which a comment is sent, so that no proxy closes the connection
+            as idle.
         deadline_s: seconds after which an answer ends with an `error` event; meant to lie just below the
-            platform's own request timeout. None for no deadline.
-        resume: whether a stream that was interrupted goes on for a client that comes back with Last-Event-ID.
-        leave_grace_s: seconds for which an answer that is kept is still written after the last request for it
+            platform's own request timeout.
+        resume: whether a stream that was interrupted goes on for a client that comes back with
+            `Last-Event-ID` ([polling.md](polling.md)). Every stream is then kept, and its generator goes on
+            for the grace when its client leaves.
+        leave_grace_s: for how many seconds a kept answer is still written after the last request for it
             ended.
-        keep_s: seconds for which it is kept after its end.
-        answer_deadline_s: seconds after which one ends with an `error` event; it is bound to no single
-            request, so this may be longer than `deadline_s`.
-        max_answers: answers kept at once; the one that ended first makes room; where none has, a new one is
-            refused with Retry-After.
-        answers_mib: memory for all of them, in MiB; where that is used up too, an answer ends with an error.
-        store: where kept answers are: "memory" is one instance's own; "firestore" holds a copy as well, for
-            when there are several.
-        firestore_project: None for the project of the credentials.
+        keep_s: for how many seconds it is kept after its end.
+        answer_deadline_s: after how many seconds a kept answer ends with an `error` event; no request bounds
+            it, so this may be longer than the deadline above.
+        store: where kept answers are: `memory` is each instance's own; `firestore` holds a copy that every
+            instance reads. Of an answer its text is stored, never the prompt ([deploying.md](deploying.md)
+            has the lines that it takes).
+        firestore_project: the project of that Firestore; the credentials' own unless set.
         firestore_database, firestore_collection: where in it.
+        max_answers: answers that an instance keeps; the one that ended first makes room, and where none has,
+            a new one is refused with 503.
+        answers_mib: memory for all of them; what does not fit ends with an `error` event. 250 answers of
+            1,024 tokens take some 36.
         shutdown_grace_s: seconds that running answers have after SIGTERM; gunicorn's graceful_timeout must be
             larger, and the platform's own grace at least as large as that.
-        token_sha256: of the token that callers of /search and the proof show, in hexadecimal; None for no
-            token.
-        google_audience: whom a Google ID token must be meant for, which callers may show instead; None for no
-            such tokens.
-        google_emails: whose ID tokens are let in, separated by commas.
-        get_search: whether /search answers GET.
-        bundle: a digest of what was deployed, which tells deployments apart.
-        cors_origins: origins whose pages may call /search, separated by commas; none by default.
+        token_sha256: the SHA-256, 64 hexadecimal digits, of a token: `/search` and the proof then want
+            `Authorization: Bearer TOKEN`. `/health`, `/ready`, `/whoami` and the page stay open.
+        google_audience: whom a Google ID token is meant for, which callers may show as their `TOKEN` (instead
+            of the one above, where both are set): an OAuth client's ID, or the service's URL. It needs the
+            packages google-auth and requests, which a bundle with this variable has.
+        google_emails: whose ID tokens are let in, as `one@example.org,other@example.org`; there must be one.
+            Google must have verified the address.
+        get_search: whether `/search` answers GET. A GET has its prompt in the URL, and everyone who has the
+            link can spend money.
+        bundle: a digest of what is deployed; `/whoami` shows its first twelve characters. Where neither
+            the platform nor STREAMPROOF_VERSION names a version, it is the version.
+        cors_origins: pages of which origins may call the service from a browser, as
+            `https://a.example,http://127.0.0.1:8765`; `*` for all. No cookies are taken.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)

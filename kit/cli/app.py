@@ -10,9 +10,9 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
-from kit.cli.output import fail, talk
-from kit.cli.overdue import remind
-from kit.errors import Code, Exit, KitError
+from kit.cli.records import remind
+from kit.cli.runner import fail, talk
+from kit.errors import Code, Exit, KitError, UsageError
 
 # In the order in which a newcomer needs them.
 VERBS: tuple[str, ...] = (
@@ -78,7 +78,7 @@ def run() -> None:
         fail(error, as_json=as_json)
     except TyperException as error:
         hint = f"Try `{_path(error)} --help`."
-        usage = KitError(Code.BAD_USAGE, error.format_message(), hint, exit=Exit.USAGE)
+        usage = UsageError(error.format_message(), hint)
         fail(usage, as_json=as_json)
     except (KeyboardInterrupt, Abort):
         talk("interrupted")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, expectation, pairs, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Arm,
+    Arms,
     ExpectOrBound,
     Github,
     Html,
@@ -22,12 +22,14 @@ from kit.cli.options import (
     Prompt,
     ProofToken,
     Timeout,
+    arms,
+    expectation,
+    pairs,
+    status,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
-from kit.cli.token import deployed_token
-from kit.errors import Code, Exit, KitError
+from kit.cli.records import deployed_token, recorded
+from kit.cli.runner import Console, annotate, run, success, talk
+from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -68,7 +70,7 @@ def command(
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
 
-    With --deployed a private Cloud Run service is asked with an identity token from gcloud, and a service
+    With --deployed a private service is asked with an identity token from gcloud, and a service
     that wants a token of its own with the one in KIT_TOKEN.
     """
     import os
@@ -85,7 +87,8 @@ def command(
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.style import Style
-    from kit.report.table import table
+    from kit.report.terminal import table
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
@@ -128,7 +131,7 @@ def command(
         comparison = run(measure())
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
-    text = table(comparison, known, Style.of(sys.stdout))
+    text = table(view(comparison, known), Style.of(sys.stdout))
     success(
         comparison_data(comparison),
         as_json=as_json,
@@ -144,11 +147,8 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
     from kit.probe.client import Ask
 
     if not lanes:
-        raise KitError(
-            Code.BAD_USAGE,
-            "No lane was named.",
-            "Name one as NAME=URL, or measure what is deployed with --deployed.",
-            exit=Exit.USAGE,
+        raise UsageError(
+            "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
     urls = pairs("The lane", "NAME=URL", lanes)
     for url in urls.values():
@@ -158,16 +158,16 @@ def named_asks(lanes: list[str]) -> dict[str, Ask]:
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:
     """What to ask of each deployment on record that has got as far as a URL."""
+    from functools import partial
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
+    from kit.events import stages
     from kit.flows.deployed import asks, asks_identity
 
     if urls := [name for name in names if "=" in name]:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"--deployed measures what is on record, and {urls[0]} is not.",
             "Name targets only, or leave --deployed out.",
-            exit=Exit.USAGE,
         )
     found = recorded(names)
     warnings += [f"{one.target} has no URL yet, and was not measured" for one in found if one.url is None]
@@ -179,7 +179,8 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
         )
     token = deployed_token([one for one in found if one.url is not None])
     runs = gcloud()
+    asking = partial(asks, found, config, token=token, gcloud=runs, host_of=hosts(runs))
     if not any(map(asks_identity, found)):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
-    with Console(as_json=as_json).steps("Asking gcloud for what lets you in."):
-        return run(asks(found, config, token=token, gcloud=runs, host_of=hosts(runs), say=talk))
+        return run(asking(say=talk))
+    with Console(as_json=as_json).steps("Asking gcloud for what lets you in.") as watch:
+        return run(asking(say=stages(watch)))

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kit.cli.asking import PROMPT, Arms, own_arms, pairs, status
-from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Polling, Prompt, Targets, Timeout, Yes
-from kit.cli.output import Console, success
-from kit.cli.running import run
-from kit.cli.trusting import trusted
+from kit.cli.arguments import (
+    PROMPT,
+    Arm,
+    Arms,
+    Fronts,
+    Isolated,
+    Json,
+    Out,
+    Polling,
+    Prompt,
+    Targets,
+    Timeout,
+    Yes,
+    own_arms,
+    pairs,
+    status,
+)
+from kit.cli.prompts import trusted
+from kit.cli.runner import Console, run, success
 
 
 def command(
@@ -37,7 +51,8 @@ def command(
     from kit.report.files import write_report
     from kit.report.json import comparison_data
     from kit.report.style import Style
-    from kit.report.table import table
+    from kit.report.terminal import table
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
@@ -63,7 +78,7 @@ def command(
             )
         )
     written = write_report(comparison, known, out)
-    text = table(comparison, known, Style.of(sys.stdout))
+    text = table(view(comparison, known), Style.of(sys.stdout))
     also = ", ".join(path.name for form, path in written.items() if form != "html")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.agreeing import agreed, listed
-from kit.cli.asking import PROMPT, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Env,
     Generator,
     Json,
@@ -23,24 +22,25 @@ from kit.cli.options import (
     Set,
     Timeout,
     Yes,
+    status,
 )
-from kit.cli.output import Console, success
-from kit.cli.running import run
-from kit.cli.token import chosen_token, tell_token
-from kit.errors import Code, Exit, KitError
+from kit.cli.prompts import agreed, listed
+from kit.cli.records import chosen_token, tell_token
+from kit.cli.runner import Console, run, success
+from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
     from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.outcome import Outcome
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
-    from kit.proof.lane import Comparison
+    from kit.proof.lane import Comparison, LaneState
 
 
 def command(
@@ -60,7 +60,9 @@ def command(
     public: Annotated[
         bool,
         typer.Option(
-            "--public", envvar="KIT_PUBLIC", help="Let everybody call the Cloud Run service, once it passed."
+            "--public",
+            envvar="KIT_PUBLIC",
+            help="Let everybody call a service that would be private, once it passed.",
         ),
     ] = False,
     token: Annotated[
@@ -128,13 +130,13 @@ def command(
 
     Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version
     that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged (exit 4):
-    what served before goes on serving. A service's first version always serves. Cloud Run services are
-    private unless --public; App Engine's are public. See docs/deploying.md.
+    what served before goes on serving. A service's first version always serves. A service is private where
+    its platform can keep it so, unless --public. See docs/deploying.md.
     """
     import os
     import tempfile
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
@@ -143,11 +145,9 @@ def command(
     from kit.times import span_s
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
-            "Name targets, as in `kit deploy run`, or say --all.",
-            exit=Exit.USAGE,
+            "Name targets, as in `kit deploy TARGET`, or say --all.",
         )
     flags = {
         "project": project,
@@ -267,8 +267,9 @@ def _finish(
     from kit.report.json import comparison_data
     from kit.report.outcomes import outcome_data, outcomes_text
     from kit.report.style import Style
-    from kit.report.table import table
-    from kit.report.words import REHEARSAL, rehearsed
+    from kit.report.terminal import table
+    from kit.report.view import rehearsed, view
+    from kit.report.words import REHEARSAL
     from kit.targets import load_targets
 
     style = Style.of(sys.stdout)
@@ -277,14 +278,12 @@ def _finish(
     parts = [outcomes_text(outcomes, style, destroy)]
     warnings = []
     if comparison is not None:
-        parts.insert(0, table(comparison, load_targets(), style))
+        parts.insert(0, table(view(comparison, load_targets()), style))
     elif rehearsed(lane for one in outcomes for lane in one.lanes):
         parts.append(style.finish(REHEARSAL))
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
-    exits = [*(one.exit for one in outcomes), *_exits(comparison)]
-    worst = next((exit for exit in (1, 3, 4) if exit in exits), 0)
     success(
         {
             "outcomes": [outcome_data(one) for one in outcomes],
@@ -294,18 +293,18 @@ def _finish(
         as_json=as_json,
         text="\n\n".join(parts),
         warnings=warnings,
-        exit=Exit(worst),
+        exit=status(*(one.state for one in outcomes), *_states(comparison)),
     )
 
 
-def _exits(comparison: Comparison | None) -> list[Exit]:
+def _states(comparison: Comparison | None) -> list[LaneState]:
     """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
     from kit.flows.gate import judge
     from kit.targets import load_targets
 
     known = load_targets()
     lanes = comparison.lanes if comparison is not None else ()
-    return [status(judge([lane], known[lane.target]).gate.state) for lane in lanes if lane.header == "on"]
+    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
 
 
 def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.confirming import confirmed
-from kit.cli.options import Json, Named, Project, Yes
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
+from kit.cli.arguments import Json, Named, Project, Yes
+from kit.cli.prompts import confirmed
+from kit.cli.records import recorded
+from kit.cli.runner import Console, run, success, talk
+from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,22 +32,20 @@ def command(
     """Remove what the kit made in the cloud.
 
     Versions, services, images, uploaded archives: it lists all of them first, and asks. It may be repeated.
-    What the kit did not make stays, and so does App Engine's default service, which nobody can delete: it
-    stays on record. What is on record and not found stays there, too (exit 4). The project is the one on
-    record: if you name another, nothing is touched.
+    What the kit did not make stays, and so does what the platform lets no one delete (an app's default
+    service): it stays on record. What is on record and not found stays there, too (exit 4). The project is
+    the one on record: if you name another, nothing is touched.
     """
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.flows.destroy import destroy, survey
     from kit.targets import select
 
     if bool(targets) == every:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "Say what to remove." if not every else "--all goes with no target's name.",
-            "Name targets, as in `kit destroy run`, or say --all.",
-            exit=Exit.USAGE,
+            "Name targets, as in `kit destroy TARGET`, or say --all.",
         )
     with locked(Path()):
         record = Record.load(Path())
@@ -154,7 +151,5 @@ def _as_data(one: Cleared) -> dict[str, object]:
         "left": list(one.left),
         "stays": list(one.kept),
         "missing": one.missing,
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

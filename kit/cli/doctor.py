@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.asking import PROMPT, Arms, status, verdict
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
+    Arms,
     BearerEnv,
     Data,
     Expect,
@@ -21,12 +22,13 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
     Yes,
+    request,
+    status,
+    verdict,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.request import request
-from kit.cli.running import run
-from kit.cli.trusting import trusted
-from kit.errors import Code, Exit, KitError
+from kit.cli.prompts import trusted
+from kit.cli.runner import Console, run, success, talk
+from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
@@ -140,41 +142,34 @@ def command(
     from kit.probe.address import checked
     from kit.proof.lane import state
     from kit.proof.stream_limits import LIMIT_S
-    from kit.report.diagnosis import diagnosis_data, diagnosis_text
+    from kit.report.diagnosis import diagnosis_text
+    from kit.report.json import diagnosis_data
     from kit.report.style import Style
 
     given = urls or []
     if client:
         if app is not None or from_curl is not None or not given:
-            raise KitError(
-                Code.BAD_USAGE,
+            raise UsageError(
                 "--client examines a command, and nothing else.",
                 "Write it behind two dashes: kit doctor --client -- curl -s {url}",
-                exit=Exit.USAGE,
             )
         _client(given, timeout, long=long, as_json=as_json)
     if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
         nothing = not given and app is None and from_curl is None
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "There is nothing to examine." if nothing else "There is more than one thing to examine.",
             "Give a URL (kit doctor https://example.com/chat), a browser's request (--from-curl FILE), or "
             "your app (--app mine.main:app).",
-            exit=Exit.USAGE,
         )
     if arm is Arms.BOTH:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "The doctor examines the answer with the header or without, and tries the other by itself.",
             "Give --accel-header on or off, as your service answers, or leave it out.",
-            exit=Exit.USAGE,
         )
     if from_curl is not None and (method or header or data or bearer_env):
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "--from-curl says the whole request, and so do --method, --header, --data and --bearer-env.",
             "Leave those out, and change the copied command instead.",
-            exit=Exit.USAGE,
         )
     expected = verdict(expect)
     for other in (proof, direct):
@@ -229,11 +224,9 @@ def _copied(file: str) -> FromCurl:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{file} cannot be read: {why}.",
             'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -',
-            exit=Exit.USAGE,
         ) from None
     return read_curl(text)
 
@@ -268,8 +261,9 @@ def _app(
     from kit.app import read_app
     from kit.config import load_config
     from kit.flows.doctor_app import doctor_app, may_repeat
-    from kit.proof.lane import LaneState, state
-    from kit.report.diagnosis import app_data, app_text
+    from kit.proof.lane import state
+    from kit.report.diagnosis import app_text
+    from kit.report.json import app_data
     from kit.report.style import Style
     from kit.targets import load_targets
 
@@ -301,7 +295,10 @@ def _app(
     trusted(config, yes=yes)
     with Console(as_json=as_json).lanes() as watch:
         found = run(doctor_app(targets, [], config, out, spec, watch))
-    states = {state(one.lane) for one in found.diagnoses}
-    worst = next((one for one in LaneState if one in states), LaneState.OK)
     text = app_text(found, targets, Style.of(sys.stdout))
-    success(app_data(found), as_json=as_json, text=text, exit=status(worst))
+    success(
+        app_data(found),
+        as_json=as_json,
+        text=text,
+        exit=status(*(state(one.lane) for one in found.diagnoses)),
+    )

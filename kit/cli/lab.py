@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, Targets, Yes
-from kit.cli.output import show, talk
-from kit.cli.running import run
-from kit.cli.trusting import trusted
-from kit.errors import Code, Exit, KitError
+from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, pairs
+from kit.cli.prompts import trusted
+from kit.cli.runner import run, show, talk
+from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.lab.lab import LabLane
@@ -92,9 +90,6 @@ def _how_it_holds(spec: FrontSpec) -> str:
 def _port(value: str) -> int:
     if value.isascii() and value.isdigit() and 0 < int(value) < 65_536:
         return int(value)
-    raise KitError(
-        Code.BAD_USAGE,
-        f"{value!r} is not a port.",
-        "Give a number from 1 to 65535, or leave --port out for a free one.",
-        exit=Exit.USAGE,
+    raise UsageError(
+        f"{value!r} is not a port.", "Give a number from 1 to 65535, or leave --port out for a free one."
     )

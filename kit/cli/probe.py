@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, expectation, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Arm,
+    Arms,
     BearerEnv,
     Data,
     ExpectOrBound,
@@ -25,10 +25,12 @@ from kit.cli.options import (
     Proof,
     ProofToken,
     Timeout,
+    arms,
+    expectation,
+    request,
+    status,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.request import request
-from kit.cli.running import run
+from kit.cli.runner import Console, annotate, run, success, talk
 from kit.errors import Code, KitError
 
 
@@ -85,10 +87,9 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
-    from kit.report.single import probe_text
     from kit.report.style import Style
-    from kit.report.table import table
-    from kit.report.words import attempts_words
+    from kit.report.terminal import lane_text, table
+    from kit.report.view import lane_view, view
 
     expected, at_most = expectation(expect)
     ask = request(url, method, header or [], data, bearer_env)
@@ -120,14 +121,15 @@ def command(
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     if as_json:
         warnings += [doubt.remedy for doubt in doubts]
+    shown: object
     if arm is Arms.BOTH:
-        shown, text = comparison_data(comparison), table(comparison, {}, style)
+        shown, text = comparison_data(comparison), table(view(comparison, {}), style)
     elif (error := lanes[0].error) is not None:
         for warning in warnings:
             talk(f"warning: {warning}")
-        again = attempts_words(lanes[0])
+        again = lane_view(lanes[0]).again
         message = error.message if again is None else f"{error.message} {again}"
         raise KitError(Code(error.code), message, error.hint)
     else:
-        shown, text = lane_data(lanes[0]), probe_text(lanes[0], style)
+        shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), style)
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

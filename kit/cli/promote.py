@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from kit.cli.moving import Target, Version, move
-from kit.cli.options import Json, Yes
+from kit.cli.arguments import Json, Yes
+from kit.cli.records import Target, Version, move
 
 
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
     """Send all traffic to a version that was held back.
 
-    What the gate said of it is told, and you are asked. Without --version it is the newest of the kit's that
-    does not serve. On Flex, the version that served is stopped afterwards, since it would cost money all the
-    time.
+    It shows what the gate said of it, and asks you. Without --version it is the newest of the kit's that
+    does not serve. The version that served is stopped afterwards if it would cost money all the time.
     """
     from kit.flows.traffic import newest
 

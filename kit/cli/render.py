@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import (
+from kit.cli.arguments import (
     Env,
     FirstTokenMs,
     Generator,
@@ -23,8 +23,8 @@ from kit.cli.options import (
     TokensPerS,
     Workers,
 )
-from kit.cli.output import success
-from kit.errors import Code, Exit, KitError
+from kit.cli.runner import success
+from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from kit.bundle import Bundle, Change
@@ -74,9 +74,7 @@ def command(
     from kit.targets import select
 
     if sum((check, diff, show)) > 1 and not (check and diff):
-        raise KitError(
-            Code.BAD_USAGE, "--show goes with neither --check nor --diff.", "Choose one.", exit=Exit.USAGE
-        )
+        raise UsageError("--show goes with neither --check nor --diff.", "Choose one.")
     flags = {
         "generator": generator,
         "model": model,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from kit.cli.moving import Target, Version, move
-from kit.cli.options import Json, Yes
+from kit.cli.arguments import Json, Yes
+from kit.cli.records import Target, Version, move
 
 
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
     """Send all traffic back to the version that served before.
 
-    It is named, and you are asked. On Flex that one is started, which takes some minutes, and the other one
-    is stopped afterwards.
+    It is named, and you are asked. If that one is stopped, it is started, which may take minutes, and the
+    other one is stopped afterwards if it would cost money all the time.
     """
     from kit.flows.traffic import earlier
 

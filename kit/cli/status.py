@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import Json, Project, Region, Targets
-from kit.cli.output import Console, success
-from kit.cli.recorded import recorded
-from kit.cli.running import run
-from kit.errors import Code, Exit, KitError
+from kit.cli.arguments import Json, Project, Region, Targets
+from kit.cli.records import recorded
+from kit.cli.runner import Console, run, success
+from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +47,7 @@ def command(
     import sys
     import time
 
-    from kit.cli.hosts import hosts
+    from kit.cli.records import hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
@@ -58,12 +57,7 @@ def command(
     from kit.targets import load_targets, select
 
     if offline and refresh:
-        raise KitError(
-            Code.BAD_USAGE,
-            "--offline asks nobody, --refresh asks the cloud.",
-            "Choose one.",
-            exit=Exit.USAGE,
-        )
+        raise UsageError("--offline asks nobody, --refresh asks the cloud.", "Choose one.")
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:
@@ -139,7 +133,5 @@ def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
             }
             for version in versions
         ],
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes
-from kit.cli.output import show, talk
-from kit.cli.running import run
-from kit.cli.trusting import trusted
-from kit.errors import Code, Exit, KitError
+from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, pairs
+from kit.cli.prompts import trusted
+from kit.cli.runner import run, show, talk
+from kit.errors import UsageError
 
 if TYPE_CHECKING:
-    from kit.workshop.workshop import Door
+    from kit.workshop.workshop import PageAddress
 
 PORT = 8765
 
@@ -74,24 +72,21 @@ def command(
     import os
 
     from kit.cli.compare import deployed_asks, named_asks
-    from kit.cli.hosts import gcloud
-    from kit.cli.recorded import recorded
+    from kit.cli.records import gcloud, recorded
     from kit.config import Config, load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
     from kit.workshop.lanes import Renewal, named
+    from kit.workshop.page_config import as_it_is
     from kit.workshop.serving import listen
-    from kit.workshop.site import as_it_is
-    from kit.workshop.workshop import Door, Show, show_lab, show_specs
+    from kit.workshop.workshop import PageAddress, Session, show_lab, show_specs
 
     known, names = load_targets(), lanes or []
     elsewhere = deployed or any("=" in name for name in names)
     if elsewhere and (front or isolated):
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "--front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
-            exit=Exit.USAGE,
         )
     config = load_config({}, os.environ, Path.cwd()) if deployed or not elsewhere else Config()
     fronts = pairs("--front", "TARGET=OTHER", front or [])
@@ -106,8 +101,8 @@ def command(
     else:
         asks = named_asks(names)
     with listen(host, port) as listening:
-        door = Door.of(listening, host, tuple(allow_host or ()))
-        page = Show(door, known, timeout, partial(_ready, door, warnings, as_json=as_json))
+        address = PageAddress.of(listening, host, tuple(allow_host or ()))
+        session = Session(address, known, timeout, partial(_ready, address, warnings, as_json=as_json))
         if elsewhere:
             specs = named(
                 asks,
@@ -118,14 +113,14 @@ def command(
                 proof_tokens=proof_tokens,
             )
             fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
-            run(show_specs(page, specs, "cloud" if deployed else "url", fresh))
+            run(show_specs(session, specs, "cloud" if deployed else "url", fresh))
         else:
-            run(show_lab(page, prepared, config, isolated=isolated, say=talk))
+            run(show_lab(session, prepared, config, isolated=isolated, say=talk))
 
 
-def _ready(door: Door, warnings: list[str], *, as_json: bool) -> None:
+def _ready(address: PageAddress, warnings: list[str], *, as_json: bool) -> None:
     """Say where the page is."""
-    others = door.url_for_others
-    text = door.url if others is None else f"{door.url}\n{others}  (from another machine)"
-    show({"url": door.url}, as_json=as_json, text=text, warnings=warnings)
+    others = address.url_for_others
+    text = address.url if others is None else f"{address.url}\n{others}  (from another machine)"
+    show({"url": address.url}, as_json=as_json, text=text, warnings=warnings)
     talk("Open it in a browser. Ctrl-C ends the workshop.")

@@ -65,7 +65,7 @@ def release(
         proof_token = secrets.token_urlsafe(_PROOF_TOKEN_BYTES)
         environment[PROOF_TOKEN_SHA256] = sha256(proof_token.encode()).hexdigest()
     platform = load(place.platform)
-    environment |= platform.release_environment(place)
+    environment |= platform.release_environment(place, version)
     return Release(
         place=place,
         version=version,

@@ -19,8 +19,9 @@ from kit.proof.doubts import Doubt
 from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.lane import Comparison, Lane, Wanted
 from kit.proof.verdict import Verdict
-from kit.report.single import probe_text
-from kit.report.words import handed_out, verdict_words
+from kit.report.terminal import lane_text
+from kit.report.view import lane_view
+from kit.report.words import handed_out
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -119,9 +120,9 @@ def failure(lane: Lane, *, in_process: bool, may_be_inconclusive: bool = False) 
             head += [_PACE] if pace else []
         head += ["may_be_inconclusive=True would let this pass."]
     else:
-        head = [f"{what} does not stream: {verdict_words(lane)}."]
+        head = [f"{what} does not stream: {lane_view(lane).verdict}."]
         head += [_IN_PROCESS] if in_process else []
-    return "\n".join([*head, "", probe_text(lane)])
+    return "\n".join([*head, "", lane_text(lane_view(lane))])
 
 
 def beside(lane: Lane) -> str | None:

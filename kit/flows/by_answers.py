@@ -17,13 +17,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.experiments import Experiment, Row, Traced
 from kit.proof.looks import SMALLEST_BUFFER, Looks
 from kit.proof.quick_check import Observation, State
-from kit.proof.verdict import Finding, Method, Verdict
-
-_STATES = {
-    lengths.Looks.HELD_WHOLE: State.HELD,
-    lengths.Looks.NOT_HELD_WHOLE: State.STREAMS,
-    lengths.Looks.UNKNOWN: State.UNDECIDED,
-}
+from kit.proof.verdict import Finding, Method
 
 
 class ByAnswers(Examination):
@@ -80,14 +74,9 @@ class ByAnswers(Examination):
                 return seen, None
             lines.append(line)
         compared = lengths.compare(*lines)
-        seen = Observation(
-            _STATES[compared.looks], compared.evidence[-1], proven=False, doubts=compared.doubts
-        )
+        seen = Observation(compared.state, compared.evidence[-1], proven=False, doubts=compared.doubts)
         self.rows.append(Row(Experiment(at, says), seen))
-        finding = Finding(
-            Verdict.INCONCLUSIVE, Method.LENGTHS, doubts=compared.doubts, evidence=compared.evidence
-        )
-        return seen, finding
+        return seen, compared.finding
 
     def _suspects(self, seen: Observation, traced: Traced) -> tuple[NamedCause, ...]:
         """Where an answer in lumps may come from, where nothing but its arrival is known."""

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 from kit.events import Stage, Watch
 from kit.probe.client_drive import URL, run_once
 from kit.proof.client_causes import ClientCause
@@ -57,11 +57,8 @@ async def examine(
     except StopIteration as stop:
         conclusion: Conclusion = stop.value
     except OSError as error:
-        raise KitError(
-            Code.BAD_USAGE,
-            f"{argv[0]} cannot be run: {error.strerror or error}.",
-            "Check the command, and run it again.",
-            exit=Exit.USAGE,
+        raise UsageError(
+            f"{argv[0]} cannot be run: {error.strerror or error}.", "Check the command, and run it again."
         ) from None
     status, errors = first or (None, "")
     lines = [line[:_ERROR_WIDTH] for line in errors.splitlines()[-_ERROR_LINES:]]
@@ -72,21 +69,17 @@ async def examine(
 def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """The command's executable, an absolute path."""
     if not argv:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "There is no command to examine.",
             "Put it behind two dashes: kit doctor --client -- curl -s {url}",
-            exit=Exit.USAGE,
         )
     found = shutil.which(argv[0], path=environment.get("PATH"))
     if found is None:
         there = Path(argv[0]).is_file()
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{argv[0]} cannot be run: {'it is not executable' if there else 'there is no such command'}.",
             f"Run it with its interpreter, or: chmod +x {argv[0]}"
             if there
             else "Check its name and the PATH.",
-            exit=Exit.USAGE,
         )
     return str(Path(found).absolute())

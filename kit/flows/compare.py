@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from kit import __version__
 from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage, Watch, silent
@@ -19,6 +19,7 @@ from kit.proof.conditions import accepts
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Environment, Lane
 from kit.proof.version import held_against
+from kit.times import stamp
 
 # Proofs begin a moment apart: all at once, their pings would measure each other, and a slow ping hides
 # a hold.
@@ -37,7 +38,7 @@ async def compare(specs: Sequence[LaneSpec], environment: Environment, watch: Wa
         environment: where they were measured, for the report.
         watch: is given each event, as it happens.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    started = stamp(time.time())
     async with AsyncExitStack() as stack:
         probes = [await stack.enter_async_context(_probe(spec)) for spec in specs]
         watch(LanesBegun(tuple(_key(spec) for spec in specs)))

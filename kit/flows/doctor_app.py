@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kit.config import Config
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 from kit.events import Announced, Event, Stage, Watch, silent, stages
 from kit.flows.described import as_described
 from kit.flows.doctor import DoctorSpec, doctor
 from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 from kit.targets import Target
-
-
-@dataclass(frozen=True, slots=True)
-class AppExamined:
-    """What would become of an app's answer.
-
-    Attributes:
-        itself: with no front before it.
-        targets: behind each target's front, emulated from documentation.
-    """
-
-    itself: Diagnosis
-    targets: Mapping[str, Diagnosis]
-
-    @property
-    def diagnoses(self) -> tuple[Diagnosis, ...]:
-        """All of them."""
-        return (self.itself, *self.targets.values())
 
 
 async def doctor_app(
@@ -88,12 +70,10 @@ async def doctor_app(
 
 def may_repeat(method: str) -> KitError:
     """Why a request that is no GET is not sent again and again unasked."""
-    return KitError(
-        Code.BAD_USAGE,
+    return UsageError(
         f"The app is asked three times by itself and once or more behind each front; a {method} may cost or "
         "change something each time.",
         "Say --repeat-ok if that may be, or set probe_method in kit.toml, in the table [app].",
-        exit=Exit.USAGE,
     )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.cloud.outcome import Gate
+from kit.outcome import Gate
 from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
-from kit.report.words import HEADER, expected_words, verdict_words
+from kit.report.view import lane_view
+from kit.report.words import HEADER
 from kit.targets import Target
 
 _WORST_LAST = tuple(Verdict)
@@ -37,7 +38,8 @@ def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
     promised = target.expect[lane.header]
     if lane.error is not None:
         return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
-    found = verdict_words(lane)
+    seen = lane_view(lane, target)
+    found = seen.verdict
     if lane.verdict is Verdict.INCONCLUSIVE or lane.broken:
         why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
         return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
@@ -45,7 +47,6 @@ def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
         bare = promised is not target.expect["on"]
         without = f" without {HEADER}, which frees it" if bare else ""
         return Judgement(Gate.PASSED, f"{found[0].upper()}{found[1:]}, as documented{without}.")
-    documented = expected_words(lane, target)
     if _WORST_LAST.index(lane.verdict) < _WORST_LAST.index(promised):
-        return Judgement(Gate.BETTER, f"{found[0].upper()}{found[1:]}, where {documented} is documented.")
-    return Judgement(Gate.WORSE, f"{found[0].upper()}{found[1:]}, where {documented} is promised.")
+        return Judgement(Gate.BETTER, f"{found[0].upper()}{found[1:]}, where {seen.expected} is documented.")
+    return Judgement(Gate.WORSE, f"{found[0].upper()}{found[1:]}, where {seen.expected} is promised.")

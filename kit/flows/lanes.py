@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from kit.config import Config
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 from kit.probe.client import Ask, Client
 from kit.probe.origin import discover
 from kit.probe.spec import LaneSpec
@@ -69,7 +69,7 @@ async def as_its_own(asked: Ask, wanted: Sequence[Wanted], *, timeout_s: float) 
             found = await discover(
                 client, asked.url, asked.headers, within_ms=timeout_s * 1000, proof_url=None
             )
-        except KitError:  # told of its lane, when that is measured
+        except KitError:  # its lane says so, when that is measured
             return ("as-is",)
     return wanted if found.speaks else ("as-is",)
 
@@ -96,11 +96,9 @@ def check_polling(config: Config) -> None:
         KitError: BAD_USAGE, it is the user's app.
     """
     if config.app is not None:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "--polling asks for what the kit's own service can do, and kit.toml names an app of yours.",
             "Leave --polling out (and KIT_POLLING unset).",
-            exit=Exit.USAGE,
         )
 
 

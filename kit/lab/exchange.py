@@ -1,4 +1,4 @@
-"""One request through a front, and its response: how bytes travel, and who hears of it when a side ends.
+"""A request through a front, and its response: how bytes travel, and what one side sees when the other ends.
 
 Nothing is decided here but that: the gate (`kit.lab.fronts`) says what the client gets and when. A service
 that cannot be reached or does not speak HTTP is a 502 in a plain sentence; one that breaks off is, once the
@@ -116,7 +116,7 @@ class Exchange:
         if isinstance(error, ClientGone):
             if self._spec.client_leaves == "passed" or not self._request_sent:
                 raise error
-            # Whether the platform tells the service is unknown, so it is not told: the response is read to
+            # Whether the platform tells the service is unknown, so here it does not: the response is read to
             # its end, at most until the deadline, and what can no longer be written is thrown away.
             # (A client that closed only its sending half still gets its answer.)
         elif isinstance(error, h11.RemoteProtocolError):
@@ -218,7 +218,7 @@ class Exchange:
 
 
 def bad_request(error: h11.RemoteProtocolError) -> str:
-    """What a client is told whose bytes are no HTTP."""
+    """The answer to a client whose bytes are no HTTP."""
     return f"This is not an HTTP/1.1 request: {error}."
 
 

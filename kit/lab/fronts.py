@@ -1,12 +1,12 @@
-"""What a platform's front end does with one response. Pure: bytes in, bytes to let go; no sockets, no clock.
+"""A platform's front as it treats one response. Pure: bytes in, bytes to forward; no sockets, no clock.
 
 A `Gate` stands between the service and the client for one response and follows a `FrontSpec`:
 
-- **none** lets every byte go as it comes.
-- **blocks** holds everything, the head too, until a block is full, then lets go block by block; the rest goes
-  when the response ends. `X-Accel-Buffering: no` from the service opens the gate, where the platform
+- **none** forwards every byte as it comes.
+- **blocks** holds everything, the head too, until a block is full, then forwards block by block; the rest
+  goes when the response ends. `X-Accel-Buffering: no` from the service opens the gate, where the platform
   honours it.
-- **whole** collects the message and lets it go at its end, with a Content-Length.
+- **whole** collects the message and forwards it at its end, with a Content-Length.
 
 What is documented and what is inferred (sources and certainty: the claims in `deploy/*/target.toml`):
 
@@ -15,7 +15,7 @@ What is documented and what is inferred (sources and certainty: the claims in `d
 - Inferred: that a block counts the body only. nginx's own first block is smaller by the length of the head
   that it received, because its first buffer holds that too; Google's page only says "64k-blocks".
 - Inferred: a whole-message front answers 502 when the service breaks off, since the client has seen nothing
-  yet. Measured with nginx: one that holds blocks lets go what it holds, then cuts the connection.
+  yet. Measured with nginx: one that holds blocks forwards what it holds, then cuts the connection.
 - Inferred: over the cap with the head already gone, the connection is cut.
 - The deadline: 500 from a whole-message front (Google's old Java page), else 504 (Cloud Run's page); once
   the head has gone, the connection is cut and the status stays 200 (seen in Cloud Run's logs).
@@ -62,7 +62,7 @@ class Gate:
     """Holds one response as its platform does.
 
     `begin` once, `feed` for every piece of the body, then one of `finish`, `broke` and `expire`. Each returns
-    what to let go now. Once an end or a cut has been let go, everything more is swallowed.
+    what to forward now. After an end or a cut everything more is swallowed.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Gate:
         if self._cap is not None and self._announced > self._cap:
             return self._too_large()
         if self._hold == "none" and not self._bodyless:
-            return [self._let_go(0)]
+            return [self._flush(0)]
         return []
 
     def feed(self, data: bytes) -> list[Release]:
@@ -109,10 +109,10 @@ class Gate:
             return self._too_large()
         self._held += data
         if self._hold == "none":
-            return [self._let_go(len(self._held))]
+            return [self._flush(len(self._held))]
         if self._hold == "blocks" and self._spec.block_bytes:
             size = self._spec.block_bytes
-            return [self._let_go(size) for _ in range(len(self._held) // size)]
+            return [self._flush(size) for _ in range(len(self._held) // size)]
         return []
 
     def finish(self) -> list[Release]:
@@ -124,7 +124,7 @@ class Gate:
             size = str(len(self._held)).encode()
             headers = (*without(self._head.headers, b"content-length"), (b"Content-Length", size))
             self._head = replace(self._head, headers=headers)
-        return [replace(self._let_go(len(self._held)), end=True)]
+        return [replace(self._flush(len(self._held)), end=True)]
 
     def broke(self) -> list[Release]:
         """The service broke off in the middle of its response."""
@@ -134,7 +134,7 @@ class Gate:
         if self._hold == "whole":
             self._held.clear()
             return plain(self._spec, 502, "The service broke off in the middle of its answer.", self._values)
-        return [replace(self._let_go(len(self._held)), cut=True)]
+        return [replace(self._flush(len(self._held)), cut=True)]
 
     def expire(self) -> list[Release]:
         """The front's deadline for the whole exchange has come."""
@@ -151,7 +151,7 @@ class Gate:
         self._held.clear()
         return [Release(cut=True)] if self._head is None else plain(self._spec, status, "", self._values)
 
-    def _let_go(self, size: int) -> Release:
+    def _flush(self, size: int) -> Release:
         release = Release(self._head, bytes(self._held[:size]))
         del self._held[:size]
         self._head = None

@@ -28,17 +28,8 @@ PLACEHOLDERS = frozenset({"trace", "client", "forwarded_for", "scheme", "host", 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 _ONE_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade".split()
 )
 
 

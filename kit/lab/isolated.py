@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kit.errors import Code, KitError
-from kit.lab.credentials import without_credentials
+from kit.lab.environment import without_credentials
 from kit.process import Tail, run
 
 _OUTPUT_LINES, _OUTPUT_BYTES = 12, 8 * 1024

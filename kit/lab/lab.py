@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import secrets
 import shutil
 import socket
@@ -20,29 +19,16 @@ from typing import Self, TypeVar
 from kit.bundle import Start
 from kit.errors import Code, KitError
 from kit.lab import isolated
-from kit.lab.credentials import sign_in, without_credentials
+from kit.lab.environment import asks_google, clients_installed, environment
 from kit.lab.front import start_front
-from kit.lab.google import asks_google, clients_installed
-from kit.lab.process import ServiceProcess
-from kit.lab.sockets import HOST, hold_port, listen
+from kit.lab.process import ASKED, ServiceProcess
+from kit.lab.sockets import HOST, answers, hold_port, listen
 from kit.targets import FrontSpec, Target
 
 T = TypeVar("T")
 
-READY_WITHIN_S = 60.0
-_POLL_S = 0.02
 _HEARD_WITHIN_S = 5.0
-# What shows that they answer: a user's app may have no such path, which is an answer too. A front must refuse
-# it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
-_ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
-CORS = "STREAMPROOF_CORS_ORIGINS"
 PROOF_TOKEN = "STREAMPROOF_PROOF_TOKEN"  # noqa: S105 (the variable's name)
-# What a service may inherit from whoever runs the lab: how to speak and where, never what to be.
-_INHERITED = (
-    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_EMULATOR_HOST",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +75,7 @@ class Lab:
         Args:
             lanes: at least one; their targets' names differ.
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
-            say: told what happens, a short sentence a time.
+            say: called with what happens, a short sentence a time.
             origins: pages that may ask the services from a browser, as in "http://127.0.0.1:8765".
         """
         self.urls: Mapping[str, str] = {}
@@ -112,7 +98,7 @@ class Lab:
             KitError: install-failed, port-in-use, service-died or service-not-ready.
         """
         try:
-            # Ports first: a taken one is told before anybody waits for anything.
+            # Ports first: a taken one is reported before anything is started.
             listeners: list[socket.socket] = []
             for lane in self._lanes:
                 listeners.append(_listen(lane))
@@ -125,7 +111,7 @@ class Lab:
                     together.create_task(self._start(lane, listener))
             self._watchers = [asyncio.create_task(each.died()) for each in (*self._fronts, *self._services)]
         except BaseException as error:
-            # What never got ready has nobody to be graceful to, and gunicorn, told to end while its worker is
+            # What never got ready has no client to be graceful to, and gunicorn, stopped while its worker is
             # still starting, takes all its grace: half a minute on a Ctrl-C.
             await self._end()
             if isinstance(error, BaseExceptionGroup):
@@ -181,7 +167,7 @@ class Lab:
         with suppress(TimeoutError):
             async with asyncio.timeout(_HEARD_WITHIN_S):
                 ports = [int(url.rpartition(":")[2]) for url in self.urls.values()]
-                return all(await asyncio.gather(*(_answers(port, _ASKED["service"]) for port in ports)))
+                return all(await asyncio.gather(*(answers(port, ASKED["service"]) for port in ports)))
         return False
 
     async def _end(self) -> None:
@@ -221,84 +207,10 @@ class Lab:
         place = listener.getsockname()[1]
         front = start_front(name, spec, listener, port, self._folder / f"{name}.front", service)
         self._fronts.append(front)
-        await wait_until_ready(front, place)
-        await wait_until_ready(service, port)
+        await front.wait_until_ready(place)
+        await service.wait_until_ready(port)
         self.services[name] = f"http://{HOST}:{port}"
         self._say(f"{name}: ready")
-
-
-def environment(
-    start: Start,
-    *,
-    port: int,
-    programs: Path,
-    home: Path,
-    own: bool = False,
-    origins: Sequence[str] = (),
-) -> dict[str, str]:
-    """All that a service of the lab finds in its environment.
-
-    Args:
-        start: what its bundle and platform say.
-        port: where it shall listen.
-        programs: the folder in which `gunicorn` is found.
-        home: a folder of its own.
-        own: whether it is a user's own app, which inherits no credential.
-        origins: pages that may ask it from a browser, besides those that its bundle names.
-    """
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    if own:
-        inherited = without_credentials(inherited)
-    elif asks_google(start):
-        inherited |= sign_in(os.environ)
-    always: Mapping[str, str] = {
-        "PATH": f"{programs}{os.pathsep}{os.defpath}",
-        "HOME": str(home),
-        "PORT": str(port),
-        "STREAMPROOF_LAB": "1",
-        "STREAMPROOF_BIND": HOST,
-    }
-    told = {**inherited, **start.env, **always}
-    if origins:
-        told[CORS] = ",".join(filter(None, (told.get(CORS), *origins)))
-    return told
-
-
-async def wait_until_ready(process: ServiceProcess, port: int) -> None:
-    """Wait until the process answers with no error of its own.
-
-    Raises:
-        KitError: service-died, or service-not-ready.
-    """
-    asked = _ASKED[process.what]
-    death = asyncio.create_task(process.died())
-    try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            while not await _answers(port, asked):
-                done, _ = await asyncio.wait({death}, timeout=_POLL_S)
-                if done:
-                    raise death.result()
-    except TimeoutError:
-        raise KitError(
-            Code.SERVICE_NOT_READY,
-            f"The {process.what} of {process.name} did not answer {asked} within {READY_WITHIN_S:.0f} s."
-            f"{process.log_end()}",
-            "Mend what the log names, or try again when the machine is less busy.",
-        ) from None
-    finally:
-        death.cancel()
-
-
-async def _answers(port: int, asked: str) -> bool:
-    with suppress(OSError):
-        reader, writer = await asyncio.open_connection(HOST, port)
-        try:
-            writer.write(f"{asked} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
-            status = (await reader.readline()).split()[1:2]
-            return status != [] and not status[0].startswith(b"5")
-        finally:
-            writer.close()
-    return False
 
 
 def _listen(lane: LabLane) -> socket.socket:

@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from kit.errors import Code, KitError
+from kit.lab.sockets import answers
 from kit.process import Process
 
+# What shows that they answer: a user's app may have no such path, which is an answer too. A front must refuse
+# it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
+ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
+READY_WITHIN_S = 60.0
+_POLL_S = 0.02
 _LOG_LINES = 12
 _REMEDIES = {
     "service": "Mend what the log names; a package that it misses belongs into the requirements of your own "
@@ -71,6 +77,30 @@ class ServiceProcess(Process):
             f"The {self.what} of {self.name} ended {how}{supervisor}.{self.log_end()}",
             _REMEDIES[self.what],
         )
+
+    async def wait_until_ready(self, port: int) -> None:
+        """Wait until it answers at that port with no error of its own.
+
+        Raises:
+            KitError: SERVICE_DIED, or SERVICE_NOT_READY.
+        """
+        asked = ASKED[self.what]
+        death = asyncio.create_task(self.died())
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while not await answers(port, asked):
+                    done, _ = await asyncio.wait({death}, timeout=_POLL_S)
+                    if done:
+                        raise death.result()
+        except TimeoutError:
+            raise KitError(
+                Code.SERVICE_NOT_READY,
+                f"The {self.what} of {self.name} did not answer {asked} within {READY_WITHIN_S:.0f} s."
+                f"{self.log_end()}",
+                "Mend what the log names, or try again when the machine is less busy.",
+            ) from None
+        finally:
+            death.cancel()
 
     def log_end(self) -> str:
         """The last lines of its log, as the end of a sentence; empty when it wrote nothing."""

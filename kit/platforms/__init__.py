@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
-    from kit.platforms.gcloud.runner import Gcloud
-    from kit.platforms.platform import Host, Platform
-    from kit.platforms.service import Place
+    from kit.platforms.platform import Platform
 
 
 def load(name: str) -> Platform:
@@ -30,11 +28,6 @@ def load(name: str) -> Platform:
         )
     platform: Platform = import_module(_module(name)).PLATFORM
     return platform
-
-
-def host(place: Place, gcloud: Gcloud) -> Host:
-    """What asks and changes a place in the cloud. Raises KitError as `load` does."""
-    return load(place.platform).at(place, gcloud)
 
 
 def _module(name: str) -> str:

@@ -16,9 +16,7 @@ from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, i
 from kit.platforms.service import Place, Release, Removal, Service, Version
 
 if TYPE_CHECKING:
-    from kit.config import Config
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +76,9 @@ class Platform(Protocol):
         """
         return Order(tuple(hosts))
 
-    def release_environment(self, place: Place) -> Mapping[str, str]:
-        """Variables that every release at this place has beside the kit's own."""
-        return {}
-
-    def lab_environment(self, target: Target, config: Config) -> Mapping[str, str]:
-        """The variables that the platform itself sets, as documented, for a bundle in the lab; PORT apart."""
-        return {}
+    def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
+        """Variables that a release has beside the kit's own: by default its name, which services tell."""
+        return {"STREAMPROOF_VERSION": version}
 
     def reads(self, project: str) -> Mapping[str, Command]:
         """What the preflight reads for this platform beside what it reads for all, by a name for each."""

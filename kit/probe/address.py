@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 from kit.probe.http_errors import shown
 
 # What RFC 3986 lets stand in a path or a query; "%" because most of what is typed is quoted already.
@@ -43,11 +43,9 @@ def checked(url: str) -> SplitResult:
     except ValueError:  # a port that is none, half an IPv6 address, a label too long
         fine = False
     if not fine or not host:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"{shown(url)[:200]!r} is no address that can be probed.",
             "Give a whole one, as in https://example.com/search.",
-            exit=Exit.USAGE,
         )
     return parts
 

@@ -112,11 +112,6 @@ class FromCurl:
     warnings: tuple[str, ...] = ()
 
 
-def ask_from_curl(text: str) -> Ask:
-    """The request that a curl command would send; see `read_curl`."""
-    return read_curl(text).ask
-
-
 def read_curl(text: str) -> FromCurl:
     """What a curl command says, as it was copied or typed for bash.
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError, UsageError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.proof.actions import Progress, Reply
@@ -132,11 +132,9 @@ def usable(token: str | None) -> str | None:
         KitError: BAD_USAGE, no origin takes such a token. It is not repeated.
     """
     if token is not None and not re.fullmatch(r"[!-~]{16,}", token):
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             "The proof's token is not 16 or more visible ASCII characters.",
             "Give what the service has in STREAMPROOF_PROOF_TOKEN, in that variable or as --proof-token.",
-            exit=Exit.USAGE,
         )
     return token
 

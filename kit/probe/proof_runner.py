@@ -42,20 +42,16 @@ class ProofRequest:
 
 
 class Runner:
-    """What running a machine is, whatever the stream: side requests and waiting.
+    """Runs a machine, whatever the stream: takes its actions and waits for what comes.
 
     Args:
-        side: for the side requests.
         stepped: called after each action, to show the evidence as it grows.
-
-    Attributes:
-        stream_id: of the stream opened last; empty before the first.
     """
 
-    def __init__(self, side: Side, stepped: Callable[[], None] = lambda: None) -> None:
-        self._side = side
+    _reads_on = False  # what has come is read even where what is waited for is there
+
+    def __init__(self, stepped: Callable[[], None] = lambda: None) -> None:
         self._stepped = stepped
-        self.stream_id = ""
         self._received: Received | None = None
         self._news = asyncio.Event()
         self._sleep = Sleep()
@@ -77,10 +73,7 @@ class Runner:
             made: T = stop.value
             return made
         except BaseException:
-            # Not every hop passes on that its client has left: without this the stream would go on.
-            if self.stream_id:
-                with suppress(KitError):
-                    await self._side.end(self.stream_id, _PARTING_MS)
+            await self._part()
             raise
         finally:
             self._sleep.stop()
@@ -88,36 +81,24 @@ class Runner:
 
     async def _act(self, action: Action) -> Observed:
         reply = None
-        match action:
-            case Ping():
-                reply = await self._side.ping(action.within_ms, self.stream_id)
-            case Open():
-                await self._open(action)
-            case Feed():
-                reply = await self._side.feed(self.stream_id, action.bytes, action.within_ms)
-            case Pass():
-                reply = await self._side.let(self.stream_id, action.pieces, action.within_ms)
-            case End() if self.stream_id:
-                reply = await self._side.end(self.stream_id, action.within_ms)
-            case End():
-                pass
-            case Await():
-                await self._wait(action)
-        if reply is not None:
-            self._heard(reply)
-        if not self._enough(action):
+        if isinstance(action, Await):
+            await self._until(lambda: self._enough(action), action.within_ms)
+        else:
+            reply = await self._do(action)
+        if self._reads_on or not self._enough(action):
             await drained(self._news)  # what lies there came in time, however late this process looks
         self._check()
         return Observed(now_ms(), reply, self._received, self._sleep.taken_ms())
 
-    async def _open(self, action: Open) -> None:
+    async def _do(self, action: Action) -> Reply | None:
+        """Take an action that does not only wait; the side request's answer, if it had one."""
         raise NotImplementedError
-
-    def _heard(self, reply: Reply) -> None:
-        """A side request was answered."""
 
     def _check(self) -> None:
         """Raises what went wrong with the stream."""
+
+    async def _part(self) -> None:
+        """The machine did not come to its end: leave nothing of it behind."""
 
     async def _leave(self) -> None:
         """Close the stream's connection, whatever state it is in."""
@@ -131,21 +112,62 @@ class Runner:
             received.events >= action.events or received.octets >= action.octets
         )
 
-    async def _wait(self, action: Await) -> None:
-        deadline = now_ms() + action.within_ms
-        while not self._enough(action):
-            left = deadline - now_ms()
-            if left <= 0:
-                return
-            self._news.clear()
-            try:
-                async with asyncio.timeout(left / 1000):
+    async def _until(self, condition: Callable[[], bool], within_ms: float) -> None:
+        """Return when it holds, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_ms / 1000):
+                while not condition():
+                    self._news.clear()
                     await self._news.wait()
-            except TimeoutError:
-                return
 
 
-class Driver(Runner):
+class SideRunner(Runner):
+    """Runs a machine whose origin is asked on a side connection.
+
+    Args:
+        side: for the side requests.
+        stepped: see `Runner`.
+
+    Attributes:
+        stream_id: of the stream opened last; empty before the first.
+    """
+
+    def __init__(self, side: Side, stepped: Callable[[], None] = lambda: None) -> None:
+        super().__init__(stepped)
+        self._side = side
+        self.stream_id = ""
+
+    async def _do(self, action: Action) -> Reply | None:
+        reply = None
+        match action:
+            case Ping():
+                reply = await self._side.ping(action.within_ms, self.stream_id)
+            case Open():
+                await self._open(action)
+            case Feed():
+                reply = await self._side.feed(self.stream_id, action.bytes, action.within_ms)
+            case Pass():
+                reply = await self._side.let(self.stream_id, action.pieces, action.within_ms)
+            case End() if self.stream_id:
+                reply = await self._side.end(self.stream_id, action.within_ms)
+        if reply is not None:
+            self._heard(reply)
+        return reply
+
+    async def _open(self, action: Open) -> None:
+        raise NotImplementedError
+
+    def _heard(self, reply: Reply) -> None:
+        """A side request was answered."""
+
+    async def _part(self) -> None:
+        # Not every hop passes on that its client has left: without this the stream would go on.
+        if self.stream_id:
+            with suppress(KitError):
+                await self._side.end(self.stream_id, _PARTING_MS)
+
+
+class Driver(SideRunner):
     """One proof's I/O: a stream on one connection, side requests on another.
 
     Args:
@@ -220,7 +242,7 @@ class Driver(Runner):
                 reader.result()
 
 
-class AnswerRunner(Runner):
+class AnswerRunner(SideRunner):
     """Side requests for an answer that is read elsewhere, which says here what it reads.
 
     Octets are counted as its origin counts them: before content coding, unless the app itself had coded them.

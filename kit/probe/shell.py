@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import KitError, UsageError
 
 _PLAIN = re.compile(r"[^ \t\r\n\\'\"$`|&;<>()]+")
 _CONTINUED = re.compile(r"\\[ \t]*\r?\n")  # bash wants nothing before the line's end; people leave blanks
@@ -47,7 +47,7 @@ def words(text: str) -> list[str]:
 
 def refused(what: str, hint: str) -> KitError:
     """A command that cannot be used; `what` completes "The command …" and shows nothing of its values."""
-    return KitError(Code.BAD_USAGE, f"The command {what}", hint, exit=Exit.USAGE)
+    return UsageError(f"The command {what}", hint)
 
 
 def _open_quotes() -> KitError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 from kit.probe.client import Client
 from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.stream_limits import BEAT_S, LIMIT_S, MOST_S, Limits, StreamLifetime, judge, lives
@@ -28,11 +28,9 @@ async def watch(
         KitError: BAD_USAGE for a time that cannot be watched; a stream could not be opened.
     """
     if not 0 < limit_s <= MOST_S or not 0 < beat_s <= limit_s:
-        raise KitError(
-            Code.BAD_USAGE,
+        raise UsageError(
             f"A stream cannot be watched for {limit_s:g} s.",
             f"Give a time up to {MOST_S:.0f} s: the proof's origin itself ends each stream after 120 s.",
-            exit=Exit.USAGE,
         )
     watched = [asyncio.create_task(_watch(request, limit_s, beat, http2=http2)) for beat in (None, beat_s)]
     try:
@@ -41,7 +39,7 @@ async def watch(
         for task in watched:
             task.cancel()
         await asyncio.gather(*watched, return_exceptions=True)
-    return judge(silent, talking, limit_s=limit_s)
+    return judge(silent, talking)
 
 
 async def _watch(

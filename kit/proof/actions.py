@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias, TypeVar
 
+from kit.proof.client_marks import Place
 from kit.proof.received import Received
 
 
@@ -63,7 +64,14 @@ class Await:
     octets: float = inf
 
 
-Action: TypeAlias = Ping | Open | Feed | Pass | End | Await
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Write two events to a client, the first cut at `place`, with a pause before each piece."""
+
+    place: Place
+
+
+Action: TypeAlias = Ping | Open | Feed | Pass | End | Await | Pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kit.proof.texts import Explained
 
 
@@ -64,3 +66,23 @@ class Unclear(Explained):
     ENDED_EARLY = "ended-early"
     NEVER_ENDED = "never-ended"
     NOT_REPEATED = "not-repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a client does to a stream.
+
+    Attributes:
+        cause: which fault it is.
+        how: its figures, for the cause's sentence.
+        says: the sentence, where it is not the cause's own.
+    """
+
+    cause: ClientCause
+    how: str = ""
+    says: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The same in one sentence, with its figures."""
+        return self.says or self.cause.says.format(n=self.how, media=self.how)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
-from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_marks import PLACES, MarkedMedia, Place
 from kit.proof.client_stress import LARGE, LONG_SILENCES, SILENCES, Stress
-from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.client_trial import Outcome, Trial
 from kit.proof.verdict import Shape
 
 Framing = Literal["chunked", "close", "http10"]
@@ -129,14 +129,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """What else the client does, or does under other conditions."""
-
-    cause: ClientCause
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Conclusion:
     """What can be said of a client.
 
@@ -155,7 +147,7 @@ class Conclusion:
     rows: tuple[Row, ...]
     block: tuple[int, int] | None = None
     unclear: Unclear | None = None
-    warnings: tuple[Warned, ...] = ()
+    warnings: tuple[Fault, ...] = ()
     untried: tuple[str, ...] = ()
 
 
@@ -296,22 +288,20 @@ class _Examination:
 
     def _concluded(self, cause: ClientCause, flowing: Setup, flowed: Run) -> Examination:
         """It flows in this setup: would it without what this shell alone may have, or without chunks?"""
-        warnings: list[Warned] = []
+        warnings: list[Fault] = []
         if self._python and self._set:
             run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
             if run.trial.outcome is Outcome.HELD and not run.trial.late:
-                warnings.append(Warned(ClientCause.PYTHON_STDOUT, _UNSET))
+                warnings.append(Fault(ClientCause.PYTHON_STDOUT, says=_UNSET))
         framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
         for name, framing in framings:
             run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))
             known = run.trial.shape in (Shape.BLOCKS, Shape.WHOLE, Shape.TAIL) and not run.trial.late
             if run.trial.outcome is Outcome.HELD and known:  # else it may have been slow this once
-                unchunked = ClientCause.UNCHUNKED_READER
-                warnings.append(Warned(unchunked, unchunked.says.format(n=_reading(run.trial))))
+                warnings.append(Fault(ClientCause.UNCHUNKED_READER, _reading(run.trial)))
             if run.trial.outcome is not Outcome.FLOWS:
                 break
-        wrong = yield from self._wrong(flowing, flowed)
-        faults = [Warned(each.cause, each.cause.says.format(n=each.how)) for each in wrong]
+        faults = yield from self._faults(flowing, flowed)
         faults.sort(key=lambda fault: list(ClientCause).index(fault.cause))
         concluded = self._conclusion(cause)
         if cause is ClientCause.NO_FAULT and faults and not faults[0].cause.conditional:
@@ -320,7 +310,7 @@ class _Examination:
         untried = (*self._untried, *_NEVER_TRIED)
         return replace(concluded, warnings=(*faults, *warnings), untried=untried)
 
-    def _wrong(self, flowing: Setup, flowed: Run) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+    def _faults(self, flowing: Setup, flowed: Run) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         """What else goes wrong, each cause once."""
         if flowed.trial.ended:
             self._untried.append("events in pieces, large ones, silences and its end, as it reads no further")
@@ -335,7 +325,7 @@ class _Examination:
         wrong += yield from self._silent(flowing)
         return wrong
 
-    def _split(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+    def _split(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         split = replace(flowing, stress=Stress.SPLIT, places=PLACES[flowing.media])
         run = yield from self._try("in pieces", split)
         place, wrong = run.trial.place, self._judged(run, "events in pieces")
@@ -346,7 +336,7 @@ class _Examination:
             wrong += [each for each in run.trial.wrong if each.cause not in {one.cause for one in wrong}]
         return wrong
 
-    def _ended(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+    def _ended(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         """It ran on after the stream's end: does it ask again, and what ends that?"""
         run = yield from self._try("after the end", replace(flowing, stress=Stress.ENDED))
         first = 1 + flowing.answered
@@ -357,11 +347,11 @@ class _Examination:
         if flowing.media == "sse":  # the last events that clients know are of event streams
             run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
             if run.requests <= first and run.trial.outcome is Outcome.FLOWS:
-                return [Wrong(ClientCause.NEEDS_LAST_EVENT, "")]
+                return [Fault(ClientCause.NEEDS_LAST_EVENT)]
             how += ", a last event (data: [DONE], event: done, end, close …) does not"
-        return [Wrong(ClientCause.ASKS_AGAIN, how)]
+        return [Fault(ClientCause.ASKS_AGAIN, how)]
 
-    def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Wrong]]:
+    def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         longest, whole = max(self._silences, default=0.0), sum(self._silences)
         tries = f" (--long tries {max(LONG_SILENCES):g} s and {sum(LONG_SILENCES):g} s)"
         beyond = f"a silence over {longest:g} s, an answer over {whole:g} s"
@@ -387,7 +377,7 @@ class _Examination:
         self._untried.append("silences, as it ended by itself without one")
         return []
 
-    def _judged(self, run: Run, what: str) -> list[Wrong]:
+    def _judged(self, run: Run, what: str) -> list[Fault]:
         if run.trial.outcome not in (Outcome.FLOWS, Outcome.BROKE):
             self._untried.append(what)
         return list(run.trial.wrong)
@@ -430,7 +420,7 @@ class _Examination:
         unclear: Unclear | None = None,
         media: str = "",
     ) -> Conclusion:
-        sentence = cause.says.format(n=size_in_words(block), media=media)
+        sentence = Fault(cause, media or size_in_words(block)).sentence
         untried = (_FIX_FIRST,) if cause.holds else ()
         return Conclusion(cause, sentence, tuple(self._rows), block, unclear, untried=untried)
 

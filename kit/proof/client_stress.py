@@ -7,20 +7,17 @@ was printed, a client has given up when it ended or asked again.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias
 
-from kit.proof.actions import Action, End, Feed, Observed, Open
-from kit.proof.client_causes import ClientCause
+from kit.proof.actions import End, Feed, Machine, Open, Pair
+from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import Place
 from kit.proof.client_trial import (
     TIMEOUT_MS,
     TOKENS,
     Outcome,
     Trial,
-    Wrong,
     never_asked,
     wait,
 )
@@ -48,17 +45,7 @@ class Stress(StrEnum):
     CLOSED = "closed"  # ended after an event that says so
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Write two events, the first cut at `place`, with a pause before each piece (`client_marks.pair`)."""
-
-    place: Place
-
-
-Stressing: TypeAlias = Generator[Action | Pair, Observed, Trial]
-
-
-def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> Stressing:
+def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> Machine[Trial]:
     """One run.
 
     Args:
@@ -90,7 +77,7 @@ def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> S
     return found
 
 
-def _split(stream: Received, places: Sequence[Place]) -> Stressing:
+def _split(stream: Received, places: Sequence[Place]) -> Machine[Trial]:
     sent: dict[Place, int] = {}
     stopped = None
     for place in places:
@@ -109,9 +96,9 @@ def _split(stream: Received, places: Sequence[Place]) -> Stressing:
         # that is cut.
         same = {Place.CHARACTER: Place.LINE, Place.CR: Place.CRLF}.get(place, place)
         wrong.setdefault(_CAUSES[same if same in lost else place], []).append(place)
-    found = [Wrong(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
+    found = [Fault(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
     if _garbled(printed, complete):
-        found.append(Wrong(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
+        found.append(Fault(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
     said = "; ".join(each.how for each in found)
     if stopped is not None:
         left = [place for place in places if place not in sent]
@@ -119,7 +106,7 @@ def _split(stream: Received, places: Sequence[Place]) -> Stressing:
         seen += f"gives up at {_those([stopped])}"
         seen += f"; not tried then: {_those(left)}" if left else ""
         if len(places) == 1:  # as few events as it is known to read
-            found.append(Wrong(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
+            found.append(Fault(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
         return Trial(Outcome.BROKE, seen, ended=True, wrong=tuple(found), place=stopped)
     if found:
         return Trial(Outcome.BROKE, said, wrong=tuple(found))
@@ -152,7 +139,7 @@ _CAUSES = {
 }
 
 
-def _large(stream: Received) -> Stressing:
+def _large(stream: Received) -> Machine[Trial]:
     passed, sent = 0, 1
     for octets in LARGE:
         yield Feed(octets, 0)
@@ -170,11 +157,11 @@ def _large(stream: Received) -> Stressing:
         elif not _printed(stream, large + 1):
             cause, how = ClientCause.SLOW_LINE, f"takes more than 10 s for one of {octets:,} bytes"
         how += f" (one of {passed:,} passes)" if passed else ""
-        return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Wrong(cause, how),))
+        return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Fault(cause, how),))
     return Trial(Outcome.FLOWS, f"events of up to {passed:,} bytes were printed")
 
 
-def _silent(stream: Received, silences: Sequence[float]) -> Stressing:
+def _silent(stream: Received, silences: Sequence[float]) -> Machine[Trial]:
     for seq, seconds in enumerate(silences, 1):
         begun_ms = stream.arrivals[-1][0]
         yield from wait(stream, seconds * 1000)
@@ -187,13 +174,13 @@ def _silent(stream: Received, silences: Sequence[float]) -> Stressing:
             how = f"gives up after {_seconds(stream.ended_ms - begun_ms)} of silence"
         lived_ms = _lived_ms(stream)
         seen = how + (f", {_seconds(lived_ms)} after it had asked" if lived_ms else "")
-        wrong = (Wrong(ClientCause.SILENCE, how),)
+        wrong = (Fault(ClientCause.SILENCE, how),)
         return Trial(Outcome.BROKE, seen, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
     each = ", ".join(f"{seconds:g}" for seconds in silences)
     return Trial(Outcome.FLOWS, f"after a silence of {each} s the next event was printed")
 
 
-def _talking(stream: Received, seconds: float) -> Stressing:
+def _talking(stream: Received, seconds: float) -> Machine[Trial]:
     for seq in range(1, int(seconds * 1000 / BEAT_MS) + 1):
         yield from wait(stream, BEAT_MS)
         if stream.ended_ms is None:
@@ -202,12 +189,12 @@ def _talking(stream: Received, seconds: float) -> Stressing:
                 continue
         lived_ms = _lived_ms(stream)
         how = "prints nothing any more" if lived_ms is None else f"gives up after about {_seconds(lived_ms)}"
-        wrong = (Wrong(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
+        wrong = (Fault(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
         return Trial(Outcome.BROKE, how, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
     return Trial(Outcome.FLOWS, f"{_seconds(seconds * 1000)} of events without a silence: each was printed")
 
 
-def _ended(stream: Received) -> Stressing:
+def _ended(stream: Received) -> Machine[Trial]:
     yield Feed(TOKENS[1], 0)
     yield from _seen(stream, 1)
     yield End(0)
@@ -219,7 +206,7 @@ def _printed(stream: Received, seq: int) -> bool:
     return any(event.id == str(seq) for _, event in stream.arrivals)
 
 
-def _seen(stream: Received, seq: int, within_ms: float = TIMEOUT_MS) -> Generator[Action, Observed, bool]:
+def _seen(stream: Received, seq: int, within_ms: float = TIMEOUT_MS) -> Machine[bool]:
     """Wait for an event's own mark; whether it came."""
     while not _printed(stream, seq):
         events = stream.events

@@ -18,7 +18,7 @@ from math import gcd, inf
 from statistics import median
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
-from kit.proof.client_causes import ClientCause
+from kit.proof.client_causes import Fault
 from kit.proof.client_marks import SMALLEST, Place
 from kit.proof.events import ChunkDecoder
 from kit.proof.received import Received
@@ -52,19 +52,6 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """What a client that holds nothing does to a stream.
-
-    Attributes:
-        cause: which fault it is.
-        how: its figures, for the cause's sentence.
-    """
-
-    cause: ClientCause
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
     """What one run showed.
 
@@ -88,7 +75,7 @@ class Trial:
     ended: bool = False
     late: bool = False
     output_block: int | None = None
-    wrong: tuple[Wrong, ...] = ()
+    wrong: tuple[Fault, ...] = ()
     lived_ms: float | None = None
     place: Place | None = None
 

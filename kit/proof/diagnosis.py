@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit.proof.causes import NamedCause
@@ -47,6 +48,24 @@ class Diagnosis:
     def doubts(self) -> tuple[Doubt, ...]:
         """Reasons not to trust a figure."""
         return self.lane.doubts
+
+
+@dataclass(frozen=True, slots=True)
+class AppExamined:
+    """What would become of an app's answer.
+
+    Attributes:
+        itself: with no front before it.
+        targets: behind each target's front, emulated from documentation.
+    """
+
+    itself: Diagnosis
+    targets: Mapping[str, Diagnosis]
+
+    @property
+    def diagnoses(self) -> tuple[Diagnosis, ...]:
+        """All of them."""
+        return (self.itself, *self.targets.values())
 
 
 def verdict_of(seen: Observation) -> Verdict:

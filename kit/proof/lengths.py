@@ -7,17 +7,16 @@ give or take what two requests differ by chance. Measured: 1.00, and -0.34 … 0
 
 Only ever a suspicion, of strength: the verdict stays inconclusive, as with arrivals alone. A generator that
 writes nothing until it has finished, and a path that holds everything, look the same, and a verdict would
-put the blame on the path. And an answer that is not held whole may still be held in blocks. `looks` tells a
-program what is suspected.
+put the blame on the path. And an answer that is not held whole may still be held in blocks.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kit.proof.doubts import Doubt
+from kit.proof.quick_check import State
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 
@@ -31,20 +30,12 @@ CHANCE_MS = 500.0
 LOT = 0.2
 
 
-class Looks(StrEnum):
-    """What two lengths let one suspect."""
-
-    HELD_WHOLE = "held-whole"
-    NOT_HELD_WHOLE = "not-held-whole"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Compared:
     """Two lengths side by side. Milliseconds.
 
     Attributes:
-        looks: what they let one suspect.
+        state: what they let one suspect: held whole, or not held whole.
         later_ms: how much later the long answer began; negative for sooner.
         longer_ms: how much later it ended; its last event, not its connection.
         least_ms: how much later it must end for anything to be said.
@@ -52,7 +43,7 @@ class Compared:
         evidence: what was seen, one sentence each.
     """
 
-    looks: Looks
+    state: State
     later_ms: float | None
     longer_ms: float | None
     least_ms: float
@@ -66,11 +57,10 @@ class Compared:
             return None
         return self.later_ms / self.longer_ms
 
-
-def judge(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Finding:
-    """The same as a finding: inconclusive, with the suspicion in its evidence; see `compare`."""
-    compared = compare(short, long, jitter_ms=jitter_ms)
-    return Finding(Verdict.INCONCLUSIVE, Method.LENGTHS, doubts=compared.doubts, evidence=compared.evidence)
+    @property
+    def finding(self) -> Finding:
+        """The same as a finding: inconclusive, with the suspicion in its evidence."""
+        return Finding(Verdict.INCONCLUSIVE, Method.LENGTHS, doubts=self.doubts, evidence=self.evidence)
 
 
 def compare(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Compared:
@@ -85,7 +75,7 @@ def compare(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Compa
     cut = () if short.complete and long.complete else (Doubt.STREAM_CUT,)
     if not short.arrivals or not long.arrivals:
         seen = "one of the two answers had no event"
-        return Compared(Looks.UNKNOWN, None, None, least, (*cut, Doubt.TOO_SHORT), (seen,))
+        return Compared(State.UNDECIDED, None, None, least, (*cut, Doubt.TOO_SHORT), (seen,))
     first, last = (short.arrivals[0].arrived_ms, long.arrivals[0].arrived_ms), (_last(short), _last(long))
     later, longer = first[1] - first[0], last[1] - last[0]
     seen = (
@@ -94,32 +84,32 @@ def compare(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Compa
     )
     if longer < least:
         why = f"it ended only {longer:.0f} ms later, and {least:.0f} ms are the least to tell anything by"
-        return Compared(Looks.UNKNOWN, later, longer, least, (*cut, Doubt.TOO_SHORT), (seen, why))
+        return Compared(State.UNDECIDED, later, longer, least, (*cut, Doubt.TOO_SHORT), (seen, why))
     ratio = (
         f"it began {later:.0f} ms later and ended {longer:.0f} ms later (slope {later / longer:.2f}; 1 where "
         f"an answer is held whole, near 0 where it is not, {SLOPE} between)"
     )
-    looks = Looks.UNKNOWN if cut else _looks(later / longer, last[0] - first[0], last[1] - first[1], longer)
-    doubts = cut if looks is Looks.UNKNOWN else (Doubt.LENGTHS_ALONE,)
-    return Compared(looks, later, longer, least, doubts, (seen, ratio, _in_words(looks, long)))
+    spreads = (last[0] - first[0], last[1] - first[1])
+    state = State.UNDECIDED if cut else _suspected(later / longer, max(spreads), longer)
+    doubts = cut if state is State.UNDECIDED else (Doubt.LENGTHS_ALONE,)
+    return Compared(state, later, longer, least, doubts, (seen, ratio, _in_words(state, long)))
 
 
-def _looks(slope: float, short_spread: float, long_spread: float, longer: float) -> Looks:
+def _suspected(slope: float, spread: float, longer: float) -> State:
     if slope < SLOPE:
-        return Looks.NOT_HELD_WHOLE
+        return State.STREAMS
     # Some models think longer when they may say more: they begin later too, but then go on to stream.
-    one_lot = max(short_spread, long_spread) <= LOT * longer
-    return Looks.HELD_WHOLE if one_lot else Looks.UNKNOWN
+    return State.HELD if spread <= LOT * longer else State.UNDECIDED
 
 
-def _in_words(looks: Looks, long: Timeline) -> str:
-    match looks:
-        case Looks.HELD_WHOLE:
+def _in_words(state: State, long: Timeline) -> str:
+    match state:
+        case State.HELD:
             return (
                 "both came in one lot, the long one as much later as it was longer: it looks held whole, on "
                 "the way or by a service that writes nothing before it has finished (as a model that thinks)"
             )
-        case Looks.NOT_HELD_WHOLE:
+        case State.STREAMS:
             reads: Counter[float] = Counter()
             for arrival in long.arrivals:
                 reads[arrival.arrived_ms] += arrival.bytes

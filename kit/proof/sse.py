@@ -11,7 +11,6 @@ from kit.proof.events import MAX_EVENT_BYTES, Event, EventTooLargeError
 
 _BOM = b"\xef\xbb\xbf"
 _CR, _LF = 0x0D, 0x0A
-_MOST_DIGITS = 15  # int() refuses thousands of them, and 30,000 years are enough
 
 
 class SSEDecoder:
@@ -19,14 +18,9 @@ class SSEDecoder:
 
     Attributes:
         beside: octets of blocks in which nothing was said: comments, and blank lines that ended none.
-        last_event_id: what a client would send as Last-Event-ID when it reconnects: that of the last event
-            that was dispatched.
-        retry_ms: the reconnection time the server asked for; None if it did not.
     """
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
-        self.last_event_id = ""
-        self.retry_ms: int | None = None
         self._limit = limit
         self._line = bytearray()
         self._first_line = True
@@ -98,8 +92,6 @@ class SSEDecoder:
                 self._data.append(text)
             case b"id" if "\0" not in text:
                 self._id = text
-            case b"retry" if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
-                self.retry_ms = int(text)
         return None
 
     def _dispatch(self) -> Event | None:
@@ -108,7 +100,6 @@ class SSEDecoder:
         said, self._said = self._said, False
         kind, self._type = self._type, ""
         data, self._data = self._data, []
-        self.last_event_id = self._id
         if not data:
             self.beside += 0 if said else octets
             return None

@@ -73,7 +73,6 @@ class Limits:
         kind: which limits were seen.
         idle_s: after so long a silence a stream is cut; None where no such limit was seen.
         total_s: after so long every stream is cut; None where no such limit was seen.
-        watched_s: a longer limit was not looked for.
         doubts: why it may not be so.
         evidence: what was seen, one sentence each.
         advice: what to do, and whose default it may be.
@@ -82,7 +81,6 @@ class Limits:
     kind: Kind
     idle_s: float | None
     total_s: float | None
-    watched_s: float
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
@@ -99,12 +97,6 @@ def lives(*, limit_s: float = LIMIT_S, beat_s: float | None = None) -> Machine[t
     if not first.cut or not first.talked or _refused(first) or 2 * first.lived_s + 1 > 0.9 * limit_s:
         return (first,)
     return (first, (yield from _life(limit_s - first.lived_s, beat_s)))
-
-
-def most_requests(limit_s: float = LIMIT_S, beat_s: float = BEAT_S) -> int:
-    """How many requests both machines together make at most."""
-    streams, beats = 4, int(limit_s / beat_s) + 4
-    return 2 * streams + 2 * beats  # each is ended, and each beat may have to be repeated
 
 
 def _life(limit_s: float, beat_s: float | None) -> Machine[StreamLifetime]:
@@ -171,19 +163,16 @@ def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: b
     )
 
 
-def judge(
-    silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime], *, limit_s: float = LIMIT_S
-) -> Limits:
+def judge(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime]) -> Limits:
     """What limits the lives that were seen show.
 
     Args:
         silent: the streams that said nothing after their first event, one or two.
         talking: the streams that went on.
-        limit_s: how long they were watched.
     """
     kind, why, doubts, idle, total = _judged(silent, talking)
     evidence = (*_in_words("was silent", silent), *_in_words("talked", talking), why)
-    return Limits(kind, idle, total, limit_s, doubts, evidence, _advice(kind, idle, total))
+    return Limits(kind, idle, total, doubts, evidence, _advice(kind, idle, total))
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.

@@ -15,8 +15,8 @@ from kit.lab.peer import Peer, answer
 from kit.lab.proxy import Front
 from kit.targets import FrontSpec
 
-# Where nobody is behind the URL, no platform's front is meant.
-_NOBODY = FrontSpec(
+# Where no version is behind the URL, no platform's front is meant.
+_NO_FRONT = FrontSpec(
     hold="none",
     accel_frees=False,
     deadline_s=300,
@@ -49,7 +49,7 @@ class Address(Front):
     def __init__(
         self, pick: Callable[[], Backend | None], guard: Callable[[], Callable[[str], bool] | None]
     ) -> None:
-        super().__init__(_NOBODY, 0)
+        super().__init__(_NO_FRONT, 0)
         self._pick = pick
         self._guard = guard
 
@@ -73,7 +73,7 @@ def _refusal(request: h11.Request, admits: Callable[[str], bool]) -> tuple[int, 
 
 
 async def _say(client: Peer, request: h11.Request, backend: Backend | None, status: int, why: str) -> None:
-    for release in plain(backend.spec if backend else _NOBODY, status, why, values(client, request)):
+    for release in plain(backend.spec if backend else _NO_FRONT, status, why, values(client, request)):
         await answer(client, release)
 
 

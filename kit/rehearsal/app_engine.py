@@ -116,7 +116,7 @@ class AppEngine:
         }
 
     def add_version(self, service: str, version: str, **resource: Any) -> Version:
-        """Somebody else's version, which was there before; a service's first one serves."""
+        """A version of another tool's, which was there before; a service's first one serves."""
         made = Version(self._completed(service, {"id": version, "runtime": "python312", **resource}), None)
         made.resource["versionUrl"] = f"https://{version}-dot-{service}-dot-{self._project.id}.appspot.test"
         held = self.services.setdefault(service, Service())
@@ -170,7 +170,7 @@ class AppEngine:
     def _patch_service(self, request: Request, app: str, service: str) -> dict[str, Any]:
         held = self._held(service)
         if request.query.get("updateMask") != "split":
-            raise ApiError("INVALID_ARGUMENT", "The control plane of the tests knows the mask split only.")
+            raise ApiError("INVALID_ARGUMENT", "The loopback control plane knows the mask split only.")
         split = {id: float(share) for id, share in request.json["split"]["allocations"].items()}
         for id in split:
             self._version(service, id)
@@ -270,7 +270,7 @@ class AppEngine:
         held = self._version(service, version)
         if request.query.get("updateMask") != "servingStatus":
             raise ApiError(
-                "INVALID_ARGUMENT", "The control plane of the tests knows the mask servingStatus only."
+                "INVALID_ARGUMENT", "The loopback control plane knows the mask servingStatus only."
             )
         if not _can_be_stopped(held.resource):
             # The SDK's `versions stop` says: this fails with "module/version does not exist" even when it

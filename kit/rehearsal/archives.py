@@ -1,4 +1,4 @@
-"""What gcloud uploads, unpacked: name to content."""
+"""Uploads of gcloud's, unpacked: name to content."""
 
 from __future__ import annotations
 

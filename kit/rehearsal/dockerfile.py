@@ -1,4 +1,4 @@
-"""What an image starts, and with which environment, by its Dockerfile."""
+"""An image's command and environment, by its Dockerfile."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def service_account_environment(plane: Plane, folder: Path) -> dict[str, str]:
     del made["CLOUDSDK_AUTH_ACCESS_TOKEN"]
     # gcloud checks the key anew for each client that it makes, twice for each file that it uploads: with 2048
     # bits that is most of what an upload computes.
-    private = rsa.generate_private_key(public_exponent=65537, key_size=1024).private_bytes(
+    private = rsa.generate_private_key(65537, 1024).private_bytes(  # guards nothing
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     key = {

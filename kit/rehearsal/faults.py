@@ -1,4 +1,4 @@
-"""What can go wrong at Google, to be had on purpose: a call by its name, what it answers, and how often."""
+"""Failures of Google's, on purpose: a call by its name, what it answers, and how often."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Faults:
         return hang
 
     def clear(self) -> None:
-        """Let all be well again; whoever hangs goes on."""
+        """Let all be well again; calls that hang go on."""
         with self._lock:
             self._rules.clear()
         for hang in self._hangs:

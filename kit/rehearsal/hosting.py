@@ -1,4 +1,4 @@
-"""What was uploaded, running: each version a process from its own files, behind its platform's front.
+"""Uploads, running: each version a process from its own files, behind its platform's front.
 
 Versions are run as the lab runs bundles (`kit.lab`), but for one thing: nothing tells them that they are in a
 lab, so that a proof is open only where its release opened it. The lab's code is asyncio: a loop in a thread
@@ -24,8 +24,8 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from kit.bundle import Start
 from kit.errors import KitError
+from kit.lab.environment import environment
 from kit.lab.idle import open_requests
-from kit.lab.lab import environment, wait_until_ready
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
 from kit.rehearsal.address import Address, Backend
@@ -37,7 +37,7 @@ from kit.targets import FrontSpec, load_targets
 Family = Literal["app", "run"]
 T = TypeVar("T")
 
-# As users report them. Standard starts nothing before the first request; here it is told at once.
+# As users report them. Standard starts nothing before the first request; here it is reported at once.
 _DID_NOT_START: dict[Kind, str] = {
     "standard": "The version {version} did not start.",
     "flex": "Error Response: [9] Application startup error! Code: APP_CONTAINER_CRASHED",
@@ -52,8 +52,8 @@ class DidNotStart(ApiError):
     """A version's process ended, or never answered. `log` is the end of what it wrote."""
 
     def __init__(self, upload: Upload, log: str) -> None:
-        told = _DID_NOT_START[upload.kind].format(version=upload.version)
-        super().__init__("FAILED_PRECONDITION", f"{told}\n{log}")
+        sentence = _DID_NOT_START[upload.kind].format(version=upload.version)
+        super().__init__("FAILED_PRECONDITION", f"{sentence}\n{log}")
         self.log = log
 
 
@@ -109,7 +109,7 @@ class _Version:
                 self._process = ServiceProcess(
                     self._upload.version, start.argv, env, self._folder, grace_s=grace_s
                 )
-                await wait_until_ready(self._process, port)
+                await self._process.wait_until_ready(port)
             except BaseException as error:
                 if self._process is not None:
                     await self._process.kill()
@@ -160,7 +160,7 @@ class Hosting:
         """Host nothing yet.
 
         Args:
-            project: what versions are told of their project.
+            project: the project's id, as versions see it.
             fronts: other fronts than the platforms' own.
         """
         own: dict[Kind, FrontSpec] = {
@@ -223,7 +223,7 @@ class Hosting:
     def close(self) -> None:
         """End everything, and leave nothing behind. May be called twice."""
         if not self._loop.is_closed():
-            for future in list(self._under_way):  # a version that is starting for somebody else
+            for future in list(self._under_way):  # a version that is starting for another call
                 future.cancel()
             try:
                 self._run(self._close())

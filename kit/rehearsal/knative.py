@@ -300,5 +300,5 @@ class Service:
 
 def _condition(kind: str, ready: bool | None, why: str, changed: str) -> dict[str, Any]:
     status = {True: "True", False: "False", None: "Unknown"}[ready]
-    told = {"reason": "HealthCheckContainerError", "message": why} if why else {}
-    return {"type": kind, "status": status, "lastTransitionTime": changed, **told}
+    reason = {"reason": "HealthCheckContainerError", "message": why} if why else {}
+    return {"type": kind, "status": status, "lastTransitionTime": changed, **reason}

@@ -68,13 +68,13 @@ class Logs:
 def _payload(line: str) -> dict[str, Any]:
     """What a line says, in the fields of an entry in which Cloud Logging puts it."""
     try:
-        told = json.loads(line)
+        parsed = json.loads(line)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         return {"textPayload": line}
-    moved = {entry: told.pop(field) for field, entry in _MOVED.items() if field in told}
-    return {**moved, "jsonPayload": told}
+    moved = {entry: parsed.pop(field) for field, entry in _MOVED.items() if field in parsed}
+    return {**moved, "jsonPayload": parsed}
 
 
 def _resource(kind: Kind, service: str, version: str) -> dict[str, Any]:

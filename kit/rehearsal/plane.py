@@ -80,7 +80,7 @@ class Plane:
 
     @property
     def unknown(self) -> list[str]:
-        """Calls that nobody answers and fields that the SDK does not know, in words: must be empty."""
+        """Calls without a handler and fields that the SDK does not know, in words: must be empty."""
         return self.router.unknown
 
     def names(self, pattern: str = "") -> list[str]:

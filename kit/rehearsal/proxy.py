@@ -23,7 +23,7 @@ class Proxy:
 
     Args:
         answer: called in a thread of its connection for each request out of a tunnel.
-        astray: told what came in any other way: somebody has gone around the client's own transport.
+        astray: called with what came in any other way, around the client's own transport.
         folder: where the CA's certificate is written.
     """
 
@@ -71,7 +71,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed in the middle is nobody's failure: tests do it on purpose."""
+        """A client that was killed in the middle is no failure: tests do it on purpose."""
 
 
 class _Tunnel(BaseHTTPRequestHandler):

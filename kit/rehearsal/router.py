@@ -47,8 +47,8 @@ class Router:
 
     Attributes:
         calls: all that arrived.
-        unknown: what nobody answers, or what the SDK's own messages do not have: must be empty at the end.
-        guards: called before each handler; whoever raises ApiError refuses the call.
+        unknown: what has no handler, or is not in the SDK's own messages: must be empty at the end.
+        guards: called before each handler; one that raises ApiError refuses the call.
     """
 
     def __init__(self, faults: Faults) -> None:
@@ -85,15 +85,15 @@ class Router:
             return error.response
         except Exception as error:  # a handler's own mistake must not look like Google's answer
             self._fail(f"{name}: {type(error).__name__}: {error}")
-            return ApiError("FAILED_PRECONDITION", "The control plane of the tests failed.").response
+            return ApiError("FAILED_PRECONDITION", "The loopback control plane failed.").response
 
     def _dispatch(self, request: Request, api: Api | None, method: Method | None, body: Any) -> Response:
         found = self._find(request)
         if found is None:
             what = f"{request.method} https://{request.host}{request.path} {dict(request.query)}"
-            self._fail(f"nobody answers {what}")
+            self._fail(f"no handler for {what}")
             # 400, no 5xx: gcloud would try again for minutes.
-            raise ApiError("UNIMPLEMENTED", f"The control plane of the tests does not know {what}.", http=400)
+            raise ApiError("UNIMPLEMENTED", f"The loopback control plane does not know {what}.", http=400)
         for guard in self.guards:
             guard(request)
         route, arguments = found

@@ -1,4 +1,4 @@
-"""What the installed Google Cloud SDK itself knows of Google's APIs: methods, parameters, messages, fields.
+"""Google's APIs as the installed Google Cloud SDK itself knows them: methods, parameters, messages, fields.
 
 Read from the source of its generated clients, so that neither its Python nor its packages are needed: a field
 that those messages do not have is one that Google does not have, or that this gcloud could not have sent.

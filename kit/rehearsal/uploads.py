@@ -1,4 +1,4 @@
-"""What gcloud uploaded, as it is told to whoever runs it."""
+"""An upload of gcloud's, and the protocol of what runs it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Hosting(Protocol):
 
     def route(self, kind: Kind, service: str, shares: Mapping[str, float], *, tag: str | None = None) -> str:
         """Send a service's traffic, or that of one of its tags, to its versions by their shares, which add up
-        to 1 (or to 0: nobody answers); its base URL, which stays the same until it is let go.
+        to 1 (or to 0: none answers); its base URL, which stays the same until `unroute`.
         """
 
     def unroute(self, kind: Kind, service: str, *, tag: str | None = None) -> None:

@@ -17,7 +17,7 @@ class Work:
         seconds: how long it takes at least; with 0 the constructor returns once it is done.
         prepare: the slow part, begun at once.
         finish: what makes its outcome visible, called at the end with what `prepare` returned.
-        closing: set when nobody waits any more: work then ends without finishing.
+        closing: set when no call waits any more: work then ends without finishing.
 
     Attributes:
         error: why it failed, once it is done.

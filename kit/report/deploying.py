@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from kit.events import Event, Finished, Output, Running, Stage, Step
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, fit, pad
-from kit.report.lanes import MARKS, spin
-from kit.report.style import Style
+from kit.report.live_table import spin
+from kit.report.style import MARKS, Style
 
 # Off a terminal a tool's own output is logged this seldom: enough to see that it lives, not a second log.
 _LOGGED_EVERY_MS = 15_000

@@ -1,25 +1,20 @@
-"""What the doctor says, for a person and for a program: verdict, cause, what frees it, the evidence."""
+"""What the doctor says, for a terminal: verdict, cause, what frees it, the evidence."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from kit.flows.doctor_app import AppExamined
-from kit.proof.answer import watched
 from kit.proof.causes import NamedCause
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.fingerprints import NO_EVIDENCE
-from kit.proof.lane import LaneState, state
+from kit.proof.lane import LaneState
 from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
-from kit.report.json import lane_data
-from kit.report.lanes import MARKS
-from kit.report.style import Style, Tone
-from kit.report.words import METHODS, remark, verdict_words
+from kit.report.style import MARKS, Style, Tone
+from kit.report.view import lane_view
 from kit.targets import Target
 
 _WIDTH = 100
@@ -37,24 +32,24 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     """The verdict, who holds the stream, what frees it, and what that rests on."""
     style = style or Style()
     width = min(style.width or _WIDTH, _WIDTH)
-    lane = diagnosis.lane
-    came_out = state(lane)
-    if came_out is LaneState.OK and (lane.verdict is not Verdict.INCREMENTAL or _holds(diagnosis)):
+    lane = lane_view(diagnosis.lane)
+    came_out = lane.state
+    if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
     first, *rest = hang("  ", headline(diagnosis), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
-    lines += hang("  ", f"by {METHODS[lane.method]}", width)
-    if (small := remark(lane)) is not None:
-        lines += hang("  ", small, width)
-    step = None if lane.fate else watched(lane.timeline).next_step
-    if step is not None and lane.verdict is Verdict.INCONCLUSIVE:
+    lines += hang("  ", f"by {lane.method}", width)
+    if lane.remark is not None:
+        lines += hang("  ", lane.remark, width)
+    step = lane.looks.next_step
+    if step is not None and lane.word is Verdict.INCONCLUSIVE and not lane.fate:
         lines += hang("  → ", step, width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
-    if not diagnosis.causes and lane.verdict is Verdict.INCREMENTAL and not lane.broken:
+    if not diagnosis.causes and lane.word is Verdict.INCREMENTAL and not lane.fate:
         lines += [
             "",
             *hang(
@@ -88,15 +83,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words; where there is none, what the answer looks like."""
-    words = verdict_words(diagnosis.lane)
+    lane = lane_view(diagnosis.lane)
     saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
         diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
     )
     if way_streams and _holds(diagnosis):
-        fate = f"; it {diagnosis.lane.fate}" if diagnosis.lane.fate else ""
-        return f"the way here streams, {watched(diagnosis.lane.timeline).all_the_same}{fate}"
-    return words
+        fate = f"; it {lane.fate}" if lane.fate else ""
+        return f"the way here streams, {lane.looks.all_the_same}{fate}"
+    return lane.verdict
 
 
 def _holds(diagnosis: Diagnosis) -> bool:
@@ -163,59 +158,3 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     for name, diagnosis in found.targets.items():
         parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]
     return style.finish("\n".join(parts))
-
-
-def app_data(found: AppExamined) -> dict[str, Any]:
-    """The data of `kit doctor --app`."""
-    return {
-        "environment": "lab",
-        "itself": diagnosis_data(found.itself),
-        "targets": {name: diagnosis_data(one) for name, one in found.targets.items()},
-    }
-
-
-def diagnosis_data(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The data of `kit doctor`."""
-    return {
-        "url": diagnosis.url,
-        "verdict": str(diagnosis.verdict),
-        "first_verdict_ms": diagnosis.first_verdict_ms
-        if diagnosis.first_verdict_ms is None
-        else round(diagnosis.first_verdict_ms, 1),
-        "requests": diagnosis.requests,
-        "causes": [
-            {
-                "cause": str(named.cause),
-                "certainty": named.certainty,
-                "says": named.cause.says,
-                "remedy": named.remedy,
-                "because": named.because,
-                "where": named.where or None,
-                "apart": named.apart or None,
-            }
-            for named in diagnosis.causes
-        ],
-        "evidence": [
-            {
-                "experiment": row.experiment.says,
-                "saw": str(row.observation.state),
-                "said": row.observation.said,
-                "shape": None if row.observation.shape is None else str(row.observation.shape),
-                "block_bytes": row.observation.block_bytes,
-                "proven": row.observation.proven,
-            }
-            for row in diagnosis.rows
-        ],
-        "hops": [
-            {
-                "name": hop.name,
-                "header": hop.header,
-                "value": hop.value,
-                "says": hop.says,
-                "streams": hop.streams,
-            }
-            for hop in diagnosis.hops
-        ],
-        "limits": list(diagnosis.limits),
-        "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
-    }

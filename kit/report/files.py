@@ -11,6 +11,7 @@ from typing import Literal
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Comparison
+from kit.report.view import ComparisonView, view
 from kit.targets import Target
 
 Format = Literal["html", "markdown", "junit", "json"]
@@ -43,7 +44,8 @@ def write(comparison: Comparison, targets: Mapping[str, Target], files: Mapping[
     Raises:
         KitError: CANNOT_WRITE, naming the path and the system's reason.
     """
-    texts = [(path, _text(form, comparison, targets)) for form, path in files.items() if path is not None]
+    seen = view(comparison, targets)
+    texts = [(path, _text(form, comparison, seen)) for form, path in files.items() if path is not None]
     for path, text in texts:
         with _reporting(path):
             _replace(path, text)
@@ -68,20 +70,20 @@ def check(files: Mapping[Format, Path | None]) -> None:
             _try(path)
 
 
-def _text(form: Format, comparison: Comparison, targets: Mapping[str, Target]) -> str:
+def _text(form: Format, comparison: Comparison, seen: ComparisonView) -> str:
     match form:
         case "html":
             from kit.report.html import html
 
-            return html(comparison, targets)
+            return html(seen)
         case "markdown":
             from kit.report.markdown import markdown
 
-            return markdown(comparison, targets)
+            return markdown(seen)
         case "junit":
             from kit.report.junit import junit
 
-            return junit(comparison, targets)
+            return junit(seen)
         case "json":
             from kit.report.json import comparison_data, document
 

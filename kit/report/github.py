@@ -8,25 +8,12 @@ nothing that was measured can end a line or become a command of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
-from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane, LaneState, state
-from kit.proof.verdict import Verdict
+from kit.proof.lane import LaneState
 from kit.report.cells import clean
-from kit.report.watch import LaneKey
-from kit.report.words import (
-    advice,
-    attempts_words,
-    environment_words,
-    expected_words,
-    handed_out,
-    lane_name,
-    remark,
-    verdict_words,
-)
-from kit.targets import Target
+from kit.report.view import ComparisonView, LaneView, by_doubt
 
 Level = Literal["error", "warning", "notice"]
 
@@ -34,57 +21,41 @@ _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _DATA = str.maketrans(_IN_DATA)
 _PROPERTY = str.maketrans({**_IN_DATA, ":": "%3A", ",": "%2C"})
 
-_WORST_LAST = tuple(Verdict)
 
-
-def github(comparison: Comparison, targets: Mapping[str, Target]) -> str:
+def github(view: ComparisonView) -> str:
     """A line for each lane that came out badly, then one for each doubt about the others; maybe none."""
-    lines, doubted = [], dict[Doubt, list[str]]()
-    for lane in comparison.lanes:
-        if (level := _level(lane, comparison)) is None:
-            for doubt in lane.doubts:
-                doubted.setdefault(doubt, []).append(lane_name(LaneKey.of(lane)))
-        else:
-            lines.append(_lane(level, lane, targets.get(lane.target), environment_words(comparison)))
-    for doubt, names in doubted.items():
+    unsure: Level = "error" if view.state is LaneState.INCONCLUSIVE else "warning"
+    lines = [
+        _lane(unsure if lane.state is LaneState.INCONCLUSIVE else "error", lane, view.where)
+        for lane in view.lanes
+        if lane.state is not LaneState.OK
+    ]
+    for doubt, names in by_doubt(lane for lane in view.lanes if lane.state is LaneState.OK).items():
         lines.append(command("notice", f"streamproof: {', '.join(names)}: {doubt}", [doubt.remedy]))
     return "\n".join(lines)
 
 
-def outputs(comparison: Comparison) -> str:
+def outputs(view: ComparisonView) -> str:
     """What a later step can read: `verdict`, of several lanes the worst. For the file GITHUB_OUTPUT."""
-    verdicts = [lane.verdict for lane in comparison.lanes] or [Verdict.INCONCLUSIVE]
-    return f"verdict={max(verdicts, key=_WORST_LAST.index)}\n"
+    return f"verdict={view.worst}\n"
 
 
 def command(level: Level, title: str, message: Iterable[str]) -> str:
     """One workflow command; the message's lines are lines on GitHub too."""
-    told = "\n".join(clean(line) for line in message)
-    return f"::{level} title={clean(title).translate(_PROPERTY)}::{told.translate(_DATA)}"
+    data = "\n".join(clean(line) for line in message)
+    return f"::{level} title={clean(title).translate(_PROPERTY)}::{data.translate(_DATA)}"
 
 
-def _level(lane: Lane, comparison: Comparison) -> Level | None:
-    match state(lane):
-        case LaneState.OK:
-            return None
-        case LaneState.INCONCLUSIVE if comparison.state is not LaneState.INCONCLUSIVE:
-            return "warning"
-    return "error"
-
-
-def _lane(level: Level, lane: Lane, target: Target | None, where: str) -> str:
-    found = verdict_words(lane)
-    if lane.error is None and lane.as_expected is not None:
-        found += f", expected: {expected_words(lane, target)}"
-    told = [
+def _lane(level: Level, lane: LaneView, where: str) -> str:
+    message = [
         None if lane.error is None else lane.error.message,
-        advice(lane, target),
+        lane.advice,
         *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts),
-        attempts_words(lane),
-        f"At {handed_out(lane.url)}",
+        lane.again,
+        f"At {lane.address}",
         *(f"- {step}" for step in lane.evidence),
-        remark(lane),
+        lane.remark,
         where,
     ]
-    title = f"streamproof: {lane_name(LaneKey.of(lane))}: {found}"
-    return command(level, title, filter(None, told))
+    found = lane.headline if lane.error is None else lane.verdict
+    return command(level, f"streamproof: {lane.name}: {found}", filter(None, message))

@@ -1,23 +1,27 @@
-"""The comparison as JSON, field by field as `schema.json` beside this file says."""
+"""What `--json` prints, made of what was measured. `kit.report.wire` says what each field is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.lane import Comparison, Lane
 from kit.proof.looks import Watched
-from kit.report.words import expected_word, place
+from kit.report.words import place
+
+if TYPE_CHECKING:
+    from kit.report import wire
 
 SCHEMA_VERSION = 1
 
 
-def document(data: dict[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]:
-    """A whole document, as `--json` prints it."""
+def document(data: Any, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """A whole document."""
     return {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
 
 
-def comparison_data(comparison: Comparison) -> dict[str, Any]:
+def comparison_data(comparison: Comparison) -> wire.Comparison:
     """Several lanes side by side: the data of `kit compare` and `kit demo`."""
     return {
         "as_expected": comparison.as_expected,
@@ -29,28 +33,27 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def lane_data(lane: Lane) -> dict[str, Any]:
-    """One lane: the data of `kit probe`. Times are milliseconds from the request, to a tenth."""
-    timeline = lane.timeline
-    error = lane.error
+def lane_data(lane: Lane) -> wire.Lane:
+    """One lane: the data of `kit probe`."""
+    line, error = lane.timeline, lane.error
     return {
         "target": lane.target,
         "url": place(lane.url),
         "header": lane.header,
         "delivery": lane.delivery,
-        "expected": expected_word(lane),
-        "verdict": str(lane.verdict),
-        "shape": None if lane.shape is None else str(lane.shape),
+        "expected": lane.expected if lane.at_most is None else str(lane.at_most),
+        "verdict": lane.verdict,
+        "shape": lane.shape,
         "block_bytes": lane.block_bytes,
         "hold_ms": _tenth(lane.hold_ms),
         "hold_floor_ms": _tenth(lane.hold_floor_ms),
         "as_expected": lane.as_expected,
-        "method": str(lane.method),
-        "ttfb_ms": _tenth(timeline.ttfb_ms),
-        "first_event_ms": _tenth(timeline.first_event_ms),
+        "method": lane.method,
+        "ttfb_ms": _tenth(line.ttfb_ms),
+        "first_event_ms": _tenth(line.first_event_ms),
         # A lane that could not be measured has no duration, only the time that was spent on it.
-        "duration_ms": None if error is not None else _tenth(timeline.duration_ms),
-        "doubts": [str(doubt) for doubt in lane.doubts],
+        "duration_ms": None if error is not None else _tenth(line.duration_ms),
+        "doubts": list(lane.doubts),
         "error": None
         if error is None
         else {"code": error.code, "message": error.message, "hint": error.hint},
@@ -58,42 +61,96 @@ def lane_data(lane: Lane) -> dict[str, Any]:
             {
                 "seq": arrival.seq,
                 "sent_ms": _tenth(arrival.sent_ms),
-                "arrived_ms": _tenth(arrival.arrived_ms),
+                "arrived_ms": _rounded(arrival.arrived_ms),
                 "bytes": arrival.bytes,
             }
-            for arrival in timeline.arrivals
+            for arrival in line.arrivals
         ],
         "evidence": list(lane.evidence),
         "attempts": [
-            {
-                "verdict": str(attempt.verdict),
-                "error": attempt.error,
-                "doubts": [str(doubt) for doubt in attempt.doubts],
-            }
+            {"verdict": attempt.verdict, "error": attempt.error, "doubts": list(attempt.doubts)}
             for attempt in lane.attempts
         ],
-        **_looks(timeline.watched),
+        "looks": None if line.watched is None else line.watched.looks,
+        "clumps": _clumps(line.watched),
         "asked_as": lane.asked_as,
         "only_for": lane.only_for,
     }
 
 
-def _looks(looked: Watched | None) -> dict[str, Any]:
-    clumps = None
-    if looked is not None and looked.wait_ms is not None:
-        clumps = {
-            "count": looked.clumps,
-            "octets": looked.clump_octets,
-            "events": looked.clump_events,
-            "silence_ms": _tenth(looked.silence_ms),
-            "largest_octets": looked.largest_octets,
-            "longest_silence_ms": _tenth(looked.longest_ms),
-            "wait_ms": _tenth(looked.wait_ms),
-            "spread_ms": _tenth(looked.spread_ms),
-        }
-    return {"looks": None if looked is None or looked.looks is None else str(looked.looks), "clumps": clumps}
+def _clumps(watched: Watched | None) -> wire.Clumps | None:
+    if watched is None or watched.wait_ms is None:
+        return None
+    return {
+        "count": watched.clumps,
+        "octets": watched.clump_octets,
+        "events": watched.clump_events,
+        "silence_ms": _tenth(watched.silence_ms),
+        "largest_octets": watched.largest_octets,
+        "longest_silence_ms": _tenth(watched.longest_ms),
+        "wait_ms": _rounded(watched.wait_ms),
+        "spread_ms": _rounded(watched.spread_ms),
+    }
+
+
+def app_data(found: AppExamined) -> wire.AppDiagnosis:
+    """An app examined in the lab: the data of `kit doctor --app`."""
+    return {
+        "environment": "lab",
+        "itself": diagnosis_data(found.itself),
+        "targets": {name: diagnosis_data(one) for name, one in found.targets.items()},
+    }
+
+
+def diagnosis_data(diagnosis: Diagnosis) -> wire.Diagnosis:
+    """One URL examined: the data of `kit doctor`."""
+    return {
+        "url": diagnosis.url,
+        "verdict": diagnosis.verdict,
+        "first_verdict_ms": _tenth(diagnosis.first_verdict_ms),
+        "requests": diagnosis.requests,
+        "causes": [
+            {
+                "cause": named.cause,
+                "certainty": named.certainty,
+                "says": named.cause.says,
+                "remedy": named.remedy,
+                "because": named.because,
+                "where": named.where or None,
+                "apart": named.apart or None,
+            }
+            for named in diagnosis.causes
+        ],
+        "evidence": [
+            {
+                "experiment": row.experiment.says,
+                "saw": row.observation.state,
+                "said": row.observation.said,
+                "shape": row.observation.shape,
+                "block_bytes": row.observation.block_bytes,
+                "proven": row.observation.proven,
+            }
+            for row in diagnosis.rows
+        ],
+        "hops": [
+            {
+                "name": hop.name,
+                "header": hop.header,
+                "value": hop.value,
+                "says": hop.says,
+                "streams": hop.streams,
+            }
+            for hop in diagnosis.hops
+        ],
+        "limits": list(diagnosis.limits),
+        "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
+    }
 
 
 def _tenth(ms: float | None) -> float | None:
+    return None if ms is None else _rounded(ms)
+
+
+def _rounded(ms: float) -> float:
     """What a clock on a busy machine can answer for; never -0.0."""
-    return None if ms is None else round(ms, 1) + 0.0
+    return round(ms, 1) + 0.0

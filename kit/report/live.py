@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TextIO
 
 from kit.report.deploying import Steps
-from kit.report.diary import Diary
-from kit.report.lanes import Picture
+from kit.report.live_table import Picture
 from kit.report.painter import Painter
+from kit.report.plain_log import PlainLog
 from kit.report.style import Style
 
 
@@ -29,7 +29,7 @@ def live_lanes(
         clock: seconds.
     """
     style = _style(stream, colour)
-    return Painter(Picture() if style.colour else Diary(), stream, style, width, clock)
+    return Painter(Picture() if style.colour else PlainLog(), stream, style, width, clock)
 
 
 def live_steps(

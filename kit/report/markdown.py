@@ -8,34 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from kit.proof.lane import Comparison, Lane, LaneState, state
+from kit.proof.lane import LaneState
 from kit.report.cells import clean
-from kit.report.lanes import MARKS
-from kit.report.watch import LaneKey
-from kit.report.words import (
-    METHODS,
-    NONE,
-    THE_THREE,
-    advice,
-    attempts_words,
-    duration,
-    environment_name,
-    environment_words,
-    expected_words,
-    grounds,
-    handed_out,
-    hold_words,
-    how_sure,
-    lane_name,
-    linked,
-    moment,
-    remark,
-    tally,
-    three_targets,
-    verdict_words,
-    versions,
-)
-from kit.targets import Target
+from kit.report.style import MARKS
+from kit.report.view import ComparisonView, LaneView, by_doubt
+from kit.report.words import NONE, how_sure, linked
+from kit.targets import Claim
 
 _HEADS = ("", "lane", "verdict", "expected", "first event", "hold")
 _RULE = "|---|---|---|---|---:|---:|"
@@ -47,43 +25,34 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&!$]")
 _LEADING = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
 
-def markdown(comparison: Comparison, targets: Mapping[str, Target]) -> str:
+def markdown(view: ComparisonView) -> str:
     """The whole comparison. The same comparison gives the same text."""
-    mark, _ = MARKS[comparison.state]
-    blocks = [f"### {mark} {_text(tally(comparison, targets))}", _table(comparison, targets)]
-    blocks += _todo(comparison, targets)
-    blocks += _doubts(comparison)
-    if three_targets(comparison):
-        blocks.append(_prose(THE_THREE))
-    blocks.append(f"**{environment_name(comparison)}**: {_text(environment_words(comparison))}")
-    if comparison.lanes:
+    mark, _ = MARKS[view.state]
+    todo: dict[str, list[str]] = {}
+    for lane in view.lanes:
+        if lane.advice is not None:
+            todo.setdefault(_prose(lane.advice), []).append(lane.name)
+    doubts = {f"`{doubt}` {_text(doubt.remedy)}": names for doubt, names in by_doubt(view.lanes).items()}
+    blocks = [f"### {mark} {_text(view.tally)}", _table(view)]
+    blocks += [*_list("What to do", todo), *_list("What to doubt", doubts)]
+    if view.in_short is not None:
+        blocks.append(_prose(view.in_short))
+    blocks.append(f"**{view.environment}**: {_text(view.where)}")
+    if view.lanes:
         blocks.append("<details><summary>Evidence, lane by lane</summary>")
-        for lane in comparison.lanes:
-            blocks += _evidence(lane, targets.get(lane.target))
+        blocks += [block for lane in view.lanes for block in _evidence(lane)]
         blocks.append("</details>")
-    blocks.append(
-        f"Measured {_text(moment(comparison))} with {_text(versions(comparison))}. "
-        f"Asked: {_code(comparison.prompt)}"
-    )
+    blocks.append(f"Measured {_text(view.moment)} with {_text(view.versions)}. Asked: {_code(view.prompt)}")
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(comparison: Comparison, targets: Mapping[str, Target]) -> str:
+def _table(view: ComparisonView) -> str:
     rows = [_row(_HEADS), _RULE]
-    for lane in comparison.lanes:
-        found = _text(verdict_words(lane))
-        rows.append(
-            _row(
-                (
-                    MARKS[state(lane)][0],
-                    _name(lane),
-                    found if state(lane) is LaneState.OK else f"**{found}**",
-                    _text(expected_words(lane, targets.get(lane.target))),
-                    duration(lane.timeline.first_event_ms),
-                    _text(hold_words(lane)),
-                )
-            )
-        )
+    for lane in view.lanes:
+        found = _text(lane.verdict)
+        found = found if lane.state is LaneState.OK else f"**{found}**"
+        mark, expected = MARKS[lane.state][0], _text(lane.expected or "")
+        rows.append(_row((mark, _text(lane.name), found, expected, lane.first_event, _text(lane.hold))))
     return "\n".join(rows)
 
 
@@ -91,56 +60,37 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _todo(comparison: Comparison, targets: Mapping[str, Target]) -> list[str]:
-    """Each remedy once, with the lanes that it is for."""
-    remedies: dict[str, list[str]] = {}
-    for lane in comparison.lanes:
-        said = advice(lane, targets.get(lane.target))
-        if said is not None:
-            remedies.setdefault(_prose(said), []).append(_name(lane))
-    return _list("What to do", remedies)
-
-
-def _doubts(comparison: Comparison) -> list[str]:
-    remedies: dict[str, list[str]] = {}
-    for lane in comparison.lanes:
-        for doubt in lane.doubts:
-            remedies.setdefault(f"`{doubt}` {_text(doubt.remedy)}", []).append(_name(lane))
-    return _list("What to doubt", remedies)
-
-
 def _list(title: str, remedies: Mapping[str, Iterable[str]]) -> list[str]:
-    lines = [f"- {', '.join(lanes)}: {said}" for said, lanes in remedies.items()]
+    """Each remedy once, with the lanes that it is for."""
+    lines = [f"- {', '.join(map(_text, names))}: {remedy}" for remedy, names in remedies.items()]
     return [f"**{title}**", "\n".join(lines)] if lines else []
 
 
-def _evidence(lane: Lane, target: Target | None) -> list[str]:
-    blocks = [f"**{_name(lane)}**: {_text(verdict_words(lane))}, at {_code(handed_out(lane.url))}"]
-    if (again := attempts_words(lane)) is not None:
-        blocks.append(_text(again))
+def _evidence(lane: LaneView) -> list[str]:
+    blocks = [f"**{_text(lane.name)}**: {_text(lane.verdict)}, at {_code(lane.address)}"]
+    if lane.again is not None:
+        blocks.append(_text(lane.again))
     if lane.error is not None:
         blocks.append(_text(lane.error.message))
     elif lane.evidence:
-        blocks.append(f"By {_text(METHODS[lane.method])}.")
+        blocks.append(f"By {_text(lane.method)}.")
     if lane.evidence:
         blocks.append("\n".join(f"{at}. {_text(step)}" for at, step in enumerate(lane.evidence, 1)))
-    if (said := remark(lane)) is not None:
-        blocks.append(_text(said))
-    if claims := grounds(lane, target):
+    if lane.remark is not None:
+        blocks.append(_text(lane.remark))
+    if lane.grounds:
         blocks.append("What the promise rests on:")
-        blocks.append(
-            "\n".join(f"- {_text(one.text)} {_source(one.source)} ({_text(how_sure(one))})" for one in claims)
-        )
+        blocks.append("\n".join(map(_claim, lane.grounds)))
     return blocks
+
+
+def _claim(claim: Claim) -> str:
+    return f"- {_text(claim.text)} {_source(claim.source)} ({_text(how_sure(claim))})"
 
 
 def _source(source: str) -> str:
     link, rest = linked(source)
     return _text(source) if link is None else f"<{link}>{_escaped(clean(rest))}"
-
-
-def _name(lane: Lane) -> str:
-    return _text(lane_name(LaneKey.of(lane)))
 
 
 def _prose(text: str) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kit.cloud.outcome import Outcome, Result
-from kit.proof.lane import Lane
+from kit.outcome import Outcome, Result
 from kit.report.cells import cells, clean, hang, pad
 from kit.report.json import lane_data
-from kit.report.lanes import MARKS
-from kit.report.style import Style
-from kit.report.words import verdict_words
+from kit.report.style import MARKS, Style
+from kit.report.view import LaneView, lane_view
 
 COSTS = {
     "nothing": "It costs nothing as it is.",
@@ -55,9 +53,10 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
         ]
     off = next((lane for lane in one.lanes if lane.header == "off" and not lane.as_is), None)
     if off is not None and off.error is None:
-        lines += hang(indent, f"Without the header: {verdict_words(off)}.", width)
+        lines += hang(indent, f"Without the header: {lane_view(off).verdict}.", width)
     if one.gate is not None and one.state != "ok":
-        lines += _evidence(one.lanes, indent, style, width)
+        decisive = [lane_view(lane) for lane in one.lanes if lane.as_is or lane.header == "on"]
+        lines += _evidence(decisive, indent, style, width)
     if one.url is not None and one.result is not Result.PROMOTED:
         lines += hang(indent, f"Its service: {clean(one.url)}", width)
     if one.costs is not None:
@@ -70,12 +69,11 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     return lines
 
 
-def _evidence(lanes: Sequence[Lane], indent: str, style: Style, width: int) -> list[str]:
+def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) -> list[str]:
     """What the verdict rests on: nothing is called held back without it."""
     return [
         style.paint(line, "dim")
         for lane in lanes
-        if lane.as_is or lane.header == "on"
         for step in (*lane.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts))
         for line in hang(f"{indent}· ", clean(step), width)
     ]
@@ -95,7 +93,5 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],
-        "error": None
-        if error is None
-        else {"code": str(error.code), "message": error.message, "hint": error.hint},
+        "error": None if error is None else error.data,
     }

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
+from kit.proof.lane import LaneState
+
 Tone = Literal["ok", "wrong", "unsure", "dim", "bold", "tick", "burst"]
 
 _CODES: dict[Tone, str] = {
@@ -17,6 +19,13 @@ _CODES: dict[Tone, str] = {
     "bold": "1",
     "tick": "36",
     "burst": "33",
+}
+
+MARKS: dict[LaneState, tuple[str, Tone]] = {
+    LaneState.OK: ("✓", "ok"),
+    LaneState.INCONCLUSIVE: ("?", "unsure"),
+    LaneState.NOT_AS_EXPECTED: ("✗", "wrong"),
+    LaneState.FAILED: ("✗", "wrong"),
 }
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

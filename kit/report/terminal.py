@@ -1,8 +1,142 @@
-"""All that a terminal is shown: the live lanes, the table, one lane's verdict."""
+"""What was measured, for a terminal: lanes as a table, or one lane with what its verdict rests on."""
 
-from kit.report.live import live_lanes
-from kit.report.single import probe_text
-from kit.report.style import Style
-from kit.report.table import table
+from __future__ import annotations
 
-__all__ = ["Style", "live_lanes", "probe_text", "table"]
+from kit.proof.doubts import Doubt
+from kit.proof.lane import LaneState
+from kit.report.cells import cells, clean, hang, pad, wrap
+from kit.report.style import MARKS, Style
+from kit.report.view import ComparisonView, LaneView
+from kit.report.words import NONE
+
+# Longer lines are hard to read, however wide the terminal; off one the reader's width is not known.
+WIDTH = 100
+_HEADS = ("target", "header", "verdict", "expected", "first event", "hold")
+_RIGHT = ("first event", "hold")
+# Where there is no room: how narrow a column may become, which grows first, which is left out first.
+_LEAST = {"target": 8, "verdict": 16, "expected": 16, "first event": 6}
+_GROWN = ("verdict", "expected", "target", "first event")
+_GIVEN_UP = ("hold", "expected", "first event", "header", "target")
+
+
+def lane_text(lane: LaneView, style: Style | None = None) -> str:
+    """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
+    style = style or Style()
+    width = min(style.width or WIDTH, WIDTH)
+    mark, tone = MARKS[lane.state]
+    first, *rest = hang(f"{mark} ", lane.headline, width)
+    lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
+    lines += hang("  ", clean(lane.url), width)
+    if lane.error is not None:
+        lines += ["", *hang("  ", clean(lane.error.message), width)]
+    if lane.advice is not None:
+        lines += hang("  → ", clean(lane.advice), width)
+    if lane.again is not None:
+        lines += hang("  ", clean(lane.again), width)
+    if lane.error is None:
+        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
+    if lane.remark is not None:
+        lines += hang("  ", lane.remark, width)
+    if lane.evidence:
+        lines += ["", style.paint("  what was done and seen", "dim")]
+        for number, step in enumerate(lane.evidence, 1):
+            lines += hang(f"  {number:2}  ", clean(step), width)
+    if lane.doubts:
+        lines += ["", style.paint("  what to doubt", "dim")]
+        for doubt in lane.doubts:
+            lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
+    return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def _facts(lane: LaneView) -> list[str]:
+    events = len(lane.timeline.arrivals)
+    ended = "" if lane.timeline.complete else ", without a proper end"
+    counted = "1 event" if events == 1 else f"{events:,} events"
+    facts = [
+        f"first byte {lane.first_byte}, first event {lane.first_event}, {counted} in {lane.duration}{ended}"
+    ]
+    if lane.codes["hold_ms"]:
+        limit = f" (below {lane.seen_from} nothing could have been seen)" if lane.seen_from else ""
+        facts.append(f"hold {lane.hold}{limit}")
+    facts.append(f"by {lane.method}")
+    return facts if lane.asked is None else [*facts, lane.asked]
+
+
+def table(view: ComparisonView, style: Style | None = None) -> str:
+    """Lane by lane the verdict, what was promised, the figures and what to do; then the conclusion."""
+    style = style or Style()
+    width = style.width or WIDTH
+    doubts = tuple(dict.fromkeys(doubt for lane in view.lanes for doubt in lane.doubts))
+    rows = [_cells(lane, doubts) for lane in view.lanes]
+    widths = _widths(rows, width)
+    heads = dict(zip(_HEADS, _HEADS, strict=True))
+    lines = [style.paint(line, "dim") for line in _row(" ", heads, widths)]
+    for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
+        mark, tone = MARKS[lane.state]
+        lines += _row(style.paint(mark, tone), row, widths)
+        # What a later lane of the same target needs as well is said there.
+        later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
+        if lane.advice is not None and lane.advice not in later:
+            lines += [style.paint(line, "dim") for line in hang("  → ", clean(lane.advice), width)]
+        if lane.again is not None:
+            lines += [style.paint(line, "dim") for line in hang("    ", clean(lane.again), width)]
+    if doubts:
+        lines.append("")
+        for number, doubt in enumerate(doubts, 1):
+            lines += hang(f"[{number}] ", f"{doubt}: {doubt.remedy}", width)
+    lines += ["", *_conclusion(view, style, width)]
+    return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def _cells(lane: LaneView, doubts: tuple[Doubt, ...]) -> dict[str, str]:
+    notes = "".join(f" [{doubts.index(doubt) + 1}]" for doubt in lane.doubts)
+    return {
+        "target": clean(lane.target),
+        "header": lane.kind,
+        "verdict": lane.verdict + notes,
+        "expected": lane.expected or NONE,
+        "first event": lane.first_event,
+        "hold": lane.hold,
+    }
+
+
+def _widths(rows: list[dict[str, str]], width: int) -> dict[str, int]:
+    """The columns that have room, each as wide as its widest cell, or narrower down to what can be read."""
+    wanted = {head: max(map(cells, (head, *(row[head] for row in rows)))) for head in _HEADS}
+    widths = {head: min(room, _LEAST.get(head, room)) for head, room in wanted.items()}
+    for head in _GIVEN_UP:
+        if _spare(widths, width) < 0:
+            del widths[head]
+    for head in _GROWN:
+        if head in widths:
+            widths[head] += min(wanted[head] - widths[head], max(0, _spare(widths, width)))
+    widths["verdict"] = max(2, widths["verdict"] + min(0, _spare(widths, width)))
+    return widths
+
+
+def _spare(widths: dict[str, int], width: int) -> int:
+    return width - sum(2 + room for room in widths.values())
+
+
+def _row(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
+    """One row, in as many lines as its longest cell needs."""
+    broken = {head: wrap(row[head], room) for head, room in widths.items()}
+    lines = []
+    for index in range(max(map(len, broken.values()))):
+        shown = (
+            pad(broken[head][index] if index < len(broken[head]) else "", room, right=head in _RIGHT)
+            for head, room in widths.items()
+        )
+        lines.append((mark if index == 0 else " ") + " " + "  ".join(shown))
+    return lines
+
+
+def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
+    mark, tone = MARKS[view.state]
+    first, *rest = hang(f"{mark} ", f"{clean(view.conclusion)}.", width)
+    lines = [style.paint(mark, tone) + first[1:], *rest, *hang("  ", view.where, width)]
+    if view.in_short is not None:
+        # Off a terminal the sentence stays in one piece: it is there to be found and quoted.
+        short = view.in_short if view.state is LaneState.OK else f"Documented: {view.in_short}"
+        lines += [short] if style.width is None else hang("  ", short, width)
+    return lines

@@ -29,7 +29,7 @@ _SENTENCES: Mapping[str, str] = {
     ),
     "as documented": "与文档一致",
     "not as documented": "与文档不一致",
-    # What frees it: deploy/*/target.toml and kit.report.words.
+    # What frees it: deploy/*/target.toml and kit.report.view.
     "Nothing frees it on App Engine Standard: answer by polling there, or move the service to Cloud Run.": (
         "在 App Engine Standard 上没有办法放行：改用轮询，或者迁移到 Cloud Run。"
     ),
@@ -214,7 +214,7 @@ _FATES = {
 
 
 def in_chinese(lane: Lane) -> str:
-    """The verdict as a person would say it; `kit.report.words.verdict_words` in Chinese."""
+    """The verdict as a person would say it; `kit.report.view.LaneView.verdict` in Chinese."""
     if lane.error is not None:
         return "无法测量"
     fate = next((said for doubt, said in _FATES.items() if doubt in lane.doubts), "")

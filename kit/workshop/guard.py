@@ -64,7 +64,7 @@ def needs_secret(host: str, names: Collection[str]) -> bool:
 
 
 def shows(secret: str, shown: Collection[str | None]) -> bool:
-    """Whether the secret is among what was shown; how long this takes tells nothing of it."""
+    """Whether the secret is among what was shown; how long this takes says nothing of it."""
     right = [hmac.compare_digest((one or "").encode(), secret.encode()) for one in shown]
     return any(right)
 

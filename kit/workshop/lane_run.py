@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from kit.errors import Code, KitError
@@ -26,10 +26,13 @@ from kit.proof.received import Received
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 from kit.report.json import lane_data
+from kit.workshop.browser_report import BrowserReport, receive
 from kit.workshop.cors import may_ask
+from kit.workshop.event_text import event_texts
 from kit.workshop.proof import BrowserProof, Step
-from kit.workshop.seen import Seen, take_in
-from kit.workshop.text import texts
+
+if TYPE_CHECKING:
+    from kit.report import wire
 
 FINDS_WITHIN_S = 60.0
 
@@ -98,8 +101,8 @@ class LaneRun:
     def _ask_in_pieces(self) -> None:
         """Ask for the answer to be kept, under a name of ours."""
         ask = self._ask
-        told = json.loads(ask.body) if ask.body else None
-        if not isinstance(told, dict) or "ai_prompt" not in told:
+        wanted = json.loads(ask.body) if ask.body else None
+        if not isinstance(wanted, dict) or "ai_prompt" not in wanted:
             self._fail(
                 KitError(
                     Code.BAD_USAGE,
@@ -108,7 +111,7 @@ class LaneRun:
                 )
             )
             return
-        body = json.dumps({**told, "answer": self._kept}).encode()
+        body = json.dumps({**wanted, "answer": self._kept}).encode()
         self._ask = replace(ask, body=body, headers=(*ask.headers, ("prefer", "respond-async")))
 
     @property
@@ -169,23 +172,23 @@ class LaneRun:
 
     # Judging it.
 
-    def answered(self, seen: Seen, reads: list[tuple[float, bytes]]) -> None:
+    def answered(self, report: BrowserReport, reads: list[tuple[float, bytes]]) -> None:
         """Take in what the browser saw of the answer; judge it once that is all."""
         received = self._received
-        self._note(seen)
-        if seen.head is not None:
-            received.head(seen.head.at, seen.head.status, seen.head.headers)
-            decoder = decoder_of(seen.head.headers.get("content-type", ""))
+        self._note(report)
+        if report.head is not None:
+            received.head(report.head.at, report.head.status, report.head.headers)
+            decoder = decoder_of(report.head.headers.get("content-type", ""))
             received.use(decoder)
         try:
-            take_in(seen, reads, received, self._ask.url)
+            receive(report, reads, received, self._ask.url)
         except KitError as error:
             self._received = Received(ChunkDecoder())  # it may be much, and is not shown
             self._fail(error)
             return
-        if seen.more:
+        if report.more:
             return
-        self._judge_answer(seen)
+        self._judge_answer(report)
         held = self.relayed and self._path_held
         if held:
             self._doubts[Doubt.OWN_PATH_HELD] = None
@@ -195,24 +198,24 @@ class LaneRun:
         elif self._found.base is None or held:
             self._end(None)
 
-    def _judge_answer(self, seen: Seen) -> None:
+    def _judge_answer(self, report: BrowserReport) -> None:
         received, speaks = self._received, self._found.base is not None
         replies = [
             reply
-            for ping in seen.pings
+            for ping in report.pings
             if (reply := reply_of(ping.status, ping.body.encode(), ping.sent_ms, ping.arrived_ms))
         ]
         clock = aligned(replies) if len(replies) == PINGS else None
         self._line, self._by_answer = answer.judged(
             received,
-            asked_ms=seen.asked_ms,
-            now_ms=seen.now_ms,
+            asked_ms=report.asked_ms,
+            now_ms=report.now_ms,
             clock=clock,
             by=answer.of_stream(received, clock, speaks_proof=speaks),
         )
         if answer.is_refusal(received, speaks_proof=speaks):
             return
-        if seen.failed:
+        if report.failed:
             self._error = KitError(
                 Code.UNREACHABLE,
                 f"The browser could not ask {shown(self._ask.url)}, or not read what it answered.",
@@ -237,38 +240,34 @@ class LaneRun:
         if not self._received.headers.get("content-type", "").startswith("application/problem+json"):
             return error
         try:
-            told = json.loads("".join(event.data for _, event in self._received.arrivals))
+            problem = json.loads("".join(event.data for _, event in self._received.arrivals))
         except (ValueError, RecursionError):
             return error
-        why = told.get("detail") or told.get("title") if isinstance(told, dict) else None
+        why = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
         if not isinstance(why, str):
             return error
         return KitError(error.code, f"{error.message} It says: {why[:300]}", error.hint)
 
-    def step(self, seen: Seen | None, reads: list[tuple[float, bytes]]) -> Step | None:
+    def step(self, report: BrowserReport | None, reads: list[tuple[float, bytes]]) -> Step | None:
         """The proof's next step; None when there is nothing more to do, and `lane` says what came out."""
         if self.lane is not None:
             return None
         try:
             if self._proof is None:
                 base = self._base or ""
-                self._proof = BrowserProof(ProofRequest(base, self._conditions))
-                told = self._proof.begin()
-            elif seen is None:
+                self._proof, report = BrowserProof(ProofRequest(base, self._conditions)), None
+            elif report is None:
                 raise KitError(Code.BAD_USAGE, "That proof has begun already.", "Reload the page.")
             else:
-                self._note(seen)
-                self._proof.report(seen, reads)
-                if seen.more:
-                    return {"do": "go on"}
-                told = self._proof.go_on(seen)
+                self._note(report)
+            outcome = self._proof.step(report, reads)
         except KitError as error:
             self._fail(error)
             return None
-        if isinstance(told, Finding):
-            self._end(told)
+        if isinstance(outcome, Finding):
+            self._end(outcome)
             return None
-        return told
+        return outcome
 
     @property
     def _conditions(self) -> Conditions:
@@ -286,20 +285,20 @@ class LaneRun:
         return () if self._proof is None else self._proof.evidence
 
     @property
-    def data(self) -> dict[str, Any] | None:
+    def data(self) -> wire.Lane | None:
         """What came out, as `kit compare` writes it, with the text of each event."""
         if self.lane is None:
             return None
         data = lane_data(self.lane)
-        for arrival, text in zip(data["timeline"], texts(self._received.arrivals), strict=True):
+        for arrival, text in zip(data["timeline"], event_texts(self._received.arrivals), strict=True):
             if text:
                 arrival["text"] = text
         return data
 
-    def _note(self, seen: Seen) -> None:
-        if seen.hidden:
+    def _note(self, report: BrowserReport) -> None:
+        if report.hidden:
             self._doubts[Doubt.TAB_HIDDEN] = None
-        if seen.waited:
+        if report.waited:
             self._doubts[Doubt.BROWSER_CONNECTIONS] = None
 
     def _fail(self, error: KitError) -> None:

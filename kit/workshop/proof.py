@@ -13,20 +13,20 @@ from kit.errors import Code, KitError
 from kit.probe.http_errors import shown
 from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
 from kit.probe.proof_runner import ProofRequest
-from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Pass, Ping, Reply
+from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Pair, Pass, Ping, Reply
 from kit.proof.events import LineDecoder
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.verdict import Finding
-from kit.workshop.seen import Answered, Seen, take_in
+from kit.workshop.browser_report import Answered, BrowserReport, receive
 
-# A step as the page takes it: {"do": "ask" | "open" | "wait", …}.
+# A step as the page takes it: {"do": "ask" | "open" | "wait" | "go on", …}.
 Step: TypeAlias = dict[str, Any]
 
 
 class BrowserProof:
-    """One proof. `begin` gives its first step, `go_on` each further one, until a finding comes.
+    """One proof, step by step.
 
     Args:
         request: how to ask, its `base` as the browser reaches it.
@@ -46,35 +46,39 @@ class BrowserProof:
         """What was done and seen so far."""
         return tuple(self._machine.evidence)
 
-    def begin(self) -> Step | Finding:
-        """The first step."""
-        return self._next(None)
+    def step(self, report: BrowserReport | None, reads: list[tuple[float, bytes]]) -> Step | Finding:
+        """The next step, or the finding.
 
-    def report(self, seen: Seen, reads: list[tuple[float, bytes]]) -> None:
-        """Take in what came on the open stream.
+        Args:
+            report: of the step before; None for the first step.
+            reads: what came on the open stream since.
 
         Raises:
             KitError: the stream could not be opened, or is not the protocol's.
         """
+        if report is None:
+            return self._next(None)
+        self._take_in(report, reads)
+        if report.more:
+            return {"do": "go on"}
+        reply = _reply(report.reply)
+        if isinstance(self._action, Feed) and reply is not None and reply.known:
+            self._ordered.append(self._action.bytes)
+        return self._next(Observed(report.now_ms, reply, self._received))
+
+    def _take_in(self, report: BrowserReport, reads: list[tuple[float, bytes]]) -> None:
         received = self._received
         if received is None:
             return
-        if seen.failed:
+        if report.failed:
             raise KitError(
                 Code.UNREACHABLE,
                 f"The browser could not open the proof's stream at {shown(self._request.base)}.",
                 "Look at whether the service still runs, and whether it lets this page ask (CORS).",
             )
-        if seen.head is not None:
-            received.head(seen.head.at, seen.head.status, seen.head.headers)
-        take_in(seen, reads, received, self._request.base)
-
-    def go_on(self, seen: Seen) -> Step | Finding:
-        """The step after the one that this reports, whose reads `report` has taken in."""
-        reply = _reply(seen.reply)
-        if isinstance(self._action, Feed) and reply is not None and reply.known:
-            self._ordered.append(self._action.bytes)
-        return self._next(Observed(seen.now_ms, reply, self._received))
+        if report.head is not None:
+            received.head(report.head.at, report.head.status, report.head.headers)
+        receive(report, reads, received, self._request.base)
 
     def _next(self, observed: Observed | None) -> Step | Finding:
         try:
@@ -102,7 +106,7 @@ class BrowserProof:
                 return self._open(action)
             case Await():
                 return {"do": "wait", "octets": self._octets(action), "within_ms": action.within_ms}
-            case Pass():  # the proof's own streams are fed
+            case Pass() | Pair():  # the proof's own streams are fed
                 raise NotImplementedError
 
     def _open(self, action: Open) -> Step:

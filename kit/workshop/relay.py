@@ -69,8 +69,7 @@ class Relayed(Response):
 
 def refused(error: KitError, status: int) -> JSONResponse:
     """An error for the page, in a sentence with its remedy."""
-    body = {"error": {"code": str(error.code), "message": error.message, "hint": error.hint}}
-    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+    return JSONResponse({"error": error.data}, status, {"Cache-Control": "no-store"})
 
 
 def _kept(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

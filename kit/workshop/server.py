@@ -21,14 +21,14 @@ from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
 from kit.service import service_module
 from kit.targets import assets
-from kit.workshop import recording, seen
+from kit.workshop import browser_report, recording
+from kit.workshop.browser_report import BrowserReport
 from kit.workshop.guard import host_of, is_from_us, is_ours, shows
 from kit.workshop.lane_run import LaneRun
+from kit.workshop.lane_text import lane_text
+from kit.workshop.page_config import PageConfig
 from kit.workshop.relay import Relayed, refused
-from kit.workshop.runs import Kept, OwnPath, Run
-from kit.workshop.said import said
-from kit.workshop.seen import Seen
-from kit.workshop.site import Site
+from kit.workshop.sessions import BoundedCache, OwnPath, Run
 
 PAGE = Path(__file__).with_name("page")
 # What the service's own page has already, taken from there.
@@ -55,14 +55,14 @@ class _Go(BaseModel):
 class Page:
     """The page's server as an ASGI app. `client` asks the lanes on its behalf."""
 
-    def __init__(self, site: Site, client: Client) -> None:
+    def __init__(self, site: PageConfig, client: Client) -> None:
         self._site = site
         self._client = client
-        self._runs: Kept[Run] = Kept()
-        self._paths: Kept[OwnPath] = Kept()
+        self._runs: BoundedCache[Run] = BoundedCache()
+        self._paths: BoundedCache[OwnPath] = BoundedCache()
         routes = [
             *_files(site),
-            Route("/api/site", self._told_site),
+            Route("/api/site", self._site_data),
             Route("/api/path", self._begin_path, methods=["POST"]),
             Route("/api/path/{path}", self._go_on_path, methods=["POST"]),
             Route("/api/runs", self._begin_run, methods=["POST"]),
@@ -80,7 +80,7 @@ class Page:
 
     # What there is.
 
-    async def _told_site(self, request: Request) -> Response:
+    async def _site_data(self, request: Request) -> Response:
         site = self._site
         lanes = [
             {"target": name, "title": site.title(name), "place": site.place(name), "arms": list(arms)}
@@ -98,15 +98,15 @@ class Page:
     # The browser's own path.
 
     async def _begin_path(self, request: Request) -> Response:
-        path, name = OwnPath("here/proof"), Kept.name()
+        path, name = OwnPath("here/proof"), BoundedCache.name()
         self._paths.keep(name, path)
-        return _json({"path": name, **_path_told(path, path.step(None, []))})
+        return _json({"path": name, **_path_data(path, path.step(None, []))})
 
     async def _go_on_path(self, request: Request) -> Response:
         path = self._paths.get(request.path_params["path"])
         if path is None:
             raise _gone()
-        return _json(_path_told(path, path.step(*await _report(request))))
+        return _json(_path_data(path, path.step(*await _report(request))))
 
     # A run.
 
@@ -126,7 +126,7 @@ class Page:
             pace, length = go.tokens_per_s, go.tokens
             specs.append(replace(spec, prompt=go.prompt, max_output_tokens=length, tokens_per_s=pace))
         held = path is not None and path.held
-        run = Run(Kept.name(), specs, path_held=held, polls=go.how == "poll")
+        run = Run(BoundedCache.name(), specs, path_held=held, polls=go.how == "poll")
         await run.find(self._client, request.headers.get("origin"))
         self._runs.keep(run.name, run)
         return _json(
@@ -156,8 +156,8 @@ class Page:
 
     async def _proof(self, request: Request) -> Response:
         lane = self._lane(request)
-        body = await _body(request, seen.MOST_BYTES)
-        report, reads = seen.read(body) if body else (None, [])
+        body = await _body(request, browser_report.MOST_BYTES)
+        report, reads = browser_report.read(body) if body else (None, [])
         step = lane.step(report, reads)
         return _json({"step": step, "evidence": lane.evidence, **self._outcome(lane)})
 
@@ -166,7 +166,7 @@ class Page:
         if lane.lane is None:
             return {"lane": None, "said": None}
         target = self._site.targets.get(lane.spec.target)
-        return {"lane": lane.data, "said": said(lane.lane, target)}
+        return {"lane": lane.data, "said": lane_text(lane.lane, target)}
 
     def _lane(self, request: Request) -> LaneRun:
         run = self._runs.get(request.path_params["run"])
@@ -195,11 +195,11 @@ class Page:
         site = self._site
         lanes = [
             {
-                "lane": told,
-                "said": said(lane, site.targets.get(lane.target)),
+                "lane": data_of_lane,
+                "said": lane_text(lane, site.targets.get(lane.target)),
                 "title": site.title(lane.target) + (" · polling" if lane.delivery == "polling" else ""),
             }
-            for told, lane in zip(data["lanes"], comparison.lanes, strict=True)
+            for data_of_lane, lane in zip(data["lanes"], comparison.lanes, strict=True)
         ]
         return _json({"mark": recording.mark(comparison), "prompt": comparison.prompt, "lanes": lanes})
 
@@ -248,7 +248,7 @@ class Guarded:
 def _let_in(cookie: str, secret: str) -> Response:
     """The page again, without the secret in its address, which is shown to the room and copied."""
     response = RedirectResponse("./", 303, _NO_STORE)
-    # Lax: a link to a scene may stand in somebody's slides.
+    # Lax: a link to a scene may stand in slides.
     response.set_cookie(cookie, secret, path=None, httponly=True, samesite="lax")
     return response
 
@@ -265,7 +265,7 @@ def _kept_out(*, does: bool) -> Response:
     return response
 
 
-def _files(site: Site) -> list[Route]:
+def _files(site: PageConfig) -> list[Route]:
     """The page and what it is made of, from memory, under a policy that lets it reach its lanes only."""
     shared = assets() / "service" / "page"
     files = [*(shared / name for name in SHARED), *sorted(PAGE.iterdir())]
@@ -273,8 +273,8 @@ def _files(site: Site) -> list[Route]:
     return routes
 
 
-async def _report(request: Request) -> tuple[Seen, list[tuple[float, bytes]]]:
-    return seen.read(await _body(request, seen.MOST_BYTES))
+async def _report(request: Request) -> tuple[BrowserReport, list[tuple[float, bytes]]]:
+    return browser_report.read(await _body(request, browser_report.MOST_BYTES))
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -301,7 +301,7 @@ def _go(body: bytes) -> _Go:
         raise KitError(Code.BAD_USAGE, f"{where}: {fault['msg']}.", "Correct it on the page.") from None
 
 
-def _path_told(path: OwnPath, step: dict[str, Any] | None) -> dict[str, Any]:
+def _path_data(path: OwnPath, step: dict[str, Any] | None) -> dict[str, Any]:
     finding = path.finding
     if finding is None:
         return {"step": step, "verdict": None}
@@ -326,5 +326,5 @@ def _gone() -> KitError:
     return KitError(Code.NO_STREAM, "That run is over, or was never begun.", "Press Go again.")
 
 
-def _json(told: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(told, headers=_NO_STORE)
+def _json(data: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(data, headers=_NO_STORE)

@@ -72,7 +72,7 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[Died
     finally:
         listens.cancel()
         server.should_exit = server.force_exit = True
-        # A stream that nobody ends would be waited for.
+        # A stream that does not end would be waited for.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(task, 5)
 

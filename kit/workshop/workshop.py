@@ -17,23 +17,23 @@ from kit.proof.lane import Environment
 from kit.targets import Target
 from kit.workshop.guard import needs_secret
 from kit.workshop.lanes import Specs, in_lab
+from kit.workshop.page_config import Fresh, PageConfig, as_it_is
 from kit.workshop.server import Page
 from kit.workshop.serving import serving
-from kit.workshop.site import Fresh, Site, as_it_is
 
 _SECRET_BYTES = 16
 ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # only asked about
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class PageAddress:
     """Where the page is opened.
 
     Attributes:
         listening: its server's socket.
         host: the address that was given to listen on.
         names: further names it may be opened as.
-        secret: what opens it (`kit.workshop.guard.needs_secret`); None where everybody may who can.
+        secret: what opens it (`kit.workshop.guard.needs_secret`); None where only this machine reaches it.
     """
 
     listening: socket.socket
@@ -42,8 +42,8 @@ class Door:
     secret: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, listening: socket.socket, host: str, names: tuple[str, ...]) -> Door:
-        """A door with a new secret, if it needs one."""
+    def of(cls, listening: socket.socket, host: str, names: tuple[str, ...]) -> PageAddress:
+        """An address with a new secret, if it needs one."""
         secret = secrets.token_urlsafe(_SECRET_BYTES) if needs_secret(host, names) else None
         return cls(listening, host, names, secret)
 
@@ -86,34 +86,34 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
-    """What is shown, whatever the lanes.
+class Session:
+    """How a page is shown, whatever its lanes.
 
     Attributes:
-        door: where.
+        address: where it is opened.
         targets: what the kit knows of platforms, by name.
         timeout_s: for each lane's answer.
         ready: called once the page can be opened.
     """
 
-    door: Door
+    address: PageAddress
     targets: Mapping[str, Target]
     timeout_s: float
     ready: Callable[[], None]
 
 
 async def show_lab(
-    show: Show, lanes: Sequence[LabLane], config: Config, *, isolated: bool, say: Callable[[str], None]
+    session: Session, lanes: Sequence[LabLane], config: Config, *, isolated: bool, say: Callable[[str], None]
 ) -> NoReturn:
     """Run a lab, and the page before it, until one of its services dies or this is cancelled.
 
     Raises:
         KitError: a service could not be started, or died.
     """
-    async with Lab(lanes, isolated=isolated, say=say, origins=show.door.origins) as lab:
-        specs = await in_lab(lab, show.targets, config, timeout_s=show.timeout_s, say=say)
+    async with Lab(lanes, isolated=isolated, say=say, origins=session.address.origins) as lab:
+        specs = await in_lab(lab, session.targets, config, timeout_s=session.timeout_s, say=say)
         dying = asyncio.create_task(lab.wait_for_death())
-        showing = asyncio.create_task(show_specs(show, specs, "lab"))
+        showing = asyncio.create_task(show_specs(session, specs, "lab"))
         try:
             await asyncio.wait({dying, showing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -126,23 +126,27 @@ async def show_lab(
         raise AssertionError("neither ends without a reason")
 
 
-async def show_specs(show: Show, specs: Specs, environment: Environment, fresh: Fresh = as_it_is) -> NoReturn:
+async def show_specs(
+    session: Session, specs: Specs, environment: Environment, fresh: Fresh = as_it_is
+) -> NoReturn:
     """Serve the page for these lanes until this is cancelled.
 
     Args:
-        show: where, and how.
+        session: where, and how.
         specs: the lanes.
         environment: where they are.
-        fresh: see `Site`.
+        fresh: see `PageConfig`.
 
     Raises:
         Exception: whatever ends the page's server before.
     """
-    door = show.door
-    site = Site(environment, specs, show.targets, show.timeout_s, door.allowed, door.secret, fresh)
+    address = session.address
+    site = PageConfig(
+        environment, specs, session.targets, session.timeout_s, address.allowed, address.secret, fresh
+    )
     async with (
-        Client(timeout_s=show.timeout_s) as client,
-        serving(Page(site, client).app, door.listening) as died,
+        Client(timeout_s=session.timeout_s) as client,
+        serving(Page(site, client).app, address.listening) as died,
     ):
-        show.ready()
+        session.ready()
         await died()

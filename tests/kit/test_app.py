@@ -107,7 +107,7 @@ def test_a_module_is_a_file_or_a_package() -> None:
         ({"module": "main:app", "probe_headers": {"a": "b\nc: d"}}, "app.probe_headers is", "a table of"),
         ({"module": "main:app", "probe_headers": {"a": 1}}, "app.probe_headers.a is 1", "text in quotes"),
         ({"module": "main:app", "probe_body": 1}, "app.probe_body is 1", "sent as JSON"),
-        ({"module": "main:app", "probe_body": {"at": date(2026, 1, 2)}}, "app holds 2026-01-02", "a text"),
+        ({"module": "main:app", "probe_body": {"at": date(2026, 1, 2)}}, "app.probe_body.at is", "a text"),
         ({"module": "main:app", "proof": "no"}, "app.proof is 'no'", "true or false"),
         ({"module": "main:app", "include": "mine"}, "app.include is 'mine'", "a list"),
         ({"module": "main:app", "include": [""]}, "app.include is ['']", "a list of patterns"),
@@ -115,14 +115,14 @@ def test_a_module_is_a_file_or_a_package() -> None:
         ({"module": "main:app", "probe": "/"}, "app.probe is not a known key", "probe_path"),
     ],
 )
-def test_what_it_may_not_say_is_told_in_one_sentence(
+def test_what_it_may_not_say_is_refused_in_one_sentence(
     keys: dict[str, object], said: str, expected: str
 ) -> None:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         read(**keys)
-    assert told.value.code is Code.BAD_CONFIG
-    assert said in told.value.message
-    assert expected in told.value.hint
+    assert caught.value.code is Code.BAD_CONFIG
+    assert said in caught.value.message
+    assert expected in caught.value.hint
 
 
 def test_the_page_shows_a_table_that_is_accepted_and_every_key_with_its_default() -> None:

@@ -17,8 +17,8 @@ import pytest
 
 from kit import process
 from kit.process import Control, Process, Tail, kill_group, run
-from tests.kit.lab.programs import CHILD, DEAF, OBEYS, alive, family, frozen, gone, pids, wait_until
-from tests.kit.lab.raw import in_loop
+from tests.fixtures.processes import eventually, frozen, gone, is_gone
+from tests.kit.lab.programs import CHILD, DEAF, OBEYS, family, pids
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
 SLEEP = ("sleep", "600")
@@ -61,13 +61,13 @@ async def up(folder: Path) -> list[int]:
 
 async def none_left(numbers: list[int]) -> None:
     """All of them end by themselves; a signal takes its moment to arrive."""
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 async def all_frozen(numbers: list[int]) -> None:
     """They stand still; a signal takes its moment to arrive."""
     assert numbers
-    await asyncio.to_thread(wait_until, lambda: all(map(frozen, numbers)))
+    await asyncio.to_thread(eventually, lambda: all(map(frozen, numbers)))
 
 
 def supervisor(child: Process) -> int:
@@ -77,7 +77,6 @@ def supervisor(child: Process) -> int:
 # What it is given, and what it gives
 
 
-@in_loop
 async def test_it_gets_the_given_environment_and_nothing_else_and_no_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +89,6 @@ async def test_it_gets_the_given_environment_and_nothing_else_and_no_input(
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-@in_loop
 async def test_what_it_prints_comes_unchanged_while_it_runs(tmp_path: Path, terminal: bool) -> None:
     printed = Printed()
     script = "import sys, time; sys.stdout.write('one\\ntwo'); sys.stdout.flush(); time.sleep(1000)"
@@ -101,7 +99,6 @@ async def test_what_it_prints_comes_unchanged_while_it_runs(tmp_path: Path, term
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-@in_loop
 async def test_all_that_it_printed_comes_before_its_end(tmp_path: Path, terminal: bool) -> None:
     printed = Printed()
     script = "import sys; sys.stdout.write('x' * 300_000 + str(sys.stdout.isatty())); sys.exit(3)"
@@ -111,7 +108,6 @@ async def test_all_that_it_printed_comes_before_its_end(tmp_path: Path, terminal
     assert child.status == 3
 
 
-@in_loop
 async def test_a_command_that_cannot_be_executed_ends_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "nonsense").write_bytes(b"\x00\x01\x02")
     (tmp_path / "nonsense").chmod(0o755)
@@ -128,7 +124,6 @@ def test_a_tail_keeps_the_end_and_no_more() -> None:
     assert str(tail) == "efg\ufffd"
 
 
-@in_loop
 async def test_run_gives_the_status_and_128_more_than_a_signal(tmp_path: Path) -> None:
     for script, status in (("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", 137)):
         assert await run(python(script), PYTHONS, grace_s=600, stdout=Printed()) == status
@@ -139,7 +134,6 @@ async def test_run_gives_the_status_and_128_more_than_a_signal(tmp_path: Path) -
 
 @pytest.mark.parametrize(("on_term", "grace_s"), [(OBEYS, 600.0), (DEAF, 0.2)])
 @pytest.mark.parametrize("term", ["leader", "group"])
-@in_loop
 async def test_a_stopped_one_is_gone_and_its_children_too_with_or_without_their_consent(
     tmp_path: Path, on_term: str, grace_s: float, term: str
 ) -> None:
@@ -151,10 +145,9 @@ async def test_a_stopped_one_is_gone_and_its_children_too_with_or_without_their_
 
 
 # A leader that does not end before its child has. The child obeys SIGTERM.
-SHELL = "sleep 600 & echo up; trap : TERM; wait; wait; exit 5"
+SHELL = "trap : TERM; sleep 600 & echo up; wait; wait; exit 5"
 
 
-@in_loop
 async def test_a_whole_group_can_get_the_sigterm(tmp_path: Path) -> None:
     """A shell script's command would else go on until it is killed."""
     printed = Printed()
@@ -184,7 +177,6 @@ while True:
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-@in_loop
 async def test_it_has_its_grace_to_finish_what_it_does_even_if_it_was_frozen(
     tmp_path: Path, is_frozen: bool
 ) -> None:
@@ -196,21 +188,20 @@ async def test_it_has_its_grace_to_finish_what_it_does_even_if_it_was_frozen(
         child.control.freeze()
         await all_frozen(numbers)
     stopping = asyncio.create_task(child.stop())
-    await asyncio.to_thread(wait_until, (bundle / "ending").exists)
+    await asyncio.to_thread(eventually, (bundle / "ending").exists)
     child.control.freeze()  # its last request has ended: now that it is being stopped, that is no reason
     (bundle / "finish").touch()
     await stopping
     assert printed.data == b"finished\n"
 
 
-@in_loop
 async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_path: Path) -> None:
     child = start_family(tmp_path)
     numbers = await up(tmp_path)
     child.control.freeze()
     await all_frozen(numbers)
     child.control.thaw()
-    await asyncio.to_thread(wait_until, lambda: not any(map(frozen, numbers)))
+    await asyncio.to_thread(eventually, lambda: not any(map(frozen, numbers)))
     another = Control(child.control.socket.dup())
     another.freeze()
     child.control.thaw()
@@ -222,7 +213,6 @@ async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_p
     child.control.freeze()  # its last request ends with it
 
 
-@in_loop
 async def test_a_supervisor_that_does_not_read_blocks_no_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +229,6 @@ async def test_a_supervisor_that_does_not_read_blocks_no_end(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-@in_loop
 async def test_a_cancelled_stop_kills_at_once(
     tmp_path: Path, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +246,6 @@ async def test_a_cancelled_stop_kills_at_once(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-@in_loop
 async def test_a_cancelled_run_is_stopped_and_killed_if_it_is_cancelled_again(
     tmp_path: Path, times: int
 ) -> None:
@@ -273,7 +261,6 @@ async def test_a_cancelled_run_is_stopped_and_killed_if_it_is_cancelled_again(
     await none_left(numbers)
 
 
-@in_loop
 async def test_while_its_end_is_waited_for_everything_else_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,7 +277,6 @@ async def test_while_its_end_is_waited_for_everything_else_goes_on(
     assert not child.supervisor_killed
 
 
-@in_loop
 async def test_a_supervisor_that_never_answers_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +298,6 @@ def standing_still(folder: Path) -> Path:
     return script
 
 
-@in_loop
 async def test_a_supervisor_that_stood_still_from_the_start_leaves_nothing_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,7 +310,6 @@ async def test_a_supervisor_that_stood_still_from_the_start_leaves_nothing_eithe
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-@in_loop
 async def test_even_if_its_supervisor_is_killed_it_does_not_stay(tmp_path: Path, is_frozen: bool) -> None:
     child = start_family(tmp_path)
     numbers = await up(tmp_path)
@@ -338,7 +322,6 @@ async def test_even_if_its_supervisor_is_killed_it_does_not_stay(tmp_path: Path,
     await none_left(numbers)
 
 
-@in_loop
 async def test_what_it_leaves_behind_ends_with_it_and_keeps_nothing_waiting(tmp_path: Path) -> None:
     """A child that holds the output open would else delay its end."""
     printed = Printed()
@@ -348,7 +331,6 @@ async def test_what_it_leaves_behind_ends_with_it_and_keeps_nothing_waiting(tmp_
     await none_left([int(printed.data)])
 
 
-@in_loop
 async def test_what_left_its_group_and_holds_its_output_delays_its_end_by_no_more_than_a_moment(
     tmp_path: Path,
 ) -> None:
@@ -359,7 +341,6 @@ async def test_what_left_its_group_and_holds_its_output_delays_its_end_by_no_mor
     os.kill(int(printed.data), signal.SIGKILL)
 
 
-@in_loop
 async def test_once_it_has_ended_its_group_is_not_signalled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,7 +354,6 @@ async def test_once_it_has_ended_its_group_is_not_signalled_again(
     assert signalled == []
 
 
-@in_loop
 async def test_a_group_that_has_got_its_number_meanwhile_is_left_alone(tmp_path: Path) -> None:
     bystander = await asyncio.create_subprocess_exec(*SLEEP, start_new_session=True)
     try:
@@ -382,13 +362,12 @@ async def test_a_group_that_has_got_its_number_meanwhile_is_left_alone(tmp_path:
         child.group = bystander.pid
         await child.kill()
         await none_left(numbers)
-        assert alive(bystander.pid)
+        assert not is_gone(bystander.pid)
     finally:
         bystander.kill()
         await bystander.wait()
 
 
-@in_loop
 async def test_a_flood_can_be_stopped(tmp_path: Path) -> None:
     printed = Printed()
     child = start(tmp_path, *python("import sys\nwhile True: sys.stdout.write('x' * 65536)"), stdout=printed)
@@ -396,7 +375,6 @@ async def test_a_flood_can_be_stopped(tmp_path: Path) -> None:
     await child.stop()
 
 
-@in_loop
 async def test_an_interrupt_at_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
     """Ctrl-C goes to the terminal's process group: the kit decides what its children get."""
     child = start_family(tmp_path)
@@ -436,13 +414,13 @@ def test_when_the_kit_is_killed_it_goes_too_and_so_does_its_folder(tmp_path: Pat
     kit = subprocess.Popen([sys.executable, "-c", KIT, *argv])
     try:
         numbers = pids(lane)
-        assert all(map(alive, numbers))
-        wait_until(lambda: not is_frozen or all(map(frozen, numbers)))
+        assert not any(map(is_gone, numbers))
+        eventually(lambda: not is_frozen or all(map(frozen, numbers)))
     finally:
         kit.kill()
         kit.wait()
-    wait_until(lambda: gone(numbers))
-    wait_until(lambda: not lane.exists())
+    eventually(lambda: gone(numbers))
+    eventually(lambda: not lane.exists())
 
 
 # Groups
@@ -454,10 +432,10 @@ def test_what_a_leader_left_behind_is_ended_after_it() -> None:
         [sys.executable, "-c", leaves, *SLEEP], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     left = int(leader.communicate()[0])
-    assert alive(left)
+    assert not is_gone(left)
     for _ in range(2):
         kill_group(leader.pid, leader.pid, reaped=True)
-        wait_until(partial(gone, [left]))
+        eventually(partial(gone, [left]))
 
 
 def test_a_group_in_the_session_of_another_process_is_ended_and_no_group_of_another_session() -> None:
@@ -476,8 +454,8 @@ def test_a_group_in_the_session_of_another_process_is_ended_and_no_group_of_anot
     group = int(holder.stdout.readline())
     for session, reaped in ((os.getpid(), False), (holder.pid, True)):
         kill_group(group, session, reaped=reaped)
-        assert alive(group)
+        assert not is_gone(group)
     kill_group(group, holder.pid, reaped=False)
     assert holder.wait() == 0
-    wait_until(partial(gone, [group]))
+    eventually(partial(gone, [group]))
     holder.stdout.close()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
 from kit.errors import Code, KitError
-from kit.schema import STRICT, Convert, described, nearest, parse, read_toml
+from kit.schema import STRICT, Convert, nearest, parse, read_toml
 
 
 def _even(number: int) -> int:
@@ -24,8 +24,15 @@ def _even(number: int) -> int:
 class Inner:
     __pydantic_config__ = STRICT
 
-    size: int = field(metadata=described("how large", gt=0))
+    size: int = field(metadata={"gt": 0})
     speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    __pydantic_config__ = STRICT
+
+    left: Inner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,7 @@ class Outer:
     words: tuple[str, ...] = ()
     flags: Mapping[Literal["on", "off"], bool] = field(default_factory=dict)
     one: Inner | None = None
+    pair: Pair | None = None
     many: tuple[Inner, ...] = ()
     by_name: Mapping[str, Inner] = field(default_factory=dict)
 
@@ -86,7 +94,8 @@ def test_a_file_becomes_what_it_describes() -> None:
         ),
         ({"flags": {"of": True}}, "top.flags.of is not a known key", "Did you mean 'off'?"),
         # What JSON cannot carry.
-        ({"name": date(2026, 1, 2)}, "top holds 2026-01-02, a date", "a text in quotes"),
+        ({"name": date(2026, 1, 2)}, "top.name is datetime.date(2026, 1, 2)", "a text in quotes"),
+        ({"many": [{}, {"size": time(1)}]}, "top.many[1].size is datetime.time(1, 0)", "no date or time"),
         ({"name": "\udcff"}, "top is ", "text that UTF-8 can hold"),
     ],
 )

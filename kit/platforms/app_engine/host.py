@@ -11,15 +11,15 @@ from kit.errors import Code, KitError
 from kit.platforms.app_engine import commands
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud import leftovers
-from kit.platforms.gcloud.host import GcloudHost
 from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.host import CommandHost
 from kit.platforms.service import Place, Release, Removal, Service, Version
 
 # How many versions are asked for their variables at once: each gcloud takes a core for most of a second.
 _AT_ONCE: Final = 4
 
 
-class AppEngineHost(GcloudHost):
+class AppEngineHost(CommandHost):
     """One service of the project's app.
 
     A version's variables never change, so each version is asked for them once.

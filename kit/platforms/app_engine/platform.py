@@ -22,9 +22,7 @@ from kit.platforms.platform import Host, Order, Platform
 from kit.platforms.service import VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
-    from kit.config import Config
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.targets import Target
 
 DEFAULT: Final = commands.DEFAULT
 FLEXIBLE: Final = "flexible"
@@ -35,26 +33,6 @@ _API: Final = "appengine.googleapis.com"
 _FEW_LEFT: Final = 10
 # VERSION-dot-SERVICE-dot-PROJECT is one label of a DNS name: 63 characters (RFC 1035, 2.3.4).
 _LABEL_CHARACTERS: Final = 63
-# The documented variables, with values that say where they come from: Standard's by Google's runtime pages,
-# one identical table; Flexible's as seen in a live container.
-_STANDARD_LAB: Final = {
-    "GAE_APPLICATION": "s~streamproof-lab",
-    "GAE_DEPLOYMENT_ID": "1",
-    "GAE_ENV": "standard",
-    "GAE_INSTANCE": "lab-standard",
-    "GAE_MEMORY_MB": "384",
-    "GAE_VERSION": "lab",
-    "GOOGLE_CLOUD_PROJECT": "streamproof-lab",
-    "PYTHONUNBUFFERED": "TRUE",
-}
-_FLEXIBLE_LAB: Final = {
-    "GAE_DEPLOYMENT_ID": "1",
-    "GAE_INSTANCE": "aef-default-lab-0000",
-    "GAE_MEMORY_MB": "614",
-    "GAE_VERSION": "lab",
-    "GCLOUD_PROJECT": "streamproof-lab",
-    "GOOGLE_CLOUD_PROJECT": "streamproof-lab",
-}
 
 
 class AppEngine(Platform):
@@ -100,12 +78,9 @@ class AppEngine(Platform):
         first = None if taken else next((h.place.target for h in settled if h.place.service == DEFAULT), None)
         return Order(tuple(settled), first, "the app's default service")
 
-    def lab_environment(self, target: Target, config: Config) -> Mapping[str, str]:
-        """See `Platform`."""
-        service = {"GAE_SERVICE": str(config.of(target)["service"])}
-        if target.edition == FLEXIBLE:
-            return {**_FLEXIBLE_LAB, **service}
-        return {**_STANDARD_LAB, **service, "GAE_RUNTIME": f"python{config.python.replace('.', '')}"}
+    def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
+        """App Engine itself names version and project."""
+        return {}
 
     def reads(self, project: str) -> Mapping[str, Command]:
         """The app, and all of its versions."""

@@ -9,12 +9,12 @@ from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud import leftovers
-from kit.platforms.gcloud.host import GcloudHost
 from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.host import CommandHost
 from kit.platforms.service import Place, Release, Removal, Service, Version
 
 
-class CloudRunHost(GcloudHost):
+class CloudRunHost(CommandHost):
     """One service in one region. Its versions are revisions; those that the kit made have a tag each."""
 
     def __init__(self, place: Place, gcloud: Gcloud) -> None:

@@ -12,9 +12,7 @@ from kit.platforms.platform import Host, Platform
 from kit.platforms.service import VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
-    from kit.config import Config
     from kit.platforms.gcloud.runner import Gcloud
-    from kit.targets import Target
 
 # TAG---SERVICE, with the hash and region that Cloud Run puts behind, is one label of a DNS name.
 _TAG_AND_SERVICE_CHARACTERS: Final = 46
@@ -31,14 +29,9 @@ class CloudRun(Platform):
 
         return CloudRunHost(place, gcloud)
 
-    def release_environment(self, place: Place) -> Mapping[str, str]:
-        """Its container contract names no project, and a log's lines name their trace by it."""
+    def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
+        """Cloud Run names the revision, but no project, by which a log's lines name their trace."""
         return {"GOOGLE_CLOUD_PROJECT": place.project}
-
-    def lab_environment(self, target: Target, config: Config) -> Mapping[str, str]:
-        """By its container contract."""
-        service = "streamproof"
-        return {"K_SERVICE": service, "K_REVISION": f"{service}-00001-lab", "K_CONFIGURATION": service}
 
     def apis(self, candidate: Candidate) -> Iterable[str]:
         """One."""

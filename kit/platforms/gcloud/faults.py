@@ -1,6 +1,7 @@
-"""Why gcloud failed: one sentence and its remedy, from what it printed. Pure.
+"""Why a line failed: one sentence and its remedy, from what the program printed. Pure.
 
-The wordings are in `fault_rules.py`. What is not known is told in gcloud's own words.
+The wordings of gcloud that mean something for the kit are in `fault_rules.py`. All else is told in the
+program's own words.
 """
 
 from __future__ import annotations
@@ -54,39 +55,33 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         stderr: what it printed there, or the end of it.
         stdout: the same; empty for a line whose output is secret.
     """
-    said = _said(stderr)
+    said, verb = _said(stderr), _verb(command)
     if _is_absent(command, stderr):
-        message = f"`{_verb(command)}` did not find what it was to work on: {_sentence(said)}."
+        message = f"`{verb}` did not find what it was to work on: {_sentence(said)}."
         return Fault(Code.NOT_FOUND_IN_CLOUD, message, LOOK)
     lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line and "═" not in line)
-    names = {
-        "verb": _verb(command),
-        "project": _flag(command, "--project") or _described(command) or "PROJECT",
-        "region": f" --region={region}" if (region := _flag(command, "--region")) else "",
-        "said": _sentence(said),
-    }
     if exit_status > 128 and "ERROR: " not in stderr:
         said = ""
-    for pattern, rule in _RULES:
+    own = f"`{verb}` failed: {_sentence(said)}."
+    for pattern, rule in _RULES if command.program == "gcloud" else ():
         if pattern.search(said):
-            return _fault(rule, names, said, lines)
+            return _fault(rule, command, own, f"{said}\n" + "\n".join(lines), lines)
     if not said:
-        return _silent(names["verb"], exit_status, lines)
+        return _silent(verb, exit_status, lines)
     if exit_status == 2:
-        return _usage(names["verb"], said)
-    return Fault(
-        Code.GCLOUD_FAILED,
-        f"`{names['verb']}` failed: {names['said']}.",
-        "Mend what it names, or run the line by hand to see more.",
-        log=lines[-_LOG_LINES:],
-    )
+        return _usage(verb, said)
+    hint = "Mend what it names, or run the line by hand to see more."
+    return Fault(Code.GCLOUD_FAILED, own, hint, log=lines[-_LOG_LINES:])
 
 
 def _is_absent(command: Command, stderr: str) -> bool:
     """Whether gcloud said, in its own words for this very line, that what it names does not exist.
 
     Only the first line of its error counts, whole, but for who asked, which gcloud adds to what an API said.
+    Of another program all that it printed counts.
     """
+    if command.program != "gcloud":
+        return clean(stderr.strip()) in command.absent
     errors = [error for line in stderr.splitlines() if (error := _ERROR.fullmatch(clean(line)))]
     if len(errors) != 1:
         return False
@@ -94,24 +89,25 @@ def _is_absent(command: Command, stderr: str) -> bool:
     return command.words[: len(verb)] == verb and errors[0]["answer"] in command.absent
 
 
-def _fault(rule: Rule, names: dict[str, str], said: str, lines: tuple[str, ...]) -> Fault:
+def _fault(rule: Rule, command: Command, own: str, everything: str, lines: tuple[str, ...]) -> Fault:
     # gcloud names the log of a build while it still runs, above its error.
-    everything = f"{said}\n" + "\n".join(lines)
-    details = {name: _first(patterns, everything) for name, patterns in rule.details.items()}
-    message, hint = (rule.message, rule.hint) if all(details.values()) else rule.otherwise
-    known = {**names, **details}
+    found = re.search(rule.find, everything, re.IGNORECASE) if rule.find else None
+    region = _flag(command, "--region")
+    names = {
+        "verb": _verb(command),
+        "project": _flag(command, "--project") or _described(command) or "PROJECT",
+        "region": f" --region={region}" if region else "",
+        "found": found[1] if found is not None else "",
+    }
+    whole = found is not None or not rule.find
+    told = rule.message and (whole or "{found}" not in rule.message)
     return Fault(
         rule.code,
-        message.format_map(known),
-        hint.format_map(known),
+        rule.message.format_map(names) if told else own,
+        (rule.hint if whole else rule.otherwise).format_map(names),
         rule.again,
         lines[-_LOG_LINES:] if rule.log else (),
     )
-
-
-def _first(patterns: tuple[str, ...], text: str) -> str | None:
-    found = (re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
-    return next((match[1] for match in found if match), None)
 
 
 def _verb(command: Command) -> str:
@@ -120,7 +116,7 @@ def _verb(command: Command) -> str:
         if not re.fullmatch(r"[a-z][a-z-]*", word):
             break
         words.append(word)
-    return " ".join(["gcloud", *words[:3]])
+    return " ".join([command.program, *words[:3]])
 
 
 def _flag(command: Command, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Runs the user's own gcloud: one process a command, told as it goes, and nothing of it left behind."""
+"""Runs the user's own gcloud, and other programs of platforms: one process a line, none left behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Timing:
 
 
 class Gcloud:
-    """Runs lines of gcloud in the user's environment; any number at once.
+    """Runs lines of gcloud, or of the program that each names, in the user's environment; any number at once.
 
     Args:
         env: the user's environment. gcloud is looked for on its PATH.
@@ -70,9 +70,12 @@ class Gcloud:
         """The user's environment, as it was given."""
         return self._env
 
-    def find(self) -> str:
-        """gcloud's path. Raises KitError GCLOUD_MISSING."""
-        found = shutil.which("gcloud", path=self._env.get("PATH", os.defpath))
+    def find(self, program: str = "gcloud") -> str:
+        """A program's path. Raises KitError GCLOUD_MISSING, or NOT_READY_TO_DEPLOY for another program."""
+        found = shutil.which(program, path=self._env.get("PATH", os.defpath))
+        if found is None and program != "gcloud":
+            message = f"{program} is not on the PATH."
+            raise KitError(Code.NOT_READY_TO_DEPLOY, message, f"Install {program}, or correct the PATH.")
         if found is None:
             raise KitError(Code.GCLOUD_MISSING, "gcloud is not on the PATH.", _INSTALL)
         return str(Path(found).absolute())
@@ -89,14 +92,14 @@ class Gcloud:
             KitError: what `faults.explain` makes of its failure, GCLOUD_MISSING, or CANNOT_WRITE for the
                 log. On cancellation gcloud and all that it started are gone.
         """
-        gcloud = self.find()
+        program = self.find(command.program)
         file = await asyncio.to_thread(self._open, log)
         if command.changes:
             self._echo(clean(command.line))
         attempt, began_waiting = 0, 0.0
         while True:
             attempt += 1
-            status, stdout, stderr = await self._once(gcloud, command, file, line)
+            status, stdout, stderr = await self._once(program, command, file, line)
             if status == 0:
                 self._enabled_api |= command.words[:2] == ("services", "enable")
                 return stdout
@@ -122,14 +125,14 @@ class Gcloud:
         try:
             return json.loads(stdout)
         except ValueError:
-            verb = " ".join(("gcloud", *command.words[:3]))
+            verb = " ".join((command.program, *command.words[:3]))
             raise KitError(
                 Code.GCLOUD_FAILED,
                 f"`{verb}` answered with something that is not JSON.",
-                "Run it by hand to see what it prints: another gcloud may come first on the PATH.",
+                f"Run it by hand and look; another {command.program} may come first on the PATH.",
             ) from None
 
-    async def _once(self, gcloud: str, command: Command, log: Path, line: Line) -> tuple[int, str, str]:
+    async def _once(self, program: str, command: Command, log: Path, line: Line) -> tuple[int, str, str]:
         """One attempt: its exit status, its standard output, and the end of its standard error."""
         await _write(log, [f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {clean(command.line)}"])
         env = {**self._env, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "TERM": "dumb", **command.env}
@@ -140,7 +143,7 @@ class Gcloud:
         telling = asyncio.create_task(_tell(errors, said, log, line))
         try:
             status = await run(
-                [gcloud, *command.words],
+                [program, *command.words],
                 env,
                 grace_s=self._timing.grace_s,
                 stdout=lambda data: kept.extend(data[: _STDOUT_BYTES - len(kept)]),

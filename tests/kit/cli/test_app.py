@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,9 @@ from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import Conclusion
 from kit.report.client import ClientReport
 from tests.kit.cli.conftest import Invoke
+
+URL = "http://127.0.0.1:1"
+WHERE = "--project my-project-42 --region europe-west1"
 
 
 def test_ctrl_c_is_told_in_a_word_and_exits_130(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,12 +43,121 @@ def test_a_client_is_given_longer_silences_where_that_was_asked_for(
 
 
 def test_what_stands_behind_two_dashes_belongs_to_the_clients_command(invoke: Invoke) -> None:
-    told = invoke("doctor", "--client", "--", "no-such-command", "--json", "{url}")
-    assert (told.status, told.out) == (2, "")
-    assert told.err.startswith("error: ")
-    assert "no-such-command" in told.err
+    ended = invoke("doctor", "--client", "--", "no-such-command", "--json", "{url}")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("error: ")
+    assert "no-such-command" in ended.err
     as_json = invoke("doctor", "--json", "--client", "--", "no-such-command", "{url}")
     assert "no-such-command" in as_json.error["message"]
+
+
+# A command line, and what is said of it.
+MISUSED = [
+    ("targets runn", "no target called 'runn'"),
+    ("render runn", "no target called 'runn'"),
+    ("render --workers 0", "--workers is 0"),
+    ("render --workers two", "--workers"),
+    ("render --env PORT=1", "PORT is set by the platform"),
+    ("render --set run.cpu=3", "--set run.cpu is 3"),
+    ("render --show --check", "--show goes with neither"),
+    ("lab nowhere", "no target 'nowhere'"),
+    ("lab --port run", "--port run is not of that form"),
+    ("lab --port run=", "--port run= is not of that form"),
+    ("lab --port run=0", "'0' is not a port"),
+    ("lab --port run=65536", "'65536' is not a port"),
+    ("lab --port run=http", "'http' is not a port"),
+    ("lab --port run=1 --port run=2", "names the same twice"),
+    ("lab --port nowhere=8001", "no target 'nowhere'"),
+    ("lab --front run", "--front run is not of that form"),
+    ("lab --front run=nowhere", "no target 'nowhere'"),
+    ("lab standard --front run=standard", "run is given a port or a front"),
+    ("lab standard --port run=8001", "run is given a port or a front"),
+    ("workshop nowhere", "no target 'nowhere'"),
+    ("workshop run mine=http://x", "The lane run is not of that form"),
+    ("workshop a=http://x a=http://y", "names the same twice"),
+    ("workshop a=nonsense", "no address that can be probed"),
+    ("workshop a=http://x --isolated", "--front and --isolated are the lab's"),
+    ("workshop --deployed --front run=standard", "--front and --isolated are the lab's"),
+    ("workshop --deployed a=http://x", "--deployed measures what is on record"),
+    ("workshop --port 65536", "--port"),
+    ("compare a", "The lane a is not of that form"),
+    ("compare a=", "The lane a= is not of that form"),
+    ("compare =http://b", "The lane =http://b is not of that form"),
+    ("compare a=http://b a=http://c", "names the same twice"),
+    ("compare a=nonsense", "'nonsense' is no address"),
+    ("probe", "Missing argument 'url'."),
+    ("probe nonsense", "'nonsense' is no address"),
+    (f"probe {URL} --expect fast", "'fast' is no verdict"),
+    (f"probe {URL} --expect 'hold<5'", "'hold<5' is no bound"),
+    (f"probe {URL} --header nothing", "'nothing' is no header"),
+    (f"probe {URL} --header 'a: b\r\nc: d'", "'a' is no header"),
+    (f"probe {URL} --bearer-env NOT_SET", "NOT_SET holds no token"),
+    (f"probe {URL} --proof-token s3cret", "token is not 16 or more visible"),
+    (f"probe {URL} --timeout 0", "--timeout"),
+    (f"probe {URL} --method 'G ET'", "'G ET' is no method"),
+    (f"probe {URL} --proof /proof", "'/proof' is no address"),
+    ("doctor", "There is nothing to examine."),
+    (f"doctor {URL} --app mine.main:app", "There is more than one thing to examine."),
+    (f"doctor {URL} --from-curl -", "There is more than one thing to examine."),
+    ("doctor --from-curl not-there.txt", "not-there.txt cannot be read: No such file or directory."),
+    ("doctor --from-curl .", ". cannot be read: Is a directory."),
+    ("doctor --from-curl bytes.txt", "bytes.txt cannot be read: it is no text."),
+    ("doctor --from-curl other.txt", "curl"),
+    ("doctor --from-curl curl.txt --method POST", "--from-curl says the whole request"),
+    ("doctor --from-curl curl.txt -H 'a: b'", "--from-curl says the whole request"),
+    ("doctor --app mine.main:app --path chat", "'chat'"),
+    ("doctor --app mine.main:app --path //other.example/chat", "'//other.example/chat'"),
+    ("doctor --app mine.main:app --method POST --yes", "asked three times by itself"),
+    (f"doctor {URL} --arm both", "tries the other by itself"),
+    (f"doctor {URL} --arm up", "up"),
+    (f"doctor {URL} --expect fast", "'fast' is no verdict"),
+    (f"doctor {URL} --max-requests 0", "--max-requests"),
+    (f"doctor {URL} --direct nonsense", "'nonsense' is no address"),
+    (f"doctor {URL} --proof /proof", "'/proof' is no address"),
+    ("doctor nonsense", "'nonsense' is no address"),
+    (f"deploy {WHERE}", "Say what to deploy."),
+    (f"deploy {WHERE} run --all", "--all goes with no target's name."),
+    (f"deploy {WHERE} felx", "felx"),
+    (f"deploy {WHERE} run --for soon", "'soon' is no span of time."),
+    (f"deploy {WHERE} run --set run.colour=red", "colour"),
+    (f"deploy {WHERE} run --env PORT=1", "PORT"),
+    ("deploy run --project 'x; touch y'", "project"),
+    ("deploy run --region '$(reboot)'", "region"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), MISUSED)
+def test_a_misused_command_says_so_in_a_sentence_with_a_remedy_and_does_nothing(
+    invoke: Invoke, tmp_path: Path, line: str, message: str
+) -> None:
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "other.txt").write_text(f"wget {URL}")
+    (tmp_path / "curl.txt").write_text(f"curl {URL}")
+    before = sorted(tmp_path.iterdir())
+    words = shlex.split(line)
+    ended = invoke(*words)
+    assert (ended.status, ended.out) == (2, ""), ended.err
+    assert message in ended.err
+    assert len(ended.err.strip().splitlines()) == 2
+    assert "s3cret" not in ended.err
+    as_json = invoke(*words, "--json")
+    assert as_json.status == 2
+    assert message in as_json.error["message"]
+    assert as_json.error["hint"]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("targets", "Did you mean 'run'?"), ("render", "Did you mean 'run'?"), ("lab", "see `kit targets`")],
+)
+def test_an_unknown_target_has_a_code_of_its_own_and_those_that_there_are_beside_it(
+    invoke: Invoke, verb: str, said: str
+) -> None:
+    ended = invoke(verb, "runn", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "unknown-target")
+    assert "standard, flex, run" in ended.error["message"] + ended.error["hint"]
+    assert said in ended.error["hint"]
 
 
 def test_on_windows_one_sentence_names_wsl(

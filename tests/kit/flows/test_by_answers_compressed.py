@@ -12,7 +12,7 @@ from kit.proof.causes import Cause
 from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text
-from kit.report.words import advice
+from kit.report.view import lane_view
 from tests.fixtures.gunicorn import Gunicorn
 
 pytestmark = pytest.mark.alone
@@ -36,4 +36,4 @@ def test_a_frameworks_own_compressor_is_found_with_its_line(line: str, gunicorn:
     assert found.causes[0].because == "freed by leaving compression out"
     assert line in " ".join(diagnosis_text(found).split())
     not_tried = "Whether `X-Accel-Buffering: no` frees it, or leaving compression out, was not tried"
-    assert (advice(found.lane, None) or "").startswith(not_tried)
+    assert (lane_view(found.lane).advice or "").startswith(not_tried)

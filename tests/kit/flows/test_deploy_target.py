@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.events import Event, Finished
 from kit.flows.deploy_target import Deploying, Job
+from kit.outcome import Gate, Outcome, Result
 from kit.platforms.service import Place, Release, Removal, Service, Version
 from kit.proof.lane import Lane, LaneState
 from kit.proof.timeline import Timeline
@@ -126,7 +126,7 @@ def test_what_streams_worse_than_promised_is_not_promoted_and_stopped_at_once(st
     stage.digest, stage.verdicts["on"] = "d2", Verdict.BYTE_LIMITED
     outcome = stage.run()
     assert (outcome.result, outcome.gate) == (Result.NOT_PROMOTED, Gate.WORSE)
-    assert outcome.exit == 3
+    assert outcome.state is LaneState.NOT_AS_EXPECTED
     assert stage.host.said[1:] == ["deploy sp-2", "stop sp-2"]
     assert "sp-1 keeps serving" in outcome.what
     known = Record.load(stage.folder).of("flex")
@@ -138,7 +138,7 @@ def test_what_could_not_be_decided_is_not_promoted_with_a_status_of_its_own(stag
     stage.run()
     stage.digest, stage.verdicts["on"] = "d2", Verdict.INCONCLUSIVE
     outcome = stage.run()
-    assert (outcome.result, outcome.exit) == (Result.NOT_PROMOTED, 4)
+    assert (outcome.result, outcome.state) == (Result.NOT_PROMOTED, LaneState.INCONCLUSIVE)
     assert "promote sp-2" not in stage.host.said
 
 
@@ -146,13 +146,13 @@ def test_what_streams_better_than_documented_is_promoted_and_says_so(tmp_path: P
     stage = Stage(tmp_path, "standard")
     stage.verdicts["on"] = Verdict.INCREMENTAL
     outcome = stage.run()
-    assert (outcome.result, outcome.gate, outcome.exit) == (Result.PROMOTED, Gate.BETTER, 0)
+    assert (outcome.result, outcome.gate, outcome.state) == (Result.PROMOTED, Gate.BETTER, LaneState.OK)
 
 
 def test_a_first_version_that_fails_the_gate_serves_and_nobody_is_let_in(stage: Stage) -> None:
     stage.verdicts["on"] = Verdict.WHOLE_MESSAGE
     outcome = stage.run(public=True)
-    assert (outcome.result, outcome.exit) == (Result.SERVES_ANYWAY, 3)
+    assert (outcome.result, outcome.state) == (Result.SERVES_ANYWAY, LaneState.NOT_AS_EXPECTED)
     assert "open" not in stage.host.said
     assert outcome.next == "kit destroy flex"
 
@@ -189,7 +189,11 @@ def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb
     stage.digest = "d2"
     stage.host.fail[verb] = KitError(Code.QUOTA_EXCEEDED, "The quota is used up.", "Ask for more.")
     outcome = stage.run(public=True)
-    assert (outcome.result, outcome.exit, outcome.what) == (Result.FAILED, 1, "The quota is used up.")
+    assert (outcome.result, outcome.state, outcome.what) == (
+        Result.FAILED,
+        LaneState.FAILED,
+        "The quota is used up.",
+    )
     assert outcome.url == "https://example.org"
     known = Record.load(stage.folder).of("flex")
     assert known is not None

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from typing import Any
 
 from kit.lab.idle import RUNS
 from kit.lab.proxy import Front
 from kit.lab.sockets import HOST, listen
 from kit.targets import FrontSpec
-from tests.fixtures.loop import GIVE_UP_S
-
-
-def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an async test in a loop of its own; one that hangs fails."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(GIVE_UP_S):
-                await test(*args, **kwargs)
-
-        asyncio.run(limited())
-
-    return run
 
 
 def asleep(seconds: float) -> None:
@@ -105,7 +88,7 @@ class Service:
         """The next connection."""
         return await self._arrived.get()
 
-    def nobody_came(self) -> bool:
+    def none_came(self) -> bool:
         return self._arrived.empty()
 
 

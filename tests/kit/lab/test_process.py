@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 from pathlib import Path
 
-from kit.errors import Code
+import pytest
+
+from kit.errors import Code, KitError
+from kit.lab import process
 from kit.lab.process import ServiceProcess
+from kit.lab.sockets import hold_port
+from tests.fixtures.processes import eventually
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
 
@@ -18,9 +24,7 @@ def start(folder: Path, *argv: str) -> ServiceProcess:
     return ServiceProcess("standard", argv, PYTHONS, folder, grace_s=20)
 
 
-async def test_a_service_that_ends_by_itself_is_reported_with_its_status_and_the_end_of_its_log(
-    tmp_path: Path,
-) -> None:
+async def test_a_service_that_ends_is_reported_with_its_status_and_its_log(tmp_path: Path) -> None:
     lines = "print(*range(100), sep='\\n', flush=True); import sys; sys.exit('no such table')"
     error = await start(tmp_path, "python", "-c", lines).died()
     assert error.code is Code.SERVICE_DIED
@@ -48,3 +52,18 @@ async def test_a_killed_supervisor_is_named(tmp_path: Path) -> None:
 async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     service = start(tmp_path, "no-such-command")
     assert "  | no-such-command: No such file or directory" in (await service.died()).message
+
+
+async def test_one_that_does_not_answer_in_time_is_reported_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start(tmp_path, "python", "-c", "print('up', flush=True); import time; time.sleep(600)")
+    await asyncio.to_thread(eventually, lambda: service.log_end() != "")
+    monkeypatch.setattr(process, "READY_WITHIN_S", 0.0)
+    held, port = hold_port()
+    with held, pytest.raises(KitError) as caught:
+        await service.wait_until_ready(port)
+    await service.kill()
+    assert caught.value.code is Code.SERVICE_NOT_READY
+    said = "The service of standard did not answer GET /ready within 0 s. The end of its log:\n  | up"
+    assert caught.value.message == said

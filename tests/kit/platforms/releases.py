@@ -34,5 +34,5 @@ def release(place: Place, **changes: Any) -> Release:
 
 
 def answer(name: str) -> Any:
-    """What gcloud 528 printed for a line, recorded against the control plane of the tests."""
+    """What gcloud 528 printed for a line, recorded against the loopback control plane."""
     return json.loads(Path(__file__).with_name("answers").joinpath(f"{name}.json").read_text())

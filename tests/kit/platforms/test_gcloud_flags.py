@@ -19,7 +19,7 @@ from kit.cloud.preflight import check
 from kit.cloud.tokens import identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms import host
+from kit.platforms import load
 from kit.platforms.app_engine import commands as app_engine
 from kit.platforms.cloud_run import commands as cloud_run
 from kit.platforms.command import Command
@@ -189,7 +189,7 @@ NO_APP = KitError(Code.NOT_READY_TO_DEPLOY, "The project has no App Engine app y
 def test_gcloud_takes_what_the_platforms_run() -> None:
     async def everything(gcloud: Gcloud) -> None:
         for place in (FLEX, RUN):
-            there = host(place, gcloud)
+            there = load(place.platform).at(place, gcloud)
             found = await there.look()
             assert found is not None
             await there.promote(found.versions[1].name, print)
@@ -210,7 +210,7 @@ def test_gcloud_takes_what_the_preflight_and_the_tokens_run() -> None:
     recorder = Recorder({"services list": [], "app": NO_APP, "run": none})
     gcloud = cast(Gcloud, recorder)
     config = Config(project="demo-project", region="europe-west1")
-    places = [(get(place.target), host(place, gcloud)) for place in (STANDARD, FLEX, RUN)]
+    places = [(get(place.target), load(place.platform).at(place, gcloud)) for place in (STANDARD, FLEX, RUN)]
     found = asyncio.run(check(gcloud, config, places, create_app="europe-west1"))
     asyncio.run(identity_token(gcloud, "https://streamproof.example.com"))
     asked = [question.command for question in found.questions if question.command is not None]

@@ -13,7 +13,7 @@ import pytest
 from kit.cloud.release import release, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms import host
+from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service, Version
@@ -35,7 +35,7 @@ class Session:
         self.lines: list[str] = []
         self.echoed: list[str] = []
         self.gcloud = Gcloud({**os.environ, **env}, folder / "logs", self.echoed.append)
-        self.host: Host = host(place, self.gcloud)
+        self.host: Host = load(place.platform).at(place, self.gcloud)
         self._root = folder / "build"
         self._made = 0
 
@@ -231,8 +231,10 @@ def test_a_look_that_was_answered_with_a_foreign_not_found_is_an_error(
     assert caught.value.code is Code.GCLOUD_FAILED
 
 
-def test_a_platform_that_nobody_wrote_is_named() -> None:
+@pytest.mark.parametrize("name", ["a_farm", "gcloud", "service", "../run", ""])
+def test_what_is_no_platform_is_named_beside_those_that_are(name: str) -> None:
     with pytest.raises(KitError) as caught:
-        host(Place("mine", "a_farm", "demo-project", None, "mine"), None)  # type: ignore[arg-type]
+        load(name)
     assert caught.value.code is Code.BAD_TARGET
-    assert "a_farm" in caught.value.message
+    assert repr(name) in caught.value.message
+    assert "app_engine or cloud_run" in caught.value.hint

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kit.errors import Code, Exit, KitError
 from kit.probe.client import Ask, Client
-from kit.probe.curl import ask_from_curl, read_curl
+from kit.probe.curl import read_curl
 
 CURL, BASH = shutil.which("curl"), shutil.which("bash")
 OWN = {"user-agent", "accept", "accept-encoding"}
@@ -69,7 +69,7 @@ def refusal(line: str) -> KitError:
 
 
 def test_chromiums_copy() -> None:
-    ask = ask_from_curl(CHROMIUM)
+    ask = read_curl(CHROMIUM).ask
     assert (ask.method, ask.url) == ("POST", "https://example.com/api/chat?trace=1")
     assert ask.body is not None
     assert json.loads(ask.body)["messages"][0]["content"] == "It's ! \n"
@@ -81,7 +81,7 @@ def test_chromiums_copy() -> None:
 
 
 def test_firefoxs_copy() -> None:
-    ask = ask_from_curl(FIREFOX)
+    ask = read_curl(FIREFOX).ask
     assert (ask.method, ask.body) == ("POST", b"a=b")
     told = headers(ask)
     assert told["accept-encoding"] == "gzip, deflate, br, zstd"
@@ -90,7 +90,7 @@ def test_firefoxs_copy() -> None:
 
 
 def test_safaris_copy() -> None:
-    ask = ask_from_curl(SAFARI)
+    ask = read_curl(SAFARI).ask
     assert (ask.method, ask.body) == ("GET", None)
     assert headers(ask) == {"accept": "text/event-stream", "accept-encoding": "br"}
 
@@ -157,8 +157,8 @@ def test_it_is_the_request_that_curl_sends(rest: str, method: str, target: str, 
     ],
 )
 def test_headers_that_an_option_stands_for(rest: str, name: str, value: str) -> None:
-    assert headers(ask_from_curl(f"curl h/ {rest}")) | {name: value} == headers(
-        ask_from_curl(f"curl h/ {rest}")
+    assert headers(read_curl(f"curl h/ {rest}").ask) | {name: value} == headers(
+        read_curl(f"curl h/ {rest}").ask
     )
 
 
@@ -188,7 +188,7 @@ async def sent(rest: str) -> tuple[Sent, Sent | None]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Client() as client:
         line = rest.replace("URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        async with client.stream(ask_from_curl(f"curl {line}")):
+        async with client.stream(read_curl(f"curl {line}").ask):
             pass
         if CURL is None or BASH is None:
             return seen[0], None
@@ -209,8 +209,8 @@ def test_what_is_not_done_is_said() -> None:
 
 
 def test_a_pipe_and_a_prompt_and_other_files_do_not_matter() -> None:
-    assert ask_from_curl("$ /usr/bin/curl -N h/x 2>/dev/null | jq .") == Ask("GET", "http://h/x")
-    assert ask_from_curl("curl.exe -- h/x") == Ask("GET", "http://h/x")
+    assert read_curl("$ /usr/bin/curl -N h/x 2>/dev/null | jq .").ask == Ask("GET", "http://h/x")
+    assert read_curl("curl.exe -- h/x").ask == Ask("GET", "http://h/x")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_request_that_is_quoted_for_a_shell_is_read_back(
         line = f"{name}: {value}" if value else f"{name};"
         argv += [f"-H{line}"] if glued else ["--header", line]
     argv += [] if body is None else ["--data-raw", body]
-    ask = ask_from_curl(" \\\n  ".join(map(shlex.quote, argv)))
+    ask = read_curl(" \\\n  ".join(map(shlex.quote, argv))).ask
     assert (ask.method, ask.url) == (method, url)
     assert ask.body == (None if body is None else body.encode())
     mine = [] if body is None else [("content-type", "application/x-www-form-urlencoded")]
@@ -292,10 +292,10 @@ def test_a_request_that_is_quoted_for_a_shell_is_read_back(
 
 @given(TEXTS, TEXTS)
 def test_what_is_percent_encoded_says_the_same(name: str, content: str) -> None:
-    body = ask_from_curl(shlex.join(["curl", "h/", "--data-urlencode", f"={content}"])).body
+    body = read_curl(shlex.join(["curl", "h/", "--data-urlencode", f"={content}"])).ask.body
     assert body is not None
     assert unquote_to_bytes(body) == content.encode()
-    url = ask_from_curl(shlex.join(["curl", "h/", "-G", "--data-urlencode", f"n={content}"])).url
+    url = read_curl(shlex.join(["curl", "h/", "-G", "--data-urlencode", f"n={content}"])).ask.url
     assert parse_qsl(urlsplit(url).query, keep_blank_values=True) == [("n", content)]
 
 
@@ -323,4 +323,4 @@ def test_what_is_accepted_can_be_sent() -> None:
 
 def test_an_addition_to_the_query_is_none_to_the_fragment() -> None:
     line = "curl 'h/?a=1#end' --url-query 'b=x y' --url-query +c=%20 -G -d d"
-    assert ask_from_curl(line).url == "http://h/?a=1&b=x%20y&c=%20&d#end"
+    assert read_curl(line).ask.url == "http://h/?a=1&b=x%20y&c=%20&d#end"

@@ -14,7 +14,8 @@ from kit.probe.lane import LaneProbe
 from kit.probe.lengths import LONG, SHORT, TwoLengths, two_lengths
 from kit.probe.spec import LaneSpec
 from kit.proof.doubts import Doubt
-from kit.proof.lengths import Compared, Looks, compare
+from kit.proof.lengths import Compared, compare
+from kit.proof.quick_check import State
 from kit.proof.timeline import Timeline
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import EnvoySite, NginxSite
@@ -228,40 +229,38 @@ def unchunked(origin: Origin) -> str:
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "form",
-    [pytest.param(form, marks=through(passing, form=form)) for form in ("openai", "gemini")],
+    "form", [pytest.param(form, marks=through(passing, form=form)) for form in ("openai", "gemini")]
 )
 def test_what_passes_is_not_called_held(form: str, found: Compared) -> None:
-    assert (found.looks, found.doubts) == (Looks.NOT_HELD_WHOLE, (Doubt.LENGTHS_ALONE,)), found.evidence
+    assert (found.state, found.doubts) == (State.STREAMS, (Doubt.LENGTHS_ALONE,)), found.evidence
     assert found.slope is not None
     assert abs(found.slope) < 0.2
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "form",
-    [pytest.param(form, marks=through(collecting, form=form)) for form in ("openai", "gemini")],
+    "form", [pytest.param(form, marks=through(collecting, form=form)) for form in ("openai", "gemini")]
 )
 def test_what_a_hop_collects_is_suspected_to_be_held(form: str, found: Compared) -> None:
-    assert (found.looks, found.doubts) == (Looks.HELD_WHOLE, (Doubt.LENGTHS_ALONE,)), found.evidence
+    assert (found.state, found.doubts) == (State.HELD, (Doubt.LENGTHS_ALONE,)), found.evidence
     assert found.slope == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.alone
 @through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K), form="openai")
 def test_blocks_larger_than_the_answer_look_held_whole(found: Compared) -> None:
-    assert found.looks is Looks.HELD_WHOLE
+    assert found.state is State.HELD
 
 
 @pytest.mark.alone
 @through(lambda origin: NginxSite(unchunked(origin), OLD), form="openai")
 def test_blocks_smaller_than_the_answer_are_not_held_whole_and_their_size_is_seen(found: Compared) -> None:
-    assert found.looks is Looks.NOT_HELD_WHOLE, found.evidence
+    assert found.state is State.STREAMS, found.evidence
     assert "whether it is held in blocks, this does not tell" in found.evidence[-1]
 
 
 @pytest.mark.alone
 @through(lambda origin: origin("tests.fixtures.generators:lump"), form="openai")
 def test_a_service_that_writes_only_at_its_end_looks_the_same(found: Compared) -> None:
-    assert found.looks is Looks.HELD_WHOLE
+    assert found.state is State.HELD
     assert "or by a service that writes nothing before it has finished" in found.evidence[-1]

@@ -12,7 +12,20 @@ from typing import TypeVar
 
 import pytest
 
-from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Pass, Ping, Progress, Reply
+from kit.proof.actions import (
+    Action,
+    Await,
+    End,
+    Feed,
+    Machine,
+    Observed,
+    Open,
+    Pair,
+    Pass,
+    Ping,
+    Progress,
+    Reply,
+)
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
@@ -116,7 +129,7 @@ class Network:
                 return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case Await():
                 return self._await(action)
-            case Pass():
+            case Pass() | Pair():
                 raise NotImplementedError
 
     def _observed(self, reply: Reply | None = None) -> Observed:

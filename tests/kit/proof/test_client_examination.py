@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.client_causes import ClientCause, Unclear
+from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_examination import (
     MOST_RUNS,
     Conclusion,
@@ -20,11 +23,10 @@ from kit.proof.client_examination import (
 )
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LONG_SILENCES, SILENCES, Stress
-from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.client_trial import Outcome, Trial
 from kit.proof.verdict import Shape
 
 FLOWS = Run(Trial(Outcome.FLOWS, "it flowed"), status=0)
-STRESSED = ["in pieces", "a large event"]
 PYTHON = ["python", "client.py"]
 Client = Callable[[Setup], Run]
 
@@ -37,7 +39,7 @@ def lost(outcome: Outcome, status: int | None = 0) -> Run:
     return Run(Trial(outcome, "nothing", ended=status is not None), status=status)
 
 
-def broke(*wrong: Wrong, lived_ms: float | None = None, place: Place | None = None, requests: int = 1) -> Run:
+def broke(*wrong: Fault, lived_ms: float | None = None, place: Place | None = None, requests: int = 1) -> Run:
     trial = Trial(Outcome.BROKE, "it broke", wrong=wrong, lived_ms=lived_ms, place=place)
     return Run(trial, requests, None)
 
@@ -58,148 +60,27 @@ def conclude(
         return found
 
 
-def names(found: Conclusion) -> list[str]:
-    return [row.experiment for row in found.rows]
+def script(found: Conclusion) -> str:
+    """The runs in order: whether each did with the stream as it should."""
+    marks = {True: "✓", False: "✗", None: "?"}
+    runs = " · ".join(f"{row.experiment} {marks[row.freed]}" for row in found.rows)
+    return runs.replace("unchunked ✓ · HTTP/1.0 ✓ · in pieces ✓ · a large event ✓", "FIRM")
 
 
-def test_a_client_that_flows_is_run_without_chunks_and_with_what_else_a_stream_brings() -> None:
-    found = conclude(lambda setup: FLOWS, silences=(6,))
-    assert found.cause is ClientCause.NO_FAULT
-    assert names(found) == ["as it is", "unchunked", "HTTP/1.0", *STRESSED, "silence"]
-    assert all(row.freed for row in found.rows)
-    assert not found.warnings
-
-
-def test_curl_is_freed_by_its_option() -> None:
-    found = conclude(lambda setup: FLOWS if setup.no_buffer else held(), ["curl", "-s", "{url}"])
-    assert found.cause is ClientCause.CURL_NO_BUFFER
-    assert names(found) == ["as it is", "curl -N", "as it is, again", "unchunked", "HTTP/1.0", *STRESSED]
-    assert [row.freed for row in found.rows] == [False, True, False, True, True, True, True]
-
-
-def test_python_is_freed_by_its_variable() -> None:
-    found = conclude(lambda setup: FLOWS if setup.unbuffered else held())
-    assert found.cause is ClientCause.PYTHON_STDOUT
-
-
-def test_a_variable_that_only_this_shell_may_have_is_a_warning() -> None:
-    found = conclude(
-        lambda setup: held() if setup.unbuffered is False else FLOWS,
-        environment={"PYTHONUNBUFFERED": "1"},
-    )
-    assert found.cause is ClientCause.NO_FAULT
-    (warned,) = found.warnings
-    assert warned.cause is ClientCause.PYTHON_STDOUT
-    assert "PYTHONUNBUFFERED is set in this shell" in warned.sentence
-
-
-def test_what_a_terminal_frees_is_the_output() -> None:
-    found = conclude(lambda setup: FLOWS if setup.terminal else held())
-    assert found.cause is ClientCause.STDOUT_PIPE
-
-
-def test_node_is_not_asked_about_python() -> None:
-    found = conclude(lambda setup: held(), ["node", "client.mjs"])
-    assert names(found) == ["as it is", "a terminal", "as ndjson", "as text"]
-    assert found.cause is ClientCause.WHOLE_BODY_READER
-
-
-def test_reads_of_a_fixed_size_are_found_with_it() -> None:
-    found = conclude(lambda setup: held(Shape.BLOCKS, (1024, 1024)) if setup.sizes else held(None))
-    assert found.cause is ClientCause.READS_FIXED_SIZE
-    assert "waits until 1,024 bytes of the stream are there" in found.sentence
-    assert found.block == (1024, 1024)
-
-
-def test_output_that_is_collected_on_a_terminal_too_is_no_way_of_reading() -> None:
-    blocks = Trial(Outcome.HELD, "it was held", Shape.BLOCKS, (1, 1024), output_block=4096)
-    found = conclude(lambda setup: Run(blocks))
-    assert found.cause is ClientCause.OUTPUT_FIXED_SIZE
-    assert "4,096 bytes" in found.sentence
-
-
-def test_a_lag_of_an_event_is_no_hold_without_a_name() -> None:
-    assert conclude(lambda setup: held(Shape.TAIL)).cause is ClientCause.WAITS_FOR_NEXT_EVENT
-    assert conclude(lambda setup: held(Shape.TIMER)).cause is ClientCause.HELD_OTHERWISE
-
-
-def test_a_client_that_streams_another_media_type_is_found() -> None:
-    found = conclude(lambda setup: FLOWS if setup.media == "ndjson" else held())
-    assert found.cause is ClientCause.MEDIA_TYPE
-    assert "application/x-ndjson" in found.sentence
-
-
-def test_a_client_of_another_media_type_is_examined_in_that() -> None:
-    failed = lost(Outcome.ENDED_EARLY, 1)
-    found = conclude(lambda setup: FLOWS if setup.media == "ndjson" else failed)
-    assert found.cause is ClientCause.NO_FAULT
-    assert names(found) == ["as it is", "as ndjson", "unchunked", "HTTP/1.0", *STRESSED]
-    assert {row.setup.media for row in found.rows[1:]} == {"ndjson"}
-    assert found.rows[4].setup.places == PLACES["ndjson"]
-
-
-def test_a_hold_of_unchunked_bodies_is_a_warning() -> None:
-    found = conclude(
-        lambda setup: held(Shape.BLOCKS, (385, 512)) if setup.framing == "close" else FLOWS,
-    )
-    assert found.cause is ClientCause.NO_FAULT
-    (warned,) = found.warnings
-    assert warned.cause is ClientCause.UNCHUNKED_READER
-    assert "waits until about 512 bytes are there" in warned.sentence
-
-
-def test_a_client_that_was_slow_once_is_not_warned_of() -> None:
-    found = conclude(lambda setup: held(Shape.TIMER) if setup.framing == "close" else FLOWS)
-    assert found.cause is ClientCause.NO_FAULT
-    assert not found.warnings
-
-
-def test_a_client_that_asks_for_something_else_first_gets_the_stream_later() -> None:
-    found = conclude(lambda setup: FLOWS if setup.answered == 1 else held(requests=2))
-    assert found.cause is ClientCause.NO_FAULT
-    assert names(found)[:2] == ["as it is", "a later request"]
-
-
-def test_a_client_that_only_tries_again_is_judged_by_the_first_run() -> None:
-    never = lost(Outcome.NEVER_ASKED, None)
-    found = conclude(lambda setup: never if setup.answered else held(requests=2), ["node", "x"])
-    assert found.cause is ClientCause.WHOLE_BODY_READER
-
-
-def test_a_client_that_does_something_else_on_a_terminal_is_asked_on_a_pipe() -> None:
-    def client(setup: Setup) -> Run:
-        return lost(Outcome.UNRECOGNISED) if setup.terminal else held(Shape.BLOCKS, (4096, 4096))
-
-    found = conclude(client)
-    assert names(found) == ["as it is", "unbuffered Python", "a terminal", "by size"]
-    assert found.cause is ClientCause.READS_FIXED_SIZE
-
-
-def test_a_hold_that_goes_away_by_itself_is_no_cause() -> None:
-    def client(setup: Setup) -> Run:
-        return lost(Outcome.UNRECOGNISED) if setup.terminal else FLOWS if setup.sizes else held()
-
-    found = conclude(client)
-    assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.NOT_REPEATED)
-
-
-def test_a_client_that_was_slow_once_is_not_said_to_be_freed_by_what_came_next() -> None:
-    runs = iter([held(), FLOWS, FLOWS])
-    found = conclude(lambda setup: next(runs))
-    assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.NOT_REPEATED)
-
-
-def test_a_client_with_a_slow_beginning_does_not_read_the_whole() -> None:
-    def client(setup: Setup) -> Run:
-        return Run(Trial(Outcome.HELD, "it was held", Shape.WHOLE, ended=True, late=not setup.sizes))
-
-    assert conclude(client).cause is ClientCause.HELD_OTHERWISE
-
-
-LOST = Wrong(ClientCause.LOSES_EVENTS, "loses it")
-GIVES_UP = Wrong(ClientCause.SILENCE, "gives up after 5 s of silence")
-LIMITED = Wrong(ClientCause.WHOLE_TIME, "gives up after 8 s")
-LARGE = Wrong(ClientCause.LONG_LINE, "loses a large one")
+LOST = Fault(ClientCause.LOSES_EVENTS, "loses it")
+GIVES_UP = Fault(ClientCause.SILENCE, "gives up after 5 s of silence")
+LIMITED = Fault(ClientCause.WHOLE_TIME, "gives up after 8 s")
+LARGE = Fault(ClientCause.LONG_LINE, "loses a large one")
+LF_ONLY = Fault(ClientCause.LF_ONLY, "loses one")
+GARBLES = Fault(ClientCause.GARBLES, "garbles it")
+SILENT = broke(GIVES_UP, lived_ms=8_000)
+FAILED = lost(Outcome.ENDED_EARLY, 1)
+NEVER = lost(Outcome.NEVER_ASKED, None)
+UNRECOGNISED = lost(Outcome.UNRECOGNISED)
+OUTPUT = Run(Trial(Outcome.HELD, "it was held", Shape.BLOCKS, (1, 1024), output_block=4096))
+BLOCKS = held(Shape.BLOCKS, (4096, 4096))
+CURL = ["curl", "-s", "{url}"]
+NODE = ["node", "client.mjs"]
 
 
 def stressed(**runs: Run) -> Client:
@@ -207,86 +88,14 @@ def stressed(**runs: Run) -> Client:
     return lambda setup: FLOWS if setup.stress is None else runs.get(setup.stress.name.lower(), FLOWS)
 
 
-def test_a_fault_that_is_no_hold_is_the_headline_and_the_others_follow() -> None:
-    found = conclude(
-        stressed(
-            split=broke(Wrong(ClientCause.GARBLES, "garbles it")), silent=broke(GIVES_UP, lived_ms=5_000)
-        ),
-        silences=SILENCES,
-    )
-    assert found.cause is ClientCause.GARBLES
-    assert "The client garbles it" in found.sentence
-    assert [warned.cause for warned in found.warnings] == [ClientCause.SILENCE]
-    assert [row.freed for row in found.rows][-4:] == [False, True, False, True]
+def freed(**by: object) -> Client:
+    """A client that is held unless it is run so."""
+    return lambda setup: FLOWS if {name: getattr(setup, name) for name in by} == by else held()
 
 
-def test_a_hold_stays_the_headline_of_a_client_that_also_loses_events() -> None:
-    lossy = stressed(split=broke(LOST))
-    found = conclude(lambda setup: lossy(setup) if setup.unbuffered else held())
-    assert found.cause is ClientCause.PYTHON_STDOUT
-    assert [warned.cause for warned in found.warnings] == [ClientCause.LOSES_EVENTS]
-
-
-def test_a_client_that_loses_pieces_is_not_blamed_for_a_large_event_as_well() -> None:
-    """It comes in many reads too."""
-    found = conclude(stressed(split=broke(LOST), large=broke(LARGE)))
-    assert (found.cause, found.warnings) == (ClientCause.LOSES_EVENTS, ())
-    assert conclude(stressed(large=broke(LARGE))).cause is ClientCause.LONG_LINE
-
-
-def test_lf_alone_is_a_warning_as_most_servers_send_that() -> None:
-    found = conclude(stressed(split=broke(Wrong(ClientCause.LF_ONLY, "loses one"))))
-    assert found.cause is ClientCause.NO_FAULT
-    (warned,) = found.warnings
-    assert warned.sentence.startswith("The client loses one, as sse-starlette's do")
-
-
-def test_a_client_that_ended_at_an_event_is_asked_with_that_event_alone() -> None:
-    def client(again: Run) -> Client:
-        whole = broke(place=Place.LINE)
-        return lambda setup: again if setup.places == (Place.LINE,) else stressed(split=whole)(setup)
-
-    found = conclude(client(broke(LOST, place=Place.LINE)))
-    assert found.cause is ClientCause.LOSES_EVENTS
-    assert "what else comes in pieces, as it ended there" in found.untried
-    found = conclude(client(FLOWS))
-    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
-    assert "what else comes in pieces, as it ended there" in found.untried
-
-
-def test_a_silence_is_to_blame_only_where_the_same_time_with_events_is_not() -> None:
-    silent = broke(GIVES_UP, lived_ms=8_000)
-    found = conclude(stressed(silent=silent), silences=SILENCES)
-    assert found.cause is ClientCause.SILENCE
-    talking = found.rows[-1].setup
-    assert (talking.stress, talking.seconds) == (Stress.TALKING, (12.0,))
-    found = conclude(stressed(silent=silent, talking=broke(LIMITED, lived_ms=7_900)), silences=SILENCES)
-    assert (found.cause, found.warnings) == (ClientCause.WHOLE_TIME, ())
-    # It had read enough: neither the silence nor the time was shown to be the reason.
-    found = conclude(stressed(silent=silent, talking=broke(LIMITED, lived_ms=3_000)), silences=SILENCES)
-    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
-    assert "silences, as it ended by itself without one" in found.untried
-
-
-@pytest.mark.parametrize(("requests", "word"), [(2, "ends"), (3, "does not end")])
-def test_a_client_that_asks_again_is_said_to_with_what_ends_it(requests: int, word: str) -> None:
-    found = conclude(on(ended=requests, closed=2))
-    assert found.cause is ClientCause.ASKS_AGAIN
-    assert f"a 204 {word} that, a last event (data: [DONE]" in found.sentence
-
-
-def test_a_client_that_leaves_at_a_last_event_is_right_where_there_is_one() -> None:
-    found = conclude(on(ended=2, closed=1))
-    assert found.cause is ClientCause.NO_FAULT
-    assert [warned.cause for warned in found.warnings] == [ClientCause.NEEDS_LAST_EVENT]
-
-
-def test_a_last_event_is_tried_of_an_event_stream_alone() -> None:
-    failed = lost(Outcome.ENDED_EARLY, 1)
-    found = conclude(lambda setup: on(ended=2, closed=1)(setup) if setup.media == "ndjson" else failed)
-    assert found.cause is ClientCause.ASKS_AGAIN
-    assert found.sentence.endswith("a 204 ends that.")
-    assert names(found)[-1] == "after the end"
+def unless(run: Run, **by: object) -> Client:
+    """A client that flows unless it is run so."""
+    return lambda setup: run if {name: getattr(setup, name) for name in by} == by else FLOWS
 
 
 def on(ended: int, closed: int = 1) -> Client:
@@ -296,10 +105,207 @@ def on(ended: int, closed: int = 1) -> Client:
     return lambda setup: Run(flowed, requests.get(setup.stress, 1) if setup.stress else 1, None)
 
 
-def test_a_client_that_runs_on_and_does_not_ask_again_has_no_fault() -> None:
-    found = conclude(on(ended=1))
-    assert found.cause is ClientCause.NO_FAULT
-    assert found.rows[-1].seen.endswith("and it did not ask again")
+def once(*runs: Run) -> Client:
+    turn = cycle(runs)
+    return lambda setup: next(turn)
+
+
+def slow_at_first(setup: Setup) -> Run:
+    return Run(Trial(Outcome.HELD, "it was held", Shape.WHOLE, ended=True, late=not setup.sizes))
+
+
+def ndjson(client: Client) -> Client:
+    return lambda setup: client(setup) if setup.media == "ndjson" else FAILED
+
+
+def on_a_terminal(run: Run, on_a_pipe: Client) -> Client:
+    return lambda setup: run if setup.terminal else on_a_pipe(setup)
+
+
+def losing(client: Client) -> Client:
+    lossy = stressed(split=broke(LOST))
+    return lambda setup: lossy(setup) if client(setup) is FLOWS else client(setup)
+
+
+def again(alone: Run) -> Client:
+    """A client that ended at an event, and what it does with that event alone."""
+    whole = stressed(split=broke(place=Place.LINE))
+    return lambda setup: alone if setup.places == (Place.LINE,) else whole(setup)
+
+
+CLIENTS: dict[str, Client] = {
+    "prints at once": lambda setup: FLOWS,
+    "curl": freed(no_buffer=True),
+    "Python that buffers": freed(unbuffered=True),
+    "Python in a shell that has the variable": unless(held(), unbuffered=False),
+    "flows to a terminal": freed(terminal=True),
+    "Node, which is not asked about Python": lambda setup: held(),
+    "reads a fixed size": lambda setup: held(Shape.BLOCKS, (1024, 1024)) if setup.sizes else held(None),
+    "collects its output on a terminal too": lambda setup: OUTPUT,
+    "an event behind": lambda setup: held(Shape.TAIL),
+    "by the clock": lambda setup: held(Shape.TIMER),
+    "streams another media type": freed(media="ndjson"),
+    "reads another media type alone": ndjson(lambda setup: FLOWS),
+    "holds what is not chunked": unless(held(Shape.BLOCKS, (385, 512)), framing="close"),
+    "was slow once without chunks": unless(held(Shape.TIMER), framing="close"),
+    "asks for something else first": lambda setup: FLOWS if setup.answered == 1 else held(requests=2),
+    "only tries again": lambda setup: NEVER if setup.answered else held(requests=2),
+    "does something else on a terminal": on_a_terminal(UNRECOGNISED, lambda setup: BLOCKS),
+    "held once, then not": on_a_terminal(UNRECOGNISED, freed(sizes=True)),
+    "started slowly, and is not freed by what came next": once(held(), FLOWS, FLOWS),
+    "begins slowly, and does not read the whole": slow_at_first,
+    "two faults, the worse is its cause": stressed(split=broke(GARBLES), silent=SILENT),
+    "holds, and loses events": losing(freed(unbuffered=True)),
+    "loses pieces, of which a large event has many": stressed(split=broke(LOST), large=broke(LARGE)),
+    "loses a large event": stressed(large=broke(LARGE)),
+    "knows LF alone, as most servers send it": stressed(split=broke(LF_ONLY)),
+    "ended at an event because of it": again(broke(LOST, place=Place.LINE)),
+    "ended at an event by chance": again(FLOWS),
+    "gives up at a silence": stressed(silent=SILENT),
+    "gives up after a time": stressed(silent=SILENT, talking=broke(LIMITED, lived_ms=7_900)),
+    "had read enough": stressed(silent=SILENT, talking=broke(LIMITED, lived_ms=3_000)),
+    "asks again until a 204": on(ended=2, closed=2),
+    "asks again whatever comes": on(ended=3, closed=2),
+    "leaves at a last event": on(ended=2, closed=1),
+    "asks again for NDJSON, which has no last event": ndjson(on(ended=2)),
+    "runs on, and does not ask again": on(ended=1),
+    "reads no further": lambda setup: Run(Trial(Outcome.FLOWS, "it left", ended=True), status=0),
+    "could not be tried with a large event": stressed(large=lost(Outcome.UNRECOGNISED)),
+}
+EXAMINED: dict[str, dict[str, Any]] = {
+    "prints at once": {"silences": (6,)},
+    "curl": {"argv": CURL},
+    "Python in a shell that has the variable": {"environment": {"PYTHONUNBUFFERED": "1"}},
+    "Node, which is not asked about Python": {"argv": NODE},
+    "only tries again": {"argv": NODE},
+    "two faults, the worse is its cause": {"silences": SILENCES},
+    "gives up at a silence": {"silences": SILENCES},
+    "gives up after a time": {"silences": SILENCES},
+    "had read enough": {"silences": SILENCES},
+    "reads no further": {"silences": SILENCES},
+}
+# A client, what is concluded of it and warned of; the runs that this takes, and what is said or not tried.
+PLAYBOOK = """
+prints at once → no-fault-found
+    as it is ✓ · FIRM · silence ✓
+curl → curl-no-buffer
+    as it is ✗ · curl -N ✓ · as it is, again ✗ · FIRM
+Python that buffers → python-stdout
+    as it is ✗ · unbuffered Python ✓ · as it is, again ✗ · FIRM
+Python in a shell that has the variable → no-fault-found; warned: python-stdout
+    as it is ✓ · buffered Python ✗ · FIRM
+    “PYTHONUNBUFFERED is set in this shell”
+flows to a terminal → stdout-pipe
+    as it is ✗ · unbuffered Python ✗ · a terminal ✓ · as it is, again ✗ · FIRM
+Node, which is not asked about Python → whole-body-reader
+    as it is ✗ · a terminal ✗ · as ndjson ✗ · as text ✗
+reads a fixed size → reads-fixed-size
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗
+    “waits until 1,024 bytes of the stream are there”
+collects its output on a terminal too → output-fixed-size
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗
+    “4,096 bytes”
+an event behind → waits-for-next-event
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗
+by the clock → held-otherwise
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗
+streams another media type → media-type
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗ · as ndjson ✓ · as text ✗
+    “application/x-ndjson”
+reads another media type alone → no-fault-found
+    as it is ? · as ndjson ✓ · FIRM
+holds what is not chunked → no-fault-found; warned: unchunked-reader
+    as it is ✓ · unchunked ✗ · in pieces ✓ · a large event ✓
+    “waits until about 512 bytes are there”
+was slow once without chunks → no-fault-found
+    as it is ✓ · unchunked ✗ · in pieces ✓ · a large event ✓
+asks for something else first → no-fault-found
+    as it is ✗ · a later request ✓ · FIRM
+only tries again → whole-body-reader
+    as it is ✗ · a later request ? · a terminal ✗ · as ndjson ✗ · as text ✗
+does something else on a terminal → reads-fixed-size
+    as it is ✗ · unbuffered Python ✗ · a terminal ? · by size ✗
+held once, then not → inconclusive
+    as it is ✗ · unbuffered Python ✗ · a terminal ? · by size ✓
+started slowly, and is not freed by what came next → inconclusive
+    as it is ✗ · unbuffered Python ✓ · as it is, again ✓
+begins slowly, and does not read the whole → held-otherwise
+    as it is ✗ · unbuffered Python ✗ · a terminal ✗
+two faults, the worse is its cause → garbles-characters; warned: gives-up-at-silence
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · a large event ✓ · silence ✗ · as long, without
+    a silence ✓
+    “The client garbles it”
+holds, and loses events → python-stdout; warned: loses-events
+    as it is ✗ · unbuffered Python ✓ · as it is, again ✗ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · a
+    large event ✓
+loses pieces, of which a large event has many → loses-events
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · a large event ✗
+loses a large event → long-line
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✓ · a large event ✗
+knows LF alone, as most servers send it → no-fault-found; warned: lf-only
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · a large event ✓
+    “The client loses one, as sse-starlette's do”
+ended at an event because of it → loses-events
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · that event again ✗ · a large event ✓
+    “what else comes in pieces, as it ended there”
+ended at an event by chance → no-fault-found
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✗ · that event again ✓ · a large event ✓
+    “what else comes in pieces, as it ended there”
+gives up at a silence → gives-up-at-silence
+    as it is ✓ · FIRM · silence ✗ · as long, without a silence ✓
+gives up after a time → gives-up-after-time
+    as it is ✓ · FIRM · silence ✗ · as long, without a silence ✗
+had read enough → no-fault-found
+    as it is ✓ · FIRM · silence ✗ · as long, without a silence ✗
+    “silences, as it ended by itself without one”
+asks again until a 204 → asks-again
+    as it is ✓ · FIRM · after the end ✗ · after a last event ✗
+    “a 204 ends that, a last event (data: [DONE]”
+asks again whatever comes → asks-again
+    as it is ✓ · FIRM · after the end ✗ · after a last event ✗
+    “a 204 does not end that, a last event (data: [DONE]”
+leaves at a last event → no-fault-found; warned: needs-last-event
+    as it is ✓ · FIRM · after the end ✗ · after a last event ✓
+asks again for NDJSON, which has no last event → asks-again
+    as it is ? · as ndjson ✓ · FIRM · after the end ✗
+    “a 204 ends that.”
+runs on, and does not ask again → no-fault-found
+    as it is ✓ · FIRM · after the end ✓
+reads no further → no-fault-found
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓
+    “as it reads no further”
+could not be tried with a large event → no-fault-found
+    as it is ✓ · unchunked ✓ · HTTP/1.0 ✓ · in pieces ✓ · a large event ?
+    “events of 60,000 to 700,000 bytes”
+"""
+
+
+@pytest.mark.parametrize(
+    "play", re.split(r"\n(?=\S)", PLAYBOOK.strip()), ids=lambda play: play.partition(" → ")[0]
+)
+def test_a_client_is_run_as_often_as_it_takes(play: str) -> None:
+    head, _, rest = play.partition("\n")
+    name, _, concluded = head.partition(" → ")
+    runs, _, said = " ".join(rest.split()).removesuffix("”").partition("“")
+    found = conclude(CLIENTS[name], **EXAMINED.get(name, {}))
+    warned = [str(warning.cause) for warning in found.warnings]
+    assert script(found) == runs.strip()
+    assert "; warned: ".join(filter(None, [str(found.cause), ", ".join(warned)])) == concluded
+    texts = [found.sentence, *(warning.sentence for warning in found.warnings), *found.untried]
+    assert said in " ".join(texts)
+
+
+def test_sizes_media_and_times_are_those_that_were_found() -> None:
+    blocks = conclude(lambda setup: held(Shape.BLOCKS, (1024, 1024)) if setup.sizes else held(None))
+    assert blocks.block == (1024, 1024)
+    lines = conclude(ndjson(lambda setup: FLOWS))
+    assert {row.setup.media for row in lines.rows[1:]} == {"ndjson"}
+    assert lines.rows[4].setup.places == PLACES["ndjson"]
+    talking = conclude(stressed(silent=SILENT), silences=SILENCES).rows[-1].setup
+    assert (talking.stress, talking.seconds) == (Stress.TALKING, (12.0,))
+    assert conclude(on(ended=1)).rows[-1].seen.endswith("and it did not ask again")
+    slow = conclude(once(held(), FLOWS, FLOWS))
+    assert slow.unclear is Unclear.NOT_REPEATED
 
 
 def test_what_was_not_tried_is_said_and_the_option_that_tries_it() -> None:
@@ -316,19 +322,6 @@ def test_what_was_not_tried_is_said_and_the_option_that_tries_it() -> None:
     assert conclude(lambda setup: held()).untried == (
         "all but holding: fix this, and examine the client again",
     )
-
-
-def test_a_client_that_reads_no_further_is_not_said_to_give_up() -> None:
-    left = Run(Trial(Outcome.FLOWS, "it left", ended=True), status=0)
-    found = conclude(lambda setup: left, silences=SILENCES)
-    assert (found.cause, found.warnings) == (ClientCause.NO_FAULT, ())
-    assert names(found) == ["as it is", "unchunked", "HTTP/1.0"]
-    assert "as it reads no further" in found.untried[0]
-
-
-def test_what_could_not_be_tried_is_not_said_to_have_passed() -> None:
-    found = conclude(stressed(large=lost(Outcome.UNRECOGNISED)))
-    assert found.untried[0] == "events of 60,000 to 700,000 bytes"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kit.proof.client_causes import ClientCause
+from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LARGE, Stress, stress
-from kit.proof.client_trial import Outcome, Trial, Wrong
+from kit.proof.client_trial import Outcome, Trial
 from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
 
 
@@ -17,10 +19,6 @@ def split(client: Client, *places: Place) -> Trial:
 
 def try_(kind: Stress, client: Client, *seconds: float) -> Trial:
     return ClientStage(client, each=True).play(stress(kind, (), seconds))
-
-
-def causes(found: Trial) -> list[ClientCause]:
-    return [wrong.cause for wrong in found.wrong]
 
 
 class PerRead(Client):
@@ -102,114 +100,101 @@ class LongLine(Client):
         return [(0.3, data if len(data) <= self.limit else self.printed)]
 
 
-def test_a_client_that_keeps_what_is_not_complete_passes() -> None:
-    found = split(Client())
-    assert (found.outcome, found.wrong) == (Outcome.FLOWS, ())
-    assert "cut inside a character" in found.seen
+class Stuck(LongLine):
+    """Prints nothing any more after an event over its limit."""
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.limit = 0 if len(data) > self.limit else self.limit
+        return super().push(now_ms, data)
+
+
+class Busy(Client):
+    """Needs 7 s for the largest event."""
+
+    free_ms = 0.0
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        self.free_ms = max(self.free_ms, now_ms) + len(data) / 100
+        return [(self.free_ms - now_ms, data)]
+
+
+class Deaf(Limited):
+    """Lives on where it has given up."""
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(after, out or b"") for after, out in super().push(now_ms, data)]
+
+
+C = ClientCause
+SLOW = "one of 120,000 bytes (one of 60,000 passes)"
+BOUNDS = "an event of 250,000 bytes (one of 120,000 passes)"
+SIX = PLACES["sse"][:6]
+# What comes, to whom, how; the fault that the client has with it, and what is said.
+PLAYBOOK: dict[Stress, list[tuple[Client, tuple[Any, ...], ClientCause | None, str]]] = {
+    Stress.SPLIT: [
+        (Client(), (), None, "cut inside a character"),
+        (OneEvent(), (Place.WHOLE, Place.TOGETHER), C.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),
+        (LfOnly(), (), C.LF_ONLY, f"loses an event {Place.CRLF}, one {Place.CR}"),
+        (LfOnly(), SIX, None, ""),
+        (Decodes("replace"), (), C.GARBLES, "garbles an event cut inside a character"),
+        (Decodes("ignore"), (), C.GARBLES, "garbles an event cut inside a character"),
+        (Decodes("replace", "[12:00] "), (), C.GARBLES, "garbles an event cut inside a character"),
+        (Timed(), (), None, ""),
+        (Dies(sign=b"q"), (Place.LINE,), C.LOSES_EVENTS, f"gives up at an event {Place.LINE}"),
+        (Dies(after=8), (Place.LINE,), None, ""),
+    ],
+    Stress.LARGE: [
+        (Client(), (), None, f"{LARGE[-1]:,} bytes"),
+        (LongLine(131_072, None), (), C.LONG_LINE, f"gives up at {BOUNDS}"),
+        (LongLine(131_072, b""), (), C.LONG_LINE, f"loses {BOUNDS}"),
+        (Stuck(70_000, b""), (), C.SLOW_LINE, f"takes more than 10 s for {SLOW}"),
+        (Busy(), (), None, ""),
+    ],
+    Stress.SILENT: [
+        (Limited(12_000, 30_000), (6, 11), None, "after a silence of 6, 11 s the next event was printed"),
+        (Limited(10_000), (6, 11), C.SILENCE, "gives up after 11 s of silence"),
+        (Deaf(5_000), (6,), C.SILENCE, "prints nothing any more after 6 s of silence"),
+    ],
+    Stress.TALKING: [
+        (Limited(5_000, 8_000), (12,), C.WHOLE_TIME, "gives up after about 8 s, with no silence before"),
+        (Limited(5_000), (12,), None, ""),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "client", "how", "cause", "said"),
+    [(kind, *play) for kind, plays in PLAYBOOK.items() for play in plays],
+)
+def test_what_a_client_does_with_what_a_stream_brings(
+    kind: Stress, client: Client, how: tuple[Any, ...], cause: ClientCause | None, said: str
+) -> None:
+    found = split(client, *how) if kind is Stress.SPLIT else try_(kind, client, *how)
+    if cause is None:
+        assert (found.outcome, found.wrong) == (Outcome.FLOWS, ())
+        assert said in found.seen
+    else:
+        assert (found.outcome, found.wrong) == (Outcome.BROKE, (Fault(cause, said),))
 
 
 def test_a_client_that_takes_a_read_for_an_event_loses_what_is_cut_and_is_not_said_to_garble() -> None:
-    found = split(PerRead(), *PLACES["sse"][:6])
-    assert causes(found) == [ClientCause.LOSES_EVENTS]
-    (wrong,) = found.wrong
+    (wrong,) = split(PerRead(), *SIX).wrong
+    assert wrong.cause is ClientCause.LOSES_EVENTS
     assert wrong.how.startswith("loses an event cut in the middle of a line, one cut inside")
     assert str(Place.CHARACTER) in wrong.how
     assert str(Place.BLANK) not in wrong.how
 
 
-def test_a_client_that_takes_one_event_from_a_read_loses_the_next() -> None:
-    found = split(OneEvent(), Place.WHOLE, Place.TOGETHER)
-    assert found.wrong == (Wrong(ClientCause.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),)
-
-
-def test_a_client_that_knows_lf_alone_is_no_client_that_loses_pieces() -> None:
-    assert causes(split(LfOnly())) == [ClientCause.LF_ONLY]
-    assert split(LfOnly(), *PLACES["sse"][:6]).outcome is Outcome.FLOWS
-
-
-@pytest.mark.parametrize("errors", ["replace", "ignore"])
-def test_a_client_that_decodes_each_read_by_itself_garbles_a_character_that_is_cut(errors: str) -> None:
-    found = split(Decodes(errors))
-    assert found.wrong == (Wrong(ClientCause.GARBLES, "garbles an event cut inside a character"),)
-
-
-def test_one_that_marks_each_read_is_said_to_garble_only_where_it_does() -> None:
-    assert split(Timed()).outcome is Outcome.FLOWS
-    assert causes(split(Decodes("replace", "[12:00] "))) == [ClientCause.GARBLES]
-
-
-def test_a_client_that_ends_is_said_to_give_up_at_an_event_only_where_it_does_so_again() -> None:
+def test_a_client_that_ends_at_an_event_is_asked_with_that_one_alone() -> None:
     found = split(Dies(sign=b"q"))  # the first half of an event that is cut in the middle of a line
     assert (found.outcome, found.place, found.wrong, found.ended) == (Outcome.BROKE, Place.LINE, (), True)
     assert "not tried then: an event cut inside" in found.seen
-    again = split(Dies(sign=b"q"), Place.LINE)
-    assert again.wrong == (Wrong(ClientCause.LOSES_EVENTS, f"gives up at an event {Place.LINE}"),)
-    assert split(Dies(after=8), Place.LINE).outcome is Outcome.FLOWS
 
 
-def test_large_events_pass_a_client_that_takes_them() -> None:
-    found = try_(Stress.LARGE, Client())
-    assert found.outcome is Outcome.FLOWS
-    assert f"{LARGE[-1]:,} bytes" in found.seen
-
-
-@pytest.mark.parametrize(("printed", "what"), [(None, "gives up at"), (b"", "loses")])
-def test_a_long_line_is_found_with_its_bounds(printed: bytes | None, what: str) -> None:
-    found = try_(Stress.LARGE, LongLine(131_072, printed))
-    assert found.wrong == (
-        Wrong(ClientCause.LONG_LINE, f"{what} an event of 250,000 bytes (one of 120,000 passes)"),
-    )
-
-
-def test_a_client_that_is_stuck_with_a_large_event_is_not_waited_for_without_end() -> None:
-    class Stuck(LongLine):
-        def push(self, now_ms: float, data: bytes) -> Output:
-            self.limit = 0 if len(data) > self.limit else self.limit
-            return super().push(now_ms, data)
-
-    found = try_(Stress.LARGE, Stuck(70_000, b""))
-    how = "takes more than 10 s for one of 120,000 bytes (one of 60,000 passes)"
-    assert found.wrong == (Wrong(ClientCause.SLOW_LINE, how),)
-
-
-def test_a_client_that_needs_a_while_for_a_large_event_passes() -> None:
-    class Busy(Client):
-        free_ms = 0.0
-
-        def push(self, now_ms: float, data: bytes) -> Output:
-            self.free_ms = max(self.free_ms, now_ms) + len(data) / 100  # 7 s for the largest
-            return [(self.free_ms - now_ms, data)]
-
-    assert try_(Stress.LARGE, Busy()).outcome is Outcome.FLOWS
-
-
-def test_a_client_that_waits_through_the_silences_passes() -> None:
-    found = try_(Stress.SILENT, Limited(12_000, 30_000), 6, 11)
-    assert found.outcome is Outcome.FLOWS
-    assert "after a silence of 6, 11 s the next event was printed" in found.seen
-
-
-def test_where_a_client_gave_up_is_measured_from_the_last_event_and_from_its_request() -> None:
-    found = try_(Stress.SILENT, Limited(silence_ms=10_000), 6, 11)
-    assert found.lived_ms == pytest.approx(17_000, abs=50)
-    assert found.wrong == (Wrong(ClientCause.SILENCE, "gives up after 11 s of silence"),)
-
-
-def test_one_that_lives_on_and_prints_nothing_has_given_up_too() -> None:
-    class Deaf(Limited):
-        def push(self, now_ms: float, data: bytes) -> Output:
-            return [(after, out or b"") for after, out in super().push(now_ms, data)]
-
-    found = try_(Stress.SILENT, Deaf(silence_ms=5_000), 6)
-    assert found.wrong == (Wrong(ClientCause.SILENCE, "prints nothing any more after 6 s of silence"),)
-    assert found.lived_ms is None
-
-
-def test_a_limit_of_the_whole_time_is_met_without_a_silence() -> None:
-    found = try_(Stress.TALKING, Limited(silence_ms=5_000, whole_ms=8_000), 12)
-    assert causes(found) == [ClientCause.WHOLE_TIME]
-    assert found.lived_ms == pytest.approx(8_000, abs=50)
-    assert try_(Stress.TALKING, Limited(silence_ms=5_000), 12).outcome is Outcome.FLOWS
+def test_where_a_client_gave_up_is_measured_from_its_request() -> None:
+    assert try_(Stress.SILENT, Limited(10_000), 6, 11).lived_ms == pytest.approx(17_000, abs=50)
+    assert try_(Stress.TALKING, Limited(5_000, 8_000), 12).lived_ms == pytest.approx(8_000, abs=50)
+    assert try_(Stress.SILENT, Deaf(5_000), 6).lived_ms is None
 
 
 def test_a_client_that_ends_with_its_stream_is_not_waited_for() -> None:

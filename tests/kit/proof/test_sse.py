@@ -84,24 +84,6 @@ def test_every_behaviour_at_every_split_point(name: str) -> None:
             assert shown(decode([body[:first], body[first:second], body[second:]])) == expected
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (b"retry: 3000", 3000),
-        (b"retry: 03", 3),
-        (b"retry:", None),
-        (b"retry: 3s", None),
-        (b"retry: -3", None),
-        (b"retry: \xd9\xa3", None),
-        (b"retry: " + b"9" * 5000, None),
-    ],
-)
-def test_retry_is_taken_from_digits_only(line: bytes, expected: int | None) -> None:
-    decoder = SSEDecoder()
-    decoder.feed(line + b"\n\n")
-    assert decoder.retry_ms == expected
-
-
 def test_an_event_is_out_with_the_byte_that_ends_it_also_for_cr_alone() -> None:
     for body in (b"data: a\n\n", b"data: a\r\r", b"data: a\r\n\r"):
         decoder = SSEDecoder()
@@ -109,12 +91,9 @@ def test_an_event_is_out_with_the_byte_that_ends_it_also_for_cr_alone() -> None:
         assert len(decoder.feed(body[-1:])) == 1
 
 
-def test_the_last_event_id_is_that_of_the_last_blank_line() -> None:
-    decoder = SSEDecoder()
-    decoder.feed(b"id: 7\ndata: a\n\nid: 8\ndata: b\n")
-    assert decoder.last_event_id == "7"
-    decoder.feed(b"\n")
-    assert decoder.last_event_id == "8"
+def test_an_event_bears_the_last_id_that_was_given_by_its_blank_line() -> None:
+    events = SSEDecoder().feed(b"id: 7\ndata: a\n\ndata: b\n\nid: 8\n\ndata: c\n\n")
+    assert [event.id for event in events] == ["7", "7", "8"]
 
 
 def test_octets_are_those_of_the_event_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from kit.proof.actions import Action, Await, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
 from kit.proof.events import LineDecoder
 from kit.proof.received import Received
-from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives, most_requests
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives
 
 
 class Way:
@@ -107,90 +108,72 @@ class Way:
         return Observed(self.now_ms, reply, self.stream)
 
 
-def seen(limit_s: float = LIMIT_S, beat_s: float = BEAT_S, **way: float | bool) -> Limits:
-    silent = Way(**way).run(lives(limit_s=limit_s))  # type: ignore[arg-type]
-    talking = Way(**way).run(lives(limit_s=limit_s, beat_s=beat_s))  # type: ignore[arg-type]
-    return judge(silent, talking, limit_s=limit_s)
+def seen(**way: Any) -> Limits:
+    return judge(Way(**way).run(lives()), Way(**way).run(lives(beat_s=BEAT_S)))
 
 
-def test_a_way_without_limits_shows_none_below_the_time_watched() -> None:
-    found = seen()
-    assert (found.kind, found.idle_s, found.total_s, found.doubts) == (Kind.NO_LIMIT, None, None, ())
-    assert found.evidence[-1] == "no limit below 110 s was seen"
-    assert "Cloud Run" in found.advice[-1]
-
-
-@pytest.mark.parametrize("idle", [20.0, 30.0, 45.0])
-def test_a_limit_on_silence_ends_only_the_stream_that_is_silent(idle: float) -> None:
-    found = seen(idle_s=idle)
-    assert (found.kind, found.total_s, found.doubts) == (Kind.IDLE_LIMIT, None, ())
-    assert found.idle_s == pytest.approx(idle, abs=0.1)
-    assert f"every {idle / 2:.0f} s" in found.advice[0]
-
-
-def test_what_was_seen_once_only_is_told_so() -> None:
-    found = seen(idle_s=60.0)
-    assert (found.kind, found.doubts) == (Kind.IDLE_LIMIT, (Doubt.NOT_REPEATED,))
-    assert any("nginx, its proxy_read_timeout" in line for line in found.advice)
-    assert any("ALB" in line for line in found.advice)
-    assert not any("Vercel" in line for line in found.advice)  # its limit is on the whole
-
-
-@pytest.mark.parametrize("total", [15.0, 30.0, 60.0, 100.0])
-def test_a_limit_on_the_whole_ends_both(total: float) -> None:
-    found = seen(total_s=total)
-    assert (found.kind, found.idle_s) == (Kind.TIME_LIMIT, None)
+ONCE = (Doubt.NOT_REPEATED,)
+# The way; which limits are seen, on silence and on the whole, with what doubt; and what is said of them.
+WAYS: list[tuple[dict[str, Any], Kind, float | None, float | None, tuple[Doubt, ...], str]] = [
+    ({}, Kind.NO_LIMIT, None, None, (), "no limit below 110 s was seen"),
+    ({}, Kind.NO_LIMIT, None, None, (), "Cloud Run"),
+    ({"idle_s": 20.0}, Kind.IDLE_LIMIT, 20, None, (), "every 10 s"),
+    ({"idle_s": 30.0}, Kind.IDLE_LIMIT, 30, None, (), "every 15 s"),
+    ({"idle_s": 45.0}, Kind.IDLE_LIMIT, 45, None, (), "every 22 s"),
+    ({"idle_s": 60.0}, Kind.IDLE_LIMIT, 60, None, ONCE, "nginx, its proxy_read_timeout"),
+    ({"idle_s": 60.0}, Kind.IDLE_LIMIT, 60, None, ONCE, "ALB"),
+    ({"total_s": 15.0}, Kind.TIME_LIMIT, None, 15, (), "This number by default has Envoy"),
+    ({"total_s": 15.0}, Kind.TIME_LIMIT, None, 15, (), "A hint only"),
+    ({"total_s": 30.0}, Kind.TIME_LIMIT, None, 30, (), "broken off after 30.0 s"),
+    ({"total_s": 30.0, "clean": True}, Kind.TIME_LIMIT, None, 30, (), "as if it were whole after 30.0 s"),
     # Two that are cut at the same moment may have met the same accident.
-    assert found.doubts == (() if total < 45 else (Doubt.NOT_REPEATED,))
-    assert found.total_s == pytest.approx(total, abs=0.1)
-    assert "No heartbeat helps" in found.advice[0]
+    ({"total_s": 60.0}, Kind.TIME_LIMIT, None, 60, ONCE, "No heartbeat helps"),
+    ({"total_s": 100.0}, Kind.TIME_LIMIT, None, 100, ONCE, "No heartbeat helps"),
+    ({"idle_s": 20.0, "total_s": 45.0}, Kind.BOTH, 20, 45, (), "No heartbeat helps"),
+    ({"idle_s": 20.0, "total_s": 70.0}, Kind.BOTH, 20, 70, ONCE, "No heartbeat helps"),
+    # Shorter than the beat: both are silent for longer.
+    ({"idle_s": 3.0}, Kind.UNCLEAR, None, None, ONCE, "so seldom"),
+    ({"idle_s": 109.5}, Kind.UNCLEAR, None, None, ONCE, ""),
+    (
+        {"total_s": 30.0, "holds": True, "timeout_status": 504},
+        Kind.UNCLEAR,
+        None,
+        None,
+        ONCE,
+        "answered with 504 after 30.0 s",
+    ),
+    ({"idle_s": 60.0, "deaf_after": 3}, Kind.UNCLEAR, None, None, (Doubt.SIDE_REQUEST_HUNG,), ""),
+    ({"deaf_after": 3}, Kind.NO_LIMIT, None, None, (), ""),
+    ({"dead_s": 30.0}, Kind.UNCLEAR, None, None, (Doubt.STREAM_CUT,), "came through it any more"),
+    *(
+        ({"status": status}, Kind.UNCLEAR, None, None, (Doubt.NO_PROOF,), f"answered with {status}")
+        for status in (404, 429, 500, 501, 503)
+    ),
+]
 
 
-def test_the_number_of_a_known_default_is_a_hint() -> None:
-    (told,) = [line for line in seen(total_s=15.0).advice if "Envoy" in line]
-    assert "A hint only" in told
-    assert not any("default" in line for line in seen(total_s=45.0).advice)
-
-
-def test_both_limits_are_told_apart() -> None:
-    found = seen(idle_s=20.0, total_s=45.0)
-    assert (found.kind, found.doubts) == (Kind.BOTH, ())
-    assert found.idle_s == pytest.approx(20, abs=0.1)
-    assert found.total_s == pytest.approx(45, abs=0.1)
-    assert seen(idle_s=20.0, total_s=70.0).doubts == (Doubt.NOT_REPEATED,)
-
-
-def test_a_cut_that_closes_the_message_is_told_from_one_that_breaks_it() -> None:
-    assert any(
-        "ended as if it were whole after 30.0 s" in line for line in seen(total_s=30.0, clean=True).evidence
+@pytest.mark.parametrize(("way", "kind", "idle_s", "total_s", "doubts", "said"), WAYS)
+def test_the_limits_of_a_way_are_seen(
+    way: dict[str, Any],
+    kind: Kind,
+    idle_s: float | None,
+    total_s: float | None,
+    doubts: tuple[Doubt, ...],
+    said: str,
+) -> None:
+    found = seen(**way)
+    assert (found.kind, found.doubts) == (kind, doubts)
+    assert (found.idle_s, found.total_s) == (
+        idle_s and pytest.approx(idle_s, abs=0.1),
+        total_s and pytest.approx(total_s, abs=0.1),
     )
-    assert any("broken off after 30.0 s" in line for line in seen(total_s=30.0).evidence)
+    assert said in " ".join((*found.evidence, *found.advice))
+    assert kind is not Kind.UNCLEAR or found.advice == ()
 
 
-def test_a_limit_that_talk_is_too_slow_for_is_no_limit_on_the_whole() -> None:
-    found = seen(idle_s=3.0)  # shorter than the beat: both are silent for longer
-    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NOT_REPEATED,))
-    assert "so seldom" in found.evidence[-1]
-
-
-def test_a_way_that_holds_everything_hides_whether_it_was_talked_to() -> None:
-    found = seen(total_s=30.0, holds=True, timeout_status=504)
-    assert found.kind is Kind.UNCLEAR
-    assert any("answered with 504 after 30.0 s" in line for line in found.evidence)
-
-
-def test_a_limit_close_to_the_end_of_the_watch_is_not_told_apart() -> None:
-    found = seen(idle_s=109.5)
-    assert (found.kind, found.idle_s, found.total_s, found.advice) == (Kind.UNCLEAR, None, None, ())
-
-
-def test_a_stream_that_cannot_be_fed_says_nothing_of_a_limit_on_silence() -> None:
-    found = seen(idle_s=60.0, deaf_after=3)
-    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.SIDE_REQUEST_HUNG,))
-
-
-def test_a_stream_that_cannot_be_fed_and_is_not_cut_is_under_no_limit_either() -> None:
-    assert seen(deaf_after=3).kind is Kind.NO_LIMIT
+def test_the_default_of_another_kind_of_limit_is_no_hint() -> None:
+    assert not any("Vercel" in line for line in seen(idle_s=60.0).advice)  # its limit is on the whole
+    assert not any("default" in line for line in seen(total_s=45.0).advice)
 
 
 def test_one_beat_that_is_lost_does_not_silence_the_stream() -> None:
@@ -204,13 +187,6 @@ def test_one_beat_that_is_lost_does_not_silence_the_stream() -> None:
     (life,) = Lossy().run(lives(beat_s=BEAT_S))
     assert (life.cut, life.talked) == (False, True)
     assert life.longest_silence_s < 2 * BEAT_S
-
-
-@pytest.mark.parametrize("status", [404, 429, 500, 501, 503])
-def test_what_is_no_stream_has_no_limit(status: int) -> None:
-    found = seen(status=status)
-    assert (found.kind, found.doubts) == (Kind.UNCLEAR, (Doubt.NO_PROOF,))
-    assert f"answered with {status}" in found.evidence[-1]
 
 
 def life(lived: float, *, cut: bool = True, silence: float = 1.0) -> StreamLifetime:
@@ -252,17 +228,12 @@ def test_no_limit_is_told_that_is_not_there(idle: float, total: float, rtt: floa
 
 
 @given(TIMES, TIMES, st.floats(0.1, 300), st.floats(1, 10))
-def test_no_more_requests_are_made_than_were_told(idle: float, total: float, rtt: float, beat: float) -> None:
+def test_so_many_requests_are_made_at_most(idle: float, total: float, rtt: float, beat: float) -> None:
     silent, talking = Way(idle, total, rtt_ms=rtt), Way(idle, total, rtt_ms=rtt)
     silent.run(lives())
     talking.run(lives(beat_s=beat))
-    assert silent.requests + talking.requests <= most_requests(LIMIT_S, beat)
-
-
-def test_a_stream_that_is_open_and_passes_nothing_any_more_is_not_alive() -> None:
-    found = seen(dead_s=30.0)
-    assert found.kind is Kind.UNCLEAR
-    assert any("nothing that was sent came through it any more" in line for line in found.evidence)
+    # Four streams, each ended; each beat may have to be repeated.
+    assert silent.requests + talking.requests <= 2 * 4 + 2 * (int(LIMIT_S / beat) + 4)
 
 
 def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fall() -> None:
@@ -270,7 +241,7 @@ def test_a_limit_that_takes_a_second_to_close_is_one_limit_however_the_beats_fal
     silent = (StreamLifetime(3.0, True, False, 200, 3.0, 0.1),) * 2
     for last_s in (1.0, 1.4, 1.9):
         talking = (StreamLifetime(3.1, True, False, 200, last_s, 0.6),) * 2
-        assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
+        assert judge(silent, talking).kind is Kind.TIME_LIMIT
 
 
 def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long() -> None:
@@ -279,4 +250,4 @@ def test_a_process_that_slept_takes_two_ends_for_one_limit_if_it_slept_so_long()
         StreamLifetime(5.5, True, False, 200, 5.5, 0.1, late_s=2.5),
     )
     talking = (StreamLifetime(3.1, True, False, 200, 0.4, 0.4),) * 2
-    assert judge(silent, talking, limit_s=8.5).kind is Kind.TIME_LIMIT
+    assert judge(silent, talking).kind is Kind.TIME_LIMIT

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.conditions import Change, Conditions
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Experiment, Row, as_asked
 from kit.proof.fingerprints import hops

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Exit
-from kit.proof.client_causes import ClientCause, Unclear
-from kit.proof.client_examination import Conclusion, Row, Setup, Warned
+from kit.proof.client_causes import ClientCause, Fault, Unclear
+from kit.proof.client_examination import Conclusion, Row, Setup
 from kit.proof.client_stress import Stress
 from kit.report.cells import cells
 from kit.report.client import ClientReport, client_data, client_text
@@ -40,7 +40,7 @@ def test_the_cause_comes_first_then_its_remedy_then_the_evidence() -> None:
 
 
 def test_a_client_without_a_fault_gets_a_tick_and_what_may_hold_elsewhere() -> None:
-    warning = Warned(ClientCause.UNCHUNKED_READER, ClientCause.UNCHUNKED_READER.says.format(n="waits"))
+    warning = Fault(ClientCause.UNCHUNKED_READER, "waits")
     free = ClientCause.NO_FAULT
     text = client_text(replace(CURL, conclusion=Conclusion(free, free.says, ROWS[1:], warnings=(warning,))))
     assert text.startswith("✓ No fault was found in the client")

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.flows.doctor_app import AppExamined
 from kit.proof.causes import Cause, NamedCause
-from kit.proof.diagnosis import Diagnosis
+from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.verdict import Verdict
 from kit.report.cells import cells, clean

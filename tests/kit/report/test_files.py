@@ -15,6 +15,7 @@ from kit.report.html import html
 from kit.report.json import comparison_data
 from kit.report.junit import junit
 from kit.report.markdown import markdown
+from kit.report.view import view
 from kit.targets import Target
 
 
@@ -30,9 +31,9 @@ def test_the_report_is_in_every_format(
         "report.md",
         "report.xml",
     ]
-    assert written["html"].read_text(encoding="utf-8") == html(comparison, targets)
-    assert written["markdown"].read_text(encoding="utf-8") == markdown(comparison, targets)
-    assert written["junit"].read_text(encoding="utf-8") == junit(comparison, targets)
+    assert written["html"].read_text(encoding="utf-8") == html(view(comparison, targets))
+    assert written["markdown"].read_text(encoding="utf-8") == markdown(view(comparison, targets))
+    assert written["junit"].read_text(encoding="utf-8") == junit(view(comparison, targets))
     assert json.loads(written["json"].read_text(encoding="utf-8")) == {
         "schema_version": 1,
         "data": comparison_data(comparison),
@@ -98,7 +99,7 @@ def test_only_what_has_a_path_is_written_and_a_link_goes_on_leading_there(
     (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
     write(comparison, targets, {"html": None, "markdown": tmp_path / "link.md"})
     assert (tmp_path / "link.md").is_symlink()
-    assert (tmp_path / "real.md").read_text(encoding="utf-8") == markdown(comparison, targets)
+    assert (tmp_path / "real.md").read_text(encoding="utf-8") == markdown(view(comparison, targets))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.md", "real.md"]
 
 
@@ -111,7 +112,7 @@ def test_a_pipe_is_written_to_and_stays_one(
     with ThreadPoolExecutor() as pool:
         read = pool.submit(pipe.read_text, encoding="utf-8")
         write(comparison, targets, {"markdown": pipe})
-        assert read.result() == markdown(comparison, targets)
+        assert read.result() == markdown(view(comparison, targets))
     assert pipe.is_fifo()
 
 
@@ -123,7 +124,7 @@ def test_standard_output_is_added_to_where_it_is_a_file(
         stream.write("before\n")
         stream.flush()
         write(comparison, targets, {"markdown": Path(f"/dev/fd/{stream.fileno()}")})
-    assert out.read_text(encoding="utf-8") == "before\n" + markdown(comparison, targets)
+    assert out.read_text(encoding="utf-8") == "before\n" + markdown(view(comparison, targets))
 
 
 def test_what_cannot_be_written_is_known_before_anything_is_measured(tmp_path: Path) -> None:

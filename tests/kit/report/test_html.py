@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison, Lane, LaneError
+from kit.proof.lane import Comparison
 from kit.proof.timeline import Timeline
 from kit.report.html import html
-from kit.report.words import THE_THREE
-from kit.targets import Claim, Target
+from kit.report.view import view
+from kit.targets import Target
+from tests.kit.report.conftest import filled
+from tests.kit.report.documents import SEEN
 
 VOID = {"meta"}
+KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
 
 
 class Page(HTMLParser):
@@ -57,62 +60,58 @@ def _words(page: str) -> str:
     return " ".join(Page(page).text.split())
 
 
-def test_the_same_comparison_gives_the_same_page(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    assert html(comparison, targets) == html(comparison, targets)
-
-
-def test_the_headline_is_the_conclusion(comparison: Comparison, targets: Mapping[str, Target]) -> None:
-    page = html(comparison, targets)
-    assert "<h1>6 of 6 lanes as their platform&#39;s documentation promises.</h1>" in page
-    assert THE_THREE.replace("`", "") in _words(page)
-
-
-def test_a_lane_by_polling_is_named_so_and_shows_its_pieces(
-    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
-) -> None:
-    page = html(replace(comparison, lanes=(*comparison.lanes[:2], polled)), targets)
+def test_the_headline_is_the_conclusion_and_what_is_not_as_promised_stands_at_the_top() -> None:
+    page = html(SEEN)
+    assert "<h1>2 of 5 lanes as expected.</h1>" in page
     text = _words(page)
-    assert "App Engine Standard by polling" in text
-    assert "as expected arrived as written" in text
-    assert "arrived as written" in text
-    assert "came in 58 pieces" in text
-    assert "App Engine Standard, by polling: sent and arrived" in text
-
-
-def test_lanes_that_are_not_as_promised_are_named_at_the_top(
-    troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
-    text = _words(html(troubled, targets))
     top = text[: text.index("The same answer on every lane")]
     assert "App Engine Flexible, header sent: buffered whole, promised: streamed" in top
     assert "Cloud Run, header not sent: inconclusive, promised: streamed" in top
     assert "Cloud Run, header sent: could not be measured, promised: streamed" in top
-    assert "Documented: Standard buffers" in top
+    assert f"Documented: {(SEEN.in_short or '?').replace('`', '')}" in top
+    assert f"lab {SEEN.where}" in top
 
 
-def test_each_lane_shows_verdict_promise_evidence_figures_doubts_and_advice(
-    troubled: Comparison, targets: Mapping[str, Target]
+def test_each_lane_shows_all_that_the_view_says_of_it() -> None:
+    text = _words(html(SEEN))
+    for lane, shown in zip(SEEN.lanes, _parts(text)[1:], strict=True):
+        assert shown.startswith(f"{lane.title} {KINDS[lane.kind]} {lane.address} ")
+        assert f"{lane.verdict} {'promised' if lane.documented else 'expected'}: {lane.expected}" in shown
+        for said in (lane.again, lane.advice, lane.error and lane.error.message):
+            assert (said or "").replace("`", "") in shown
+        assert (lane.remark is None or lane.error is not None) or lane.remark in shown
+        assert all(step in shown for step in lane.evidence)
+        assert all(f"{doubt} {doubt.remedy}" in shown for doubt in lane.doubts)
+        figures = f"first byte{lane.first_byte} first event{lane.first_event} events"
+        assert (figures in shown) == (lane.error is None)
+        assert all(claim.text in shown for claim in lane.grounds)
+    assert "✓ as promised buffered in blocks of 64 KiB" in text
+    assert "✗ not as promised buffered whole" in text
+    assert "✗ failed could not be measured" in text
+    assert "? no verdict inconclusive" in text
+    assert "✓ as expected arrived as written" in text
+    assert "App Engine Standard, by polling: sent and arrived" in text
+    assert "When the server sent each event is not known." in text
+
+
+def _parts(text: str) -> list[str]:
+    """What is said of each lane."""
+    lanes = text[text.index("Lane by lane") : text.index("What the platforms promise")]
+    return re.split(r"(?=\b(?:App Engine|Cloud Run)[ \w]*? (?:header|by polling)[ \w]*? http)", lanes)
+
+
+def test_without_a_promise_it_is_measured_and_a_hold_stands_beside_what_could_have_been_seen(
+    comparison: Comparison,
 ) -> None:
-    text = _words(html(troubled, targets))
-    for lane in troubled.lanes:
-        for step in lane.evidence:
-            assert step in text
-        for doubt in lane.doubts:
-            assert f"{doubt} {doubt.remedy}" in text
-    assert "promised: buffered in blocks of 64 KiB" in text
-    assert targets["standard"].advice is not None
-    assert targets["standard"].advice in text
-    assert "The service of run ended with status 1 before it answered." in text
-    assert "is smaller than one block" in text
+    lane = replace(comparison.lanes[-1], expected=None, hold_ms=208.0)
+    text = _words(html(view(replace(comparison, lanes=(lane,)), {})))
+    assert "✓ measured streamed" in text
+    assert "hold208 ms could be seen from15 ms methodlock-step" in text
 
 
-def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    text = _words(html(comparison, targets))
-    for target in targets.values():
+def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is() -> None:
+    text = _words(html(SEEN))
+    for target in SEEN.targets:
         for claim in target.claims:
             assert claim.text in text
             assert claim.source.removeprefix("https://") in text
@@ -121,52 +120,35 @@ def test_every_claim_stands_with_its_quote_its_source_and_how_sure_it_is(
     assert "no source found" in text
 
 
-def test_each_lane_says_what_its_promise_rests_on_and_polling_that_nobody_speaks_of_it(
-    comparison: Comparison, polled: Lane, targets: Mapping[str, Target]
-) -> None:
-    lane = _words(html(replace(comparison, lanes=(comparison.lanes[-1],)), targets))
+def test_each_lane_says_what_its_promise_rests_on_and_polling_that_nobody_speaks_of_it() -> None:
+    text = _words(html(SEEN))
     assert (
         "What the promise rests on Responses stream without any configuration. "
         "docs.cloud.google.com/run/docs/triggering/https-request "
         "(a current page or source of the platform's owner)"
-    ) in lane
-    alone = _words(html(replace(comparison, lanes=(polled,)), targets))
+    ) in text
+    alone = _words(html(replace(SEEN, lanes=SEEN.lanes[4:5])))
     assert "What the promise rests on" not in alone
     assert "no platform's documentation speaks of them" in alone
 
 
-def test_the_page_says_when_and_with_what_and_each_sheet_what_it_is_worth(
+def test_each_sheet_says_what_it_is_worth_and_no_rehearsal_passes_for_googles_cloud(
     comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
 ) -> None:
-    page = html(comparison, targets)
-    assert "<dd>2026-11-22 20:58:03 UTC</dd>" in page
-    assert "<dd>kit 0.1.0, Python 3." in page
-    assert "@bottom-left { content: \"streamproof. The lab's front ends are emulated" in page
-    assert '@bottom-left { content: "streamproof. Measured on deployed' in html(deployed, targets)
+    lab, cloud, rehearsed = (
+        html(view(one, targets)) for one in (comparison, deployed, replace(comparison, environment="cloud"))
+    )
+    assert "@bottom-left { content: \"streamproof. The lab's front ends are emulated" in lab
+    assert '@bottom-left { content: "streamproof. Measured on deployed' in cloud
+    assert "<dd>2026-11-22 20:58:03 UTC</dd>" in lab
+    assert "The lab's front ends follow the platforms' documentation." in _words(lab)
+    assert "A rehearsal's front ends follow the platforms' documentation." in _words(rehearsed)
+    assert "emulated" not in _words(cloud)
+    assert "front ends follow" not in _words(cloud)
 
 
-def test_what_is_emulated_is_called_so_and_a_deployment_is_not(
-    comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
-) -> None:
-    assert "emulated from documentation, not observed on Google's cloud" in _words(html(comparison, targets))
-    cloud = _words(html(deployed, targets))
-    assert "emulated" not in cloud
-    assert "front ends follow" not in cloud
-
-
-def test_a_rehearsal_is_never_passed_off_as_googles_cloud(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    rehearsed = _words(html(replace(comparison, environment="cloud"), targets))
-    assert "rehearsal A rehearsal: measured on this machine" in rehearsed
-    assert "nothing about Google's cloud itself" in rehearsed
-    assert "the platforms' own front ends" not in rehearsed
-
-
-def test_the_page_needs_no_script_and_asks_nobody_for_anything(
-    troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
-    page = html(troubled, targets)
+def test_the_page_needs_no_script_and_asks_nobody_for_anything() -> None:
+    page = html(SEEN)
     parsed = Page(page)
     tags = {tag for tag, *_ in parsed.skeleton}
     assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
@@ -176,10 +158,8 @@ def test_the_page_needs_no_script_and_asks_nobody_for_anything(
     assert all(link.startswith(("#", "https://")) for link in parsed.links)
 
 
-def test_what_is_referred_to_is_there_and_every_id_is_unlike_the_others(
-    troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
-    parsed = Page(html(troubled, targets))
+def test_what_is_referred_to_is_there_and_every_id_is_unlike_the_others() -> None:
+    parsed = Page(html(SEEN))
     assert len(set(parsed.ids)) == len(parsed.ids)
     inside = [link[1:] for link in parsed.links if link.startswith("#")]
     assert inside
@@ -203,40 +183,16 @@ HOSTILE = st.text(
 )
 
 
-def _filled(comparison: Comparison, targets: Mapping[str, Target], with_: Callable[[], str]) -> str:
-    """The page with every string that somebody else may choose replaced."""
-    lanes = []
-    for lane in comparison.lanes:
-        error = LaneError("internal", with_(), with_()) if lane.error else None
-        lanes.append(
-            replace(
-                lane, target=with_(), url=with_(), evidence=tuple(with_() for _ in lane.evidence), error=error
-            )
-        )
-    renamed = {}
-    for lane, target in zip(lanes, [*targets.values()] * 2, strict=True):
-        claims = (Claim(text=with_(), quote=with_() + ".", source=with_(), certainty="C", about="streaming"),)
-        renamed[lane.target] = replace(
-            target, name=lane.target, title=with_(), advice=f"{with_()}.", claims=claims
-        )
-    strange = replace(
-        comparison, measured_at=with_(), kit_version=with_(), prompt=with_(), lanes=tuple(lanes)
-    )
-    return html(strange, renamed)
-
-
 # Markup that is the page's own, and depends on what a text says: code between backticks, a source's link.
 _CHOSEN = {("code",), ("a", "href", "rel")}
 
 
 @settings(max_examples=50)
 @given(data=st.data())
-def test_nothing_that_somebody_else_may_choose_becomes_markup(
-    data: st.DataObject, troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
+def test_nothing_that_somebody_else_may_choose_becomes_markup(data: st.DataObject) -> None:
     numbers = iter(range(1_000_000))
-    hostile = Page(_filled(troubled, targets, lambda: f"{next(numbers)}{data.draw(HOSTILE)}"))
-    harmless = Page(_filled(troubled, targets, lambda: f"text {next(numbers)}"))
+    hostile = Page(html(filled(SEEN, lambda: f"{next(numbers)}{data.draw(HOSTILE)}")))
+    harmless = Page(html(filled(SEEN, lambda: f"text {next(numbers)}")))
     assert [tag for tag in hostile.skeleton if tag not in _CHOSEN] == [
         tag for tag in harmless.skeleton if tag not in _CHOSEN
     ]
@@ -248,7 +204,7 @@ def test_nothing_that_somebody_else_may_choose_becomes_markup(
 def test_any_comparison_has_a_well_formed_page(
     data: st.DataObject, comparisons: st.SearchStrategy[Comparison], targets: Mapping[str, Target]
 ) -> None:
-    page = html(data.draw(comparisons), targets)
+    page = html(view(data.draw(comparisons), targets))
     page.encode()
     Page(page)
 
@@ -264,4 +220,4 @@ def test_the_page_stays_small(
         replace(lane, timeline=timeline(how, events))
         for lane, how in zip(comparison.lanes, ["whole", "blocks", "incremental"] * 2, strict=True)
     )
-    assert len(html(replace(comparison, lanes=lanes), targets)) < 200_000
+    assert len(html(view(replace(comparison, lanes=lanes), targets))) < 200_000

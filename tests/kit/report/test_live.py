@@ -110,39 +110,46 @@ def test_the_cursor_comes_back_also_when_it_is_interrupted(monkeypatch: pytest.M
     assert "✗ measuring" in "\n".join(_screen(60, 24, written))
 
 
-class Unshowable:
-    """A `Shown` that cannot be drawn."""
+class Broken:
+    """A `Shown` with a bug: in taking in an event, or in showing it."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str) -> None:
+        self.where = where
         self.met = threading.Event()
 
+    def take(self, event: Event, now_ms: float) -> None:
+        self._fail("taking")
+
     def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
-        self.met.set()
-        raise ZeroDivisionError
+        return self._fail("showing")
 
     def finished(self, width: int, style: Style) -> list[str]:
-        self.met.set()
-        raise ZeroDivisionError
-
-    def take(self, event: Event, now_ms: float) -> None:
-        return
+        return self._fail("showing")
 
     def over(self, mark: str, now_ms: float) -> None:
         return
 
+    def _fail(self, where: str) -> list[str]:
+        if where == self.where:
+            self.met.set()
+            raise ZeroDivisionError
+        return []
+
 
 @pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("where", ["taking", "showing"])
 @pytest.mark.parametrize("raised", [None, KeyboardInterrupt])
 def test_a_bug_in_drawing_is_raised_at_the_end_with_its_own_traceback_and_the_cursor_back(
-    colour: bool, raised: type[KeyboardInterrupt] | None
+    colour: bool, where: str, raised: type[KeyboardInterrupt] | None
 ) -> None:
-    stream, content, went_on = Terminal(), Unshowable(), False
+    stream, content, went_on = Terminal(), Broken(where), False
 
     def work() -> None:
         nonlocal went_on
-        with Painter(content, stream, Style(colour=colour)) as painter:
+        with Painter(content, stream, Style(colour=colour)) as watch:
+            watch(Stage("measuring"))
             assert content.met.wait(60)
-            painter(Stage("measuring"))
+            watch(Stage("proving"))
             went_on = True
             if raised is not None:
                 raise raised
@@ -150,7 +157,7 @@ def test_a_bug_in_drawing_is_raised_at_the_end_with_its_own_traceback_and_the_cu
     with pytest.raises(raised or ZeroDivisionError) as caught:  # an interruption stays one
         work()
     assert went_on  # the work is not cut short for a picture
-    assert raised or caught.traceback[-1].name in ("frame", "finished")
+    assert raised or caught.traceback[-2].name in ("take", "frame", "finished")
     assert not colour or stream.getvalue().endswith("\x1b[?25h")
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from kit.probe.client import Ask, Client
 from kit.probe.spec import LaneSpec
+from kit.workshop.browser_report import BrowserReport, Ended, Head
 from kit.workshop.lane_run import LaneRun
-from kit.workshop.seen import Ended, Head, Seen
 from tests.fixtures.origin import Origin
 
 SSE = {"content-type": "text/event-stream"}
@@ -27,24 +27,26 @@ def test_an_answer_without_end_is_refused_and_what_came_of_it_is_not_kept(piece:
     lane = LaneRun(LaneSpec("mine", Ask("GET", "http://mine.example/?key=secret")), "relay/x/0")
     head: Head | None = Head(at=1.0, status=200, headers=SSE)
     for _ in range(100):
-        lane.answered(Seen(now_ms=2.0, head=head, more=True), [(2.0, piece)])
+        lane.answered(BrowserReport(now_ms=2.0, head=head, more=True), [(2.0, piece)])
         head = None
         if lane.lane is not None:
             break
     assert lane.data is not None
-    assert lane.data["error"]["code"] == "too-large"
-    assert said in lane.data["error"]["message"]
-    assert "secret" not in lane.data["error"]["message"]
+    assert (error := lane.data["error"]) is not None
+    assert error["code"] == "too-large"
+    assert said in error["message"]
+    assert "secret" not in error["message"]
     assert lane.data["timeline"] == []
 
 
 def test_an_answer_in_many_reports_is_judged_once_the_last_is_in() -> None:
     lane = LaneRun(LaneSpec("mine", Ask("GET", "http://mine.example/")), "relay/x/0")
     lane.answered(
-        Seen(now_ms=2.0, head=Head(at=1.0, status=200, headers=SSE), more=True), [(1.0, EVENT), (2.0, EVENT)]
+        BrowserReport(now_ms=2.0, head=Head(at=1.0, status=200, headers=SSE), more=True),
+        [(1.0, EVENT), (2.0, EVENT)],
     )
     assert lane.lane is None
-    lane.answered(Seen(now_ms=3.0, asked_ms=0.5, ended=Ended(at=3.0, clean=True)), [(3.0, EVENT)])
+    lane.answered(BrowserReport(now_ms=3.0, asked_ms=0.5, ended=Ended(at=3.0, clean=True)), [(3.0, EVENT)])
     assert lane.data is not None
     assert len(lane.data["timeline"]) == 3
 

@@ -15,11 +15,12 @@ from jsonschema import Draft202012Validator
 from playwright.sync_api import Browser, Page, expect
 
 from kit.report.html import html
+from kit.report.view import view
 from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
 from tests.kit.report.conftest import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
-from tests.kit.workshop.test_text import SAID
+from tests.kit.workshop.test_event_text import SAID
 
 SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"
@@ -27,13 +28,13 @@ PROMPT = "Why?"
 
 def lanes(page: Page) -> dict[str, dict[str, str]]:
     """Each lane as it is seen."""
-    told: dict[str, dict[str, str]] = {}
+    shown: dict[str, dict[str, str]] = {}
     for lane in page.locator("#lanes .lane").all():
-        told[lane.get_attribute("data-target") or ""] = {
+        shown[lane.get_attribute("data-target") or ""] = {
             name: lane.locator(f".{name}").inner_text()
             for name in ("clock", "text", "word", "promise", "why")
         } | {"tone": lane.get_attribute("data-tone") or ""}
-    return told
+    return shown
 
 
 def go(page: Page, prompt: str = PROMPT) -> None:
@@ -65,13 +66,13 @@ def found(lane: dict[str, Any]) -> tuple[Any, ...]:
 def compared(urls: dict[str, str]) -> dict[str, Any]:
     """What `kit compare` finds there, in both arms."""
     named = [f"{name}={url}" for name, url in urls.items()]
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "kit", "compare", *named, "--prompt", PROMPT, "--json"],
         capture_output=True,
         text=True,
         timeout=300,
     )
-    data: dict[str, Any] = json.loads(told.stdout)["data"]
+    data: dict[str, Any] = json.loads(ended.stdout)["data"]
     return data
 
 
@@ -236,7 +237,7 @@ def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_
 
 def test_the_report_asks_nobody_and_prints_on_a4_in_the_dark_too(browser: Browser, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    report.write_text(html(TROUBLED, TARGETS), encoding="utf-8")
+    report.write_text(html(view(TROUBLED, TARGETS)), encoding="utf-8")
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     asked: list[str] = []

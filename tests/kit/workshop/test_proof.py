@@ -12,8 +12,8 @@ from kit.errors import Code, KitError
 from kit.probe.proof_runner import ProofRequest
 from kit.proof.conditions import Conditions
 from kit.proof.verdict import Finding, Shape, Verdict
+from kit.workshop.browser_report import Answered, BrowserReport, Ended, Head
 from kit.workshop.proof import BrowserProof, Step
-from kit.workshop.seen import Answered, Ended, Head, Seen
 
 
 class Browser:
@@ -31,14 +31,13 @@ class Browser:
         self._head: Head | None = None
 
     def run(self, proof: BrowserProof) -> Finding:
-        told = proof.begin()
-        while not isinstance(told, Finding):
-            reply = self._take(told)
-            seen = Seen(now_ms=self.now, reply=reply, head=self._head, ended=self._ended)
+        step = proof.step(None, [])
+        while not isinstance(step, Finding):
+            reply = self._take(step)
+            seen = BrowserReport(now_ms=self.now, reply=reply, head=self._head, ended=self._ended)
             reads, self._reads, self._head = self._reads, [], None
-            proof.report(seen, reads)
-            told = proof.go_on(seen)
-        return told
+            step = proof.step(seen, reads)
+        return step
 
     def _take(self, step: Step) -> Answered | None:
         self.now += 1
@@ -99,23 +98,23 @@ def test_a_path_that_holds_is_found_out_by_the_same_engine() -> None:
 
 def test_a_stream_that_cannot_be_opened_is_an_error_with_a_remedy() -> None:
     proof = BrowserProof(ProofRequest("http://lane/proof"))
-    told: Any = proof.begin()
+    step: Any = proof.step(None, [])
     browser = Browser(holds=False)
-    while told["do"] != "open":
-        told = proof.go_on(Seen(now_ms=browser.now, reply=browser._take(told)))
+    while step["do"] != "open":
+        step = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(step)), [])
     with pytest.raises(KitError) as caught:
-        proof.report(Seen(now_ms=0.0, failed=True), [])
+        proof.step(BrowserReport(now_ms=0.0, failed=True), [])
     assert caught.value.code is Code.UNREACHABLE
 
 
 def test_a_stream_without_end_is_an_error_with_a_remedy() -> None:
     proof = BrowserProof(ProofRequest("http://lane/proof"))
-    told: Any = proof.begin()
+    step: Any = proof.step(None, [])
     browser = Browser(holds=False)
-    while told["do"] != "open":
-        told = proof.go_on(Seen(now_ms=browser.now, reply=browser._take(told)))
+    while step["do"] != "open":
+        step = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(step)), [])
     many = [(1.0, b"data: 1\n\n" * 60_000)]
-    proof.report(Seen(now_ms=1.0, more=True), many)
+    proof.step(BrowserReport(now_ms=1.0, more=True), many)
     with pytest.raises(KitError) as caught:
-        proof.report(Seen(now_ms=1.0, more=True), many)
+        proof.step(BrowserReport(now_ms=1.0, more=True), many)
     assert caught.value.code is Code.TOO_LARGE

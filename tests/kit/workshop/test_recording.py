@@ -19,9 +19,9 @@ from kit.workshop.server import RECORDING
 def test_what_compare_prints_is_read_back_as_it_was(
     data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
 ) -> None:
-    told = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
-    comparison, found = read(json.dumps(document(told)).encode())
-    assert comparison_data(comparison) == found == told
+    data_in = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
+    comparison, found = read(json.dumps(document(data_in)).encode())
+    assert comparison_data(comparison) == found == data_in
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_what_compare_prints_is_read_back_as_it_was(
         b"{}",
         b"[1]",
         b'{"schema_version": 2, "data": {}}',
+        b'{"schema_version": 1, "data": {"lanes": [1]}}',
         b'{"schema_version": 1, "error": {"code": "internal", "message": "", "hint": ""}}',
         b"\xff\xfe",
         b"[" * 20_000,
@@ -41,6 +42,40 @@ def test_another_file_is_refused_in_a_sentence(content: bytes) -> None:
         read(content)
     assert caught.value.code is Code.BAD_USAGE
     assert "recording" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expected": "streamed"},
+        {"expected": "hold<=soon"},
+        {"verdict": "streamed"},
+        {"timeline": [{"seq": 0, "sent_ms": None, "arrived_ms": 86_400_001, "bytes": 9}]},
+        {"timeline": [{"seq": 0, "sent_ms": None, "arrived_ms": -1, "bytes": 9}]},
+        {"timeline": [{"seq": 0, "sent_ms": None, "arrived_ms": 1, "bytes": 9}] * 100_001},
+        None,
+    ],
+)
+def test_so_is_one_that_says_what_cannot_be(
+    comparison_with_text: dict[str, Any], changes: dict[str, Any] | None
+) -> None:
+    lanes = comparison_with_text["data"]["lanes"]
+    lanes[:] = [{**lanes[0], **changes}] if changes else lanes * 65
+    with pytest.raises(KitError, match="That file is no recording"):
+        read(json.dumps(comparison_with_text).encode())
+
+
+def test_a_bound_and_for_whom_it_was_judged_are_read_back(comparison_with_text: dict[str, Any]) -> None:
+    lane = comparison_with_text["data"]["lanes"][0]
+    lane.update(expected="hold<=200ms", asked_as="both", only_for="plain", more="of a later kit")
+    comparison, _ = read(json.dumps(comparison_with_text).encode())
+    (found,) = comparison.lanes
+    assert (str(found.at_most), found.expected, found.asked_as, found.only_for) == (
+        "hold<=200ms",
+        None,
+        "both",
+        "plain",
+    )
 
 
 def test_the_one_that_comes_with_the_kit_is_the_labs_in_both_positions() -> None:

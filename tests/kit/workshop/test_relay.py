@@ -13,17 +13,17 @@ from kit.config import Config
 from kit.probe.client import Ask, Client
 from kit.probe.spec import LaneSpec
 from kit.workshop.lanes import named
+from kit.workshop.page_config import PageConfig
 from kit.workshop.server import Page
 from kit.workshop.serving import listen, serving
-from kit.workshop.site import Site
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
 
 TOKEN = "not-for-the-browser"
 
 
-async def post(client: Client, url: str, told: Any = None) -> Any:
-    body = b"" if told is None else json.dumps(told).encode()
+async def post(client: Client, url: str, data: Any = None) -> Any:
+    body = b"" if data is None else json.dumps(data).encode()
     _, answer, _, _ = await client.fetch(Ask("POST", url, body=body), within_ms=60_000)
     return json.loads(answer)
 
@@ -42,7 +42,9 @@ def test_a_relayed_stream_is_passed_on_as_it_comes_with_the_credentials(origin: 
 
 def _passed_on(service: str) -> None:
     headers = (("Authorization", f"Bearer {TOKEN}"), ("Accept", "text/event-stream;q=0.7"))
-    site = Site("cloud", named({"mine": Ask("GET", service, headers)}, {}, Config(), timeout_s=60), {}, 60)
+    site = PageConfig(
+        "cloud", named({"mine": Ask("GET", service, headers)}, {}, Config(), timeout_s=60), {}, 60
+    )
 
     async def play() -> None:
         with listen("127.0.0.1", 0) as listening:
@@ -86,7 +88,7 @@ def test_each_run_asks_with_the_credentials_that_are_good_then(origin: Origin) -
     async def fresh(spec: LaneSpec) -> LaneSpec:
         return replace(spec, ask=replace(spec.ask, headers=(("Authorization", f"Bearer {TOKEN}"),)))
 
-    site = Site("cloud", named(asks, {}, Config(), timeout_s=60), {}, 60, fresh=fresh)
+    site = PageConfig("cloud", named(asks, {}, Config(), timeout_s=60), {}, 60, fresh=fresh)
 
     async def play() -> int:
         with listen("127.0.0.1", 0) as listening:
@@ -103,7 +105,7 @@ def test_each_run_asks_with_the_credentials_that_are_good_then(origin: Origin) -
 
 def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin: Origin) -> None:
     service = origin()
-    site = Site("url", named({"mine": Ask("GET", service)}, {}, Config(), timeout_s=60), {}, 60)
+    site = PageConfig("url", named({"mine": Ask("GET", service)}, {}, Config(), timeout_s=60), {}, 60)
 
     async def play() -> list[str]:
         with listen("127.0.0.1", 0) as listening:
@@ -117,9 +119,9 @@ def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin:
                 while not done:
                     ask = Ask("GET", f"{page}/{lane['pieces']}?after={after}&wait=5")
                     _, body, _, _ = await side.fetch(ask, within_ms=60_000)
-                    told = json.loads(body)
-                    events += [event["event"] for event in told["events"]]
-                    done, after = told["done"], len(events) - 1
+                    pieces = json.loads(body)
+                    events += [event["event"] for event in pieces["events"]]
+                    done, after = pieces["done"], len(events) - 1
                 return events
 
     assert asyncio.run(play()) == ["token", "token", "token", "done"]

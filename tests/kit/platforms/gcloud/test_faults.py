@@ -229,11 +229,20 @@ def test_whatever_gcloud_prints_one_clean_sentence_comes_of_it(stderr: str, stdo
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.pattern[:40])
-def test_no_rule_names_what_nobody_fills_in(rule: Rule) -> None:
-    general = {"verb", "project", "region", "said"}
-    named = set(re.findall(r"\{(\w+)\}", rule.message + rule.hint))
-    assert named <= general | rule.details.keys()
-    assert set(re.findall(r"\{(\w+)\}", "".join(rule.otherwise))) <= general
+def test_each_rule_names_only_what_is_filled_in(rule: Rule) -> None:
+    named = set(re.findall(r"\{(\w+)\}", rule.message + rule.hint + rule.otherwise))
+    assert named <= {"verb", "project", "region", *(["found"] if rule.find else [])}
+    assert "{found}" not in rule.otherwise
+    assert bool(rule.otherwise) is bool("{found}" in rule.hint)
+
+
+def test_another_program_is_told_in_its_own_words_and_named() -> None:
+    said = 'Error from server (NotFound): deployments.apps "x" not found'
+    command = Command(("get", "deployment", "x"), program="kubectl", absent=(said,))
+    assert explain(command, 1, f"{said}\n", "").code is Code.NOT_FOUND_IN_CLOUD
+    other = explain(command, 1, "Unable to connect: connection refused\n", "")
+    assert (other.code, other.again) == (Code.GCLOUD_FAILED, "no")
+    assert other.message == "`kubectl get deployment x` failed: Unable to connect, connection refused."
 
 
 def _is_one_sentence(text: str) -> bool:

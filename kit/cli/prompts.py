@@ -1,0 +1,133 @@
+"""Questions to the person: a plain yes, a yes to the user's own code, a yes to the plan of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kit.cli.runner import Console, run, talk
+from kit.errors import Code, KitError
+
+if TYPE_CHECKING:
+    from kit.config import Config
+    from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Return on a yes.
+
+    Args:
+        question: what is about to happen; ends with a question mark.
+        yes: whether it was said already (`--yes`).
+
+    Raises:
+        KitError: NOT_CONFIRMED on a no, and where there is no terminal to ask on.
+    """
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin or not sys.stdin.isatty():
+        raise KitError(
+            Code.NOT_CONFIRMED,
+            "This wants a yes, and there is no terminal to ask on.",
+            "Read what it says above, and add --yes (or set KIT_YES=1).",
+        )
+    talk(f"{question} [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise KitError(Code.NOT_CONFIRMED, "Nothing was done.", "Say y to go on, or add --yes.")
+
+
+def trusted(config: Config, *, yes: bool) -> None:
+    """Return when the app that kit.toml names may run here, or when it names none.
+
+    Args:
+        config: what the user wants.
+        yes: whether `--yes` was said, which is not remembered.
+
+    Raises:
+        KitError: NOT_CONFIRMED.
+    """
+    from pathlib import Path
+
+    from kit.trust import is_trusted, trust
+
+    app = config.app
+    if app is None or yes or is_trusted(Path.cwd(), app.source):
+        return
+    talk(
+        f"kit.toml names an app of its own: {app.module} in {app.source.resolve()}.\n"
+        "Its packages are installed and its code runs on this machine, with your rights."
+    )
+    confirmed("Run it, now and from now on?", yes=False)
+    trust(Path.cwd(), app.source)
+
+
+def agreed(
+    made: Sequence[Draft],
+    runs: Gcloud,
+    config: Config,
+    wishes: Wishes,
+    host_of: Callable[[Place], Host],
+    console: Console,
+    *,
+    yes: bool,
+) -> Plan:
+    """The plan, once there was a yes to it and nothing stands in its way any more.
+
+    An API that is switched on may show what could not be seen before, so it looks again after each such step.
+
+    Args:
+        made: the targets.
+        runs: gcloud; its lines go to `console`.
+        config: where to.
+        wishes: what else the user said.
+        host_of: the platforms.
+        console: shows what is done.
+        yes: whether every question is answered already.
+
+    Raises:
+        KitError: NOT_READY_TO_DEPLOY with all that stands in the way, NOT_CONFIRMED.
+    """
+    from dataclasses import replace
+
+    from kit.cloud.preflight import text
+    from kit.flows.deploy import plan, prepare
+
+    granted: set[str] | None = None
+    while True:
+        with console.steps(f"Looking at the project {config.project}."):
+            planned = run(plan(made, runs, config, wishes, host_of))
+        found = planned.preflight
+        notes = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
+        if (error := found.error()) is not None:
+            talk(notes)
+            raise error
+        questions = {one.text for one in found.questions}
+        if granted is None or questions - granted:
+            talk(_plan(planned, config))
+            talk(notes)
+            confirmed(f"Deploy {listed([draft.target.name for draft in planned.drafts])}?", yes=yes)
+        if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
+            return planned
+        granted = (granted or set()) | questions
+        with console.steps() as watch:
+            run(prepare(planned, runs, watch))
+
+
+def listed(names: Sequence[str]) -> str:
+    """A list for a sentence: "one, two and three"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _plan(planned: Plan, config: Config) -> str:
+    places = [draft.host.place for draft in planned.drafts]
+    into = "; ".join(
+        f"{place.target} as the service {place.service}" + (f" in {place.region}" if place.region else "")
+        for place in places
+    )
+    return f"The plan, in the project {config.project}: {into}."

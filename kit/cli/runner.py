@@ -1,0 +1,178 @@
+"""What every command runs with: the way out, the Console, a run that a signal ends cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from kit.errors import Exit, KitError
+
+if TYPE_CHECKING:
+    from kit.events import Watch
+    from kit.proof.lane import Comparison
+    from kit.report.painter import Painter
+    from kit.targets import Target
+
+SCHEMA_VERSION = 1
+
+
+def success(
+    data: Any, *, as_json: bool, text: str | None = None, warnings: Sequence[str] = (), exit: Exit = Exit.OK
+) -> NoReturn:
+    """Print the result and end the process.
+
+    Args:
+        data: what `--json` prints under "data"; must be JSON-able.
+        as_json: whether the user asked for JSON.
+        text: what a person reads on stdout instead; None or empty prints nothing.
+        warnings: sentences, to stderr for a person, under "warnings" for a program.
+        exit: the status.
+    """
+    show(data, as_json=as_json, text=text, warnings=warnings)
+    raise SystemExit(int(exit))
+
+
+def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequence[str] = ()) -> None:
+    """Print the same, at once, for a command that goes on running."""
+    if as_json:
+        document = {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
+        _write(json.dumps(document))
+        return
+    if text:
+        _write(text)
+    for warning in warnings:
+        talk(f"warning: {warning}")
+
+
+def fail(error: KitError, *, as_json: bool) -> NoReturn:
+    """Print one sentence and its remedy (or the same as JSON) and end the process with the error's status."""
+    if as_json:
+        _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": error.data}))
+    else:
+        talk(f"error: {error.message}\n  {error.hint}")
+    raise SystemExit(int(error.exit))
+
+
+def talk(text: str) -> None:
+    """Say something to the person, never to the program that reads stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Console:
+    """The stderr of one command: live pictures, and beside or within them the lines of gcloud.
+
+    Args:
+        as_json: whether stdout is a program's; then there are plain lines only.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._colour = False if as_json else None
+        self._watch: Watch | None = None
+
+    def lanes(self) -> Painter:
+        """The `Watch` of lanes that are measured; a context manager."""
+        from kit.report.live import live_lanes
+
+        return live_lanes(sys.stderr, colour=self._colour)
+
+    @contextmanager
+    def steps(self, stage: str | None = None) -> Iterator[Watch]:
+        """The `Watch` of targets that are deployed, looked at or removed; `stage` is its first event."""
+        from kit.events import Stage
+        from kit.report.live import live_steps
+
+        with live_steps(sys.stderr, colour=self._colour) as watch:
+            self._watch = watch
+            try:
+                if stage is not None:
+                    watch(Stage(stage))
+                yield watch
+            finally:
+                self._watch = None
+
+    def echo(self, line: str) -> None:
+        """Show a command line that is about to run and changes something."""
+        from kit.events import Running
+
+        if self._watch is None:
+            talk(f"$ {line}")
+        else:
+            self._watch(Running(line))
+
+
+def _write(text: str) -> None:
+    """One text to stdout, now. A reader that hung up (`kit … | head`) is no error; a full disk is."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+        if not isinstance(error, BrokenPipeError):
+            talk(f"error: Cannot write to stdout: {error.strerror}.\n  Free some room, or send it elsewhere.")
+            raise SystemExit(int(Exit.FAILED)) from None
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end; SIGTERM and SIGHUP end it as Ctrl-C does, with its `finally` clauses run.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    import asyncio
+    import signal
+
+    async def main() -> T:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def annotate(comparison: Comparison, targets: Mapping[str, Target], wanted: bool | None) -> list[str]:
+    """Write the workflow commands to stderr, which the runner reads like stdout, and append to its files.
+
+    Args:
+        comparison: what was measured.
+        targets: the targets that there are, by name.
+        wanted: what the user said; None for what GITHUB_ACTIONS says.
+
+    Returns:
+        warnings, one for each file that could not be written.
+    """
+    from kit.report.github import github, outputs
+    from kit.report.markdown import markdown
+    from kit.report.view import view
+
+    if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
+        return []
+    seen = view(comparison, targets)
+    if commands := github(seen):
+        talk(commands)
+    files = {"GITHUB_STEP_SUMMARY": markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
+    return [warning for variable, text in files.items() if (warning := _append(variable, text))]
+
+
+def _append(variable: str, text: str) -> str | None:
+    """Append to the file that the variable names, if it names one; a warning where that is not possible."""
+    name = os.environ.get(variable)
+    if not name:
+        return None
+    try:
+        with Path(name).open("a", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        return f"{name} ({variable}) cannot be written: {error.strerror or error}"
+    return None

@@ -1,0 +1,441 @@
+"""Lanes as a reader sees them: words and figures, made once for every format, none of them escaped. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from kit.loopback import is_loopback
+from kit.proof.answer import watched
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, state
+from kit.proof.looks import Watched
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict, in_words
+from kit.report.words import EXAMINE, HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
+from kit.targets import Claim, Target
+
+Kind = Literal["on", "off", "polling"]
+
+# The verdict on an answer that was asked for in pieces, where nothing is streamed or buffered.
+_IN_PIECES = {
+    Verdict.INCREMENTAL: "arrived as written",
+    Verdict.TIME_LIMITED: "pieces held",
+    Verdict.WHOLE_MESSAGE: "all at the end",
+}
+_CLIENTS: dict[Client, str] = {
+    "browser": "browsers: compression",
+    "plain": "clients that accept no compression",
+}
+# They qualify figures, of which a lane that could not be measured has none.
+_ABOUT_FIGURES = frozenset(
+    {
+        Doubt.ANSWER_IN_CLUMPS,
+        Doubt.ANSWER_NOT_CHECKED,
+        Doubt.APP_BUNCHED,
+        Doubt.ARRIVALS_ALONE,
+        Doubt.CLOCKS_NOT_ALIGNED,
+        Doubt.END_UNMARKED,
+        Doubt.LENGTHS_ALONE,
+        Doubt.STILL_RUNNING,
+        Doubt.TOO_SHORT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One lane.
+
+    Attributes:
+        target, title: its name, and its platform's title (the name again without a target).
+        kind, name: how it was asked ("on", "off", "polling"), and what to call it ("flex on").
+        url, address: without credentials; the second without its query too, to be handed out.
+        state, as_expected: how it came out; the second None where nothing was expected.
+        word, verdict: the verdict as a program and as a person would say it.
+        expected: a person's words; None where nothing was expected.
+        documented: whether what was expected is what the platform's documentation promises.
+        codes: what a program would say: verdict, expected, shape, hold_ms, method; empty for none.
+        error: why it could not be measured.
+        advice, remark: what to do, and what else to know so as not to misread the verdict; sentences.
+        attempts: what came of each measurement; empty for a lane that was measured once.
+        first_byte, first_event, duration, hold: times in words, a dash for none.
+        seen_from: the least hold that could have been seen, where a longer one was.
+        method: how it was measured, in words.
+        asked: whether the header was asked for or is there, a sentence; None where that is not known.
+        fate, looks: what became of the answer (empty for nothing), and how it arrived.
+        grounds: the claims that the expectation rests on.
+    """
+
+    target: str
+    title: str
+    kind: Kind
+    name: str
+    url: str
+    address: str
+    state: LaneState
+    as_expected: bool | None
+    word: Verdict
+    verdict: str
+    expected: str | None
+    documented: bool
+    codes: Mapping[str, str]
+    error: LaneError | None
+    advice: str | None
+    remark: str | None
+    attempts: tuple[str, ...]
+    first_byte: str
+    first_event: str
+    duration: str
+    hold: str
+    seen_from: str | None
+    method: str
+    asked: str | None
+    fate: str
+    looks: Watched
+    evidence: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    grounds: tuple[Claim, ...]
+    timeline: Timeline
+
+    @property
+    def headline(self) -> str:
+        """The verdict, beside what was expected."""
+        if self.expected is None:
+            return self.verdict
+        return self.verdict + (", as expected" if self.as_expected else f", expected: {self.expected}")
+
+    @property
+    def again(self) -> str | None:
+        """How often it was measured and what came of it each time, a sentence; None for only once."""
+        if not self.attempts:
+            return None
+        each = "; ".join(f"{at}. {attempt}" for at, attempt in enumerate(self.attempts, 1))
+        return f"Measured {len(self.attempts)} times, since what came before decided nothing: {each}."
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """Lanes side by side.
+
+    Attributes:
+        lanes: in their order.
+        state: how the whole came out.
+        tally: how many lanes are as promised; where nothing was promised, what was found.
+        environment, where: where it was measured, in a word, and a sentence on what that is worth.
+        measured_at, moment: when, in ISO 8601 and for people.
+        versions: of the kit and of its Python.
+        prompt: what was asked.
+        methods: each that a lane was measured by, the strongest first, in words.
+        targets: those that were measured, in the order of their names' list.
+        in_short: what each target is documented to do, a sentence; None unless all that have a clause in it
+            were measured.
+    """
+
+    lanes: tuple[LaneView, ...]
+    state: LaneState
+    tally: str
+    environment: str
+    where: str
+    measured_at: str
+    moment: str
+    versions: str
+    prompt: str
+    methods: tuple[str, ...]
+    targets: tuple[Target, ...]
+    in_short: str | None
+
+    @property
+    def conclusion(self) -> str:
+        """The tally and each lane that is not as promised, without a full stop."""
+        against = (
+            f"{lane.name} ({lane.verdict}" + (f", promised {lane.expected})" if lane.expected else ")")
+            for lane in self.lanes
+            if lane.state is not LaneState.OK
+        )
+        names = ", ".join(against)
+        return f"{self.tally}; not so: {names}" if names else self.tally
+
+    @property
+    def worst(self) -> Verdict:
+        """Of all lanes' verdicts."""
+        verdicts = [lane.word for lane in self.lanes] or [Verdict.INCONCLUSIVE]
+        return max(verdicts, key=tuple(Verdict).index)
+
+
+def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonView:
+    """A whole comparison; `targets` by name, those that there are."""
+    lanes = tuple(lane_view(lane, targets.get(lane.target)) for lane in comparison.lanes)
+    names = {lane.target for lane in lanes}
+    methods = {lane.method for lane in comparison.lanes if lane.error is None}
+    python = ".".join(map(str, sys.version_info[:3]))
+    clauses = {name: target.in_short for name, target in targets.items() if target.in_short}
+    return ComparisonView(
+        lanes=lanes,
+        state=comparison.state,
+        tally=_tally(lanes),
+        environment="rehearsal" if _is_rehearsal(comparison) else comparison.environment,
+        where=where(comparison),
+        measured_at=comparison.measured_at,
+        moment=moment(comparison),
+        versions=f"kit {comparison.kit_version}, Python {python}",
+        prompt=comparison.prompt,
+        methods=tuple(METHODS[method] for method in Method if method in methods),
+        targets=tuple(target for name, target in targets.items() if name in names),
+        in_short=f"{'; '.join(clauses.values())}." if clauses and names.issuperset(clauses) else None,
+    )
+
+
+def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
+    """One lane; `target` is the one that it measures, if it is one of the kit's."""
+    line, error, hold, floor = lane.timeline, lane.error, lane.hold_ms, lane.hold_floor_ms
+    kind: Kind = lane.header if lane.delivery == "stream" else "polling"
+    as_is = lane.as_is and lane.delivery == "stream"
+    expected = lane.at_most or lane.expected
+    return LaneView(
+        target=lane.target,
+        title=lane.target if target is None else target.title,
+        kind=kind,
+        name=lane.target if as_is else f"{lane.target} {kind}",
+        url=place(lane.url),
+        address=handed_out(lane.url),
+        state=state(lane),
+        as_expected=lane.as_expected,
+        word=lane.verdict,
+        verdict=_verdict(lane),
+        expected=_expected(lane, target),
+        documented=target is not None and lane.delivery == "stream",
+        codes={
+            "verdict": str(lane.verdict),
+            "expected": str(expected or ""),
+            "shape": str(lane.shape or ""),
+            "hold_ms": "" if hold is None else f"{hold:.1f}",
+            "method": str(lane.method) if error is None else "",
+        },
+        error=error,
+        advice=_advice(lane, target),
+        remark=" ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None,
+        attempts=tuple(map(_attempt, lane.attempts)) if lane.earlier else (),
+        first_byte=duration(line.ttfb_ms),
+        first_event=duration(line.first_event_ms),
+        duration=duration(line.duration_ms),
+        hold=_hold(lane),
+        seen_from=duration(floor) if floor is not None and (hold or 0) > floor else None,
+        method=METHODS[lane.method],
+        asked=_asked(lane),
+        fate=lane.fate,
+        looks=watched(line),
+        evidence=lane.evidence,
+        doubts=tuple(doubt for doubt in lane.doubts if error is None or doubt not in _ABOUT_FIGURES),
+        grounds=_grounds(lane, target),
+        timeline=line,
+    )
+
+
+def by_doubt(lanes: Iterable[LaneView]) -> dict[Doubt, list[str]]:
+    """Each doubt once, with the names of the lanes that it is about."""
+    found = dict[Doubt, list[str]]()
+    for lane in lanes:
+        for doubt in lane.doubts:
+            found.setdefault(doubt, []).append(lane.name)
+    return found
+
+
+def where(comparison: Comparison) -> str:
+    """Where it was measured, and what that is worth."""
+    if _is_rehearsal(comparison):
+        return REHEARSAL
+    match comparison.environment:
+        case "lab":
+            return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+        case "cloud":
+            return "Measured on deployed services, through the platforms' own front ends."
+        case "url":
+            return "Measured at the URLs given, through whatever lies between."
+
+
+def moment(comparison: Comparison) -> str:
+    """When it was measured, for people."""
+    return comparison.measured_at.replace("T", " ").replace("Z", " UTC")
+
+
+def rehearsed(lanes: Iterable[Lane]) -> bool:
+    """Whether what passes for the cloud is on this machine, where no platform of Google's can be."""
+    return any(_here(lane.url) for lane in lanes)
+
+
+def _is_rehearsal(comparison: Comparison) -> bool:
+    return comparison.environment == "cloud" and rehearsed(comparison.lanes)
+
+
+def _here(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def _tally(lanes: tuple[LaneView, ...]) -> str:
+    judged = [lane for lane in lanes if lane.expected is not None]
+    if not judged:
+        found = Counter(lane.verdict for lane in lanes)
+        each = ", ".join(f"{count} {words}" for words, count in found.items())
+        return f"{_count(len(lanes))} measured: {each or 'none'}"
+    kept = sum(lane.state is LaneState.OK for lane in judged)
+    # That pieces pass is what the kit promises of itself: no platform's documentation speaks of them.
+    whose = "its platform's" if len(judged) == 1 else "their platform's"
+    documented = all(lane.documented for lane in judged)
+    what = f"as {whose} documentation promises" if documented else "as expected"
+    return f"{kept} of {_count(len(judged))} {what}"
+
+
+def _count(lanes: int) -> str:
+    return f"{lanes} lane" if lanes == 1 else f"{lanes} lanes"
+
+
+def _verdict(lane: Lane) -> str:
+    if lane.error is not None:
+        return "could not be measured"
+    if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
+        return _IN_PIECES[lane.verdict]
+    words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
+    if lane.only_for is not None:
+        whom = _CLIENTS[lane.only_for]
+        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
+    looked = lane.timeline.watched
+    if lane.fate:
+        held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
+        seen = f"{looked.but};" if held and looked is not None else ", but"
+        return f"{words}{seen} the answer {lane.fate}"
+    # What something between the browser and the page's server held looks like nothing of the lane's own.
+    if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
+        return words
+    if Doubt.APP_BUNCHED in lane.doubts and lane.method is Method.LOCK_STEP:
+        return f"{words}: the way here streams, and the app itself sent the answer in a bunch"
+    if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
+        return f"{words}: the way here streams, {looked.all_the_same}"
+    if lane.at_most is not None and looked.collected is not None:
+        return looked.collected
+    return f"{words}{looked.but}"
+
+
+def _attempt(attempt: Attempt) -> str:
+    if attempt.error is not None:
+        return f"could not be measured ({attempt.error})"
+    found = in_words(attempt.verdict, None, None, None)
+    undecided = attempt.verdict is Verdict.INCONCLUSIVE and attempt.doubts
+    return f"{found} ({', '.join(attempt.doubts)})" if undecided else found
+
+
+def _expected(lane: Lane, target: Target | None) -> str | None:
+    """With the block's size where the target's documentation names one."""
+    if lane.at_most is not None:
+        return str(lane.at_most)
+    if lane.expected is None:
+        return None
+    if lane.delivery == "polling" and lane.expected in _IN_PIECES:
+        return _IN_PIECES[lane.expected]
+    if lane.expected is Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
+        return in_words(lane.expected, Shape.BLOCKS, target.front.block_bytes, None)
+    return in_words(lane.expected, None, None, None)
+
+
+def _hold(lane: Lane) -> str:
+    """How much later than it should have an event arrived; never below what could have been seen."""
+    if lane.error is not None:
+        return NONE
+    if lane.hold_ms is None:
+        return "to the end" if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
+    if lane.hold_floor_ms is not None and lane.hold_ms <= lane.hold_floor_ms:
+        return f"< {duration(lane.hold_floor_ms)}"
+    return duration(lane.hold_ms)
+
+
+def _asked(lane: Lane) -> str | None:
+    if Doubt.NO_PROOF in lane.doubts:  # it was asked for nothing but its answer
+        return None
+    asked = "was asked to send" if lane.header == "on" else "was asked not to send"
+    if lane.as_is:
+        asked = "sends" if lane.header == "on" else "does not send, as far as can be seen,"
+    return f"the service {asked} {HEADER}"
+
+
+def _grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
+    """Nothing by polling, of which no documentation speaks."""
+    if target is None or lane.delivery == "polling" or lane.expected is not target.expect[lane.header]:
+        return ()
+    topics = ("streaming", "header") if lane.header == "on" else ("streaming",)
+    return tuple(claim for claim in target.claims if claim.about in topics)
+
+
+def _advice(lane: Lane, target: Target | None) -> str | None:
+    """None where nothing is wrong or the doubts say it all."""
+    if lane.error is not None:
+        return lane.error.hint
+    looked = lane.timeline.watched
+    if lane.verdict is Verdict.INCONCLUSIVE:
+        if Doubt.OWN_PATH_HELD in lane.doubts:
+            return None
+        if looked is not None and looked.next_step is not None:
+            return looked.next_step
+        unexplained = target is None and lane.delivery == "stream" and not lane.as_expected
+        return EXAMINE if unexplained else None
+    if lane.verdict is Verdict.INCREMENTAL:
+        if lane.as_expected is False and lane.at_most is None and not lane.broken:
+            return "It streams, against expectation: check that the URL is the one you mean, then the claim."
+        return None
+    if lane.only_for == "browser":
+        return (
+            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
+            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
+            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
+        )
+    if lane.only_for == "plain":
+        return (
+            "It streams to browsers, and something collects it for a client that accepts no compression, as "
+            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
+        )
+    if lane.delivery == "polling":
+        return (
+            "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
+            "hop by hop, to find who does."
+        )
+    if lane.expected is Verdict.INCREMENTAL:
+        return (
+            "It should stream here: probe the service directly, then hop by hop, to find who holds it "
+            f"(or strips `{HEADER}`)."
+        )
+    if target is not None and target.advice is not None:
+        return target.advice
+    if Doubt.NO_PROOF in lane.doubts:
+        return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
+    if lane.header == "off":
+        return f"Send `{HEADER}` and measure again (--accel-header on)."
+    return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
+
+
+def _clients(lane: Lane) -> str | None:
+    """For whom it was not judged; None where for both, or where it is held without compression."""
+    if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
+        return None
+    if lane.asked_as == "given":
+        return "Judged with the Accept-Encoding that was given, and for no other client."
+    if lane.asked_as == "browser":
+        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
+    return None
+
+
+def _beside_the_picture(lane: Lane) -> str | None:
+    """What keeps a picture of the answer alone from being taken for another verdict."""
+    answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
+    if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
+        return (
+            f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
+            "the proof fed more to find the block's size."
+        )
+    looked = lane.timeline.watched
+    return looked.fact if looked is not None and lane.verdict is Verdict.INCONCLUSIVE else None

@@ -1,0 +1,335 @@
+"""What `--json` prints, field by field: the one definition of it. schema.json is generated from it.
+
+Plain dictionaries, so that writing one needs no import of this module and no validation: a measurement that
+was made is printed whatever a server put into it. Reading one validates it.
+
+All times are milliseconds from the moment the request was sent, to a tenth; null is what does not apply or
+could not be measured.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeAlias, TypeVar
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, with_config
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+from typing_extensions import TypedDict
+
+from kit.errors import Code as ErrorCode
+from kit.proof.causes import Cause, Certainty
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Arm, AskedAs, Client, Delivery, Environment
+from kit.proof.looks import Looks
+from kit.proof.quick_check import State
+from kit.proof.verdict import Method, Shape, Verdict
+
+Ms: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+# A closed list to whoever reads the schema; read back, a later kit's code is as good as any.
+Code: TypeAlias = Annotated[str, WithJsonSchema({"enum": [str(code) for code in ErrorCode]})]
+Bound: TypeAlias = Annotated[str, Field(pattern="^(hold|block)<=")]
+Moment: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+_described = with_config(ConfigDict(use_attribute_docstrings=True))
+
+
+@_described
+class Error(TypedDict):
+    """Why it could not be done, and the remedy."""
+
+    code: Code
+    message: str
+    """one sentence"""
+    hint: str
+    """what to do about it"""
+
+
+@_described
+class Arrival(TypedDict):
+    """One complete event."""
+
+    seq: Count
+    sent_ms: Annotated[float, Field(allow_inf_nan=False)] | None
+    """The server's time, mapped to the client's clock; null with the doubt clocks-not-aligned."""
+    arrived_ms: Ms
+    bytes: Count
+    """Its octets, framing included, before content coding."""
+    text: NotRequired[str]
+    """What it said; only in a recording of the workshop's page."""
+
+
+@_described
+class Attempt(TypedDict):
+    """What came of one measurement."""
+
+    verdict: Verdict
+    error: Code | None
+    """The code of the error for which it could not be measured; null where it was."""
+    doubts: list[Doubt]
+
+
+@_described
+class Clumps(TypedDict):
+    """How an answer arrived: what came together is a clump, one event by itself too.
+
+    Milliseconds and octets, where there are several at the median.
+    """
+
+    count: Annotated[int, Field(ge=1)]
+    octets: Count
+    events: Annotated[int, Field(ge=1)]
+    """In a clump; reads where the answer has no events."""
+    silence_ms: Ms | None
+    """Between two of them; null where there is one."""
+    largest_octets: Count
+    longest_silence_ms: Ms | None
+    wait_ms: Ms
+    """Before the first."""
+    spread_ms: Ms
+    """From the first arrival to the last."""
+
+
+@_described
+class Lane(TypedDict):
+    """One target in one arm.
+
+    All times are milliseconds from the moment the request was sent; null is what does not apply or could not
+    be measured.
+    """
+
+    target: str
+    url: str
+    header: Arm
+    """Whether the service was asked to send X-Accel-Buffering: no; of no consequence by polling."""
+    delivery: Delivery
+    """How the answer was asked for: as one stream, or in pieces (--polling), each a whole response."""
+    expected: Verdict | Bound | None
+    """What was promised: a verdict, or a bound that the arrivals are held to; null where nothing was."""
+    verdict: Verdict
+    shape: Shape | None
+    """How the stream is held."""
+    block_bytes: Count | None
+    """N of blocks, prefix and tail, in octets before content coding."""
+    hold_ms: Ms | None
+    """How much later than it should have an event arrived; a timer's T."""
+    hold_floor_ms: Ms | None
+    """A hold below this could not have been seen."""
+    as_expected: bool | None
+    method: Method
+    """How the verdict was reached, from strongest to weakest."""
+    ttfb_ms: Ms | None
+    """The first byte of the response."""
+    first_event_ms: Ms | None
+    """The first complete event."""
+    duration_ms: Ms | None
+    """The end of the response, or of the kit's patience."""
+    doubts: list[Doubt]
+    """Reasons not to trust a figure."""
+    error: Error | None
+    timeline: list[Arrival]
+    """The answer's events in order of arrival."""
+    evidence: list[str]
+    """What was done and seen, one sentence a step, in order."""
+    attempts: NotRequired[Annotated[list[Attempt], Field(min_length=1)]]
+    """Every measurement of the lane, in order; the last is the one told here. Only what was undecided was
+    measured again. A recording of an older kit has none."""
+    looks: NotRequired[Looks | None]
+    """What the answer looks like by its arrivals, which is no verdict; null where they do not say, or in a
+    recording."""
+    clumps: NotRequired[Clumps | None]
+    """How the answer arrived; null where nothing did, or in a recording. Octets are those before content
+    coding."""
+    asked_as: NotRequired[AskedAs | None]
+    """As what it was asked: as a browser, which accepts compression, and by proof as a client that accepts
+    none (both); as a browser alone; with the Accept-Encoding that was given. Null where a page asked or by
+    polling, or in a recording."""
+    only_for: NotRequired[Client | None]
+    """Whose alone the verdict is, where the other's stream passes: a browser's, or a client's that accepts no
+    compression. Null where the two do not differ, or in a recording."""
+
+
+def _of_an_older_kit(lane: Any) -> Any:
+    """Before there was polling every lane was a stream, and none said so."""
+    return {"delivery": "stream", **lane} if isinstance(lane, dict) else lane
+
+
+@_described
+class Comparison(TypedDict):
+    """Lanes measured side by side."""
+
+    as_expected: bool
+    """Whether every lane is conclusive and, where something was promised, as promised."""
+    environment: Environment
+    """lab: emulated from documentation; cloud: services that the kit deployed; url: whatever was named."""
+    measured_at: Moment
+    """UTC."""
+    kit_version: str
+    prompt: str
+    lanes: list[Annotated[Lane, BeforeValidator(_of_an_older_kit)]]
+
+
+@_described
+class NamedCause(TypedDict):
+    """Who holds the stream, and what frees it."""
+
+    cause: Cause
+    certainty: Certainty
+    """certain: only this explains what was proven; likely: the usual reason for what was seen; possible: one
+    of several that the evidence does not separate."""
+    says: str
+    """who it is"""
+    remedy: str
+    """What frees it; lines that begin with four spaces are to be pasted."""
+    because: str
+    """What says so."""
+    where: str | None
+    """Whether it is the service or a hop before it; null where the service was not asked directly."""
+    apart: str | None
+    """What more there is to find out, and the experiment that would tell; null where none is known."""
+
+
+@_described
+class Experiment(TypedDict):
+    """One look at the stream, with one thing changed or as it is asked for."""
+
+    experiment: str
+    """what was done"""
+    saw: State
+    said: str
+    """what was seen, for a person"""
+    shape: Shape | None
+    """How the stream is held."""
+    block_bytes: Count | None
+    """N of blocks, prefix and tail, in octets before content coding."""
+    proven: bool
+    """false for what only arrival times suggest"""
+
+
+@_described
+class Hop(TypedDict):
+    """Whom one of the response's headers hints at."""
+
+    name: str
+    header: str
+    """In lower case; host for the address's own name."""
+    value: str
+    """The header's, clipped; empty where it is not shown."""
+    says: str
+    streams: str | None
+    """What is known of that kind of hop, how sure it is and where it is from; null for nothing."""
+
+
+@_described
+class Diagnosis(TypedDict):
+    """One URL examined: whether its answer streams, who holds it, and what frees it."""
+
+    url: str
+    """Without credentials and without its query."""
+    verdict: Verdict
+    first_verdict_ms: Ms | None
+    """From the opening of the first stream to the first word on whether it streams; null where only the
+    answer could be watched, or nothing passed."""
+    requests: Annotated[int, Field(ge=1)]
+    """How often the URL itself was asked for an answer; a proof costs it none."""
+    causes: list[NamedCause]
+    """Who holds the stream, or ends it, the surest first; none where nothing does or nothing is known."""
+    evidence: list[Experiment]
+    """The experiments, in order."""
+    hops: list[Hop]
+    """Whom the response's headers hint at. A hint is no evidence."""
+    limits: list[str]
+    """What could not be seen from here and what would show it, and what else there is to know, a sentence
+    each."""
+    lane: Lane
+    """The answer as it came, with the verdict on it."""
+
+
+@_described
+class AppDiagnosis(TypedDict):
+    """An app of the user's own examined before it is deployed."""
+
+    environment: Literal["lab"]
+    """Each front is emulated from documentation."""
+    itself: Diagnosis
+    """The app with no front before it."""
+    targets: dict[str, Diagnosis]
+    """Behind each target's front, by the target's name."""
+
+
+Data = TypeVar("Data")
+
+
+@_described
+class Document(TypedDict, Generic[Data]):
+    """What a command prints that did its work."""
+
+    schema_version: Literal[1]
+    data: Data
+    warnings: list[str]
+    """Sentences for a person; none of them changes a verdict."""
+
+
+@_described
+class Failed(TypedDict):
+    """What any command prints that could not do its work."""
+
+    schema_version: Literal[1]
+    error: Error
+
+
+# compare, demo and build/report.json; probe; doctor URL; doctor --app.
+Printed: TypeAlias = (
+    Document[Comparison] | Document[Lane] | Document[Diagnosis] | Document[AppDiagnosis] | Failed
+)
+
+
+class _Schema(GenerateJsonSchema):
+    """Nothing is printed that is not named above."""
+
+    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
+        """One of the dictionaries above."""
+        return {**super().typed_dict_schema(schema), "additionalProperties": False}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never: it would only repeat the name."""
+        return False
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of what is printed."""
+    found = TypeAdapter[Printed](Printed).json_schema(schema_generator=_Schema)
+    definitions = found["$defs"]
+    for definition in definitions.values():
+        del definition["title"]
+    # What could not be measured has no verdict and no duration.
+    definitions["Lane"] |= {
+        "if": {"properties": {"error": {"type": "object"}}},
+        "then": {"properties": {"verdict": {"const": "inconclusive"}, "duration_ms": {"type": "null"}}},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:streamproof:schema:1",
+        "title": "What `kit compare`, `kit demo`, `kit probe` and `kit doctor` print with --json, and every "
+        "command on an error",
+        **found,
+    }
+
+
+def schema_text() -> str:
+    """The same as schema.json has it: a field a line."""
+    return _lines(schema(), 4) + "\n"
+
+
+def _lines(value: object, levels: int, indent: str = "") -> str:
+    if levels == 0 or not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    inner = indent + "  "
+    fields = (f"{inner}{json.dumps(key)}: {_lines(one, levels - 1, inner)}" for key, one in value.items())
+    return "{\n" + ",\n".join(fields) + f"\n{indent}}}"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("schema.json").write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage
+from kit.proof.lane import Comparison, Lane
+from kit.proof.timeline import Timeline
+from kit.report.plain_log import PlainLog
+
+
+def _log(how: str, timeline: Callable[..., Timeline]) -> list[str]:
+    log = PlainLog()
+    key = LaneKey("flex", "on")
+    log.take(LanesBegun((key,)), 0)
+    log.take(Asked(key), 0)
+    for arrival in timeline(how).arrivals:
+        log.take(Arrived(key, arrival), arrival.arrived_ms)
+    log.take(Answered(key), 4_400)
+    return log.lines
+
+
+def test_a_streamed_lane_is_told_at_its_first_and_its_last_event(timeline: Callable[..., Timeline]) -> None:
+    assert _log("incremental", timeline) == [
+        "flex on: first event at 0.3 s",
+        "flex on: the last of 61 events at 4.3 s",
+    ]
+
+
+def test_a_held_lane_is_told_to_have_come_all_at_once(timeline: Callable[..., Timeline]) -> None:
+    assert _log("whole", timeline)[-1] == "flex on: all 61 events at 4.3 s"
+
+
+def test_stages_steps_and_verdicts_are_lines_of_their_own(
+    comparison: Comparison, troubled: Comparison, polled: Lane
+) -> None:
+    log = PlainLog()
+    log.take(Stage("proving\nit"), 0)
+    log.take(ProofStep(LaneKey("run", "on"), "200 bytes: passed in \x1b[31m2 ms"), 0)
+    log.take(Judged(comparison.lanes[5]), 0)
+    log.take(Judged(troubled.lanes[3]), 0)
+    log.take(Judged(polled), 0)
+    assert log.lines == [
+        "proving it",
+        "run on: 200 bytes: passed in �[31m2 ms",
+        "run on: ✓ streamed",
+        "flex on: ✗ buffered whole",
+        "standard polling: ✓ arrived as written",
+    ]

@@ -1,0 +1,62 @@
+"""What the page says, it says in both languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.proof.doubts import Doubt
+from kit.proof.lane import Comparison, Lane
+from kit.proof.timeline import Timeline
+from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.words import HEADER
+from kit.targets import load_targets
+from kit.workshop.chinese import chinese
+from kit.workshop.lane_text import lane_text, why
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+LANE = Lane(
+    "run", "http://x", "on", None, Verdict.INCREMENTAL, None, None, 0.0, 15.0,
+    Method.LOCK_STEP, (), (), Timeline((), None, 0.0, True),
+)  # fmt: skip
+SENTENCES = (
+    "The whole answer is smaller than one block.",
+    "as documented",
+    "not as documented",
+    f"Send `{HEADER}` and measure again (--accel-header on).",
+    *(doubt.remedy for doubt in Doubt),
+)
+
+
+def test_every_reason_of_a_verdict_has_a_chinese_one() -> None:
+    for verdict in Verdict:
+        for shape in (*Shape, None):
+            assert HAN.search(chinese(why(replace(LANE, verdict=verdict, shape=shape))))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_every_sentence_has_a_chinese_one(sentence: str) -> None:
+    assert HAN.search(chinese(sentence)), sentence
+
+
+@pytest.mark.parametrize("target", [t for t in load_targets().values() if t.advice], ids=lambda t: t.name)
+def test_so_has_every_targets_advice(target: object) -> None:
+    advice = getattr(target, "advice", "")
+    assert HAN.search(chinese(advice)), advice
+
+
+@given(data=st.data())
+def test_any_lane_has_words(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
+    for lane in data.draw(comparisons).lanes:
+        for doubts in (lane.doubts, tuple(Doubt)):
+            words = lane_text(replace(lane, doubts=doubts), None)
+            assert words["en"]["verdict"]
+            assert HAN.search(words["zh"]["verdict"])
+            assert len(words["zh"]["doubts"]) == len(words["en"]["doubts"])
+            assert (words["tone"] == "failed") == (lane.error is not None)
