@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Generator
 
 import hypothesis
 import pytest
@@ -41,6 +43,17 @@ hypothesis.settings.register_profile("dev", **_PATIENT)  # type: ignore[arg-type
 # The same examples each time: a CI that fails tells of the change, not of the dice.
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, **_PATIENT)  # type: ignore[arg-type]
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays until the end: no use to look through it for garbage, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

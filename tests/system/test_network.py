@@ -28,7 +28,7 @@ from tests.fixtures.processes import running
 from tests.fixtures.proxies import Fleet
 from tests.fixtures.sites import EnvoySite, NginxSite, Site
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.long]
 
 LOST = 50  # each so many packets one
 DELAYS_MS = (0, 150, 300)
@@ -102,7 +102,6 @@ def ask(*wanted: tuple[str, str, str]) -> list[Asked]:
     return asyncio.run(run())
 
 
-@pytest.mark.long
 def test_delay_and_loss_make_no_verdict_false(
     network: Network, relay: Relay, origin: Origin, fleet: Fleet, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ async def measured(case: Case, url: str, turn: asyncio.Semaphore) -> Finding:
 
 
 @pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.usefixtures("trusted")
 def test_each_hop_does_what_is_taken_for_the_truth(fleet: Fleet, origin: Start) -> None:
     dice = random.Random(SEED)

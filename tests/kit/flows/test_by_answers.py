@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,20 +20,30 @@ from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
-from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD
-from tests.fixtures.wire import Connection, Wire, events, wire
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, NginxSite, Site
+from tests.fixtures.together import measured_by, through
+from tests.fixtures.wire import Behaviour, Connection, events, wire
 
 pytestmark = pytest.mark.alone
 
-SLOW = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
-FAST = [(0.0, b"data: a word %d\n\n" % number) for number in range(200)]
-AT_ITS_END = [(1.6, b"".join(data for _, data in SLOW))]
+# Servers without stamps and without a proof: one writes a word each 120 ms.
+WORDS = [(0.12, b"data: a word %d\n\n" % number) for number in range(14)]
+SLOW = events(*WORDS)
+FAST = events(*((0.0, b"data: a word %d\n\n" % number) for number in range(200)))
+AT_ITS_END = events((1.6, b"".join(data for _, data in WORDS)))
 WHOLE = "function envoy_on_response(handle) handle:body() end"
 BOTH = [(Cause.BUFFERED, "possible"), (Cause.APP, "possible")]
 
 
-def examine(url: str, ask: Ask | None = None, **wanted: Any) -> Diagnosis:
-    return asyncio.run(doctor(DoctorSpec(ask or Ask("GET", url), **wanted)))
+async def examine(url: str, *, chats: bool = False, **wanted: Any) -> Diagnosis:
+    return await doctor(DoctorSpec(chat(url) if chats else Ask("GET", url), **wanted))
+
+
+found = measured_by(examine)
+
+
+def slow(origin: Origin) -> str:
+    return origin(SLOW)
 
 
 def chat(url: str, tokens: int = 256) -> Ask:
@@ -64,59 +73,62 @@ def proves_nothing(found: Diagnosis) -> None:
     assert Doubt.NO_PROOF in found.doubts
 
 
-@pytest.fixture
-def slow() -> Iterator[Wire]:
-    """A server without stamps and without a proof, which writes a word each 120 ms."""
-    with wire(events(*SLOW)) as server:
-        yield server
-
-
-def through_http_1_0(nginx: Nginx, upstream: str) -> str:
+def through_http_1_0(upstream: str | Site) -> NginxSite:
     """It collects the answer, which is smaller than one of its buffers."""
-    return nginx(upstream, location=OLD + BUFFERS_64K)
+    return NginxSite(upstream, OLD + BUFFERS_64K)
 
 
-def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(slow: Wire) -> None:
-    found = examine(slow.url)
+@through(slow)
+def test_a_stream_without_stamps_looks_streamed_and_is_asked_for_once(found: Diagnosis) -> None:
     proves_nothing(found)
     assert (found.rows[0].observation.state, found.causes, found.requests) == (State.STREAMS, (), 1)
     assert headline(found) == "inconclusive, but it looks streamed"
+    # A row claims no header that a hop may have hidden.
+    assert found.rows[0].experiment.says == (
+        "as asked: GET over HTTP/1.1, text/event-stream, compression accepted"
+    )
+
+
+def once(answer: Behaviour, *said: str) -> Any:
+    """An answer that is asked for once, and what is said of it."""
+    return pytest.param(*said, marks=through(lambda origin: origin(answer), max_requests=1))
 
 
 @pytest.mark.parametrize(
-    ("media", "pieces", "said", "step"),
+    ("said", "step"),
     [
-        ("text/html", [(0.0, b"<h1>my chat</h1>")], "a web page is no stream", "Copy as cURL"),
-        ("application/json", [(1.2, b'{"answer": "a"}')], "a JSON document is no stream", "Ask for a stream"),
-        ("text/event-stream", [(1.2, b"data: a\n\n")], "one event is no stream", "a longer answer"),
-        ("text/event-stream", AT_ITS_END, "it came in one lump", "possible: "),
-        (
-            "text/event-stream",
-            SLOW,
-            "it looks streamed",
-            "is not buffered whole: since its beginning nothing",
+        once(
+            events((0.0, b"<h1>my chat</h1>"), media="text/html"), "a web page is no stream", "Copy as cURL"
         ),
+        once(
+            events((1.2, b'{"answer": "a"}'), media="application/json"),
+            "a JSON document is no stream",
+            "Ask for a stream",
+        ),
+        once(events((1.2, b"data: a\n\n")), "one event is no stream", "a longer answer"),
+        once(AT_ITS_END, "it came in one lump", "possible: "),
+        once(SLOW, "it looks streamed", "is not buffered whole: since its beginning nothing"),
     ],
 )
 def test_what_is_no_stream_is_said_to_be_what_it_is_with_its_next_step(
-    media: str, pieces: list[tuple[float, bytes]], said: str, step: str
+    found: Diagnosis, said: str, step: str
 ) -> None:
-    with wire(events(*pieces, media=media)) as server:
-        found = examine(server.url, max_requests=1)
     assert said in headline(found)
     text = " ".join(diagnosis_text(found).split())
     assert step in text
     assert "kit doctor URL" not in text
 
 
-def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire, nginx: Nginx) -> None:
-    url = through_http_1_0(nginx, slow.url)
-    found = examine(url)
+@through(lambda origin: through_http_1_0(slow(origin)))
+def test_held_by_nginx_both_are_suspected(found: Diagnosis) -> None:
     proves_nothing(found)
     assert named(found) == BOTH
     assert headline(found) == "inconclusive, but it looks held: it came in one lump"
     assert all("--direct" in one.apart for one in found.causes)
-    found = examine(url, direct_url=slow.url)
+
+
+@through(lambda origin: through_http_1_0(slow(origin)), direct_url=slow)
+def test_held_by_nginx_and_asked_directly_one_cause_is_likely(found: Diagnosis) -> None:
     proves_nothing(found)
     assert named(found) == [(Cause.BUFFERED, "likely")]
     assert "a hop between there and here" in found.causes[0].where
@@ -124,64 +136,76 @@ def test_held_by_nginx_both_are_suspected_until_it_is_asked_directly(slow: Wire,
     assert directly == [State.STREAMS]
 
 
+def two_nginx(origin: Origin) -> Site:
+    return through_http_1_0(through_http_1_0(slow(origin)))
+
+
+@pytest.mark.parametrize(
+    "suspected",
+    [
+        pytest.param(True, marks=through(two_nginx)),
+        pytest.param(False, marks=through(two_nginx, direct_url=slow)),
+    ],
+    ids=["not asked directly", "asked directly"],
+)
 def test_behind_two_nginx_the_cheap_lines_come_first_and_what_was_excluded_is_left_out(
-    slow: Wire, nginx: Nginx
+    found: Diagnosis, suspected: bool
 ) -> None:
-    url = through_http_1_0(nginx, through_http_1_0(nginx, slow.url))
-    for direct in (None, slow.url):
-        found = examine(url, direct_url=direct)
-        text = diagnosis_text(found)
-        lines = [line.strip() for line in text.splitlines() if line.startswith(" " * 8)]
-        assert lines.index("X-Accel-Buffering: no") < lines.index("proxy_buffering off;")
-        assert "gzip off;" not in lines  # without compression it was held as well
-        assert ("The service itself" in text) is (direct is None)
+    text = diagnosis_text(found)
+    lines = [line.strip() for line in text.splitlines() if line.startswith(" " * 8)]
+    assert lines.index("X-Accel-Buffering: no") < lines.index("proxy_buffering off;")
+    assert "gzip off;" not in lines  # without compression it was held as well
+    assert ("The service itself" in text) is suspected
 
 
+@through(lambda origin: NginxSite(slow(origin), NEW, GZIP))
 def test_what_frees_a_compressed_answer_is_not_said_to_have_no_effect_unless_it_was_tried(
-    slow: Wire, nginx: Nginx
+    found: Diagnosis,
 ) -> None:
-    found = examine(nginx(slow.url, location=NEW, http=GZIP))
     assert named(found) == [(Cause.COMPRESSION, "likely")]
     text = diagnosis_text(found)
     assert "no effect" not in text
     assert text.index("    X-Accel-Buffering: no") < text.index("    gzip off;")
 
 
-def test_what_is_held_there_already_is_likely_the_apps(nginx: Nginx) -> None:
-    with wire(events(*AT_ITS_END)) as server:
-        found = examine(nginx(server.url), direct_url=server.url)
+@through(lambda origin: NginxSite(origin(AT_ITS_END)), direct_url=lambda origin: origin(AT_ITS_END))
+def test_what_is_held_there_already_is_likely_the_apps(found: Diagnosis) -> None:
     proves_nothing(found)
     assert named(found) == [(Cause.APP, "likely")]
 
 
-def test_an_app_that_sends_at_its_end_is_never_certain() -> None:
-    with wire(events(*AT_ITS_END)) as server:
-        found = examine(server.url)
-        proves_nothing(found)
-        assert named(found) == BOTH
+@through(lambda origin: origin(AT_ITS_END))
+def test_an_app_that_sends_at_its_end_is_never_certain(found: Diagnosis) -> None:
+    proves_nothing(found)
+    assert named(found) == BOTH
 
 
-def test_a_fast_server_is_never_called_held(nginx: Nginx) -> None:
-    with wire(events(*FAST)) as server:
-        for url in (server.url, through_http_1_0(nginx, server.url)):
-            found = examine(url)
-            proves_nothing(found)
-            assert found.causes == ()
-            assert {row.observation.state for row in found.rows} == {State.UNDECIDED}
-            assert headline(found) == "inconclusive"
+@pytest.mark.parametrize(
+    "hop",
+    [
+        pytest.param(hop, marks=through(site), id=hop)
+        for hop, site in {
+            "none": lambda origin: origin(FAST),
+            "nginx": lambda origin: through_http_1_0(origin(FAST)),
+        }.items()
+    ],
+)
+def test_a_fast_server_is_never_called_held(found: Diagnosis, hop: str) -> None:
+    proves_nothing(found)
+    assert found.causes == ()
+    assert {row.observation.state for row in found.rows} == {State.UNDECIDED}
+    assert headline(found) == "inconclusive"
 
 
-def test_a_slow_start_is_no_hold() -> None:
-    with wire(events((2.5, SLOW[0][1]), *SLOW[1:])) as server:
-        found = examine(server.url)
-        proves_nothing(found)
-        assert found.causes == ()
-        assert found.rows[0].observation.state is not State.HELD
+@through(lambda origin: origin(events((2.5, WORDS[0][1]), *WORDS[1:])))
+def test_a_slow_start_is_no_hold(found: Diagnosis) -> None:
+    proves_nothing(found)
+    assert found.causes == ()
+    assert found.rows[0].observation.state is not State.HELD
 
 
-def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so() -> None:
-    with wire(events(*SLOW[:8], ends="cut")) as server:
-        found = examine(server.url)
+@through(lambda origin: origin(events(*WORDS[:8], ends="cut")))
+def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so(found: Diagnosis) -> None:
     (one,) = found.causes
     assert (one.cause, one.certainty) == (Cause.ANSWER_CUT, "certain")
     assert "as by a limit on time" in one.because
@@ -189,34 +213,35 @@ def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so() -> None:
     assert found.requests == 2
 
 
-def test_a_false_content_encoding_is_a_finding_and_no_error() -> None:
-    with wire(events(*SLOW[:8], media="text/event-stream\r\ncontent-encoding: gzip")) as server:
-        found = examine(server.url, max_requests=1)
+@through(
+    lambda origin: origin(events(*WORDS[:8], media="text/event-stream\r\ncontent-encoding: gzip")),
+    max_requests=1,
+)
+def test_a_false_content_encoding_is_a_finding_and_no_error(found: Diagnosis) -> None:
     assert [one.cause for one in found.causes] == [Cause.FALSE_HEADER]
     assert headline(found) == "inconclusive, but the answer cannot be decoded"
 
 
-def test_a_stored_copy_is_no_stream_that_is_held(origin: Origin, nginx: Nginx) -> None:
+async def test_a_stored_copy_is_no_stream_that_is_held(origin: Origin, nginx: Nginx) -> None:
     url = nginx(
         origin("tests.fixtures.foreign:bare"),
         location=f"{NEW} proxy_cache c; proxy_cache_valid 200 1m;",
         http="proxy_cache_path cache keys_zone=c:1m;",
     )
-    assert examine(f"{url}/chat").causes == ()
-    found = examine(f"{url}/chat")
+    assert (await examine(f"{url}/chat")).causes == ()
+    found = await examine(f"{url}/chat")
     assert named(found) == [(Cause.REPLAYED, "likely")]
     assert headline(found) == "inconclusive, but the answer is a stored copy"
     assert "Cache-Control: no-store" in found.causes[0].remedy
     assert found.requests == 2  # the second with a query of its own
 
 
-def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() -> None:
-    streams = events(*SLOW)
+async def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() -> None:
     refused: list[bytes] = []
 
     def limited(one: Connection) -> None:
         if refused or not (request := one.request()):
-            streams(one)
+            SLOW(one)
         elif b"/proof/ping" in request.partition(b"\r\n")[0]:
             one.send(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         else:
@@ -225,42 +250,36 @@ def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answer() ->
 
     reported: list[Event] = []
     with wire(limited) as server:
-        found = asyncio.run(doctor(DoctorSpec(Ask("GET", server.url)), reported.append))
+        found = await doctor(DoctorSpec(Ask("GET", server.url)), reported.append)
     assert (found.rows[0].observation.state, found.causes) == (State.STREAMS, ())
     assert any("a limit refused that (429)" in str(event) for event in reported)
 
 
-def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(
+async def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(
     origin: Origin, envoy: Envoy
 ) -> None:
     reported: list[Event] = []
     url = envoy(origin("tests.fixtures.generators:app"), lua=WHOLE)
     spec = DoctorSpec(chat(url), repeat_ok=True)
-    found = asyncio.run(doctor(spec, reported.append))
+    found, once = await asyncio.gather(doctor(spec, reported.append), doctor(replace(spec, repeat_ok=False)))
     proves_nothing(found)
     assert (found.lane.method, named(found)) == (Method.LENGTHS, BOTH)
     assert Doubt.LENGTHS_ALONE in found.doubts
     assert found.requests == 5  # as asked, uncompressed, by another Accept, short, long
     assert isinstance(reported[0], Announced)
     assert "two of them for 272 tokens of output at most together" in reported[0].text
-    once = asyncio.run(doctor(replace(spec, repeat_ok=False)))
     proves_nothing(once)
     assert (once.lane.method, once.requests) == (Method.PASSIVE, 1)
 
 
-def test_a_generator_that_streams_is_asked_once(origin: Origin) -> None:
-    found = examine("", chat(origin("tests.fixtures.generators:app")), repeat_ok=True)
+@through(lambda origin: origin("tests.fixtures.generators:app"), chats=True, repeat_ok=True)
+def test_a_generator_that_streams_is_asked_once(found: Diagnosis) -> None:
     proves_nothing(found)
     assert (found.rows[0].observation.state, found.causes, found.requests) == (State.STREAMS, (), 1)
 
 
-def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(origin: Origin) -> None:
-    found = examine("", chat(origin("tests.fixtures.generators:lump")), repeat_ok=True)
+@through(lambda origin: origin("tests.fixtures.generators:lump"), chats=True, repeat_ok=True)
+def test_a_generator_that_writes_at_its_end_looks_the_same_as_a_hop_that_holds(found: Diagnosis) -> None:
     proves_nothing(found)
     assert named(found) == BOTH
     assert found.lane.method is Method.LENGTHS
-
-
-def test_a_row_claims_no_header_that_a_hop_may_have_hidden(slow: Wire) -> None:
-    (row,) = examine(slow.url).rows
-    assert row.experiment.says == "as asked: GET over HTTP/1.1, text/event-stream, compression accepted"

@@ -108,10 +108,8 @@ def test_a_filter_that_reads_the_body_is_a_whole_message_hop(found: Diagnosis) -
     assert found.verdict is Verdict.WHOLE_MESSAGE
 
 
-def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(
-    examine: Examine, service: str, envoy: Envoy
-) -> None:
-    found = examine(envoy(service, lua=READS_BODY), direct_url=service)
+@through(lambda origin: EnvoySite(streaming(origin), READS_BODY, http_1_0=False), direct_url=streaming)
+def test_asked_directly_it_streams_and_the_hop_is_proven_to_hold(found: Diagnosis) -> None:
     directly = [row for row in found.rows if row.experiment.conditions.direct]
     assert [row.observation.state for row in directly] == [State.STREAMS]
     assert "a hop between" in found.causes[0].where
@@ -159,14 +157,15 @@ def test_caddy_with_response_buffers_holds_a_prefix_of_what_does_not_ask_to_be_i
     assert named(found) == [(Cause.PREFIX_BUFFER, "certain")]
 
 
-def test_a_compressor_that_honours_no_transform_is_named_with_its_line(
-    examine: Examine, origin: Origin
-) -> None:
-    url = origin("tests.fixtures.foreign:compressed")
-    found = examine(f"{url}/chat?cc=no-cache")
+@through(lambda origin: origin("tests.fixtures.foreign:compressed"), path="/chat?cc=no-cache")
+def test_a_compressor_that_honours_no_transform_is_named_with_its_line(found: Diagnosis) -> None:
     assert named(found) == [(Cause.COMPRESSOR, "certain")]
     assert "Cache-Control: no-cache, no-transform" in found.causes[0].remedy
-    assert examine(f"{url}/chat?cc=no-cache,%20no-transform").verdict is Verdict.INCREMENTAL
+
+
+@through(lambda origin: origin("tests.fixtures.foreign:compressed"), path="/chat?cc=no-cache,%20no-transform")
+def test_that_line_is_honoured(found: Diagnosis) -> None:
+    assert found.verdict is Verdict.INCREMENTAL
 
 
 @through(
@@ -214,17 +213,23 @@ def test_a_wrapped_app_that_blocks_its_loop_is_known_to_also_where_its_answer_st
 
 
 @pytest.mark.parametrize(
-    ("app", "said"),
+    "said",
     [
-        ("cutter", "streamed, but the answer was cut"),
-        ("miscalled", "inconclusive, but the answer cannot be decoded"),
+        pytest.param(
+            "streamed, but the answer was cut",
+            marks=through(lambda origin: origin("tests.fixtures.apps:cutter", tokens_per_s=30)),
+            id="cut",
+        ),
+        pytest.param(
+            "inconclusive, but the answer cannot be decoded",
+            marks=through(lambda origin: origin("tests.fixtures.apps:miscalled", tokens_per_s=30)),
+            id="undecodable",
+        ),
     ],
-    ids=["cut", "undecodable"],
 )
 def test_an_answer_that_is_cut_or_cannot_be_read_is_the_headline_though_the_way_streams(
-    examine: Examine, origin: Origin, app: str, said: str
+    found: Diagnosis, said: str
 ) -> None:
-    found = examine(origin(f"tests.fixtures.apps:{app}", tokens_per_s=30))
     assert headline(found) == said
     assert state(found.lane) is LaneState.INCONCLUSIVE
     assert diagnosis_text(found).startswith(f"? {said}\n")
@@ -238,16 +243,18 @@ def test_a_service_that_blocks_its_loop_is_named_whether_its_answer_comes_or_not
     assert "a small request beside the answer took" in one.because
 
 
-def test_a_rule_for_one_path_and_the_service_are_both_possible_until_it_is_asked_directly(
-    examine: Examine, origin: Origin
-) -> None:
-    url = origin("tests.fixtures.foreign:one_path_collected")
-    assert named(examine(f"{url}/chat", max_requests=1)) == [
-        (Cause.APP, "possible"),
-        (Cause.ANSWER_PATH, "possible"),
-    ]
-    direct = origin("tests.fixtures.foreign:app")
-    (one,) = examine(f"{url}/chat", direct_url=f"{direct}/chat").causes
+@through(lambda origin: origin("tests.fixtures.foreign:one_path_collected"), path="/chat", max_requests=1)
+def test_a_rule_for_one_path_and_the_service_are_both_possible(found: Diagnosis) -> None:
+    assert named(found) == [(Cause.APP, "possible"), (Cause.ANSWER_PATH, "possible")]
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:one_path_collected"),
+    path="/chat",
+    direct_url=lambda origin: origin("tests.fixtures.foreign:app") + "/chat",
+)
+def test_asked_directly_the_rule_for_one_path_is_likely(found: Diagnosis) -> None:
+    (one,) = found.causes
     assert (one.cause, one.certainty) == (Cause.ANSWER_PATH, "likely")
     assert "a hop between" in one.where
 

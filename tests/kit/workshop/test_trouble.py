@@ -15,6 +15,7 @@ from tests.kit.workshop.test_page import go, lanes, over, saved
 
 
 @pytest.mark.alone
+@pytest.mark.long
 def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go_on(
     origin: Origin, workshop: Workshop, open_page: Open
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
 
 
 @pytest.mark.alone
+@pytest.mark.long
 def test_a_proxy_that_holds_the_page_itself_is_found_first_and_no_relayed_lane_is_judged(
     origin: Origin, workshop: Workshop, open_page: Open, nginx: Nginx
 ) -> None:
