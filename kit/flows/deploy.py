@@ -25,9 +25,12 @@ from kit.flows.side_by_side import side_by_side
 from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import Place, Release
+from kit.platforms.service import Place, Release, Service
 from kit.render import render
 from kit.targets import Target
+
+# What the preflight saw within this time needs no look again; the traffic is looked at anew before it moves.
+_FRESH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +241,7 @@ async def deploy(
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            outcome = await Deploying(_job(draft, config, wishes, root), record, watch, measure).run()
+            outcome = await Deploying(_job(plan, draft, config, wishes, root), record, watch, measure).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome
@@ -257,7 +260,7 @@ def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 
 
-def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
+def _job(plan: Plan, draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
     expires = None
     if wishes.lasts_s is not None:
         expires = datetime.fromtimestamp(time.time() + wishes.lasts_s, UTC).isoformat(timespec="seconds")
@@ -265,9 +268,16 @@ def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
     def make(creates: bool) -> Release:
         return release_of(draft, config, wishes, root, creates=creates)
 
+    async def look() -> Service | None:
+        seen, place = plan.preflight, draft.host.place
+        if place in seen.looks and time.monotonic() - seen.seen_s < _FRESH_S:
+            return seen.looks[place]
+        return await draft.host.look()
+
     return Job(
         target=draft.target,
         host=draft.host,
+        look=look,
         release=make,
         write=partial(write_release, bundle=draft.bundle, config=config),
         public=wishes.public,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Deployment, Record, State
@@ -41,6 +42,7 @@ class Job:
     Attributes:
         target: which.
         host: where it goes.
+        look: says what is there, at the beginning.
         release: makes this run's release, given whether the service is new.
         write: writes what the release needs beside the bundle.
         public: whether everybody may call it, once it passed the gate.
@@ -52,6 +54,7 @@ class Job:
 
     target: Target
     host: Host
+    look: Callable[[], Coroutine[Any, Any, Service | None]]
     release: Callable[[bool], Release]
     write: WriteRelease
     public: bool = False
@@ -93,7 +96,7 @@ class Deploying:
     async def _run(self) -> Outcome:
         job, name = self._job, self._name
         self._watch(Step(name, "looking at what is there"))
-        service = await job.host.look()
+        service = await job.look()
         release = job.release(service is None)
         if service is not None:
             self._keep_closed(service, release)

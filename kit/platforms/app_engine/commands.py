@@ -194,6 +194,11 @@ def parse_variables(answer: Any) -> dict[str, str]:
     return dict(answer.get("envVariables") or {})
 
 
+def variables(release: Release) -> dict[str, str]:
+    """The same of a release that is about to be made, as far as the kit's marks go."""
+    return {**release.environment, _TARGET: release.place.target}
+
+
 def parse_version(answer: Any, traffic: float | None = None) -> Version:
     """What `describe_version` printed. It does not tell the version's share of the traffic."""
     variables = answer.get("envVariables") or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,21 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
     with pytest.raises(KitError, match=r"mine\.main:app would not ask for it"):
         refuse_open_model(config, Wishes(token_sha256="ab" * 32), [])
     refuse_open_model(config, Wishes(), [])
+
+
+@pytest.mark.parametrize(("age_s", "looked"), [(1.0, False), (60.0, True)])
+def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
+    cloud: Cloud, tmp_path: Path, age_s: float, looked: bool
+) -> None:
+    (draft,) = made(cloud, tmp_path, "run")
+    place = draft.host.place
+    there = service_of("run", version(traffic=1.0, digest="other"), place=place)
+    cloud(place).service = there
+    seen = Preflight((), PROJECT, looks={place: None}, seen_s=time.monotonic() - age_s)
+    config = Config(project=PROJECT, region="europe-west1")
+    planned = asyncio.run(flow.settle((draft,), seen, cloud))
+    job = flow._job(planned, draft, config, Wishes(), tmp_path)
+    assert asyncio.run(job.look()) == (there if looked else None)
 
 
 FAILED = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
