@@ -32,11 +32,11 @@ from kit.errors import KitError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.outcome import Outcome
     from kit.cloud.record import Record
     from kit.config import Config
     from kit.events import Watch
     from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.outcome import Outcome
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
-from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
@@ -22,6 +21,7 @@ from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.side_by_side import side_by_side
+from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order

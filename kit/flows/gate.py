@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.cloud.outcome import Gate
+from kit.outcome import Gate
 from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
 from kit.report.view import lane_view

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kit.cloud.outcome import Outcome, Result
+from kit.outcome import Outcome, Result
 from kit.report.cells import cells, clean, hang, pad
 from kit.report.json import lane_data
 from kit.report.style import MARKS, Style

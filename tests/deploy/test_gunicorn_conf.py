@@ -23,7 +23,7 @@ from tests.service.conftest import serving
 CONFIGURATION = runpy.run_path(str(Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"))
 LIMIT: int = CONFIGURATION["HEAD_OCTETS"]
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
-# More than any kernel keeps of what nobody has read.
+# More than any kernel keeps unread.
 ENOUGH = 64 * 1024 * 1024
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -20,8 +20,8 @@ import yaml
 from tests.fixtures.images import CannotBuild, Image, Images, make_base, processes_with, unfit
 from tests.fixtures.tools import Tool, required
 
-NOBODY = 10001
-# What lies beside a bundle's files in somebody's folder, and belongs into no image.
+USER = 10001
+# What lies beside a bundle's files in a user's folder, and belongs into no image.
 LITTER = (
     ".env",
     ".git/config",
@@ -80,7 +80,7 @@ def unavailable(reason: str) -> None:
 
 @pytest.fixture(scope="module")
 def bundles(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundles of somebody whose new files nobody else may read, and one that all may write."""
+    """The bundles of a user whose new files only he may read, and one that all may write."""
     folder = tmp_path_factory.mktemp("rendered")
     (folder / "kit.toml").write_text(f'python = "{images.python}"\n')
     render = [sys.executable, "-m", "kit", "render", *PLATFORM]
@@ -110,7 +110,7 @@ def test_the_image_starts_as_nobody_and_streams(
         env |= yaml.safe_load((bundles / "flex" / "app.yaml").read_text())["env_variables"]
     with images.run(built[target], tmp_path / "log", env) as container:
         assert container.users
-        assert set(container.users.values()) == {NOBODY}
+        assert set(container.users.values()) == {USER}
         lane = probed(container.url)
         assert (lane["verdict"], lane["method"]) == ("incremental", "lock-step")
     assert not processes_with(f"PORT={container.port}")
@@ -134,7 +134,7 @@ def probed(url: str) -> dict[str, object]:
 def test_the_image_says_what_it_starts_and_as_whom(target: str, built: dict[str, Image]) -> None:
     config = built[target].config
     assert config["Cmd"] == ["gunicorn", "-c", "gunicorn.conf.py", "service.main:app"]
-    assert config["User"] == f"{NOBODY}:{NOBODY}"
+    assert config["User"] == f"{USER}:{USER}"
     assert config["WorkingDir"] == "/app"
     assert "Entrypoint" not in config
 

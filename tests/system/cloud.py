@@ -104,7 +104,7 @@ class Cloud:
     Args:
         folder: a folder of its own.
         app: whether the project has an App Engine app.
-        default: whether that app has its service `default` already, somebody else's.
+        default: whether that app has its service `default` already, another's.
 
     Attributes:
         plane: Google. platforms: what runs there. work: the working folder.

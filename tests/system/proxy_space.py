@@ -469,7 +469,7 @@ class Case:
             asked = self._asked(place + 1, asker)
             held |= hop.holds(flow, asker, asked)
             if "refuses" in held:
-                # Who refuses has read the head, and whoever holds that behind it is seen first.
+                # A hop that refuses has read the head, and a hop that holds it behind that one is seen first.
                 return frozenset(held & (STAYING | {"refuses"}))
             flow = hop.onward(flow, asker, asked)
         # Where even small events stay, what would happen to the end of large ones is not seen.

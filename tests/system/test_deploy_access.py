@@ -1,4 +1,4 @@
-"""Who may call what was deployed: nobody unasked on Cloud Run, whoever shows the token, or everybody."""
+"""Who may call what was deployed: no stranger on Cloud Run by default, holders of the token, or all."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> 
     assert (probed.status, probed.error["code"]) == (1, "http-status")
     assert "--bearer-env" in probed.error["hint"]
 
-    # What is deployed wants it: nobody takes it away by forgetting it.
+    # What is deployed wants it: forgetting the option does not take it away.
     cloud.settings(another(2))
     forgotten = cloud.deploy("standard")
     assert (forgotten.status, forgotten.error["code"]) == (1, "not-ready-to-deploy")

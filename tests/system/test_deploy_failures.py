@@ -117,7 +117,7 @@ def test_an_api_is_switched_on_with_a_yes_only_and_passing_trouble_is_waited_out
     assert f"is off in the project demo-project: {ARTIFACTS}." in told.err
     assert nothing_was_done(cloud)
 
-    # Then Google is down for a moment, and somebody else is at work there.
+    # Then Google is down for a moment, and another user is at work there.
     cloud.plane.faults.add("run.namespaces.services.get", faults.unavailable())
     cloud.plane.faults.add("run.projects.locations.builds.submit", faults.busy())
     told = cloud.deploy("run")

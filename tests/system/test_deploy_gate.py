@@ -90,7 +90,7 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
     assert answering(cloud) == one
     assert cloud.record["flex"]["state"] == "held-back"
 
-    # Whoever wants it all the same may say so.
+    # A user who wants it all the same may say so.
     forward = cloud.kit("promote", "flex", "--yes", "--json")
     assert forward.status == 0, forward
     assert (forward.data["version"], forward.data["was"]) == (three, one)

@@ -83,7 +83,7 @@ def split(cloud: Cloud) -> dict[str, float]:
 def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_build(cloud: Cloud) -> None:
     deploy = ("deploy", "flex", "--yes", "--no-gate")
 
-    # Before anything: nothing happened. Meanwhile nobody else works in this folder.
+    # Before anything: nothing happened. Meanwhile no other run works in this folder.
     with held(cloud, *deploy, at="cloudresourcemanager.projects.get") as first:
         second = cloud.kit("deploy", "flex", "--yes")
         assert second.status == 1, second
@@ -152,7 +152,7 @@ def test_cloud_run_is_deployed_opened_and_removed_with_interruptions(cloud: Clou
     assert cloud.changes.count("run.projects.locations.builds.submit") == 1
     assert cloud.changes.count("run.namespaces.services.create") == 1
 
-    # Removed, though not at once. What serves for somebody else stays.
+    # Removed, though not at once. What serves for another user stays.
     destroy = ("destroy", "--all", "--yes")
     interrupted(cloud, signal.SIGTERM, *destroy, at="run.namespaces.services.delete", lost=False)
     wait_until(lambda: not cloud.plane.cloud_run.services)

@@ -90,7 +90,7 @@ def asleep(folder: Path) -> None:
 
 
 def is_free(url: str) -> bool:
-    """Whether nobody listens there any more."""
+    """Whether no process listens there any more."""
     with socket.socket() as client:
         return client.connect_ex((urlsplit(url).hostname or "", urlsplit(url).port or 0)) != 0
 

@@ -87,7 +87,7 @@ def asked(folder: Path, *argv: str, **env: str) -> tuple[list[str], dict[str, st
 
 
 def run(folder: Path, *argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command in the folder with nobody at the keyboard."""
+    """Run a command in the folder without a terminal."""
     return subprocess.run(
         argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )

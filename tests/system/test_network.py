@@ -143,7 +143,7 @@ def test_a_slow_stream_after_a_cold_start_streams(tmp_path: Path) -> None:
         server = [sys.executable, "-m", "uvicorn", "tests.fixtures.cold:app", "--fd", str(listening.fileno())]
         env = {"STREAMPROOF_LAB": "1", "STREAMPROOF_TOKENS_PER_S": "1"}
         fds = [listening.fileno()]
-        # Not waited for: whoever asks meanwhile waits until it has started.
+        # Not waited for: a request in the meantime waits until it has started.
         stack.enter_context(running(server, lambda: True, tmp_path / "log", env=env, pass_fds=fds))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/search?ai_prompt=Why%3F&max_output_tokens=6"
         told = ask(("probe", "cold", url), ("doctor", "cold", url))

@@ -9,10 +9,10 @@ import pytest
 
 from kit.cli.deploy import _finish, _states
 from kit.cloud.lock import locked
-from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.flows.deploy import Plan
+from kit.outcome import Outcome, Result
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
 from kit.proof.lane import Comparison, LaneState

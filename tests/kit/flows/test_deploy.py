@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from kit.app import App
-from kit.cloud.outcome import Outcome, Result
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Deployment, Record
 from kit.config import Config
@@ -18,6 +17,7 @@ from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import Draft, Wishes, drafts, refuse_open_model
+from kit.outcome import Outcome, Result
 from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.outcome import Gate, Outcome, Result
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.events import Event, Finished
 from kit.flows.deploy_target import Deploying, Job
+from kit.outcome import Gate, Outcome, Result
 from kit.platforms.service import Place, Release, Removal, Service, Version
 from kit.proof.lane import Lane, LaneState
 from kit.proof.timeline import Timeline

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.cloud.outcome import Gate
 from kit.flows.gate import judge
+from kit.outcome import Gate
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane, LaneError
 from kit.proof.timeline import Timeline

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from kit.app import App
-from kit.cloud.outcome import Gate
 from kit.config import Config
 from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
+from kit.outcome import Gate
 from kit.platforms.command import Command
 from kit.platforms.service import Service
 from kit.proof.doubts import Doubt

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.cloud.outcome import Gate, Outcome, Result
 from kit.errors import Code, KitError
+from kit.outcome import Gate, Outcome, Result
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneError
 from kit.proof.verdict import Verdict
