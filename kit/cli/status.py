@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(
     targets: Targets = None,
     offline: Annotated[
-        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Tell what is on record; ask nobody.")
+        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Show what is on record; ask no cloud.")
     ] = False,
     refresh: Annotated[
         bool,
@@ -58,7 +58,7 @@ def command(
     from kit.targets import load_targets, select
 
     if offline and refresh:
-        raise UsageError("--offline asks nobody, --refresh asks the cloud.", "Choose one.")
+        raise UsageError("--offline asks no cloud, --refresh asks it.", "Choose one.")
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:

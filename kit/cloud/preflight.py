@@ -88,8 +88,8 @@ async def check(
     """
     project = config.project
     if project is None:
-        nobody = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
-        return Preflight((nobody,), None)
+        unnamed = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
+        return Preflight((unnamed,), None)
     candidates = [_candidate(host, config, target) for target, host in places]
     options = PreflightOptions(
         project=project,
@@ -183,7 +183,7 @@ async def _look(
 
 
 async def _answers(tasks: Mapping[str, asyncio.Task[Any]]) -> dict[str, Any]:
-    """What each brought, be it a KitError. Once one cannot reach Google, nobody waits for the others."""
+    """What each brought, be it a KitError. Once one cannot reach Google, the others are given up."""
     waiting = set(tasks.values())
     try:
         while waiting:

@@ -25,8 +25,8 @@ class DeploymentStatus:
         place: where it is, or was looked for.
         deployment: what the record says; None where it says nothing.
         asked: whether the cloud was asked.
-        service: what is there; None where nothing is, or nobody asked, or the answer was an error.
-        error: why nobody could look.
+        service: what is there; None where nothing is, or it was not asked, or the answer was an error.
+        error: why it could not be looked at.
     """
 
     place: Place

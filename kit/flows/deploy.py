@@ -98,10 +98,10 @@ class Plan:
 def drafts(
     targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
 ) -> tuple[PlannedTarget, ...]:
-    """Render each target and say where it goes; nothing is written and nobody is asked.
+    """Render each target and say where it goes; nothing is written, and no cloud is asked.
 
     Raises:
-        KitError: NO_PROJECT or BAD_CONFIG (no region) where nobody said where to; NOT_READY_TO_DEPLOY for a
+        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; NOT_READY_TO_DEPLOY for a
             target that is on record elsewhere; whatever rendering raises.
     """
     return tuple(
@@ -168,7 +168,7 @@ async def settle(made: Sequence[PlannedTarget], found: Preflight, host_of: Calla
 
 
 def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[PlannedTarget]) -> None:
-    """A model that everybody may ask is paid for by whoever deployed it.
+    """A model that everybody may ask costs the user money.
 
     Raises:
         KitError: NOT_READY_TO_DEPLOY, unless callers must show a token or a Google account, or the user said

@@ -116,7 +116,7 @@ class Deploying:
         return await self._go_on(service, after, version, release)
 
     def _keep_closed(self, service: Service, release: Release) -> None:
-        """Raises where callers must show a token now, and would not have to any more, and nobody said so."""
+        """Raises where callers must show a token now, and would not have to any more, unasked."""
         serving = service.serving
         if serving is None or serving.token_sha256 is None or self._job.without_token:
             return
@@ -179,14 +179,14 @@ class Deploying:
         )
 
     async def _promote(self, service: Service, version: Version, previous: str | None) -> None:
-        """Send it the traffic, unless somebody else has moved it meanwhile."""
+        """Send it the traffic, unless another has moved it meanwhile."""
         host, name = self._job.host, self._name
         now = await host.look()
         serving = now.serving.name if now is not None and now.serving is not None else None
         if serving not in (previous, version.name):
             raise KitError(
                 Code.CLOUD_BUSY,
-                f"Somebody else has sent the traffic of {service.place.service} to {serving} meanwhile, "
+                f"The traffic of {service.place.service} was sent to {serving} meanwhile, by another hand, "
                 f"so {version.name} was not promoted.",
                 f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
             )
@@ -307,7 +307,7 @@ class Deploying:
         return known is None or known.state == "serving" or not _made(known, serving)
 
     async def _clear_up(self, service: Service) -> None:
-        """Stop what an interrupted run left running and nobody needs: its version, or what that replaced."""
+        """Stop what an interrupted run left running and nothing needs: its version, or what that replaced."""
         known = self._record.of(self._name)
         if known is None or known.state not in ("unfinished", "failed"):
             return

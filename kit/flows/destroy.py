@@ -20,7 +20,7 @@ from kit.proof.lane import LaneState
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """What is to be removed for one target; `error` where nobody could look."""
+    """What is to be removed for one target; `error` where it could not be looked at."""
 
     host: Host
     removals: tuple[Removal, ...] = ()

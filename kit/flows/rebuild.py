@@ -36,7 +36,7 @@ async def rebuild(
     Returns: how those stand that are there, or could not be asked.
 
     Raises:
-        KitError: NO_PROJECT where nobody said where to look; CANNOT_WRITE.
+        KitError: NO_PROJECT where no project was named; CANNOT_WRITE.
     """
     looked = await asyncio.gather(
         *(_standing(target, config, record.of(target.name), host_of) for target in targets)
@@ -57,10 +57,10 @@ async def rebuild(
 
 
 def places_of(target: Target, config: Config, known: Deployment | None) -> list[Place]:
-    """Where a target may be, each place once; none where it needs a region and nobody named one.
+    """Where a target may be, each place once; none where it needs a region and none was named.
 
     Raises:
-        KitError: NO_PROJECT; nobody said where at all.
+        KitError: NO_PROJECT; no project was named.
     """
 
     def places() -> Iterator[Place]:
@@ -79,7 +79,7 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
     if not found and config.project is None:
         raise KitError(
             Code.NO_PROJECT,
-            "Nobody said in which project to look.",
+            "No project to look in was named.",
             "Name it: --project PROJECT, KIT_PROJECT, or project in kit.toml.",
         )
     return found
@@ -134,7 +134,7 @@ async def _standing(
         return DeploymentStatus(places[0], known, asked=True)
     nowhere = KitError(
         Code.BAD_CONFIG,
-        f"Nobody said in which region to look for {target.name}.",
+        f"No region to look for {target.name} in was named.",
         "Name it: --region REGION, KIT_REGION, or region in kit.toml; or name the other targets only.",
     )
     return DeploymentStatus(

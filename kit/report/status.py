@@ -118,7 +118,7 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
 
 
 def _from_the_record(status: DeploymentStatus, now_s: float) -> list[str]:
-    """What the kit remembers, where nobody could or should look."""
+    """What the kit remembers, where the cloud could not or should not be asked."""
     known = status.deployment
     if known is None:
         return []
@@ -164,7 +164,7 @@ def _expiry(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
 
 def _costs(status: DeploymentStatus, style: Style) -> list[str]:
     if status.costs is None:
-        why = "nobody could look" if status.asked else "nobody was asked"
+        why = "the cloud could not be asked" if status.asked else "the cloud was not asked"
         return [f"  what it costs now is not known: {why}"]
     words = _COSTS[status.costs]
     if status.costs != "always":

@@ -81,7 +81,7 @@ class AppEngineHost(CommandHost):
             self._note(version, running=True)
 
     async def stop(self, version: str, line: Line) -> None:
-        """Stop it if it keeps instances though nobody asks. Others cost nothing, nor can they be stopped."""
+        """Stop it if it keeps instances while it is not asked. Others cost nothing, and cannot be."""
         known = await self._version(version)
         if known is not None and known.running and known.min_instances:
             await self._change(commands.stop_version(self.place, version), line)

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from kit.cloud.status import DeploymentStatus, look, status
+from kit.cloud.record import Deployment
+from kit.cloud.status import DeploymentStatus, is_overdue, look, overdue, status
 from kit.errors import Code, KitError
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
-from tests.fixtures.deployments import deployed, place_of, service_of, version
+from kit.times import stamp
+from tests.fixtures.deployments import NOW, deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost
 
 
@@ -123,3 +125,29 @@ def test_a_version_that_the_record_says_was_held_back_is() -> None:
     host.service = service_of("run", version(), version("sp-other", 0.0, created_at="2026-01-01T00:00:00Z"))
     told = status_of(host, version="sp-other", state="held-back")
     assert told.role(host.service.versions[1]) == "held-back"
+
+
+# Overdue
+
+
+def until(seconds_ago: float, target: str = "run") -> Deployment:
+    return deployed(target, expires_at=stamp(NOW - seconds_ago))
+
+
+def test_nothing_is_said_before_the_time_or_without_one() -> None:
+    assert overdue([deployed("run"), until(-1)], NOW) is None
+    assert overdue([], NOW) is None
+    assert not is_overdue(deployed("run", expires_at="tomorrow"), NOW)
+
+
+def test_one_is_named_with_the_time_and_the_line_that_removes_it() -> None:
+    line = overdue([until(0), until(-60, "flex")], NOW) or ""
+    assert line.startswith("run was to be removed at ")
+    assert line.endswith("(0 s ago): kit destroy run")
+
+
+def test_several_are_one_line() -> None:
+    line = overdue([until(60), until(25 * 60, "flex"), until(5, "standard")], NOW) or ""
+    assert line.startswith("flex, run and standard were to be removed at ")
+    assert line.endswith("(25 min ago): kit destroy flex run standard")
+    assert "\n" not in line

@@ -28,7 +28,7 @@ PROJECT = "my-project-42"
 
 
 class Cloud:
-    """Every place that somebody asked for, in memory."""
+    """Every place that was asked for, in memory."""
 
     def __init__(self) -> None:
         self.hosts: dict[Place, MemoryHost] = {}
