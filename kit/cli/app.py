@@ -10,8 +10,8 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
-from kit.cli.output import fail, talk
-from kit.cli.overdue import remind
+from kit.cli.records import remind
+from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError, UsageError
 
 # In the order in which a newcomer needs them.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, expectation, pairs, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Arm,
+    Arms,
     ExpectOrBound,
     Github,
     Html,
@@ -22,11 +22,13 @@ from kit.cli.options import (
     Prompt,
     ProofToken,
     Timeout,
+    arms,
+    expectation,
+    pairs,
+    status,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
-from kit.cli.token import deployed_token
+from kit.cli.records import deployed_token, recorded
+from kit.cli.runner import Console, annotate, run, success, talk
 from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     """What to ask of each deployment on record that has got as far as a URL."""
     from functools import partial
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.events import stages
     from kit.flows.deployed import asks, asks_identity
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kit.cli.asking import PROMPT, Arms, own_arms, pairs, status
-from kit.cli.options import Arm, Fronts, Isolated, Json, Out, Polling, Prompt, Targets, Timeout, Yes
-from kit.cli.output import Console, success
-from kit.cli.running import run
-from kit.cli.trusting import trusted
+from kit.cli.arguments import (
+    PROMPT,
+    Arm,
+    Arms,
+    Fronts,
+    Isolated,
+    Json,
+    Out,
+    Polling,
+    Prompt,
+    Targets,
+    Timeout,
+    Yes,
+    own_arms,
+    pairs,
+    status,
+)
+from kit.cli.prompts import trusted
+from kit.cli.runner import Console, run, success
 
 
 def command(

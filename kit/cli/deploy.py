@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.agreeing import agreed, listed
-from kit.cli.asking import PROMPT, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Env,
     Generator,
     Json,
@@ -23,10 +22,11 @@ from kit.cli.options import (
     Set,
     Timeout,
     Yes,
+    status,
 )
-from kit.cli.output import Console, success
-from kit.cli.running import run
-from kit.cli.token import chosen_token, tell_token
+from kit.cli.prompts import agreed, listed
+from kit.cli.records import chosen_token, tell_token
+from kit.cli.runner import Console, run, success
 from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def command(
     import os
     import tempfile
 
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.confirming import confirmed
-from kit.cli.options import Json, Named, Project, Yes
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
+from kit.cli.arguments import Json, Named, Project, Yes
+from kit.cli.prompts import confirmed
+from kit.cli.records import recorded
+from kit.cli.runner import Console, run, success, talk
 from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def command(
     service): it stays on record. What is on record and not found stays there, too (exit 4). The project is
     the one on record: if you name another, nothing is touched.
     """
-    from kit.cli.hosts import gcloud, hosts
+    from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.flows.destroy import destroy, survey

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kit.cli.asking import PROMPT, Arms, status, verdict
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
+    Arms,
     BearerEnv,
     Data,
     Expect,
@@ -21,11 +22,12 @@ from kit.cli.options import (
     ProofToken,
     Timeout,
     Yes,
+    request,
+    status,
+    verdict,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.request import request
-from kit.cli.running import run
-from kit.cli.trusting import trusted
+from kit.cli.prompts import trusted
+from kit.cli.runner import Console, run, success, talk
 from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, Targets, Yes
-from kit.cli.output import show, talk
-from kit.cli.running import run
-from kit.cli.trusting import trusted
+from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, pairs
+from kit.cli.prompts import trusted
+from kit.cli.runner import run, show, talk
 from kit.errors import UsageError
 
 if TYPE_CHECKING:

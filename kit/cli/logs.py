@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.options import Json
-from kit.cli.output import Console, success, talk
-from kit.cli.recorded import recorded
-from kit.cli.running import run
+from kit.cli.arguments import Json
+from kit.cli.records import recorded
+from kit.cli.runner import Console, run, success, talk
 
 
 def command(
@@ -28,7 +27,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Read a deployed service's log, through gcloud."""
-    from kit.cli.hosts import gcloud
+    from kit.cli.records import gcloud
     from kit.cloud.logs import read_logs, shown
     from kit.platforms.gcloud.output import clean
 

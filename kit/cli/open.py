@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.options import Json
-from kit.cli.output import show, talk
-from kit.cli.recorded import recorded
+from kit.cli.arguments import Json
+from kit.cli.records import recorded
+from kit.cli.runner import show, talk
 from kit.errors import Code, KitError
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.annotating import annotate
-from kit.cli.asking import PROMPT, Arms, arms, expectation, status
-from kit.cli.options import (
+from kit.cli.arguments import (
+    PROMPT,
     Arm,
+    Arms,
     BearerEnv,
     Data,
     ExpectOrBound,
@@ -25,10 +25,12 @@ from kit.cli.options import (
     Proof,
     ProofToken,
     Timeout,
+    arms,
+    expectation,
+    request,
+    status,
 )
-from kit.cli.output import Console, success, talk
-from kit.cli.request import request
-from kit.cli.running import run
+from kit.cli.runner import Console, annotate, run, success, talk
 from kit.errors import Code, KitError
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kit.cli.options import Json
-from kit.cli.output import show, talk
+from kit.cli.arguments import Json
+from kit.cli.runner import show, talk
 
 
 def command(as_json: Json = False) -> None:

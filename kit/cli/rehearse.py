@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.options import Json
+from kit.cli.arguments import Json
 
 CONTEXT = {"allow_interspersed_args": False}  # what follows the first word belongs to the rehearsed line
 
@@ -34,7 +34,7 @@ def command(
     import signal
     import sys
 
-    from kit.cli.output import talk
+    from kit.cli.runner import talk
     from kit.errors import Exit
     from kit.flows.rehearse import rehearse
 

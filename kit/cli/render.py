@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import (
+from kit.cli.arguments import (
     Env,
     FirstTokenMs,
     Generator,
@@ -23,7 +23,7 @@ from kit.cli.options import (
     TokensPerS,
     Workers,
 )
-from kit.cli.output import success
+from kit.cli.runner import success
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kit.cli.moving import Target, Version, move
-from kit.cli.options import Json, Yes
+from kit.cli.arguments import Json, Yes
+from kit.cli.records import Target, Version, move
 
 
 def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import Json, Project, Region, Targets
-from kit.cli.output import Console, success
-from kit.cli.recorded import recorded
-from kit.cli.running import run
+from kit.cli.arguments import Json, Project, Region, Targets
+from kit.cli.records import recorded
+from kit.cli.runner import Console, run, success
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def command(
     import sys
     import time
 
-    from kit.cli.hosts import hosts
+    from kit.cli.records import hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kit.cli.options import Json
-from kit.cli.output import success
+from kit.cli.arguments import Json
+from kit.cli.runner import success
 
 if TYPE_CHECKING:
     from kit.targets import Target, TargetSetting

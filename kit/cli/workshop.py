@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.asking import pairs
-from kit.cli.options import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes
-from kit.cli.output import show, talk
-from kit.cli.running import run
-from kit.cli.trusting import trusted
+from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, pairs
+from kit.cli.prompts import trusted
+from kit.cli.runner import run, show, talk
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,8 +72,7 @@ def command(
     import os
 
     from kit.cli.compare import deployed_asks, named_asks
-    from kit.cli.hosts import gcloud
-    from kit.cli.recorded import recorded
+    from kit.cli.records import gcloud, recorded
     from kit.config import Config, load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets

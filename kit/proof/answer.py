@@ -290,7 +290,9 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         if verdict is Verdict.INCREMENTAL and looked.looks is not Looks.STREAMED:
             verdict, shape, size = Verdict.INCONCLUSIVE, None, None
             doubts = (*doubts, Doubt.ANSWER_IN_CLUMPS) if looked.held else doubts
-    elif verdict is Verdict.INCREMENTAL and Doubt.ANSWER_IN_CLUMPS in answer.doubts:
+    elif verdict is Verdict.INCREMENTAL and (
+        Doubt.ANSWER_IN_CLUMPS in answer.doubts or _unseen(answer, line)
+    ):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
     if _contradict(verdict, answer):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
@@ -335,6 +337,12 @@ def in_lock_step(answer: Finding, steps: Finding | None, seen: Sequence[str], se
     doubts = (*bunched, *steps.doubts, *(doubt for doubt in answer.doubts if doubt in carried))
     verdict = Verdict.INCONCLUSIVE if sent and steps.verdict is Verdict.INCREMENTAL else steps.verdict
     return replace(steps, verdict=verdict, doubts=doubts, evidence=(*steps.evidence, *evidence))
+
+
+def _unseen(answer: Finding, line: Timeline) -> bool:
+    """Whether the process that read it slept so long that its lump says nothing."""
+    slept = answer.verdict is Verdict.INCONCLUSIVE and Doubt.BUSY_MACHINE in answer.doubts
+    return slept and watched(line).looks is not Looks.STREAMED
 
 
 def _contradict(verdict: Verdict, answer: Finding) -> bool:

@@ -17,7 +17,8 @@ import pytest
 
 from kit import process
 from kit.process import Control, Process, Tail, kill_group, run
-from tests.kit.lab.programs import CHILD, DEAF, OBEYS, alive, family, frozen, gone, pids, wait_until
+from tests.fixtures.processes import eventually, frozen, gone, is_gone
+from tests.kit.lab.programs import CHILD, DEAF, OBEYS, family, pids
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
 SLEEP = ("sleep", "600")
@@ -60,13 +61,13 @@ async def up(folder: Path) -> list[int]:
 
 async def none_left(numbers: list[int]) -> None:
     """All of them end by themselves; a signal takes its moment to arrive."""
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 async def all_frozen(numbers: list[int]) -> None:
     """They stand still; a signal takes its moment to arrive."""
     assert numbers
-    await asyncio.to_thread(wait_until, lambda: all(map(frozen, numbers)))
+    await asyncio.to_thread(eventually, lambda: all(map(frozen, numbers)))
 
 
 def supervisor(child: Process) -> int:
@@ -187,7 +188,7 @@ async def test_it_has_its_grace_to_finish_what_it_does_even_if_it_was_frozen(
         child.control.freeze()
         await all_frozen(numbers)
     stopping = asyncio.create_task(child.stop())
-    await asyncio.to_thread(wait_until, (bundle / "ending").exists)
+    await asyncio.to_thread(eventually, (bundle / "ending").exists)
     child.control.freeze()  # its last request has ended: now that it is being stopped, that is no reason
     (bundle / "finish").touch()
     await stopping
@@ -200,7 +201,7 @@ async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_p
     child.control.freeze()
     await all_frozen(numbers)
     child.control.thaw()
-    await asyncio.to_thread(wait_until, lambda: not any(map(frozen, numbers)))
+    await asyncio.to_thread(eventually, lambda: not any(map(frozen, numbers)))
     another = Control(child.control.socket.dup())
     another.freeze()
     child.control.thaw()
@@ -361,7 +362,7 @@ async def test_a_group_that_has_got_its_number_meanwhile_is_left_alone(tmp_path:
         child.group = bystander.pid
         await child.kill()
         await none_left(numbers)
-        assert alive(bystander.pid)
+        assert not is_gone(bystander.pid)
     finally:
         bystander.kill()
         await bystander.wait()
@@ -413,13 +414,13 @@ def test_when_the_kit_is_killed_it_goes_too_and_so_does_its_folder(tmp_path: Pat
     kit = subprocess.Popen([sys.executable, "-c", KIT, *argv])
     try:
         numbers = pids(lane)
-        assert all(map(alive, numbers))
-        wait_until(lambda: not is_frozen or all(map(frozen, numbers)))
+        assert not any(map(is_gone, numbers))
+        eventually(lambda: not is_frozen or all(map(frozen, numbers)))
     finally:
         kit.kill()
         kit.wait()
-    wait_until(lambda: gone(numbers))
-    wait_until(lambda: not lane.exists())
+    eventually(lambda: gone(numbers))
+    eventually(lambda: not lane.exists())
 
 
 # Groups
@@ -431,10 +432,10 @@ def test_what_a_leader_left_behind_is_ended_after_it() -> None:
         [sys.executable, "-c", leaves, *SLEEP], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     left = int(leader.communicate()[0])
-    assert alive(left)
+    assert not is_gone(left)
     for _ in range(2):
         kill_group(leader.pid, leader.pid, reaped=True)
-        wait_until(partial(gone, [left]))
+        eventually(partial(gone, [left]))
 
 
 def test_a_group_in_the_session_of_another_process_is_ended_and_no_group_of_another_session() -> None:
@@ -453,8 +454,8 @@ def test_a_group_in_the_session_of_another_process_is_ended_and_no_group_of_anot
     group = int(holder.stdout.readline())
     for session, reaped in ((os.getpid(), False), (holder.pid, True)):
         kill_group(group, session, reaped=reaped)
-        assert alive(group)
+        assert not is_gone(group)
     kill_group(group, holder.pid, reaped=False)
     assert holder.wait() == 0
-    wait_until(partial(gone, [group]))
+    eventually(partial(gone, [group]))
     holder.stdout.close()

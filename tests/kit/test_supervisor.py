@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.kit.lab.programs import GIVE_UP_S
+from tests.fixtures.loop import GIVE_UP_S
 
 # Runs the supervisor with a `killpg` that says whether the group's leader, its child, is unreaped.
 WATCHED = """

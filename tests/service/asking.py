@@ -124,6 +124,19 @@ def freed(status: int, base: str, path: str = "/search", **query: Any) -> Answer
     return answer
 
 
+def problem(answer: Answer, status: int, kind: str) -> dict[str, object]:
+    """The answer's problem, with what RFC 9457 promises checked."""
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    body: dict[str, object] = answer.json()
+    assert body["type"] == f"urn:streamproof:problem:{kind}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
 def text_of(events: list[Event]) -> str:
     """The text that the tokens among the events make up."""
     return "".join(event.data["text"] for event in events if event.type == "token")

@@ -45,11 +45,7 @@ def serving(app: ASGIApp, http: Http = "auto") -> Iterator[str]:
     """Run an ASGI app while the block lasts: its base URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         config = uvicorn.Config(
-            app,
-            http=http,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
+            app, http=http, log_config=None, access_log=False, timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -23,10 +23,6 @@ NEVER_S = 3600.0
 ANSWER = "0123456789abcdef" * 2
 BUSY = Problem("upstream-busy", 429, "The model is busy.", "Try again.", retry_after_s=3)
 DONE = Event("done", "{}")
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, GIVE_UP_S))
 
 
 def token(seq: int) -> Event:
@@ -99,9 +95,7 @@ def kind(event: Event) -> str:
 
 
 @given(st.lists(st.integers(0, 4), max_size=12), st.lists(st.integers(0, 12), min_size=1, max_size=4))
-def test_whenever_a_reader_comes_and_goes_it_has_each_event_once(
-    bursts: list[int], leaves_after: list[int]
-) -> None:
+def test_a_reader_that_comes_and_goes_has_each_event_once(bursts: list[int], leaves_after: list[int]) -> None:
     async def test() -> None:
         script, answer = await begun()
         got: list[Event] = []
@@ -126,10 +120,10 @@ def test_whenever_a_reader_comes_and_goes_it_has_each_event_once(
         await reading
         assert got == [token(seq) for seq in range(sum(bursts))]
 
-    run(test())
+    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
 
 
-async def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
+async def test_two_readers_have_the_same_and_a_slow_one_holds_no_other() -> None:
     script, answer = await begun()
     slow = read(answer, -1)
     script.tokens(1)
@@ -141,7 +135,7 @@ async def test_two_readers_have_the_same_and_a_slow_one_holds_nobody() -> None:
     assert [event async for event in slow] == quick[1:]
 
 
-async def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() -> None:
+async def test_an_event_just_as_a_reader_gives_up_is_not_lost() -> None:
     _, answer = await begun()
     waiting = asyncio.create_task(answer.after(-1, None))
     await asyncio.sleep(0)
@@ -152,7 +146,7 @@ async def test_news_that_come_just_as_somebody_gives_up_waiting_harm_nobody() ->
     assert await answer.after(-1, 0) == [token(0)]
 
 
-async def test_waiting_for_what_does_not_come_ends_in_time_and_an_end_is_told_as_one() -> None:
+async def test_waiting_ends_in_time_and_an_end_is_one() -> None:
     script, answer = await begun()
     with pytest.raises(TimeoutError):
         await answer.after(-1, 0)
@@ -166,7 +160,7 @@ async def test_waiting_for_what_does_not_come_ends_in_time_and_an_end_is_told_as
 # Always an end
 
 
-async def test_the_problem_it_ends_with_is_what_a_reader_is_told() -> None:
+async def test_the_problem_it_ends_with_reaches_its_reader() -> None:
     script, answer = await begun()
     script.tokens(1)
     script.send(BUSY)
@@ -218,7 +212,7 @@ async def test_a_process_that_must_stop_waits_for_a_client_that_asks_in_pieces_t
 # Not for nobody
 
 
-async def test_the_grace_counts_the_time_in_which_nobody_reads_and_begins_anew_with_each_reader() -> None:
+async def test_the_grace_counts_time_without_a_reader_and_each_begins_it_anew() -> None:
     script, answer = await begun(grace_s=15)
     script.tokens(1)
     await answer.after(-1, None)
@@ -236,9 +230,7 @@ async def test_the_grace_counts_the_time_in_which_nobody_reads_and_begins_anew_w
     assert script.closed.is_set()
 
 
-async def test_time_in_which_the_process_was_frozen_is_no_ones_leaving(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_time_in_which_the_process_was_frozen_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     answers, _ = keeping(grace_s=15)
     answer = await started(answers, Script())
     # However late the loop is, a step counts as a step.
@@ -328,5 +320,5 @@ async def test_an_answer_is_kept_for_its_time_after_its_end() -> None:
     assert (len(answers), answers.size) == (0, 0)
 
 
-def test_what_is_told_of_an_abandoned_answer_says_what_to_do() -> None:
+def test_an_abandoned_answers_problem_says_what_to_do() -> None:
     assert "ask anew" in problems.abandoned(15).detail

@@ -25,17 +25,7 @@ from tests.fixtures.proxies import Caddy
 from tests.kit.lab.specs import front
 from tests.service.conftest import Answering, Behind
 from tests.service.gate import Gate
-from tests.service.ways import (
-    PIECE,
-    QUESTION,
-    Way,
-    late,
-    one_at_a_time,
-    refusing,
-    saying,
-    seen,
-    sent_twice,
-)
+from tests.service.ways import PIECE, QUESTION, Way, late, one_at_a_time, refusing, saying, seen, sent_twice
 
 FRONTS = {name: target.front for name, target in load_targets().items()}
 NEVER_S = 3600.0
@@ -190,9 +180,7 @@ def test_where_it_streams_a_slow_model_is_waited_for(
     assert (client.mode, client.switched) == ("stream", [])
 
 
-def test_what_comes_a_moment_after_a_question_has_told_of_it_is_not_held(
-    answering: Answering, reading: Reading
-) -> None:
+def test_what_comes_just_after_it_was_announced_is_not_held(answering: Answering, reading: Reading) -> None:
     # Nothing comes on the stream until the client asks for the second time: to be told once of more than has
     # come proves nothing.
     over = Gate()
@@ -202,9 +190,7 @@ def test_what_comes_a_moment_after_a_question_has_told_of_it_is_not_held(
     over.open()
 
 
-def test_a_server_that_takes_one_request_at_a_time_is_streamed_from(
-    answering: Answering, reading: Reading
-) -> None:
+def test_a_server_of_one_request_at_a_time_streams(answering: Answering, reading: Reading) -> None:
     gate = Gate()
     # The question hangs for as long as the stream lasts, and the gate opens only once there is one.
     base = answering(saying("one ", gate, "two"), around=one_at_a_time(gate.open))
@@ -260,14 +246,12 @@ def test_a_stream_that_breaks_off_is_gone_on_with(
     assert (client.mode, client.switched) == ("polling", [["cut", 0]])
 
 
-def test_a_request_that_somebody_sent_twice_is_answered_once(answering: Answering, reading: Reading) -> None:
+def test_a_request_that_was_sent_twice_is_answered_once(answering: Answering, reading: Reading) -> None:
     client = reading(answering(saying("one ", "two"), around=sent_twice()), patience_s=NEVER_S)
     assert [client.text(), client.text(), client.text()] == ["one ", "two", None]
 
 
-def test_a_piece_that_failed_is_asked_for_again(
-    answering: Answering, behind: Behind, reading: Reading
-) -> None:
+def test_a_failed_piece_is_asked_for_again(answering: Answering, behind: Behind, reading: Reading) -> None:
     gate = Gate()
     base = answering(saying("one ", gate, "two"), around=refusing(503, TRIES - 1))
     client = reading(behind(Way(FRONTS["standard"], base)))
@@ -281,7 +265,7 @@ def test_a_piece_that_failed_is_asked_for_again(
     [("python", 503, TRIES), ("python", 403, 1), ("javascript", 503, TRIES)],
     indirect=["reading"],
 )
-def test_one_that_fails_and_fails_is_given_up(
+def test_one_that_fails_on_is_given_up(
     answering: Answering, behind: Behind, reading: Reading, status: int, pieces: int
 ) -> None:
     base = answering(saying("one ", Gate()), around=refusing(status, pieces))
@@ -328,12 +312,7 @@ TOKEN = "q5zUJ3C0wT5m-8xkVb_A1rGq0Yd7nEhLsoP2iKfM9Zc"
     indirect=["reading"],
 )
 def test_who_is_refused_is_told_why(
-    answering: Answering,
-    behind: Behind,
-    reading: Reading,
-    token: str,
-    prompt: str,
-    status: int | None,
+    answering: Answering, behind: Behind, reading: Reading, token: str, prompt: str, status: int | None
 ) -> None:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     base = answering(saying("one"), token_sha256=digest)
@@ -362,7 +341,7 @@ def test_too_many_streams_are_said_to_be_too_many(answering: Answering, reading:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("hold", ["whole", "none"])
-def test_who_leaves_stops_the_model_after_the_grace(
+def test_leaving_stops_the_model_after_the_grace(
     answering: Answering, behind: Behind, reading: Reading, hold: Hold
 ) -> None:
     stopped = threading.Event()
@@ -379,9 +358,7 @@ def test_who_leaves_stops_the_model_after_the_grace(
 COMMAND = [sys.executable, str(Path(__file__).parents[2] / "examples" / "answer.py")]
 
 
-def test_the_command_prints_the_text_as_it_comes_and_why_it_asks_in_pieces(
-    answering: Answering, behind: Behind
-) -> None:
+def test_the_command_prints_text_as_it_comes_and_why_in_pieces(answering: Answering, behind: Behind) -> None:
     gate = Gate()
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     base = answering(saying("eins ", gate, "zwölf"), token_sha256=digest)

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,6 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for is not worth waiting for here."""
     monkeypatch.setattr(answer_copies, "FLUSH_S", 0.001)
     monkeypatch.setattr(answer_copies, "LOOK_S", 0.001)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, GIVE_UP_S))
 
 
 def instance(store: MemoryStore, **given: Any) -> tuple[Answers, OpenStreams]:
@@ -77,9 +72,7 @@ async def test_another_instance_reads_what_one_writes_while_it_is_written() -> N
     assert await (await other.find(ANSWER) or there).after(-1, 0) == [*(token(n) for n in range(3)), DONE]
 
 
-def test_what_comes_together_is_copied_together_and_a_large_answer_in_parts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_comes_together_is_copied_together_or_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_copies, "FLUSH_S", 0.05)
 
     async def test() -> None:
@@ -110,7 +103,7 @@ async def test_a_name_that_another_instance_has_given_away_is_refused() -> None:
     assert len(streams) == len(other) == 0
 
 
-async def test_a_writer_that_is_silent_is_taken_for_dead_and_finds_that_out_when_it_wakes(
+async def test_a_silent_writer_is_taken_for_dead_and_learns_it_when_it_wakes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = MemoryStore()
@@ -133,7 +126,7 @@ async def test_a_writer_that_is_silent_is_taken_for_dead_and_finds_that_out_when
 
 
 @pytest.mark.parametrize("had", [1, 2, 3, 7])
-async def test_a_reader_that_had_more_than_was_copied_is_told_of_the_end_all_the_same(had: int) -> None:
+async def test_a_reader_that_had_more_than_was_copied_gets_the_end_too(had: int) -> None:
     store = MemoryStore()
     await store.create(ANSWER, 0)
     await store.append(ANSWER, 0, [token(0), token(1)])
@@ -162,7 +155,7 @@ def test_what_another_instance_is_asked_for_is_not_abandoned(monkeypatch: pytest
     run_in_made_up_time(test(), monkeypatch)
 
 
-async def test_the_writer_is_told_of_a_slow_reader_who_finds_something_each_time() -> None:
+async def test_the_writer_learns_of_a_slow_reader_who_finds_something_each_time() -> None:
     store = MemoryStore()
     await store.create(ANSWER, 0)
     await store.append(ANSWER, 0, [token(0), token(1)])

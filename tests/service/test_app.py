@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 
 from service.app import create_app
 from service.settings import Settings
 from tests.fixtures.origin import Origin
-from tests.service.asking import GIVE_UP_S, ask
+from tests.service.asking import ask, connected
 from tests.service.conftest import Serve
 
 
@@ -28,9 +25,7 @@ def test_no_path_ends_in_z_because_googles_front_ends_keep_those() -> None:
     assert not [path for path in paths if path.endswith("z")]
 
 
-def test_whoami_tells_target_version_instance_and_generator(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoami_names_target_version_and_generator(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"GAE_ENV": "standard", "GAE_VERSION": "v7", "GAE_INSTANCE": "00c6"}.items():
         monkeypatch.setenv(name, value)
     answer = ask(serve(create_app(Settings())), "/whoami")
@@ -58,14 +53,9 @@ def test_what_is_not_there_is_a_problem_too(method: str, path: str, status: int,
 
 
 def test_a_host_that_is_none_breaks_nothing(quick: str) -> None:
-    where = urlsplit(quick)
-    assert where.hostname
-    assert where.port
-    with socket.create_connection((where.hostname, where.port), GIVE_UP_S) as wire:
+    with connected(quick) as wire:
         wire.sendall(b"GET /nothing HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n")
-        octets = b""
-        while read := wire.recv(65_536):
-            octets += read
+        octets = wire.makefile("rb").read()
     assert octets.startswith(b"HTTP/1.1 4")
     assert b"problem+json" in octets
 
@@ -79,7 +69,7 @@ def test_the_environment_of_a_real_server_decides(origin: Origin) -> None:
     assert ask(base, ai_prompt="Why? Why? ").status == 413
 
 
-def test_a_real_server_paces_the_embedded_text_as_it_was_told(origin: Origin) -> None:
+def test_a_real_server_paces_the_embedded_text_as_it_is_set(origin: Origin) -> None:
     *tokens, done = ask(
         origin(first_token_ms=200, tokens_per_s=100), ai_prompt="Why?", max_output_tokens=31
     ).events()

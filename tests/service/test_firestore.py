@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,13 +13,11 @@ from service.events import Event
 from service.firestore import FirestoreStore, create_store
 from service.problems import Problem
 from service.settings import Settings, SettingsError
-from tests.service.asking import GIVE_UP_S
 from tests.service.stores import MemoryStore
 
 ANSWER, OTHER = "0123456789abcdef" * 2, "f" * 32
 DONE = Event("done", '{"finish_reason":"stop"}')
-Test = Callable[[Store], Coroutine[Any, Any, None]]
-Run = Callable[[Test], None]
+Opened = Callable[[], AbstractAsyncContextManager[Store]]
 
 
 def token(seq: int) -> Event:
@@ -28,8 +25,8 @@ def token(seq: int) -> Event:
 
 
 @pytest.fixture(params=["memory", "firestore"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a test with an empty store of each kind."""
+def opened(request: pytest.FixtureRequest) -> Opened:
+    """An empty store of each kind."""
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Store]:
@@ -40,18 +37,11 @@ def run(request: pytest.FixtureRequest) -> Run:
         yield store
         await store.close()
 
-    def go(test: Test) -> None:
-        async def inside() -> None:
-            async with opened() as store:
-                await test(store)
-
-        asyncio.run(asyncio.wait_for(inside(), GIVE_UP_S))
-
-    return go
+    return opened
 
 
-def test_what_was_added_is_what_is_found_from_any_number_on(run: Run) -> None:
-    async def test(store: Store) -> None:
+async def test_what_was_added_is_what_is_found_from_any_number_on(opened: Opened) -> None:
+    async with opened() as store:
         await store.create(ANSWER, 1_700_000_000_123.5)
         await store.create(OTHER, 0)
         assert await store.after(ANSWER, -1) == []
@@ -64,11 +54,9 @@ def test_what_was_added_is_what_is_found_from_any_number_on(run: Run) -> None:
         assert await store.last(ANSWER) == (4, DONE)
         assert await store.after(OTHER, -1) == []
 
-    run(test)
 
-
-def test_a_name_is_taken_once_and_a_number_is(run: Run) -> None:
-    async def test(store: Store) -> None:
+async def test_a_name_is_taken_once_and_a_number_is(opened: Opened) -> None:
+    async with opened() as store:
         await store.create(ANSWER, 0)
         with pytest.raises(Problem) as caught:
             await store.create(ANSWER, 0)
@@ -77,11 +65,9 @@ def test_a_name_is_taken_once_and_a_number_is(run: Run) -> None:
         assert not await store.append(ANSWER, 0, [DONE])
         assert await store.after(ANSWER, -1) == [token(0)]
 
-    run(test)
 
-
-def test_signs_of_life_and_of_interest_are_on_record(run: Run) -> None:
-    async def test(store: Store) -> None:
+async def test_signs_of_life_and_of_interest_are_on_record(opened: Opened) -> None:
+    async with opened() as store:
         assert await store.head(ANSWER) is None
         await store.create(ANSWER, 1_700_000_000_123.5)
         born = await store.head(ANSWER)
@@ -94,79 +80,63 @@ def test_signs_of_life_and_of_interest_are_on_record(run: Run) -> None:
         assert born.alive_s < head.alive_s
         assert born.alive_s < head.asked_s
 
-    run(test)
+
+async def test_what_has_been_kept_long_enough_is_not_found(firestore: Settings) -> None:
+    store = FirestoreStore(firestore.model_copy(update={"keep_s": -1}))
+    await store.create(ANSWER, 0)
+    assert await store.head(ANSWER) is not None, "it may still be written"
+    await store.append(ANSWER, 0, [DONE])
+    assert await store.head(ANSWER) is None
+    await store.close()
 
 
-def test_what_has_been_kept_long_enough_is_not_found_though_nobody_deleted_it(firestore: Settings) -> None:
-    async def test() -> None:
-        store = FirestoreStore(firestore.model_copy(update={"keep_s": -1}))
-        await store.create(ANSWER, 0)
-        assert await store.head(ANSWER) is not None, "it may still be written"
-        await store.append(ANSWER, 0, [DONE])
-        assert await store.head(ANSWER) is None
-        await store.close()
-
-    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
-
-
-def test_no_prompt_and_no_more_than_is_said_is_in_it(firestore: Settings) -> None:
-    async def test() -> None:
-        store = FirestoreStore(firestore)
-        await store.create(ANSWER, 0)
-        await store.append(ANSWER, 0, [token(0)])
-        document = await store._document(ANSWER)
-        fields = (await document.get()).to_dict()
-        assert fields is not None
-        assert set(fields) == {"started_ms", "alive_s", "asked_s", "expire_at"}
-        [piece] = [piece.to_dict() async for piece in store._pieces(document).stream()]
-        assert piece is not None
-        assert piece.pop("expire_at") > fields["expire_at"]
-        assert piece == {"first": 0, "last": 0, "events": [f"token {token(0).data}"]}
-        await store.close()
-
-    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
+async def test_no_prompt_and_no_more_than_is_said_is_in_it(firestore: Settings) -> None:
+    store = FirestoreStore(firestore)
+    await store.create(ANSWER, 0)
+    await store.append(ANSWER, 0, [token(0)])
+    document = await store._document(ANSWER)
+    fields = (await document.get()).to_dict()
+    assert fields is not None
+    assert set(fields) == {"started_ms", "alive_s", "asked_s", "expire_at"}
+    [piece] = [piece.to_dict() async for piece in store._pieces(document).stream()]
+    assert piece is not None
+    assert piece.pop("expire_at") > fields["expire_at"]
+    assert piece == {"first": 0, "last": 0, "events": [f"token {token(0).data}"]}
+    await store.close()
 
 
-def test_a_store_that_cannot_be_reached_is_a_problem_with_retry_after(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_unreachable_store_is_a_problem_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
 
-    async def test() -> None:
-        store = FirestoreStore(Settings(store="firestore", firestore_project="my-project-42"))
-        for act in (
-            store.create(ANSWER, 0),
-            store.head(ANSWER),
-            store.after(ANSWER, -1),
-            store.asked(ANSWER),
-        ):
-            with pytest.raises(Problem) as caught:
-                await act
-            assert (caught.value.kind, caught.value.status) == ("store-unavailable", 503)
-            assert caught.value.retry_after_s
+    store = FirestoreStore(Settings(store="firestore", firestore_project="my-project-42"))
+    for act in (
+        store.create(ANSWER, 0),
+        store.head(ANSWER),
+        store.after(ANSWER, -1),
+        store.asked(ANSWER),
+    ):
+        with pytest.raises(Problem) as caught:
+            await act
+        assert (caught.value.kind, caught.value.status) == ("store-unavailable", 503)
+        assert caught.value.retry_after_s
 
-        await store.close()
-
-    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
+    await store.close()
 
 
-def test_without_credentials_it_says_how_to_get_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+async def test_without_credentials_it_says_how_to_get_some(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     for name in ("FIRESTORE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "CLOUDSDK_CONFIG"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
 
-    async def test() -> None:
-        with pytest.raises(Problem, match="gcloud auth application-default login"):
-            await FirestoreStore(Settings(store="firestore")).head(ANSWER)
-
-    asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
+    with pytest.raises(Problem, match="gcloud auth application-default login"):
+        await FirestoreStore(Settings(store="firestore")).head(ANSWER)
 
 
-def test_without_the_package_the_service_says_so_and_memory_needs_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_the_package_it_says_so_and_memory_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.firestore.installed", lambda package: False)
     assert create_store(Settings()) is None
     with pytest.raises(SettingsError, match="google-cloud-firestore must be installed"):

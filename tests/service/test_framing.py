@@ -74,9 +74,7 @@ def test_an_ndjson_event_is_one_line() -> None:
 
 
 @given(texts | hostile, seqs, seqs)
-def test_a_token_from_its_parts_is_the_same_octets_as_one_that_was_kept(
-    text: str, seq: int, t_ms: int
-) -> None:
+def test_a_token_from_its_parts_is_the_same_as_one_kept(text: str, seq: int, t_ms: int) -> None:
     for framing in (Sse(ANSWER), Ndjson(), Text()):
         assert framing.token(seq, text, t_ms) == framing.frame(seq, as_event(seq, text, t_ms))
     assert as_event(seq, text, t_ms).data == in_json({"seq": seq, "text": text, "t_ms": t_ms})
@@ -84,9 +82,7 @@ def test_a_token_from_its_parts_is_the_same_octets_as_one_that_was_kept(
 
 @given(texts | hostile, seqs, st.integers(0, 400))
 @example("a\u2028b\u2029c\u0085d", 0, 60)
-def test_any_text_comes_out_of_sse_as_it_went_in_wherever_a_read_ends(
-    text: str, seq: int, split: int
-) -> None:
+def test_any_text_comes_out_of_sse_however_reads_are_split(text: str, seq: int, split: int) -> None:
     octets = Sse(ANSWER).frame(seq, token(text, seq))
     [event] = parsed(octets, split)
     data = json.loads(event.data)
@@ -114,9 +110,7 @@ def test_plain_text_is_the_text_and_nothing_else(pieces: list[str]) -> None:
 
 
 @given(st.lists(texts | hostile, min_size=1), st.lists(st.booleans()))
-def test_heartbeats_between_events_change_nothing_for_the_reader(
-    pieces: list[str], beats: list[bool]
-) -> None:
+def test_heartbeats_between_events_change_nothing_read(pieces: list[str], beats: list[bool]) -> None:
     framing = Sse(ANSWER)
     octets = b""
     for seq, piece in enumerate(pieces):

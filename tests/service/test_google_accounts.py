@@ -137,7 +137,7 @@ def test_who_is_named_is_let_in_to_ask_and_to_prove(guarded: str, key: Key) -> N
     assert ask(guarded, "/proof/ping", headers=theirs).status == 200
 
 
-def test_without_a_token_one_is_told_which(guarded: str) -> None:
+def test_without_a_token_the_answer_says_which(guarded: str) -> None:
     answer = asked(guarded, None)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.status == 401
@@ -167,23 +167,21 @@ WRONG = (401, "token-wrong", 'Bearer error="invalid_token"')
     ],
     ids=str,
 )
-def test_a_token_of_which_one_thing_is_wrong_lets_nobody_in(
-    guarded: str, key: Key, changes: dict[str, Any]
-) -> None:
+def test_a_token_with_one_wrong_thing_is_refused(guarded: str, key: Key, changes: dict[str, Any]) -> None:
     assert refused(asked(guarded, key.token(**changes))) == WRONG
 
 
-def test_another_account_is_told_apart_from_a_wrong_token(guarded: str, key: Key) -> None:
+def test_another_account_differs_from_a_wrong_token(guarded: str, key: Key) -> None:
     forbidden = (403, "account-forbidden", 'Bearer error="insufficient_scope"')
     assert refused(asked(guarded, key.token(email="he@example.org"))) == forbidden
     assert refused(asked(guarded, key.token(email=None))) == forbidden
 
 
-def test_a_token_of_another_key_under_the_same_name_lets_nobody_in(guarded: str) -> None:
+def test_a_token_of_another_key_under_the_same_name_is_refused(guarded: str) -> None:
     assert refused(asked(guarded, Key().token())) == WRONG
 
 
-def test_a_token_without_a_signature_or_of_another_kind_lets_nobody_in(guarded: str, key: Key) -> None:
+def test_a_token_without_a_signature_or_of_another_kind_is_refused(guarded: str, key: Key) -> None:
     head, claims, signature = key.token().split(".")
     none = _part({"alg": "none", "kid": KEY_ID})
     public_key_as_secret = _part({"alg": "HS256", "kid": KEY_ID})
@@ -234,9 +232,7 @@ def test_rubbish_in_any_place_is_a_wrong_token(
 # ---- Certificates
 
 
-def test_certificates_are_fetched_once_however_many_ask(
-    fresh: str, key: Key, certificates: Certificates
-) -> None:
+def test_certificates_are_fetched_once_for_many(fresh: str, key: Key, certificates: Certificates) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: asked(fresh, key.token()), range(16)))
     assert [answer.status for answer in answers] == [200] * 16
@@ -256,7 +252,7 @@ def test_certificates_are_fetched_once_however_many_ask(
         ({"Cache-Control": "max-age=999999999"}, KEEP_S[1]),
     ],
 )
-def test_certificates_are_kept_for_as_long_as_their_answer_allows(
+def test_certificates_are_kept_as_long_as_allowed(
     certificates: Certificates, headers: dict[str, str], kept_s: int
 ) -> None:
     certificates.answer = JSONResponse({}, headers=headers)
@@ -274,7 +270,7 @@ def test_certificates_are_kept_for_as_long_as_their_answer_allows(
     [Response("no", 500), Response("<html>"), JSONResponse([]), Response(status_code=204)],
     ids=["500", "a page", "a list", "nothing"],
 )
-def test_while_there_are_none_whoever_asks_is_told_to_come_back(
+def test_without_certificates_the_answer_says_to_come_back(
     fresh: str, key: Key, certificates: Certificates, answer: Response
 ) -> None:
     certificates.answer = answer
@@ -295,7 +291,7 @@ def test_after_a_while_they_are_asked_for_again(certificates: Certificates) -> N
     assert fetch(id_token._GOOGLE_OAUTH2_CERTS_URL).status == 200
 
 
-def test_nobody_there_is_no_reason_to_let_anybody_in(
+def test_unreachable_certificates_let_no_token_in(
     serve: Serve, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(id_token, "_GOOGLE_OAUTH2_CERTS_URL", "http://127.0.0.1:1/certs")
@@ -329,7 +325,7 @@ def test_half_of_the_settings_is_refused_at_start(half: dict[str, Any], names: s
 
 
 @pytest.mark.parametrize("package", ["google.auth", "requests"])
-def test_without_the_package_one_is_told_so_at_start(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_start_says_so(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.google_accounts.installed", lambda name: name != package)
     with pytest.raises(SettingsError, match="google-auth and requests must be installed"):
         create_app(settings())

@@ -22,9 +22,7 @@ RUN = {"K_SERVICE": "s", "K_REVISION": "s-00001-abc", "K_CONFIGURATION": "s"}
     ],
     ids=["standard", "flex", "run", "bundle", "local"],
 )
-def test_each_platform_is_known_by_its_own_variables(
-    environ: dict[str, str], target: str, version: str
-) -> None:
+def test_a_platform_is_known_by_its_variables(environ: dict[str, str], target: str, version: str) -> None:
     where = detect(environ)
     assert (where.target, where.version) == (target, version)
 

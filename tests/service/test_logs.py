@@ -154,7 +154,7 @@ def test_a_traceback_is_in_the_message_and_the_line_stays_one() -> None:
     assert entry["message"].endswith("ValueError: kept")
 
 
-def test_a_place_is_told_without_what_the_exception_says() -> None:
+def test_a_place_leaves_out_what_the_exception_says() -> None:
     secret = secrets.token_hex(8)
     with pytest.raises(ValueError, match=secret) as caught:
         _fail(secret)
@@ -254,7 +254,7 @@ def test_all_that_is_logged_for_a_request_bears_its_trace(answering: Answering) 
     ]
 
 
-def test_without_a_project_the_trace_is_told_bare(answering: Answering) -> None:
+def test_without_a_project_the_trace_stands_bare(answering: Answering) -> None:
     base = answering(deep)
     with entries() as found:
         asked(base, "Why?", traceparent=W3C).read()
@@ -271,7 +271,7 @@ def test_requests_that_share_a_connection_do_not_share_a_trace(answering: Answer
     assert (told.count((TRACE, SPAN)), told.count((None, None))) == (3, 3)
 
 
-def test_what_nobody_foresaw_is_told_with_its_place_and_without_its_message(
+def test_an_unforeseen_failure_is_logged_without_its_message(
     answering: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = secrets.token_hex(8)
@@ -348,9 +348,7 @@ def _sent(base: str, octets: str) -> int | None:
     return None
 
 
-def test_a_service_that_cannot_start_says_so_in_json_where_it_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_service_that_cannot_start_says_so_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", "streamproof")
     monkeypatch.setenv("STREAMPROOF_HEARTBEAT_S", "soon")
     started = subprocess.run(

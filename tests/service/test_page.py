@@ -114,9 +114,7 @@ def test_another_question_begins_anew(origin: Origin, visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("how", ["Escape", "click"])
-def test_stop_ends_the_stream_on_the_server_too(
-    origin: Origin, visit: Visit, tmp_path: Path, how: str
-) -> None:
+def test_stop_ends_the_stream_at_the_server(origin: Origin, visit: Visit, tmp_path: Path, how: str) -> None:
     log = tmp_path / "log"
     page = visit(origin(log=log))
     ask(page, LONG)
@@ -186,7 +184,7 @@ def test_an_answer_that_flows_is_not_said_to_be_held(origin: Origin, visit: Visi
 # ---- What goes wrong
 
 
-def test_a_problem_is_told_in_the_services_words(origin: Origin, visit: Visit) -> None:
+def test_a_problem_is_shown_in_the_services_words(origin: Origin, visit: Visit) -> None:
     page = visit(origin(max_prompt_chars=20))
     ask(page, "x" * 21)
     ends(page, "failed")
@@ -197,7 +195,7 @@ def test_a_problem_is_told_in_the_services_words(origin: Origin, visit: Visit) -
     expect(page.locator("#answer")).not_to_be_empty()
 
 
-def test_an_error_in_mid_stream_is_told_and_what_came_stays(origin: Origin, visit: Visit) -> None:
+def test_an_error_in_mid_stream_is_shown_and_what_came_stays(origin: Origin, visit: Visit) -> None:
     page = visit(origin(deadline_s=2))
     ask(page, LONG)
     ends(page, "failed")
@@ -214,7 +212,7 @@ def test_an_error_in_mid_stream_is_told_and_what_came_stays(origin: Origin, visi
         ("<h1>log in", 200, "text/html", "failed", "not an event stream but text/html"),
     ],
 )
-def test_an_answer_that_is_not_whole_or_not_the_services_is_told(
+def test_an_answer_that_is_not_whole_is_named(
     origin: Origin, visit: Visit, body: str, status: int, media: str, state: str, told: str
 ) -> None:
     page = visit(origin())
@@ -225,7 +223,7 @@ def test_an_answer_that_is_not_whole_or_not_the_services_is_told(
     assert page.locator("#hint").is_hidden()
 
 
-def test_a_service_that_cannot_be_reached_is_told(origin: Origin, visit: Visit) -> None:
+def test_an_unreachable_service_is_named(origin: Origin, visit: Visit) -> None:
     page = visit(origin())
     page.route("**/search*", lambda route: route.abort("connectionrefused"))
     ask(page, "hello")
@@ -252,9 +250,7 @@ def guarded(origin: Origin) -> str:
     return origin(tokens_per_s=2000, first_token_ms=0, token_sha256=digest)
 
 
-def test_a_token_is_asked_for_where_one_is_wanted_and_kept_by_the_tab_alone(
-    guarded: str, visit: Visit
-) -> None:
+def test_a_token_is_asked_for_where_wanted_and_kept_by_the_tab(guarded: str, visit: Visit) -> None:
     page = visit(guarded)
     sent: list[Request] = []
     page.on("request", lambda request: sent.append(request))

@@ -24,9 +24,7 @@ def ask(page: Page) -> dict[str, Any]:
     return dict(sent.value.post_data_json or {})
 
 
-def test_with_the_switch_on_a_held_answer_grows_and_the_page_says_why(
-    answering: Answering, behind: Behind, visit: Visit
-) -> None:
+def test_with_the_switch_on_a_held_answer_grows(answering: Answering, behind: Behind, visit: Visit) -> None:
     gate = Gate()
     page = visit(behind(Way(STANDARD, answering(saying("one ", gate, "two")))))
     expect(page.locator("#polls-state")).to_have_text("wait")
@@ -48,16 +46,14 @@ def test_with_the_switch_on_a_held_answer_grows_and_the_page_says_why(
     )
 
 
-def test_with_the_switch_off_a_held_answer_is_waited_for(
-    answering: Answering, behind: Behind, visit: Visit
-) -> None:
+def test_with_the_switch_off_a_held_answer_waits(answering: Answering, behind: Behind, visit: Visit) -> None:
     page = visit(behind(Way(STANDARD, answering(saying("one ", "two")))))
     assert "answer" not in ask(page)
     expect(page.locator("#answer")).to_have_text("one two")
     expect(page.locator("#outcome")).not_to_contain_text("in pieces")
 
 
-def test_with_the_switch_on_what_goes_wrong_is_told_as_ever(answering: Answering, visit: Visit) -> None:
+def test_with_the_switch_on_what_goes_wrong_is_named_as_ever(answering: Answering, visit: Visit) -> None:
     page = visit(answering(saying("one ")))
     page.locator("#polls").click()
     page.route("**/search*", lambda route: route.abort("connectionrefused"))

@@ -13,7 +13,7 @@ import pytest
 from service import problems
 from service.generate import Finish, Request
 from service.problems import Problem
-from tests.service.asking import ask, ask_json, connected, freed
+from tests.service.asking import ask, ask_json, connected, freed, problem
 from tests.service.conftest import Answering
 from tests.service.gate import Gate
 from tests.service.ways import saying
@@ -84,9 +84,7 @@ def test_who_asks_for_pieces_need_not_accept_a_stream(quick: str) -> None:
     assert ask(quick, ai_prompt="Why?", headers={"Accept": "application/json"}).status == 406
 
 
-def test_a_piece_comes_as_soon_as_there_is_an_event_and_is_empty_where_none_comes(
-    answering: Answering,
-) -> None:
+def test_a_piece_comes_with_its_event_and_is_empty_without(answering: Answering) -> None:
     gate = Gate()
 
     base = answering(saying("one", gate, "two"))
@@ -151,7 +149,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(answering: Answerin
     assert [event["event"] for event in pieces(base, location)] == ["error"]
 
 
-def test_an_answer_that_nobody_asks_for_is_stopped(answering: Answering) -> None:
+def test_an_answer_that_no_client_asks_for_is_stopped(answering: Answering) -> None:
     stopped = threading.Event()
 
     base = answering(saying("one", Gate(), stopped=stopped), leave_grace_s=0.05, heartbeat_s=NEVER_S)
@@ -173,15 +171,10 @@ def test_an_answer_that_nobody_asks_for_is_stopped(answering: Answering) -> None
         (ANSWER, {"since": "1"}, 422, "unknown-parameter"),
     ],
 )
-def test_what_cannot_be_answered_says_why(
+def test_an_unanswerable_question_says_why(
     quick: str, path: str, query: dict[str, Any], status: int, kind: str
 ) -> None:
-    answer = ask(quick, f"/search/{path}", **query)
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    body = answer.json()
-    assert body["type"] == f"urn:streamproof:problem:{kind}"
-    assert body["detail"]
+    problem(ask(quick, f"/search/{path}", **query), status, kind)
 
 
 # A stream that its client has named
@@ -249,18 +242,14 @@ def test_a_client_that_comes_back_goes_on_where_it_stopped(answering: Answering)
 
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("last", [f"{ANSWER}.3", "7", "x" * 5000])
-def test_who_comes_back_for_what_is_not_kept_is_not_answered_anew(
-    answering: Answering, resume: bool, last: str
-) -> None:
+def test_coming_back_for_what_is_not_kept_is_refused(answering: Answering, resume: bool, last: str) -> None:
     base = answering(two_words, resume=resume)
     answer = ask(base, ai_prompt="Why?", headers={"Last-Event-ID": last})
     assert answer.status == 410
     assert json.loads(answer.read())["type"] == "urn:streamproof:problem:answer-gone"
 
 
-def test_without_resumption_a_client_that_leaves_stops_the_generator_and_with_it_the_grace_does(
-    answering: Answering,
-) -> None:
+def test_leaving_stops_the_generator_at_once_or_after_the_grace(answering: Answering) -> None:
     stopped = threading.Event()
 
     each: list[dict[str, Any]] = [{}, {"resume": True, "leave_grace_s": 0.05}]

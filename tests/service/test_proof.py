@@ -36,7 +36,7 @@ TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 MIB = 1024 * 1024
-NOBODY = "0" * 32
+UNKNOWN = "0" * 32
 
 
 @pytest.fixture
@@ -158,9 +158,7 @@ def test_the_response_says_what_keeps_it_flowing(media: str, content_type: str, 
         ("Vary", "vary", "*"),
     ],
 )
-def test_the_response_bears_to_the_letter_what_it_is_asked_to(
-    header: str, parameter: str, value: str, shared: str
-) -> None:
+def test_the_response_bears_what_it_is_asked_to(header: str, parameter: str, value: str, shared: str) -> None:
     usual = free(shared, type="text")
     asked: dict[str, Any] = {"type": "text", parameter: value}
     answer = free(shared, **asked)
@@ -212,9 +210,7 @@ def test_pause_sends_its_three_parts_and_ends(shared: str) -> None:
     assert events[-3]["ms"] - events[-4]["ms"] >= 990
 
 
-def test_pauses_silence_is_a_silence_and_an_end_shortens_it(
-    base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pauses_silence_is_one_and_an_end_shortens_it(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
     one = new_id()
     answer = opened(base, id=one, mode="pause", bytes=65_536, type="text")
@@ -292,7 +288,7 @@ def test_every_response_says_which_version_answers(
     opens = iter([True] * 4 + [False])
     base = serve(proof.create_proof(enabled=lambda: next(opens)))
     stream = ask(base, "/stream", id=new_id(), mode="free", total=500)
-    answers = [stream, *(ask(base, f"/{what}", method="POST", id=NOBODY) for what in ("feed", "end"))]
+    answers = [stream, *(ask(base, f"/{what}", method="POST", id=UNKNOWN) for what in ("feed", "end"))]
     answers += [ask(base, "/stream", id="none"), ask(base, "/ping")]
     assert [answer.status for answer in answers] == [200, 200, 200, 400, 404]
     assert {answer.headers["Streamproof-Version"] for answer in answers} == {version}
@@ -309,7 +305,7 @@ def test_a_version_that_is_given_is_said_and_without_one_nothing_is(serve: Serve
 
 @pytest.mark.parametrize("what", ["feed", "end"])
 def test_a_stream_that_is_not_here_is_an_answer_and_no_error(what: str, shared: str) -> None:
-    answer = told(shared, what, id=NOBODY)
+    answer = told(shared, what, id=UNKNOWN)
     assert (answer["known"], answer["emitted"]) == (False, 0)
 
 
@@ -368,9 +364,7 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"mode": "free", "total": MIB + 1}, "too-many-octets"),
     ],
 )
-def test_a_parameter_that_is_none_or_over_a_limit_is_refused(
-    query: dict[str, Any], error: str, shared: str
-) -> None:
+def test_a_wrong_or_excessive_parameter_is_refused(query: dict[str, Any], error: str, shared: str) -> None:
     answer = ask(shared, "/stream", **{"id": new_id(), **query})
     refused(answer, 429 if error == "too-many-octets" else 400, error)
 
@@ -378,7 +372,7 @@ def test_a_parameter_that_is_none_or_over_a_limit_is_refused(
 def test_side_requests_check_their_parameters_too(shared: str) -> None:
     for what in ("feed", "end"):
         refused(ask(shared, f"/{what}", method="POST"), 400, "bad-id")
-    refused(ask(shared, "/feed", method="POST", id=NOBODY, bytes=1), 400, "bad-bytes")
+    refused(ask(shared, "/feed", method="POST", id=UNKNOWN, bytes=1), 400, "bad-bytes")
 
 
 @pytest.mark.parametrize("mode", ["pause", "free"])
@@ -565,7 +559,7 @@ def copied(folder: Path) -> ModuleType:
     return module
 
 
-def test_the_one_file_copied_into_another_app_is_a_whole_proof(
+def test_the_file_copied_elsewhere_is_a_whole_proof(
     tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREAMPROOF_LAB", "1")

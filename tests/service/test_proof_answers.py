@@ -31,9 +31,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.mark.parametrize("root", ["", "/behind/a/front"])
 @pytest.mark.parametrize("whole_paths", [True, False])
-def test_a_wrapped_app_has_the_proof_below_its_prefix_and_all_other_paths_itself(
-    root: str, whole_paths: bool
-) -> None:
+def test_a_wrapped_app_has_all_paths_but_those_of_the_proof(root: str, whole_paths: bool) -> None:
     app = proof.wrap(echo, prefix="/deep/proof", enabled=lambda: True)
 
     def got(path: str) -> tuple[int, bytes]:
@@ -65,7 +63,7 @@ def test_a_wrapped_app_has_the_proof_below_its_prefix_and_all_other_paths_itself
         assert got(path) == (200, (f"{root}{path}" if whole_paths else path).encode())
 
 
-async def test_a_wrapped_app_is_told_of_its_lifespan_and_its_sockets() -> None:
+async def test_a_wrapped_app_gets_its_lifespan_and_its_sockets() -> None:
     seen: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -197,9 +195,7 @@ async def test_a_pass_is_answered_once_its_pieces_are_gone() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", "another-secret-of-sixteen", SECRET + "x"])
-async def test_who_does_not_show_the_secret_gets_the_answer_untouched_and_is_told_nothing(
-    token: str | None,
-) -> None:
+async def test_without_the_secret_the_answer_is_untouched(token: str | None) -> None:
     seen: list[Any] = []
     said = writes(b"one", b"two")
 
@@ -289,9 +285,7 @@ async def test_what_cannot_be_held_is_let_go_and_says_why(app: Any, why: str) ->
 
 
 @pytest.mark.parametrize(("limit", "why"), [("HOLD_SECONDS", "time"), ("ALONE_SECONDS", "alone")])
-async def test_an_answer_is_held_for_so_long_and_no_longer(
-    limit: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_is_held_no_longer(limit: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, limit, 0.02)
 
     async with Lane(writes(b"one", b"two")) as lane:

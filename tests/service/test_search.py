@@ -15,26 +15,13 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.generate import Finish, Request
 from service.settings import Settings
-from tests.service.asking import GIVE_UP_S, Answer, ask, ask_json, connected, freed, text_of
+from tests.service.asking import GIVE_UP_S, ask, ask_json, connected, freed, problem, text_of
 from tests.service.conftest import Answering, Serve
 from tests.service.gate import Gate
 from tests.service.ways import saying
 
 SSE, NDJSON, TEXT = "text/event-stream", "application/x-ndjson", "text/plain"
 WHY = "Why does my stream arrive in one lump?"
-
-
-def problem(answer: Answer, status: int, kind: str) -> dict[str, object]:
-    """The answer's problem, with what RFC 9457 promises checked."""
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    body: dict[str, object] = answer.json()
-    assert body["type"] == f"urn:streamproof:problem:{kind}"
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    return body
 
 
 @pytest.mark.parametrize(
@@ -61,7 +48,7 @@ def test_an_answer_is_tokens_and_a_done_numbered_from_zero_under_one_random_id(q
     assert [token["seq"] for token in tokens] == list(range(len(tokens)))
 
 
-def test_an_answer_says_which_version_it_is_from_where_that_is_known(
+def test_an_answer_names_its_version_where_known(
     serve: Serve, quick: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ask(quick, ai_prompt=WHY).headers["Streamproof-Version"] is None
@@ -98,10 +85,7 @@ def test_the_time_of_a_token_never_goes_back_and_grows_while_it_is_written(answe
 
 def test_done_has_the_usage_and_why_it_finished(quick: str) -> None:
     *tokens, done = ask(quick, ai_prompt="one two three").events()
-    assert done.data == {
-        "usage": {"prompt_tokens": 3, "output_tokens": len(tokens)},
-        "finish_reason": "stop",
-    }
+    assert done.data == {"usage": {"prompt_tokens": 3, "output_tokens": len(tokens)}, "finish_reason": "stop"}
 
 
 def test_ndjson_tells_the_same_events_a_line_each(quick: str) -> None:
@@ -179,7 +163,7 @@ def test_accel_off_leaves_out_that_one_header_only(accept: str, quick: str) -> N
     assert off < on
 
 
-def test_the_start_is_told_in_the_worlds_time(quick: str) -> None:
+def test_the_start_is_in_the_worlds_time(quick: str) -> None:
     before = time.time() * 1000
     answer = ask(quick, ai_prompt=WHY)
     assert before - 1 <= float(answer.headers["Streamproof-Started-Ms"]) <= time.time() * 1000 + 1
@@ -350,7 +334,7 @@ def test_other_methods_are_refused_with_those_there_are(method: str, quick: str)
         max_size=4,
     )
 )
-def test_whatever_a_client_sends_it_gets_an_answer_or_a_problem_that_is_its_own_fault(
+def test_whatever_is_sent_gets_an_answer_or_a_problem_of_its_own(
     quick: str, fields: dict[str, object]
 ) -> None:
     answer = ask_json(quick, fields)
@@ -369,7 +353,7 @@ def test_half_a_character_is_refused_like_any_bad_body(fields: dict[str, object]
     problem(ask_json(quick, fields), 400, "bad-body")
 
 
-def test_one_stream_too_many_is_told_when_to_come_again_and_then_is_answered(answering: Answering) -> None:
+def test_one_stream_too_many_learns_when_to_come_again(answering: Answering) -> None:
     over = Gate()
 
     async def script(request: Request) -> AsyncGenerator[str | Finish]:
@@ -392,7 +376,7 @@ def test_one_stream_too_many_is_told_when_to_come_again_and_then_is_answered(ans
 # What it logs
 
 
-def test_the_log_has_a_line_for_each_answer_and_never_the_prompt(
+def test_the_log_has_a_line_an_answer_and_never_the_prompt(
     answering: Answering, log_lines: list[str]
 ) -> None:
     secret = "swordfish"
@@ -424,9 +408,7 @@ def test_the_log_has_a_line_for_each_answer_and_never_the_prompt(
     assert "RuntimeError" in told
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure_of_the_service(
-    answering: Answering, log_lines: list[str]
-) -> None:
+def test_leaving_in_the_middle_of_a_body_is_no_failure(answering: Answering, log_lines: list[str]) -> None:
     base = answering(saying())
     with connected(base) as wire:
         wire.sendall(

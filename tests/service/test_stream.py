@@ -199,9 +199,7 @@ def test_a_deadline_before_the_first_piece_is_a_real_504(answering: Answering) -
 
 
 @pytest.mark.parametrize(("accept", "beat"), [(SSE, b":\n\n"), (NDJSON, b"\n")])
-def test_silence_is_filled_with_what_a_reader_passes_over(
-    accept: str, beat: bytes, answering: Answering
-) -> None:
+def test_silence_is_filled_with_what_readers_skip(accept: str, beat: bytes, answering: Answering) -> None:
     gate = Gate()
     answer = ask(
         answering(saying("one", gate, "two"), heartbeat_s=0.02), ai_prompt="Why?", headers={"Accept": accept}
@@ -384,9 +382,7 @@ def test_a_client_that_leaves_a_stream_flat_out_stops_the_generator(answering: A
     assert stopped.wait(GIVE_UP_S)
 
 
-def test_a_client_that_left_frees_its_place_and_is_named_in_the_log(
-    answering: Answering, log_lines: list[str]
-) -> None:
+def test_a_client_that_left_frees_its_place_and_is_logged(answering: Answering, log_lines: list[str]) -> None:
     async def script(request: Request) -> AsyncGenerator[str | Finish]:
         yield "one"
         if request.prompt == "hold":

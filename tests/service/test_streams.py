@@ -7,7 +7,6 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def no_longer_ready(service: Started) -> Answer:
 
 
 @pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
-def test_told_to_stop_it_takes_nothing_new_and_lets_answers_go_on(entrypoint: Start, tmp_path: Path) -> None:
+def test_a_stopping_service_takes_nothing_new_and_answers_on(entrypoint: Start, tmp_path: Path) -> None:
     with entrypoint(tmp_path / "log", shutdown_grace_s=300, **PACE) as service:
         answer = ask(service.url, **LONG)
         assert answer.event().type == "token"
@@ -66,9 +65,7 @@ def test_told_to_stop_it_takes_nothing_new_and_lets_answers_go_on(entrypoint: St
 
 
 @pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
-def test_when_the_grace_is_over_the_answer_ends_with_an_error_that_says_to_try_again(
-    entrypoint: Start, tmp_path: Path
-) -> None:
+def test_after_the_grace_an_answer_ends_with_an_error(entrypoint: Start, tmp_path: Path) -> None:
     with entrypoint(tmp_path / "log", shutdown_grace_s=0.5, **PACE) as service:
         answer = ask(service.url, **LONG)
         assert answer.event().type == "token"
@@ -104,7 +101,7 @@ def test_with_nothing_under_way_it_stops_at_once(entrypoint: Start, tmp_path: Pa
     ("entrypoint", "number"),
     [(by_gunicorn, signal.SIGQUIT), (by_gunicorn, signal.SIGINT), (by_uvicorn, signal.SIGINT)],
 )
-def test_told_to_be_quick_it_ends_answers_with_a_word_and_without_any_grace(
+def test_a_quick_stop_ends_answers_with_a_word(
     entrypoint: Start, number: signal.Signals, tmp_path: Path
 ) -> None:
     with entrypoint(tmp_path / "log", shutdown_grace_s=300, **PACE) as service:
@@ -175,14 +172,6 @@ class Scribe:
         self.told.append(problem)
 
 
-def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), GIVE_UP_S))
-
-    run.__name__ = test.__name__
-    return run
-
-
 def test_streams_are_counted_while_they_are_held_and_no_longer() -> None:
     streams = OpenStreams(2)
     with streams.hold(Scribe()):
@@ -211,7 +200,7 @@ async def test_stopping_without_streams_calls_back_at_once() -> None:
         pass
 
 
-async def test_the_last_stream_to_end_within_the_grace_calls_back_once_and_nobody_is_interrupted() -> None:
+async def test_the_last_stream_to_end_within_the_grace_calls_back_once() -> None:
     stopped: list[bool] = []
     streams, one, other = OpenStreams(2), Scribe(), Scribe()
     with streams.hold(one):
@@ -223,7 +212,7 @@ async def test_the_last_stream_to_end_within_the_grace_calls_back_once_and_nobod
     assert one.told == other.told == []
 
 
-async def test_after_the_grace_every_stream_is_told_and_one_that_does_not_heed_is_given_up() -> None:
+async def test_after_the_grace_every_stream_is_interrupted_or_given_up() -> None:
     given_up = asyncio.Event()
     streams, one, other = OpenStreams(2), Scribe(), Scribe()
     with streams.hold(one), streams.hold(other):

@@ -29,7 +29,7 @@ def test_it_takes_what_the_system_allows_and_collects_seldom() -> None:
     assert shown(256, 2048, 1000) == ("(50000, 20, 50) True 2048", "")
 
 
-def test_too_few_connections_for_its_streams_are_told() -> None:
+def test_too_few_connections_for_its_streams_are_named() -> None:
     out, told = shown(256, 1024, 1000)
     assert out.endswith("1024")
     assert "STREAMPROOF_MAX_STREAMS=1000" in told

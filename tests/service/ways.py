@@ -150,13 +150,13 @@ def late(over: Gate) -> Around:
     return between(handle)
 
 
-def one_at_a_time(when_somebody_waits: Callable[[], None]) -> Around:
+def one_at_a_time(when_one_waits: Callable[[], None]) -> Around:
     """A server that takes one request at a time, as App Engine's development server does for an instance."""
     taken = asyncio.Lock()
 
     async def handle(kind: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         if taken.locked():
-            when_somebody_waits()
+            when_one_waits()
         async with taken:
             await app(scope, receive, send)
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.kit.lab.programs import frozen
+from tests.fixtures.processes import frozen
 from tests.system.leftovers import processes_in
 
 Lab = Callable[..., "subprocess.Popen[str]"]
@@ -49,11 +49,11 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     for process in started:
         process.kill()
         process.communicate()
-    wait_until(lambda: not processes_in(tmp_path))
-    wait_until(lambda: not list((tmp_path / "tmp").iterdir()))
+    eventually(lambda: not processes_in(tmp_path))
+    eventually(lambda: not list((tmp_path / "tmp").iterdir()))
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def eventually(holds: Callable[[], bool]) -> None:
     give_up = time.monotonic() + ENDS_WITHIN_S
     while not holds():
         assert time.monotonic() < give_up, "it did not come to that"
@@ -86,7 +86,7 @@ def services_in(folder: Path) -> list[int]:
 
 def asleep(folder: Path) -> None:
     """Return once the services there are frozen, gunicorn's worker as well as its master."""
-    wait_until(lambda: len(services := services_in(folder)) == 2 and all(map(frozen, services)))
+    eventually(lambda: len(services := services_in(folder)) == 2 and all(map(frozen, services)))
 
 
 def is_free(url: str) -> bool:
@@ -155,7 +155,7 @@ def test_a_second_ctrl_c_ends_it_at_once_and_as_cleanly(lab: Lab, tmp_path: Path
     for number in services_in(tmp_path / "tmp"):
         os.kill(number, signal.SIGSTOP)  # it will not end by being asked
     process.send_signal(signal.SIGINT)
-    wait_until(lambda: is_free(lanes["run"]))  # the fronts are gone, the services are being stopped
+    eventually(lambda: is_free(lanes["run"]))  # the fronts are gone, the services are being stopped
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     status, _, err = ended(process)
@@ -169,7 +169,7 @@ def test_killed_it_takes_its_services_with_it(lab: Lab, tmp_path: Path) -> None:
     get_json(f"{lanes['run']}/whoami")
     asleep(tmp_path / "tmp")
     process.kill()
-    wait_until(lambda: not processes_in(tmp_path / "tmp"))
+    eventually(lambda: not processes_in(tmp_path / "tmp"))
     assert all(is_free(url) for url in lanes.values())
 
 

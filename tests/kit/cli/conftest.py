@@ -13,7 +13,7 @@ import pytest
 from kit.cli.app import run
 
 
-class Told(NamedTuple):
+class Ended(NamedTuple):
     """What a command said and how it ended."""
 
     status: int
@@ -31,7 +31,7 @@ class Told(NamedTuple):
         return json.loads(self.out)["error"]
 
 
-Invoke = Callable[..., Told]
+Invoke = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     """`invoke("render", "run")` runs `kit render run` in an empty folder, which is where it stays."""
     monkeypatch.chdir(tmp_path)
 
-    def told(*arguments: str) -> Told:
+    def run_kit(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["kit", *arguments])
         with pytest.raises(SystemExit) as ended:
             run()
         captured = capsys.readouterr()
-        return Told(int(ended.value.code or 0), captured.out, captured.err)
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
 
-    return told
+    return run_kit

@@ -43,10 +43,10 @@ def test_a_client_is_given_longer_silences_where_that_was_asked_for(
 
 
 def test_what_stands_behind_two_dashes_belongs_to_the_clients_command(invoke: Invoke) -> None:
-    told = invoke("doctor", "--client", "--", "no-such-command", "--json", "{url}")
-    assert (told.status, told.out) == (2, "")
-    assert told.err.startswith("error: ")
-    assert "no-such-command" in told.err
+    ended = invoke("doctor", "--client", "--", "no-such-command", "--json", "{url}")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("error: ")
+    assert "no-such-command" in ended.err
     as_json = invoke("doctor", "--json", "--client", "--", "no-such-command", "{url}")
     assert "no-such-command" in as_json.error["message"]
 
@@ -135,11 +135,11 @@ def test_a_misused_command_says_so_in_a_sentence_with_a_remedy_and_does_nothing(
     (tmp_path / "curl.txt").write_text(f"curl {URL}")
     before = sorted(tmp_path.iterdir())
     words = shlex.split(line)
-    told = invoke(*words)
-    assert (told.status, told.out) == (2, ""), told.err
-    assert message in told.err
-    assert len(told.err.strip().splitlines()) == 2
-    assert "s3cret" not in told.err
+    ended = invoke(*words)
+    assert (ended.status, ended.out) == (2, ""), ended.err
+    assert message in ended.err
+    assert len(ended.err.strip().splitlines()) == 2
+    assert "s3cret" not in ended.err
     as_json = invoke(*words, "--json")
     assert as_json.status == 2
     assert message in as_json.error["message"]
@@ -154,10 +154,10 @@ def test_a_misused_command_says_so_in_a_sentence_with_a_remedy_and_does_nothing(
 def test_an_unknown_target_has_a_code_of_its_own_and_those_that_there_are_beside_it(
     invoke: Invoke, verb: str, said: str
 ) -> None:
-    told = invoke(verb, "runn", "--json")
-    assert (told.status, told.error["code"]) == (2, "unknown-target")
-    assert "standard, flex, run" in told.error["message"] + told.error["hint"]
-    assert said in told.error["hint"]
+    ended = invoke(verb, "runn", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "unknown-target")
+    assert "standard, flex, run" in ended.error["message"] + ended.error["hint"]
+    assert said in ended.error["hint"]
 
 
 def test_on_windows_one_sentence_names_wsl(

@@ -19,12 +19,12 @@ from tests.kit.flows.hosts import MemoryHost
 
 def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke, origin: Origin) -> None:
     url = origin(tokens_per_s=60)
-    told = invoke("compare", f"run={url}", f"mine={url}", "--arm", "on", "--json")
-    assert told.status == 0
-    lanes = {lane["target"]: lane for lane in told.data["lanes"]}
+    ended = invoke("compare", f"run={url}", f"mine={url}", "--arm", "on", "--json")
+    assert ended.status == 0
+    lanes = {lane["target"]: lane for lane in ended.data["lanes"]}
     assert (lanes["run"]["expected"], lanes["run"]["as_expected"]) == ("incremental", True)
     assert (lanes["mine"]["expected"], lanes["mine"]["as_expected"]) == (None, None)
-    assert told.data["environment"] == "url"
+    assert ended.data["environment"] == "url"
 
 
 def test_a_service_without_the_kits_switch_is_asked_once_and_told_as_it_is(
@@ -32,10 +32,10 @@ def test_a_service_without_the_kits_switch_is_asked_once_and_told_as_it_is(
 ) -> None:
     with wire(passing(origin("tests.fixtures.foreign:app"))) as way:
         for options in ((), ("--accel-header", "both")):
-            told = invoke(
+            ended = invoke(
                 "compare", f"app={way.url}/chat?accel=no", f"bare={way.url}/chat", *options, "--json"
             )
-            assert [(one["target"], one["header"]) for one in told.data["lanes"]] == [
+            assert [(one["target"], one["header"]) for one in ended.data["lanes"]] == [
                 ("app", "on"),
                 ("bare", "off"),
             ]
@@ -43,12 +43,12 @@ def test_a_service_without_the_kits_switch_is_asked_once_and_told_as_it_is(
 
 
 def test_the_kits_own_service_is_measured_with_the_header_and_without(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("compare", f"run={origin(tokens_per_s=60)}", "--json")
-    assert [(one["target"], one["header"]) for one in told.data["lanes"]] == [("run", "on"), ("run", "off")]
+    ended = invoke("compare", f"run={origin(tokens_per_s=60)}", "--json")
+    assert [(one["target"], one["header"]) for one in ended.data["lanes"]] == [("run", "on"), ("run", "off")]
 
 
 def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, origin: Origin) -> None:
-    told = invoke(
+    ended = invoke(
         "compare",
         f"run={origin()}",
         "gone=http://127.0.0.1:1",
@@ -58,28 +58,28 @@ def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, orig
         "--junit",
         "told.xml",
     )
-    assert told.status == 1
+    assert ended.status == 1
     assert 'tests="2" failures="0" errors="1"' in Path("told.xml").read_text()
-    lanes = {lane["target"]: lane for lane in told.data["lanes"]}
+    lanes = {lane["target"]: lane for lane in ended.data["lanes"]}
     assert lanes["gone"]["error"]["code"] == "unreachable"
     assert lanes["run"]["verdict"] == "incremental"
 
 
 def test_a_promise_not_kept_exits_3(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("compare", f"standard={origin()}", "--arm", "on")
-    assert told.status == 3
-    assert "standard on" in told.out
+    ended = invoke("compare", f"standard={origin()}", "--arm", "on")
+    assert ended.status == 3
+    assert "standard on" in ended.out
 
 
 def test_by_polling_there_is_a_lane_more_for_each_target_which_is_to_arrive_as_written(
     invoke: Invoke, origin: Origin
 ) -> None:
     url = origin()
-    told = invoke("compare", f"standard={url}", f"mine={url}", "--arm", "off", "--polling", "--json")
-    assert told.status == 3, "nothing holds the stream that Standard would hold"
+    ended = invoke("compare", f"standard={url}", f"mine={url}", "--arm", "off", "--polling", "--json")
+    assert ended.status == 3, "nothing holds the stream that Standard would hold"
     assert [
         (lane["target"], lane["header"], lane["delivery"], lane["expected"], lane["verdict"])
-        for lane in told.data["lanes"]
+        for lane in ended.data["lanes"]
     ] == [
         ("standard", "off", "stream", "whole-message", "incremental"),
         ("standard", "on", "polling", "incremental", "incremental"),
@@ -92,18 +92,18 @@ def test_its_twin_whose_pieces_come_only_at_the_end_exits_3_and_is_named(
     invoke: Invoke, origin: Origin
 ) -> None:
     url = origin("tests.fixtures.apps:all_at_once")
-    told = invoke("compare", f"run={url}", "--arm", "on", "--polling")
-    assert told.status == 3
-    said = " ".join(told.out.split())
+    ended = invoke("compare", f"run={url}", "--arm", "on", "--polling")
+    assert ended.status == 3
+    said = " ".join(ended.out.split())
     assert (
         "1 of 2 lanes as expected; not so: run polling (all at the end, promised arrived as written)" in said
     )
 
 
 def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("compare", f"run={origin('tests.fixtures.apps:streams_only')}", "--polling", "--json")
-    assert told.status == 1
-    *streams, polling = told.data["lanes"]
+    ended = invoke("compare", f"run={origin('tests.fixtures.apps:streams_only')}", "--polling", "--json")
+    assert ended.status == 1
+    *streams, polling = ended.data["lanes"]
     assert [lane["as_expected"] for lane in streams] == [True, True]
     assert polling["error"]["code"] == "no-polling"
 
@@ -125,8 +125,8 @@ def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
         host.service = service_of(place.target, place=place, url=known.url, public=known.public)
         return host
 
-    monkeypatch.setattr("kit.cli.hosts.gcloud", Gcloud)
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    monkeypatch.setattr("kit.cli.records.gcloud", Gcloud)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
     return asked
 
 
@@ -134,15 +134,15 @@ def test_what_is_deployed_is_measured_in_both_arms_by_its_promise(
     invoke: Invoke, origin: Origin, gcloud: list[Command], tmp_path: Path
 ) -> None:
     Record.load(tmp_path).put(deployed("run", url=origin(tokens_per_s=100)))
-    told = invoke("compare", "--deployed", "--json")
-    assert told.status == 0
-    assert told.data["environment"] == "cloud"
-    assert [(lane["target"], lane["header"], lane["expected"]) for lane in told.data["lanes"]] == [
+    ended = invoke("compare", "--deployed", "--json")
+    assert ended.status == 0
+    assert ended.data["environment"] == "cloud"
+    assert [(lane["target"], lane["header"], lane["expected"]) for lane in ended.data["lanes"]] == [
         ("run", "on", "incremental"),
         ("run", "off", "incremental"),
     ]
     assert [command.words[:2] for command in gcloud] == [("auth", "print-identity-token")]
-    assert "aaa.bbb.ccc" not in told.out + told.err
+    assert "aaa.bbb.ccc" not in ended.out + ended.err
 
 
 def test_only_the_deployed_targets_that_were_named_are_measured(
@@ -151,8 +151,8 @@ def test_only_the_deployed_targets_that_were_named_are_measured(
     record = Record.load(tmp_path)
     record.put(deployed("run", url=origin(tokens_per_s=100), public=True))
     record.put(deployed("flex", url="http://127.0.0.1:1"))
-    told = invoke("compare", "--deployed", "run", "--arm", "on", "--json")
-    assert [lane["target"] for lane in told.data["lanes"]] == ["run"]
+    ended = invoke("compare", "--deployed", "run", "--arm", "on", "--json")
+    assert [lane["target"] for lane in ended.data["lanes"]] == ["run"]
     assert gcloud == [], "what is public is measured without gcloud"
 
 
@@ -162,9 +162,9 @@ def test_a_deployment_without_a_url_is_left_out_and_said_so(
     record = Record.load(tmp_path)
     record.put(deployed("flex", url=None, state="failed"))
     record.put(deployed("run", url=origin(tokens_per_s=100), public=True))
-    told = invoke("compare", "--deployed", "--arm", "on", "--json")
-    assert told.status == 0
-    assert json.loads(told.out)["warnings"] == ["flex has no URL yet, and was not measured"]
+    ended = invoke("compare", "--deployed", "--arm", "on", "--json")
+    assert ended.status == 0
+    assert json.loads(ended.out)["warnings"] == ["flex has no URL yet, and was not measured"]
 
 
 @pytest.mark.parametrize(
@@ -180,20 +180,20 @@ def test_a_deployment_without_a_url_is_left_out_and_said_so(
 def test_where_there_is_nothing_to_measure_that_is_one_sentence(
     invoke: Invoke, gcloud: list[Command], arguments: list[str], code: str, status: int
 ) -> None:
-    told = invoke("compare", *arguments, "--json")
-    assert (told.status, told.error["code"]) == (status, code)
+    ended = invoke("compare", *arguments, "--json")
+    assert (ended.status, ended.error["code"]) == (status, code)
 
 
 def test_what_wants_a_token_that_is_not_at_hand_is_told_before_it_is_asked(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gcloud: list[Command]
 ) -> None:
     Record.load(tmp_path).put(deployed("run", token_sha256="ab" * 32))
-    told = invoke("compare", "--deployed", "--json")
-    assert told.status == 1
-    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
+    ended = invoke("compare", "--deployed", "--json")
+    assert ended.status == 1
+    assert ended.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
     monkeypatch.setenv("KIT_TOKEN", "another-token")
-    told = invoke("compare", "--deployed", "--json")
-    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
+    ended = invoke("compare", "--deployed", "--json")
+    assert ended.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
     assert gcloud == []
 
 
@@ -206,8 +206,8 @@ def test_what_is_said_while_gcloud_is_asked_stands_within_the_picture(
 
     monkeypatch.setattr("kit.flows.deployed.asks", asks)
     Record.load(tmp_path).put(deployed("run"))
-    told = invoke("compare", "--deployed")
-    assert told.err.splitlines()[:2] == [
+    ended = invoke("compare", "--deployed")
+    assert ended.err.splitlines()[:2] == [
         "Asking gcloud for what lets you in.",
         "The app says how it is asked.",
     ]

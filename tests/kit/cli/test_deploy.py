@@ -37,9 +37,9 @@ def gcloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("gcloud")
 def test_a_dry_run_leaves_no_file_behind(invoke: Invoke, tmp_path: Path) -> None:
-    told = invoke("deploy", "run", "--dry-run", "--project", "demo-project", "--region", "europe-west1")
-    assert told.status == 0, told
-    assert told.out.startswith("gcloud run deploy streamproof ")
+    ended = invoke("deploy", "run", "--dry-run", "--project", "demo-project", "--region", "europe-west1")
+    assert ended.status == 0, ended
+    assert ended.out.startswith("gcloud run deploy streamproof ")
     assert not list(tmp_path.iterdir())
 
 
@@ -63,7 +63,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
     async def plan(drafts: tuple[object, ...], *_: object) -> Plan:
         return Plan(drafts, Preflight((), PROJECT))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
     monkeypatch.setattr("kit.flows.deploy.plan", plan)
     return made
 
@@ -78,31 +78,31 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MemoryHost]:
 def test_whoever_does_not_say_where_to_is_asked_to(
     invoke: Invoke, where: tuple[str, str], code: str, said: str
 ) -> None:
-    told = invoke("deploy", "run", *where, "--json")
-    assert (told.status, told.error["code"], told.error["message"]) == (1, code, said)
-    assert "--project" in told.error["hint"] or "--region" in told.error["hint"]
+    ended = invoke("deploy", "run", *where, "--json")
+    assert (ended.status, ended.error["code"], ended.error["message"]) == (1, code, said)
+    assert "--project" in ended.error["hint"] or "--region" in ended.error["hint"]
 
 
 @pytest.mark.usefixtures("no_gcloud")
 def test_without_gcloud_one_sentence_says_where_to_get_it(invoke: Invoke) -> None:
-    told = invoke("deploy", "run", *WHERE, "--yes")
-    assert told.status == 1
-    assert "error: gcloud is not on the PATH.\n  Install the Google Cloud CLI: https://" in told.err
+    ended = invoke("deploy", "run", *WHERE, "--yes")
+    assert ended.status == 1
+    assert "error: gcloud is not on the PATH.\n  Install the Google Cloud CLI: https://" in ended.err
 
 
 @pytest.mark.usefixtures("no_gcloud")
 def test_a_dry_run_without_gcloud_says_what_it_could_not_know(invoke: Invoke) -> None:
-    told = invoke("deploy", "--all", "--dry-run", *WHERE, "--json")
-    assert told.status == 0
-    assert [line.split()[:3] for line in told.data["commands"]] == [
+    ended = invoke("deploy", "--all", "--dry-run", *WHERE, "--json")
+    assert ended.status == 0
+    assert [line.split()[:3] for line in ended.data["commands"]] == [
         ["gcloud", "app", "deploy"],
         ["gcloud", "app", "deploy"],
         ["gcloud", "run", "deploy"],
     ]
-    run = told.data["commands"][2]
+    run = ended.data["commands"][2]
     assert " --no-traffic " in run, "what could not be seen is not taken for what is not there"
     assert "--no-allow-unauthenticated" not in run
-    warnings = json.loads(told.out)["warnings"]
+    warnings = json.loads(ended.out)["warnings"]
     assert [warning.partition(" could not be looked at")[0] for warning in warnings[:3]] == [
         "standard",
         "flex",
@@ -114,13 +114,13 @@ def test_a_dry_run_without_gcloud_says_what_it_could_not_know(invoke: Invoke) ->
 def test_off_a_terminal_the_plan_is_shown_and_nothing_is_done_without_a_yes(
     invoke: Invoke, hosts: dict[str, MemoryHost], tmp_path: Path
 ) -> None:
-    told = invoke("deploy", "run", "flex", *WHERE)
-    assert (told.status, told.out) == (1, "")
+    ended = invoke("deploy", "run", "flex", *WHERE)
+    assert (ended.status, ended.out) == (1, "")
     assert (
         f"The plan, in the project {PROJECT}: run as the service streamproof in {REGION}; flex as "
-        in told.err
+        in ended.err
     )
-    assert "error: This wants a yes, and there is no terminal to ask on." in told.err
+    assert "error: This wants a yes, and there is no terminal to ask on." in ended.err
     assert all(host.said == [] for host in hosts.values())
     assert list(Record.load(tmp_path)) == []
 
@@ -129,9 +129,9 @@ def test_what_runs_already_is_not_run_into(
     invoke: Invoke, hosts: dict[str, MemoryHost], tmp_path: Path
 ) -> None:
     with locked(tmp_path, "kit deploy flex"):
-        told = invoke("deploy", "run", *WHERE, "--yes", "--json")
-    assert (told.status, told.error["code"]) == (1, "record-locked")
-    assert "kit deploy flex" in told.error["message"]
+        ended = invoke("deploy", "run", *WHERE, "--yes", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "record-locked")
+    assert "kit deploy flex" in ended.error["message"]
     assert hosts == {}
 
 
@@ -146,25 +146,25 @@ def test_unmeasured_it_is_promoted_and_everything_is_there_for_programs(
 
     monkeypatch.setattr("kit.flows.compare.compare", compare)
     monkeypatch.setattr("kit.flows.deployed.asks", asks)
-    told = invoke("deploy", "run", *WHERE, "--yes", "--no-gate", "--for", "2h", "--json")
-    assert told.status == 0, told
-    (run,) = told.data["outcomes"]
+    ended = invoke("deploy", "run", *WHERE, "--yes", "--no-gate", "--for", "2h", "--json")
+    assert ended.status == 0, ended
+    (run,) = ended.data["outcomes"]
     assert (run["target"], run["result"], run["gate"], run["error"]) == ("run", "promoted", None, None)
-    assert told.data["destroy"] == "kit destroy run"
-    assert json.loads(told.out)["warnings"] == ["in 2h it is to be removed: kit destroy run"]
+    assert ended.data["destroy"] == "kit destroy run"
+    assert json.loads(ended.out)["warnings"] == ["in 2h it is to be removed: kit destroy run"]
 
 
 def test_a_token_that_is_wanted_and_not_at_hand_is_asked_for(
     invoke: Invoke, hosts: dict[str, MemoryHost], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Record.load(tmp_path).put(deployed("run", token_sha256="ab" * 32))
-    told = invoke("deploy", "run", *WHERE, "--yes", "--json")
-    assert told.status == 1
-    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
+    ended = invoke("deploy", "run", *WHERE, "--yes", "--json")
+    assert ended.status == 1
+    assert ended.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN is not set."
     monkeypatch.setenv("KIT_TOKEN", "another-token")
-    told = invoke("deploy", "run", *WHERE, "--yes", "--json")
-    assert told.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
-    assert "another-token" not in told.out + told.err
+    ended = invoke("deploy", "run", *WHERE, "--yes", "--json")
+    assert ended.error["message"] == "What is deployed (run) wants a token, and KIT_TOKEN holds another."
+    assert "another-token" not in ended.out + ended.err
 
 
 @pytest.mark.parametrize(

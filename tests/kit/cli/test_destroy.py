@@ -46,8 +46,8 @@ class _Host(MemoryHost):
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     there = Cloud()
-    monkeypatch.setattr("kit.cli.hosts.gcloud", lambda _: there)
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: there)
+    monkeypatch.setattr("kit.cli.records.gcloud", lambda _: there)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: there)
     return there
 
 
@@ -71,9 +71,9 @@ def test_wrong_usage_removes_nothing(
 ) -> None:
     remember(tmp_path, "run")
     cloud.there["run"] = (SERVICE,)
-    told = invoke("destroy", *arguments, "--yes", "--json")
-    assert told.status == 2
-    assert said in told.error["message"]
+    ended = invoke("destroy", *arguments, "--yes", "--json")
+    assert ended.status == 2
+    assert said in ended.error["message"]
     assert cloud.ran == []
 
 
@@ -81,10 +81,10 @@ def test_wrong_usage_removes_nothing(
 def test_where_nothing_is_on_record_that_is_the_answer_and_no_error(
     invoke: Invoke, cloud: Cloud, arguments: list[str]
 ) -> None:
-    told = invoke("destroy", *arguments)
-    assert (told.status, told.err) == (0, "")
-    assert told.out.startswith("Nothing is on record as deployed from this folder.")
-    assert "kit status --refresh" in told.out
+    ended = invoke("destroy", *arguments)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("Nothing is on record as deployed from this folder.")
+    assert "kit status --refresh" in ended.out
     assert invoke("destroy", *arguments, "--json").data == {"targets": []}
 
 
@@ -93,22 +93,23 @@ def test_it_is_listed_first_and_not_touched_without_a_yes(
 ) -> None:
     remember(tmp_path, "run", "standard")
     cloud.there = {"run": (SERVICE, IMAGES), "standard": (STAYS,)}
-    told = invoke("destroy", "--all")
-    assert (told.status, told.out, cloud.ran) == (1, "", [])
+    ended = invoke("destroy", "--all")
+    assert (ended.status, ended.out, cloud.ran) == (1, "", [])
     assert (
-        f"run: streamproof in {PROJECT}\n  remove: the service, 1 version\n  remove: the images\n" in told.err
+        f"run: streamproof in {PROJECT}\n  remove: the service, 1 version\n  remove: the images\n"
+        in ended.err
     )
-    assert "  stays: sp-old: App Engine's service `default` cannot be deleted\n" in told.err
-    assert told.err.index("standard: ") < told.err.index("run: ")
+    assert "  stays: sp-old: App Engine's service `default` cannot be deleted\n" in ended.err
+    assert ended.err.index("standard: ") < ended.err.index("run: ")
     assert {one.target for one in Record.load(tmp_path)} == {"run", "standard"}
 
 
 def test_with_a_yes_it_goes_and_what_stays_is_said(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     remember(tmp_path, "run", "standard")
     cloud.there = {"run": (SERVICE, IMAGES), "standard": (STAYS,)}
-    told = invoke("destroy", "--all", "--yes")
-    assert told.status == 0
-    assert told.out.splitlines() == [
+    ended = invoke("destroy", "--all", "--yes")
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
         "standard: nothing to remove",
         "  stays, also on record: sp-old: App Engine's service `default` cannot be deleted",
         "run: 2 removed",
@@ -121,10 +122,10 @@ def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Pa
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
     cloud.there = {"run": (SERVICE, IMAGES), "flex": denied, "standard": (STAYS,)}
     cloud.fails = {IMAGES.command.line: denied} if IMAGES.command else {}
-    told = invoke("destroy", "run", "flex", "--yes", "--json")
-    assert told.status == 1
+    ended = invoke("destroy", "run", "flex", "--yes", "--json")
+    assert ended.status == 1
     error = {"code": "permission-denied", "message": "You may not.", "hint": "Ask."}
-    assert told.data["targets"] == [
+    assert ended.data["targets"] == [
         {
             "target": "run",
             "removed": ["the service, 1 version"],
@@ -144,9 +145,9 @@ def test_what_failed_is_told_with_the_line_that_tries_again(
     remember(tmp_path, "run")
     cloud.there["run"] = (SERVICE, IMAGES)
     cloud.fails = {"gcloud delete images": KitError(Code.CLOUD_UNAVAILABLE, "503.", "Later.")}
-    told = invoke("destroy", "run", "--yes")
-    assert told.status == 1
-    assert "run: 503.\n  Later.\n  Still there: the images.\n  Repeat it with: kit destroy run" in told.out
+    ended = invoke("destroy", "run", "--yes")
+    assert ended.status == 1
+    assert "run: 503.\n  Later.\n  Still there: the images.\n  Repeat it with: kit destroy run" in ended.out
 
 
 def test_an_interruption_says_what_went_what_did_not_and_that_a_second_run_goes_on(
@@ -155,9 +156,9 @@ def test_an_interruption_says_what_went_what_did_not_and_that_a_second_run_goes_
     remember(tmp_path, "run", "flex")
     cloud.there = {"run": (SERVICE, IMAGES), "flex": (STAYS, SERVICE)}
     cloud.fails = {"gcloud delete images": asyncio.CancelledError()}
-    told = invoke("destroy", "run", "flex", "--yes")
-    assert (told.status, told.out) == (130, "")
-    assert told.err.endswith(
+    ended = invoke("destroy", "run", "flex", "--yes")
+    assert (ended.status, ended.out) == (130, "")
+    assert ended.err.endswith(
         "run: removed: the service, 1 version.\n"
         "  Not removed, or not yet to the end: the images.\n"
         "  Go on with: kit destroy run\n"
@@ -173,10 +174,10 @@ def test_an_interruption_says_what_went_what_did_not_and_that_a_second_run_goes_
 def test_what_is_on_record_and_not_found_is_no_success(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     remember(tmp_path, "run", "flex")
     cloud.there["run"] = (SERVICE,)
-    told = invoke("destroy", "--all", "--yes")
-    assert told.status == 4
-    assert "flex: on record, and not found, so nothing was removed.\n" in told.out
-    assert "kit status --refresh flex" in told.out
+    ended = invoke("destroy", "--all", "--yes")
+    assert ended.status == 4
+    assert "flex: on record, and not found, so nothing was removed.\n" in ended.out
+    assert "kit status --refresh flex" in ended.out
     assert [one.target for one in Record.load(tmp_path)] == ["flex"]
     (flex,) = invoke("destroy", "flex", "--yes", "--json").data["targets"]
     assert flex["missing"] is True
@@ -203,9 +204,9 @@ def test_a_gcloud_that_does_not_find_its_proxy_makes_nothing_forgotten(
     remember(tmp_path, target)
     monkeypatch.setenv("PATH", f"{stub.parent}{os.pathsep}{os.environ['PATH']}")
     for verb in (("destroy", "--yes"), ("status", "--refresh", "--project", PROJECT, "--region", REGION)):
-        told = invoke(verb[0], target, *verb[1:])
-        assert told.status == 1
-        assert "The proxy host proxy.example.com could not be found." in told.out
+        ended = invoke(verb[0], target, *verb[1:])
+        assert ended.status == 1
+        assert "The proxy host proxy.example.com could not be found." in ended.out
         assert list(Record.load(tmp_path)) == [deployed(target)]
 
 
@@ -220,9 +221,9 @@ def test_a_project_that_is_named_is_the_only_one_that_is_touched(
 ) -> None:
     remember(tmp_path, "run")
     cloud.there["run"] = (SERVICE,)
-    told = invoke("destroy", "--all", "--project", "another-project", "--yes", "--json")
-    assert (told.status, told.error["code"], cloud.ran) == (1, "nothing-deployed", [])
-    assert PROJECT in told.error["message"]
+    ended = invoke("destroy", "--all", "--project", "another-project", "--yes", "--json")
+    assert (ended.status, ended.error["code"], cloud.ran) == (1, "nothing-deployed", [])
+    assert PROJECT in ended.error["message"]
     monkeypatch.setenv("KIT_PROJECT", "another-project")  # as `make destroy-all PROJECT=…` says it
     assert invoke("destroy", "run", "--yes").status == 1
     assert cloud.ran == []
@@ -232,6 +233,6 @@ def test_a_project_that_is_named_is_the_only_one_that_is_touched(
 def test_of_several_that_are_named_those_on_record_go(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     remember(tmp_path, "run")
     cloud.there["run"] = (SERVICE,)
-    told = invoke("destroy", "run", "flex", "run", "--yes")
-    assert (told.status, told.out, cloud.ran) == (0, "run: 1 removed\n", ["gcloud delete service"])
-    assert "Nothing is on record as deployed for flex from this folder." in told.err
+    ended = invoke("destroy", "run", "flex", "run", "--yes")
+    assert (ended.status, ended.out, cloud.ran) == (0, "run: 1 removed\n", ["gcloud delete service"])
+    assert "Nothing is on record as deployed for flex from this folder." in ended.err

@@ -22,9 +22,9 @@ from kit.errors import Code, KitError
 from kit.flows.doctor import DoctorSpec
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
+from tests.fixtures.sites import OLD
 from tests.fixtures.wire import Asked, Connection, Wire, events, passing, wire
 from tests.kit.cli.conftest import Invoke
-from tests.kit.probe.test_real_proxies import OLD
 from tests.system.leftovers import processes_in
 from tests.system.test_cli import HEAVY
 
@@ -46,36 +46,36 @@ def for_the_answer(seen: Wire) -> list[Asked]:
 
 
 def test_a_stream_is_said_to_stream_and_exits_0(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("doctor", origin(tokens_per_s=100))
-    assert told.status == 0, told.err
-    assert told.out.startswith("✓ streamed\n")
-    assert "once for its answer (POST); all else is asked of its proof" in told.err
+    ended = invoke("doctor", origin(tokens_per_s=100))
+    assert ended.status == 0, ended.err
+    assert ended.out.startswith("✓ streamed\n")
+    assert "once for its answer (POST); all else is asked of its proof" in ended.err
 
 
 @pytest.mark.alone
 def test_a_held_one_exits_0_with_its_cause_and_3_where_it_was_to_stream(invoke: Invoke, held: str) -> None:
-    told = invoke("doctor", held, "--arm", "off", "--json")
-    assert told.status == 0, told.err
-    VALIDATOR.validate(json.loads(told.out))
-    (cause,) = told.data["causes"]
+    ended = invoke("doctor", held, "--arm", "off", "--json")
+    assert ended.status == 0, ended.err
+    VALIDATOR.validate(json.loads(ended.out))
+    (cause,) = ended.data["causes"]
     assert (cause["cause"], cause["certainty"]) == ("nginx-buffers", "certain")
-    assert (told.data["verdict"], told.data["requests"]) == ("byte-limited", 1)
-    told = invoke("doctor", held, "--arm", "off", "--expect", "incremental")
-    assert told.status == 3
-    assert "proven: An nginx" in told.out
-    assert "        X-Accel-Buffering: no\n" in told.out
+    assert (ended.data["verdict"], ended.data["requests"]) == ("byte-limited", 1)
+    ended = invoke("doctor", held, "--arm", "off", "--expect", "incremental")
+    assert ended.status == 3
+    assert "proven: An nginx" in ended.out
+    assert "        X-Accel-Buffering: no\n" in ended.out
 
 
 @pytest.mark.alone
 def test_without_a_proof_both_suspects_are_named_and_it_exits_4(invoke: Invoke) -> None:
     with wire(events(*LUMP)) as server:
-        told = invoke("doctor", f"{server.url}/chat", "--json")
-        assert told.status == 4, told.err
-        VALIDATOR.validate(json.loads(told.out))
-        named = [(one["cause"], one["certainty"]) for one in told.data["causes"]]
+        ended = invoke("doctor", f"{server.url}/chat", "--json")
+        assert ended.status == 4, ended.err
+        VALIDATOR.validate(json.loads(ended.out))
+        named = [(one["cause"], one["certainty"]) for one in ended.data["causes"]]
         assert named == [("buffered", "possible"), ("app", "possible")]
-        assert all("--direct" in one["apart"] for one in told.data["causes"])
-        assert told.data["requests"] == len(for_the_answer(server)) == 3  # as asked, uncompressed, by Accept
+        assert all("--direct" in one["apart"] for one in ended.data["causes"])
+        assert ended.data["requests"] == len(for_the_answer(server)) == 3  # as asked, uncompressed, by Accept
 
 
 def post(url: str, *more: str) -> list[str]:
@@ -92,22 +92,22 @@ def post(url: str, *more: str) -> list[str]:
 
 def test_a_post_is_sent_once_unless_it_may_be_repeated(invoke: Invoke) -> None:
     with wire(events(*LUMP)) as server:
-        told = invoke(*post(server.url))
-        assert told.status == 4
+        ended = invoke(*post(server.url))
+        assert ended.status == 4
         assert [one.method for one in for_the_answer(server)] == ["POST"]
-        assert "one request by POST" in told.err
-        assert "A POST may cost or change something, so it was not sent again." in " ".join(told.out.split())
+        assert "one request by POST" in ended.err
+        assert "A POST may cost or change something, so it was not sent again." in " ".join(ended.out.split())
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize(("most", "asked"), [(1, 1), (2, 2), (3, 3), (6, 5)])
 def test_with_repeat_ok_it_is_sent_as_often_as_is_allowed(invoke: Invoke, most: int, asked: int) -> None:
     with wire(events(*LUMP)) as server:
-        told = invoke(*post(server.url, "--repeat-ok", "--max-requests", str(most), "--json"))
-        assert told.status == 4, told.err
+        ended = invoke(*post(server.url, "--repeat-ok", "--max-requests", str(most), "--json"))
+        assert ended.status == 4, ended.err
         assert [one.method for one in for_the_answer(server)] == ["POST"] * asked
-        assert told.data["requests"] == asked
-    assert ("--max-requests allows one request" in told.out) == (most == 1)
+        assert ended.data["requests"] == asked
+    assert ("--max-requests allows one request" in ended.out) == (most == 1)
 
 
 def test_what_it_will_cost_is_said_before_the_url_is_asked(
@@ -157,15 +157,15 @@ def test_a_copied_request_is_sent_as_it_was_and_its_secrets_stay_out_of_the_outp
         file = tmp_path / "request.txt"
         file.write_text(copied)
         monkeypatch.setattr(sys, "stdin", io.StringIO(copied))
-        told = invoke(
+        ended = invoke(
             "doctor", "--from-curl", str(file) if where == "file" else "-", *(["--json"] if as_json else [])
         )
-        assert told.status == 4, told.err
+        assert ended.status == 4, ended.err
         (asked,) = for_the_answer(server)
         assert (asked.method, asked.query) == ("POST", {"key": "s3cret"})
         assert (asked.headers["x-mine"], asked.headers["cookie"]) == ("s3cret", "id=s3cret")
     for secret in ("s3cret", "pa55w0rd"):
-        assert secret not in told.out + told.err
+        assert secret not in ended.out + ended.err
 
 
 def test_its_secrets_stay_out_of_an_error_too(invoke: Invoke, tmp_path: Path) -> None:
@@ -173,10 +173,10 @@ def test_its_secrets_stay_out_of_an_error_too(invoke: Invoke, tmp_path: Path) ->
     with wire(events(status="500 Oh")) as server:
         file.write_text(f"curl '{server.url}/chat?key=s3cret' -H 'X-Mine: s3cret'")
         for more in ([], ["--json"]):
-            told = invoke("doctor", "--from-curl", str(file), *more)
-            assert told.status == 1
-            assert "500" in told.out + told.err
-            assert "s3cret" not in told.out + told.err
+            ended = invoke("doctor", "--from-curl", str(file), *more)
+            assert ended.status == 1
+            assert "500" in ended.out + ended.err
+            assert "s3cret" not in ended.out + ended.err
 
 
 URL = "http://127.0.0.1:1"
@@ -229,21 +229,21 @@ def test_an_app_is_asked_as_kit_toml_says_unless_an_option_says_otherwise(
 
 
 def test_nobody_there_is_an_error(invoke: Invoke) -> None:
-    told = invoke("doctor", URL)
-    assert (told.status, told.out) == (1, "")
-    assert "Nobody answers at http://127.0.0.1:1" in told.err
+    ended = invoke("doctor", URL)
+    assert (ended.status, ended.out) == (1, "")
+    assert "Nobody answers at http://127.0.0.1:1" in ended.err
 
 
 def test_where_nobody_answers_directly_that_is_said_of_the_direct_address(
     invoke: Invoke, origin: Origin
 ) -> None:
-    told = invoke("doctor", origin(tokens_per_s=100), "--direct", URL, "--json")
-    assert (told.status, told.error["code"]) == (1, "unreachable")
-    assert URL in told.error["message"]
+    ended = invoke("doctor", origin(tokens_per_s=100), "--direct", URL, "--json")
+    assert (ended.status, ended.error["code"]) == (1, "unreachable")
+    assert URL in ended.error["message"]
     with wire(events(*LUMP)) as server:
-        told = invoke("doctor", server.url, "--direct", URL, "--json")
-        assert told.status == 4, told.err
-        (directly,) = (one for one in told.data["evidence"] if one["experiment"] == "the service directly")
+        ended = invoke("doctor", server.url, "--direct", URL, "--json")
+        assert ended.status == 4, ended.err
+        (directly,) = (one for one in ended.data["evidence"] if one["experiment"] == "the service directly")
         assert directly["saw"] == "undecided"
         assert "Nobody answers" in directly["said"]
 
@@ -291,11 +291,11 @@ def test_whatever_a_server_does_it_ends_in_time_and_in_a_sentence(
     invoke: Invoke, behaviour: Callable[[Connection], None], status: int
 ) -> None:
     with wire(behaviour) as server:
-        told = invoke("doctor", server.url, "--timeout", "2", "--max-requests", "2", "--json")
-        assert told.status == status, (told.out, told.err)
-        VALIDATOR.validate(json.loads(told.out))
-        assert "\x1b" not in told.out + told.err
-        assert "Something in the kit" not in told.out
+        ended = invoke("doctor", server.url, "--timeout", "2", "--max-requests", "2", "--json")
+        assert ended.status == status, (ended.out, ended.err)
+        VALIDATOR.validate(json.loads(ended.out))
+        assert "\x1b" not in ended.out + ended.err
+        assert "Something in the kit" not in ended.out
         assert server.closed()
 
 
@@ -372,5 +372,5 @@ def test_it_loads_no_more_than_it_needs(arguments: list[str], tmp_path: Path) ->
 def test_a_port_that_is_taken_by_something_silent_is_timed_out(invoke: Invoke) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        told = invoke("doctor", f"http://127.0.0.1:{port}", "--timeout", "1", "--json")
-    assert (told.status, told.error["code"]) == (1, "timed-out")
+        ended = invoke("doctor", f"http://127.0.0.1:{port}", "--timeout", "1", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "timed-out")

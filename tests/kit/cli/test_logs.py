@@ -35,35 +35,35 @@ def gcloud(monkeypatch: pytest.MonkeyPatch) -> Gcloud:
             entry("07:00:01", textPayload="one"),
         ]
     )
-    monkeypatch.setattr("kit.cli.hosts.gcloud", lambda: gcloud)
+    monkeypatch.setattr("kit.cli.records.gcloud", lambda: gcloud)
     return gcloud
 
 
 def test_a_log_is_shown_without_what_moves_the_cursor(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("flex"))
-    told = invoke("logs", "flex", "--limit", "2")
-    assert told.status == 0
-    assert told.out == (
+    ended = invoke("logs", "flex", "--limit", "2")
+    assert ended.status == 0
+    assert ended.out == (
         "2027-01-15 07:00:01 INFO     sp-now  one\n2027-01-15 07:00:02 INFO     sp-now  two\n"
     )
     assert gcloud.commands[0].words[:2] == ("logging", "read")
     assert "--limit=2" in gcloud.commands[0].words
-    assert gcloud.commands[0].line in told.err
+    assert gcloud.commands[0].line in ended.err
 
 
 def test_for_programs_a_log_is_a_list_of_lines(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
-    told = invoke("logs", "run", "--version", "sp-now", "--json")
-    assert [line[-3:] for line in told.data["lines"]] == ["one", "two"]
+    ended = invoke("logs", "run", "--version", "sp-now", "--json")
+    assert [line[-3:] for line in ended.data["lines"]] == ["one", "two"]
     assert 'resource.labels.revision_name="streamproof-sp-now"' in gcloud.commands[0].words[2]
 
 
 def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
     gcloud.log = []
-    told = invoke("logs", "run")
-    assert (told.status, told.out) == (0, "")
-    assert "No entries." in told.err
+    ended = invoke("logs", "run")
+    assert (ended.status, ended.out) == (0, "")
+    assert "No entries." in ended.err
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_what_cannot_be_read_is_one_sentence(
     invoke: Invoke, gcloud: Gcloud, tmp_path: Path, arguments: list[str], code: str, status: int
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
-    told = invoke("logs", *arguments, "--json")
-    assert (told.status, told.error["code"]) == (status, code)
+    ended = invoke("logs", *arguments, "--json")
+    assert (ended.status, ended.error["code"]) == (status, code)
     assert not gcloud.commands

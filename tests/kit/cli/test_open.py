@@ -27,9 +27,9 @@ def test_before_a_screen_the_url_is_printed_and_opened(
     invoke: Invoke, opened: list[str], tmp_path: Path
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
-    told = invoke("open", "flex")
-    assert (told.status, told.out) == (0, "https://sp-flex.example.org\n")
-    assert "gcloud app browse --service=sp-flex --project=my-project-42 --no-launch-browser" in told.err
+    ended = invoke("open", "flex")
+    assert (ended.status, ended.out) == (0, "https://sp-flex.example.org\n")
+    assert "gcloud app browse --service=sp-flex --project=my-project-42 --no-launch-browser" in ended.err
     assert opened == ["https://sp-flex.example.org"]
 
 
@@ -38,9 +38,9 @@ def test_whoever_wants_the_url_only_gets_that(
     invoke: Invoke, opened: list[str], tmp_path: Path, how: str
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
-    told = invoke("open", "flex", how)
-    assert (told.status, told.err, opened) == (0, "", [])
-    assert "https://sp-flex.example.org" in told.out
+    ended = invoke("open", "flex", how)
+    assert (ended.status, ended.err, opened) == (0, "", [])
+    assert "https://sp-flex.example.org" in ended.out
 
 
 def test_off_a_terminal_no_browser_is_opened(
@@ -56,11 +56,11 @@ def test_a_private_service_is_not_opened_but_told_how(
     invoke: Invoke, opened: list[str], tmp_path: Path
 ) -> None:
     Record.load(tmp_path).put(deployed("run"))
-    told = invoke("open", "run")
-    assert (told.status, told.out, opened) == (0, "https://streamproof.example.org\n", [])
+    ended = invoke("open", "run")
+    assert (ended.status, ended.out, opened) == (0, "https://streamproof.example.org\n", [])
     assert (
         "gcloud run services proxy streamproof --region=europe-west1 --project=my-project-42 --port=8080"
-    ) in told.err
+    ) in ended.err
     assert invoke("open", "run", "--json").data["proxy"].startswith("gcloud run services proxy ")
 
 
@@ -69,5 +69,5 @@ def test_what_is_no_url_is_not_opened(
     invoke: Invoke, opened: list[str], tmp_path: Path, url: str | None
 ) -> None:
     Record.load(tmp_path).put(deployed("flex", url=url))
-    told = invoke("open", "flex", "--json")
-    assert (told.status, told.error["code"], opened) == (1, "nothing-deployed", [])
+    ended = invoke("open", "flex", "--json")
+    assert (ended.status, ended.error["code"], opened) == (1, "nothing-deployed", [])

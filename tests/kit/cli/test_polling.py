@@ -15,7 +15,7 @@ def test_an_app_of_ones_own_is_not_asked_by_polling(
 ) -> None:
     (tmp_path / "kit.toml").write_text('[app]\nmodule = "main:app"\ninclude = ["*"]\n')
     (tmp_path / "main.py").write_text("app = None\n")
-    told = invoke(*arguments, "--polling", "--json")
-    assert (told.status, told.error["code"]) == (2, "bad-usage")
-    assert "kit.toml names an app of yours" in told.error["message"]
+    ended = invoke(*arguments, "--polling", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "bad-usage")
+    assert "kit.toml names an app of yours" in ended.error["message"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kit.toml", "main.py"]

@@ -16,16 +16,16 @@ SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="ut
 
 
 def test_a_streaming_url_is_said_to_stream_with_its_evidence(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("probe", f"{origin()}{QUICK}")
-    assert told.status == 0
-    assert "streamed" in told.out
-    assert "each sent only after the one before had arrived" in told.out
+    ended = invoke("probe", f"{origin()}{QUICK}")
+    assert ended.status == 0
+    assert "streamed" in ended.out
+    assert "each sent only after the one before had arrived" in ended.out
 
 
 def test_json_is_one_lane_that_fits_the_schema(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
-    assert told.status == 0
-    document = json.loads(told.out)
+    ended = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
+    assert ended.status == 0
+    document = json.loads(ended.out)
     Draft202012Validator(SCHEMA).validate(document)
     assert (document["data"]["verdict"], document["data"]["as_expected"]) == ("incremental", True)
 
@@ -35,22 +35,22 @@ def test_another_verdict_than_expected_exits_3(invoke: Invoke, origin: Origin) -
 
 
 def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("probe", f"{origin()}/health")
-    assert told.status == 4
-    assert "inconclusive" in told.out
+    ended = invoke("probe", f"{origin()}/health")
+    assert ended.status == 4
+    assert "inconclusive" in ended.out
 
 
 def test_both_arms_are_a_comparison(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
-    assert [lane["header"] for lane in told.data["lanes"]] == ["on", "off"]
-    Draft202012Validator(SCHEMA).validate(json.loads(told.out))
+    ended = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
+    assert [lane["header"] for lane in ended.data["lanes"]] == ["on", "off"]
+    Draft202012Validator(SCHEMA).validate(json.loads(ended.out))
 
 
 def test_data_and_headers_are_sent_as_given(
     invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_TOKEN", "abc")
-    told = invoke(
+    ended = invoke(
         "probe",
         f"{origin()}/search",
         "--data",
@@ -63,8 +63,8 @@ def test_data_and_headers_are_sent_as_given(
         "MY_TOKEN",
         "--json",
     )
-    assert told.status == 0
-    assert "abc" not in told.out + told.err
+    assert ended.status == 0
+    assert "abc" not in ended.out + ended.err
 
 
 def test_a_proof_opens_to_its_token_from_the_environment_and_no_output_contains_it(
@@ -75,31 +75,31 @@ def test_a_proof_opens_to_its_token_from_the_environment_and_no_output_contains_
     assert "proof-token" in shut.data["doubts"]
     monkeypatch.setenv("STREAMPROOF_PROOF_TOKEN", "a-token-of-the-team")
     files = [f"--{name}={tmp_path / name}" for name in ("html", "markdown", "junit")]
-    told = invoke("probe", url, "--json", *files)
-    assert (told.data["verdict"], told.data["method"]) == ("incremental", "lock-step")
+    ended = invoke("probe", url, "--json", *files)
+    assert (ended.data["verdict"], ended.data["method"]) == ("incremental", "lock-step")
     written = "".join((tmp_path / name).read_text() for name in ("html", "markdown", "junit"))
-    assert "of-the-team" not in told.out + told.err + written
+    assert "of-the-team" not in ended.out + ended.err + written
 
 
 def test_headers_in_the_environment_stand_one_a_line(
     invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT_HEADER", "Content-Type: application/json\nAccept: application/x-ndjson")
-    told = invoke("probe", f"{origin()}/search", "--data", '{"ai_prompt": "Why", "max_output_tokens": 40}')
-    assert told.status == 0, told.err
+    ended = invoke("probe", f"{origin()}/search", "--data", '{"ai_prompt": "Why", "max_output_tokens": 40}')
+    assert ended.status == 0, ended.err
 
 
 def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Origin, tmp_path: Path) -> None:
-    told = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
-    assert (told.status, told.error["code"]) == (1, "http-status")
-    assert "secret" not in told.out + told.err
+    ended = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "http-status")
+    assert "secret" not in ended.out + ended.err
 
 
 def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
     invoke: Invoke, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT_MARKDOWN", "told.md")
-    told = invoke(
+    ended = invoke(
         "probe",
         f"{origin()}{QUICK}",
         "--expect",
@@ -109,7 +109,7 @@ def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
         "--html",
         "told.html",
     )
-    assert told.status == 3, told.err
+    assert ended.status == 3, ended.err
     assert 'failures="1"' in (tmp_path / "new/told.xml").read_text()
     assert 'name="probe"' in (tmp_path / "new/told.xml").read_text()
     assert "| ✗ | probe | **streamed** | buffered whole |" in (tmp_path / "told.md").read_text()
@@ -117,17 +117,17 @@ def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
 
 
 def test_what_could_not_be_measured_is_in_the_report_too(invoke: Invoke, tmp_path: Path) -> None:
-    told = invoke("probe", "http://127.0.0.1:1", "--junit", "told.xml")
-    assert (told.status, told.out) == (1, "")
-    assert "Nobody answers at http://127.0.0.1:1" in told.err
+    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "told.xml")
+    assert (ended.status, ended.out) == (1, "")
+    assert "Nobody answers at http://127.0.0.1:1" in ended.err
     assert '<error type="unreachable"' in (tmp_path / "told.xml").read_text()
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence_before_anything_is_asked(invoke: Invoke) -> None:
-    told = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/told.xml", "--json")
-    assert (told.status, told.error["code"]) == (1, "cannot-write")
-    assert "The report cannot be written to /dev/null/told.xml: " in told.error["message"]
-    assert "Nobody answers" not in told.out + told.err
+    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/told.xml", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "cannot-write")
+    assert "The report cannot be written to /dev/null/told.xml: " in ended.error["message"]
+    assert "Nobody answers" not in ended.out + ended.err
     same = invoke("probe", "http://127.0.0.1:1", "--junit", "told", "--html", "./told")
     assert (same.status, same.out) == (2, "")
     assert "Two reports cannot both be" in same.err
@@ -137,14 +137,14 @@ def test_what_is_undecided_is_measured_again_and_every_attempt_is_told(
     invoke: Invoke, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kit.flows.retrying.FIRST_PAUSE_S", 0.0)
-    told = invoke("probe", f"{origin()}/health", "--retries", "1")
-    assert told.status == 4
-    assert "Measured 2 times, since what came before decided nothing: 1. inconclusive (" in told.out
+    ended = invoke("probe", f"{origin()}/health", "--retries", "1")
+    assert ended.status == 4
+    assert "Measured 2 times, since what came before decided nothing: 1. inconclusive (" in ended.out
     monkeypatch.setenv("KIT_RETRIES", "1")
-    told = invoke("probe", f"{origin()}/health", "--json", "--junit", "told.xml")
-    Draft202012Validator(SCHEMA).validate(json.loads(told.out))
-    assert [attempt["verdict"] for attempt in told.data["attempts"]] == ["inconclusive"] * 2
-    assert told.data["attempts"][0]["doubts"] == told.data["doubts"] != []
+    ended = invoke("probe", f"{origin()}/health", "--json", "--junit", "told.xml")
+    Draft202012Validator(SCHEMA).validate(json.loads(ended.out))
+    assert [attempt["verdict"] for attempt in ended.data["attempts"]] == ["inconclusive"] * 2
+    assert ended.data["attempts"][0]["doubts"] == ended.data["doubts"] != []
     assert 'name="attempt_1" value="inconclusive (' in Path("told.xml").read_text()
 
 
@@ -179,15 +179,15 @@ def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(i
 
 
 def test_a_verdict_is_never_asked_for_twice(invoke: Invoke, origin: Origin) -> None:
-    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--retries", "5", "--json")
-    assert told.status == 3
-    assert [attempt["verdict"] for attempt in told.data["attempts"]] == ["incremental"]
+    ended = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--retries", "5", "--json")
+    assert ended.status == 3
+    assert [attempt["verdict"] for attempt in ended.data["attempts"]] == ["incremental"]
 
 
 def test_what_failed_each_time_is_an_error_that_tells_every_attempt(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kit.flows.retrying.FIRST_PAUSE_S", 0.0)
-    told = invoke("probe", "http://127.0.0.1:1", "--retries", "2", "--json")
-    assert (told.status, told.error["code"]) == (1, "unreachable")
-    assert told.error["message"].count("could not be measured (unreachable)") == 3
+    ended = invoke("probe", "http://127.0.0.1:1", "--retries", "2", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "unreachable")
+    assert ended.error["message"].count("could not be measured (unreachable)") == 3

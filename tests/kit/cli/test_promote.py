@@ -29,7 +29,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
         assert place == made.place
         return made
 
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
     return made
 
 
@@ -47,27 +47,27 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
 def test_what_cannot_be_moved_is_one_sentence(
     invoke: Invoke, host: MemoryHost, verb: str, arguments: list[str], status: int, code: str
 ) -> None:
-    told = invoke(verb, *arguments, "--yes", "--json")
-    assert (told.status, told.error["code"]) == (status, code)
+    ended = invoke(verb, *arguments, "--yes", "--json")
+    assert (ended.status, ended.error["code"]) == (status, code)
     assert host.said == []
 
 
 def test_it_says_what_moves_where_and_what_the_gate_said_and_wants_a_yes(
     invoke: Invoke, host: MemoryHost
 ) -> None:
-    told = invoke("promote", "flex")
-    assert (told.status, told.out, host.said) == (1, "", [])
-    assert "With the header, sp-new was measured as whole-message." in told.err
-    assert "This wants a yes" in told.err
+    ended = invoke("promote", "flex")
+    assert (ended.status, ended.out, host.said) == (1, "", [])
+    assert "With the header, sp-new was measured as whole-message." in ended.err
+    assert "This wants a yes" in ended.err
 
 
 def test_with_a_yes_the_newest_that_waits_takes_the_traffic(
     invoke: Invoke, host: MemoryHost, tmp_path: Path
 ) -> None:
-    told = invoke("promote", "flex", "--yes")
-    assert told.status == 0
-    assert told.out.startswith("flex: sp-new serves now at https://")
-    assert "`kit rollback flex` goes back" in told.out
+    ended = invoke("promote", "flex", "--yes")
+    assert ended.status == 0
+    assert ended.out.startswith("flex: sp-new serves now at https://")
+    assert "`kit rollback flex` goes back" in ended.out
     assert host.said == ["start sp-new", "promote sp-new", "stop sp-now"]
     known = Record.load(tmp_path).of("flex")
     assert known is not None
@@ -75,22 +75,22 @@ def test_with_a_yes_the_newest_that_waits_takes_the_traffic(
 
 
 def test_for_programs_it_says_which_was_and_which_is(invoke: Invoke, host: MemoryHost) -> None:
-    told = invoke("promote", "flex", "--yes", "--json")
-    assert (told.status, {**told.data, "url": None}) == (
+    ended = invoke("promote", "flex", "--yes", "--json")
+    assert (ended.status, {**ended.data, "url": None}) == (
         0,
         {"target": "flex", "version": "sp-new", "was": "sp-now", "url": None},
     )
-    assert told.data["url"].startswith("https://")
+    assert ended.data["url"].startswith("https://")
 
 
 def test_what_serves_already_is_left_alone(invoke: Invoke, host: MemoryHost) -> None:
-    told = invoke("promote", "flex", "--version", "sp-now")
-    assert (told.status, host.said) == (0, [])
-    assert told.out == "sp-now has all the traffic of sp-flex already.\n"
+    ended = invoke("promote", "flex", "--version", "sp-now")
+    assert (ended.status, host.said) == (0, [])
+    assert ended.out == "sp-now has all the traffic of sp-flex already.\n"
 
 
 def test_a_service_that_is_gone_is_said_to_be(invoke: Invoke, host: MemoryHost) -> None:
     host.service = None
-    told = invoke("promote", "flex", "--yes", "--json")
-    assert (told.status, told.error["code"]) == (1, "not-found-in-cloud")
-    assert "kit status --refresh flex" in told.error["hint"]
+    ended = invoke("promote", "flex", "--yes", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "not-found-in-cloud")
+    assert "kit status --refresh flex" in ended.error["hint"]

@@ -20,7 +20,7 @@ def test_on_a_terminal_it_says_on_stderr_what_to_do_with_it(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
-    told = invoke("proof")
-    assert (told.status, told.out) == (0, SOURCE)
-    assert "kit proof > proof.py" in told.err
-    assert told.err.count("\n") == 1
+    ended = invoke("proof")
+    assert (ended.status, ended.out) == (0, SOURCE)
+    assert "kit proof > proof.py" in ended.err
+    assert ended.err.count("\n") == 1

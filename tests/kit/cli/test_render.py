@@ -20,9 +20,11 @@ def build(tmp_path: Path) -> Path:
 
 
 def test_all_targets_are_rendered_into_build(invoke: Invoke, build: Path) -> None:
-    told = invoke("render")
-    assert (told.status, told.err) == (0, "")
-    assert [line.partition(":")[0] for line in told.out.splitlines()] == [f"build/{name}" for name in TARGETS]
+    ended = invoke("render")
+    assert (ended.status, ended.err) == (0, "")
+    assert [line.partition(":")[0] for line in ended.out.splitlines()] == [
+        f"build/{name}" for name in TARGETS
+    ]
     assert sorted(path.name for path in build.iterdir()) == sorted(TARGETS)
 
 
@@ -68,33 +70,33 @@ def test_the_environment_and_kit_toml_reach_the_bundle(
 def test_check_exits_3_until_the_bundles_are_up_to_date_and_writes_nothing(
     invoke: Invoke, build: Path
 ) -> None:
-    told = invoke("render", "--check")
-    assert told.status == 3
-    assert told.out.count("not rendered yet") == 3
+    ended = invoke("render", "--check")
+    assert ended.status == 3
+    assert ended.out.count("not rendered yet") == 3
     assert not build.exists()
     invoke("render")
     assert invoke("render", "--check").status == 0
-    told = invoke("render", "--check", "--workers", "2")
-    assert told.status == 3
-    assert "build/run: not up to date: Dockerfile (stale)" in told.out
+    ended = invoke("render", "--check", "--workers", "2")
+    assert ended.status == 3
+    assert "build/run: not up to date: Dockerfile (stale)" in ended.out
 
 
 def test_diff_prints_what_would_change_and_writes_nothing(invoke: Invoke, build: Path) -> None:
     invoke("render")
     before = (build / "run" / "Dockerfile").read_bytes()
-    told = invoke("render", "run", "--diff", "--workers", "2")
-    assert told.status == 0
-    assert "-    STREAMPROOF_WORKERS='1' \\\n+    STREAMPROOF_WORKERS='2' \\" in told.out
+    ended = invoke("render", "run", "--diff", "--workers", "2")
+    assert ended.status == 0
+    assert "-    STREAMPROOF_WORKERS='1' \\\n+    STREAMPROOF_WORKERS='2' \\" in ended.out
     assert (build / "run" / "Dockerfile").read_bytes() == before
     assert invoke("render", "run", "--diff", "--check", "--workers", "2").status == 3
     assert invoke("render", "run", "--diff").out == "build/run: up to date\n"
 
 
 def test_show_prints_the_generated_files_and_writes_nothing(invoke: Invoke, build: Path) -> None:
-    told = invoke("render", "flex", "--show")
-    assert told.status == 0
-    assert "==> flex/app.yaml <==\n" in told.out
-    assert "==> flex/Dockerfile <==\n" in told.out
+    ended = invoke("render", "flex", "--show")
+    assert ended.status == 0
+    assert "==> flex/app.yaml <==\n" in ended.out
+    assert "==> flex/Dockerfile <==\n" in ended.out
     assert not build.exists()
     shown = invoke("render", "flex", "--show", "--json").data["bundles"]
     assert yaml.safe_load(shown[0]["files"]["app.yaml"])["env"] == "flex"
@@ -104,10 +106,10 @@ def test_a_hands_work_in_one_bundle_stops_all_of_them(invoke: Invoke, build: Pat
     invoke("render")
     file = build / "run" / "Dockerfile"
     file.write_text(file.read_text() + "# mine\n")
-    told = invoke("render", "--workers", "2")
-    assert (told.status, told.out) == (1, "")
-    assert "-# mine" in told.err
-    assert "--force" in told.err
+    ended = invoke("render", "--workers", "2")
+    assert (ended.status, ended.out) == (1, "")
+    assert "-# mine" in ended.err
+    assert "--force" in ended.err
     assert 'STREAMPROOF_WORKERS": "1"' in (build / "standard" / "app.yaml").read_text()
     error = invoke("render", "--workers", "2", "--json").error
     assert error["code"] == "bundle-edited"
@@ -118,8 +120,8 @@ def test_a_hands_work_in_one_bundle_stops_all_of_them(invoke: Invoke, build: Pat
 def test_a_file_that_was_added_is_kept_and_told(invoke: Invoke, build: Path) -> None:
     invoke("render")
     (build / "run" / "notes.txt").write_text("mine")
-    told = invoke("render", "--workers", "2")
-    assert "yours, kept and not deployed: notes.txt" in told.out
+    ended = invoke("render", "--workers", "2")
+    assert "yours, kept and not deployed: notes.txt" in ended.out
     assert (build / "run" / "notes.txt").read_text() == "mine"
 
 
@@ -151,7 +153,7 @@ def test_a_secret_in_an_app_of_ones_own_stops_the_render(invoke: Invoke, tmp_pat
     (tmp_path / "main.py").write_text("app = 1\n")
     (tmp_path / ".env").write_text("KEY=1\n")
     (tmp_path / "kit.toml").write_text('[app]\nmodule = "main:app"\ninclude = ["*"]\n')
-    told = invoke("render", "--json")
-    assert (told.status, told.error["code"]) == (1, "secret-in-source")
-    assert ".env" in told.error["message"]
+    ended = invoke("render", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "secret-in-source")
+    assert ".env" in ended.error["message"]
     assert not (tmp_path / "build").exists()

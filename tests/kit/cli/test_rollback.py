@@ -26,17 +26,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
     def host_of(place: Place) -> Host:
         return made
 
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda _: host_of)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
     return made
 
 
 def test_it_names_the_version_that_it_returns_to_and_starts_it_first(
     invoke: Invoke, host: MemoryHost, tmp_path: Path
 ) -> None:
-    told = invoke("rollback", "flex", "--yes")
-    assert told.status == 0
-    assert told.out.startswith("flex: sp-before serves now at https://")
-    assert "`kit promote flex` goes back" in told.out
+    ended = invoke("rollback", "flex", "--yes")
+    assert ended.status == 0
+    assert ended.out.startswith("flex: sp-before serves now at https://")
+    assert "`kit promote flex` goes back" in ended.out
     assert host.said == ["start sp-before", "promote sp-before", "stop sp-now"]
     known = Record.load(tmp_path).of("flex")
     assert known is not None
@@ -47,13 +47,13 @@ def test_it_wants_a_yes_to_that_very_version(
     invoke: Invoke, host: MemoryHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("kit.cli.moving.confirmed", lambda question, *, yes: asked.append(question))
+    monkeypatch.setattr("kit.cli.records.confirmed", lambda question, *, yes: asked.append(question))
     assert invoke("rollback", "flex").status == 0
     assert asked == ["Roll flex back: all traffic from sp-now to sp-before?"]
 
 
 def test_without_an_earlier_version_there_is_nothing_to_go_back_to(invoke: Invoke, host: MemoryHost) -> None:
     host.service = service_of("flex", NOW)
-    told = invoke("rollback", "flex", "--yes", "--json")
-    assert (told.status, told.error["code"], host.said) == (1, "nothing-deployed", [])
-    assert told.error["message"] == "flex has no earlier version to go back to."
+    ended = invoke("rollback", "flex", "--yes", "--json")
+    assert (ended.status, ended.error["code"], host.said) == (1, "nothing-deployed", [])
+    assert ended.error["message"] == "flex has no earlier version to go back to."

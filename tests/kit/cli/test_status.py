@@ -32,7 +32,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
             host.service = found
         return host
 
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda: host_of)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda: host_of)
 
     def put(**services: Service | KitError) -> None:
         there.update({name.replace("_", "-"): service for name, service in services.items()})
@@ -42,7 +42,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.cli.hosts.hosts", lambda: pytest.fail("the cloud was asked"))
+    monkeypatch.setattr("kit.cli.records.hosts", lambda: pytest.fail("the cloud was asked"))
 
 
 def remember(folder: Path, *targets: str, **changes: object) -> None:
@@ -52,9 +52,9 @@ def remember(folder: Path, *targets: str, **changes: object) -> None:
 
 @pytest.mark.usefixtures("nobody_is_asked")
 def test_where_nothing_is_deployed_that_is_the_answer_and_no_error(invoke: Invoke, tmp_path: Path) -> None:
-    told = invoke("status")
-    assert (told.status, told.err) == (0, "")
-    assert told.out.startswith("Nothing is on record as deployed from this folder.")
+    ended = invoke("status")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("Nothing is on record as deployed from this folder.")
     assert invoke("status", "--json").data == {"targets": []}
     assert not list(tmp_path.iterdir())
 
@@ -62,11 +62,11 @@ def test_where_nothing_is_deployed_that_is_the_answer_and_no_error(invoke: Invok
 def test_what_is_deployed_is_told_in_the_targets_order(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     remember(tmp_path, "run", "flex")
     cloud(streamproof=service_of("run"), sp_flex=service_of("flex"))
-    told = invoke("status")
-    assert told.status == 0
-    assert told.out.index("flex  App Engine Flexible") < told.out.index("run  Cloud Run")
-    assert "costs money all the time, asked or not: sp-now runs" in told.out
-    assert "kit destroy flex" in told.out
+    ended = invoke("status")
+    assert ended.status == 0
+    assert ended.out.index("flex  App Engine Flexible") < ended.out.index("run  Cloud Run")
+    assert "costs money all the time, asked or not: sp-now runs" in ended.out
+    assert "kit destroy flex" in ended.out
 
 
 def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_one_that_cannot_be_asked_exits_1_after_the_others_were_told(
 ) -> None:
     remember(tmp_path, "run", "flex")
     cloud(streamproof=KitError(Code.CLOUD_UNAVAILABLE, "503.", "Later."), sp_flex=service_of("flex"))
-    told = invoke("status", "--json")
-    assert told.status == 1
-    assert [one["error"] and one["error"]["code"] for one in told.data["targets"]] == [
+    ended = invoke("status", "--json")
+    assert ended.status == 1
+    assert [one["error"] and one["error"]["code"] for one in ended.data["targets"]] == [
         None,
         "cloud-unavailable",
     ]
@@ -102,9 +102,9 @@ def test_one_that_cannot_be_asked_exits_1_after_the_others_were_told(
 @pytest.mark.usefixtures("nobody_is_asked")
 def test_offline_only_the_record_is_told(invoke: Invoke, tmp_path: Path) -> None:
     remember(tmp_path, "run")
-    told = invoke("status", "--offline")
-    assert (told.status, told.err) == (0, "")
-    assert "on record: serving, sp-now" in told.out
+    ended = invoke("status", "--offline")
+    assert (ended.status, ended.err) == (0, "")
+    assert "on record: serving, sp-now" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_offline_only_the_record_is_told(invoke: Invoke, tmp_path: Path) -> None
 def test_what_cannot_be_told_is_one_sentence(
     invoke: Invoke, cloud: Cloud, arguments: list[str], code: str, status: int
 ) -> None:
-    told = invoke("status", *arguments, "--json")
-    assert (told.status, told.error["code"]) == (status, code)
+    ended = invoke("status", *arguments, "--json")
+    assert (ended.status, ended.error["code"]) == (status, code)
 
 
 def test_a_lost_record_comes_back_from_the_cloud(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     cloud(streamproof=service_of("run"))
-    told = invoke("status", "--refresh", "--project", PROJECT, "--region", "europe-west1", "--json")
-    assert [one["target"] for one in told.data["targets"]] == ["run"]
+    ended = invoke("status", "--refresh", "--project", PROJECT, "--region", "europe-west1", "--json")
+    assert [one["target"] for one in ended.data["targets"]] == ["run"]
     assert [one.target for one in Record.load(tmp_path)] == ["run"]
     assert "run  Cloud Run" in invoke("status").out
 
@@ -135,12 +135,12 @@ def test_a_record_that_cannot_be_read_says_what_rebuilds_it_and_that_does(
 ) -> None:
     remember(tmp_path, "run")
     (tmp_path / ".kit" / "deployments.json").write_text("{")
-    told = invoke("status")
-    assert (told.status, "kit status --refresh" in told.err) == (1, True)
+    ended = invoke("status")
+    assert (ended.status, "kit status --refresh" in ended.err) == (1, True)
     cloud(streamproof=service_of("run"))
-    told = invoke("status", "--refresh", "run", "--project", PROJECT, "--region", "europe-west1", "--json")
-    assert told.status == 0
-    assert "deployments.corrupt-1.json" in json.loads(told.out)["warnings"][0]
+    ended = invoke("status", "--refresh", "run", "--project", PROJECT, "--region", "europe-west1", "--json")
+    assert ended.status == 0
+    assert "deployments.corrupt-1.json" in json.loads(ended.out)["warnings"][0]
     assert (tmp_path / ".kit" / "deployments.corrupt-1.json").read_text() == "{"
     assert [one.target for one in Record.load(tmp_path)] == ["run"]
 
@@ -149,10 +149,10 @@ def test_while_another_run_deploys_the_record_is_not_rebuilt_under_it(
     invoke: Invoke, cloud: Cloud, tmp_path: Path
 ) -> None:
     with locked(tmp_path, "kit deploy run"):
-        told = invoke("status", "--refresh", "--project", PROJECT, "--json")
-    assert (told.status, told.error["code"]) == (1, "record-locked")
+        ended = invoke("status", "--refresh", "--project", PROJECT, "--json")
+    assert (ended.status, ended.error["code"]) == (1, "record-locked")
 
 
 def test_without_a_project_there_is_nowhere_to_look(invoke: Invoke, cloud: Cloud) -> None:
-    told = invoke("status", "--refresh", "--json")
-    assert (told.status, told.error["code"]) == (1, "no-project")
+    ended = invoke("status", "--refresh", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "no-project")

@@ -13,9 +13,9 @@ TARGETS = load_targets()
 
 
 def test_each_target_has_a_row_with_its_promise_in_plain_words(invoke: Invoke) -> None:
-    told = invoke("targets")
-    assert (told.status, told.err) == (0, "")
-    head, *rows = (line.split("  ") for line in told.out.splitlines()[:4])
+    ended = invoke("targets")
+    assert (ended.status, ended.err) == (0, "")
+    head, *rows = (line.split("  ") for line in ended.out.splitlines()[:4])
     cells = [[cell.strip() for cell in row if cell.strip()] for row in (head, *rows)]
     assert cells == [
         ["target", "header sent", "header not sent", "platform"],
@@ -58,10 +58,10 @@ def test_nothing_is_coloured_off_a_terminal(invoke: Invoke) -> None:
 
 
 def test_programs_get_all_of_it(invoke: Invoke) -> None:
-    told = invoke("targets", "--json")
-    assert (told.status, told.err) == (0, "")
-    assert [target["target"] for target in told.data["targets"]] == list(TARGETS)
-    flex = told.data["targets"][1]
+    ended = invoke("targets", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    assert [target["target"] for target in ended.data["targets"]] == list(TARGETS)
+    flex = ended.data["targets"][1]
     assert flex["expected"] == {"on": "incremental", "off": "byte-limited"}
     assert flex["in_words"] == {"on": "streamed", "off": "buffered in blocks of 64 KiB"}
     assert flex["front"]["block_bytes"] == 65_536

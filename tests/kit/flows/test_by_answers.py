@@ -21,8 +21,8 @@ from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD
 from tests.fixtures.wire import Connection, Wire, events, wire
-from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 pytestmark = pytest.mark.alone
 

@@ -20,10 +20,9 @@ from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Envoy, Nginx
-from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import measured_by, through
 from tests.fixtures.wire import Connection, passing, wire
-from tests.kit.probe.test_real_proxies import BUFFERS_64K, GZIP, NEW, OLD
 
 pytestmark = pytest.mark.alone
 

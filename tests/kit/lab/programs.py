@@ -1,13 +1,10 @@
-"""Small programs that stand for a service, and how to see whether a process is still there."""
+"""Small programs that stand for a service."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
-GIVE_UP_S = 100.0
+from tests.fixtures.processes import eventually
 
 # Writes its own number and a child's into the file `pids`, then waits. SIGTERM: as `on_term` says.
 FAMILY = """
@@ -36,39 +33,5 @@ def family(folder: Path, on_term: str = OBEYS) -> list[str]:
 def pids(folder: Path) -> list[int]:
     """The numbers of the program that runs there and of its child, once it is up."""
     file = folder / "bundle" / "pids"
-    wait_until(file.exists)
+    eventually(file.exists)
     return [int(number) for number in file.read_text().split()]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for a state; fails when it does not come."""
-    give_up = time.monotonic() + GIVE_UP_S
-    while not holds():
-        assert time.monotonic() < give_up, "it did not come to that"
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """Whether that process runs; one that has ended and waits for its parent to notice does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return not Path("/proc/self").exists()
-
-
-def frozen(pid: int) -> bool:
-    """Whether that process stands still, all its threads: nothing in it advances then (Linux)."""
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    try:
-        return {stat.read_text().rpartition(")")[2].split()[0] for stat in threads} == {"T"}
-    except OSError:
-        return False  # one has just ended
-
-
-def gone(numbers: Iterable[int]) -> bool:
-    return not any(alive(number) for number in numbers)

@@ -88,7 +88,7 @@ class Service:
         """The next connection."""
         return await self._arrived.get()
 
-    def nobody_came(self) -> bool:
+    def none_came(self) -> bool:
         return self._arrived.empty()
 
 

@@ -38,7 +38,7 @@ def test_an_app_whose_lifespan_fails_is_one_sentence() -> None:
     assert _threads() == []
 
 
-def test_a_client_that_still_reads_keeps_nobody_waiting() -> None:
+def test_a_client_that_still_reads_keeps_no_other_waiting() -> None:
     with serving(bare) as url:
         reading = HTTPConnection(urlsplit(url).netloc)
         reading.request("GET", "/")

@@ -71,7 +71,7 @@ def test_a_users_own_app_finds_no_credential_in_its_environment(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_it_signs_in_as_whoever_runs_the_lab(
+def test_it_signs_in_as_the_labs_user(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = render(target, wanted()).start
@@ -84,9 +84,7 @@ def test_it_signs_in_as_whoever_runs_the_lab(
     assert "CLOUDSDK_CONFIG" not in found(start, own=True)
 
 
-def test_nothing_of_that_reaches_a_service_that_asks_no_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_without_a_model_gets_none_of_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", "/elsewhere")
     start = render(TARGETS[0], Config()).start
     assert not asks_google(start)

@@ -132,8 +132,7 @@ async def test_a_service_that_does_not_speak_http_is_a_502(rubbish: bytes) -> No
 
 @pytest.mark.parametrize("spec", [PASS, BLOCKS])
 @pytest.mark.parametrize(
-    "start",
-    [CHUNKED + chunk(b"x" * 1500), b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b"x" * 1500],
+    "start", [CHUNKED + chunk(b"x" * 1500), b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b"x" * 1500]
 )
 async def test_a_service_that_dies_in_mid_body_is_seen_as_a_cut(spec: FrontSpec, start: bytes) -> None:
     async with asked(spec) as (client, answering, _):
@@ -177,7 +176,7 @@ async def test_over_the_cap_a_whole_message_is_an_empty_500_though_the_service_g
 
 
 @pytest.mark.parametrize(("hold", "expected"), [("whole", 500), ("blocks", 504), ("none", 504)])
-async def test_at_the_deadline_a_client_that_saw_nothing_gets_the_platforms_error(
+async def test_at_the_deadline_a_client_without_a_head_gets_the_platforms_error(
     hold: Hold, expected: int
 ) -> None:
     async with behind(front(hold, deadline_s=0.2)) as (service, connect):
@@ -190,9 +189,7 @@ async def test_at_the_deadline_a_client_that_saw_nothing_gets_the_platforms_erro
 
 
 @pytest.mark.parametrize("spec", [PASS, WHOLE, BLOCKS])
-async def test_an_answer_that_ended_before_its_deadline_is_whole_however_long_the_front_was_asleep(
-    spec: FrontSpec,
-) -> None:
+async def test_an_answer_that_ended_in_time_is_whole_though_the_front_was_asleep(spec: FrontSpec) -> None:
     async with asked(spec, get("/", "Connection: close")) as (client, answering, another):
         await answering.say(CHUNKED + chunk(b"a"))
         await another()  # the front has got as far as it can
@@ -224,7 +221,7 @@ async def test_at_the_deadline_a_service_that_never_pauses_is_cut_too() -> None:
 
 
 @pytest.mark.parametrize("after_its_head", [False, True])
-async def test_a_connection_to_the_service_that_times_out_is_no_deadline(
+async def test_a_service_that_times_out_is_no_deadline(
     monkeypatch: pytest.MonkeyPatch, after_its_head: bool
 ) -> None:
     class Losing(Peer):

@@ -7,18 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kit.targets import Hold
-from tests.kit.lab.raw import (
-    CHUNKED,
-    LAST,
-    Wire,
-    asked,
-    behind,
-    chunk,
-    fields,
-    get,
-    stalled,
-    status,
-)
+from tests.kit.lab.raw import CHUNKED, LAST, Wire, asked, behind, chunk, fields, get, stalled, status
 from tests.kit.lab.specs import front
 
 PASS = front("none")
@@ -27,12 +16,12 @@ PASS = front("none")
 # Slow and leaving clients
 
 
-async def test_a_client_that_does_not_read_pushes_back_on_the_service_and_on_nobody_else() -> None:
+async def test_a_client_that_does_not_read_pushes_back_on_its_service_alone() -> None:
     async with stalled(PASS) as (_, said):
         assert said < 300  # kernel buffers, not 30 MB in the front
 
 
-async def test_where_the_platform_is_known_to_tell_the_service_it_is_told_at_once() -> None:
+async def test_where_the_platform_passes_a_leave_on_the_service_sees_it_at_once() -> None:
     async with asked(front("none", client_leaves="passed")) as (client, answering, _):
         await answering.say(CHUNKED + chunk(b"a"))
         await client.head()
@@ -42,7 +31,7 @@ async def test_where_the_platform_is_known_to_tell_the_service_it_is_told_at_onc
 
 @pytest.mark.parametrize("hold", ["none", "blocks", "whole"])
 @pytest.mark.parametrize("leave", [Wire.close, Wire.reset])
-async def test_where_that_is_unknown_the_response_is_read_to_its_end_and_thrown_away(
+async def test_where_unknown_the_response_is_read_to_its_end(
     hold: Hold, leave: Callable[[Wire], None]
 ) -> None:
     async with asked(front(hold, client_leaves="unknown")) as (client, answering, another):
@@ -88,16 +77,14 @@ async def test_a_client_that_only_stops_sending_still_gets_its_answer() -> None:
         (get("/", "Transfer-Encoding: gzip"), 501),
     ],
 )
-async def test_bytes_that_are_no_request_are_refused_in_a_sentence_and_reach_no_service(
-    rubbish: bytes, expected: int
-) -> None:
+async def test_what_is_no_request_is_refused_and_reaches_no_service(rubbish: bytes, expected: int) -> None:
     async with behind(PASS) as (service, connect):
         client = await connect()
         await client.say(rubbish)
         head = await client.head()
         assert status(head) == expected
         assert (await client.rest()).startswith(b"This is not an HTTP/1.1 request: ")
-        assert service.nobody_came()
+        assert service.none_came()
 
 
 async def test_a_body_that_turns_into_rubbish_is_a_400_and_ends_the_services_connection() -> None:
@@ -128,4 +115,4 @@ async def test_the_front_is_no_tunnel() -> None:
         client = await connect()
         await client.say(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")
         assert status(await client.head()) == 405
-        assert service.nobody_came()
+        assert service.none_came()

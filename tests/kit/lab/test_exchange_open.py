@@ -10,8 +10,8 @@ import pytest
 from kit.lab.idle import OpenRequests
 from kit.lab.sockets import hold_port
 from kit.targets import FrontSpec, Hold
+from tests.fixtures.processes import eventually
 from tests.kit.lab import raw
-from tests.kit.lab.programs import wait_until
 from tests.kit.lab.raw import CHUNKED, LAST, Instance, chunk, front_before, get, status
 from tests.kit.lab.specs import front
 
@@ -24,7 +24,7 @@ def behind(spec: FrontSpec, instance: Instance) -> Any:
 
 async def is_frozen(instance: Instance) -> None:
     """Return once it is: an exchange ends a moment after the client has heard all of it."""
-    await asyncio.to_thread(wait_until, lambda: instance.frozen)
+    await asyncio.to_thread(eventually, lambda: instance.frozen)
 
 
 @pytest.mark.parametrize("hold", ["none", "whole"])
@@ -66,7 +66,7 @@ async def test_of_several_the_last_to_end_counts() -> None:
         await is_frozen(instance)
 
 
-async def test_where_the_service_is_not_told_that_its_client_left_its_answer_is_open_still() -> None:
+async def test_where_a_leave_is_not_passed_on_the_answer_stays_open() -> None:
     instance = Instance()
     spec = front("none", client_leaves="unknown")
     async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, answering, another):
@@ -80,7 +80,7 @@ async def test_where_the_service_is_not_told_that_its_client_left_its_answer_is_
         await is_frozen(instance)
 
 
-async def test_where_the_service_is_told_it_is_over_with_the_client() -> None:
+async def test_where_a_leave_is_passed_on_the_answer_is_over() -> None:
     instance = Instance()
     spec = front("none", client_leaves="passed")
     async with raw.asked(spec, is_open=OpenRequests(instance)) as (client, _, _):

@@ -5,15 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from kit.lab.sockets import HOST
-from tests.kit.lab.raw import (
-    LAST,
-    asked,
-    behind,
-    chunk,
-    fields,
-    get,
-    status,
-)
+from tests.kit.lab.raw import LAST, asked, behind, chunk, fields, get, status
 from tests.kit.lab.specs import front
 
 PASS = front("none")

@@ -71,7 +71,7 @@ async def test_a_bug_ends_it_with_its_traceback_and_is_no_cut_stream(tmp_path: P
         assert "report it" in error.hint
 
 
-async def test_a_header_that_it_cannot_fill_in_is_told_before_it_starts(tmp_path: Path) -> None:
+async def test_a_header_that_it_cannot_fill_in_stops_it_before_it_starts(tmp_path: Path) -> None:
     with listen(0) as listener, pytest.raises(KitError) as caught:
         start_front("run", front(response_headers_added={"X": "{nonsense}"}), listener, 1, tmp_path)
     assert caught.value.code is Code.BAD_TARGET

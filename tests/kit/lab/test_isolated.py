@@ -93,7 +93,7 @@ def test_a_bundle_finds_its_own_packages_and_none_of_the_kits(
 
 
 @pytest.mark.usefixtures("uv")
-async def test_the_same_requirements_are_installed_once_even_when_asked_for_at_once(
+async def test_the_same_requirements_are_installed_once_though_asked_together(
     bundle: Bundle, wheel: Path
 ) -> None:
     folder = bundle(f"only-here @ {wheel.as_uri()}\n")
@@ -103,9 +103,7 @@ async def test_the_same_requirements_are_installed_once_even_when_asked_for_at_o
 
 
 @pytest.mark.usefixtures("uv")
-async def test_what_cannot_be_installed_is_told_with_the_end_of_the_output_and_tried_again(
-    bundle: Bundle, wheel: Path
-) -> None:
+async def test_a_failed_installation_shows_its_output_and_is_tried_again(bundle: Bundle, wheel: Path) -> None:
     folder = bundle(f"only-here @ {wheel.as_uri()}\n")
     with aside(wheel), pytest.raises(KitError) as caught:
         await install(folder)
@@ -115,16 +113,14 @@ async def test_what_cannot_be_installed_is_told_with_the_end_of_the_output_and_t
     assert imports(await install(folder), "only_here") == ["only_here"]
 
 
-async def test_a_bundle_without_requirements_is_told_as_such(tmp_path: Path) -> None:
+async def test_a_bundle_without_requirements_is_named(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
         await install(tmp_path)
     assert caught.value.code is Code.INSTALL_FAILED
 
 
 @pytest.mark.usefixtures("uv")
-async def test_an_isolated_lab_runs_its_services_in_their_own_environment(
-    tmp_path: Path, wheel: Path
-) -> None:
+async def test_an_isolated_lab_runs_services_in_their_own_environment(tmp_path: Path, wheel: Path) -> None:
     one = lane(tmp_path)
     (one.bundle / "requirements.txt").write_text(f"only-here @ {wheel.as_uri()}\n")
     (one.bundle / "serve.py").write_text("import only_here\n" + (one.bundle / "serve.py").read_text())

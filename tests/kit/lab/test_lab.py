@@ -20,8 +20,8 @@ from kit.lab import front as front_module
 from kit.lab.lab import Lab
 from kit.lab.sockets import HOST, listen
 from tests.fixtures.loop import GIVE_UP_S
+from tests.fixtures.processes import eventually, frozen, gone
 from tests.kit.lab.bundles import TICKING, lane
-from tests.kit.lab.programs import frozen, gone, wait_until
 from tests.kit.lab.raw import Wire, get
 from tests.kit.lab.specs import front
 
@@ -76,7 +76,7 @@ async def test_a_lane_may_get_another_front_than_its_own(tmp_path: Path) -> None
         assert await client.chunk() == b"one"
 
 
-async def test_a_service_finds_its_platform_its_bundle_and_nothing_of_the_users(
+async def test_a_service_finds_its_platform_and_nothing_of_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
@@ -104,9 +104,7 @@ async def test_a_service_runs_from_a_copy_so_that_nothing_it_does_changes_the_bu
     assert sorted(one.bundle.rglob("*")) == before
 
 
-async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_streams_open(
-    tmp_path: Path,
-) -> None:
+async def test_ports_and_processes_are_free_after_it_even_with_streams_open(tmp_path: Path) -> None:
     said: list[str] = []
     async with Lab([lane(tmp_path, "held", "whole"), lane(tmp_path, "run")], say=said.append) as lab:
         numbers = [(await about(url))["pid"] for url in lab.urls.values()]
@@ -115,7 +113,7 @@ async def test_when_the_block_is_left_ports_and_processes_are_free_even_with_str
             await stream.say(get())
     for stream in streams:
         await stream.left()
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
     for url in lab.urls.values():
         with pytest.raises(ConnectionRefusedError):
             await connect(url)
@@ -133,7 +131,7 @@ async def test_the_same_holds_when_the_block_is_left_by_an_error_or_a_cancellati
     for name, error in {"a": ValueError("x"), "b": asyncio.CancelledError()}.items():
         with pytest.raises(type(error)):
             await inside(name, error)
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
@@ -145,11 +143,11 @@ async def test_a_cancellation_while_it_starts_leaves_nothing(tmp_path: Path) -> 
             numbers.extend(int(line.split()[1]) for line in log.read_text().splitlines())
         return bool(numbers)
 
-    await asyncio.to_thread(wait_until, is_up)
+    await asyncio.to_thread(eventually, is_up)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    await asyncio.to_thread(wait_until, lambda: gone(numbers))
+    await asyncio.to_thread(eventually, lambda: gone(numbers))
 
 
 # Ports
@@ -162,7 +160,7 @@ async def test_a_given_port_is_used(tmp_path: Path) -> None:
         assert lab.urls == {"run": f"http://127.0.0.1:{port}"}
 
 
-async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_path: Path) -> None:
+async def test_a_port_in_use_has_a_remedy_before_anything_starts(tmp_path: Path) -> None:
     with listen(0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(KitError) as caught:
@@ -176,7 +174,7 @@ async def test_a_port_in_use_is_told_with_a_remedy_before_anything_starts(tmp_pa
 # Services that fail
 
 
-async def test_a_service_that_dies_at_its_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+async def test_a_service_that_dies_at_its_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
     broken = lane(tmp_path, "broken", program="import sys; sys.exit('no module named streamproof')")
     with pytest.raises(KitError) as caught:
         async with Lab([lane(tmp_path, "fine"), broken]):
@@ -227,7 +225,7 @@ async def test_a_front_that_dies_ends_the_waiting(tmp_path: Path) -> None:
     assert caught.value.code is Code.SERVICE_DIED
 
 
-async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
+async def test_a_front_that_cannot_start_shows_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(front_module, "asdict", lambda spec: {"nonsense": 1})
@@ -238,7 +236,7 @@ async def test_a_front_that_cannot_start_is_told_with_the_end_of_its_log(
 
 
 @pytest.mark.parametrize("what", ["front", "service"])
-async def test_work_that_ends_because_something_died_is_told_as_that(tmp_path: Path, what: str) -> None:
+async def test_work_that_ends_because_something_died_says_so(tmp_path: Path, what: str) -> None:
     async with Lab([lane(tmp_path)]) as lab:
 
         async def work() -> str:
@@ -290,16 +288,14 @@ class Ticks:
     async def advance(self) -> None:
         """Return once that has run twenty times more."""
         goal = self.now() + 20
-        await asyncio.to_thread(wait_until, lambda: self.now() >= goal)
+        await asyncio.to_thread(eventually, lambda: self.now() >= goal)
 
     async def freeze(self) -> None:
         """Return once its process stands still."""
-        await asyncio.to_thread(wait_until, lambda: frozen(self.pid))
+        await asyncio.to_thread(eventually, lambda: frozen(self.pid))
 
 
-async def test_where_the_platform_freezes_an_idle_instance_its_background_task_waits_for_the_next_request(
-    tmp_path: Path,
-) -> None:
+async def test_a_frozen_instances_background_task_waits_for_the_next_request(tmp_path: Path) -> None:
     lanes = [lane(tmp_path, "cold", program=TICKING, front=front(idle="frozen"))]
     lanes += [lane(tmp_path, name, program=TICKING, front=front(idle=name)) for name in ("runs", "unknown")]
     async with Lab(lanes) as lab:
@@ -328,4 +324,4 @@ async def test_where_the_platform_freezes_an_idle_instance_its_background_task_w
         for other in others:
             await other.advance()
         assert cold.now() == before
-    await asyncio.to_thread(wait_until, lambda: gone([cold.pid]))
+    await asyncio.to_thread(eventually, lambda: gone([cold.pid]))

@@ -14,7 +14,7 @@ from kit.errors import Code, KitError
 from kit.lab import process
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import hold_port
-from tests.kit.lab.programs import wait_until
+from tests.fixtures.processes import eventually
 
 PYTHONS = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}"}
 
@@ -24,9 +24,7 @@ def start(folder: Path, *argv: str) -> ServiceProcess:
     return ServiceProcess("standard", argv, PYTHONS, folder, grace_s=20)
 
 
-async def test_a_service_that_ends_by_itself_is_reported_with_its_status_and_the_end_of_its_log(
-    tmp_path: Path,
-) -> None:
+async def test_a_service_that_ends_is_reported_with_its_status_and_its_log(tmp_path: Path) -> None:
     lines = "print(*range(100), sep='\\n', flush=True); import sys; sys.exit('no such table')"
     error = await start(tmp_path, "python", "-c", lines).died()
     assert error.code is Code.SERVICE_DIED
@@ -60,7 +58,7 @@ async def test_one_that_does_not_answer_in_time_is_reported_with_the_end_of_its_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = start(tmp_path, "python", "-c", "print('up', flush=True); import time; time.sleep(600)")
-    await asyncio.to_thread(wait_until, lambda: service.log_end() != "")
+    await asyncio.to_thread(eventually, lambda: service.log_end() != "")
     monkeypatch.setattr(process, "READY_WITHIN_S", 0.0)
     held, port = hold_port()
     with held, pytest.raises(KitError) as caught:

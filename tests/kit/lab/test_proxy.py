@@ -11,17 +11,7 @@ from kit.lab.proxy import Front
 from kit.lab.sockets import listen
 from kit.targets import Hold
 from tests.kit.lab import raw
-from tests.kit.lab.raw import (
-    CHUNKED,
-    LAST,
-    Wire,
-    asked,
-    behind,
-    chunk,
-    fields,
-    get,
-    status,
-)
+from tests.kit.lab.raw import CHUNKED, LAST, Wire, asked, behind, chunk, fields, get, status
 from tests.kit.lab.specs import front
 
 PASS = front("none")
@@ -50,7 +40,7 @@ async def test_requests_sent_without_waiting_are_answered_in_their_order() -> No
         for number in (1, 2):
             answering = await service.taken()
             assert (await answering.head()).startswith(b"GET /%d " % number)
-            assert service.nobody_came()
+            assert service.none_came()
             await answering.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
             await client.head()
             assert await client.hear(1) == b"%d" % number

@@ -17,6 +17,7 @@ import trustme
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
+from tests.fixtures.misbehaving import says
 from tests.kit.probe.test_coding import coded, flushed
 
 Server = Callable[..., Any]
@@ -29,35 +30,11 @@ async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
     await writer.drain()
 
 
-async def for_ever(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
-
-
-async def endless_header(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"x-much: ")
-    while True:
-        await send(writer, b"a" * 65536)
-
-
-async def endless_headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK)
-    while True:
-        await send(writer, b"x-many: a\r\n" * 5000)
-
-
-async def endless_body(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"\r\n")
-    while True:
-        await send(writer, b"a" * 65536)
-
-
 async def gzip_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-encoding: gzip\r\n\r\n")
     bomb = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    await send(writer, bomb.compress(bytes(1 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH))
+    begun = bomb.compress(bytes(1 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH)
     more = bomb.compress(bytes(8 << 20)) + bomb.flush(zlib.Z_FULL_FLUSH)
-    while True:
-        await send(writer, more)
+    await says(OK + b"content-encoding: gzip\r\n\r\n", begun, then=more)(_, writer)
 
 
 async def br_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,44 +47,11 @@ async def zstd_bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await send(writer, OK + b"content-encoding: zstd\r\n\r\n" + 9 * coded(bytes(8 << 20), "zstd"))
 
 
-async def no_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-encoding: gzip\r\n\r\nnot at all")
+def moved(to: bytes, status: bytes = b"302 Found") -> Any:
+    return says(b"HTTP/1.1 %b\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % (status, to))
 
 
-async def cut_gzip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"data: 1\n\n")[:-1])
-
-
-async def odd_coding(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-encoding: compress\r\n\r\nabc")
-
-
-async def wrong_chunks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, CHUNKED + b"zzz\r\nabc\r\n")
-
-
-async def cut_short(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, OK + b"content-length: 100\r\n\r\nabc")
-
-
-async def cut_chunk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, CHUNKED + b"a\r\nabc")
-
-
-async def rubbish(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, bytes(range(256)) * 4)
-
-
-async def silent_end(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-    return
-
-
-async def redirects(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, b"HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n")
-
-
-async def to_another_scheme(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await send(writer, b"HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n")
+CUT_GZIP = gzip.compress(b"data: 1\n\n")[:-1]
 
 
 async def read_all(url: str, timeout_s: float = 30.0) -> int:
@@ -118,40 +62,42 @@ async def read_all(url: str, timeout_s: float = 30.0) -> int:
     return total
 
 
+async def refusal(url: str, timeout_s: float = 30.0) -> KitError:
+    """What is said of a URL that cannot be read."""
+    with pytest.raises(KitError) as caught:
+        await read_all(url, timeout_s)
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code"),
     [
-        (endless_header, Code.NOT_HTTP),
-        (endless_headers, Code.NOT_HTTP),
-        (endless_body, Code.TOO_LARGE),
+        (says(OK + b"x-much: ", then=b"a" * 65536), Code.NOT_HTTP),
+        (says(OK, then=b"x-many: a\r\n" * 5000), Code.NOT_HTTP),
+        (says(OK + b"\r\n", then=b"a" * 65536), Code.TOO_LARGE),
         (gzip_bomb, Code.TOO_LARGE),
         (br_bomb, Code.TOO_LARGE),
         (zstd_bomb, Code.TOO_LARGE),
-        (no_gzip, Code.BAD_ENCODING),
-        (cut_gzip, Code.BODY_CUT),
-        (odd_coding, Code.BAD_ENCODING),
-        (wrong_chunks, Code.BODY_CUT),
-        (cut_short, Code.BODY_CUT),
-        (cut_chunk, Code.BODY_CUT),
-        (rubbish, Code.NOT_HTTP),
-        (silent_end, Code.NOT_HTTP),
-        (redirects, Code.TOO_MANY_REDIRECTS),
-        (to_another_scheme, Code.NOT_HTTP),
+        (says(OK + b"content-encoding: gzip\r\n\r\nnot at all"), Code.BAD_ENCODING),
+        (says(OK + b"content-encoding: gzip\r\n\r\n" + CUT_GZIP), Code.BODY_CUT),
+        (says(OK + b"content-encoding: compress\r\n\r\nabc"), Code.BAD_ENCODING),
+        (says(CHUNKED + b"zzz\r\nabc\r\n"), Code.BODY_CUT),
+        (says(OK + b"content-length: 100\r\n\r\nabc"), Code.BODY_CUT),
+        (says(CHUNKED + b"a\r\nabc"), Code.BODY_CUT),
+        (says(bytes(range(256)) * 4), Code.NOT_HTTP),
+        (says(), Code.NOT_HTTP),
+        (moved(b"/again"), Code.TOO_MANY_REDIRECTS),
+        (moved(b"file:///etc/passwd"), Code.NOT_HTTP),
     ],
 )
-def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any, code: Code) -> None:
+async def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any, code: Code) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    async def run() -> None:
-        async with server(behaviour) as url:
-            with pytest.raises(KitError) as caught:
-                await read_all(url)
-            assert caught.value.code is code
-            assert caught.value.message.endswith(".")
-            assert "\n" not in caught.value.message
-            assert caught.value.hint
-
-    asyncio.run(run())
+    async with server(behaviour) as url:
+        fault = await refusal(url)
+    assert fault.code is code
+    assert fault.message.endswith(".")
+    assert "\n" not in fault.message
+    assert fault.hint
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_mib < 100
 
@@ -182,10 +128,8 @@ def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server,
 
 
 async def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
-    async with server(for_ever) as url:
-        with pytest.raises(KitError) as caught:
-            await read_all(url, timeout_s=0.05)
-        assert caught.value.code is Code.TIMED_OUT
+    async with server(says(stays=True)) as url:
+        assert (await refusal(url, timeout_s=0.05)).code is Code.TIMED_OUT
 
 
 async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) -> None:
@@ -201,51 +145,41 @@ async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) ->
         assert caught.value.code is Code.TIMED_OUT
 
 
-async def test_nobody_listening_is_unreachable(server: Server) -> None:
-    async with server(for_ever) as url:
+async def test_a_port_without_a_server_is_unreachable(server: Server) -> None:
+    async with server(says(stays=True)) as url:
         pass
-    with pytest.raises(KitError) as caught:
-        await read_all(url)
-    assert caught.value.code is Code.UNREACHABLE
+    assert (await refusal(url)).code is Code.UNREACHABLE
 
 
 @pytest.mark.parametrize("proxy", ["socks5://me:secret@127.0.0.1:1", "ftp://x", "http://", "http://x:0x"])
-def test_a_proxy_that_is_none_is_said_to_be_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_is_none_is_said_to_be_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy)
-    with pytest.raises(KitError) as caught:
-        asyncio.run(read_all("http://example.com/"))
-    assert "http_proxy" in caught.value.hint
-    assert "secret" not in caught.value.message
+    fault = await refusal("http://example.com/")
+    assert "http_proxy" in fault.hint
+    assert "secret" not in fault.message
 
 
 def test_a_proxy_may_be_named_by_host_and_port_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await send(writer, OK + b"content-length: 2\r\n\r\nok")
-
     async def run() -> int:
-        async with server(answer) as url:
+        async with server(says(OK + b"content-length: 2\r\n\r\nok")) as url:
             monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
             return await read_all("http://example.invalid/")
 
     assert asyncio.run(run()) == 2
 
 
-def test_a_name_that_nobody_knows() -> None:
-    with pytest.raises(KitError) as caught:
-        asyncio.run(read_all("http://no-such-host.invalid/"))
-    assert caught.value.code is Code.NAME_NOT_FOUND
+async def test_an_unknown_name_is_not_found() -> None:
+    assert (await refusal("http://no-such-host.invalid/")).code is Code.NAME_NOT_FOUND
 
 
 @pytest.mark.parametrize(
     "url", ["", "example.com", "ftp://a/", "http://", "http://a:99999/", "http://[::1", "/x"]
 )
-def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
-    with pytest.raises(KitError) as caught:
-        asyncio.run(read_all(url))
-    assert caught.value.code is Code.BAD_USAGE
+async def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
+    assert (await refusal(url)).code is Code.BAD_USAGE
 
 
-async def test_a_certificate_for_another_name_is_refused(
+async def test_another_names_certificate_is_refused(
     server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -253,38 +187,24 @@ async def test_a_certificate_for_another_name_is_refused(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     client._ssl_context.cache_clear()
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await send(writer, OK + b"content-length: 2\r\n\r\nok")
-
     def tls(name: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name).configure_cert(context)
         return context
 
-    async with server(answer, tls("127.0.0.1")) as url:
+    async with server(says(OK + b"content-length: 2\r\n\r\nok"), tls("127.0.0.1")) as url:
         assert await read_all(url) == 2
-    async with server(answer, tls("example.org")) as url:
-        with pytest.raises(KitError) as caught:
-            await read_all(url)
-        assert caught.value.code is Code.TLS_FAILED
+    async with server(says(OK + b"content-length: 2\r\n\r\nok"), tls("example.org")) as url:
+        assert (await refusal(url)).code is Code.TLS_FAILED
 
 
 def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) -> None:
     there: list[bytes] = []
     here: list[bytes] = []
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await send(writer, OK + b"content-length: 0\r\n\r\n")
-
     async def run() -> None:
-        async with server(answer, heads=there) as elsewhere:
-
-            async def onward(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                place = elsewhere.encode()
-                await send(
-                    writer, b"HTTP/1.1 307 Go\r\nlocation: " + place + b"/x\r\ncontent-length: 0\r\n\r\n"
-                )
-
+        async with server(says(OK + b"content-length: 0\r\n\r\n"), heads=there) as elsewhere:
+            onward = moved(f"{elsewhere}/x".encode(), b"307 Go")
             async with server(onward, heads=here) as url, Client() as client:
                 headers = (
                     ("authorization", "Bearer secret"),
@@ -303,25 +223,18 @@ def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) ->
 
 @pytest.mark.parametrize("onward", [b"http://[::1/", b"ftp://example.com/?key=secret"])
 async def test_a_redirect_to_no_address_is_the_servers_fault(server: Server, onward: bytes) -> None:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await send(writer, b"HTTP/1.1 302 Go\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % onward)
-
-    async with server(answer) as url:
-        with pytest.raises(KitError) as caught:
-            await read_all(url)
-        assert caught.value.code is Code.NOT_HTTP
-        assert url in caught.value.message
-        assert "secret" not in caught.value.message
+    async with server(moved(onward)) as url:
+        fault = await refusal(url)
+        assert fault.code is Code.NOT_HTTP
+        assert url in fault.message
+        assert "secret" not in fault.message
 
 
 def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: Server) -> None:
     heads: list[bytes] = []
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await send(writer, OK + b"content-length: 0\r\n\r\n")
-
     async def run() -> None:
-        async with server(answer, heads=heads) as url:
+        async with server(says(OK + b"content-length: 0\r\n\r\n"), heads=heads) as url:
             mine = url.replace("http://", "http://m%65:s%40cret@")
             async with Client() as client:
                 for headers in ((), (("Authorization", "Bearer x"),)):
@@ -335,17 +248,16 @@ def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: 
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_cannot_be_read_are_said_so(
+async def test_unreadable_certificates_are_named(
     content: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     client._ssl_context.cache_clear()
-    with pytest.raises(KitError) as caught:
-        asyncio.run(read_all("https://127.0.0.1:1/"))
-    assert caught.value.code is Code.TLS_FAILED
-    assert "SSL_CERT_FILE" in caught.value.hint
+    fault = await refusal("https://127.0.0.1:1/")
+    assert fault.code is Code.TLS_FAILED
+    assert "SSL_CERT_FILE" in fault.hint
 
 
 async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:

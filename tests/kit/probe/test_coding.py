@@ -57,7 +57,7 @@ LEVELS = st.integers(0, 9)
 
 
 @given(BODIES, CUTS, st.sampled_from([*CODINGS, ""]), LEVELS)
-def test_a_coding_is_undone_wherever_reads_are_split(
+def test_a_coding_is_undone_however_reads_are_split(
     body: bytes, cuts: list[int], coding: str, level: int
 ) -> None:
     undo = undoing(coding)
@@ -66,7 +66,7 @@ def test_a_coding_is_undone_wherever_reads_are_split(
 
 
 @given(BODIES.filter(bool), CUTS, st.sampled_from(CODINGS), st.integers(1, 1 << 20))
-def test_what_lacks_its_end_is_cut_and_all_before_comes_out(
+def test_what_lacks_its_end_is_cut_after_all_before(
     body: bytes, cuts: list[int], coding: str, kept: int
 ) -> None:
     whole, undo = coded(body, coding), undoing(coding)
@@ -88,9 +88,7 @@ JUNK = st.binary(min_size=1, max_size=50).filter(lambda more: not more.startswit
 
 
 @given(st.binary(max_size=50), JUNK, CUTS, st.sampled_from(INFLATED))
-def test_what_follows_the_end_is_passed_over_as_browsers_do(
-    body: bytes, more: bytes, cuts: list[int], coding: str
-) -> None:
+def test_what_follows_the_end_is_passed_over(body: bytes, more: bytes, cuts: list[int], coding: str) -> None:
     undo = undoing(coding)
     assert undone(undo, coded(body, coding) + more, cuts) == body
     undo.end()

@@ -30,10 +30,10 @@ from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 from tests.fixtures.origin import Origin as Service
 from tests.fixtures.proxies import Caddy, Nginx
+from tests.fixtures.sites import GZIP, NEW, OLD
 from tests.fixtures.tools import Tool
 from tests.fixtures.wire import Asked, Ends, Wire, events, passing, wire
-from tests.kit.probe.test_http2 import authority, behind_tls  # noqa: F401
-from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
+from tests.kit.probe.test_client_http2 import authority, behind_tls  # noqa: F401
 
 pytestmark = pytest.mark.alone
 

@@ -20,11 +20,12 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
+from tests.fixtures.misbehaving import says
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Caddy, Nginx
+from tests.fixtures.sites import OLD
 from tests.fixtures.wire import passing, wire
-from tests.kit.probe.test_real_proxies import OLD
 
 Server = Callable[..., Any]
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -66,9 +67,7 @@ def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Ori
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson", "text/plain"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_proof_uses_the_answers_own_method_and_media_type(
-    origin: Origin, accept: str, method: str
-) -> None:
+def test_the_proof_uses_the_answers_method_and_media_type(origin: Origin, accept: str, method: str) -> None:
     ask = Ask(
         method,
         f"{origin()}/search?ai_prompt=Why&max_output_tokens=40",
@@ -134,9 +133,7 @@ def test_a_lane_whose_proof_and_answer_disagree_in_conditions_cannot_be_built() 
                 built(change.applied(at))
 
 
-def test_where_a_hop_hides_the_header_the_proof_that_agrees_with_the_answer_is_believed(
-    origin: Origin, nginx: Nginx
-) -> None:
+def test_where_a_hop_hides_the_header_the_proof_like_the_answer_counts(origin: Origin, nginx: Nginx) -> None:
     url = nginx(origin("tests.fixtures.foreign:app", http="h11"), location=OLD)
     sent = measured(f"{url}/chat?accel=no")
     assert (sent.verdict, sent.header) == (Verdict.INCREMENTAL, "on")
@@ -196,24 +193,17 @@ def test_an_open_answer_whose_proof_is_guarded_says_what_its_proof_takes(server:
 
 
 def test_a_stranger_can_only_be_watched(server: Server) -> None:
-    async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n")
-        await writer.drain()
-
-    lane = against(server, stranger, event_bytes=None)
+    lane = against(server, says(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n"), event_bytes=None)
     assert (lane.verdict, lane.method, lane.error) == (Verdict.INCONCLUSIVE, Method.PASSIVE, None)
     assert set(lane.doubts) == {Doubt.ARRIVALS_ALONE, Doubt.NO_PROOF}
     assert len(lane.timeline.arrivals) == 2
 
 
 def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
-    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(
-            b"HTTP/1.1 501 No\r\nproxy-status: hop; error=incremental_refused\r\ncontent-length: 0\r\n\r\n"
-        )
-        await writer.drain()
-
-    lane = against(server, refuse)
+    lane = against(
+        server,
+        says(b"HTTP/1.1 501 No\r\nproxy-status: hop; error=incremental_refused\r\ncontent-length: 0\r\n\r\n"),
+    )
     assert (lane.verdict, lane.error) == (Verdict.REFUSED, None)
 
 
@@ -231,14 +221,8 @@ NO_LENGTH = b"\r\ncontent-length: 0\r\n\r\n"
         (b"\x00 rubbish \xff\r\n\r\n", "not-http"),
     ],
 )
-def test_what_is_no_answer_is_the_lanes_error_and_leaves_nothing_to_doubt(
-    server: Server, sent: bytes, code: str
-) -> None:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(sent)
-        await writer.drain()
-
-    lane = against(server, answer)
+def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(server: Server, sent: bytes, code: str) -> None:
+    lane = against(server, says(sent))
     assert lane.error is not None
     assert (lane.verdict, lane.error.code, lane.doubts) == (Verdict.INCONCLUSIVE, code, ())
     assert lane.error.hint
@@ -249,50 +233,33 @@ def test_what_is_no_answer_is_the_lanes_error_and_leaves_nothing_to_doubt(
     ("begin", "code"),
     [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
 )
-def test_a_server_that_says_next_to_nothing_is_given_up_in_time(
-    server: Server, begin: bytes, code: str
-) -> None:
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(begin)
-        await asyncio.Event().wait()
-
-    lane = against(server, drip, timeout_s=0.3)
+def test_a_server_that_says_almost_nothing_is_given_up(server: Server, begin: bytes, code: str) -> None:
+    lane = against(server, says(begin, stays=True), timeout_s=0.3)
     assert lane.error is not None
     assert lane.error.code == code
 
 
 @pytest.mark.alone
 def test_an_answer_without_an_end_is_judged_by_what_came(server: Server) -> None:
-    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(SSE + b"9\r\ndata: a\n\n\r\n" * 3)
-        await asyncio.Event().wait()
-
-    lane = against(server, endless, timeout_s=0.3)
+    lane = against(server, says(SSE + b"9\r\ndata: a\n\n\r\n" * 3, stays=True), timeout_s=0.3)
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
     assert Doubt.STILL_RUNNING in lane.doubts
     assert len(lane.timeline.arrivals) == 3
 
 
 def test_an_endless_event_is_an_error(server: Server) -> None:
-    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
-        while True:
-            writer.write(b"data: " + b"a" * 65536)
-            await writer.drain()
-
-    lane = against(server, endless)
+    lane = against(
+        server,
+        says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", then=b"data: " + b"a" * 65536),
+    )
     assert lane.error is not None
     assert lane.error.code == "too-large"
 
 
 def test_endless_tiny_events_are_an_error_and_no_full_memory(server: Server) -> None:
-    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
-        while True:
-            writer.write(b"data:\n\n" * 5000)
-            await writer.drain()
-
-    lane = against(server, endless)
+    lane = against(
+        server, says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", then=b"data:\n\n" * 5000)
+    )
     assert lane.error is not None
     assert lane.error.code == "too-large"
     assert len(lane.timeline.arrivals) < 120_000

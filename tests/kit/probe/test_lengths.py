@@ -229,8 +229,7 @@ def unchunked(origin: Origin) -> str:
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "form",
-    [pytest.param(form, marks=through(passing, form=form)) for form in ("openai", "gemini")],
+    "form", [pytest.param(form, marks=through(passing, form=form)) for form in ("openai", "gemini")]
 )
 def test_what_passes_is_not_called_held(form: str, found: Compared) -> None:
     assert (found.state, found.doubts) == (State.STREAMS, (Doubt.LENGTHS_ALONE,)), found.evidence
@@ -240,8 +239,7 @@ def test_what_passes_is_not_called_held(form: str, found: Compared) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "form",
-    [pytest.param(form, marks=through(collecting, form=form)) for form in ("openai", "gemini")],
+    "form", [pytest.param(form, marks=through(collecting, form=form)) for form in ("openai", "gemini")]
 )
 def test_what_a_hop_collects_is_suspected_to_be_held(form: str, found: Compared) -> None:
     assert (found.state, found.doubts) == (State.HELD, (Doubt.LENGTHS_ALONE,)), found.evidence

@@ -14,6 +14,7 @@ from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, reply_of
 from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
+from tests.fixtures.misbehaving import says
 from tests.fixtures.origin import Origin
 
 
@@ -27,6 +28,14 @@ def found(url: str, proof_url: str | None = None, token: str | None = None) -> F
     return asyncio.run(run())
 
 
+def against(server: Callable[..., Any], behaviour: Any, *, within_ms: float = 5000, **more: Any) -> Found:
+    async def run() -> Found:
+        async with server(behaviour, heads=more.pop("heads", None)) as url, Client() as client:
+            return await discover(client, url, (), within_ms=within_ms, proof_url=None, **more)
+
+    return asyncio.run(asyncio.wait_for(run(), 30))
+
+
 @pytest.mark.parametrize("path", ["", "/", "/search", "/search?ai_prompt=x", "/deep/down/search"])
 def test_the_proof_is_found_beside_the_url_or_at_its_origin(origin: Origin, path: str) -> None:
     url = origin()
@@ -38,25 +47,19 @@ def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
     assert found("http://127.0.0.1:1/search", f"{url}/proof/") == Found(f"{url}/proof")
 
 
-def test_a_proof_that_is_switched_off_is_told_from_none(origin: Origin) -> None:
+def test_a_proof_that_is_switched_off_differs_from_none(origin: Origin) -> None:
     assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED)
 
 
-def test_a_proof_that_wants_a_token_is_told_from_none_and_found_with_it(origin: Origin) -> None:
+def test_a_proof_that_wants_a_token_is_found_with_it(origin: Origin) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
     assert found(url) == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="another") == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="a-token") == Found(f"{url}/proof")
 
 
-def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown_it(
-    server: Callable[..., Any],
-) -> None:
+def test_only_a_proof_that_asks_for_the_token_is_shown_it(server: Callable[..., Any]) -> None:
     heads: list[bytes] = []
-
-    async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
-        await writer.drain()
 
     async def asks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         status, body = b"200 OK", b'{"streamproof": 1}'
@@ -65,15 +68,13 @@ def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown
         writer.write(b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
         await writer.drain()
 
-    async def run(behaviour: Any, token: str | None) -> Found:
-        async with server(behaviour, heads=heads) as url, Client() as client:
-            return await discover(client, url, (), within_ms=5000, proof_url=None, token=token)
-
-    assert asyncio.run(run(stranger, "open-sesame-open")) == Found(None)
+    stranger = says(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
+    token = "open-sesame-open"
+    assert against(server, stranger, heads=heads, token=token) == Found(None)
     assert b"streamproof-token" not in heads[-1]
     for wrong in (None, "wrong"):
-        assert asyncio.run(run(asks, wrong)).why_not is Doubt.PROOF_TOKEN
-    found = asyncio.run(run(asks, "open-sesame-open"))
+        assert against(server, asks, heads=heads, token=wrong).why_not is Doubt.PROOF_TOKEN
+    found = against(server, asks, heads=heads, token=token)
     assert found.base is not None
     assert found.shows == (("streamproof-token", "open-sesame-open"),)
     assert "sesame" not in repr(found)
@@ -81,21 +82,14 @@ def test_only_an_origin_that_speaks_the_protocol_and_asks_for_the_token_is_shown
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"type": "about:blank"}', b"[]", b""])
-def test_somebody_else_who_wants_a_token_is_not_taken_for_our_service(
+def test_another_service_that_wants_a_token_is_not_ours(
     server: Callable[..., Any], status: int, body: bytes
 ) -> None:
-    async def guard(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 %d No\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
-        await writer.drain()
-
-    async def run() -> Found:
-        async with server(guard) as url, Client() as client:
-            return await discover(client, url, (), within_ms=5000, proof_url=None)
-
-    assert asyncio.run(run()) == Found(None, Doubt.PROOF_REFUSED)
+    guard = says(b"HTTP/1.1 %d No\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
+    assert against(server, guard) == Found(None, Doubt.PROOF_REFUSED)
 
 
-def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:
+def test_a_missing_server_is_an_error_and_no_missing_proof() -> None:
     with pytest.raises(KitError) as caught:
         found("http://127.0.0.1:1/")
     assert caught.value.code is Code.UNREACHABLE
@@ -103,28 +97,13 @@ def test_nobody_there_is_an_error_and_not_a_missing_proof() -> None:
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"streamproof": 2}', b"", b"[" * 20000])
 def test_a_page_that_answers_everything_is_no_proof(server: Callable[..., Any], answer: bytes) -> None:
-    async def catch_all(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
-        await writer.drain()
-
-    async def run() -> Found:
-        async with server(catch_all) as url, Client() as client:
-            return await discover(client, url, (), within_ms=5000, proof_url=None)
-
-    assert asyncio.run(run()) == Found(None)
+    catch_all = says(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
+    assert against(server, catch_all) == Found(None)
 
 
 def test_a_server_that_streams_whatever_the_path_is_not_listened_to(server: Callable[..., Any]) -> None:
-    async def for_ever(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: x\n\n")
-        await writer.drain()
-        await asyncio.Event().wait()
-
-    async def run() -> Found:
-        async with server(for_ever) as url, Client() as client:
-            return await discover(client, url, (), within_ms=3_600_000, proof_url=None)
-
-    assert asyncio.run(asyncio.wait_for(run(), 30)) == Found(None)
+    for_ever = says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: x\n\n", stays=True)
+    assert against(server, for_ever, within_ms=3_600_000) == Found(None)
 
 
 def test_a_silent_server_is_waited_for_once_and_not_once_a_path(server: Callable[..., Any]) -> None:

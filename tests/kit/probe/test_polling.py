@@ -17,6 +17,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival
 from kit.proof.verdict import Method, Verdict
+from tests.fixtures.misbehaving import says
 from tests.fixtures.origin import Origin
 
 Server = Callable[..., Any]
@@ -55,11 +56,7 @@ async def lane_of(url: str, told: list[Arrival] | None = None, **spec: Any) -> L
 
 
 def against(
-    server: Server,
-    respond: Respond,
-    heads: list[bytes] | None = None,
-    ask: Ask = ASK,
-    **spec: Any,
+    server: Server, respond: Respond, heads: list[bytes] | None = None, ask: Ask = ASK, **spec: Any
 ) -> Lane:
     """A lane against a server without a proof, which answers by the request's target."""
     seen: list[bytes] = [] if heads is None else heads
@@ -133,12 +130,8 @@ def test_credentials_are_not_taken_to_another_origin(server: Server) -> None:
     here: list[bytes] = []
     there: list[bytes] = []
 
-    async def last(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(piece(DONE % 0, done=True))
-        await writer.drain()
-
     async def run() -> Lane:
-        async with server(last, heads=there) as other:
+        async with server(says(piece(DONE % 0, done=True)), heads=there) as other:
 
             async def first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(response("202 Accepted", "", f"location: {other}/pieces"))
@@ -166,7 +159,7 @@ def test_credentials_are_not_taken_to_another_origin(server: Server) -> None:
         (ACCEPTED, piece(token(7))),
     ],
 )
-def test_a_service_without_polling_is_told_as_such(server: Server, begin: bytes, then: bytes) -> None:
+def test_a_service_without_polling_is_named(server: Server, begin: bytes, then: bytes) -> None:
     lane = against(server, lambda target: begin if target.startswith("/ask") else then)
     assert lane.error is not None
     assert (lane.error.code, lane.verdict) == ("no-polling", Verdict.INCONCLUSIVE)
@@ -183,9 +176,7 @@ def test_a_question_that_is_refused_is_the_lanes_error(server: Server, status: s
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
-def test_an_answer_that_nobody_knows_was_perhaps_asked_of_another_instance(
-    server: Server, status: str
-) -> None:
+def test_an_unknown_answer_was_perhaps_anothers_instances(server: Server, status: str) -> None:
     lane = against(server, lambda target: ACCEPTED if target.startswith("/ask") else response(status))
     assert lane.error is not None
     assert "another instance" in lane.error.hint

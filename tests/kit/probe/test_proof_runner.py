@@ -16,6 +16,7 @@ from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
 from kit.proof.conditions import MEDIA_TYPES, Conditions
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Verdict
+from tests.fixtures.misbehaving import says
 from tests.fixtures.origin import Origin
 
 DONE = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP)
@@ -106,10 +107,6 @@ def test_a_stream_that_cannot_be_opened_is_an_error() -> None:
 
 
 def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[..., Any]) -> None:
-    async def broken(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n5\r\nab")
-        await writer.drain()
-
     def script() -> Script:
         stream = (yield Open(200)).stream
         yield Await(10_000)
@@ -118,25 +115,29 @@ def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[...
         return DONE
 
     async def run() -> Finding:
-        async with server(broken) as url, Client() as streams, Client() as side:
+        async with (
+            server(
+                says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n5\r\nab")
+            ) as url,
+            Client() as streams,
+            Client() as side,
+        ):
             return await Driver(streams, side, ProofRequest(url)).run(script())
 
     assert asyncio.run(run()) is DONE
 
 
 async def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None:
-    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(b"data: " + b"a" * 65536)
-            await writer.drain()
-
     def script() -> Script:
         yield Open(200)
         yield Await(30_000)
         return DONE
 
-    async with server(endless) as url, Client() as streams, Client() as side:
+    async with (
+        server(says(b"HTTP/1.1 200 OK\r\n\r\n", then=b"data: " + b"a" * 65536)) as url,
+        Client() as streams,
+        Client() as side,
+    ):
         with pytest.raises(KitError) as caught:
             await Driver(streams, side, ProofRequest(url)).run(script())
         assert caught.value.code is Code.TOO_LARGE

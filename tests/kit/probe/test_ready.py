@@ -32,7 +32,7 @@ async def _at_once(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("statuses", [(200,), (503, 502, 200), (404, 404, 401), (500, 301)])
-async def test_it_is_ready_when_the_service_itself_answers(
+async def test_it_is_ready_when_the_service_answers(
     server: Callable[..., Any], statuses: tuple[int, ...]
 ) -> None:
     told: list[str] = []
@@ -43,9 +43,7 @@ async def test_it_is_ready_when_the_service_itself_answers(
     assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
 
 
-async def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_for(
-    server: Callable[..., Any],
-) -> None:
+async def test_a_service_that_does_not_know_the_path_is_there(server: Callable[..., Any]) -> None:
     closed = b'{"streamproof": 1, "error": "proof-expired"}'
     asked: list[bytes] = []
 
@@ -63,9 +61,7 @@ async def test_a_service_that_is_there_and_does_not_know_the_path_is_not_waited_
         await wait_until_ready(Ask("GET", f"{url}/chat"), sleep=never)
 
 
-def test_a_service_that_never_gets_ready_is_given_up_with_what_it_said_last(
-    server: Callable[..., Any],
-) -> None:
+def test_a_service_that_never_gets_ready_is_given_up(server: Callable[..., Any]) -> None:
     async def main() -> None:
         async with server(answering(503)) as url:
             await wait_until_ready(Ask("GET", f"{url}/ready"), within_s=0.05, sleep=_at_once)
@@ -83,9 +79,7 @@ def test_a_name_that_does_not_listen_yet_is_waited_for() -> None:
     assert error.value.code is Code.SERVICE_NOT_READY
 
 
-async def test_a_service_that_takes_the_request_and_is_silent_is_asked_again(
-    server: Callable[..., Any],
-) -> None:
+async def test_a_service_that_stays_silent_is_asked_again(server: Callable[..., Any]) -> None:
     told: list[str] = []
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,9 +124,7 @@ def waited(
 
 
 @pytest.mark.parametrize("wanted", [ExpectedVersion("new"), ExpectedVersion("new", says=True)])
-def test_the_wanted_version_is_waited_for_until_it_alone_answers(
-    server: Callable[..., Any], wanted: ExpectedVersion
-) -> None:
+def test_until_the_wanted_version_alone_answers(server: Callable[..., Any], wanted: ExpectedVersion) -> None:
     pings, told = waited(server, wanted, "old", "new", "old", "new", "new", "new")
     assert (pings, told) == (6, ["waiting for new: old still answers"])
 
@@ -146,9 +138,7 @@ def test_where_the_wanted_version_is_known_to_say_so_silence_is_another(server: 
     assert (pings, told) == (4, ["waiting for new: a version that does not say which still answers"])
 
 
-def test_a_version_that_never_answers_is_waited_for_no_longer_than_was_given(
-    server: Callable[..., Any],
-) -> None:
+def test_a_version_that_never_answers_is_given_up(server: Callable[..., Any]) -> None:
     pings, told = waited(server, ExpectedVersion("new"), "old", within_s=0.2)
     assert pings >= 1
     assert told == ["waiting for new: old still answers"]

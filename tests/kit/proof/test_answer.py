@@ -268,6 +268,12 @@ def test_an_answer_that_was_read_by_a_sleeping_process_is_not_called_held() -> N
     stamps: list[float | None] = [100.0 * seq for seq in range(20)]
     found = of_stream(received, None, speaks_proof=True)(came, stamps)
     assert (found.verdict, found.doubts) == (Verdict.INCONCLUSIVE, (Doubt.BUSY_MACHINE,))
+    beside = combine(proof(Verdict.INCREMENTAL), found, came, event_bytes=1_000)
+    assert beside.verdict is Verdict.INCONCLUSIVE, "a proof's stream is no look at the answer"
+    spread = line([100.0 * seq + 5 for seq in range(20)])
+    assert (
+        combine(proof(Verdict.INCREMENTAL), found, spread, event_bytes=1_000).verdict is Verdict.INCREMENTAL
+    )
 
 
 @given(slept=st.floats(0, 900), at=st.floats(1_900, 10_000))

@@ -24,8 +24,8 @@ from kit.rehearsal.hosting import DidNotStart, Hosting
 from kit.rehearsal.uploads import Kind, Upload
 from kit.render import render
 from kit.targets import load_targets
+from tests.fixtures.processes import eventually, gone, is_gone
 from tests.kit.lab.bundles import SERVER
-from tests.kit.lab.programs import alive, gone, wait_until
 from tests.system.leftovers import processes_in
 
 
@@ -88,8 +88,8 @@ def test_a_service_url_stays_while_its_traffic_moves(hosting: Hosting) -> None:
     assert hosting.route("standard", "web", {"v1": 0, "v2": 1}) == url
     assert about(url)["env"]["GAE_VERSION"] == "v2"
     hosting.route("standard", "web", {"v1": 0.5, "v2": 0.5})
-    wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v1")
-    wait_until(lambda: about(url)["env"]["GAE_VERSION"] == "v2")
+    eventually(lambda: about(url)["env"]["GAE_VERSION"] == "v1")
+    eventually(lambda: about(url)["env"]["GAE_VERSION"] == "v2")
 
 
 def test_a_stopped_version_ends_and_starts_again_at_its_url(hosting: Hosting) -> None:
@@ -97,7 +97,7 @@ def test_a_stopped_version_ends_and_starts_again_at_its_url(hosting: Hosting) ->
     first = about(url)["pid"]
     assert hosting.written() == [("standard", "web", "v1", f"starting {first}")]
     hosting.stop("standard", "web", "v1")
-    assert not alive(first)
+    assert is_gone(first)
     assert get(url)[0] == 503
     assert hosting.serve(upload()) == url
     assert about(url)["pid"] != first
@@ -164,7 +164,7 @@ def test_closing_ends_a_version_that_is_still_starting(
     never_ready = replace(upload(), command="python serve.py never-ready")
     with ThreadPoolExecutor() as others:
         serving = others.submit(hosting.serve, never_ready)
-        wait_until(lambda: bool(hosting.written()))
+        eventually(lambda: bool(hosting.written()))
         hosting.close()
         assert isinstance(serving.exception(60), CancelledError)
     assert not list(tmp_path.iterdir())
@@ -184,8 +184,8 @@ def test_nothing_outlives_a_hosting_that_is_killed(tmp_path: Path) -> None:
         assert plane.stdout is not None
         pid = int(plane.stdout.readline())
         os.kill(plane.pid, signal.SIGKILL)
-    wait_until(lambda: not alive(pid))
-    wait_until(lambda: not list(tmp_path.iterdir()))
+    eventually(lambda: is_gone(pid))
+    eventually(lambda: not list(tmp_path.iterdir()))
 
 
 @pytest.mark.parametrize("name", ["standard", "flex", "run"])

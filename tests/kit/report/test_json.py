@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kit.cli import output
+from kit.cli import runner
 from kit.errors import Code
 from kit.proof.bound import Bound
 from kit.proof.diagnosis import AppExamined, Diagnosis
@@ -237,4 +237,4 @@ def test_a_failed_lane_has_its_error_and_no_figures(troubled: Comparison) -> Non
 
 
 def test_the_report_and_the_commands_print_the_same_version() -> None:
-    assert output.SCHEMA_VERSION == SCHEMA_VERSION
+    assert runner.SCHEMA_VERSION == SCHEMA_VERSION

@@ -44,9 +44,9 @@ def start(stack: ExitStack, folder: Path, *arguments: str) -> str:
     def end() -> None:
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=120)
-        told = (folder / "workshop.err").read_text()
-        assert (process.returncode, out) == (130, ""), told
-        assert "Traceback" not in told
+        errors = (folder / "workshop.err").read_text()
+        assert (process.returncode, out) == (130, ""), errors
+        assert "Traceback" not in errors
         assert list(folder.glob("streamproof-lab-*")) == []
 
     stack.callback(end)

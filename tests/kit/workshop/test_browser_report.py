@@ -13,8 +13,8 @@ from kit.workshop.browser_report import read
 
 @given(st.lists(st.binary(max_size=50), max_size=8))
 def test_the_octets_come_out_as_they_went_in(reads: list[bytes]) -> None:
-    told = {"now_ms": 5.0, "reads": [[float(at), len(octets)] for at, octets in enumerate(reads)]}
-    seen, found = read(json.dumps(told).encode() + b"\n" + b"".join(reads))
+    report = {"now_ms": 5.0, "reads": [[float(at), len(octets)] for at, octets in enumerate(reads)]}
+    seen, found = read(json.dumps(report).encode() + b"\n" + b"".join(reads))
     assert (seen.now_ms, found) == (5.0, [(float(at), octets) for at, octets in enumerate(reads)])
 
 

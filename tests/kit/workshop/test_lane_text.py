@@ -52,11 +52,11 @@ def test_so_has_every_targets_advice(target: object) -> None:
 
 
 @given(data=st.data())
-def test_any_lane_can_be_told_of(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
+def test_any_lane_has_words(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
     for lane in data.draw(comparisons).lanes:
         for doubts in (lane.doubts, tuple(Doubt)):
-            told = lane_text(replace(lane, doubts=doubts), None)
-            assert told["en"]["verdict"]
-            assert HAN.search(told["zh"]["verdict"])
-            assert len(told["zh"]["doubts"]) == len(told["en"]["doubts"])
-            assert (told["tone"] == "failed") == (lane.error is not None)
+            words = lane_text(replace(lane, doubts=doubts), None)
+            assert words["en"]["verdict"]
+            assert HAN.search(words["zh"]["verdict"])
+            assert len(words["zh"]["doubts"]) == len(words["en"]["doubts"])
+            assert (words["tone"] == "failed") == (lane.error is not None)

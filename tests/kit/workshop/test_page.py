@@ -28,13 +28,13 @@ PROMPT = "Why?"
 
 def lanes(page: Page) -> dict[str, dict[str, str]]:
     """Each lane as it is seen."""
-    told: dict[str, dict[str, str]] = {}
+    shown: dict[str, dict[str, str]] = {}
     for lane in page.locator("#lanes .lane").all():
-        told[lane.get_attribute("data-target") or ""] = {
+        shown[lane.get_attribute("data-target") or ""] = {
             name: lane.locator(f".{name}").inner_text()
             for name in ("clock", "text", "word", "promise", "why")
         } | {"tone": lane.get_attribute("data-tone") or ""}
-    return told
+    return shown
 
 
 def go(page: Page, prompt: str = PROMPT) -> None:
@@ -66,13 +66,13 @@ def found(lane: dict[str, Any]) -> tuple[Any, ...]:
 def compared(urls: dict[str, str]) -> dict[str, Any]:
     """What `kit compare` finds there, in both arms."""
     named = [f"{name}={url}" for name, url in urls.items()]
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "kit", "compare", *named, "--prompt", PROMPT, "--json"],
         capture_output=True,
         text=True,
         timeout=300,
     )
-    data: dict[str, Any] = json.loads(told.stdout)["data"]
+    data: dict[str, Any] = json.loads(ended.stdout)["data"]
     return data
 
 

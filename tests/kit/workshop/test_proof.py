@@ -31,13 +31,13 @@ class Browser:
         self._head: Head | None = None
 
     def run(self, proof: BrowserProof) -> Finding:
-        told = proof.step(None, [])
-        while not isinstance(told, Finding):
-            reply = self._take(told)
+        step = proof.step(None, [])
+        while not isinstance(step, Finding):
+            reply = self._take(step)
             seen = BrowserReport(now_ms=self.now, reply=reply, head=self._head, ended=self._ended)
             reads, self._reads, self._head = self._reads, [], None
-            told = proof.step(seen, reads)
-        return told
+            step = proof.step(seen, reads)
+        return step
 
     def _take(self, step: Step) -> Answered | None:
         self.now += 1
@@ -98,10 +98,10 @@ def test_a_path_that_holds_is_found_out_by_the_same_engine() -> None:
 
 def test_a_stream_that_cannot_be_opened_is_an_error_with_a_remedy() -> None:
     proof = BrowserProof(ProofRequest("http://lane/proof"))
-    told: Any = proof.step(None, [])
+    step: Any = proof.step(None, [])
     browser = Browser(holds=False)
-    while told["do"] != "open":
-        told = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(told)), [])
+    while step["do"] != "open":
+        step = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(step)), [])
     with pytest.raises(KitError) as caught:
         proof.step(BrowserReport(now_ms=0.0, failed=True), [])
     assert caught.value.code is Code.UNREACHABLE
@@ -109,10 +109,10 @@ def test_a_stream_that_cannot_be_opened_is_an_error_with_a_remedy() -> None:
 
 def test_a_stream_without_end_is_an_error_with_a_remedy() -> None:
     proof = BrowserProof(ProofRequest("http://lane/proof"))
-    told: Any = proof.step(None, [])
+    step: Any = proof.step(None, [])
     browser = Browser(holds=False)
-    while told["do"] != "open":
-        told = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(told)), [])
+    while step["do"] != "open":
+        step = proof.step(BrowserReport(now_ms=browser.now, reply=browser._take(step)), [])
     many = [(1.0, b"data: 1\n\n" * 60_000)]
     proof.step(BrowserReport(now_ms=1.0, more=True), many)
     with pytest.raises(KitError) as caught:

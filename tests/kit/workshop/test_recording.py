@@ -19,9 +19,9 @@ from kit.workshop.server import RECORDING
 def test_what_compare_prints_is_read_back_as_it_was(
     data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
 ) -> None:
-    told = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
-    comparison, found = read(json.dumps(document(told)).encode())
-    assert comparison_data(comparison) == found == told
+    data_in = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
+    comparison, found = read(json.dumps(document(data_in)).encode())
+    assert comparison_data(comparison) == found == data_in
 
 
 @pytest.mark.parametrize(

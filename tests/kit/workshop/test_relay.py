@@ -22,8 +22,8 @@ from tests.fixtures.wire import passing, wire
 TOKEN = "not-for-the-browser"
 
 
-async def post(client: Client, url: str, told: Any = None) -> Any:
-    body = b"" if told is None else json.dumps(told).encode()
+async def post(client: Client, url: str, data: Any = None) -> Any:
+    body = b"" if data is None else json.dumps(data).encode()
     _, answer, _, _ = await client.fetch(Ask("POST", url, body=body), within_ms=60_000)
     return json.loads(answer)
 
@@ -119,9 +119,9 @@ def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin:
                 while not done:
                     ask = Ask("GET", f"{page}/{lane['pieces']}?after={after}&wait=5")
                     _, body, _, _ = await side.fetch(ask, within_ms=60_000)
-                    told = json.loads(body)
-                    events += [event["event"] for event in told["events"]]
-                    done, after = told["done"], len(events) - 1
+                    pieces = json.loads(body)
+                    events += [event["event"] for event in pieces["events"]]
+                    done, after = pieces["done"], len(events) - 1
                 return events
 
     assert asyncio.run(play()) == ["token", "token", "token", "done"]

@@ -27,12 +27,12 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     )
     page = open_page(f"{url}/#tokens=60")
     go(page)
-    told = lanes(page)
-    assert told["gone"]["word"] == "✗ Could not be measured"
-    assert "127.0.0.1:1" in told["gone"]["why"]
-    assert "came to no proper end" in told["cut"]["why"]
-    assert len(told["cut"]["text"]) < len(told["open"]["text"])
-    assert told["closed"]["word"] == told["open"]["word"] == "✓ Streamed"
+    shown = lanes(page)
+    assert shown["gone"]["word"] == "✗ Could not be measured"
+    assert "127.0.0.1:1" in shown["gone"]["why"]
+    assert "came to no proper end" in shown["cut"]["why"]
+    assert len(shown["cut"]["text"]) < len(shown["open"]["text"])
+    assert shown["closed"]["word"] == shown["open"]["word"] == "✓ Streamed"
     # The one that lets no page ask goes through the page's server, and says so.
     relayed = page.locator(".lane:has(.relayed:visible)")
     assert [lane.get_attribute("data-target") for lane in relayed.all()] == ["closed"]
@@ -116,10 +116,10 @@ def test_a_proxy_that_holds_the_page_itself_is_found_first_and_no_relayed_lane_i
     expect(page.locator("#path")).to_have_attribute("data-tone", "held")
     expect(page.locator("#path")).to_contain_text("Open the page at its own address")
     go(page)
-    told = lanes(page)
-    assert told["closed"]["word"] == "? Inconclusive"
-    assert "between the browser and the page's own server" in told["closed"]["why"]
-    assert told["open"]["word"] == "✓ Streamed"
+    shown = lanes(page)
+    assert shown["closed"]["word"] == "? Inconclusive"
+    assert "between the browser and the page's own server" in shown["closed"]["why"]
+    assert shown["open"]["word"] == "✓ Streamed"
 
 
 def test_a_model_whose_speed_nobody_can_choose_says_so_in_its_own_words(

@@ -31,9 +31,7 @@ def written(request: Request) -> tuple[list[str], Finish]:
 
 
 @given(st.text(max_size=200), st.integers(1, 200), st.none() | st.integers(-(2**63), 2**63 - 1))
-def test_any_prompt_is_answered_and_max_output_tokens_is_kept(
-    prompt: str, most: int, seed: int | None
-) -> None:
+def test_any_prompt_is_answered_within_max_output_tokens(prompt: str, most: int, seed: int | None) -> None:
     pieces, finish = written(replace(ASKED, prompt=prompt, max_output_tokens=most, seed=seed))
     assert 1 <= len(pieces) <= most
     assert finish.output_tokens == len(pieces)
@@ -98,9 +96,7 @@ def pace(monkeypatch: pytest.MonkeyPatch, prompt: str, count: int, lag_s: float 
     return times
 
 
-def test_the_first_token_comes_when_it_should_and_the_rest_at_the_models_pace(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_first_token_comes_in_time_and_the_rest_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     times = pace(monkeypatch, "Why?", 61)
     assert times[0] == pytest.approx(0.3)
     for n, time in enumerate(times):

@@ -21,12 +21,7 @@ import pytest
 import trustme
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
-from google.cloud.aiplatform_v1.types import (
-    Candidate,
-    GenerateContentResponse,
-    HarmCategory,
-    SafetySetting,
-)
+from google.cloud.aiplatform_v1.types import Candidate, GenerateContentResponse, HarmCategory, SafetySetting
 from google.oauth2.credentials import Credentials
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
@@ -196,7 +191,7 @@ def test_the_reason_of_the_end_reaches_the_client_as_it_is(reason: str) -> None:
     assert answered(chunk("Well, "), chunk("", reason))[-1] == Finish(reason, 0, 0)
 
 
-def test_a_reason_that_is_newer_than_the_package_is_told_by_its_number() -> None:
+def test_a_reason_newer_than_the_package_is_a_number() -> None:
     new = chunk("Well.")
     GenerateContentResponse.pb(new).candidates[0].finish_reason = 99
     assert answered(new)[-1] == Finish("99", 0, 0)
@@ -248,7 +243,7 @@ def test_a_stream_that_ends_cleanly_without_a_reason_is_not_taken_for_done(chunk
         (CODE.ABORTED, "model-failed", 502),
     ],
 )
-def test_each_error_is_a_problem_of_its_own_before_and_amid_the_text(
+def test_each_error_is_a_problem_before_and_amid_the_text(
     code: grpc.StatusCode, kind: str, status: int, after: int
 ) -> None:
     problem = failing(code, after=after)
@@ -256,11 +251,11 @@ def test_each_error_is_a_problem_of_its_own_before_and_amid_the_text(
     assert (problem.retry_after_s is not None) == (status in (429, 502, 503))
 
 
-def test_who_may_not_ask_is_told_the_role_to_grant() -> None:
+def test_a_missing_permission_names_the_role_to_grant() -> None:
     assert "roles/aiplatform.user" in failing(CODE.PERMISSION_DENIED).detail
 
 
-def test_an_api_that_is_switched_off_is_told_apart_from_a_role_that_is_missing() -> None:
+def test_an_api_that_is_switched_off_differs_from_a_missing_role() -> None:
     why = ErrorInfo(reason="SERVICE_DISABLED", domain="googleapis.com")
     assert "gcloud services enable aiplatform.googleapis.com" in failing(CODE.PERMISSION_DENIED, why).detail
 
@@ -276,14 +271,12 @@ def test_retry_after_is_what_google_says_rounded_up(code: grpc.StatusCode) -> No
     assert failing(code, RetryInfo(retry_delay=Duration(seconds=41, nanos=1))).retry_after_s == 42
 
 
-def test_what_is_wrong_with_the_request_is_told_in_googles_words() -> None:
+def test_a_wrong_request_is_explained_in_googles_words() -> None:
     assert "top_k must be below 41" in failing(CODE.INVALID_ARGUMENT, message="top_k must be below 41").detail
 
 
 @pytest.mark.parametrize("code", [code for code in CODE if code is not CODE.OK])
-def test_no_message_from_google_gets_into_the_log(
-    code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_message_of_googles_is_logged(code: grpc.StatusCode, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         failing(code, message="the prompt was: swordfish")
     assert code.name in caplog.text
@@ -319,7 +312,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(octets)
 
 
-async def test_nobody_there_is_an_error_that_says_to_try_again() -> None:
+async def test_a_missing_server_is_an_error_that_says_to_try_again() -> None:
     async with vertex(writing(chunk(""))) as upstream, asking(upstream) as generator:
         await upstream.stop()
         with pytest.raises(Problem) as caught:
@@ -344,7 +337,7 @@ async def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() ->
 @pytest.mark.alone
 @pytest.mark.parametrize("how", ["closed", "cancelled"])
 @pytest.mark.parametrize("read", [0, 1])
-async def test_the_model_stops_at_once_when_nobody_listens_any_more(how: str, read: int) -> None:
+async def test_the_model_stops_at_once_when_its_reader_leaves(how: str, read: int) -> None:
     async def script(call: Call) -> Chunks:
         for number in range(read):
             yield chunk(f"{number}")
@@ -441,10 +434,7 @@ async def test_two_hundred_answers_are_written_at_once_though_a_connection_takes
         await here.wait()  # nobody's answer goes on before everybody's has begun
         yield chunk("two.", "STOP")
 
-    async with (
-        vertex(script, max_concurrent_streams=100) as upstream,
-        asking(upstream) as generator,
-    ):
+    async with vertex(script, max_concurrent_streams=100) as upstream, asking(upstream) as generator:
         answers = await asyncio.gather(*(all_of(generator) for _ in range(200)))
         assert answers == [["One ", "two.", Finish("STOP", 0, 0)]] * 200
         # One after another they need no further connection.
@@ -478,7 +468,7 @@ def test_a_token_an_hour_is_waited_for_and_the_client_hears_a_heartbeat_meanwhil
         assert b"two." in b"".join(answer.octets())
 
 
-async def test_the_model_too_is_told_by_when_the_answer_must_be_there() -> None:
+async def test_the_model_gets_the_answers_deadline() -> None:
     async def script(call: Call) -> Chunks:
         assert call.time_s is not None
         assert 0 < call.time_s <= 291  # gRPC writes whole seconds on the wire, rounded up

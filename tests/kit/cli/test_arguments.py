@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kit.cli.asking import Arms, arms, pairs, status, verdict
+from kit.cli.arguments import Arms, arms, pairs, status, verdict
 from kit.errors import Exit, KitError
 from kit.proof.lane import LaneState
 from kit.proof.verdict import Verdict

@@ -16,9 +16,8 @@ from tests.fixtures.gunicorn import Gunicorn
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Nginx
-from tests.fixtures.sites import NginxSite
+from tests.fixtures.sites import OLD, NginxSite
 from tests.fixtures.together import measured_by, through
-from tests.kit.probe.test_real_proxies import OLD
 
 pytestmark = pytest.mark.alone
 

@@ -174,9 +174,7 @@ async def asked(url: str, path: str, **headers: str) -> Answer:
     return await asyncio.to_thread(ask, url, path, **headers)
 
 
-async def test_lines_come_all_at_once_with_their_length_as_from_googles_own_server(
-    google: str, bundle: Path
-) -> None:
+async def test_lines_come_at_once_with_their_length_as_from_googles_server(google: str, bundle: Path) -> None:
     path = f'/more/lines?n={LINES}&say={{"x-accel-buffering":"no"}}'
     async with lab(bundle) as (ours, other):
         real_answer, our_answer, other_answer = [await asked(url, path) for url in (google, ours, other)]

@@ -83,14 +83,7 @@ def behind_tls(caddy: Path, authority: trustme.CA, tmp_path: Path, directives: s
         except OSError:
             return False
 
-    argv: list[str | Path] = [
-        caddy,
-        "run",
-        "--config",
-        tmp_path / "Caddyfile",
-        "--adapter",
-        "caddyfile",
-    ]
+    argv: list[str | Path] = [caddy, "run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"]
     with running(argv, listening, tmp_path / "caddy.log"):
         yield f"https://127.0.0.1:{port}"
 

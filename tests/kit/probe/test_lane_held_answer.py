@@ -18,8 +18,8 @@ from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Nginx
+from tests.fixtures.sites import GZIP, NEW, OLD
 from tests.fixtures.wire import passing, wire
-from tests.kit.probe.test_real_proxies import GZIP, NEW, OLD
 
 WRAPPED = "tests.fixtures.foreign:wrapped"
 QUICK = "/chat?n=12&gap=0.02"
@@ -50,9 +50,7 @@ def test_an_answer_that_streams_is_the_proof_of_it_and_costs_no_other_stream(ori
     assert asked.count("/proof/end") == 1
 
 
-def test_nginx_that_holds_the_answer_is_seen_to_and_that_frees_it_is_seen_too(
-    origin: Origin, nginx: Nginx
-) -> None:
+def test_an_nginx_is_seen_to_hold_the_answer_and_to_free_it(origin: Origin, nginx: Nginx) -> None:
     url = nginx(origin(WRAPPED, http="h11"), location=OLD)
     held = measured(f"{url}{QUICK}")
     assert seen(held) == (Verdict.BYTE_LIMITED, Shape.BLOCKS, Method.LOCK_STEP)
@@ -88,9 +86,7 @@ def test_what_compresses_inside_the_app_is_the_apps_own(origin: Origin) -> None:
 
 
 @pytest.mark.alone
-def test_an_app_that_blocks_its_loop_is_named_and_not_called_streamed_where_that_holds_its_answer(
-    origin: Origin,
-) -> None:
+def test_an_app_that_blocks_its_loop_is_named_and_not_called_streamed(origin: Origin) -> None:
     flows = measured(f"{origin(WRAPPED)}/chat?n=30&gap=0.06&how=block")
     assert seen(flows) == STREAMED
     held = measured(f"{origin('tests.fixtures.foreign:deferring')}/chat?n=30&gap=0.06&how=block")

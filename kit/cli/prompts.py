@@ -1,13 +1,12 @@
-"""Shows what a deployment will do, gets a yes to it, and does what must come before the first upload."""
+"""Questions to the person: a plain yes, a yes to the user's own code, a yes to the plan of a deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from kit.cli.confirming import confirmed
-from kit.cli.output import Console, talk
-from kit.cli.running import run
+from kit.cli.runner import Console, run, talk
+from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -15,6 +14,56 @@ if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Return on a yes.
+
+    Args:
+        question: what is about to happen; ends with a question mark.
+        yes: whether it was said already (`--yes`).
+
+    Raises:
+        KitError: NOT_CONFIRMED on a no, and where there is no terminal to ask on.
+    """
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin or not sys.stdin.isatty():
+        raise KitError(
+            Code.NOT_CONFIRMED,
+            "This wants a yes, and there is no terminal to ask on.",
+            "Read what it says above, and add --yes (or set KIT_YES=1).",
+        )
+    talk(f"{question} [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise KitError(Code.NOT_CONFIRMED, "Nothing was done.", "Say y to go on, or add --yes.")
+
+
+def trusted(config: Config, *, yes: bool) -> None:
+    """Return when the app that kit.toml names may run here, or when it names none.
+
+    Args:
+        config: what the user wants.
+        yes: whether `--yes` was said, which is not remembered.
+
+    Raises:
+        KitError: NOT_CONFIRMED.
+    """
+    from pathlib import Path
+
+    from kit.trust import is_trusted, trust
+
+    app = config.app
+    if app is None or yes or is_trusted(Path.cwd(), app.source):
+        return
+    talk(
+        f"kit.toml names an app of its own: {app.module} in {app.source.resolve()}.\n"
+        "Its packages are installed and its code runs on this machine, with your rights."
+    )
+    confirmed("Run it, now and from now on?", yes=False)
+    trust(Path.cwd(), app.source)
 
 
 def agreed(
@@ -29,7 +78,7 @@ def agreed(
 ) -> Plan:
     """The plan, once there was a yes to it and nothing stands in its way any more.
 
-    An API that is switched on may show what nobody could see before, so it looks again after each such step.
+    An API that is switched on may show what could not be seen before, so it looks again after each such step.
 
     Args:
         made: the targets.
@@ -53,14 +102,14 @@ def agreed(
         with console.steps(f"Looking at the project {config.project}."):
             planned = run(plan(made, runs, config, options, host_of))
         found = planned.preflight
-        told = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
+        notes = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
         if (error := found.error()) is not None:
-            talk(told)
+            talk(notes)
             raise error
         questions = {one.text for one in found.questions}
         if granted is None or questions - granted:
             talk(_plan(planned, config))
-            talk(told)
+            talk(notes)
             confirmed(f"Deploy {listed([draft.target.name for draft in planned.drafts])}?", yes=yes)
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned

@@ -11,15 +11,10 @@ from kit.proof.lane import Arm, Lane
 from kit.proof.verdict import Method, Shape, Verdict
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
-from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import measured_by, through
 
 pytestmark = pytest.mark.alone
-
-OLD = "proxy_http_version 1.0;"
-NEW = 'proxy_http_version 1.1; proxy_set_header Connection "";'
-BUFFERS_64K = "proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
-GZIP = "gzip on; gzip_min_length 1; gzip_types text/event-stream; gzip_proxied any;"
 
 
 async def measure(
@@ -132,7 +127,7 @@ def test_nginx_honours_the_header_of_an_http_1_1_upstream(lane: Lane) -> None:
 @through(
     lambda origin: NginxSite(unchunked(origin), f"{OLD} proxy_ignore_headers X-Accel-Buffering;"), header="on"
 )
-def test_nginx_told_to_ignore_the_header_holds_all_the_same(lane: Lane) -> None:
+def test_an_nginx_that_ignores_the_header_holds_all_the_same(lane: Lane) -> None:
     assert seen(lane) == BLOCKS
     assert lane.block_bytes == 4096
 

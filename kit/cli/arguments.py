@@ -1,13 +1,110 @@
-"""Options that several verbs have, so that they mean and read the same everywhere."""
+"""Options that several verbs have, so that they mean and read the same everywhere, and what they become."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from kit.cli.asking import Arms
+from kit.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from kit.probe.client import Ask
+    from kit.proof.bound import Bound
+    from kit.proof.lane import Arm as LaneArm
+    from kit.proof.lane import LaneState, Wanted
+    from kit.proof.verdict import Verdict
+
+PROMPT = "Why does a streamed answer sometimes arrive all at once?"
+
+
+class Arms(StrEnum):
+    """Whether the answers are to bear `X-Accel-Buffering: no`; as-is: what they bear by themselves."""
+
+    ON = "on"
+    OFF = "off"
+    BOTH = "both"
+    AS_IS = "as-is"
+
+
+def arms(wanted: Arms) -> list[Wanted]:
+    """What to measure, with the header first."""
+    if wanted is Arms.BOTH:
+        return ["on", "off"]
+    return ["on" if wanted is Arms.ON else "off" if wanted is Arms.OFF else "as-is"]
+
+
+def own_arms(wanted: Arms) -> list[LaneArm]:
+    """The same of the kit's own service, whose answers bear the header by themselves."""
+    return ["off" if one == "off" else "on" for one in arms(wanted)]
+
+
+def verdict(word: str | None) -> Verdict | None:
+    """An expectation as a verdict.
+
+    Raises:
+        KitError: no such verdict.
+    """
+    from kit.proof.verdict import Verdict
+
+    if word is None:
+        return None
+    try:
+        return Verdict(word)
+    except ValueError:
+        raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.") from None
+
+
+def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
+    """An expectation: a verdict, or a bound on what may be collected.
+
+    Raises:
+        KitError: neither.
+    """
+    from kit.proof.bound import Bound
+
+    if word is None or "<" not in word:
+        return verdict(word), None
+    bound = Bound.parse(word)
+    if bound is None:
+        raise UsageError(
+            f"{word!r} is no bound.",
+            "Write hold<=TIME (ms, s), block<=SIZE (B, KiB), or both with a comma, in quotes.",
+        )
+    return None, bound
+
+
+def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
+    """Values of the form NAME=VALUE, each name once.
+
+    Args:
+        what: what they are, for the error ("--front", "the lane").
+        form: how they are written, "TARGET=OTHER".
+        values: as the user gave them.
+
+    Raises:
+        KitError: one is not of that form, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (name and equals and rest) or name in found:
+            wrong = "names the same twice" if name in found else "is not of that form"
+            raise UsageError(f"{what} {value} {wrong}.", f"Write {form}, each name once.")
+        found[name] = rest
+    return found
+
+
+def status(*states: LaneState) -> Exit:
+    """The exit status of what came out so; of several, the worst one's."""
+    from kit.proof.lane import LaneState
+
+    worst = next((one for one in LaneState if one in states), LaneState.OK)
+    return Exit[worst.name]
+
 
 Targets: TypeAlias = Annotated[
     list[str] | None,
@@ -224,3 +321,47 @@ Set: TypeAlias = Annotated[
         help="What only one target knows, as in run.memory=1Gi; may be repeated. See docs/configuration.md.",
     ),
 ]
+
+
+def request(
+    url: str, method: str | None, headers: list[str], data: str | None, bearer_env: str | None
+) -> Ask:
+    """The request as the user gave it.
+
+    Raises:
+        KitError: a method or a header that is none, or a variable that is not set.
+    """
+    import os
+    import re
+
+    from kit.probe.address import checked
+    from kit.probe.client import Ask
+
+    checked(url)
+    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
+        raise UsageError(f"{method!r} is no method.", "Give one, as in --method POST.")
+    variable = os.environ.get("KIT_HEADER", "")
+    if headers == variable.split():  # typer splits it at white space, which most headers have
+        headers = [line for line in variable.splitlines() if line.strip()]
+    pairs = [_header(line) for line in headers]
+    if bearer_env is not None:
+        token = os.environ.get(bearer_env, "").strip()
+        if not token:
+            raise UsageError(
+                f"The variable {bearer_env} holds no token.",
+                f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
+            )
+        pairs.append(_header(f"authorization: Bearer {token}"))
+    body = None if data is None else data.encode()
+    return Ask((method or ("POST" if body else "GET")).upper(), url, tuple(pairs), body)
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
+    if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
+        raise UsageError(
+            f"{name.strip()[:40]!r} is no header.",
+            "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
+        )
+    return name.strip(), value.strip()

@@ -1,5 +1,3 @@
-"""Whoever deployed for a while is reminded by every command; nobody else notices."""
-
 from __future__ import annotations
 
 import time
@@ -18,11 +16,11 @@ def remember(folder: Path, *targets: str, seconds_ago: float = 1500) -> None:
 
 def test_any_command_reminds_of_it_on_stderr_and_does_its_work(invoke: Invoke, tmp_path: Path) -> None:
     remember(tmp_path, "run", "flex")
-    told = invoke("targets", "--json")
-    assert told.status == 0
-    assert told.err.startswith("warning: flex and run were to be removed at ")
-    assert told.err.endswith("(25 min ago): kit destroy flex run\n")
-    assert told.data["targets"]
+    ended = invoke("targets", "--json")
+    assert ended.status == 0
+    assert ended.err.startswith("warning: flex and run were to be removed at ")
+    assert ended.err.endswith("(25 min ago): kit destroy flex run\n")
+    assert ended.data["targets"]
 
 
 def test_before_its_time_nobody_is_reminded(invoke: Invoke, tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
-"""The one way out: data to stdout, talk to stderr, the same shape for people and for `--json`."""
+"""What every command runs with: the way out, the Console, a run that a signal ends cleanly."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from kit.errors import Exit, KitError
 
 if TYPE_CHECKING:
     from kit.events import Watch
+    from kit.proof.lane import Comparison
     from kit.report.painter import Painter
+    from kit.targets import Target
 
 SCHEMA_VERSION = 1
 
@@ -111,3 +114,65 @@ def _write(text: str) -> None:
         if not isinstance(error, BrokenPipeError):
             talk(f"error: Cannot write to stdout: {error.strerror}.\n  Free some room, or send it elsewhere.")
             raise SystemExit(int(Exit.FAILED)) from None
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end; SIGTERM and SIGHUP end it as Ctrl-C does, with its `finally` clauses run.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    import asyncio
+    import signal
+
+    async def main() -> T:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def annotate(comparison: Comparison, targets: Mapping[str, Target], wanted: bool | None) -> list[str]:
+    """Write the workflow commands to stderr, which the runner reads like stdout, and append to its files.
+
+    Args:
+        comparison: what was measured.
+        targets: the targets that there are, by name.
+        wanted: what the user said; None for what GITHUB_ACTIONS says.
+
+    Returns:
+        warnings, one for each file that could not be written.
+    """
+    from kit.report.github import github, outputs
+    from kit.report.markdown import markdown
+    from kit.report.view import view
+
+    if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
+        return []
+    seen = view(comparison, targets)
+    if commands := github(seen):
+        talk(commands)
+    files = {"GITHUB_STEP_SUMMARY": markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
+    return [warning for variable, text in files.items() if (warning := _append(variable, text))]
+
+
+def _append(variable: str, text: str) -> str | None:
+    """Append to the file that the variable names, if it names one; a warning where that is not possible."""
+    name = os.environ.get(variable)
+    if not name:
+        return None
+    try:
+        with Path(name).open("a", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        return f"{name} ({variable}) cannot be written: {error.strerror or error}"
+    return None

@@ -39,7 +39,7 @@ def readable(answer: Answer) -> bool:
     return answer.headers["Access-Control-Allow-Origin"] == PAGE and exposed == EXPOSED
 
 
-def test_nobody_may_unless_an_origin_is_named(quick: str) -> None:
+def test_no_page_may_unless_its_origin_is_named(quick: str) -> None:
     answer = ask(quick, "/whoami", headers={"Origin": PAGE})
     assert answer.headers["Access-Control-Allow-Origin"] is None
     assert ask(quick, method="OPTIONS", headers=_preflight("POST", "content-type")).status == 405
@@ -88,7 +88,7 @@ def _preflight(method: str, headers: str) -> dict[str, str]:
     "path", ["/search", f"/search/{'0' * 32}", "/proof/ping", "/proof/stream", "/whoami"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_browser_that_asks_beforehand_is_told_what_may_be_sent(named: str, path: str, method: str) -> None:
+def test_a_preflight_lists_what_may_be_sent(named: str, path: str, method: str) -> None:
     # Without a token: a browser sends none with it.
     wanted = "authorization,content-type,last-event-id,prefer"
     answer = ask(named, path, method="OPTIONS", headers=_preflight(method, wanted))
@@ -159,7 +159,9 @@ def test_one_that_a_generator_is_the_reason_of_too(answering: Answering, failure
     assert answer.headers["Retry-After"] == ("9" if isinstance(failure, Problem) else None)
 
 
-def test_even_what_nobody_foresaw_can_be_read(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_even_an_unforeseen_failure_can_be_read(
+    answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def script(request: Request) -> AsyncGenerator[str | Finish]:
         yield ""
 

@@ -1,5 +1,3 @@
-"""Code that kit.toml names is run only after a yes, which is asked for once."""
-
 from __future__ import annotations
 
 import io
@@ -8,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kit.app import App
-from kit.cli.trusting import trusted
+from kit.cli.prompts import confirmed, trusted
 from kit.config import Config
 from kit.errors import Code, KitError
 
@@ -18,6 +16,40 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize("typed", ["y\n", "Y\n", "yes\n", " YES \n"])
+def test_a_yes_is_a_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    confirmed("Deploy run?", yes=False)
+    ended = capsys.readouterr()
+    assert (ended.out, ended.err) == ("", "Deploy run? [y/N]\n")
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "n\n", "no\n", "yeah, well, no\n", "да\n"])
+def test_anything_else_is_a_no(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    with pytest.raises(KitError, match="Nothing was done") as caught:
+        confirmed("Deploy run?", yes=False)
+    assert caught.value.code is Code.NOT_CONFIRMED
+
+
+@pytest.mark.parametrize("stdin", [io.StringIO("y\n"), None])
+def test_without_a_terminal_no_question_is_asked_and_nothing_is_taken_for_a_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stdin: io.StringIO | None
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(KitError, match="no terminal to ask on") as caught:
+        confirmed("Deploy run?", yes=False)
+    assert "--yes" in caught.value.hint
+    assert capsys.readouterr().err == ""
+
+
+def test_a_yes_said_beforehand_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    confirmed("Deploy run?", yes=True)
 
 
 @pytest.fixture
@@ -58,15 +90,15 @@ def test_a_no_is_not_remembered_and_neither_is_the_option(
     trusted(config, yes=True)
     for _ in range(2):
         says(monkeypatch, "n\n")
-        with pytest.raises(KitError) as told:
+        with pytest.raises(KitError) as ended:
             trusted(config, yes=False)
-        assert told.value.code is Code.NOT_CONFIRMED
+        assert ended.value.code is Code.NOT_CONFIRMED
 
 
 def test_without_a_terminal_it_says_what_to_do(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as ended:
         trusted(config, yes=False)
-    assert told.value.code is Code.NOT_CONFIRMED
-    assert "--yes" in told.value.hint
-    assert "KIT_YES" in told.value.hint
+    assert ended.value.code is Code.NOT_CONFIRMED
+    assert "--yes" in ended.value.hint
+    assert "KIT_YES" in ended.value.hint

@@ -11,7 +11,7 @@ from kit.config import Config
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.targets import load_targets
-from tests.kit.lab.programs import frozen, wait_until
+from tests.fixtures.processes import eventually, frozen
 from tests.service.asking import ask
 
 ASYNC = {"Prefer": "respond-async"}
@@ -30,9 +30,7 @@ def pieces(base: str, location: str, after: int, most: int | None = None) -> lis
     return events
 
 
-async def test_whatever_the_front_does_to_an_instance_between_requests_the_answer_comes_to_its_end(
-    tmp_path: Path,
-) -> None:
+async def test_a_polled_answer_ends_whatever_happens_to_its_instance_meanwhile(tmp_path: Path) -> None:
     config = Config(tokens_per_s=100, first_token_ms=0)
     lanes = prepare(load_targets(), [], config, tmp_path)
     async with Lab(lanes) as lab:
@@ -47,7 +45,7 @@ async def test_whatever_the_front_does_to_an_instance_between_requests_the_answe
                     # It stands still after each request, however long, and is not taken for abandoned.
                     [service] = [service for service in lab._services if service.name == "run"]
                     assert service.group is not None
-                    await asyncio.to_thread(wait_until, partial(frozen, service.group))
+                    await asyncio.to_thread(eventually, partial(frozen, service.group))
                 events += await asyncio.to_thread(pieces, url, location, len(events) - 1, 1)
             events += await asyncio.to_thread(pieces, url, location, len(events) - 1)
             assert [event["seq"] for event in events] == list(range(31))

@@ -1,12 +1,56 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from kit.cli.runner import Console, run
 from tests.fixtures.origin import Origin
 from tests.kit.cli.conftest import Invoke
+
+
+def test_what_it_returns_is_returned() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run(work()) == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_polite_signal_ends_it_as_ctrl_c_does_with_its_clauses_run(number: signal.Signals) -> None:
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work())
+    assert cleaned == [True]
+
+
+def test_a_line_of_gcloud_is_shown_in_its_place_within_a_picture_and_beside_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console = Console(as_json=True)
+    console.echo("gcloud before")
+    with console.steps("Looking."):
+        console.echo("gcloud within")
+    console.echo("gcloud after")
+    assert capsys.readouterr().err.splitlines() == [
+        "$ gcloud before",
+        "Looking.",
+        "$ gcloud within",
+        "$ gcloud after",
+    ]
+
 
 QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
 
@@ -21,18 +65,18 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def commands(told: str) -> list[str]:
-    return [line for line in told.splitlines() if line.startswith("::")]
+def commands(ended: str) -> list[str]:
+    return [line for line in ended.splitlines() if line.startswith("::")]
 
 
 def test_on_github_a_broken_expectation_is_annotated_summed_up_and_put_out(
     invoke: Invoke, origin: Origin, github: Path
 ) -> None:
-    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--json")
-    assert told.status == 3
-    (line,) = commands(told.err)
+    ended = invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message", "--json")
+    assert ended.status == 3
+    (line,) = commands(ended.err)
     assert line.startswith("::error title=streamproof%3A probe%3A streamed%2C expected%3A buffered whole::")
-    assert json.loads(told.out)["data"]["verdict"] == "incremental", "stdout is data and nothing else"
+    assert json.loads(ended.out)["data"]["verdict"] == "incremental", "stdout is data and nothing else"
     summary = (github / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
     assert summary.startswith("before\n### ✗ 0 of 1 lane as expected\n")
     assert (github / "GITHUB_OUTPUT").read_text() == "before\nverdict=incremental\n"
@@ -41,17 +85,17 @@ def test_on_github_a_broken_expectation_is_annotated_summed_up_and_put_out(
 def test_what_could_not_be_measured_is_annotated_before_the_error_is_told(
     invoke: Invoke, github: Path
 ) -> None:
-    told = invoke("probe", "http://127.0.0.1:1", "--json")
-    assert (told.status, told.error["code"]) == (1, "unreachable")
-    (line,) = commands(told.err)
+    ended = invoke("probe", "http://127.0.0.1:1", "--json")
+    assert (ended.status, ended.error["code"]) == (1, "unreachable")
+    (line,) = commands(ended.err)
     assert line.startswith("::error title=streamproof%3A probe%3A could not be measured::Nobody answers")
     assert (github / "GITHUB_OUTPUT").read_text() == "before\nverdict=inconclusive\n"
 
 
 def test_compare_annotates_too(invoke: Invoke, origin: Origin, github: Path) -> None:
-    told = invoke("compare", f"standard={origin()}", "--arm", "on")
-    assert told.status == 3
-    (line,) = commands(told.err)
+    ended = invoke("compare", f"standard={origin()}", "--arm", "on")
+    assert ended.status == 3
+    (line,) = commands(ended.err)
     assert line.startswith("::error title=streamproof%3A standard on%3A streamed%2C expected%3A")
     assert "| ✗ | standard on |" in (github / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
 
@@ -75,12 +119,12 @@ def test_a_summary_that_cannot_be_written_is_a_warning_and_changes_no_status(
     invoke: Invoke, origin: Origin, github: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/null/summary")
-    told = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
-    assert told.status == 0
-    (warning, *_) = json.loads(told.out)["warnings"]
+    ended = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
+    assert ended.status == 0
+    (warning, *_) = json.loads(ended.out)["warnings"]
     assert warning.startswith("/dev/null/summary (GITHUB_STEP_SUMMARY) cannot be written: ")
-    told = invoke("probe", "http://127.0.0.1:1")
-    assert told.status == 1
-    assert "warning: /dev/null/summary (GITHUB_STEP_SUMMARY) cannot be written: " in told.err
+    ended = invoke("probe", "http://127.0.0.1:1")
+    assert ended.status == 1
+    assert "warning: /dev/null/summary (GITHUB_STEP_SUMMARY) cannot be written: " in ended.err
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
     assert "warning" not in invoke("probe", "http://127.0.0.1:1").err

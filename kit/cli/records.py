@@ -1,0 +1,231 @@
+"""Commands on what is deployed: the record's entries, gcloud, moving traffic, what is overdue, the token."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+
+import typer
+
+from kit.cli.prompts import confirmed
+from kit.cli.runner import Console, run, success, talk
+from kit.errors import Code, KitError
+
+if TYPE_CHECKING:
+    from kit.cloud.record import Deployment, Record
+    from kit.platforms.gcloud.runner import Gcloud
+    from kit.platforms.platform import Host
+    from kit.platforms.service import Place, Service
+    from kit.platforms.service import Version as CloudVersion
+
+
+def recorded(names: Sequence[str]) -> list[Deployment]:
+    """What is on record as deployed for these targets, in this order; all of it where none is named.
+
+    Raises:
+        KitError: NOTHING_DEPLOYED or UNKNOWN_TARGET for a name that has no entry, BAD_RECORD.
+    """
+    from kit.cloud.record import Record
+    from kit.targets import load_targets, select
+
+    record = Record.load(Path())
+    if not names:
+        order = list(load_targets())
+        return sorted(record, key=lambda one: order.index(one.target) if one.target in order else len(order))
+    found = []
+    for name in dict.fromkeys(names):
+        known = record.of(name)
+        if known is None:
+            select([name])
+            raise KitError(
+                Code.NOTHING_DEPLOYED,
+                f"Nothing is on record as deployed for {name} from this folder.",
+                f"kit deploy {name} deploys it; kit status --refresh {name} looks in the cloud.",
+            )
+        found.append(known)
+    return found
+
+
+def gcloud(echo: Callable[[str], None] | None = None, logs: Path | None = None) -> Gcloud:
+    """The user's gcloud.
+
+    Args:
+        echo: is given each line that changes something; to stderr unless given.
+        logs: the folder for what it says; the bundles' own unless given.
+    """
+    import os
+
+    from kit.platforms.gcloud.runner import Gcloud
+
+    logs = logs or Path(os.environ.get("KIT_OUT") or "build", "logs")
+    return Gcloud(os.environ, logs, echo or (lambda line: talk(f"$ {line}")))
+
+
+def hosts(runs: Gcloud | None = None) -> Callable[[Place], Host]:
+    """What asks and changes a place in the cloud, all through the same gcloud."""
+    from kit.platforms import load
+
+    asked = runs or gcloud()
+    return lambda place: load(place.platform).at(place, asked)
+
+
+Target: TypeAlias = Annotated[
+    str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
+]
+Version: TypeAlias = Annotated[
+    str | None,
+    typer.Option(envvar="KIT_VERSION", help="This version, by its name as `kit status` tells it."),
+]
+
+
+def move(
+    target: str,
+    verb: str,
+    choose: Callable[[Service, Deployment], CloudVersion],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> NoReturn:
+    """Send all traffic of a recorded target's service to the version that `choose` picks.
+
+    Raises:
+        KitError: nothing is deployed, there is no such version, no yes, or whatever gcloud says.
+    """
+    from kit.cloud.lock import locked
+    from kit.cloud.record import Record
+    from kit.events import Step, output_of
+    from kit.flows.traffic import switch
+
+    with locked(Path()):
+        (known,) = recorded([target])
+        console = Console(as_json=as_json)
+        host = hosts(gcloud(console.echo))(known.place)
+        with console.steps(f"Looking at {known.service}."):
+            service = run(host.look())
+        if service is None:
+            raise KitError(
+                Code.NOT_FOUND_IN_CLOUD,
+                f"{known.service} is on record for {target}, but it is not there any more.",
+                f"kit status --refresh {target} puts the record right; kit deploy {target} deploys it.",
+            )
+        version = choose(service, known)
+        was = service.serving
+        if version.traffic >= 1:
+            success(
+                {"target": target, "version": version.name, "was": version.name, "url": service.url},
+                as_json=as_json,
+                text=f"{version.name} has all the traffic of {service.place.service} already.",
+            )
+        if known.version == version.name and known.verdict_on is not None:
+            talk(f"With the header, {version.name} was measured as {known.verdict_on}.")
+        at = f" from {was.name}" if was is not None else ""
+        doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
+        confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
+        with console.steps() as watch:
+            watch(Step(target, f"moving the traffic to {version.name}"))
+            after = run(switch(host, Record.load(Path()), service, version, output_of(target, watch)))
+    success(
+        {
+            "target": target,
+            "version": version.name,
+            "was": was.name if was is not None else None,
+            "url": after.url,
+        },
+        as_json=as_json,
+        text=f"{target}: {version.name} serves now at {after.url}"
+        + (f"; `kit {'rollback' if verb == 'promote' else 'promote'} {target}` goes back." if was else "."),
+    )
+
+
+_RECORD = Path(".kit", "deployments.json")
+
+
+def remind() -> None:
+    """Say on stderr what should have been removed by now. Never fails, and costs nothing where nothing is."""
+    if sys.argv[1:2] == ["destroy"]:
+        return
+    try:
+        # Whether to look closer at all: most folders have no record, most records nothing that expires.
+        if '"expires_at": "' not in _RECORD.read_text(encoding="utf-8"):
+            return
+        import time
+
+        from kit.cloud.record import Record
+        from kit.cloud.status import overdue
+
+        line = overdue(Record.load(Path()), time.time())
+    except Exception:  # whatever is wrong there, this command may have nothing to do with it
+        return
+    if line:
+        talk(f"warning: {line}")
+
+
+_TOKEN_BYTES = 32
+
+
+def chosen_token(wanted: bool | None, names: list[str], record: Record) -> tuple[str | None, str | None]:
+    """The token in clear, where it is known, and its SHA-256: a new one, the one there is, or none.
+
+    Raises:
+        KitError: what is deployed wants a token that KIT_TOKEN does not hold.
+    """
+    import secrets
+
+    if wanted is False:
+        return None, None
+    if wanted:
+        clear = _kept() or secrets.token_urlsafe(_TOKEN_BYTES)
+        return clear, _sha256(clear)
+    there = [one for one in map(record.of, names) if one is not None and one.token_sha256 is not None]
+    if not there:
+        return None, None
+    hint = "Set KIT_TOKEN to the token that was printed then; --token makes a new one, --no-token none."
+    clear = _held(there, hint)
+    return clear, _sha256(clear)
+
+
+def deployed_token(deployments: Sequence[Deployment]) -> str | None:
+    """What KIT_TOKEN holds; None where it holds nothing and nothing that is deployed wants a token.
+
+    Raises:
+        KitError: what is deployed wants a token that KIT_TOKEN does not hold.
+    """
+    there = [one for one in deployments if one.token_sha256 is not None]
+    return _held(there, "Set KIT_TOKEN to the token that `kit deploy` printed.") if there else _kept()
+
+
+def tell_token(token: str) -> None:
+    """Print the token, this once: only its SHA-256 is kept."""
+    if token == _kept():
+        return
+    talk(
+        f"The token, shown this once: {token}\n"
+        "  Callers send it as Authorization: Bearer TOKEN; the kit reads it from KIT_TOKEN."
+    )
+
+
+def _held(deployments: Sequence[Deployment], hint: str) -> str:
+    clear = _kept()
+    if clear is None or {one.token_sha256 for one in deployments} != {_sha256(clear)}:
+        whose = " and ".join(one.target for one in deployments)
+        raise KitError(
+            Code.NOT_READY_TO_DEPLOY,
+            f"What is deployed ({whose}) wants a token, and "
+            + ("KIT_TOKEN is not set." if clear is None else "KIT_TOKEN holds another."),
+            hint,
+        )
+    return clear
+
+
+def _kept() -> str | None:
+    import os
+
+    return os.environ.get("KIT_TOKEN", "").strip() or None
+
+
+def _sha256(clear: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(clear.encode()).hexdigest()
