@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kit.cloud.record import Record
     from kit.config import Config
     from kit.events import Watch
-    from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.flows.deploy import DeployOptions, Plan, PlannedTarget
     from kit.outcome import Outcome
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
@@ -140,7 +140,7 @@ def command(
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.config import load_config
-    from kit.flows.deploy import Wishes, drafts, refuse_open_model
+    from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
     from kit.targets import select
     from kit.times import span_s
 
@@ -162,10 +162,12 @@ def command(
     chosen = select(targets or [])
     lasts_s = None if lasts is None else span_s(lasts)
 
-    def begin(runs: Gcloud) -> tuple[tuple[Draft, ...], Wishes, Record, Callable[[Place], Host]]:
+    def begin(
+        runs: Gcloud,
+    ) -> tuple[tuple[PlannedTarget, ...], DeployOptions, Record, Callable[[Place], Host]]:
         record, host_of = Record.load(Path()), hosts(runs)
         clear, sha256 = chosen_token(token, [target.name for target in chosen], record)
-        wishes = Wishes(
+        options = DeployOptions(
             public=public,
             public_model=public_model,
             gate=gate,
@@ -180,28 +182,28 @@ def command(
             timeout_s=timeout,
         )
         made = drafts(chosen, config, record, host_of)
-        refuse_open_model(config, wishes, made)
-        return made, wishes, record, host_of
+        refuse_open_model(config, options, made)
+        return made, options, record, host_of
 
     if dry_run:
         with tempfile.TemporaryDirectory() as logs:  # nothing is touched here
-            made, wishes, _, _ = begin(gcloud(logs=Path(logs)))
-            _dry_run(made, config, wishes, out, as_json=as_json)
+            made, options, _, _ = begin(gcloud(logs=Path(logs)))
+            _dry_run(made, config, options, out, as_json=as_json)
     with locked(Path()):
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
-        made, wishes, record, host_of = begin(runs)
-        planned = agreed(made, runs, config, wishes, host_of, console, yes=yes)
-        if token and wishes.token is not None:
-            tell_token(wishes.token)
-        outcomes, comparison = _deploy(planned, config, wishes, record, out, runs, console)
+        made, options, record, host_of = begin(runs)
+        planned = agreed(made, runs, config, options, host_of, console, yes=yes)
+        if token and options.token is not None:
+            tell_token(options.token)
+        outcomes, comparison = _deploy(planned, config, options, record, out, runs, console)
     _finish(outcomes, comparison, lasts, as_json=as_json)
 
 
 def _deploy(
     planned: Plan,
     config: Config,
-    wishes: Wishes,
+    options: DeployOptions,
     record: Record,
     out: Path,
     runs: Gcloud,
@@ -212,20 +214,20 @@ def _deploy(
 
     with console.steps() as watch:
         try:
-            outcomes = run(deploy(planned, config, wishes, record, out, runs, watch))
+            outcomes = run(deploy(planned, config, options, record, out, runs, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
             text = f"`kit status` shows it, `kit deploy {names}` goes on."
             watch(Stage(f"Interrupted. What exists is on record: {text}"))
             raise
     there = promoted(outcomes)
-    if not there or (len(there) == 1 and wishes.gate):
+    if not there or (len(there) == 1 and options.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, wishes, record, runs, console)
+    return outcomes, _comparison(there, config, options, record, runs, console)
 
 
 def _comparison(
-    names: list[str], config: Config, wishes: Wishes, record: Record, runs: Gcloud, console: Console
+    names: list[str], config: Config, options: DeployOptions, record: Record, runs: Gcloud, console: Console
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
 
@@ -240,12 +242,12 @@ def _comparison(
 
     async def work(watch: Watch) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
-        asked = await asks(deployments, config, token=wishes.token, gcloud=runs, host_of=None)
+        asked = await asks(deployments, config, token=options.token, gcloud=runs, host_of=None)
         like = LaneSpec(
             "",
             Ask("GET", ""),
-            prompt=wishes.prompt,
-            timeout_s=wishes.timeout_s,
+            prompt=options.prompt,
+            timeout_s=options.timeout_s,
             proof_token=config.env.get(PROOF_TOKEN),
         )
         versions = {one.target: serving(one, says=config.app is None) for one in deployments}
@@ -307,7 +309,9 @@ def _states(comparison: Comparison | None) -> list[LaneState]:
     return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
 
 
-def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *, as_json: bool) -> NoReturn:
+def _dry_run(
+    made: Sequence[PlannedTarget], config: Config, options: DeployOptions, out: Path, *, as_json: bool
+) -> NoReturn:
     """The lines, as they would be run on what is there.
 
     Where that cannot be seen, they are those for a service that is there: the lines for a new one would close
@@ -319,7 +323,7 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
     from kit.platforms.service import Service
 
     async def look() -> dict[str, Service | KitError | None]:
-        async def one(draft: Draft) -> Service | KitError | None:
+        async def one(draft: PlannedTarget) -> Service | KitError | None:
             try:
                 return await draft.host.look()
             except KitError as error:
@@ -337,7 +341,7 @@ def _dry_run(made: Sequence[Draft], config: Config, wishes: Wishes, out: Path, *
         if isinstance(error, KitError)
     ]
     releases = [
-        (draft, release_of(draft, config, wishes, out, creates=found[draft.target.name] is None))
+        (draft, release_of(draft, config, options, out, creates=found[draft.target.name] is None))
         for draft in made
     ]
     lines = [line.line for draft, release in releases for line in draft.host.plan(release)]

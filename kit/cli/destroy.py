@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kit.cloud.record import Deployment
-    from kit.flows.destroy import Cleared, Clearing
+    from kit.flows.destroy import RemovalPlan, RemovalResult
 
 
 def command(
@@ -63,26 +63,26 @@ def command(
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
         with console.steps("Looking for what the kit made."):
-            clearings = run(survey([hosts(runs)(one.place) for one in known]))
-        talk(_listed(clearings))
-        if any(removal.command is not None for one in clearings for removal in one.removals):
+            plans = run(survey([hosts(runs)(one.place) for one in known]))
+        talk(_listed(plans))
+        if any(removal.command is not None for one in plans for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
-        so_far: dict[str, Cleared] = {}
+        so_far: dict[str, RemovalResult] = {}
         try:
             with console.steps() as watch:
-                cleared = run(destroy(clearings, runs, record, watch, so_far))
+                results = run(destroy(plans, runs, record, watch, so_far))
         except KeyboardInterrupt:
             talk("\n".join(map(_so_far, so_far.values())))
             raise
     exit = Exit.OK
-    if any(one.missing for one in cleared):
+    if any(one.missing for one in results):
         exit = Exit.INCONCLUSIVE
-    if any(one.error is not None for one in cleared):
+    if any(one.error is not None for one in results):
         exit = Exit.FAILED
     success(
-        {"targets": [_as_data(one) for one in cleared]},
+        {"targets": [_as_data(one) for one in results]},
         as_json=as_json,
-        text="\n".join(map(_said, cleared)),
+        text="\n".join(map(_said, results)),
         exit=exit,
     )
 
@@ -98,9 +98,9 @@ def _refuse_elsewhere(known: Sequence[Deployment], project: str | None) -> None:
             )
 
 
-def _listed(clearings: tuple[Clearing, ...]) -> str:
+def _listed(plans: tuple[RemovalPlan, ...]) -> str:
     lines = []
-    for one in clearings:
+    for one in plans:
         place = one.host.place
         lines.append(f"{one.target}: {place.service} in {place.project}")
         if one.error is not None:
@@ -114,7 +114,7 @@ def _listed(clearings: tuple[Clearing, ...]) -> str:
     return "\n".join(lines)
 
 
-def _said(one: Cleared) -> str:
+def _said(one: RemovalResult) -> str:
     if one.missing:
         return (
             f"{one.target}: on record, and not found, so nothing was removed.\n"
@@ -132,7 +132,7 @@ def _said(one: Cleared) -> str:
     return f"{one.target}: {done}{stays}"
 
 
-def _so_far(one: Cleared) -> str:
+def _so_far(one: RemovalResult) -> str:
     """What came of it by an interruption."""
     if not one.left or one.error is not None:
         return _said(one)
@@ -143,7 +143,7 @@ def _so_far(one: Cleared) -> str:
     )
 
 
-def _as_data(one: Cleared) -> dict[str, object]:
+def _as_data(one: RemovalResult) -> dict[str, object]:
     error = one.error
     return {
         "target": one.target,

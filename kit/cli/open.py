@@ -52,7 +52,7 @@ def command(
 
 
 def _is_seen() -> bool:
-    """Whether somebody sits at this terminal and would see a browser's window."""
+    """Whether a person at this terminal would see a browser's window."""
     import os
     import sys
 

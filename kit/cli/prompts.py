@@ -10,7 +10,7 @@ from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.config import Config
-    from kit.flows.deploy import Draft, Plan, Wishes
+    from kit.flows.deploy import DeployOptions, Plan, PlannedTarget
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
@@ -67,10 +67,10 @@ def trusted(config: Config, *, yes: bool) -> None:
 
 
 def agreed(
-    made: Sequence[Draft],
+    made: Sequence[PlannedTarget],
     runs: Gcloud,
     config: Config,
-    wishes: Wishes,
+    options: DeployOptions,
     host_of: Callable[[Place], Host],
     console: Console,
     *,
@@ -84,7 +84,7 @@ def agreed(
         made: the targets.
         runs: gcloud; its lines go to `console`.
         config: where to.
-        wishes: what else the user said.
+        options: what else the user said.
         host_of: the platforms.
         console: shows what is done.
         yes: whether every question is answered already.
@@ -100,7 +100,7 @@ def agreed(
     granted: set[str] | None = None
     while True:
         with console.steps(f"Looking at the project {config.project}."):
-            planned = run(plan(made, runs, config, wishes, host_of))
+            planned = run(plan(made, runs, config, options, host_of))
         found = planned.preflight
         notes = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
         if (error := found.error()) is not None:

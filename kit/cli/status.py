@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kit.cloud.record import Deployment
-    from kit.cloud.status import Standing
+    from kit.cloud.status import DeploymentStatus
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command(
     targets: Targets = None,
     offline: Annotated[
-        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Tell what is on record; ask nobody.")
+        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Show what is on record; ask no cloud.")
     ] = False,
     refresh: Annotated[
         bool,
@@ -52,12 +52,12 @@ def command(
     from kit.cloud.record import Record
     from kit.config import load_config
     from kit.flows.rebuild import rebuild
-    from kit.report.standing import standing_text
+    from kit.report.status import status_text
     from kit.report.style import Style
     from kit.targets import load_targets, select
 
     if offline and refresh:
-        raise UsageError("--offline asks nobody, --refresh asks the cloud.", "Choose one.")
+        raise UsageError("--offline asks no cloud, --refresh asks it.", "Choose one.")
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:
@@ -67,17 +67,17 @@ def command(
             record, aside = Record.anew(Path())
             if aside is not None:
                 warnings.append(f"the record could not be read; it is kept as {aside}")
-            standings = run(rebuild(wanted, config, record, hosts()))
+            statuses = run(rebuild(wanted, config, record, hosts()))
     else:
         chosen = recorded(targets or [])
-        standings = _asked(chosen, None if offline or not chosen else hosts(), console)
-    data = [_as_data(standing, time.time()) for standing in standings]
-    text = standing_text(standings, load_targets(), Style.of(sys.stdout), time.time())
+        statuses = _asked(chosen, None if offline or not chosen else hosts(), console)
+    data = [_as_data(status, time.time()) for status in statuses]
+    text = status_text(statuses, load_targets(), Style.of(sys.stdout), time.time())
     nothing = (
         "Nothing of the kit's is there." if refresh else "Nothing is on record as deployed from this folder."
     )
     hint = "kit deploy TARGET deploys; kit status --refresh looks in the cloud."
-    failed = any(standing.error is not None for standing in standings)
+    failed = any(status.error is not None for status in statuses)
     success(
         {"targets": data},
         as_json=as_json,
@@ -89,7 +89,7 @@ def command(
 
 def _asked(
     known: Sequence[Deployment], host_of: Callable[[Place], Host] | None, console: Console
-) -> tuple[Standing, ...]:
+) -> tuple[DeploymentStatus, ...]:
     from kit.cloud.status import status
 
     if host_of is None:
@@ -98,34 +98,34 @@ def _asked(
         return run(status(known, host_of))
 
 
-def _as_data(standing: Standing, now_s: float) -> dict[str, Any]:
+def _as_data(status: DeploymentStatus, now_s: float) -> dict[str, Any]:
     from kit.cloud.status import is_overdue
 
-    place, known, service = standing.place, standing.deployment, standing.service
+    place, known, service = status.place, status.deployment, status.service
     versions = service.versions if service is not None else ()
-    error = standing.error
+    error = status.error
     return {
         "target": place.target,
         "platform": place.platform,
         "project": place.project,
         "region": place.region,
         "service": place.service,
-        "asked": standing.asked,
-        "gone": standing.gone,
-        "url": standing.url,
-        "public": standing.public,
+        "asked": status.asked,
+        "gone": status.gone,
+        "url": status.url,
+        "public": status.public,
         "state": known.state if known is not None else None,
         "deployed_at": known.deployed_at if known is not None else None,
         "verdict_on": known.verdict_on if known is not None else None,
         "verdict_off": known.verdict_off if known is not None else None,
         "expires_at": known.expires_at if known is not None else None,
         "overdue": known is not None and is_overdue(known, now_s),
-        "costs": standing.costs,
-        "stops_the_costs": list(standing.stops_the_costs),
+        "costs": status.costs,
+        "stops_the_costs": list(status.stops_the_costs),
         "versions": [
             {
                 "name": version.name,
-                "role": standing.role(version),
+                "role": status.role(version),
                 "traffic": version.traffic,
                 "running": version.running,
                 "url": version.url,

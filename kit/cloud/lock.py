@@ -18,7 +18,7 @@ FOLDER: Final = ".kit"
 
 @contextmanager
 def locked(folder: Path, command: str | None = None) -> Iterator[None]:
-    """Hold the lock of a working folder (FOLDER/.kit/lock), so that nobody else changes its record.
+    """Hold the lock of a working folder (FOLDER/.kit/lock), so that no other run changes its record.
 
     Args:
         folder: the working folder.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +17,7 @@ from kit.platforms.command import Command
 from kit.platforms.findings import LEVELS, Candidate, Finding, PreflightOptions, Seen
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Platform
-from kit.platforms.service import Service
+from kit.platforms.service import Place, Service
 from kit.targets import Target
 
 _LOG: Final = "preflight"
@@ -37,12 +39,16 @@ class Preflight:
     Attributes:
         findings: all of them, the gravest first.
         project: its ID.
+        looks: what was at each place that could be looked at.
+        seen_s: when that was, by the monotonic clock.
         listed: by platform all of its services in the project, as `Platform.listed` has them.
     """
 
     findings: tuple[Finding, ...]
     project: str | None
     listed: Mapping[str, Sequence[Any] | None] = field(default_factory=dict)
+    looks: Mapping[Place, Service | None] = field(default_factory=dict)
+    seen_s: float = -math.inf
 
     @property
     def stops(self) -> tuple[Finding, ...]:
@@ -82,8 +88,8 @@ async def check(
     """
     project = config.project
     if project is None:
-        nobody = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
-        return Preflight((nobody,), None)
+        unnamed = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
+        return Preflight((unnamed,), None)
     candidates = [_candidate(host, config, target) for target, host in places]
     options = PreflightOptions(
         project=project,
@@ -94,13 +100,20 @@ async def check(
         take_over=take_over,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
-    hosts = [host for _, host in places]
+    hosts, began_s = [host for _, host in places], time.monotonic()
     platforms = {one.place.platform: load(one.place.platform) for one in candidates}
     seen = await _look(gcloud, project, hosts, platforms, signed_in_by_env=options.signed_in_by_env)
     return Preflight(
         findings=judge(candidates, options, seen),
         project=project,
         listed={name: platform.listed(seen) for name, platform in platforms.items()},
+        looks={
+            host.place: there
+            for host in hosts
+            if host.place.target in seen.looks
+            and not isinstance(there := seen.looks[host.place.target], KitError)
+        },
+        seen_s=began_s,
     )
 
 
@@ -170,7 +183,7 @@ async def _look(
 
 
 async def _answers(tasks: Mapping[str, asyncio.Task[Any]]) -> dict[str, Any]:
-    """What each brought, be it a KitError. Once one cannot reach Google, nobody waits for the others."""
+    """What each brought, be it a KitError. Once one cannot reach Google, the others are given up."""
     waiting = set(tasks.values())
     try:
         while waiting:

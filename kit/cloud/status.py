@@ -18,15 +18,15 @@ Role = Literal["serving", "held-back", "earlier", "not-ours"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeploymentStatus:
     """How one target stands.
 
     Attributes:
         place: where it is, or was looked for.
         deployment: what the record says; None where it says nothing.
         asked: whether the cloud was asked.
-        service: what is there; None where nothing is, or nobody asked, or the answer was an error.
-        error: why nobody could look.
+        service: what is there; None where nothing is, or it was not asked, or the answer was an error.
+        error: why it could not be looked at.
     """
 
     place: Place
@@ -99,7 +99,7 @@ class Standing:
 
 async def status(
     deployments: Sequence[Deployment], host_of: Callable[[Place], Host] | None
-) -> tuple[Standing, ...]:
+) -> tuple[DeploymentStatus, ...]:
     """How each of them stands; what cannot be asked bears its error, and the others stand all the same.
 
     Args:
@@ -107,17 +107,17 @@ async def status(
         host_of: who asks the cloud; None to leave it at the record.
     """
     if host_of is None:
-        return tuple(Standing(one.place, one, asked=False) for one in deployments)
+        return tuple(DeploymentStatus(one.place, one, asked=False) for one in deployments)
     return tuple(await asyncio.gather(*(look(one.place, one, host_of(one.place)) for one in deployments)))
 
 
-async def look(place: Place, known: Deployment | None, host: Host) -> Standing:
+async def look(place: Place, known: Deployment | None, host: Host) -> DeploymentStatus:
     """How one place stands. Never raises a `KitError`: it is in what is returned."""
     try:
         service = await host.look()
     except KitError as error:
-        return Standing(place, known, asked=True, error=error)
-    return Standing(place, known, asked=True, service=service)
+        return DeploymentStatus(place, known, asked=True, error=error)
+    return DeploymentStatus(place, known, asked=True, service=service)
 
 
 def is_overdue(deployment: Deployment, now_s: float) -> bool:

@@ -25,13 +25,16 @@ from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import Place, Release
+from kit.platforms.service import Place, Release, Service
 from kit.render import render
 from kit.targets import Target
 
+# What the preflight saw within this time needs no look again; the traffic is looked at anew before it moves.
+_FRESH_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DeployOptions:
     """What the user said on the command line, beside the configuration.
 
     Attributes:
@@ -64,7 +67,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PlannedTarget:
     """One target before anything is created: what it is made of and where it goes."""
 
     target: Target
@@ -82,11 +85,11 @@ class Plan:
         orders: of each platform, which of its targets goes first.
     """
 
-    drafts: tuple[Draft, ...]
+    drafts: tuple[PlannedTarget, ...]
     preflight: Preflight
     orders: Mapping[str, Order] = field(default_factory=dict)
 
-    def before(self, draft: Draft) -> Order | None:
+    def before(self, draft: PlannedTarget) -> Order | None:
         """What a target must wait for; None where it need not."""
         order = self.orders.get(draft.target.platform)
         return order if order is not None and order.first not in (None, draft.target.name) else None
@@ -94,15 +97,16 @@ class Plan:
 
 def drafts(
     targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
-) -> tuple[Draft, ...]:
-    """Render each target and say where it goes; nothing is written and nobody is asked.
+) -> tuple[PlannedTarget, ...]:
+    """Render each target and say where it goes; nothing is written, and no cloud is asked.
 
     Raises:
-        KitError: NO_PROJECT or BAD_CONFIG (no region) where nobody said where to; NOT_READY_TO_DEPLOY for a
+        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; NOT_READY_TO_DEPLOY for a
             target that is on record elsewhere; whatever rendering raises.
     """
     return tuple(
-        Draft(target, render(target, config), host_of(_place(target, config, record))) for target in targets
+        PlannedTarget(target, render(target, config), host_of(_place(target, config, record)))
+        for target in targets
     )
 
 
@@ -136,10 +140,10 @@ def _place(target: Target, config: Config, record: Record) -> Place:
 
 
 async def plan(
-    made: Sequence[Draft],
+    made: Sequence[PlannedTarget],
     gcloud: Gcloud,
     config: Config,
-    wishes: Wishes,
+    options: DeployOptions,
     host_of: Callable[[Place], Host],
 ) -> Plan:
     """Look at what is there and at all that may stand in the way. Nothing is created."""
@@ -147,13 +151,13 @@ async def plan(
         gcloud,
         config,
         [(draft.target, draft.host) for draft in made],
-        create_app=wishes.create_app,
-        take_over=wishes.take_over,
+        create_app=options.create_app,
+        take_over=options.take_over,
     )
     return await settle(made, found, host_of)
 
 
-async def settle(made: Sequence[Draft], found: Preflight, host_of: Callable[[Place], Host]) -> Plan:
+async def settle(made: Sequence[PlannedTarget], found: Preflight, host_of: Callable[[Place], Host]) -> Plan:
     """The plan, once it is known what is there: each platform may move its targets, and send one first."""
     orders = {}
     for name in dict.fromkeys(draft.target.platform for draft in made):
@@ -163,22 +167,22 @@ async def settle(made: Sequence[Draft], found: Preflight, host_of: Callable[[Pla
     return Plan(tuple(replace(draft, host=there[draft.target.name]) for draft in made), found, orders)
 
 
-def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> None:
-    """A model that everybody may ask is paid for by whoever deployed it.
+def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[PlannedTarget]) -> None:
+    """A model that everybody may ask costs the user money.
 
     Raises:
         KitError: NOT_READY_TO_DEPLOY, unless callers must show a token or a Google account, or the user said
             that it is meant so; also for a token where an app of the user's own would not ask for it.
     """
-    if config.app is not None and wishes.token_sha256:
+    if config.app is not None and options.token_sha256:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
             f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
             "Leave --token out (--no-token where one is on record), and let the app check who calls it.",
         )
-    if config.generator == "embedded" or wishes.token_sha256 or wishes.public_model or config.asks_accounts:
+    if config.generator == "embedded" or options.token_sha256 or options.public_model or config.asks_accounts:
         return
-    public = [d.target.name for d in made if wishes.public or load(d.target.platform).open_to_all]
+    public = [d.target.name for d in made if options.public or load(d.target.platform).open_to_all]
     if public:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
@@ -187,7 +191,9 @@ def refuse_open_model(config: Config, wishes: Wishes, made: Sequence[Draft]) -> 
         )
 
 
-def release_of(draft: Draft, config: Config, wishes: Wishes, root: Path, *, creates: bool) -> Release:
+def release_of(
+    draft: PlannedTarget, config: Config, options: DeployOptions, root: Path, *, creates: bool
+) -> Release:
     """A target's release, were it made now; nothing is written."""
     return release(
         draft.host.place,
@@ -195,7 +201,7 @@ def release_of(draft: Draft, config: Config, wishes: Wishes, root: Path, *, crea
         config,
         now_s=time.time(),
         creates=creates,
-        token_sha256=wishes.token_sha256,
+        token_sha256=options.token_sha256,
         root=root,
     )
 
@@ -211,7 +217,7 @@ async def prepare(plan: Plan, gcloud: Gcloud, watch: Watch) -> None:
 async def deploy(
     plan: Plan,
     config: Config,
-    wishes: Wishes,
+    options: DeployOptions,
     record: Record,
     root: Path,
     gcloud: Gcloud,
@@ -225,12 +231,12 @@ async def deploy(
     for draft in plan.drafts:
         write(draft.bundle, root)
     measure = Measuring(
-        gcloud, config, watch, token=wishes.token, prompt=wishes.prompt, timeout_s=wishes.timeout_s
+        gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
     )
     ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
     there: set[str] = set()
 
-    async def one(draft: Draft) -> Outcome:
+    async def one(draft: PlannedTarget) -> Outcome:
         name, before = draft.target.name, plan.before(draft)
         if before is not None and before.first is not None:
             watch(Step(name, f"waiting for {before.first}, which becomes {before.becomes}"))
@@ -238,7 +244,7 @@ async def deploy(
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            outcome = await Deploying(_job(draft, config, wishes, root), record, watch, measure).run()
+            outcome = await Deploying(_job(plan, draft, config, options, root), record, watch, measure).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome
@@ -257,24 +263,31 @@ def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 
 
-def _job(draft: Draft, config: Config, wishes: Wishes, root: Path) -> Job:
+def _job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOptions, root: Path) -> Job:
     expires = None
-    if wishes.lasts_s is not None:
-        expires = datetime.fromtimestamp(time.time() + wishes.lasts_s, UTC).isoformat(timespec="seconds")
+    if options.lasts_s is not None:
+        expires = datetime.fromtimestamp(time.time() + options.lasts_s, UTC).isoformat(timespec="seconds")
 
     def make(creates: bool) -> Release:
-        return release_of(draft, config, wishes, root, creates=creates)
+        return release_of(draft, config, options, root, creates=creates)
+
+    async def look() -> Service | None:
+        seen, place = plan.preflight, draft.host.place
+        if place in seen.looks and time.monotonic() - seen.seen_s < _FRESH_S:
+            return seen.looks[place]
+        return await draft.host.look()
 
     return Job(
         target=draft.target,
         host=draft.host,
+        look=look,
         release=make,
         write=partial(write_release, bundle=draft.bundle, config=config),
-        public=wishes.public,
-        gate=wishes.gate,
-        again=wishes.again,
+        public=options.public,
+        gate=options.gate,
+        again=options.again,
         expires_at=expires,
-        without_token=wishes.without_token,
+        without_token=options.without_token,
     )
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from kit.cloud.record import Deployment, Record, State
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
@@ -41,6 +42,7 @@ class Job:
     Attributes:
         target: which.
         host: where it goes.
+        look: says what is there, at the beginning.
         release: makes this run's release, given whether the service is new.
         write: writes what the release needs beside the bundle.
         public: whether everybody may call it, once it passed the gate.
@@ -52,6 +54,7 @@ class Job:
 
     target: Target
     host: Host
+    look: Callable[[], Coroutine[Any, Any, Service | None]]
     release: Callable[[bool], Release]
     write: WriteRelease
     public: bool = False
@@ -93,7 +96,7 @@ class Deploying:
     async def _run(self) -> Outcome:
         job, name = self._job, self._name
         self._watch(Step(name, "looking at what is there"))
-        service = await job.host.look()
+        service = await job.look()
         release = job.release(service is None)
         if service is not None:
             self._keep_closed(service, release)
@@ -113,7 +116,7 @@ class Deploying:
         return await self._go_on(service, after, version, release)
 
     def _keep_closed(self, service: Service, release: Release) -> None:
-        """Raises where callers must show a token now, and would not have to any more, and nobody said so."""
+        """Raises where callers must show a token now, and would not have to any more, unasked."""
         serving = service.serving
         if serving is None or serving.token_sha256 is None or self._job.without_token:
             return
@@ -176,14 +179,14 @@ class Deploying:
         )
 
     async def _promote(self, service: Service, version: Version, previous: str | None) -> None:
-        """Send it the traffic, unless somebody else has moved it meanwhile."""
+        """Send it the traffic, unless another has moved it meanwhile."""
         host, name = self._job.host, self._name
         now = await host.look()
         serving = now.serving.name if now is not None and now.serving is not None else None
         if serving not in (previous, version.name):
             raise KitError(
                 Code.CLOUD_BUSY,
-                f"Somebody else has sent the traffic of {service.place.service} to {serving} meanwhile, "
+                f"The traffic of {service.place.service} was sent to {serving} meanwhile, by another hand, "
                 f"so {version.name} was not promoted.",
                 f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
             )
@@ -304,7 +307,7 @@ class Deploying:
         return known is None or known.state == "serving" or not _made(known, serving)
 
     async def _clear_up(self, service: Service) -> None:
-        """Stop what an interrupted run left running and nobody needs: its version, or what that replaced."""
+        """Stop what an interrupted run left running and nothing needs: its version, or what that replaced."""
         known = self._record.of(self._name)
         if known is None or known.state not in ("unfinished", "failed"):
             return

@@ -95,7 +95,7 @@ def lanes_of(
                 version=wanted,
                 proof_token=token,
             )
-            # Through a front nobody can see which arms an app has: Flexible's takes the header away.
+            # Through a front it cannot be seen which arms an app has: one may take the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
     return lanes
 

@@ -19,8 +19,8 @@ from kit.proof.lane import LaneState
 
 
 @dataclass(frozen=True, slots=True)
-class Clearing:
-    """What is to be removed for one target; `error` where nobody could look."""
+class RemovalPlan:
+    """What is to be removed for one target; `error` where it could not be looked at."""
 
     host: Host
     removals: tuple[Removal, ...] = ()
@@ -33,7 +33,7 @@ class Clearing:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
+class RemovalResult:
     """What came of it.
 
     Attributes:
@@ -54,71 +54,71 @@ class Cleared:
     error: KitError | None = None
 
 
-async def survey(hosts: Sequence[Host]) -> tuple[Clearing, ...]:
+async def survey(hosts: Sequence[Host]) -> tuple[RemovalPlan, ...]:
     """What the kit made in each place; nothing is touched."""
     return tuple(await asyncio.gather(*map(_survey, hosts)))
 
 
-async def _survey(host: Host) -> Clearing:
+async def _survey(host: Host) -> RemovalPlan:
     try:
-        return Clearing(host, await host.removals())
+        return RemovalPlan(host, await host.removals())
     except KitError as error:
-        return Clearing(host, error=error)
+        return RemovalPlan(host, error=error)
 
 
 async def destroy(
-    clearings: Sequence[Clearing],
+    plans: Sequence[RemovalPlan],
     gcloud: Gcloud,
     record: Record,
     watch: Watch,
-    so_far: dict[str, Cleared] | None = None,
-) -> tuple[Cleared, ...]:
+    so_far: dict[str, RemovalResult] | None = None,
+) -> tuple[RemovalResult, ...]:
     """Remove it all, the places side by side, each place's things in order.
 
     What cannot be removed keeps what comes after it in its place, and the record; the other places go on.
     Only what was removed whole is dropped from the record.
 
     Args:
-        clearings: what is to go, a place each.
+        plans: what is to go, a place each.
         gcloud: removes it.
         record: what is on record; hold its lock.
         watch: is given each event, as it happens.
         so_far: kept up to date, by target, for a caller that is interrupted.
     """
     came = {} if so_far is None else so_far
-    for one in clearings:
+    for one in plans:
         left, kept = (
             tuple(removal.what for removal in one.removals if (removal.command is None) is stays)
             for stays in (False, True)
         )
         missing = one.error is None and not one.removals
-        came[one.target] = Cleared(one.target, (), left, kept, missing, one.error)
-    await side_by_side(_destroy(one, gcloud, record, watch, came) for one in clearings)
-    return tuple(came[one.target] for one in clearings)
+        came[one.target] = RemovalResult(one.target, (), left, kept, missing, one.error)
+    await side_by_side(_destroy(one, gcloud, record, watch, came) for one in plans)
+    return tuple(came[one.target] for one in plans)
 
 
 async def _destroy(
-    clearing: Clearing, gcloud: Gcloud, record: Record, watch: Watch, came: dict[str, Cleared]
+    plan: RemovalPlan, gcloud: Gcloud, record: Record, watch: Watch, came: dict[str, RemovalResult]
 ) -> None:
-    target, log = clearing.target, f"destroy-{clearing.target}"
+    target, log = plan.target, f"destroy-{plan.target}"
     if came[target].missing:
         watch(Finished(target, LaneState.INCONCLUSIVE, "on record, and not found"))
         return
     try:
-        if clearing.error is not None:
-            raise clearing.error
-        for removal in clearing.removals:
+        if plan.error is not None:
+            raise plan.error
+        for removal in plan.removals:
             if removal.command is None:
                 continue
             watch(Step(target, f"removing {removal.what}"))
             await gcloud.run(removal.command, log=log, line=output_of(target, watch))
             now = came[target]
             came[target] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
-        for removal in clearing.removals:
+        for removal in plan.removals:
             if removal.error is not None:
                 raise removal.error
         if came[target].kept:
-            await _keep(clearing.host, record)
+            await _keep(plan.host, record)
         else:
             await asyncio.to_thread(record.drop, target)
     except KitError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from kit.cloud.record import Deployment, Record, State
-from kit.cloud.status import Standing, look
+from kit.cloud.status import DeploymentStatus, look
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms import load
@@ -21,7 +21,7 @@ _NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
 
 async def rebuild(
     targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
-) -> tuple[Standing, ...]:
+) -> tuple[DeploymentStatus, ...]:
     """Look where each target is or would be deployed, and put into the record what the kit made.
 
     What is gone is forgotten; what could not be asked is kept as it was, and told with its error. Hold the
@@ -36,31 +36,31 @@ async def rebuild(
     Returns: how those stand that are there, or could not be asked.
 
     Raises:
-        KitError: NO_PROJECT where nobody said where to look; CANNOT_WRITE.
+        KitError: NO_PROJECT where no project was named; CANNOT_WRITE.
     """
     looked = await asyncio.gather(
         *(_standing(target, config, record.of(target.name), host_of) for target in targets)
     )
     told = []
-    for standing in looked:
-        name = standing.target
-        if standing.error is not None:
-            told.append(standing)
+    for status in looked:
+        name = status.target
+        if status.error is not None:
+            told.append(status)
             continue
-        found = recorded(standing.service, name, record.of(name)) if standing.service is not None else None
+        found = recorded(status.service, name, record.of(name)) if status.service is not None else None
         if found is None:
             record.drop(name)
             continue
         record.put(found)
-        told.append(replace(standing, deployment=found))
+        told.append(replace(status, deployment=found))
     return tuple(told)
 
 
 def places_of(target: Target, config: Config, known: Deployment | None) -> list[Place]:
-    """Where a target may be, each place once; none where it needs a region and nobody named one.
+    """Where a target may be, each place once; none where it needs a region and none was named.
 
     Raises:
-        KitError: NO_PROJECT; nobody said where at all.
+        KitError: NO_PROJECT; no project was named.
     """
 
     def places() -> Iterator[Place]:
@@ -79,7 +79,7 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
     if not found and config.project is None:
         raise KitError(
             Code.NO_PROJECT,
-            "Nobody said in which project to look.",
+            "No project to look in was named.",
             "Name it: --project PROJECT, KIT_PROJECT, or project in kit.toml.",
         )
     return found
@@ -119,25 +119,25 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
 
 async def _standing(
     target: Target, config: Config, known: Deployment | None, host_of: Callable[[Place], Host]
-) -> Standing:
+) -> DeploymentStatus:
     """The first place where something was made for this target; else what is most worth telling."""
     places = places_of(target, config, known)
-    standings = await asyncio.gather(*(look(place, known, host_of(place)) for place in places))
+    statuses = await asyncio.gather(*(look(place, known, host_of(place)) for place in places))
     for bears in (_serves, _knows):
-        for standing in standings:
-            if standing.service is not None and bears(standing.service, target.name):
-                return standing
-    for standing in standings:
-        if standing.error is not None and (known is not None or standing.error.code not in _NOT_IN_USE):
-            return standing
+        for status in statuses:
+            if status.service is not None and bears(status.service, target.name):
+                return status
+    for status in statuses:
+        if status.error is not None and (known is not None or status.error.code not in _NOT_IN_USE):
+            return status
     if places:
-        return Standing(places[0], known, asked=True)
+        return DeploymentStatus(places[0], known, asked=True)
     nowhere = KitError(
         Code.BAD_CONFIG,
-        f"Nobody said in which region to look for {target.name}.",
+        f"No region to look for {target.name} in was named.",
         "Name it: --region REGION, KIT_REGION, or region in kit.toml; or name the other targets only.",
     )
-    return Standing(
+    return DeploymentStatus(
         Place(target.name, target.platform, str(config.project), None, ""), known, asked=False, error=nowhere
     )
 

@@ -1,7 +1,7 @@
 """Sending all the traffic of a service to another version: forward by `promote`, back by `rollback`.
 
-Nothing is measured here: whoever names a version takes the responsibility for it, and is told what the gate
-had said of it.
+Nothing is measured here: the user who names a version takes the responsibility for it, and is shown what the
+gate had said of it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
 async def switch(host: Host, record: Record, service: Service, version: Version, line: Line) -> Service:
     """Let the version run, send it all the traffic, and stop what it replaces; what is there afterwards.
 
-    The order matters: nobody is without an answer in between, also if it is interrupted.
+    The order matters: no caller is without an answer in between, also if it is interrupted.
     """
     target, was = host.place.target, service.serving
     if not version.running:

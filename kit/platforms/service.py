@@ -45,7 +45,7 @@ class Version:
         running: whether the platform may run instances of it: a Flex version that is not stopped always does.
         target: the kit's target that it was made for; None when the kit did not make it.
         digest: of the bundle and the settings it was made from; None where unknown.
-        min_instances: how many instances run although nobody asks, as long as `running`.
+        min_instances: how many instances run although none is asked, as long as `running`.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
     """
 
@@ -61,7 +61,7 @@ class Version:
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
-    """By the time when they were made; of whom nobody knows it, last."""
+    """By the time when they were made; those of unknown time last."""
     return tuple(sorted(versions, key=lambda version: epoch_s(version.created_at) or 0.0, reverse=True))
 
 

@@ -182,7 +182,7 @@ def test_of_two_folders_that_deploy_into_one_project_the_slower_leaves_the_other
         told = cloud.ended(slower)
     assert told.status == 1, told
     said = " ".join(told.out.split())
-    assert f"Somebody else has sent the traffic of sp-flex to {theirs} meanwhile" in said
+    assert f"The traffic of sp-flex was sent to {theirs} meanwhile" in said
     assert "`kit promote flex` promotes yours all the same" in said
     assert split(cloud) == {theirs: 1.0}
     assert cloud.record["flex"]["state"] == "failed"

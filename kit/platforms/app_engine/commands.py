@@ -171,7 +171,7 @@ def parse_versions(
         answer: what gcloud printed.
         place: of the service.
         variables: by version's name its variables, which that line does not tell; a version without counts
-            as somebody else's.
+            as another's.
     """
     return newest_first(
         parse_version({**item["version"], "envVariables": variables.get(item["id"])}, item["traffic_split"])
@@ -194,6 +194,11 @@ def parse_variables(answer: Any) -> dict[str, str]:
     return dict(answer.get("envVariables") or {})
 
 
+def variables(release: Release) -> dict[str, str]:
+    """The same of a release that is about to be made, as far as the kit's marks go."""
+    return {**release.environment, _TARGET: release.place.target}
+
+
 def parse_version(answer: Any, traffic: float | None = None) -> Version:
     """What `describe_version` printed. It does not tell the version's share of the traffic."""
     variables = answer.get("envVariables") or {}
@@ -212,7 +217,7 @@ def parse_version(answer: Any, traffic: float | None = None) -> Version:
 
 
 def _min_instances(version: Mapping[str, Any]) -> int:
-    """How many instances run although nobody asks."""
+    """How many instances run although none is asked."""
     if "manualScaling" in version:
         return int(version["manualScaling"].get("instances", 1))
     automatic = version.get("automaticScaling") or {}
@@ -226,7 +231,7 @@ def removals(service: Service, versions: tuple[str, ...] | None = None) -> tuple
 
     Args:
         service: what is there.
-        versions: those only; None for all of them, with the service itself where nobody else uses it.
+        versions: those only; None for all of them, with the service itself where nothing else is in it.
     """
     place = service.place
     ours, others = service.divided(versions)

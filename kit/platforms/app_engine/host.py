@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ class AppEngineHost(CommandHost):
     def __init__(self, place: Place, gcloud: Gcloud) -> None:
         super().__init__(place, gcloud)
         self._variables: dict[tuple[str, str | None], Mapping[str, str]] = {}
+        self._shipped: dict[str, Mapping[str, str]] = {}
         self._seen: Service | None = None
 
     async def look(self, listed: Any = None) -> Service | None:
@@ -64,6 +66,7 @@ class AppEngineHost(CommandHost):
 
     async def deploy(self, release: Release, line: Line) -> tuple[Service, Version]:
         """Upload and build; the service and the version, with the URL of its own."""
+        self._shipped[release.version] = commands.variables(release)
         return await self._deploy(release, release.version, line)
 
     async def promote(self, version: str, line: Line) -> None:
@@ -75,14 +78,14 @@ class AppEngineHost(CommandHost):
         known = await self._version(version)
         if known is None or not known.running:
             await self._change(commands.start_version(self.place, version), line)
-            self._seen = None
+            self._note(version, running=True)
 
     async def stop(self, version: str, line: Line) -> None:
-        """Stop it if it keeps instances though nobody asks. Others cost nothing, nor can they be stopped."""
+        """Stop it if it keeps instances while it is not asked. Others cost nothing, and cannot be."""
         known = await self._version(version)
         if known is not None and known.running and known.min_instances:
             await self._change(commands.stop_version(self.place, version), line)
-            self._seen = None
+            self._note(version, running=False)
 
     async def open(self, line: Line) -> None:
         """Nothing: App Engine is open."""
@@ -129,11 +132,20 @@ class AppEngineHost(CommandHost):
                     self._variables[key] = commands.parse_variables(told)
 
         keys = {key[0]: key for key in commands.marked(answer, self.place)}
+        for name, key in keys.items():
+            if name in self._shipped:
+                self._variables[key] = self._shipped.pop(name)  # what this very run gave it
         new = [(name, key) for name, key in keys.items() if key not in self._variables]
         await asyncio.gather(*(describe(name, key) for name, key in new))
         return {name: self._variables[key] for name, key in keys.items() if key in self._variables}
 
+    def _note(self, name: str, *, running: bool) -> None:
+        """What this run has just done to a version needs no look."""
+        if self._seen is not None:
+            versions = (replace(v, running=running) if v.name == name else v for v in self._seen.versions)
+            self._seen = replace(self._seen, versions=tuple(versions))
+
     async def _version(self, name: str) -> Version | None:
-        """As last seen; looked for only where nobody looked yet."""
+        """As last seen, or changed by this run."""
         service = self._seen or await self.look()
         return next((v for v in service.versions if v.name == name), None) if service is not None else None

@@ -36,7 +36,7 @@ _MIN_OF_SERVICE: Final = "run.googleapis.com/minScale"
 # By gcloud's own source: surface/run/deploy.py and command_lib/run/sourcedeploys/sources.py.
 _REPOSITORY: Final = "cloud-run-source-deploy"
 
-# Settings of a target that are flags here; whoever leaves one out keeps what the service has.
+# Settings of a target that are flags here; one that is left out stays as the service has it.
 _FLAGS: Final = {
     "cpu": "--cpu",
     "memory": "--memory",
@@ -238,7 +238,7 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         url=next((entry["url"] for entry in own if entry.get("url")), None),
         created_at=metadata.get("creationTimestamp"),
         traffic=share,
-        # Nobody can ask a revision that has neither traffic nor a tag, so none of it is kept running.
+        # A revision with neither traffic nor a tag cannot be asked, so none of it is kept running.
         running=bool(own),
         target=target,
         digest=labels.get(BUNDLE_LABEL) if target is not None else None,

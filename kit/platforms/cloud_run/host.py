@@ -51,10 +51,10 @@ class CloudRunHost(CommandHost):
         await self._change(commands.update_traffic(self.place, version), line)
 
     async def start(self, version: str, line: Line) -> None:
-        """Nothing: whoever calls a revision starts it."""
+        """Nothing: a request starts a revision."""
 
     async def stop(self, version: str, line: Line) -> None:
-        """Take the tags of a revision that keeps instances though nobody asks; others cost nothing.
+        """Take the tags of a revision that keeps instances while it is not asked; others cost nothing.
 
         Such instances run as long as the revision has traffic or a tag
         (https://docs.cloud.google.com/run/docs/configuring/min-instances).
@@ -76,7 +76,7 @@ class CloudRunHost(CommandHost):
         """The service, or revisions of it; with all of it also the images and archives of its source deploys.
 
         Those are named by the service alone. So they go where the kit made all that is there, or nothing is
-        there any more, and stay where somebody else's revision may need them.
+        there any more, and stay where another's revision may need them.
         """
         found = await self.look()
         if found is None:

@@ -174,7 +174,7 @@ class Gcloud:
 
 
 async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line: Line) -> None:
-    """Every line to the log and to `said`; to whoever looks on the newest, until gcloud names its error."""
+    """Every line to the log and to `said`; the newest to `line`, until gcloud names its error."""
     lines, told, failed = Lines(), "", False
     while True:
         chunk = await stream.read(_CHUNK)

@@ -6,15 +6,17 @@ import asyncio
 
 import pytest
 
-from kit.cloud.status import Standing, look, status
+from kit.cloud.record import Deployment
+from kit.cloud.status import DeploymentStatus, is_overdue, look, overdue, status
 from kit.errors import Code, KitError
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
-from tests.fixtures.deployments import deployed, place_of, service_of, version
+from kit.times import stamp
+from tests.fixtures.deployments import NOW, deployed, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost
 
 
-def standing(host: MemoryHost, **changes: object) -> Standing:
+def status_of(host: MemoryHost, **changes: object) -> DeploymentStatus:
     return asyncio.run(look(host.place, deployed(host.place.target, **changes), host))
 
 
@@ -47,7 +49,7 @@ def test_nobody_is_asked_where_nobody_is_to_be() -> None:
 
 
 def test_a_flex_version_that_serves_costs_money_until_the_service_is_removed() -> None:
-    told = standing(flex())
+    told = status_of(flex())
     assert (told.costs, told.stops_the_costs) == ("always", ("kit destroy flex",))
 
 
@@ -60,7 +62,7 @@ def test_a_flex_version_without_traffic_costs_money_until_it_is_stopped_and_nobo
         version("theirs", 0.0, target=None),
         version("sp-now", running=False),
     )
-    assert standing(host).stops_the_costs == (
+    assert status_of(host).stops_the_costs == (
         "gcloud app versions stop sp-new sp-held --service=sp-flex --project=my-project-42 --quiet",
     )
 
@@ -68,34 +70,34 @@ def test_a_flex_version_without_traffic_costs_money_until_it_is_stopped_and_nobo
 def test_where_both_run_both_lines_are_told() -> None:
     host = flex()
     host.service = service_of("flex", version("sp-held", 0.0), version())
-    assert [line.split()[0] for line in standing(host).stops_the_costs] == ["gcloud", "kit"]
+    assert [line.split()[0] for line in status_of(host).stops_the_costs] == ["gcloud", "kit"]
 
 
 def test_a_cloud_run_service_that_keeps_instances_is_removed_by_the_kit() -> None:
     host = MemoryHost(place_of("run"), always=True)
     host.service = service_of("run", version("a", 0.0, min_instances=1), version("b", 1.0))
-    assert standing(host).stops_the_costs == ("kit destroy run",)
+    assert status_of(host).stops_the_costs == ("kit destroy run",)
 
 
 def test_what_costs_but_is_not_the_kits_is_not_the_kits_to_stop() -> None:
     host = flex()
     host.service = service_of("flex", version("theirs", target=None))
-    told = standing(host)
+    told = status_of(host)
     assert (told.costs, told.stops_the_costs) == ("always", ())
 
 
 def test_a_service_that_is_gone_has_no_url() -> None:
-    told = standing(MemoryHost(place_of("run")))
+    told = status_of(MemoryHost(place_of("run")))
     assert (told.gone, told.url) == (True, None)
 
 
 def test_the_clouds_word_comes_before_the_records() -> None:
     host = MemoryHost(place_of("run"))
     host.service = service_of("run", public=True, url="https://new.example.org")
-    told = standing(host)
+    told = status_of(host)
     assert (told.url, told.public) == ("https://new.example.org", True)
     host.service = service_of("run", public=None)
-    assert standing(host).public is False, "which is what the record says"
+    assert status_of(host).public is False, "which is what the record says"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_what_each_version_is_there_for(changes: dict[str, object], traffic: flo
     other = version("sp-other", traffic, **changes)
     host = MemoryHost(place_of("run"))
     host.service = service_of("run", version(), other)
-    told = standing(host)
+    told = status_of(host)
     assert host.service is not None
     assert [told.role(one) for one in host.service.versions] == ["serving", role]
 
@@ -121,5 +123,31 @@ def test_what_each_version_is_there_for(changes: dict[str, object], traffic: flo
 def test_a_version_that_the_record_says_was_held_back_is() -> None:
     host = MemoryHost(place_of("run"))
     host.service = service_of("run", version(), version("sp-other", 0.0, created_at="2026-01-01T00:00:00Z"))
-    told = standing(host, version="sp-other", state="held-back")
+    told = status_of(host, version="sp-other", state="held-back")
     assert told.role(host.service.versions[1]) == "held-back"
+
+
+# Overdue
+
+
+def until(seconds_ago: float, target: str = "run") -> Deployment:
+    return deployed(target, expires_at=stamp(NOW - seconds_ago))
+
+
+def test_nothing_is_said_before_the_time_or_without_one() -> None:
+    assert overdue([deployed("run"), until(-1)], NOW) is None
+    assert overdue([], NOW) is None
+    assert not is_overdue(deployed("run", expires_at="tomorrow"), NOW)
+
+
+def test_one_is_named_with_the_time_and_the_line_that_removes_it() -> None:
+    line = overdue([until(0), until(-60, "flex")], NOW) or ""
+    assert line.startswith("run was to be removed at ")
+    assert line.endswith("(0 s ago): kit destroy run")
+
+
+def test_several_are_one_line() -> None:
+    line = overdue([until(60), until(25 * 60, "flex"), until(5, "standard")], NOW) or ""
+    assert line.startswith("flex, run and standard were to be removed at ")
+    assert line.endswith("(25 min ago): kit destroy flex run standard")
+    assert "\n" not in line

@@ -1,4 +1,4 @@
-"""Who gets to see a token: the service whose URL gcloud named, over a way that nobody else can read."""
+"""Who gets to see a token: the service whose URL gcloud named, over a way that no other can read."""
 
 from __future__ import annotations
 

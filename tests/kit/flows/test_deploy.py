@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
-from kit.flows.deploy import Draft, Wishes, drafts, refuse_open_model
+from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_model
 from kit.outcome import Outcome, Result
 from kit.platforms.service import Place
 from kit.targets import select
@@ -27,7 +28,7 @@ PROJECT = "my-project-42"
 
 
 class Cloud:
-    """Every place that somebody asked for, in memory."""
+    """Every place that was asked for, in memory."""
 
     def __init__(self) -> None:
         self.hosts: dict[Place, MemoryHost] = {}
@@ -41,7 +42,7 @@ def cloud() -> Cloud:
     return Cloud()
 
 
-def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[Draft, ...]:
+def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[PlannedTarget, ...]:
     config = Config(**{"project": PROJECT, "region": "europe-west1", **changes})
     return drafts(select(names), config, Record.load(folder), cloud)
 
@@ -52,7 +53,7 @@ def found(services: tuple[str, ...] | None) -> Preflight:
     return Preflight((), PROJECT, {"app_engine": listed})
 
 
-def settled(cloud: Cloud, made: tuple[Draft, ...], services: tuple[str, ...] | None) -> list[str]:
+def settled(cloud: Cloud, made: tuple[PlannedTarget, ...], services: tuple[str, ...] | None) -> list[str]:
     planned = asyncio.run(flow.settle(made, found(services), cloud))
     return [draft.host.place.service for draft in planned.drafts]
 
@@ -106,34 +107,49 @@ def test_somebody_elses_default_is_left_alone(cloud: Cloud, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("names", "wishes", "refused"),
+    ("names", "options", "refused"),
     [
-        (["standard"], Wishes(), True),
-        (["run"], Wishes(), False),
-        (["run"], Wishes(public=True), True),
-        (["flex"], Wishes(token_sha256="ab" * 32), False),
-        (["flex", "run"], Wishes(public_model=True), False),
+        (["standard"], DeployOptions(), True),
+        (["run"], DeployOptions(), False),
+        (["run"], DeployOptions(public=True), True),
+        (["flex"], DeployOptions(token_sha256="ab" * 32), False),
+        (["flex", "run"], DeployOptions(public_model=True), False),
     ],
 )
 def test_a_model_that_costs_money_is_opened_to_everybody_only_when_that_was_said(
-    cloud: Cloud, tmp_path: Path, names: list[str], wishes: Wishes, refused: bool
+    cloud: Cloud, tmp_path: Path, names: list[str], options: DeployOptions, refused: bool
 ) -> None:
     there = made(cloud, tmp_path, *names)
-    refuse_open_model(Config(), wishes, there)
+    refuse_open_model(Config(), options, there)
     accounts = {"STREAMPROOF_GOOGLE_AUDIENCE": "https://a.example"}
-    refuse_open_model(Config(generator="vertex", env=accounts), wishes, there)
+    refuse_open_model(Config(generator="vertex", env=accounts), options, there)
     if not refused:
-        refuse_open_model(Config(generator="vertex"), wishes, there)
+        refuse_open_model(Config(generator="vertex"), options, there)
         return
     with pytest.raises(KitError, match="at your expense"):
-        refuse_open_model(Config(generator="vertex"), wishes, there)
+        refuse_open_model(Config(generator="vertex"), options, there)
 
 
 def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     config = Config(app=App("mine.main:app", tmp_path, tmp_path / "requirements.txt"))
     with pytest.raises(KitError, match=r"mine\.main:app would not ask for it"):
-        refuse_open_model(config, Wishes(token_sha256="ab" * 32), [])
-    refuse_open_model(config, Wishes(), [])
+        refuse_open_model(config, DeployOptions(token_sha256="ab" * 32), [])
+    refuse_open_model(config, DeployOptions(), [])
+
+
+@pytest.mark.parametrize(("age_s", "looked"), [(1.0, False), (60.0, True)])
+def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
+    cloud: Cloud, tmp_path: Path, age_s: float, looked: bool
+) -> None:
+    (draft,) = made(cloud, tmp_path, "run")
+    place = draft.host.place
+    there = service_of("run", version(traffic=1.0, digest="other"), place=place)
+    cloud(place).service = there
+    seen = Preflight((), PROJECT, looks={place: None}, seen_s=time.monotonic() - age_s)
+    config = Config(project=PROJECT, region="europe-west1")
+    planned = asyncio.run(flow.settle((draft,), seen, cloud))
+    job = flow._job(planned, draft, config, DeployOptions(), tmp_path)
+    assert asyncio.run(job.look()) == (there if looked else None)
 
 
 FAILED = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")
@@ -157,7 +173,9 @@ def deployed_by(
             host.fail["deploy"] = error
     events: list[Event] = []
     outcomes = asyncio.run(
-        flow.deploy(planned, config, Wishes(gate=False), record, folder / "build", Told(), events.append)
+        flow.deploy(
+            planned, config, DeployOptions(gate=False), record, folder / "build", Told(), events.append
+        )
     )
     return {one.target: one for one in outcomes}, [event.text for event in events if isinstance(event, Step)]
 

@@ -83,6 +83,7 @@ class Stage:
         job = Job(
             target=self.target,
             host=self.host,
+            look=self.host.look,
             release=self.release,
             **{"write": lambda release: None, **wishes},  # type: ignore[arg-type]
         )

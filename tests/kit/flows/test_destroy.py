@@ -12,7 +12,7 @@ import pytest
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.events import Event, Finished, silent
-from kit.flows.destroy import Cleared, Clearing, destroy, survey
+from kit.flows.destroy import RemovalPlan, RemovalResult, destroy, survey
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.service import Place, Removal
@@ -51,10 +51,10 @@ def _removal(word: str) -> Removal:
 def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) -> None:
     record, gcloud = Record.load(tmp_path), Told()
     record.put(known("now"))
-    clearing = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
-    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, silent))
+    plan = RemovalPlan(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
+    (results,) = asyncio.run(destroy([plan], gcloud, record, silent))
     assert gcloud.ran == ["gcloud versions", "gcloud service", "gcloud images"]
-    assert cleared.removed == ("the versions", "the service", "the images")
+    assert results.removed == ("the versions", "the service", "the images")
     assert Record.load(tmp_path).of("flex") is None
 
 
@@ -65,8 +65,8 @@ def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
     gcloud = Told({"gcloud service": denied})
-    stuck = Clearing(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
-    fine = Clearing(_host("run"), (_removal("run"),))
+    stuck = RemovalPlan(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
+    fine = RemovalPlan(_host("run"), (_removal("run"),))
     first, second = asyncio.run(destroy([stuck, fine], gcloud, record, events.append))
     assert (first.removed, first.left, first.error) == (
         ("the versions",),
@@ -93,11 +93,11 @@ def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
         drop(record, target)
 
     monkeypatch.setattr(Record, "drop", full_for_flex)
-    clearings = [
-        Clearing(_host("flex"), (_removal("service"),)),
-        Clearing(_host("run"), (_removal("run"), _removal("images"))),
+    plans = [
+        RemovalPlan(_host("flex"), (_removal("service"),)),
+        RemovalPlan(_host("run"), (_removal("run"), _removal("images"))),
     ]
-    first, second = asyncio.run(destroy(clearings, Told(), record, silent))
+    first, second = asyncio.run(destroy(plans, Told(), record, silent))
     assert (first.removed, first.error) == (("the service",), full)
     assert second.removed == ("the run", "the images")
 
@@ -105,8 +105,8 @@ def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
 def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> None:
     record, events = Record.load(tmp_path), list[Event]()
     record.put(known("now"))
-    (cleared,) = asyncio.run(destroy([Clearing(_host("flex"))], Told(), record, events.append))
-    assert cleared == Cleared("flex", missing=True)
+    (results,) = asyncio.run(destroy([RemovalPlan(_host("flex"))], Told(), record, events.append))
+    assert results == RemovalResult("flex", missing=True)
     assert Record.load(tmp_path).of("flex") == known("now")
     assert _ends(events) == {"flex": LaneState.INCONCLUSIVE}
 
@@ -115,14 +115,14 @@ def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path
     record, host = Record.load(tmp_path), _host("flex")
     record.put(replace(known("held"), state="held-back", expires_at="2026-11-22T12:00:00Z"))
     host.service = service(version("now", 1, 1.0))
-    clearing = Clearing(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
-    (cleared,) = asyncio.run(destroy([clearing], Told(), record, silent))
-    assert (cleared.removed, cleared.kept) == (("the version held",), ("now: it cannot be deleted",))
+    plan = RemovalPlan(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
+    (results,) = asyncio.run(destroy([plan], Told(), record, silent))
+    assert (results.removed, results.kept) == (("the version held",), ("now: it cannot be deleted",))
     found = Record.load(tmp_path).of("flex")
     assert found is not None
     assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
     host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
-    asyncio.run(destroy([clearing], Told(), record, silent))
+    asyncio.run(destroy([plan], Told(), record, silent))
     assert Record.load(tmp_path).of("flex") == found
 
 
@@ -130,9 +130,9 @@ def test_images_that_could_not_be_looked_for_are_an_error_and_all_else_goes(tmp_
     record, gcloud = Record.load(tmp_path), Told()
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
-    clearing = Clearing(_host("flex"), (Removal("images, if any: …", None, denied), _removal("service")))
-    (cleared,) = asyncio.run(destroy([clearing], gcloud, record, silent))
-    assert (cleared.removed, cleared.kept, cleared.error) == (
+    plan = RemovalPlan(_host("flex"), (Removal("images, if any: …", None, denied), _removal("service")))
+    (results,) = asyncio.run(destroy([plan], gcloud, record, silent))
+    assert (results.removed, results.kept, results.error) == (
         ("the service",),
         ("images, if any: …",),
         denied,
@@ -145,9 +145,9 @@ def test_a_place_that_cannot_be_looked_at_keeps_its_record(tmp_path: Path) -> No
     record.put(known("now"))
     host = _host("flex")
     host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
-    clearings = asyncio.run(survey([host, _host("run")]))
-    assert [clearing.error is None for clearing in clearings] == [False, True]
+    plans = asyncio.run(survey([host, _host("run")]))
+    assert [plan.error is None for plan in plans] == [False, True]
     gcloud = Told()
-    asyncio.run(destroy(clearings, gcloud, record, silent))
+    asyncio.run(destroy(plans, gcloud, record, silent))
     assert gcloud.ran == []
     assert Record.load(tmp_path).of("flex") is not None

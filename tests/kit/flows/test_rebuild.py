@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Deployment, Record
-from kit.cloud.status import Standing
+from kit.cloud.status import DeploymentStatus
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.rebuild import rebuild, recorded
@@ -43,7 +43,7 @@ class Cloud:
 
 def rebuilt(
     folder: Path, cloud: Cloud, *targets: str, config: Config = CONFIG
-) -> tuple[tuple[Standing, ...], Record]:
+) -> tuple[tuple[DeploymentStatus, ...], Record]:
     record = Record.load(folder)
     told = asyncio.run(rebuild([get(name) for name in targets], config, record, cloud))
     return told, Record.load(folder)

@@ -23,7 +23,7 @@ OF_GOOGLE = ("workshop/chinese.py", "rehearsal/")
 ALLOWED = {
     ("cli/deploy.py", "Make the project's App Engine app there, for ever, if it has none."),  # an option
     ("config.py", "run"),  # a section of gcloud's configuration
-    ("report/standing.py", "run"),  # a verb
+    ("report/status.py", "run"),  # a verb
     ("workshop/server.py", "run"),  # a key of its JSON
 }
 FILES = sorted(

@@ -75,7 +75,7 @@ def session(plane: Plane, gcloud_env: dict[str, str], tmp_path: Path) -> Callabl
 
 
 def by_hand(plane: Plane) -> Theirs:
-    """Somebody else's service on Cloud Run, under the name that the kit's would have."""
+    """Another's service on Cloud Run, under the name that the kit's would have."""
     template = {"metadata": {}, "spec": {"containers": [{"image": "europe-docker.pkg.dev/p/r/theirs"}]}}
     theirs = plane.cloud_run.services["europe-west1", "streamproof"] = Theirs(
         "streamproof", "europe-west1", "1"
@@ -147,7 +147,7 @@ def test_flex_costs_until_it_is_stopped_and_leaves_nothing(
         assert await there.host.removals() == ()
 
     asyncio.run(story())
-    assert list(plane.app_engine.services) == ["default"], "somebody else's service is untouched"
+    assert list(plane.app_engine.services) == ["default"], "another's service is untouched"
     assert "Building and pushing image for service [sp-flex]" in there.lines
 
 
@@ -202,7 +202,7 @@ def test_what_somebody_else_had_on_cloud_run_serves_again_when_ours_is_gone(
 
     asyncio.run(story())
     assert theirs.shares == {before: 1.0}
-    assert not theirs.tag_urls, "nobody reaches what stays"
+    assert not theirs.tag_urls, "no caller reaches what stays"
     assert any(plane.artifacts.images.values()), "an image may be theirs"
 
 

@@ -86,24 +86,22 @@ def test_a_version_started_a_moment_ago_can_be_stopped() -> None:
     async def story() -> None:
         await host.look()
         await host.start(STOPPED, print)
-        running = answer("app-versions-list")
-        for item in running:
-            item["version"]["servingStatus"] = "SERVING"
-        gcloud.answers["app versions list"] = running
         await host.stop(STOPPED, print)
 
     asyncio.run(story())
+    assert gcloud.asked("app versions list") == 1, "what this run did needs no look"
     assert gcloud.changes[-1] == f"gcloud app versions stop {STOPPED} --service=sp-flex"
 
 
 def test_the_version_deployed_is_told_with_its_own_url_and_marker() -> None:
     told = {**answer("app-versions-describe")[SERVING], "id": "sp-toxit8wo"}
     one = {"id": told["id"], "service": "sp-flex", "traffic_split": 1.0, "version": told}
-    host, gcloud = with_(app_versions_list=[one], **{"app versions describe sp-toxit8wo": told})
+    host, gcloud = with_(app_versions_list=[one])
     found, made = asyncio.run(host.deploy(release(FLEX, creates=True), print))
     assert (made.name, made.target, made.traffic) == ("sp-toxit8wo", "flex", 1.0)
     assert made.url == told["versionUrl"]
     assert found.serving == made
+    assert gcloud.asked("app versions describe") == 0, "its variables are this release's own"
     assert gcloud.changes == ["gcloud app deploy build/releases/flex --version=sp-toxit8wo --no-promote"]
 
 

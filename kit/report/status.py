@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kit.cloud.status import Role, Standing, is_overdue
+from kit.cloud.status import DeploymentStatus, Role, is_overdue
 from kit.platforms.service import Version
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words
@@ -28,59 +28,59 @@ _COSTS = {
 _EARLIER = 3
 
 
-def standing_text(
-    standings: Sequence[Standing], targets: Mapping[str, Target], style: Style, now_s: float
+def status_text(
+    statuses: Sequence[DeploymentStatus], targets: Mapping[str, Target], style: Style, now_s: float
 ) -> str:
     """A paragraph for each target: where, its versions, what was measured, what it costs.
 
     Args:
-        standings: in their order.
+        statuses: in their order.
         targets: for their titles.
         style: how to write.
         now_s: epoch seconds.
     """
-    paragraphs = [_paragraph(one, targets.get(one.target), style, now_s) for one in standings]
+    paragraphs = [_paragraph(one, targets.get(one.target), style, now_s) for one in statuses]
     return style.finish("\n\n".join(paragraphs))
 
 
-def _paragraph(standing: Standing, target: Target | None, style: Style, now_s: float) -> str:
-    place = standing.place
+def _paragraph(status: DeploymentStatus, target: Target | None, style: Style, now_s: float) -> str:
+    place = status.place
     where = [
         target.title if target is not None else place.platform,
         place.project,
         place.region,
         place.service,
     ]
-    public = {True: "public", False: "private", None: None}[standing.public]
+    public = {True: "public", False: "private", None: None}[status.public]
     head = " · ".join(clean(part) for part in (*where, public) if part)
     lines = [f"{style.paint(clean(place.target), 'bold')}  {head}"]
-    if standing.url is not None:
-        lines.append(f"  {clean(standing.url)}")
-    if standing.error is not None:
-        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {clean(standing.error.message)}")
-        lines.append(f"    {clean(standing.error.hint)}")
-    if standing.gone:
+    if status.url is not None:
+        lines.append(f"  {clean(status.url)}")
+    if status.error is not None:
+        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {clean(status.error.message)}")
+        lines.append(f"    {clean(status.error.hint)}")
+    if status.gone:
         head, why, then = "gone:", "the cloud has no such service", ""
-        if standing.deployment is not None and standing.deployment.version is None:
+        if status.deployment is not None and status.deployment.version is None:
             head, why = "not there:", "its deployment did not finish, and may still come to be"
             then = f"`kit destroy {clean(place.target)}` removes what it left; "
         lines.append(f"  {style.paint(head, 'wrong')} {why}")
         lines.append(f"    {then}`kit status --refresh` forgets it.")
-    if standing.service is not None:
-        lines += _versions(standing, style, now_s)
-    elif not standing.gone:
-        lines += _from_the_record(standing, now_s)
-    if standing.gone:
+    if status.service is not None:
+        lines += _versions(status, style, now_s)
+    elif not status.gone:
+        lines += _from_the_record(status, now_s)
+    if status.gone:
         return "\n".join(line.rstrip() for line in lines)
-    lines += _verdicts(standing)
-    lines += _expiry(standing, style, now_s)
-    lines += _costs(standing, style)
+    lines += _verdicts(status)
+    lines += _expiry(status, style, now_s)
+    lines += _costs(status, style)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _versions(standing: Standing, style: Style, now_s: float) -> list[str]:
-    versions = standing.service.versions if standing.service is not None else ()
-    roles = [(standing.role(version), version) for version in versions]
+def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
+    versions = status.service.versions if status.service is not None else ()
+    roles = [(status.role(version), version) for version in versions]
     shown = [
         (role, version) for role, version in roles if role in ("serving", "held-back") or version.traffic
     ]
@@ -117,9 +117,9 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
     return "  " + "  ".join(cut)
 
 
-def _from_the_record(standing: Standing, now_s: float) -> list[str]:
+def _from_the_record(status: DeploymentStatus, now_s: float) -> list[str]:
     """What the kit remembers, where the cloud could not or should not be asked."""
-    known = standing.deployment
+    known = status.deployment
     if known is None:
         return []
     at_s = epoch_s(known.deployed_at)
@@ -131,8 +131,8 @@ def _from_the_record(standing: Standing, now_s: float) -> list[str]:
     return lines
 
 
-def _verdicts(standing: Standing) -> list[str]:
-    known = standing.deployment
+def _verdicts(status: DeploymentStatus) -> list[str]:
+    known = status.deployment
     if known is None or (known.verdict_on is None and known.verdict_off is None):
         return []
     verdicts = [
@@ -150,8 +150,8 @@ def _verdict(word: str) -> str:
         return clean(word)
 
 
-def _expiry(standing: Standing, style: Style, now_s: float) -> list[str]:
-    known = standing.deployment
+def _expiry(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
+    known = status.deployment
     expires_s = epoch_s(known.expires_at) if known is not None else None
     if known is None or expires_s is None:
         return []
@@ -162,17 +162,17 @@ def _expiry(standing: Standing, style: Style, now_s: float) -> list[str]:
     return [f"  to be removed at {clock(expires_s, now_s)} (in {left}): kit destroy {clean(known.target)}"]
 
 
-def _costs(standing: Standing, style: Style) -> list[str]:
-    if standing.costs is None:
-        why = "the cloud could not be asked" if standing.asked else "the cloud was not asked"
+def _costs(status: DeploymentStatus, style: Style) -> list[str]:
+    if status.costs is None:
+        why = "the cloud could not be asked" if status.asked else "the cloud was not asked"
         return [f"  what it costs now is not known: {why}"]
-    words = _COSTS[standing.costs]
-    if standing.costs != "always":
+    words = _COSTS[status.costs]
+    if status.costs != "always":
         return [f"  {words}"]
-    running = [clean(version.name) for version in standing.running]
+    running = [clean(version.name) for version in status.running]
     who = f": {' and '.join(running)} {'run' if len(running) > 1 else 'runs'}" if running else ""
     lines = [f"  {style.paint(words, 'wrong')}{who}"]
-    for line in standing.stops_the_costs:
+    for line in status.stops_the_costs:
         ends = "removes the service" if line.startswith("kit destroy ") else "stops what has no traffic"
         lines.append(f"    this {ends}: {clean(line)}")
     return lines

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kit.cloud.status import Standing
+from kit.cloud.status import DeploymentStatus
 from kit.errors import Code, KitError
 from kit.platforms.service import Version
-from kit.report.standing import standing_text
+from kit.report.status import status_text
 from kit.report.style import Style
 from kit.targets import load_targets
 from tests.fixtures.deployments import deployed, place_of, service_of, version
@@ -18,12 +18,12 @@ from tests.fixtures.deployments import deployed, place_of, service_of, version
 NOW = 1_800_004_500.0
 
 
-def text(*standings: Standing, colour: bool = False) -> str:
-    return standing_text(standings, load_targets(), Style(colour=colour), NOW)
+def text(*statuses: DeploymentStatus, colour: bool = False) -> str:
+    return status_text(statuses, load_targets(), Style(colour=colour), NOW)
 
 
-def there(target: str, *versions: Version, **changes: object) -> Standing:
-    return Standing(
+def there(target: str, *versions: Version, **changes: object) -> DeploymentStatus:
+    return DeploymentStatus(
         place_of(target),
         deployed(target, **changes),
         asked=True,
@@ -76,7 +76,7 @@ def test_anothers_version_that_serves_is_shown() -> None:
 
 
 def test_what_is_gone_says_so_and_nothing_else() -> None:
-    shown = text(Standing(place_of("flex"), deployed("flex"), asked=True))
+    shown = text(DeploymentStatus(place_of("flex"), deployed("flex"), asked=True))
     assert "gone: the cloud has no such service" in shown
     assert "https://" not in shown
     assert "measured" not in shown
@@ -84,7 +84,7 @@ def test_what_is_gone_says_so_and_nothing_else() -> None:
 
 def test_what_may_still_be_made_is_not_called_gone() -> None:
     begun = replace(deployed("flex"), version=None, state="failed")
-    shown = text(Standing(place_of("flex"), begun, asked=True))
+    shown = text(DeploymentStatus(place_of("flex"), begun, asked=True))
     assert "not there: its deployment did not finish" in shown
     assert "kit destroy flex" in shown
     assert "gone" not in shown
@@ -92,7 +92,7 @@ def test_what_may_still_be_made_is_not_called_gone() -> None:
 
 def test_what_could_not_be_asked_says_why_and_what_is_on_record() -> None:
     error = KitError(Code.NOT_SIGNED_IN, "gcloud has no account.", "gcloud auth login")
-    shown = text(Standing(place_of("flex"), deployed("flex"), asked=True, error=error))
+    shown = text(DeploymentStatus(place_of("flex"), deployed("flex"), asked=True, error=error))
     assert "could not be asked: gcloud has no account.\n    gcloud auth login" in shown
     assert "on record: serving, sp-now, deployed 2 h ago" in shown
     assert "what it costs now is not known" in shown
