@@ -13,7 +13,7 @@ try:
 except ImportError:  # an app of the user's own without httptools: uvicorn takes h11, which has limits
     HttpToolsProtocol = None
 
-HEAD_OCTETS = 65_536
+HEAD_BYTES = 65_536
 REFUSAL = b"""\
 HTTP/1.1 431 Request Header Fields Too Large\r
 Connection: close\r
@@ -24,7 +24,7 @@ Content-Type: application/problem+json\r
 
 
 class HeadTooLargeError(Exception):
-    """A request whose head is longer than HEAD_OCTETS."""
+    """A request whose head is longer than HEAD_BYTES."""
 
 
 if HttpToolsProtocol is not None:
@@ -32,16 +32,16 @@ if HttpToolsProtocol is not None:
     class BoundedProtocol(HttpToolsProtocol):
         """uvicorn's, which takes a head without an end as it comes: 20 MB of it were 385 MiB of memory.
 
-        Here a head (the request line, header fields, and trailers if there are any) has HEAD_OCTETS at most.
+        Here a head (the request line, header fields, and trailers if there are any) has HEAD_BYTES at most.
         """
 
-        head = 0  # octets of it so far
-        unheard = 0  # octets that the parser has not reported yet: perhaps a line without an end
+        head = 0  # bytes of it so far
+        unheard = 0  # bytes that the parser has not reported yet: perhaps a line without an end
 
         def data_received(self, data):
             self.unheard += len(data)
             super().data_received(data)
-            if self.unheard > HEAD_OCTETS and not self.transport.is_closing():
+            if self.unheard > HEAD_BYTES and not self.transport.is_closing():
                 self.refuse()
 
         def on_message_begin(self):
@@ -71,11 +71,11 @@ if HttpToolsProtocol is not None:
         def count(self, *parts):
             self.unheard = 0
             self.head += sum(map(len, parts)) + 4  # ": " and the line's end
-            if self.head > HEAD_OCTETS:
+            if self.head > HEAD_BYTES:
                 raise HeadTooLargeError  # the parser stops, and so does uvicorn, by `send_400_response`
 
         def send_400_response(self, msg):
-            if self.head > HEAD_OCTETS:
+            if self.head > HEAD_BYTES:
                 self.refuse()
             else:
                 super().send_400_response(msg)

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from kit import __version__
+from kit.atomic_swap import swap
 from kit.errors import Code, KitError
-from kit.swap import swap
 from kit.targets import Target
 
 MANIFEST: Final = ".streamproof-manifest.json"

@@ -36,7 +36,7 @@ _CLASSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IgnoreRule:
     """One line: which paths it speaks of, and whether it lets them in again (`!`)."""
 
     matches: re.Pattern[str]
@@ -45,7 +45,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class IgnoreRules:
     """One ignore file. The last rule that speaks of a path decides.
 
     git (https://git-scm.com/docs/gitignore), and gcloud like it: what lies in an ignored folder cannot be let
@@ -54,7 +54,7 @@ class Rules:
     """
 
     syntax: Syntax
-    rules: tuple[Rule, ...]
+    rules: tuple[IgnoreRule, ...]
 
     def leaves_out(self, path: str) -> bool:
         """Whether a file is left out.
@@ -76,7 +76,7 @@ class Rules:
         return False
 
 
-def read_rules(lines: Iterable[str], syntax: Syntax) -> Rules:
+def read_rules(lines: Iterable[str], syntax: Syntax) -> IgnoreRules:
     """The rules of an ignore file; a line that means nothing to git or Docker means nothing here.
 
     Args:
@@ -84,10 +84,10 @@ def read_rules(lines: Iterable[str], syntax: Syntax) -> Rules:
         syntax: whose.
     """
     read = _git_rule if syntax == "git" else _docker_rule
-    return Rules(syntax, tuple(rule for line in lines if (rule := read(line)) is not None))
+    return IgnoreRules(syntax, tuple(rule for line in lines if (rule := read(line)) is not None))
 
 
-def _git_rule(line: str) -> Rule | None:
+def _git_rule(line: str) -> IgnoreRule | None:
     line = re.sub(r"(?<!\\)((?:\\\\)*)[ ]+$", r"\1", line.removesuffix("\r"))
     if not line or line.startswith("#"):
         return None
@@ -101,14 +101,14 @@ def _git_rule(line: str) -> Rule | None:
     if not pattern:
         return None
     inner = _regex(list(_pieces(pattern)), "git")
-    return Rule(
+    return IgnoreRule(
         _NEVER if inner is None else re.compile(f"(?:.*/)?{inner}" if anywhere else inner, re.DOTALL),
         lets_in,
         folders_only,
     )
 
 
-def _docker_rule(line: str) -> Rule | None:
+def _docker_rule(line: str) -> IgnoreRule | None:
     line = line.strip()
     if not line or line.startswith("#"):
         return None
@@ -118,7 +118,7 @@ def _docker_rule(line: str) -> Rule | None:
         return None
     pattern = posixpath.normpath(pattern).lstrip("/")
     inner = _regex(list(_pieces(pattern)), "docker")
-    return Rule(_NEVER if inner is None else re.compile(inner, re.DOTALL), lets_in)
+    return IgnoreRule(_NEVER if inner is None else re.compile(inner, re.DOTALL), lets_in)
 
 
 def _regex(pieces: Sequence[str], syntax: Syntax) -> str | None:

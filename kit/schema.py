@@ -1,8 +1,9 @@
 """Data from a file, checked by pydantic against a dataclass; what is wrong is one sentence.
 
-The dataclasses are plain ones: pydantic reads their types, the constraints and descriptions in their fields'
-metadata and `Convert`, and is imported only when there is something to check. So a process that needs a
-dataclass alone, such as a front of the lab, starts without it.
+The dataclasses are plain ones: pydantic reads their types, the constraints in their fields' metadata and
+`Convert`, and is imported only when there is something to check. So a process that needs a dataclass alone,
+such as a front of the lab, starts without it. What a field means stands in the class's docstring, from which
+docs/generate.py makes the pages' tables.
 """
 
 from __future__ import annotations
@@ -64,11 +65,6 @@ class Convert:
 
         schema = handler(source) if self._kind is None else handler.generate_schema(self._kind)
         return core_schema.no_info_after_validator_function(self._function, schema)
-
-
-def described(meaning: str, **constraints: object) -> dict[str, object]:
-    """The metadata of a dataclass's field: what it means, and pydantic's constraints, such as gt=0."""
-    return {"description": meaning, **constraints}
 
 
 def read_toml(file: Path, code: Code) -> dict[str, Any]:
@@ -134,7 +130,7 @@ def _refuse(
 
 
 def _expected(error: Mapping[str, Any]) -> str:
-    return str(_EXPECTED.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
+    return _EXPECTED.get(error["type"], "another value").format(**error.get("ctx", {}))
 
 
 def _wanted(kind: Any, raw: Any, loc: tuple[int | str, ...]) -> str:

@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 from kit.app import App
 from kit.bundle import MANIFEST
 from kit.errors import Code, KitError
-from kit.ignore import Rules, read_rules
+from kit.ignore import IgnoreRules, read_rules
 
 # App Engine Standard takes 10,000 files; a bundle is held in memory, and an app's code is no data set.
 MOST_FILES: Final = 10_000
@@ -140,7 +140,7 @@ def _included(folder: Path, patterns: Iterable[str]) -> Iterator[str]:
                 yield inside
 
 
-def _ignore_files(folder: Path, *, without_git: bool) -> list[Rules]:
+def _ignore_files(folder: Path, *, without_git: bool) -> list[IgnoreRules]:
     """The user's own; .gitignore only where neither git nor a .gcloudignore has a say, as gcloud has it."""
     lines = _ignore_lines(folder / ".gcloudignore")
     if lines is None:

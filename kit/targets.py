@@ -6,15 +6,15 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from kit.errors import Code, Exit, KitError
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
-from kit.schema import STRICT, Convert, bad, described, nearest, parse, read_toml
+from kit.schema import STRICT, Convert, bad, nearest, parse, read_toml
 from kit.settings import Bound, Scalar, Setting, Value
 
 Hold = Literal["none", "blocks", "whole"]
@@ -52,69 +52,68 @@ def _with_and_without(expect: Mapping[Arm, Verdict]) -> Mapping[Arm, Verdict]:
     return expect
 
 
+_POSITIVE: Final = {"gt": 0}
 _Names = Annotated[tuple[str, ...], Convert(_lower_case)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontSpec:
-    """What a platform's front end is documented to do with a response; `kit.lab.fronts` follows it."""
+    """What a platform's front end is documented to do with a response; `kit.lab.fronts` follows it.
+
+    Attributes:
+        hold: "none" lets everything pass, "blocks" holds in blocks, "whole" holds the whole message.
+        block_bytes: the size of a block; only where `hold` is "blocks".
+        accel_frees: whether `X-Accel-Buffering: no` from the service switches the holding off.
+        response_cap_bytes: over it the client gets an empty 500.
+        cap_spares_chunked: whether a chunked response is free of the cap.
+        deadline_s: after it the front ends the request.
+        request_headers_removed: in lower case; a trailing `*` stands for any end.
+        request_headers_added: name to value.
+        response_headers_removed: in lower case.
+        response_headers_added: name to value.
+        client_leaves: "passed" where the platform is known to tell the service that its client left, else
+            "unknown".
+        idle: "frozen" where an instance without a request gets no CPU, "runs" where it goes on, or "unknown".
+        shutdown_grace_s: between SIGTERM and SIGKILL.
+    """
 
     __pydantic_config__ = STRICT
 
-    hold: Hold = field(
-        metadata=described("lets everything pass, holds in blocks, or holds the whole message")
-    )
-    block_bytes: int | None = field(
-        default=None, metadata=described('the size of a block; only where `hold` is "blocks"', gt=0)
-    )
-    accel_frees: bool = field(
-        metadata=described("whether `X-Accel-Buffering: no` from the service switches the holding off")
-    )
-    response_cap_bytes: int | None = field(
-        default=None, metadata=described("over it the client gets an empty 500", gt=0)
-    )
-    cap_spares_chunked: bool = field(
-        default=False, metadata=described("whether a chunked response is free of the cap")
-    )
-    deadline_s: float = field(metadata=described("after it the front ends the request", gt=0))
-    request_headers_removed: _Names = field(
-        metadata=described("lower case; a trailing `*` stands for any end")
-    )
-    request_headers_added: Mapping[str, str] = field(
-        default_factory=dict, metadata=described("name to value")
-    )
-    response_headers_removed: _Names = field(metadata=described("lower case"))
-    response_headers_added: Mapping[str, str] = field(
-        default_factory=dict, metadata=described("name to value")
-    )
-    client_leaves: Literal["passed", "unknown"] = field(
-        metadata=described(
-            '"passed" where the platform is known to report to the service that its client left'
-        )
-    )
-    idle: Idle = field(
-        metadata=described('an instance without a request gets no CPU ("frozen"), or goes on ("runs")')
-    )
-    shutdown_grace_s: float = field(metadata=described("between SIGTERM and SIGKILL", gt=0))
+    hold: Hold
+    block_bytes: int | None = field(default=None, metadata=_POSITIVE)
+    accel_frees: bool
+    response_cap_bytes: int | None = field(default=None, metadata=_POSITIVE)
+    cap_spares_chunked: bool = False
+    deadline_s: float = field(metadata=_POSITIVE)
+    request_headers_removed: _Names
+    request_headers_added: Mapping[str, str] = field(default_factory=dict)
+    response_headers_removed: _Names
+    response_headers_added: Mapping[str, str] = field(default_factory=dict)
+    client_leaves: Literal["passed", "unknown"]
+    idle: Idle
+    shutdown_grace_s: float = field(metadata=_POSITIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One sentence about a platform with where it comes from."""
+    """One sentence about a platform with where it comes from.
+
+    Attributes:
+        about: which of the front's figures rests on it.
+        text: the sentence.
+        quote: the source's own words.
+        source: an address with its date, a file with its version, or "none found".
+        certainty: A a current page or source of the platform's owner, B such a page known by excerpt, C an
+            old page or a third party's claim, M measured on loopback, I inferred, - no source found.
+    """
 
     __pydantic_config__ = STRICT
 
+    about: Topic
     text: str
-    quote: str | None = field(default=None, metadata=described("the source's own words"))
+    quote: str | None = None
     source: str
-    certainty: Certainty = field(
-        metadata=described(
-            "the letter of docs/platforms.md: A a current page or source of the platform's owner, B such a "
-            "page known by excerpt, C an old page or a third party's claim, M measured on loopback, I "
-            "inferred, - no source found"
-        )
-    )
-    about: Topic = field(metadata=described("which of the front's figures rests on it"))
+    certainty: Certainty
 
     @property
     def caveat(self) -> str | None:
@@ -126,7 +125,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSetting(Setting):
-    """A setting that only one target knows, and where its limits come from."""
+    """A setting that only one target knows.
+
+    Attributes:
+        default: its kind is the setting's: a text, a whole number, or a number with a fraction (1.0).
+        source: where its limits come from.
+        certainty: how sure they are, a letter as a claim has it.
+    """
 
     default: Scalar
     source: str
@@ -138,10 +143,10 @@ class Rule:
     """What settings allow each other.
 
     Attributes:
-        bounds: all of them hold where the rule is kept.
+        bounds: what must hold, all of it.
         says: the rule in a sentence.
         source: where it comes from.
-        certainty: how sure it is, a letter of docs/platforms.md.
+        certainty: how sure it is, a letter as a claim has it.
     """
 
     __pydantic_config__ = STRICT
@@ -173,45 +178,39 @@ class Target:
     Attributes:
         name: its folder's name, which is what the user types.
         folder: where its templates lie.
+        order: its place among the others.
+        title: its name for people.
+        platform: which folder in `kit/platforms/` deploys it.
+        edition: which environment of the platform; none where it has one only.
+        templates: template file to the name it is rendered to, relative to the bundle.
+        settings: what only this target knows, for its templates and for its deployment.
+        rules: what one of them allows another.
+        environment: the variables that the platform sets for a service, as the lab sets them (PORT apart);
+            `{service}`, `{runtime}` ("python313") and any other setting stand for their values.
+        expect: the promised verdict with the header sent (`on`) and without (`off`).
+        in_short: what it does with a stream, a clause of the sentence about all targets.
+        advice: what frees a held stream here, a sentence.
+        front: the documented behaviour.
+        claims: what the above rests on.
     """
 
     __pydantic_config__ = STRICT
 
     name: str
     folder: Path
-    order: int = field(metadata=described("its place among the others"))
-    title: str = field(metadata=described("its name for people"))
-    platform: str = field(metadata=described("which folder in `kit/platforms/` deploys it"))
-    edition: str | None = field(
-        default=None,
-        metadata=described("which environment of the platform; none where it has one only"),
-    )
-    templates: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata=described("template file to the name it is rendered to, relative to the bundle"),
-    )
-    settings: Mapping[str, TargetSetting] = field(
-        default_factory=dict,
-        metadata=described("what only this target knows, for its templates and for its deployment"),
-    )
-    environment: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata=described(
-            "the variables that the platform sets for a service, as the lab sets them (PORT apart); "
-            "{service}, {runtime} and any other setting stand for their values"
-        ),
-    )
-    rules: tuple[Rule, ...] = field(default=(), metadata=described("what one of them allows another"))
-    expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)] = field(
-        metadata=described("the promised verdict with the header sent and without")
-    )
-    in_short: str | None = field(
-        default=None,
-        metadata=described("what it does with a stream, a clause of the sentence about all targets"),
-    )
-    advice: str | None = field(default=None, metadata=described("what frees a held stream here, a sentence"))
-    front: FrontSpec = field(metadata=described("the documented behaviour"))
-    claims: tuple[Claim, ...] = field(default=(), metadata=described("what the above rests on"))
+    order: int
+    title: str
+    platform: str
+    edition: str | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, TargetSetting] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    expect: Annotated[Mapping[Arm, Verdict], Convert(_with_and_without)]
+    in_short: str | None = None
+    advice: str | None = None
+    front: FrontSpec
+    claims: tuple[Claim, ...] = ()
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -255,15 +254,20 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
         KitError: UNKNOWN_TARGET, naming those that there are.
     """
     targets = load_targets(deploy)
+    check_names(names, targets)
+    return [targets[name] for name in dict.fromkeys(names or targets)]
+
+
+def check_names(names: Iterable[str], targets: Mapping[str, Target]) -> None:
+    """Raises KitError UNKNOWN_TARGET for a name that none of them has, naming those that there are."""
     for name in names:
         if name not in targets:
             raise KitError(
                 Code.UNKNOWN_TARGET,
-                f"There is no target called {name!r}: there are {', '.join(targets)}.",
+                f"There is no target {name!r}: there are {', '.join(targets)}.",
                 nearest(name, list(targets)),
                 exit=Exit.USAGE,
             )
-    return [targets[name] for name in dict.fromkeys(names or targets)]
 
 
 def _load(file: Path) -> Target:

@@ -10,7 +10,7 @@ from kit.config import Config
 from kit.errors import Code, Exit, KitError, UsageError
 from kit.lab.lab import LabLane
 from kit.render import render, write
-from kit.targets import FrontSpec, Target
+from kit.targets import FrontSpec, Target, check_names
 
 
 def prepare(
@@ -38,14 +38,7 @@ def prepare(
     """
     ports, fronts = ports or {}, fronts or {}
     names = list(dict.fromkeys(names)) or list(targets)
-    for name in (*names, *ports, *fronts, *fronts.values()):
-        if name not in targets:
-            raise KitError(
-                Code.UNKNOWN_TARGET,
-                f"There is no target {name!r}.",
-                f"The targets are {', '.join(targets)} (see `kit targets`).",
-                exit=Exit.USAGE,
-            )
+    check_names((*names, *ports, *fronts, *fronts.values()), targets)
     for name in (*ports, *fronts):
         if name not in names:
             raise UsageError(

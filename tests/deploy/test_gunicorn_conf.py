@@ -21,7 +21,7 @@ from tests.service.asking import GIVE_UP_S
 from tests.service.conftest import serving
 
 CONFIGURATION = runpy.run_path(str(Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"))
-LIMIT: int = CONFIGURATION["HEAD_OCTETS"]
+LIMIT: int = CONFIGURATION["HEAD_BYTES"]
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 # More than any kernel keeps unread.
 ENOUGH = 64 * 1024 * 1024

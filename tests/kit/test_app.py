@@ -115,14 +115,14 @@ def test_a_module_is_a_file_or_a_package() -> None:
         ({"module": "main:app", "probe": "/"}, "app.probe is not a known key", "probe_path"),
     ],
 )
-def test_what_it_may_not_say_is_told_in_one_sentence(
+def test_what_it_may_not_say_is_refused_in_one_sentence(
     keys: dict[str, object], said: str, expected: str
 ) -> None:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         read(**keys)
-    assert told.value.code is Code.BAD_CONFIG
-    assert said in told.value.message
-    assert expected in told.value.hint
+    assert caught.value.code is Code.BAD_CONFIG
+    assert said in caught.value.message
+    assert expected in caught.value.hint
 
 
 def test_the_page_shows_a_table_that_is_accepted_and_every_key_with_its_default() -> None:

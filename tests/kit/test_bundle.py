@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from kit import bundle as module
+from kit.atomic_swap import _exchange
 from kit.bundle import MANIFEST, Bundle, additions, differences, write
 from kit.errors import Code, KitError
-from kit.swap import _exchange
 from kit.targets import get
 
 FILES = {"a.yaml": b"a: 1\n", "service/main.py": b"app = 1\n", "service/page/index.html": b"<p>\n"}
@@ -45,12 +45,12 @@ def states(bundle: Bundle, root: Path) -> dict[str, str]:
 def refused(bundle: Bundle, root: Path) -> str:
     """What is said when writing would lose a hand's work; nothing is changed by it."""
     before = on_disk(root / "run")
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         write(bundle, root)
-    assert told.value.code is Code.BUNDLE_EDITED
-    assert "--force" in told.value.hint
+    assert caught.value.code is Code.BUNDLE_EDITED
+    assert "--force" in caught.value.hint
     assert on_disk(root / "run") == before
-    return told.value.message
+    return caught.value.message
 
 
 def test_a_bundle_becomes_a_folder_with_a_manifest(bundle: Bundle, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_files_added_by_hand_are_kept(bundle: Bundle, tmp_path: Path) -> None:
         assert (folder / "link").readlink() == Path("service")
 
 
-def test_what_an_interpreter_leaves_behind_is_nobodys_work(bundle: Bundle, tmp_path: Path) -> None:
+def test_what_an_interpreter_leaves_behind_is_no_work_of_the_users(bundle: Bundle, tmp_path: Path) -> None:
     folder = write(bundle, tmp_path)
     (folder / "service" / "__pycache__").mkdir()
     (folder / "service" / "__pycache__" / "main.cpython-311.pyc").write_bytes(b"\0")
@@ -203,17 +203,17 @@ def test_what_is_not_a_folder_is_left_alone(bundle: Bundle, tmp_path: Path, kind
         place.write_text("mine")
     else:
         place.symlink_to(tmp_path)
-    with pytest.raises(KitError, match="is not a folder") as told:
+    with pytest.raises(KitError, match="is not a folder") as caught:
         write(bundle, tmp_path, force=True)
-    assert told.value.code is Code.CANNOT_WRITE
+    assert caught.value.code is Code.CANNOT_WRITE
 
 
 def test_where_a_folder_cannot_be_made_it_is_said(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "build").write_text("a file")
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         write(bundle, tmp_path / "build")
-    assert told.value.code is Code.CANNOT_WRITE
-    assert "build" in told.value.message
+    assert caught.value.code is Code.CANNOT_WRITE
+    assert "build" in caught.value.message
 
 
 def test_a_crash_leaves_the_old_bundle_whole(

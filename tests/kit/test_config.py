@@ -77,7 +77,7 @@ def test_gclouds_region_serves_where_none_was_said(tmp_path: Path, gcloud: dict[
     assert load_config({"region": "europe-west1"}, gcloud, tmp_path).region == "europe-west1"
 
 
-def test_a_strange_project_of_somebody_elses_stops_nobody(tmp_path: Path) -> None:
+def test_a_wrong_project_that_was_not_set_for_the_kit_is_passed_over(tmp_path: Path) -> None:
     env = {"GOOGLE_CLOUD_PROJECT": "NOT a project", "CLOUDSDK_CORE_PROJECT": "(unset)"}
     assert load_config({}, env, tmp_path).project is None
 
@@ -128,11 +128,11 @@ def test_a_targets_own_setting_may_be_set_by_a_flag_before_the_environment_befor
     write(tmp_path, '[targets.run]\ncpu = 2\nconcurrency = 3\ntimeout_s = 30\nservice = "of-the-file"\n')
     env = {"KIT_SET": "run.cpu=4 run.memory=2Gi\trun.concurrency=5"}
     config = load_config({"set": ["run.cpu=0.5", "run.concurrency=1", "run.memory=512Mi"]}, env, tmp_path)
-    told = config.of(get("run"))
-    assert (told["cpu"], told["concurrency"], told["memory"]) == (0.5, 1, "512Mi")
-    assert (told["timeout_s"], told["service"]) == (30, "of-the-file")
-    told = load_config({}, env, tmp_path).of(get("run"))
-    assert (told["cpu"], told["concurrency"], told["memory"]) == (4, 5, "2Gi")
+    of_run = config.of(get("run"))
+    assert (of_run["cpu"], of_run["concurrency"], of_run["memory"]) == (0.5, 1, "512Mi")
+    assert (of_run["timeout_s"], of_run["service"]) == (30, "of-the-file")
+    of_run = load_config({}, env, tmp_path).of(get("run"))
+    assert (of_run["cpu"], of_run["concurrency"], of_run["memory"]) == (4, 5, "2Gi")
 
 
 @pytest.mark.parametrize("target", load_targets().values(), ids=list(load_targets()))
@@ -149,7 +149,7 @@ def test_a_number_without_a_fraction_is_whole_however_it_is_written(tmp_path: Pa
     assert repr(load_config({"set": ["run.cpu=2.0"]}, {}, tmp_path).of(get("run"))["cpu"]) == "2"
 
 
-def test_a_request_lasts_as_long_as_its_target_is_told_to_let_it(tmp_path: Path) -> None:
+def test_a_request_lasts_as_long_as_its_targets_setting_lets_it(tmp_path: Path) -> None:
     config = load_config({"set": ["run.timeout_s=900"]}, {}, tmp_path)
     assert config.deadline_s(get("run")) == 900
     assert config.deadline_s(get("flex")) == get("flex").front.deadline_s
@@ -355,7 +355,7 @@ def test_no_file_brings_anything_but_a_configuration_or_a_sentence(
     try:
         load_config({}, {}, folder)
     except KitError as error:
-        told = error
+        caught = error
     else:
         return
-    assert told.code is Code.BAD_CONFIG
+    assert caught.code is Code.BAD_CONFIG

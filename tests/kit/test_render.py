@@ -123,7 +123,7 @@ def test_the_service_ends_before_it_is_killed(target: Target, monkeypatch: pytes
     assert Settings().shutdown_grace_s < started["graceful_timeout"] <= target.front.shutdown_grace_s
 
 
-def test_a_longer_request_timeout_is_told_to_the_service() -> None:
+def test_the_service_gets_a_longer_request_timeout() -> None:
     longer = Config(targets={"run": {"timeout_s": 3600}})
     assert environment(get("run"), longer)["STREAMPROOF_DEADLINE_S"] == "3590"
     shortest = Config(targets={"run": {"timeout_s": 1}})
@@ -191,7 +191,7 @@ def test_a_model_that_was_not_named_is_said_before_anything_is_rendered(missing:
     assert f"KIT_{missing.upper()}" in caught.value.hint
 
 
-def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gunicorn_is_configured_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     def started() -> dict[str, Any]:
         return runpy.run_path(str(assets() / "deploy" / "gunicorn.conf.py"))
 
@@ -202,8 +202,8 @@ def test_gunicorn_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert alone["control_socket_disable"] is True
     for name, value in {"STREAMPROOF_BIND": "127.0.0.1", "PORT": "1234", "STREAMPROOF_WORKERS": "2"}.items():
         monkeypatch.setenv(name, value)
-    told = started()
-    assert (told["bind"], told["workers"]) == ("127.0.0.1:1234", 2)
+    changed = started()
+    assert (changed["bind"], changed["workers"]) == ("127.0.0.1:1234", 2)
 
 
 def test_a_worker_that_was_frozen_between_requests_is_not_taken_for_one_that_hangs() -> None:
@@ -249,21 +249,21 @@ def test_a_new_folder_renders_as_a_new_target(deploy: Path) -> None:
 def test_a_template_that_is_wrong_is_named(deploy: Path, added: str, said: str) -> None:
     template = deploy / "flex" / "app.yaml.j2"
     template.write_text(template.read_text() + added)
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         render(get("flex", deploy), Config())
-    assert told.value.code is Code.BAD_TARGET
-    assert "flex/app.yaml.j2" in told.value.message
-    assert said in told.value.message
+    assert caught.value.code is Code.BAD_TARGET
+    assert "flex/app.yaml.j2" in caught.value.message
+    assert said in caught.value.message
 
 
 def test_a_missing_common_file_is_named(deploy: Path) -> None:
     (deploy / "gunicorn.conf.py").unlink()
-    with pytest.raises(KitError, match=r"gunicorn\.conf\.py cannot be read") as told:
+    with pytest.raises(KitError, match=r"gunicorn\.conf\.py cannot be read") as caught:
         render(get("run", deploy), Config())
-    assert told.value.code is Code.BAD_TARGET
+    assert caught.value.code is Code.BAD_TARGET
 
 
-def test_bundles_on_disk_are_told_apart_by_their_digest(tmp_path: Path) -> None:
+def test_bundles_differ_by_their_digest(tmp_path: Path) -> None:
     one, two = render(get("run"), Config()), render(get("run"), Config(workers=2))
     assert one.digest == render(get("run"), Config()).digest != two.digest
     assert re.fullmatch(r"[0-9a-f]{64}", one.digest)

@@ -77,17 +77,17 @@ def test_the_proof_is_left_out_where_they_say_so(target: Target, config: Config)
 
 
 @each_target
-def test_it_is_told_what_gunicorn_reads_and_nothing_of_the_kits_service(
+def test_it_gets_what_gunicorn_reads_and_nothing_of_the_kits_service(
     target: Target, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = environment(target, replace(config, env={"MODEL": "small"}, workers=3))
-    assert sorted(told) == [
+    found = environment(target, replace(config, env={"MODEL": "small"}, workers=3))
+    assert sorted(found) == [
         "MODEL",
         "STREAMPROOF_SHUTDOWN_GRACE_S",
         "STREAMPROOF_TARGET",
         "STREAMPROOF_WORKERS",
     ]
-    for name, value in told.items():
+    for name, value in found.items():
         monkeypatch.setenv(name, value)
     started = runpy.run_path(str(assets() / "deploy/gunicorn.conf.py"))
     assert started["workers"] == 3
@@ -95,10 +95,10 @@ def test_it_is_told_what_gunicorn_reads_and_nothing_of_the_kits_service(
 
 
 def test_flex_does_not_ask_for_health_where_their_app_has_none(config: Config) -> None:
-    told = yaml.safe_load(render(get("flex"), config).files["app.yaml"])
-    assert "path" not in told["readiness_check"]
-    assert "path" not in told["liveness_check"]
-    assert told["readiness_check"]["app_start_timeout_sec"] == 300
+    found = yaml.safe_load(render(get("flex"), config).files["app.yaml"])
+    assert "path" not in found["readiness_check"]
+    assert "path" not in found["liveness_check"]
+    assert found["readiness_check"]["app_start_timeout_sec"] == 300
 
 
 @each_dockerfile
@@ -148,7 +148,7 @@ def test_a_name_at_the_top_that_would_mean_something_else_is_named(config: Confi
     assert config.app is not None
     (config.app.source / name).parent.mkdir(exist_ok=True)
     (config.app.source / name).write_text("")
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as found:
         render(get("run"), config)
-    assert told.value.code is Code.BAD_SOURCE
-    assert repr(name.partition("/")[0]) in told.value.message
+    assert found.value.code is Code.BAD_SOURCE
+    assert repr(name.partition("/")[0]) in found.value.message

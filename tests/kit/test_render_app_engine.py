@@ -1,4 +1,4 @@
-"""What App Engine is told, in an app.yaml that Google's own validator accepts."""
+"""The app.yaml of a bundle, which Google's own validator accepts."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from tests.kit.rendering import (
 
 @each_app_yaml
 def test_app_yaml_says_what_was_wanted(target: Target) -> None:
-    told = app_yaml(target, UNUSUAL)
-    assert told["env_variables"] == environment(target, UNUSUAL)
-    assert told["service"] == UNUSUAL.of(target)["service"]
-    assert "service_account" not in told
+    found = app_yaml(target, UNUSUAL)
+    assert found["env_variables"] == environment(target, UNUSUAL)
+    assert found["service"] == UNUSUAL.of(target)["service"]
+    assert "service_account" not in found
 
 
 @each_app_yaml
-def test_a_service_runs_as_whom_it_was_told_to(target: Target) -> None:
+def test_a_service_runs_as_the_account_that_was_set(target: Target) -> None:
     account = "me@my-project-42.iam.gserviceaccount.com"
-    told = app_yaml(target, Config(targets={target.name: {"service_account": account}}))
-    assert told["service_account"] == account
+    found = app_yaml(target, Config(targets={target.name: {"service_account": account}}))
+    assert found["service_account"] == account
 
 
-def test_standard_runs_one_warmed_up_instance_unless_told_otherwise() -> None:
-    told = app_yaml(get("standard"), Config())
-    assert told["runtime"] == "python313"
-    assert told["automatic_scaling"] == {"max_instances": 1, "max_concurrent_requests": 80}
-    assert told["inbound_services"] == ["warmup"]
+def test_standard_runs_one_warmed_up_instance_by_default() -> None:
+    found = app_yaml(get("standard"), Config())
+    assert found["runtime"] == "python313"
+    assert found["automatic_scaling"] == {"max_instances": 1, "max_concurrent_requests": 80}
+    assert found["inbound_services"] == ["warmup"]
 
 
 def test_flex_is_a_custom_runtime_with_health_checks_and_one_instance() -> None:
-    told = app_yaml(get("flex"), Config())
-    assert (told["runtime"], told["env"]) == ("custom", "flex")
-    assert told["manual_scaling"] == {"instances": 1}
-    assert told["readiness_check"]["path"] == "/ready"
-    assert told["liveness_check"]["path"] == "/health"
+    found = app_yaml(get("flex"), Config())
+    assert (found["runtime"], found["env"]) == ("custom", "flex")
+    assert found["manual_scaling"] == {"instances": 1}
+    assert found["readiness_check"]["path"] == "/ready"
+    assert found["liveness_check"]["path"] == "/health"
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_service_scales_between_the_instances_it_was_given(
     config: Config, standard: dict[str, int], flex: tuple[str, dict[str, int]]
 ) -> None:
     assert app_yaml(get("standard"), config)["automatic_scaling"] == standard
-    told = app_yaml(get("flex"), config)
-    assert {name: told[name] for name in told if name.endswith("_scaling")} == dict([flex])
+    found = app_yaml(get("flex"), config)
+    assert {name: found[name] for name in found if name.endswith("_scaling")} == dict([flex])
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -90,10 +90,10 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 @given(st.dictionaries(NAMES, TEXTS), TEXTS)
 def test_no_value_breaks_out_of_app_yaml(target: Target, env: dict[str, str], service: str) -> None:
     plain = app_yaml(target, Config())
-    told = app_yaml(target, Config(env=env, targets={target.name: {"service": service}}))
-    assert told.pop("service") == service
-    assert told.pop("env_variables") == {**plain.pop("env_variables"), **env}
-    assert told == {name: value for name, value in plain.items() if name != "service"}
+    found = app_yaml(target, Config(env=env, targets={target.name: {"service": service}}))
+    assert found.pop("service") == service
+    assert found.pop("env_variables") == {**plain.pop("env_variables"), **env}
+    assert found == {name: value for name, value in plain.items() if name != "service"}
 
 
 @each_app_yaml
@@ -110,8 +110,8 @@ def test_googles_own_validator_accepts_app_yaml(
     look = (
         "import json, sys\n"
         "from google.appengine.api import appinfo\n"
-        "told = appinfo.LoadSingleAppInfo(open(sys.argv[1]))\n"
-        "print(json.dumps([told.runtime, told.entrypoint, dict(told.env_variables.items())]))"
+        "found = appinfo.LoadSingleAppInfo(open(sys.argv[1]))\n"
+        "print(json.dumps([found.runtime, found.entrypoint, dict(found.env_variables.items())]))"
     )
     checked = subprocess.run(
         [python, "-c", look, tmp_path / "app.yaml"], capture_output=True, text=True, timeout=60

@@ -30,7 +30,7 @@ from tests.kit.uploaded import uploaded
 
 
 @each_dockerfile
-def test_a_container_is_small_and_nobodys_in_particular(target: Target) -> None:
+def test_a_container_is_small_and_does_not_run_as_root(target: Target) -> None:
     text = dockerfile(target, UNUSUAL)
     froms = re.findall(r"^FROM (\S+)", text, re.M)
     assert froms == ["python:3.11-slim", "python:3.11-slim"]
@@ -51,20 +51,20 @@ ALWAYS = {
 @given(st.dictionaries(NAMES, LINES))
 def test_no_value_breaks_out_of_a_dockerfile(env: dict[str, str]) -> None:
     config = Config(env=env)
-    plain, told = (dockerfile(get("run"), wanted).split("\n") for wanted in (Config(), config))
-    user = told.index("USER 10001:10001") - 1
-    assert told[: user - len(env)] + told[user:] == plain
-    read = read_dockerfile("\n".join(told))
+    plain, found = (dockerfile(get("run"), wanted).split("\n") for wanted in (Config(), config))
+    user = found.index("USER 10001:10001") - 1
+    assert found[: user - len(env)] + found[user:] == plain
+    read = read_dockerfile("\n".join(found))
     assert read.argv == COMMAND
     assert read.env == {**ALWAYS, **environment(get("run"), config)}
 
 
 @pytest.mark.parametrize("value", ["a\nRUN id", "a\r", "\x1b[2J", "\x85", "\u2028"])
 def test_a_line_break_is_refused_where_a_dockerfile_would_have_to_carry_it(value: str) -> None:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as found:
         render(get("run"), Config(env={"KEY": value}))
-    assert told.value.code is Code.BAD_CONFIG
-    assert "KEY" in told.value.message
+    assert found.value.code is Code.BAD_CONFIG
+    assert "KEY" in found.value.message
     assert app_yaml(get("flex"), Config(env={"KEY": value}))["env_variables"]["KEY"] == value
 
 

@@ -29,10 +29,10 @@ def names(lines: list[str]) -> list[str]:
 
 
 def refused(file: Path) -> KitError:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         read(file)
-    assert told.value.hint
-    return told.value
+    assert caught.value.hint
+    return caught.value
 
 
 def test_what_starts_the_app_is_added_pinned_as_the_kit_pins_it() -> None:
@@ -117,10 +117,10 @@ def test_a_circle_of_files_is_named(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_line_that_needs_other_files_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "requirements.txt").write_text(f"fastapi\n{line}\n")
-    told = refused(tmp_path / "requirements.txt")
-    assert told.code is Code.BAD_SOURCE
-    assert f"line 2 needs another file or folder: {line!r}" in told.message
-    assert "uv pip compile" in told.hint
+    caught = refused(tmp_path / "requirements.txt")
+    assert caught.code is Code.BAD_SOURCE
+    assert f"line 2 needs another file or folder: {line!r}" in caught.message
+    assert "uv pip compile" in caught.hint
 
 
 @pytest.mark.parametrize(
@@ -140,16 +140,16 @@ def test_any_other_line_is_kept_as_it_is(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize("user", ["user:pass-word", "ghp_token"])
 def test_an_address_with_a_password_is_named_and_not_repeated(tmp_path: Path, user: str) -> None:
     (tmp_path / "requirements.txt").write_text(f"\n--index-url https://{user}@example.com/simple\n")
-    told = refused(tmp_path / "requirements.txt")
-    assert told.code is Code.SECRET_IN_SOURCE
-    assert "line 2" in told.message
-    assert user not in told.message + told.hint
+    caught = refused(tmp_path / "requirements.txt")
+    assert caught.code is Code.SECRET_IN_SOURCE
+    assert "line 2" in caught.message
+    assert user not in caught.message + caught.hint
 
 
 def test_a_list_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    told = refused(tmp_path / "requirements.txt")
-    assert "There is no" in told.message
-    assert "uv export" in told.hint
+    caught = refused(tmp_path / "requirements.txt")
+    assert "There is no" in caught.message
+    assert "uv export" in caught.hint
     (tmp_path / "requirements.txt").write_bytes(b"\xff")
     assert "it is not UTF-8" in refused(tmp_path / "requirements.txt").message
     assert "cannot be read" in refused(tmp_path).message

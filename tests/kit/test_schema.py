@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from kit.errors import Code, KitError
-from kit.schema import STRICT, Convert, described, nearest, parse, read_toml
+from kit.schema import STRICT, Convert, nearest, parse, read_toml
 
 
 def _even(number: int) -> int:
@@ -24,7 +24,7 @@ def _even(number: int) -> int:
 class Inner:
     __pydantic_config__ = STRICT
 
-    size: int = field(metadata=described("how large", gt=0))
+    size: int = field(metadata={"gt": 0})
     speed: float = 1.0
 
 

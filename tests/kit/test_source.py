@@ -59,10 +59,10 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lay:
 
 
 def refused(app: App) -> KitError:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         source.files(app)
-    assert told.value.hint
-    return told.value
+    assert caught.value.hint
+    return caught.value
 
 
 # What git says ---------------------------------------------------------------------------------------------
@@ -125,17 +125,17 @@ def test_a_secret_stops_it_there_too(plain: Lay) -> None:
 def test_a_repository_in_which_nothing_was_added_says_what_to_do(tool: Tool, tmp_path: Path) -> None:
     put(tmp_path, {"mine/main.py": ""})
     subprocess.run([tool("git"), "init", "--quiet", tmp_path], check=True)
-    told = refused(App("mine.main:app", tmp_path, tmp_path / "requirements.txt"))
-    assert "git tracks no file" in told.message
-    assert "git add" in told.hint
+    caught = refused(App("mine.main:app", tmp_path, tmp_path / "requirements.txt"))
+    assert "git tracks no file" in caught.message
+    assert "git add" in caught.hint
 
 
 def test_what_git_itself_complains_of_is_told(tracked: Lay, tmp_path: Path) -> None:
     app = tracked()
     (tmp_path / ".git/index").write_bytes(b"broken")
-    told = refused(app)
-    assert f"git cannot list {tmp_path}" in told.message
-    assert "index" in told.message
+    caught = refused(app)
+    assert f"git cannot list {tmp_path}" in caught.message
+    assert "index" in caught.message
 
 
 def test_without_git_installed_it_is_the_same_and_include_says_otherwise(
@@ -151,11 +151,11 @@ def test_without_git_installed_it_is_the_same_and_include_says_otherwise(
 def test_an_app_that_git_does_not_track_is_named_with_the_way_out(tracked: Lay, tmp_path: Path) -> None:
     app = tracked()
     put(tmp_path, {"mine/other.py": ""})
-    told = refused(replace(app, module="mine.other:app"))
-    assert told.message == "mine/other.py, the app itself, is not among the files that are deployed."
-    assert "git add mine/other.py" in told.hint
-    told = refused(replace(app, module="nowhere:app"))
-    assert "has neither nowhere.py nor nowhere/__init__.py" in told.message
+    caught = refused(replace(app, module="mine.other:app"))
+    assert caught.message == "mine/other.py, the app itself, is not among the files that are deployed."
+    assert "git add mine/other.py" in caught.hint
+    caught = refused(replace(app, module="nowhere:app"))
+    assert "has neither nowhere.py nor nowhere/__init__.py" in caught.message
 
 
 def test_a_package_is_an_app_too(tracked: Lay) -> None:
@@ -209,9 +209,9 @@ def test_an_included_ignore_file_that_is_missing_is_named(tracked: Lay) -> None:
 
 
 def test_an_ignore_file_that_leaves_the_app_itself_out_is_blamed(tracked: Lay) -> None:
-    told = refused(tracked({".dockerignore": "*\n"}))
-    assert "mine/main.py, the app itself" in told.message
-    assert "ignore file" in told.hint
+    caught = refused(tracked({".dockerignore": "*\n"}))
+    assert "mine/main.py, the app itself" in caught.message
+    assert "ignore file" in caught.hint
 
 
 # Secrets ---------------------------------------------------------------------------------------------------
@@ -234,11 +234,11 @@ def test_an_ignore_file_that_leaves_the_app_itself_out_is_blamed(tracked: Lay) -
     ],
 )
 def test_a_secret_stops_the_render_with_the_files_name(tracked: Lay, name: str, content: str) -> None:
-    told = refused(tracked({name: content}))
-    assert told.code is Code.SECRET_IN_SOURCE
-    assert told.message.endswith(f": {name}.")
-    assert ".gcloudignore" in told.hint
-    assert "AAAA" not in told.message + told.hint
+    caught = refused(tracked({name: content}))
+    assert caught.code is Code.SECRET_IN_SOURCE
+    assert caught.message.endswith(f": {name}.")
+    assert ".gcloudignore" in caught.hint
+    assert "AAAA" not in caught.message + caught.hint
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_a_secret_that_is_ignored_is_left_out_in_peace(tracked: Lay) -> None:
 
 
 def test_all_secrets_are_named_at_once(tracked: Lay) -> None:
-    told = refused(tracked({f"{letter}.pem": "" for letter in "abcdefg"}))
-    assert "a.pem, b.pem, c.pem, d.pem, e.pem and 2 more." in told.message
+    caught = refused(tracked({f"{letter}.pem": "" for letter in "abcdefg"}))
+    assert "a.pem, b.pem, c.pem, d.pem, e.pem and 2 more." in caught.message
 
 
 # Links and other oddities ----------------------------------------------------------------------------------
@@ -295,9 +295,9 @@ def test_a_link_to_what_must_not_be_deployed_is_named(
     app = tracked({".gcloudignore": ".env\n", ".env": "A=1"})
     (tmp_path / "link").symlink_to(target)
     tracked()
-    told = refused(app)
-    assert told.code is code
-    assert said in told.message
+    caught = refused(app)
+    assert caught.code is code
+    assert said in caught.message
 
 
 def test_a_link_to_a_folder_is_not_followed_by_include(plain: Lay, tmp_path: Path) -> None:
@@ -314,8 +314,8 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(plain: Lay, tmp_pat
 
 def test_a_file_of_the_users_under_the_kits_own_name_is_named(tracked: Lay) -> None:
     for name in ("streamproof_app.py", "streamproof_proof.py", "gunicorn.conf.py"):
-        told = refused(tracked({name: ""}))
-        assert f"{name} is what the kit starts every app with" in told.message
+        caught = refused(tracked({name: ""}))
+        assert f"{name} is what the kit starts every app with" in caught.message
         (tracked().source / name).unlink()
     tracked({"gunicorn.conf.py": ""})
     assert "gunicorn.conf.py" not in source.files(
@@ -330,7 +330,9 @@ def test_a_name_that_cannot_be_deployed_is_named(plain: Lay, tmp_path: Path, nam
     assert "whose name cannot be deployed" in refused(app).message
 
 
-def test_too_much_is_told_with_the_largest_file(tracked: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_is_refused_with_the_name_of_the_largest_file(
+    tracked: Lay, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = tracked({"small.bin": b"x" * 600, "large.bin": b"x" * 700})
     monkeypatch.setattr(source, "MOST_BYTES", 1000)
     assert "the largest file is large.bin" in refused(app).hint
@@ -341,8 +343,8 @@ def test_too_much_is_told_with_the_largest_file(tracked: Lay, monkeypatch: pytes
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
-    told = refused(App("main:app", tmp_path / "gone", tmp_path / "requirements.txt"))
-    assert "gone is not a folder" in told.message
+    caught = refused(App("main:app", tmp_path / "gone", tmp_path / "requirements.txt"))
+    assert "gone is not a folder" in caught.message
 
 
 @given(content=st.binary(max_size=200))

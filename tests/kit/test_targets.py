@@ -90,11 +90,11 @@ def test_what_is_promised_is_what_the_front_would_do(target: Target) -> None:
 
 
 def test_an_unknown_target_is_a_usage_error_that_names_those_there_are() -> None:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         get("standart")
-    assert (told.value.code, told.value.exit) == (Code.UNKNOWN_TARGET, Exit.USAGE)
-    assert "standard, flex, run" in told.value.message
-    assert "'standard'" in told.value.hint
+    assert (caught.value.code, caught.value.exit) == (Code.UNKNOWN_TARGET, Exit.USAGE)
+    assert "standard, flex, run" in caught.value.message
+    assert "'standard'" in caught.value.hint
 
 
 def test_targets_are_selected_in_the_order_given_and_once() -> None:
@@ -157,11 +157,11 @@ def broken(deploy: Path, old: str, new: str) -> KitError:
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         load_targets(deploy)
-    assert told.value.code is Code.BAD_TARGET
-    assert "flex/target.toml" in told.value.message
-    return told.value
+    assert caught.value.code is Code.BAD_TARGET
+    assert "flex/target.toml" in caught.value.message
+    return caught.value
 
 
 FRONT = 'hold = "blocks"'
@@ -230,9 +230,9 @@ MEMORY = COLUMN + '"memory_gb", most = 6.5, per = "cpu", plus = -0.4 }'
 def test_what_is_wrong_with_a_target_is_said(
     deploy: Path, old: str, new: str, said: str, expected: str
 ) -> None:
-    told = broken(deploy, old, new)
-    assert said in told.message
-    assert expected in told.hint
+    caught = broken(deploy, old, new)
+    assert said in caught.message
+    assert expected in caught.hint
 
 
 def toml(value: Any) -> str:
@@ -274,9 +274,9 @@ def test_no_target_file_brings_anything_but_a_target_or_a_sentence(
     folder = tmp_path_factory.getbasetemp() / "any-target" / "one"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "target.toml").write_text("\n".join(f"{key} = {toml(value)}" for key, value in content.items()))
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         load_targets(folder.parent)
-    assert told.value.code is Code.BAD_TARGET
+    assert caught.value.code is Code.BAD_TARGET
 
 
 def test_the_platforms_page_promises_what_the_targets_do() -> None:

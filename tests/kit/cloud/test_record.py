@@ -1,4 +1,4 @@
-"""What is deployed is remembered whole, or not at all, and nobody guesses what a broken file meant."""
+"""What is deployed is remembered whole, or not at all, and a broken file is never guessed at."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ DEPLOYMENTS = st.builds(
 
 def test_no_field_is_lost_in_the_file(tmp_path: Path) -> None:
     unset: dict[str, Any] = {one.name: "x" for one in fields(Deployment) if getattr(FLEX, one.name) is None}
-    told = replace(FLEX, **unset)
-    Record.load(tmp_path).put(told)
-    assert list(Record.load(tmp_path)) == [told]
+    raw = replace(FLEX, **unset)
+    Record.load(tmp_path).put(raw)
+    assert list(Record.load(tmp_path)) == [raw]
 
 
 def test_only_its_owner_may_read_the_file_for_a_proofs_secret_is_in_it(tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_a_file_that_is_no_record_says_what_rebuilds_it_and_stays(tmp_path: Path
 )
 def test_an_entry_with_something_wrong_is_named(tmp_path: Path, key: str, value: object) -> None:
     Record.load(tmp_path).put(RUN)
-    told = json.loads(file(tmp_path).read_text())
-    told["deployments"]["run"][key] = value
-    corrupt(tmp_path, json.dumps(told))
+    raw = json.loads(file(tmp_path).read_text())
+    raw["deployments"]["run"][key] = value
+    corrupt(tmp_path, json.dumps(raw))
     with pytest.raises(KitError, match=rf"deployments\.run\.{key}") as caught:
         Record.load(tmp_path)
     assert caught.value.code is Code.BAD_RECORD
@@ -241,7 +241,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_record_or_the_new_one_whol
         ) as writer:
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"writing\n"
-            time.sleep(dice.random() / 20)  # a moment nobody chose: some 40 writes fit in
+            time.sleep(dice.random() / 20)  # at any moment: some 40 writes fit in
             writer.kill()
         found = list(Record.load(tmp_path))
         assert [replace(one, previous=None) for one in found] == [FLEX]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kit import swap as module
-from kit.swap import swap
+from kit import atomic_swap as module
+from kit.atomic_swap import swap
 
 
 @pytest.fixture
