@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.config import Config
-from kit.errors import Code, Exit, KitError, UsageError
+from kit.errors import UsageError
 from kit.lab.lab import LabLane
 from kit.render import render, write
 from kit.targets import FrontSpec, Target, check_names
