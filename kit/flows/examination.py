@@ -151,13 +151,19 @@ class Examination:
             await asyncio.sleep(wait_s)
             probe.forget()
             await probe.answer()
+        by, slept_ms = probe.by_answer, probe.received.late_ms
+        if self.left and by.verdict is Verdict.INCONCLUSIVE and Doubt.BUSY_MACHINE in by.doubts:
+            self.say("this process did not run while that came, so it says nothing: asking once more")
+            self.asked += 1
+            probe.forget()
+            await probe.answer()
         if len(pulse.pulses) > 1:
             sent, back = pulse.pulses[0]
             self.starved = starved(
                 pulse.pulses[1:],
                 usual_ms=back - sent,
                 ended_ms=pulse.ended_ms,
-                slept_ms=probe.received.late_ms,
+                slept_ms=slept_ms,
             )
 
     async def look_at_its_end(self) -> None:
