@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.service import Place
@@ -35,11 +35,8 @@ def read_logs(place: Place, *, limit: int, version: str | None = None) -> Comman
         KitError: BAD_USAGE; the version is no name.
     """
     if version is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", version):
-        raise KitError(
-            Code.BAD_USAGE,
-            f"{version[:80]!r} is no version.",
-            f"`kit status {place.target}` shows their names.",
-            exit=Exit.USAGE,
+        raise UsageError(
+            f"{version[:80]!r} is no version.", f"`kit status {place.target}` shows their names."
         )
     kind, labels = load(place.platform).log_filter(place, version)
     # What the containers wrote, and the front of the requests to them; not who changed the service.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError, UsageError
 from kit.loopback import is_loopback
 from kit.platforms.command import Command
 
@@ -74,11 +74,9 @@ def credentials(
         headers.append((_IDENTITY, f"Bearer {identity}"))
     if token is not None:
         if not re.fullmatch(r"[!-~]+", token):
-            raise KitError(
-                Code.BAD_USAGE,
+            raise UsageError(
                 "The service's token holds a character that no token has.",
                 "Set KIT_TOKEN to the token that `kit deploy` printed.",
-                exit=Exit.USAGE,
             )
         headers.append(("Authorization", f"Bearer {token}"))
     if headers:
@@ -115,9 +113,7 @@ def _private(url: str) -> None:
         return
     if parts.scheme == "http" and is_loopback(parts.hostname or ""):
         return
-    raise KitError(
-        Code.BAD_USAGE,
+    raise UsageError(
         "A token is sent over https only, and this service's URL is another.",
         "Look at the URL with `kit status`.",
-        exit=Exit.USAGE,
     )

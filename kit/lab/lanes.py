@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.config import Config
-from kit.errors import Code, Exit, KitError
+from kit.errors import UsageError
 from kit.lab.lab import LabLane
 from kit.render import render, write
 from kit.targets import FrontSpec, Target, check_names
@@ -41,11 +41,9 @@ def prepare(
     check_names((*names, *ports, *fronts, *fronts.values()), targets)
     for name in (*ports, *fronts):
         if name not in names:
-            raise KitError(
-                Code.BAD_USAGE,
+            raise UsageError(
                 f"{name} is given a port or a front, but is not among the targets of this lab.",
                 f"Add {name} to the targets, or leave its port and front out.",
-                exit=Exit.USAGE,
             )
     bundles = [render(targets[name], config) for name in names]
     return [

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpcore2
 
 from kit.errors import Code, KitError
+from kit.urls import without_credentials
 
 E = TypeVar("E", bound=BaseException)
 
@@ -21,10 +22,10 @@ _NO_SUCH_NAME = tuple(getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODA
 def shown(url: str) -> str:
     """The address as it may be shown: without credentials and without its query."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(without_credentials(url))
     except ValueError:
         return "that address"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 class translate_errors:

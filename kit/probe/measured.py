@@ -16,7 +16,7 @@ from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown, silent
 from kit.probe.lateness import Sleep
 from kit.probe.origin import Found, Side, discover
-from kit.probe.spec import LaneSpec, as_our_service, without_credentials
+from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof import answer
 from kit.proof.actions import Reply
 from kit.proof.answer import Judge
@@ -26,6 +26,7 @@ from kit.proof.lane import Lane, LaneError
 from kit.proof.received import Received
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
+from kit.urls import without_credentials
 
 PINGS = 3  # that make the origin's clock known
 PING_MS = 5_000.0

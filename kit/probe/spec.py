@@ -119,9 +119,3 @@ def beside_conditions(ask: Ask, found: Found) -> Headers:
     """The headers of `ask` that a proof is asked with, its token too, but for what its conditions say."""
     usual = without_body(ask, found.base or ask.url)
     return (*(pair for pair in usual if pair[0].lower() != "accept-encoding"), *found.shows)
-
-
-def without_credentials(url: str) -> str:
-    """The address without a user's name and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

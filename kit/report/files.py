@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from kit.errors import Code, Exit, KitError
+from kit.errors import Code, KitError, UsageError
 from kit.proof.lane import Comparison
 from kit.report.view import ComparisonView, view
 from kit.targets import Target
@@ -60,12 +60,7 @@ def check(files: Mapping[Format, Path | None]) -> None:
     paths = [path.absolute() for path in files.values() if path is not None]
     for path in paths:
         if paths.count(path) > 1:
-            raise KitError(
-                Code.BAD_USAGE,
-                f"Two reports cannot both be {path}.",
-                "Give each a file of its own.",
-                exit=Exit.USAGE,
-            )
+            raise UsageError(f"Two reports cannot both be {path}.", "Give each a file of its own.")
         with _reporting(path):
             _try(path)
 

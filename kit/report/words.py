@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from kit.events import LaneKey
 from kit.proof.verdict import Method
 from kit.targets import Certainty, Claim
+from kit.urls import without_credentials
 
 HEADER = "X-Accel-Buffering: no"
 
@@ -77,15 +77,12 @@ def linked(source: str) -> tuple[str | None, str]:
 def place(url: str) -> str:
     """The URL without a user's name and password in it: a report is passed around."""
     try:
-        parts = urlsplit(url)
+        return without_credentials(url, "***@")
     except ValueError:
         return url
-    if "@" not in parts.netloc:
-        return url
-    return parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]).geturl()
 
 
 def handed_out(url: str) -> str:
-    """The same without its query, which may hold a key or a person's question."""
+    """The same without its query, which may hold a key or a question."""
     before, mark, _ = place(url).partition("?")
     return f"{before}?…" if mark else before

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from kit.probe.spec import LaneSpec, without_credentials
+from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Environment
 from kit.targets import Target
+from kit.urls import without_credentials
 from kit.workshop.cors import origin_of
 
 Fresh: TypeAlias = Callable[[LaneSpec], Awaitable[LaneSpec]]

@@ -53,8 +53,8 @@ def test_what_stands_behind_two_dashes_belongs_to_the_clients_command(invoke: In
 
 # A command line, and what is said of it.
 MISUSED = [
-    ("targets runn", "no target called 'runn'"),
-    ("render runn", "no target called 'runn'"),
+    ("targets runn", "no target 'runn'"),
+    ("render runn", "no target 'runn'"),
     ("render --workers 0", "--workers is 0"),
     ("render --workers two", "--workers"),
     ("render --env PORT=1", "PORT is set by the platform"),
@@ -147,17 +147,14 @@ def test_a_misused_command_says_so_in_a_sentence_with_a_remedy_and_does_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize(
-    ("verb", "said"),
-    [("targets", "Did you mean 'run'?"), ("render", "Did you mean 'run'?"), ("lab", "see `kit targets`")],
-)
-def test_an_unknown_target_has_a_code_of_its_own_and_those_that_there_are_beside_it(
-    invoke: Invoke, verb: str, said: str
+@pytest.mark.parametrize("verb", ["targets", "render", "lab", "workshop"])
+def test_an_unknown_target_has_a_code_of_its_own_and_the_one_that_was_meant_beside_it(
+    invoke: Invoke, verb: str
 ) -> None:
     ended = invoke(verb, "runn", "--json")
     assert (ended.status, ended.error["code"]) == (2, "unknown-target")
-    assert "standard, flex, run" in ended.error["message"] + ended.error["hint"]
-    assert said in ended.error["hint"]
+    assert "standard, flex, run" in ended.error["message"]
+    assert ended.error["hint"] == "Did you mean 'run'?"
 
 
 def test_on_windows_one_sentence_names_wsl(

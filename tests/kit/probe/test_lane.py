@@ -14,7 +14,7 @@ from kit.probe.client import Ask
 from kit.probe.lane import Proved
 from kit.probe.lane import measured as put_together
 from kit.probe.origin import Found
-from kit.probe.spec import LaneSpec, without_credentials
+from kit.probe.spec import LaneSpec
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
@@ -263,7 +263,3 @@ def test_endless_tiny_events_are_an_error_and_no_full_memory(server: Server) -> 
     assert lane.error is not None
     assert lane.error.code == "too-large"
     assert len(lane.timeline.arrivals) < 120_000
-
-
-def test_an_address_is_kept_without_its_credentials() -> None:
-    assert without_credentials("https://me:secret@a.example:8443/x?y=1") == "https://a.example:8443/x?y=1"
