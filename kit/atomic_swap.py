@@ -1,4 +1,4 @@
-"""Replace a folder atomically with a finished one."""
+"""Put a finished folder in another's place in one step: no reader sees half of it."""
 
 from __future__ import annotations
 

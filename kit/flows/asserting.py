@@ -31,7 +31,7 @@ _IN_PROCESS = (
     "innermost, and at its handler."
 )
 _PACE = (
-    "From an answer that comes at once nobody can tell an app that streams from one that collects: let what "
+    "An answer that comes at once does not tell an app that streams from one that collects: let what "
     "the test puts in the model's place take a second or two for its answer, a little at a time."
 )
 _COLLECTS = (

@@ -51,7 +51,7 @@ class ByAnswers(Examination):
         return self.diagnosis(seen, named, None, method, by_answer=finding)
 
     def _price(self, more: int, two: TwoLengths | None) -> str:
-        """What is about to be asked, before it is asked: somebody may pay for it."""
+        """What is about to be asked, before it is asked: it may cost money."""
         method, url = self.probe.asked.method, shown(self.spec.ask.url)
         times = f"at most {1 + more} requests" if more else "one request"
         said = f"{url} speaks no proof, so its answers are watched: {times} by {method}"

@@ -29,6 +29,9 @@ from kit.proof.verdict import HELD, Finding, Method
 class ByProof(Examination):
     """Examines by proof; the answer itself is asked for once, and held against it."""
 
+    _answered = False
+    _wanted: tuple[Experiment, ...] = ()
+
     async def examine(self, base: str) -> Diagnosis:
         """The diagnosis.
 
@@ -59,8 +62,7 @@ class ByProof(Examination):
             "asked of its proof"
         )
         at = self.conditions()
-        seen, _ = await asyncio.gather(self._quick_check(experiments, at), self.answer(base))
-        await self.look_at_its_end()
+        seen, _ = await asyncio.gather(self._quick_check(experiments, at), self._answer(experiments, base))
         if probe.error is not None and not self.came_wrong:
             if probe.received.status is not None and 400 <= probe.received.status < 500:
                 raise probe.error
@@ -74,6 +76,19 @@ class ByProof(Examination):
             seen = await self._quick_check(experiments, answered)
         diagnosis = await self._of(experiments, answered, seen)
         return diagnosis if self.spec.long_s is None else await self._lives(experiments, answered, diagnosis)
+
+    async def _answer(self, experiments: ProofExperiments, base: str) -> None:
+        await self.answer(base)
+        await self.look_at_its_end()
+        self._answered = True
+        if self._wanted and self._wanted[0].conditions == self.conditions():
+            experiments.begin(self._wanted)
+
+    def _begin(self, experiments: ProofExperiments, wanted: tuple[Experiment, ...]) -> None:
+        """Begin these once the answer is over: their larger events would be in its way on a slow link."""
+        self._wanted = wanted
+        if self._answered:
+            experiments.begin(wanted)
 
     async def _of(self, experiments: ProofExperiments, at: Conditions, seen: Observation) -> Diagnosis:
         if seen.state in (State.HELD, State.REFUSED):
@@ -150,9 +165,9 @@ class ByProof(Examination):
         def on_sign(sign: Sign, ms: float) -> None:
             match sign:
                 case Sign.SERVED:  # whatever becomes of it, this is wanted
-                    experiments.begin(in_full[:1])
+                    self._begin(experiments, in_full[:1])
                 case Sign.HELD:
-                    experiments.begin(in_full)
+                    self._begin(experiments, in_full)
                 case Sign.PASSES if self.first_ms is None:
                     self.first_ms = ms
                     self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")

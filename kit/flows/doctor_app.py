@@ -57,7 +57,7 @@ async def doctor_app(
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)
         directly = replace(directly, known_direct=_seen(itself), known_stream=_stream(itself))
-        # A front may freeze its service from the first answer on: nobody asks it directly any more.
+        # A front may freeze its service from the first answer on: it is not asked directly any more.
         examining = asyncio.gather(
             *(
                 doctor(replace(directly, ask=ask(config, url)), _named(name, watch))

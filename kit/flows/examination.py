@@ -46,7 +46,7 @@ class DoctorSpec:
         event_bytes: events up to this size are judged.
         proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
         proof_token: the proof's own token, for an origin that asks for it.
-        direct_url: the same service past the hop; None where nobody said.
+        direct_url: the same service past the hop; None where that is not known.
         timeout_s: for the whole answer, and for the first sign of life.
         max_requests: how often the URL itself may be asked for an answer.
         repeat_ok: whether a request that is not a GET may be repeated.
@@ -91,7 +91,7 @@ class Examination:
         spec: what to examine, and what may be done for it.
         probe: the answer's lane; its origin was looked for.
         say: called with what is done, as it is done.
-        announce: called with what will be asked of the URL itself, before it is: somebody may pay for it.
+        announce: called with what will be asked of the URL itself, before it is: it may cost money.
         secure: whether it is asked over TLS.
         rows: what was looked at so far.
         limits: what could not be seen, and what else there is to know.
@@ -151,13 +151,19 @@ class Examination:
             await asyncio.sleep(wait_s)
             probe.forget()
             await probe.answer()
+        by, slept_ms = probe.by_answer, probe.received.late_ms
+        if self.left and by.verdict is Verdict.INCONCLUSIVE and Doubt.BUSY_MACHINE in by.doubts:
+            self.say("this process did not run while that came, so it says nothing: asking once more")
+            self.asked += 1
+            probe.forget()
+            await probe.answer()
         if len(pulse.pulses) > 1:
             sent, back = pulse.pulses[0]
             self.starved = starved(
                 pulse.pulses[1:],
                 usual_ms=back - sent,
                 ended_ms=pulse.ended_ms,
-                slept_ms=probe.received.late_ms,
+                slept_ms=slept_ms,
             )
 
     async def look_at_its_end(self) -> None:
@@ -256,7 +262,7 @@ class Examination:
                 seen.shape,
                 seen.block_bytes,
                 seen.hold_ms,
-                # Held, and nobody saw how: the release of a block, say, that came only once.
+                # Held, and not seen how: the release of a block, say, that came only once.
                 doubts=seen.doubts or ((Doubt.NOT_REPEATED,) if _unseen(seen) else ()),
                 evidence=(seen.said,),
             )

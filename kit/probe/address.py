@@ -51,7 +51,7 @@ def checked(url: str) -> SplitResult:
 
 
 def in_ascii(url: str) -> str:
-    """The address as it is sent: the name in IDNA, the rest percent-encoded, nobody's password in it.
+    """The address as it is sent: the name in IDNA, the rest percent-encoded, without a password.
 
     Raises:
         KitError: BAD_USAGE, it is none that can be asked.

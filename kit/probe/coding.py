@@ -78,7 +78,7 @@ class Coding:
             raise KitError(
                 Code.BODY_CUT,
                 f"The answer ended in the middle of its {self._coding}.",
-                "Look at the log of what compresses it: it was cut short, or never told to finish.",
+                "Look at the log of what compresses it: it was cut short, or never finished.",
             )
 
 

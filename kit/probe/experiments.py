@@ -34,7 +34,7 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 
 AT_ONCE = 12  # an origin takes 16 streams, and another prober may be at work
 REFUSED_S = (0.0, 0.5, 1.0)  # before an experiment that was refused is made again
-LONGEST_TIMER_MS = 5_000.0  # beyond it nobody waits: a cause is wanted in seconds
+LONGEST_TIMER_MS = 5_000.0  # longer is not waited: a cause is wanted in seconds
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class ProofExperiments:
         origin: through the hops that are examined.
         pings: the origin's replies to some; at least one.
         secure: whether it is asked over TLS, where HTTP versions are chosen.
-        direct: the same service, asked directly; None where nobody said where.
+        direct: the same service, asked directly; None where that is not known.
         event_bytes: events up to this size are judged.
         timeout_s: for connecting, and for each silence.
 
@@ -203,7 +203,7 @@ class AnswerExperiments:
         spec: what is asked.
         secure: whether it is asked over TLS, where HTTP versions are chosen.
         most: how many more requests may be made.
-        direct_url: where the same service is asked directly; None where nobody said.
+        direct_url: where the same service is asked directly; None where that is not known.
 
     Attributes:
         can: what can be changed here.

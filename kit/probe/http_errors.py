@@ -1,4 +1,4 @@
-"""What can go wrong between us and a server, each in one sentence with a remedy."""
+"""Errors between the kit and a server, each in one sentence with a remedy."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class translate_errors:
             case httpcore2.ConnectError() | httpcore2.ProxyError():
                 return KitError(
                     Code.UNREACHABLE,
-                    f"Nobody answers at {host} ({text or 'connection failed'}).",
+                    f"No server answers at {host} ({text or 'connection failed'}).",
                     "Check the host and port, and that the server is running.",
                 )
             case httpcore2.RemoteProtocolError() if self._in_body:

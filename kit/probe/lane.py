@@ -189,7 +189,7 @@ class LaneProbe(Measured):
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
         found, progress, by = held.finding, held.progress, self._by_answer
-        self.line = answer.as_let_go(self.line, progress, self.clock, asked_ms=self._asked_ms)
+        self.line = answer.as_released(self.line, progress, self.clock, asked_ms=self._asked_ms)
         kept, late, slept_ms = kept_its_loop(progress), "", self.received.late_ms
         sent = all_at_once(progress, self.received.events)
         if not sent and found is not None and found.verdict is Verdict.INCREMENTAL:

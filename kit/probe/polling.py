@@ -25,7 +25,7 @@ from kit.proof.received import Received
 
 # Below the patience of every front that is known, and of the service's own limit of 30 s.
 WAIT_S = 20
-# A piece is what was written in a round trip; one of a long answer that nobody fetched may be large.
+# A piece is what was written in a round trip; one of a long answer that was not fetched may be large.
 MOST_PIECE_BYTES = 4 * 1024 * 1024
 # A service that does not wait is not asked more often than this.
 APART_MS = 100.0

@@ -1,4 +1,4 @@
-"""What to measure on a lane, and how it is asked for."""
+"""A lane's specification: the request and how it is measured."""
 
 from __future__ import annotations
 

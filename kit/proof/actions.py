@@ -1,4 +1,4 @@
-"""What a proof asks its driver to do, and what it is sent in return. The only words between them."""
+"""The actions that a machine asks its runner to take, and the observations it is sent in return."""
 
 from __future__ import annotations
 

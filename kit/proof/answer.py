@@ -1,4 +1,4 @@
-"""What the answer itself tells: its timeline, and a verdict from its send stamps or from its arrivals alone.
+"""The answer's own evidence: its timeline, and a verdict from its send stamps or from its arrivals alone.
 
 Weaker than the proof, so it says less: how much each method may say, and how often it is wrong, stands in
 docs/detection.md.
@@ -45,7 +45,7 @@ def timeline(
     Args:
         received: the response, on the client's clock.
         asked_ms: when its request was sent, on the same clock.
-        now_ms: the end of our patience, for a response that has not ended.
+        now_ms: our timeout, for a response that has not ended.
         offset_ms: the origin's clock minus ours; None where it is not known.
     """
     started = _number(received.headers.get("streamproof-started-ms"))
@@ -80,7 +80,9 @@ def timeline(
     return line, tuple(stamps)
 
 
-def as_let_go(line: Timeline, progress: Progress | None, clock: Clock | None, *, asked_ms: float) -> Timeline:
+def as_released(
+    line: Timeline, progress: Progress | None, clock: Clock | None, *, asked_ms: float
+) -> Timeline:
     """The timeline with what its origin noted: when each event was released that bears no time of its own.
 
     Args:
@@ -112,9 +114,9 @@ def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
         clock: the origin's; None where it is not known.
         slept_ms: for how long in all the process that read it did not run.
     """
-    let_go = [arrival.sent_ms for arrival in line.arrivals]
+    released = [arrival.sent_ms for arrival in line.arrivals]
     jitter_ms = 0.0 if clock is None else clock.jitter_ms
-    found = judge(line, let_go, jitter_ms=jitter_ms, slept_ms=slept_ms)
+    found = judge(line, released, jitter_ms=jitter_ms, slept_ms=slept_ms)
     late_ms = [arrival.arrived_ms - (arrival.sent_ms or 0.0) for arrival in line.arrivals]
     if found.verdict not in HELD:
         return ""
@@ -129,7 +131,7 @@ def judged(
     Args:
         received: the response, on the client's clock.
         asked_ms: when its request was sent, on the same clock.
-        now_ms: the end of our patience, for a response that has not ended.
+        now_ms: our timeout, for a response that has not ended.
         clock: the origin's; None where it is not known.
         by: what makes a finding of it.
     """

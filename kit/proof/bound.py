@@ -1,4 +1,4 @@
-"""What an answer can be held to without a proof: how much of it was collected at most, or how long. Pure."""
+"""Bounds on an answer without a proof: how much of it was collected at most, or how long. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a client that holds nothing may do to a stream, one run each: pure, as `kit.proof.client_trial`.
+"""Further runs of a client that holds nothing, a fault each: pure, as `kit.proof.client_trial`.
 
 A client that printed five events in lock-step gets what a production stream brings sooner or later: events
 that come in pieces, a large one, a silence, an end. No threshold judges: an event is lost when a later one

@@ -1,4 +1,4 @@
-"""What a few pings tell of the origin: how far it is, and what its clock is against ours."""
+"""The origin's distance and clock, from a few pings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says: the verdict, who holds the stream, the evidence, and what cannot be seen."""
+"""The doctor's result: the verdict, who holds the stream, the evidence, and what cannot be seen."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def verdict_of(seen: Observation) -> Verdict:
             return Verdict.REFUSED
         case State.UNDECIDED:
             return Verdict.INCONCLUSIVE
-    if seen.shape is None:  # held, but nobody has seen how: no verdict says that
+    if seen.shape is None:  # held, and not seen how: no verdict says that
         return Verdict.INCONCLUSIVE
     held = {Shape.WHOLE: Verdict.WHOLE_MESSAGE, Shape.TIMER: Verdict.TIME_LIMITED}
     return held.get(seen.shape, Verdict.BYTE_LIMITED)

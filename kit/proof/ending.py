@@ -14,7 +14,7 @@ from kit.proof.timeline import End
 
 # A server's or a proxy's time limit is longer; what ended sooner and in order was not cut by one.
 SHORTEST_LIMIT_MS = 5_000.0
-# Unless told otherwise these ask the service by HTTP/1.0, where a cut and an end look the same, and answer in
+# By default these ask the service by HTTP/1.0, where a cut and an end look the same, and answer in
 # chunks (nginx before 1.29.7, and what is built on it).
 _BY_HTTP_1_0 = ("nginx", "openresty", "tengine", "lighttpd")
 _LAST = 4  # events: after the one that says why it ended, some send what it cost, and then [DONE]

@@ -227,7 +227,7 @@ class _Trace:
             # That five events passed one by one was no luck; that one did not come may have been.
             if before is None or not (before.streams or seen.state is State.UNDECIDED):
                 self._known[experiment.conditions] = seen
-            elif seen.doubts and before.state is State.HELD:  # held, and why nobody could see how
+            elif seen.doubts and before.state is State.HELD:  # held, and why it was not seen how
                 self._known[experiment.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
 
     def _least_restrictive(self, easiest: Sequence[Conditions]) -> Observation:

@@ -1,4 +1,4 @@
-"""What became of the answer itself, as causes: it was cut, forms no events, is a stored copy, is in bursts.
+"""The answer's own fate, as causes: it was cut, forms no events, is a stored copy, is in bursts.
 
 None of them holds a stream. Pure.
 """

@@ -1,6 +1,6 @@
 """Which hops a response's headers hint at, and what is known of how each of them treats a stream.
 
-A header is a hint and never evidence: whoever stands on the way can set it, replace it or take it away. What
+A header is a hint and never evidence: any hop on the way can set it, replace it or take it away. What
 an experiment showed comes first; this only says where to look.
 """
 
@@ -24,10 +24,10 @@ _HOW: dict[Sure, str] = {
     "inferred": "inferred",
 }
 
-NO_EVIDENCE = "A hint is no evidence: anybody on the way can set it."
+NO_EVIDENCE = "A hint is no evidence: any hop on the way can set it."
 MOST_HOPS = 20
 MOST_CHARS = 80
-_MOST_READ = 2_000  # of one header: nobody names himself at greater length
+_MOST_READ = 2_000  # of one header: no name is longer
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kit.proof.verdict import Finding, Method, Verdict
 SLOPE = 0.7
 # Two requests that begin J ms apart by chance turn a slope of 0 into J/Δ, and one of 1 stays 1. So that a
 # streamed answer stays below what was measured of them (0.44), with as much again before 0.7, Δ is at least
-# 4 J. Nobody has measured a generator's J beforehand: half a second is assumed, which makes it 2 s.
+# 4 J. A generator's J is not measured beforehand: half a second is assumed, which makes it 2 s.
 CHANCES = 4
 CHANCE_MS = 500.0
 # What was held comes in one lot when it is released. A lost packet may spread it, a fifth of the least Δ.

@@ -1,4 +1,4 @@
-"""What an answer looks like by its arrivals alone: streamed, in clumps, in one lump, or no stream at all.
+"""An answer's looks, by its arrivals alone: streamed, in clumps, in one lump, or no stream at all.
 
 A look is no verdict. "Streamed" and "clumped" are said only of what neither chance nor a busy machine makes;
 between them nothing is said. Pure.

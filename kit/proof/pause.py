@@ -1,4 +1,4 @@
-"""The pause probe: what can be proved when nobody can tell the origin to go on.
+"""The pause probe: a proof for an origin that cannot be stepped.
 
 The origin sends a first event, then 1.1 MiB, is silent for a second, and sends the rest. A hop that
 streams shows the silence in its place; one that holds the message shows nothing before the end.

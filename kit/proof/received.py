@@ -1,4 +1,4 @@
-"""What has come in on one response so far. Pure: it is given what was read and when."""
+"""One response as far as it has come in. Pure: it is given what was read and when."""
 
 from __future__ import annotations
 

@@ -24,17 +24,17 @@ MOST_S = 115.0
 BEAT_S = 4.0
 PASSES_MS = 3_000.0  # for an event to come through a stream that was watched
 
-# What a hop answers when its patience with the service is over (RFC 9110; 524 is Cloudflare's).
+# What a hop answers when its timeout on the service is over (RFC 9110; 524 is Cloudflare's).
 _TIMED_OUT = (408, 504, 524)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLifetime:
-    """One stream, from its opening to its end, or to the end of our patience. Seconds.
+    """One stream, from its opening to its end, or to our timeout. Seconds.
 
     Attributes:
         lived_s: how long it lived.
-        cut: whether it ended though nobody had asked for that.
+        cut: whether it ended without having been asked to.
         cleanly: whether what ended it closed the message as if it were whole.
         status: of the response; None if it had none.
         last_silence_s: how long nothing had arrived when it ended.
@@ -224,7 +224,7 @@ def _unclear(why: str, doubt: Doubt = Doubt.NOT_REPEATED) -> _Judged:
 
 
 def _refused(life: StreamLifetime) -> bool:
-    """Whether what was answered is no stream, and not somebody's lost patience either."""
+    """Whether what was answered is no stream, and no hop's timeout either."""
     return life.status not in (None, 200) and not (life.cut and life.status in _TIMED_OUT)
 
 
@@ -257,7 +257,7 @@ def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Default:
-    """A limit that somebody has unless he is told otherwise."""
+    """The default limit of a known hop."""
 
     seconds: float
     silence: bool
@@ -302,7 +302,7 @@ def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, .
 
 
 def whose(idle_s: float | None, total_s: float | None) -> list[str]:
-    """Who has these limits on silence and on the whole unless told otherwise, a sentence each: hints only."""
+    """Who has these limits on silence and on the whole by default, a sentence each: hints only."""
     limits = [(idle_s if one.silence else total_s, one) for one in _DEFAULTS]
     return [
         f"This number by default has {one.says}. A hint only: others have it too."

@@ -1,4 +1,4 @@
-"""What was sent and what arrived, each with its time and size.
+"""A timeline: events sent and arrived, each with its time and size.
 
 All times are milliseconds from the moment the request was sent, on the client's clock.
 """
@@ -45,7 +45,7 @@ class Timeline:
     Attributes:
         arrivals: the complete events in order of arrival.
         ttfb_ms: the response's first byte (its head); None when nothing arrived.
-        duration_ms: the end of the response, or of our patience.
+        duration_ms: the end of the response, or our timeout.
         complete: whether the response ended as its protocol says it must (`done` or `error`, and the
             framing's own end), and not by a cut or by our leaving.
         end: how it ended; None where only `complete` is known.

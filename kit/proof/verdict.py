@@ -1,4 +1,4 @@
-"""What can be said of a hop, in the words of RFC 10036, *Incremental Forwarding of HTTP Messages*."""
+"""Verdicts on a hop, in the words of RFC 10036, *Incremental Forwarding of HTTP Messages*."""
 
 from __future__ import annotations
 

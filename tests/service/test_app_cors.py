@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from service.app import create_app
-from service.generate import Finish, Request
 from service.problems import Problem
 from service.proof import STREAMS
 from service.settings import Settings
 from tests.service.asking import Answer, ask, ask_json
 from tests.service.conftest import Answering, serving
+from tests.service.ways import saying
 
 PAGE = "http://127.0.0.1:8765"
 TOKEN = "a-token"
@@ -150,11 +150,7 @@ def test_one_of_the_proof_too(named: str) -> None:
     ids=["429", "503", "500"],
 )
 def test_one_that_a_generator_is_the_reason_of_too(answering: Answering, failure: Exception) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        raise failure
-        yield ""
-
-    answer = ask(answering(script, cors_origins=(PAGE,)), ai_prompt="Why?", headers={"Origin": PAGE})
+    answer = ask(answering(saying(failure), cors_origins=(PAGE,)), ai_prompt="Why?", headers={"Origin": PAGE})
     assert (answer.status, readable(answer)) == (getattr(failure, "status", 500), True)
     assert answer.headers["Retry-After"] == ("9" if isinstance(failure, Problem) else None)
 
@@ -162,11 +158,8 @@ def test_one_that_a_generator_is_the_reason_of_too(answering: Answering, failure
 def test_even_an_unforeseen_failure_can_be_read(
     answering: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def script(request: Request) -> AsyncGenerator[str | Finish]:
-        yield ""
-
     monkeypatch.setattr("service.search.AnswerStream", None)
-    answer = ask(answering(script, cors_origins=(PAGE,)), ai_prompt="Why?", headers={"Origin": PAGE})
+    answer = ask(answering(saying(), cors_origins=(PAGE,)), ai_prompt="Why?", headers={"Origin": PAGE})
     assert (answer.status, readable(answer)) == (500, True)
 
 

@@ -72,6 +72,18 @@ def tokens(*times_ms: int, text: str = "word ") -> str:
     )
 
 
+@pytest.fixture
+def at_once(origin: Origin) -> str:
+    """A service that writes its answers at once."""
+    return origin(tokens_per_s=2000, first_token_ms=0)
+
+
+@pytest.fixture
+def page(at_once: str, visit: Visit) -> Page:
+    """Its page."""
+    return visit(at_once)
+
+
 # ---- An answer
 
 
@@ -92,25 +104,21 @@ def test_the_text_grows_while_the_stream_is_open(origin: Origin, visit: Visit) -
     assert page.locator("#clock").inner_text() == clock
 
 
-def test_a_whole_answer_is_shown_as_the_service_wrote_it(origin: Origin, visit: Visit) -> None:
-    url = origin(tokens_per_s=2000, first_token_ms=0)
-    page = visit(url)
+def test_a_whole_answer_is_shown_as_the_service_wrote_it(at_once: str, page: Page) -> None:
     ask(page, "Where does a river end?")
     ends(page, "done")
     assert page.locator("#answer").evaluate("it => it.textContent") == answer_of(
-        url, "Where does a river end?"
+        at_once, "Where does a river end?"
     )
     assert page.locator("#answer").get_attribute("aria-busy") == "false"
     assert page.locator("#total").inner_text().endswith(" s")
 
 
-def test_another_question_begins_anew(origin: Origin, visit: Visit) -> None:
-    url = origin(tokens_per_s=2000, first_token_ms=0)
-    page = visit(url)
+def test_another_question_begins_anew(at_once: str, page: Page) -> None:
     for prompt in ("Where does a river end?", "河在哪里结束？"):
         ask(page, prompt)
         ends(page, "done")
-        assert page.locator("#answer").evaluate("it => it.textContent") == answer_of(url, prompt)
+        assert page.locator("#answer").evaluate("it => it.textContent") == answer_of(at_once, prompt)
 
 
 @pytest.mark.parametrize("how", ["Escape", "click"])
@@ -132,8 +140,7 @@ def test_stop_ends_the_stream_at_the_server(origin: Origin, visit: Visit, tmp_pa
     assert "end=client-left" in log.read_text()
 
 
-def test_the_switch_decides_whether_the_header_is_sent(origin: Origin, visit: Visit) -> None:
-    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+def test_the_switch_decides_whether_the_header_is_sent(page: Page) -> None:
     prompt = "a secret that no log should keep"
     for header, told in (("no", "is sent"), (None, "is not sent"), ("no", "is sent")):
         expect(page.locator("#accel-state")).to_have_text(told)
@@ -147,8 +154,7 @@ def test_the_switch_decides_whether_the_header_is_sent(origin: Origin, visit: Vi
         page.locator("#accel").click()
 
 
-def test_the_answer_is_no_longer_than_was_asked_for(origin: Origin, visit: Visit) -> None:
-    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+def test_the_answer_is_no_longer_than_was_asked_for(page: Page) -> None:
     page.locator("#most").fill("7")
     ask(page, LONG)
     ends(page, "done")
@@ -288,8 +294,7 @@ def test_the_token_is_asked_for_in_chinese_too(guarded: str, visit: Visit) -> No
     expect(page.locator("#token-row")).to_contain_text("令牌")
 
 
-def test_a_service_without_a_token_never_asks_for_one(origin: Origin, visit: Visit) -> None:
-    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+def test_a_service_without_a_token_never_asks_for_one(page: Page) -> None:
     ask(page, "Where does a river end?")
     ends(page, "done")
     expect(page.locator("#token")).to_be_hidden()
@@ -301,8 +306,7 @@ def test_a_service_without_a_token_never_asks_for_one(origin: Origin, visit: Vis
 HOSTILE = """<script>document.title="x"</script><img src=x onerror='document.title="x"'>"&amp;"""
 
 
-def test_a_hostile_prompt_stays_text(origin: Origin, visit: Visit) -> None:
-    page = visit(origin(tokens_per_s=2000, first_token_ms=0))
+def test_a_hostile_prompt_stays_text(page: Page) -> None:
     ask(page, HOSTILE)
     ends(page, "done")
     assert HOSTILE[:31] in page.locator("#answer").inner_text()

@@ -231,7 +231,7 @@ def test_an_app_is_asked_as_kit_toml_says_unless_an_option_says_otherwise(
 def test_nobody_there_is_an_error(invoke: Invoke) -> None:
     ended = invoke("doctor", URL)
     assert (ended.status, ended.out) == (1, "")
-    assert "Nobody answers at http://127.0.0.1:1" in ended.err
+    assert "No server answers at http://127.0.0.1:1" in ended.err
 
 
 def test_where_nobody_answers_directly_that_is_said_of_the_direct_address(
@@ -245,7 +245,7 @@ def test_where_nobody_answers_directly_that_is_said_of_the_direct_address(
         assert ended.status == 4, ended.err
         (directly,) = (one for one in ended.data["evidence"] if one["experiment"] == "the service directly")
         assert directly["saw"] == "undecided"
-        assert "Nobody answers" in directly["said"]
+        assert "No server answers" in directly["said"]
 
 
 def endless(one: Connection) -> None:

@@ -119,7 +119,7 @@ def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
 def test_what_could_not_be_measured_is_in_the_report_too(invoke: Invoke, tmp_path: Path) -> None:
     ended = invoke("probe", "http://127.0.0.1:1", "--junit", "told.xml")
     assert (ended.status, ended.out) == (1, "")
-    assert "Nobody answers at http://127.0.0.1:1" in ended.err
+    assert "No server answers at http://127.0.0.1:1" in ended.err
     assert '<error type="unreachable"' in (tmp_path / "told.xml").read_text()
 
 
@@ -127,7 +127,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence_before_anything_is_aske
     ended = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/told.xml", "--json")
     assert (ended.status, ended.error["code"]) == (1, "cannot-write")
     assert "The report cannot be written to /dev/null/told.xml: " in ended.error["message"]
-    assert "Nobody answers" not in ended.out + ended.err
+    assert "No server answers" not in ended.out + ended.err
     same = invoke("probe", "http://127.0.0.1:1", "--junit", "told", "--html", "./told")
     assert (same.status, same.out) == (2, "")
     assert "Two reports cannot both be" in same.err

@@ -88,7 +88,7 @@ def test_what_could_not_be_measured_is_annotated_before_the_error_is_told(
     ended = invoke("probe", "http://127.0.0.1:1", "--json")
     assert (ended.status, ended.error["code"]) == (1, "unreachable")
     (line,) = commands(ended.err)
-    assert line.startswith("::error title=streamproof%3A probe%3A could not be measured::Nobody answers")
+    assert line.startswith("::error title=streamproof%3A probe%3A could not be measured::No server answers")
     assert (github / "GITHUB_OUTPUT").read_text() == "before\nverdict=inconclusive\n"
 
 

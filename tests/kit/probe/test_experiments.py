@@ -191,7 +191,7 @@ def test_where_nobody_answers_it_is_undecided(way: Wire) -> None:
     way.end()
     (seen,) = observe(looks_at(way.url), AT)
     assert seen.state is State.UNDECIDED
-    assert "Nobody answers" in seen.said
+    assert "No server answers" in seen.said
 
 
 @pytest.mark.parametrize("http2", [False, True])

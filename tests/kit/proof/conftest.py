@@ -30,17 +30,19 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
 T = TypeVar("T")
+# What a hop sends on: after so many milliseconds, what; None for the end.
+Output = list[tuple[float, bytes | None]]
 
 
 def event(seq: int, size: int, part: str | None = None) -> bytes:
-    told = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
-    bare = len(f"data: {json.dumps(told)}\n\n")
-    told["pad"] = "x" * (size - bare)
-    return f"data: {json.dumps(told)}\n\n".encode()
+    payload = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
+    bare = len(f"data: {json.dumps(payload)}\n\n")
+    payload["pad"] = "x" * (size - bare)
+    return f"data: {json.dumps(payload)}\n\n".encode()
 
 
 class Hop:
-    """Lets everything pass. What `push`, `fire` and `close` send on: (milliseconds from now, bytes).
+    """Lets everything pass.
 
     Attributes:
         alarm_ms: when `fire` is to be called next.
@@ -48,16 +50,16 @@ class Hop:
 
     alarm_ms = inf
 
-    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def fire(self, now_ms: float) -> Output:
         return []
 
     def open(self, now_ms: float) -> None:
         pass
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(0.0, data)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return []
 
 
@@ -77,13 +79,15 @@ class Network:
         self.now_ms = 0.0
         self.hung = False  # side requests get no answer while a stream is open
         self.instances = itertools.cycle(["a"])
-        self.unknown_feeds = 0  # so many feeds are answered by somebody who does not know the stream
+        self.unknown_feeds = 0  # so many feeds are answered by an instance without the stream
         self.jitter: Callable[[], float] = lambda: 0.0
         self.status = 200
         self.status_at_end: int | None = None  # of a hop that answers only then
         self.feeds = 0
         self.side_requests = 0
         self.stalls: list[Stall] = []
+        self.clean = True  # whether a cut looks like an end
+        self._cut = False
         self.pings_know = True  # an older origin's ping does not say whether it has the stream
         self._late_ms = 0.0
         self._stream: Received | None = None
@@ -121,8 +125,10 @@ class Network:
             case Feed():
                 self.feeds += 1
                 at_ms = self._at_origin()
-                self._emit(event(self._emitted, action.bytes), at_ms)
-                return self._reply(at_ms, known=True, within_ms=action.within_ms)
+                self._fire(at_ms)
+                if known := not self._cut:
+                    self._emit(event(self._emitted, action.bytes), at_ms)
+                return self._reply(at_ms, known=known, within_ms=action.within_ms)
             case End():
                 at_ms = self._at_origin()
                 self._close(at_ms)
@@ -148,7 +154,7 @@ class Network:
 
     def _open(self, action: Open) -> Observed:
         self._due.clear()
-        self._last_ms = 0.0
+        self._last_ms, self._cut = 0.0, False
         self._stream = Received(SSEDecoder())
         self._hop = self.make_hop()
         self._emitted = 0
@@ -177,24 +183,23 @@ class Network:
         self._emitted += 1
         at_ms = self._at_hop(at_ms)
         self._fire(at_ms)
-        self._let_go(at_ms, self._hop.push(at_ms, data))
+        self._release(at_ms, self._hop.push(at_ms, data))
 
     def _close(self, at_ms: float) -> None:
         at_ms = self._at_hop(at_ms)
         self._fire(at_ms)
-        self._let_go(at_ms, [*self._hop.close(at_ms), (0.0, None)])
+        self._release(at_ms, [*self._hop.close(at_ms), (0.0, None)])
 
     def _fire(self, until_ms: float) -> None:
         while (alarm := self._at_hop(self._hop.alarm_ms)) <= until_ms:
-            self._let_go(alarm, self._hop.fire(alarm))
+            self._release(alarm, self._hop.fire(alarm))
 
     def _at_hop(self, at_ms: float) -> float:
         return self._running("stream", self._running("hop", at_ms))
 
-    def _let_go(
-        self, at_ms: float, released: list[tuple[float, bytes]] | list[tuple[float, bytes | None]]
-    ) -> None:
+    def _release(self, at_ms: float, released: Output) -> None:
         for after, data in released:
+            self._cut = self._cut or data is None
             # A connection keeps its order, whatever the jitter.
             self._last_ms = max(self._last_ms, self._at_hop(at_ms + after) + self._way())
             heapq.heappush(self._due, (self._last_ms, next(self._order), data))
@@ -237,7 +242,7 @@ class Network:
             if data is None:
                 if self._stream.status is None and self.status_at_end is not None:
                     self._stream.head(when, self.status_at_end, {})
-                self._stream.end(when, clean=True)
+                self._stream.end(when, clean=self.clean)
             else:
                 if self._stream.status is None:
                     self._stream.head(when, 200, {})

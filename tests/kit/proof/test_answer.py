@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.proof.actions import Progress
 from kit.proof.answer import (
-    as_let_go,
+    as_released,
     came_late,
     combine,
     first_hold_ms,
@@ -242,9 +242,9 @@ def test_our_services_stream_without_done_or_error_was_cut() -> None:
         lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["t_ms", "seq", "data", "event"]), x),
     )
 )
-def test_whatever_an_event_holds_there_is_a_timeline(told: object) -> None:
+def test_whatever_an_event_holds_there_is_a_timeline(payload: object) -> None:
     received = answered(
-        f"data: {json.dumps(told)}\n\n".encode(), {"streamproof-started-ms": "nan"}, SSEDecoder()
+        f"data: {json.dumps(payload)}\n\n".encode(), {"streamproof-started-ms": "nan"}, SSEDecoder()
     )
     found, stamps = timeline(received, asked_ms=0, now_ms=0, offset_ms=1.0)
     judge(found, stamps, jitter_ms=0)
@@ -349,50 +349,50 @@ def test_what_an_app_sent_all_at_once_is_not_called_streamed_and_what_a_hop_hold
     assert found.evidence == ("it could not be held", "arrived", "the app did")
 
 
-def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held() -> None:
-    unlike = proof(Verdict.BYTE_LIMITED, Shape.BLOCKS, 4096)
-    streams = combine(unlike, PASSED, line([1.0]), event_bytes=1_000)
-    assert (streams.verdict, streams.shape) == (Verdict.INCREMENTAL, None)
-    tail = proof(Verdict.BYTE_LIMITED, Shape.TAIL, 4096)
-    warned = combine(tail, PASSED, line([1.0]), event_bytes=1_000)
-    assert (warned.verdict, warned.doubts) == (Verdict.INCREMENTAL, (Doubt.LARGE_EVENTS_HELD,))
-    asked_for_larger = combine(tail, PASSED, line([1.0]), event_bytes=70_000)
-    assert (asked_for_larger.shape, asked_for_larger.block_bytes) == (Shape.TAIL, 4096)
-    short = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)
-    found = combine(unlike, short, line([1.0]), event_bytes=1_000)
-    assert (found.verdict, found.shape, found.block_bytes, found.doubts) == (
-        Verdict.BYTE_LIMITED,
-        Shape.BLOCKS,
-        4096,
-        (),
-    )
-    assert found.evidence == ("its pieces did not come", "the proof's own stream: seen")
+LUMP = in_lock_step(ARRIVED, PASSED, (), "it was sent so")
+BLOCKS, TAIL = (proof(Verdict.BYTE_LIMITED, shape, 4096) for shape in (Shape.BLOCKS, Shape.TAIL))
+WHOLE, PASSES = proof(Verdict.WHOLE_MESSAGE, Shape.WHOLE), proof(Verdict.INCREMENTAL)
+SHORT = held_answer(Shape.WHOLE, Doubt.BUFFER_SIZE_UNKNOWN)
+ONCE = held_answer(Shape.FIRST_EVENT, Doubt.NOT_REPEATED)
 
 
-def test_a_stream_from_below_a_middleware_tells_it_from_the_app_that_the_answer_could_not() -> None:
-    lump = in_lock_step(ARRIVED, PASSED, (), "it was sent so")
-    found = combine(proof(Verdict.WHOLE_MESSAGE, Shape.WHOLE), lump, line([1.0]), event_bytes=1_000)
-    assert (found.verdict, found.doubts) == (Verdict.WHOLE_MESSAGE, (Doubt.STREAM_CUT,))
-    assert found.evidence[-1].endswith("a middleware holds it")
-    found = combine(proof(Verdict.INCREMENTAL), lump, line([1.0]), event_bytes=1_000)
-    assert (found.verdict, found.doubts[0]) == (Verdict.INCONCLUSIVE, Doubt.APP_BUNCHED)
+@pytest.mark.parametrize(
+    ("beside", "pieces", "event_bytes", "verdict", "shape", "doubts"),
+    [
+        (BLOCKS, PASSED, 1_000, Verdict.INCREMENTAL, None, ()),
+        (TAIL, PASSED, 1_000, Verdict.INCREMENTAL, None, (Doubt.LARGE_EVENTS_HELD,)),
+        (TAIL, PASSED, 70_000, Verdict.BYTE_LIMITED, Shape.TAIL, ()),
+        (BLOCKS, SHORT, 1_000, Verdict.BYTE_LIMITED, Shape.BLOCKS, ()),
+        # A stream from below a middleware tells it from the app, which the answer could not.
+        (WHOLE, LUMP, 1_000, Verdict.WHOLE_MESSAGE, Shape.WHOLE, (Doubt.STREAM_CUT,)),
+        (PASSES, LUMP, 1_000, Verdict.INCONCLUSIVE, None, (Doubt.APP_BUNCHED, Doubt.STREAM_CUT)),
+        # An answer is held though a stream beside it passes, unless that was seen once.
+        (PASSES, held_answer(Shape.WHOLE), 1_000, Verdict.WHOLE_MESSAGE, Shape.WHOLE, ()),
+        (PASSES, ONCE, 1_000, Verdict.INCONCLUSIVE, None, (Doubt.NOT_REPEATED,)),
+    ],
+)
+def test_beside_an_answers_own_pieces_a_proof_says_only_how_it_is_held(
+    beside: Finding,
+    pieces: Finding,
+    event_bytes: int,
+    verdict: Verdict,
+    shape: Shape | None,
+    doubts: tuple[Doubt, ...],
+) -> None:
+    found = combine(beside, pieces, line([1.0]), event_bytes=event_bytes)
+    assert (found.verdict, found.shape, found.doubts) == (verdict, shape, doubts)
+    assert found.block_bytes == (4096 if shape in (Shape.BLOCKS, Shape.TAIL) else None)
 
 
-def test_an_answer_is_held_though_a_stream_beside_it_passes_unless_that_was_seen_once() -> None:
-    passes = proof(Verdict.INCREMENTAL)
-    found = combine(passes, held_answer(Shape.WHOLE), line([1.0]), event_bytes=1_000)
-    assert found.verdict is Verdict.WHOLE_MESSAGE
-    once = held_answer(Shape.FIRST_EVENT, Doubt.NOT_REPEATED)
-    found = combine(passes, once, line([1.0]), event_bytes=1_000)
-    assert (found.verdict, found.shape, found.doubts) == (
-        Verdict.INCONCLUSIVE,
-        None,
-        (Doubt.NOT_REPEATED,),
-    )
+def test_beside_an_answers_own_pieces_a_proof_adds_its_evidence() -> None:
+    blocks = combine(BLOCKS, SHORT, line([1.0]), event_bytes=1_000)
+    assert blocks.evidence == ("its pieces did not come", "the proof's own stream: seen")
+    whole = combine(WHOLE, LUMP, line([1.0]), event_bytes=1_000)
+    assert whole.evidence[-1].endswith("a middleware holds it")
 
 
 CLOCK = Clock(offset_ms=5_000.0, rtt_ms=2.0, slowest_ms=2.0, jitter_ms=0.0)
-TOLD = Progress(
+PROGRESS = Progress(
     pieces=3,
     octets=300,
     sent=3,
@@ -407,23 +407,23 @@ TOLD = Progress(
 
 
 def test_an_event_was_sent_when_the_piece_that_completed_it_was_let_go() -> None:
-    told = as_let_go(line([20.0, 130.0, 240.0]), TOLD, CLOCK, asked_ms=1_000.0)
-    assert [arrival.sent_ms for arrival in told.arrivals] == [20.0, 130.0, 240.0]
+    line_ = as_released(line([20.0, 130.0, 240.0]), PROGRESS, CLOCK, asked_ms=1_000.0)
+    assert [arrival.sent_ms for arrival in line_.arrivals] == [20.0, 130.0, 240.0]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "progress",
     [
         None,
-        replace(TOLD, octets=310),  # comments were among it
-        replace(TOLD, coding="gzip"),
-        replace(TOLD, pieces=1_200),
-        replace(TOLD, pieces=0, times=()),
+        replace(PROGRESS, octets=310),  # comments were among it
+        replace(PROGRESS, coding="gzip"),
+        replace(PROGRESS, pieces=1_200),
+        replace(PROGRESS, pieces=0, times=()),
     ],
 )
-def test_where_an_events_piece_is_not_known_its_time_is_not_either(told: Progress | None) -> None:
+def test_where_an_events_piece_is_not_known_its_time_is_not_either(progress: Progress | None) -> None:
     bare = line([20.0, 130.0, 240.0])
-    assert as_let_go(bare, told, CLOCK, asked_ms=1_000.0) == bare
+    assert as_released(bare, progress, CLOCK, asked_ms=1_000.0) == bare
 
 
 def test_events_that_come_later_than_they_were_let_go_are_seen_to() -> None:

@@ -10,15 +10,16 @@ from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LARGE, Stress, stress
 from kit.proof.client_trial import Outcome, Trial
-from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
+from tests.kit.proof.client_stage import Client, ClientStage, Whole
+from tests.kit.proof.conftest import Output
 
 
 def split(client: Client, *places: Place) -> Trial:
-    return ClientStage(client, each=True).play(stress(Stress.SPLIT, places or PLACES["sse"], ()))
+    return ClientStage(client, each=True).run(stress(Stress.SPLIT, places or PLACES["sse"], ()))
 
 
 def try_(kind: Stress, client: Client, *seconds: float) -> Trial:
-    return ClientStage(client, each=True).play(stress(kind, (), seconds))
+    return ClientStage(client, each=True).run(stress(kind, (), seconds))
 
 
 class PerRead(Client):
@@ -200,7 +201,7 @@ def test_where_a_client_gave_up_is_measured_from_its_request() -> None:
 def test_a_client_that_ends_with_its_stream_is_not_waited_for() -> None:
     stage = ClientStage(Client(), each=True)
     begun_ms = stage.now_ms
-    assert stage.play(stress(Stress.ENDED, (), ())).outcome is Outcome.FLOWS
+    assert stage.run(stress(Stress.ENDED, (), ())).outcome is Outcome.FLOWS
     assert stage.now_ms - begun_ms < 1_000
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kit.proof.client_trial import Outcome, Trial, trial
 from kit.proof.verdict import Shape
-from tests.fixtures.client_stage import Client, ClientStage, Output, Whole
+from tests.kit.proof.client_stage import Client, ClientStage, Whole
+from tests.kit.proof.conftest import Output
 
 
 class Blocks(Whole):
@@ -28,7 +29,7 @@ class Blocks(Whole):
         out, self.held = self.held[:ready], self.held[ready:]
         return [(0.3, self._shown(out))] if out else []
 
-    def close(self) -> Output:
+    def close(self, now_ms: float) -> Output:
         return [(0.3, self._shown(self.held))]
 
     def _shown(self, read: bytes) -> bytes:
@@ -119,37 +120,37 @@ class Leaves(Client):
 
 
 class Stage(ClientStage):
-    def run(self, *, sizes: bool = False) -> Trial:
-        return self.play(trial(sizes=sizes))
+    def tried(self, *, sizes: bool = False) -> Trial:
+        return self.run(trial(sizes=sizes))
 
 
 def test_a_client_that_prints_at_once_flows() -> None:
-    found = Stage(Client()).run()
+    found = Stage(Client()).tried()
     assert found.outcome is Outcome.FLOWS
     assert "5 events" in found.seen
 
 
 def test_no_event_is_sent_before_the_one_before_it_was_printed() -> None:
     stage = Stage(Whole())
-    stage.run()
+    stage.tried()
     assert len(stage.sent) == 1
 
 
 def test_a_client_that_reads_it_whole_is_held_until_the_end() -> None:
-    found = Stage(Whole()).run(sizes=True)
+    found = Stage(Whole()).tried(sizes=True)
     assert (found.outcome, found.shape) == (Outcome.HELD, Shape.WHOLE)
     assert "none of 68 printed before the stream's end, 68 after it" in found.seen
 
 
 @pytest.mark.parametrize("size", [64, 100, 128, 500, 512, 1000, 1024, 1500, 4096, 8192, 10_000, 65_536])
 def test_the_size_of_its_reads_is_exact_where_it_prints_all_that_it_reads(size: int) -> None:
-    found = Stage(Blocks(size)).run(sizes=True)
+    found = Stage(Blocks(size)).tried(sizes=True)
     assert (found.outcome, found.shape, found.block) == (Outcome.HELD, Shape.BLOCKS, (size, size))
 
 
 @given(st.integers(600, 250_000))
 def test_the_size_of_its_reads_lies_where_it_is_said_to_lie(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
     assert (found.outcome, found.shape) == (Outcome.HELD, Shape.BLOCKS)
     assert found.block is not None
     low, high = found.block
@@ -158,7 +159,7 @@ def test_the_size_of_its_reads_lies_where_it_is_said_to_lie(size: int) -> None:
 
 @pytest.mark.parametrize("size", [512 << power for power in range(10)])
 def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
     assert found.block is not None
     assert found.block[0] > size - 200
     assert found.block[1] == size
@@ -167,54 +168,54 @@ def test_a_power_of_two_is_found_closely_even_so(size: int) -> None:
 @pytest.mark.parametrize("field", ["text", "content"])
 @pytest.mark.parametrize("size", [1024, 4096, 8192, 32_768])
 def test_output_that_is_collected_is_no_reading(size: int, field: str) -> None:
-    found = Stage(Collected(size, field)).run(sizes=True)
+    found = Stage(Collected(size, field)).tried(sizes=True)
     assert (found.shape, found.output_block) == (Shape.BLOCKS, size)
 
 
 @given(st.sampled_from([50, 64, 80, 100, 128, 200, 250, 256]))
 def test_small_reads_are_no_lag_of_an_event(size: int) -> None:
-    found = Stage(Blocks(size, texts=True)).run(sizes=True)
+    found = Stage(Blocks(size, texts=True)).tried(sizes=True)
     assert found.outcome is Outcome.FLOWS or found.shape is Shape.BLOCKS
 
 
 def test_a_lag_of_one_event_is_one_at_any_size() -> None:
-    assert Stage(Behind()).run(sizes=True).shape is Shape.TAIL
+    assert Stage(Behind()).tried(sizes=True).shape is Shape.TAIL
 
 
 @given(st.integers(300, 250_000))
 def test_a_client_that_waits_for_a_beginning_is_no_reader_of_blocks(size: int) -> None:
-    assert Stage(Prefix(size)).run(sizes=True).shape is Shape.PREFIX
+    assert Stage(Prefix(size)).tried(sizes=True).shape is Shape.PREFIX
 
 
 @given(st.integers(2_700, 4_900))
 def test_a_client_that_prints_by_the_clock_is_not_said_to_hold_by_size(every_ms: int) -> None:
-    found = Stage(Timer(every_ms)).run(sizes=True)
+    found = Stage(Timer(every_ms)).tried(sizes=True)
     assert found.outcome in (Outcome.FLOWS, Outcome.HELD)
     assert found.outcome is Outcome.FLOWS or found.shape is not Shape.WHOLE
 
 
 @given(st.integers(2_100, 11_900))
 def test_a_slow_beginning_is_no_reading_of_the_whole(for_ms: int) -> None:
-    found = Stage(Slow(for_ms)).run(sizes=True)
+    found = Stage(Slow(for_ms)).tried(sizes=True)
     assert found.outcome is Outcome.HELD
     assert found.shape in (Shape.TIMER, Shape.PREFIX, Shape.WHOLE)
     # One that just met the stream's end is known by the shorter run before.
-    assert found.shape is not Shape.WHOLE or Stage(Slow(for_ms)).run().late
+    assert found.shape is not Shape.WHOLE or Stage(Slow(for_ms)).tried().late
 
 
 def test_what_it_prints_besides_is_not_the_stream() -> None:
-    found = Stage(Dots()).run()
+    found = Stage(Dots()).tried()
     assert found.outcome is Outcome.UNRECOGNISED
     assert "printed 1 byte;" in found.seen
 
 
 def test_without_a_request_there_is_nothing_to_see() -> None:
-    assert Stage(Asleep()).run().outcome is Outcome.NEVER_ASKED
+    assert Stage(Asleep()).tried().outcome is Outcome.NEVER_ASKED
 
 
 def test_an_event_that_a_client_has_no_use_for_is_no_hold_by_size() -> None:
     """Its first event never comes by itself: at worst a beginning that waits."""
-    found = Stage(Skips()).run(sizes=True)
+    found = Stage(Skips()).tried(sizes=True)
     assert found.shape is Shape.PREFIX
 
 
@@ -224,7 +225,7 @@ def _leaving() -> Iterator[tuple[int, Outcome]]:
 
 @pytest.mark.parametrize(("after", "outcome"), list(_leaving()))
 def test_a_client_that_leaves_has_flowed_if_it_printed_two_in_lock_step(after: int, outcome: Outcome) -> None:
-    found = Stage(Leaves(after)).run()
+    found = Stage(Leaves(after)).tried()
     assert found.outcome is outcome
     assert found.ended
 
@@ -236,4 +237,4 @@ def test_what_its_own_end_let_go_is_no_flow() -> None:
         def push(self, now_ms: float, data: bytes) -> Output:
             return [(0.4, data)]  # printed as it ends
 
-    assert Stage(Dies()).run().outcome is Outcome.ENDED_EARLY
+    assert Stage(Dies()).tried().outcome is Outcome.ENDED_EARLY

@@ -125,13 +125,13 @@ def test_the_values_of_headers_that_nobody_knows_are_not_shown(header: str) -> N
 
 
 def test_cookies_and_tokens_are_never_looked_at() -> None:
-    told = {
+    headers = {
         "set-cookie": "s3cret",
         "authorization": "s3cret",
         "location": "s3cret",
         "www-authenticate": "s3cret",
     }
-    assert "s3cret" not in repr(hops({**told, "server": "nginx"}))
+    assert "s3cret" not in repr(hops({**headers, "server": "nginx"}))
 
 
 NAMES = st.sampled_from(

@@ -18,7 +18,7 @@ from kit.proof.events import ChunkDecoder
 from kit.proof.held_answer import MOST, HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.received import Received
 from kit.proof.verdict import Finding, Method, Shape, Verdict
-from tests.kit.proof.conftest import Hop, Network, Stall
+from tests.kit.proof.conftest import Hop, Network, Output, Stall
 from tests.kit.proof.test_lockstep import RTTS, Blocks, FirstEvent, LastByte, Prefix, Timer, Whole
 
 PASS_MS = 5_000.0
@@ -108,7 +108,7 @@ class Joining(Hop):
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         cut = self.random.randrange(len(data) + 1)
         return [(0.0, data[:cut]), (self.random.uniform(0, 10), data[cut:])]
 
@@ -117,7 +117,7 @@ STREAMED = (Verdict.INCREMENTAL, None)
 
 
 @pytest.mark.parametrize("rtt", RTTS)
-def test_an_answer_that_comes_as_it_is_let_go_is_streamed_in_a_dozen_steps(rtt: float) -> None:
+def test_an_answer_that_comes_as_it_is_release_is_streamed_in_a_dozen_steps(rtt: float) -> None:
     app = App(Hop, TOKENS, rtt)
     assert seen(app) == STREAMED
     assert app.passes <= MOST + 1
@@ -186,8 +186,8 @@ def test_a_timer_is_one_or_is_left_to_the_proofs_own_streams(timer: float, rtt: 
 
 
 def test_how_long_an_answer_waited_for_its_proof_is_said() -> None:
-    assert waited(told((0.0, 0.0), (10.0, 300.0))) == ()
-    assert "1290 ms" in " ".join(waited(told((0.0, 0.0), (10.0, 1_300.0))))
+    assert waited(progress((0.0, 0.0), (10.0, 300.0))) == ()
+    assert "1290 ms" in " ".join(waited(progress((0.0, 0.0), (10.0, 1_300.0))))
 
 
 def test_what_an_answer_is_too_short_to_show_is_a_doubt() -> None:
@@ -205,12 +205,12 @@ def test_an_event_that_is_larger_than_those_before_is_held_by_its_own_size() -> 
 
         held = b""
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             data = self.held + data
             self.held = data[len(data) - len(data) % 4096 :] if len(data) > 4096 else b""
             return [(0.0, data[: len(data) - len(self.held)])]
 
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return [(0.0, self.held)]
 
     assert seen(App(Page, TOKENS)) == STREAMED
@@ -226,14 +226,14 @@ def test_a_held_end_of_an_answer_is_seen_though_all_else_streams() -> None:
         held = b""
         count = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.count += 1
             if self.count < len(TOKENS):
                 return [(0.0, data)]
             self.held = data
             return []
 
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return [(0.0, self.held)]
 
     found, _ = judged(App(LastPiece, TOKENS))
@@ -271,7 +271,7 @@ def test_one_piece_and_its_end_are_too_short_to_tell_all() -> None:
 # What is the app's own doing
 
 
-def told(*times: tuple[float, float], **more: Any) -> Progress:
+def progress(*times: tuple[float, float], **more: Any) -> Progress:
     """Pieces of 10 octets: when the app sent each, and when it was released."""
     noted = tuple((10 * (place + 1), *pair) for place, pair in enumerate(times))
     known = Progress(len(times), 10 * len(times), len(times), "end", "", False, "", 0.0, 0.0, noted)
@@ -291,30 +291,30 @@ def held_back(sent: Sequence[float], rtt_ms: float) -> list[tuple[float, float]]
 @pytest.mark.parametrize("rtt", RTTS)
 def test_an_app_that_collected_its_answer_is_told_from_one_that_thought_before_it_wrote(rtt: float) -> None:
     collected = held_back([1_800.0 + 0.1 * place for place in range(40)], rtt)
-    assert "the app sent all 40 pieces" in all_at_once(told(*collected), 40)
+    assert "the app sent all 40 pieces" in all_at_once(progress(*collected), 40)
     thought = held_back([10_000.0 + 15.0 * place for place in range(100)], rtt)
-    assert all_at_once(told(*thought), 100) == ""
+    assert all_at_once(progress(*thought), 100) == ""
     quick = held_back([5.0 + 0.1 * place for place in range(40)], rtt)
-    assert all_at_once(told(*quick), 40) == ""
+    assert all_at_once(progress(*quick), 40) == ""
 
 
 def test_an_answer_in_one_piece_was_collected_if_it_has_several_events_and_took_a_while() -> None:
-    assert "all 12 events in one piece" in all_at_once(told((1_500.0, 1_500.0)), 12)
-    assert all_at_once(told((1_500.0, 1_500.0)), 1) == ""
-    assert all_at_once(told((500.0, 500.0)), 12) == ""
+    assert "all 12 events in one piece" in all_at_once(progress((1_500.0, 1_500.0)), 12)
+    assert all_at_once(progress((1_500.0, 1_500.0)), 1) == ""
+    assert all_at_once(progress((500.0, 500.0)), 12) == ""
     assert all_at_once(None, 12) == ""
 
 
 def test_what_the_app_compresses_itself_is_said_to_be_compressed_there() -> None:
-    assert as_it_came(told()).endswith("as it came")
-    assert "compresses (gzip)" in as_it_came(told(coding="gzip"))
+    assert as_it_came(progress()).endswith("as it came")
+    assert "compresses (gzip)" in as_it_came(progress(coding="gzip"))
 
 
 def test_a_loop_that_the_app_kept_to_itself_for_much_of_its_answer_is_said() -> None:
     made = (100.0, 100.0), (1_000.0, 4_000.0), (4_900.0, 4_900.0)  # in 1.9 s, and held for 3 s
-    assert "1200 ms" in " ".join(kept_its_loop(told(*made, blocked_ms=1_200.0)))
-    assert kept_its_loop(told(*made, blocked_ms=900.0)) == ()
-    assert kept_its_loop(told((90.0, 90.0), blocked_ms=90.0)) == ()
+    assert "1200 ms" in " ".join(kept_its_loop(progress(*made, blocked_ms=1_200.0)))
+    assert kept_its_loop(progress(*made, blocked_ms=900.0)) == ()
+    assert kept_its_loop(progress((90.0, 90.0), blocked_ms=90.0)) == ()
 
 
 def test_an_answer_that_is_cut_while_it_is_held_is_not_called_streamed() -> None:

@@ -15,7 +15,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lockstep import LockStep
 from kit.proof.steps import LEAST_MS
 from kit.proof.verdict import Finding, Method, Shape, Verdict
-from tests.kit.proof.conftest import Hop, Network, Stall
+from tests.kit.proof.conftest import Hop, Network, Output, Stall
 
 RTTS = [0.6, 41.0, 151.0, 300.0]
 
@@ -24,11 +24,11 @@ class Whole(Hop):
     def __init__(self) -> None:
         self.held = b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         return []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -38,15 +38,15 @@ class Blocks(Hop):
     def __init__(self, size: int, short: int = 0) -> None:
         self.size, self.room, self.held = size, size - short, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
-        out = []
+        out: Output = []
         while len(self.held) >= self.room:
             out.append((0.0, self.held[: self.room]))
             self.held, self.room = self.held[self.room :], self.size
         return out
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -54,13 +54,13 @@ class Prefix(Hop):
     def __init__(self, size: int) -> None:
         self.size, self.held, self.flowing = size, b"", False
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         self.flowing = self.flowing or len(self.held) >= self.size
         out, self.held = (self.held, b"") if self.flowing else (b"", self.held)
         return [(0.0, out)] if out else []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -70,14 +70,14 @@ class Tail(Hop):
     def __init__(self, size: int) -> None:
         self.size, self.held = size, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         out, self.held = self.held, b""
         if len(data) > self.size:
             cut = len(data) - len(data) % self.size if len(data) % self.size else len(data) - 1
             data, self.held = data[:cut], data[cut:]
         return [(0.0, out + data)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -87,11 +87,11 @@ class LastByte(Hop):
     def __init__(self) -> None:
         self.held = b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         out, self.held = self.held + data[:-1], data[-1:]
         return [(0.0, out)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held)]
 
 
@@ -99,14 +99,14 @@ class FirstEvent(Hop):
     def __init__(self) -> None:
         self.held: bytes | None = None
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         if self.held is None:
             self.held = data
             return []
         out, self.held = self.held + data, b""
         return [(0.0, out)]
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return [(0.0, self.held or b"")]
 
 
@@ -116,7 +116,7 @@ class Timer(Hop):
     def __init__(self, after_ms: float) -> None:
         self.after_ms = after_ms
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(self.after_ms, data)]
 
 
@@ -129,7 +129,7 @@ class FirstTimer(Hop):
     def open(self, now_ms: float) -> None:
         self.free_ms = now_ms + self.until_ms
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         return [(max(0.0, self.free_ms - now_ms), data)]
 
 
@@ -139,26 +139,26 @@ class Tick(Hop):
     def __init__(self, every_ms: float, phase_ms: float) -> None:
         self.every_ms, self.phase_ms, self.held = every_ms, phase_ms, b""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         if not self.held:
             ticks = (now_ms - self.phase_ms) // self.every_ms + 1
             self.alarm_ms = self.phase_ms + ticks * self.every_ms
         self.held += data
         return []
 
-    def fire(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def fire(self, now_ms: float) -> Output:
         self.alarm_ms = inf
         out, self.held = self.held, b""
         return [(0.0, out)] if out else []
 
-    def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+    def close(self, now_ms: float) -> Output:
         return self.fire(now_ms)
 
 
 class Quiet(Tick):
     """Flushes once nothing has come for T."""
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         self.held += data
         self.alarm_ms = now_ms + self.every_ms
         return []
@@ -169,9 +169,9 @@ class Cut(Hop):
 
     over = False
 
-    def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+    def push(self, now_ms: float, data: bytes) -> Output:
         over, self.over = self.over, True
-        return [] if over else [(0.0, data), (0.0, None)]  # type: ignore[list-item]
+        return [] if over else [(0.0, data), (0.0, None)]
 
 
 def prove(make: Any, rtt_ms: float = 0.6) -> Finding:
@@ -197,10 +197,21 @@ def test_a_stream_is_proved_in_sixteen_round_trips(rtt_ms: float) -> None:
 
 
 @pytest.mark.parametrize("rtt_ms", RTTS)
-def test_a_hop_that_collects_the_message_is_whole(rtt_ms: float) -> None:
-    found = prove(Whole, rtt_ms)
-    assert (found.verdict, found.shape, found.block_bytes) == (Verdict.WHOLE_MESSAGE, Shape.WHOLE, None)
+@pytest.mark.parametrize(
+    ("make", "verdict", "shape"),
+    [
+        (Whole, Verdict.WHOLE_MESSAGE, Shape.WHOLE),
+        (FirstEvent, Verdict.BYTE_LIMITED, Shape.FIRST_EVENT),
+        (LastByte, Verdict.BYTE_LIMITED, Shape.TAIL),  # each event waits for the next: of unknown size
+        (lambda: Prefix(300), Verdict.BYTE_LIMITED, Shape.PREFIX),  # of two tokens, and no held first event
+    ],
+)
+def test_how_a_stream_is_held_is_found(make: Any, verdict: Verdict, shape: Shape, rtt_ms: float) -> None:
+    found = prove(make, rtt_ms)
+    assert (found.verdict, found.shape) == (verdict, shape)
+    assert (found.block_bytes is None) is (shape is not Shape.PREFIX)
     assert not found.doubts
+    assert found.evidence
 
 
 @settings(deadline=None)
@@ -220,10 +231,6 @@ def test_a_prefix_is_found_between_two_rungs(size: int, rtt_ms: float) -> None:
     assert found.block_bytes / 2 < size <= found.block_bytes or found.block_bytes == 1024
 
 
-def test_a_prefix_of_two_tokens_is_no_held_first_event() -> None:
-    assert prove(lambda: Prefix(300)).shape is Shape.PREFIX
-
-
 @settings(deadline=None)
 @given(st.integers(201, 60_000), st.sampled_from(RTTS))
 def test_a_tails_size_is_the_largest_event_that_passes(size: int, rtt_ms: float) -> None:
@@ -231,18 +238,6 @@ def test_a_tails_size_is_the_largest_event_that_passes(size: int, rtt_ms: float)
     assert (found.verdict, found.shape) == (Verdict.BYTE_LIMITED, Shape.TAIL)
     assert found.block_bytes is not None
     assert size - 16 <= found.block_bytes <= size
-
-
-def test_when_every_event_waits_for_the_next_it_is_a_tail_of_unknown_size() -> None:
-    found = prove(LastByte)
-    assert (found.verdict, found.shape, found.block_bytes) == (Verdict.BYTE_LIMITED, Shape.TAIL, None)
-
-
-@pytest.mark.parametrize("rtt_ms", RTTS)
-def test_a_held_first_event(rtt_ms: float) -> None:
-    found = prove(FirstEvent, rtt_ms)
-    assert (found.verdict, found.shape) == (Verdict.BYTE_LIMITED, Shape.FIRST_EVENT)
-    assert not found.doubts
 
 
 @pytest.mark.parametrize("after_ms", [20.0, 208.0, 1000.0, 1900.0])
@@ -292,64 +287,37 @@ def test_a_busy_machine_hides_no_held_message(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "verdict"),
+    ("make", "obstacle", "doubt", "verdict"),
     [
-        (Hop, Verdict.INCREMENTAL),
-        (Whole, Verdict.WHOLE_MESSAGE),
-        (lambda: Blocks(65536), Verdict.BYTE_LIMITED),
+        (Hop, {"instances": cycle("ab")}, Doubt.OTHER_INSTANCE, Verdict.INCREMENTAL),
+        (Whole, {"instances": cycle("ab")}, Doubt.OTHER_INSTANCE, Verdict.WHOLE_MESSAGE),
+        (lambda: Blocks(65536), {"instances": cycle("ab")}, Doubt.OTHER_INSTANCE, Verdict.BYTE_LIMITED),
+        (Hop, {"unknown_feeds": 10_000}, Doubt.OTHER_INSTANCE, Verdict.INCREMENTAL),
+        (Whole, {"hung": True}, Doubt.SIDE_REQUEST_HUNG, Verdict.WHOLE_MESSAGE),
+        (Whole, {"unknown_feeds": 3}, None, Verdict.WHOLE_MESSAGE),  # a stream that is still starting
+        (Hop, {"instances": cycle("ab"), "status": 429}, Doubt.PROOF_LIMITED, Verdict.INCONCLUSIVE),
+        (Hop, {"status": 501}, None, Verdict.REFUSED),
+        (Hop, {"status": 404}, Doubt.NO_PROOF, Verdict.INCONCLUSIVE),
+        (Hop, {"status": 502}, Doubt.NO_PROOF, Verdict.INCONCLUSIVE),
     ],
 )
-def test_two_instances_fall_back_to_pause_and_say_so(make: Any, verdict: Verdict) -> None:
+def test_where_lock_step_is_not_possible_the_origin_pauses_instead_and_that_is_said(
+    make: Any, obstacle: dict[str, Any], doubt: Doubt | None, verdict: Verdict
+) -> None:
     network = Network(make)
-    network.instances = cycle(["a", "b"])
+    for name, value in obstacle.items():
+        setattr(network, name, value)
     found = network.run(LockStep().run())
-    assert (found.verdict, found.method) == (verdict, Method.PAUSE)
-    assert Doubt.OTHER_INSTANCE in found.doubts
-
-
-def test_a_feed_that_another_worker_answers_falls_back_to_pause() -> None:
-    network = Network(Hop)
-    network.unknown_feeds = 10_000
-    found = network.run(LockStep().run())
-    assert (found.verdict, found.method) == (Verdict.INCREMENTAL, Method.PAUSE)
-    assert Doubt.OTHER_INSTANCE in found.doubts
-
-
-def test_a_side_request_that_hangs_falls_back_to_pause() -> None:
-    network = Network(Whole)
-    network.hung = True
-    found = network.run(LockStep().run())
-    assert (found.verdict, found.method) == (Verdict.WHOLE_MESSAGE, Method.PAUSE)
-    assert Doubt.SIDE_REQUEST_HUNG in found.doubts
-
-
-def test_a_stream_that_is_still_starting_is_waited_for() -> None:
-    network = Network(Whole)
-    network.unknown_feeds = 3
-    found = network.run(LockStep().run())
-    assert (found.verdict, found.method) == (Verdict.WHOLE_MESSAGE, Method.LOCK_STEP)
+    assert (found.verdict, found.doubts[-1:]) == (verdict, () if doubt is None else found.doubts[-1:])
+    assert doubt is None or doubt in found.doubts
+    paused = doubt in (Doubt.OTHER_INSTANCE, Doubt.SIDE_REQUEST_HUNG)
+    assert found.method is (Method.PAUSE if paused else Method.LOCK_STEP)
 
 
 def test_a_stream_that_is_cut_is_inconclusive() -> None:
     found = prove(Cut)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.doubts == (Doubt.STREAM_CUT,)
-
-
-@pytest.mark.parametrize(
-    ("status", "verdict"), [(501, Verdict.REFUSED), (404, Verdict.INCONCLUSIVE), (502, Verdict.INCONCLUSIVE)]
-)
-def test_a_refusal_is_told_from_an_error(status: int, verdict: Verdict) -> None:
-    network = Network(Hop)
-    network.status = status
-    assert network.run(LockStep().run()).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    "make", [Hop, Whole, FirstEvent, LastByte, lambda: Blocks(4096), lambda: Prefix(65536)]
-)
-def test_a_verdict_has_its_evidence(make: Any) -> None:
-    assert prove(make).evidence
 
 
 @pytest.mark.parametrize(
@@ -364,7 +332,7 @@ def test_no_stream_asks_for_more_than_the_origin_gives(make: Any) -> None:
 
 def test_a_hop_that_refuses_only_once_it_has_everything_is_told_as_one_that_refuses() -> None:
     class Refuses(Whole):
-        def close(self, now_ms: float) -> list[tuple[float, bytes]]:
+        def close(self, now_ms: float) -> Output:
             return []
 
     network = Network(Refuses)
@@ -383,7 +351,7 @@ def test_a_tail_that_is_freed_late_once_is_still_a_tail() -> None:
     class Hiccup(Tail):
         freed = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.freed += bool(self.held)
             return [
                 (300.0 if self.held and self.freed == 1 else 0.0, out)
@@ -510,14 +478,6 @@ def test_an_origin_whose_pings_do_not_know_the_stream_is_proved_all_the_same() -
         assert (found.verdict, found.shape) == (verdict, shape)
 
 
-def test_a_refusal_that_meets_the_pause_is_a_verdict_and_no_crash() -> None:
-    network = Network(Hop)
-    network.instances = cycle(["a", "b"])
-    network.status = 429
-    found = network.run(LockStep().run())
-    assert (found.verdict, found.doubts[-1]) == (Verdict.INCONCLUSIVE, Doubt.PROOF_LIMITED)
-
-
 def test_a_process_that_sleeps_all_the_time_takes_no_timer_for_a_stream() -> None:
     network = Network(lambda: Timer(228.0), 211.0)
     network.stalls = [Stall("client", 200.0 * turn, 150.0) for turn in range(500)]
@@ -530,7 +490,7 @@ def test_an_end_that_is_held_by_turns_is_a_tail_above_what_always_passes() -> No
     class Turns(Tail):
         large = 0
 
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             self.large += len(data) > self.size
             return super().push(now_ms, data) if self.large % 2 else [(0.0, self._out() + data)]
 

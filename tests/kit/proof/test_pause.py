@@ -12,11 +12,15 @@ BULK = 70
 
 
 def arrivals(first: float, bulk: list[float], rest: float) -> list[tuple[float, Event]]:
-    def told(at: float, name: str) -> tuple[float, Event]:
+    def arrival(at: float, name: str) -> tuple[float, Event]:
         data = event(0, 200, name).decode().removeprefix("data: ").strip()
         return at, Event("message", data, "", 200)
 
-    return [told(first, "first"), *(told(at, "bulk") for at in bulk), *(told(rest, "rest") for _ in range(3))]
+    return [
+        arrival(first, "first"),
+        *(arrival(at, "bulk") for at in bulk),
+        *(arrival(rest, "rest") for _ in range(3)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ WRITTEN = [300 + 33.0 * k for k in range(60)]
 
 
 def polled(way_ms: float, hold_ms: float = 0.0) -> list[float]:
-    """When each event arrives at who asks again and again, where somebody holds every piece so long."""
+    """When each event arrives at a client that asks again and again; a hop holds every piece so long."""
     arrived: list[float] = []
     there = way_ms
     while len(arrived) < len(WRITTEN):

@@ -7,7 +7,7 @@ import pytest
 from kit.proof.doubts import Doubt
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Verdict
-from tests.kit.proof.conftest import Hop, Network
+from tests.kit.proof.conftest import Hop, Network, Output
 
 
 def first_then(first_ms: float, later_ms: float) -> Callable[[], float]:
@@ -33,7 +33,7 @@ def test_a_service_that_was_running_is_not_said_to_have_started() -> None:
 
 def test_one_busy_moment_does_not_hide_a_real_hold() -> None:
     class Late(Hop):
-        def push(self, now_ms: float, data: bytes) -> list[tuple[float, bytes]]:
+        def push(self, now_ms: float, data: bytes) -> Output:
             return [(208.0, data)]
 
     network = Network(Late, 1.0)

@@ -9,15 +9,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.actions import Action, Await, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.actions import Action, Await, Feed, Observed
 from kit.proof.doubts import Doubt
-from kit.proof.events import LineDecoder
-from kit.proof.received import Received
 from kit.proof.stream_limits import BEAT_S, LIMIT_S, Kind, Limits, StreamLifetime, judge, lives
+from tests.kit.proof.conftest import Hop, Network, Output
 
 
-class Way:
-    """One origin and a way to it that cuts a stream after a silence, or after a time, in seconds."""
+class Limit(Hop):
+    """Cuts a stream after a silence, or after a time, in milliseconds.
+
+    Args:
+        dead_ms: after such a silence nothing passes any more, and nothing is closed.
+        holds: whether it passes nothing at all.
+    """
+
+    def __init__(self, idle_ms: float, total_ms: float, dead_ms: float, *, holds: bool) -> None:
+        self.idle_ms, self.total_ms, self.dead_ms, self.holds = idle_ms, total_ms, dead_ms, holds
+
+    def open(self, now_ms: float) -> None:
+        self.opened_ms = self.said_ms = now_ms
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        silent_ms, self.said_ms = now_ms - self.said_ms, now_ms
+        self.alarm_ms = min(self.opened_ms + self.total_ms, now_ms + self.idle_ms)
+        return [] if self.holds or silent_ms >= self.dead_ms else [(0.0, data)]
+
+    def fire(self, now_ms: float) -> Output:
+        self.alarm_ms = inf
+        return [(0.0, None)]
+
+
+class Way(Network):
+    """One origin and a way to it with limits in seconds. From its `deaf_after`th feed on it cannot be fed."""
 
     def __init__(
         self,
@@ -29,83 +52,18 @@ class Way:
         clean: bool = False,
         holds: bool = False,
         deaf_after: float = inf,
-        dead_s: float = inf,  # after such a silence nothing passes any more, and nothing is closed
+        dead_s: float = inf,
         timeout_status: int | None = None,
     ) -> None:
-        self.idle_ms, self.total_ms = idle_s * 1000, total_s * 1000
-        self.rtt_ms, self.status, self.clean, self.holds = rtt_ms, status, clean, holds
-        self.deaf_after = deaf_after
-        self.dead_ms = dead_s * 1000
-        self.timeout_status = timeout_status
-        self.now_ms = 5_000.0
+        super().__init__(lambda: Limit(idle_s * 1000, total_s * 1000, dead_s * 1000, holds=holds), rtt_ms)
+        self.status, self.clean, self.deaf_after = status, clean, deaf_after
+        self.status_at_end = timeout_status
         self.requests = 0
-        self.feeds = 0
-
-    def run(self, machine: Machine[tuple[StreamLifetime, ...]]) -> tuple[StreamLifetime, ...]:
-        action = next(machine)
-        while True:
-            try:
-                action = machine.send(self.act(action))
-            except StopIteration as stop:
-                told: tuple[StreamLifetime, ...] = stop.value
-                return told
 
     def act(self, action: Action) -> Observed:
-        if not isinstance(action, Await):
-            self.requests += 1
-        match action:
-            case Open():
-                return self.open()
-            case Await():
-                deadline = self.now_ms + action.within_ms
-                self.until(deadline)
-                ended = self.stream.ended_ms
-                self.now_ms = deadline if ended is None else max(self.now_ms, ended)
-                return Observed(self.now_ms, None, self.stream)
-            case Feed():
-                return self.feed(action)
-            case Ping():
-                self.now_ms += self.rtt_ms
-                reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", True, self.feeds)
-                return Observed(self.now_ms, reply, self.stream)
-            case _:
-                self.stream.end(self.now_ms, clean=True)
-                return Observed(self.now_ms, None, self.stream)
-
-    def open(self) -> Observed:
-        self.stream = Received(LineDecoder())
-        self.opened = self.said = self.now_ms
-        if not self.holds:
-            self.stream.head(self.now_ms, self.status, {})
-            if self.status == 200:
-                self.stream.body(self.now_ms + self.rtt_ms, b"first\n")
-            else:
-                self.stream.end(self.now_ms, clean=True)
-        return Observed(self.now_ms, None, self.stream)
-
-    def until(self, at_ms: float) -> None:
-        """The way's own clocks, up to a moment."""
-        end = min(self.opened + self.total_ms, self.said + self.idle_ms)
-        if self.stream.ended_ms is None and end <= at_ms:
-            if self.timeout_status is not None and self.stream.status is None:
-                self.stream.head(end, self.timeout_status, {})
-            self.stream.end(end, clean=self.clean)
-
-    def feed(self, action: Feed) -> Observed:
-        self.now_ms += self.rtt_ms
-        self.until(self.now_ms)
-        self.feeds += 1
-        if self.feeds > self.deaf_after:
-            self.now_ms += action.within_ms
-            return Observed(self.now_ms, None, self.stream)
-        alive = self.stream.ended_ms is None
-        before = self.said
-        if alive:
-            self.said = self.now_ms
-            if not self.holds and self.now_ms - before < self.dead_ms:
-                self.stream.body(self.now_ms, b"more\n")
-        reply = Reply(self.now_ms - self.rtt_ms, self.now_ms, self.now_ms, "a", alive, self.feeds)
-        return Observed(self.now_ms, reply, self.stream)
+        self.requests += not isinstance(action, Await)
+        self.hung = isinstance(action, Feed) and self.feeds >= self.deaf_after
+        return super().act(action)
 
 
 def seen(**way: Any) -> Limits:
@@ -178,11 +136,13 @@ def test_the_default_of_another_kind_of_limit_is_no_hint() -> None:
 
 def test_one_beat_that_is_lost_does_not_silence_the_stream() -> None:
     class Lossy(Way):
-        def feed(self, action: Feed) -> Observed:
-            if self.feeds == 2:
-                self.feeds += 1
-                return Observed(self.now_ms, None, self.stream)
-            return super().feed(action)
+        lost = False
+
+        def act(self, action: Action) -> Observed:
+            if isinstance(action, Feed) and self.feeds == 2 and not self.lost:
+                self.lost = True
+                return self._observed()
+            return super().act(action)
 
     (life,) = Lossy().run(lives(beat_s=BEAT_S))
     assert (life.cut, life.talked) == (False, True)
@@ -207,7 +167,7 @@ def test_a_cut_is_looked_for_twice_within_the_time_that_is_watched() -> None:
     way = Way(idle_s=30.0)
     first, second = way.run(lives())
     assert (first.cut, second.cut) == (True, True)
-    assert way.now_ms <= 5_000 + LIMIT_S * 1000
+    assert way.now_ms <= LIMIT_S * 1000 + 2 * way.rtt_ms
     assert len(Way(idle_s=60.0).run(lives())) == 1
 
 
