@@ -1,4 +1,4 @@
-"""Times as they are kept (ISO 8601 in UTC) and as they are told to a person."""
+"""Times as they are kept (ISO 8601 in UTC) and as a person reads them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def stamp(epoch_s: float) -> str:
 def epoch_s(stamp: str | None) -> float | None:
     """ISO 8601 as epoch seconds; None for what is no time. Without an offset it is UTC."""
     try:
-        told = datetime.fromisoformat(stamp or "")
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+        moment = datetime.fromisoformat(stamp or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 
@@ -39,8 +39,8 @@ def in_words(seconds: float) -> str:
 
 def clock(epoch_s: float, now_s: float) -> str:
     """A moment as this machine's clocks show it: "14:05", with the date when it is not today's."""
-    told, today = datetime.fromtimestamp(epoch_s), datetime.fromtimestamp(now_s)
-    return told.strftime("%H:%M" if told.date() == today.date() else "%Y-%m-%d %H:%M")
+    moment, today = datetime.fromtimestamp(epoch_s), datetime.fromtimestamp(now_s)
+    return moment.strftime("%H:%M" if moment.date() == today.date() else "%Y-%m-%d %H:%M")
 
 
 def span_s(text: str) -> float:

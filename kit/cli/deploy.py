@@ -62,7 +62,7 @@ def command(
         typer.Option(
             "--public",
             envvar="KIT_PUBLIC",
-            help="Let everybody call a service that would be private, once it passed.",
+            help="Make a service public that would be private, once it passed.",
         ),
     ] = False,
     token: Annotated[
@@ -78,7 +78,7 @@ def command(
         typer.Option(
             "--public-model",
             envvar="KIT_PUBLIC_MODEL",
-            help="Let everybody ask a model that you pay for, without a token.",
+            help="Let all callers ask a model that you pay for, without a token.",
         ),
     ] = False,
     gate: Annotated[
@@ -315,7 +315,7 @@ def _dry_run(
     """The lines, as they would be run on what is there.
 
     Where that cannot be seen, they are those for a service that is there: the lines for a new one would close
-    it to everybody, and have it serve what was not measured.
+    it to all callers, and have it serve what was not measured.
     """
     import asyncio
 

@@ -270,9 +270,9 @@ def _app(
     if spec.ask.method != "GET" and not spec.repeat_ok:
         raise may_repeat(spec.ask.method)
     targets, here = load_targets(), Path.cwd()
-    told = {"module": module, "probe_path": path}
+    raw = {"module": module, "probe_path": path}
     try:
-        mine = read_app(told, here, "--app", Code.BAD_USAGE)
+        mine = read_app(raw, here, "--app", Code.BAD_USAGE)
     except KitError as error:
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)

@@ -64,9 +64,9 @@ class Preflight:
         """All that stops, as one error; None where nothing does."""
         if not self.stops:
             return None
-        told = " ".join(finding.text.partition("\n")[0] for finding in self.stops)
+        sentence = " ".join(finding.text.partition("\n")[0] for finding in self.stops)
         remedies = dict.fromkeys(finding.remedy for finding in self.stops if finding.remedy)
-        return KitError(Code.NOT_READY_TO_DEPLOY, told, "\n  ".join(remedies))
+        return KitError(Code.NOT_READY_TO_DEPLOY, sentence, "\n  ".join(remedies))
 
 
 async def check(

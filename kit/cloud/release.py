@@ -118,11 +118,11 @@ def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
     settings: Mapping[str, object] = {
         name: value for name, value in config.of(bundle.target).items() if name != "service"
     }
-    told = {
+    content = {
         "bundle": bundle.digest,
         "settings": settings,
         "environment": dict(config.env),
         "token": token_sha256,
     }
-    text = json.dumps(told, sort_keys=True, default=str)
+    text = json.dumps(content, sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]

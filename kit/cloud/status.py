@@ -53,9 +53,9 @@ class DeploymentStatus:
 
     @property
     def public(self) -> bool | None:
-        """Whether everybody may call it; None where unknown."""
-        told = self.service.public if self.service is not None else None
-        return told if told is not None or self.deployment is None else self.deployment.public
+        """Whether it is public; None where unknown."""
+        public = self.service.public if self.service is not None else None
+        return public if public is not None or self.deployment is None else self.deployment.public
 
     @property
     def costs(self) -> Costs | None:

@@ -1,4 +1,4 @@
-"""What a caller shows to a service that is not open to everybody. Nothing here is logged, shown or kept."""
+"""What a caller shows to a private service. Nothing here is logged, shown or kept."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ async def identity_token(gcloud: Runs, url: str) -> str:
     _private(url)
     words = ("auth", "print-identity-token", "--quiet")
     try:
-        told = await gcloud.run(Command((*words, f"--audiences={url}"), secret=True), log="identity-token")
+        printed = await gcloud.run(Command((*words, f"--audiences={url}"), secret=True), log="identity-token")
     except KitError as error:
         if error.code is not Code.NOT_SIGNED_IN:
             raise
-        told = await gcloud.run(Command(words, secret=True), log="identity-token")
-    token = told.strip()
+        printed = await gcloud.run(Command(words, secret=True), log="identity-token")
+    token = printed.strip()
     if not _TOKEN.fullmatch(token):
         raise KitError(
             Code.GCLOUD_FAILED,
@@ -94,8 +94,8 @@ def expiry(headers: Sequence[tuple[str, str]]) -> float | None:
         return None
     try:
         payload = identity.split(".")[1]
-        told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return float(told["exp"])
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"])
     except (ValueError, TypeError, LookupError):
         return 0.0
 

@@ -38,8 +38,8 @@ class DeployOptions:
     """What the user said on the command line, beside the configuration.
 
     Attributes:
-        public: services that are private are opened to everybody, once they passed the gate.
-        public_model: a model that costs money may be asked by everybody.
+        public: services that are private are made public, once they passed the gate.
+        public_model: a model that costs money may be asked without a token.
         gate: whether a version is measured before it takes the traffic.
         again: deploy although nothing changed.
         take_over: overwrite what the kit did not make.
@@ -168,7 +168,7 @@ async def settle(made: Sequence[PlannedTarget], found: Preflight, host_of: Calla
 
 
 def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[PlannedTarget]) -> None:
-    """A model that everybody may ask costs the user money.
+    """A model that is open to all costs the user money.
 
     Raises:
         KitError: NOT_READY_TO_DEPLOY, unless callers must show a token or a Google account, or the user said
@@ -186,7 +186,7 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
     if public:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
-            f"Everybody could ask {config.generator} through {' and '.join(public)}, at your expense.",
+            f"All callers could ask {config.generator} through {' and '.join(public)}, at your expense.",
             "Have callers show a token (--token), or say that it is meant so (--public-model).",
         )
 

@@ -45,7 +45,7 @@ class Job:
         look: says what is there, at the beginning.
         release: makes this run's release, given whether the service is new.
         write: writes what the release needs beside the bundle.
-        public: whether everybody may call it, once it passed the gate.
+        public: whether to make it public, once it passed the gate.
         gate: whether it is measured before it takes the traffic.
         again: deploy although nothing changed.
         expires_at: when the user wants it removed, ISO 8601; None for never.
@@ -159,7 +159,7 @@ class Deploying:
             self._watch(Step(name, f"retiring {previous}"))
             await job.host.stop(previous, self._line)
         if job.public:
-            self._watch(Step(name, "opening it to everybody"))
+            self._watch(Step(name, "making it public"))
             await job.host.open(self._line)
         changed = not serves or previous is not None or job.public
         now = (await job.host.look() if changed else None) or service
@@ -236,7 +236,7 @@ class Deploying:
     async def _unchanged(self, service: Service, serving: Version) -> Outcome:
         host = self._job.host
         if self._job.public and service.public is False:
-            self._watch(Step(self._name, "opening it to everybody"))
+            self._watch(Step(self._name, "making it public"))
             await host.open(self._line)
         known = self._record.of(self._name)
         if known is not None:

@@ -24,8 +24,8 @@ async def rebuild(
 ) -> tuple[DeploymentStatus, ...]:
     """Look where each target is or would be deployed, and put into the record what the kit made.
 
-    What is gone is forgotten; what could not be asked is kept as it was, and told with its error. Hold the
-    record's lock.
+    What is gone is forgotten; what could not be asked is kept as it was, and returned with its error. The
+    caller holds the record's lock.
 
     Args:
         targets: which.
@@ -41,19 +41,19 @@ async def rebuild(
     looked = await asyncio.gather(
         *(_standing(target, config, record.of(target.name), host_of) for target in targets)
     )
-    told = []
+    statuses = []
     for status in looked:
         name = status.target
         if status.error is not None:
-            told.append(status)
+            statuses.append(status)
             continue
         found = recorded(status.service, name, record.of(name)) if status.service is not None else None
         if found is None:
             record.drop(name)
             continue
         record.put(found)
-        told.append(replace(status, deployment=found))
-    return tuple(told)
+        statuses.append(replace(status, deployment=found))
+    return tuple(statuses)
 
 
 def places_of(target: Target, config: Config, known: Deployment | None) -> list[Place]:

@@ -42,7 +42,7 @@ class Platform(Protocol):
     Attributes:
         name: its folder's name, as in `platform` of a target.toml.
         regional: whether a target goes to a region that the user names.
-        open_to_all: whether everybody may call its services from the first moment; else a service is private
+        open_to_all: whether its services are public from the first moment; else a service is private
             until it is opened, and its callers show an identity token of Google's.
         renders_release: whether a release's own variables stand in the bundle, which is then rendered anew
             for each release; else they are in the release's commands.
@@ -158,7 +158,7 @@ class Host(Protocol):
         """Stop what a version without traffic would cost; nothing where it costs nothing."""
 
     async def open(self, line: Line) -> None:
-        """Let everybody call the service; nothing where everybody may."""
+        """Make the service public; nothing where it is."""
 
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
         """What of the kit's making is there to be removed, in the order in which it must go.

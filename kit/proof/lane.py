@@ -126,6 +126,13 @@ def state(lane: Lane) -> LaneState:
     return LaneState.INCONCLUSIVE if lane.broken else LaneState.OK
 
 
+def marked(lane: Lane) -> LaneState:
+    """How reports mark it: as its state, but a held stream gets no tick where nothing was expected of it."""
+    held = lane.verdict is not Verdict.INCREMENTAL or lane.only_for is not None
+    found = state(lane)
+    return LaneState.NOT_AS_EXPECTED if found is LaneState.OK and lane.as_expected is None and held else found
+
+
 def undecided(lane: Lane) -> bool:
     """Whether measuring again may tell more: nothing was found out, and why may have passed.
 

@@ -87,7 +87,7 @@ class LockStep(Steps):
         if pace is None:
             return (yield from self._stalled(SMALL))
         if pace.late is None:
-            self._say("small events came late and in time by turns")
+            self._say("small events came late by any time, or in time by turns")
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.BUSY_MACHINE,))
         if pace.late:
             return self._timer(pace.hold_ms)

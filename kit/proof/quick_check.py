@@ -145,7 +145,7 @@ class QuickCheck(Steps):
             said = f"event {self._stream.events + 1} did not come before the next was sent"
             return Observation(State.HELD, said) if (yield from self._again(SMALL)) else None
         if pace.late is None:
-            said = "events came late and in time by turns"
+            said = "events came late by any time, or in time by turns"
             return Observation(State.UNDECIDED, said, doubts=(Doubt.BUSY_MACHINE,))
         if pace.late:
             hold = pace.hold_ms

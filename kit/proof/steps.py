@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
-from statistics import median
+from statistics import median, quantiles
 
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.doubts import Doubt
@@ -42,6 +42,8 @@ LEAST_TRIPS = 4
 QUIET_MS = 2_000.0
 # Whether small events are late is decided once one answer leads the other by so many events.
 LEAD = 3
+# What a timer holds: four events or more, the middle two thirds of the holds within so much of the median.
+STEADY_COUNT, STEADY, STEADY_MS = 4, 0.15, 5.0
 MOST_STEPS = 30
 MOST_BEGINNINGS = 3  # where what was seen is not seen again, the proof begins anew so often
 FLOOR_MS = 15.0
@@ -101,8 +103,8 @@ class Lead:
 
     @property
     def decided(self) -> bool:
-        """Whether it leads by enough."""
-        return abs(self._lead) >= LEAD * OVERTAKEN
+        """Whether it leads by enough, and what came late was late by one time."""
+        return abs(self._lead) >= LEAD * OVERTAKEN and (not self.late or self._steady)
 
     @property
     def late(self) -> bool:
@@ -113,6 +115,19 @@ class Lead:
     def at_one(self) -> bool:
         """Whether no event says otherwise."""
         return not self._holds[not self.late]
+
+    @property
+    def _steady(self) -> bool:
+        """Whether what came late was late by much the same time, as a timer holds each event alike.
+
+        Each event is sent when the one before has come, so just after a flush. Where a machine is short of
+        time its servers are late by any time.
+        """
+        holds = self._holds[True]
+        if len(holds) < STEADY_COUNT:
+            return False
+        sixths = quantiles(holds, n=6, method="inclusive")
+        return sixths[-1] - sixths[0] <= max(STEADY * median(holds), STEADY_MS)
 
     @property
     def hold_ms(self) -> float:

@@ -156,7 +156,7 @@ class Builds:
     def _operation(
         self, request: Request, project: str, operation: str, location: str = "global"
     ) -> dict[str, Any]:
-        # `run deploy` asks by the build's id, everybody else by the operation's name.
+        # `run deploy` asks by the build's id, all others by the operation's name.
         known = operation in self.all
         id = operation if known else base64.b64decode(operation + "=" * (-len(operation) % 4)).decode()
         return self.operation(self._find(id))

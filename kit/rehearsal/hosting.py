@@ -205,7 +205,7 @@ class Hosting:
         self._run(self._unroute(_Place(_family(kind), service, tag)))
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
-        """Let in to a Cloud Run service, at any URL, only whose token is admitted; None: everybody."""
+        """Let in to a Cloud Run service, at any URL, only callers whose token is admitted; None: all."""
         if admits is None:
             self._guards.pop(service, None)
         else:

@@ -147,7 +147,7 @@ class Service:
 
     @property
     def public(self) -> bool:
-        """Whether everybody may call it."""
+        """Whether it is public."""
         return self._annotations.get("run.googleapis.com/invoker-iam-disabled") == "true" or any(
             binding["role"] == "roles/run.invoker" and "allUsers" in binding["members"]
             for binding in self.policy.get("bindings", ())

@@ -50,7 +50,7 @@ class Hosting(Protocol):
         """Let a URL go; nothing where there is none."""
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
-        """Let in to a Cloud Run service, at any URL, only whose token is admitted; None: everybody."""
+        """Let in to a Cloud Run service, at any URL, only callers whose token is admitted; None: all."""
 
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """What running versions wrote: kind, service, version and a line, each version's oldest first."""

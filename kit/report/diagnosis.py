@@ -54,7 +54,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             "",
             *hang(
                 "  ",
-                "Nobody holds it on the way to here. If your own client shows it in one lump all the same, "
+                "No hop holds it on the way to here. If your own client shows it in one lump all the same, "
                 "examine the client: kit doctor --client -- COMMAND",
                 width,
             ),

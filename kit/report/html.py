@@ -57,7 +57,7 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         LaneState.FAILED: "failed",
         LaneState.INCONCLUSIVE: "no verdict",
     }
-    mark, tone = MARKS[lane.state]
+    mark, tone = MARKS[lane.marked]
     arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
     seen = "Nothing arrived."
     if arrivals:

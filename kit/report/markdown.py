@@ -51,7 +51,7 @@ def _table(view: ComparisonView) -> str:
     for lane in view.lanes:
         found = _text(lane.verdict)
         found = found if lane.state is LaneState.OK else f"**{found}**"
-        mark, expected = MARKS[lane.state][0], _text(lane.expected or "")
+        mark, expected = MARKS[lane.marked][0], _text(lane.expected or "")
         rows.append(_row((mark, _text(lane.name), found, expected, lane.first_event, _text(lane.hold))))
     return "\n".join(rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
-from kit.proof.lane import state
+from kit.proof.lane import marked
 from kit.report.cells import clean
 from kit.report.live_table import Picture, outcome
 from kit.report.style import MARKS, Style
@@ -35,7 +35,7 @@ class PlainLog:
             case ProofStep(key, text):
                 self._add(key, text)
             case Judged(lane):
-                self._add(LaneKey.of(lane), f"{MARKS[state(lane)][0]} {outcome(lane)}")
+                self._add(LaneKey.of(lane), f"{MARKS[marked(lane)][0]} {outcome(lane)}")
 
     def over(self, mark: str, now_ms: float) -> None:
         """Adds no line."""

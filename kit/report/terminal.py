@@ -23,7 +23,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    mark, tone = MARKS[lane.state]
+    mark, tone = MARKS[lane.marked]
     first, *rest = hang(f"{mark} ", lane.headline, width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
     lines += hang("  ", clean(lane.url), width)
@@ -72,7 +72,7 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     heads = dict(zip(_HEADS, _HEADS, strict=True))
     lines = [style.paint(line, "dim") for line in _row(" ", heads, widths)]
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
-        mark, tone = MARKS[lane.state]
+        mark, tone = MARKS[lane.marked]
         lines += _row(style.paint(mark, tone), row, widths)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, state
+from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, marked, state
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
@@ -56,6 +56,7 @@ class LaneView:
         kind, name: how it was asked ("on", "off", "polling"), and what to call it ("flex on").
         url, address: without credentials; the second without its query too, to be handed out.
         state, as_expected: how it came out; the second None where nothing was expected.
+        marked: the state that its mark shows.
         word, verdict: the verdict as a program and as a person would say it.
         expected: a person's words; None where nothing was expected.
         documented: whether what was expected is what the platform's documentation promises.
@@ -78,6 +79,7 @@ class LaneView:
     url: str
     address: str
     state: LaneState
+    marked: LaneState
     as_expected: bool | None
     word: Verdict
     verdict: str
@@ -204,6 +206,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         url=place(lane.url),
         address=handed_out(lane.url),
         state=state(lane),
+        marked=marked(lane),
         as_expected=lane.as_expected,
         word=lane.verdict,
         verdict=_verdict(lane),

@@ -53,7 +53,7 @@ class AppEngineHost(CommandHost):
             )
         if not versions:
             return None
-        # App Engine is open to everybody; what stands before it (IAP, a firewall) is the user's own.
+        # App Engine is public; what stands before it (IAP, a firewall) is the user's own.
         found = Service(self.place, None, public=True, versions=versions)
         if found.serving is not None:
             found = Service(self.place, found.serving.url, public=True, versions=versions)
@@ -74,7 +74,7 @@ class AppEngineHost(CommandHost):
         await self._change(commands.set_traffic(self.place, version), line)
 
     async def start(self, version: str, line: Line) -> None:
-        """Start it, unless it runs: Standard's own scaling cannot be told to."""
+        """Start it, unless it runs: Standard's scaling needs no start."""
         known = await self._version(version)
         if known is None or not known.running:
             await self._change(commands.start_version(self.place, version), line)
@@ -124,12 +124,12 @@ class AppEngineHost(CommandHost):
         async def describe(name: str, key: tuple[str, str | None]) -> None:
             async with turns:
                 try:
-                    told = await self._read(commands.describe_version(self.place, name))
+                    described = await self._read(commands.describe_version(self.place, name))
                 except KitError as error:
                     if error.code is not Code.NOT_FOUND_IN_CLOUD:
                         raise
                 else:
-                    self._variables[key] = commands.parse_variables(told)
+                    self._variables[key] = commands.parse_variables(described)
 
         keys = {key[0]: key for key in commands.marked(answer, self.place)}
         for name, key in keys.items():

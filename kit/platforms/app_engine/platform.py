@@ -1,4 +1,4 @@
-"""App Engine, Standard and Flexible: one app a project, in one region for ever, open to everybody."""
+"""App Engine, Standard and Flexible: one app a project, in one region for ever, public."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def deploy(release: Release) -> Command:
         "deploy",
         release.place.service,
         f"--source={release.folder}",
-        # Said of a live service, the first would close it to everybody at once.
+        # Said of a live service, the first would close it to all callers at once.
         "--no-allow-unauthenticated" if release.creates else "--no-traffic",
         f"--tag={release.version}",
         f"--revision-suffix={release.version}",
@@ -107,7 +107,7 @@ def remove_tags(place: Place, *tags: str) -> Command:
 
 
 def add_invoker(place: Place) -> Command:
-    """Let everybody call the service."""
+    """Make the service public."""
     return change(place, "run", "services", "add-iam-policy-binding", place.service, *_INVOKER)
 
 
@@ -162,7 +162,7 @@ def parse_service(place: Place, service: Any, revisions: Any, policy: Any) -> Se
 
 
 def parse_public(policy: Any) -> bool | None:
-    """Whether everybody may call the service; None where its policy could not be read."""
+    """Whether the service is public; None where its policy could not be read."""
     if policy is None:
         return None
     return any(

@@ -67,7 +67,7 @@ class CloudRunHost(CommandHost):
             self._seen = None
 
     async def open(self, line: Line) -> None:
-        """Let everybody call the service."""
+        """Make the service public."""
         if self._seen is None or not self._seen.public:
             await self._change(commands.add_invoker(self.place), line)
             self._seen = self._policy = None

@@ -1,6 +1,6 @@
 """Why a line failed: one sentence and its remedy, from what the program printed. Pure.
 
-The wordings of gcloud that mean something for the kit are in `fault_rules.py`. All else is told in the
+The wordings of gcloud that mean something for the kit are in `fault_rules.py`. All else is given in the
 program's own words.
 """
 
@@ -100,10 +100,10 @@ def _fault(rule: Rule, command: Command, own: str, everything: str, lines: tuple
         "found": found[1] if found is not None else "",
     }
     whole = found is not None or not rule.find
-    told = rule.message and (whole or "{found}" not in rule.message)
+    can_say = rule.message and (whole or "{found}" not in rule.message)
     return Fault(
         rule.code,
-        rule.message.format_map(names) if told else own,
+        rule.message.format_map(names) if can_say else own,
         (rule.hint if whole else rule.otherwise).format_map(names),
         rule.again,
         lines[-_LOG_LINES:] if rule.log else (),

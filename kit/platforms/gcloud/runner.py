@@ -175,7 +175,7 @@ class Gcloud:
 
 async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line: Line) -> None:
     """Every line to the log and to `said`; the newest to `line`, until gcloud names its error."""
-    lines, told, failed = Lines(), "", False
+    lines, last, failed = Lines(), "", False
     while True:
         chunk = await stream.read(_CHUNK)
         ended = lines.feed(chunk, final=not chunk)
@@ -184,8 +184,8 @@ async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line:
         # gcloud says what it does and then waits in the middle of the line, behind three dots or more.
         growing = [lines.open] if lines.open.endswith("...") else []
         for text in map(progress, (*ended, *growing)):
-            if text and text != told and not failed:
-                told, failed = text, text.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
+            if text and text != last and not failed:
+                last, failed = text, text.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
                 line(text)
         if not chunk:
             return

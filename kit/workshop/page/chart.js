@@ -1,5 +1,5 @@
 // The staircase: events sent against events received, a picture a lane, all on one axis. What lies between the two
-// lines is what somebody holds.
+// lines is what is held.
 
 const [WIDTH, HEIGHT] = [1000, 120];
 

@@ -38,7 +38,7 @@ export class Stream {
       }
       clean = true;
     } catch {
-      // A cut, or nobody there: what is known of it is in the fields.
+      // A cut, or no server: what is known of it is in the fields.
     }
     if (this.#abort.signal.aborted) return;
     if (this.head) this.ended = { at: performance.now(), clean };
@@ -60,7 +60,7 @@ export class Stream {
   /**
    * Until there are so many octets (null: never), or it is over, or the time is.
    *
-   * Gives when that was: what had come before anybody waited for it came then, and not now.
+   * Gives when that was: what had come before it was waited for came then, and not now.
    */
   until(octets, withinMs) {
     return new Promise((resolve) => {

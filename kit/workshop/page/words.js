@@ -22,7 +22,7 @@ export const WORDS = {
     ownSpeed: "its own",
     tokensPerS: (n) => `${n} token${s(n)} a second`,
     polled: (n) => `Polled: it came in ${n} piece${s(n)}`,
-    polledWhy: "Each piece is a whole response, so nobody on the way has a reason to hold it. kit compare --polling judges it.",
+    polledWhy: "Each piece is a whole response, so no proxy has a reason to hold it. kit compare --polling judges it.",
     notPolled: "Could not be polled",
     notKept: "This service keeps no answers, so there is nothing to ask for again.",
     cut: "The connection broke, or the browser may not ask.",

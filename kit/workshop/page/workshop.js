@@ -91,7 +91,7 @@ function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Somebody's own app may know one position only.
+// A user's own app may know one position only.
 function switches() {
   return recorded !== null || site.lanes.some(({ arms }) => arms.length > 1);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from random import Random
 
 from tests.kit.proof.conftest import Hop, Output
 
@@ -159,3 +160,13 @@ class Cut(Hop):
     def push(self, now_ms: float, data: bytes) -> Output:
         over, self.over = self.over, True
         return [] if over else [(0.0, data), (0.0, None)]
+
+
+class Starved(Hop):
+    """Passes all, late by any time: its process seldom runs."""
+
+    def __init__(self, seed: int, most_ms: float) -> None:
+        self.random, self.most_ms = Random(seed), most_ms
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(self.random.expovariate(4 / self.most_ms), data)]

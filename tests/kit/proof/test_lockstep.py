@@ -23,6 +23,7 @@ from tests.kit.proof.hops import (
     LastByte,
     Prefix,
     Quiet,
+    Starved,
     Tail,
     Tick,
     Timer,
@@ -342,6 +343,22 @@ def test_a_process_that_sleeps_all_the_time_takes_no_timer_for_a_stream() -> Non
     found = network.run(LockStep().run())
     assert found.verdict is not Verdict.INCREMENTAL
     assert Doubt.BUSY_MACHINE in found.doubts
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_machine_that_starves_its_servers_is_no_timer(seed: int) -> None:
+    network = Network(lambda: Starved(seed, 400.0))
+    network.stalls = [Stall("client", 100.0 * turn, 30.0) for turn in range(2_000)]
+    found = network.run(LockStep().run())
+    assert found.shape is not Shape.TIMER
+    assert Doubt.BUSY_MACHINE in found.doubts
+
+
+@pytest.mark.parametrize("phase_ms", range(0, 300, 30))
+def test_a_real_timer_is_found_all_the_same(phase_ms: int) -> None:
+    network = Network(lambda: Tick(300.0, phase_ms))
+    network.stalls = [Stall("client", 100.0 * turn, 30.0) for turn in range(2_000)]
+    assert network.run(LockStep().run()).shape is Shape.TIMER
 
 
 def test_an_end_that_is_held_by_turns_is_a_tail_above_what_always_passes() -> None:

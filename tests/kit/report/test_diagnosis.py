@@ -46,7 +46,7 @@ def pasted(diagnosis: Diagnosis) -> set[str]:
 def test_a_stream_that_passes_is_said_to_with_what_that_rests_on() -> None:
     text = diagnosis_text(STREAMS)
     assert text.startswith("✓ streamed\n  https://example.com/chat\n")
-    assert "Nobody holds it on the way to here." in of(text)
+    assert "No hop holds it on the way to here." in of(text)
     assert "5 events, each sent only after the one before had come: passed" in of(text)
     assert "→" not in text
 
@@ -85,7 +85,7 @@ def test_a_time_limit_is_a_cause_and_holds_nothing() -> None:
     text = of(diagnosis_text(cut))
     assert text.startswith("✓ streamed ")
     assert "cut after 60 s of silence" in text
-    assert "Nobody holds it" not in text
+    assert "No hop holds it" not in text
 
 
 def test_that_a_hint_is_no_evidence_is_said_once_and_what_is_known_of_a_hop_too() -> None:
