@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -94,8 +95,12 @@ class Kit:
             (self.house / path).write_text(text)
         self.added = {path for path, _ in blocks}
         for name, source in (("harbour", HARBOUR), ("gcloud", GCLOUD)):
-            tool = self.bin / name
-            tool.write_text(f"#!{sys.executable}\n{source}")
+            script, tool = self.bin / f"{name}.py", self.bin / name
+            script.write_text(source)
+            # Not the script's own first line: there a path must have no space.
+            tool.write_text(
+                f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n'
+            )
             tool.chmod(0o755)
 
     def __call__(self, *arguments: str, status: int = 0) -> Any:

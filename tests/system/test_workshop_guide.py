@@ -172,6 +172,8 @@ def test_every_line_that_is_not_run_here_is_right() -> None:
             recipe = [shlex.split(one) for one in told.stdout.splitlines()]
             words = next(one[one.index("-m") + 1 :] for one in recipe if "-m" in one)
         if words[0].endswith("kit"):
+            if words[1] == "rehearse":  # what follows is the rehearsed line's
+                words = words[:2]
             # The options are read before --help is obeyed.
             shown = CliRunner().invoke(app, [*words[1:], "--help"])
             assert shown.exit_code == 0, (line, shown.output)
