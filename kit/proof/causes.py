@@ -184,8 +184,13 @@ def _of_factor(factor: BlockingFactor, traced: Traced, *, spared: bool) -> Named
     freed = " and ".join(sorted(_BY[one] for one in factor.frees)) or (
         "all that was changed at once; which of it is needed could not be seen"
     )
-    for rule in RULES:
+    for place, rule in enumerate(RULES):
         if rule.frees <= factor.frees and (not rule.shapes or factor.shape in rule.shapes):
+            sooner = [one.frees - factor.frees for one in RULES[:place]]
+            if open_ := {change for more in sooner if more and more <= factor.unseen for change in more}:
+                unsaid = " and ".join(sorted(_BY[one] for one in open_))
+                because = f"freed by {freed}; whether {unsaid} frees it too could not be seen"
+                return NamedCause(rule.cause, "possible", because)
             line = part(rule.to_try) if rule.to_try else ""
             proven = _all_seen(traced) and rule.tried <= tried and not spared
             if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from kit.proof.conditions import Change, Conditions, in_words
+from kit.proof.doubts import Doubt
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
 
@@ -45,11 +46,13 @@ class BlockingFactor:
     Attributes:
         frees: each of these alone lets the stream pass it; none if only all together are known to.
         fails: each of these was tried, and alone does not.
+        unseen: each of these was tried, and nothing could be decided.
         shape: how the stream is held as it is asked for.
     """
 
     frees: frozenset[Change]
     fails: frozenset[Change]
+    unseen: frozenset[Change] = frozenset()
     shape: Shape | None = None
 
 
@@ -150,7 +153,7 @@ class _Trace:
         frees, fails = self._alone(base, singles)
         factors: tuple[BlockingFactor, ...] = ()
         if frees:
-            factors = (BlockingFactor(frees, fails),)
+            factors = (BlockingFactor(frees, fails, frozenset(singles) - frees - fails),)
         elif (passes := next((at for at in easiest if self._known[at].streams), None)) is not None:
             further = [one for one in either if one.applied(together) == passes]
             factors = yield from self._several([*kind, *further])
@@ -209,7 +212,8 @@ class _Trace:
             besides = f" and {also}" if also else ""
             yield from self._take([Experiment(at, f"with {also}"), *self._each(at, changing, besides)])
             frees, fails = self._alone(at, changing)
-            factors.append(BlockingFactor(frees | {one}, fails - {one}))
+            unseen = frozenset(changing) - frees - fails - {one}
+            factors.append(BlockingFactor(frees | {one}, fails - {one}, unseen))
         return tuple(factors)
 
     def _take(self, experiments: Iterable[Experiment]) -> _Take:
@@ -222,13 +226,23 @@ class _Trace:
         if not wanted:
             return
         for experiment, seen in zip(wanted, (yield wanted), strict=True):
-            self._rows.append(Row(experiment, seen))
-            before = self._known.get(experiment.conditions)
-            # That five events passed one by one was no luck; that one did not come may have been.
-            if before is None or not (before.streams or seen.state is State.UNDECIDED):
-                self._known[experiment.conditions] = seen
-            elif seen.doubts and before.state is State.HELD:  # held, and why it was not seen how
-                self._known[experiment.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
+            self._note(experiment, seen)
+        # What a busy machine left undecided is asked again with nothing beside it.
+        for at, says in {one.conditions: one.says for one in reversed(wanted) if not one.whole}.items():
+            known = self._known[at]
+            if known.state is State.UNDECIDED and Doubt.BUSY_MACHINE in known.doubts:
+                alone = Experiment(at, f"{says}, alone")
+                (seen,) = yield [alone]
+                self._note(alone, seen)
+
+    def _note(self, experiment: Experiment, seen: Observation) -> None:
+        self._rows.append(Row(experiment, seen))
+        before = self._known.get(experiment.conditions)
+        # That five events passed one by one was no luck; that one did not come may have been.
+        if before is None or not (before.streams or seen.state is State.UNDECIDED):
+            self._known[experiment.conditions] = seen
+        elif seen.doubts and before.state is State.HELD:  # held, and why it was not seen how
+            self._known[experiment.conditions] = replace(before, doubts=(*before.doubts, *seen.doubts))
 
     def _least_restrictive(self, easiest: Sequence[Conditions]) -> Observation:
         """What still holds: of several that hold at once, the worst is what is seen."""

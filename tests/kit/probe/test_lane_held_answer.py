@@ -42,7 +42,7 @@ def test_an_answer_that_streams_is_the_proof_of_it_and_costs_no_other_stream(ori
         lane = measured(f"{way.url}{QUICK}")
         asked = [one.path for one in way.asked]
     assert seen(lane) == STREAMED
-    assert lane.doubts == ()
+    assert set(lane.doubts) <= {Doubt.BUSY_MACHINE}  # which is the machine's, not the stream's
     assert len(lane.timeline.arrivals) == 12
     assert asked.count("/chat") == 1
     assert "/proof/stream" not in asked

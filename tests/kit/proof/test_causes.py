@@ -184,6 +184,39 @@ def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
     assert [named.cause for named in causes(stop.value.value)] == [Cause.NGINX_GZIP]
 
 
+def busy(only: int) -> tuple[Traced, list[str]]:
+    """An nginx that compresses, on a machine too busy to decide without compression so often."""
+    holders, left, alone = [BY_CAUSE[Cause.NGINX_GZIP]], [only], []
+    unsure = Observation(State.UNDECIDED, "by turns", doubts=(Doubt.BUSY_MACHINE,))
+
+    def saw(experiment: Experiment) -> Observation:
+        if experiment.conditions == Change.IDENTITY.applied(AT) and left[0]:
+            left[0] -= 1
+            return unsure
+        return world(holders, experiment.conditions)
+
+    machine = trace(AT, world(holders, AT), CAN)
+    try:
+        wanted = next(machine)
+        while True:
+            alone += [one.says for one in wanted if len(wanted) == 1]
+            wanted = machine.send([saw(one) for one in wanted])
+    except StopIteration as stop:
+        return stop.value, alone
+
+
+def test_what_a_busy_machine_left_undecided_is_asked_again_alone() -> None:
+    traced, alone = busy(2)
+    assert [one for one in alone if one.endswith(", alone")]
+    assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.NGINX_GZIP, "likely")]
+
+
+def test_a_cause_is_only_possible_while_what_tells_it_from_another_is_undecided() -> None:
+    (named,) = causes(busy(3)[0])
+    assert (named.cause, named.certainty) == (Cause.NGINX_BUFFERS, "possible")
+    assert "could not be seen" in named.because
+
+
 def test_a_refusal_is_named_and_certain() -> None:
     traced = Traced(Observation(State.REFUSED, "501"))
     assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.REFUSES, "certain")]
