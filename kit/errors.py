@@ -1,6 +1,6 @@
 """Everything that can go wrong on the user's side: one exception, a closed list of codes, always a remedy.
 
-A `KitError` is what a person is told. It never carries a traceback to the screen: `kit.cli.runner` prints
+A `KitError` is a message for a person. It never carries a traceback to the screen: `kit.cli.runner` prints
 its sentence and its hint, or the same as JSON, and ends with its exit status.
 """
 

@@ -227,13 +227,13 @@ class _Trace:
             return
         for experiment, seen in zip(wanted, (yield wanted), strict=True):
             self._note(experiment, seen)
-        # What a busy machine left undecided is asked again with nothing beside it.
+        # What a busy machine left undecided is asked again, one at a time.
         for at, says in {one.conditions: one.says for one in reversed(wanted) if not one.whole}.items():
             known = self._known[at]
             if known.state is State.UNDECIDED and Doubt.BUSY_MACHINE in known.doubts:
-                alone = Experiment(at, f"{says}, alone")
-                (seen,) = yield [alone]
-                self._note(alone, seen)
+                again = Experiment(at, f"{says}, once more")
+                (seen,) = yield [again]
+                self._note(again, seen)
 
     def _note(self, experiment: Experiment, seen: Observation) -> None:
         self._rows.append(Row(experiment, seen))

@@ -1,7 +1,7 @@
 """What a failure of gcloud means for the kit, by how gcloud and Google word it. Data; `faults.py` applies it.
 
 A rule stands here only if it changes what the kit does (it tries again, asks to enable an API, forgets what
-left nothing, stops looking) or adds a remedy that gcloud's own words lack. All else is told in these words.
+left nothing, stops looking) or adds a remedy that gcloud's own words lack. All else keeps gcloud's words.
 The texts are gcloud's (googlecloudsdk 528: core/exceptions.py, core/credentials/exceptions.py,
 api_lib/util/exceptions.py, command_lib/app/exceptions.py, api_lib/cloudbuild/build.py) or Google's answers as
 gcloud passes them on.
@@ -29,7 +29,7 @@ class Rule:
         hint: the remedy. It may name {verb} (`gcloud app deploy`), {project} and what `find` finds, {found}.
         again: whether trying again may help.
         message: one sentence, with the same names, where gcloud's own is not for people; else empty, and
-            gcloud's own is told.
+            gcloud's own is given.
         find: a pattern in all that was printed, whose first group is {found}.
         otherwise: the remedy where nothing is found; then gcloud's own sentence stands for a message that
             would name it.

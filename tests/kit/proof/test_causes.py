@@ -205,9 +205,9 @@ def busy(only: int) -> tuple[Traced, list[str]]:
         return stop.value, alone
 
 
-def test_what_a_busy_machine_left_undecided_is_asked_again_alone() -> None:
+def test_what_a_busy_machine_left_undecided_is_asked_again_by_itself() -> None:
     traced, alone = busy(2)
-    assert [one for one in alone if one.endswith(", alone")]
+    assert [one for one in alone if one.endswith(", once more")]
     assert [(named.cause, named.certainty) for named in causes(traced)] == [(Cause.NGINX_GZIP, "likely")]
 
 

@@ -191,6 +191,12 @@ def test_how_long_an_answer_waited_for_its_proof_is_said() -> None:
     assert "1290 ms" in " ".join(waited(progress((0.0, 0.0), (10.0, 1_300.0))))
 
 
+def test_an_answer_that_streams_to_a_process_that_never_sleeps_has_no_doubt() -> None:
+    found, _ = judged(App(Hop, TOKENS))
+    assert found is not None
+    assert (found.verdict, found.doubts) == (Verdict.INCREMENTAL, ())
+
+
 def test_what_an_answer_is_too_short_to_show_is_a_doubt() -> None:
     found, _ = judged(App(Whole, TOKENS))
     assert found is not None
