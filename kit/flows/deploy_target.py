@@ -22,6 +22,7 @@ from kit.outcome import Gate, Outcome, Result
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
+from kit.report.view import lane_view
 from kit.targets import Target
 
 # Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
@@ -149,7 +150,7 @@ class Deploying:
                 )
             self._watch(Step(name, f"measuring {url}"))
             lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
-            judgement = judge(lanes, job.target)
+            judgement = judge([lane_view(lane, job.target) for lane in lanes], job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
             return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)
