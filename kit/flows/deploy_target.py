@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from kit.cloud.record import Deployment, Record, State
+from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
 from kit.outcome import Gate, Outcome, Result
+from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
