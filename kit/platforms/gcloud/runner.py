@@ -259,7 +259,9 @@ async def _write(log: Path, lines: list[str]) -> None:
 
 def _cannot(where: Path | str, error: OSError) -> KitError:
     message = f"Cannot write {where}: {error.strerror}."
-    return KitError(Code.CANNOT_WRITE, message, "Mend that, or run it elsewhere.")
+    return KitError(
+        Code.CANNOT_WRITE, message, "Make that folder writable, or run the command in another one."
+    )
 
 
 def _error(fault: Fault, log: Path) -> KitError:

@@ -1,7 +1,7 @@
 """GKE's lines of gcloud and kubectl. Pure: `host.py` runs them.
 
-Every line has a kubeconfig of the kit's own (`Folder`) and names its context, so the user's own and its current
-context are neither read nor changed.
+Every line has a kubeconfig of the kit's own (`Folder`) and names its context, so the user's own and its
+current context are neither read nor changed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from kit.platforms.service import TARGET_LABEL, Place, Release
 
 REPOSITORY: Final = "streamproof"
 MANAGER: Final = "streamproof"
-# How long a pod may take to be ready, and a Gateway to be programmed; the first one of a cluster waits for a node.
+# How long pods may take to be ready and a Gateway to be programmed; the first pod of a cluster waits for a node.
 PATIENCE_S: Final = 600
 CONFIG: Final = "config"
-# What the kit looks at; the short names are the same in every cluster.
-KINDS: Final = "gateways,httproutes,deployments,services,gcpbackendpolicies"
+# What the kit looks at.
+KINDS: Final = "gateways,httproutes,deployments,services,gcpbackendpolicies,pods"
 
 
 def kubeconfig() -> Folder:
@@ -172,11 +172,26 @@ def wait_for_front(place: Place, folder: Folder) -> Command:
     return _kubectl(place, folder, *words)
 
 
-def delete(place: Place, folder: Folder, kind: str, *names: str) -> Command:
-    """Remove objects of one kind, and wait until they have gone."""
-    plural, group = _KINDS[kind]
-    absent = tuple(f'Error from server (NotFound): {plural}{group} "{name}" not found' for name in names)
-    return _kubectl(place, folder, "delete", kind, *names, "--wait", changes=True, absent=absent)
+def get_everywhere(place: Place, folder: Folder) -> Command:
+    """All deployments of the cluster."""
+    return get(place, folder, "deployments", "--all-namespaces")
+
+
+def delete(place: Place, folder: Folder, *what: str) -> Command:
+    """Remove objects, and wait until they have gone; nothing where they are not there."""
+    # The cluster itself says so, by the certificate that its kubeconfig names: no proxy on the way can.
+    return _kubectl(place, folder, "delete", *what, "--wait", "--ignore-not-found", changes=True)
+
+
+def delete_version(place: Place, folder: Folder, version: str) -> Command:
+    """Remove a version with all that is its own."""
+    kinds = ("deployment", "service", "gcpbackendpolicy", "healthcheckpolicy")
+    return delete(place, folder, *(f"{kind}/{place.service}-{version}" for kind in kinds))
+
+
+def delete_namespace(place: Place, folder: Folder) -> Command:
+    """Remove the namespace with all that is in it."""
+    return delete(place, folder, "namespace", namespace(place))
 
 
 def forward(place: Place) -> Command:
@@ -188,17 +203,6 @@ def forward(place: Place) -> Command:
 def context(place: Place) -> str:
     """What `get-credentials` calls it."""
     return f"gke_{place.project}_{place.region}_{cluster(place)}"
-
-
-_KINDS: Final = {
-    "namespace": ("namespaces", ""),
-    "gateway": ("gateways", ".gateway.networking.k8s.io"),
-    "httproute": ("httproutes", ".gateway.networking.k8s.io"),
-    "deployment": ("deployments", ".apps"),
-    "service": ("services", ""),
-    "gcpbackendpolicy": ("gcpbackendpolicies", ".networking.gke.io"),
-    "healthcheckpolicy": ("healthcheckpolicies", ".networking.gke.io"),
-}
 
 
 def _kubectl(place: Place, folder: Folder, *words: str, changes: bool = False, **more: Any) -> Command:

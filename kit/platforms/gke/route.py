@@ -58,7 +58,7 @@ def route(place: Place, namespace: str, listener: str, shares: Mapping[str, int]
 
 
 def shares_of(place: Place, found: Mapping[str, Any] | None) -> dict[str, float]:
-    """By version its share of the traffic, from 0 to 1. A backend that is no version of ours goes by its own name.
+    """By version its share of the traffic, from 0 to 1. Another's backend goes by its own name.
 
     Args:
         place: whose.
