@@ -48,7 +48,7 @@ _RULES: Final = {
     program: tuple((re.compile(rule.pattern, re.IGNORECASE), rule) for rule in rules)
     for program, rules in {"gcloud": RULES, "kubectl": kubectl_rules.RULES}.items()
 }
-# How Kubernetes' programs log (k8s.io/klog): five such lines stand before the error where kubectl has cached nothing.
+# How Kubernetes' programs log (k8s.io/klog): five such lines precede the error of a kubectl without a cache.
 _LOGGED: Final = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.]+:\d+\] .*")
 
 

@@ -1,7 +1,7 @@
-"""What a failure of kubectl means for the kit, by how kubectl and the cluster word it. Data, as `fault_rules`.
+"""What a failure of kubectl means for the kit, by its own words and the cluster's. Data, as `fault_rules`.
 
-kubectl ends with status 1 whatever went wrong, so its words are all that there is. They are those of kubectl
-1.33 and 1.37 (k8s.io/apimachinery/pkg/api/errors, k8s.io/kubectl/pkg/cmd/util/helpers.go) and of the API server.
+kubectl ends with status 1 whatever went wrong, so its words are all that there is: those of kubectl 1.33 and
+1.37 (k8s.io/apimachinery/pkg/api/errors, k8s.io/kubectl/pkg/cmd/util/helpers.go), and of the API server.
 """
 
 from __future__ import annotations
@@ -76,14 +76,15 @@ RULES: Final = (
     ),
     Rule(
         r"connection reset|unexpected EOF|: EOF|broken pipe|TLS handshake timeout|connection lost|"
-        r"ServiceUnavailable|InternalError|TooManyRequests|ServerTimeout|currently unable to handle|etcdserver",
+        r"ServiceUnavailable|InternalError|TooManyRequests|ServerTimeout|currently unable|etcdserver",
         Code.CLOUD_UNAVAILABLE,
         "Try again in a while.",
         again="transient",
         message="The cluster did not answer `{verb}` to the end.",
     ),
     Rule(
-        r"connection refused|was refused|no such host|i/o timeout|dial tcp|deadline exceeded|no route to host",
+        r"connection refused|was refused|no such host|no route to host|i/o timeout|dial tcp|"
+        r"deadline exceeded",
         Code.UNREACHABLE,
         "Look whether this machine may reach the cluster's control plane: "
         "`gcloud container clusters describe CLUSTER` names its endpoint and its authorized networks.",

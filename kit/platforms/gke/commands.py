@@ -18,7 +18,7 @@ from kit.platforms.service import TARGET_LABEL, Place, Release
 
 REPOSITORY: Final = "streamproof"
 MANAGER: Final = "streamproof"
-# How long pods may take to be ready and a Gateway to be programmed; the first pod of a cluster waits for a node.
+# How long pods may take to be ready and a Gateway to be programmed; a cluster's first pod waits for a node.
 PATIENCE_S: Final = 600
 CONFIG: Final = "config"
 # What the kit looks at.

@@ -21,7 +21,7 @@ _FRONT: Final = "front.yaml"
 _VERSION: Final = "version.yaml"
 # Between two looks at what is not ready yet.
 _PAUSES_S: Final = (1.0, 2.0, 3.0, 5.0)
-# The load balancer's controller says within seconds whether it takes a route; then its silence is only mentioned.
+# The controller says within seconds whether it takes a route. Longer silence is mentioned only.
 _SILENCE_S: Final = 120.0
 
 
@@ -195,7 +195,7 @@ class GkeHost(CommandHost):
                 raise KitError(
                     Code.SERVICE_NOT_READY,
                     f"{version} was not ready within {waited_s:.0f} s: {standing.missing}.",
-                    f"`kit deploy {self.place.target}` goes on; `kit destroy {self.place.target}` removes it.",
+                    "`kit deploy` goes on with it, `kit destroy` removes it.",
                 )
             if (text := standing.missing or f"it is not known yet {standing.unsaid}") != said:
                 said = text
@@ -241,7 +241,7 @@ class GkeHost(CommandHost):
             await self._change(commands.create_repository(self.place), line)
 
     async def _front(self, file: Path) -> Path | str:
-        """What is applied of the front: a namespace that is there and not the kit's does not become the kit's."""
+        """What is applied of the front: a namespace that is there and another's does not become the kit's."""
         namespace = await self._namespace()
         if namespace is None or read.is_ours(namespace):
             return file

@@ -27,7 +27,7 @@ REPLICAS: Final = "streamproof-replicas"
 
 Object = Mapping[str, Any]
 
-# Why a container waits, where it waits for ever (pkg/kubelet/images and pkg/kubelet/kuberuntime of Kubernetes).
+# Why a container waits, where it waits for ever (Kubernetes, pkg/kubelet/images and pkg/kubelet/kuberuntime).
 # `ErrImagePull` is only the first attempt, `ImagePullBackOff` says that there were more.
 _CRASHES: Final = "CrashLoopBackOff"
 _HOPELESS: Final = {
@@ -143,7 +143,7 @@ def service(place: Place, seen: There) -> Service | None:
 
 
 def address(gateway: Object | None) -> str | None:
-    """Where a Gateway answers: its listener's host or its own address, without a path; None where it has none."""
+    """Where a Gateway answers, by its listener's host or its own address; no path. None for nowhere."""
     if gateway is None:
         return None
     listener = _listener(gateway)
@@ -158,7 +158,7 @@ def address(gateway: Object | None) -> str | None:
 
 
 def listener(gateway: Object | None, settings: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """The name of the listener that a Gateway has; where there is none yet, of the one that settings ask for."""
+    """The name of a Gateway's listener; where there is none yet, of the one that settings ask for."""
     if gateway is None:
         return "https" if settings.get("certmap") else "http"
     return str(_listener(gateway).get("name", "http"))
@@ -180,6 +180,15 @@ def condition(item: Object | None, kind: str) -> tuple[bool | None, str]:
             if one.get("status") == "False":
                 why = f"{one.get('reason', '')}: {one.get('message', '')}".strip(": ")
     return (False if "False" in states else True if "True" in states else None), why
+
+
+def is_ready(deployment: Object) -> bool:
+    """Whether all the pods that a deployment wants are ready."""
+    wanted, status = replicas(deployment), deployment.get("status") or {}
+    seen = status.get("observedGeneration") == deployment["metadata"].get("generation")
+    return bool(
+        seen and wanted and wanted == status.get("updatedReplicas") == status.get("availableReplicas")
+    )
 
 
 def standing(place: Place, there: There, version: str) -> Standing:
@@ -298,7 +307,7 @@ def workloads(answer: Any, namespace: str) -> tuple[str, ...]:
 
 
 def left_over(place: Place, namespace: str, rules: Any, groups: Any) -> tuple[Removal, ...]:
-    """Of a project's forwarding rules and endpoint groups those that were this Gateway's: no line removes them.
+    """Of a project's forwarding rules and endpoint groups those that were this Gateway's.
 
     GKE names them "gkegw1-HASH-NAMESPACE-NAME-…" and "k8s1-…", and describes them by namespace and name.
     """

@@ -66,7 +66,8 @@ def shares_of(place: Place, found: Mapping[str, Any] | None) -> dict[str, float]
     """
     backends: list[Mapping[str, Any]] = []
     for rule in _rules(found):
-        if any(match.get("path", {}).get("value", "/") == "/" for match in rule.get("matches") or ({},)):
+        matches: Sequence[Mapping[str, Any]] = rule.get("matches") or ({},)
+        if any(match.get("path", {}).get("value", "/") == "/" for match in matches):
             backends = rule.get("backendRefs") or []
     weights: dict[str, int] = {}
     for backend in backends:

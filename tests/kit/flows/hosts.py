@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.platforms.command import Command, Line
+from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Place, Release, Removal, Service, Version
 
 
-class MemoryHost:
+class MemoryHost(Host):
     """One service. `said` is everything that was asked of it, in order; `fail` maps a verb to its error."""
 
     def __init__(self, place: Place, *, always: bool = False) -> None:
