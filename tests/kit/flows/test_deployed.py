@@ -1,4 +1,4 @@
-"""What is on record becomes lanes; who asks who calls is shown a token, and nobody else is."""
+"""What is on record becomes lanes; only a service that asks for a token is shown one."""
 
 from __future__ import annotations
 

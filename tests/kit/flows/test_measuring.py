@@ -1,4 +1,4 @@
-"""A version that was just deployed is measured at its own URL, in both arms, by whoever may ask it."""
+"""A version that was just deployed is measured at its own URL, with and without the header."""
 
 from __future__ import annotations
 
