@@ -18,6 +18,7 @@ from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_model
 from kit.outcome import Outcome, Result
+from kit.platforms import load
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place
 from kit.targets import select
@@ -45,7 +46,8 @@ def cloud() -> Cloud:
 
 def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[PlannedTarget, ...]:
     config = Config(**{"project": PROJECT, "region": "europe-west1", **changes})
-    return drafts(select(names), config, Record.load(folder), cloud)
+    wanted = [target for target in select(names) if load(target.platform).wanted(config.of(target), {})]
+    return drafts(wanted, config, Record.load(folder), cloud)
 
 
 def found(services: tuple[str, ...] | None) -> Preflight:
