@@ -12,7 +12,7 @@ from kit.rehearsal.kubernetes import discovery
 from kit.rehearsal.kubernetes.kinds import KINDS, POD, Kind
 from kit.rehearsal.kubernetes.rules import fill_in, refusals
 from kit.rehearsal.kubernetes.status import Failure, unauthorized
-from kit.rehearsal.kubernetes.store import Key, Object, Store, text
+from kit.rehearsal.kubernetes.store import Key, Object, Store, key_of, text
 from kit.rehearsal.wire import ApiError, Request, Response
 
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
@@ -259,7 +259,10 @@ class Api:
                     yield _event("ADDED", each)
             else:
                 at = int(told)
-                seen |= {each["metadata"]["uid"] for each in there if selects(each)}
+                new = {event.key for event in self._store.since(at, kind)[1] if event.type == "ADDED"}
+                seen |= {
+                    each["metadata"]["uid"] for each in there if selects(each) and key_of(each) not in new
+                }
             if initial:
                 meta = {"resourceVersion": str(at), "annotations": {"k8s.io/initial-events-end": "true"}}
                 yield _event(

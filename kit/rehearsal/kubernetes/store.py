@@ -1,7 +1,7 @@
 """The objects of one cluster: versions, generations, finalizers, owners of fields, and what changed when.
 
 A server-side apply is merged more simply than Kubernetes does it: a list is one field, whatever its keys.
-Every method may be called from any thread; what is returned is a copy.
+Every method may be called from any thread; what is returned is a copy, but for events.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Store:
                 if event.version > version and event.key.kind is kind
                 if namespace in ("", event.key.namespace)
             ]
-            return self.version, deepcopy(found)
+            return self.version, found
 
     # ---- Changing
 
