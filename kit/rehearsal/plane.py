@@ -130,6 +130,6 @@ class Plane:
             fail=self.unknown.append,
             compute=self.compute,
             hosting=lambda: self.hosting,
-            image=self.builds.pulled,
+            image=lambda image: self.builds.pulled(image),
             host=self.gateway_host,
         )

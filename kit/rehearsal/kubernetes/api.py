@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
 from typing import Any
 
 from kit.rehearsal.faults import Faults
@@ -58,7 +60,7 @@ class Api:
 
     Attributes:
         minor: which version of Kubernetes it says it is: 1.MINOR.
-        watch_events: after so many events a watch breaks off; None: it goes on.
+        watch_cuts: how many watches, from now on, break off after one event.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Api:
         fail: Callable[[str], None],
     ) -> None:
         self.minor = 33
-        self.watch_events: int | None = None
+        self.watch_cuts = 0
         self._store = store
         self._admits = admits
         self._log = log
@@ -246,7 +248,8 @@ class Api:
         told = query.get("resourceVersion", "")
         initial = query.get("sendInitialEvents") == "true"
         limit_s = float(query.get("timeoutSeconds", _IDLE_S))
-        most = self.watch_events
+        cut = self.watch_cuts > 0
+        self.watch_cuts -= cut
 
         def events() -> Iterator[bytes]:
             seen: set[str] = set()
@@ -268,8 +271,8 @@ class Api:
                 yield _event(
                     "BOOKMARK", {"kind": kind.name, "apiVersion": kind.api_version, "metadata": meta}
                 )
-            give_up = _later(limit_s)
-            while not self._closed and (left_s := give_up()) > 0:
+            give_up = monotonic() + limit_s
+            while not self._closed and (left_s := give_up - monotonic()) > 0:
                 at, found = self._store.since(at, kind, namespace)
                 for event in found:
                     uid, matches = event.object["metadata"]["uid"], selects(event.object)
@@ -285,13 +288,7 @@ class Api:
                     if self._store.version == at and not self._closed:
                         self._store.changed.wait(left_s)
 
-        def some() -> Iterator[bytes]:
-            for count, event in enumerate(events(), 1):
-                yield event
-                if count == most:
-                    return
-
-        return Stream(events()) if most is None else Stream(some(), cut=True)
+        return Stream(islice(events(), 1), cut=True) if cut else Stream(events())
 
     def _logs(self, key: Key, query: Mapping[str, str]) -> Response | Stream:
         pod = self._store.get(key)
@@ -408,10 +405,3 @@ def _merged(value: Any, patch: Any) -> Any:
 
 def _event(what: str, value: Object) -> bytes:
     return text({"type": what, "object": value}).encode() + b"\n"
-
-
-def _later(seconds: float) -> Callable[[], float]:
-    from time import monotonic
-
-    end = monotonic() + seconds
-    return lambda: end - monotonic()

@@ -201,12 +201,11 @@ def test_a_watch_ends_at_its_time_when_it_is_cut_and_when_all_ends(asked: Asked)
     assert list(asked.watch(timeoutSeconds="0")) == []
     asked.apply(made.deployment())
     asked.apply(made.deployment("web-2"))
-    asked.api.watch_events = 1
+    asked.api.watch_cuts = 1
     stream = asked.send("GET", DEPLOYMENTS, watch="1")
     assert isinstance(stream, Stream)
     assert len(list(stream.pieces)) == 1
     assert stream.cut
-    asked.api.watch_events = None
     asked.api.close()
     assert len(list(asked.watch())) == 2
 
