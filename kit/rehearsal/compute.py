@@ -88,7 +88,7 @@ class Compute:
         for kind, named in wanted.items():
             for name, fields in named.items():
                 self.resources[kind][name] = {**self._resource(kind, name), **fields}
-        return {told: sorted(wanted[kind]) for kind, told in _ANNOTATIONS.items()}
+        return {annotation: sorted(wanted[kind]) for kind, annotation in _ANNOTATIONS.items()}
 
     def remove(self, group: str, *, always: bool = False) -> None:
         """Delete what belongs to a Gateway."""

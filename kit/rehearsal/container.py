@@ -156,7 +156,7 @@ class Container:
     def _shown(self, location: str, name: str, held: _Held) -> dict[str, Any]:
         """gcloud's `describe` crashes without the two versions."""
         running = held.running
-        told = {
+        shown = {
             **{key: value for key, value in held.resource.items() if key in ("autopilot", "resourceLabels")},
             "name": name,
             "location": location,
@@ -169,8 +169,8 @@ class Container:
             "controlPlaneEndpointsConfig": {"ipEndpointsConfig": {"enabled": True}},
         }
         if running is not None:
-            told |= {
+            shown |= {
                 "endpoint": running.server.address,
                 "masterAuth": {"clusterCaCertificate": running.server.ca},
             }
-        return told
+        return shown

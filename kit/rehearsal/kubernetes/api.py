@@ -230,11 +230,11 @@ class Api:
         """Whatever the request says of its validation: what is not known here is refused."""
         unknown, _ = key.kind.problems(body)
         if unknown:
-            told = ", ".join(f'unknown field "{each}"' for each in unknown)
+            fields = ", ".join(f'unknown field "{each}"' for each in unknown)
             raise Failure(
                 "BadRequest",
                 f'{key.kind.name} in version "{key.kind.version}" cannot be handled as a {key.kind.name}: '
-                f"strict decoding error: {told}",
+                f"strict decoding error: {fields}",
             )
 
     # ---- What goes on
@@ -245,7 +245,7 @@ class Api:
         `sendInitialEvents` ends that beginning by a bookmark, as the newest kubectl wants it.
         """
         selects = _selector(query)
-        told = query.get("resourceVersion", "")
+        since = query.get("resourceVersion", "")
         initial = query.get("sendInitialEvents") == "true"
         limit_s = float(query.get("timeoutSeconds", _IDLE_S))
         cut = self.watch_cuts > 0
@@ -256,12 +256,12 @@ class Api:
             with self._store.changed:
                 at = self._store.version
                 there = self._store.all(kind, namespace)
-            if initial or told in ("", "0"):
+            if initial or since in ("", "0"):
                 for each in filter(selects, there):
                     seen.add(each["metadata"]["uid"])
                     yield _event("ADDED", each)
             else:
-                at = int(told)
+                at = int(since)
                 new = {event.key for event in self._store.since(at, kind)[1] if event.type == "ADDED"}
                 seen |= {
                     each["metadata"]["uid"] for each in there if selects(each) and key_of(each) not in new

@@ -40,5 +40,5 @@ def shown(
 
 def holds(value: Mapping[str, Any], kind: str) -> bool:
     """Whether a condition of an object is true."""
-    told = value.get("status", {}).get("conditions", [])
-    return any((each["type"], each["status"]) == (kind, "True") for each in told)
+    conditions = value.get("status", {}).get("conditions", [])
+    return any((each["type"], each["status"]) == (kind, "True") for each in conditions)

@@ -146,7 +146,7 @@ class Gateways:
             each["parentRef"]["name"]: each["conditions"]
             for each in route.get("status", {}).get("parents", [])
         }
-        told = [
+        shown_parents = [
             {
                 "controllerName": _CONTROLLER,
                 "parentRef": ref,
@@ -156,7 +156,7 @@ class Gateways:
             }
             for ref in parents
         ]
-        self._store.set_status(key_of(route), {"parents": told})
+        self._store.set_status(key_of(route), {"parents": shown_parents})
 
     def _rules_of(self, key: Key) -> tuple[Rule, ...]:
         """All rules that count at a Gateway, the longest prefix first."""

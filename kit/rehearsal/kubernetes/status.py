@@ -61,9 +61,9 @@ def unauthorized() -> Failure:
 def conflict(fields: Sequence[tuple[str, str]]) -> Failure:
     """409 of a server-side apply: each field's path, and who has it ("kubectl" using apps/v1)."""
     several = "s" if len(fields) > 1 else ""
-    told = "\n".join(f"conflict with {owner}: {at}" for at, owner in fields)
+    sentences = "\n".join(f"conflict with {owner}: {at}" for at, owner in fields)
     return Failure(
         "Conflict",
-        f"Apply failed with {len(fields)} conflict{several}: {told}",
+        f"Apply failed with {len(fields)} conflict{several}: {sentences}",
         [("FieldManagerConflict", f"conflict with {owner}", at) for at, owner in fields],
     )

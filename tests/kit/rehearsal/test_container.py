@@ -147,12 +147,12 @@ def test_a_release_is_applied_rolled_out_found_and_deleted(
 ) -> None:
     monkeypatch.setattr(plane.builds, "pulled", lambda image: {})
     front = [made.namespace(), made.gateway(), *version(), made.route(made.opened())]
-    told = good(either(*APPLY, of=front)).splitlines()
-    assert told[:2] == [
+    applied = good(either(*APPLY, of=front)).splitlines()
+    assert applied[:2] == [
         "namespace/space serverside-applied",
         "gateway.gateway.networking.k8s.io/front serverside-applied",
     ]
-    assert len(told) == 7
+    assert len(applied) == 7
     assert good(either(*ROLLOUT)).endswith('deployment "web-1" successfully rolled out\n')
     good(either("wait", "--for=condition=Programmed", "gateway/front", "--timeout=60s"))
     kinds = "gateway,httproute,deployment,service,gcpbackendpolicy,healthcheckpolicy,pod"

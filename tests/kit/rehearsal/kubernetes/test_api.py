@@ -84,8 +84,8 @@ def test_each_verb_has_its_name_in_the_record(asked: Asked) -> None:
     assert asked("POST", f"/api/v1{SPACE}/services", made.service())[0] == 409
     assert asked("DELETE", f"{DEPLOYMENTS}/web-1")[1]["status"] == "Success"
     assert asked("GET", f"{DEPLOYMENTS}/web-1") == (404, asked("DELETE", f"{DEPLOYMENTS}/web-1")[1])
-    told = " ".join(call.split(".")[1] for call in asked.calls)
-    assert told == "apply apply get patch update create create delete get delete"
+    verbs = " ".join(call.split(".")[1] for call in asked.calls)
+    assert verbs == "apply apply get patch update create create delete get delete"
 
 
 def test_an_old_version_of_an_object_is_not_put_over_a_newer_one(asked: Asked) -> None:
@@ -184,9 +184,9 @@ def test_a_watch_that_wants_the_beginning_gets_it_with_a_bookmark_at_its_end(ask
     events = asked.watch(
         sendInitialEvents="true", resourceVersionMatch="NotOlderThan", fieldSelector="metadata.name=web-2"
     )
-    told = [next(events), next(events)]
-    assert [event["type"] for event in told] == ["ADDED", "BOOKMARK"]
-    assert told[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    first = [next(events), next(events)]
+    assert [event["type"] for event in first] == ["ADDED", "BOOKMARK"]
+    assert first[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
 def test_what_a_selector_selects_no_more_is_deleted_to_its_watcher(asked: Asked) -> None:
@@ -215,8 +215,8 @@ def test_a_watch_ends_at_its_time_when_it_is_cut_and_when_all_ends(asked: Asked)
 )
 def test_a_fault_is_answered_in_the_apis_own_words(asked: Asked, fault: Callable[[], Failure]) -> None:
     asked.faults.add("kubernetes.apply.deployments", fault())
-    status, told = asked.apply(made.deployment())
-    assert (status, told["reason"]) == (fault().http, fault().reason)
+    status, answer = asked.apply(made.deployment())
+    assert (status, answer["reason"]) == (fault().http, fault().reason)
     assert asked.apply(made.deployment())[0] == 201
 
 

@@ -53,9 +53,9 @@ def version(name: str, timeout_s: int = 300) -> tuple[dict[str, Any], ...]:
 
 
 def conditions(value: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    told = value.get("status", {})
-    parents = told.get("parents", [])
-    found = parents[0]["conditions"] if parents else told.get("conditions", [])
+    status = value.get("status", {})
+    parents = status.get("parents", [])
+    found = parents[0]["conditions"] if parents else status.get("conditions", [])
     return {each["type"]: (each["status"], each["reason"]) for each in found}
 
 

@@ -59,8 +59,8 @@ def runs(google: Plane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remembers]:
 
 
 def status(cluster: Cluster) -> dict[str, Any]:
-    told: dict[str, Any] = cluster.store.get(WEB).get("status", {})
-    return told
+    found: dict[str, Any] = cluster.store.get(WEB).get("status", {})
+    return found
 
 
 def condition(cluster: Cluster, kind: str) -> tuple[str, str]:
