@@ -141,6 +141,7 @@ def command(
     from kit.cloud.record import Record
     from kit.config import load_config
     from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
+    from kit.platforms import load
     from kit.targets import select
     from kit.times import span_s
 
@@ -160,6 +161,8 @@ def command(
     }
     config = load_config(flags, os.environ, Path.cwd())
     chosen = select(targets or [])
+    if every:
+        chosen = [target for target in chosen if load(target.platform).wanted(config.of(target))]
     lasts_s = None if lasts is None else span_s(lasts)
 
     def begin(
