@@ -16,8 +16,8 @@ from kit.errors import Code, Exit, KitError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.cloud.record import Deployment
     from kit.flows.destroy import RemovalPlan, RemovalResult
+    from kit.platforms.deployment import Deployment
 
 
 def command(

@@ -15,8 +15,7 @@ from kit.errors import Exit, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.record import Deployment
-    from kit.cloud.status import DeploymentStatus
+    from kit.platforms.deployment import Deployment, DeploymentStatus
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
 
@@ -99,7 +98,7 @@ def _asked(
 
 
 def _as_data(status: DeploymentStatus, now_s: float) -> dict[str, Any]:
-    from kit.cloud.status import is_overdue
+    from kit.platforms.deployment import is_overdue
 
     place, known, service = status.place, status.deployment, status.service
     versions = service.versions if service is not None else ()
