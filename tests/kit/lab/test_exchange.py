@@ -185,7 +185,7 @@ async def test_at_the_deadline_a_client_without_a_head_gets_the_platforms_error(
         answering = await service.taken()
         head = await client.head()
         assert (status(head), fields(head)["content-length"]) == (expected, "0")
-        await answering.left()  # the service is told by the end of its connection
+        await answering.left()  # the service learns it from the end of its connection
 
 
 @pytest.mark.parametrize("spec", [PASS, WHOLE, BLOCKS])
