@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from kit.cli.arguments import Json, Named, Project, Yes
+from kit.cli.arguments import Json, Named, Project, Yes, option
 from kit.cli.prompts import confirmed
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success, talk
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
 
 def command(
     targets: Named = None,
-    every: Annotated[
-        bool, typer.Option("--all", envvar="KIT_ALL", help="All that is on record from this folder.")
-    ] = False,
+    every: Annotated[bool, option("--all", "All that is on record from this folder.")] = False,
     project: Project = None,
     yes: Yes = False,
     as_json: Json = False,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from kit.cli.arguments import Json, Project, Region, Targets
+from kit.cli.arguments import Json, Project, Region, Targets, option
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success
 from kit.errors import Exit, UsageError
@@ -22,16 +20,9 @@ if TYPE_CHECKING:
 
 def command(
     targets: Targets = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Show what is on record; ask no cloud.")
-    ] = False,
+    offline: Annotated[bool, option("--offline", "Show what is on record; ask no cloud.")] = False,
     refresh: Annotated[
-        bool,
-        typer.Option(
-            "--refresh",
-            envvar="KIT_REFRESH",
-            help="Look in the project for what the kit made, and write the record anew.",
-        ),
+        bool, option("--refresh", "Look in the project for what the kit made, and write the record anew.")
     ] = False,
     project: Project = None,
     region: Region = None,
