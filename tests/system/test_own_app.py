@@ -201,9 +201,9 @@ def test_it_runs_without_the_kits_tokens(app: Path, kit: Kit) -> None:
         "MY_API_KEY": "1",
     }
     kit("demo", "run", "--json", KIT_YES="1", **tokens)
-    told = json.loads((app / "environment.json").read_text())
-    assert "STREAMPROOF_LAB" in told
-    assert not told.keys() & tokens.keys()
+    environment = json.loads((app / "environment.json").read_text())
+    assert "STREAMPROOF_LAB" in environment
+    assert not environment.keys() & tokens.keys()
 
 
 def test_an_app_that_does_not_start_is_told_with_the_end_of_its_log(app: Path, kit: Kit) -> None:
