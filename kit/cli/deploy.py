@@ -141,6 +141,7 @@ def command(
     from kit.cloud.record import Record
     from kit.config import load_config
     from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
+    from kit.platforms import load
     from kit.targets import select
     from kit.times import span_s
 
@@ -160,6 +161,8 @@ def command(
     }
     config = load_config(flags, os.environ, Path.cwd())
     chosen = select(targets or [])
+    if every:
+        chosen = [target for target in chosen if load(target.platform).wanted(config.of(target))]
     lasts_s = None if lasts is None else span_s(lasts)
 
     def begin(
@@ -302,11 +305,12 @@ def _finish(
 def _states(comparison: Comparison | None) -> list[LaneState]:
     """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
     from kit.flows.gate import judge
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
-    lanes = comparison.lanes if comparison is not None else ()
-    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
+    lanes = view(comparison, known).lanes if comparison is not None else ()
+    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.kind == "on"]
 
 
 def _dry_run(

@@ -76,6 +76,10 @@ class Platform(Protocol):
         """
         return Order(tuple(hosts))
 
+    def wanted(self, settings: Mapping[str, Any]) -> bool:
+        """Whether `--all` means a target with these settings; else it is deployed by its name only."""
+        return True
+
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """Variables that a release has beside the kit's own: by default its name, which services tell."""
         return {"STREAMPROOF_VERSION": version}

@@ -25,7 +25,7 @@ def gate(spec: FrontSpec, *more: Header, status: int = 200, bodyless: bool = Fal
 
 
 def through(one: Gate, pieces: Iterable[bytes]) -> list[Release]:
-    """Everything that a whole response lets go."""
+    """Everything that a whole response forwards."""
     releases = one.begin()
     for piece in pieces:
         releases += one.feed(piece)
