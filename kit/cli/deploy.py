@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kit.cloud.record import Record
+    from kit.cloud.tokens import Runs
     from kit.config import Config
     from kit.events import Watch
     from kit.flows.deploy import DeployOptions, Plan, PlannedTarget
@@ -212,12 +213,14 @@ def _deploy(
     runs: Gcloud,
     console: Console,
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
+    from kit.cloud.tokens import AskedOnce
     from kit.events import Stage
     from kit.flows.deploy import deploy, promoted
 
+    tokens = AskedOnce(runs)
     with console.steps() as watch:
         try:
-            outcomes = run(deploy(planned, config, options, record, out, runs, watch))
+            outcomes = run(deploy(planned, config, options, record, out, tokens, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
             text = f"`kit status` shows it, `kit deploy {names}` goes on."
@@ -226,11 +229,11 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and options.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, options, record, runs, console)
+    return outcomes, _comparison(there, config, options, record, tokens, console)
 
 
 def _comparison(
-    names: list[str], config: Config, options: DeployOptions, record: Record, runs: Gcloud, console: Console
+    names: list[str], config: Config, options: DeployOptions, record: Record, tokens: Runs, console: Console
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
 
@@ -245,7 +248,7 @@ def _comparison(
 
     async def work(watch: Watch) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
-        asked = await asks(deployments, config, token=options.token, gcloud=runs, host_of=None)
+        asked = await asks(deployments, config, token=options.token, gcloud=tokens, host_of=None)
         like = LaneSpec(
             "",
             Ask("GET", ""),

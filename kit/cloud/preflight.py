@@ -15,14 +15,12 @@ from kit.errors import Code, KitError
 from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import LEVELS, Candidate, Finding, PreflightOptions, Seen
-from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.gcloud.runner import AT_ONCE, Gcloud
 from kit.platforms.platform import Host, Platform
 from kit.platforms.service import Place, Service
 from kit.targets import Target
 
 _LOG: Final = "preflight"
-# Each gcloud takes some 0.7 s of a core to start; more of them at once only wait for each other.
-_AT_ONCE: Final = 4
 # With one of these gcloud asks for no account: https://cloud.google.com/sdk/docs/properties, section auth
 _CREDENTIALS: Final = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
@@ -140,7 +138,7 @@ async def _look(
         gcloud.find()
     except KitError as error:
         return Seen(version=error, looks={})
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = asyncio.Semaphore(AT_ONCE)
 
     async def turn(work: Callable[[], Awaitable[Any]]) -> Any:
         async with turns:

@@ -15,6 +15,7 @@ from kit.cloud import preflight as checks
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
+from kit.cloud.tokens import Runs
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Stage, Step, Watch
@@ -29,8 +30,9 @@ from kit.platforms.service import Place, Release, Service
 from kit.render import render
 from kit.targets import Target
 
-# What the preflight saw within this time needs no look again; the traffic is looked at anew before it moves.
-_FRESH_S = 10.0
+# What the preflight saw within this time needs no second look: an upload and its build take longer, and
+# another may change it meanwhile as well. The traffic is looked at anew before it moves.
+_FRESH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +222,13 @@ async def deploy(
     options: DeployOptions,
     record: Record,
     root: Path,
-    gcloud: Gcloud,
+    gcloud: Runs,
     watch: Watch,
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
-    Hold the record's lock. A `KitError` is raised only before the first upload (CANNOT_WRITE, BUNDLE_EDITED);
-    a bug in one target's deployment once all have ended.
+    Hold the record's lock; `gcloud` gives identity tokens. A `KitError` is raised only before the first
+    upload (CANNOT_WRITE, BUNDLE_EDITED); a bug in one target's deployment once all have ended.
     """
     for draft in plan.drafts:
         write(draft.bundle, root)

@@ -221,7 +221,9 @@ class Deploying:
             keeps = f"; {previous} keeps serving" if previous else ""
             what = f"{judgement.reason} Not promoted{keeps}."
             result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
-        now = await self._job.host.look() or service
+        now = service
+        if version.min_instances and not (serves and version.running):  # what was started or stopped
+            now = await self._job.host.look() or service
         return Outcome(
             name,
             result,
