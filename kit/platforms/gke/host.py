@@ -34,6 +34,7 @@ class GkeHost(CommandHost):
         super().__init__(place, gcloud)
         self._folder = commands.kubeconfig()
         self._there: There | None = None
+        self._gone = False
         self._sleep = sleep
 
     async def look(self, listed: Any = None) -> Service | None:
@@ -43,12 +44,14 @@ class GkeHost(CommandHost):
         return read.service(self.place, await self._look())
 
     def plan(self, release: Release) -> tuple[Command, ...]:
-        """From the image to a version that can be asked and has no traffic; a first one's repository too.
+        """From the image to a version that can be asked and has no traffic; what is missing around it first.
 
         The kit itself looks again and again where the last two lines wait.
         """
         place, folder = self.place, self._folder
+        new = commands.create_cluster(place.project, place.region, commands.cluster(place), place.target)
         return (
+            *((new,) if self._gone else ()),
             commands.get_credentials(place, folder),
             *((commands.create_repository(place),) if release.creates else ()),
             commands.build(release),
@@ -159,9 +162,11 @@ class GkeHost(CommandHost):
                     commands.get_credentials(self.place, self._folder), log=f"look-{self.place.target}"
                 )
             except KitError as error:
-                if error.code is Code.NOT_FOUND_IN_CLOUD:
-                    return False
-                raise
+                if error.code is not Code.NOT_FOUND_IN_CLOUD:
+                    raise
+                self._gone = True
+                return False
+            self._gone = False
         return True
 
     async def _look(self) -> There:
