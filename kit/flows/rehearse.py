@@ -82,7 +82,7 @@ def _rehearse(
         env |= {"KIT_PROJECT": _PROJECT, "KIT_REGION": _REGION}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
         # The URLs that gcloud names are on this machine: no proxy leads to them.
-        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), f"127.0.0.1,localhost,{plane.gateway_host}")
         if list(words) == [SHELL]:
             say("kit and gcloud are on PATH; `exit` ends the rehearsal.")
             return _run([env.get("SHELL", "/bin/sh")], work, env)
