@@ -49,6 +49,15 @@ def over(page: Page) -> None:
     expect(page.locator("#go")).to_be_enabled(timeout=4 * GIVE_UP_MS)
 
 
+def whole(page: Page) -> bool:
+    """Whether every lane is on the screen, whole, and nothing lies beside it."""
+    assert page.viewport_size is not None
+    bounds = [lane.bounding_box() for lane in page.locator("#lanes .lane").all()]
+    below = [one for one in bounds if one is None or one["y"] + one["height"] > page.viewport_size["height"]]
+    wide: int = page.evaluate("document.documentElement.scrollWidth")
+    return not below and wide <= page.viewport_size["width"]
+
+
 def saved(page: Page) -> dict[str, Any]:
     """What the page would keep of its runs."""
     with page.expect_download() as download:
@@ -116,6 +125,14 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
     assert {lane["promise"] for lane in off.values()} == {"as documented"}
     assert page.locator("#stairs path.sent").count() == 3
+
+    # The last row sees all lanes at once, on small projectors too.
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    for width, height in ((1280, 800), (1024, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert whole(page), (width, height)
+    page.keyboard.press("l")
 
     # Saved, it is what kit compare prints of the same lab: one engine.
     document = saved(page)
