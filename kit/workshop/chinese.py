@@ -34,6 +34,10 @@ _SENTENCES: Mapping[str, str] = {
         "在 App Engine Standard 上没有办法放行：改用轮询，或者迁移到 Cloud Run。"
     ),
     "Send the response header X-Accel-Buffering: no.": "发送响应头 X-Accel-Buffering: no。",
+    "Raise the load balancer's timeout for this Service: GCPBackendPolicy, spec.default.timeoutSec. "
+    "Heartbeats do not help.": (
+        "为这个 Service 调高负载均衡器的时限：GCPBackendPolicy 的 spec.default.timeoutSec。心跳没有用。"
+    ),
     "It streams, against expectation: check that the URL is the one you mean, then the claim.": (
         "它是流式的，与预期不同：先检查网址是否正确，再检查文档的说法。"
     ),

@@ -25,6 +25,8 @@ SHOWN = {
     ("flex", "off"): ("byte-limited", 65536, "lock-step"),
     ("run", "on"): ("incremental", None, "lock-step"),
     ("run", "off"): ("incremental", None, "lock-step"),
+    ("gke", "on"): ("incremental", None, "lock-step"),
+    ("gke", "off"): ("incremental", None, "lock-step"),
 }
 
 Demo = Callable[..., "subprocess.Popen[str]"]
@@ -77,8 +79,8 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
     assert "emulated from documentation" in page
-    assert "6 of 6 lanes" in (tmp_path / "build/report.md").read_text()
-    assert 'tests="6" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
+    assert "8 of 8 lanes" in (tmp_path / "build/report.md").read_text()
+    assert 'tests="8" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
 def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:
@@ -109,9 +111,8 @@ def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
 ) -> None:
     status, out, err = ended(demo(*(f"--front={name}={other}" for name, other in fronts.items())))
     assert status == 3, err
-    for target in ("standard", "flex", "run"):
-        for arm in ("on", "off"):
-            assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)
+    for target, arm in SHOWN:
+        assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)
 
 
 @pytest.mark.alone

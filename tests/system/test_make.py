@@ -27,6 +27,7 @@ CLOUD = {
     "deploy-standard": ["deploy", "standard"],
     "deploy-flex": ["deploy", "flex"],
     "deploy-run": ["deploy", "run"],
+    "deploy-gke": ["deploy", "gke"],
     "compare": ["compare", "--deployed"],
     "status": ["status"],
     "destroy-all": ["destroy", "--all"],

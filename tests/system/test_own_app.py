@@ -117,6 +117,8 @@ def test_as_it_stands_an_app_of_ones_own_gets_a_verdict_in_both_arms(kit: Kit) -
         ("flex", "off"): ("byte-limited", "lock-step"),
         ("run", "on"): ("incremental", "lock-step"),
         ("run", "off"): ("incremental", "lock-step"),
+        ("gke", "on"): ("incremental", "lock-step"),
+        ("gke", "off"): ("incremental", "lock-step"),
     }
     assert all("/answer?question=why" in lane["url"] for lane in ended.data["lanes"])
     for lane in ended.data["lanes"]:

@@ -74,9 +74,9 @@ def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> N
     }
 
 
-def test_cloud_run_is_told_the_project_that_it_does_not_tell_itself() -> None:
+def test_the_project_is_given_where_the_platform_does_not_name_it() -> None:
     projects = {name: made(name).environment.get("GOOGLE_CLOUD_PROJECT") for name in TARGETS}
-    assert projects == {"standard": None, "flex": None, "run": "my-project-42"}
+    assert projects == {"standard": None, "flex": None, "run": "my-project-42", "gke": "my-project-42"}
 
 
 def test_a_service_is_given_only_the_hash_of_its_token() -> None:
@@ -120,12 +120,13 @@ def test_a_secret_that_the_user_gave_the_service_is_the_one_that_is_shown(tmp_pa
     assert "STREAMPROOF_PROOF_TOKEN_SHA256" not in given.environment
 
 
-def test_only_app_engine_uploads_a_bundle_of_the_releases_own() -> None:
+def test_only_what_holds_the_releases_variables_is_rendered_for_each_release() -> None:
     folders = {name: made(name).folder for name in TARGETS}
     assert folders == {
         "standard": Path("build/releases/standard"),
         "flex": Path("build/releases/flex"),
         "run": Path("build/run"),
+        "gke": Path("build/releases/gke"),
     }
 
 
@@ -177,6 +178,27 @@ def test_what_is_uploaded_is_the_bundle_but_for_the_releases_variables_and_servi
     assert own == theirs
     others = {name: content for name, content in bundle.files.items() if name != "app.yaml"}
     assert {name: (release.folder / name).read_bytes() for name in others} == others
+
+
+def test_on_gke_the_manifests_of_a_release_are_its_own_and_the_image_is_of_the_same_files(
+    tmp_path: Path,
+) -> None:
+    config = Config(project="my-project-42", region="europe-west1")
+    bundle, release = render(TARGETS["gke"], config), made("gke", config, root=tmp_path)
+    write_release(release, bundle, config)
+    deployment, service, *_ = yaml.safe_load_all((release.folder / "version.yaml").read_bytes())
+    for one in (deployment, service):
+        assert one["metadata"]["name"] == f"streamproof-{release.version}"
+        assert one["metadata"]["labels"]["streamproof-version"] == release.version
+        assert one["metadata"]["labels"]["streamproof-bundle"] == release.digest
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    assert release.environment.items() <= variables.items()
+    assert container["image"].endswith(f":{release.version}")
+    others = set(bundle.files) - {"version.yaml", "route.yaml"}
+    assert {name: (release.folder / name).read_bytes() for name in others} == {
+        name: bundle.files[name] for name in others
+    }
 
 
 def test_what_was_rendered_already_is_not_written_again(tmp_path: Path) -> None:
