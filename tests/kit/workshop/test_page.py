@@ -184,7 +184,7 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     page.locator("#shipped").click()
     expect(page.locator("#mark")).to_contain_text("录制于")
     over(page)
-    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整个被缓冲", "✓ 流式到达", "✓ 流式到达"]
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", "✓ 流式", "✓ 流式"]
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.locator("#language").click()
     assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", "✓ Streamed", "✓ Streamed"]
@@ -223,10 +223,10 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     # Its leftmost stop asks for nothing: the service's own pace.
     page.keyboard.press("s")
     page.keyboard.press("Home")
-    expect(page.locator("#speed-state")).to_have_text("its own")
+    expect(page.locator("#speed-state")).to_have_text("default")
     assert "speed" not in page.evaluate("location.hash")
     page.locator("#language").click()
-    expect(page.locator("#speed-state")).to_have_text("自己的速度")
+    expect(page.locator("#speed-state")).to_have_text("默认速度")
 
 
 def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_asks(
