@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,25 @@ def test_what_a_function_makes_and_takes_only_a_post_is_asked_as_it_describes_it
     assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
     assert 'POST with {"question": "' in ended.err
     assert len(ended.data["lanes"][0]["timeline"]) == 20
+
+
+def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_as_promised(
+    app: Path, kit: Kit
+) -> None:
+    main = app / "mine/main.py"
+    main.write_text(main.read_text().replace("range(30)", "range(300)"))
+    with (app / "kit.toml").open("a") as file:
+        file.write("[targets.run]\ntimeout_s = 3\n")
+    ended = kit("demo", "run", "--yes", "--json")
+    assert ended.status == 3, ended.err
+    assert verdicts(ended) == {("run", arm): ("incremental", "lock-step") for arm in ("on", "off")}
+    for lane in ended.data["lanes"]:
+        assert lane["as_expected"] is False
+        assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
+        assert 0 < len(lane["timeline"]) < 300
+    told = " ".join((app / "build/report.md").read_text().split())
+    assert "✗" in told
+    assert re.search(r"streamed, but the answer was cut after [3-5] s", told)
 
 
 def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:
