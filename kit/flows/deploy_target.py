@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from kit.cloud.record import Deployment, Record, State
+from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
+from kit.flows.traffic import arrived
 from kit.outcome import Gate, Outcome, Result
+from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
+from kit.report.view import lane_view
 from kit.targets import Target
 
 # Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
@@ -134,7 +137,7 @@ class Deploying:
         job, name = self._job, self._name
         was = before.serving if before is not None else None
         previous = was.name if was is not None and was.name != version.name else self._replaced(version)
-        if not version.running:
+        if not (version.running and version.ready):
             self._watch(Step(name, f"starting {version.name}"))
             await job.host.start(version.name, self._line)
         lanes: Sequence[Lane] = ()
@@ -149,7 +152,7 @@ class Deploying:
                 )
             self._watch(Step(name, f"measuring {url}"))
             lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
-            judgement = judge(lanes, job.target)
+            judgement = judge([lane_view(lane, job.target) for lane in lanes], job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
             return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)
@@ -192,6 +195,7 @@ class Deploying:
             )
         self._watch(Step(name, f"promoting {version.name}"))
         await host.promote(version.name, self._line)
+        await arrived(service.place, service.url, version.name, self._line)
 
     async def _hold_back(
         self,
@@ -219,7 +223,9 @@ class Deploying:
             keeps = f"; {previous} keeps serving" if previous else ""
             what = f"{judgement.reason} Not promoted{keeps}."
             result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
-        now = await self._job.host.look() or service
+        now = service
+        if version.min_instances and not (serves and version.running):  # what was started or stopped
+            now = await self._job.host.look() or service
         return Outcome(
             name,
             result,

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from kit.cloud.record import Deployment
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.platforms import load
+from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
 from kit.probe.client import Ask
@@ -117,15 +117,23 @@ def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
     return None
 
 
-async def settled(specs: Sequence[LaneSpec], waiting: Callable[[str], None]) -> bool:
-    """Wait until each lane's version is what answers there, as long as its answer may take.
+async def settled(
+    specs: Sequence[LaneSpec], waiting: Callable[[str], None], *, within_s: float | None = None
+) -> bool:
+    """Wait until each lane's version is what answers there, as long as its answer may take or `within_s`.
 
     `waiting` is called with what answers instead. Returns whether any had to be waited for.
     """
     places = {spec.ask.url: (spec, spec.version) for spec in specs if spec.version is not None}
     waited = await asyncio.gather(
         *(
-            wait_until_version(spec.ask, version, within_s=spec.timeout_s, waiting=waiting)
+            wait_until_version(
+                spec.ask,
+                version,
+                within_s=spec.timeout_s if within_s is None else within_s,
+                waiting=waiting,
+                proof_url=spec.proof_url,
+            )
             for spec, version in places.values()
         )
     )

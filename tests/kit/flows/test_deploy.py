@@ -11,13 +11,14 @@ import pytest
 
 from kit.app import App
 from kit.cloud.preflight import Preflight
-from kit.cloud.record import Deployment, Record
+from kit.cloud.record import Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_model
 from kit.outcome import Outcome, Result
+from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
@@ -137,7 +138,7 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
     refuse_open_model(config, DeployOptions(), [])
 
 
-@pytest.mark.parametrize(("age_s", "looked"), [(1.0, False), (60.0, True)])
+@pytest.mark.parametrize(("age_s", "looked"), [(50.0, False), (61.0, True)])
 def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
     cloud: Cloud, tmp_path: Path, age_s: float, looked: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""A version that was just deployed is measured at its own URL, in both arms, by whoever may ask it."""
+"""A version that was just deployed is measured at its own URL, with and without the header."""
 
 from __future__ import annotations
 
@@ -16,29 +16,16 @@ from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
 from kit.outcome import Gate
-from kit.platforms.command import Command
 from kit.platforms.service import Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict
+from kit.report.view import lane_view
 from kit.targets import get
 from tests.fixtures.deployments import service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
-
-TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
-
-
-class Gcloud:
-    """Gives identity tokens, and remembers what for."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-
-    async def run(self, command: Command, *, log: str) -> str:
-        self.words += command.words
-        return TOKEN
-
+from tests.kit.flows.hosts import TOKEN, FakeGcloud
 
 VERSION = "0123456789abcdef"
 
@@ -52,8 +39,8 @@ def measured(
     version: str = VERSION,
     timeout_s: float = 30,
     config: Config | None = None,
-) -> tuple[Sequence[Lane], Gcloud, list[Event]]:
-    gcloud, events = Gcloud(), list[Event]()
+) -> tuple[Sequence[Lane], FakeGcloud, list[Event]]:
+    gcloud, events = FakeGcloud(TOKEN), list[Event]()
     measure = Measuring(
         gcloud, config or Config(), events.append, token=token, prompt="Why?", timeout_s=timeout_s
     )
@@ -68,7 +55,7 @@ def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Ori
         ("off", Verdict.INCREMENTAL, Method.LOCK_STEP),
     ]
     assert {lane.url for lane in lanes} == {url}
-    assert gcloud.words == []
+    assert gcloud.commands == []
 
 
 def test_a_users_app_is_asked_for_one_answer_and_judged_as_it_is(origin: Origin, tmp_path: Path) -> None:
@@ -80,7 +67,7 @@ def test_a_users_app_is_asked_for_one_answer_and_judged_as_it_is(origin: Origin,
         ("off", True, Verdict.INCREMENTAL, Verdict.INCREMENTAL)
     ]
     assert len(answers) == 1  # beside the request that waited until it was ready
-    assert judge(lanes, get("run")).gate is Gate.PASSED
+    assert judge([lane_view(lane) for lane in lanes], get("run")).gate is Gate.PASSED
 
 
 def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(origin: Origin) -> None:
@@ -97,7 +84,7 @@ def test_a_private_service_is_asked_with_an_identity_for_the_services_own_url(or
     service = service_of("run", public=False, url="https://named.example.org")
     lanes, gcloud, _ = measured("run", url, service)
     assert all(lane.error is None for lane in lanes)
-    assert "--audiences=https://named.example.org" in gcloud.words
+    assert "--audiences=https://named.example.org" in gcloud.commands[0].words
 
 
 @pytest.mark.parametrize("bundle", [{"bundle": VERSION}, {}])
@@ -110,7 +97,7 @@ def test_a_version_that_never_answers_is_waited_for_and_not_judged_by_another(
         ("on", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
         ("off", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
     ]
-    assert judge(lanes, get("flex")).gate is Gate.INCONCLUSIVE
+    assert judge([lane_view(lane) for lane in lanes], get("flex")).gate is Gate.INCONCLUSIVE
     answers = bundle.get("bundle", "a version that does not say which")
     assert [event.text for event in events if isinstance(event, Step)] == [
         f"waiting for sp-new: {answers} still answers",

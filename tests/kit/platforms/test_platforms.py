@@ -237,4 +237,4 @@ def test_what_is_no_platform_is_named_beside_those_that_are(name: str) -> None:
         load(name)
     assert caught.value.code is Code.BAD_TARGET
     assert repr(name) in caught.value.message
-    assert "app_engine or cloud_run" in caught.value.hint
+    assert "app_engine or cloud_run or gke" in caught.value.hint

@@ -16,12 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fixtures.browser import GIVE_UP_MS
-from tests.kit.report.conftest import comparisons
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["comparisons"]
 
 Workshop = Callable[..., str]
 Open = Callable[..., "Page"]
@@ -73,7 +70,7 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """`open_page(url)`: the page, ready. In the end nothing was complained of, and nobody else was asked."""
+    """`open_page(url)`: the page, ready. In the end it has logged no error, and asked no other server."""
     contexts, complaints, asked, known = [], [], [], set()
 
     def open_page(url: str, **context: Any) -> Page:

@@ -18,7 +18,7 @@ from kit.report.html import html
 from kit.report.view import view
 from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
-from tests.kit.report.conftest import TARGETS, TROUBLED
+from tests.kit.report.measured import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
 from tests.kit.workshop.test_event_text import SAID
 
@@ -58,7 +58,7 @@ def saved(page: Page) -> dict[str, Any]:
 
 
 def found(lane: dict[str, Any]) -> tuple[Any, ...]:
-    """What must be the same, whoever measures; doubts may differ, they tell of the moment."""
+    """What must be the same from kit and page; doubts may differ, since they depend on the moment."""
     fields = ("target", "header", "expected", "verdict", "shape", "block_bytes", "as_expected", "method")
     return (*(lane[name] for name in fields), len(lane["timeline"]))
 
