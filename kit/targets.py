@@ -188,7 +188,7 @@ class Target:
         environment: the variables that the platform sets for a service, as the lab sets them (PORT apart);
             `{service}`, `{runtime}` ("python313") and any other setting stand for their values.
         expect: the promised verdict with the header sent (`on`) and without (`off`).
-        in_short: what it does with a stream, a clause of the sentence about all targets.
+        in_short: what it does with a stream, a clause of the sentence about several targets.
         advice: what frees a stream that is held or cut here, a sentence.
         front: the documented behaviour.
         claims: what the above rests on.

@@ -76,7 +76,7 @@ def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> N
 
 def test_cloud_run_is_told_the_project_that_it_does_not_tell_itself() -> None:
     told = {name: made(name).environment.get("GOOGLE_CLOUD_PROJECT") for name in TARGETS}
-    assert told == {"standard": None, "flex": None, "run": "my-project-42", "gke": None}
+    assert told == {"standard": None, "flex": None, "run": "my-project-42", "gke": "my-project-42"}
 
 
 def test_a_service_is_given_only_the_hash_of_its_token() -> None:
