@@ -28,9 +28,9 @@ from tests.fixtures.wire import passing, wire
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def measured(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
+def measured(url: str, reported: list[Arrival] | None = None, **spec: Any) -> Lane:
     lane = LaneSpec("x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=40, **spec)
-    return asyncio.run(probed(lane, (told if told is not None else []).append))
+    return asyncio.run(probed(lane, (reported if reported is not None else []).append))
 
 
 def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> Lane:
@@ -43,8 +43,8 @@ def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> La
 
 @pytest.mark.alone
 def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Origin) -> None:
-    told: list[Arrival] = []
-    lane = measured(origin(), told)
+    reported: list[Arrival] = []
+    lane = measured(origin(), reported)
     assert (lane.verdict, lane.method, lane.doubts, lane.error) == (
         Verdict.INCREMENTAL,
         Method.LOCK_STEP,
@@ -52,7 +52,7 @@ def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Ori
         None,
     )
     assert (
-        [arrival.seq for arrival in told]
+        [arrival.seq for arrival in reported]
         == [arrival.seq for arrival in lane.timeline.arrivals]
         == list(range(41))
     )
