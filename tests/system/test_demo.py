@@ -71,10 +71,10 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     Draft202012Validator(schema).validate(document)
     data = document["data"]
     assert (data["as_expected"], data["environment"]) == (True, "lab")
-    told = {
+    measured = {
         key: (lane["verdict"], lane["block_bytes"], lane["method"]) for key, lane in by_lane(data).items()
     }
-    assert told == SHOWN
+    assert measured == SHOWN
     assert all(lane["doubts"] == [] and len(lane["timeline"]) == 61 for lane in data["lanes"])
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
@@ -119,11 +119,11 @@ def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
 def test_with_several_workers_the_proof_falls_back_to_pause_and_says_so(demo: Demo) -> None:
     status, out, err = ended(demo("run", "standard", "--arm", "on", "--json", KIT_WORKERS="3"))
     assert status == 0, err
-    told = {
+    measured = {
         name: (lane["verdict"], lane["method"])
         for (name, _), lane in by_lane(json.loads(out)["data"]).items()
     }
-    assert told == {"run": ("incremental", "pause"), "standard": ("whole-message", "pause")}
+    assert measured == {"run": ("incremental", "pause"), "standard": ("whole-message", "pause")}
     assert all("other-instance" in lane["doubts"] for lane in json.loads(out)["data"]["lanes"])
 
 

@@ -79,8 +79,8 @@ def test_nobody_gets_a_package_called_service(run: Run) -> None:
 
 
 def test_the_demo_proves_its_point_outside_the_checkout(run: Run) -> None:
-    told = json.loads(run("kit", "demo", "run", "--arm", "on", "--json"))
-    assert [lane["verdict"] for lane in told["data"]["lanes"]] == ["incremental"]
+    document = json.loads(run("kit", "demo", "run", "--arm", "on", "--json"))
+    assert [lane["verdict"] for lane in document["data"]["lanes"]] == ["incremental"]
     assert (run.folder / "build" / "report.html").is_file()
 
 

@@ -31,10 +31,10 @@ def test_a_request_beside_an_open_one_tells_it_nothing() -> None:
     instance = Instance()
     requests = OpenRequests(instance)
     with requests:
-        told = instance.told
+        calls = instance.calls
         with requests, requests:
             pass
-        assert instance.told == told
+        assert instance.calls == calls
 
 
 def test_a_request_that_fails_has_ended_too() -> None:
