@@ -34,7 +34,8 @@ def test_a_version_is_measured_behind_the_gateway_serves_and_goes(cloud: Cloud, 
     assert told.status == 0, told
     outcome = told.outcomes["gke"]
     assert (outcome["result"], outcome["url"]) == ("promoted", f"http://{cloud.plane.gateway_host}")
-    assert cloud.record["gke"]["verdicts"] == {"on": "incremental", "off": "incremental"}
+    measured = cloud.record["gke"]
+    assert (measured["verdict_on"], measured["verdict_off"]) == ("incremental", "incremental")
     for url in (outcome["url"], f"{outcome['url']}/{outcome['version']}"):
         who = whose(url)
         assert isinstance(who, dict)
