@@ -16,6 +16,7 @@ from kit.platforms.gcloud.commands import change
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import TARGET_LABEL, Place, Release
 
+VERSION_LABEL: Final = "streamproof-version"
 REPOSITORY: Final = "streamproof"
 MANAGER: Final = "streamproof"
 # How long pods may take to be ready and a Gateway to be programmed; a cluster's first pod waits for a node.
@@ -187,6 +188,11 @@ def delete_version(place: Place, folder: Folder, version: str) -> Command:
     """Remove a version with all that is its own."""
     kinds = ("deployment", "service", "gcpbackendpolicy", "healthcheckpolicy")
     return delete(place, folder, *(f"{kind}/{place.service}-{version}" for kind in kinds))
+
+
+def delete_pods(place: Place, folder: Folder, version: str) -> Command:
+    """Have a version's pods made anew."""
+    return delete(place, folder, "pods", f"--selector={VERSION_LABEL}={version}")
 
 
 def delete_namespace(place: Place, folder: Folder) -> Command:

@@ -13,7 +13,7 @@ from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.gke import commands, read
 from kit.platforms.gke.read import There
-from kit.platforms.gke.route import kept, route, shares_of
+from kit.platforms.gke.route import kept, opened, route, shares_of
 from kit.platforms.host import CommandHost
 from kit.platforms.service import TARGET_LABEL, Place, Release, Removal, Service, Version
 
@@ -102,7 +102,11 @@ class GkeHost(CommandHost):
             return
         if not read.replicas(deployment):
             await self._scale(deployment, read.stopped_at(deployment), line)
-        await self._change(self._route(there, version, read.listener(there.gateway)), line)
+        elif read.standing(self.place, there, version).error is not None:
+            # What was wrong may have been put right, and pods that failed try again later and later.
+            await self._change(commands.delete_pods(self.place, self._folder, version), line)
+        if version not in opened(there.route):
+            await self._change(self._route(there, version, read.listener(there.gateway)), line)
         await self._settled(version, line)
 
     async def stop(self, version: str, line: Line) -> None:
@@ -110,7 +114,7 @@ class GkeHost(CommandHost):
         deployment = (await self._known()).deployments.get(version)
         if deployment is not None and read.replicas(deployment):
             await self._scale(deployment, 0, line)
-            await self._look()
+            self._there = None
 
     async def open(self, line: Line) -> None:
         """Nothing: it is open."""

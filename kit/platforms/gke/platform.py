@@ -11,7 +11,6 @@ from kit.platforms.command import Command
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, dicts
 from kit.platforms.gcloud.kubectl_rules import INSTALL_PLUGIN, PLUGIN
 from kit.platforms.gke import commands
-from kit.platforms.gke.read import VERSION_LABEL
 from kit.platforms.platform import Host, Option, Platform
 from kit.platforms.service import TARGET_LABEL, Place
 
@@ -143,7 +142,7 @@ class Gke(Platform):
             "cluster_name": commands.cluster(place),
             "namespace_name": commands.namespace(place),
             f"k8s-pod/{TARGET_LABEL}": place.target,
-            f"k8s-pod/{VERSION_LABEL}": version,
+            f"k8s-pod/{commands.VERSION_LABEL}": version,
         }
 
     def proxy(self, place: Place) -> Command | None:

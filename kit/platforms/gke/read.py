@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kit.errors import Code, KitError
 from kit.platforms.gke import route
+from kit.platforms.gke.commands import VERSION_LABEL
 from kit.platforms.service import (
     BUNDLE_LABEL,
     TARGET_LABEL,
@@ -21,7 +22,6 @@ from kit.platforms.service import (
     newest_first,
 )
 
-VERSION_LABEL: Final = "streamproof-version"
 # What a stopped version had, for when it is started again.
 REPLICAS: Final = "streamproof-replicas"
 
@@ -101,7 +101,7 @@ def there(place: Place, answer: Any) -> There:
                 deployments[version] = item
             elif kind == "GCPBackendPolicy":
                 policies[version] = item
-        if ours and version is not None and kind == "Pod":
+        if ours and version is not None and kind == "Pod" and "deletionTimestamp" not in item["metadata"]:
             pods.setdefault(version, []).append(item)
         if not is_ours(item):
             others.append(f"{kind.lower()}/{name}")
