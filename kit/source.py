@@ -108,7 +108,9 @@ def _tracked(folder: Path) -> list[str] | None:
         return None
     if listing.returncode:
         said = listing.stderr.decode(errors="replace").strip().partition("\n")[0]
-        _bad(f"git cannot list {folder}: {said}", "Mend that, or name the files: [app] include in kit.toml.")
+        _bad(
+            f"git cannot list {folder}: {said}", "Correct that, or name the files: [app] include in kit.toml."
+        )
     names = [os.fsdecode(name) for name in listing.stdout.split(b"\0") if name]
     if not names:
         _bad(

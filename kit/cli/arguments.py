@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -106,6 +106,17 @@ def status(*states: LaneState) -> Exit:
     return Exit[worst.name]
 
 
+def option(name: str, says: str, *also: str, env: str | list[str] | None = None, **more: Any) -> Any:
+    """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
+    variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
+    return typer.Option(name, *also, envvar=env or variable, help=says, **more)
+
+
+def accel_header(says: str) -> Any:
+    """Which of `Arms`; --arm was its name once."""
+    return option("--accel-header", says, "--arm", env=["KIT_ACCEL_HEADER", "KIT_ARM"])
+
+
 Targets: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
@@ -119,58 +130,33 @@ Named: TypeAlias = Annotated[
     typer.Argument(metavar="TARGET", envvar="KIT_TARGETS", help="Which targets. See `kit targets`."),
 ]
 Out: TypeAlias = Annotated[
-    Path, typer.Option(envvar="KIT_OUT", help="The folder for the bundles, and for what is made from them.")
+    Path, option("--out", "The folder for the bundles, and for what is made from them.")
 ]
 Fronts: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--front",
+        "Put the other target's front before this one, to see a promise broken.",
         metavar="TARGET=OTHER",
-        envvar="KIT_FRONT",
-        help="Put the other target's front before this one, to see a promise broken.",
     ),
 ]
 Isolated: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--isolated",
-        envvar="KIT_ISOLATED",
-        help="Install each bundle's own requirements into an environment of its own first.",
-    ),
+    bool, option("--isolated", "Install each bundle's own requirements into an environment of its own first.")
 ]
 Polling: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--polling",
-        envvar="KIT_POLLING",
-        help="Ask each target for its answer in pieces as well, as where nothing streams.",
-    ),
+    bool, option("--polling", "Ask each target for its answer in pieces as well, as where nothing streams.")
 ]
-Method: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_METHOD", help="GET, or POST when there is data.")
-]
+Method: TypeAlias = Annotated[str | None, option("--method", "GET, or POST when there is data.")]
 Header: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
-        "--header",
-        "-H",
-        envvar="KIT_HEADER",
-        metavar="NAME: VALUE",
-        help="One more request header; in KIT_HEADER one a line.",
-    ),
+    option("--header", "One more request header; in KIT_HEADER one a line.", "-H", metavar="NAME: VALUE"),
 ]
-Data: TypeAlias = Annotated[
-    str | None, typer.Option("--data", "-d", envvar="KIT_DATA", help="The request's body.")
-]
+Data: TypeAlias = Annotated[str | None, option("--data", "The request's body.", "-d")]
 BearerEnv: TypeAlias = Annotated[
-    str | None,
-    typer.Option(envvar="KIT_BEARER_ENV", metavar="NAME", help="The variable that holds a bearer token."),
+    str | None, option("--bearer-env", "The variable that holds a bearer token.", metavar="NAME")
 ]
 Proof: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KIT_PROOF", metavar="URL", help="The proof's prefix, if neither beside URL nor at /proof."
-    ),
+    str | None, option("--proof", "The proof's prefix, if neither beside URL nor at /proof.", metavar="URL")
 ]
 
 
@@ -182,143 +168,98 @@ def _usable(token: str | None) -> str | None:
 
 ProofToken: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        envvar=["STREAMPROOF_PROOF_TOKEN", "KIT_PROOF_TOKEN"],
+    option(
+        "--proof-token",
+        "Opens a proof that asks for its token. Rather set the variable: a command line is no secret.",
+        env=["STREAMPROOF_PROOF_TOKEN", "KIT_PROOF_TOKEN"],
         metavar="TOKEN",
         callback=_usable,
-        help="Opens a proof that asks for its token. Rather set the variable: a command line is no secret.",
     ),
 ]
 Prompt: TypeAlias = Annotated[
     str,
-    typer.Option(
-        envvar="KIT_PROMPT",
-        help="The question for a service made with the kit; others get their request as it is.",
-    ),
+    option("--prompt", "The question for a service made with the kit; others get their request as it is."),
 ]
 Arm: TypeAlias = Annotated[
     Arms,
-    typer.Option(
-        "--accel-header",
-        "--arm",
-        envvar=["KIT_ACCEL_HEADER", "KIT_ARM"],
-        help="Whether answers bear X-Accel-Buffering: no. A service made with the kit is asked so; as-is "
-        "takes an answer as it comes.",
+    accel_header(
+        "Whether answers bear X-Accel-Buffering: no. A service made with the kit is asked so; as-is "
+        "takes an answer as it comes."
     ),
 ]
 Expect: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KIT_EXPECT",
-        metavar="VERDICT",
-        help="Exit 3 unless this is the verdict.",
-    ),
+    str | None, option("--expect", "Exit 3 unless this is the verdict.", metavar="VERDICT")
 ]
 ExpectOrBound: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--expect",
-        envvar="KIT_EXPECT",
-        metavar="VERDICT",
-        help="Exit 3 unless this is the verdict, or what was collected keeps within it: "
+        "Exit 3 unless this is the verdict, or what was collected keeps within it: "
         "'hold<=200ms,block<=4KiB'.",
+        metavar="VERDICT",
     ),
 ]
-Http2: TypeAlias = Annotated[
-    bool, typer.Option("--http2", envvar="KIT_HTTP2", help="Offer HTTP/2 (over TLS).")
-]
+Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
 Timeout: TypeAlias = Annotated[
     float,
-    typer.Option(
-        envvar="KIT_TIMEOUT",
-        min=1,
-        max=3600,
-        help="Seconds for the whole answer, and for the first sign of life.",
-    ),
+    option("--timeout", "Seconds for the whole answer, and for the first sign of life.", min=1, max=3600),
 ]
-Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", envvar="KIT_JSON", help="Print one JSON document on stdout.")
-]
+Json: TypeAlias = Annotated[bool, option("--json", "Print one JSON document on stdout.")]
 Html: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="KIT_HTML", metavar="FILE", help="Write the report as one HTML page, to read or to print."
-    ),
+    Path | None, option("--html", "Write the report as one HTML page, to read or to print.", metavar="FILE")
 ]
 Markdown: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="KIT_MARKDOWN", metavar="FILE", help="Write the report as Markdown, for a pull request."
-    ),
+    Path | None, option("--markdown", "Write the report as Markdown, for a pull request.", metavar="FILE")
 ]
 Junit: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        envvar="KIT_JUNIT", metavar="FILE", help="Write the report as JUnit's XML, for a CI: a test a lane."
-    ),
+    option("--junit", "Write the report as JUnit's XML, for a CI: a test a lane.", metavar="FILE"),
 ]
 Github: TypeAlias = Annotated[
     bool | None,
-    typer.Option(
+    option(
         "--github/--no-github",
-        envvar="KIT_GITHUB",
-        help="Tell GitHub: annotations, the job's summary, the output `verdict`. On where GitHub runs it.",
+        "Tell GitHub: annotations, the job's summary, the output `verdict`. On where GitHub runs it.",
         show_default=False,
     ),
 ]
-Yes: TypeAlias = Annotated[
-    bool, typer.Option("--yes", "-y", envvar="KIT_YES", help="Answer every question with yes.")
-]
+Yes: TypeAlias = Annotated[bool, option("--yes", "Answer every question with yes.", "-y")]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.
-Project: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_PROJECT", help="The Google Cloud project, by its ID.")
-]
+Project: TypeAlias = Annotated[str | None, option("--project", "The Google Cloud project, by its ID.")]
 Region: TypeAlias = Annotated[
-    str | None,
-    typer.Option(envvar="KIT_REGION", help="The region of services that need one, such as europe-west1."),
+    str | None, option("--region", "The region of services that need one, such as europe-west1.")
 ]
 Generator: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_GENERATOR", help="Who writes the text: embedded or vertex.")
+    str | None, option("--generator", "Who writes the text: embedded or vertex.")
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_MODEL", help="The model on Vertex AI (with --generator vertex).")
+    str | None, option("--model", "The model on Vertex AI (with --generator vertex).")
 ]
 Location: TypeAlias = Annotated[
-    str | None,
-    typer.Option(envvar="KIT_LOCATION", help="Where Vertex AI is asked, such as europe-west1 or global."),
+    str | None, option("--location", "Where Vertex AI is asked, such as europe-west1 or global.")
 ]
-Workers: TypeAlias = Annotated[
-    int | None, typer.Option(envvar="KIT_WORKERS", help="Worker processes of an instance (1).")
-]
-Instances: TypeAlias = Annotated[
-    int | None, typer.Option(envvar="KIT_INSTANCES", help="Instances of the service at most (1).")
-]
+Workers: TypeAlias = Annotated[int | None, option("--workers", "Worker processes of an instance (1).")]
+Instances: TypeAlias = Annotated[int | None, option("--instances", "Instances of the service at most (1).")]
 FirstTokenMs: TypeAlias = Annotated[
-    int | None,
-    typer.Option(envvar="KIT_FIRST_TOKEN_MS", help="Milliseconds until the embedded text begins (300)."),
+    int | None, option("--first-token-ms", "Milliseconds until the embedded text begins (300).")
 ]
 TokensPerS: TypeAlias = Annotated[
-    float | None,
-    typer.Option(envvar="KIT_TOKENS_PER_S", help="Tokens a second of the embedded text (30)."),
+    float | None, option("--tokens-per-s", "Tokens a second of the embedded text (30).")
 ]
 MaxOutputTokens: TypeAlias = Annotated[
-    int | None, typer.Option(envvar="KIT_MAX_OUTPUT_TOKENS", help="Tokens of an answer at most (1024).")
+    int | None, option("--max-output-tokens", "Tokens of an answer at most (1024).")
 ]
-Python: TypeAlias = Annotated[
-    str | None, typer.Option(envvar="KIT_PYTHON", help="Which Python the bundle runs on (3.13).")
-]
+Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the bundle runs on (3.13).")]
 Env: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=VALUE", envvar="KIT_ENV", help="A variable for the service; may be repeated."),
+    list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
 Set: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--set",
+        "What only one target knows, as in run.memory=1Gi; may be repeated. See docs/configuration.md.",
         metavar="TARGET.KEY=VALUE",
-        envvar="KIT_SET",
-        help="What only one target knows, as in run.memory=1Gi; may be repeated. See docs/configuration.md.",
     ),
 ]
 

@@ -24,6 +24,7 @@ from kit.cli.arguments import (
     Timeout,
     arms,
     expectation,
+    option,
     pairs,
     status,
 )
@@ -49,10 +50,9 @@ def command(
     ] = None,
     deployed: Annotated[
         bool,
-        typer.Option(
+        option(
             "--deployed",
-            envvar="KIT_DEPLOYED",
-            help="Measure what is on record as deployed from this folder; then name targets only, if any.",
+            "Measure what is on record as deployed from this folder; then name targets only, if any.",
         ),
     ] = False,
     expect: ExpectOrBound = None,

@@ -308,11 +308,12 @@ def _finish(
 def _states(comparison: Comparison | None) -> list[LaneState]:
     """What the last comparison makes of the run: it is judged as at the gate, by the arm with the header."""
     from kit.flows.gate import judge
+    from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
-    lanes = comparison.lanes if comparison is not None else ()
-    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.header == "on"]
+    lanes = view(comparison, known).lanes if comparison is not None else ()
+    return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.kind == "on"]
 
 
 def _dry_run(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from kit.cli.arguments import Json, Named, Project, Yes
+from kit.cli.arguments import Json, Named, Project, Yes, option
 from kit.cli.prompts import confirmed
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success, talk
@@ -16,15 +14,13 @@ from kit.errors import Code, Exit, KitError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.cloud.record import Deployment
     from kit.flows.destroy import RemovalPlan, RemovalResult
+    from kit.platforms.deployment import Deployment
 
 
 def command(
     targets: Named = None,
-    every: Annotated[
-        bool, typer.Option("--all", envvar="KIT_ALL", help="All that is on record from this folder.")
-    ] = False,
+    every: Annotated[bool, option("--all", "All that is on record from this folder.")] = False,
     project: Project = None,
     yes: Yes = False,
     as_json: Json = False,

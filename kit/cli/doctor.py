@@ -22,6 +22,8 @@ from kit.cli.arguments import (
     ProofToken,
     Timeout,
     Yes,
+    accel_header,
+    option,
     request,
     status,
     verdict,
@@ -32,7 +34,7 @@ from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
-    from kit.probe.curl import FromCurl
+    from kit.probe.client import Ask
 
 
 def command(
@@ -46,50 +48,41 @@ def command(
     ] = None,
     from_curl: Annotated[
         str | None,
-        typer.Option(
-            envvar="KIT_FROM_CURL",
+        option(
+            "--from-curl",
+            'The request as a browser\'s "Copy as cURL" gives it, in a file, or - for standard input.',
             metavar="FILE",
-            help='The request as a browser\'s "Copy as cURL" gives it, in a file, or - for standard input.',
         ),
     ] = None,
     app: Annotated[
         str | None,
-        typer.Option(
-            envvar="KIT_APP",
+        option(
+            "--app",
+            "Examine your own app behind each platform's emulated front, before it is deployed.",
             metavar="MODULE:NAME",
-            help="Examine your own app behind each platform's emulated front, before it is deployed.",
         ),
     ] = None,
     client: Annotated[
         bool,
-        typer.Option(
+        option(
             "--client",
-            envvar="KIT_CLIENT",
-            help="Examine a client instead: --client -- COMMAND…, run several times; {url} is the stream.",
+            "Examine a client instead: --client -- COMMAND…, run several times; {url} is the stream.",
         ),
     ] = False,
     path: Annotated[
         str | None,
-        typer.Option(
-            envvar="KIT_PATH",
-            help="With --app: where it answers, such as /chat?q=why; as kit.toml says unless given.",
-        ),
+        option("--path", "With --app: where it answers, such as /chat?q=why; as kit.toml says unless given."),
     ] = None,
     out: Out = Path("build"),
     direct: Annotated[
         str | None,
-        typer.Option(
-            envvar="KIT_DIRECT", metavar="URL", help="The same service past the hop, to compare the two ways."
-        ),
+        option("--direct", "The same service past the hop, to compare the two ways.", metavar="URL"),
     ] = None,
     arm: Annotated[
         Arms | None,
-        typer.Option(
-            "--accel-header",
-            "--arm",
-            envvar=["KIT_ACCEL_HEADER", "KIT_ARM"],
-            help="Whether the answers bear X-Accel-Buffering: no, where that cannot be seen; a service made "
-            "with the kit is asked so.",
+        accel_header(
+            "Whether the answers bear X-Accel-Buffering: no, where that cannot be seen; a service made "
+            "with the kit is asked so."
         ),
     ] = None,
     method: Method = None,
@@ -99,29 +92,19 @@ def command(
     bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
-    event_bytes: Annotated[
-        int, typer.Option(envvar="KIT_EVENT_BYTES", min=1, help="Judge events up to this size.")
-    ] = 1_000,
+    event_bytes: Annotated[int, option("--event-bytes", "Judge events up to this size.", min=1)] = 1_000,
     max_requests: Annotated[
-        int,
-        typer.Option(
-            envvar="KIT_MAX_REQUESTS", min=1, help="Ask URL itself for no more answers than so many."
-        ),
+        int, option("--max-requests", "Ask URL itself for no more answers than so many.", min=1)
     ] = 6,
     repeat_ok: Annotated[
         bool,
-        typer.Option(
-            "--repeat-ok",
-            envvar="KIT_REPEAT_OK",
-            help="Send a request other than GET again too, whatever that costs or changes.",
-        ),
+        option("--repeat-ok", "Send a request other than GET again too, whatever that costs or changes."),
     ] = False,
     long: Annotated[
         bool,
-        typer.Option(
+        option(
             "--long",
-            envvar="KIT_LONG",
-            help="Watch for two minutes how long a silent and a talking stream live, or a --client with one.",
+            "Watch for two minutes how long a silent and a talking stream live, or a --client with one.",
         ),
     ] = False,
     expect: Expect = None,
@@ -136,15 +119,9 @@ def command(
     evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or the expected one,
     3 with another, 4 when inconclusive.
     """
-    import sys
-
-    from kit.flows.doctor import DoctorSpec, doctor
+    from kit.flows.doctor import DoctorSpec
     from kit.probe.address import checked
-    from kit.proof.lane import state
     from kit.proof.stream_limits import LIMIT_S
-    from kit.report.diagnosis import diagnosis_text
-    from kit.report.json import diagnosis_data
-    from kit.report.style import Style
 
     given = urls or []
     if client:
@@ -154,36 +131,16 @@ def command(
                 "Write it behind two dashes: kit doctor --client -- curl -s {url}",
             )
         _client(given, timeout, long=long, as_json=as_json)
-    if len(given) + sum(one is not None for one in (app, from_curl)) != 1:
-        nothing = not given and app is None and from_curl is None
-        raise UsageError(
-            "There is nothing to examine." if nothing else "There is more than one thing to examine.",
-            "Give a URL (kit doctor https://example.com/chat), a browser's request (--from-curl FILE), or "
-            "your app (--app mine.main:app).",
-        )
-    if arm is Arms.BOTH:
-        raise UsageError(
-            "The doctor examines the answer with the header or without, and tries the other by itself.",
-            "Give --accel-header on or off, as your service answers, or leave it out.",
-        )
-    if from_curl is not None and (method or header or data or bearer_env):
-        raise UsageError(
-            "--from-curl says the whole request, and so do --method, --header, --data and --bearer-env.",
-            "Leave those out, and change the copied command instead.",
-        )
+    _check(given, from_curl, app, arm, by_options=bool(method or header or data or bearer_env))
     expected = verdict(expect)
     for other in (proof, direct):
         if other is not None:
             checked(other)
     if from_curl is not None:
-        copied = _copied(from_curl)
-        for warning in copied.warnings:
-            talk(f"warning: {warning}")
-        ask = copied.ask
+        ask = _copied(from_curl)
     else:
-        ask = request(
-            given[0] if given else f"http://app.invalid{path or '/'}", method, header or [], data, bearer_env
-        )
+        url = given[0] if given else f"http://app.invalid{path or '/'}"
+        ask = request(url, method, header or [], data, bearer_env)
     spec = DoctorSpec(
         ask,
         arm=None if arm in (None, Arms.AS_IS) else "on" if arm is Arms.ON else "off",
@@ -198,9 +155,49 @@ def command(
         expected=expected,
         long_s=LIMIT_S if long else None,
     )
-    if app is not None:
-        asked = any(one is not None for one in (path, method, header, data, bearer_env))
-        _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
+    if app is None:
+        _url(spec, as_json=as_json)
+    asked = any(one is not None for one in (path, method, header, data, bearer_env))
+    _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
+
+
+def _check(
+    given: list[str], from_curl: str | None, app: str | None, arm: Arms | None, *, by_options: bool
+) -> None:
+    """There is one thing to examine, and one that says how it is asked for.
+
+    Raises:
+        KitError: there is not.
+    """
+    things = len(given) + sum(one is not None for one in (app, from_curl))
+    if things != 1:
+        raise UsageError(
+            "There is more than one thing to examine." if things else "There is nothing to examine.",
+            "Give a URL (kit doctor https://example.com/chat), a browser's request (--from-curl FILE), or "
+            "your app (--app mine.main:app).",
+        )
+    if arm is Arms.BOTH:
+        raise UsageError(
+            "The doctor examines the answer with the header or without, and tries the other by itself.",
+            "Give --accel-header on or off, as your service answers, or leave it out.",
+        )
+    if from_curl is not None and by_options:
+        raise UsageError(
+            "--from-curl says the whole request, and so do --method, --header, --data and --bearer-env.",
+            "Leave those out, and change the copied command instead.",
+        )
+
+
+def _url(spec: DoctorSpec, *, as_json: bool) -> NoReturn:
+    """Examine what answers at a URL, and say who holds it."""
+    import sys
+
+    from kit.flows.doctor import doctor
+    from kit.proof.lane import state
+    from kit.report.diagnosis import diagnosis_text
+    from kit.report.json import diagnosis_data
+    from kit.report.style import Style
+
     with Console(as_json=as_json).lanes() as watch:
         found = run(doctor(spec, watch))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
@@ -210,8 +207,8 @@ def command(
     )
 
 
-def _copied(file: str) -> FromCurl:
-    """The request of a file, or of standard input.
+def _copied(file: str) -> Ask:
+    """The request of a file, or of standard input; warns of what in it was passed over.
 
     Raises:
         KitError: it cannot be read, or is no curl command.
@@ -228,7 +225,10 @@ def _copied(file: str) -> FromCurl:
             f"{file} cannot be read: {why}.",
             'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -',
         ) from None
-    return read_curl(text)
+    copied = read_curl(text)
+    for warning in copied.warnings:
+        talk(f"warning: {warning}")
+    return copied.ask
 
 
 def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, pairs
+from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, option, pairs
 from kit.cli.prompts import trusted
 from kit.cli.runner import run, show, talk
 from kit.errors import UsageError
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
 def command(
     targets: Targets = None,
     port: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TARGET=PORT", envvar="KIT_PORT", help="Where a target's front listens."),
+        list[str] | None, option("--port", "Where a target's front listens.", metavar="TARGET=PORT")
     ] = None,
     front: Fronts = None,
     out: Out = Path("build"),

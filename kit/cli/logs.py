@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.arguments import Json
+from kit.cli.arguments import Json, option
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success, talk
 
@@ -15,14 +15,9 @@ def command(
     target: Annotated[
         str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
     ],
-    limit: Annotated[
-        int, typer.Option(envvar="KIT_LIMIT", min=1, max=10_000, help="How many of the newest entries.")
-    ] = 100,
+    limit: Annotated[int, option("--limit", "How many of the newest entries.", min=1, max=10_000)] = 100,
     version: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KIT_VERSION", help="Of this version only, by its name as `kit status` tells it."
-        ),
+        str | None, option("--version", "Of this version only, by its name as `kit status` tells it.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -27,6 +27,7 @@ from kit.cli.arguments import (
     Timeout,
     arms,
     expectation,
+    option,
     request,
     status,
 )
@@ -50,20 +51,20 @@ def command(
     proof_token: ProofToken = None,
     event_bytes: Annotated[
         int | None,
-        typer.Option(
-            envvar="KIT_EVENT_BYTES",
+        option(
+            "--event-bytes",
+            "Judge events up to this size; the largest of the answer, at least 1,000, unless given.",
             min=1,
-            help="Judge events up to this size; the largest of the answer, at least 1,000, unless given.",
         ),
     ] = None,
     timeout: Timeout = 60.0,
     retries: Annotated[
         int,
-        typer.Option(
-            envvar="KIT_RETRIES",
+        option(
+            "--retries",
+            "Measure again so often at most while nothing is decided; no verdict is asked for twice.",
             min=0,
             max=20,
-            help="Measure again so often at most while nothing is decided; no verdict is asked for twice.",
         ),
     ] = 0,
     html: Html = None,

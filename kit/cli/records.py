@@ -14,7 +14,8 @@ from kit.cli.runner import Console, run, success, talk
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
-    from kit.cloud.record import Deployment, Record
+    from kit.cloud.record import Record
+    from kit.platforms.deployment import Deployment
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place, Service

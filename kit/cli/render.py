@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from kit.cli.arguments import (
     Env,
     FirstTokenMs,
@@ -22,6 +20,7 @@ from kit.cli.arguments import (
     Targets,
     TokensPerS,
     Workers,
+    option,
 )
 from kit.cli.runner import success
 from kit.errors import Exit, UsageError
@@ -33,21 +32,12 @@ if TYPE_CHECKING:
 def command(
     targets: Targets = None,
     out: Out = Path("build"),
-    force: Annotated[
-        bool, typer.Option("--force", envvar="KIT_FORCE", help="Overwrite files that were edited by hand.")
-    ] = False,
+    force: Annotated[bool, option("--force", "Overwrite files that were edited by hand.")] = False,
     check: Annotated[
-        bool,
-        typer.Option(
-            "--check", envvar="KIT_CHECK", help="Write nothing; exit 3 when a bundle is not up to date."
-        ),
+        bool, option("--check", "Write nothing; exit 3 when a bundle is not up to date.")
     ] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", envvar="KIT_DIFF", help="Write nothing; print what would change.")
-    ] = False,
-    show: Annotated[
-        bool, typer.Option("--show", envvar="KIT_SHOW", help="Write nothing; print the generated files.")
-    ] = False,
+    diff: Annotated[bool, option("--diff", "Write nothing; print what would change.")] = False,
+    show: Annotated[bool, option("--show", "Write nothing; print the generated files.")] = False,
     generator: Generator = None,
     model: Model = None,
     location: Location = None,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from kit.cli.arguments import Json, Project, Region, Targets
+from kit.cli.arguments import Json, Project, Region, Targets, option
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success
 from kit.errors import Exit, UsageError
@@ -15,24 +13,16 @@ from kit.errors import Exit, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.cloud.record import Deployment
-    from kit.cloud.status import DeploymentStatus
+    from kit.platforms.deployment import Deployment, DeploymentStatus
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
 
 
 def command(
     targets: Targets = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", envvar="KIT_OFFLINE", help="Show what is on record; ask no cloud.")
-    ] = False,
+    offline: Annotated[bool, option("--offline", "Show what is on record; ask no cloud.")] = False,
     refresh: Annotated[
-        bool,
-        typer.Option(
-            "--refresh",
-            envvar="KIT_REFRESH",
-            help="Look in the project for what the kit made, and write the record anew.",
-        ),
+        bool, option("--refresh", "Look in the project for what the kit made, and write the record anew.")
     ] = False,
     project: Project = None,
     region: Region = None,
@@ -99,7 +89,7 @@ def _asked(
 
 
 def _as_data(status: DeploymentStatus, now_s: float) -> dict[str, Any]:
-    from kit.cloud.status import is_overdue
+    from kit.platforms.deployment import is_overdue
 
     place, known, service = status.place, status.deployment, status.service
     versions = service.versions if service is not None else ()

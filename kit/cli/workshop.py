@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, pairs
+from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, option, pairs
 from kit.cli.prompts import trusted
 from kit.cli.runner import run, show, talk
 from kit.errors import UsageError
@@ -29,29 +29,27 @@ def command(
             show_default=False,
         ),
     ] = None,
-    deployed: Annotated[
-        bool,
-        typer.Option("--deployed", envvar="KIT_DEPLOYED", help="Show what is on record as deployed."),
-    ] = False,
+    deployed: Annotated[bool, option("--deployed", "Show what is on record as deployed.")] = False,
     port: Annotated[
         int,
-        typer.Option(
-            min=0, max=65_535, envvar="KIT_WORKSHOP_PORT", help="Where the page listens; 0 for a free port."
+        option(
+            "--port", "Where the page listens; 0 for a free port.", env="KIT_WORKSHOP_PORT", min=0, max=65_535
         ),
     ] = PORT,
     host: Annotated[
         str,
-        typer.Option(
-            envvar="KIT_WORKSHOP_HOST",
-            help="The address it listens on; 0.0.0.0 lets phones in the room open what is printed.",
+        option(
+            "--host",
+            "The address it listens on; 0.0.0.0 lets phones in the room open what is printed.",
+            env="KIT_WORKSHOP_HOST",
         ),
     ] = "127.0.0.1",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "--allow-host",
+            "Another name that the page may be opened as: a tunnel's, a preview's.",
             metavar="NAME",
-            envvar="KIT_ALLOW_HOST",
-            help="Another name that the page may be opened as: a tunnel's, a preview's.",
         ),
     ] = None,
     front: Fronts = None,

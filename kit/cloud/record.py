@@ -14,95 +14,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
-from kit.cloud.lock import FOLDER, locked, state_folder
+from kit.cloud.lock import FOLDER, state_folder
 from kit.errors import Code, KitError
-from kit.platforms.service import Place, Service, Version
+from kit.platforms.deployment import Deployment
 from kit.schema import STRICT, bad, parse
-
-__all__ = ["Deployment", "Record", "State", "locked"]
 
 SCHEMA_VERSION: Final = 1
 REBUILDS: Final = "`kit status --refresh` rebuilds it from what is in the cloud."
 
 _FILE: Final = "deployments.json"
-
-State = Literal["serving", "held-back", "unfinished", "failed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """What the kit deployed last for one target.
-
-    Attributes:
-        target, platform, project, region, service: where; `region` is None on App Engine.
-        url: the service's, as gcloud named it; None where it was not named yet.
-        version: its name; a revision's on Cloud Run. None where none was made yet.
-        version_url: of this version alone, as gcloud named it; None where it has none.
-        digest: of what it was made from (see `kit.cloud.release`); None where unknown.
-        state: "serving"; "held-back", where it was made but given no traffic; "unfinished", where the kit was
-            interrupted; "failed".
-        public: whether every caller is let in.
-        created_at: when the version was made, ISO 8601 in UTC; None where unknown.
-        deployed_at: when the kit began to deploy it, likewise.
-        verdict_on, verdict_off: what the gate measured with the header sent and without; None where it did
-            not measure.
-        previous: the version that served before; None where there was none.
-        expires_at: when the user wanted it removed, ISO 8601 in UTC; None for never.
-        proof_until: epoch seconds until which its proof is open; None where unknown.
-        token_sha256: of the token that its callers must show, in hexadecimal; None where they need none. The
-            token itself has 256 random bits, which this does not give away.
-        proof_token: what its proof is shown until then, in clear; None where it asks for nothing.
-    """
-
-    __pydantic_config__ = STRICT
-
-    target: str
-    platform: str
-    project: str
-    region: str | None = None
-    service: str
-    url: str | None = None
-    version: str | None = None
-    version_url: str | None = None
-    digest: str | None = None
-    state: State
-    public: bool
-    created_at: str | None = None
-    deployed_at: str | None = None
-    verdict_on: str | None = None
-    verdict_off: str | None = None
-    previous: str | None = None
-    expires_at: str | None = None
-    proof_until: float | None = None
-    token_sha256: str | None = None
-    proof_token: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def seen(cls, place: Place, service: Service | None, version: Version | None, state: State) -> Self:
-        """What the cloud itself says of it; what only a run of the kit knows is left empty."""
-        return cls(
-            target=place.target,
-            platform=place.platform,
-            project=place.project,
-            region=place.region,
-            service=place.service,
-            url=service.url if service is not None else None,
-            version=version.name if version is not None else None,
-            version_url=version.url if version is not None else None,
-            digest=version.digest if version is not None else None,
-            state=state,
-            public=bool(service is not None and service.public),
-            created_at=version.created_at if version is not None else None,
-            deployed_at=version.created_at if version is not None else None,
-            token_sha256=version.token_sha256 if version is not None else None,
-        )
-
-    @property
-    def place(self) -> Place:
-        """Where it is."""
-        return Place(self.target, self.platform, self.project, self.region, self.service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,11 +249,11 @@ class ByProof(Examination):
             )
         if found.base is None:
             why = "does not speak the proof's protocol, so the two ways could not be compared: mount"
-            mend = "service/proof.py there too."
+            rest = "service/proof.py there too."
             if found.why_not in (Doubt.PROOF_REFUSED, Doubt.PROOF_TOKEN):
                 why = "wants to know who asks, and what identifies you is sent to no other"
-                mend = "origin than the URL's own, so the two ways could not be compared."
-            self.limits.append(f"{shown(spec.ask.url)} {why} {mend}")
+                rest = "origin than the URL's own, so the two ways could not be compared."
+            self.limits.append(f"{shown(spec.ask.url)} {why} {rest}")
             return None
         return origin_of(spec, found)
 

@@ -260,7 +260,7 @@ def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     error = KitError(
         Code.NOT_READY_TO_DEPLOY,
         f"Not begun: {first}, which was to become {becomes}, failed.",
-        f"Mend that first; then `kit deploy {first} {name}`.",
+        f"Correct that first; then `kit deploy {first} {name}`.",
     )
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 

@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from kit.cloud.record import Deployment, Record, State
+from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
 from kit.outcome import Gate, Outcome, Result
+from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
+from kit.report.view import lane_view
 from kit.targets import Target
 
 # Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
@@ -149,7 +151,7 @@ class Deploying:
                 )
             self._watch(Step(name, f"measuring {url}"))
             lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
-            judgement = judge(lanes, job.target)
+            judgement = judge([lane_view(lane, job.target) for lane in lanes], job.target)
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
             return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from kit.cloud.record import Deployment
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, ask, in_arm
 from kit.platforms import load
+from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
 from kit.probe.client import Ask

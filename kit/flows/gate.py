@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kit.outcome import Gate
-from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
-from kit.report.view import lane_view
+from kit.report.view import LaneView
 from kit.report.words import HEADER
 from kit.targets import Target
 
@@ -32,21 +31,20 @@ class Judgement:
         return self.gate in (Gate.PASSED, Gate.BETTER)
 
 
-def judge(lanes: Sequence[Lane], target: Target) -> Judgement:
+def judge(lanes: Sequence[LaneView], target: Target) -> Judgement:
     """Judge a version by its lanes: by the arm with the header, or by the one lane of an app as it is."""
-    lane = next(lane for lane in lanes if lane.as_is or lane.header == "on")
-    promised = target.expect[lane.header]
+    lane = next(lane for lane in lanes if lane.as_is or lane.kind == "on")
+    promised = target.expect["off" if lane.kind == "off" else "on"]
     if lane.error is not None:
         return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
-    seen = lane_view(lane, target)
-    found = seen.verdict
-    if lane.verdict is Verdict.INCONCLUSIVE or lane.broken:
+    found = f"{lane.verdict[0].upper()}{lane.verdict[1:]}"
+    if not lane.decided:
         why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
         return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
-    if lane.verdict is promised:
+    if lane.word is promised:
         bare = promised is not target.expect["on"]
         without = f" without {HEADER}, which frees it" if bare else ""
-        return Judgement(Gate.PASSED, f"{found[0].upper()}{found[1:]}, as documented{without}.")
-    if _WORST_LAST.index(lane.verdict) < _WORST_LAST.index(promised):
-        return Judgement(Gate.BETTER, f"{found[0].upper()}{found[1:]}, where {seen.expected} is documented.")
-    return Judgement(Gate.WORSE, f"{found[0].upper()}{found[1:]}, where {seen.expected} is promised.")
+        return Judgement(Gate.PASSED, f"{found}, as documented{without}.")
+    if _WORST_LAST.index(lane.word) < _WORST_LAST.index(promised):
+        return Judgement(Gate.BETTER, f"{found}, where {lane.expected} is documented.")
+    return Judgement(Gate.WORSE, f"{found}, where {lane.expected} is promised.")

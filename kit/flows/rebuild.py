@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from kit.cloud.record import Deployment, Record, State
-from kit.cloud.status import DeploymentStatus, look
+from kit.cloud.record import Record
+from kit.cloud.status import look
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms import load
+from kit.platforms.deployment import Deployment, DeploymentStatus, State
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
 from kit.targets import Target

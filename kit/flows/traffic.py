@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kit.cloud.record import Deployment, Record
+from kit.cloud.record import Record
 from kit.errors import Code, Exit, KitError
 from kit.platforms.command import Line
+from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
 from kit.platforms.service import Service, Version
 

@@ -18,7 +18,7 @@ from email.utils import formatdate
 import h11
 
 from kit.lab import headers as rules
-from kit.lab.fronts import Gate, Head, Release, deadline_status, plain
+from kit.lab.fronts import Gate, Head, Release, late, plain
 from kit.lab.idle import RUNS
 from kit.lab.peer import READ_BYTES, ClientGone, Peer, Said, answer
 from kit.lab.sockets import HOST
@@ -65,8 +65,7 @@ class Exchange:
         except TimeoutError:
             if not limit.expired():
                 raise
-            late = self._gate.expire() if self._gate else self._own(deadline_status(self._spec), "")
-            await self._release(late)
+            await self._release(self._gate.expire() if self._gate else late(self._spec, self._values))
 
     async def _expire(self, limit: asyncio.Timeout) -> None:
         """Let the limit expire at the deadline, but not before all was read that had come by then.

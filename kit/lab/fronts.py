@@ -17,8 +17,14 @@ What is documented and what is inferred (sources and certainty: the claims in `d
 - Inferred: a whole-message front answers 502 when the service breaks off, since the client has seen nothing
   yet. Measured with nginx: one that holds blocks forwards what it holds, then cuts the connection.
 - Inferred: over the cap with the head already gone, the connection is cut.
-- The deadline: 500 from a whole-message front (Google's old Java page), else 504 (Cloud Run's page); once
-  the head has gone, the connection is cut and the status stays 200 (seen in Cloud Run's logs).
+- The deadline counts from the request's head, and nothing that flows puts it off. Before the head went out:
+  500 from a whole-message front (Google's old Java page), else 504 (Cloud Run's page), from a front that
+  lets everything pass in Envoy's words. Google's own page says 502 as well. Once the head has gone, the
+  connection is cut and the status stays 200 (seen in Cloud Run's logs, and reported of GKE's front).
+- Held against an Envoy with a route timeout (tests/kit/lab/test_fronts_against_envoy.py): the same events
+  pass, the service's connection ends at the same moment, and no last chunk comes. Envoy differs in three
+  ways: it counts from the end of the request; over HTTP/1.1 it ends the client's connection a second later
+  (its delayed_close_timeout); and it lets a cut look whole to an HTTP/1.0 client, where this front resets.
 
 Not emulated, though documented: the limits on header sizes, Standard's own gzip, `Cache-Control: private`
 beside a Set-Cookie, HTTP/2 to the client.
@@ -138,18 +144,18 @@ class Gate:
 
     def expire(self) -> list[Release]:
         """The front's deadline for the whole exchange has come."""
-        return self._stop(deadline_status(self._spec))
+        return self._stop(late(self._spec, self._values))
 
     def _too_large(self) -> list[Release]:
-        return self._stop(500)
+        return self._stop(plain(self._spec, 500, "", self._values))
 
-    def _stop(self, status: int) -> list[Release]:
-        """An empty answer with that status while the head is still here, else a cut."""
+    def _stop(self, instead: list[Release]) -> list[Release]:
+        """An answer of the front's own while the head is still here, else a cut."""
         if self._over:
             return []
         self._over = True
         self._held.clear()
-        return [Release(cut=True)] if self._head is None else plain(self._spec, status, "", self._values)
+        return [Release(cut=True)] if self._head is None else instead
 
     def _flush(self, size: int) -> Release:
         release = Release(self._head, bytes(self._held[:size]))
@@ -158,14 +164,18 @@ class Gate:
         return release
 
 
-def deadline_status(spec: FrontSpec) -> int:
+def late(spec: FrontSpec, values: Mapping[str, str]) -> list[Release]:
     """What a client gets when the deadline comes before the head went out (see the module's comment)."""
-    return 500 if spec.hold == "whole" else 504
+    if spec.hold == "none":
+        return plain(spec, 504, "upstream request timeout", values, line_end="")
+    return plain(spec, 500 if spec.hold == "whole" else 504, "", values)
 
 
-def plain(spec: FrontSpec, status: int, sentence: str, values: Mapping[str, str]) -> list[Release]:
+def plain(
+    spec: FrontSpec, status: int, sentence: str, values: Mapping[str, str], *, line_end: str = "\n"
+) -> list[Release]:
     """An answer of the front's own: a sentence as text, or an empty body."""
-    body = f"{sentence}\n".encode() if sentence else b""
+    body = f"{sentence}{line_end}".encode() if sentence else b""
     own: Sequence[Header] = ((b"Content-Length", str(len(body)).encode()),)
     if body:
         own = ((b"Content-Type", b"text/plain; charset=utf-8"), *own)

@@ -21,7 +21,7 @@ READY_WITHIN_S = 60.0
 _POLL_S = 0.02
 _LOG_LINES = 12
 _REMEDIES = {
-    "service": "Mend what the log names; a package that it misses belongs into the requirements of your own "
+    "service": "Correct what the log names; a missing package belongs in the requirements of your own "
     "app (for the kit's service `--isolated` installs them).",
     "front": "Run it again. If it ends again, what stands in the log is a bug of the kit's: report it.",
 }
@@ -97,7 +97,7 @@ class ServiceProcess(Process):
                 Code.SERVICE_NOT_READY,
                 f"The {self.what} of {self.name} did not answer {asked} within {READY_WITHIN_S:.0f} s."
                 f"{self.log_end()}",
-                "Mend what the log names, or try again when the machine is less busy.",
+                "Correct what the log names, or try again when the machine is less busy.",
             ) from None
         finally:
             death.cancel()

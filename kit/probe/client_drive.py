@@ -57,7 +57,7 @@ class _Driver(Runner):
         self.server = KnownGood(setup.media, setup.framing, nonce, self._asked, setup.answered, ending)
 
     async def run_to_its_end(self) -> tuple[Run, str]:
-        """See `run_once`."""
+        """The run, and the end of standard error; the process has ended by then, whatever happened."""
         setup, server = self._setup, self.server
         machine = (
             trial(sizes=setup.sizes)

@@ -114,7 +114,7 @@ class LaneProbe(Measured):
             await self._ping()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
-        """See `Measured`."""
+        """As `Measured.prove`; where the answer itself was lock-stepped and says all, no proof is run."""
         proof: Proved | None = None
         if self._by_answer.method is Method.LOCK_STEP:
             for line in self._by_answer.evidence:
@@ -181,7 +181,7 @@ class LaneProbe(Measured):
         return unlike(self.received.headers, head) if there else ()
 
     async def answer(self, arrived: OnArrival = lambda _: None) -> None:
-        """See `Measured`."""
+        """As `Measured.answer`; an answer that came in pieces one at a time is judged by them at once."""
         await super().answer(arrived)
         if self._held_answer is not None and self._by_answer.verdict is not Verdict.REFUSED:
             self._judge_pieces(self._held_answer)

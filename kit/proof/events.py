@@ -54,7 +54,11 @@ class LineDecoder:
         self._limit = limit
 
     def feed(self, data: bytes) -> list[Event]:
-        """See `Decoder`."""
+        """The lines that these bytes completed, in order.
+
+        Raises:
+            EventTooLargeError: a line is over the limit, complete or not.
+        """
         *complete, rest = data.split(b"\n")
         events = []
         for line in complete:
@@ -81,5 +85,5 @@ class ChunkDecoder:
     """Each read is an event: for bodies whose events we do not know."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """See `Decoder`."""
+        """These bytes, as one event; none of no bytes."""
         return [Event("chunk", data.decode("utf-8", "replace"), "", len(data))] if data else []

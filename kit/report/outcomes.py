@@ -51,12 +51,12 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
         lines += [
             line for hint in one.error.hint.split("\n") for line in hang(indent, clean(hint).strip(), width)
         ]
-    off = next((lane for lane in one.lanes if lane.header == "off" and not lane.as_is), None)
-    if off is not None and off.error is None:
-        lines += hang(indent, f"Without the header: {lane_view(off).verdict}.", width)
+    lanes = [lane_view(lane) for lane in one.lanes]
+    without = [lane for lane in lanes if lane.kind == "off" and not lane.as_is]
+    if without and without[0].error is None:
+        lines += hang(indent, f"Without the header: {without[0].verdict}.", width)
     if one.gate is not None and one.state != "ok":
-        decisive = [lane_view(lane) for lane in one.lanes if lane.as_is or lane.header == "on"]
-        lines += _evidence(decisive, indent, style, width)
+        lines += _evidence([lane for lane in lanes if lane not in without], indent, style, width)
     if one.url is not None and one.result is not Result.PROMOTED:
         lines += hang(indent, f"Its service: {clean(one.url)}", width)
     if one.costs is not None:

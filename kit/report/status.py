@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kit.cloud.status import DeploymentStatus, Role, is_overdue
+from kit.platforms.deployment import DeploymentStatus, Role, is_overdue
 from kit.platforms.service import Version
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words

@@ -54,12 +54,14 @@ class LaneView:
     Attributes:
         target, title: its name, and its platform's title (the name again without a target).
         kind, name: how it was asked ("on", "off", "polling"), and what to call it ("flex on").
+        as_is: whether the stream's header was left to the service.
         url, address: without credentials; the second without its query too, to be handed out.
         state, as_expected: how it came out; the second None where nothing was expected.
         marked: the state that its mark shows.
         word, verdict: the verdict as a program and as a person would say it.
         expected: a person's words; None where nothing was expected.
         documented: whether what was expected is what the platform's documentation promises.
+        shape, block_bytes, hold_ms: how it is held; None for what does not apply.
         codes: what a program would say: verdict, expected, shape, hold_ms, method; empty for none.
         error: why it could not be measured.
         advice, remark: what to do, and what else to know so as not to misread the verdict; sentences.
@@ -76,6 +78,7 @@ class LaneView:
     title: str
     kind: Kind
     name: str
+    as_is: bool
     url: str
     address: str
     state: LaneState
@@ -85,6 +88,9 @@ class LaneView:
     verdict: str
     expected: str | None
     documented: bool
+    shape: Shape | None
+    block_bytes: int | None
+    hold_ms: float | None
     codes: Mapping[str, str]
     error: LaneError | None
     advice: str | None
@@ -103,6 +109,11 @@ class LaneView:
     doubts: tuple[Doubt, ...]
     grounds: tuple[Claim, ...]
     timeline: Timeline
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a verdict on the answer itself."""
+        return self.word is not Verdict.INCONCLUSIVE and not self.fate
 
     @property
     def headline(self) -> str:
@@ -203,6 +214,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         title=lane.target if target is None else target.title,
         kind=kind,
         name=lane.target if as_is else f"{lane.target} {kind}",
+        as_is=as_is,
         url=place(lane.url),
         address=handed_out(lane.url),
         state=state(lane),
@@ -212,6 +224,9 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         verdict=_verdict(lane),
         expected=_expected(lane, target),
         documented=target is not None and lane.delivery == "stream",
+        shape=lane.shape,
+        block_bytes=lane.block_bytes,
+        hold_ms=hold,
         codes={
             "verdict": str(lane.verdict),
             "expected": str(expected or ""),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import overload
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Lane
 from kit.proof.looks import NEXT_STEPS
 from kit.proof.verdict import Shape, Verdict
+from kit.report.view import LaneView
 from kit.report.words import EXAMINE, HEADER
 
 _SENTENCES: Mapping[str, str] = {
@@ -213,7 +213,7 @@ _FATES = {
 }
 
 
-def in_chinese(lane: Lane) -> str:
+def in_chinese(lane: LaneView) -> str:
     """The verdict as a person would say it; `kit.report.view.LaneView.verdict` in Chinese."""
     if lane.error is not None:
         return "无法测量"
@@ -221,8 +221,8 @@ def in_chinese(lane: Lane) -> str:
     return f"{_way(lane)}，但{fate}" if fate else _way(lane)
 
 
-def _way(lane: Lane) -> str:
-    match lane.verdict:
+def _way(lane: LaneView) -> str:
+    match lane.word:
         case Verdict.INCREMENTAL:
             return "流式到达"
         case Verdict.WHOLE_MESSAGE:

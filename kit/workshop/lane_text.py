@@ -10,50 +10,42 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kit.proof.doubts import BROKEN, Doubt
-from kit.proof.lane import Lane
 from kit.proof.verdict import Shape, Verdict
-from kit.report.view import lane_view
-from kit.targets import Target
+from kit.report.view import LaneView
 from kit.workshop.chinese import chinese, in_chinese
 
 
-def lane_text(lane: Lane, target: Target | None) -> dict[str, Any]:
+def lane_text(lane: LaneView) -> dict[str, Any]:
     """The lane in words: {"state", "tone", "en": {…}, "zh": {…}}."""
-    seen = lane_view(lane, target)
     english = {
-        "verdict": _capital(seen.verdict),
+        "verdict": _capital(lane.verdict),
         "why": why(lane),
-        "advice": seen.advice,
-        "remark": seen.remark,
-        "note": _note(seen.doubts),
-        "doubts": [doubt.remedy for doubt in seen.doubts],
+        "advice": lane.advice,
+        "remark": lane.remark,
+        "note": _note(lane.doubts),
+        "doubts": [doubt.remedy for doubt in lane.doubts],
         "promise": _promise(lane),
     }
     return {
-        "state": str(seen.state),
+        "state": str(lane.state),
         "tone": tone(lane),
         "en": english,
         "zh": {
             **{key: chinese(text) for key, text in english.items() if not isinstance(text, list)},
             "verdict": in_chinese(lane),
-            "doubts": [chinese(doubt.remedy) for doubt in seen.doubts],
-            "remark": chinese("The whole answer is smaller than one block.") if seen.remark else None,
+            "doubts": [chinese(doubt.remedy) for doubt in lane.doubts],
+            "remark": chinese("The whole answer is smaller than one block.") if lane.remark else None,
         },
     }
 
 
-def tone(lane: Lane) -> str:
+def tone(lane: LaneView) -> str:
     """ "flows", "held", "unsure" or "failed": which mark and colour the lane gets."""
     if lane.error is not None:
         return "failed"
-    if lane.broken:
+    if not lane.decided:
         return "unsure"
-    match lane.verdict:
-        case Verdict.INCREMENTAL:
-            return "flows"
-        case Verdict.INCONCLUSIVE:
-            return "unsure"
-    return "held"
+    return "flows" if lane.word is Verdict.INCREMENTAL else "held"
 
 
 _WEIGHTY = (*BROKEN, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)
@@ -68,11 +60,11 @@ _BY_SHAPE: Mapping[Shape | None, str] = {
 }
 
 
-def why(lane: Lane) -> str:
+def why(lane: LaneView) -> str:
     """Why that is the verdict, in one line for a room."""
     if lane.error is not None:
         return lane.error.message
-    match lane.verdict:
+    match lane.word:
         case Verdict.INCREMENTAL:
             return "Every event arrived before the next one was even sent."
         case Verdict.REFUSED:
@@ -88,12 +80,12 @@ def _note(doubts: Iterable[Doubt]) -> str | None:
     return next((doubt.remedy for doubt in doubts if doubt is not Doubt.RELAYED), None)
 
 
-def _promise(lane: Lane) -> str | None:
+def _promise(lane: LaneView) -> str | None:
     if lane.expected is None or lane.error is not None:
         return None
     if lane.as_expected:
         return "as documented"
-    return None if lane.verdict is Verdict.INCONCLUSIVE else "not as documented"
+    return None if lane.word is Verdict.INCONCLUSIVE else "not as documented"
 
 
 def _capital(text: str) -> str:

@@ -19,6 +19,7 @@ from kit.probe.client import Client
 from kit.probe.spec import as_browser
 from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
+from kit.report.view import lane_view
 from kit.service import service_module
 from kit.targets import assets
 from kit.workshop import browser_report, recording
@@ -166,7 +167,7 @@ class Page:
         if lane.lane is None:
             return {"lane": None, "said": None}
         target = self._site.targets.get(lane.spec.target)
-        return {"lane": lane.data, "said": lane_text(lane.lane, target)}
+        return {"lane": lane.data, "said": lane_text(lane_view(lane.lane, target))}
 
     def _lane(self, request: Request) -> LaneRun:
         run = self._runs.get(request.path_params["run"])
@@ -196,7 +197,7 @@ class Page:
         lanes = [
             {
                 "lane": data_of_lane,
-                "said": lane_text(lane, site.targets.get(lane.target)),
+                "said": lane_text(lane_view(lane, site.targets.get(lane.target))),
                 "title": site.title(lane.target) + (" · polling" if lane.delivery == "polling" else ""),
             }
             for data_of_lane, lane in zip(data["lanes"], comparison.lanes, strict=True)

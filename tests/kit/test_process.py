@@ -145,7 +145,8 @@ async def test_a_stopped_one_is_gone_and_its_children_too_with_or_without_their_
 
 
 # A leader that does not end before its child has. The child obeys SIGTERM.
-SHELL = "trap : TERM; sleep 600 & echo up; wait; wait; exit 5"
+# The child says that it is up: one that was only forked would still have the shell's trap.
+SHELL = "trap : TERM; sh -c 'echo up; exec sleep 600' & wait; wait; exit 5"
 
 
 async def test_a_whole_group_can_get_the_sigterm(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def ask_json(base: str, fields: object, **headers: str) -> Answer:
 
 
 def freed(status: int, base: str, path: str = "/search", **query: Any) -> Answer:
-    """The first answer without this status: what somebody held is free a moment after the last octet."""
+    """The first answer without this status: what another held is free a moment after the last octet."""
     give_up = time.monotonic() + GIVE_UP_S
     while (answer := ask(base, path, **query)).status == status:
         answer.leave()

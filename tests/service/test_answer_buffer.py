@@ -1,4 +1,4 @@
-"""A kept answer always has an end, loses and doubles nothing, and is neither written nor held for nobody."""
+"""A kept answer always has an end, loses and doubles nothing, and needs a reader to be written or held."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def test_a_process_that_must_stop_waits_for_a_client_that_asks_in_pieces_t
     await over.wait()
 
 
-# Not for nobody
+# Not without a reader
 
 
 async def test_the_grace_counts_time_without_a_reader_and_each_begins_it_anew() -> None:

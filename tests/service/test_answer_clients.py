@@ -239,7 +239,7 @@ def test_a_stream_that_breaks_off_is_gone_on_with(
 ) -> None:
     gate = Gate()
     words: list[str | Gate] = ["one ", "two"]
-    words.insert(come, gate)  # which opens only when somebody waits for a piece
+    words.insert(come, gate)  # which opens only when a client waits for a piece
     base = answering(saying(*words), around=seen(PIECE, 1, gate.open), deadline_s=deadline_s)
     client = reading(way(base, request), patience_s=NEVER_S)
     assert [client.text(), client.text(), client.text()] == ["one ", "two", None]

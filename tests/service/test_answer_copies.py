@@ -86,7 +86,7 @@ def test_what_comes_together_is_copied_together_or_in_parts(monkeypatch: pytest.
         assert sum(number for _, number in store.appended) == 1201
         assert max(number for _, number in store.appended) <= answer_copies.MOST_EVENTS
         assert len(store.appended) <= 5
-        while len(streams):  # noqa: ASYNC110  # its end is safe: nobody has to fetch it from this process
+        while len(streams):  # noqa: ASYNC110  # its end is safe: no client has to fetch it from this process
             await asyncio.sleep(0)
 
     run_in_made_up_time(test(), monkeypatch)
@@ -130,7 +130,7 @@ async def test_a_reader_that_had_more_than_was_copied_gets_the_end_too(had: int)
     store = MemoryStore()
     await store.create(ANSWER, 0)
     await store.append(ANSWER, 0, [token(0), token(1)])
-    for _ in range(2):  # whoever finds out, and whoever comes later
+    for _ in range(2):  # the process that finds out, and one that comes later
         there = CopiedAnswer(ANSWER, Head(0, 0, 0), store, now_s=lambda: time.time() + 3600)
         [end] = await there.after(had, None)
         assert kind(end) == "writer-gone"

@@ -15,7 +15,7 @@ from service.openapi import document
 from service.settings import Settings
 from tests.service.conftest import serving
 
-# A name that nobody has given is as good as any by its form; that it is not there is no fault of the request.
+# A name that was never given is as good as any by its form; that it is not there is no fault of the request.
 _UNLESS_KNOWN: list[Any] = [positive_data_acceptance]
 
 

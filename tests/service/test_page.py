@@ -46,7 +46,7 @@ def ask(page: Page, prompt: str) -> None:
 
 
 def answer_of(url: str, prompt: str) -> str:
-    """What the service answers to somebody who is no browser."""
+    """What the service answers to a client that is no browser."""
     request = urllib.request.Request(
         f"{url}/search",
         json.dumps({"ai_prompt": prompt}).encode(),

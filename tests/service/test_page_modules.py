@@ -28,7 +28,7 @@ def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[st
 
 
 def expected(body: bytes) -> list[tuple[str, str, str]]:
-    """What the kit's own parser, written by somebody else, makes of it."""
+    """What the kit's own parser, another implementation, makes of it."""
     return [(event.type, event.data, event.id) for event in SSEDecoder().feed(body)]
 
 

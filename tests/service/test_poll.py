@@ -145,7 +145,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(answering: Answerin
     location = ask(base, ai_prompt="Why?", headers=ASYNC).headers["Location"]
     with connected(base) as wire:
         wire.sendall(f"GET /{location}?wait=30 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert stopped.wait(20)  # and not after half a minute: nobody reads any more
+    assert stopped.wait(20)  # and not after half a minute: no client reads any more
     assert [event["event"] for event in pieces(base, location)] == ["error"]
 
 

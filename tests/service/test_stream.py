@@ -1,4 +1,4 @@
-"""A stream begins in good time, never ends without a word, and stops working when nobody listens."""
+"""A stream begins in good time, never ends without a word, and stops when its client leaves."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ async def test_a_failure_in_the_silence_is_the_apps_own_and_ends_the_stream(fail
     assert closed
 
 
-# It stops when nobody listens
+# It stops when its client leaves
 
 
 def before_the_first_piece(wire: socket.socket, working: threading.Event) -> None:

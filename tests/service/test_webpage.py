@@ -71,6 +71,6 @@ def test_the_page_has_no_inline_code_and_names_no_other_host() -> None:
     for name in FILES:
         urls = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*", (FOLDER / name).read_text()))
         assert urls <= {
-            "http://www.w3.org/2000/svg",  # a name, which nobody fetches
+            "http://www.w3.org/2000/svg",  # a name, which no browser fetches
             "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
         }

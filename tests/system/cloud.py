@@ -78,7 +78,7 @@ class Platforms(Hosting):
         self.stale: str | None = None
 
     def serve(self, upload: Upload) -> str:
-        """See `Hosting.serve`."""
+        """As every hosting does, and remembers the upload; with `stale` its URL leads to that version."""
         if upload not in self.uploads:
             self.uploads.append(upload)
         url = super().serve(upload)

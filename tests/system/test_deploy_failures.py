@@ -153,7 +153,7 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     assert "/iam-admin/quotas" in run["error"]["hint"]
     assert list(cloud.record) == ["standard"]
 
-    # Mended, and other things go wrong.
+    # Corrected, and other things go wrong.
     cloud.plane.builds.failing.clear()
     cloud.plane.faults.add("appengine.apps.services.versions.create", faults.too_many_versions())
     cloud.plane.faults.add("run.namespaces.services.create", faults.denied("run.services.create"), times=None)

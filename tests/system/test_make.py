@@ -179,6 +179,24 @@ def test_without_uv_python_makes_the_environment(clone: Path, machine: Machine) 
     assert run(clone, "./bootstrap", env=env).stderr == ""
 
 
+@pytest.mark.parametrize("uv_works", [True, False])
+def test_without_uv_the_one_that_the_tests_need_installs_the_rest_and_where_it_cannot_pip_does(
+    clone: Path, machine: Machine, tmp_path: Path, uv_works: bool
+) -> None:
+    pinned = (clone / "locks" / "dev.txt").read_text()
+    few = re.findall(r"^(?:uv|iniconfig)==\S+$", pinned, re.MULTILINE)
+    (clone / "locks" / "dev.txt").write_text("\n".join(few))
+    for lock in ("tools", "appinfo"):
+        (clone / "locks" / f"{lock}.txt").write_text(few[0])
+    offline = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty")}
+    made = run(clone, "./bootstrap", "dev", env=machine(python3=PYTHON) | ({} if uv_works else offline))
+    assert made.returncode == 0, made.stderr
+    assert ("pip tries the same" in made.stderr) is not uv_works
+    assert ("Collecting iniconfig" in (clone / ".venv" / "install.log").read_text()) is not uv_works
+    for environment in (".venv", ".venv/appinfo"):
+        assert run(clone, f"{environment}/bin/python", "-c", "import iniconfig").returncode == 0
+
+
 def test_an_old_python3_gives_way_to_a_newer_one_beside_it(clone: Path, tool: Tool, machine: Machine) -> None:
     made = run(clone, "./bootstrap", env=machine(python3=OLD_PYTHON, python3_12=PYTHON, uv=tool("uv")))
     assert made.returncode == 0, made.stderr

@@ -144,7 +144,7 @@ class AppEngine(Platform):
         return "gae_app", {"module_id": place.service, "version_id": version}
 
     def stop_line(self, place: Place, *versions: str) -> Command | None:
-        """See `Platform`."""
+        """Ends what a Flex version costs; a Standard one costs nothing while it is not asked."""
         return commands.stop_version(place, *versions)
 
     def lasting_address(self, place: Place) -> Command | None:

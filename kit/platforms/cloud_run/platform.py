@@ -54,7 +54,7 @@ class CloudRun(Platform):
         return "cloud_run_revision", labels
 
     def proxy(self, place: Place) -> Command | None:
-        """See `Platform`."""
+        """`gcloud run services proxy`, which asks with the caller's own identity token."""
         return commands.proxy(place)
 
 

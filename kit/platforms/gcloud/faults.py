@@ -70,7 +70,7 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         return _silent(verb, exit_status, lines)
     if exit_status == 2:
         return _usage(verb, said)
-    hint = "Mend what it names, or run the line by hand to see more."
+    hint = "Correct what it names, or run the line by hand to see more."
     return Fault(Code.GCLOUD_FAILED, own, hint, log=lines[-_LOG_LINES:])
 
 

@@ -170,7 +170,7 @@ class Gcloud:
             raise KitError(
                 Code.CANNOT_WRITE,
                 f"Cannot write {file}: {error.strerror}.",
-                "Mend that, or run it elsewhere.",
+                "Make that folder writable, or run the command in another one.",
             ) from None
         return file
 

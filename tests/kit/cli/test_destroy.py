@@ -22,7 +22,7 @@ IMAGES = Removal("the images", Command(("delete", "images"), changes=True))
 
 
 class Cloud(Told):
-    """What there is to be removed, by target; an error where nobody can look."""
+    """What there is to be removed, by target; an error where a look fails."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from tests.kit.cli.conftest import Invoke
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a browser was opened for, by somebody who sits before a screen."""
+    """What a browser was opened for, as on a machine with a screen."""
     urls: list[str] = []
 
     def browse(url: str) -> bool:

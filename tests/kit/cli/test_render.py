@@ -1,4 +1,4 @@
-"""`kit render` writes bundles, says what it did, and loses nobody's work."""
+"""`kit render` writes bundles, says what it did, and loses no work of the user's."""
 
 from __future__ import annotations
 

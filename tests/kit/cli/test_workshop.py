@@ -1,4 +1,4 @@
-"""`kit workshop`: what is said wrongly, or is in the way, is told in a sentence; and what nobody may ask."""
+"""`kit workshop`: a wrong option, or what is in the way, gets a sentence; and what no client may ask."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.cloud.record import Deployment, Record, State
+from kit.cloud.record import Record
 from kit.errors import Code, KitError
+from kit.platforms.deployment import Deployment, State
 
 FLEX = Deployment(
     target="flex",

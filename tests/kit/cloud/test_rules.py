@@ -223,9 +223,9 @@ def test_what_each_target_costs_is_said_and_how_to_end_it() -> None:
 
 @pytest.mark.parametrize("code", [Code.NOT_SIGNED_IN, Code.UNREACHABLE, Code.GCLOUD_MISSING])
 def test_a_trouble_with_all_reads_is_told_once(code: Code) -> None:
-    error = KitError(code, "Nothing goes.", "Mend it.")
+    error = KitError(code, "Nothing goes.", "Correct it.")
     (found,) = grave(seen(**dict.fromkeys(READS, error), looks=dict.fromkeys(("standard", "run"), error)))
-    assert (found.level, found.text, found.remedy) == ("stop", "Nothing goes.", "Mend it.")
+    assert (found.level, found.text, found.remedy) == ("stop", "Nothing goes.", "Correct it.")
 
 
 def test_a_project_in_which_nothing_answers_is_told_once() -> None:

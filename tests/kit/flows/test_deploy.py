@@ -11,13 +11,14 @@ import pytest
 
 from kit.app import App
 from kit.cloud.preflight import Preflight
-from kit.cloud.record import Deployment, Record
+from kit.cloud.record import Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_model
 from kit.outcome import Outcome, Result
+from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version

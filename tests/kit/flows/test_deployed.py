@@ -1,4 +1,4 @@
-"""What is on record becomes lanes; who asks who calls is shown a token, and nobody else is."""
+"""What is on record becomes lanes; only a service that asks for a token is shown one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from kit.app import App
-from kit.cloud.record import Deployment
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of, serving
 from kit.platforms.command import Command
+from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
 from kit.probe.client import Ask

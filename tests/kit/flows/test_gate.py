@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.flows.gate import judge
+from kit.flows import gate
+from kit.flows.gate import Judgement
 from kit.outcome import Gate
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane, LaneError
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.view import lane_view
 from kit.targets import load_targets
 
 TARGETS = load_targets()
@@ -46,9 +48,13 @@ def lane(
     )
 
 
+def judge(name: str, *lanes: Lane) -> Judgement:
+    return gate.judge([lane_view(lane, TARGETS[name]) for lane in lanes], TARGETS[name])
+
+
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_what_is_documented_passes(name: str) -> None:
-    judgement = judge([lane(name, TARGETS[name].expect["on"])], TARGETS[name])
+    judgement = judge(name, lane(name, TARGETS[name].expect["on"]))
     assert judgement.gate is Gate.PASSED
     assert judgement.passed
     assert judgement.reason.endswith(", as documented.")
@@ -58,18 +64,18 @@ def test_what_is_documented_passes(name: str) -> None:
 def test_only_what_is_as_good_as_documented_takes_the_traffic(name: str, verdict: Verdict) -> None:
     order = list(Verdict)
     promised = TARGETS[name].expect["on"]
-    passed = judge([lane(name, verdict)], TARGETS[name]).passed
+    passed = judge(name, lane(name, verdict)).passed
     assert passed == (verdict is not Verdict.INCONCLUSIVE and order.index(verdict) <= order.index(promised))
 
 
 def test_a_standard_that_streams_passes_with_the_remark_that_it_is_better_than_documented() -> None:
-    judgement = judge([lane("standard", Verdict.INCREMENTAL)], TARGETS["standard"])
+    judgement = judge("standard", lane("standard", Verdict.INCREMENTAL))
     assert judgement.gate is Gate.BETTER
     assert judgement.reason == "Streamed, where buffered whole is documented."
 
 
 def test_a_flex_that_holds_blocks_in_spite_of_the_header_is_refused_in_words() -> None:
-    judgement = judge([lane("flex", Verdict.BYTE_LIMITED)], TARGETS["flex"])
+    judgement = judge("flex", lane("flex", Verdict.BYTE_LIMITED))
     assert judgement.gate is Gate.WORSE
     assert judgement.reason == "Buffered in blocks of 64 KiB, where streamed is promised."
 
@@ -77,7 +83,7 @@ def test_a_flex_that_holds_blocks_in_spite_of_the_header_is_refused_in_words() -
 @given(st.sampled_from(list(Verdict)), st.booleans())
 def test_the_arm_without_the_header_never_decides(verdict: Verdict, first: bool) -> None:
     on, off = lane("flex", Verdict.INCREMENTAL), lane("flex", verdict, "off")
-    assert judge([off, on] if first else [on, off], TARGETS["flex"]).gate is Gate.PASSED
+    assert judge("flex", *([off, on] if first else [on, off])).gate is Gate.PASSED
 
 
 @pytest.mark.parametrize(
@@ -96,25 +102,25 @@ def test_the_arm_without_the_header_never_decides(verdict: Verdict, first: bool)
 def test_a_users_app_is_judged_as_it_is_by_the_promise_for_what_it_bears(
     header: Arm, verdict: Verdict, gate: Gate, reason: str
 ) -> None:
-    judgement = judge([replace(lane("flex", verdict, header), as_is=True)], TARGETS["flex"])
+    judgement = judge("flex", replace(lane("flex", verdict, header), as_is=True))
     assert (judgement.gate, judgement.reason) == (gate, reason)
 
 
 def test_what_only_browsers_wait_for_takes_no_traffic() -> None:
     held = replace(lane("run", Verdict.BYTE_LIMITED), asked_as="both", only_for="browser")
-    judgement = judge([held], TARGETS["run"])
+    judgement = judge("run", held)
     assert judgement.gate is Gate.WORSE
     assert judgement.reason.startswith("Held for browsers: compression (")
 
 
 def test_a_doubt_holds_it_back_and_is_named() -> None:
-    judgement = judge([lane("run", Verdict.INCONCLUSIVE, doubt=Doubt.OTHER_INSTANCE)], TARGETS["run"])
+    judgement = judge("run", lane("run", Verdict.INCONCLUSIVE, doubt=Doubt.OTHER_INSTANCE))
     assert judgement.gate is Gate.INCONCLUSIVE
     assert "other-instance" in judgement.reason
 
 
 def test_what_could_not_be_measured_is_held_back_with_the_reason() -> None:
     failed = lane("run", Verdict.INCONCLUSIVE, error=LaneError("http-status", "It answered 503.", "Wait."))
-    judgement = judge([failed], TARGETS["run"])
+    judgement = judge("run", failed)
     assert judgement.gate is Gate.UNMEASURED
     assert "It answered 503." in judgement.reason

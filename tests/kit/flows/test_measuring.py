@@ -1,4 +1,4 @@
-"""A version that was just deployed is measured at its own URL, in both arms, by whoever may ask it."""
+"""A version that was just deployed is measured at its own URL, with and without the header."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from kit.platforms.service import Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Method, Verdict
+from kit.report.view import lane_view
 from kit.targets import get
 from tests.fixtures.deployments import service_of
 from tests.fixtures.origin import Origin
@@ -80,7 +81,7 @@ def test_a_users_app_is_asked_for_one_answer_and_judged_as_it_is(origin: Origin,
         ("off", True, Verdict.INCREMENTAL, Verdict.INCREMENTAL)
     ]
     assert len(answers) == 1  # beside the request that waited until it was ready
-    assert judge(lanes, get("run")).gate is Gate.PASSED
+    assert judge([lane_view(lane) for lane in lanes], get("run")).gate is Gate.PASSED
 
 
 def test_a_service_that_wants_a_token_is_shown_it_and_another_one_is_refused(origin: Origin) -> None:
@@ -110,7 +111,7 @@ def test_a_version_that_never_answers_is_waited_for_and_not_judged_by_another(
         ("on", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
         ("off", Verdict.INCONCLUSIVE, Doubt.OTHER_VERSION),
     ]
-    assert judge(lanes, get("flex")).gate is Gate.INCONCLUSIVE
+    assert judge([lane_view(lane) for lane in lanes], get("flex")).gate is Gate.INCONCLUSIVE
     answers = bundle.get("bundle", "a version that does not say which")
     assert [event.text for event in events if isinstance(event, Step)] == [
         f"waiting for sp-new: {answers} still answers",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.record import Deployment, Record
-from kit.cloud.status import DeploymentStatus
+from kit.cloud.record import Record
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.rebuild import rebuild, recorded
+from kit.platforms.deployment import Deployment, DeploymentStatus
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
 from kit.targets import get

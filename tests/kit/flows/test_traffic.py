@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.record import Deployment, Record
+from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.flows.traffic import earlier, newest, switch
+from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Service, Version
 from tests.kit.flows.hosts import MemoryHost
 

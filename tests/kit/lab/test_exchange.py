@@ -175,16 +175,20 @@ async def test_over_the_cap_a_whole_message_is_an_empty_500_though_the_service_g
 # Deadlines
 
 
-@pytest.mark.parametrize(("hold", "expected"), [("whole", 500), ("blocks", 504), ("none", 504)])
+@pytest.mark.parametrize(
+    ("hold", "expected", "said"),
+    [("whole", 500, b""), ("blocks", 504, b""), ("none", 504, b"upstream request timeout")],
+)
 async def test_at_the_deadline_a_client_without_a_head_gets_the_platforms_error(
-    hold: Hold, expected: int
+    hold: Hold, expected: int, said: bytes
 ) -> None:
     async with behind(front(hold, deadline_s=0.2)) as (service, connect):
         client = await connect()
         await client.say(get())
         answering = await service.taken()
         head = await client.head()
-        assert (status(head), fields(head)["content-length"]) == (expected, "0")
+        assert (status(head), fields(head)["content-length"]) == (expected, str(len(said)))
+        assert await client.hear(len(said)) == said
         await answering.left()  # the service is told by the end of its connection
 
 

@@ -62,7 +62,7 @@ async def test_of_several_the_last_to_end_counts() -> None:
             assert not instance.frozen
             await wire.head()
             await wire.say(b"HTTP/1.1 204 No Content\r\n\r\n")
-            await wire.left()  # the front lets go of it only once the exchange is over
+            await wire.left()  # the front closes it only once the exchange is over
         await is_frozen(instance)
 
 

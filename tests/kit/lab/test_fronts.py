@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.lab.fronts import Gate, Head, Release, deadline_status, plain
+from kit.lab.fronts import Gate, Head, Release, late, plain
 from kit.lab.headers import Header, find
 from kit.targets import FrontSpec, Hold
 from tests.kit.lab.specs import front
@@ -25,7 +25,7 @@ def gate(spec: FrontSpec, *more: Header, status: int = 200, bodyless: bool = Fal
 
 
 def through(one: Gate, pieces: Iterable[bytes]) -> list[Release]:
-    """Everything that a whole response lets go."""
+    """Everything that a whole response forwards."""
     releases = one.begin()
     for piece in pieces:
         releases += one.feed(piece)
@@ -249,18 +249,22 @@ def test_an_answer_to_head_has_no_cap() -> None:
 # Deadlines
 
 
-@pytest.mark.parametrize(("hold", "status"), [("whole", 500), ("blocks", 504), ("none", 504)])
-def test_the_deadlines_status_is_the_platforms(hold: Hold, status: int) -> None:
-    assert deadline_status(front(hold)) == status
+@pytest.mark.parametrize(
+    ("hold", "status", "said"),
+    [("whole", 500, b""), ("blocks", 504, b""), ("none", 504, b"upstream request timeout")],
+)
+def test_the_deadlines_error_is_the_platforms(hold: Hold, status: int, said: bytes) -> None:
+    (only,) = late(front(hold), {})
+    assert only.head
+    assert (only.head.status, only.body, only.end) == (status, said, True)
+    assert (find(only.head.headers, b"content-type") is None) is (said == b"")
 
 
 @pytest.mark.parametrize("hold", ["blocks", "whole"])
-def test_at_the_deadline_a_held_response_becomes_an_error_without_its_body(hold: Hold) -> None:
+def test_at_the_deadline_a_held_response_becomes_that_error_without_its_body(hold: Hold) -> None:
     one = gate(front(hold))
     one.feed(b"half")
-    (only,) = one.expire()
-    assert only.head
-    assert (only.head.status, only.body, only.end) == (deadline_status(front(hold)), b"", True)
+    assert one.expire() == late(front(hold), {})
 
 
 def test_at_the_deadline_a_response_under_way_is_cut() -> None:

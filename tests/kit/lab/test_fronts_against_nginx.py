@@ -1,6 +1,6 @@
 """The block front held against a real nginx, release by release.
 
-nginx with an HTTP/1.0 upstream and 64k buffers is the real thing that lets go in 64 KiB blocks. Every release
+nginx with an HTTP/1.0 upstream and 64k buffers really forwards in 64 KiB blocks. Every release
 becomes one chunk on the wire, on both sides, so that sizes are compared and never times. The service waits
 for its client before two blocks could melt into one.
 

@@ -1,4 +1,4 @@
-"""Whatever either side sends, the front answers or closes, complains to nobody, and goes on serving."""
+"""Whatever either side sends, the front answers or closes, leaves no error unhandled, and goes on serving."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def survives(hold: Hold, request: bytes, answer: bytes) -> None:
             await client.say(get())
             assert (await client.head()).startswith(b"HTTP/1.1 200 ")
             answering.cancel()
-        gc.collect(1)  # an error that nobody fetched is told when its task goes
+        gc.collect(1)  # an error that no code fetched is reported when its task goes
 
     asyncio.run(exchange())
     assert complaints == []
 
 
 async def answer_all(service: Service, answers: list[bytes]) -> None:
-    """Say what is the answer at the time to whoever comes."""
+    """Give each connection what is the answer at the time."""
     while True:
         wire = await service.taken()
         with suppress(ConnectionError, asyncio.IncompleteReadError):

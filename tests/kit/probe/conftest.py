@@ -12,5 +12,5 @@ from tests.fixtures.misbehaving import misbehaving
 
 @pytest.fixture
 def server() -> Callable[..., Any]:
-    """See `misbehaving`."""
+    """A function that starts a server which answers as a test says: `misbehaving`."""
     return misbehaving

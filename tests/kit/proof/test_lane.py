@@ -19,7 +19,7 @@ AS_PROMISED = replace(LANE, expected=Verdict.INCREMENTAL)
 NOT_SO = replace(LANE, expected=Verdict.WHOLE_MESSAGE)
 UNSURE = replace(LANE, verdict=Verdict.INCONCLUSIVE)
 CUT = replace(LANE, doubts=(Doubt.STREAM_CUT,))
-FAILED = replace(UNSURE, error=LaneError("unreachable", "Nobody.", "Look."))
+FAILED = replace(UNSURE, error=LaneError("unreachable", "No server.", "Look."))
 
 
 @pytest.mark.parametrize(

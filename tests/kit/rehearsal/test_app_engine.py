@@ -135,7 +135,7 @@ def test_googles_own_file_can_choose_the_server_side_build(
 def test_an_app_yaml_of_the_folder_wins_over_the_appyaml_flag(
     plane: Plane, gcloud: Gcloud, tmp_path: Path
 ) -> None:
-    """Whoever wants another app.yaml must give gcloud another folder: the flag is ignored without a word."""
+    """Another app.yaml takes another folder: the flag is ignored without a word."""
     plane.hosting = hosted = Hosted()
     _, release = rendered("standard", tmp_path)
     folder = tmp_path / "build" / "standard"

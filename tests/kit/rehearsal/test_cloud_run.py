@@ -107,7 +107,7 @@ def test_a_service_is_made_tried_moved_opened_and_deleted(
 
     # It serves, privately, in the environment that was asked for.
     assert get(f"{service.url}/whoami", None)[0] == 403
-    assert get(f"{service.url}/whoami", "somebody-elses")[0] == 401
+    assert get(f"{service.url}/whoami", "another-accounts")[0] == 401
     assert version_at(service.url) == "web-one"
     assert get(f"{service.url}/proof/ping?n=1")[0] == 200
 
@@ -139,7 +139,7 @@ def test_a_service_is_made_tried_moved_opened_and_deleted(
     (binding,) = run(gcloud, "run", "services", "get-iam-policy", "web", REGION)["bindings"]
     assert binding["members"] == ["allUsers"]
 
-    # Deleted, it answers nobody.
+    # Deleted, it answers no request.
     run(gcloud, "run", "services", "delete", "web", REGION)
     for url in (service.url, tags["two"]):
         with pytest.raises(urllib.error.URLError):

@@ -1,4 +1,4 @@
-"""What Cloud Run holds to, whoever asks."""
+"""What Cloud Run holds to, whichever client asks."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_service_account_is_made_once(plane: Plane, gcloud: Gcloud) -> None:
 
 
 def test_another_project_and_another_token_are_turned_away(plane: Plane, gcloud: Gcloud) -> None:
-    ran = gcloud("projects", "describe", "somebody-elses", *QUIET)
+    ran = gcloud("projects", "describe", "another-accounts", *QUIET)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "does not have permission" in ran.stderr
     ran = gcloud("app", "describe", *QUIET, env={"CLOUDSDK_AUTH_ACCESS_TOKEN": "expired"})

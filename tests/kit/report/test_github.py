@@ -92,6 +92,7 @@ HOSTILE = "a\r\n::error::x, y=%0A%250A%3A\u2028##[add-mask]z\x1b[31m::stop-comma
 
 @given(title=st.text(max_size=30), lines=st.lists(st.text(max_size=30), max_size=3))
 @example(title=HOSTILE, lines=[HOSTILE, HOSTILE])
+@example(title="one ", lines=[" "])
 @example(title="%0A%25", lines=["%0D%0A", ":,"])
 def test_whatever_is_said_comes_back_and_stays_one_command(title: str, lines: list[str]) -> None:
     printed = command("error", title, lines)
@@ -104,8 +105,8 @@ def test_whatever_is_said_comes_back_and_stays_one_command(title: str, lines: li
     assert not harmless.search(read.properties.get("title", ""))
     assert len(read.data.split("\n")) == max(1, len(lines))
     plain = all(character.isprintable() for character in title)
-    if plain and title:
-        assert read.properties["title"] == title
+    if plain:
+        assert read.properties["title"] == title.rstrip()  # the runner trims the properties
 
 
 @settings(max_examples=30)

@@ -319,7 +319,7 @@ def _in_a_terminal(columns: int, *arguments: str, until: bytes | None = None) ->
         while True:
             try:
                 piece = os.read(ours, 65536)
-            except OSError:  # Linux's word for the end of a terminal that nobody else holds
+            except OSError:  # Linux's word for the end of a terminal that no other process holds
                 break
             written += piece
             if not piece:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kit.cloud.status import DeploymentStatus
 from kit.errors import Code, KitError
+from kit.platforms.deployment import DeploymentStatus
 from kit.platforms.service import Version
 from kit.report.status import status_text
 from kit.report.style import Style

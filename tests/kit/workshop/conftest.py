@@ -73,7 +73,7 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """`open_page(url)`: the page, ready. In the end nothing was complained of, and nobody else was asked."""
+    """`open_page(url)`: the page, ready. In the end it has logged no error, and asked no other server."""
     contexts, complaints, asked, known = [], [], [], set()
 
     def open_page(url: str, **context: Any) -> Page:

@@ -13,6 +13,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
+from kit.report.view import lane_view
 from kit.report.words import HEADER
 from kit.targets import load_targets
 from kit.workshop.chinese import chinese
@@ -37,7 +38,7 @@ SENTENCES = (
 def test_every_reason_of_a_verdict_has_a_chinese_one() -> None:
     for verdict in Verdict:
         for shape in (*Shape, None):
-            assert HAN.search(chinese(why(replace(LANE, verdict=verdict, shape=shape))))
+            assert HAN.search(chinese(why(lane_view(replace(LANE, verdict=verdict, shape=shape)))))
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -55,7 +56,7 @@ def test_so_has_every_targets_advice(target: object) -> None:
 def test_any_lane_has_words(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
     for lane in data.draw(comparisons).lanes:
         for doubts in (lane.doubts, tuple(Doubt)):
-            words = lane_text(replace(lane, doubts=doubts), None)
+            words = lane_text(lane_view(replace(lane, doubts=doubts)))
             assert words["en"]["verdict"]
             assert HAN.search(words["zh"]["verdict"])
             assert len(words["zh"]["doubts"]) == len(words["en"]["doubts"])

@@ -58,7 +58,7 @@ def saved(page: Page) -> dict[str, Any]:
 
 
 def found(lane: dict[str, Any]) -> tuple[Any, ...]:
-    """What must be the same, whoever measures; doubts may differ, they tell of the moment."""
+    """What must be the same from kit and page; doubts may differ, since they depend on the moment."""
     fields = ("target", "header", "expected", "verdict", "shape", "block_bytes", "as_expected", "method")
     return (*(lane[name] for name in fields), len(lane["timeline"]))
 

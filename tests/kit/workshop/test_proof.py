@@ -17,7 +17,7 @@ from kit.workshop.proof import BrowserProof, Step
 
 
 class Browser:
-    """Takes a proof's steps as the page does, on a path that lets go of events at once or at the end."""
+    """Takes a proof's steps as the page does, on a path that forwards events at once or at the end."""
 
     def __init__(self, *, holds: bool, header_size: int = 0) -> None:
         self.holds = holds

@@ -67,7 +67,7 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     # The two share the browser's six connections, and may have to wait for one.
     assert {"tab-hidden"} <= set(doubts) <= {"tab-hidden", "browser-connections"}
 
-    # Five streams of somebody else's leave the lane one connection: its side requests must wait.
+    # Five streams of another tab's leave the lane one connection: its side requests must wait.
     ids = [secrets.token_hex(16) for _ in range(5)]
     page.evaluate(
         """async ([base, ids]) => {

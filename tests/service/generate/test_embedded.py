@@ -1,4 +1,4 @@
-"""The generator that needs no account: repeatable, paced like a model, stopped the moment nobody listens."""
+"""The generator that needs no account: repeatable, paced like a model, stopped when its client leaves."""
 
 from __future__ import annotations
 

@@ -331,7 +331,7 @@ async def test_what_is_still_asked_when_the_service_closes_ends_in_an_error() ->
             await waiting
 
 
-# ---- Whoever leaves
+# ---- Clients that leave
 
 
 @pytest.mark.alone
@@ -388,7 +388,7 @@ def test_a_client_that_leaves_stops_the_model_within_100_ms(serve: Serve) -> Non
 
 
 def test_a_million_tokens_are_read_no_faster_than_they_are_wanted_and_none_is_kept() -> None:
-    # Fifty tokens a chunk, 20 MB in all: whoever kept them would be seen.
+    # Fifty tokens a chunk, 20 MB in all: keeping them would show.
     count, text = 20_000, "a token of 20 octets" * 50
     leads: list[int] = []
     resident: list[int] = []
@@ -431,7 +431,7 @@ async def test_two_hundred_answers_are_written_at_once_though_a_connection_takes
 
     async def script(call: Call) -> Chunks:
         yield chunk("One ")
-        await here.wait()  # nobody's answer goes on before everybody's has begun
+        await here.wait()  # no answer goes on before all have begun
         yield chunk("two.", "STOP")
 
     async with vertex(script, max_concurrent_streams=100) as upstream, asking(upstream) as generator:
