@@ -132,11 +132,6 @@ class App:
         return f"{path}.py", f"{path}/__init__.py"
 
     @property
-    def is_made(self) -> bool:
-        """Whether a function makes it."""
-        return self.module.endswith(")")
-
-    @property
     def method(self) -> str:
         """How its answer is asked for, as far as is known without asking."""
         return self.probe_method or ("GET" if self.probe_body is None else "POST")

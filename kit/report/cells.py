@@ -41,11 +41,11 @@ def _cell(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fit(text: str, width: int, ellipsis: str = "…") -> str:
+def fit(text: str, width: int) -> str:
     """The text, cut to `width` cells; where something was cut the last of them say so."""
     if cells(text) <= width:
         return text
-    return _head(text, max(0, width - cells(ellipsis))) + _head(ellipsis, width)
+    return _head(text, max(0, width - 1)) + _head("…", width)
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:

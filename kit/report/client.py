@@ -10,8 +10,8 @@ from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import TYPES, Conclusion, Row
 from kit.report.cells import clean, hang
 from kit.report.style import Style, Tone
+from kit.report.terminal import WIDTH, headed, section
 
-_WIDTH = 100  # longer lines are hard to read, however wide the terminal
 _MARKS: dict[bool | None, tuple[str, Tone]] = {
     False: ("✓", "ok"),
     True: ("✗", "wrong"),
@@ -49,11 +49,9 @@ class ClientReport:
 def client_text(report: ClientReport, style: Style | None = None) -> str:
     """What the client does, what frees it, and the runs that say so."""
     style = style or Style()
-    width = min(style.width or _WIDTH, _WIDTH)
+    width = min(style.width or WIDTH, WIDTH)
     found = report.conclusion
-    mark, tone = _MARKS[found.cause.fault]
-    first, *rest = hang(f"{mark} ", found.sentence, width)
-    lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
+    lines = headed(_MARKS[found.cause.fault], found.sentence, width, style)
     if found.unclear is not None:
         lines += hang("  ", found.unclear.remedy, width)
     if report.errors:
@@ -64,7 +62,7 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     for warned in found.warnings:
         lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", warned.sentence, width)]
         lines += [f"  → {text}" for text in warned.cause.lines]
-    lines += ["", style.paint("  what was done and seen", "dim")]
+    lines += section("what was done and seen", width, style)
     usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
         words = _FREED if row.setup.stress is None else _PASSED

@@ -14,10 +14,9 @@ from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
 from kit.report.style import MARKS, Style, Tone
+from kit.report.terminal import WIDTH, section
 from kit.report.view import lane_view
 from kit.targets import Target
-
-_WIDTH = 100
 
 _TONES: dict[State, Tone] = {
     State.STREAMS: "ok",
@@ -31,7 +30,7 @@ _SURE = {"certain": "proven", "likely": "likely", "possible": "possible"}
 def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     """The verdict, who holds the stream, what frees it, and what that rests on."""
     style = style or Style()
-    width = min(style.width or _WIDTH, _WIDTH)
+    width = min(style.width or WIDTH, WIDTH)
     lane = lane_view(diagnosis.lane)
     came_out = lane.state
     if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
@@ -59,15 +58,15 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
                 width,
             ),
         ]
-    lines += _section("the experiments", style, width)
+    lines += section("the experiments", width, style)
     for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
         lines += _row(number, row, times, style, width)
     if lane.doubts:
-        lines += _section("what to doubt", style, width)
+        lines += section("what to doubt", width, style)
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
     if diagnosis.hops:
-        lines += _section(f"what its headers hint at. {NO_EVIDENCE}", style, width)
+        lines += section(f"what its headers hint at. {NO_EVIDENCE}", width, style)
         for place, hop in enumerate(diagnosis.hops):
             # The heading says it for all of them, as the sentence does where it stands alone.
             lines += hang("   ·  ", clean(hop.says).removesuffix(NO_EVIDENCE).rstrip(), width)
@@ -75,7 +74,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             if hop.streams is not None and hop.streams not in shown:
                 lines += hang("      ", clean(hop.streams), width)
     if diagnosis.limits:
-        lines += _section("what else to know", style, width)
+        lines += section("what else to know", width, style)
         for limit in diagnosis.limits:
             lines += hang("   -  ", clean(limit), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
@@ -97,10 +96,6 @@ def headline(diagnosis: Diagnosis) -> str:
 def _holds(diagnosis: Diagnosis) -> bool:
     """Whether something holds the answer: what only ends a stream does not."""
     return any(named.holds for named in diagnosis.causes)
-
-
-def _section(head: str, style: Style, width: int) -> list[str]:
-    return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
 
 
 def _cause(
@@ -143,7 +138,7 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     """What would become of an app's answer on each platform."""
     style = style or Style()
     titles = {name: targets[name].title for name in found.targets}
-    width = min(style.width or _WIDTH, _WIDTH)
+    width = min(style.width or WIDTH, WIDTH)
     first = max(len(title) for title in ("The app itself", *titles.values()))
     parts = hang(f"  {'The app itself':{first}}  ", headline(found.itself), width)
     for name, diagnosis in found.targets.items():
@@ -151,8 +146,8 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
         advice = targets[name].advice
         if advice is not None and diagnosis.causes:
             parts += hang(f"  {'':{first}}  → ", advice, width)
-    parts += _section(
-        "The fronts are emulated from documentation; nothing ran on Google's cloud.", style, width
+    parts += section(
+        "The fronts are emulated from documentation; nothing ran on Google's cloud.", width, style
     )
     parts += ["", style.paint("The app itself", "bold"), diagnosis_text(found.itself, style)]
     for name, diagnosis in found.targets.items():

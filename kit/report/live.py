@@ -15,32 +15,23 @@ from kit.report.style import Style
 
 
 def live_lanes(
-    stream: TextIO,
-    width: int | None = None,
-    colour: bool | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    stream: TextIO, *, colour: bool | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Painter:
     """The `Watch` of lanes that are measured; a context manager.
 
     Args:
         stream: where to; stderr, since data belongs to stdout.
-        width: columns; the terminal's own, also after it is resized, unless given.
         colour: True draws, False writes plain lines; unless given, what the stream and NO_COLOR call for.
         clock: seconds.
     """
     style = _style(stream, colour)
-    return Painter(Picture() if style.colour else PlainLog(), stream, style, width, clock)
+    return Painter(Picture() if style.colour else PlainLog(), stream, style, clock)
 
 
-def live_steps(
-    stream: TextIO,
-    width: int | None = None,
-    colour: bool | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Painter:
+def live_steps(stream: TextIO, *, colour: bool | None = None) -> Painter:
     """The `Watch` of targets that are deployed, looked at or removed; else as `live_lanes`."""
     style = _style(stream, colour)
-    return Painter(Steps(style), stream, style, width, clock)
+    return Painter(Steps(style), stream, style)
 
 
 def _style(stream: TextIO, colour: bool | None) -> Style:

@@ -50,7 +50,6 @@ class Painter:
         content: takes in the events; its methods run on the painter's side only.
         stream: where to; stderr, since data belongs to stdout.
         style: how to write there; with colour it draws.
-        width: columns; the terminal's own, also after it is resized, unless given.
         clock: seconds.
     """
 
@@ -59,13 +58,11 @@ class Painter:
         content: Shown,
         stream: TextIO,
         style: Style,
-        width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._content = content
         self._stream = stream
         self._style = style
-        self._width = width
         self._clock = clock
         self._inbox: deque[tuple[Event, float]] = deque()
         self._waiting: deque[threading.Event] = deque()
@@ -120,7 +117,7 @@ class Painter:
         if self._style.colour:
             self._draw(last=mark is not None)
         else:
-            lines = self._content.finished(self._width or size(self._stream).columns, self._style)
+            lines = self._content.finished(size(self._stream).columns, self._style)
             self._write("".join(f"{line}\n" for line in lines))
         for one in waiting:
             one.set()
@@ -135,7 +132,6 @@ class Painter:
     def _draw(self, *, last: bool) -> None:
         """Draw over the last frame, in one write; nothing if nothing changed."""
         columns, rows = size(self._stream)
-        columns = self._width or columns
         # One cell less than there are: a full line would leave the cursor hanging behind the edge.
         frame = self._content.frame(columns - 1, self._clock() * 1000, self._style)
         if not last:

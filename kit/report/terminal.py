@@ -5,7 +5,7 @@ from __future__ import annotations
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, hang, pad, wrap
-from kit.report.style import MARKS, Style
+from kit.report.style import MARKS, Style, Tone
 from kit.report.view import ComparisonView, LaneView
 from kit.report.words import NONE
 
@@ -23,9 +23,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    mark, tone = MARKS[lane.marked]
-    first, *rest = hang(f"{mark} ", lane.headline, width)
-    lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}", *rest]
+    lines = headed(MARKS[lane.marked], lane.headline, width, style)
     lines += hang("  ", clean(lane.url), width)
     if lane.error is not None:
         lines += ["", *hang("  ", clean(lane.error.message), width)]
@@ -38,14 +36,25 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     if lane.remark is not None:
         lines += hang("  ", lane.remark, width)
     if lane.evidence:
-        lines += ["", style.paint("  what was done and seen", "dim")]
+        lines += section("what was done and seen", width, style)
         for number, step in enumerate(lane.evidence, 1):
             lines += hang(f"  {number:2}  ", clean(step), width)
     if lane.doubts:
-        lines += ["", style.paint("  what to doubt", "dim")]
+        lines += section("what to doubt", width, style)
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
     return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style) -> list[str]:
+    """What was found, with its mark."""
+    first, *rest = hang(f"{mark[0]} ", headline, width)
+    return [f"{style.paint(*mark)} {style.paint(first[2:], 'bold')}", *rest]
+
+
+def section(head: str, width: int, style: Style) -> list[str]:
+    """The head of a part."""
+    return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
 
 
 def _facts(lane: LaneView) -> list[str]:

@@ -9,30 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from tests.fixtures.tools import Tool
+from tests.kit.cli.conftest import Ended
 from tests.system.leftovers import processes_in
 
 CHECKOUT = Path(__file__).parents[2]
-
-
-class Ended(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)["data"]
-
-    @property
-    def error(self) -> Any:
-        return json.loads(self.out)["error"]
-
-
 Kit = Callable[..., Ended]
 
 MADE = """

@@ -11,6 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from kit.cli.app import run
+from kit.cloud.record import Record
+from kit.platforms.deployment import Deployment
+from kit.platforms.service import Version
+from tests.fixtures.deployments import service_of
+from tests.kit.flows.hosts import MemoryHost
 
 
 class Ended(NamedTuple):
@@ -47,3 +52,12 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return Ended(int(ended.value.code or 0), captured.out, captured.err)
 
     return run_kit
+
+
+def hosted(monkeypatch: pytest.MonkeyPatch, known: Deployment, *versions: Version) -> MemoryHost:
+    """A service on record in this folder, and the only one that there is, with these versions."""
+    Record.load(Path()).put(known)
+    host = MemoryHost(known.place, always=True)
+    host.service = service_of(known.target, *versions)
+    monkeypatch.setattr("kit.cli.records.hosts", lambda _: {known.place: host}.__getitem__)
+    return host

@@ -14,7 +14,7 @@ from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
 from tests.kit.cli.conftest import Invoke
-from tests.kit.flows.hosts import MemoryHost
+from tests.kit.flows.hosts import FakeGcloud, MemoryHost
 
 
 def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke, origin: Origin) -> None:
@@ -111,12 +111,7 @@ def test_a_service_without_polling_fails_its_lane_and_no_other(invoke: Invoke, o
 @pytest.fixture
 def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     """A gcloud that gives an identity token for whatever it is asked; what it was asked."""
-    asked: list[Command] = []
-
-    class Gcloud:
-        async def run(self, command: Command, *, log: str) -> str:
-            asked.append(command)
-            return "aaa.bbb.ccc"
+    gcloud = FakeGcloud("aaa.bbb.ccc")
 
     def host_of(place: Place) -> MemoryHost:
         host = MemoryHost(place)
@@ -125,9 +120,9 @@ def gcloud(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
         host.service = service_of(place.target, place=place, url=known.url, public=known.public)
         return host
 
-    monkeypatch.setattr("kit.cli.records.gcloud", Gcloud)
+    monkeypatch.setattr("kit.cli.records.gcloud", lambda: gcloud)
     monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
-    return asked
+    return gcloud.commands
 
 
 def test_what_is_deployed_is_measured_in_both_arms_by_its_promise(

@@ -5,21 +5,9 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.command import Command
 from tests.fixtures.deployments import deployed
 from tests.kit.cli.conftest import Invoke
-
-
-class Gcloud:
-    """Answers with the entries of a log, and remembers how it was asked."""
-
-    def __init__(self, log: list[object]) -> None:
-        self.log = log
-        self.commands: list[Command] = []
-
-    async def read(self, command: Command, *, log: str) -> object:
-        self.commands.append(command)
-        return self.log
+from tests.kit.flows.hosts import FakeGcloud
 
 
 def entry(at: str, **payload: object) -> dict[str, object]:
@@ -28,8 +16,8 @@ def entry(at: str, **payload: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def gcloud(monkeypatch: pytest.MonkeyPatch) -> Gcloud:
-    gcloud = Gcloud(
+def gcloud(monkeypatch: pytest.MonkeyPatch) -> FakeGcloud:
+    gcloud = FakeGcloud(
         [
             entry("07:00:02.5", jsonPayload={"message": "\x1b[31mtwo\x07"}),
             entry("07:00:01", textPayload="one"),
@@ -39,7 +27,9 @@ def gcloud(monkeypatch: pytest.MonkeyPatch) -> Gcloud:
     return gcloud
 
 
-def test_a_log_is_shown_without_what_moves_the_cursor(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
+def test_a_log_is_shown_without_what_moves_the_cursor(
+    invoke: Invoke, gcloud: FakeGcloud, tmp_path: Path
+) -> None:
     Record.load(tmp_path).put(deployed("flex"))
     ended = invoke("logs", "flex", "--limit", "2")
     assert ended.status == 0
@@ -51,16 +41,16 @@ def test_a_log_is_shown_without_what_moves_the_cursor(invoke: Invoke, gcloud: Gc
     assert gcloud.commands[0].line in ended.err
 
 
-def test_for_programs_a_log_is_a_list_of_lines(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
+def test_for_programs_a_log_is_a_list_of_lines(invoke: Invoke, gcloud: FakeGcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
     ended = invoke("logs", "run", "--version", "sp-now", "--json")
     assert [line[-3:] for line in ended.data["lines"]] == ["one", "two"]
     assert 'resource.labels.revision_name="streamproof-sp-now"' in gcloud.commands[0].words[2]
 
 
-def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: Gcloud, tmp_path: Path) -> None:
+def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: FakeGcloud, tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
-    gcloud.log = []
+    gcloud.answers = [[]]
     ended = invoke("logs", "run")
     assert (ended.status, ended.out) == (0, "")
     assert "No entries." in ended.err
@@ -77,7 +67,7 @@ def test_an_empty_log_is_said_to_be_empty(invoke: Invoke, gcloud: Gcloud, tmp_pa
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(
-    invoke: Invoke, gcloud: Gcloud, tmp_path: Path, arguments: list[str], code: str, status: int
+    invoke: Invoke, gcloud: FakeGcloud, tmp_path: Path, arguments: list[str], code: str, status: int
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
     ended = invoke("logs", *arguments, "--json")

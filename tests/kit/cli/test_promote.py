@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Host
-from kit.platforms.service import Place
-from tests.fixtures.deployments import deployed, place_of, service_of, version
-from tests.kit.cli.conftest import Invoke
+from tests.fixtures.deployments import deployed, version
+from tests.kit.cli.conftest import Invoke, hosted
 from tests.kit.flows.hosts import MemoryHost
 
 NEW = version("sp-new", 0.0, created_at="2027-01-16T07:00:00Z")
@@ -17,20 +15,10 @@ NOW = version("sp-now")
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
+def host(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
     """A Flex service on record, with one version that serves and a newer one that waits."""
-    Record.load(tmp_path).put(
-        deployed("flex", version="sp-new", state="held-back", verdict_on="whole-message")
-    )
-    made = MemoryHost(place_of("flex"), always=True)
-    made.service = service_of("flex", replace(NEW, running=False), NOW)
-
-    def host_of(place: Place) -> Host:
-        assert place == made.place
-        return made
-
-    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
-    return made
+    known = deployed("flex", version="sp-new", state="held-back", verdict_on="whole-message")
+    return hosted(monkeypatch, known, replace(NEW, running=False), NOW)
 
 
 @pytest.mark.parametrize("verb", ["promote", "rollback"])

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from kit.cloud.record import Record
-from kit.platforms.platform import Host
-from kit.platforms.service import Place
-from tests.fixtures.deployments import deployed, place_of, service_of, version
-from tests.kit.cli.conftest import Invoke
+from tests.fixtures.deployments import deployed, service_of, version
+from tests.kit.cli.conftest import Invoke, hosted
 from tests.kit.flows.hosts import MemoryHost
 
 NOW = version("sp-now")
@@ -17,17 +15,9 @@ BEFORE = version("sp-before", 0.0, created_at="2027-01-14T07:00:00Z")
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
+def host(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> MemoryHost:
     """A Flex service on record, with the version that served before, stopped."""
-    Record.load(tmp_path).put(deployed("flex"))
-    made = MemoryHost(place_of("flex"), always=True)
-    made.service = service_of("flex", NOW, replace(BEFORE, running=False))
-
-    def host_of(place: Place) -> Host:
-        return made
-
-    monkeypatch.setattr("kit.cli.records.hosts", lambda _: host_of)
-    return made
+    return hosted(monkeypatch, deployed("flex"), NOW, replace(BEFORE, running=False))
 
 
 def test_it_names_the_version_that_it_returns_to_and_starts_it_first(

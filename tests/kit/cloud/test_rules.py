@@ -81,7 +81,7 @@ def test_each_thing_that_is_wrong_is_one_finding_with_its_remedy(
         ({}, TARGETS, options()),
         ({"version": {"Google Cloud SDK": "578.0.0"}}, TARGETS, options()),
         ({"accounts": []}, TARGETS, options(signed_in_by_env=True)),
-        ({}, TARGETS, options(create_app="europe-west")),
+        ({}, TARGETS, options(said={"create_app": "europe-west"})),
         ({"app": None, "app_versions": None}, (RUN,), options()),
         (editors(COMPUTE), (replace(RUN, service_account="own@demo-project.iam.gserviceaccount.com"),), None),
         ({}, (of(STANDARD, project="p" * 30),), options(project="p" * 30)),
@@ -126,7 +126,7 @@ def test_apis_that_are_off_are_asked_about_together_and_switched_on_by_one_line(
 
 
 def test_with_its_region_named_making_the_app_is_asked_about() -> None:
-    (found,) = grave(seen(**NO_APP), said=options(create_app="europe-west"))
+    (found,) = grave(seen(**NO_APP), said=options(said={"create_app": "europe-west"}))
     assert found.level == "ask"
     assert found.command is not None
     assert found.command.line == f"gcloud app create --region=europe-west --project={PROJECT} --quiet"
@@ -135,7 +135,7 @@ def test_with_its_region_named_making_the_app_is_asked_about() -> None:
 
 
 def test_an_app_that_is_there_keeps_its_region() -> None:
-    (found,) = grave(said=options(create_app="us-central"))
+    (found,) = grave(said=options(said={"create_app": "us-central"}))
     assert found.level == "warn"
     assert "europe-west" in found.text
 

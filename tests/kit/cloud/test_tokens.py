@@ -11,27 +11,9 @@ import pytest
 
 from kit.cloud.tokens import AskedOnce, credentials, expiry, identity_token, renewed
 from kit.errors import Code, KitError
-from kit.platforms.command import Command
+from tests.kit.flows.hosts import TOKEN, FakeGcloud
 
 URL = "https://streamproof-x-ew.a.run.app"
-TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
-
-
-class FakeGcloud:
-    """A gcloud that answers with what it was given, in turn."""
-
-    def __init__(self, *answers: str | KitError) -> None:
-        self._answers = list(answers)
-        self.commands: list[Command] = []
-
-    async def run(self, command: Command, *, log: str) -> str:
-        self.commands.append(command)
-        answer = self._answers.pop(0)
-        if isinstance(answer, KitError):
-            raise answer
-        return answer
-
-
 NOT_A_SERVICE_ACCOUNT = KitError(Code.NOT_SIGNED_IN, "Invalid account type for --audiences.", "…")
 
 

@@ -1,17 +1,39 @@
-"""A platform that lives in memory and obeys the rules that `kit.platforms.platform` tells of."""
+"""A platform that lives in memory and obeys the rules of `kit.platforms.platform`, and a made-up gcloud."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from kit.errors import KitError
 from kit.platforms.command import Command, Line
+from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Place, Release, Removal, Service, Version
 
+# An identity token, as gcloud prints one.
+TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
 
-class MemoryHost:
+
+class FakeGcloud:
+    """A gcloud that gives these answers in turn, the last one ever again; `commands`: what it was asked."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.commands: list[Command] = []
+
+    async def read(self, command: Command, *, log: str) -> Any:
+        self.commands.append(command)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, KitError):
+            raise answer
+        return answer
+
+    run = read
+
+
+class MemoryHost(Host):
     """One service. `said` is everything that was asked of it, in order; `fail` maps a verb to its error."""
 
     def __init__(self, place: Place, *, always: bool = False) -> None:

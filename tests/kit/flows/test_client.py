@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,8 @@ from tests.fixtures.together import measured_by, through
 from tests.fixtures.tools import Tool
 
 pytestmark = pytest.mark.alone
+
+C = ClientCause
 
 NODE = ("node", "--input-type=module", "--eval")
 SHELL = dict(os.environ)
@@ -128,104 +132,101 @@ async def measure(
 found = measured_by(measure)
 
 
-def python(script: str, **how: object) -> pytest.MarkDecorator:
-    """A client of a test, written in Python, or for another `command`."""
+@dataclass(frozen=True)
+class Known:
+    """A client, and what is to be found of it.
+
+    `script`: in Python, or for another `command`. `warned`: of these alone; None for any. `needs`: tools and
+    modules.
+    """
+
+    script: str
+    cause: ClientCause
+    says: str = ""
+    warned: tuple[ClientCause, ...] | None = None
+    block: int | None = None
+    needs: str = ""
+    unclear: Unclear | None = None
+    how: Mapping[str, Any] = field(default_factory=dict)
+
+
+CURL, SH = {"command": ("curl",)}, {"command": ("sh", "-c")}
+UNBUFFERED = {"env": {**SHELL, "PYTHONUNBUFFERED": "1"}}
+# What takes longest comes first: so it is measured first.
+CLIENTS = {
+    "httpx without stream": Known(HTTPX_WHOLE, C.WHOLE_BODY_READER, needs="httpx"),
+    "requests without stream": Known(REQUESTS_WHOLE, C.WHOLE_BODY_READER),
+    "fetch with text()": Known(NODE_TEXT, C.WHOLE_BODY_READER, needs="node", how={"command": NODE}),
+    "curl": Known("-s", C.CURL_NO_BUFFER, warned=(), needs="curl", how=CURL),
+    "curl -N": Known("-sN", C.NO_FAULT, warned=(), needs="curl", how=CURL),
+    "lines of urllib": Known(URLLIB_LINES, C.NO_FAULT, warned=()),
+    "read1 of urllib": Known(URLLIB_READ1, C.NO_FAULT, warned=()),
+    "a chat's tokens": Known(TOKENS, C.NO_FAULT, warned=()),
+    "NDJSON": Known(NDJSON, C.NO_FAULT, warned=()),
+    "asks for something else first": Known(ASKS_TWICE, C.NO_FAULT, warned=()),
+    "prints lines without a flush": Known(URLLIB_NO_FLUSH, C.PYTHON_STDOUT),
+    "prints tokens without a flush": Known(TOKENS_NO_FLUSH, C.PYTHON_STDOUT),
+    "a shell that hides it": Known(TOKENS_NO_FLUSH, C.NO_FAULT, warned=(C.PYTHON_STDOUT,), how=UNBUFFERED),
+    "reads of a fixed size": Known(URLLIB_READ_4096, C.READS_FIXED_SIZE, block=4096),
+    "a lag of one event": Known(LAGGING, C.WAITS_FOR_NEXT_EVENT),
+    "lines of requests, held where the body is not chunked": Known(
+        REQUESTS_LINES, C.NO_FAULT, "about 512 bytes", warned=(C.UNCHUNKED_READER,)
+    ),
+    "lines of httpx": Known(HTTPX_LINES, C.NO_FAULT, warned=(), needs="httpx"),
+    "a size for httpx": Known(HTTPX_1000, C.READS_FIXED_SIZE, block=1000, needs="httpx"),
+    "fetch with a reader": Known(NODE_READER, C.NO_FAULT, warned=(), needs="node", how={"command": NODE}),
+    "fetch with a decoder a read": Known(
+        NODE_DECODE, C.GARBLES, warned=(), needs="node", how={"command": NODE}
+    ),
+    "decodes each read": Known(GARBLES, C.GARBLES),
+    "takes a read for an event": Known(PER_READ, C.LOSES_EVENTS, "cut in the middle of a line"),
+    "takes a read for an event, strictly": Known(STRICT, C.LOSES_EVENTS, "cut in the middle of a line"),
+    "a limit of a line": Known(
+        LIMITED_LINE, C.LONG_LINE, "gives up at an event of 120,000 bytes (one of 60,000 passes)"
+    ),
+    "a read timeout": Known(READ_TIMEOUT, C.SILENCE, "of silence", how={"silences": (2.0,)}),
+    "a limit of the whole time": Known(WHOLE_TIMEOUT, C.WHOLE_TIME, how={"silences": (1.0, 2.0)}),
+    "asks again": Known(STOPS_AT_204, C.ASKS_AGAIN, "a 204 ends that, a last event"),
+    "a filter that collects": Known('curl -sN "$0" | grep data', C.STDOUT_PIPE, needs="curl", how=SH),
+    "a filter that does not": Known(
+        'curl -sN "$0" | grep --line-buffered data', C.NO_FAULT, needs="curl", how=SH
+    ),
+    "prints nothing of the stream": Known(
+        f"{_OPEN}print(len(response.read()))", C.INCONCLUSIVE, unclear=Unclear.UNRECOGNISED
+    ),
+}
+
+
+def client(script: str, **how: Any) -> pytest.MarkDecorator:
     return through(lambda origin: "", script=script, **how)
 
 
-def each(*scripts: str) -> pytest.MarkDecorator:
-    """A test of each of these clients."""
-    return pytest.mark.parametrize(
-        "number", [pytest.param(n, marks=python(s)) for n, s in enumerate(scripts)]
-    )
-
-
-def warned(found: Conclusion) -> list[ClientCause]:
-    return [warning.cause for warning in found.warnings]
-
-
 @pytest.fixture
-def _httpx() -> None:
-    if importlib.util.find_spec("httpx") is None:
-        pytest.skip("httpx is not installed: pip install httpx")
+def known(request: pytest.FixtureRequest, tool: Tool) -> Known:
+    """A client of the table; without what it needs the test skips."""
+    one = CLIENTS[request.param]
+    if one.needs == "httpx":
+        pytest.importorskip("httpx")
+    elif one.needs:
+        tool(one.needs)
+    return one
 
 
-@pytest.fixture
-def _node(tool: Tool) -> None:
-    tool("node")
+@pytest.mark.parametrize(
+    "known",
+    [pytest.param(name, marks=client(one.script, **one.how)) for name, one in CLIENTS.items()],
+    indirect=True,
+)
+def test_of_each_client_is_said_what_it_does(known: Known, found: Conclusion) -> None:
+    assert (found.cause, found.unclear) == (known.cause, known.unclear)
+    assert known.warned is None or tuple(one.cause for one in found.warnings) == known.warned
+    assert known.block is None or found.block == (known.block, known.block)
+    assert known.says in (found.warnings[0] if known.cause is C.NO_FAULT and known.says else found).sentence
 
 
-@pytest.fixture
-def _curl(tool: Tool) -> None:
-    tool("curl")
-
-
-# What takes longest comes first: so it is measured first.
-
-
-@pytest.mark.usefixtures("_httpx")
-@python(HTTPX_WHOLE)
-def test_httpx_without_stream_reads_it_whole(found: Conclusion) -> None:
-    assert found.cause is ClientCause.WHOLE_BODY_READER
-
-
-@python(REQUESTS_WHOLE)
-def test_requests_without_stream_reads_it_whole(found: Conclusion) -> None:
-    assert found.cause is ClientCause.WHOLE_BODY_READER
-
-
-@pytest.mark.usefixtures("_node")
-@python(NODE_TEXT, command=NODE)
-def test_node_reads_it_whole_with_text(found: Conclusion) -> None:
-    assert found.cause is ClientCause.WHOLE_BODY_READER
-
-
-@pytest.mark.usefixtures("_curl")
-@python("-s", command=("curl",))
-def test_curl_without_its_option_is_found(found: Conclusion) -> None:
-    assert found.cause is ClientCause.CURL_NO_BUFFER
-    assert not found.warnings
-
-
-@pytest.mark.usefixtures("_curl")
-@python("-sN", command=("curl",))
-def test_curl_with_its_option_is_not_accused(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert not found.warnings
-
-
-@each(URLLIB_LINES, URLLIB_READ1, TOKENS, NDJSON, ASKS_TWICE)
-def test_a_python_client_that_flows_is_not_accused(number: int, found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert not found.warnings
-
-
-@each(URLLIB_NO_FLUSH, TOKENS_NO_FLUSH)
-def test_a_print_without_flush_is_found(number: int, found: Conclusion) -> None:
-    assert found.cause is ClientCause.PYTHON_STDOUT
-
-
-@python(TOKENS_NO_FLUSH, env={**SHELL, "PYTHONUNBUFFERED": "1"})
-def test_a_shell_that_hides_it_does_not_hide_it_from_the_report(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert warned(found) == [ClientCause.PYTHON_STDOUT]
-
-
-@python(URLLIB_READ_4096)
-def test_reads_of_a_fixed_size_are_found_with_it(found: Conclusion) -> None:
-    assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (4096, 4096))
-
-
-@python(LAGGING)
-def test_a_lag_of_one_event_is_found(found: Conclusion) -> None:
-    assert found.cause is ClientCause.WAITS_FOR_NEXT_EVENT
-
-
-@python(REQUESTS_LINES)
-def test_the_lines_of_requests_are_held_where_the_body_is_not_chunked(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert warned(found) == [ClientCause.UNCHUNKED_READER]
-    assert "about 512 bytes" in found.warnings[0].sentence
+@client(OWN_BUFFER)
+def test_output_that_is_collected_on_a_terminal_too_is_found(found: Conclusion) -> None:
+    assert found.cause in (C.OUTPUT_FIXED_SIZE, C.READS_FIXED_SIZE)
 
 
 @pytest.mark.parametrize("script", [REQUESTS_LINES_1, REQUESTS_CONTENT_1])
@@ -235,86 +236,6 @@ def test_the_remedy_for_requests_is_one(script: str) -> None:
     assert run.trial.outcome is Outcome.FLOWS
 
 
-@pytest.mark.usefixtures("_httpx")
-@python(HTTPX_LINES)
-def test_httpx_flows_line_by_line(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert not found.warnings
-
-
-@pytest.mark.usefixtures("_httpx")
-@python(HTTPX_1000)
-def test_httpx_waits_for_the_size_it_was_given(found: Conclusion) -> None:
-    assert (found.cause, found.block) == (ClientCause.READS_FIXED_SIZE, (1000, 1000))
-
-
-@pytest.mark.usefixtures("_node")
-@python(NODE_READER, command=NODE)
-def test_node_flows_with_a_reader(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-    assert not found.warnings
-
-
-@pytest.mark.usefixtures("_node")
-@python(NODE_DECODE, command=NODE)
-def test_node_garbles_a_character_with_a_decoder_for_each_read(found: Conclusion) -> None:
-    assert found.cause is ClientCause.GARBLES
-    assert not found.warnings
-
-
-@python(GARBLES)
-def test_python_garbles_a_character_where_it_decodes_each_read(found: Conclusion) -> None:
-    assert found.cause is ClientCause.GARBLES
-
-
-@each(PER_READ, STRICT)
-def test_a_client_that_takes_a_read_for_an_event_is_found_to_lose_events(
-    number: int, found: Conclusion
-) -> None:
-    assert found.cause is ClientCause.LOSES_EVENTS
-    assert "cut in the middle of a line" in found.sentence
-
-
-@python(LIMITED_LINE)
-def test_a_limit_of_a_line_is_found_between_two_sizes(found: Conclusion) -> None:
-    assert found.cause is ClientCause.LONG_LINE
-    assert "gives up at an event of 120,000 bytes (one of 60,000 passes)" in found.sentence
-
-
-@python(READ_TIMEOUT, silences=(2.0,))
-def test_a_read_timeout_is_found_with_its_time(found: Conclusion) -> None:
-    assert found.cause is ClientCause.SILENCE
-    assert "of silence" in found.sentence
-
-
-@python(WHOLE_TIMEOUT, silences=(1.0, 2.0))
-def test_a_limit_of_the_whole_time_is_no_read_timeout(found: Conclusion) -> None:
-    assert found.cause is ClientCause.WHOLE_TIME
-
-
-@python(STOPS_AT_204)
-def test_a_client_that_asks_again_is_found_with_what_ends_it(found: Conclusion) -> None:
-    assert found.cause is ClientCause.ASKS_AGAIN
-    assert "a 204 ends that, a last event" in found.sentence
-
-
-@pytest.mark.usefixtures("_curl")
-@python('curl -sN "$0" | grep data', command=("sh", "-c"))
-def test_a_filter_that_collects_its_output_is_found(found: Conclusion) -> None:
-    assert found.cause is ClientCause.STDOUT_PIPE
-
-
-@pytest.mark.usefixtures("_curl")
-@python('curl -sN "$0" | grep --line-buffered data', command=("sh", "-c"))
-def test_the_option_of_a_filter_frees_it(found: Conclusion) -> None:
-    assert found.cause is ClientCause.NO_FAULT
-
-
-@python(OWN_BUFFER)
-def test_output_that_is_collected_on_a_terminal_too_is_found(found: Conclusion) -> None:
-    assert found.cause in (ClientCause.OUTPUT_FIXED_SIZE, ClientCause.READS_FIXED_SIZE)
-
-
 def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) -> None:
     events: list[Event] = []
     report = asyncio.run(
@@ -322,7 +243,7 @@ def test_a_command_without_a_place_for_the_url_gets_it_at_its_end(tool: Tool) ->
     )
     assert report.appended
     assert "No {url} in the command" in str(events[0])
-    assert report.conclusion.cause is ClientCause.NO_FAULT
+    assert report.conclusion.cause is C.NO_FAULT
 
 
 def test_a_client_that_fails_is_shown_with_its_last_words() -> None:
@@ -330,11 +251,6 @@ def test_a_client_that_fails_is_shown_with_its_last_words() -> None:
     assert report.conclusion.unclear is Unclear.FAILED
     assert report.errors == ("no such model",)
     assert report.exit is Exit.INCONCLUSIVE
-
-
-@python(f"{_OPEN}print(len(response.read()))")
-def test_one_that_prints_nothing_of_the_stream_is_not_judged(found: Conclusion) -> None:
-    assert (found.cause, found.unclear) == (ClientCause.INCONCLUSIVE, Unclear.UNRECOGNISED)
 
 
 def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from kit.app import App
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.deployed import asks, lanes_of, serving
-from kit.platforms.command import Command
 from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
@@ -21,20 +20,7 @@ from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
 from kit.targets import load_targets
 from tests.fixtures.deployments import deployed, service_of
-from tests.kit.flows.hosts import MemoryHost
-
-TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
-
-
-class Gcloud:
-    """Gives identity tokens, and remembers what for."""
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-
-    async def run(self, command: Command, *, log: str) -> str:
-        self.commands.append(command)
-        return TOKEN
+from tests.kit.flows.hosts import TOKEN, FakeGcloud, MemoryHost
 
 
 def asked(
@@ -42,8 +28,8 @@ def asked(
     service: Service | None = None,
     token: str | None = None,
     config: Config | None = None,
-) -> tuple[dict[str, Ask], Gcloud, list[Place]]:
-    gcloud, looked = Gcloud(), []
+) -> tuple[dict[str, Ask], FakeGcloud, list[Place]]:
+    gcloud, looked = FakeGcloud(TOKEN), []
 
     def host_of(place: Place) -> Host:
         looked.append(place)

@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator
 from kit.flows.doctor_app import _seen
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.quick_check import State
+from tests.kit.cli.conftest import Ended
 from tests.kit.report.diagnosed import STREAMS
-from tests.system.test_own_app import Ended, Kit, app, cache, kit, says, track  # noqa: F401
+from tests.system.test_own_app import Kit, app, cache, kit, says, track  # noqa: F401
 
 pytestmark = pytest.mark.long  # three bundles with their packages, each started behind its front
 

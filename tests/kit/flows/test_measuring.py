@@ -16,7 +16,6 @@ from kit.events import Event, Step
 from kit.flows.gate import judge
 from kit.flows.measuring import Measuring
 from kit.outcome import Gate
-from kit.platforms.command import Command
 from kit.platforms.service import Service
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
@@ -26,20 +25,7 @@ from kit.targets import get
 from tests.fixtures.deployments import service_of
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
-
-TOKEN = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2ln"
-
-
-class Gcloud:
-    """Gives identity tokens, and remembers what for."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-
-    async def run(self, command: Command, *, log: str) -> str:
-        self.words += command.words
-        return TOKEN
-
+from tests.kit.flows.hosts import TOKEN, FakeGcloud
 
 VERSION = "0123456789abcdef"
 
@@ -53,8 +39,8 @@ def measured(
     version: str = VERSION,
     timeout_s: float = 30,
     config: Config | None = None,
-) -> tuple[Sequence[Lane], Gcloud, list[Event]]:
-    gcloud, events = Gcloud(), list[Event]()
+) -> tuple[Sequence[Lane], FakeGcloud, list[Event]]:
+    gcloud, events = FakeGcloud(TOKEN), list[Event]()
     measure = Measuring(
         gcloud, config or Config(), events.append, token=token, prompt="Why?", timeout_s=timeout_s
     )
@@ -69,7 +55,7 @@ def test_both_arms_are_measured_at_the_versions_own_url_by_lock_step(origin: Ori
         ("off", Verdict.INCREMENTAL, Method.LOCK_STEP),
     ]
     assert {lane.url for lane in lanes} == {url}
-    assert gcloud.words == []
+    assert gcloud.commands == []
 
 
 def test_a_users_app_is_asked_for_one_answer_and_judged_as_it_is(origin: Origin, tmp_path: Path) -> None:
@@ -98,7 +84,7 @@ def test_a_private_service_is_asked_with_an_identity_for_the_services_own_url(or
     service = service_of("run", public=False, url="https://named.example.org")
     lanes, gcloud, _ = measured("run", url, service)
     assert all(lane.error is None for lane in lanes)
-    assert "--audiences=https://named.example.org" in gcloud.words
+    assert "--audiences=https://named.example.org" in gcloud.commands[0].words
 
 
 @pytest.mark.parametrize("bundle", [{"bundle": VERSION}, {}])

@@ -7,7 +7,6 @@ import gzip
 import resource
 import ssl
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import brotli
@@ -17,10 +16,9 @@ import trustme
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
-from tests.fixtures.misbehaving import says
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.kit.probe.test_coding import coded, flushed
 
-Server = Callable[..., Any]
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -90,9 +88,9 @@ async def refusal(url: str, timeout_s: float = 30.0) -> KitError:
         (moved(b"file:///etc/passwd"), Code.NOT_HTTP),
     ],
 )
-async def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour: Any, code: Code) -> None:
+async def test_each_wrong_gets_one_sentence_and_a_code(behaviour: Any, code: Code) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    async with server(behaviour) as url:
+    async with misbehaving(behaviour) as url:
         fault = await refusal(url)
     assert fault.code is code
     assert fault.message.endswith(".")
@@ -103,7 +101,7 @@ async def test_each_wrong_gets_one_sentence_and_a_code(server: Server, behaviour
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server, coding: str) -> None:
+def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(coding: str) -> None:
     events = [b"data: %d\n\n" % number for number in range(3)]
     read = asyncio.Event()
 
@@ -116,7 +114,7 @@ def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server,
 
     async def run() -> list[bytes]:
         seen = []
-        async with server(flush) as url, Client() as asking, asking.stream(Ask("GET", url)) as response:
+        async with misbehaving(flush) as url, Client() as asking, asking.stream(Ask("GET", url)) as response:
             async for _, data in response.reads():
                 seen.append(data)
                 read.set()
@@ -127,26 +125,26 @@ def test_what_is_flushed_is_read_at_once_whatever_it_is_coded_in(server: Server,
     assert asyncio.run(asyncio.wait_for(run(), 30)) == events
 
 
-async def test_a_server_that_never_answers_is_given_up(server: Server) -> None:
-    async with server(says(stays=True)) as url:
+async def test_a_server_that_never_answers_is_given_up() -> None:
+    async with misbehaving(says(stays=True)) as url:
         assert (await refusal(url, timeout_s=0.05)).code is Code.TIMED_OUT
 
 
-async def test_a_small_request_has_one_patience_for_all_of_it(server: Server) -> None:
+async def test_a_small_request_has_one_patience_for_all_of_it() -> None:
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await send(writer, OK + b"\r\n")
         while True:
             await send(writer, b"a")
             await asyncio.sleep(0.01)
 
-    async with server(drip) as url, Client() as client:
+    async with misbehaving(drip) as url, Client() as client:
         with pytest.raises(KitError) as caught:
             await client.fetch(Ask("GET", url), within_ms=100)
         assert caught.value.code is Code.TIMED_OUT
 
 
-async def test_a_port_without_a_server_is_unreachable(server: Server) -> None:
-    async with server(says(stays=True)) as url:
+async def test_a_port_without_a_server_is_unreachable() -> None:
+    async with misbehaving(says(stays=True)) as url:
         pass
     assert (await refusal(url)).code is Code.UNREACHABLE
 
@@ -159,9 +157,9 @@ async def test_a_proxy_that_is_none_is_said_to_be_none(proxy: str, monkeypatch: 
     assert "secret" not in fault.message
 
 
-def test_a_proxy_may_be_named_by_host_and_port_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_may_be_named_by_host_and_port_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> int:
-        async with server(says(OK + b"content-length: 2\r\n\r\nok")) as url:
+        async with misbehaving(says(OK + b"content-length: 2\r\n\r\nok")) as url:
             monkeypatch.setenv("http_proxy", url.removeprefix("http://"))
             return await read_all("http://example.invalid/")
 
@@ -179,9 +177,7 @@ async def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     assert (await refusal(url)).code is Code.BAD_USAGE
 
 
-async def test_another_names_certificate_is_refused(
-    server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_names_certificate_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -192,20 +188,20 @@ async def test_another_names_certificate_is_refused(
         authority.issue_cert(name).configure_cert(context)
         return context
 
-    async with server(says(OK + b"content-length: 2\r\n\r\nok"), tls("127.0.0.1")) as url:
+    async with misbehaving(says(OK + b"content-length: 2\r\n\r\nok"), tls("127.0.0.1")) as url:
         assert await read_all(url) == 2
-    async with server(says(OK + b"content-length: 2\r\n\r\nok"), tls("example.org")) as url:
+    async with misbehaving(says(OK + b"content-length: 2\r\n\r\nok"), tls("example.org")) as url:
         assert (await refusal(url)).code is Code.TLS_FAILED
 
 
-def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) -> None:
+def test_credentials_stay_with_the_origin_they_were_given_for() -> None:
     there: list[bytes] = []
     here: list[bytes] = []
 
     async def run() -> None:
-        async with server(says(OK + b"content-length: 0\r\n\r\n"), heads=there) as elsewhere:
+        async with misbehaving(says(OK + b"content-length: 0\r\n\r\n"), heads=there) as elsewhere:
             onward = moved(f"{elsewhere}/x".encode(), b"307 Go")
-            async with server(onward, heads=here) as url, Client() as client:
+            async with misbehaving(onward, heads=here) as url, Client() as client:
                 headers = (
                     ("authorization", "Bearer secret"),
                     ("X-Serverless-Authorization", "Bearer secret-too"),
@@ -222,19 +218,19 @@ def test_credentials_stay_with_the_origin_they_were_given_for(server: Server) ->
 
 
 @pytest.mark.parametrize("onward", [b"http://[::1/", b"ftp://example.com/?key=secret"])
-async def test_a_redirect_to_no_address_is_the_servers_fault(server: Server, onward: bytes) -> None:
-    async with server(moved(onward)) as url:
+async def test_a_redirect_to_no_address_is_the_servers_fault(onward: bytes) -> None:
+    async with misbehaving(moved(onward)) as url:
         fault = await refusal(url)
         assert fault.code is Code.NOT_HTTP
         assert url in fault.message
         assert "secret" not in fault.message
 
 
-def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would(server: Server) -> None:
+def test_a_name_and_password_in_the_address_are_sent_as_a_browser_would() -> None:
     heads: list[bytes] = []
 
     async def run() -> None:
-        async with server(says(OK + b"content-length: 0\r\n\r\n"), heads=heads) as url:
+        async with misbehaving(says(OK + b"content-length: 0\r\n\r\n"), heads=heads) as url:
             mine = url.replace("http://", "http://m%65:s%40cret@")
             async with Client() as client:
                 for headers in ((), (("Authorization", "Bearer x"),)):
@@ -260,7 +256,7 @@ async def test_unreadable_certificates_are_named(
     assert "SSL_CERT_FILE" in fault.hint
 
 
-async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(server: Server) -> None:
+async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at() -> None:
     sent = asyncio.Event()
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -268,7 +264,7 @@ async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(
         sent.set()
         await asyncio.Event().wait()
 
-    async with server(answer) as url, Client() as client, client.stream(Ask("GET", url)) as response:
+    async with misbehaving(answer) as url, Client() as client, client.stream(Ask("GET", url)) as response:
         reads = response.reads()
         at, data = await anext(reads)
         assert data == b"abc"

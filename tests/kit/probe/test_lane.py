@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -20,14 +18,13 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
-from tests.fixtures.misbehaving import says
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
 from tests.fixtures.probing import probed
 from tests.fixtures.proxies import Caddy, Nginx
 from tests.fixtures.sites import OLD
 from tests.fixtures.wire import passing, wire
 
-Server = Callable[..., Any]
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -36,9 +33,9 @@ def measured(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
     return asyncio.run(probed(lane, (told if told is not None else []).append))
 
 
-def against(server: Server, behaviour: Any, **spec: Any) -> Lane:
+def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> Lane:
     async def run() -> Lane:
-        async with server(behaviour) as url:
+        async with misbehaving(behaviour, heads=heads) as url:
             return await probed(LaneSpec("x", Ask("GET", f"{url}/answer"), **spec))
 
     return asyncio.run(run())
@@ -176,7 +173,7 @@ def test_a_service_that_wants_a_token_is_not_called_one_without_a_proof(origin: 
     assert (let_in.verdict, let_in.method, let_in.error) == (Verdict.INCREMENTAL, Method.LOCK_STEP, None)
 
 
-def test_an_open_answer_whose_proof_is_guarded_says_what_its_proof_takes(server: Server) -> None:
+def test_an_open_answer_whose_proof_is_guarded_says_what_its_proof_takes() -> None:
     heads: list[bytes] = []
 
     async def guarded(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -186,22 +183,21 @@ def test_an_open_answer_whose_proof_is_guarded_says_what_its_proof_takes(server:
             writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
 
-    lane = against(partial(server, heads=heads), guarded)
+    lane = against(guarded, heads)
     assert (lane.verdict, lane.method, lane.error) == (Verdict.INCONCLUSIVE, Method.PASSIVE, None)
     assert Doubt.PROOF_REFUSED in lane.doubts
     assert Doubt.NO_PROOF not in lane.doubts
 
 
-def test_a_stranger_can_only_be_watched(server: Server) -> None:
-    lane = against(server, says(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n"), event_bytes=None)
+def test_a_stranger_can_only_be_watched() -> None:
+    lane = against(says(SSE + b"9\r\ndata: a\n\n\r\n9\r\ndata: b\n\n\r\n0\r\n\r\n"), event_bytes=None)
     assert (lane.verdict, lane.method, lane.error) == (Verdict.INCONCLUSIVE, Method.PASSIVE, None)
     assert set(lane.doubts) == {Doubt.ARRIVALS_ALONE, Doubt.NO_PROOF}
     assert len(lane.timeline.arrivals) == 2
 
 
-def test_a_refusal_to_forward_is_a_verdict_and_no_error(server: Server) -> None:
+def test_a_refusal_to_forward_is_a_verdict_and_no_error() -> None:
     lane = against(
-        server,
         says(b"HTTP/1.1 501 No\r\nproxy-status: hop; error=incremental_refused\r\ncontent-length: 0\r\n\r\n"),
     )
     assert (lane.verdict, lane.error) == (Verdict.REFUSED, None)
@@ -221,8 +217,8 @@ NO_LENGTH = b"\r\ncontent-length: 0\r\n\r\n"
         (b"\x00 rubbish \xff\r\n\r\n", "not-http"),
     ],
 )
-def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(server: Server, sent: bytes, code: str) -> None:
-    lane = against(server, says(sent))
+def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(sent: bytes, code: str) -> None:
+    lane = against(says(sent))
     assert lane.error is not None
     assert (lane.verdict, lane.error.code, lane.doubts) == (Verdict.INCONCLUSIVE, code, ())
     assert lane.error.hint
@@ -233,32 +229,31 @@ def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(server: Server, sent: 
     ("begin", "code"),
     [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
 )
-def test_a_server_that_says_almost_nothing_is_given_up(server: Server, begin: bytes, code: str) -> None:
-    lane = against(server, says(begin, stays=True), timeout_s=0.3)
+def test_a_server_that_says_almost_nothing_is_given_up(begin: bytes, code: str) -> None:
+    lane = against(says(begin, stays=True), timeout_s=0.3)
     assert lane.error is not None
     assert lane.error.code == code
 
 
 @pytest.mark.alone
-def test_an_answer_without_an_end_is_judged_by_what_came(server: Server) -> None:
-    lane = against(server, says(SSE + b"9\r\ndata: a\n\n\r\n" * 3, stays=True), timeout_s=0.3)
+def test_an_answer_without_an_end_is_judged_by_what_came() -> None:
+    lane = against(says(SSE + b"9\r\ndata: a\n\n\r\n" * 3, stays=True), timeout_s=0.3)
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
     assert Doubt.STILL_RUNNING in lane.doubts
     assert len(lane.timeline.arrivals) == 3
 
 
-def test_an_endless_event_is_an_error(server: Server) -> None:
+def test_an_endless_event_is_an_error() -> None:
     lane = against(
-        server,
         says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", then=b"data: " + b"a" * 65536),
     )
     assert lane.error is not None
     assert lane.error.code == "too-large"
 
 
-def test_endless_tiny_events_are_an_error_and_no_full_memory(server: Server) -> None:
+def test_endless_tiny_events_are_an_error_and_no_full_memory() -> None:
     lane = against(
-        server, says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", then=b"data:\n\n" * 5000)
+        says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", then=b"data:\n\n" * 5000),
     )
     assert lane.error is not None
     assert lane.error.code == "too-large"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, reply_of
 from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
-from tests.fixtures.misbehaving import says
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
 
 
@@ -28,9 +27,9 @@ def found(url: str, proof_url: str | None = None, token: str | None = None) -> F
     return asyncio.run(run())
 
 
-def against(server: Callable[..., Any], behaviour: Any, *, within_ms: float = 5000, **more: Any) -> Found:
+def against(behaviour: Any, *, within_ms: float = 5000, **more: Any) -> Found:
     async def run() -> Found:
-        async with server(behaviour, heads=more.pop("heads", None)) as url, Client() as client:
+        async with misbehaving(behaviour, heads=more.pop("heads", None)) as url, Client() as client:
             return await discover(client, url, (), within_ms=within_ms, proof_url=None, **more)
 
     return asyncio.run(asyncio.wait_for(run(), 30))
@@ -58,7 +57,7 @@ def test_a_proof_that_wants_a_token_is_found_with_it(origin: Origin) -> None:
     assert found(url, token="a-token") == Found(f"{url}/proof")
 
 
-def test_only_a_proof_that_asks_for_the_token_is_shown_it(server: Callable[..., Any]) -> None:
+def test_only_a_proof_that_asks_for_the_token_is_shown_it() -> None:
     heads: list[bytes] = []
 
     async def asks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,11 +69,11 @@ def test_only_a_proof_that_asks_for_the_token_is_shown_it(server: Callable[..., 
 
     stranger = says(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
     token = "open-sesame-open"
-    assert against(server, stranger, heads=heads, token=token) == Found(None)
+    assert against(stranger, heads=heads, token=token) == Found(None)
     assert b"streamproof-token" not in heads[-1]
     for wrong in (None, "wrong"):
-        assert against(server, asks, heads=heads, token=wrong).why_not is Doubt.PROOF_TOKEN
-    found = against(server, asks, heads=heads, token=token)
+        assert against(asks, heads=heads, token=wrong).why_not is Doubt.PROOF_TOKEN
+    found = against(asks, heads=heads, token=token)
     assert found.base is not None
     assert found.shows == (("streamproof-token", "open-sesame-open"),)
     assert "sesame" not in repr(found)
@@ -82,11 +81,9 @@ def test_only_a_proof_that_asks_for_the_token_is_shown_it(server: Callable[..., 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"type": "about:blank"}', b"[]", b""])
-def test_another_service_that_wants_a_token_is_not_ours(
-    server: Callable[..., Any], status: int, body: bytes
-) -> None:
+def test_another_service_that_wants_a_token_is_not_ours(status: int, body: bytes) -> None:
     guard = says(b"HTTP/1.1 %d No\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
-    assert against(server, guard) == Found(None, Doubt.PROOF_REFUSED)
+    assert against(guard) == Found(None, Doubt.PROOF_REFUSED)
 
 
 def test_a_missing_server_is_an_error_and_no_missing_proof() -> None:
@@ -96,17 +93,17 @@ def test_a_missing_server_is_an_error_and_no_missing_proof() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"streamproof": 2}', b"", b"[" * 20000])
-def test_a_page_that_answers_everything_is_no_proof(server: Callable[..., Any], answer: bytes) -> None:
+def test_a_page_that_answers_everything_is_no_proof(answer: bytes) -> None:
     catch_all = says(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
-    assert against(server, catch_all) == Found(None)
+    assert against(catch_all) == Found(None)
 
 
-def test_a_server_that_streams_whatever_the_path_is_not_listened_to(server: Callable[..., Any]) -> None:
+def test_a_server_that_streams_whatever_the_path_is_not_listened_to() -> None:
     for_ever = says(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: x\n\n", stays=True)
-    assert against(server, for_ever, within_ms=3_600_000) == Found(None)
+    assert against(for_ever, within_ms=3_600_000) == Found(None)
 
 
-def test_a_silent_server_is_waited_for_once_and_not_once_a_path(server: Callable[..., Any]) -> None:
+def test_a_silent_server_is_waited_for_once_and_not_once_a_path() -> None:
     waits: list[float] = []
 
     class Impatient(Client):

@@ -17,10 +17,9 @@ from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.timeline import Arrival
 from kit.proof.verdict import Method, Verdict
-from tests.fixtures.misbehaving import says
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
 
-Server = Callable[..., Any]
 Respond = Callable[[str], bytes]
 
 TOKEN = '{"seq":%d,"event":"token","data":{"seq":%d,"text":"a","t_ms":%d}}'
@@ -55,9 +54,7 @@ async def lane_of(url: str, told: list[Arrival] | None = None, **spec: Any) -> L
         return await probe.prove()
 
 
-def against(
-    server: Server, respond: Respond, heads: list[bytes] | None = None, ask: Ask = ASK, **spec: Any
-) -> Lane:
+def against(respond: Respond, heads: list[bytes] | None = None, ask: Ask = ASK, **spec: Any) -> Lane:
     """A lane against a server without a proof, which answers by the request's target."""
     seen: list[bytes] = [] if heads is None else heads
 
@@ -67,7 +64,7 @@ def against(
         await writer.drain()
 
     async def run() -> Lane:
-        async with server(behave, heads=seen) as url:
+        async with misbehaving(behave, heads=seen) as url:
             return await lane_of("", ask=replace(ask, url=url + ask.url), **spec)
 
     return asyncio.run(run())
@@ -102,7 +99,7 @@ def test_without_the_proofs_clock_the_stamps_alone_are_judged(origin: Origin) ->
     assert all(arrival.sent_ms is None for arrival in lane.timeline.arrivals)
 
 
-def test_each_piece_is_asked_for_after_the_last_event_at_the_place_that_was_named(server: Server) -> None:
+def test_each_piece_is_asked_for_after_the_last_event_at_the_place_that_was_named() -> None:
     heads: list[bytes] = []
 
     def respond(target: str) -> bytes:
@@ -113,7 +110,7 @@ def test_each_piece_is_asked_for_after_the_last_event_at_the_place_that_was_name
         return piece(token(2), DONE % 3, done=True)
 
     ask = Ask("POST", "/ask", (("content-type", "text/plain"), ("x-own", "kept")), b"Why?")
-    lane = against(server, respond, heads, ask)
+    lane = against(respond, heads, ask)
     assert lane.error is None
     assert [arrival.seq for arrival in lane.timeline.arrivals] == [0, 1, 2, 3]
     asked, *pieces = [head for head in heads if b"ping" not in head.split()[1]]
@@ -126,18 +123,18 @@ def test_each_piece_is_asked_for_after_the_last_event_at_the_place_that_was_name
     assert not any(b"prefer" in head for head in pieces)
 
 
-def test_credentials_are_not_taken_to_another_origin(server: Server) -> None:
+def test_credentials_are_not_taken_to_another_origin() -> None:
     here: list[bytes] = []
     there: list[bytes] = []
 
     async def run() -> Lane:
-        async with server(says(piece(DONE % 0, done=True)), heads=there) as other:
+        async with misbehaving(says(piece(DONE % 0, done=True)), heads=there) as other:
 
             async def first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(response("202 Accepted", "", f"location: {other}/pieces"))
                 await writer.drain()
 
-            async with server(first, heads=here) as url:
+            async with misbehaving(first, heads=here) as url:
                 ask = Ask("GET", f"{url}/ask", (("authorization", "Bearer secret"),))
                 return await lane_of("", ask=ask)
 
@@ -159,8 +156,8 @@ def test_credentials_are_not_taken_to_another_origin(server: Server) -> None:
         (ACCEPTED, piece(token(7))),
     ],
 )
-def test_a_service_without_polling_is_named(server: Server, begin: bytes, then: bytes) -> None:
-    lane = against(server, lambda target: begin if target.startswith("/ask") else then)
+def test_a_service_without_polling_is_named(begin: bytes, then: bytes) -> None:
+    lane = against(lambda target: begin if target.startswith("/ask") else then)
     assert lane.error is not None
     assert (lane.error.code, lane.verdict) == ("no-polling", Verdict.INCONCLUSIVE)
     assert "/ask does not offer polling: " in lane.error.message
@@ -168,32 +165,30 @@ def test_a_service_without_polling_is_named(server: Server, begin: bytes, then: 
 
 
 @pytest.mark.parametrize("status", ["401 Who?", "404 Not Found", "405 Not So", "501 Never", "503 Later"])
-def test_a_question_that_is_refused_is_the_lanes_error(server: Server, status: str) -> None:
-    lane = against(server, lambda _: response(status))
+def test_a_question_that_is_refused_is_the_lanes_error(status: str) -> None:
+    lane = against(lambda _: response(status))
     assert lane.error is not None
     assert lane.error.code == "http-status"
     assert status[:3] in lane.error.message
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
-def test_an_unknown_answer_was_perhaps_anothers_instances(server: Server, status: str) -> None:
-    lane = against(server, lambda target: ACCEPTED if target.startswith("/ask") else response(status))
+def test_an_unknown_answer_was_perhaps_anothers_instances(status: str) -> None:
+    lane = against(lambda target: ACCEPTED if target.startswith("/ask") else response(status))
     assert lane.error is not None
     assert "another instance" in lane.error.hint
 
 
 @pytest.mark.alone
-def test_a_service_that_does_not_wait_is_not_hammered(server: Server) -> None:
+def test_a_service_that_does_not_wait_is_not_hammered() -> None:
     heads: list[bytes] = []
-    lane = against(
-        server, lambda target: ACCEPTED if target.startswith("/ask") else piece(), heads, timeout_s=0.35
-    )
+    lane = against(lambda target: ACCEPTED if target.startswith("/ask") else piece(), heads, timeout_s=0.35)
     assert lane.error is not None
     assert lane.error.code == "no-stream"
     assert sum(b"/pieces/" in head.split()[1] for head in heads) <= 4
 
 
-def test_an_answer_that_breaks_off_is_judged_by_what_came(server: Server) -> None:
+def test_an_answer_that_breaks_off_is_judged_by_what_came() -> None:
     cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"
 
     def respond(target: str) -> bytes:
@@ -204,7 +199,7 @@ def test_an_answer_that_breaks_off_is_judged_by_what_came(server: Server) -> Non
         time.sleep(1.0)  # sooner it could only be a copy of an answer to another request
         return piece(token(0), token(1), token(2))
 
-    lane = against(server, respond)
+    lane = against(respond)
     assert (lane.error, lane.verdict) == (None, Verdict.WHOLE_MESSAGE)
     assert Doubt.STREAM_CUT in lane.doubts
     assert len(lane.timeline.arrivals) == 3

@@ -16,7 +16,7 @@ from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
 from kit.proof.conditions import MEDIA_TYPES, Conditions
 from kit.proof.lockstep import LockStep
 from kit.proof.verdict import Finding, Method, Verdict
-from tests.fixtures.misbehaving import says
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
 
 DONE = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP)
@@ -106,7 +106,7 @@ def test_a_stream_that_cannot_be_opened_is_an_error() -> None:
     assert caught.value.code is Code.UNREACHABLE
 
 
-def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[..., Any]) -> None:
+def test_a_stream_that_breaks_off_is_for_the_proof_to_judge() -> None:
     def script() -> Script:
         stream = (yield Open(200)).stream
         yield Await(10_000)
@@ -116,7 +116,7 @@ def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[...
 
     async def run() -> Finding:
         async with (
-            server(
+            misbehaving(
                 says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n5\r\nab")
             ) as url,
             Client() as streams,
@@ -127,14 +127,14 @@ def test_a_stream_that_breaks_off_is_for_the_proof_to_judge(server: Callable[...
     assert asyncio.run(run()) is DONE
 
 
-async def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -> None:
+async def test_an_event_without_an_end_is_an_error() -> None:
     def script() -> Script:
         yield Open(200)
         yield Await(30_000)
         return DONE
 
     async with (
-        server(says(b"HTTP/1.1 200 OK\r\n\r\n", then=b"data: " + b"a" * 65536)) as url,
+        misbehaving(says(b"HTTP/1.1 200 OK\r\n\r\n", then=b"data: " + b"a" * 65536)) as url,
         Client() as streams,
         Client() as side,
     ):
@@ -143,7 +143,7 @@ async def test_an_event_without_an_end_is_an_error(server: Callable[..., Any]) -
         assert caught.value.code is Code.TOO_LARGE
 
 
-def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin(server: Callable[..., Any]) -> None:
+def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin() -> None:
     heads: list[bytes] = []
     begun = asyncio.Event()
 
@@ -159,7 +159,7 @@ def test_a_proof_that_is_given_up_ends_its_stream_at_the_origin(server: Callable
         return DONE
 
     async def run() -> str:
-        async with server(answers_at_length, heads=heads) as url, Client() as streams, Client() as side:
+        async with misbehaving(answers_at_length, heads=heads) as url, Client() as streams, Client() as side:
             driver = Driver(streams, side, ProofRequest(url))
             proving = asyncio.create_task(driver.run(script()))
             await begun.wait()

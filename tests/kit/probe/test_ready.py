@@ -12,6 +12,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_ready, wait_until_version
 from kit.proof.version import ExpectedVersion
+from tests.fixtures.misbehaving import misbehaving
 from tests.fixtures.processes import free_port
 
 
@@ -32,18 +33,16 @@ async def _at_once(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("statuses", [(200,), (503, 502, 200), (404, 404, 401), (500, 301)])
-async def test_it_is_ready_when_the_service_answers(
-    server: Callable[..., Any], statuses: tuple[int, ...]
-) -> None:
+async def test_it_is_ready_when_the_service_answers(statuses: tuple[int, ...]) -> None:
     told: list[str] = []
     heads: list[bytes] = []
 
-    async with server(answering(*statuses, heads=heads), heads=heads) as url:
+    async with misbehaving(answering(*statuses, heads=heads), heads=heads) as url:
         await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
     assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
 
 
-async def test_a_service_that_does_not_know_the_path_is_there(server: Callable[..., Any]) -> None:
+async def test_a_service_that_does_not_know_the_path_is_there() -> None:
     closed = b'{"streamproof": 1, "error": "proof-expired"}'
     asked: list[bytes] = []
 
@@ -57,13 +56,13 @@ async def test_a_service_that_does_not_know_the_path_is_there(server: Callable[.
     async def never(seconds: float) -> None:
         raise AssertionError("waited")
 
-    async with server(no_such_path, heads=asked) as url:
+    async with misbehaving(no_such_path, heads=asked) as url:
         await wait_until_ready(Ask("GET", f"{url}/chat"), sleep=never)
 
 
-def test_a_service_that_never_gets_ready_is_given_up(server: Callable[..., Any]) -> None:
+def test_a_service_that_never_gets_ready_is_given_up() -> None:
     async def main() -> None:
-        async with server(answering(503)) as url:
+        async with misbehaving(answering(503)) as url:
             await wait_until_ready(Ask("GET", f"{url}/ready"), within_s=0.05, sleep=_at_once)
 
     with pytest.raises(KitError) as error:
@@ -79,7 +78,7 @@ def test_a_name_that_does_not_listen_yet_is_waited_for() -> None:
     assert error.value.code is Code.SERVICE_NOT_READY
 
 
-async def test_a_service_that_stays_silent_is_asked_again(server: Callable[..., Any]) -> None:
+async def test_a_service_that_stays_silent_is_asked_again() -> None:
     told: list[str] = []
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +87,7 @@ async def test_a_service_that_stays_silent_is_asked_again(server: Callable[..., 
         else:
             await asyncio.Event().wait()
 
-    async with server(silent) as url:
+    async with misbehaving(silent) as url:
         await wait_until_ready(Ask("GET", f"{url}/ready"), each_s=0.05, waiting=told.append, sleep=_at_once)
     assert set(told) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
 
@@ -107,15 +106,13 @@ def versions(*said: str | None) -> Callable[..., Any]:
     return behave
 
 
-def waited(
-    server: Callable[..., Any], wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0
-) -> tuple[int, list[str]]:
+def waited(wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0) -> tuple[int, list[str]]:
     """How many pings were answered before it was the wanted one, and what was told."""
     told: list[str] = []
     pings: list[bytes] = []
 
     async def main() -> None:
-        async with server(versions(*said), heads=pings) as url:
+        async with misbehaving(versions(*said), heads=pings) as url:
             ask = Ask("GET", url)
             await wait_until_version(ask, wanted, within_s=within_s, waiting=told.append, sleep=_at_once)
 
@@ -124,22 +121,22 @@ def waited(
 
 
 @pytest.mark.parametrize("wanted", [ExpectedVersion("new"), ExpectedVersion("new", says=True)])
-def test_until_the_wanted_version_alone_answers(server: Callable[..., Any], wanted: ExpectedVersion) -> None:
-    pings, told = waited(server, wanted, "old", "new", "old", "new", "new", "new")
+def test_until_the_wanted_version_alone_answers(wanted: ExpectedVersion) -> None:
+    pings, told = waited(wanted, "old", "new", "old", "new", "new", "new")
     assert (pings, told) == (6, ["waiting for new: old still answers"])
 
 
-def test_of_an_origin_that_says_no_version_nothing_is_waited_for(server: Callable[..., Any]) -> None:
-    assert waited(server, ExpectedVersion("new"), None) == (3, [])
+def test_of_an_origin_that_says_no_version_nothing_is_waited_for() -> None:
+    assert waited(ExpectedVersion("new"), None) == (3, [])
 
 
-def test_where_the_wanted_version_is_known_to_say_so_silence_is_another(server: Callable[..., Any]) -> None:
-    pings, told = waited(server, ExpectedVersion("new", says=True), None, "new")
+def test_where_the_wanted_version_is_known_to_say_so_silence_is_another() -> None:
+    pings, told = waited(ExpectedVersion("new", says=True), None, "new")
     assert (pings, told) == (4, ["waiting for new: a version that does not say which still answers"])
 
 
-def test_a_version_that_never_answers_is_given_up(server: Callable[..., Any]) -> None:
-    pings, told = waited(server, ExpectedVersion("new"), "old", within_s=0.2)
+def test_a_version_that_never_answers_is_given_up() -> None:
+    pings, told = waited(ExpectedVersion("new"), "old", within_s=0.2)
     assert pings >= 1
     assert told == ["waiting for new: old still answers"]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
-
-import pytest
 
 from kit.proof.actions import (
     Action,
@@ -30,8 +28,21 @@ from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 
 T = TypeVar("T")
+Asks = TypeVar("Asks")
+Gets = TypeVar("Gets")
 # What a hop sends on: after so many milliseconds, what; None for the end.
 Output = list[tuple[float, bytes | None]]
+
+
+def played(machine: Generator[Asks, Gets, T], answer: Callable[[Asks], Gets]) -> T:
+    """What the machine makes of it, once each thing that it asks for was answered."""
+    try:
+        asks = next(machine)
+        while True:
+            asks = machine.send(answer(asks))
+    except StopIteration as stop:
+        made: T = stop.value
+        return made
 
 
 def event(seq: int, size: int, part: str | None = None) -> bytes:
@@ -104,13 +115,7 @@ class Network:
         self._last_ms = 0.0
 
     def run(self, machine: Machine[T]) -> T:
-        action = next(machine)
-        while True:
-            try:
-                action = machine.send(self.act(action))
-            except StopIteration as stop:
-                found: T = stop.value
-                return found
+        return played(machine, self.act)
 
     def act(self, action: Action) -> Observed:
         self._late_ms = 0.0
@@ -254,13 +259,3 @@ class Network:
                     self._stream.head(when, 200, {})
                 self._stream.body(when, data)
         self.now_ms = max(self.now_ms, runs_ms)
-
-
-@pytest.fixture
-def network() -> type[Network]:
-    return Network
-
-
-@pytest.fixture
-def hop() -> type[Hop]:
-    return Hop

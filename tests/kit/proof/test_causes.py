@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -15,6 +15,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.experiments import Experiment, Traced, trace
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Shape
+from tests.kit.proof.conftest import played
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,12 @@ def examined(
     holders: list[Holder], at: Conditions = AT, can: frozenset[Change] = CAN
 ) -> tuple[Traced, list[Experiment]]:
     taken: list[Experiment] = []
-    machine = trace(at, world(holders, at), can)
-    try:
-        wanted = next(machine)
-        while True:
-            taken += wanted
-            wanted = machine.send([world(holders, experiment.conditions) for experiment in wanted])
-    except StopIteration as stop:
-        traced: Traced = stop.value
-        return traced, taken
+
+    def saw(wanted: Sequence[Experiment]) -> list[Observation]:
+        taken.extend(wanted)
+        return [world(holders, experiment.conditions) for experiment in wanted]
+
+    return played(trace(at, world(holders, at), can), saw), taken
 
 
 @pytest.mark.parametrize("cause", BY_CAUSE)
@@ -162,31 +160,35 @@ def test_what_to_try_for_an_answer_that_could_only_be_watched_leaves_out_what_wa
     assert "the first event comes long before the last" in said
 
 
+def twice(first: Observation, second: Observation) -> Traced:
+    """What comes of a stream that was held, where all is seen as the first, and then as the second."""
+    seen = [first, second]
+    return played(trace(AT, Observation(State.HELD, "held"), CAN), lambda wanted: [seen.pop(0)] * len(wanted))
+
+
 def test_a_stream_that_passes_the_second_time_is_not_explained() -> None:
-    machine = trace(AT, Observation(State.HELD, "held"), CAN)
-    last = machine.send([Observation(State.HELD, "held") for _ in next(machine)])
-    with pytest.raises(StopIteration) as stop:
-        machine.send([Observation(State.STREAMS, "passed") for _ in last])
-    assert causes(stop.value.value) == ()
+    traced = twice(Observation(State.HELD, "held"), Observation(State.STREAMS, "passed"))
+    assert causes(traced) == ()
 
 
 def test_one_lost_packet_does_not_make_nginx_another_compressor() -> None:
     holders = [BY_CAUSE[Cause.NGINX_GZIP]]
-    machine = trace(AT, world(holders, AT), CAN)
-    wanted = next(machine)
-    with_header = Change.HEADER.applied(AT)
-    lost = next(place for place, experiment in enumerate(wanted) if experiment.conditions == with_header)
-    seen = [world(holders, experiment.conditions) for experiment in wanted]
-    seen[lost] = Observation(State.HELD, "did not come")
-    last = machine.send(seen)
-    with pytest.raises(StopIteration) as stop:
-        machine.send([world(holders, experiment.conditions) for experiment in last])
-    assert [named.cause for named in causes(stop.value.value)] == [Cause.NGINX_GZIP]
+    lost = [Change.HEADER.applied(AT)]
+
+    def saw(wanted: Sequence[Experiment]) -> list[Observation]:
+        seen = [world(holders, one.conditions) for one in wanted]
+        if lost:
+            place = [one.conditions for one in wanted].index(lost.pop())
+            seen[place] = Observation(State.HELD, "did not come")
+        return seen
+
+    traced = played(trace(AT, world(holders, AT), CAN), saw)
+    assert [named.cause for named in causes(traced)] == [Cause.NGINX_GZIP]
 
 
 def busy(only: int) -> tuple[Traced, list[str]]:
     """An nginx that compresses, on a machine too busy to decide without compression so often."""
-    holders, left, alone = [BY_CAUSE[Cause.NGINX_GZIP]], [only], []
+    holders, left, alone = [BY_CAUSE[Cause.NGINX_GZIP]], [only], list[str]()
     unsure = Observation(State.UNDECIDED, "by turns", doubts=(Doubt.BUSY_MACHINE,))
 
     def saw(experiment: Experiment) -> Observation:
@@ -195,14 +197,11 @@ def busy(only: int) -> tuple[Traced, list[str]]:
             return unsure
         return world(holders, experiment.conditions)
 
-    machine = trace(AT, world(holders, AT), CAN)
-    try:
-        wanted = next(machine)
-        while True:
-            alone += [one.says for one in wanted if len(wanted) == 1]
-            wanted = machine.send([saw(one) for one in wanted])
-    except StopIteration as stop:
-        return stop.value, alone
+    def all_of(wanted: Sequence[Experiment]) -> list[Observation]:
+        alone.extend(one.says for one in wanted if len(wanted) == 1)
+        return [saw(one) for one in wanted]
+
+    return played(trace(AT, world(holders, AT), CAN), all_of), alone
 
 
 def test_what_a_busy_machine_left_undecided_is_asked_again_by_itself() -> None:
@@ -229,10 +228,7 @@ def test_what_was_only_watched_is_never_certain() -> None:
 
 
 def test_why_nobody_saw_how_it_is_held_is_not_forgotten() -> None:
-    machine = trace(AT, Observation(State.HELD, "held"), CAN)
-    last = machine.send([Observation(State.HELD, "held") for _ in next(machine)])
     undecided = Observation(State.UNDECIDED, "came once", doubts=(Doubt.NOT_REPEATED,))
-    with pytest.raises(StopIteration) as stop:
-        machine.send([undecided for _ in last])
-    assert stop.value.value.base.state is State.HELD
-    assert Doubt.NOT_REPEATED in stop.value.value.base.doubts
+    traced = twice(Observation(State.HELD, "held"), undecided)
+    assert traced.base.state is State.HELD
+    assert Doubt.NOT_REPEATED in traced.base.doubts

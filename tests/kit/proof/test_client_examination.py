@@ -25,6 +25,7 @@ from kit.proof.client_marks import PLACES, Place
 from kit.proof.client_stress import LONG_SILENCES, SILENCES, Stress
 from kit.proof.client_trial import Outcome, Trial
 from kit.proof.verdict import Shape
+from tests.kit.proof.conftest import played
 
 FLOWS = Run(Trial(Outcome.FLOWS, "it flowed"), status=0)
 PYTHON = ["python", "client.py"]
@@ -50,14 +51,7 @@ def conclude(
     environment: Mapping[str, str] | None = None,
     silences: Sequence[float] = (),
 ) -> Conclusion:
-    machine = examination(argv, environment or {}, silences)
-    _, setup = next(machine)
-    try:
-        while True:
-            _, setup = machine.send(client(setup))
-    except StopIteration as stop:
-        found: Conclusion = stop.value
-        return found
+    return played(examination(argv, environment or {}, silences), lambda asked: client(asked[1]))
 
 
 def script(found: Conclusion) -> str:

@@ -15,7 +15,7 @@ from kit.proof.fingerprints import hops
 from kit.proof.looks import Piece, watch
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Method, Shape, Verdict
-from tests.kit.report.conftest import AS_PROMISED, any_lane
+from tests.kit.report.measured import AS_PROMISED, any_lane
 
 AT = Conditions("POST", "text/event-stream", "off", coding="gzip")
 PASSED = Observation(State.STREAMS, "5 events, each sent only after the one before had come: passed")

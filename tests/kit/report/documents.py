@@ -13,11 +13,13 @@ from kit.report.junit import junit
 from kit.report.markdown import markdown
 from kit.report.terminal import lane_text, table
 from kit.report.view import view
-from tests.kit.report.conftest import EVERY, TARGETS
+from tests.kit.report.measured import COMPARISONS, EVERY, TARGETS
 
 FOLDER = Path(__file__).parent / "documents"
 # The same on every Python.
 SEEN = replace(view(EVERY, TARGETS), versions="kit 0.1.0, Python 3")
+# Of any comparison at all.
+VIEWS = COMPARISONS.map(lambda comparison: view(comparison, TARGETS))
 
 
 def texts() -> dict[str, str]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -15,9 +14,8 @@ from kit.proof.verdict import Verdict
 from kit.report.cells import cells, clean
 from kit.report.diagnosis import app_text, diagnosis_text, headline
 from kit.report.style import Style
-from kit.targets import Target
-from tests.kit.report.conftest import TARGETS
 from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
+from tests.kit.report.measured import TARGETS
 
 WIDTHS = [40, 100]
 HOSTILE = st.text(max_size=40) | st.sampled_from(
@@ -133,8 +131,8 @@ def test_nor_does_it_of_an_app(found: AppExamined, width: int) -> None:
     harmless(app_text(found, TARGETS, Style(width=width)), to_paste, width)
 
 
-def test_an_apps_text_begins_with_what_would_happen_where(targets: Mapping[str, Target]) -> None:
-    first, second, advice, _, flex, run, _, emulated, *_ = app_text(APP, targets).split("\n")
+def test_an_apps_text_begins_with_what_would_happen_where() -> None:
+    first, second, advice, _, flex, run, _, emulated, *_ = app_text(APP, TARGETS).split("\n")
     assert first == "  The app itself       streamed"
     assert second == "  App Engine Standard  buffered in blocks of 64 KiB"
     assert advice.strip().startswith("→ Nothing frees a stream here")

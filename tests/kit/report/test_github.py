@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,13 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, LaneState
+from kit.proof.lane import LaneState
 from kit.proof.verdict import Verdict
 from kit.report.github import command, github, outputs
 from kit.report.view import ComparisonView, view
-from kit.targets import Target
-from tests.kit.report.conftest import filled
-from tests.kit.report.documents import FOLDER, SEEN, texts
+from tests.kit.report.documents import SEEN, VIEWS
+from tests.kit.report.measured import AS_PROMISED, TARGETS, TROUBLED, filled
 
 
 class Command(NamedTuple):
@@ -50,35 +48,28 @@ def commands(seen: ComparisonView) -> list[Command]:
     return [runner(line) for line in github(seen).splitlines()]
 
 
-def test_where_all_is_as_promised_and_nothing_is_doubted_there_is_nothing_to_say(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    assert github(view(comparison, targets)) == ""
+def test_where_all_is_as_promised_and_nothing_is_doubted_there_is_nothing_to_say() -> None:
+    assert github(view(AS_PROMISED, TARGETS)) == ""
 
 
 def test_each_lane_that_came_out_badly_is_a_command_with_what_to_do() -> None:
-    assert texts()["commands.txt"] == (FOLDER / "commands.txt").read_text(encoding="utf-8")
     held, unsure, died = commands(SEEN)
     assert (held.level, unsure.level, died.level) == ("error", "warning", "error")
     assert held.properties == {"title": "streamproof: flex on: buffered whole, expected: streamed"}
     assert held.data.splitlines()[0].startswith("It should stream here: probe the service directly")
 
 
-def test_what_is_inconclusive_is_an_error_where_it_fails_the_step(
-    troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
-    unsure = troubled.lanes[4]
-    (alone,) = commands(view(replace(troubled, lanes=(unsure,)), targets))
+def test_what_is_inconclusive_is_an_error_where_it_fails_the_step() -> None:
+    unsure = TROUBLED.lanes[4]
+    (alone,) = commands(view(replace(TROUBLED, lanes=(unsure,)), TARGETS))
     assert alone.level == "error"
     hoped_for = replace(unsure, expected=Verdict.INCONCLUSIVE)
-    assert {one.level for one in commands(view(replace(troubled, lanes=(hoped_for,)), targets))} == {"notice"}
+    assert {one.level for one in commands(view(replace(TROUBLED, lanes=(hoped_for,)), TARGETS))} == {"notice"}
 
 
-def test_a_doubt_about_what_came_out_well_is_one_notice_for_all_its_lanes(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    doubted = tuple(replace(lane, doubts=(Doubt.COLD_START,)) for lane in comparison.lanes[4:])
-    (notice,) = commands(view(replace(comparison, lanes=doubted), targets))
+def test_a_doubt_about_what_came_out_well_is_one_notice_for_all_its_lanes() -> None:
+    doubted = tuple(replace(lane, doubts=(Doubt.COLD_START,)) for lane in AS_PROMISED.lanes[4:])
+    (notice,) = commands(view(replace(AS_PROMISED, lanes=doubted), TARGETS))
     title = "streamproof: run off, run on: cold-start"
     assert notice == ("notice", {"title": title}, Doubt.COLD_START.remedy)
 
@@ -110,15 +101,12 @@ def test_whatever_is_said_comes_back_and_stays_one_command(title: str, lines: li
 
 
 @settings(max_examples=30)
-@given(data=st.data(), hostile=st.text(max_size=20))
-@example(data=None, hostile=HOSTILE)
+@given(VIEWS, st.text(max_size=20))
+@example(SEEN, HOSTILE)
 def test_any_comparison_has_a_command_for_each_lane_that_came_out_badly(
-    data: st.DataObject | None,
-    hostile: str,
-    comparisons: st.SearchStrategy[Comparison],
-    targets: Mapping[str, Target],
+    seen: ComparisonView, hostile: str
 ) -> None:
-    seen = filled(SEEN if data is None else view(data.draw(comparisons), targets), lambda: hostile)
+    seen = filled(seen, lambda: hostile)
     read = commands(seen)
     bad = [lane for lane in seen.lanes if lane.state is not LaneState.OK]
     assert [one.level != "notice" for one in read].count(True) == len(bad)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -9,13 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison
-from kit.proof.timeline import Timeline
 from kit.report.html import html
-from kit.report.view import view
-from kit.targets import Target
-from tests.kit.report.conftest import filled
-from tests.kit.report.documents import SEEN
+from kit.report.view import ComparisonView, view
+from tests.kit.report.documents import SEEN, VIEWS
+from tests.kit.report.measured import AS_PROMISED, DEPLOYED, TARGETS, filled, timeline
 
 VOID = {"meta"}
 KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
@@ -100,11 +96,9 @@ def _parts(text: str) -> list[str]:
     return re.split(r"(?=\b(?:App Engine|Cloud Run)[ \w]*? (?:header|by polling)[ \w]*? http)", lanes)
 
 
-def test_without_a_promise_it_is_measured_and_a_hold_stands_beside_what_could_have_been_seen(
-    comparison: Comparison,
-) -> None:
-    lane = replace(comparison.lanes[-1], expected=None, hold_ms=208.0)
-    text = _words(html(view(replace(comparison, lanes=(lane,)), {})))
+def test_without_a_promise_it_is_measured_and_a_hold_stands_beside_what_could_have_been_seen() -> None:
+    lane = replace(AS_PROMISED.lanes[-1], expected=None, hold_ms=208.0)
+    text = _words(html(view(replace(AS_PROMISED, lanes=(lane,)), {})))
     assert "✓ measured streamed" in text
     assert "hold208 ms could be seen from15 ms methodlock-step" in text
 
@@ -132,11 +126,9 @@ def test_each_lane_says_what_its_promise_rests_on_and_polling_that_no_documentat
     assert "no platform's documentation speaks of them" in alone
 
 
-def test_each_sheet_says_what_it_is_worth_and_no_rehearsal_passes_for_googles_cloud(
-    comparison: Comparison, deployed: Comparison, targets: Mapping[str, Target]
-) -> None:
+def test_each_sheet_says_what_it_is_worth_and_no_rehearsal_passes_for_googles_cloud() -> None:
     lab, cloud, rehearsed = (
-        html(view(one, targets)) for one in (comparison, deployed, replace(comparison, environment="cloud"))
+        html(view(one, TARGETS)) for one in (AS_PROMISED, DEPLOYED, replace(AS_PROMISED, environment="cloud"))
     )
     assert "@bottom-left { content: \"streamproof. The lab's front ends are emulated" in lab
     assert '@bottom-left { content: "streamproof. Measured on deployed' in cloud
@@ -200,24 +192,17 @@ def test_nothing_that_another_may_choose_becomes_markup(data: st.DataObject) -> 
 
 
 @settings(max_examples=50)
-@given(data=st.data())
-def test_any_comparison_has_a_well_formed_page(
-    data: st.DataObject, comparisons: st.SearchStrategy[Comparison], targets: Mapping[str, Target]
-) -> None:
-    page = html(view(data.draw(comparisons), targets))
+@given(VIEWS)
+def test_any_comparison_has_a_well_formed_page(seen: ComparisonView) -> None:
+    page = html(seen)
     page.encode()
     Page(page)
 
 
 @pytest.mark.parametrize("events", [61, 5_000])
-def test_the_page_stays_small(
-    comparison: Comparison,
-    targets: Mapping[str, Target],
-    timeline: Callable[..., Timeline],
-    events: int,
-) -> None:
+def test_the_page_stays_small(events: int) -> None:
     lanes = tuple(
         replace(lane, timeline=timeline(how, events))
-        for lane, how in zip(comparison.lanes, ["whole", "blocks", "incremental"] * 2, strict=True)
+        for lane, how in zip(AS_PROMISED.lanes, ["whole", "blocks", "incremental"] * 2, strict=True)
     )
-    assert len(html(view(replace(comparison, lanes=lanes), targets))) < 200_000
+    assert len(html(view(replace(AS_PROMISED, lanes=lanes), TARGETS))) < 200_000

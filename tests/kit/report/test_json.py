@@ -18,13 +18,13 @@ from kit.cli import runner
 from kit.errors import Code
 from kit.proof.bound import Bound
 from kit.proof.diagnosis import AppExamined, Diagnosis
-from kit.proof.lane import Comparison, Lane
+from kit.proof.lane import Comparison
 from kit.proof.looks import Piece, watch
 from kit.report import wire
 from kit.report.json import SCHEMA_VERSION, app_data, comparison_data, diagnosis_data, document, lane_data
 from kit.workshop.server import RECORDING
-from tests.kit.report.conftest import EVERY
 from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
+from tests.kit.report.measured import AS_PROMISED, COMPARISONS, EVERY, POLLED, RETRIED, TROUBLED
 
 KEPT = (files("kit.report") / "schema.json").read_text(encoding="utf-8")
 VALIDATOR = Draft202012Validator(json.loads(KEPT))
@@ -50,11 +50,8 @@ def test_the_schema_is_what_the_model_gives() -> None:
     Draft202012Validator.check_schema(json.loads(KEPT))
 
 
-@given(data=st.data())
-def test_every_comparison_and_every_probe_is_as_the_schema_says(
-    data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
-) -> None:
-    comparison = data.draw(comparisons)
+@given(COMPARISONS)
+def test_every_comparison_and_every_probe_is_as_the_schema_says(comparison: Comparison) -> None:
     VALIDATOR.validate(printed(comparison_data(comparison)))
     for lane in comparison.lanes:
         VALIDATOR.validate(printed(lane_data(lane)))
@@ -194,8 +191,8 @@ def test_a_bound_stands_in_the_place_of_an_expected_verdict() -> None:
     )
 
 
-def test_what_an_answer_looks_like_is_a_word_with_its_figures(comparison: Comparison) -> None:
-    lane = lane_data(comparison.lanes[0])
+def test_what_an_answer_looks_like_is_a_word_with_its_figures() -> None:
+    lane = lane_data(AS_PROMISED.lanes[0])
     assert (lane["looks"], lane["clumps"]) == (None, None)
     lane = lane_data(LOOKED_AT)
     assert lane["looks"] == "clumped"
@@ -211,25 +208,25 @@ def test_what_an_answer_looks_like_is_a_word_with_its_figures(comparison: Compar
     }
 
 
-def test_times_are_rounded_to_a_tenth(comparison: Comparison) -> None:
-    lane = lane_data(comparison.lanes[5])
+def test_times_are_rounded_to_a_tenth() -> None:
+    lane = lane_data(AS_PROMISED.lanes[5])
     assert (lane["timeline"][1]["arrived_ms"], lane["hold_ms"]) == (386.2, 0.3)
 
 
-def test_a_lane_says_how_its_answer_was_asked_for(comparison: Comparison, polled: Lane) -> None:
-    assert [lane_data(lane)["delivery"] for lane in (comparison.lanes[0], polled)] == ["stream", "polling"]
+def test_a_lane_says_how_its_answer_was_asked_for() -> None:
+    assert [lane_data(lane)["delivery"] for lane in (AS_PROMISED.lanes[0], POLLED)] == ["stream", "polling"]
 
 
-def test_every_attempt_is_told_with_its_verdict_error_and_doubts(retried: Lane) -> None:
-    assert lane_data(retried)["attempts"] == [
+def test_every_attempt_is_told_with_its_verdict_error_and_doubts() -> None:
+    assert lane_data(RETRIED)["attempts"] == [
         {"verdict": "inconclusive", "error": "unreachable", "doubts": []},
         {"verdict": "inconclusive", "error": None, "doubts": ["slow-link", "cold-start"]},
         {"verdict": "incremental", "error": None, "doubts": []},
     ]
 
 
-def test_a_failed_lane_has_its_error_and_no_figures(troubled: Comparison) -> None:
-    lane: dict[str, Any] = {**lane_data(troubled.lanes[5])}
+def test_a_failed_lane_has_its_error_and_no_figures() -> None:
+    lane: dict[str, Any] = {**lane_data(TROUBLED.lanes[5])}
     assert lane["error"]["code"] == "service-died"
     figures = ("ttfb_ms", "first_event_ms", "duration_ms", "hold_ms", "hold_floor_ms", "block_bytes", "shape")
     assert {lane[figure] for figure in figures} == {None}

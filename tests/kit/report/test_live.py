@@ -17,11 +17,11 @@ import pytest
 
 import kit.report.painter
 from kit.events import Answered, Arrived, Asked, Event, Judged, LaneKey, LanesBegun, Stage, Watch
-from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival
 from kit.report.live import live_lanes
 from kit.report.painter import Painter
 from kit.report.style import Style
+from tests.kit.report.measured import AS_PROMISED
 
 ROOT = Path(__file__).parents[3]
 FLEX, STANDARD = LaneKey("flex", "on"), LaneKey("standard", "on")
@@ -182,14 +182,12 @@ def test_a_terminal_that_became_narrower_is_left_without_remains(
         assert stream.getvalue()[start:].startswith(f"\r\x1b[{broken}A")
 
 
-def test_a_low_terminal_gets_no_more_lines_than_it_can_draw_over(
-    monkeypatch: pytest.MonkeyPatch, comparison: Comparison
-) -> None:
+def test_a_low_terminal_gets_no_more_lines_than_it_can_draw_over(monkeypatch: pytest.MonkeyPatch) -> None:
     _size(monkeypatch, 80, 8)
     stream, clock = Terminal(), Clock()
     with live_lanes(stream, clock=clock) as watch:
-        watch(LanesBegun(tuple(LaneKey(lane.target, lane.header) for lane in comparison.lanes)))
-        for lane in comparison.lanes:
+        watch(LanesBegun(tuple(LaneKey(lane.target, lane.header) for lane in AS_PROMISED.lanes)))
+        for lane in AS_PROMISED.lanes:
             watch(Judged(lane))
         for _ in range(3):
             clock.now += 1
@@ -232,11 +230,11 @@ def test_off_a_terminal_there_are_plain_lines() -> None:
     assert stream.getvalue() == "measuring\n"
 
 
-def test_plain_lines_fit_the_encoding(comparison: Comparison) -> None:
+def test_plain_lines_fit_the_encoding() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     with live_lanes(stream) as watch:
-        watch(Judged(comparison.lanes[5]))
+        watch(Judged(AS_PROMISED.lanes[5]))
         watch(Stage("测量"))
     assert raw.getvalue() == b"run on: + streamed\n??\n"
 

@@ -1,44 +1,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage
-from kit.proof.lane import Comparison, Lane
 from kit.proof.timeline import Arrival, Timeline
 from kit.report.cells import cells
 from kit.report.live_table import Marks, Picture, finished_text, lanes_text
 from kit.report.style import Style
+from tests.kit.report.measured import AS_PROMISED, POLLED, TROUBLED, timeline
 
 STANDARD, FLEX, RUN = (LaneKey(name, "on") for name in ("standard", "flex", "run"))
+# A held lane and two that stream.
+THREE = {STANDARD: timeline("whole"), FLEX: timeline("incremental"), RUN: timeline("incremental")}
 
 
 def _drawn(timelines: dict[LaneKey, Timeline], until_ms: float) -> Picture:
     """The picture of lanes asked at 1,000 ms on the painter's clock, with all that came until a moment."""
     picture = Picture()
     picture.take(LanesBegun(tuple(timelines)), 1_000)
-    for key, timeline in timelines.items():
+    for key, line in timelines.items():
         picture.take(Asked(key), 1_000)
-        for arrival in timeline.arrivals:
+        for arrival in line.arrivals:
             if arrival.arrived_ms <= until_ms:
                 picture.take(Arrived(key, arrival), 1_000 + arrival.arrived_ms)
-        if timeline.duration_ms <= until_ms:
-            picture.take(Answered(key), 1_000 + timeline.duration_ms)
+        if line.duration_ms <= until_ms:
+            picture.take(Answered(key), 1_000 + line.duration_ms)
     return picture
 
 
-@pytest.fixture
-def three(timeline: Callable[..., Timeline]) -> dict[LaneKey, Timeline]:
-    """A held lane and two that stream."""
-    return {STANDARD: timeline("whole"), FLEX: timeline("incremental"), RUN: timeline("incremental")}
-
-
-def test_a_held_lane_stays_empty_and_then_fills_at_once(three: dict[LaneKey, Timeline]) -> None:
-    standard, flex, run, ruler = lanes_text(_drawn(three, 5_000), 72, 6_000)
+def test_a_held_lane_stays_empty_and_then_fills_at_once() -> None:
+    standard, flex, run, ruler = lanes_text(_drawn(THREE, 5_000), 72, 6_000)
     assert re.fullmatch(r"  standard  ·+█  all 61 events at 4\.3 s", standard)
     assert re.fullmatch(r"  flex      ·{1,4}[▏ ]+  first at 0\.3 s", flex)
     assert re.fullmatch(r"  run       ·{1,4}[▏ ]+  first at 0\.3 s", run)
@@ -46,22 +40,22 @@ def test_a_held_lane_stays_empty_and_then_fills_at_once(three: dict[LaneKey, Tim
     assert ruler.split() == ["0", "s", "2", "s", "4", "s"]
 
 
-def test_while_it_runs_each_lane_has_come_as_far_as_the_clock(three: dict[LaneKey, Timeline]) -> None:
-    standard, flex, _, _ = lanes_text(_drawn(three, 1_500), 72, 2_500)
+def test_while_it_runs_each_lane_has_come_as_far_as_the_clock() -> None:
+    standard, flex, _, _ = lanes_text(_drawn(THREE, 1_500), 72, 2_500)
     assert re.fullmatch(r"  standard  ·{17,18} {17,18}  waiting 1\.5 s", standard)
     assert flex.endswith("first at 0.3 s")
     assert len(flex[12:48].rstrip()) in (17, 18)
 
 
-def test_the_axis_grows_with_the_time(three: dict[LaneKey, Timeline]) -> None:
-    *_, early = lanes_text(_drawn(three, 1_000), 100, 2_000)
-    *_, late = lanes_text(_drawn(three, 4_000), 100, 5_000)
+def test_the_axis_grows_with_the_time() -> None:
+    *_, early = lanes_text(_drawn(THREE, 1_000), 100, 2_000)
+    *_, late = lanes_text(_drawn(THREE, 4_000), 100, 5_000)
     assert "2.5 s" in early
     assert "4 s" not in early
     assert "4 s" in late
 
 
-def test_blocks_show_as_lumps_with_waiting_between(timeline: Callable[..., Timeline]) -> None:
+def test_blocks_show_as_lumps_with_waiting_between() -> None:
     (row, _) = lanes_text(_drawn({FLEX: timeline("blocks")}, 9_000), 80, 9_000)
     assert re.fullmatch(r"  flex  ·+█·+█·+█·*▏?  first at 1\.6 s", row)
 
@@ -73,7 +67,7 @@ def test_a_fast_answer_that_was_not_held_is_not_drawn_as_a_lump() -> None:
     assert "▏▏▏▏▏▏" in row
 
 
-def test_lanes_of_both_arms_say_which_is_which(timeline: Callable[..., Timeline]) -> None:
+def test_lanes_of_both_arms_say_which_is_which() -> None:
     both = {LaneKey("flex", "off"): timeline("whole"), LaneKey("flex", "on"): timeline("incremental")}
     off, on, _, legend = lanes_text(_drawn(both, 9_000), 80, 9_000)
     assert off.startswith("  flex off  ")
@@ -81,10 +75,10 @@ def test_lanes_of_both_arms_say_which_is_which(timeline: Callable[..., Timeline]
     assert legend == "  on, off: X-Accel-Buffering: no is sent, is not sent"
 
 
-def test_a_lane_by_polling_says_so(timeline: Callable[..., Timeline], polled: Lane) -> None:
-    lanes = {STANDARD: timeline("whole"), LaneKey.of(polled): polled.timeline}
+def test_a_lane_by_polling_says_so() -> None:
+    lanes = {STANDARD: timeline("whole"), LaneKey.of(POLLED): POLLED.timeline}
     picture = _drawn(lanes, 9_000)
-    picture.take(Judged(polled), 9_000)
+    picture.take(Judged(POLLED), 9_000)
     held, pieces, _, legend, *proofs = lanes_text(picture, 90, 9_000)
     assert re.fullmatch(r"  standard on       ·+█  all 61 events at 4\.3 s", held)
     assert re.fullmatch(r"  standard polling  ·{1,4}[▏ ]+  first at 0\.3 s", pieces)
@@ -92,29 +86,27 @@ def test_a_lane_by_polling_says_so(timeline: Callable[..., Timeline], polled: La
     assert proofs[-1] == "✓ standard polling  arrived as written"
 
 
-def test_a_lane_that_got_nothing_says_so(timeline: Callable[..., Timeline]) -> None:
+def test_a_lane_that_got_nothing_says_so() -> None:
     (row, _) = lanes_text(_drawn({RUN: Timeline((), 20, 4_000, True)}, 9_000), 80, 9_000)
     assert row.endswith("no event")
 
 
-def test_the_proof_has_a_line_a_lane_and_ends_in_the_verdict(comparison: Comparison) -> None:
+def test_the_proof_has_a_line_a_lane_and_ends_in_the_verdict() -> None:
     picture = Picture()
-    keys = tuple(LaneKey(lane.target, lane.header) for lane in comparison.lanes)
+    keys = tuple(LaneKey(lane.target, lane.header) for lane in AS_PROMISED.lanes)
     picture.take(LanesBegun(keys), 0)
     picture.take(ProofStep(keys[0], "feeding on: 256 KiB"), 10)
-    picture.take(Judged(comparison.lanes[5]), 20)
+    picture.take(Judged(AS_PROMISED.lanes[5]), 20)
     lines = lanes_text(picture, 80, 50)
     assert "⠋ standard off  feeding on: 256 KiB" in lines
     assert "✓ run      on   streamed" in lines
 
 
-def test_a_lane_that_failed_says_why_and_does_not_stretch_the_axis(
-    troubled: Comparison, three: dict[LaneKey, Timeline]
-) -> None:
-    picture = _drawn({STANDARD: three[STANDARD]}, 9_000)
+def test_a_lane_that_failed_says_why_and_does_not_stretch_the_axis() -> None:
+    picture = _drawn({STANDARD: THREE[STANDARD]}, 9_000)
     picture.take(LanesBegun((RUN,)), 1_000)
     picture.take(Asked(RUN), 1_000)
-    picture.take(Judged(troubled.lanes[5]), 60_000)
+    picture.take(Judged(TROUBLED.lanes[5]), 60_000)
     lines = lanes_text(picture, 100, 60_000)
     assert lines[1].endswith("failed")
     assert lines[2].split()[-2:] == ["4", "s"]

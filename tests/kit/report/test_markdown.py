@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -8,12 +7,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from kit.proof.lane import Comparison
 from kit.report.markdown import markdown
-from kit.report.view import view
-from kit.targets import Target
-from tests.kit.report.conftest import filled
-from tests.kit.report.documents import FOLDER, SEEN, texts
+from kit.report.view import ComparisonView
+from tests.kit.report.documents import SEEN, VIEWS
+from tests.kit.report.measured import filled
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -25,10 +22,6 @@ def _flat(text: str) -> list[Token]:
         for one in (token, *(token.children or ()))
         if one.type != "inline"
     ]
-
-
-def test_the_conclusion_comes_first_then_a_row_a_lane_what_to_do_and_the_evidence_folded_away() -> None:
-    assert texts()["report.md"] == (FOLDER / "report.md").read_text(encoding="utf-8")
 
 
 HOSTILE = st.text(
@@ -79,10 +72,7 @@ def test_code_stays_code_whatever_stands_in_it(prompt: str) -> None:
 
 
 @settings(max_examples=30)
-@given(data=st.data())
-def test_any_comparison_has_a_row_for_each_lane(
-    data: st.DataObject, comparisons: st.SearchStrategy[Comparison], targets: Mapping[str, Target]
-) -> None:
-    seen = view(data.draw(comparisons), targets)
+@given(VIEWS)
+def test_any_comparison_has_a_row_for_each_lane(seen: ComparisonView) -> None:
     rows = [token for token in _flat(markdown(seen)) if token.type == "tr_open"]
     assert len(rows) == 1 + len(seen.lanes)

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison
 from kit.proof.timeline import Arrival, Timeline
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
+from tests.kit.report.measured import AS_PROMISED, TROUBLED, timeline
 
 
 def _paths(svg: str, kind: str) -> list[tuple[float, float]]:
@@ -24,7 +23,7 @@ def _paths(svg: str, kind: str) -> list[tuple[float, float]]:
     return strokes
 
 
-def test_a_held_stream_is_a_fan_that_closes_on_one_point(timeline: Callable[..., Timeline]) -> None:
+def test_a_held_stream_is_a_fan_that_closes_on_one_point() -> None:
     svg = timeline_svg(timeline("whole"), 4_400, "p", "t", "d")
     links = _paths(svg, "link")
     assert len(links) == 61
@@ -33,13 +32,13 @@ def test_a_held_stream_is_a_fan_that_closes_on_one_point(timeline: Callable[...,
     assert len(_paths(svg, "got")) == 1
 
 
-def test_a_streamed_one_is_upright_lines(timeline: Callable[..., Timeline]) -> None:
+def test_a_streamed_one_is_upright_lines() -> None:
     links = _paths(timeline_svg(timeline("incremental"), 4_400, "p", "t", "d"), "link")
     assert len(links) == 61
     assert all(abs(start - end) <= 2 for start, end in links)
 
 
-def test_the_light_part_ends_where_the_first_event_arrives(timeline: Callable[..., Timeline]) -> None:
+def test_the_light_part_ends_where_the_first_event_arrives() -> None:
     root = ElementTree.fromstring(strip_svg(timeline("incremental"), 4_400, "p", "t", "d"))
     wait, flow = root.iter("rect")
     assert (wait.get("class"), flow.get("class")) == ("wait", "flow")
@@ -54,7 +53,7 @@ def test_without_send_times_only_arrivals_are_drawn() -> None:
     assert not _paths(svg, "link")
 
 
-def test_thousands_of_events_stay_small(timeline: Callable[..., Timeline]) -> None:
+def test_thousands_of_events_stay_small() -> None:
     for how in ("whole", "incremental", "blocks"):
         many = timeline(how, 20_000)
         svg = timeline_svg(many, axis_ms([many]), "p", "t", "d")
@@ -62,7 +61,7 @@ def test_thousands_of_events_stay_small(timeline: Callable[..., Timeline]) -> No
         assert len(_paths(svg, "sent")) <= 401
 
 
-def test_the_picture_is_described_for_who_cannot_see_it(timeline: Callable[..., Timeline]) -> None:
+def test_the_picture_is_described_for_who_cannot_see_it() -> None:
     svg = strip_svg(timeline("whole"), 4_400, "lane-1", "<Flex> & friends", "61 events")
     root = ElementTree.fromstring(svg)
     assert root.get("role") == "img"
@@ -73,8 +72,8 @@ def test_the_picture_is_described_for_who_cannot_see_it(timeline: Callable[..., 
     ]
 
 
-def test_one_axis_holds_all_lanes(comparison: Comparison, troubled: Comparison) -> None:
-    for lanes in (comparison.lanes, troubled.lanes):
+def test_one_axis_holds_all_lanes() -> None:
+    for lanes in (AS_PROMISED.lanes, TROUBLED.lanes):
         axis = axis_ms(lane.timeline for lane in lanes)
         assert 4_310 < axis < 4_500
     assert axis_ms([]) == 1.0

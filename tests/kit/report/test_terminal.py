@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.lane import Comparison
 from kit.report.cells import cells
 from kit.report.style import Style
 from kit.report.terminal import lane_text, table
-from kit.report.view import lane_view, view
-from kit.targets import Target
-from tests.kit.report.documents import FOLDER, SEEN, texts
+from kit.report.view import ComparisonView, lane_view, view
+from tests.kit.report.documents import SEEN, VIEWS
+from tests.kit.report.measured import AS_PROMISED, TARGETS, TROUBLED
 
 
 def of(text: str) -> str:
@@ -22,37 +20,25 @@ def of(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_a_table_is_rows_advice_notes_and_the_conclusion() -> None:
-    assert texts()["table.txt"] == (FOLDER / "table.txt").read_text(encoding="utf-8")
-
-
-def test_a_lane_is_its_verdict_figures_evidence_and_doubts() -> None:
-    assert texts()["lanes.txt"] == (FOLDER / "lanes.txt").read_text(encoding="utf-8")
-
-
-def test_a_hold_that_was_seen_stands_beside_what_could_not_have_been_seen(comparison: Comparison) -> None:
-    held = replace(comparison.lanes[5], hold_ms=208.4)
+def test_a_hold_that_was_seen_stands_beside_what_could_not_have_been_seen() -> None:
+    held = replace(AS_PROMISED.lanes[5], hold_ms=208.4)
     assert "hold 208 ms (below 15 ms nothing could have been seen)" in lane_text(lane_view(held))
 
 
-def test_off_a_terminal_the_sentence_about_all_targets_stands_in_one_piece(
-    comparison: Comparison, troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
+def test_off_a_terminal_the_sentence_about_all_targets_stands_in_one_piece() -> None:
     short = (
         "Standard buffers whatever you do; Flex is documented to buffer in 64 KiB blocks until the response "
         "carries `X-Accel-Buffering: no`; Cloud Run streams."
     )
-    assert short in table(view(comparison, targets)).splitlines()
+    assert short in table(view(AS_PROMISED, TARGETS)).splitlines()
     # Where the measurement differs it is marked as documentation.
-    assert f"Documented: {short}" in table(view(troubled, targets)).splitlines()
+    assert f"Documented: {short}" in table(view(TROUBLED, TARGETS)).splitlines()
 
 
-def test_advice_is_said_once_also_when_the_arms_come_apart(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    lanes = comparison.lanes
-    apart = view(replace(comparison, lanes=lanes[0::2] + lanes[1::2]), targets)
-    assert of(table(apart)).count(targets["standard"].advice or "") == 1
+def test_advice_is_said_once_also_when_the_arms_come_apart() -> None:
+    lanes = AS_PROMISED.lanes
+    apart = view(replace(AS_PROMISED, lanes=lanes[0::2] + lanes[1::2]), TARGETS)
+    assert of(table(apart)).count(TARGETS["standard"].advice or "") == 1
 
 
 def test_colour_adds_nothing_but_colour() -> None:
@@ -67,31 +53,23 @@ def test_colour_adds_nothing_but_colour() -> None:
 
 
 @pytest.mark.parametrize("width", [100, 80, 60, 40])
-def test_it_fits_the_terminal_and_never_cuts_a_verdict(
-    comparison: Comparison, targets: Mapping[str, Target], width: int
-) -> None:
-    text = table(view(comparison, targets), Style(width))
+def test_it_fits_the_terminal_and_never_cuts_a_verdict(width: int) -> None:
+    text = table(view(AS_PROMISED, TARGETS), Style(width))
     assert max(cells(line) for line in text.splitlines()) <= width
     assert "…" not in text
     assert ("hold" in text.splitlines()[0]) == (width >= 80)
 
 
-def test_wide_characters_are_counted_as_wide(comparison: Comparison, targets: Mapping[str, Target]) -> None:
-    lanes = (replace(comparison.lanes[0], target="标准环境"), comparison.lanes[1])
-    text = table(view(replace(comparison, lanes=lanes), targets), Style(100))
+def test_wide_characters_are_counted_as_wide() -> None:
+    lanes = (replace(AS_PROMISED.lanes[0], target="标准环境"), AS_PROMISED.lanes[1])
+    text = table(view(replace(AS_PROMISED, lanes=lanes), TARGETS), Style(100))
     chinese, latin = (line for line in text.splitlines() if "  buffered whole" in line)
     assert cells(chinese[: chinese.index("buffered")]) == cells(latin[: latin.index("buffered")])
 
 
-@given(data=st.data(), width=st.none() | st.integers(40, 160), encoding=st.sampled_from(["utf-8", "ascii"]))
-def test_anything_fits_and_can_be_printed(
-    data: st.DataObject,
-    comparisons: st.SearchStrategy[Comparison],
-    targets: Mapping[str, Target],
-    width: int | None,
-    encoding: str,
-) -> None:
-    seen, style = view(data.draw(comparisons), targets), Style(width, encoding=encoding)
+@given(VIEWS, st.none() | st.integers(40, 160), st.sampled_from(["utf-8", "ascii"]))
+def test_anything_fits_and_can_be_printed(seen: ComparisonView, width: int | None, encoding: str) -> None:
+    style = Style(width, encoding=encoding)
     for text in (table(seen, style), *(lane_text(lane, style) for lane in seen.lanes)):
         text.encode(encoding)
         assert "\x1b" not in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +9,11 @@ import pytest
 
 from kit.proof.bound import Bound
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane, LaneState
+from kit.proof.lane import Lane, LaneState
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import by_doubt, lane_view, rehearsed, view, where
-from kit.targets import Target
-from tests.kit.report.conftest import AS_PROMISED, POLLED, RETRIED, TROUBLED
+from tests.kit.report.measured import AS_PROMISED, DEPLOYED, POLLED, RETRIED, TARGETS, TROUBLED
 
 WHOLE, _, BLOCKS, STREAMED = AS_PROMISED.lanes[:4]
 BROKEN_PROMISE, WATCHED, FAILED = TROUBLED.lanes[3:]
@@ -83,14 +81,12 @@ def test_the_verdict_of_a_doubted_answer_counts_against_it() -> None:
     assert lane_view(replace(cut, expected=None)).state is LaneState.INCONCLUSIVE
 
 
-def test_what_was_expected_names_the_documented_size_where_there_is_one(
-    targets: Mapping[str, Target],
-) -> None:
-    documented, unknown = lane_view(BLOCKS, targets["flex"]), lane_view(BLOCKS)
+def test_what_was_expected_names_the_documented_size_where_there_is_one() -> None:
+    documented, unknown = lane_view(BLOCKS, TARGETS["flex"]), lane_view(BLOCKS)
     assert (documented.expected, unknown.expected) == ("buffered in blocks of 64 KiB", "buffered by size")
     assert (documented.documented, unknown.documented) == (True, False)
-    assert lane_view(POLLED, targets["standard"]).expected == "arrived as written"
-    assert not lane_view(POLLED, targets["standard"]).documented
+    assert lane_view(POLLED, TARGETS["standard"]).expected == "arrived as written"
+    assert not lane_view(POLLED, TARGETS["standard"]).documented
     assert lane_view(replace(STREAMED, at_most=Bound(200.0, 4096.0))).expected == "hold<=200ms,block<=4096B"
     assert lane_view(replace(STREAMED, expected=None)).expected is None
 
@@ -113,8 +109,8 @@ def test_codes_are_what_a_program_would_say() -> None:
     assert lane_view(FAILED).codes["method"] == ""
 
 
-def test_a_lane_is_called_by_its_target_and_how_it_was_asked(targets: Mapping[str, Target]) -> None:
-    lanes = [lane_view(lane, targets["standard"]) for lane in (WHOLE, POLLED, replace(WHOLE, as_is=True))]
+def test_a_lane_is_called_by_its_target_and_how_it_was_asked() -> None:
+    lanes = [lane_view(lane, TARGETS["standard"]) for lane in (WHOLE, POLLED, replace(WHOLE, as_is=True))]
     assert [lane.name for lane in lanes] == ["standard off", "standard polling", "standard"]
     assert [lane.kind for lane in lanes] == ["off", "polling", "off"]
     assert {lane.title for lane in lanes} == {"App Engine Standard"}
@@ -184,10 +180,8 @@ HELD = replace(WHOLE, expected=None)
         (looks(HELD, EVENLY, Doubt.OWN_PATH_HELD), None, None),
     ],
 )
-def test_the_advice_is_what_can_be_done(
-    lane: Lane, target: str | None, advice: str | None, targets: Mapping[str, Target]
-) -> None:
-    said = lane_view(lane, None if target is None else targets[target]).advice
+def test_the_advice_is_what_can_be_done(lane: Lane, target: str | None, advice: str | None) -> None:
+    said = lane_view(lane, None if target is None else TARGETS[target]).advice
     assert said == advice or (said is not None and advice is not None and said.startswith(advice))
 
 
@@ -234,10 +228,10 @@ def test_every_attempt_is_told_and_nothing_where_once_was_enough() -> None:
     assert (once.attempts, once.again) == ((), None)
 
 
-def test_a_promise_rests_on_what_the_platform_says_of_its_arm(targets: Mapping[str, Target]) -> None:
+def test_a_promise_rests_on_what_the_platform_says_of_its_arm() -> None:
     off, on = AS_PROMISED.lanes[:2]
-    streaming, about_header = targets["standard"].claims
-    standard = replace(targets["standard"], claims=(streaming, replace(about_header, about="header")))
+    streaming, about_header = TARGETS["standard"].claims
+    standard = replace(TARGETS["standard"], claims=(streaming, replace(about_header, about="header")))
     assert lane_view(off, standard).grounds == (streaming,)
     assert lane_view(on, standard).grounds == standard.claims
     assert lane_view(POLLED, standard).grounds == ()
@@ -262,80 +256,72 @@ def test_a_lane_that_could_not_be_measured_has_no_doubt_about_figures_that_it_ha
     assert lane_view(replace(failed, error=None)).doubts == failed.doubts
 
 
-def test_the_conclusion_counts_the_promises_that_were_kept_and_names_the_others(
-    comparison: Comparison, troubled: Comparison, targets: Mapping[str, Target]
-) -> None:
-    kept = view(comparison, targets)
+def test_the_conclusion_counts_the_promises_that_were_kept_and_names_the_others() -> None:
+    kept = view(AS_PROMISED, TARGETS)
     assert kept.conclusion == kept.tally == "6 of 6 lanes as their platform's documentation promises"
-    assert view(troubled, targets).conclusion == (
+    assert view(TROUBLED, TARGETS).conclusion == (
         "3 of 6 lanes as their platform's documentation promises; not so: "
         "flex on (buffered whole, promised streamed), run off (inconclusive, promised streamed), "
         "run on (could not be measured, promised streamed)"
     )
 
 
-def test_what_is_no_platforms_documentation_is_not_called_so(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
+def test_what_is_no_platforms_documentation_is_not_called_so() -> None:
     held = replace(POLLED, verdict=Verdict.WHOLE_MESSAGE)
-    assert view(replace(comparison, lanes=(*comparison.lanes, held)), targets).conclusion == (
+    assert view(replace(AS_PROMISED, lanes=(*AS_PROMISED.lanes, held)), TARGETS).conclusion == (
         "6 of 7 lanes as expected; not so: standard polling (all at the end, promised arrived as written)"
     )
-    mine = replace(comparison, environment="url", lanes=(replace(WHOLE, target="mine"),))
+    mine = replace(AS_PROMISED, environment="url", lanes=(replace(WHOLE, target="mine"),))
     assert view(mine, {}).conclusion == "1 of 1 lane as expected"
 
 
-def test_without_expectations_the_tally_says_what_was_found(comparison: Comparison) -> None:
-    lanes = tuple(replace(lane, expected=None) for lane in comparison.lanes)
-    found = view(replace(comparison, lanes=lanes), {})
+def test_without_expectations_the_tally_says_what_was_found() -> None:
+    lanes = tuple(replace(lane, expected=None) for lane in AS_PROMISED.lanes)
+    found = view(replace(AS_PROMISED, lanes=lanes), {})
     assert found.tally == "6 lanes measured: 2 buffered whole, 1 buffered in blocks of 64 KiB, 3 streamed"
-    assert view(replace(comparison, lanes=()), {}).tally == "0 lanes measured: none"
-    unsure = view(replace(comparison, lanes=(replace(WATCHED, expected=None),)), {})
+    assert view(replace(AS_PROMISED, lanes=()), {}).tally == "0 lanes measured: none"
+    unsure = view(replace(AS_PROMISED, lanes=(replace(WATCHED, expected=None),)), {})
     assert unsure.conclusion == "1 lane measured: 1 inconclusive; not so: run off (inconclusive)"
 
 
-def test_what_is_deployed_is_told_apart_from_its_rehearsal_and_from_the_lab(
-    comparison: Comparison, deployed: Comparison
-) -> None:
-    rehearsal = replace(comparison, environment="cloud")
-    first, *rest = deployed.lanes
-    mixed = replace(deployed, lanes=(replace(first, url="http://localhost:8080/"), *rest))
-    broken = replace(deployed, lanes=(replace(first, url="http://[::1"), *rest))
+def test_what_is_deployed_is_told_apart_from_its_rehearsal_and_from_the_lab() -> None:
+    rehearsal = replace(AS_PROMISED, environment="cloud")
+    first, *rest = DEPLOYED.lanes
+    mixed = replace(DEPLOYED, lanes=(replace(first, url="http://localhost:8080/"), *rest))
+    broken = replace(DEPLOYED, lanes=(replace(first, url="http://[::1"), *rest))
     for measured, environment, sentence in (
-        (comparison, "lab", "The lab's front ends are emulated from documentation, not observed"),
-        (deployed, "cloud", "Measured on deployed services, through the platforms' own front ends."),
+        (AS_PROMISED, "lab", "The lab's front ends are emulated from documentation, not observed"),
+        (DEPLOYED, "cloud", "Measured on deployed services, through the platforms' own front ends."),
         (rehearsal, "rehearsal", "A rehearsal: measured on this machine"),
         (mixed, "rehearsal", "A rehearsal: measured on this machine"),
         (broken, "cloud", "Measured on deployed services"),
-        (replace(comparison, environment="url"), "url", "Measured at the URLs given"),
+        (replace(AS_PROMISED, environment="url"), "url", "Measured at the URLs given"),
     ):
         assert view(measured, {}).environment == environment
         assert view(measured, {}).where == where(measured)
         assert where(measured).startswith(sentence)
     assert rehearsed(mixed.lanes)
-    assert not rehearsed(deployed.lanes)
+    assert not rehearsed(DEPLOYED.lanes)
 
 
-def test_when_and_with_what(comparison: Comparison, targets: Mapping[str, Target]) -> None:
-    seen = view(comparison, targets)
+def test_when_and_with_what() -> None:
+    seen = view(AS_PROMISED, TARGETS)
     assert seen.moment == "2026-11-22 20:58:03 UTC"
     assert seen.versions.startswith("kit 0.1.0, Python 3.")
-    assert seen.targets == tuple(targets.values())
-    assert view(replace(comparison, lanes=comparison.lanes[:2]), targets).targets == (targets["standard"],)
+    assert seen.targets == tuple(TARGETS.values())
+    assert view(replace(AS_PROMISED, lanes=AS_PROMISED.lanes[:2]), TARGETS).targets == (TARGETS["standard"],)
 
 
-def test_methods_are_those_that_measured_the_strongest_first(troubled: Comparison) -> None:
-    methods = view(troubled, {}).methods
+def test_methods_are_those_that_measured_the_strongest_first() -> None:
+    methods = view(TROUBLED, {}).methods
     assert [method.partition(":")[0] for method in methods] == ["lock-step", "passive"]
-    assert view(replace(troubled, lanes=(FAILED,)), {}).methods == ()
+    assert view(replace(TROUBLED, lanes=(FAILED,)), {}).methods == ()
 
 
-def test_the_sentence_about_all_targets_belongs_where_all_of_them_are(
-    comparison: Comparison, targets: Mapping[str, Target]
-) -> None:
-    assert view(comparison, targets).in_short is not None
-    assert view(replace(comparison, lanes=comparison.lanes[:4]), targets).in_short is None
-    assert view(comparison, {}).in_short is None
+def test_the_sentence_about_all_targets_belongs_where_all_of_them_are() -> None:
+    assert view(AS_PROMISED, TARGETS).in_short is not None
+    assert view(replace(AS_PROMISED, lanes=AS_PROMISED.lanes[:4]), TARGETS).in_short is None
+    assert view(AS_PROMISED, {}).in_short is None
 
 
 def test_each_doubt_is_there_once_with_its_lanes() -> None:
@@ -356,11 +342,9 @@ def test_each_doubt_is_there_once_with_its_lanes() -> None:
         ([Verdict.REFUSED, Verdict.INCONCLUSIVE], Verdict.INCONCLUSIVE),
     ],
 )
-def test_the_worst_verdict_is_the_whole_comparisons(
-    comparison: Comparison, verdicts: list[Verdict], worst: Verdict
-) -> None:
+def test_the_worst_verdict_is_the_whole_comparisons(verdicts: list[Verdict], worst: Verdict) -> None:
     lanes = tuple(replace(WHOLE, verdict=verdict) for verdict in verdicts)
-    assert view(replace(comparison, lanes=lanes), {}).worst is worst
+    assert view(replace(AS_PROMISED, lanes=lanes), {}).worst is worst
 
 
 def test_a_shape_without_a_size_is_said_without_one() -> None:

@@ -16,12 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fixtures.browser import GIVE_UP_MS
-from tests.kit.report.conftest import comparisons
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["comparisons"]
 
 Workshop = Callable[..., str]
 Open = Callable[..., "Page"]

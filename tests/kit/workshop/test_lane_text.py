@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Lane
@@ -18,6 +17,7 @@ from kit.report.words import HEADER
 from kit.targets import load_targets
 from kit.workshop.chinese import chinese
 from kit.workshop.lane_text import lane_text, why
+from tests.kit.report.measured import COMPARISONS
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -52,9 +52,9 @@ def test_so_has_every_targets_advice(target: object) -> None:
     assert HAN.search(chinese(advice)), advice
 
 
-@given(data=st.data())
-def test_any_lane_has_words(data: st.DataObject, comparisons: st.SearchStrategy[Comparison]) -> None:
-    for lane in data.draw(comparisons).lanes:
+@given(COMPARISONS)
+def test_any_lane_has_words(comparison: Comparison) -> None:
+    for lane in comparison.lanes:
         for doubts in (lane.doubts, tuple(Doubt)):
             words = lane_text(lane_view(replace(lane, doubts=doubts)))
             assert words["en"]["verdict"]

@@ -18,7 +18,7 @@ from kit.report.html import html
 from kit.report.view import view
 from tests.fixtures.browser import GIVE_UP_MS
 from tests.fixtures.origin import Origin
-from tests.kit.report.conftest import TARGETS, TROUBLED
+from tests.kit.report.measured import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
 from tests.kit.workshop.test_event_text import SAID
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
 from kit.proof.lane import Comparison
@@ -13,13 +12,12 @@ from kit.report.json import comparison_data, document
 from kit.targets import load_targets
 from kit.workshop.recording import read
 from kit.workshop.server import RECORDING
+from tests.kit.report.measured import COMPARISONS
 
 
-@given(data=st.data())
-def test_what_compare_prints_is_read_back_as_it_was(
-    data: st.DataObject, comparisons: st.SearchStrategy[Comparison]
-) -> None:
-    written = comparison_data(data.draw(comparisons.filter(lambda comparison: comparison.lanes)))
+@given(COMPARISONS.filter(lambda comparison: comparison.lanes))
+def test_what_compare_prints_is_read_back_as_it_was(printed: Comparison) -> None:
+    written = comparison_data(printed)
     comparison, found = read(json.dumps(document(written)).encode())
     assert comparison_data(comparison) == found == written
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import get_args
 
-import pytest
 from hypothesis import strategies as st
 
 from kit.errors import Code
@@ -16,7 +15,7 @@ from kit.proof.looks import Kind, Piece, watch
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import ComparisonView
-from kit.targets import Certainty, Claim, Target, get
+from kit.targets import Certainty, Claim, get
 
 PROMPT = "Why does a streamed answer feel faster than a whole one? 为什么？"
 
@@ -88,7 +87,7 @@ def _arrivals(how: str, events: int = 61) -> tuple[Arrival, ...]:
     return tuple(arrivals)
 
 
-def _timeline(how: str, events: int = 61) -> Timeline:
+def timeline(how: str, events: int = 61) -> Timeline:
     arrivals = _arrivals(how, events)
     ttfb = arrivals[0].arrived_ms if how != "incremental" else 300.4
     return Timeline(arrivals, ttfb, arrivals[-1].arrived_ms + 2, complete=True)
@@ -124,7 +123,7 @@ def _lane(target: str, header: Arm, how: str, **changes: object) -> Lane:
     }
     verdict, shape, block_bytes, hold_ms = verdicts[how]
     # What Flex holds in blocks of 64 KiB comes in one lump when the answer is shorter than that.
-    timeline = _timeline("whole" if how == "blocks" else how)
+    line = timeline("whole" if how == "blocks" else how)
     lane = Lane(
         target=target,
         url=f"http://127.0.0.1:80{len(target)}/search",
@@ -138,7 +137,7 @@ def _lane(target: str, header: Arm, how: str, **changes: object) -> Lane:
         method=Method.LOCK_STEP,
         doubts=(),
         evidence=evidence[how],
-        timeline=timeline,
+        timeline=line,
     )
     return replace(lane, **changes)  # type: ignore[arg-type]
 
@@ -150,6 +149,7 @@ def _comparison(*lanes: Lane) -> Comparison:
     return Comparison("lab", "2026-11-22T20:58:03Z", "0.1.0", PROMPT, lanes)
 
 
+# Three targets in both arms, all as documented.
 AS_PROMISED = _comparison(
     _lane("standard", "off", "whole"),
     _lane("standard", "on", "whole"),
@@ -159,6 +159,14 @@ AS_PROMISED = _comparison(
     _lane("run", "on", "incremental"),
 )
 
+# The same, measured on services that Google hosts.
+DEPLOYED = replace(
+    AS_PROMISED,
+    environment="cloud",
+    lanes=tuple(replace(lane, url=f"https://{lane.target}.example.org") for lane in AS_PROMISED.lanes),
+)
+
+# Asked for its answer in pieces, which arrive as they are written.
 POLLED = _lane(
     "standard",
     "on",
@@ -169,6 +177,7 @@ POLLED = _lane(
     delivery="polling",
 )
 
+# Unreachable, then inconclusive, then streamed.
 RETRIED = _lane(
     "run",
     "on",
@@ -179,6 +188,7 @@ RETRIED = _lane(
     ),
 )
 
+# A broken promise, an inconclusive lane, and one that could not be measured.
 TROUBLED = _comparison(
     *AS_PROMISED.lanes[:3],
     _lane("flex", "on", "whole", doubts=(Doubt.COLD_START, Doubt.NOT_REPEATED)),
@@ -192,7 +202,7 @@ TROUBLED = _comparison(
         hold_floor_ms=None,
         doubts=(Doubt.NO_PROOF, Doubt.ARRIVALS_ALONE, Doubt.CLOCKS_NOT_ALIGNED),
         timeline=replace(
-            _timeline("blocks"),
+            timeline("blocks"),
             arrivals=tuple(replace(arrival, sent_ms=None) for arrival in _arrivals("blocks")),
         ),
         evidence=("The server does not answer at proof/ping.", "61 events arrived in 4 lumps."),
@@ -308,57 +318,12 @@ def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
     )
 
 
-@pytest.fixture(scope="session")
-def comparison() -> Comparison:
-    """Three targets in both arms, all as documented."""
-    return AS_PROMISED
-
-
-@pytest.fixture(scope="session")
-def polled() -> Lane:
-    """Standard, asked for its answer in pieces, which arrive as they are written."""
-    return POLLED
-
-
-@pytest.fixture(scope="session")
-def retried() -> Lane:
-    """Run, measured three times: unreachable, then inconclusive, then streamed."""
-    return RETRIED
-
-
-@pytest.fixture(scope="session")
-def deployed(comparison: Comparison) -> Comparison:
-    """The same, measured on services that Google hosts."""
-    lanes = (replace(lane, url=f"https://{lane.target}.example.org") for lane in comparison.lanes)
-    return replace(comparison, environment="cloud", lanes=tuple(lanes))
-
-
-@pytest.fixture(scope="session")
-def troubled() -> Comparison:
-    """The same with a broken promise, an inconclusive lane, and one that could not be measured."""
-    return TROUBLED
-
-
-@pytest.fixture(scope="session")
-def targets() -> Mapping[str, Target]:
-    """The three targets."""
-    return TARGETS
-
-
-@pytest.fixture(scope="session")
-def timeline() -> Callable[[str, int], Timeline]:
-    """Makes one of so many events, which come "whole", "incremental" or in "blocks"."""
-    return _timeline
-
-
-@pytest.fixture(scope="session")
-def comparisons() -> st.SearchStrategy[Comparison]:
-    """Any comparison at all."""
-    return st.builds(
-        Comparison,
-        st.sampled_from(["lab", "cloud", "url"]),
-        st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
-        _words,
-        _words,
-        st.lists(any_lane(), max_size=4).map(tuple),
-    )
+# Any comparison at all.
+COMPARISONS = st.builds(
+    Comparison,
+    st.sampled_from(["lab", "cloud", "url"]),
+    st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    _words,
+    _words,
+    st.lists(any_lane(), max_size=4).map(tuple),
+)
