@@ -94,6 +94,7 @@ def lanes_of(
                 promised=promised,
                 version=wanted,
                 proof_token=token,
+                deadline_s=config.deadline_s(targets[name]) if config and name in targets else None,
             )
             # Through a front it cannot be seen which arms an app has: one may take the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))

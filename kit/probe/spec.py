@@ -42,6 +42,7 @@ class LaneSpec:
         as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
         delivery: whether the answer is to be streamed, or asked for in pieces.
         version: whose verdict it is to be; None for any's.
+        deadline_s: after how long its platform ends a response; None where that is not known.
     """
 
     target: str
@@ -61,6 +62,7 @@ class LaneSpec:
     as_it_is: bool = False
     delivery: Delivery = "stream"
     version: ExpectedVersion | None = None
+    deadline_s: float | None = None
 
 
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:

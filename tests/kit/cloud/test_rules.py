@@ -147,11 +147,11 @@ def test_while_its_api_is_off_it_is_unknown_whether_there_is_an_app() -> None:
     assert any("--create-app" in finding.remedy for finding in notes(hidden, STANDARD))
 
 
-@pytest.mark.parametrize(("count", "told"), [(198, False), (199, True), (210, True)])
-def test_an_app_nearly_full_of_versions_is_told_of(count: int, told: bool) -> None:
+@pytest.mark.parametrize(("count", "warned"), [(198, False), (199, True), (210, True)])
+def test_an_app_nearly_full_of_versions_gets_a_warning(count: int, warned: bool) -> None:
     versions = [{"id": f"v{number}"} for number in range(count)]
     found = grave(seen(app_versions=versions), (STANDARD, FLEX))
-    assert [finding.level for finding in found] == (["warn"] if told else [])
+    assert [finding.level for finding in found] == (["warn"] if warned else [])
 
 
 def test_default_accounts_that_may_edit_everything_are_told_once_with_the_way_out() -> None:

@@ -23,7 +23,7 @@ from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
 from tests.kit.flows.hosts import MemoryHost
-from tests.kit.flows.test_destroy import Told
+from tests.kit.flows.test_destroy import LinesOnly
 
 PROJECT = "my-project-42"
 
@@ -194,7 +194,7 @@ def deployed_by(
     events: list[Event] = []
     outcomes = asyncio.run(
         flow.deploy(
-            planned, config, DeployOptions(gate=False), record, folder / "build", Told(), events.append
+            planned, config, DeployOptions(gate=False), record, folder / "build", LinesOnly(), events.append
         )
     )
     return {one.target: one for one in outcomes}, [event.text for event in events if isinstance(event, Step)]

@@ -218,11 +218,11 @@ def test_what_google_may_still_be_making_stays_on_record(stage: Stage, code: Cod
     assert "kit destroy flex" in outcome.what
 
 
-@pytest.mark.parametrize("looked", ["found", "not-told"])
+@pytest.mark.parametrize("looked", ["found", "unread"])
 def test_what_a_failed_build_left_stays_on_record(stage: Stage, looked: str) -> None:
     stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
     stage.host.left = (Removal("1 uploaded archive", None),)
-    if looked == "not-told":
+    if looked == "unread":
         stage.host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
     stage.run()
     known = Record.load(stage.folder).of("flex")
