@@ -45,7 +45,7 @@ def cloud() -> Cloud:
 
 def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[PlannedTarget, ...]:
     config = Config(**{"project": PROJECT, "region": "europe-west1", **changes})
-    return drafts(select(names), config, Record.load(folder), cloud)
+    return drafts(select(names or ("standard", "flex", "run")), config, Record.load(folder), cloud)
 
 
 def found(services: tuple[str, ...] | None) -> Preflight:
