@@ -1,7 +1,7 @@
 # Everything starts from here: `make help`. Paths are relative, so that a folder's name may have spaces.
 .DEFAULT_GOAL := help
 .PHONY: help demo workshop rehearse test soak lint docs bench lock clean
-.PHONY: deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
+.PHONY: deploy-all deploy-standard deploy-flex deploy-run deploy-gke compare status destroy-all
 
 PYTHON := .venv/bin/python
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
@@ -14,7 +14,7 @@ help:  ## Show this
 	@echo "deploy-… and what follows it take PROJECT=… REGION=… PUBLIC=1 (and ARGS=\"…\")."
 	@echo "Anything else: .venv/bin/kit --help"
 
-demo:  ## Prove it on this machine: three platforms emulated side by side (no account; ARGS="…" adds options)
+demo:  ## Prove it on this machine: four platforms emulated side by side (no account; ARGS="…" adds options)
 	@./bootstrap runtime
 	@$(PYTHON) -m kit demo $(ARGS)
 
@@ -24,7 +24,7 @@ workshop:  ## Show it live on a page, side by side, for a room (no account; ARGS
 
 # The deployment's options travel in the environment: neither make nor a shell expands their values.
 # Only `make TARGET NAME=…` counts; a variable that happens to be called PUBLIC opens nothing.
-CLOUD := deploy-all deploy-standard deploy-flex deploy-run compare status destroy-all
+CLOUD := deploy-all deploy-standard deploy-flex deploy-run deploy-gke compare status destroy-all
 unexport PROJECT REGION PUBLIC
 ifeq ($(origin PROJECT),command line)
 $(CLOUD): export KIT_PROJECT := $(value PROJECT)
@@ -40,14 +40,15 @@ rehearse:  ## Deploy with the real gcloud to a Google on this machine (no accoun
 	@./bootstrap dev
 	@$(PYTHON) -m kit rehearse $(ARGS)
 
-deploy-all:  ## Deploy to all three, measured before they serve (PROJECT=my-project REGION=europe-west1)
+deploy-all:  ## Deploy to all (GKE if its cluster is named), measured before they serve (PROJECT=my-project REGION=europe-west1)
 	@./bootstrap runtime
 	@$(PYTHON) -m kit deploy --all $(ARGS)
 
 deploy-standard:  ## The same, App Engine Standard only
 deploy-flex:  ## The same, App Engine Flexible only: it costs money until it is destroyed
 deploy-run:  ## The same, Cloud Run only (PUBLIC=1 makes it public)
-deploy-standard deploy-flex deploy-run:
+deploy-gke:  ## The same, GKE only: it costs money until it is destroyed (ARGS="--set gke.cluster=NAME")
+deploy-standard deploy-flex deploy-run deploy-gke:
 	@./bootstrap runtime
 	@$(PYTHON) -m kit deploy $(@:deploy-%=%) $(ARGS)
 

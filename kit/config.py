@@ -304,7 +304,9 @@ def _keep_rules(
     follows = {key: target.settings[key].follows or "" for key in keys}
     by = [set_by.get((target.name, key)) or sources.get(follows[key], "") for key in keys]
     source = next((one for one in by if one and one != FILE), FILE)
-    shown = ", ".join(f"{target.name}.{key} is {values[key]}" for key in keys)
+    shown = ", ".join(
+        f"{target.name}.{key} is {'empty' if values[key] == '' else values[key]}" for key in keys
+    )
     raise _wrong(source, f"{shown}, which do not go together: {broken.says}", "Change one of them.")
 
 

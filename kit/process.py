@@ -75,8 +75,9 @@ class Process:
         term: Literal["leader", "group"] = "group",
         owns: Path | None = None,
         inherits: Sequence[int] = (),
+        stdin: int | None = None,
     ) -> None:
-        """Start it, without an input. Needs a running loop.
+        """Start it. Needs a running loop.
 
         Args:
             argv: the command; a program that cannot be executed ends with status 127 and a line on stderr.
@@ -89,6 +90,7 @@ class Process:
             term: whether its leader alone gets the SIGTERM, or its whole group.
             owns: the folder that the supervisor removes when the kit dies.
             inherits: the descriptors that it gets besides the standard ones.
+            stdin: the descriptor that is its standard input; None for no input.
         """
         self._loop = asyncio.get_running_loop()
         self._grace_s = grace_s
@@ -96,19 +98,19 @@ class Process:
         self.group: int | None = None
         self._readers: dict[int, Callable[[bytes], None]] = {}
         with ExitStack() as ours, ExitStack() as theirs:
-            control, stdin = socket.socketpair()
-            theirs.enter_context(stdin)
+            control, theirs_control = socket.socketpair()
+            theirs.enter_context(theirs_control)
             self.control = Control(ours.enter_context(control))
             out = self._open(stdout, terminal, ours, theirs)
             err = out if stderr is None else self._open(stderr, False, ours, theirs)
-            words = [str(grace_s), term, str(owns or ""), *argv]
+            words = [str(grace_s), term, str(owns or ""), "" if stdin is None else str(stdin), *argv]
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_SUPERVISOR), *words],
                 cwd=cwd,
                 env=env,
-                pass_fds=inherits,
+                pass_fds=inherits if stdin is None else (*inherits, stdin),
                 start_new_session=True,
-                stdin=stdin.fileno(),
+                stdin=theirs_control.fileno(),
                 stdout=out,
                 stderr=err,
             )
@@ -261,12 +263,16 @@ async def run(
     stdout: Output,
     stderr: Output | None = None,
     cwd: Path | None = None,
+    owns: Path | None = None,
+    stdin: int | None = None,
 ) -> int:
     """Run a command to its end; its exit status. The arguments are those of `Process`.
 
     On cancellation it is stopped, with its grace; on a second one it is killed.
     """
-    process = Process(argv, env, grace_s=grace_s, stdout=stdout, stderr=stderr, cwd=cwd)
+    process = Process(
+        argv, env, grace_s=grace_s, stdout=stdout, stderr=stderr, cwd=cwd, owns=owns, stdin=stdin
+    )
     try:
         return await asyncio.shield(process.ended)
     finally:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit import quoting
 from kit.app import App
@@ -14,6 +15,9 @@ from kit.bundle import Bundle, Start, differences, write
 from kit.config import FILE, SETTINGS, Config
 from kit.errors import Code, KitError
 from kit.targets import Target, assets
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["COMMAND", "Bundle", "differences", "environment", "render", "write"]
 
@@ -69,6 +73,8 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         "environment": variables,
         "image_environment": _IN_IMAGES,
         "python": config.python,
+        "project": config.project,
+        "region": config.region,
     }
     files |= {output: _fill(target, template, values) for template, output in target.templates.items()}
     in_image = _IN_IMAGES if "Dockerfile" in files else {}
@@ -158,8 +164,23 @@ def _service(folder: Path) -> dict[str, bytes]:
 def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:
     import jinja2
 
+    try:
+        return _templates(target.folder).get_template(template).render(values).encode()
+    except jinja2.TemplateError as error:
+        raise KitError(
+            Code.BAD_TARGET,
+            f"{target.folder / template} cannot be rendered: {error}.",
+            "Correct the template, or give the value in [settings] of its target.toml.",
+        ) from None
+
+
+@cache
+def _templates(folder: Path) -> jinja2.Environment:
+    """The templates of a target's folder and of the one above, compiled once until a file changes."""
+    import jinja2
+
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([target.folder, target.folder.parent]),
+        loader=jinja2.FileSystemLoader([folder, folder.parent]),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - no HTML here; `finalize` refuses what is not quoted for its place
         finalize=_only_quoted,
@@ -174,14 +195,7 @@ def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:
         word=quoting.word,
         path=quoting.path,
     )
-    try:
-        return environment.get_template(template).render(values).encode()
-    except jinja2.TemplateError as error:
-        raise KitError(
-            Code.BAD_TARGET,
-            f"{target.folder / template} cannot be rendered: {error}.",
-            "Correct the template, or give the value in [settings] of its target.toml.",
-        ) from None
+    return environment
 
 
 def _only_quoted(value: object) -> object:

@@ -137,6 +137,7 @@ class Bound:
     Attributes:
         setting: which one is bounded; its value is a number, or an amount of memory such as "512Mi".
         least, most, below: what it must be at least, at most, and below. At least one of them is given.
+        beside: in their place, a text that is empty where this one is, and given where this one is.
         per: a setting by which the number is multiplied.
         plus: what is added to that.
         where: the bound counts only where this one holds.
@@ -148,25 +149,28 @@ class Bound:
     least: Scalar | None = None
     most: Scalar | None = None
     below: Scalar | None = None
+    beside: str | None = None
     per: str | None = None
     plus: float = 0
     where: Bound | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError with what was expected."""
-        if self.least is self.most is self.below is None:
-            raise ValueError("one of least, most or below beside the setting")
+        if (self.least is self.most is self.below is None) != (self.beside is not None):
+            raise ValueError("one of least, most or below with the setting, or beside alone")
 
     @property
     def names(self) -> set[str]:
         """The settings that it speaks of."""
         inner = self.where.names if self.where is not None else set()
-        return {self.setting, *inner} | ({self.per} if self.per else set())
+        return {self.setting, *inner} | {name for name in (self.per, self.beside) if name}
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Whether the values keep it. Raises KeyError or ValueError where they cannot be compared."""
         if self.where is not None and not self.where.holds(values):
             return True
+        if self.beside is not None:
+            return (values[self.setting] == "") == (values[self.beside] == "")
         value = _number(values[self.setting])
         times = 1 if self.per is None else _number(values[self.per])
         least, most, below = (
@@ -180,7 +184,7 @@ class Bound:
         )
 
     def __str__(self) -> str:
-        """As a formula: "memory_gb <= 6.5 * cpu - 0.4"."""
+        """As a formula: "memory_gb <= 6.5 * cpu - 0.4", "host beside certmap"."""
         signs = {"<=": self.most, ">=": self.least, "<": self.below}
         plus = f" {'-' if self.plus < 0 else '+'} {abs(self.plus):g}" if self.plus else ""
         said = [
@@ -188,6 +192,7 @@ class Bound:
             for sign, one in signs.items()
             if one is not None
         ]
+        said += [f"{self.setting} beside {self.beside}"] if self.beside else []
         return " and ".join(said) + (f" where {self.where}" if self.where is not None else "")
 
 

@@ -1,16 +1,17 @@
 """Holds one child process: whatever happens to the kit, the child and all that it starts do not outlive it.
 
-Run as a script of its own, `python -I -S supervisor.py GRACE_S TERM OWNS ARGV…`, at the head of a session;
-it imports nothing of the kit. Its standard input is a socket to the kit. ARGV runs in a process group of
-its own, without an input, with the supervisor's output; the group's number is the first line on the socket,
-written before ARGV runs. Then it waits for one of two things. ARGV ends: so does the supervisor, with the
+Run as a script of its own, `python -I -S supervisor.py GRACE_S TERM OWNS INPUT ARGV…`, at the head of a
+session; it imports nothing of the kit. Its standard input is a socket to the kit. ARGV runs in a process
+group of its own, with the supervisor's output; the group's number is the first line on the socket, written
+before ARGV runs. Then it waits for one of two things. ARGV ends: so does the supervisor, with the
 same status (128 + N after signal N), and what ARGV left in its group gets SIGKILL. Or the kit writes a
 byte: `f` freezes the group (SIGSTOP), `c` continues it (SIGCONT), `s` stops it (SIGTERM, the grace,
 SIGKILL), `k` kills it at once. An end of the socket means that the kit is gone, and all others that held its
 end: ARGV is stopped, and the folder OWNS is removed, with the folder around it once that is empty. A frozen
 group is continued before it is stopped: else it would sleep through its grace.
 
-TERM is `leader` or `group`: which of them gets the SIGTERM. OWNS may be empty.
+TERM is `leader` or `group`: which of them gets the SIGTERM. OWNS may be empty. INPUT is the descriptor that
+ARGV reads as its standard input; where it is empty, ARGV has none.
 
 A socket reports the death of the kit however it dies, on any Unix, and through this process it reaches every
 process of the group, gunicorn's workers included, which a parent-death signal would not.
@@ -30,7 +31,7 @@ _GONE = b""
 _FREEZING = {b"f": signal.SIGSTOP, b"c": signal.SIGCONT}
 
 
-def main(grace_s: float, term: str, owns: str, argv: list[str]) -> int:
+def main(grace_s: float, term: str, owns: str, stdin: str, argv: list[str]) -> int:
     """Start `argv` and see it to its end; returns its exit status, 128 + N after signal N."""
     wake, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -39,7 +40,7 @@ def main(grace_s: float, term: str, owns: str, argv: list[str]) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
 
-    child = _start(argv)
+    child = _start(argv, stdin)
     frozen = False
     status, word = _wait(child, wake, None)
     while status is None and word in _FREEZING:
@@ -73,7 +74,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _start(argv: list[str]) -> int:
+def _start(argv: list[str], stdin: str) -> int:
     pid = os.fork()
     if pid:
         with contextlib.suppress(OSError):
@@ -84,7 +85,7 @@ def _start(argv: list[str]) -> int:
     os.write(0, b"%d\n" % os.getpid())
     for number in (*_IGNORED, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(int(stdin) if stdin else os.open(os.devnull, os.O_RDONLY), 0)
     try:
         os.execvp(argv[0], argv)  # noqa: S606 (an argv list, no shell)
     except OSError as error:
@@ -142,4 +143,4 @@ def _read_byte() -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
+    sys.exit(main(float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]))

@@ -1,7 +1,8 @@
 """Which target am I running on, as which version, in which instance: what the platform's environment says.
 
 App Engine: GAE_ENV ("standard"), GAE_SERVICE, GAE_VERSION, GAE_INSTANCE, GOOGLE_CLOUD_PROJECT (Google's
-runtime pages). Cloud Run: K_SERVICE, K_REVISION (Google's container contract); it names no project, so
+runtime pages). Cloud Run: K_SERVICE, K_REVISION (Google's container contract). GKE: nothing that another
+Kubernetes would not set; the bundle's own STREAMPROOF_TARGET says it. These two name no project, so
 `kit deploy` sets GOOGLE_CLOUD_PROJECT there. The version is what the proof says it is.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from service.proof import version_by_environment
 
-# Cloud Run names no instance, and worker processes share one: then the process is what answers a proof.
+# Cloud Run and GKE name no instance, and worker processes share one: there the process answers a proof.
 _PROCESS = secrets.token_hex(8)
 
 

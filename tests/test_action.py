@@ -57,19 +57,19 @@ class Runner:
 
     def run(self, inputs: Mapping[str, str], env: Mapping[str, str] | None = None) -> Ran:
         """Run each step's script until one fails."""
-        told = {name: one.get("default", "") for name, one in ACTION["inputs"].items()} | dict(inputs)
+        values = {name: one.get("default", "") for name, one in ACTION["inputs"].items()} | dict(inputs)
         outputs: dict[str, dict[str, str]] = {"python": {}}
         log, status = "", 0
         summary = self.temp / "summary"
         summary.touch()
         for name, step in STEPS.items():
             if "run" not in step:
-                assert not told["python-version"], "what another action does is not run here"
+                assert not values["python-version"], "what another action does is not run here"
                 continue
             script, output = self.temp / f"{name}.sh", self.temp / f"{name}.out"
             script.write_text(step["run"])
             output.touch()
-            given = {key: _valued(value, told, outputs) for key, value in step.get("env", {}).items()}
+            given = {key: _valued(value, values, outputs) for key, value in step.get("env", {}).items()}
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
                 cwd=self.workspace,
@@ -95,7 +95,7 @@ class Runner:
             outputs[name] = dict(line.split("=", 1) for line in output.read_text().splitlines())
             if status:
                 break
-        promised = {key: _valued(one["value"], told, outputs) for key, one in ACTION["outputs"].items()}
+        promised = {key: _valued(one["value"], values, outputs) for key, one in ACTION["outputs"].items()}
         return Ran(status, log, promised, summary.read_text(encoding="utf-8"))
 
 
@@ -135,10 +135,10 @@ def test_no_script_holds_an_expression_and_every_input_is_used() -> None:
 
 
 def test_what_streams_passes_and_says_so(runner: Runner, origin: Origin) -> None:
-    ran = runner.run({"url": f"{origin()}{QUICK}", "junit": "new/told.xml", "html": "told.html"})
+    ran = runner.run({"url": f"{origin()}{QUICK}", "junit": "new/report.xml", "html": "report.html"})
     assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
-    assert 'failures="0"' in (runner.workspace / "new/told.xml").read_text()
-    assert (runner.workspace / "told.html").is_file()
+    assert 'failures="0"' in (runner.workspace / "new/report.xml").read_text()
+    assert (runner.workspace / "report.html").is_file()
     assert ran.summary.startswith("### ✓ 1 of 1 lane as expected")
     assert "::" not in ran.log.replace("http://", "")
 

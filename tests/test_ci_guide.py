@@ -47,9 +47,9 @@ def test_the_plugins_arguments_are_those_it_has() -> None:
     (shown,) = (block for _, block in BLOCKS if "def assert_streams(" in block)
     namespace: dict[str, object] = {}
     exec(shown, namespace)
-    told = inspect.signature(namespace["assert_streams"])  # type: ignore[arg-type]
+    signature = inspect.signature(namespace["assert_streams"])  # type: ignore[arg-type]
     real = inspect.signature(Streamproof().assert_streams)
-    assert {name: (one.default, one.kind) for name, one in told.parameters.items()} == {
+    assert {name: (one.default, one.kind) for name, one in signature.parameters.items()} == {
         name: (one.default, one.kind) for name, one in real.parameters.items()
     }
 

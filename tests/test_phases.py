@@ -64,8 +64,8 @@ def begin_and_end_in_turn(words: list[str]) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_it_begins_after_all_others_have_ended(tmp_path: Path, workers: str) -> None:
-    said, told = run(tmp_path, "--numprocesses", workers, "--dist", "worksteal")
-    assert "11 passed" in told.splitlines()[-1], told
+    said, errors = run(tmp_path, "--numprocesses", workers, "--dist", "worksteal")
+    assert "11 passed" in errors.splitlines()[-1], errors
     assert all("other" in word for word in said[:16]), said
     assert all("alone" in word for word in said[16:]), said
     assert begin_and_end_in_turn(said[16:])
@@ -75,8 +75,8 @@ def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_anothe
     tmp_path: Path,
 ) -> None:
     (tmp_path / "test_more.py").write_text(TESTS.replace("request.node.name", "request.node.nodeid"))
-    said, told = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal")
-    assert "22 passed" in told.splitlines()[-1], told
+    said, errors = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal")
+    assert "22 passed" in errors.splitlines()[-1], errors
     assert all("other" in word for word in said[:32]), said
     for mine in (True, False):
         assert begin_and_end_in_turn([word for word in said[32:] if ("test_more" in word) is mine]), said
@@ -84,25 +84,25 @@ def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_anothe
 
 @pytest.mark.parametrize("kept", ["alone", "other", "test_alone and 2", "test_other and 4"])
 def test_either_phase_may_be_all_that_is_asked_for(tmp_path: Path, kept: str) -> None:
-    _, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", "-k", kept)
-    assert "passed" in told.splitlines()[-1], told
+    _, errors = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", "-k", kept)
+    assert "passed" in errors.splitlines()[-1], errors
 
 
 def test_a_worker_that_dies_takes_no_test_that_runs_alone_with_it(tmp_path: Path) -> None:
     tests = TESTS.replace("    pass\n", "    os._exit(1)\n")
-    said, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
-    assert "1 failed, 10 passed" in told.splitlines()[-1], told
+    said, errors = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
+    assert "1 failed, 10 passed" in errors.splitlines()[-1], errors
     assert all("alone" in word for word in said[-6:]), said
 
 
 def test_without_workers_nothing_changes_and_no_name_tells_of_it(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "-p", "no:xdist", "--verbose")
-    assert "11 passed" in told.splitlines()[-1], told
-    assert "(alone)" not in told
+    _, errors = run(tmp_path, "-p", "no:xdist", "--verbose")
+    assert "11 passed" in errors.splitlines()[-1], errors
+    assert "(alone)" not in errors
 
 
 def test_a_failure_is_told_by_the_name_that_runs_it_again(tmp_path: Path) -> None:
     tests = TESTS.replace('!= "dead"', '== "dead"')
-    _, told = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
-    assert "3 failed, 8 passed" in told.splitlines()[-1], told
-    assert "FAILED test_some.py::test_alone[0] - " in told
+    _, errors = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests)
+    assert "3 failed, 8 passed" in errors.splitlines()[-1], errors
+    assert "FAILED test_some.py::test_alone[0] - " in errors

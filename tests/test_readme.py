@@ -1,4 +1,4 @@
-"""The commands that the two READMEs show exist, with their options, and their links lead somewhere."""
+"""The commands that the READMEs and docs/commands.md show exist, with their options; no link is dead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from kit.cli.app import VERBS, app
 CHECKOUT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 
-FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ENGLISH, CHINESE, *(f"docs/{page.name}" for page in sorted((CHECKOUT / "docs").glob("*.md")))]
+MOST_WORDS = 1200
 both = pytest.mark.parametrize("name", [ENGLISH, CHINESE])
 
 
@@ -59,7 +61,7 @@ def test_one_command_runs_the_demo_and_one_the_tests(name: str, command: str) ->
     assert f"{command}\n" in FENCED.findall(text(name))
 
 
-@both
+@pytest.mark.parametrize("name", [ENGLISH, CHINESE, "docs/commands.md"])
 def test_every_command_of_the_kit_exists_with_the_options_that_it_is_shown_with(name: str) -> None:
     shown: set[str] = set()
     for line in code(name):
@@ -83,10 +85,14 @@ def test_every_target_of_make_exists(name: str) -> None:
 
 
 @both
+def test_a_readme_is_short_and_leads_to_the_other_language(name: str) -> None:
+    assert len(text(name).split()) <= MOST_WORDS
+    assert (CHINESE if name == ENGLISH else ENGLISH) in links(name)
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_no_link_leads_nowhere(name: str) -> None:
-    relative = [link.partition("#") for link in links(name) if "://" not in link]
-    assert {CHINESE if name == ENGLISH else ENGLISH} <= {path for path, _, _ in relative}
-    for path, _, anchor in relative:
-        led_to = CHECKOUT / (path or name)
+    for path, _, anchor in (link.partition("#") for link in links(name) if "://" not in link):
+        led_to = (CHECKOUT / name).parent / path if path else CHECKOUT / name
         assert led_to.exists(), path
         assert not anchor or anchor in anchors(led_to), (path, anchor)

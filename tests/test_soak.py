@@ -19,12 +19,12 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def lane(verdict: str, *doubts: str, error: str | None = None, blocks: int | None = None) -> dict[str, Any]:
-    told = {"target": "flex", "header": "off", "method": "lock-step"}
-    return {**told, "verdict": verdict, "block_bytes": blocks, "doubts": list(doubts), "error": error}
+    document = {"target": "flex", "header": "off", "method": "lock-step"}
+    return {**document, "verdict": verdict, "block_bytes": blocks, "doubts": list(doubts), "error": error}
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("document", "outcome"),
     [
         (lane("byte-limited", blocks=65536), Outcome.RIGHT),
         (lane("byte-limited", blocks=4096), Outcome.FALSE),
@@ -34,8 +34,8 @@ def lane(verdict: str, *doubts: str, error: str | None = None, blocks: int | Non
         (lane("inconclusive", "not-repeated", error="timed-out"), Outcome.WRONG),
     ],
 )
-def test_a_lane_counts_as_unsure_only_where_it_says_why(told: dict[str, Any], outcome: Outcome) -> None:
-    assert _lane(told).outcome is outcome
+def test_a_lane_counts_as_unsure_only_where_it_says_why(document: dict[str, Any], outcome: Outcome) -> None:
+    assert _lane(document).outcome is outcome
 
 
 @pytest.mark.parametrize(

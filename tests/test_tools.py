@@ -33,21 +33,21 @@ def run_without_gcloud(folder: Path, required: str) -> subprocess.CompletedProce
 
 
 def test_a_missing_tool_is_told_at_the_end_of_the_run(tmp_path: Path) -> None:
-    told = run_without_gcloud(tmp_path, required="")
-    assert told.returncode == 0
-    ending = told.stdout.partition("not exercised")[2]
+    ran = run_without_gcloud(tmp_path, required="")
+    assert ran.returncode == 0
+    ending = ran.stdout.partition("not exercised")[2]
     assert "1 test: gcloud is not installed: install the Google Cloud CLI" in ending
     assert "1 skipped" in ending.splitlines()[-1]
 
 
 @pytest.mark.parametrize("required", ["gcloud", "nginx, gcloud"])
 def test_a_missing_tool_that_is_demanded_fails(tmp_path: Path, required: str) -> None:
-    told = run_without_gcloud(tmp_path, required)
-    assert told.returncode == 1
-    assert "gcloud is not installed" in told.stdout
+    ran = run_without_gcloud(tmp_path, required)
+    assert ran.returncode == 1
+    assert "gcloud is not installed" in ran.stdout
 
 
 def test_a_misspelt_demand_is_refused(tmp_path: Path) -> None:
-    told = run_without_gcloud(tmp_path, required="gclod")
-    assert told.returncode == 4
-    assert "STREAMPROOF_REQUIRE names gclod" in told.stderr
+    ran = run_without_gcloud(tmp_path, required="gclod")
+    assert ran.returncode == 4
+    assert "STREAMPROOF_REQUIRE names gclod" in ran.stderr

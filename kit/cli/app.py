@@ -61,7 +61,9 @@ def _options(
 
 for _verb in VERBS:
     _module = import_module(f"kit.cli.{_verb}")
-    app.command(_verb, context_settings=getattr(_module, "CONTEXT", None))(_module.command)
+    app.command(
+        _verb, cls=getattr(_module, "CLASS", None), context_settings=getattr(_module, "CONTEXT", None)
+    )(_module.command)
 
 
 def run() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
 from kit.cli.arguments import (
     PROMPT,
@@ -26,13 +30,14 @@ from kit.cli.arguments import (
 )
 from kit.cli.prompts import agreed, listed
 from kit.cli.records import chosen_token, tell_token
-from kit.cli.runner import Console, run, success
+from kit.cli.runner import Console, run, success, talk
 from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kit.cloud.record import Record
+    from kit.cloud.tokens import Runs
     from kit.config import Config
     from kit.events import Watch
     from kit.flows.deploy import DeployOptions, Plan, PlannedTarget
@@ -41,9 +46,72 @@ if TYPE_CHECKING:
     from kit.platforms.platform import Host
     from kit.platforms.service import Place
     from kit.proof.lane import Comparison, LaneState
+    from kit.targets import Target
+
+
+class CLASS(TyperCommand):
+    """The verb with the options of all platforms, which are read when the verb is used."""
+
+    _params: list[Any]
+    _whole: bool
+
+    @property
+    def params(self) -> list[Any]:
+        """Its own, then the platforms'."""
+        if not self._whole:
+            self._whole = True
+            self._params += _platform_parameters()
+        return self._params
+
+    @params.setter
+    def params(self, params: list[Any]) -> None:
+        self._params, self._whole = params, False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; what was said of the platforms' options is in `ctx.obj`, by name."""
+        given = {one.name: ctx.params.pop(one.name) for one in _platform_parameters()}
+        ctx.obj = {name: "yes" if value is True else str(value) for name, value in given.items() if value}
+        return super().invoke(ctx)
+
+
+@cache
+def _platform_parameters() -> tuple[Any, ...]:
+    from kit.platforms import platforms
+
+    def options() -> None:
+        pass
+
+    found = [one for platform in platforms() for one in platform.options]
+    options.__annotations__ = {
+        one.name: Annotated[
+            str | None if one.metavar else bool,
+            typer.Option(
+                f"--{one.name.replace('_', '-')}",
+                envvar=f"KIT_{one.name.upper()}",
+                metavar=one.metavar or None,
+                help=one.help,
+            ),
+        ]
+        for one in found
+    }
+    options.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(
+                one.name,
+                Parameter.KEYWORD_ONLY,
+                default=None if one.metavar else False,
+                annotation=options.__annotations__[one.name],
+            )
+            for one in found
+        ]
+    )
+    app = typer.Typer(add_completion=False)
+    app.command(add_help_option=False)(options)
+    return tuple(get_command(app).params)
 
 
 def command(
+    context: typer.Context,
     targets: Named = None,
     every: Annotated[bool, typer.Option("--all", envvar="KIT_ALL", help="Every target there is.")] = False,
     project: Project = None,
@@ -99,14 +167,6 @@ def command(
             "--take-over", envvar="KIT_TAKE_OVER", help="Replace a service that the kit did not make."
         ),
     ] = False,
-    create_app: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KIT_CREATE_APP",
-            metavar="REGION",
-            help="Make the project's App Engine app there, for ever, if it has none.",
-        ),
-    ] = None,
     lasts: Annotated[
         str | None,
         typer.Option(
@@ -159,10 +219,16 @@ def command(
         "set": settings,
         "env": env,
     }
-    config = load_config(flags, os.environ, Path.cwd())
+    said: dict[str, str] = context.obj
     chosen = select(targets or [])
+    flags["set"] = [*(settings or ()), *_as_settings(said, select([]))]
+    config = load_config(flags, os.environ, Path.cwd())
     if every:
-        chosen = [target for target in chosen if load(target.platform).wanted(config.of(target))]
+        wanted = [target for target in chosen if load(target.platform).wanted(config.of(target), said)]
+        for target in chosen:
+            if target not in wanted:
+                talk(f"{target.name} is left out: it costs money all the time, and was not asked for.")
+        chosen = wanted
     lasts_s = None if lasts is None else span_s(lasts)
 
     def begin(
@@ -176,7 +242,7 @@ def command(
             gate=gate,
             again=again,
             take_over=take_over,
-            create_app=create_app,
+            said=said,
             token=clear,
             token_sha256=sha256,
             without_token=token is False,
@@ -184,7 +250,7 @@ def command(
             prompt=prompt,
             timeout_s=timeout,
         )
-        made = drafts(chosen, config, record, host_of)
+        made = drafts(chosen, config, record, host_of, said)
         refuse_open_model(config, options, made)
         return made, options, record, host_of
 
@@ -203,6 +269,16 @@ def command(
     _finish(outcomes, comparison, lasts, as_json=as_json)
 
 
+def _as_settings(said: Mapping[str, str], targets: Sequence[Target]) -> Iterator[str]:
+    """What was said, in the words of `--set`, as far as the platforms' options stand for settings."""
+    from kit.platforms import load
+
+    for target in targets:
+        for one in load(target.platform).options:
+            if one.setting and one.name in said:
+                yield f"{target.name}.{one.setting}={said[one.name]}"
+
+
 def _deploy(
     planned: Plan,
     config: Config,
@@ -212,12 +288,14 @@ def _deploy(
     runs: Gcloud,
     console: Console,
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
+    from kit.cloud.tokens import AskedOnce
     from kit.events import Stage
     from kit.flows.deploy import deploy, promoted
 
+    tokens = AskedOnce(runs)
     with console.steps() as watch:
         try:
-            outcomes = run(deploy(planned, config, options, record, out, runs, watch))
+            outcomes = run(deploy(planned, config, options, record, out, tokens, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
             text = f"`kit status` shows it, `kit deploy {names}` goes on."
@@ -226,11 +304,11 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and options.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, options, record, runs, console)
+    return outcomes, _comparison(there, config, options, record, tokens, console)
 
 
 def _comparison(
-    names: list[str], config: Config, options: DeployOptions, record: Record, runs: Gcloud, console: Console
+    names: list[str], config: Config, options: DeployOptions, record: Record, tokens: Runs, console: Console
 ) -> Comparison:
     """What was deployed, side by side, at the services' own URLs."""
 
@@ -245,7 +323,7 @@ def _comparison(
 
     async def work(watch: Watch) -> Comparison:
         deployments = [one for one in map(record.of, names) if one is not None]
-        asked = await asks(deployments, config, token=options.token, gcloud=runs, host_of=None)
+        asked = await asks(deployments, config, token=options.token, gcloud=tokens, host_of=None)
         like = LaneSpec(
             "",
             Ask("GET", ""),

@@ -20,7 +20,7 @@ from kit.platforms.service import Place
 # Cloud Logging keeps entries for so long unless a project says otherwise; by itself gcloud looks a day back.
 _FRESHNESS: Final = "30d"
 
-_VERSION_LABELS: Final = ("revision_name", "version_id")
+_VERSION_LABELS: Final = ("revision_name", "version_id", "k8s-pod/streamproof-version")
 
 
 def read_logs(place: Place, *, limit: int, version: str | None = None) -> Command:
@@ -41,7 +41,9 @@ def read_logs(place: Place, *, limit: int, version: str | None = None) -> Comman
     kind, labels = load(place.platform).log_filter(place, version)
     # What the containers wrote, and the front of the requests to them; not who changed the service.
     wanted = [f'resource.type="{kind}"', 'NOT logName:"cloudaudit.googleapis.com"']
-    wanted += [f'resource.labels.{name}="{value}"' for name, value in labels.items() if value is not None]
+    # What has a slash in its name is a label of the entry's own.
+    paths = {name: f'labels."{name}"' if "/" in name else f"resource.labels.{name}" for name in labels}
+    wanted += [f'{paths[name]}="{value}"' for name, value in labels.items() if value is not None]
     return Command(
         (
             *("logging", "read", " AND ".join(wanted), f"--limit={limit}", f"--freshness={_FRESHNESS}"),
@@ -60,7 +62,7 @@ def shown(entries: Any) -> list[str]:
 
 
 def _lines(entry: Mapping[str, Any]) -> list[str]:
-    labels = entry.get("resource", {}).get("labels", {})
+    labels = {**entry.get("resource", {}).get("labels", {}), **entry.get("labels", {})}
     version = next((labels[name] for name in _VERSION_LABELS if name in labels), "-")
     at = str(entry.get("timestamp", ""))[:19].replace("T", " ")
     head = f"{at} {entry.get('severity', 'DEFAULT'):<8} {version}"

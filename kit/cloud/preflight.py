@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from kit.cloud.rules import GRAVE, judge
@@ -15,14 +16,12 @@ from kit.errors import Code, KitError
 from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import LEVELS, Candidate, Finding, PreflightOptions, Seen
-from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.gcloud.runner import AT_ONCE, Gcloud
 from kit.platforms.platform import Host, Platform
 from kit.platforms.service import Place, Service
 from kit.targets import Target
 
 _LOG: Final = "preflight"
-# Each gcloud takes some 0.7 s of a core to start; more of them at once only wait for each other.
-_AT_ONCE: Final = 4
 # With one of these gcloud asks for no account: https://cloud.google.com/sdk/docs/properties, section auth
 _CREDENTIALS: Final = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
@@ -74,8 +73,9 @@ async def check(
     config: Config,
     places: Sequence[tuple[Target, Host]],
     *,
-    create_app: str | None = None,
+    said: Mapping[str, str] = MappingProxyType({}),
     take_over: bool = False,
+    token: bool = False,
 ) -> Preflight:
     """Look at everything at once. Nothing is created, and nothing raised: what is wrong is in the findings.
 
@@ -83,8 +83,9 @@ async def check(
         gcloud: runs the reads.
         config: names the project and the targets' settings.
         places: the targets, each with its platform.
-        create_app: the region for a new App Engine app, should there be none.
+        said: the platforms' own options that were given.
         take_over: whether what the kit did not make may be overwritten.
+        token: whether callers must show a token.
     """
     project = config.project
     if project is None:
@@ -96,7 +97,9 @@ async def check(
         project_source=config.project_source,
         project_implied=config.project_implied,
         apis=config.service_apis,
-        create_app=create_app,
+        said=said,
+        secret="a token" if token else "a Google account's token" if config.asks_accounts else "",
+        costly="" if config.app is not None or config.generator == "embedded" else config.generator,
         take_over=take_over,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
@@ -140,7 +143,7 @@ async def _look(
         gcloud.find()
     except KitError as error:
         return Seen(version=error, looks={})
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns = asyncio.Semaphore(AT_ONCE)
 
     async def turn(work: Callable[[], Awaitable[Any]]) -> Any:
         async with turns:
@@ -210,4 +213,5 @@ def _candidate(host: Host, config: Config, target: Target) -> Candidate:
         edition=target.edition,
         min_instances=int(settings.get("min_instances") or 0),
         service_account=str(account) if account else None,
+        settings=settings,
     )

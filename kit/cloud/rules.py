@@ -186,7 +186,11 @@ def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
 
 
 def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
-    new = [one.place.target for one in candidates if seen.looks.get(one.place.target, options) is None]
+    new = [
+        one.place.target
+        for one in candidates
+        if load(one.place.platform).serves_first and seen.looks.get(one.place.target, options) is None
+    ]
     if new:
         yield Finding(
             "note",

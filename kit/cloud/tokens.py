@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from kit.platforms.command import Command
 # A JSON Web Token: three parts in base64url (RFC 7515, 7.1).
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _IDENTITY = "X-Serverless-Authorization"
+_LEFT_S = 600
 
 
 class Runs(Protocol):
@@ -23,6 +25,32 @@ class Runs(Protocol):
 
     async def run(self, command: Command, *, log: str) -> str:
         """Its standard output."""
+
+
+class AskedOnce:
+    """A gcloud that is asked for each token once, also for one that the account cannot give.
+
+    A token that is good for less than ten minutes more is asked for anew.
+    """
+
+    def __init__(self, gcloud: Runs) -> None:
+        self._gcloud = gcloud
+        self._answers: dict[tuple[str, ...], str | KitError] = {}
+
+    async def run(self, command: Command, *, log: str) -> str:
+        """See `Runs`."""
+        known = self._answers.get(command.words)
+        if known is None or (isinstance(known, str) and _expiry(known) < time.time() + _LEFT_S):
+            try:
+                known = await self._gcloud.run(command, log=log)
+            except KitError as error:
+                if error.code is not Code.NOT_SIGNED_IN:
+                    raise
+                known = error
+            self._answers[command.words] = known
+        if isinstance(known, KitError):
+            raise known
+        return known
 
 
 async def identity_token(gcloud: Runs, url: str) -> str:
@@ -90,10 +118,12 @@ def expiry(headers: Sequence[tuple[str, str]]) -> float | None:
     A token that does not say so (RFC 7519, 4.1.4) counts as expired.
     """
     identity = dict(headers).get(_IDENTITY)
-    if identity is None:
-        return None
+    return None if identity is None else _expiry(identity)
+
+
+def _expiry(token: str) -> float:
     try:
-        payload = identity.split(".")[1]
+        payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return float(claims["exp"])
     except (ValueError, TypeError, LookupError):

@@ -78,6 +78,7 @@ async def demo(
                     expected=targets[name].expect[arm],
                     timeout_s=timeout_s,
                     proof_token=lab.proof_token,
+                    deadline_s=config.deadline_s(targets[name]),
                 ),
                 arm,
                 has,

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
 from kit.cloud.release import release, write_release
+from kit.cloud.tokens import Runs
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Stage, Step, Watch
@@ -29,8 +31,9 @@ from kit.platforms.service import Place, Release, Service
 from kit.render import render
 from kit.targets import Target
 
-# What the preflight saw within this time needs no look again; the traffic is looked at anew before it moves.
-_FRESH_S = 10.0
+# What the preflight saw within this time needs no second look: an upload and its build take longer, and
+# another may change it meanwhile as well. The traffic is looked at anew before it moves.
+_FRESH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class DeployOptions:
         gate: whether a version is measured before it takes the traffic.
         again: deploy although nothing changed.
         take_over: overwrite what the kit did not make.
-        create_app: the region for a new App Engine app.
+        said: the platforms' own options that were given, by name; "yes" for one without a value.
         token: the services' own token, in clear; None where they want none, or where only its hash is known.
         token_sha256: its SHA-256 in hexadecimal.
         without_token: callers need show no token any more.
@@ -57,7 +60,7 @@ class DeployOptions:
     gate: bool = True
     again: bool = False
     take_over: bool = False
-    create_app: str | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
     token: str | None = None
     token_sha256: str | None = None
     without_token: bool = False
@@ -96,7 +99,11 @@ class Plan:
 
 
 def drafts(
-    targets: Sequence[Target], config: Config, record: Record, host_of: Callable[[Place], Host]
+    targets: Sequence[Target],
+    config: Config,
+    record: Record,
+    host_of: Callable[[Place], Host],
+    said: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[PlannedTarget, ...]:
     """Render each target and say where it goes; nothing is written, and no cloud is asked.
 
@@ -105,12 +112,12 @@ def drafts(
             target that is on record elsewhere; whatever rendering raises.
     """
     return tuple(
-        PlannedTarget(target, render(target, config), host_of(_place(target, config, record)))
+        PlannedTarget(target, render(target, config), host_of(_place(target, config, record, said)))
         for target in targets
     )
 
 
-def _place(target: Target, config: Config, record: Record) -> Place:
+def _place(target: Target, config: Config, record: Record, said: Mapping[str, str]) -> Place:
     if config.project is None:
         raise KitError(
             Code.NO_PROJECT,
@@ -124,7 +131,8 @@ def _place(target: Target, config: Config, record: Record) -> Place:
             f"No region was named for {target.name}.",
             "Name one, such as --region europe-west1, or region in kit.toml.",
         )
-    service = str(config.of(target)["service"])
+    settings = config.of(target)
+    service = str(settings["service"])
     known = record.of(target.name)
     if known is not None and known.project != config.project:
         raise KitError(
@@ -136,7 +144,8 @@ def _place(target: Target, config: Config, record: Record) -> Place:
     if known is not None and known.service in platform.services(service):
         service = known.service
     region = config.region if platform.regional else None
-    return Place(target.name, target.platform, config.project, region, service)
+    within = platform.within(target.name, settings, said, known.within if known is not None else None)
+    return Place(target.name, target.platform, config.project, region, service, within)
 
 
 async def plan(
@@ -151,8 +160,9 @@ async def plan(
         gcloud,
         config,
         [(draft.target, draft.host) for draft in made],
-        create_app=options.create_app,
+        said=options.said,
         take_over=options.take_over,
+        token=options.token_sha256 is not None,
     )
     return await settle(made, found, host_of)
 
@@ -220,13 +230,13 @@ async def deploy(
     options: DeployOptions,
     record: Record,
     root: Path,
-    gcloud: Gcloud,
+    gcloud: Runs,
     watch: Watch,
 ) -> tuple[Outcome, ...]:
     """Deploy all targets side by side; one that fails leaves the others to finish.
 
-    Hold the record's lock. A `KitError` is raised only before the first upload (CANNOT_WRITE, BUNDLE_EDITED);
-    a bug in one target's deployment once all have ended.
+    Hold the record's lock; `gcloud` gives identity tokens. A `KitError` is raised only before the first
+    upload (CANNOT_WRITE, BUNDLE_EDITED); a bug in one target's deployment once all have ended.
     """
     for draft in plan.drafts:
         write(draft.bundle, root)

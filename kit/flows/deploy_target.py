@@ -18,6 +18,7 @@ from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
+from kit.flows.traffic import arrived
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
@@ -136,7 +137,7 @@ class Deploying:
         job, name = self._job, self._name
         was = before.serving if before is not None else None
         previous = was.name if was is not None and was.name != version.name else self._replaced(version)
-        if not version.running:
+        if not (version.running and version.ready):
             self._watch(Step(name, f"starting {version.name}"))
             await job.host.start(version.name, self._line)
         lanes: Sequence[Lane] = ()
@@ -194,6 +195,7 @@ class Deploying:
             )
         self._watch(Step(name, f"promoting {version.name}"))
         await host.promote(version.name, self._line)
+        await arrived(service.place, service.url, version.name, self._line)
 
     async def _hold_back(
         self,
@@ -221,7 +223,9 @@ class Deploying:
             keeps = f"; {previous} keeps serving" if previous else ""
             what = f"{judgement.reason} Not promoted{keeps}."
             result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
-        now = await self._job.host.look() or service
+        now = service
+        if version.min_instances and not (serves and version.running):  # what was started or stopped
+            now = await self._job.host.look() or service
         return Outcome(
             name,
             result,

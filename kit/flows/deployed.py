@@ -94,6 +94,7 @@ def lanes_of(
                 promised=promised,
                 version=wanted,
                 proof_token=token,
+                deadline_s=config.deadline_s(targets[name]) if config and name in targets else None,
             )
             # Through a front it cannot be seen which arms an app has: one may take the header away.
             lanes.append(in_arm(config or Config(), lane, arm, BOTH))
@@ -117,15 +118,23 @@ def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
     return None
 
 
-async def settled(specs: Sequence[LaneSpec], waiting: Callable[[str], None]) -> bool:
-    """Wait until each lane's version is what answers there, as long as its answer may take.
+async def settled(
+    specs: Sequence[LaneSpec], waiting: Callable[[str], None], *, within_s: float | None = None
+) -> bool:
+    """Wait until each lane's version is what answers there, as long as its answer may take or `within_s`.
 
     `waiting` is called with what answers instead. Returns whether any had to be waited for.
     """
     places = {spec.ask.url: (spec, spec.version) for spec in specs if spec.version is not None}
     waited = await asyncio.gather(
         *(
-            wait_until_version(spec.ask, version, within_s=spec.timeout_s, waiting=waiting)
+            wait_until_version(
+                spec.ask,
+                version,
+                within_s=spec.timeout_s if within_s is None else within_s,
+                waiting=waiting,
+                proof_url=spec.proof_url,
+            )
             for spec, version in places.values()
         )
     )

@@ -40,7 +40,8 @@ class RemovalResult:
         target: its name.
         removed: what is gone.
         left: what an error left there.
-        kept: what no command removes; it stays on record.
+        kept: what no command removes. What was there before stays on record; what the platform left of the
+            rest is only named.
         missing: whether it is on record, and nothing of it was found: it stays on record, too, since the
             account or the project that was asked may be another.
         error: why not all was removed.
@@ -121,6 +122,8 @@ async def _destroy(
             await _keep(plan.host, record)
         else:
             await asyncio.to_thread(record.drop, target)
+        remains = await plan.host.remains()
+        came[target] = replace(came[target], kept=(*came[target].kept, *(one.what for one in remains)))
     except KitError as error:
         watch(Finished(target, LaneState.FAILED, error.message))
         came[target] = replace(came[target], error=error)

@@ -276,10 +276,13 @@ class Examination:
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
             evidence = probe.error.message.removesuffix(".")
+        hinted = hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname)
         came: tuple[NamedCause, ...] = ()
         if probe.received.status == 200 and (probe.error is None or self.came_wrong):
             head = probe.received.headers
-            came = fates(probe.line, lane.doubts, evidence, head, again=self._again, where=self._where)
+            came = fates(
+                probe.line, lane.doubts, evidence, head, hinted, again=self._again, where=self._where
+            )
             if (late := late_head(probe.line)) is not None:
                 self.limits.append(late)
         # What was found by asking again is not said a second time.
@@ -293,7 +296,7 @@ class Examination:
             lane,
             named,
             tuple(self.rows),
-            hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname),
+            hinted,
             tuple(self.limits),
             1 + self.asked,
             self.first_ms,

@@ -68,7 +68,8 @@ class Measuring:
         # A user's app may have no /ready. Where its answer is asked for otherwise, that it takes no GET is an
         # answer too.
         place = f"{url.rstrip('/')}/ready" if self._config.app is None else ask(self._config, url).url
-        await wait_until_ready(Ask("GET", place, headers), waiting=say)
+        within_s = load(service.place.platform).ready_within_s
+        await wait_until_ready(Ask("GET", place, headers), within_s=within_s, waiting=say)
         config = await as_described(
             self._config, url, headers, prompt=self._prompt, timeout_s=self._timeout_s, say=say
         )
@@ -79,6 +80,8 @@ class Measuring:
             prompt=self._prompt,
             max_output_tokens=min(_TOKENS, self._config.max_output_tokens),
             timeout_s=self._timeout_s,
+            # At the app's root, which need not be that of its origin.
+            proof_url=None if self._config.app is None else f"{url.rstrip('/')}/proof",
             proof_token=proof_token,
         )
         wanted = ExpectedVersion(
@@ -92,7 +95,9 @@ class Measuring:
             config,
             {target.name: wanted},
         )
-        waited = await settled(specs, lambda text: self._watch(Step(target.name, text)))
+        waited = await settled(
+            specs, lambda text: self._watch(Step(target.name, text)), within_s=max(within_s, self._timeout_s)
+        )
         if waited:
             self._watch(Step(target.name, f"measuring {url}"))
         return (await compare(specs, "cloud", _as_output(say))).lanes

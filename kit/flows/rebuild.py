@@ -58,7 +58,7 @@ async def rebuild(
 
 
 def places_of(target: Target, config: Config, known: Deployment | None) -> list[Place]:
-    """Where a target may be, each place once; none where it needs a region and none was named.
+    """Where a target may be, each place once; none where what it needs (a region) was not named.
 
     Raises:
         KitError: NO_PROJECT; no project was named.
@@ -69,12 +69,15 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
             yield known.place
         if config.project is None:
             return
-        service = str(config.of(target).get("service", ""))
-        platform = load(target.platform)
+        settings, platform = config.of(target), load(target.platform)
+        service = str(settings.get("service", ""))
+        if known is None and not platform.wanted(settings, {}):
+            return
+        within = known.within if known is not None else platform.within(target.name, settings, {}, None)
         if config.region is not None or not platform.regional:
             region = config.region if platform.regional else None
             for name in platform.services(service):
-                yield Place(target.name, target.platform, config.project, region, name)
+                yield Place(target.name, target.platform, config.project, region, name, within)
 
     found = list(dict.fromkeys(places()))
     if not found and config.project is None:
@@ -131,16 +134,15 @@ async def _standing(
     for status in statuses:
         if status.error is not None and (known is not None or status.error.code not in _NOT_IN_USE):
             return status
-    if places:
-        return DeploymentStatus(places[0], known, asked=True)
+    at = places[0] if places else Place(target.name, target.platform, str(config.project), None, "")
+    if places or not load(target.platform).wanted(config.of(target), {}):
+        return DeploymentStatus(at, known, asked=True)
     nowhere = KitError(
         Code.BAD_CONFIG,
         f"No region to look for {target.name} in was named.",
         "Name it: --region REGION, KIT_REGION, or region in kit.toml; or name the other targets only.",
     )
-    return DeploymentStatus(
-        Place(target.name, target.platform, str(config.project), None, ""), known, asked=False, error=nowhere
-    )
+    return DeploymentStatus(at, known, asked=False, error=nowhere)
 
 
 def _serves(service: Service, target: str) -> bool:

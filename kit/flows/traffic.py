@@ -11,10 +11,14 @@ from dataclasses import replace
 
 from kit.cloud.record import Record
 from kit.errors import Code, Exit, KitError
+from kit.platforms import load
 from kit.platforms.command import Line
 from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
-from kit.platforms.service import Service, Version
+from kit.platforms.service import Place, Service, Version
+from kit.probe.client import Ask
+from kit.probe.ready import wait_until_version
+from kit.proof.version import ExpectedVersion
 
 
 def newest(service: Service, target: str, wanted: str | None = None) -> Version:
@@ -69,12 +73,13 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
     The order matters: no caller is without an answer in between, also if it is interrupted.
     """
     target, was = host.place.target, service.serving
-    if not version.running:
+    if not (version.running and version.ready):
         line(f"starting {version.name}")
         await host.start(version.name, line)
     if version.traffic < 1:
         line(f"sending all traffic to {version.name}")
         await host.promote(version.name, line)
+        await arrived(host.place, service.url, version.name, line)
     if was is not None and was.name != version.name:
         # On record before the last step: what is still to be stopped must not be forgotten.
         _note(record, target, service, version, was)
@@ -85,6 +90,17 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
     if known is not None and known.url != after.url:  # App Engine's is that of the version that serves
         record.put(replace(known, url=after.url))
     return after
+
+
+async def arrived(place: Place, url: str | None, version: str, line: Line) -> None:
+    """Wait until a version answers at its service's URL, where the platform moves traffic late; not for ever.
+
+    What was replaced is stopped next, and until then callers may still be sent there.
+    """
+    within_s = load(place.platform).moves_within_s
+    if within_s and url is not None:
+        wanted = ExpectedVersion(version, says=True)
+        await wait_until_version(Ask("GET", url), wanted, within_s=within_s, waiting=line)
 
 
 def _note(record: Record, target: str, service: Service, version: Version, was: Version) -> None:

@@ -19,7 +19,7 @@ def load(name: str) -> Platform:
     Raises:
         KitError: BAD_TARGET; there is none of that name.
     """
-    names = [one.name for one in iter_modules(__path__) if one.ispkg and find_spec(_module(one.name))]
+    names = _names()
     if name not in names:
         raise KitError(
             Code.BAD_TARGET,
@@ -28,6 +28,15 @@ def load(name: str) -> Platform:
         )
     platform: Platform = import_module(_module(name)).PLATFORM
     return platform
+
+
+def platforms() -> list[Platform]:
+    """All of them, by name."""
+    return [load(name) for name in _names()]
+
+
+def _names() -> list[str]:
+    return [one.name for one in iter_modules(__path__) if one.ispkg and find_spec(_module(one.name))]
 
 
 def _module(name: str) -> str:

@@ -20,7 +20,7 @@ class Deployment:
     """What the kit deployed last for one target.
 
     Attributes:
-        target, platform, project, region, service: where; `region` is None on App Engine.
+        target, platform, project, region, service, within: where, as `Place` has it.
         url: the service's, as gcloud named it; None where it was not named yet.
         version: its name; a revision's on Cloud Run. None where none was made yet.
         version_url: of this version alone, as gcloud named it; None where it has none.
@@ -47,6 +47,7 @@ class Deployment:
     project: str
     region: str | None = None
     service: str
+    within: str | None = None
     url: str | None = None
     version: str | None = None
     version_url: str | None = None
@@ -72,6 +73,7 @@ class Deployment:
             project=place.project,
             region=place.region,
             service=place.service,
+            within=place.within,
             url=service.url if service is not None else None,
             version=version.name if version is not None else None,
             version_url=version.url if version is not None else None,
@@ -86,7 +88,7 @@ class Deployment:
     @property
     def place(self) -> Place:
         """Where it is."""
-        return Place(self.target, self.platform, self.project, self.region, self.service)
+        return Place(self.target, self.platform, self.project, self.region, self.service, self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,18 @@ class DeploymentStatus:
         )
 
     @property
+    def rates(self) -> str:
+        """The prices of what costs all the time, with their date; empty where none does, or none is known."""
+        return load(self.place.platform).rates if self.costs == "always" else ""
+
+    @property
     def stops_the_costs(self) -> tuple[str, ...]:
         """The lines that end them; none where none are known, or they are not the kit's to end."""
         idle = [version.name for version in self.running if not version.traffic]
         stop = load(self.place.platform).stop_line(self.place, *idle) if idle else None
         lines = [] if stop is None else [stop.line]
-        if any(version.traffic for version in self.running) or (idle and not lines):
+        always = self.service is not None and self.service.always
+        if always or any(version.traffic for version in self.running) or (idle and not lines):
             lines.append(f"kit destroy {self.target}")
         return tuple(lines)
 

@@ -41,12 +41,14 @@ class Candidate:
         edition: which of the platform's environments it is for, as in its target.toml; None for the only one.
         min_instances: how many instances always run.
         service_account: the one that it runs as; None for the platform's default.
+        settings: its own, as `Config.of` gives them.
     """
 
     place: Place
     edition: str | None = None
     min_instances: int = 0
     service_account: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class PreflightOptions:
     Attributes:
         project, project_source, project_implied: as in `Config`.
         apis: Google's APIs that the service itself will ask.
-        create_app: the region for a new App Engine app.
+        said: the platforms' own options that were given, by name; "yes" for one without a value.
+        secret: what callers must show to be let in, in words; empty where they show nothing.
+        costly: the generator, where each answer costs money; empty where none does.
         take_over: whether what the kit did not make may be overwritten.
         signed_in_by_env: whether gcloud takes its credentials from the environment.
     """
@@ -65,7 +69,9 @@ class PreflightOptions:
     project_source: str | None = None
     project_implied: bool = False
     apis: tuple[str, ...] = ()
-    create_app: str | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
+    secret: str = ""
+    costly: str = ""
     take_over: bool = False
     signed_in_by_env: bool = False
 

@@ -34,6 +34,23 @@ class Order:
     becomes: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of `kit deploy` that only this platform needs.
+
+    Attributes:
+        name: as in Python: `create_app` is --create-app, and KIT_CREATE_APP in the environment.
+        help: what it does.
+        metavar: what its value is; empty where it has none, and is said or not.
+        setting: the setting of the platform's targets that it is another word for; empty where it is none.
+    """
+
+    name: str
+    help: str
+    metavar: str = ""
+    setting: str = ""
+
+
 class Platform(Protocol):
     """All that is peculiar to a platform, but for what its `Host` does at one place.
 
@@ -46,6 +63,12 @@ class Platform(Protocol):
             until it is opened, and its callers show an identity token of Google's.
         renders_release: whether a release's own variables stand in the bundle, which is then rendered anew
             for each release; else they are in the release's commands.
+        serves_first: whether a service's first version serves before it was measured.
+        ready_within_s: how long a new version may take to answer at its URL, once it is deployed.
+        moves_within_s: how long traffic may still go to the version before, once it was moved.
+        rates: what it costs while it is there, asked or not, with the date of the prices; empty where only
+            instances cost.
+        options: what `kit deploy` takes for it; a value that was given is in `said` under its name.
         listing: which of `reads` lists all of the platform's services in a project, for `Host.look`; None
             where each service is looked at by itself.
     """
@@ -54,6 +77,11 @@ class Platform(Protocol):
     regional: bool = True
     open_to_all: bool = False
     renders_release: bool = False
+    serves_first: bool = True
+    ready_within_s: float = 120.0
+    moves_within_s: float = 0.0
+    rates: str = ""
+    options: tuple[Option, ...] = ()
     listing: str | None = None
 
     @abstractmethod
@@ -76,9 +104,25 @@ class Platform(Protocol):
         """
         return Order(tuple(hosts))
 
-    def wanted(self, settings: Mapping[str, Any]) -> bool:
+    def wanted(self, settings: Mapping[str, Any], said: Mapping[str, str]) -> bool:
         """Whether `--all` means a target with these settings; else it is deployed by its name only."""
         return True
+
+    def within(
+        self, target: str, settings: Mapping[str, Any], said: Mapping[str, str], known: str | None
+    ) -> str | None:
+        """What a target is in, in its region; see `Place`.
+
+        Args:
+            target: its name.
+            settings: its own.
+            said: the platform's options that were given.
+            known: what is on record; None for nothing.
+
+        Raises:
+            KitError: it is not known where to, or is on record elsewhere.
+        """
+        return None
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """Variables that a release has beside the kit's own: by default its name, which services tell."""
@@ -170,3 +214,7 @@ class Host(Protocol):
         Args:
             versions: those only; None for all of them, with images, staged archives and the service itself.
         """
+
+    async def remains(self) -> tuple[Removal, ...]:
+        """What the platform itself left behind, now that all of `removals` has gone, and may still cost."""
+        return ()

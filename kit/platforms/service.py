@@ -24,13 +24,21 @@ BUNDLE_LABEL = "streamproof-bundle"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a target goes. `region` is None on App Engine, whose app has one for ever."""
+    """Where a target goes.
+
+    Attributes:
+        target, platform, project: by their names.
+        region: None on App Engine, whose app has one for ever.
+        service: its name.
+        within: what it is in there, as its platform writes it: on GKE the cluster and the namespace.
+    """
 
     target: str
     platform: str
     project: str
     region: str | None
     service: str
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Version:
         digest: of the bundle and the settings it was made from; None where unknown.
         min_instances: how many instances run although none is asked, as long as `running`.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
+        ready: whether it has all that it takes to be asked at `url`; else `Host.start` sees to it.
     """
 
     name: str
@@ -58,6 +67,7 @@ class Version:
     digest: str | None
     min_instances: int = 0
     token_sha256: str | None = None
+    ready: bool = True
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
@@ -70,13 +80,14 @@ class Service:
     """What is there. `public` is None where it could not be read; versions come newest first.
 
     `url` is as gcloud names it: on Cloud Run the service's, on App Engine that of the version that serves,
-    since gcloud's answers hold no other there.
+    since gcloud's answers hold no other there. `always` says that it costs although none of them runs.
     """
 
     place: Place
     url: str | None
     public: bool | None
     versions: tuple[Version, ...]
+    always: bool = False
 
     @property
     def serving(self) -> Version | None:
@@ -95,9 +106,9 @@ class Service:
 
     @property
     def costs(self) -> Costs:
-        """What it costs now, as far as instances do: all the time, while it is asked, or nothing."""
+        """What it costs now: all the time, while it is asked, or nothing."""
         running = [version for version in self.versions if version.running]
-        if any(version.min_instances for version in running):
+        if self.always or any(version.min_instances for version in running):
             return "always"
         return "requests" if running else "nothing"
 

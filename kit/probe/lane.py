@@ -21,6 +21,7 @@ from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
+from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Lane
 from kit.proof.lockstep import LockStep
@@ -311,6 +312,8 @@ def measured(
         finding = replace(finding, evidence=(*finding.evidence, said))
     elif proof is None and error is None:
         doubts = (*doubts, found.why_not)
+    if Doubt.STREAM_CUT in finding.doubts and at_deadline(line, spec.deadline_s):
+        doubts = (*doubts, Doubt.CUT_AT_DEADLINE)
     finding = replace(finding, doubts=(*finding.doubts, *doubts))
     lane = put_together(spec, line, finding, error)
     return replace(lane, header=at.header, as_is=spec.header == "as-is")

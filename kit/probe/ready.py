@@ -37,6 +37,7 @@ async def wait_until_version(
     *,
     within_s: float,
     waiting: Callable[[str], None] = lambda _: None,
+    proof_url: str | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> bool:
     """Ask which version answers until it is the wanted one, or time is over: the measurement holds it against
@@ -49,6 +50,7 @@ async def wait_until_version(
         wanted: which.
         within_s: seconds after which it is given up.
         waiting: called once with who answers instead.
+        proof_url: the proof's prefix, as in `LaneSpec`.
         sleep: for tests.
     """
     began, in_a_row, announced, pause_s = now_ms(), 0, False, 0.25
@@ -59,7 +61,7 @@ async def wait_until_version(
         # A connection of its own each time: a kept one may lead to the old version for ever.
         async with Client(timeout_s=left_s) as client:
             try:
-                await discover(client, ask.url, ask.headers, within_ms=left_s * 1000, proof_url=None)
+                await discover(client, ask.url, ask.headers, within_ms=left_s * 1000, proof_url=proof_url)
             except KitError:  # it cannot be reached: the measurement says why
                 break
         if wanted.is_it(client.versions):

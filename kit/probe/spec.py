@@ -24,8 +24,8 @@ class LaneSpec:
 
     Attributes:
         target: the lane's name.
-        ask: the request whose answer is measured. A bare origin that speaks the proof is taken for our
-            service, and its /search is asked for `prompt`.
+        ask: the request whose answer is measured. A bare origin that speaks the proof, or the folder that its
+            proof is in, is taken for our service, and its /search is asked for `prompt`.
         header: whether the answer bears `X-Accel-Buffering: no`: off asks our service to leave it out, as-is
             takes it as it can be seen.
         prompt: for our service.
@@ -42,6 +42,7 @@ class LaneSpec:
         as_it_is: whether the request is sent as it is in either arm, also to an origin that speaks the proof.
         delivery: whether the answer is to be streamed, or asked for in pieces.
         version: whose verdict it is to be; None for any's.
+        deadline_s: after how long its platform ends a response; None where that is not known.
     """
 
     target: str
@@ -61,14 +62,17 @@ class LaneSpec:
     as_it_is: bool = False
     delivery: Delivery = "stream"
     version: ExpectedVersion | None = None
+    deadline_s: float | None = None
 
 
 def as_our_service(spec: LaneSpec, found: Found) -> Ask:
-    """What to ask: our service's /search for a bare origin that is ours, else what the user gave."""
+    """What to ask: our service's /search where it is at the given URL, else what the user gave."""
     ask, parts = spec.ask, urlsplit(spec.ask.url)
     if spec.as_it_is or not found.speaks:
         return ask
-    if parts.path in ("", "/") and not parts.query and ask.body is None:
+    root = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    is_root = parts.path in ("", "/") or found.base == f"{root}/proof"
+    if is_root and not parts.query and ask.body is None:
         body: dict[str, str | float] = {
             "ai_prompt": spec.prompt,
             "max_output_tokens": spec.max_output_tokens,
@@ -77,7 +81,7 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
             body["tokens_per_s"] = spec.tokens_per_s
         ask = Ask(
             "POST",
-            urlunsplit((parts.scheme, parts.netloc, "/search", "", "")),
+            f"{root}/search",
             (*ask.headers, ("content-type", "application/json")),
             json.dumps(body).encode(),
         )

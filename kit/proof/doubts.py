@@ -31,6 +31,7 @@ class Doubt(Explained):
     CODING_NOT_ACCEPTED = "coding-not-accepted"
     TOO_SHORT = "too-short"
     APP_BUNCHED = "app-bunched"
+    CUT_AT_DEADLINE = "cut-at-deadline"
     STREAM_CUT = "stream-cut"
     END_UNKNOWN = "end-unknown"
     END_UNMARKED = "end-unmarked"
@@ -63,10 +64,11 @@ LASTING = frozenset(
     }
 )
 # With one of these the answer did not come whole, or not so that a client can read it: what became of it,
-# the worst first.
+# the worst first. `{after}` is for how long it lived.
 BROKEN = {
     Doubt.NO_ANSWER: "could not be had",
     Doubt.UNDECODABLE: "cannot be decoded",
+    Doubt.CUT_AT_DEADLINE: "was cut after {after}",
     Doubt.STREAM_CUT: "was cut",
     Doubt.REPLAYED: "is a stored copy",
     Doubt.END_UNKNOWN: "may have been cut",

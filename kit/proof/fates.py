@@ -13,13 +13,17 @@ from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, NamedCause, part
 from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
+from kit.proof.fingerprints import Hop
+from kit.proof.known_limits import HELD_ON_S, WITHIN_S, known_limits, with_lines
 from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
-from kit.proof.stream_limits import near, whose
+from kit.proof.stream_limits import near
 from kit.proof.timeline import End, Timeline
 
 SILENT_MS = 2_000.0  # before a cut, and three times the answer's own pace: a limit on silence may have cut it
 BURST_EVENTS = 3
 APART_MS = 500.0
+_ACCIDENT = "an accident: ask again, which a deadline ends after the same time"
+_SERVICE = "the service's own limit: ask it directly as well (--direct URL)"
 STARVED_MS = 1_000.0  # for a small request beside an answer, and ten times what it takes without one
 
 
@@ -28,6 +32,7 @@ def fates(
     doubts: Collection[Doubt],
     because: str,
     head: Mapping[str, str],
+    hops: Collection[Hop] = (),
     *,
     again: Timeline | None = None,
     where: str = "",
@@ -39,6 +44,7 @@ def fates(
         doubts: what there is to doubt of it.
         because: what was seen of it, in a sentence.
         head: its response's headers, names in lower case.
+        hops: who they hint at.
         again: the same request's next answer; None where it was not asked again.
         where: what was asked for that one; empty for the same address.
     """
@@ -49,7 +55,7 @@ def fates(
     if (said := because if Doubt.UNDECODABLE in doubts else _false_length(line, head)) is not None:
         named.append(NamedCause(Cause.FALSE_HEADER, "likely", said, holds=False))
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
-        named.append(_cut(line, again, where, surely=Doubt.STREAM_CUT in doubts))
+        named.append(_cut(line, hops, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
         said = f"{watched(line).octets:,} bytes came, and no event in them ended"
         media = framing(head.get("content-type", ""))
@@ -81,38 +87,69 @@ def starved(
     return f"a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it"
 
 
-def _cut(line: Timeline, again: Timeline | None, where: str, *, surely: bool) -> NamedCause:
+def at_deadline(line: Timeline, own_s: float | None = None) -> bool:
+    """Whether an answer that flowed was cut as a deadline came: its platform's own, or one that is known."""
+    ended_s = line.duration_ms / 1000
+    own = own_s is not None and -WITHIN_S <= ended_s - own_s <= WITHIN_S + HELD_ON_S
+    return line.end is End.CUT and _flowed(line) and (own or bool(known_limits(ended_s, "whole")))
+
+
+def _cut(
+    line: Timeline, hops: Collection[Hop], again: Timeline | None, where: str, *, surely: bool
+) -> NamedCause:
     """As far as its times tell by what."""
-    arrived = [arrival.arrived_ms for arrival in line.arrivals]
-    last_ms = _last_ms(line)
-    pace_ms = median(later - sooner for sooner, later in pairwise(arrived)) if len(arrived) > 1 else 0.0
-    silent = last_ms >= max(SILENT_MS, 3 * pace_ms)
-    after_s, last_s = line.duration_ms / 1000, last_ms / 1000
+    after_s, last_s = line.duration_ms / 1000, _last_ms(line) / 1000
     how = "was cut" if surely else "ended without a mark of its end"
-    said = f"it {how} after {after_s:.1f} s and {len(arrived):,} events, the last {last_s:.1f} s in silence"
+    events = f"{len(line.arrivals):,} events"
+    said = f"it {how} after {after_s:.1f} s and {events}, the last {last_s:.1f} s in silence"
     apart = "whether it is a limit: ask again, and see whether it ends after the same time"
-    side = ""
+    side, same, refuted = "", False, False
     if again is not None:
         apart, again_s = "", again.duration_ms / 1000
         asked = f"; {where or 'asked again'}, it"
-        if silent and near(last_s, _last_ms(again) / 1000) and not again.complete:
+        if _silent(line) and near(last_s, _last_ms(again) / 1000) and not again.complete:
             said += f"{asked} ended after {_last_ms(again) / 1000:.1f} s in silence as well"
-            to_try = "\n".join((Cause.IDLE_LIMIT.remedy, *whose(last_s, None)))
+            to_try = with_lines(Cause.IDLE_LIMIT.remedy, known_limits(last_s, "silence", hops))
             return NamedCause(Cause.IDLE_LIMIT, "likely", said, to_try=to_try, holds=False)
         longer = again_s > after_s and not near(after_s, again_s)
         if longer or (surely and again.complete):
             said += f"{asked} went on for {again_s:.1f} s{', to its end' if again.complete else ''}"
             side = "it is a hop between there and here" if where else ""
+            refuted = not where
         elif near(after_s, again_s):
             said += (
                 f"{asked} ended after {again_s:.1f} s as well{', as by a limit on time' if surely else ''}"
             )
             side = "it is the service itself, or a hop there" if where and surely else ""
+            same = True
         else:
             said += f"{asked} ended after {again_s:.1f} s, as by no limit on the whole"
-    to_try = "\n".join((Cause.ANSWER_CUT.remedy, *whose(last_s if silent else None, after_s)))
-    sure: Certainty = "certain" if surely else "possible"
+            refuted = True
+    known = known_limits(after_s, "whole", hops)
+    if known and _flowed(line) and not refuted:
+        hinted = known[0].hinted(hops)
+        said += f"; it flowed to its end, as by no limit on silence; {known[0].seconds:.0f} s in all is a "
+        said += f"default of {known[0].who}{', at which the headers hint' if hinted else ''}"
+        sure: Certainty = "likely" if surely and (same or side or hinted) else "possible"
+        others = (_ACCIDENT if again is None else "", "" if where else _SERVICE)
+        apart = f"a deadline from {'; from '.join(filter(None, others))}" if any(others) else ""
+        to_try = with_lines(Cause.TIME_LIMIT.remedy, known)
+        return NamedCause(Cause.TIME_LIMIT, sure, said, apart, side, to_try, holds=False)
+    silent = known_limits(last_s if _silent(line) else None, "silence", hops)
+    to_try = with_lines(Cause.ANSWER_CUT.remedy, (*silent, *known))
+    sure = "certain" if surely else "possible"
     return NamedCause(Cause.ANSWER_CUT, sure, said, apart, side, to_try, holds=False)
+
+
+def _silent(line: Timeline) -> bool:
+    """Whether it had fallen silent before its end, by its own pace."""
+    arrived = [arrival.arrived_ms for arrival in line.arrivals]
+    pace_ms = median(later - sooner for sooner, later in pairwise(arrived)) if len(arrived) > 1 else 0.0
+    return _last_ms(line) >= max(SILENT_MS, 3 * pace_ms)
+
+
+def _flowed(line: Timeline) -> bool:
+    return len(line.arrivals) > 1 and not _silent(line)
 
 
 def _last_ms(line: Timeline) -> float:

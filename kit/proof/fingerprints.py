@@ -17,7 +17,7 @@ from kit.proof.texts import table
 # How sure something is (fingerprints.toml).
 Sure = Literal["documented", "reported", "measured", "inferred"]
 
-_HOW: dict[Sure, str] = {
+HOW: dict[Sure, str] = {
     "documented": "documented, not observed",
     "reported": "reported in a thread, not observed",
     "measured": "measured on loopback, not here",
@@ -154,9 +154,9 @@ def _by_name(headers: Mapping[str, str]) -> Iterator[Hop]:
 def _hop(known: Fingerprint, header: str, value: str, sure: Sure | None) -> Hop:
     shown = _printable(value)
     what = f"{header}: {shown}" if shown else f"a header {header}"
-    how = f" ({_HOW[sure]})" if sure else ""
+    how = f" ({HOW[sure]})" if sure else ""
     says = f"{what} hints at {known.name}{how}. {NO_EVIDENCE}"
-    streams = None if known.streams is None else f"{known.streams} ({_HOW[known.sure]}; {known.source})"
+    streams = None if known.streams is None else f"{known.streams} ({HOW[known.sure]}; {known.source})"
     return Hop(known.name, header, shown, says, streams)
 
 

@@ -84,7 +84,8 @@ class Lane:
         """The worst that became of an answer that did not come whole, or cannot be read; else empty."""
         if self.error is not None:
             return ""
-        return next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
+        said = next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
+        return said.format(after=f"{self.timeline.duration_ms / 1000:.0f} s")
 
     @property
     def broken(self) -> bool:

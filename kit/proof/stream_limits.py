@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
+from kit.proof.known_limits import hints, known_limits
 from kit.proof.received import Received
 from kit.proof.steps import OVERTAKEN, SIDE_TIMEOUT_MS, SMALL
 
@@ -255,27 +256,6 @@ def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
         yield f"{which} that {what} was {how} after {life.lived_s:.1f} s, {last}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Default:
-    """The default limit of a known hop."""
-
-    seconds: float
-    silence: bool
-    says: str
-
-
-# Below what can be watched; what a number is worth: many have the same.
-_DEFAULTS = (
-    # Measured: over HTTP/1.1 the client sees it a second later, which is Envoy's delayed_close_timeout.
-    _Default(15, False, "Envoy, a route's timeout (timeout: 0s lifts it), and ESPv2, its deadline"),
-    _Default(29, False, "Amazon API Gateway, which cuts after 29 to 30 s"),
-    _Default(30, False, "gunicorn, a sync worker's --timeout"),
-    _Default(30, False, "a Google Cloud load balancer, its backend's timeoutSec"),
-    _Default(60, True, "nginx, its proxy_read_timeout"),
-    _Default(55, True, "Heroku's router"),
-    _Default(60, True, "an AWS load balancer (ALB), its idle timeout"),
-    _Default(60, False, "Vercel, its maxDuration of 10 to 60 s"),
-)
 _LONGER = (
     "Nothing longer was looked for, and longer limits are common: Cloud Run ends a response after its own "
     "(--timeout, 300 s unless set), ESPv2 and Envoy end a silence of 300 s. Those are documented or "
@@ -295,20 +275,10 @@ def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, .
             "No heartbeat helps against it. Raise the limit, or end the answer before it and let the client "
             "come back for the rest (Last-Event-ID)."
         )
-    said += whose(idle, total)
+    said += hints((*known_limits(idle, "silence"), *known_limits(total, "whole")))
     if kind is Kind.NO_LIMIT:
         said.append(_LONGER)
     return tuple(said)
-
-
-def whose(idle_s: float | None, total_s: float | None) -> list[str]:
-    """Who has these limits on silence and on the whole by default, a sentence each: hints only."""
-    limits = [(idle_s if one.silence else total_s, one) for one in _DEFAULTS]
-    return [
-        f"This number by default has {one.says}. A hint only: others have it too."
-        for seen, one in limits
-        if seen is not None and near(seen, one.seconds) and seen > one.seconds / 2
-    ]
 
 
 def _half(seconds: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import NamedTuple
 
 import h11
@@ -13,6 +15,7 @@ from kit.lab.exchange import Exchange, values
 from kit.lab.fronts import plain
 from kit.lab.peer import Peer, answer
 from kit.lab.proxy import Front
+from kit.rehearsal.uploads import Rule
 from kit.targets import FrontSpec
 
 # Where no version is behind the URL, no platform's front is meant.
@@ -62,6 +65,55 @@ class Address(Front):
             await _say(client, request, None, 503, "No version runs here.")
         else:
             await Exchange(backend.spec, client, _unsigned(request)).run(backend.port, backend.is_open)
+
+
+class Gateway(Front):
+    """A front that asks, for each request, which of its rules fits and which version that leads to.
+
+    Args:
+        backend: a version of a service that runs; None where it does not.
+
+    Attributes:
+        rules: as `Hosting.route_gateway` has them.
+    """
+
+    def __init__(self, backend: Callable[[str, str], Backend | None]) -> None:
+        super().__init__(_NO_FRONT, 0)
+        self.rules: tuple[Rule, ...] = ()
+        self._backend = backend
+
+    async def exchange(self, client: Peer, request: h11.Request) -> None:
+        """Let the version that a rule leads to answer, behind its own front with its Service's deadline."""
+        path, mark, query = request.target.partition(b"?")
+        for rule in self.rules:
+            if (rest := _under(rule.prefix.encode(), path)) is not None:
+                break
+        else:
+            await _say(client, request, None, 404, "fault filter abort")
+            return
+        if not any(way.weight for way in rule.ways):
+            await _say(client, request, None, 500, "no backend has a weight")  # from memory, unverified
+            return
+        way = random.choices(rule.ways, [way.weight for way in rule.ways])[0]
+        backend = self._backend(way.service, way.version) if way.version is not None else None
+        if backend is None:
+            await _say(client, request, None, 503, "no healthy upstream")
+            return
+        if rule.replacement is not None:
+            path = rule.replacement.encode().rstrip(b"/") + rest
+            target = (path if path.startswith(b"/") else b"/" + path) + mark + query
+            request = h11.Request(method=request.method, target=target, headers=request.headers.raw_items())
+        spec = replace(backend.spec, deadline_s=way.timeout_s)
+        await Exchange(spec, client, request).run(backend.port, backend.is_open)
+
+
+def _under(prefix: bytes, path: bytes) -> bytes | None:
+    """What of a path comes after a prefix of whole parts; None where it is not under it."""
+    prefix = prefix.rstrip(b"/")
+    if not path.startswith(prefix):
+        return None
+    rest = path[len(prefix) :]
+    return rest if not rest or rest.startswith(b"/") else None
 
 
 def _refusal(request: h11.Request, admits: Callable[[str], bool]) -> tuple[int, str] | None:

@@ -6,12 +6,15 @@ https://cloud.google.com/build/docs/api/reference/rest/v1/projects.builds
 from __future__ import annotations
 
 import base64
+import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
+from kit.rehearsal.archives import from_tarball
+from kit.rehearsal.artifacts import Artifacts
 from kit.rehearsal.project import Project
 from kit.rehearsal.router import Router
 from kit.rehearsal.storage import Storage, now
@@ -43,13 +46,16 @@ class Builds:
         images: what each pushed image was built from: its name to the archive's bucket and object.
     """
 
-    def __init__(self, project: Project, storage: Storage, closing: threading.Event) -> None:
-        self.seconds: dict[Kind, float] = {"standard": 0, "flex": 0, "run": 0}
+    def __init__(
+        self, project: Project, storage: Storage, artifacts: Artifacts, closing: threading.Event
+    ) -> None:
+        self.seconds: dict[Kind, float] = dict.fromkeys(get_args(Kind), 0)
         self.failing: dict[Kind, str] = {}
         self.all: dict[str, Build] = {}
         self.images: dict[str, tuple[str, str]] = {}
         self._project = project
         self._storage = storage
+        self._artifacts = artifacts
         self._closing = closing
 
     def register(self, router: Router) -> None:
@@ -144,8 +150,23 @@ class Builds:
     def _create(self, request: Request, project: str, location: str = "global") -> dict[str, Any]:
         # App Engine's images are named by gcloud, after the service and the version.
         images = request.json.get("images", [])
-        kind: Kind = "flex" if any("/appengine/" in image for image in images) else "run"
-        return self.operation(self.start(kind, request.json))
+        if any("/appengine/" in image for image in images):
+            return self.operation(self.start("flex", request.json))
+        source = request.json["source"]["storageSource"]
+        digest = (
+            f"sha256:{hashlib.sha256(self._storage.read(source['bucket'], source['object'])).hexdigest()}"
+        )
+
+        def push(prepared: Any) -> None:
+            for image in images:
+                self._artifacts.push(image, digest)
+                self.images[f"{image.rpartition(':')[0]}@{digest}"] = self.images[image]
+
+        return self.operation(self.start("gke", request.json, finish=push, digest=digest))
+
+    def pulled(self, image: str) -> dict[str, bytes] | None:
+        """The files that an image of a registry was built from; None where there is no such image."""
+        return from_tarball(self._storage.read(*self.images[image])) if image in self.images else None
 
     def _list(self, request: Request, project: str, location: str = "global") -> dict[str, Any]:
         return {"builds": [build.resource for build in reversed(list(self.all.values()))]}

@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -28,13 +28,13 @@ from kit.lab.environment import environment
 from kit.lab.idle import open_requests
 from kit.lab.process import ServiceProcess
 from kit.lab.sockets import HOST, hold_port, listen
-from kit.rehearsal.address import Address, Backend
+from kit.rehearsal.address import Address, Backend, Gateway
 from kit.rehearsal.dockerfile import read_dockerfile
-from kit.rehearsal.uploads import Kind, Upload
+from kit.rehearsal.uploads import Kind, Rule, Upload
 from kit.rehearsal.wire import ApiError
 from kit.targets import FrontSpec, load_targets
 
-Family = Literal["app", "run"]
+Family = Literal["app", "run", "gke"]
 T = TypeVar("T")
 
 # As users report them. Standard starts nothing before the first request; here it is reported at once.
@@ -45,6 +45,7 @@ _DID_NOT_START: dict[Kind, str] = {
     "to start and listen on the port defined provided by the PORT=8080 environment variable within the "
     "allocated timeout. This can happen when the container port is misconfigured or if the timeout is too "
     "short.",
+    "gke": "The container of {version} ended, or was never ready.",
 }
 
 
@@ -58,7 +59,7 @@ class DidNotStart(ApiError):
 
 
 class _Key(NamedTuple):
-    """Which version. App Engine's services ("app") and Cloud Run's ("run") are named apart."""
+    """Which version. Services of App Engine ("app"), those of Cloud Run and namespaces are named apart."""
 
     family: Family
     service: str
@@ -163,16 +164,14 @@ class Hosting:
             project: the project's id, as versions see it.
             fronts: other fronts than the platforms' own.
         """
-        own: dict[Kind, FrontSpec] = {
-            kind: load_targets()[kind].front for kind in ("standard", "flex", "run")
-        }
         self._project = project
-        self._fronts = {**own, **(fronts or {})}
+        self._fronts = dict(fronts or {})
         self._folder = Path(tempfile.mkdtemp(prefix="streamproof-hosting-"))
         self._versions: dict[_Key, _Version] = {}
         self._addresses: dict[_Place, tuple[Address, str]] = {}
         self._shares: dict[_Place, Mapping[str, float]] = {}
         self._guards: dict[str, Callable[[str], bool]] = {}
+        self._gateways: dict[str, Gateway] = {}
         self._under_way: set[Future[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hosting", daemon=True)
@@ -211,6 +210,18 @@ class Hosting:
         else:
             self._guards[service] = admits
 
+    def open_gateway(self, host: str, port: int) -> str:
+        """Listen for a Gateway; the address at which it answers. Raises OSError."""
+        return self._run(self._open_gateway(host, port))
+
+    def route_gateway(self, host: str, rules: Sequence[Rule]) -> None:
+        """Say where requests to a Gateway's address go: the first rule that fits counts."""
+        self._gateways[host].rules = tuple(rules)
+
+    def close_gateway(self, host: str) -> None:
+        """Let a Gateway's address go."""
+        self._run(self._gateways.pop(host).close())
+
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """What running versions wrote: kind, service, version and a line, each version's oldest first."""
         return [line for version in list(self._versions.values()) for line in version.written()]
@@ -242,7 +253,7 @@ class Hosting:
             self._under_way.discard(future)
 
     async def _serve(self, upload: Upload) -> str:
-        spec = self._fronts[upload.kind]
+        spec = self._fronts.get(upload.kind) or load_targets()[upload.kind].front
         if upload.kind == "run":
             timeout_s = _revision_timeout_s(upload.resource)
             spec = replace(spec, deadline_s=spec.deadline_s if timeout_s is None else timeout_s)
@@ -275,18 +286,30 @@ class Hosting:
             self._addresses[place] = address, f"http://{HOST}:{listener.getsockname()[1]}"
         return self._addresses[place][1]
 
+    async def _open_gateway(self, host: str, port: int) -> str:
+        listener = socket.create_server((host, port), backlog=256)
+
+        def backend(service: str, version: str) -> Backend | None:
+            found = self._versions.get(_Key("gke", service, version))
+            return found.backend if found is not None else None
+
+        self._gateways[host] = Gateway(backend)
+        self._gateways[host].start(listener)
+        return host
+
     async def _unroute(self, place: _Place) -> None:
         self._shares.pop(place, None)
         if found := self._addresses.pop(place, None):
             await found[0].close()
 
     async def _close(self) -> None:
+        await asyncio.gather(*(gateway.close() for gateway in self._gateways.values()))
         await asyncio.gather(*(self._unroute(place) for place in list(self._addresses)))
         await asyncio.gather(*(version.stop() for version in self._versions.values()))
 
 
 def _family(kind: Kind) -> Family:
-    return "run" if kind == "run" else "app"
+    return kind if kind in ("run", "gke") else "app"
 
 
 def _revision_timeout_s(resource: Mapping[str, Any]) -> float | None:
@@ -319,6 +342,12 @@ def _start(upload: Upload) -> Start:
 
 def _identity(upload: Upload, project: str) -> dict[str, str]:
     """What the platform tells a version about itself, where `kit.lab` says "lab"."""
+    if upload.kind == "gke":
+        return {
+            "HOSTNAME": upload.version,
+            "KUBERNETES_SERVICE_HOST": "192.0.2.1",
+            "KUBERNETES_SERVICE_PORT": "443",
+        }
     if upload.kind == "run":
         return {
             "K_SERVICE": upload.service,

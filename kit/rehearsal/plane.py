@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from kit.rehearsal.app_engine import AppEngine
 from kit.rehearsal.artifacts import Artifacts
 from kit.rehearsal.builds import Builds
 from kit.rehearsal.cloud_run import CloudRun
+from kit.rehearsal.compute import Compute
+from kit.rehearsal.container import Container
 from kit.rehearsal.faults import Faults
+from kit.rehearsal.kubernetes.cluster import Cluster
 from kit.rehearsal.logs import Logs
 from kit.rehearsal.project import Project
 from kit.rehearsal.proxy import Proxy
 from kit.rehearsal.router import Call, Router
 from kit.rehearsal.storage import Storage
 from kit.rehearsal.uploads import Hosting, Unhosted
+from kit.rehearsal.wire import Request
 
 
 class Plane:
@@ -28,7 +34,9 @@ class Plane:
         app: whether the project has an App Engine app already.
 
     Attributes:
-        project, storage, builds, artifacts, app_engine, cloud_run: the state, to look at and to change.
+        project, storage, builds, artifacts, app_engine, cloud_run, compute, container: the state, to look at
+            and to change.
+        gateway_host: the address on this machine that a Gateway of a cluster gets.
         faults: what goes wrong.
         hosting: what runs the uploads; may be set before anything is deployed.
         router: where further APIs are registered.
@@ -40,15 +48,21 @@ class Plane:
         self.router = Router(self.faults)
         self.project = Project(project)
         self.storage = Storage()
-        self.builds = Builds(self.project, self.storage, self.closing)
+        self.artifacts = Artifacts()
+        self.builds = Builds(self.project, self.storage, self.artifacts, self.closing)
         self.hosting: Hosting = Unhosted(project)
         self.app_engine = AppEngine(
             self.project, self.storage, self.builds, lambda: self.hosting, self.closing
         )
-        self.artifacts = Artifacts()
         self.cloud_run = CloudRun(
             self.project, self.storage, self.builds, self.artifacts, lambda: self.hosting, self.closing
         )
+        self.compute = Compute(project)
+        # Of 127.0.0.0/8, which is all this machine: a port of it is taken by no other rehearsal.
+        self.gateway_host = (
+            f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}.{secrets.randbelow(250) + 2}"
+        )
+        self.container = Container(self.project, self._cluster, self.closing)
         if app:
             self.app_engine.create_app()
         for part in (
@@ -58,6 +72,8 @@ class Plane:
             Logs(self.project.id, lambda: self.hosting),
             self.app_engine,
             self.cloud_run,
+            self.compute,
+            self.container,
             self.storage,
         ):
             part.register(self.router)
@@ -100,4 +116,20 @@ class Plane:
         self.closing.set()
         self.faults.clear()
         self._proxy.close()
+        self.container.close()
         self.hosting.close()
+
+    def _cluster(self) -> Cluster:
+        def record(name: str, request: Request, body: Any) -> None:
+            self.calls.append(Call(name, request, body))
+
+        return Cluster(
+            admits=lambda token: token in self.project.access,
+            faults=self.faults,
+            record=record,
+            fail=self.unknown.append,
+            compute=self.compute,
+            hosting=lambda: self.hosting,
+            image=lambda image: self.builds.pulled(image),
+            host=self.gateway_host,
+        )

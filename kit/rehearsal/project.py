@@ -21,6 +21,8 @@ APIS = (
     "cloudbilling.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudresourcemanager.googleapis.com",
+    "compute.googleapis.com",
+    "container.googleapis.com",
     "iam.googleapis.com",
     "logging.googleapis.com",
     "run.googleapis.com",
@@ -29,7 +31,7 @@ APIS = (
 )
 # Answered for any project: gcloud asks these with its own.
 _ALWAYS = ("oauth2", "serviceusage", "cloudresourcemanager", "cloudbilling", "storage", "www")
-_PAID = ("appengine", "run", "cloudbuild", "artifactregistry")
+_PAID = ("appengine", "run", "cloudbuild", "artifactregistry", "container")
 
 
 class Project:

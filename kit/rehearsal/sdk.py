@@ -124,11 +124,14 @@ class Api:
 
 
 def api_of(host: str, path: str) -> Api | None:
-    """The API that answers at a host and path; None where the SDK has no client for it."""
+    """The API that answers at a host and path; None where the SDK has no client for it.
+
+    And None for Compute Engine, whose client takes seconds to read.
+    """
     name = "storage" if host == "www.googleapis.com" else host.removesuffix(".googleapis.com")
     name = name.rpartition("-")[2] if name.endswith("-run") else name
     version = _API_AND_VERSION.search(path)
-    if version is None or not name.isidentifier():
+    if version is None or not name.isidentifier() or name == "compute":
         return None
     return _load(name, version[1])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-Kind = Literal["standard", "flex", "run"]
+Kind = Literal["standard", "flex", "run", "gke"]
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Upload:
 
     Attributes:
         kind: which platform it is for.
-        service: its service.
-        version: the version's id; on Cloud Run the revision's name.
+        service: its service; in a cluster the namespace.
+        version: the version's id; on Cloud Run the revision's name, in a cluster the Deployment's.
         files: name to content, byte for byte.
         environment: the variables that the version sets.
         command: the entrypoint as a shell would read it; None where the Dockerfile says it.
@@ -30,6 +30,23 @@ class Upload:
     environment: Mapping[str, str]
     command: str | None
     resource: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Way(NamedTuple):
+    """Where a rule of a Gateway leads: a version, or None while none is ready."""
+
+    service: str
+    version: str | None
+    weight: int
+    timeout_s: float
+
+
+class Rule(NamedTuple):
+    """A rule of a Gateway: paths under a prefix, which a replacement may replace, lead one of some ways."""
+
+    prefix: str
+    replacement: str | None
+    ways: tuple[Way, ...]
 
 
 class Hosting(Protocol):
@@ -51,6 +68,15 @@ class Hosting(Protocol):
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
         """Let in to a Cloud Run service, at any URL, only callers whose token is admitted; None: all."""
+
+    def open_gateway(self, host: str, port: int) -> str:
+        """Listen for a Gateway; the address at which it answers. Raises OSError."""
+
+    def route_gateway(self, host: str, rules: Sequence[Rule]) -> None:
+        """Say where requests to a Gateway's address go: the first rule that fits counts."""
+
+    def close_gateway(self, host: str) -> None:
+        """Let a Gateway's address go."""
 
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """What running versions wrote: kind, service, version and a line, each version's oldest first."""
@@ -81,6 +107,16 @@ class Unhosted:
         """Nothing runs."""
 
     def guard(self, service: str, admits: Callable[[str], bool] | None) -> None:
+        """Nothing runs."""
+
+    def open_gateway(self, host: str, port: int) -> str:
+        """An address for documentation (RFC 5737)."""
+        return "192.0.2.80"
+
+    def route_gateway(self, host: str, rules: Sequence[Rule]) -> None:
+        """Nothing runs."""
+
+    def close_gateway(self, host: str) -> None:
         """Nothing runs."""
 
     def written(self) -> list[tuple[Kind, str, str, str]]:

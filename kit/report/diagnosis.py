@@ -15,7 +15,7 @@ from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
 from kit.report.style import MARKS, Style, Tone
 from kit.report.terminal import WIDTH, section
-from kit.report.view import lane_view
+from kit.report.view import frees, lane_view
 from kit.targets import Target
 
 _TONES: dict[State, Tone] = {
@@ -143,7 +143,7 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     parts = hang(f"  {'The app itself':{first}}  ", headline(found.itself), width)
     for name, diagnosis in found.targets.items():
         parts += hang(f"  {titles[name]:{first}}  ", headline(diagnosis), width)
-        advice = targets[name].advice
+        advice = frees(diagnosis.lane, targets[name])
         if advice is not None and diagnosis.causes:
             parts += hang(f"  {'':{first}}  → ", advice, width)
     parts += section(

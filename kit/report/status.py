@@ -172,6 +172,7 @@ def _costs(status: DeploymentStatus, style: Style) -> list[str]:
     running = [clean(version.name) for version in status.running]
     who = f": {' and '.join(running)} {'run' if len(running) > 1 else 'runs'}" if running else ""
     lines = [f"  {style.paint(words, 'wrong')}{who}"]
+    lines += [f"    {clean(status.rates)}"] if status.rates else []
     for line in status.stops_the_costs:
         ends = "removes the service" if line.startswith("kit destroy ") else "stops what has no traffic"
         lines.append(f"    this {ends}: {clean(line)}")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.doubts import Doubt
+from kit.proof.known_limits import hints, known_limits
 from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, marked, state
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
@@ -386,7 +387,9 @@ def _grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
     """Nothing by polling, of which no documentation speaks."""
     if target is None or lane.delivery == "polling" or lane.expected is not target.expect[lane.header]:
         return ()
-    topics = ("streaming", "header") if lane.header == "on" else ("streaming",)
+    topics = {"streaming"}
+    topics |= {"header"} if lane.header == "on" else set()
+    topics |= {"deadline"} if Doubt.CUT_AT_DEADLINE in lane.doubts else set()
     return tuple(claim for claim in target.claims if claim.about in topics)
 
 
@@ -394,6 +397,9 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
     """None where nothing is wrong or the doubts say it all."""
     if lane.error is not None:
         return lane.error.hint
+    if Doubt.CUT_AT_DEADLINE in lane.doubts:
+        known = known_limits(lane.timeline.duration_ms / 1000, "whole")
+        return frees(lane, target) or " ".join(hints(known)) or None
     looked = lane.timeline.watched
     if lane.verdict is Verdict.INCONCLUSIVE:
         if Doubt.OWN_PATH_HELD in lane.doubts:
@@ -427,13 +433,19 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
             "It should stream here: probe the service directly, then hop by hop, to find who holds it "
             f"(or strips `{HEADER}`)."
         )
-    if target is not None and target.advice is not None:
-        return target.advice
+    if (freed := frees(lane, target)) is not None:
+        return freed
     if Doubt.NO_PROOF in lane.doubts:
         return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
     if lane.header == "off":
         return f"Send `{HEADER}` and measure again (--accel-header on)."
     return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
+
+
+def frees(lane: Lane, target: Target | None) -> str | None:
+    """The target's own advice, if it is about this lane: of a front that holds nothing, about a cut."""
+    cut = Doubt.CUT_AT_DEADLINE in lane.doubts
+    return target.advice if target is not None and cut is (target.front.hold == "none") else None
 
 
 def _clients(lane: Lane) -> str | None:

@@ -34,6 +34,10 @@ _SENTENCES: Mapping[str, str] = {
         "在 App Engine Standard 上没有办法放行：改用轮询，或者迁移到 Cloud Run。"
     ),
     "Send the response header X-Accel-Buffering: no.": "发送响应头 X-Accel-Buffering: no。",
+    "Raise the load balancer's timeout for this Service: GCPBackendPolicy, spec.default.timeoutSec. "
+    "Heartbeats do not help.": (
+        "为这个 Service 调高负载均衡器的时限：GCPBackendPolicy 的 spec.default.timeoutSec。心跳没有用。"
+    ),
     "It streams, against expectation: check that the URL is the one you mean, then the claim.": (
         "它是流式的，与预期不同：先检查网址是否正确，再检查文档的说法。"
     ),
@@ -131,6 +135,11 @@ _SENTENCES: Mapping[str, str] = {
             ),
             Doubt.TOO_SHORT: "回答太短，看不出路径如何；请要求更长的回答，两秒以上。",
             Doubt.APP_BUNCHED: "服务自己就是成批发送事件的，无法据此判断路径；请先检查应用。",
+            Doubt.CUT_AT_DEADLINE: (
+                "回答一直在流动，到了时限被切断：可能是平台自己的时限，或负载均衡器默认的时限；"
+                "每个响应到时都会被结束，心跳也没有用。请调高时限，或在那之前结束回答；"
+                "kit doctor URL 会说可能是谁的时限。"
+            ),
             Doubt.STREAM_CUT: (
                 "流没有正常结束，被切断了；请查看服务器日志、它的工作进程时限（gunicorn --timeout）"
                 "和路上的时间限制（nginx proxy_read_timeout）。"
@@ -205,6 +214,7 @@ def chinese(text: str | None) -> str | None:
 _FATES = {
     Doubt.NO_ANSWER: "没有得到回答",
     Doubt.UNDECODABLE: "回答无法解码",
+    Doubt.CUT_AT_DEADLINE: "回答在 {after} 秒后被切断了",
     Doubt.STREAM_CUT: "回答被切断了",
     Doubt.REPLAYED: "回答是缓存的副本",
     Doubt.END_UNKNOWN: "回答可能被切断了",
@@ -218,6 +228,7 @@ def in_chinese(lane: LaneView) -> str:
     if lane.error is not None:
         return "无法测量"
     fate = next((said for doubt, said in _FATES.items() if doubt in lane.doubts), "")
+    fate = fate.format(after=f"{lane.timeline.duration_ms / 1000:.0f}")
     return f"{_way(lane)}，但{fate}" if fate else _way(lane)
 
 

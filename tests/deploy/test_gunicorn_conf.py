@@ -117,8 +117,8 @@ def test_ten_thousand_header_lines_are_too_many(bounded: tuple[str, int]) -> Non
 
 def test_each_request_of_a_connection_has_the_whole_limit(bounded: tuple[str, int]) -> None:
     one = GET + b"X-Pad: " + b"a" * (LIMIT - 200) + b"\r\n\r\n"
-    told = answered(bounded, one * 3 + padded(LIMIT - 200))
-    assert told.count(b"HTTP/1.1 200 ") == 4
+    reply = answered(bounded, one * 3 + padded(LIMIT - 200))
+    assert reply.count(b"HTTP/1.1 200 ") == 4
 
 
 @pytest.mark.parametrize("chunk", [1, 1_000, 1_000_000])
@@ -126,9 +126,9 @@ def test_a_body_is_no_head_however_it_comes(bounded: tuple[str, int], chunk: int
     octets = 200_000 if chunk == 1 else 2_000_000
     body = (b"%x\r\n%b\r\n" % (chunk, b"a" * chunk)) * (octets // chunk) + b"0\r\n\r\n"
     head = POST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    told = answered(bounded, head + body)
-    assert told.startswith(b"HTTP/1.1 200 ")
-    assert b"\r\n%d\r\n" % octets in told
+    reply = answered(bounded, head + body)
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\n%d\r\n" % octets in reply
 
 
 def test_an_answer_that_is_under_way_ends_without_another_in_its_middle(bounded: tuple[str, int]) -> None:
@@ -150,5 +150,5 @@ def test_what_is_served_does_not_depend_on_how_it_is_cut(
     bounded: tuple[str, int], cuts: list[int], octets: int
 ) -> None:
     head = padded(octets)
-    told = answered(bounded, *(head[begin:end] for begin, end in pairwise([0, *sorted(cuts), len(head)])))
-    assert told[9:12] in ((b"200",) if octets < LIMIT else (b"431", b""))
+    reply = answered(bounded, *(head[begin:end] for begin, end in pairwise([0, *sorted(cuts), len(head)])))
+    assert reply[9:12] in ((b"200",) if octets < LIMIT else (b"431", b""))

@@ -119,14 +119,14 @@ def test_the_image_starts_as_nobody_and_streams(
 
 
 def probed(url: str) -> dict[str, object]:
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "kit", "probe", url, "--expect", "incremental", "--json"],
         capture_output=True,
         text=True,
         timeout=240,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    lane: dict[str, object] = json.loads(told.stdout)["data"]
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lane: dict[str, object] = json.loads(ran.stdout)["data"]
     return lane
 
 
@@ -192,5 +192,5 @@ def test_nothing_is_left_to_compile_at_the_start(
         compiled = f"{folder}/__pycache__/{file.removesuffix('.py')}.{tag}.pyc"
         header = built[target].layers[-1].read(compiled)[:16]
         # Flags of 0: valid for as long as time and size are the source's (PEP 552).
-        told = [int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12)]
-        assert told == [0, int(entries[source].mtime), entries[source].size], source
+        stamps = [int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12)]
+        assert stamps == [0, int(entries[source].mtime), entries[source].size], source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -39,8 +41,38 @@ UNUSUAL = Config(
         "EMPTY": "",
         "WATER": "水",
     },
-    targets={"standard": {"service": 'x"\n- y'}, "flex": {"service": "*x"}, "run": {"service": "x"}},
+    targets={
+        "standard": {"service": 'x"\n- y'},
+        "flex": {"service": "*x"},
+        "run": {"service": "x"},
+        "gke": {
+            "service": "x",
+            "namespace": "on",
+            "cpu": "1",
+            "memory": "1Gi",
+            "replicas": 2,
+            "timeout_s": 31,
+        },
+    },
 )
+
+
+# What Kubernetes makes of a variable's value: `third_party/forked/golang/expansion/expand.go` of its source.
+_EXPANDED = re.compile(r"\$(?:(\$)|\(([^)]*)\))")
+
+
+def variables_of(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """The environment variables that a container of a Deployment is started with."""
+    found: dict[str, str] = {}
+
+    def meant(match: re.Match[str]) -> str:
+        return match[1] or found.get(match[2], match[0])
+
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    for one in container["env"]:
+        assert one["name"] not in found
+        found[one["name"]] = _EXPANDED.sub(meant, one["value"])
+    return found
 
 
 def app_yaml(target: Target, config: Config) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_without_any_folder_nothing_is_said() -> None:
 
 def test_the_real_gcloud_sees_the_same(folder: Path, tool: Tool) -> None:
     (folder / "active_config").write_text("work")
-    told = subprocess.run(
+    ran = subprocess.run(
         [tool("gcloud"), "config", "get", "core/project"],
         env={**os.environ, "CLOUDSDK_CONFIG": str(folder), "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1"},
         capture_output=True,
@@ -94,4 +94,4 @@ def test_the_real_gcloud_sees_the_same(folder: Path, tool: Tool) -> None:
         check=True,
         timeout=60,
     )
-    assert told.stdout.strip() == project(folder) == "from-work"
+    assert ran.stdout.strip() == project(folder) == "from-work"

@@ -45,15 +45,15 @@ def left_out(lines: list[str], paths: list[str]) -> set[str]:
 
 def left_out_by_git(repository: Path, lines: list[str], paths: list[str]) -> set[str]:
     (repository / ".git/info/exclude").write_text("\n".join(lines) + "\n")
-    told = subprocess.run(
+    ran = subprocess.run(
         ["git", "-c", "core.ignorecase=false", "check-ignore", "--no-index", "-z", "--stdin"],
         cwd=repository,
         input="\0".join(paths).encode(),
         capture_output=True,
         check=False,
     )
-    assert told.returncode in (0, 1), told.stderr
-    return {name for name in told.stdout.decode().split("\0") if name}
+    assert ran.returncode in (0, 1), ran.stderr
+    return {name for name in ran.stdout.decode().split("\0") if name}
 
 
 @given(lines=st.lists(LINES, min_size=1, max_size=4), paths=st.lists(PATHS, min_size=1, max_size=8))

@@ -158,7 +158,7 @@ async def test_a_whole_group_can_get_the_sigterm(tmp_path: Path) -> None:
     assert child.status == 5
 
 
-# Told to end it writes `ending`, waits for `finish`, and says that it has finished.
+# Asked to end it writes `ending`, waits for `finish`, and says that it has finished.
 FINISHES = """
 import os, pathlib, signal, sys, time
 

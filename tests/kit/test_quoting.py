@@ -92,10 +92,10 @@ def test_a_dockerfile_gives_back_hostile_lines(value: str) -> None:
 
 @given(LINES, st.characters(categories=["Cc", "Zl", "Zp"]), LINES)
 def test_a_dockerfile_is_never_given_a_control_character(before: str, control: str, after: str) -> None:
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         quoting.docker_env({"SECRET": f"{before}{control}{after}"})
-    assert told.value.code is Code.BAD_CONFIG
-    assert "SECRET" in told.value.message
+    assert caught.value.code is Code.BAD_CONFIG
+    assert "SECRET" in caught.value.message
 
 
 def test_a_command_is_a_json_list() -> None:

@@ -24,6 +24,7 @@ from service.settings import Settings
 from tests.kit.rendering import (
     UNUSUAL,
     each_target,
+    variables_of,
 )
 
 
@@ -68,6 +69,9 @@ def test_every_bundle_starts_in_the_one_way_and_the_lab_starts_what_its_files_sa
         app = yaml.safe_load(bundle.files["app.yaml"])
         variables = app["env_variables"]
         assert app.get("entrypoint", " ".join(COMMAND)) == " ".join(COMMAND)
+    if "version.yaml" in bundle.files:
+        variables = variables_of(next(yaml.safe_load_all(bundle.files["version.yaml"])))
+        assert variables.pop("PORT") == "8080"
     platform = target.environment_of(
         {**config.of(target), "runtime": "python" + config.python.replace(".", "")}
     )
@@ -112,7 +116,7 @@ def test_the_service_accepts_what_the_bundle_tells_it(
     assert settings.tokens_per_s == config.tokens_per_s
     assert settings.max_output_tokens == config.max_output_tokens
     assert settings.deadline_s is not None
-    assert settings.deadline_s < target.front.deadline_s
+    assert settings.deadline_s < config.deadline_s(target)
 
 
 @each_target

@@ -48,6 +48,12 @@ ALWAYS = {
 }
 
 
+@pytest.mark.parametrize("config", [Config(), UNUSUAL], ids=["default", "unusual"])
+def test_an_image_holds_no_variable_that_stands_beside_it(config: Config) -> None:
+    assert dockerfile(get("gke"), config) == dockerfile(get("flex"), config)
+    assert read_dockerfile(dockerfile(get("gke"), config)).env == ALWAYS
+
+
 @given(st.dictionaries(NAMES, LINES))
 def test_no_value_breaks_out_of_a_dockerfile(env: dict[str, str]) -> None:
     config = Config(env=env)
@@ -93,11 +99,14 @@ def test_only_the_bundle_is_uploaded(target: Target, tool: Tool, tmp_path: Path)
         ".git/config",
         "a/app.yaml",
     )
-    assert uploaded(tool("gcloud"), folder, *strays) == set(bundle.files) - {".gcloudignore"}
+    # Of manifests no image is made.
+    apart = {".gcloudignore", "front.yaml", "version.yaml", "route.yaml"}
+    assert uploaded(tool("gcloud"), folder, *strays) == set(bundle.files) - apart
 
 
-def test_every_file_that_an_image_is_made_of_is_let_through_to_the_builder() -> None:
-    files = render(get("run"), Config()).files
+@pytest.mark.parametrize("name", ["run", "gke"])
+def test_every_file_that_an_image_is_made_of_is_let_through_to_the_builder(name: str) -> None:
+    files = render(get(name), Config()).files
     let_through = {line[1:] for line in files[".dockerignore"].decode().splitlines() if line.startswith("!")}
     copied = re.findall(r"^COPY (?!--from)(\S+) ", files["Dockerfile"].decode(), re.M)
     assert set(copied) == let_through

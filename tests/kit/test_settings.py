@@ -72,7 +72,7 @@ def test_a_number_is_written_without_a_needless_fraction(value: Value, written: 
     assert str(plain(value)) == written
 
 
-VALUES: dict[str, Value] = {"a": 1, "b": 2.5, "c": "2Gi", "d": "512Mi", "word": "x"}
+VALUES: dict[str, Value] = {"a": 1, "b": 2.5, "c": "2Gi", "d": "512Mi", "word": "x", "empty": ""}
 HALF = Bound(setting="a", below=1)
 
 
@@ -91,6 +91,10 @@ HALF = Bound(setting="a", below=1)
         (Bound(setting="c", most="512Mi", per="b"), False, "c <= 512Mi * b"),
         (Bound(setting="d", least="1Gi", where=HALF), True, "d >= 1Gi where a < 1"),
         (Bound(setting="d", least="1Gi", where=Bound(setting="a", least=1)), False, "d >= 1Gi where a >= 1"),
+        (Bound(setting="word", beside="c"), True, "word beside c"),
+        (Bound(setting="word", beside="empty"), False, "word beside empty"),
+        (Bound(setting="empty", beside="word"), False, "empty beside word"),
+        (Bound(setting="empty", beside="empty", where=HALF), True, "empty beside empty where a < 1"),
     ],
 )
 def test_a_bound_holds_or_does_not_and_says_itself_as_a_formula(bound: Bound, holds: bool, said: str) -> None:
@@ -100,6 +104,13 @@ def test_a_bound_holds_or_does_not_and_says_itself_as_a_formula(bound: Bound, ho
 
 def test_a_bound_knows_of_which_settings_it_speaks() -> None:
     assert Bound(setting="a", most=1, per="b", where=Bound(setting="c", most=1)).names == {"a", "b", "c"}
+    assert Bound(setting="a", beside="b").names == {"a", "b"}
+
+
+@pytest.mark.parametrize("limits", [{}, {"least": 1, "beside": "b"}])
+def test_a_bound_is_of_a_number_or_beside_a_text(limits: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="one of least, most or below with the setting, or beside alone"):
+        Bound(setting="a", **limits)
 
 
 @pytest.mark.parametrize(("bound", "error"), [("e", KeyError), ("word", ValueError)])

@@ -1,4 +1,4 @@
-"""Times as they are kept and as they are told."""
+"""Times as they are kept and as they are shown."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ def test_a_repository_that_brings_a_confirmation_along_cannot_vouch_for_itself(t
     trust(tmp_path / "work", tmp_path / "work")
     (tmp_path / "work").rename(tmp_path / "aside")
     shutil.copytree(tmp_path / "aside", tmp_path / "work")
-    told = json.loads((tmp_path / "work/.kit/trusted.json").read_text())
-    assert list(told["paths"]) == [str(tmp_path / "work")]
+    kept = json.loads((tmp_path / "work/.kit/trusted.json").read_text())
+    assert list(kept["paths"]) == [str(tmp_path / "work")]
     assert not is_trusted(tmp_path / "work", tmp_path / "work")
 
 
@@ -56,7 +56,7 @@ def test_a_file_that_says_anything_else_says_no(tmp_path_factory: pytest.TempPat
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / ".kit").write_text("in the way")
-    with pytest.raises(KitError) as told:
+    with pytest.raises(KitError) as caught:
         trust(tmp_path, tmp_path)
-    assert told.value.code is Code.CANNOT_WRITE
-    assert "--yes" in told.value.hint
+    assert caught.value.code is Code.CANNOT_WRITE
+    assert "--yes" in caught.value.hint

@@ -1,4 +1,4 @@
-"""Who is let through to /search and the proof, and what the others are told."""
+"""Who is let through to /search and the proof, and what the others get."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def post_only() -> Iterator[str]:
         yield url
 
 
-def told(answer: Answer, status: int, kind: str) -> str:
+def problem_of(answer: Answer, status: int, kind: str) -> str:
     """What a problem says."""
     return "{title} {detail}".format_map(problem(answer, status, kind))
 
@@ -57,24 +57,24 @@ def test_with_the_token_get_and_post_are_answered(guarded: str, scheme: str) -> 
 def test_without_a_token_the_answer_says_what_to_send(guarded: str) -> None:
     for answer in (ask(guarded, ai_prompt="Why?"), ask_json(guarded, {"ai_prompt": "Why?"})):
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-        assert "Authorization: Bearer TOKEN" in told(answer, 401, "token-missing")
+        assert "Authorization: Bearer TOKEN" in problem_of(answer, 401, "token-missing")
 
 
 @pytest.mark.parametrize("header", [f"Basic {TOKEN}", TOKEN, "Bearer", "Bearer ", ""])
 def test_what_is_no_token_counts_as_none(guarded: str, header: str) -> None:
-    told(ask(guarded, ai_prompt="Why?", headers={"Authorization": header}), 401, "token-missing")
+    problem_of(ask(guarded, ai_prompt="Why?", headers={"Authorization": header}), 401, "token-missing")
 
 
 @pytest.mark.parametrize("token", [TOKEN[:-1], TOKEN + "x", TOKEN.lower(), DIGEST, "\u00fc"])
 def test_another_token_is_refused(guarded: str, token: str) -> None:
     answer = ask(guarded, ai_prompt="Why?", headers={"Authorization": f"Bearer {token}"})
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    said = told(answer, 401, "token-wrong")
+    said = problem_of(answer, 401, "token-wrong")
     assert token not in said
 
 
 def test_without_a_token_nothing_is_said_of_the_request(guarded: str) -> None:
-    told(ask(guarded, headers={"Accept": "image/png"}, colour="red"), 401, "token-missing")
+    problem_of(ask(guarded, headers={"Accept": "image/png"}, colour="red"), 401, "token-missing")
 
 
 @pytest.mark.parametrize("path", ["/", "/page/page.js", "/health", "/ready", "/whoami", "/_ah/warmup"])
@@ -96,8 +96,8 @@ def test_the_proof_is_for_those_who_have_the_token(guarded: str, method: str, pa
     where = f"/proof/{path}" + ("" if path == "ping" else f"id={secrets.token_hex(16)}")
     answer = ask(guarded, where, method=method)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
-    told(answer, 401, "token-missing")
-    told(ask(guarded, where, method=method, headers={"Authorization": "Bearer x"}), 401, "token-wrong")
+    problem_of(answer, 401, "token-missing")
+    problem_of(ask(guarded, where, method=method, headers={"Authorization": "Bearer x"}), 401, "token-wrong")
     with ask(guarded, where, method=method, headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
         assert answer.status == 200
 
@@ -110,7 +110,7 @@ def test_whoami_tells_deployments_apart(guarded: str, post_only: str) -> None:
 def test_where_get_is_off_the_answer_names_post(post_only: str) -> None:
     answer = ask(post_only, ai_prompt="Why?")
     assert answer.headers["Allow"] == "POST"
-    assert "by POST" in told(answer, 405, "post-only")
+    assert "by POST" in problem_of(answer, 405, "post-only")
     assert ask_json(post_only, {"ai_prompt": "Why?"}).events()[-1].type == "done"
     assert ask(post_only, method="POST", ai_prompt="Why?").events()[-1].type == "done"
 

@@ -113,10 +113,10 @@ class InJavaScript:
         return list(self._page.evaluate("reading.switched"))
 
     def text(self) -> str | None:
-        told = self._page.evaluate(NEXT)
-        if "error" in told:
-            raise AnswerError(*told["error"])
-        return None if told["text"] is None else str(told["text"])
+        step = self._page.evaluate(NEXT)
+        if "error" in step:
+            raise AnswerError(*step["error"])
+        return None if step["text"] is None else str(step["text"])
 
     def leave(self) -> None:
         self._page.evaluate("reading.text.return().then(() => {})")
@@ -181,8 +181,8 @@ def test_where_it_streams_a_slow_model_is_waited_for(
 
 
 def test_what_comes_just_after_it_was_announced_is_not_held(answering: Answering, reading: Reading) -> None:
-    # Nothing comes on the stream until the client asks for the second time: to be told once of more than has
-    # come proves nothing.
+    # Nothing comes on the stream until the client asks for the second time: one piece that says more than
+    # has come proves nothing.
     over = Gate()
     client = reading(answering(saying("one ", "two"), around=late(over)))
     assert [client.text(), client.text(), client.text()] == ["one ", "two", None]
@@ -371,23 +371,23 @@ def test_the_command_prints_text_as_it_comes_and_why_in_pieces(answering: Answer
     assert command.stdout
     assert command.stdout.read(5) == b"eins "
     gate.open()
-    text, told = command.communicate(timeout=60)
+    text, errors = command.communicate(timeout=60)
     assert (command.returncode, text.decode()) == (0, f"zwölf{os.linesep}")
-    assert told.decode().strip() == (
+    assert errors.decode().strip() == (
         "[The stream is held: 1 event had been written and had not come. Asking in pieces.]"
     )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "line"),
     [
         (["http://127.0.0.1:1", "hi"], "error: The service cannot be reached ([Errno "),
         (["127.0.0.1:8080", "hi"], "error: '127.0.0.1:8080' is no URL of a service, such as https://"),
         (["http://127.0.0.1:1"], "usage: python examples/answer.py URL PROMPT"),
     ],
 )
-def test_what_the_command_cannot_do_is_one_line(arguments: list[str], told: str) -> None:
+def test_what_the_command_cannot_do_is_one_line(arguments: list[str], line: str) -> None:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(line)
     assert len(done.stderr.splitlines()) == 1

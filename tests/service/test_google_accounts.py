@@ -59,13 +59,13 @@ class Key:
             **changes,
         }
         signer: Any = crypt.RSASigner.from_string(self._pem, key_id)  # type: ignore[no-untyped-call]
-        told = {name: value for name, value in claims.items() if value is not None}
-        token: bytes = jwt.encode(signer, told)  # type: ignore[no-untyped-call]
+        payload = {name: value for name, value in claims.items() if value is not None}
+        token: bytes = jwt.encode(signer, payload)  # type: ignore[no-untyped-call]
         return token.decode()
 
 
 class Certificates:
-    """Where certificates are to be had; `answer` is what is told, `asked` how often."""
+    """Where certificates are to be had; `answer` is what they say, `asked` how often."""
 
     def __init__(self, key: Key) -> None:
         self.asked = 0
@@ -275,9 +275,12 @@ def test_without_certificates_the_answer_says_to_come_back(
 ) -> None:
     certificates.answer = answer
     for _ in range(2):
-        told = asked(fresh, key.token())
-        assert told.headers["Retry-After"] == str(RETRY_S)
-        assert (told.status, told.json()["type"]) == (503, "urn:streamproof:problem:certificates-unreachable")
+        reply = asked(fresh, key.token())
+        assert reply.headers["Retry-After"] == str(RETRY_S)
+        assert (reply.status, reply.json()["type"]) == (
+            503,
+            "urn:streamproof:problem:certificates-unreachable",
+        )
     assert certificates.asked == 1, "they are not asked for at each request"
 
 

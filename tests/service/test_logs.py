@@ -267,8 +267,8 @@ def test_requests_that_share_a_connection_do_not_share_a_trace(answering: Answer
     other = "GET /search?ai_prompt=Why HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     with entries() as found, connected(base) as wire:
         wire.sendall(f"{one}{other}".encode())  # the second is begun by the end of the first
-        told = traces(found.next(6))
-    assert (told.count((TRACE, SPAN)), told.count((None, None))) == (3, 3)
+        ids = traces(found.next(6))
+    assert (ids.count((TRACE, SPAN)), ids.count((None, None))) == (3, 3)
 
 
 def test_an_unforeseen_failure_is_logged_without_its_message(
@@ -320,8 +320,8 @@ def test_under_gunicorn_as_in_the_bundles_no_log_line_holds_the_prompt(tmp_path:
     assert secret not in text
     lines = re.findall(r"(GET|POST) /search prompt_chars=(\d+) status=(\d+) end=([\w-]+)", text)
     # In no order: a line comes a moment after its response.
-    told = sorted((int(chars), int(status), end) for _, chars, status, end in lines)
-    assert told == [
+    ends = sorted((int(chars), int(status), end) for _, chars, status, end in lines)
+    assert ends == [
         (0, 400, "client-left"),
         (16, 200, "client-left"),
         *[(16, 200, "done")] * 3,
@@ -334,7 +334,7 @@ def test_under_gunicorn_as_in_the_bundles_no_log_line_holds_the_prompt(tmp_path:
         assert "INFO streamproof POST /search prompt_chars=16 status=200" in text
         return
     ours = [entry for entry in read if entry["logger"] == "streamproof"]
-    assert sorted((entry["prompt_chars"], entry["status"], entry["end"]) for entry in ours) == told
+    assert sorted((entry["prompt_chars"], entry["status"], entry["end"]) for entry in ours) == ends
     assert [entry.get(TRACE_FIELD) for entry in ours].count(TRACE) == 1
     # The worker's server's own lines too, of what it could not even read.
     assert any("Invalid HTTP request" in entry["message"] for entry in read)

@@ -142,8 +142,8 @@ def test_stop_ends_the_stream_at_the_server(origin: Origin, visit: Visit, tmp_pa
 
 def test_the_switch_decides_whether_the_header_is_sent(page: Page) -> None:
     prompt = "a secret that no log should keep"
-    for header, told in (("no", "is sent"), (None, "is not sent"), ("no", "is sent")):
-        expect(page.locator("#accel-state")).to_have_text(told)
+    for header, state in (("no", "is sent"), (None, "is not sent"), ("no", "is sent")):
+        expect(page.locator("#accel-state")).to_have_text(state)
         with page.expect_response("**/search*") as asked:
             ask(page, prompt)
         ends(page, "done")
@@ -210,7 +210,7 @@ def test_an_error_in_mid_stream_is_shown_and_what_came_stays(origin: Origin, vis
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "media", "state", "told"),
+    ("body", "status", "media", "state", "shown"),
     [
         (tokens(0, 1), 200, "text/event-stream", "cut", "The answer was cut"),
         ("", 200, "text/event-stream", "cut", "The answer was cut"),
@@ -219,13 +219,13 @@ def test_an_error_in_mid_stream_is_shown_and_what_came_stays(origin: Origin, vis
     ],
 )
 def test_an_answer_that_is_not_whole_is_named(
-    origin: Origin, visit: Visit, body: str, status: int, media: str, state: str, told: str
+    origin: Origin, visit: Visit, body: str, status: int, media: str, state: str, shown: str
 ) -> None:
     page = visit(origin())
     instead(page, body, status, media)
     ask(page, "hello")
     ends(page, state)
-    expect(page.locator("#outcome")).to_contain_text(told)
+    expect(page.locator("#outcome")).to_contain_text(shown)
     assert page.locator("#hint").is_hidden()
 
 
@@ -340,7 +340,7 @@ def test_chinese_is_spoken_to_a_chinese_browser_and_on_demand(origin: Origin, vi
     page.locator("#language").click()
     assert page.locator("html").get_attribute("lang") == "zh-CN"
     assert page.locator("#ask").inner_text().startswith("提问")
-    # What is there already is told in Chinese too, apart from what the user and the service wrote.
+    # What is there already is said in Chinese too, apart from what the user and the service wrote.
     expect(page.locator("#outcome")).to_contain_text("62 个事件在")
     assert page.locator("#prompt").input_value() == "Where does a river end?"
     page.reload()

@@ -23,8 +23,8 @@ PARSE = """async ([octets, cuts]) => {
 
 
 def parsed(page: Page, body: bytes, cuts: list[list[int]]) -> list[list[tuple[str, str, str]]]:
-    told = page.evaluate(PARSE, [list(body), cuts])
-    return [[(event["type"], event["data"], event["id"]) for event in events] for events in told]
+    by_cuts = page.evaluate(PARSE, [list(body), cuts])
+    return [[(event["type"], event["data"], event["id"]) for event in events] for events in by_cuts]
 
 
 def expected(body: bytes) -> list[tuple[str, str, str]]:
@@ -116,7 +116,7 @@ def test_what_was_written_at_once_tells_nothing(modules: Page) -> None:
 def test_both_languages_say_the_same_things(modules: Page) -> None:
     shape = """async () => {
         const { WORDS } = await import('/page/words.js');
-        return Object.values(WORDS).map(told => Object.entries(told).map(([k, v]) => `${k} ${typeof v}`));
+        return Object.values(WORDS).map(one => Object.entries(one).map(([k, v]) => `${k} ${typeof v}`));
     }"""
     english, chinese = modules.evaluate(shape)
     assert english == chinese

@@ -234,7 +234,7 @@ def test_a_client_that_comes_back_goes_on_where_it_stopped(answering: Answering)
     gate.open()
     third, done = back.events()
     assert (third.data["text"], done.type, done.id) == ("three", "done", first.id[:-1] + "3")
-    # Also after its end; and who has had the end is told to come no more.
+    # Also after its end; and a client that has had the end need not come again.
     again = ask(base, ai_prompt="Why?", headers={"Last-Event-ID": second.id}).events()
     assert again == [third, done]
     assert ask(base, ai_prompt="Why?", headers={"Last-Event-ID": done.id}).status == 204

@@ -66,7 +66,7 @@ def free(base: str, total: int = 500, **query: Any) -> Answer:
     return opened(base, mode="free", total=total, **query)
 
 
-def told(base: str, what: str, **query: Any) -> dict[str, Any]:
+def fetched(base: str, what: str, **query: Any) -> dict[str, Any]:
     """A side request's answer."""
     answer = ask(
         base, f"/{what}", method="GET" if what == "ping" else "POST", **query, n=secrets.token_hex(4)
@@ -122,13 +122,13 @@ def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: 
     answer = opened(base, method, id=one, type=media)
     assert data(event_octets(answer, 200), media)["seq"] == 0
     for seq, size in enumerate((128, 1153, 65_536, 200), start=1):
-        answered = told(base, "feed", id=one, bytes=size)
+        answered = fetched(base, "feed", id=one, bytes=size)
         assert list(answered) == ["streamproof", "known", "emitted", "instance", "http", "now_ms"]
         assert (answered["known"], answered["emitted"]) == (True, seq + 1)
         fields = data(event_octets(answer, size), media)
         assert list(fields) == ["seq", "ms", "pad"]
         assert fields["seq"] == seq
-    assert told(base, "end", id=one)["emitted"] == 5
+    assert fetched(base, "end", id=one)["emitted"] == 5
     assert answer.read() == b""
 
 
@@ -216,7 +216,7 @@ def test_pauses_silence_is_one_and_an_end_shortens_it(base: str, monkeypatch: py
     answer = opened(base, id=one, mode="pause", bytes=65_536, type="text")
     before = event_octets(answer, 65_536 * 19)
     assert [json.loads(line)["part"] for line in before.splitlines()] == ["first"] + ["bulk"] * 18
-    assert told(base, "end", id=one)["known"] is True
+    assert fetched(base, "end", id=one)["known"] is True
     assert len(answer.read()) <= 3 * 200  # long before the hour that the silence would last
 
 
@@ -233,7 +233,7 @@ def test_with_a_total_the_length_is_announced_and_the_end_pads_to_it(media: str,
     assert answer.headers["Content-Length"] == "50000"
     assert answer.headers["Transfer-Encoding"] is None
     first = event_octets(answer, 200)
-    told(base, "end", id=one)
+    fetched(base, "end", id=one)
     rest = answer.read()
     assert len(first + rest) == 50_000
     assert not rest.strip(b"\n")  # lines that a reader of any of the types passes over
@@ -250,8 +250,8 @@ def test_what_was_ordered_goes_out_before_the_end(base: str) -> None:
     one = new_id()
     answer = opened(base, id=one, type="text")
     for _ in range(20):
-        told(base, "feed", id=one, bytes=1000)
-    told(base, "end", id=one)
+        fetched(base, "feed", id=one, bytes=1000)
+    fetched(base, "end", id=one)
     assert [json.loads(line)["seq"] for line in answer.read().splitlines()] == list(range(21))
 
 
@@ -260,15 +260,15 @@ def test_what_was_ordered_goes_out_before_the_end(base: str) -> None:
 
 def test_ping_tells_the_time_and_which_process_this_is(shared: str) -> None:
     before = time.time() * 1000
-    ping = told(shared, "ping")
+    ping = fetched(shared, "ping")
     assert list(ping) == ["streamproof", "instance", "http", "now_ms"]
     assert before - 1 <= ping["now_ms"] <= time.time() * 1000 + 1
-    assert told(shared, "ping")["instance"] == ping["instance"]
+    assert fetched(shared, "ping")["instance"] == ping["instance"]
 
 
 def test_two_proofs_are_two_instances(serve: Serve) -> None:
     a, b = (serve(proof.create_proof(enabled=lambda: True)) for _ in range(2))
-    assert told(a, "ping")["instance"] != told(b, "ping")["instance"]
+    assert fetched(a, "ping")["instance"] != fetched(b, "ping")["instance"]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_every_response_says_which_version_answers(
 
 def test_a_version_that_is_given_is_said_and_without_one_nothing_is(serve: Serve) -> None:
     base = serve(proof.create_proof(enabled=lambda: True, version="mine"))
-    assert told(base, "ping")["version"] == "mine"
+    assert fetched(base, "ping")["version"] == "mine"
     silent = ask(serve(proof.create_proof(enabled=lambda: True)), "/ping")
     assert silent.headers["Streamproof-Version"] is None
     assert "version" not in silent.json()
@@ -305,21 +305,21 @@ def test_a_version_that_is_given_is_said_and_without_one_nothing_is(serve: Serve
 
 @pytest.mark.parametrize("what", ["feed", "end"])
 def test_a_stream_that_is_not_here_is_an_answer_and_no_error(what: str, shared: str) -> None:
-    answer = told(shared, what, id=UNKNOWN)
+    answer = fetched(shared, what, id=UNKNOWN)
     assert (answer["known"], answer["emitted"]) == (False, 0)
 
 
 def test_an_id_is_the_same_in_upper_case(base: str) -> None:
     one = new_id()
     with opened(base, id=one):
-        assert told(base, "end", id=one.upper())["known"] is True
+        assert fetched(base, "end", id=one.upper())["known"] is True
 
 
 def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
     one, other = new_id(), new_id()
     with opened(base, id=one), opened(base, id=other):
-        assert told(base, "feed", id=one)["emitted"] == 2
-        assert told(base, "feed", id=other)["emitted"] == 2
+        assert fetched(base, "feed", id=one)["emitted"] == 2
+        assert fetched(base, "feed", id=other)["emitted"] == 2
 
 
 # Refusals
@@ -389,7 +389,7 @@ def test_an_id_in_use_is_refused_with_409_and_the_first_stream_is_not_harmed(bas
     answer = opened(base, id=one)
     event_octets(answer, 200)
     refused(ask(base, "/stream", id=one), 409, "id-in-use")
-    told(base, "feed", id=one, bytes=300)
+    fetched(base, "feed", id=one, bytes=300)
     assert data(event_octets(answer, 300), "sse")["seq"] == 1
     answer.leave()
 
@@ -408,18 +408,18 @@ def test_a_stream_of_four_mebibytes_is_fed_to_the_last_octet_and_no_further(base
     one = new_id()
     answer = opened(base, id=one, bytes=MIB)
     for emitted in (2, 3, 4):
-        assert told(base, "feed", id=one, bytes=MIB)["emitted"] == emitted
+        assert fetched(base, "feed", id=one, bytes=MIB)["emitted"] == emitted
     refused(ask(base, "/feed", method="POST", id=one, bytes=128), 429, "too-many-octets")
-    assert told(base, "end", id=one)["emitted"] == 4
+    assert fetched(base, "end", id=one)["emitted"] == 4
     assert len(answer.read()) == 4 * MIB
 
 
 def test_a_stream_is_not_fed_beyond_its_total(base: str) -> None:
     one = new_id()
     answer = opened(base, id=one, total=450)
-    assert told(base, "feed", id=one)["emitted"] == 2
+    assert fetched(base, "feed", id=one)["emitted"] == 2
     refused(ask(base, "/feed", method="POST", id=one), 429, "too-many-octets")
-    told(base, "end", id=one)
+    fetched(base, "end", id=one)
     assert len(answer.read()) == 450
 
 
@@ -433,7 +433,7 @@ def test_a_stream_whose_time_is_over_ends_in_good_order(base: str, monkeypatch: 
 def told_until(base: str, one: str) -> dict[str, Any]:
     """The answer to an end, once the stream is no longer known: a moment after its last octet."""
     give_up = time.monotonic() + GIVE_UP_S
-    while (answer := told(base, "end", id=one))["known"]:
+    while (answer := fetched(base, "end", id=one))["known"]:
         assert time.monotonic() < give_up
     return answer
 
@@ -471,7 +471,7 @@ def closed() -> Iterator[str]:
 
 def test_in_our_service_it_is_open_until_the_time_that_was_set(serve: Serve) -> None:
     ahead = serve(create_app(Settings(proof_until=time.time() + 3600)))
-    assert told(f"{ahead}/proof", "ping")
+    assert fetched(f"{ahead}/proof", "ping")
     past = serve(create_app(Settings(proof_until=time.time() - 1)))
     refused(ask(f"{past}/proof", "/ping"), 404, "proof-expired")
 
@@ -479,7 +479,7 @@ def test_in_our_service_it_is_open_until_the_time_that_was_set(serve: Serve) -> 
 def test_a_running_proof_closes_when_its_time_is_over(serve: Serve) -> None:
     answers = iter([True, False])
     base = serve(proof.create_proof(enabled=lambda: next(answers)))
-    assert told(base, "ping")
+    assert fetched(base, "ping")
     refused(ask(base, "/ping"), 404, "proof-expired")
 
 
@@ -567,9 +567,9 @@ def test_the_file_copied_elsewhere_is_a_whole_proof(
     one = new_id()
     answer = opened(base, id=one)
     assert data(event_octets(answer, 200), "sse")["seq"] == 0
-    told(base, "feed", id=one, bytes=128)
+    fetched(base, "feed", id=one, bytes=128)
     assert data(event_octets(answer, 128), "sse")["seq"] == 1
-    told(base, "end", id=one)
+    fetched(base, "end", id=one)
     assert answer.read() == b""
 
 

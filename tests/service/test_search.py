@@ -28,8 +28,8 @@ WHY = "Why does my stream arrive in one lump?"
     ("name", "value"), [("top_p", "0.5"), ("top_p", True), ("seed", False), ("answer", True), ("top_k", [1])]
 )
 def test_in_json_a_number_is_a_number(quick: str, name: str, value: object) -> None:
-    told = problem(ask_json(quick, {"ai_prompt": WHY, name: value}), 422, "bad-parameter")
-    assert told["parameter"] == name
+    detail = problem(ask_json(quick, {"ai_prompt": WHY, name: value}), 422, "bad-parameter")
+    assert detail["parameter"] == name
     assert ask_json(quick, {"ai_prompt": WHY, "top_p": 0.5, "top_k": None}).events()[-1].type == "done"
     assert ask(quick, ai_prompt=WHY, top_p="0.5").events()[-1].type == "done"
 
@@ -383,8 +383,8 @@ def test_the_log_has_a_line_an_answer_and_never_the_prompt(
     ask(base, ai_prompt=secret, accel=secret).read()
     ask(base, f"/nothing?ai_prompt={secret}").read()
     ask(base, method="PUT", ai_prompt=secret).read()
-    told = "\n".join(log_lines)
-    assert secret not in told
+    log = "\n".join(log_lines)
+    assert secret not in log
     lines = [line for line in log_lines if " /search prompt_chars=" in line]
     assert [re.sub(r" ms=\d+$", "", line) for line in lines] == [
         "GET /search prompt_chars=9 status=200 end=done events=2",
@@ -393,7 +393,7 @@ def test_the_log_has_a_line_an_answer_and_never_the_prompt(
         "POST /search prompt_chars=9 status=422 end=unknown-parameter events=0",
         "GET /search prompt_chars=9 status=422 end=bad-parameter events=0",
     ]
-    assert "RuntimeError" in told
+    assert "RuntimeError" in log
 
 
 def test_leaving_in_the_middle_of_a_body_is_no_failure(answering: Answering, log_lines: list[str]) -> None:
@@ -406,8 +406,8 @@ def test_leaving_in_the_middle_of_a_body_is_no_failure(answering: Answering, log
         assert wire.recv(1024).startswith(b"HTTP/1.1 100 ")  # it is reading the body now
         wire.sendall(b'{"ai_')
     give_up = time.monotonic() + GIVE_UP_S
-    while not re.search("client-left|Traceback", told := "\n".join(log_lines)):
+    while not re.search("client-left|Traceback", log := "\n".join(log_lines)):
         assert time.monotonic() < give_up
         time.sleep(0.005)
-    assert "POST /search prompt_chars=0 status=400 end=client-left events=0" in told
-    assert "Traceback" not in told
+    assert "POST /search prompt_chars=0 status=400 end=client-left events=0" in log
+    assert "Traceback" not in log

@@ -163,13 +163,13 @@ def test_of_200_open_streams_none_is_cut_without_a_word(tmp_path: Path) -> None:
 
 
 class Scribe:
-    """A stream that writes down how it was told to end."""
+    """A stream that writes down why it had to end."""
 
     def __init__(self) -> None:
-        self.told: list[Problem] = []
+        self.endings: list[Problem] = []
 
     def interrupt(self, problem: Problem) -> None:
-        self.told.append(problem)
+        self.endings.append(problem)
 
 
 def test_streams_are_counted_while_they_are_held_and_no_longer() -> None:
@@ -209,7 +209,7 @@ async def test_the_last_stream_to_end_within_the_grace_calls_back_once() -> None
             assert stopped == []
         assert stopped == []
     assert stopped == [True]
-    assert one.told == other.told == []
+    assert one.endings == other.endings == []
 
 
 async def test_after_the_grace_every_stream_is_interrupted_or_given_up() -> None:
@@ -218,6 +218,6 @@ async def test_after_the_grace_every_stream_is_interrupted_or_given_up() -> None
     with streams.hold(one), streams.hold(other):
         streams.stop(0.01, then=given_up.set)
         await given_up.wait()
-        assert [problem.kind for problem in one.told + other.told] == ["shutting-down"] * 2
+        assert [problem.kind for problem in one.endings + other.endings] == ["shutting-down"] * 2
         given_up.clear()
     assert not given_up.is_set()

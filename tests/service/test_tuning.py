@@ -30,8 +30,8 @@ def test_it_takes_what_the_system_allows_and_collects_seldom() -> None:
 
 
 def test_too_few_connections_for_its_streams_are_named() -> None:
-    out, told = shown(256, 1024, 1000)
+    out, errors = shown(256, 1024, 1000)
     assert out.endswith("1024")
-    assert "STREAMPROOF_MAX_STREAMS=1000" in told
-    assert "ulimit -n" in told
-    assert "to 1256" in told
+    assert "STREAMPROOF_MAX_STREAMS=1000" in errors
+    assert "ulimit -n" in errors
+    assert "to 1256" in errors

@@ -89,7 +89,7 @@ Handle = Callable[[str, ASGIApp, Scope, Receive, Send], Awaitable[None]]
 
 
 def between(handle: Handle) -> Around:
-    """A middleware of requests for answers; `handle` is told which they are."""
+    """A middleware of requests for answers; `handle` gets each with its kind."""
 
     def around(app: ASGIApp) -> ASGIApp:
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:

@@ -27,7 +27,7 @@ from tests.system.leftovers import processes_in
 REGION = "europe-west1"
 # Calls that change nothing, though they are no GET.
 _READS = ("getIamPolicy", "testIamPermissions", "wait", "oauth2.googleapis.com/token")
-# An answer that is over soon, and still long enough to be told apart from a held one.
+# An answer that is over soon, and still long enough to differ from a held one.
 QUICK = "first_token_ms = 100\ntokens_per_s = 100\n"
 
 
@@ -55,8 +55,8 @@ class Told:
     @property
     def warnings(self) -> list[str]:
         """What `--json` printed as warnings."""
-        told: list[str] = json.loads(self.out)["warnings"]
-        return told
+        warnings: list[str] = json.loads(self.out)["warnings"]
+        return warnings
 
     @property
     def error(self) -> Any:
@@ -235,8 +235,8 @@ def whose(url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any] 
     request = urllib.request.Request(f"{url}/whoami", headers=dict(headers or {}))
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
-            told: dict[str, Any] = json.load(response)
-            return told
+            document: dict[str, Any] = json.load(response)
+            return document
     except urllib.error.HTTPError as error:
         return error.code
 

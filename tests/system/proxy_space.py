@@ -192,7 +192,7 @@ class NginxHop:
         asks_in: HTTP/1.0 was the default before 1.29.7.
         buffer_kib: one buffer's size.
         ignores: whether `X-Accel-Buffering` is ignored.
-        tells: whether it is passed on, which nginx does only if told.
+        tells: whether it is passed on, which nginx does only if its file says so.
         bare: whether `gzip on` stands without `gzip_types`: then it compresses text/html, and only that.
     """
 

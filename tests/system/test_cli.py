@@ -82,9 +82,9 @@ def test_every_option_says_what_it_does(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str) -> None:
-    told = kit(verb, "--help")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert f"kit {verb}" in told.stdout
+    ran = kit(verb, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"kit {verb}" in ran.stdout
 
 
 def test_kit_alone_shows_what_it_can_do() -> None:
@@ -93,16 +93,16 @@ def test_kit_alone_shows_what_it_can_do() -> None:
 
 
 def test_an_unknown_verb_is_a_usage_error_with_a_way_out() -> None:
-    told = kit("prove")
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "'prove'" in told.stderr
-    assert "--help" in told.stderr
+    ran = kit("prove")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "'prove'" in ran.stderr
+    assert "--help" in ran.stderr
 
 
 def test_an_unknown_verb_is_told_to_programs_as_json() -> None:
-    told = kit("prove", "--json")
-    assert (told.returncode, told.stderr) == (2, "")
-    assert json.loads(told.stdout)["error"]["code"] == "bad-usage"
+    ran = kit("prove", "--json")
+    assert (ran.returncode, ran.stderr) == (2, "")
+    assert json.loads(ran.stdout)["error"]["code"] == "bad-usage"
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -133,44 +133,44 @@ def test_ctrl_c_while_it_is_still_starting_shows_no_traceback() -> None:
         "from kit.cli import main\n"
         "main()"
     )
-    told = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60)
-    assert (told.returncode, told.stdout, told.stderr) == (130, "", "")
+    ran = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
 
 
 def test_a_reader_that_hangs_up_is_nobodys_error() -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        told = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-m", "kit", "targets"], stdout=write, stderr=subprocess.PIPE, timeout=60
         )
     finally:
         os.close(write)
-    assert (told.returncode, told.stderr) == (0, b"")
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full (Linux)")
 @pytest.mark.parametrize("arguments", [["targets"], ["targets", "--json"], ["prove", "--json"]])
 def test_a_full_disk_is_said_in_one_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        told = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, "-m", "kit", *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
             timeout=60,
         )
-    assert told.returncode == 1
-    assert told.stderr.startswith("error: Cannot write to stdout: No space left on device.")
-    assert "Traceback" not in told.stderr
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: Cannot write to stdout: No space left on device.")
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_change_nothing_but_what_is_read(closed: str) -> None:
-    told = subprocess.run(
+    ran = subprocess.run(
         ["/bin/sh", "-c", f'exec "$0" -m kit targets run {closed}', sys.executable],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -27,7 +27,7 @@ seeds = pytest.mark.parametrize("seed", [GIVEN] if GIVEN else SEEDS)
 def judge(
     origin: Origin, fleet: Fleet, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> Callable[[str, Examine], None]:
-    """Fails where any of the seed's cases is not told right; `make soak` reads each one's outcome."""
+    """Fails where any of the seed's cases is not named right; `make soak` reads each one's outcome."""
 
     def run(seed: str, examine: Examine) -> None:
         said = answers(drawn(seed), examine, origin=origin, fleet=fleet, folder=tmp_path)

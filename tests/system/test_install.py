@@ -63,12 +63,12 @@ def test_the_command_and_the_module_are_the_same_program(run: Run) -> None:
 
 def test_it_knows_its_targets(run: Run) -> None:
     told = json.loads(run("kit", "targets", "--json"))
-    assert {"standard", "flex", "run"} <= {target["target"] for target in told["data"]["targets"]}
+    assert {"standard", "flex", "run", "gke"} <= {target["target"] for target in told["data"]["targets"]}
 
 
 def test_it_renders_into_the_folder_where_it_is_called(run: Run) -> None:
     run("kit", "render")
-    for target in ("standard", "flex", "run"):
+    for target in ("standard", "flex", "run", "gke"):
         assert (run.folder / "build" / target / "service" / "main.py").is_file()
 
 
@@ -79,8 +79,8 @@ def test_nobody_gets_a_package_called_service(run: Run) -> None:
 
 
 def test_the_demo_proves_its_point_outside_the_checkout(run: Run) -> None:
-    told = json.loads(run("kit", "demo", "run", "--arm", "on", "--json"))
-    assert [lane["verdict"] for lane in told["data"]["lanes"]] == ["incremental"]
+    document = json.loads(run("kit", "demo", "run", "--arm", "on", "--json"))
+    assert [lane["verdict"] for lane in document["data"]["lanes"]] == ["incremental"]
     assert (run.folder / "build" / "report.html").is_file()
 
 

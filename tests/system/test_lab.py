@@ -77,14 +77,16 @@ def opened_stream(url: str) -> socket.socket:
 def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: Lab, tmp_path: Path) -> None:
     process = lab("--json")
     lanes = urls(process)
-    assert list(lanes) == ["standard", "flex", "run"]
+    assert list(lanes) == ["standard", "flex", "run", "gke"]
     for name, url in lanes.items():
         assert get_json(f"{url}/whoami")["target"] == name
         with urllib.request.urlopen(f"{url}/health", timeout=60) as response:
-            assert response.headers["Server"] == "Google Frontend"
+            # In front of GKE the service's own is kept.
+            assert response.headers["Server"] == ("uvicorn" if name == "gke" else "Google Frontend")
+            assert response.headers["Via"] == ("1.1 google" if name == "gke" else None)
     (folder,) = (tmp_path / "tmp").iterdir()
     asleep(folder / "run")
-    for name in ("standard", "flex"):
+    for name in ("standard", "flex", "gke"):
         assert not any(map(frozen, services_in(folder / name)))
     process.send_signal(signal.SIGINT)
     assert ended(process)[0] == 130

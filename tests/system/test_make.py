@@ -27,6 +27,7 @@ CLOUD = {
     "deploy-standard": ["deploy", "standard"],
     "deploy-flex": ["deploy", "flex"],
     "deploy-run": ["deploy", "run"],
+    "deploy-gke": ["deploy", "gke"],
     "compare": ["compare", "--deployed"],
     "status": ["status"],
     "destroy-all": ["destroy", "--all"],
@@ -80,9 +81,9 @@ def checkout(tmp_path: Path) -> Path:
 def asked(folder: Path, *argv: str, **env: str) -> tuple[list[str], dict[str, str]]:
     """What `make` starts Python with: its arguments, and the kit's variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("KIT_", "MAKE"))}
-    told = run(folder, "make", *argv, env={**clean, **env})
-    assert told.returncode == 0, told.stderr
-    arguments, variables = json.loads(told.stdout)
+    ran = run(folder, "make", *argv, env={**clean, **env})
+    assert ran.returncode == 0, ran.stderr
+    arguments, variables = json.loads(ran.stdout)
     return arguments, variables
 
 
@@ -98,11 +99,11 @@ def version(folder: Path) -> str:
 
 
 def test_make_alone_explains_every_target(clone: Path) -> None:
-    told = run(clone, "make").stdout
+    ran = run(clone, "make").stdout
     targets = re.findall(r"^([a-z-]+):", (clone / "Makefile").read_text(), re.MULTILINE)
     assert {"help", "demo", "workshop", "test", "lint", "bench", "lock", "clean", *CLOUD} <= set(targets)
     for target in targets:
-        assert f"make {target} " in told
+        assert f"make {target} " in ran
 
 
 @pytest.mark.parametrize("target", CLOUD)
@@ -204,9 +205,9 @@ def test_an_old_python3_gives_way_to_a_newer_one_beside_it(clone: Path, tool: To
 
 
 def test_with_only_an_old_python_one_sentence_says_what_to_install(clone: Path, machine: Machine) -> None:
-    told = run(clone, "make", "demo", env=machine(python3=OLD_PYTHON))
-    assert told.returncode != 0
-    sentence = told.stderr.splitlines()[0]
+    ran = run(clone, "make", "demo", env=machine(python3=OLD_PYTHON))
+    assert ran.returncode != 0
+    sentence = ran.stderr.splitlines()[0]
     assert "needs Python 3.11 or newer, and found Python 3.9.2" in sentence
     assert "python3.11-venv" in sentence
     assert not (clone / ".venv").exists()
@@ -218,11 +219,11 @@ def test_a_python_without_ensurepip_is_told_which_package_to_install(
     # Debian's python3 without python3-venv, as bootstrap sees it.
     (tmp_path / "ensurepip.py").write_text("raise ImportError('no ensurepip')")
     env = {**machine(python3=PYTHON), "PYTHONPATH": str(tmp_path)}
-    told = run(clone, "./bootstrap", env=env)
-    assert told.returncode == 1
+    ran = run(clone, "./bootstrap", env=env)
+    assert ran.returncode == 1
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-    assert told.stderr.count("\n") == 1
-    assert f"apt install {package}" in told.stderr
+    assert ran.stderr.count("\n") == 1
+    assert f"apt install {package}" in ran.stderr
 
 
 def test_a_failed_installation_says_so_and_is_tried_again(
@@ -230,15 +231,15 @@ def test_a_failed_installation_says_so_and_is_tried_again(
 ) -> None:
     env = machine(python3=PYTHON, uv=tool("uv"))
     nothing = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "empty"), "UV_NO_CONFIG": "1"}
-    told = run(clone, "./bootstrap", env={**env, **nothing})
-    assert told.returncode == 1
-    assert told.stderr.splitlines()[-1].endswith("Is this machine offline?")
+    ran = run(clone, "./bootstrap", env={**env, **nothing})
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].endswith("Is this machine offline?")
 
     assert run(clone, "./bootstrap", env=env).returncode == 0
     assert version(clone).startswith("kit ")
 
 
 def test_an_unknown_kind_of_environment_is_refused(clone: Path) -> None:
-    told = run(clone, "./bootstrap", "prod")
-    assert told.returncode == 1
-    assert "runtime" in told.stderr
+    ran = run(clone, "./bootstrap", "prod")
+    assert ran.returncode == 1
+    assert "runtime" in ran.stderr

@@ -46,31 +46,31 @@ class Asked:
 
     verb: str
     name: str
-    told: Mapping[str, Any]
+    data: Mapping[str, Any]
     took_s: float
 
     @property
     def verdict(self) -> str:
-        return str(self.told["verdict"])
+        return str(self.data["verdict"])
 
     @property
     def doubts(self) -> Sequence[str]:
-        lane = self.told.get("lane", self.told)
+        lane = self.data.get("lane", self.data)
         return [str(doubt["code"] if isinstance(doubt, dict) else doubt) for doubt in lane["doubts"]]
 
     @property
     def causes(self) -> Mapping[str, str]:
         """Each cause that the doctor names, and how sure it is."""
-        return {str(each["cause"]): str(each["certainty"]) for each in self.told.get("causes", [])}
+        return {str(each["cause"]): str(each["certainty"]) for each in self.data.get("causes", [])}
 
     def __str__(self) -> str:
         rows = [
             f"  {row['experiment']}: {row['said']}" if isinstance(row, dict) else f"  {row}"
-            for row in self.told.get("evidence", [])
+            for row in self.data.get("evidence", [])
         ]
         asked = f"{self.verb} {self.name} ({self.took_s:.0f} s)"
-        told = f"{asked}: {self.verdict} {dict(self.causes) or ''} {', '.join(self.doubts)}"
-        return "\n".join([told, *rows])
+        summary = f"{asked}: {self.verdict} {dict(self.causes) or ''} {', '.join(self.doubts)}"
+        return "\n".join([summary, *rows])
 
 
 async def asked(verb: str, name: str, url: str, turn: asyncio.Semaphore) -> Asked:
@@ -86,9 +86,9 @@ async def asked(verb: str, name: str, url: str, turn: asyncio.Semaphore) -> Aske
             if process.returncode is None:
                 process.kill()
     assert out, err.decode()
-    told = json.loads(out)
-    assert "data" in told, (verb, name, told)
-    return Asked(verb, name, told["data"], time.monotonic() - began)
+    printed = json.loads(out)
+    assert "data" in printed, (verb, name, printed)
+    return Asked(verb, name, printed["data"], time.monotonic() - began)
 
 
 def ask(*wanted: tuple[str, str, str]) -> list[Asked]:
@@ -121,16 +121,16 @@ def test_delay_and_loss_make_no_verdict_false(
             ("doctor", name, relay(front, round_trip_ms=DOCTOR_MS) + QUESTION)
             for name, front in zip(holds, (streams, *urls[2:]), strict=True)
         ]
-        told = ask(*wanted * REPEATS)
+        runs = ask(*wanted * REPEATS)
         packets = lost()
-    for each in told:
+    for each in runs:
         right = holds[each.name.partition(",")[0]]
         assert each.verdict == right or (each.verdict == "inconclusive" and each.doubts), str(each)
         certain = {cause for cause, how in each.causes.items() if how == "certain"}
         may_be = {"64 KiB blocks": {"nginx-buffers"}, "whole message": {"whole-message"}}
         assert certain <= may_be.get(each.name, set()), str(each)
-    undecided = [str(each) for each in told if each.verdict == "inconclusive"]
-    print(f"{packets} packets lost; {len(undecided)} of {len(told)} inconclusive", *undecided, sep="\n")
+    undecided = [str(each) for each in runs if each.verdict == "inconclusive"]
+    print(f"{packets} packets lost; {len(undecided)} of {len(runs)} inconclusive", *undecided, sep="\n")
     assert packets
 
 
@@ -144,30 +144,30 @@ def test_a_slow_stream_after_a_cold_start_streams(tmp_path: Path) -> None:
         # Not waited for: a request in the meantime waits until it has started.
         stack.enter_context(running(server, lambda: True, tmp_path / "log", env=env, pass_fds=fds))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/search?ai_prompt=Why%3F&max_output_tokens=6"
-        told = ask(("probe", "cold", url), ("doctor", "cold", url))
-    assert [each.verdict for each in told] == ["incremental", "incremental"], list(map(str, told))
-    assert not told[1].causes
+        runs = ask(("probe", "cold", url), ("doctor", "cold", url))
+    assert [each.verdict for each in runs] == ["incremental", "incremental"], list(map(str, runs))
+    assert not runs[1].causes
 
 
 def test_a_whole_message_read_in_many_pieces_is_one(origin: Origin, fleet: Fleet, relay: Relay) -> None:
     url = relay(fleet([EnvoySite(origin(tokens_per_s=30), READS_BODY)])[0], piece=512) + QUESTION
-    told = ask(("probe", "in pieces", url), ("doctor", "in pieces", url))
-    assert [each.verdict for each in told] == ["whole-message", "whole-message"], list(map(str, told))
-    assert set(told[1].causes) == {"whole-message"}, str(told[1])
+    runs = ask(("probe", "in pieces", url), ("doctor", "in pieces", url))
+    assert [each.verdict for each in runs] == ["whole-message", "whole-message"], list(map(str, runs))
+    assert set(runs[1].causes) == {"whole-message"}, str(runs[1])
 
 
 def test_comments_of_a_hop_that_holds_are_no_stream(origin: Origin) -> None:
     url = origin("tests.fixtures.apps:commenter", tokens_per_s=30) + QUESTION
-    told = ask(("probe", "comments", url), ("doctor", "comments", url))
-    for each in told:
+    runs = ask(("probe", "comments", url), ("doctor", "comments", url))
+    for each in runs:
         assert each.verdict == "whole-message" or (each.verdict == "inconclusive" and each.doubts), str(each)
 
 
 def test_a_server_that_sends_all_at_once_since_it_is_fast_streams(origin: Origin) -> None:
     url = origin(tokens_per_s=100_000, first_token_ms=0) + QUESTION
-    told = ask(("probe", "fast", url), ("doctor", "fast", url))
-    assert [each.verdict for each in told] == ["incremental", "incremental"], list(map(str, told))
-    assert not told[1].causes
+    runs = ask(("probe", "fast", url), ("doctor", "fast", url))
+    assert [each.verdict for each in runs] == ["incremental", "incremental"], list(map(str, runs))
+    assert not runs[1].causes
 
 
 @pytest.fixture
@@ -179,8 +179,8 @@ def fast() -> Iterator[str]:
 
 
 def test_nobody_knows_of_a_fast_server_that_bears_no_stamps_and_it_is_said(fast: str) -> None:
-    told = ask(("probe", "fast", fast), ("doctor", "fast", fast))
-    for each in told:
+    runs = ask(("probe", "fast", fast), ("doctor", "fast", fast))
+    for each in runs:
         assert each.verdict == "inconclusive", str(each)
         assert each.doubts, str(each)
         assert "certain" not in each.causes.values(), str(each)

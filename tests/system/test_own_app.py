@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -108,6 +109,8 @@ def test_as_it_stands_an_app_of_ones_own_gets_a_verdict_in_both_arms(kit: Kit) -
         ("flex", "off"): ("byte-limited", "lock-step"),
         ("run", "on"): ("incremental", "lock-step"),
         ("run", "off"): ("incremental", "lock-step"),
+        ("gke", "on"): ("incremental", "lock-step"),
+        ("gke", "off"): ("incremental", "lock-step"),
     }
     assert all("/answer?question=why" in lane["url"] for lane in ended.data["lanes"])
     for lane in ended.data["lanes"]:
@@ -129,6 +132,25 @@ def test_what_a_function_makes_and_takes_only_a_post_is_asked_as_it_describes_it
     assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
     assert 'POST with {"question": "' in ended.err
     assert len(ended.data["lanes"][0]["timeline"]) == 20
+
+
+def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_as_promised(
+    app: Path, kit: Kit
+) -> None:
+    main = app / "mine/main.py"
+    main.write_text(main.read_text().replace("range(30)", "range(300)"))
+    with (app / "kit.toml").open("a") as file:
+        file.write("[targets.run]\ntimeout_s = 3\n")
+    ended = kit("demo", "run", "--yes", "--json")
+    assert ended.status == 3, ended.err
+    assert verdicts(ended) == {("run", arm): ("incremental", "lock-step") for arm in ("on", "off")}
+    for lane in ended.data["lanes"]:
+        assert lane["as_expected"] is False
+        assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
+        assert 0 < len(lane["timeline"]) < 300
+    told = " ".join((app / "build/report.md").read_text().split())
+    assert "✗" in told
+    assert re.search(r"streamed, but the answer was cut after [3-5] s", told)
 
 
 def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:
@@ -190,9 +212,9 @@ def test_it_runs_without_the_kits_tokens(app: Path, kit: Kit) -> None:
         "MY_API_KEY": "1",
     }
     kit("demo", "run", "--json", KIT_YES="1", **tokens)
-    told = json.loads((app / "environment.json").read_text())
-    assert "STREAMPROOF_LAB" in told
-    assert not told.keys() & tokens.keys()
+    environment = json.loads((app / "environment.json").read_text())
+    assert "STREAMPROOF_LAB" in environment
+    assert not environment.keys() & tokens.keys()
 
 
 def test_an_app_that_does_not_start_is_told_with_the_end_of_its_log(app: Path, kit: Kit) -> None:

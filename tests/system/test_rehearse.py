@@ -62,7 +62,7 @@ def printed(temporary: Path) -> str:
     return (temporary.parent / "printed").read_text()
 
 
-def told(temporary: Path) -> str:
+def place(temporary: Path) -> str:
     return (temporary.parent / "said").read_text()
 
 
@@ -78,12 +78,12 @@ def status(url: str) -> int:
 def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(temporary: Path) -> None:
     with rehearsing(temporary) as rehearsal:
         give_up = time.monotonic() + DEPLOYS_WITHIN_S
-        while "until you press Ctrl-C" not in told(temporary):
-            assert rehearsal.poll() is None, told(temporary)
-            assert time.monotonic() < give_up, told(temporary)
+        while "until you press Ctrl-C" not in place(temporary):
+            assert rehearsal.poll() is None, place(temporary)
+            assert time.monotonic() < give_up, place(temporary)
             time.sleep(0.1)
-        assert told(temporary).startswith("A rehearsal: the real gcloud and real uploads")
-        assert "Nothing reaches Google" in told(temporary)
+        assert place(temporary).startswith("A rehearsal: the real gcloud and real uploads")
+        assert "Nothing reaches Google" in place(temporary)
         urls = set(re.findall(r"Serves: (http://127\.0\.0\.1:\d+)", printed(temporary)))
         # Cloud Run's is private, and still says so itself.
         assert sorted(status(f"{url}/health") for url in urls) == [200, 200, 403]
@@ -98,7 +98,7 @@ def test_a_shell_in_a_rehearsal_has_the_kit_and_a_gcloud_that_meets_no_google(te
     )
     shell.chmod(0o755)
     with rehearsing(temporary, "shell", SHELL=str(shell)) as rehearsal:
-        assert rehearsal.wait(DEPLOYS_WITHIN_S) == 0, told(temporary)
+        assert rehearsal.wait(DEPLOYS_WITHIN_S) == 0, place(temporary)
     said = printed(temporary)
     project, end = json.JSONDecoder().raw_decode(said)
     assert project["projectId"] == "demo-project"
@@ -109,4 +109,4 @@ def test_a_shell_in_a_rehearsal_has_the_kit_and_a_gcloud_that_meets_no_google(te
 def test_any_other_line_of_the_kits_may_be_rehearsed_and_keeps_its_exit_status(temporary: Path) -> None:
     with rehearsing(temporary, "targets", "nowhere") as rehearsal:
         assert rehearsal.wait(DEPLOYS_WITHIN_S) == 2
-    assert "nowhere" in told(temporary)
+    assert "nowhere" in place(temporary)

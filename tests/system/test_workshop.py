@@ -56,7 +56,7 @@ def status(url: str, body: bytes | None = None, **headers: str) -> int:
     return answered(url, body, **headers)[0]
 
 
-def told(url: str, body: Any = None) -> Any:
+def reply(url: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data), timeout=60) as response:
         return json.load(response)
@@ -73,10 +73,10 @@ def test_it_answers_its_own_page_only_and_ends_with_nothing_left(page: tuple[Pro
         assert status(url + path, b"", Origin="http://evil.example") == 403
     # It relays to no lane that the browser may ask itself, nor anywhere else.
     go = {"prompt": "Why?", "lanes": ["run"]}
-    run = told(f"{url}/api/runs", go)["run"]
+    run = reply(f"{url}/api/runs", go)["run"]
     for what in ("proof/../whoami", "whoami", "http://evil.example/", "proof/feed/x"):
         assert status(f"{url}/relay/{run}/0/{what}", b"") in (400, 404, 410)
-    # What is said wrongly is told.
+    # A wrong option gets a sentence.
     none_of_it = {"lanes": ["nowhere"]}, {"header": "maybe"}, {"prompt": ""}, {"tokens_per_s": 0}
     for wrong in ({}, *({**go, **part} for part in none_of_it)):
         assert status(f"{url}/api/runs", json.dumps(wrong).encode()) == 400

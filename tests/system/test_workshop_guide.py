@@ -130,8 +130,8 @@ def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
             if block.kind != "sh":
                 continue
             for command in block.commands if EXIT.search(block.text) else [block.text]:
-                told = EXIT.search(command)
-                wanted = int(told[1]) if told else 0
+                status = EXIT.search(command)
+                wanted = int(status[1]) if status else 0
                 done = subprocess.run(
                     ["sh", "-ec", free(command)],
                     cwd=folder,
@@ -165,11 +165,11 @@ def test_every_line_that_is_not_run_here_is_right() -> None:
     for line in lines:
         words = shlex.split(line, comments=True)
         if words[0] == "make":
-            told = subprocess.run(
+            ran = subprocess.run(
                 ["make", "--dry-run", *words[1:]], cwd=CHECKOUT, capture_output=True, text=True
             )
-            assert told.returncode == 0, (line, told.stderr)
-            recipe = [shlex.split(one) for one in told.stdout.splitlines()]
+            assert ran.returncode == 0, (line, ran.stderr)
+            recipe = [shlex.split(one) for one in ran.stdout.splitlines()]
             words = next(one[one.index("-m") + 1 :] for one in recipe if "-m" in one)
         if words[0].endswith("kit"):
             if words[1] == "rehearse":  # what follows is the rehearsed line's

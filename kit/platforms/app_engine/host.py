@@ -6,18 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from kit.errors import Code, KitError
 from kit.platforms.app_engine import commands
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud import leftovers
-from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.gcloud.runner import AT_ONCE, Gcloud
 from kit.platforms.host import CommandHost
 from kit.platforms.service import Place, Release, Removal, Service, Version
-
-# How many versions are asked for their variables at once: each gcloud takes a core for most of a second.
-_AT_ONCE: Final = 4
 
 
 class AppEngineHost(CommandHost):
@@ -119,7 +116,7 @@ class AppEngineHost(CommandHost):
 
     async def _marks(self, answer: Any) -> dict[str, Mapping[str, str]]:
         """By name the variables of those versions whose names are the kit's."""
-        turns = asyncio.Semaphore(_AT_ONCE)
+        turns = asyncio.Semaphore(AT_ONCE)
 
         async def describe(name: str, key: tuple[str, str | None]) -> None:
             async with turns:

@@ -18,7 +18,7 @@ from kit.platforms.findings import (
     too_long,
     unscoped,
 )
-from kit.platforms.platform import Host, Order, Platform
+from kit.platforms.platform import Host, Option, Order, Platform
 from kit.platforms.service import VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ FLEXIBLE: Final = "flexible"
 # "Your app may not have more than 210 versions" is what users are told; Google raises it for some.
 MOST_VERSIONS: Final = 210
 
+_CREATE_APP: Final = "create_app"
 _API: Final = "appengine.googleapis.com"
 _FEW_LEFT: Final = 10
 # VERSION-dot-SERVICE-dot-PROJECT is one label of a DNS name: 63 characters (RFC 1035, 2.3.4).
@@ -43,6 +44,9 @@ class AppEngine(Platform):
     open_to_all = True
     renders_release = True
     listing = "app_versions"
+    options = (
+        Option(_CREATE_APP, "Make the project's App Engine app there, for ever, if it has none.", "REGION"),
+    )
 
     def at(self, place: Place, gcloud: Gcloud) -> Host:
         """One service of the project's app."""
@@ -159,10 +163,10 @@ def _has_no_app(seen: Seen) -> bool:
 
 
 def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
-    app = seen.own.get("app")
+    app, create_app = seen.own.get("app"), options.said.get(_CREATE_APP)
     if isinstance(app, dict):
         region = app.get("locationId")
-        if options.create_app not in (None, region):
+        if create_app not in (None, region):
             yield Finding(
                 "warn", f"The App Engine app is in {region} already, for ever: --create-app changes nothing."
             )
@@ -179,7 +183,7 @@ def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
                 f"Whether {options.project} has an App Engine app can be seen once that API is on.",
                 "If it has none, add --create-app REGION.",
             )
-    elif options.create_app is None:
+    elif create_app is None:
         yield Finding(
             "stop",
             f"The project {options.project} has no App Engine app, and the region of one is for ever.",
@@ -189,14 +193,13 @@ def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
         create = (
             "app",
             "create",
-            f"--region={options.create_app}",
+            f"--region={create_app}",
             f"--project={options.project}",
             "--quiet",
         )
         yield Finding(
             "ask",
-            f"The project {options.project} has no App Engine app: one is made in {options.create_app}, for "
-            "ever.",
+            f"The project {options.project} has no App Engine app: one is made in {create_app}, for ever.",
             "Say no to keep the project as it is.",
             Command(create, changes=True),
         )

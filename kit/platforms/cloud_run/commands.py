@@ -173,6 +173,17 @@ def parse_public(policy: Any) -> bool | None:
     )
 
 
+def newest_revision(service: Any) -> str | None:
+    """What `describe_service` printed: the name of the revision that was made last; None where unknown."""
+    name = (service.get("status") or {}).get("latestCreatedRevisionName")
+    return None if name is None else str(name)
+
+
+def names(revisions: Any) -> tuple[str, ...]:
+    """What `list_revisions` printed: their names."""
+    return tuple(revision["metadata"]["name"] for revision in revisions or ())
+
+
 def parse_tags(service: Any) -> dict[str, str]:
     """What `describe_service` printed: by tag the revision that it points at."""
     traffic = (service.get("status") or {}).get("traffic") or ()

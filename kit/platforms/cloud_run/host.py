@@ -22,13 +22,14 @@ class CloudRunHost(CommandHost):
         self._seen: Service | None = None
         self._tags: dict[str, str] = {}
         self._policy: Any = None
+        self._revisions: Any = ()
 
     async def look(self, listed: Any = None) -> Service | None:
         """The service; None where there is none."""
         try:
             service = await self._read(commands.describe_service(self.place))
             revisions, policy = await asyncio.gather(
-                self._read(commands.list_revisions(self.place)), self._read_policy()
+                self._read_revisions(commands.newest_revision(service)), self._read_policy()
             )
         except KitError as error:
             if error.code is Code.NOT_FOUND_IN_CLOUD:
@@ -92,6 +93,12 @@ class CloudRunHost(CommandHost):
             leftovers.archives(self._gcloud, self.place, commands.archives(self.place)),
         )
         return tuple(removal for part in parts for removal in part)
+
+    async def _read_revisions(self, newest: str | None) -> Any:
+        """The service's revisions. None ever changes, so they are read again only once there is another."""
+        if newest is None or newest not in commands.names(self._revisions):
+            self._revisions = await self._read(commands.list_revisions(self.place))
+        return self._revisions
 
     async def _read_policy(self) -> Any:
         """Who may call the service, read once; None for an account that may not know."""

@@ -1,7 +1,7 @@
 """Why a line failed: one sentence and its remedy, from what the program printed. Pure.
 
-The wordings of gcloud that mean something for the kit are in `fault_rules.py`. All else is given in the
-program's own words.
+The wordings that mean something for the kit are in `fault_rules.py` for gcloud, in `kubectl_rules.py` for
+kubectl. All else is given in the program's own words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from kit.errors import Code
 from kit.platforms.command import Command
+from kit.platforms.gcloud import kubectl_rules
 from kit.platforms.gcloud.fault_rules import LOOK, RULES, UPDATE, Rule
 from kit.platforms.gcloud.output import clean
 from kit.platforms.gcloud.retry import Again
@@ -43,7 +44,12 @@ _ERROR_CHARACTERS: Final = 20_000
 _ERROR: Final = re.compile(
     r"ERROR: \(gcloud\.(?P<verb>[\w.-]+)\) (?P<answer>.*?)(?: This command is (?:un)?authenticated .*)?"
 )
-_RULES: Final = tuple((re.compile(rule.pattern, re.IGNORECASE), rule) for rule in RULES)
+_RULES: Final = {
+    program: tuple((re.compile(rule.pattern, re.IGNORECASE), rule) for rule in rules)
+    for program, rules in {"gcloud": RULES, "kubectl": kubectl_rules.RULES}.items()
+}
+# How Kubernetes' programs log (k8s.io/klog): five such lines precede the error of a kubectl without a cache.
+_LOGGED: Final = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.]+:\d+\] .*")
 
 
 def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fault:
@@ -55,6 +61,8 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         stderr: what it printed there, or the end of it.
         stdout: the same; empty for a line whose output is secret.
     """
+    if command.program != "gcloud":
+        stderr = "\n".join(line for line in stderr.splitlines() if not _LOGGED.fullmatch(clean(line)))
     said, verb = _said(stderr), _verb(command)
     if _is_absent(command, stderr):
         message = f"`{verb}` did not find what it was to work on: {_sentence(said)}."
@@ -63,7 +71,7 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
     if exit_status > 128 and "ERROR: " not in stderr:
         said = ""
     own = f"`{verb}` failed: {_sentence(said)}."
-    for pattern, rule in _RULES if command.program == "gcloud" else ():
+    for pattern, rule in _RULES.get(command.program, ()):
         if pattern.search(said):
             return _fault(rule, command, own, f"{said}\n" + "\n".join(lines), lines)
     if not said:
@@ -78,7 +86,7 @@ def _is_absent(command: Command, stderr: str) -> bool:
     """Whether gcloud said, in its own words for this very line, that what it names does not exist.
 
     Only the first line of its error counts, whole, but for who asked, which gcloud adds to what an API said.
-    Of another program all that it printed counts.
+    Of another program all that it printed counts, its log apart.
     """
     if command.program != "gcloud":
         return clean(stderr.strip()) in command.absent
@@ -141,12 +149,12 @@ def _said(stderr: str) -> str:
     starts = map(stderr.rfind, ("ERROR: (gcloud", "ERROR: gcloud", "ERROR: "))
     start = next((start for start in starts if start >= 0), max(len(stderr) - _ERROR_CHARACTERS, 0))
     text = " ".join(clean(stderr[start : start + _ERROR_CHARACTERS]).split())
-    return re.sub(r"^ERROR: (\(gcloud[^)]*\) ?)?", "", text)
+    return re.sub(r"^(?:error|ERROR): (\(gcloud[^)]*\) ?)?", "", text)
 
 
 def _sentence(text: str) -> str:
     """The first sentence of a text, shortened, without its full stop."""
-    text = re.sub(r"^[A-Z]+(?:_[A-Z]+)*: ", "", text)
+    text = re.sub(r"^(?:[A-Z]+(?:_[A-Z]+)*: |ResponseError: code=\d+, message=)", "", text)
     first = re.split(r"(?<=[^\s.])[.!?](?=\s|$)", text, maxsplit=1)[0]
     first = re.sub(r"[.!?:;,]+(?=\s|$)", ",", first).strip(" ,")
     if len(first) > _LONGEST:

@@ -7,22 +7,26 @@ import json
 import os
 import random
 import shutil
+import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Final
 
 from kit.errors import Code, KitError
-from kit.platforms.command import Command, Line
+from kit.platforms.command import Command, Folder, Line
 from kit.platforms.gcloud.faults import Fault, explain
 from kit.platforms.gcloud.output import Lines, clean, progress
 from kit.platforms.gcloud.retry import ATTEMPTS, pause_s
 from kit.process import run
 
+# Each gcloud takes some 0.7 s of a core to start; more of them at once only wait for each other.
+AT_ONCE: Final = max(4, os.cpu_count() or 1)
 _GRACE_S: Final = 3.0
 _CHUNK: Final = 1 << 16
 # The largest answer that is kept; a list of a project's 210 App Engine versions is some 500 KB.
@@ -95,7 +99,7 @@ class Gcloud:
         program = self.find(command.program)
         file = await asyncio.to_thread(self._open, log)
         if command.changes:
-            self._echo(clean(command.line))
+            self._echo(clean(command.brief))
         attempt, began_waiting = 0, 0.0
         while True:
             attempt += 1
@@ -117,6 +121,12 @@ class Gcloud:
             why = f"{fault.message.removesuffix('.')}: trying again in {pause:.0f} s{of}"
             await _write(file, [f"# {why}"])
             line(why)
+            if command.folder is not None:  # what the program keeps beside it may be what went wrong
+                command.folder.contents = {
+                    name: content
+                    for name, content in command.folder.contents.items()
+                    if name == command.folder.file
+                }
             await self._timing.sleep(pause)
 
     async def read(self, command: Command, *, log: str) -> Any:
@@ -142,13 +152,16 @@ class Gcloud:
         said: deque[str] = deque(maxlen=_STDERR_LINES)
         telling = asyncio.create_task(_tell(errors, said, log, line))
         try:
-            status = await run(
-                [program, *command.words],
-                env,
-                grace_s=self._timing.grace_s,
-                stdout=lambda data: kept.extend(data[: _STDOUT_BYTES - len(kept)]),
-                stderr=errors.feed_data,
-            )
+            with _unpacked(command.folder) as (variables, owns), _opened(command.stdin) as stdin:
+                status = await run(
+                    [program, *command.words],
+                    env | variables,
+                    grace_s=self._timing.grace_s,
+                    stdout=lambda data: kept.extend(data[: _STDOUT_BYTES - len(kept)]),
+                    stderr=errors.feed_data,
+                    owns=owns,
+                    stdin=stdin,
+                )
             errors.feed_eof()
             await telling
         finally:
@@ -165,12 +178,53 @@ class Gcloud:
             self._logs.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         except OSError as error:
-            raise KitError(
-                Code.CANNOT_WRITE,
-                f"Cannot write {file}: {error.strerror}.",
-                "Make that folder writable, or run the command in another one.",
-            ) from None
+            raise _cannot(file, error) from None
         return file
+
+
+@contextmanager
+def _unpacked(folder: Folder | None) -> Iterator[tuple[dict[str, str], Path | None]]:
+    """A line's own files on disk, for this user alone: the variable that names them, and where they are.
+
+    What the line made of them is kept in memory; nothing of it stays on disk, however the line ends.
+    """
+    if folder is None:
+        yield {}, None
+        return
+    with ExitStack() as stack:
+        try:
+            # One in the other: with the inner one a supervisor also removes the one around it.
+            outer = stack.enter_context(TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True))
+            inner = Path(outer, "own")
+            inner.mkdir(0o700)
+            for name, content in folder.contents.items():
+                file = inner / name
+                file.touch(0o600)
+                file.write_bytes(content)
+        except OSError as error:
+            raise _cannot(tempfile.gettempdir(), error) from None
+        yield {folder.variable: str(inner / folder.file)}, inner
+        folder.contents = {file.name: file.read_bytes() for file in inner.iterdir() if file.is_file()}
+
+
+@contextmanager
+def _opened(stdin: str | Path | None) -> Iterator[int | None]:
+    """A descriptor to read it from."""
+    if stdin is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            if isinstance(stdin, Path):
+                stream: IO[bytes] = stack.enter_context(stdin.open("rb"))
+            else:
+                stream = stack.enter_context(tempfile.TemporaryFile())  # nameless, so it outlives no one
+                stream.write(stdin.encode())
+                stream.seek(0)
+        except OSError as error:
+            where = stdin if isinstance(stdin, Path) else tempfile.gettempdir()
+            raise _cannot(where, error) from None
+        yield stream.fileno()
 
 
 async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line: Line) -> None:
@@ -203,6 +257,13 @@ async def _write(log: Path, lines: list[str]) -> None:
 
     if lines:
         await asyncio.to_thread(append)
+
+
+def _cannot(where: Path | str, error: OSError) -> KitError:
+    message = f"Cannot write {where}: {error.strerror}."
+    return KitError(
+        Code.CANNOT_WRITE, message, "Make that folder writable, or run the command in another one."
+    )
 
 
 def _error(fault: Fault, log: Path) -> KitError:

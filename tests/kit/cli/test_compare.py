@@ -56,10 +56,10 @@ def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, orig
         "on",
         "--json",
         "--junit",
-        "told.xml",
+        "report.xml",
     )
     assert ended.status == 1
-    assert 'tests="2" failures="0" errors="1"' in Path("told.xml").read_text()
+    assert 'tests="2" failures="0" errors="1"' in Path("report.xml").read_text()
     lanes = {lane["target"]: lane for lane in ended.data["lanes"]}
     assert lanes["gone"]["error"]["code"] == "unreachable"
     assert lanes["run"]["verdict"] == "incremental"

@@ -14,14 +14,14 @@ from kit.platforms.service import Place, Removal
 from tests.fixtures.deployments import PROJECT, REGION, deployed
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost
-from tests.kit.flows.test_destroy import Told
+from tests.kit.flows.test_destroy import LinesOnly
 
 STAYS = Removal("sp-old: App Engine's service `default` cannot be deleted", None)
 SERVICE = Removal("the service, 1 version", Command(("delete", "service"), changes=True))
 IMAGES = Removal("the images", Command(("delete", "images"), changes=True))
 
 
-class Cloud(Told):
+class Cloud(LinesOnly):
     """What there is to be removed, by target; an error where a look fails."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""`--polling` where it cannot be: told in a sentence, before anything is rendered, asked or trusted."""
+"""`--polling` where it cannot be: a sentence says so, before anything is rendered, asked or trusted."""
 
 from __future__ import annotations
 

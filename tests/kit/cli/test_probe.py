@@ -96,37 +96,37 @@ def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Or
 def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
     invoke: Invoke, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KIT_MARKDOWN", "told.md")
+    monkeypatch.setenv("KIT_MARKDOWN", "report.md")
     ended = invoke(
         "probe",
         f"{origin()}{QUICK}",
         "--expect",
         "whole-message",
         "--junit",
-        "new/told.xml",
+        "new/report.xml",
         "--html",
-        "told.html",
+        "report.html",
     )
     assert ended.status == 3, ended.err
-    assert 'failures="1"' in (tmp_path / "new/told.xml").read_text()
-    assert 'name="probe"' in (tmp_path / "new/told.xml").read_text()
-    assert "| ✗ | probe | **streamed** | buffered whole |" in (tmp_path / "told.md").read_text()
-    assert "probe" in (tmp_path / "told.html").read_text()
+    assert 'failures="1"' in (tmp_path / "new/report.xml").read_text()
+    assert 'name="probe"' in (tmp_path / "new/report.xml").read_text()
+    assert "| ✗ | probe | **streamed** | buffered whole |" in (tmp_path / "report.md").read_text()
+    assert "probe" in (tmp_path / "report.html").read_text()
 
 
 def test_what_could_not_be_measured_is_in_the_report_too(invoke: Invoke, tmp_path: Path) -> None:
-    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "told.xml")
+    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "report.xml")
     assert (ended.status, ended.out) == (1, "")
     assert "No server answers at http://127.0.0.1:1" in ended.err
-    assert '<error type="unreachable"' in (tmp_path / "told.xml").read_text()
+    assert '<error type="unreachable"' in (tmp_path / "report.xml").read_text()
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence_before_anything_is_asked(invoke: Invoke) -> None:
-    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/told.xml", "--json")
+    ended = invoke("probe", "http://127.0.0.1:1", "--junit", "/dev/null/report.xml", "--json")
     assert (ended.status, ended.error["code"]) == (1, "cannot-write")
-    assert "The report cannot be written to /dev/null/told.xml: " in ended.error["message"]
+    assert "The report cannot be written to /dev/null/report.xml: " in ended.error["message"]
     assert "No server answers" not in ended.out + ended.err
-    same = invoke("probe", "http://127.0.0.1:1", "--junit", "told", "--html", "./told")
+    same = invoke("probe", "http://127.0.0.1:1", "--junit", "report", "--html", "./report")
     assert (same.status, same.out) == (2, "")
     assert "Two reports cannot both be" in same.err
 
@@ -139,11 +139,11 @@ def test_what_is_undecided_is_measured_again_and_every_attempt_is_told(
     assert ended.status == 4
     assert "Measured 2 times, since what came before decided nothing: 1. inconclusive (" in ended.out
     monkeypatch.setenv("KIT_RETRIES", "1")
-    ended = invoke("probe", f"{origin()}/health", "--json", "--junit", "told.xml")
+    ended = invoke("probe", f"{origin()}/health", "--json", "--junit", "report.xml")
     VALIDATOR.validate(json.loads(ended.out))
     assert [attempt["verdict"] for attempt in ended.data["attempts"]] == ["inconclusive"] * 2
     assert ended.data["attempts"][0]["doubts"] == ended.data["doubts"] != []
-    assert 'name="attempt_1" value="inconclusive (' in Path("told.xml").read_text()
+    assert 'name="attempt_1" value="inconclusive (' in Path("report.xml").read_text()
 
 
 def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_undecided_names_the_doctor(
@@ -164,14 +164,14 @@ def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(i
     tokens = [(0.1, b"data: a\n\n")] * 8
     with wire(events(*tokens)) as server:
         within = invoke("probe", server.url, "--expect", "hold<=5s,block<=1KiB")
-        beyond = invoke("probe", server.url, "--expect", "hold<=50ms", "--json", "--junit", "told.xml")
+        beyond = invoke("probe", server.url, "--expect", "hold<=50ms", "--json", "--junit", "report.xml")
     assert within.status == 0
     assert within.out.startswith("✓ nothing over ")
     assert " was collected, as expected\n" in within.out
     assert beyond.status == 3
     VALIDATOR.validate(json.loads(beyond.out))
     assert (beyond.data["expected"], beyond.data["as_expected"]) == ("hold<=50ms", False)
-    assert "expected: hold&lt;=50ms" in Path("told.xml").read_text()
+    assert "expected: hold&lt;=50ms" in Path("report.xml").read_text()
     with wire(events(*[(0.0, b"data: a\n\n")] * 8)) as server:
         assert invoke("probe", server.url, "--expect", "hold<=50ms").status == 4
 

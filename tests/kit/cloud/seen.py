@@ -53,9 +53,9 @@ def seen(**changes: Any) -> Seen:
         },
         "looks": {"standard": None, "flex": None, "run": None},
     }
-    told = {**well, **changes}
-    own = {name: told.pop(name) for name in ("app", "app_versions")}
-    return Seen(**told, own=own)
+    facts = {**well, **changes}
+    own = {name: facts.pop(name) for name in ("app", "app_versions")}
+    return Seen(**facts, own=own)
 
 
 def apis(*names: str) -> list[dict[str, Any]]:

@@ -55,9 +55,9 @@ def test_reading_changes_nothing() -> None:
 
 
 def entry(severity: str | None = "INFO", **payload: object) -> dict[str, object]:
-    told = {} if severity is None else {"severity": severity}
+    fields = {} if severity is None else {"severity": severity}
     labels = {"service_name": "streamproof", "revision_name": "streamproof-sp-1"}
-    return {"timestamp": "2027-01-15T07:00:01.123Z", "resource": {"labels": labels}, **told, **payload}
+    return {"timestamp": "2027-01-15T07:00:01.123Z", "resource": {"labels": labels}, **fields, **payload}
 
 
 def test_an_entry_is_a_line_for_people_the_oldest_first() -> None:

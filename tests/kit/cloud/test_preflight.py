@@ -1,4 +1,4 @@
-"""Everything that stands in the way, read at once with the real gcloud and told at once."""
+"""Everything that stands in the way, read at once with the real gcloud and reported at once."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_without_a_project_nothing_is_asked(tmp_path: Path) -> None:
 
 
 def test_findings_are_told_the_gravest_first_each_with_its_remedy() -> None:
-    told = text(
+    found = text(
         Preflight(
             (Finding("note", "N."), Finding("stop", "S.", "Do it."), Finding("ask", "A?")), "demo-project"
         )
     )
-    assert told == "stop: S.\n  Do it.\nask: A?\nnote: N."
+    assert found == "stop: S.\n  Do it.\nask: A?\nnote: N."
 
 
 def test_an_error_of_a_host_that_is_no_user_s_is_not_swallowed(tmp_path: Path) -> None:

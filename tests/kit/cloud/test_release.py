@@ -67,16 +67,16 @@ def test_names_of_one_second_differ() -> None:
 
 
 def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> None:
-    told = made()
-    assert told.environment == {
+    release = made()
+    assert release.environment == {
         "STREAMPROOF_PROOF_UNTIL": "1800003600",
-        "STREAMPROOF_BUNDLE": told.digest,
+        "STREAMPROOF_BUNDLE": release.digest,
     }
 
 
 def test_cloud_run_is_told_the_project_that_it_does_not_tell_itself() -> None:
-    told = {name: made(name).environment.get("GOOGLE_CLOUD_PROJECT") for name in TARGETS}
-    assert told == {"standard": None, "flex": None, "run": "my-project-42"}
+    projects = {name: made(name).environment.get("GOOGLE_CLOUD_PROJECT") for name in TARGETS}
+    assert projects == {"standard": None, "flex": None, "run": "my-project-42", "gke": "my-project-42"}
 
 
 def test_a_service_is_given_only_the_hash_of_its_token() -> None:
@@ -93,13 +93,16 @@ def own(folder: Path, **changes: Any) -> Config:
 def test_the_proof_around_a_users_app_opens_to_a_secret_of_which_the_service_has_the_hash(
     tmp_path: Path,
 ) -> None:
-    told, again = made("run", own(tmp_path)), made("run", own(tmp_path))
-    assert told.proof_token is not None
-    assert told.environment["STREAMPROOF_PROOF_TOKEN_SHA256"] == sha256(told.proof_token.encode()).hexdigest()
-    assert told.proof_token not in repr(told)
-    assert told.proof_token not in str(dict(told.environment))
-    assert again.proof_token != told.proof_token
-    assert again.digest == told.digest, "or each deployment would be another one"
+    release, again = made("run", own(tmp_path)), made("run", own(tmp_path))
+    assert release.proof_token is not None
+    assert (
+        release.environment["STREAMPROOF_PROOF_TOKEN_SHA256"]
+        == sha256(release.proof_token.encode()).hexdigest()
+    )
+    assert release.proof_token not in repr(release)
+    assert release.proof_token not in str(dict(release.environment))
+    assert again.proof_token != release.proof_token
+    assert again.digest == release.digest, "or each deployment would be another one"
 
 
 def test_the_kits_own_service_has_no_such_secret_nor_has_an_app_without_the_proof(tmp_path: Path) -> None:
@@ -117,12 +120,13 @@ def test_a_secret_that_the_user_gave_the_service_is_the_one_that_is_shown(tmp_pa
     assert "STREAMPROOF_PROOF_TOKEN_SHA256" not in given.environment
 
 
-def test_only_app_engine_uploads_a_bundle_of_the_releases_own() -> None:
+def test_only_what_holds_the_releases_variables_is_rendered_for_each_release() -> None:
     folders = {name: made(name).folder for name in TARGETS}
     assert folders == {
         "standard": Path("build/releases/standard"),
         "flex": Path("build/releases/flex"),
         "run": Path("build/run"),
+        "gke": Path("build/releases/gke"),
     }
 
 
@@ -163,17 +167,38 @@ def test_the_digest_of_two_targets_differs() -> None:
 def test_what_is_uploaded_is_the_bundle_but_for_the_releases_variables_and_service(tmp_path: Path) -> None:
     config = Config(env={"MINE": "water: 水", "STREAMPROOF_PROOF_UNTIL": "1"})
     bundle = render(TARGETS["standard"], config)
-    told = made("standard", config, at=place("standard", "default"), root=tmp_path)
-    write_release(told, bundle, config)
-    own: dict[str, Any] = yaml.safe_load((told.folder / "app.yaml").read_bytes())
+    release = made("standard", config, at=place("standard", "default"), root=tmp_path)
+    write_release(release, bundle, config)
+    own: dict[str, Any] = yaml.safe_load((release.folder / "app.yaml").read_bytes())
     theirs: dict[str, Any] = yaml.safe_load(bundle.files["app.yaml"])
     assert own.pop("service") == "default"
     assert theirs.pop("service") == "sp-standard"
     variables, before = own.pop("env_variables"), theirs.pop("env_variables")
-    assert variables == {**before, **told.environment}
+    assert variables == {**before, **release.environment}
     assert own == theirs
     others = {name: content for name, content in bundle.files.items() if name != "app.yaml"}
-    assert {name: (told.folder / name).read_bytes() for name in others} == others
+    assert {name: (release.folder / name).read_bytes() for name in others} == others
+
+
+def test_on_gke_the_manifests_of_a_release_are_its_own_and_the_image_is_of_the_same_files(
+    tmp_path: Path,
+) -> None:
+    config = Config(project="my-project-42", region="europe-west1")
+    bundle, release = render(TARGETS["gke"], config), made("gke", config, root=tmp_path)
+    write_release(release, bundle, config)
+    deployment, service, *_ = yaml.safe_load_all((release.folder / "version.yaml").read_bytes())
+    for one in (deployment, service):
+        assert one["metadata"]["name"] == f"streamproof-{release.version}"
+        assert one["metadata"]["labels"]["streamproof-version"] == release.version
+        assert one["metadata"]["labels"]["streamproof-bundle"] == release.digest
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    assert release.environment.items() <= variables.items()
+    assert container["image"].endswith(f":{release.version}")
+    others = set(bundle.files) - {"version.yaml", "route.yaml"}
+    assert {name: (release.folder / name).read_bytes() for name in others} == {
+        name: bundle.files[name] for name in others
+    }
 
 
 def test_what_was_rendered_already_is_not_written_again(tmp_path: Path) -> None:
@@ -183,7 +208,7 @@ def test_what_was_rendered_already_is_not_written_again(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "releases").write_text("in the way")
-    told = made("standard", root=tmp_path)
+    release = made("standard", root=tmp_path)
     with pytest.raises(KitError) as caught:
-        write_release(told, render(TARGETS["standard"], Config()), Config())
+        write_release(release, render(TARGETS["standard"], Config()), Config())
     assert caught.value.code is Code.CANNOT_WRITE

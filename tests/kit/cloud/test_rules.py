@@ -81,7 +81,7 @@ def test_each_thing_that_is_wrong_is_one_finding_with_its_remedy(
         ({}, TARGETS, options()),
         ({"version": {"Google Cloud SDK": "578.0.0"}}, TARGETS, options()),
         ({"accounts": []}, TARGETS, options(signed_in_by_env=True)),
-        ({}, TARGETS, options(create_app="europe-west")),
+        ({}, TARGETS, options(said={"create_app": "europe-west"})),
         ({"app": None, "app_versions": None}, (RUN,), options()),
         (editors(COMPUTE), (replace(RUN, service_account="own@demo-project.iam.gserviceaccount.com"),), None),
         ({}, (of(STANDARD, project="p" * 30),), options(project="p" * 30)),
@@ -126,7 +126,7 @@ def test_apis_that_are_off_are_asked_about_together_and_switched_on_by_one_line(
 
 
 def test_with_its_region_named_making_the_app_is_asked_about() -> None:
-    (found,) = grave(seen(**NO_APP), said=options(create_app="europe-west"))
+    (found,) = grave(seen(**NO_APP), said=options(said={"create_app": "europe-west"}))
     assert found.level == "ask"
     assert found.command is not None
     assert found.command.line == f"gcloud app create --region=europe-west --project={PROJECT} --quiet"
@@ -135,7 +135,7 @@ def test_with_its_region_named_making_the_app_is_asked_about() -> None:
 
 
 def test_an_app_that_is_there_keeps_its_region() -> None:
-    (found,) = grave(said=options(create_app="us-central"))
+    (found,) = grave(said=options(said={"create_app": "us-central"}))
     assert found.level == "warn"
     assert "europe-west" in found.text
 
@@ -147,11 +147,11 @@ def test_while_its_api_is_off_it_is_unknown_whether_there_is_an_app() -> None:
     assert any("--create-app" in finding.remedy for finding in notes(hidden, STANDARD))
 
 
-@pytest.mark.parametrize(("count", "told"), [(198, False), (199, True), (210, True)])
-def test_an_app_nearly_full_of_versions_is_told_of(count: int, told: bool) -> None:
+@pytest.mark.parametrize(("count", "warned"), [(198, False), (199, True), (210, True)])
+def test_an_app_nearly_full_of_versions_gets_a_warning(count: int, warned: bool) -> None:
     versions = [{"id": f"v{number}"} for number in range(count)]
     found = grave(seen(app_versions=versions), (STANDARD, FLEX))
-    assert [finding.level for finding in found] == (["warn"] if told else [])
+    assert [finding.level for finding in found] == (["warn"] if warned else [])
 
 
 def test_default_accounts_that_may_edit_everything_are_told_once_with_the_way_out() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 
 import pytest
 
-from kit.cloud.tokens import credentials, expiry, identity_token, renewed
+from kit.cloud.tokens import AskedOnce, credentials, expiry, identity_token, renewed
 from kit.errors import Code, KitError
 from tests.kit.flows.hosts import TOKEN, FakeGcloud
 
@@ -121,3 +122,34 @@ def test_a_renewal_changes_the_identity_and_nothing_else() -> None:
     assert asyncio.run(renewed(headers, FakeGcloud(TOKEN), URL)) == credentials(
         URL, identity=TOKEN, token="mine"
     )
+
+
+def lasting(seconds: float) -> str:
+    """A token that is good for so long."""
+    payload = json.dumps({"exp": time.time() + seconds}).encode()
+    return f"e30.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.c2ln"
+
+
+@pytest.mark.parametrize(("seconds", "starts"), [(3600, 1), (300, 2)])
+def test_a_token_is_asked_for_once_while_it_is_good(seconds: float, starts: int) -> None:
+    gcloud = FakeGcloud(lasting(seconds), lasting(seconds))
+    once = AskedOnce(gcloud)
+    for _ in range(2):
+        asyncio.run(identity_token(once, URL))
+    assert len(gcloud.commands) == starts
+
+
+def test_a_persons_token_serves_for_all_services_and_each_is_asked_for_once() -> None:
+    token = lasting(3600)
+    gcloud = FakeGcloud(NOT_A_SERVICE_ACCOUNT, token, NOT_A_SERVICE_ACCOUNT)
+    once = AskedOnce(gcloud)
+    for url in (URL, URL, f"{URL}.example.com"):
+        assert asyncio.run(identity_token(once, url)) == token
+    assert len(gcloud.commands) == 3
+
+
+def test_a_passing_trouble_is_not_remembered() -> None:
+    once = AskedOnce(FakeGcloud(KitError(Code.GCLOUD_FAILED, "No network.", "…"), lasting(3600)))
+    with pytest.raises(KitError, match="No network"):
+        asyncio.run(identity_token(once, URL))
+    assert asyncio.run(identity_token(once, URL))

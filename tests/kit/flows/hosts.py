@@ -9,6 +9,7 @@ from typing import Any
 
 from kit.errors import KitError
 from kit.platforms.command import Command, Line
+from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Place, Release, Removal, Service, Version
 
 # An identity token, as gcloud prints one.
@@ -32,7 +33,7 @@ class FakeGcloud:
     run = read
 
 
-class MemoryHost:
+class MemoryHost(Host):
     """One service. `said` is everything that was asked of it, in order; `fail` maps a verb to its error."""
 
     def __init__(self, place: Place, *, always: bool = False) -> None:

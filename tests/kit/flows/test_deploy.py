@@ -23,7 +23,7 @@ from kit.platforms.service import Place
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
 from tests.kit.flows.hosts import MemoryHost
-from tests.kit.flows.test_destroy import Told
+from tests.kit.flows.test_destroy import LinesOnly
 
 PROJECT = "my-project-42"
 
@@ -138,7 +138,7 @@ def test_a_token_that_a_users_own_app_would_not_ask_for_is_refused(cloud: Cloud,
     refuse_open_model(config, DeployOptions(), [])
 
 
-@pytest.mark.parametrize(("age_s", "looked"), [(1.0, False), (60.0, True)])
+@pytest.mark.parametrize(("age_s", "looked"), [(50.0, False), (61.0, True)])
 def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
     cloud: Cloud, tmp_path: Path, age_s: float, looked: bool
 ) -> None:
@@ -175,7 +175,7 @@ def deployed_by(
     events: list[Event] = []
     outcomes = asyncio.run(
         flow.deploy(
-            planned, config, DeployOptions(gate=False), record, folder / "build", Told(), events.append
+            planned, config, DeployOptions(gate=False), record, folder / "build", LinesOnly(), events.append
         )
     )
     return {one.target: one for one in outcomes}, [event.text for event in events if isinstance(event, Step)]

@@ -214,11 +214,11 @@ def test_what_google_may_still_be_making_stays_on_record(stage: Stage, code: Cod
     assert "kit destroy flex" in outcome.what
 
 
-@pytest.mark.parametrize("looked", ["found", "not-told"])
+@pytest.mark.parametrize("looked", ["found", "unread"])
 def test_what_a_failed_build_left_stays_on_record(stage: Stage, looked: str) -> None:
     stage.host.fail["deploy"] = KitError(Code.BUILD_FAILED, "The build failed.", "Look at its log.")
     stage.host.left = (Removal("1 uploaded archive", None),)
-    if looked == "not-told":
+    if looked == "unread":
         stage.host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
     stage.run()
     known = stage.known
@@ -390,17 +390,32 @@ def test_what_wants_a_token_is_not_opened_unasked_also_when_the_record_is_lost(s
     assert stage.run(without_token=True).result is Result.PROMOTED
 
 
-def test_a_first_version_that_passed_is_not_looked_at_once_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each look is some lines of gcloud, and each of them most of a second of a core."""
-    stage, looks = Stage(tmp_path), []
-    look = stage.host.look
+def looks_of(stage: Stage) -> list[Service | None]:
+    """What each look finds from now on; one is some lines of gcloud, each most of a second of a core."""
+    looks, look = [], stage.host.look
 
     async def counted() -> Service | None:
         looks.append(await look())
         return looks[-1]
 
-    monkeypatch.setattr(stage.host, "look", counted)
+    stage.host.look = counted  # type: ignore[assignment,method-assign]
+    return looks
+
+
+def test_a_first_version_that_passed_is_not_looked_at_once_more(stage: Stage) -> None:
+    looks = looks_of(stage)
     assert stage.run().result is Result.PROMOTED
     assert looks == [None]
+
+
+@pytest.mark.parametrize(("name", "many"), [("flex", 2), ("standard", 1)])
+def test_what_is_held_back_is_looked_at_again_only_where_it_had_to_be_stopped(
+    tmp_path: Path, name: str, many: int
+) -> None:
+    stage = Stage(tmp_path, name)
+    stage.run()
+    stage.digest, stage.verdicts["on"] = "d2", Verdict.INCONCLUSIVE
+    looks = looks_of(stage)
+    outcome = stage.run()
+    assert (outcome.result, len(looks)) == (Result.NOT_PROMOTED, many)
+    assert outcome.costs == ("always" if name == "flex" else "requests")

@@ -22,7 +22,7 @@ from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_traffic import known, service, version
 
 
-class Told(Gcloud):
+class LinesOnly(Gcloud):
     """Remembers the lines and runs none; `fails` maps a line to its error."""
 
     def __init__(self, fails: Mapping[str, BaseException] | None = None) -> None:
@@ -50,7 +50,7 @@ def _removal(word: str) -> Removal:
 
 
 def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) -> None:
-    record, gcloud = Record.load(tmp_path), Told()
+    record, gcloud = Record.load(tmp_path), LinesOnly()
     record.put(known("now"))
     plan = RemovalPlan(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
     (results,) = asyncio.run(destroy([plan], gcloud, record, silent))
@@ -65,7 +65,7 @@ def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_
     record, events = Record.load(tmp_path), list[Event]()
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
-    gcloud = Told({"gcloud service": denied})
+    gcloud = LinesOnly({"gcloud service": denied})
     stuck = RemovalPlan(_host("flex"), (_removal("versions"), _removal("service"), _removal("images")))
     fine = RemovalPlan(_host("run"), (_removal("run"),))
     first, second = asyncio.run(destroy([stuck, fine], gcloud, record, events.append))
@@ -98,7 +98,7 @@ def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
         RemovalPlan(_host("flex"), (_removal("service"),)),
         RemovalPlan(_host("run"), (_removal("run"), _removal("images"))),
     ]
-    first, second = asyncio.run(destroy(plans, Told(), record, silent))
+    first, second = asyncio.run(destroy(plans, LinesOnly(), record, silent))
     assert (first.removed, first.error) == (("the service",), full)
     assert second.removed == ("the run", "the images")
 
@@ -106,7 +106,7 @@ def test_a_record_that_cannot_be_written_fails_its_place_and_cuts_no_other_off(
 def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> None:
     record, events = Record.load(tmp_path), list[Event]()
     record.put(known("now"))
-    (results,) = asyncio.run(destroy([RemovalPlan(_host("flex"))], Told(), record, events.append))
+    (results,) = asyncio.run(destroy([RemovalPlan(_host("flex"))], LinesOnly(), record, events.append))
     assert results == RemovalResult("flex", missing=True)
     assert Record.load(tmp_path).of("flex") == known("now")
     assert _ends(events) == {"flex": LaneState.INCONCLUSIVE}
@@ -117,17 +117,17 @@ def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path
     record.put(replace(known("held"), state="held-back", expires_at="2026-11-22T12:00:00Z"))
     host.service = service(version("now", 1, 1.0))
     plan = RemovalPlan(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
-    (results,) = asyncio.run(destroy([plan], Told(), record, silent))
+    (results,) = asyncio.run(destroy([plan], LinesOnly(), record, silent))
     assert (results.removed, results.kept) == (("the version held",), ("now: it cannot be deleted",))
     found = on_record(tmp_path, "flex")
     assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
     host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
-    asyncio.run(destroy([plan], Told(), record, silent))
+    asyncio.run(destroy([plan], LinesOnly(), record, silent))
     assert Record.load(tmp_path).of("flex") == found
 
 
 def test_images_that_could_not_be_looked_for_are_an_error_and_all_else_goes(tmp_path: Path) -> None:
-    record, gcloud = Record.load(tmp_path), Told()
+    record, gcloud = Record.load(tmp_path), LinesOnly()
     record.put(known("now"))
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
     plan = RemovalPlan(_host("flex"), (Removal("images, if any: …", None, denied), _removal("service")))
@@ -147,7 +147,7 @@ def test_a_place_that_cannot_be_looked_at_keeps_its_record(tmp_path: Path) -> No
     host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
     plans = asyncio.run(survey([host, _host("run")]))
     assert [plan.error is None for plan in plans] == [False, True]
-    gcloud = Told()
+    gcloud = LinesOnly()
     asyncio.run(destroy(plans, gcloud, record, silent))
     assert gcloud.ran == []
     assert Record.load(tmp_path).of("flex") is not None

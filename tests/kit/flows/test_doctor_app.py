@@ -16,7 +16,7 @@ from tests.fixtures.command import VALIDATOR, Ended
 from tests.kit.report.diagnosed import STREAMS
 from tests.system.test_own_app import Kit, app, cache, kit, says, track  # noqa: F401
 
-pytestmark = pytest.mark.long  # three bundles with their packages, each started behind its front
+pytestmark = pytest.mark.long  # four bundles with their packages, each started behind its front
 
 DOCTOR = ("doctor", "--app", "mine.main:app", "--yes", "--json")
 GET = (*DOCTOR, "--path", "/answer?question=why")
@@ -72,12 +72,13 @@ def test_each_platform_is_told_and_who_holds_it_there(app: Path, kit: Kit) -> No
         "standard": "whole-message",
         "flex": "incremental",
         "run": "incremental",
+        "gke": "incremental",
     }
     found = examined(ended)
     (cause,) = found["standard"]["causes"]
     assert (cause["cause"], cause["certainty"]) == ("whole-message", "certain")
     assert "a hop between" in cause["where"]
-    assert [found[name]["causes"] for name in ("itself", "flex", "run")] == [[], [], []]
+    assert [found[name]["causes"] for name in ("itself", "flex", "run", "gke")] == [[]] * 4
     assert any("Without X-Accel-Buffering: no it would be held" in one for one in found["flex"]["limits"])
 
 
@@ -94,6 +95,7 @@ def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
         "standard": ["whole-message", "app"],
         "flex": ["app"],
         "run": ["app"],
+        "gke": ["app"],
     }
     assert found["standard"]["verdict"] == "whole-message"
     front, _ = found["standard"]["causes"]
@@ -112,6 +114,7 @@ def test_a_post_is_asked_as_it_is_and_only_where_that_may_be(app: Path, kit: Kit
         "standard": "whole-message",
         "flex": "incremental",
         "run": "incremental",
+        "gke": "incremental",
     }
 
 
@@ -120,7 +123,7 @@ def test_for_a_person_it_begins_with_what_would_happen_where(app: Path, kit: Kit
     ended = kit(*(word for word in GET if word != "--json"))
     assert ended.status == 4, ended.err  # without its proof it could only be watched
     itself, standard, *_ = ended.out.splitlines()
-    assert itself == "  The app itself       inconclusive, but it looks streamed"
-    assert standard == "  App Engine Standard  inconclusive, but it looks held: it came in one lump"
+    assert itself == "  The app itself            inconclusive, but it looks streamed"
+    assert standard == "  App Engine Standard       inconclusive, but it looks held: it came in one lump"
     assert "The fronts are emulated from documentation; nothing ran on Google's cloud." in ended.out
     assert "likely: A hop collects the answer before it passes it on" in ended.out

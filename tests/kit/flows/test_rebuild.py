@@ -45,14 +45,14 @@ def rebuilt(
     folder: Path, cloud: Cloud, *targets: str, config: Config = CONFIG
 ) -> tuple[tuple[DeploymentStatus, ...], Record]:
     record = Record.load(folder)
-    told = asyncio.run(rebuild([get(name) for name in targets], config, record, cloud))
-    return told, Record.load(folder)
+    listed = asyncio.run(rebuild([get(name) for name in targets], config, record, cloud))
+    return listed, Record.load(folder)
 
 
 def test_a_lost_record_is_made_anew_from_what_serves(tmp_path: Path) -> None:
     cloud = Cloud({"streamproof": service_of("run"), "sp-flex": service_of("flex")})
-    told, record = rebuilt(tmp_path, cloud, "standard", "flex", "run")
-    assert [one.target for one in told] == ["flex", "run"]
+    listed, record = rebuilt(tmp_path, cloud, "standard", "flex", "run")
+    assert [one.target for one in listed] == ["flex", "run"]
     found = on_record(record, "run")
     assert (found.version, found.state, found.url) == (
         "sp-now",
@@ -80,8 +80,8 @@ def test_where_somebody_else_took_default_over_the_targets_own_service_is_the_on
 
 def test_what_the_kit_did_not_make_is_not_recorded(tmp_path: Path) -> None:
     cloud = Cloud({"streamproof": service_of("run", version("theirs", target=None))})
-    told, record = rebuilt(tmp_path, cloud, "run")
-    assert (told, len(record)) == ((), 0)
+    listed, record = rebuilt(tmp_path, cloud, "run")
+    assert (listed, len(record)) == ((), 0)
 
 
 def test_what_is_gone_is_forgotten_and_what_was_not_asked_for_is_kept(tmp_path: Path) -> None:
@@ -94,16 +94,16 @@ def test_what_is_gone_is_forgotten_and_what_was_not_asked_for_is_kept(tmp_path: 
 def test_what_could_not_be_asked_is_kept_and_told(tmp_path: Path) -> None:
     Record.load(tmp_path).put(deployed("run"))
     error = KitError(Code.PERMISSION_DENIED, "No.", "Ask.")
-    told, record = rebuilt(tmp_path, Cloud({"streamproof": error}), "run")
-    assert [one.error for one in told] == [error]
+    listed, record = rebuilt(tmp_path, Cloud({"streamproof": error}), "run")
+    assert [one.error for one in listed] == [error]
     assert list(record) == [deployed("run")]
 
 
 @pytest.mark.parametrize("code", [Code.API_OFF, Code.NOT_READY_TO_DEPLOY])
 def test_a_platform_that_is_not_in_use_holds_nothing_and_is_no_error(tmp_path: Path, code: Code) -> None:
     off = KitError(code, "Off.", "Enable it.")
-    told, record = rebuilt(tmp_path, Cloud({"default": off, "sp-flex": off}), "flex")
-    assert (told, len(record)) == ((), 0)
+    listed, record = rebuilt(tmp_path, Cloud({"default": off, "sp-flex": off}), "flex")
+    assert (listed, len(record)) == ((), 0)
 
 
 @pytest.mark.parametrize("code", [Code.API_OFF, Code.NOT_READY_TO_DEPLOY])
@@ -112,8 +112,8 @@ def test_what_is_on_record_is_not_forgotten_because_the_platform_cannot_be_asked
 ) -> None:
     Record.load(tmp_path).put(deployed("flex"))
     off = KitError(code, "Off.", "Enable it.")
-    told, record = rebuilt(tmp_path, Cloud({"default": off, "sp-flex": off}), "flex")
-    assert [one.error for one in told] == [off]
+    listed, record = rebuilt(tmp_path, Cloud({"default": off, "sp-flex": off}), "flex")
+    assert [one.error for one in listed] == [off]
     assert list(record) == [deployed("flex")]
 
 
@@ -133,11 +133,11 @@ def test_without_a_project_there_is_nowhere_to_look(tmp_path: Path) -> None:
 
 def test_without_a_region_the_others_are_looked_for_all_the_same(tmp_path: Path) -> None:
     cloud = Cloud({"sp-flex": service_of("flex")})
-    told, record = rebuilt(tmp_path, cloud, "flex", "run", config=Config(project=PROJECT))
+    listed, record = rebuilt(tmp_path, cloud, "flex", "run", config=Config(project=PROJECT))
     assert record.of("flex") is not None
-    assert [one.error is not None for one in told] == [False, True]
-    assert told[1].error is not None
-    assert "--region" in told[1].error.hint
+    assert [one.error is not None for one in listed] == [False, True]
+    assert listed[1].error is not None
+    assert "--region" in listed[1].error.hint
 
 
 def of_run(known: Deployment | None, *versions: object, **changes: object) -> Deployment:

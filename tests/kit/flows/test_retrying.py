@@ -37,7 +37,7 @@ class Hop:
     """Gives each arm one outcome after another, and notes what was asked and how long was waited."""
 
     def __init__(self, **outcomes: str) -> None:
-        self.outcomes = {arm: iter(told.split()) for arm, told in outcomes.items()}
+        self.outcomes = {arm: iter(kinds.split()) for arm, kinds in outcomes.items()}
         self.asked: list[list[str]] = []
         self.waited: list[float] = []
 

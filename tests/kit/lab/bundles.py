@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             go_on.set()
             self.answer(204, b"")
         elif self.path == "/die":
-            print("dying as told", flush=True)
+            print("dying as asked", flush=True)
             os._exit(7)
         else:
             self.send_response(200)

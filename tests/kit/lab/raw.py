@@ -112,19 +112,19 @@ async def service() -> AsyncIterator[Service]:
 
 
 class Instance:
-    """An instance that remembers what it was told, and does nothing."""
+    """An instance that counts its calls, and does nothing."""
 
     def __init__(self) -> None:
         self.frozen = False
-        self.told = 0
+        self.calls = 0
 
     def freeze(self) -> None:
         self.frozen = True
-        self.told += 1
+        self.calls += 1
 
     def thaw(self) -> None:
         self.frozen = False
-        self.told += 1
+        self.calls += 1
 
 
 Connect = Callable[[], Awaitable[Wire]]

@@ -23,11 +23,11 @@ def _threads() -> list[threading.Thread]:
 
 
 def test_an_app_is_served_and_its_lifespan_runs_and_nothing_is_left() -> None:
-    told: list[str] = []
-    with serving(with_lifespan(told)) as url, urlopen(f"{url}/hello") as response:
+    states: list[str] = []
+    with serving(with_lifespan(states)) as url, urlopen(f"{url}/hello") as response:
         assert response.read().startswith(b"data: 0 hello\n\n")
-        assert told == ["started"]
-    assert told == ["started", "ended"]
+        assert states == ["started"]
+    assert states == ["started", "ended"]
     assert _threads() == []
 
 

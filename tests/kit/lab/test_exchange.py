@@ -189,7 +189,7 @@ async def test_at_the_deadline_a_client_without_a_head_gets_the_platforms_error(
         head = await client.head()
         assert (status(head), fields(head)["content-length"]) == (expected, str(len(said)))
         assert await client.hear(len(said)) == said
-        await answering.left()  # the service is told by the end of its connection
+        await answering.left()  # the service learns it from the end of its connection
 
 
 @pytest.mark.parametrize("spec", [PASS, WHOLE, BLOCKS])

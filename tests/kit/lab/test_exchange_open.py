@@ -107,7 +107,7 @@ async def test_what_the_front_refuses_itself_never_wakes_the_service(refused: by
         client = await connect()
         await client.say(refused)
         assert status(await client.head()) in {400, 405}
-        assert instance.told == 0
+        assert instance.calls == 0
 
 
 async def test_a_service_that_cannot_be_reached_has_no_request_open_afterwards() -> None:

@@ -88,8 +88,8 @@ def ask(url: str, path: str, **headers: str) -> Answer:
     connection.sock.recv(1, 2)  # MSG_PEEK: returns with the first byte and leaves it there
     first_ns = time.monotonic_ns()
     response = connection.getresponse()
-    told = {name.lower(): value for name, value in response.getheaders()}
-    answer = Answer(response.status, told, response.read(), first_ns)
+    fields = {name.lower(): value for name, value in response.getheaders()}
+    answer = Answer(response.status, fields, response.read(), first_ns)
     connection.close()
     return answer
 
@@ -219,12 +219,12 @@ async def test_the_same_headers_are_the_platforms_own_in_both_directions(google:
 
 def test_the_probe_says_whole_message_of_googles_own_server(google: str) -> None:
     """It sends an instance one request at a time, so a lock-step feed is impossible, and pause has to do."""
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "kit", "probe", google, "--expect", "whole-message", "--json"],
         capture_output=True,
         text=True,
         timeout=240,
     )
-    assert told.returncode == 0, told.stderr
-    lane = json.loads(told.stdout)["data"]
+    assert ran.returncode == 0, ran.stderr
+    lane = json.loads(ran.stdout)["data"]
     assert (lane["verdict"], lane["shape"], lane["method"]) == ("whole-message", "whole", "pause")

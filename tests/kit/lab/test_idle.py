@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.lab.idle import RUNS, OpenRequests, open_requests
-from kit.targets import get
+from kit.targets import load_targets
 from tests.kit.lab.raw import Instance
 from tests.kit.lab.specs import front
 
@@ -31,10 +31,10 @@ def test_a_request_beside_an_open_one_tells_it_nothing() -> None:
     instance = Instance()
     requests = OpenRequests(instance)
     with requests:
-        told = instance.told
+        calls = instance.calls
         with requests, requests:
             pass
-        assert instance.told == told
+        assert instance.calls == calls
 
 
 def test_a_request_that_fails_has_ended_too() -> None:
@@ -50,8 +50,9 @@ def test_where_the_platform_is_not_known_to_freeze_nothing_is_frozen(idle: str) 
 
 
 def test_only_cloud_run_is_known_to_freeze() -> None:
-    assert {name: get(name).front.idle for name in ("standard", "flex", "run")} == {
+    assert {name: target.front.idle for name, target in load_targets().items()} == {
         "standard": "unknown",
         "flex": "runs",
         "run": "frozen",
+        "gke": "runs",
     }

@@ -77,10 +77,10 @@ def bundle(tmp_path: Path) -> Bundle:
 def imports(programs: Path, *names: str) -> list[str]:
     """Which of these modules a program of that environment can import."""
     code = "import importlib.util, sys; print(*[n for n in sys.argv[1:] if importlib.util.find_spec(n)])"
-    told = subprocess.run(
+    ran = subprocess.run(
         [programs / "python", "-I", "-c", code, *names], capture_output=True, text=True, check=True
     )
-    return told.stdout.split()
+    return ran.stdout.split()
 
 
 @pytest.mark.parametrize("with_or_without", ["uv", "no_uv"])

@@ -46,9 +46,9 @@ async def about(url: str) -> dict[str, Any]:
     client = await connect(url)
     await client.say(get("/about", "Connection: close"))
     await client.head()
-    told: dict[str, Any] = json.loads(await client.rest())
+    document: dict[str, Any] = json.loads(await client.rest())
     client.close()
-    return told
+    return document
 
 
 async def test_every_lane_answers_at_its_url_through_its_own_front(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_a_service_that_dies_later_ends_the_waiting(tmp_path: Path) -> Non
         client = await connect(lab.urls["mortal"])
         await client.say(get("/die"))
         assert b" 502 " in await client.head()
-        with pytest.raises(KitError, match=r"mortal ended with status 7[^~]*dying as told") as caught:
+        with pytest.raises(KitError, match=r"mortal ended with status 7[^~]*dying as asked") as caught:
             await waiting
     assert caught.value.code is Code.SERVICE_DIED
 
@@ -277,9 +277,9 @@ async def test_work_ends_as_it_would_where_nothing_dies(tmp_path: Path) -> None:
 class Ticks:
     """A lane that runs TICKING: asked at `url` once, then watched from outside."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.pid: int = told["pid"]
-        self._file = Path(told["ticks"])
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.pid: int = document["pid"]
+        self._file = Path(document["ticks"])
 
     def now(self) -> int:
         """How often its background task has run."""

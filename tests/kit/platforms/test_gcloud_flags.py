@@ -211,7 +211,7 @@ def test_gcloud_takes_what_the_preflight_and_the_tokens_run() -> None:
     gcloud = cast(Gcloud, recorder)
     config = Config(project="demo-project", region="europe-west1")
     places = [(get(place.target), load(place.platform).at(place, gcloud)) for place in (STANDARD, FLEX, RUN)]
-    found = asyncio.run(check(gcloud, config, places, create_app="europe-west1"))
+    found = asyncio.run(check(gcloud, config, places, said={"create_app": "europe-west1"}))
     asyncio.run(identity_token(gcloud, "https://streamproof.example.com"))
     asked = [question.command for question in found.questions if question.command is not None]
     assert {command.words[:2] for command in asked} >= {("app", "create"), ("services", "enable")}

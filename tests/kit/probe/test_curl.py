@@ -73,20 +73,20 @@ def test_chromiums_copy() -> None:
     assert (ask.method, ask.url) == ("POST", "https://example.com/api/chat?trace=1")
     assert ask.body is not None
     assert json.loads(ask.body)["messages"][0]["content"] == "It's ! \n"
-    told = headers(ask)
-    assert told["cookie"] == "session=abc; theme=dark"
-    assert told["authorization"] == "Bearer sk-5ecret"
-    assert told["sec-ch-ua"] == '"Chromium";v="140", "Not A(Brand";v="99"'
-    assert "authority" not in told
+    sent = headers(ask)
+    assert sent["cookie"] == "session=abc; theme=dark"
+    assert sent["authorization"] == "Bearer sk-5ecret"
+    assert sent["sec-ch-ua"] == '"Chromium";v="140", "Not A(Brand";v="99"'
+    assert "authority" not in sent
 
 
 def test_firefoxs_copy() -> None:
     ask = read_curl(FIREFOX).ask
     assert (ask.method, ask.body) == ("POST", b"a=b")
-    told = headers(ask)
-    assert told["accept-encoding"] == "gzip, deflate, br, zstd"
-    assert told["content-type"] == "application/x-www-form-urlencoded"
-    assert not told.keys() & {"connection", "content-length", "te", "host"}
+    sent = headers(ask)
+    assert sent["accept-encoding"] == "gzip, deflate, br, zstd"
+    assert sent["content-type"] == "application/x-www-form-urlencoded"
+    assert not sent.keys() & {"connection", "content-length", "te", "host"}
 
 
 def test_safaris_copy() -> None:
@@ -200,10 +200,10 @@ async def sent(rest: str) -> tuple[Sent, Sent | None]:
 
 
 def test_what_is_not_done_is_said() -> None:
-    told = read_curl("curl -k --http3 --location-trusted -H nonsense h/")
-    assert told.http2
-    assert len(told.warnings) == 4
-    assert not any("nonsense" in sentence for sentence in told.warnings)
+    read = read_curl("curl -k --http3 --location-trusted -H nonsense h/")
+    assert read.http2
+    assert len(read.warnings) == 4
+    assert not any("nonsense" in sentence for sentence in read.warnings)
     assert not read_curl("curl --http2 --http1.1 h/").http2
     assert "secret" not in repr(read_curl(f"curl -H 'a: {SECRET}' h/"))
 
@@ -254,10 +254,10 @@ def test_a_pipe_and_a_prompt_and_other_files_do_not_matter() -> None:
     ],
 )
 def test_what_cannot_be_followed_is_named_and_no_value_shown(line: str, names: str) -> None:
-    told = refusal(line)
-    assert names in told.message + told.hint
+    refused = refusal(line)
+    assert names in refused.message + refused.hint
     if "--sk" not in names:
-        assert SECRET not in told.message + told.hint
+        assert SECRET not in refused.message + refused.hint
 
 
 FIELD = st.text(st.characters(exclude_categories=["Cs", "Cc"])).map(lambda text: text.strip(" \t"))

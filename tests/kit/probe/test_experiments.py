@@ -87,10 +87,10 @@ def on_the_wire(way: Wire) -> dict[str, str | None]:
         "incremental": stream.query.get("incremental", "on"),
         "total": stream.query.get("total"),
         "coding": stream.headers["accept-encoding"],
-        "told type": stream.answered["content-type"].partition(";")[0],
-        "told accel": stream.answered.get("x-accel-buffering"),
-        "told incremental": stream.answered.get("incremental"),
-        "told length": stream.answered.get("content-length"),
+        "answered type": stream.answered["content-type"].partition(";")[0],
+        "answered accel": stream.answered.get("x-accel-buffering"),
+        "answered incremental": stream.answered.get("incremental"),
+        "answered length": stream.answered.get("content-length"),
     }
 
 
@@ -101,10 +101,10 @@ AS_IT_IS = {
     "incremental": "on",
     "total": None,
     "coding": "gzip",
-    "told type": "application/x-ndjson",
-    "told accel": None,
-    "told incremental": "?1",
-    "told length": None,
+    "answered type": "application/x-ndjson",
+    "answered accel": None,
+    "answered incremental": "?1",
+    "answered length": None,
 }
 
 
@@ -113,11 +113,11 @@ AS_IT_IS = {
     [
         (None, {}),
         (Change.IDENTITY, {"coding": "identity"}),
-        (Change.HEADER, {"accel": "on", "told accel": "no"}),
-        (Change.EVENT_STREAM, {"type": "sse", "told type": "text/event-stream"}),
+        (Change.HEADER, {"accel": "on", "answered accel": "no"}),
+        (Change.EVENT_STREAM, {"type": "sse", "answered type": "text/event-stream"}),
         (Change.METHOD, {"method": "GET"}),
-        (Change.INCREMENTAL, {"incremental": "off", "told incremental": None}),
-        (Change.LENGTH, {"total": str(LENGTH), "told length": str(LENGTH)}),
+        (Change.INCREMENTAL, {"incremental": "off", "answered incremental": None}),
+        (Change.LENGTH, {"total": str(LENGTH), "answered length": str(LENGTH)}),
     ],
 )
 def test_each_change_changes_that_on_the_wire_and_nothing_else(

@@ -16,7 +16,7 @@ from kit.probe.spec import LaneSpec
 from kit.proof.conditions import Change, Conditions
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
-from kit.proof.timeline import Arrival, Timeline
+from kit.proof.timeline import Arrival, End, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
@@ -28,9 +28,9 @@ from tests.fixtures.wire import passing, wire
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def measured(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
+def measured(url: str, reported: list[Arrival] | None = None, **spec: Any) -> Lane:
     lane = LaneSpec("x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=40, **spec)
-    return asyncio.run(probed(lane, (told if told is not None else []).append))
+    return asyncio.run(probed(lane, (reported if reported is not None else []).append))
 
 
 def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> Lane:
@@ -43,8 +43,8 @@ def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> La
 
 @pytest.mark.alone
 def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Origin) -> None:
-    told: list[Arrival] = []
-    lane = measured(origin(), told)
+    reported: list[Arrival] = []
+    lane = measured(origin(), reported)
     assert (lane.verdict, lane.method, lane.doubts, lane.error) == (
         Verdict.INCREMENTAL,
         Method.LOCK_STEP,
@@ -52,7 +52,7 @@ def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Ori
         None,
     )
     assert (
-        [arrival.seq for arrival in told]
+        [arrival.seq for arrival in reported]
         == [arrival.seq for arrival in lane.timeline.arrivals]
         == list(range(41))
     )
@@ -128,6 +128,23 @@ def test_a_lane_whose_proof_and_answer_disagree_in_conditions_cannot_be_built() 
         if change.applied(at) != at:
             with pytest.raises(ValueError, match="says nothing of an answer"):
                 built(change.applied(at))
+
+
+def test_an_answer_that_its_platforms_deadline_cut_bears_that_doubt_and_stays_streamed() -> None:
+    at = Conditions()
+    arrivals = tuple(Arrival(number, None, 100.0 * number, 20) for number in range(80))
+    by_answer = Finding(Verdict.INCREMENTAL, Method.LOCK_STEP, doubts=(Doubt.STREAM_CUT,))
+
+    def after(duration_ms: float, end: End = End.CUT) -> Lane:
+        spec = LaneSpec("x", Ask("GET", "http://a"), deadline_s=8.0)
+        line = Timeline(arrivals, 5.0, duration_ms, False, end)
+        found = Found("http://a/proof")
+        return put_together(spec, line, by_answer, None, at, found=found, error=None)
+
+    assert after(8_020.0).verdict is Verdict.INCREMENTAL
+    assert Doubt.CUT_AT_DEADLINE in after(8_020.0).doubts
+    assert Doubt.CUT_AT_DEADLINE not in after(6_000.0).doubts
+    assert Doubt.CUT_AT_DEADLINE not in after(8_020.0, End.WHOLE).doubts
 
 
 def test_where_a_hop_hides_the_header_the_proof_like_the_answer_counts(origin: Origin, nginx: Nginx) -> None:

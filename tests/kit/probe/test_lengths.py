@@ -182,8 +182,8 @@ def test_whatever_the_body_says_nothing_but_its_limit_is_changed(url: str, body:
     assert 1 <= made.short_tokens <= made.long_tokens <= LONG
     assert made.most_tokens >= made.short_tokens + made.long_tokens
     for one in (made.short, made.long):
-        told = json.loads(one.body or b"")
-        changed = {name for name in {*told, *body} if told.get(name) != body.get(name)}
+        asked = json.loads(one.body or b"")
+        changed = {name for name in {*asked, *body} if asked.get(name) != body.get(name)}
         assert changed <= {"max_completion_tokens", "max_output_tokens", "max_tokens", "generationConfig"}
 
 

@@ -167,12 +167,12 @@ HELD = {
 }
 
 
-def told(**fields: object) -> Reply | None:
+def parsed(**fields: object) -> Reply | None:
     return reply_of(200, json.dumps({**HELD, **fields}).encode(), 1.0, 2.0)
 
 
 def test_what_an_origin_says_of_an_answer_is_read() -> None:
-    reply = told()
+    reply = parsed()
     assert reply is not None
     assert (reply.known, reply.wraps) == (True, True)
     assert reply.progress == Progress(
@@ -184,7 +184,7 @@ def test_what_an_origin_says_of_an_answer_is_read() -> None:
     "wrong", [{"waits": "tomorrow"}, {"octets": "many"}, {"times": [[1]]}, {"gone_ms": None}, {"ended": 7}]
 )
 def test_what_is_not_as_the_protocol_has_it_is_no_progress(wrong: dict[str, object]) -> None:
-    reply = told(**wrong)
+    reply = parsed(**wrong)
     assert reply is not None
     assert reply.progress is None
 

@@ -43,13 +43,13 @@ ASK = Ask("GET", "/ask")
 ACCEPTED = response("202 Accepted", '{"events":[],"done":false}', "location: pieces/1?of=a%20b")
 
 
-async def lane_of(url: str, told: list[Arrival] | None = None, **spec: Any) -> Lane:
+async def lane_of(url: str, reported: list[Arrival] | None = None, **spec: Any) -> Lane:
     lane = LaneSpec(
         "x", spec.pop("ask", Ask("GET", url)), prompt="Why?", max_output_tokens=60, delivery="polling", **spec
     )
     async with PollingProbe(lane) as probe:
         await probe.find()
-        await probe.answer((told if told is not None else []).append)
+        await probe.answer((reported if reported is not None else []).append)
         assert not probe.provable
         return await probe.prove()
 
@@ -72,14 +72,14 @@ def against(respond: Respond, heads: list[bytes] | None = None, ask: Ask = ASK, 
 
 @pytest.mark.alone
 def test_the_service_is_asked_for_piece_after_piece_and_judged_by_its_stamps(origin: Origin) -> None:
-    told: list[Arrival] = []
-    lane = asyncio.run(lane_of(origin(), told))
+    reported: list[Arrival] = []
+    lane = asyncio.run(lane_of(origin(), reported))
     assert lane.error is None
     assert lane.verdict is Verdict.INCREMENTAL, lane.evidence
     assert (lane.delivery, lane.method, lane.doubts) == ("polling", Method.STAMPS, ())
     arrivals = lane.timeline.arrivals
-    assert [one.seq for one in told] == [one.seq for one in arrivals] == list(range(61))
-    assert [one.arrived_ms for one in told] == [one.arrived_ms for one in arrivals]
+    assert [one.seq for one in reported] == [one.seq for one in arrivals] == list(range(61))
+    assert [one.arrived_ms for one in reported] == [one.arrived_ms for one in arrivals]
     assert lane.timeline.complete
     assert all(one.sent_ms is not None and one.sent_ms <= one.arrived_ms for one in arrivals[:-1])
     assert lane.hold_ms is not None

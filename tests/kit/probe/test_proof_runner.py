@@ -53,8 +53,8 @@ def test_what_is_fed_arrives_as_whole_events_of_that_size(origin: Origin, media:
         return DONE
 
     steps: list[None] = []
-    told = drive(f"{origin()}/proof", script(), lambda: steps.append(None), media=media, method=method)
-    assert told is DONE
+    outcome = drive(f"{origin()}/proof", script(), lambda: steps.append(None), media=media, method=method)
+    assert outcome is DONE
     assert len(steps) == 6
 
 

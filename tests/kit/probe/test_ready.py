@@ -34,12 +34,12 @@ async def _at_once(seconds: float) -> None:
 
 @pytest.mark.parametrize("statuses", [(200,), (503, 502, 200), (404, 404, 401), (500, 301)])
 async def test_it_is_ready_when_the_service_answers(statuses: tuple[int, ...]) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     heads: list[bytes] = []
 
     async with misbehaving(answering(*statuses, heads=heads), heads=heads) as url:
-        await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=told.append, sleep=_at_once)
-    assert told == [f"not ready yet: status {status}" for status in statuses[:-1]]
+        await wait_until_ready(Ask("GET", f"{url}/ready"), waiting=lines.append, sleep=_at_once)
+    assert lines == [f"not ready yet: status {status}" for status in statuses[:-1]]
 
 
 async def test_a_service_that_does_not_know_the_path_is_there() -> None:
@@ -79,17 +79,17 @@ def test_a_name_that_does_not_listen_yet_is_waited_for() -> None:
 
 
 async def test_a_service_that_stays_silent_is_asked_again() -> None:
-    told: list[str] = []
+    lines: list[str] = []
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if told:
+        if lines:
             await answering(200)(reader, writer)
         else:
             await asyncio.Event().wait()
 
     async with misbehaving(silent) as url:
-        await wait_until_ready(Ask("GET", f"{url}/ready"), each_s=0.05, waiting=told.append, sleep=_at_once)
-    assert set(told) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
+        await wait_until_ready(Ask("GET", f"{url}/ready"), each_s=0.05, waiting=lines.append, sleep=_at_once)
+    assert set(lines) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
 
 
 def versions(*said: str | None) -> Callable[..., Any]:
@@ -107,23 +107,23 @@ def versions(*said: str | None) -> Callable[..., Any]:
 
 
 def waited(wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0) -> tuple[int, list[str]]:
-    """How many pings were answered before it was the wanted one, and what was told."""
-    told: list[str] = []
+    """How many pings were answered before it was the wanted one, and what was lines."""
+    lines: list[str] = []
     pings: list[bytes] = []
 
     async def main() -> None:
         async with misbehaving(versions(*said), heads=pings) as url:
             ask = Ask("GET", url)
-            await wait_until_version(ask, wanted, within_s=within_s, waiting=told.append, sleep=_at_once)
+            await wait_until_version(ask, wanted, within_s=within_s, waiting=lines.append, sleep=_at_once)
 
     asyncio.run(main())
-    return len(pings), told
+    return len(pings), lines
 
 
 @pytest.mark.parametrize("wanted", [ExpectedVersion("new"), ExpectedVersion("new", says=True)])
 def test_until_the_wanted_version_alone_answers(wanted: ExpectedVersion) -> None:
-    pings, told = waited(wanted, "old", "new", "old", "new", "new", "new")
-    assert (pings, told) == (6, ["waiting for new: old still answers"])
+    pings, lines = waited(wanted, "old", "new", "old", "new", "new", "new")
+    assert (pings, lines) == (6, ["waiting for new: old still answers"])
 
 
 def test_of_an_origin_that_says_no_version_nothing_is_waited_for() -> None:
@@ -131,14 +131,14 @@ def test_of_an_origin_that_says_no_version_nothing_is_waited_for() -> None:
 
 
 def test_where_the_wanted_version_is_known_to_say_so_silence_is_another() -> None:
-    pings, told = waited(ExpectedVersion("new", says=True), None, "new")
-    assert (pings, told) == (4, ["waiting for new: a version that does not say which still answers"])
+    pings, lines = waited(ExpectedVersion("new", says=True), None, "new")
+    assert (pings, lines) == (4, ["waiting for new: a version that does not say which still answers"])
 
 
 def test_a_version_that_never_answers_is_given_up() -> None:
-    pings, told = waited(ExpectedVersion("new"), "old", within_s=0.2)
+    pings, lines = waited(ExpectedVersion("new"), "old", within_s=0.2)
     assert pings >= 1
-    assert told == ["waiting for new: old still answers"]
+    assert lines == ["waiting for new: old still answers"]
 
 
 def test_what_cannot_be_reached_is_left_to_the_measurement() -> None:

@@ -58,14 +58,14 @@ def test_what_is_quoted_for_a_shell_is_read_back(given: list[str]) -> None:
 def test_it_reads_what_bash_reads(command: str) -> None:
     assert BASH is not None
     assume(not re.search(r'(?:^|[ \n])\^"', command))  # a copy for cmd, which is refused
-    told = subprocess.run(
+    printed = subprocess.run(
         [BASH, "--norc", "--noprofile", "-c", f"printf '%s\\0' x {command}"],
         capture_output=True,
         check=True,
         timeout=30,
         env={"LC_ALL": "C.UTF-8", "PATH": ""},
     ).stdout
-    assert words(f"x {command}") == told.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    assert words(f"x {command}") == printed.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 
 @pytest.mark.parametrize(

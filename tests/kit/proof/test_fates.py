@@ -7,7 +7,8 @@ import pytest
 
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.doubts import Doubt
-from kit.proof.fates import fates, late_head, starved
+from kit.proof.fates import at_deadline, fates, late_head, starved
+from kit.proof.fingerprints import hops
 from kit.proof.looks import Piece, watch
 from kit.proof.timeline import Arrival, End, Timeline
 
@@ -65,6 +66,90 @@ def test_a_cut_after_the_same_silence_twice_is_a_limit_on_silence() -> None:
     found = one(fates(silent, (Doubt.STREAM_CUT,), "", {}, again=silent))
     assert (found.cause, found.certainty) == (Cause.IDLE_LIMIT, "likely")
     assert "nginx, its proxy_read_timeout" in found.remedy
+
+
+FLOWING = [100.0 * number for number in range(1, 300)]  # for 29.9 s
+CUT = (Doubt.STREAM_CUT,)
+
+
+def flowed(ended: float = 30_040.0, end: End = End.CUT) -> Timeline:
+    return line([at for at in FLOWING if at < ended], ended=ended, end=end)
+
+
+def test_what_flowed_until_a_known_deadline_may_have_met_it_and_is_never_called_proven() -> None:
+    found = one(fates(flowed(), CUT, "", {}))
+    assert (found.cause, found.certainty) == (Cause.TIME_LIMIT, "possible")
+    assert "cut after 30.0 s and 299 events, the last 0.1 s in silence" in found.because
+    assert "it flowed to its end, as by no limit on silence" in found.because
+    assert "from an accident: ask again" in found.apart
+    assert "--direct URL" in found.apart
+    assert "No heartbeat helps." in found.remedy
+    assert "GCPBackendPolicy" in found.remedy
+    assert "gunicorn --timeout 0" in found.remedy
+    again = one(fates(flowed(), CUT, "", {}, again=flowed(30_900.0)))
+    assert (again.cause, again.certainty) == (Cause.TIME_LIMIT, "likely")
+    assert "accident" not in again.apart
+    assert "the service's own limit" in again.apart
+
+
+def test_the_headers_raise_the_line_of_whom_they_hint_at() -> None:
+    hinted = one(fates(flowed(29_100.0), CUT, "", {}, hops({"via": "1.1 google", "server": "uvicorn"})))
+    assert (hinted.cause, hinted.certainty) == (Cause.TIME_LIMIT, "likely")
+    assert "a Google Cloud load balancer (GKE's Gateway and Ingress too), its backend's" in hinted.because
+    assert "at which the headers hint" in hinted.because
+    assert hinted.remedy.index("GCPBackendPolicy\n") < hinted.remedy.index("Amazon API Gateway")
+
+
+def test_asked_directly_a_deadline_is_the_hops_or_the_services() -> None:
+    whole = flowed(end=End.WHOLE)
+    hop = one(
+        fates(flowed(), CUT, "", {}, again=replace(whole, duration_ms=45_000.0), where="asked directly")
+    )
+    assert (hop.cause, hop.certainty, hop.apart) == (Cause.TIME_LIMIT, "likely", "")
+    assert "a hop between" in hop.where
+    service = one(fates(flowed(), CUT, "", {}, again=flowed(), where="asked directly"))
+    assert (service.cause, service.certainty) == (Cause.TIME_LIMIT, "likely")
+    assert "the service itself" in service.where
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        flowed(12_000.0),  # sooner
+        line(FLOWING, ended=41_000.0, end=End.CUT),  # later
+        flowed(end=End.WHOLE),
+    ],
+)
+def test_what_ends_otherwise_the_next_time_met_no_deadline(again: Timeline) -> None:
+    found = one(fates(flowed(), CUT, "", {}, again=again))
+    assert (found.cause, found.certainty) == (Cause.ANSWER_CUT, "certain")
+
+
+def test_what_fell_silent_first_or_was_not_surely_cut_is_no_likely_deadline() -> None:
+    silent = line(EVENTS, ended=30_000.0)
+    assert one(fates(silent, CUT, "", {})).cause is Cause.ANSWER_CUT
+    doubted = one(fates(flowed(end=End.UNKNOWN), (Doubt.END_UNKNOWN,), "", {}, again=flowed(end=End.UNKNOWN)))
+    assert (doubted.cause, doubted.certainty) == (Cause.TIME_LIMIT, "possible")
+
+
+@pytest.mark.parametrize(
+    ("ended", "own_s", "is_it"),
+    [
+        (30_040.0, None, True),
+        (30_040.0, 300.0, True),  # whatever the platform should do: the policy may be missing
+        (8_000.0, 8.0, True),
+        (9_900.0, 8.0, True),
+        (10_100.0, 8.0, False),
+        (6_900.0, 8.0, False),
+        (8_000.0, None, False),
+    ],
+)
+def test_a_platforms_own_deadline_is_known_as_well(ended: float, own_s: float | None, *, is_it: bool) -> None:
+    assert at_deadline(flowed(ended), own_s) is is_it
+    assert not at_deadline(flowed(ended, End.WHOLE), own_s)
+    assert not at_deadline(flowed(ended, End.UNKNOWN), own_s)
+    assert not at_deadline(line(EVENTS[:2], ended=ended), own_s)  # silent
+    assert not at_deadline(line((), ended=ended), own_s)
 
 
 def test_an_end_that_may_be_a_cut_is_possible_only() -> None:

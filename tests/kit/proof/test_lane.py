@@ -48,6 +48,17 @@ def test_how_a_lane_came_out(lane: Lane, expected: LaneState) -> None:
     assert state(lane) is expected
 
 
+def test_a_cut_at_a_deadline_says_after_how_long_and_is_no_streamed_answer() -> None:
+    late = replace(
+        AS_PROMISED,
+        doubts=(Doubt.STREAM_CUT, Doubt.CUT_AT_DEADLINE),
+        timeline=replace(LANE.timeline, duration_ms=30_040.0),
+    )
+    assert (late.fate, CUT.fate) == ("was cut after 30 s", "was cut")
+    assert (late.verdict, state(late)) == (Verdict.INCREMENTAL, LaneState.NOT_AS_EXPECTED)
+    assert state(replace(late, expected=None)) is LaneState.INCONCLUSIVE
+
+
 EVEN = tuple(Piece(100.0 * number, 200) for number in range(1, 21))
 WATCHED = replace(UNSURE, timeline=replace(LANE.timeline, watched=watch(EVEN, EVEN, "events")))
 

@@ -25,7 +25,7 @@ QUIET = ("--quiet", "--format=json")
 
 
 class Hosted(Unhosted):
-    """Remembers what it is told."""
+    """Remembers the calls that it gets."""
 
     def __init__(self) -> None:
         super().__init__("demo-project")

@@ -81,9 +81,9 @@ def get(url: str, token: str | None = TOKEN) -> tuple[int, Any]:
 
 
 def version_at(url: str) -> str:
-    status, told = get(f"{url}/whoami")
+    status, document = get(f"{url}/whoami")
     assert status == 200
-    return str(told["version"])
+    return str(document["version"])
 
 
 def test_a_service_is_made_tried_moved_opened_and_deleted(

@@ -57,8 +57,8 @@ def get(url: str, **headers: str) -> tuple[int, bytes]:
 def about(url: str) -> dict[str, Any]:
     status, body = get(f"{url}/about")
     assert status == 200, body
-    told: dict[str, Any] = json.loads(body)
-    return told
+    document: dict[str, Any] = json.loads(body)
+    return document
 
 
 def test_each_platform_tells_a_version_what_it_is_and_never_that_it_is_a_lab(hosting: Hosting) -> None:

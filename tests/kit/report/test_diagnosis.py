@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.diagnosis import AppExamined, Diagnosis
+from kit.proof.doubts import Doubt
 from kit.proof.fingerprints import NO_EVIDENCE
 from kit.proof.verdict import Verdict
 from kit.report.cells import cells, clean
@@ -138,6 +139,15 @@ def test_an_apps_text_begins_with_what_would_happen_where() -> None:
     assert advice.strip().startswith("→ Nothing frees a stream here")
     assert (flex, run) == ("  App Engine Flexible  streamed", "  Cloud Run            streamed")
     assert emulated == "  The fronts are emulated from documentation; nothing ran on Google's cloud."
+
+
+def test_the_advice_on_a_deadline_stands_beside_a_cut_at_it_alone() -> None:
+    advised = {**TARGETS, "run": replace(TARGETS["run"], advice="Raise it.")}
+    other = NamedCause(Cause.BLOCKED, "likely", "a small request took 2 s", holds=False)
+    for doubts in ((), (Doubt.STREAM_CUT, Doubt.CUT_AT_DEADLINE)):
+        lane = replace(STREAMS.lane, doubts=doubts)
+        found = AppExamined(STREAMS, {"run": replace(STREAMS, lane=lane, causes=(other,))})
+        assert ("→ Raise it." in app_text(found, advised)) is bool(doubts)
 
 
 def test_a_terminal_that_knows_ascii_only_is_spoken_to_in_it() -> None:

@@ -55,3 +55,4 @@ def test_limits_are_one_sentence_each() -> None:
         "A response may have 32 MiB, a chunked one any size, and take 5 min. "
         "Without an open request an instance has little CPU or none. From SIGTERM to SIGKILL: 10 s."
     )
+    assert limits(get("gke")) == "A response may be of any size and take 30 s. From SIGTERM to SIGKILL: 60 s."

@@ -13,6 +13,7 @@ from kit.proof.lane import Lane, LaneState
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import by_doubt, lane_view, rehearsed, view, where
+from kit.targets import Claim
 from tests.kit.report.measured import AS_PROMISED, DEPLOYED, POLLED, RETRIED, TARGETS, TROUBLED
 
 WHOLE, _, BLOCKS, STREAMED = AS_PROMISED.lanes[:4]
@@ -79,6 +80,26 @@ def test_the_verdict_of_a_doubted_answer_counts_against_it() -> None:
     cut = replace(STREAMED, doubts=(Doubt.STREAM_CUT,))
     assert lane_view(cut).state is LaneState.NOT_AS_EXPECTED
     assert lane_view(replace(cut, expected=None)).state is LaneState.INCONCLUSIVE
+
+
+def test_a_cut_at_a_deadline_has_the_line_of_a_target_that_holds_nothing_or_of_whose_default_it_is() -> None:
+    at_30_s = replace(STREAMED.timeline, duration_ms=30_040.0)
+    late = replace(STREAMED, doubts=(Doubt.STREAM_CUT, Doubt.CUT_AT_DEADLINE), timeline=at_30_s)
+    ends = Claim(about="deadline", text="It ends after 30 s.", source="made up", certainty="-")
+    passing, holding = (
+        replace(TARGETS[name], advice="Raise it.", claims=(ends,)) for name in ("run", "flex")
+    )
+    assert lane_view(late, passing).advice == "Raise it."
+    assert lane_view(late, passing).grounds == (ends,)
+    assert lane_view(STREAMED, passing).grounds == ()
+    assert lane_view(late, passing).marked is LaneState.NOT_AS_EXPECTED
+    assert lane_view(late, passing).verdict == "streamed, but the answer was cut after 30 s"
+    for target in (holding, None):
+        assert "default has a Google Cloud load balancer" in (lane_view(late, target).advice or "")
+    # What a front that holds nothing is told of its deadline frees no stream that is held all the same.
+    held = replace(BROKEN_PROMISE, expected=Verdict.WHOLE_MESSAGE)
+    assert lane_view(held, passing).advice != "Raise it."
+    assert lane_view(held, holding).advice == "Raise it."
 
 
 def test_what_was_expected_names_the_documented_size_where_there_is_one() -> None:

@@ -167,7 +167,7 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.locator("#language").click()
     assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", "✓ Streamed", "✓ Streamed"]
-    # Another file is told in a sentence.
+    # Another file gets a sentence.
     page.locator("#file").set_input_files(
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
     )

@@ -98,7 +98,7 @@ def answered(*chunks: GenerateContentResponse | bytes, **more: Any) -> list[str 
 
 
 def failing(code: grpc.StatusCode, *details: Any, after: int = 0, message: str = "") -> Problem:
-    """What an error after so many chunks is told as."""
+    """What an error after so many chunks becomes."""
     pieces = []
 
     async def script(call: Call) -> Chunks:

@@ -45,6 +45,24 @@ def test_who_may_call_is_asked_once_until_that_is_changed() -> None:
     assert gcloud.asked("run services add-iam-policy-binding") == 1
 
 
+def test_revisions_which_never_change_are_listed_again_only_once_there_is_another() -> None:
+    host, gcloud = with_()
+
+    async def story() -> None:
+        await host.look()
+        await host.look()
+        assert gcloud.asked("run revisions list") == 1
+        service = answer("run-services-describe")
+        service["status"]["latestCreatedRevisionName"] = "streamproof-sp-theirs01"
+        gcloud.answers["run services describe"] = service
+        # Not listed yet: then what was seen is not all.
+        for times in (2, 3):
+            await host.look()
+            assert gcloud.asked("run revisions list") == times
+
+    asyncio.run(story())
+
+
 def test_what_is_open_is_not_opened_again() -> None:
     host, gcloud = with_()
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from kit.errors import Code
 from kit.platforms.app_engine import commands as app_engine
 from kit.platforms.cloud_run import commands as cloud_run
 from kit.platforms.command import Command
-from kit.platforms.gcloud import leftovers
+from kit.platforms.gcloud import kubectl_rules, leftovers
 from kit.platforms.gcloud.fault_rules import RULES, Rule
 from kit.platforms.gcloud.faults import explain
 from tests.kit.platforms.releases import FLEX
@@ -228,7 +229,7 @@ def test_whatever_gcloud_prints_one_clean_sentence_comes_of_it(stderr: str, stdo
         assert not re.search(r"ya29\.|eyJ[\w-]{8,}\.|bearer [^\s\[]", text, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.pattern[:40])
+@pytest.mark.parametrize("rule", [*RULES, *kubectl_rules.RULES], ids=lambda rule: rule.pattern[:40])
 def test_each_rule_names_only_what_is_filled_in(rule: Rule) -> None:
     named = set(re.findall(r"\{(\w+)\}", rule.message + rule.hint + rule.otherwise))
     assert named <= {"verb", "project", "region", *(["found"] if rule.find else [])}
@@ -237,12 +238,118 @@ def test_each_rule_names_only_what_is_filled_in(rule: Rule) -> None:
 
 
 def test_another_program_is_told_in_its_own_words_and_named() -> None:
-    said = 'Error from server (NotFound): deployments.apps "x" not found'
-    command = Command(("get", "deployment", "x"), program="kubectl", absent=(said,))
+    said = "no such ship: x"
+    command = Command(("show", "x"), program="harbour", absent=(said,))
     assert explain(command, 1, f"{said}\n", "").code is Code.NOT_FOUND_IN_CLOUD
     other = explain(command, 1, "Unable to connect: connection refused\n", "")
     assert (other.code, other.again) == (Code.GCLOUD_FAILED, "no")
-    assert other.message == "`kubectl get deployment x` failed: Unable to connect, connection refused."
+    assert other.message == "`harbour show x` failed: Unable to connect, connection refused."
+
+
+# What kubectl 1.33 prints on stderr before its error where it has cached nothing of the cluster.
+CACHE_COLD = "".join(
+    f'E1130 16:28:21.{number}29 1445 memcache.go:265] "Unhandled Error" err="couldn\'t get current server '
+    f'API group list: Get \\"https://127.0.0.1:1/api\\": dial tcp: refused {number}"\n'
+    for number in range(5)
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "again"),
+    [
+        (
+            "error: You must be logged in to the server (the server has asked for the client to provide "
+            "credentials)",
+            Code.NOT_SIGNED_IN,
+            "transient",
+        ),
+        (
+            "Unable to connect to the server: getting credentials: exec: executable gke-gcloud-auth-plugin "
+            "not found",
+            Code.NOT_READY_TO_DEPLOY,
+            "no",
+        ),
+        (
+            "Unable to connect to the server: getting credentials: exec: executable gke-gcloud-auth-plugin "
+            "failed with exit code 1",
+            Code.NOT_SIGNED_IN,
+            "no",
+        ),
+        (
+            'Error from server (Forbidden): pods is forbidden: User "a@b.c" cannot list resource "pods"',
+            Code.PERMISSION_DENIED,
+            "no",
+        ),
+        (
+            'Error from server (Forbidden): pods "x" is forbidden: unable to create new content in namespace '
+            "s because it is being terminated",
+            Code.CLOUD_BUSY,
+            "busy",
+        ),
+        (
+            'Error from server (NotFound): gateways.gateway.networking.k8s.io "x" not found',
+            Code.GCLOUD_FAILED,
+            "no",
+        ),
+        (
+            'error: Apply failed with 1 conflict: conflict with "M" using apps/v1: .spec.replicas\nPlease '
+            "review the fields above--they currently have other managers.",
+            Code.GCLOUD_FAILED,
+            "no",
+        ),
+        (
+            'Error from server (BadRequest): error when creating "STDIN": HTTPRoute in version "v1" cannot '
+            'be handled as a HTTPRoute: strict decoding error: unknown field "spec.x"',
+            Code.GCLOUD_FAILED,
+            "no",
+        ),
+        (
+            "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?",
+            Code.UNREACHABLE,
+            "no",
+        ),
+        (
+            "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by "
+            "unknown authority",
+            Code.TLS_FAILED,
+            "no",
+        ),
+        (
+            "Unable to connect to the server: net/http: TLS handshake timeout",
+            Code.CLOUD_UNAVAILABLE,
+            "transient",
+        ),
+        ('error: the server doesn\'t have a resource type "gateways"', Code.NOT_READY_TO_DEPLOY, "no"),
+        ("error: context was not found for specified context: gke_p_r_c", Code.GCLOUD_FAILED, "no"),
+        ("error: timed out waiting for the condition on gateways/x", Code.SERVICE_NOT_READY, "no"),
+    ],
+)
+def test_kubectl_is_understood_by_its_own_words_behind_its_log(said: str, code: Code, again: str) -> None:
+    command = Command(("get", "pods"), program="kubectl")
+    for before in ("", CACHE_COLD):
+        fault = explain(command, 1, f"{before}{said}\n", "")
+        assert (fault.code, fault.again) == (code, again)
+        assert "memcache" not in fault.message
+        assert fault.hint
+
+
+def test_kubectl_did_not_find_what_it_was_to_work_on_by_the_whole_sentence_only() -> None:
+    said = 'Error from server (NotFound): namespaces "s" not found'
+    command = Command(("get", "namespace", "s"), program="kubectl", absent=(said,))
+    assert explain(command, 1, f"{CACHE_COLD}{said}\n", "").code is Code.NOT_FOUND_IN_CLOUD
+    foreign = "Error from server (NotFound): the server could not find the requested resource"
+    for other in (foreign, f"{said} here", f"{foreign}\n{said}"):
+        assert explain(command, 1, f"{other}\n", "").code is not Code.NOT_FOUND_IN_CLOUD
+
+
+def test_gcloud_s_container_commands_are_understood_without_their_code() -> None:
+    said = "ResponseError: code=404, message=Not found: projects/p/locations/r/clusters/c."
+    error = f"ERROR: (gcloud.container.clusters.describe) {said}\nNo cluster named 'c' in p.\n"
+    command = Command(("container", "clusters", "describe", "c"), absent=(said,))
+    assert explain(command, 1, error, "").code is Code.NOT_FOUND_IN_CLOUD
+    fault = explain(replace(command, absent=()), 1, error, "")
+    assert fault.code is Code.GCLOUD_FAILED
+    assert fault.message.startswith("`gcloud container clusters describe` failed: Not found, projects/p/")
 
 
 def _is_one_sentence(text: str) -> bool:

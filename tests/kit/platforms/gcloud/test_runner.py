@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.platforms.cloud_run import commands as cloud_run
-from kit.platforms.command import Command
+from kit.platforms.command import Command, Folder
 from kit.platforms.gcloud.runner import Gcloud, Timing
 from kit.rehearsal import faults
 from kit.rehearsal.plane import Plane
@@ -43,6 +45,16 @@ def fail(text, status=1):
 
 if word == "echo":
     print(json.dumps({"words": rest, "env": dict(os.environ), "stdin": sys.stdin.read()}))
+elif word == "own":
+    file = pathlib.Path(os.environ["KUBECONFIG"])
+    modes = [oct(each.stat().st_mode & 0o777) for each in (file.parent.parent, file.parent, file)]
+    print(json.dumps({"path": str(file), "modes": modes, "names": sorted(os.listdir(file.parent))}))
+    (file.parent / "token").write_text("secret")
+    if rest:
+        say(f"pids {os.getpid()}\n")
+        time.sleep(600)
+    if times() < int(os.environ.get("SUCCEEDS_AT", "1")):
+        fail(os.environ["SAYS"])
 elif word == "secret":
     print("the-secret-itself")
     fail("Bearer the-other-secret is no good")
@@ -144,6 +156,70 @@ def test_it_never_asks_and_has_the_users_environment_and_the_commands_own(sandbo
 def test_a_secret_is_kept_from_gclouds_own_log_files(sandbox: Sandbox) -> None:
     env = json.loads(sandbox.run(Command(("echo",), secret=True)))["env"]
     assert env["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"] == "1"
+
+
+def test_it_reads_a_text_or_a_file_from_its_standard_input(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = "kind: 'ü'\n" * 50_000
+    (tmp_path / "a file.yaml").write_text(text)
+    for stdin in (text, tmp_path / "a file.yaml"):
+        assert json.loads(sandbox.run(Command(("echo",), stdin=stdin)))["stdin"] == text
+
+
+def test_a_file_that_is_not_there_is_no_input(sandbox: Sandbox, tmp_path: Path) -> None:
+    error = sandbox.fails(Command(("echo",), stdin=tmp_path / "none"))
+    assert error.code is Code.CANNOT_WRITE
+    assert str(tmp_path / "none") in error.message
+
+
+def test_a_text_on_its_standard_input_is_only_named_when_it_is_echoed(sandbox: Sandbox) -> None:
+    command = Command(("echo", "-"), changes=True, stdin="{'a': 1}", input="the route")
+    sandbox.run(command)
+    assert sandbox.echoed == ["gcloud echo -  # the route"]
+    assert command.line == """printf %s '{'"'"'a'"'"': 1}' | gcloud echo -"""
+    assert Command(("echo", "-"), stdin=Path("a b.yaml")).line == "gcloud echo - <'a b.yaml'"
+
+
+def own() -> Folder:
+    return Folder("KUBECONFIG", "config", {"config": b"apiVersion: v1"})
+
+
+def test_its_own_files_are_private_kept_in_memory_and_gone_from_the_disk(sandbox: Sandbox) -> None:
+    folder = own()
+    first = json.loads(sandbox.run(Command(("own",), folder=folder)))
+    assert first["modes"] == ["0o700", "0o700", "0o600"]
+    assert folder.contents == {"config": b"apiVersion: v1", "token": b"secret"}
+    second = json.loads(sandbox.run(Command(("own",), folder=folder)))
+    assert second["names"] == ["config", "token"]
+    assert second["path"] != first["path"]
+    assert not any(Path(one["path"]).parent.parent.exists() for one in (first, second))
+
+
+def test_another_attempt_begins_without_what_the_program_kept_beside_its_file(sandbox: Sandbox) -> None:
+    gcloud = sandbox.make(SUCCEEDS_AT="2", SAYS=UNAVAILABLE)
+    told = json.loads(sandbox.run(Command(("own",), folder=own()), gcloud))
+    assert told["names"] == ["config"]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "killed"])
+def test_its_own_files_do_not_outlive_the_kit(sandbox: Sandbox, tmp_path: Path, how: str) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    script = (
+        "import asyncio, sys, tempfile\n"
+        "from pathlib import Path\n"
+        "from kit.platforms.command import Command, Folder\n"
+        "from kit.platforms.gcloud.runner import Gcloud\n"
+        "env, logs = dict(PATH=sys.argv[1], HOME=sys.argv[1]), Path(sys.argv[2])\n"
+        "command = Command(('own', 'wait'), folder=Folder('KUBECONFIG', 'config', {'config': b''}))\n"
+        "asyncio.run(Gcloud(env, logs, print).run(command, log='lane'))\n"
+    )
+    words = [sys.executable, "-c", script, sandbox.env["PATH"], str(sandbox.logs)]
+    kit = subprocess.Popen(words, env={**os.environ, "TMPDIR": str(there)}, stderr=subprocess.DEVNULL)
+    eventually(lambda: sandbox.logs.exists() and "pids" in sandbox.log)
+    assert list(there.glob("kit-*/own/token"))
+    kit.send_signal(signal.SIGINT if how == "cancelled" else signal.SIGKILL)
+    kit.wait(GIVE_UP_S)
+    eventually(lambda: not list(there.iterdir()))
 
 
 def test_without_gcloud_the_user_is_told_where_to_get_it(tmp_path: Path) -> None:

@@ -1,0 +1,372 @@
+"""What kubectl and gcloud answer about a target on GKE, read. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from kit.errors import Code, KitError
+from kit.platforms.gke import route
+from kit.platforms.service import (
+    BUNDLE_LABEL,
+    TARGET_LABEL,
+    TOKEN_SHA256,
+    Place,
+    Removal,
+    Service,
+    Version,
+    newest_first,
+)
+
+VERSION_LABEL: Final = "streamproof-version"
+# What a stopped version had, for when it is started again.
+REPLICAS: Final = "streamproof-replicas"
+
+Object = Mapping[str, Any]
+
+# Why a container waits, where it waits for ever (Kubernetes, pkg/kubelet/images and pkg/kubelet/kuberuntime).
+# `ErrImagePull` is only the first attempt, `ImagePullBackOff` says that there were more.
+_CRASHES: Final = "CrashLoopBackOff"
+_HOPELESS: Final = {
+    "ImagePullBackOff": "its image cannot be pulled",
+    "InvalidImageName": "its image cannot be pulled",
+    "ErrImageNeverPull": "its image cannot be pulled",
+    "CreateContainerConfigError": "its container cannot be made",
+    "CreateContainerError": "its container cannot be made",
+    "RunContainerError": "its container cannot be started",
+    _CRASHES: "its container ends again and again",
+}
+# A container may end once or twice before what it needs is there.
+_CRASHED: Final = 3
+# Namespaces of GKE's own.
+_SYSTEM: Final = ("kube-", "gke-", "gmp-")
+_PULL: Final = (
+    "The nodes pull as the cluster's service account, which needs roles/artifactregistry.reader: "
+    "https://cloud.google.com/kubernetes-engine/docs/how-to/service-accounts"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What is in the namespace.
+
+    Attributes:
+        gateway, route: those of the target's name; None for none.
+        deployments, policies, pods: by version, the target's own.
+        others: all else that is there, as "deployment/x": not the kit's.
+    """
+
+    gateway: Object | None = None
+    route: Object | None = None
+    deployments: Mapping[str, Object] = field(default_factory=dict)
+    policies: Mapping[str, Object] = field(default_factory=dict)
+    pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a version has come.
+
+    Attributes:
+        error: why it will never be ready; None where it may be.
+        missing: what it still takes, in words; empty where it can be asked.
+        unsaid: what the load balancer's controller has not said yet, "whether …"; empty for nothing.
+    """
+
+    error: KitError | None = None
+    missing: str = ""
+    unsaid: str = ""
+
+
+def there(place: Place, answer: Any) -> There:
+    """What `get` printed of gateways, routes, deployments, services, policies and pods."""
+    gateway = found = None
+    deployments: dict[str, Object] = {}
+    policies: dict[str, Object] = {}
+    pods: dict[str, list[Object]] = {}
+    others: list[str] = []
+    for item in answer.get("items") or ():
+        kind, name, own = item["kind"], item["metadata"]["name"], labels(item)
+        ours, version = own.get(TARGET_LABEL) == place.target, own.get(VERSION_LABEL)
+        if kind == "Gateway" and name == place.service:
+            gateway = item
+        elif kind == "HTTPRoute" and name == place.service:
+            found = item
+        elif ours and version is not None and name == f"{place.service}-{version}":
+            if kind == "Deployment":
+                deployments[version] = item
+            elif kind == "GCPBackendPolicy":
+                policies[version] = item
+        if ours and version is not None and kind == "Pod":
+            pods.setdefault(version, []).append(item)
+        if not is_ours(item):
+            others.append(f"{kind.lower()}/{name}")
+    return There(gateway, found, deployments, policies, pods, tuple(others))
+
+
+def is_ours(item: Object) -> bool:
+    """Whether the kit made an object."""
+    return labels(item).get("app.kubernetes.io/managed-by") == "streamproof"
+
+
+def labels(item: Object) -> Mapping[str, str]:
+    """An object's labels."""
+    found: Mapping[str, str] = item["metadata"].get("labels") or {}
+    return found
+
+
+def service(place: Place, seen: There) -> Service | None:
+    """What is there; None where nothing of the target's name is."""
+    if seen.gateway is None and seen.route is None and not seen.deployments:
+        return None
+    url = address(seen.gateway)
+    shares, own = route.shares_of(place, seen.route), route.opened(seen.route)
+    versions = [
+        _version(name, item, shares.get(name, 0.0), url if name in own else None)
+        for name, item in seen.deployments.items()
+    ]
+    versions += [
+        Version(name, None, None, share, running=True, target=None, digest=None)
+        for name, share in shares.items()
+        if share and name not in seen.deployments
+    ]
+    versions += [
+        Version(f"{item['kind']} {place.service}", None, None, 0.0, running=False, target=None, digest=None)
+        for item in (seen.gateway, seen.route)
+        if item is not None and labels(item).get(TARGET_LABEL) != place.target
+    ]
+    return Service(place, url, True, newest_first(versions), always=seen.gateway is not None)
+
+
+def address(gateway: Object | None) -> str | None:
+    """Where a Gateway answers, by its listener's host or its own address; no path. None for nowhere."""
+    if gateway is None:
+        return None
+    listener = _listener(gateway)
+    secure, port = listener.get("protocol") == "HTTPS", int(listener.get("port", 80))
+    addresses = gateway.get("status", {}).get("addresses") or ()
+    host = next((str(each["value"]) for each in addresses if each.get("value")), None)
+    if host is None:
+        return None
+    host = listener.get("hostname") or (f"[{host}]" if ":" in host else host)
+    usual = port == (443 if secure else 80)
+    return f"{'https' if secure else 'http'}://{host}{'' if usual else f':{port}'}"
+
+
+def listener(gateway: Object | None, settings: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The name of a Gateway's listener; where there is none yet, of the one that settings ask for."""
+    if gateway is None:
+        return "https" if settings.get("certmap") else "http"
+    return str(_listener(gateway).get("name", "http"))
+
+
+def condition(item: Object | None, kind: str) -> tuple[bool | None, str]:
+    """Whether a condition of an object holds, and why not in its own words; None where that is not known yet.
+
+    A route's conditions stand under each Gateway that it is of. One that is about an earlier state of the
+    object says nothing of this one.
+    """
+    if item is None:
+        return None, ""
+    now = item["metadata"].get("generation")
+    states, why = set(), ""
+    for one in _conditions(item):
+        if one.get("type") == kind and one.get("observedGeneration", now) == now:
+            states.add(one.get("status"))
+            if one.get("status") == "False":
+                why = f"{one.get('reason', '')}: {one.get('message', '')}".strip(": ")
+    return (False if "False" in states else True if "True" in states else None), why
+
+
+def is_ready(deployment: Object) -> bool:
+    """Whether all the pods that a deployment wants are ready."""
+    wanted, status = replicas(deployment), deployment.get("status") or {}
+    seen = status.get("observedGeneration") == deployment["metadata"].get("generation")
+    return bool(
+        seen and wanted and wanted == status.get("updatedReplicas") == status.get("availableReplicas")
+    )
+
+
+def standing(place: Place, there: There, version: str) -> Standing:
+    """How far a version has come, by what its pods, the Gateway, the route and its policy say."""
+    deployment, pods = there.deployments.get(version), there.pods.get(version, ())
+    if (error := _hopeless(version, deployment, pods)) is not None:
+        return Standing(error)
+    takes = {
+        f"the Gateway {place.service}": condition(there.gateway, "Accepted"),
+        f"the route {place.service}": condition(there.route, "Accepted"),
+        f"the policy of {version}": condition(there.policies.get(version), "Attached"),
+    }
+    for what, (state, why) in takes.items():
+        if state is False:
+            verb = "attach" if what.startswith("the policy") else "take"
+            text = f"The load balancer does not {verb} {what}: {why}"
+            hint = "Correct what it names; `kubectl describe` shows more. Nothing of the traffic was moved."
+            return Standing(KitError(Code.GCLOUD_FAILED, _sentence(text), hint))
+    missing = []
+    if deployment is None or not is_ready(deployment):
+        missing.append(_pods_wait(pods) or "its pods are not ready")
+    if condition(there.gateway, "Programmed")[0] is not True or address(there.gateway) is None:
+        missing.append("the load balancer is not there yet")
+    unsaid = [what for what, (state, _) in takes.items() if state is None]
+    return Standing(
+        missing="; ".join(missing),
+        unsaid=f"whether the load balancer takes {' and '.join(unsaid)}" if unsaid else "",
+    )
+
+
+def _hopeless(version: str, deployment: Object | None, pods: Sequence[Object]) -> KitError | None:
+    """Why a version's pods will never be ready; None where they may be yet."""
+    for one in _conditions(deployment) if deployment is not None else ():
+        if one.get("type") == "ReplicaFailure" and one.get("status") == "True":
+            text = f"The cluster makes no pod for {version}: {one.get('message', 'it does not say why')}"
+            return KitError(Code.SERVICE_NOT_READY, _sentence(text), "Correct what it names; deploy again.")
+        if one.get("reason") == "ProgressDeadlineExceeded" and one.get("status") == "False":
+            why = _pods_wait(pods) or one.get("message", "")
+            text = f"{version} is not ready, and the cluster has given it up: {why}"
+            return KitError(Code.SERVICE_NOT_READY, _sentence(text), "`kit logs` shows what it printed.")
+    for status in _containers(pods):
+        waits = (status.get("state") or {}).get("waiting") or {}
+        reason = str(waits.get("reason", ""))
+        if reason not in _HOPELESS or (reason == _CRASHES and status.get("restartCount", 0) < _CRASHED):
+            continue
+        said = f" ({waits['message']})" if waits.get("message") else ""
+        pulls = "pulled" in _HOPELESS[reason]
+        text = f"{version} does not start: {_HOPELESS[reason]}, {reason}{said}"
+        hint = _PULL if pulls else "`kit logs` shows what it printed."
+        return KitError(Code.SERVICE_NOT_READY, _sentence(text), hint)
+    return None
+
+
+def _pods_wait(pods: Sequence[Object]) -> str:
+    """What pods wait for, in the cluster's own words; empty where it does not say."""
+    for status in _containers(pods):
+        waits = (status.get("state") or {}).get("waiting") or {}
+        if waits.get("reason"):
+            return f"its pods wait: {waits['reason']}"
+    for one in (condition for pod in pods for condition in _conditions(pod)):
+        if one.get("status") == "False" and one.get("message"):
+            return f"its pods wait: {one.get('reason', '')}, {_sentence(one['message']).rstrip('.')}"
+    return ""
+
+
+def scaled(deployment: Object, wanted: int) -> dict[str, Any]:
+    """A deployment as it is applied with other replicas; it keeps in mind how many it had."""
+    meta, had = deployment["metadata"], replicas(deployment) or stopped_at(deployment)
+    return {
+        "apiVersion": deployment["apiVersion"],
+        "kind": deployment["kind"],
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "labels": meta["labels"],
+            "annotations": {REPLICAS: str(had)},
+        },
+        "spec": {**deployment["spec"], "replicas": wanted},
+    }
+
+
+def replicas(deployment: Object) -> int:
+    """How many pods a deployment wants."""
+    return int(deployment["spec"].get("replicas", 1))
+
+
+def stopped_at(deployment: Object) -> int:
+    """With how many replicas a stopped deployment ran."""
+    return int((deployment["metadata"].get("annotations") or {}).get(REPLICAS, 1))
+
+
+def digest(stdout: str) -> str:
+    """The image's digest, of what `builds submit` printed.
+
+    Raises:
+        KitError: GCLOUD_FAILED; it names none.
+    """
+    try:
+        return str(json.loads(stdout)["results"]["images"][0]["digest"])
+    except (ValueError, LookupError, TypeError):
+        raise KitError(
+            Code.GCLOUD_FAILED,
+            "The image was built, and `gcloud builds submit` does not name its digest.",
+            "Run it again; `gcloud builds list --limit=1` shows what came of the build.",
+        ) from None
+
+
+def workloads(answer: Any, namespace: str) -> tuple[str, ...]:
+    """Of all deployments of a cluster those that are neither in this namespace nor the cluster's own."""
+    names = (item["metadata"] for item in answer.get("items") or ())
+    return tuple(
+        f"{one['namespace']}/{one['name']}"
+        for one in names
+        if one["namespace"] != namespace and not one["namespace"].startswith(_SYSTEM)
+    )
+
+
+def left_over(place: Place, namespace: str, rules: Any, groups: Any) -> tuple[Removal, ...]:
+    """Of a project's forwarding rules and endpoint groups those that were this Gateway's.
+
+    GKE names them "gkegw1-HASH-NAMESPACE-NAME-…" and "k8s1-…", and describes them by namespace and name.
+    """
+    kinds = (
+        (rules, "forwarding rule", "forwarding-rules delete {name} --global"),
+        (groups, "network endpoint group", "network-endpoint-groups delete {name} --zone={zone}"),
+    )
+    found = []
+    for answer, kind, line in kinds:
+        for one in answer or ():
+            name, said = str(one.get("name", "")), str(one.get("description", ""))
+            # A long name is cut, its description is whole.
+            ours = f"-{namespace}-{place.service}-" in f"{name}-" or f"{namespace}/{place.service}" in said
+            if name.startswith(("gkegw", "k8s1-")) and ours:
+                zone = str(one.get("zone", "")).rpartition("/")[2]
+                words = f"gcloud compute {line.format(name=name, zone=zone)} --project={place.project}"
+                found.append(Removal(f"the {kind} {name}, which outlived its Gateway: `{words}`", None))
+    return tuple(found)
+
+
+def _version(name: str, item: Object, share: float, url: str | None) -> Version:
+    own, many = labels(item), replicas(item)
+    return Version(
+        name=name,
+        url=f"{url}/{name}/" if url is not None else None,
+        created_at=item["metadata"].get("creationTimestamp"),
+        traffic=share,
+        running=many > 0,
+        target=own.get(TARGET_LABEL),
+        digest=own.get(BUNDLE_LABEL),
+        min_instances=many,
+        token_sha256=_variables(item).get(TOKEN_SHA256),
+        ready=url is not None and is_ready(item),
+    )
+
+
+def _variables(deployment: Object) -> dict[str, str]:
+    containers: Iterable[Object] = deployment["spec"]["template"]["spec"].get("containers") or ()
+    return {
+        one["name"]: one["value"] for each in containers for one in each.get("env") or () if "value" in one
+    }
+
+
+def _containers(pods: Sequence[Object]) -> Iterator[Object]:
+    for pod in pods:
+        yield from (pod.get("status") or {}).get("containerStatuses") or ()
+
+
+def _conditions(item: Object) -> Iterator[Object]:
+    status = item.get("status") or {}
+    yield from status.get("conditions") or ()
+    for parent in status.get("parents") or ():
+        yield from parent.get("conditions") or ()
+
+
+def _listener(gateway: Object) -> Object:
+    return next(iter(gateway.get("spec", {}).get("listeners") or ()), {})
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return f"{text[:300]}…" if len(text) > 300 else f"{text}."

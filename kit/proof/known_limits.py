@@ -1,0 +1,85 @@
+"""Known limits of time: after how long hops and servers end a response by default. Hints only.
+
+The table stands in known_limits.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from kit.proof.fingerprints import HOW, Hop, Sure, fingerprint
+from kit.proof.texts import table
+
+# Many hops look at their clocks once a second only; and for a second after its deadline an Envoy still holds
+# the client's connection (its delayed_close_timeout, measured over HTTP/1.1).
+WITHIN_S = 1.0
+HELD_ON_S = 1.0
+
+# A serverless backend behind the same front, which the load balancer's own timeout does not bound.
+_SERVERLESS = "google"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLimit:
+    """One row.
+
+    Attributes:
+        seconds: after so long,
+        on: of a response in all, or of a silence in it.
+        who: who has it, and how it is called there.
+        frees: text to read and lines to paste.
+        sure: how sure that is.
+        source: where it is from.
+        kind: who that is in fingerprints.toml; empty for a server.
+    """
+
+    seconds: float
+    on: Literal["whole", "silence"]
+    who: str
+    frees: str
+    sure: Sure
+    source: str
+    kind: str = ""
+
+    def fits(self, seen_s: float) -> bool:
+        """Whether what ended after so long may have met it."""
+        held_on_s = HELD_ON_S if self.on == "whole" else 0.0
+        return -WITHIN_S <= seen_s - self.seconds <= WITHIN_S + held_on_s
+
+    def hinted(self, hops: Collection[Hop]) -> bool:
+        """Whether the response's headers hint at it."""
+        names = {hop.name for hop in hops}
+        if not self.kind or fingerprint(self.kind).name not in names:
+            return False
+        return self.kind != "google-balancer" or fingerprint(_SERVERLESS).name not in names
+
+
+def known_limits(
+    seen_s: float | None, on: Literal["whole", "silence"], hops: Collection[Hop] = ()
+) -> tuple[KnownLimit, ...]:
+    """Whose default an end after so long may be: what the headers hint at first, then the nearest number."""
+    if seen_s is None:
+        return ()
+    fit = [one for one in _table() if one.on == on and one.fits(seen_s)]
+    return tuple(sorted(fit, key=lambda one: (not one.hinted(hops), abs(seen_s - one.seconds))))
+
+
+def hints(limits: Iterable[KnownLimit]) -> list[str]:
+    """A sentence each."""
+    return [f"This number by default has {one.who}. A hint only: others have it too." for one in limits]
+
+
+def with_lines(remedy: str, limits: Iterable[KnownLimit]) -> str:
+    """A remedy, and the lines for each of these by name."""
+    lines = (
+        f"{one.who} ({HOW[one.sure]}; {one.source.strip()}):\n{one.frees.strip(chr(10))}" for one in limits
+    )
+    return "\n".join((remedy, *lines))
+
+
+@cache
+def _table() -> tuple[KnownLimit, ...]:
+    return tuple(KnownLimit(**row) for row in table("known_limits")["known"])
