@@ -1,7 +1,7 @@
-"""A rehearsal: any line of the kit's with the real gcloud, against a Google on 127.0.0.1, without an account.
+"""A rehearsal: any line of the kit's, with the real gcloud and kubectl, against a Google on 127.0.0.1.
 
-The kit works in a folder of its own, with a copy of the kit.toml that lies here, so that no real deployment's
-record is touched. What was deployed lives as long as the rehearsal does.
+It takes no account. The kit works in a folder of its own, with a copy of the kit.toml that lies here, so that
+no real deployment's record is touched. What was deployed lives as long as the rehearsal does.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from kit.errors import Code, KitError
 SHELL: Final = "shell"
 _PROJECT, _REGION = "demo-project", "europe-west1"
 _BEGINS = """\
-A rehearsal: the real gcloud and real uploads, but a control plane on 127.0.0.1 in the place of Google's.
+A rehearsal: the real gcloud and real uploads, but a control plane on 127.0.0.1 in the place of Google's;
+the real kubectl, but an API server of the kit's own in the place of a cluster's.
 Nothing reaches Google, and nothing costs anything; what runs are your bundles, behind emulated front ends.
 """
 _DEPLOY = ("deploy", "--all", "--yes", "--project", _PROJECT, "--region", _REGION)
 # What would lead the kit to a real project.
-_LEFT_OUT = ("CLOUDSDK_", "GOOGLE_", "STREAMPROOF_")
+_LEFT_OUT = ("CLOUDSDK_", "GOOGLE_", "STREAMPROOF_", "KUBECONFIG")
 
 
 def rehearse(words: Sequence[str], *, stays: bool, as_json: bool, say: Callable[[str], None]) -> int:
@@ -67,7 +68,7 @@ def rehearse(words: Sequence[str], *, stays: bool, as_json: bool, say: Callable[
 def _rehearse(
     folder: Path, words: Sequence[str], stays: bool, as_json: bool, say: Callable[[str], None]
 ) -> int:
-    from kit.rehearsal.environment import service_account_environment
+    from kit.rehearsal.environment import clusters_need, service_account_environment
     from kit.rehearsal.hosting import Hosting
     from kit.rehearsal.plane import Plane
 
@@ -80,21 +81,34 @@ def _rehearse(
         env = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         env |= service_account_environment(plane, folder / "signed-in")
         env |= {"KIT_PROJECT": _PROJECT, "KIT_REGION": _REGION}
-        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+        env["PATH"] = _path(folder, env.get("PATH", os.defpath))
         # The URLs that gcloud names are on this machine: no proxy leads to them.
-        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), f"127.0.0.1,localhost,{plane.gateway_host}")
         if list(words) == [SHELL]:
-            say("kit and gcloud are on PATH; `exit` ends the rehearsal.")
+            say("kit, gcloud and kubectl are on PATH; `exit` ends the rehearsal.")
             return _run([env.get("SHELL", "/bin/sh")], work, env)
-        line = [*(words or _DEPLOY), *(["--json"] if as_json else [])]
+        deploy = list(_DEPLOY)
+        if (missing := clusters_need(plane, env["PATH"])) is None:
+            deploy.append("--create-cluster")
+        elif not words:
+            say(f"No cluster is rehearsed here: {missing}\n")
+        line = [*(words or deploy), *(["--json"] if as_json else [])]
         status = _run([sys.executable, "-m", "kit", *line], work, env)
         if status == 0 and stays and not words:
-            say("\nThe three URLs live until you press Ctrl-C.")
+            say("\nAll URLs live until you press Ctrl-C.")
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
                 say("")
         return status
+
+
+def _path(folder: Path, path: str) -> str:
+    """A PATH with this kit first; what is installed beside it, a kubectl perhaps, comes last."""
+    beside = Path(sys.executable).parent
+    (folder / "bin").mkdir()
+    (folder / "bin" / "kit").symlink_to(beside / "kit")
+    return os.pathsep.join((str(folder / "bin"), path, str(beside)))
 
 
 def _run(argv: Sequence[str], folder: Path, env: dict[str, str]) -> int:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.rehearsal.kubernetes.cluster import Cluster
+from kit.rehearsal.kubernetes.kinds import DEPLOYMENT
+from kit.rehearsal.kubernetes.store import Key
 from kit.rehearsal.project import Project
 from kit.rehearsal.router import Router
 from kit.rehearsal.storage import now
@@ -75,6 +77,15 @@ class Container:
     def names(self) -> list[str]:
         """The names of all clusters."""
         return [name for _, name in self._clusters]
+
+    def pods_of(self, namespace: str, deployment: str) -> tuple[str, dict[str, str]]:
+        """The name of the cluster that has a Deployment, and its pods' labels; empty where none has."""
+        for (_, name), held in self._clusters.items():
+            if held.running is not None:
+                key = Key(DEPLOYMENT, namespace, deployment)
+                if (found := held.running.store.find(key)) is not None:
+                    return name, found["spec"]["template"]["metadata"]["labels"]
+        return "", {}
 
     def close(self) -> None:
         """End all clusters."""

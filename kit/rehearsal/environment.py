@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 from pathlib import Path
 
 from kit.rehearsal.plane import Plane
 
+_HTTP = 80
 _OFF = (
     "CLOUDSDK_CORE_DISABLE_PROMPTS",
     "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING",
@@ -41,6 +44,26 @@ def environment(plane: Plane, folder: Path) -> dict[str, str]:
         "TERM": "dumb",
         **dict.fromkeys(_OFF, "1"),
     }
+
+
+def clusters_need(plane: Plane, path: str) -> str | None:
+    """What a cluster of this Google's needs and this machine lacks, with a remedy; None for nothing.
+
+    Args:
+        plane: the loopback Google.
+        path: where programs are looked for, as in PATH.
+    """
+    for program in ("kubectl", "gke-gcloud-auth-plugin"):
+        if shutil.which(program, path=path) is None:
+            return f"{program} is not on the PATH. → gcloud components install {program}"
+    try:
+        socket.create_server((plane.gateway_host, _HTTP)).close()
+    except OSError as error:
+        return (
+            f"its Gateway answers at port {_HTTP} of {plane.gateway_host}, which cannot be used: "
+            f"{error.strerror}. → Rehearse as root, or: sysctl net.ipv4.ip_unprivileged_port_start={_HTTP}"
+        )
+    return None
 
 
 def service_account_environment(plane: Plane, folder: Path) -> dict[str, str]:

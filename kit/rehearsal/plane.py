@@ -69,7 +69,7 @@ class Plane:
             self.project,
             self.builds,
             self.artifacts,
-            Logs(self.project.id, lambda: self.hosting),
+            Logs(self.project.id, lambda: self.hosting, self.container.pods_of),
             self.app_engine,
             self.cloud_run,
             self.compute,

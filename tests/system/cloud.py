@@ -128,7 +128,7 @@ class Cloud:
     def __enter__(self) -> Self:
         self.plane.__enter__()
         env = service_account_environment(self.plane, self._folder / "signed-in")
-        loopback = "127.0.0.1,localhost"
+        loopback = f"127.0.0.1,localhost,{self.plane.gateway_host}"
         self._env = {**os.environ, **env, "NO_PROXY": loopback, "no_proxy": loopback}
         self._env |= {"KIT_PROJECT": self.plane.project.id, "KIT_REGION": REGION}
         return self

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.kubernetes import may_listen_on_port_80
 from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, whose
 
 
 @pytest.fixture
 def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
-    tool("gcloud")
+    for name in ("gcloud", "kubectl", "gke-gcloud-auth-plugin"):
+        tool(name)
+    may_listen_on_port_80()
     with Cloud(tmp_path, app=False) as cloud:
         yield cloud
 
@@ -40,7 +43,7 @@ def _refused_without_a_region_for_the_app(cloud: Cloud) -> None:
 
 
 def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
-    told = cloud.deploy("--all", "--create-app", "europe-west", "--for", "2h")
+    told = cloud.deploy("--all", "--create-app", "europe-west", "--create-cluster", "--for", "2h")
     assert told.status == 0, told
     assert cloud.plane.app_engine.app is not None
     assert cloud.plane.app_engine.app["locationId"] == "europe-west"
@@ -48,7 +51,9 @@ def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
         "standard": "promoted",
         "flex": "promoted",
         "run": "promoted",
+        "gke": "promoted",
     }
+    assert cloud.plane.container.names() == ["streamproof"]
     services = cloud.plane.app_engine.services
     assert sorted(services) == ["default", "sp-flex"]
     standard, flex = told.outcomes["standard"]["version"], told.outcomes["flex"]["version"]
@@ -60,8 +65,10 @@ def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
         if call.name == "appengine.apps.services.versions.create"
     ]
     assert made == ["default", "sp-flex"]
-    assert told.warnings == ["in 2h it is to be removed: kit destroy standard flex run"]
+    assert told.warnings == ["in 2h it is to be removed: kit destroy standard flex run gke"]
     assert {one["service"] for one in cloud.record.values()} == {"default", "sp-flex", "streamproof"}
+    assert told.data["comparison"]["as_expected"]
+    assert len(told.data["comparison"]["lanes"]) == 8
 
 
 def _reminds_of_what_should_be_gone(cloud: Cloud) -> None:
@@ -74,8 +81,8 @@ def _reminds_of_what_should_be_gone(cloud: Cloud) -> None:
     file.write_text(json.dumps(record))
     told = cloud.kit("targets")
     assert told.status == 0
-    assert told.err.startswith("warning: flex, run and standard were to be removed at ")
-    assert told.err.rstrip().endswith("kit destroy flex run standard")
+    assert told.err.startswith("warning: flex, gke, run and standard were to be removed at ")
+    assert told.err.rstrip().endswith("kit destroy flex gke run standard")
     assert len(told.err.splitlines()) == 1
 
 
@@ -100,7 +107,7 @@ def _destroy_asks(cloud: Cloud) -> None:
     assert "App Engine's service `default` cannot be deleted" in told.err
     assert "--yes" in told.err
     assert cloud.changes == changes
-    assert set(cloud.record) == {"standard", "flex", "run"}
+    assert set(cloud.record) == {"standard", "flex", "run", "gke"}
 
 
 def _destroy_removes_what_the_kit_made(cloud: Cloud) -> None:
@@ -110,6 +117,8 @@ def _destroy_removes_what_the_kit_made(cloud: Cloud) -> None:
     services = cloud.plane.app_engine.services
     assert list(services) == ["default"]
     assert cloud.plane.cloud_run.services == {}
+    assert cloud.plane.container.names() == []
+    assert not any(cloud.plane.compute.resources.values())
     assert "stays" in told.out
     assert "default" in told.out
     assert [(name, one["expires_at"]) for name, one in cloud.record.items()] == [("standard", None)]

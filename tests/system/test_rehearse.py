@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.kubernetes import may_listen_on_port_80
 from tests.fixtures.tools import Tool
 from tests.system.leftovers import processes_in
 
@@ -75,7 +76,12 @@ def status(url: str) -> int:
 
 
 @pytest.mark.thorough
-def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(temporary: Path) -> None:
+def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(
+    temporary: Path, tool: Tool
+) -> None:
+    tool("kubectl")
+    tool("gke-gcloud-auth-plugin")
+    may_listen_on_port_80()
     with rehearsing(temporary) as rehearsal:
         give_up = time.monotonic() + DEPLOYS_WITHIN_S
         while "until you press Ctrl-C" not in place(temporary):
@@ -83,10 +89,11 @@ def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(t
             assert time.monotonic() < give_up, place(temporary)
             time.sleep(0.1)
         assert place(temporary).startswith("A rehearsal: the real gcloud and real uploads")
+        assert "the real kubectl, but an API server of the kit's own" in place(temporary)
         assert "Nothing reaches Google" in place(temporary)
-        urls = set(re.findall(r"Serves: (http://127\.0\.0\.1:\d+)", printed(temporary)))
+        urls = set(re.findall(r"(?:Serves|Promoted): (http://127\.[\d.]+\d(?::\d+)?)", printed(temporary)))
         # Cloud Run's is private, and still says so itself.
-        assert sorted(status(f"{url}/health") for url in urls) == [200, 200, 403]
+        assert sorted(status(f"{url}/health") for url in urls) == [200, 200, 200, 403]
         os.killpg(rehearsal.pid, signal.SIGINT)
         assert rehearsal.wait(ENDS_WITHIN_S) == 0
 
@@ -94,11 +101,13 @@ def test_a_rehearsal_says_what_it_is_deploys_everything_and_lives_until_ctrl_c(t
 def test_a_shell_in_a_rehearsal_has_the_kit_and_a_gcloud_that_meets_no_google(temporary: Path) -> None:
     shell = temporary.parent / "shell"
     shell.write_text(
-        "#!/bin/sh\nset -e\ngcloud projects describe demo-project --format=json\nkit targets --json\npwd\n"
+        "#!/bin/sh\nset -e\ngcloud projects describe demo-project --format=json\nkit targets --json\n"
+        'echo "${KUBECONFIG:-none}" >&2\npwd\n'
     )
     shell.chmod(0o755)
-    with rehearsing(temporary, "shell", SHELL=str(shell)) as rehearsal:
+    with rehearsing(temporary, "shell", SHELL=str(shell), KUBECONFIG="/theirs") as rehearsal:
         assert rehearsal.wait(DEPLOYS_WITHIN_S) == 0, place(temporary)
+    assert "/theirs" not in place(temporary)
     said = printed(temporary)
     project, end = json.JSONDecoder().raw_decode(said)
     assert project["projectId"] == "demo-project"

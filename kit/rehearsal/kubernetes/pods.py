@@ -18,6 +18,7 @@ from kit.rehearsal.storage import now
 from kit.rehearsal.uploads import Hosting, Upload
 from kit.rehearsal.wire import ApiError
 
+_RESTARTS = 5
 State = Literal["new", "unpulled", "starting", "ready", "failed", "stopping"]
 
 
@@ -28,6 +29,7 @@ class _Run:
     template: str
     state: State = "new"
     why: str = ""
+    restarts: int = 0
     log: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -43,6 +45,7 @@ class Pods:
     Attributes:
         seconds: how long a pod takes to be scheduled, beside what it takes to start.
         progress_s: after so long a rollout has missed its deadline; None: as its Deployment says.
+        restart_s: how long after each other a container that failed starts over, as its pod counts it.
         stuck: whether pods start and never get ready.
     """
 
@@ -57,6 +60,7 @@ class Pods:
         self.seconds = 0.0
         self.progress_s: float | None = None
         self.stuck = False
+        self.restart_s = 0.1
         self._store = store
         self._clock = clock
         self._hosting = hosting
@@ -127,6 +131,10 @@ class Pods:
         pods = self._pods(at, deployment, template)
         if run.state == "new" and self._clock.after((*at, template), self.seconds):
             self._begin(at, deployment, run)
+        while run.state == "failed" and run.restarts < _RESTARTS:
+            if not self._clock.after((*at, template, run.restarts), self.restart_s):
+                break
+            run.restarts += 1
         for name in pods:
             self._store.set_status(Key(POD, at[0], name), _pod_status(deployment, run))
         self._say(deployment, template, len(pods), run)
@@ -278,7 +286,7 @@ def _pod_status(deployment: Object, run: _Run) -> dict[str, Any]:
         "name": container["name"],
         "image": container["image"],
         "ready": ready,
-        "restartCount": 1 if run.state == "failed" else 0,
+        "restartCount": run.restarts,
         "state": {"waiting": waiting} if waiting else {"running": {}},
         **({"lastState": ended} if run.state == "failed" else {}),
     }

@@ -16,10 +16,15 @@ from tests.fixtures.tools import Tool
 
 APP = 'resource.type="gae_app" AND resource.labels.module_id="web"'
 RUN = "resource.type = cloud_run_revision \n AND resource.labels.service_name = web \n"
+PODS = 'resource.type="k8s_container" AND resource.labels.cluster_name="c" AND labels."k8s-pod/of"="tests"'
+
+
+def pods_of(namespace: str, deployment: str) -> tuple[str, dict[str, str]]:
+    return "c", {"of": "tests", "version": deployment}
 
 
 class Written(Unhosted):
-    """Two services of one name, one of them with two versions."""
+    """Two services of one name, one of them with two versions; and a namespace of that name."""
 
     def written(self) -> list[tuple[Kind, str, str, str]]:
         return [
@@ -27,6 +32,8 @@ class Written(Unhosted):
             ("flex", "web", "v2", "two"),
             ("run", "web", "web-1", "three"),
             ("run", "web", "web-1", "four"),
+            ("gke", "web", "web-2", "five"),
+            ("gke", "web", "web-3", "six"),
         ]
 
 
@@ -36,13 +43,15 @@ class Written(Unhosted):
         ({"filter": APP}, ["one", "two"]),
         ({"filter": f'{APP} AND resource.labels.version_id="v2"'}, ["two"]),
         ({"filter": f"{RUN} AND resource.labels.location = europe-west1 \n"}, ["three", "four"]),
+        ({"filter": PODS}, ["five", "six"]),
+        ({"filter": f'{PODS} AND labels."k8s-pod/version"="web-3"'}, ["six"]),
         ({"filter": RUN, "orderBy": "timestamp desc", "pageSize": 1}, ["four"]),
     ],
 )
 def test_each_asks_for_its_own_lines(tool: Tool, asked: dict[str, Any], lines: list[str]) -> None:
     tool("gcloud")  # its own messages say which fields there are
     router = Router(Faults())
-    Logs("demo-project", lambda: Written("demo-project")).register(router)
+    Logs("demo-project", lambda: Written("demo-project"), pods_of).register(router)
     body = json.dumps({**asked, "resourceNames": ["projects/demo-project"]}).encode()
     headers = {"content-type": "application/json"}
     answer = router.answer(Request("POST", "logging.googleapis.com", "/v2/entries:list", {}, headers, body))
@@ -66,7 +75,7 @@ def test_a_line_in_json_is_an_entry_as_cloud_logging_makes_one(tool: Tool) -> No
             return [("run", "web", "web-1", json.dumps(line))]
 
     router = Router(Faults())
-    Logs("demo-project", lambda: One("demo-project")).register(router)
+    Logs("demo-project", lambda: One("demo-project"), pods_of).register(router)
     body = json.dumps({"filter": RUN}).encode()
     headers = {"content-type": "application/json"}
     answer = router.answer(Request("POST", "logging.googleapis.com", "/v2/entries:list", {}, headers, body))

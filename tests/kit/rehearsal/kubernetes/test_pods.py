@@ -75,6 +75,11 @@ def waiting(cluster: Cluster) -> str | None:
     return reason
 
 
+def restarts(cluster: Cluster) -> int:
+    count: int = cluster.store.all(POD)[0]["status"]["containerStatuses"][0]["restartCount"]
+    return count
+
+
 def test_a_rollout_is_progressing_until_its_pods_are_ready(
     runs: Remembers, cluster: Cluster, apply: Do
 ) -> None:
@@ -124,6 +129,7 @@ def test_a_container_that_ends_is_started_over_and_over(runs: Remembers, cluster
     apply(made.deployment())
     until(cluster, lambda: waiting(cluster) == "CrashLoopBackOff")
     (pod,) = cluster.store.all(POD)
+    until(cluster, lambda: restarts(cluster) == 5)
     log = cluster.pods.log(Key(POD, "space", pod["metadata"]["name"]))
     assert [line for _, line in log] == ["It ended.", "Because."]
 
