@@ -47,7 +47,7 @@ deploy-all:  ## Deploy to all (GKE if its cluster is named), measured before the
 deploy-standard:  ## The same, App Engine Standard only
 deploy-flex:  ## The same, App Engine Flexible only: it costs money until it is destroyed
 deploy-run:  ## The same, Cloud Run only (PUBLIC=1 makes it public)
-deploy-gke:  ## The same, GKE only: it costs money until it is destroyed (ARGS="--set gke.cluster=NAME")
+deploy-gke:  ## The same, GKE only: it costs money until it is destroyed (ARGS="--gke CLUSTER")
 deploy-standard deploy-flex deploy-run deploy-gke:
 	@./bootstrap runtime
 	@$(PYTHON) -m kit deploy $(@:deploy-%=%) $(ARGS)

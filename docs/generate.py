@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.config import SETTINGS
+from kit.proof.fingerprints import HOW
+from kit.proof.known_limits import every
 from kit.settings import Bound, Setting
 from kit.targets import Claim, FrontSpec, Rule, Target, TargetSetting, load_targets
 from service.settings import PREFIX, Settings
 
-PAGES: Final = tuple(Path(__file__).with_name(name) for name in ("configuration.md", "adding-a-target.md"))
+PAGES: Final = tuple(
+    Path(__file__).with_name(name) for name in ("configuration.md", "adding-a-target.md", "detection.md")
+)
 
 # What target.toml consists of.
 TABLES: Final[Mapping[str, Any]] = {
@@ -35,6 +39,7 @@ def generated(page: str) -> str:
         "targets": _targets(),
         "service": _service(),
         "target.toml": _target_toml(),
+        "known limits": _known_limits(),
     }
     for name, lines in tables.items():
         before, mark, rest = page.partition(f"<!-- {name}: by `make docs` -->\n")
@@ -72,6 +77,14 @@ def _targets() -> Iterator[str]:
         yield from _table(target.settings)
         yield from [""] if target.rules else []
         yield from (f"- {rule.says}" for rule in target.rules)
+
+
+def _known_limits() -> Iterator[str]:
+    yield "| by default | of | whose | known how |"
+    yield "|---|---|---|---|"
+    for one in every():
+        of = "a silence" if one.on == "silence" else "the whole"
+        yield f"| {one.seconds:g} s | {of} | {one.who} | {HOW[one.sure]}: {one.source.strip()} |"
 
 
 def _service() -> Iterator[str]:

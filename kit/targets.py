@@ -189,8 +189,7 @@ class Target:
             `{service}`, `{runtime}` ("python313") and any other setting stand for their values.
         expect: the promised verdict with the header sent (`on`) and without (`off`).
         in_short: what it does with a stream, a clause of the sentence about all targets.
-        advice: what frees a held stream here, or where nothing is held one that is cut at the deadline, a
-            sentence.
+        advice: what frees a stream that is held here, or cut where the front holds none, a sentence.
         front: the documented behaviour.
         claims: what the above rests on.
     """

@@ -21,6 +21,7 @@ from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Experiment, Row, Traced, as_asked, to_the_end, trace
 from kit.proof.held_answer import KEPT_ITS_LOOP
+from kit.proof.known_limits import known_limits, with_lines
 from kit.proof.looks import Looks
 from kit.proof.quick_check import Observation, Sign, State
 from kit.proof.verdict import HELD, Finding, Method
@@ -130,9 +131,14 @@ class ByProof(Examination):
             return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
         because = found.evidence[-1]
         sure: Certainty = "likely" if found.doubts else "certain"
+        idle = known_limits(found.idle_s, "silence", diagnosis.hops)
+        whole = known_limits(found.total_s, "whole", diagnosis.hops)
         named = [
-            NamedCause(cause, sure, because, holds=False)
-            for cause, seconds in ((Cause.IDLE_LIMIT, found.idle_s), (Cause.TIME_LIMIT, found.total_s))
+            NamedCause(cause, sure, because, to_try=with_lines(cause.remedy, known), holds=False)
+            for cause, seconds, known in (
+                (Cause.IDLE_LIMIT, found.idle_s, idle),
+                (Cause.TIME_LIMIT, found.total_s, whole),
+            )
             if seconds is not None
         ]
         return replace(

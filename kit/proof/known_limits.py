@@ -63,7 +63,7 @@ def known_limits(
     """Whose default an end after so long may be: what the headers hint at first, then the nearest number."""
     if seen_s is None:
         return ()
-    fit = [one for one in _table() if one.on == on and one.fits(seen_s)]
+    fit = [one for one in every() if one.on == on and one.fits(seen_s)]
     return tuple(sorted(fit, key=lambda one: (not one.hinted(hops), abs(seen_s - one.seconds))))
 
 
@@ -81,5 +81,6 @@ def with_lines(remedy: str, limits: Iterable[KnownLimit]) -> str:
 
 
 @cache
-def _table() -> tuple[KnownLimit, ...]:
+def every() -> tuple[KnownLimit, ...]:
+    """All of them."""
     return tuple(KnownLimit(**row) for row in table("known_limits")["known"])

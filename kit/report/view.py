@@ -146,7 +146,7 @@ class ComparisonView:
         prompt: what was asked.
         methods: each that a lane was measured by, the strongest first, in words.
         targets: those that were measured, in the order of their names' list.
-        in_short: what each target is documented to do, a sentence; None unless all that have a clause in it
+        in_short: what each of these targets is documented to do, a sentence; None for fewer than two
             were measured.
     """
 
@@ -187,7 +187,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     names = {lane.target for lane in lanes}
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))
-    clauses = {name: target.in_short for name, target in targets.items() if target.in_short}
+    clauses = [target.in_short for name, target in targets.items() if name in names and target.in_short]
     return ComparisonView(
         lanes=lanes,
         state=comparison.state,
@@ -200,7 +200,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         prompt=comparison.prompt,
         methods=tuple(METHODS[method] for method in Method if method in methods),
         targets=tuple(target for name, target in targets.items() if name in names),
-        in_short=f"{'; '.join(clauses.values())}." if clauses and names.issuperset(clauses) else None,
+        in_short=f"{'; '.join(clauses)}." if len(clauses) > 1 else None,
     )
 
 

@@ -22,8 +22,8 @@ _SENTENCES: Mapping[str, str] = {
     "Every event waits for a timer.": "每个事件都要等一个定时器。",
     "Every event arrived before the next one was even sent.": "每个事件都在下一个发出之前就到了。",
     "A hop on the way refuses to pass a stream on.": "路上有一跳拒绝转发流。",
-    "The evidence does not decide.": "证据不足以判断。",
-    "Something on the way collects before it passes on.": "路上有谁攒够了才放行。",
+    "The evidence does not decide.": "证据不足以判定。",
+    "Something on the way collects before it passes on.": "链路上有中间环节攒够了才放行。",
     "The whole answer is smaller than one block.": (
         "整个回答比一块还小，所以到最后才出来；证明另外发送了更多数据来测出块的大小。"
     ),
@@ -51,7 +51,7 @@ _SENTENCES: Mapping[str, str] = {
     f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it.": (
         f"`{HEADER}` 没有用：先直接探测服务，再一跳一跳地查，找出是谁扣住了它。"
     ),
-    EXAMINE: "要知道有没有人扣住它、怎样放行：`kit doctor URL`。",
+    EXAMINE: "要知道有没有中间环节扣住它、怎样放行：`kit doctor URL`。",
     NEXT_STEPS[
         "events"
     ]: "一个事件看不出多个事件如何到达：请要求更长的回答（两秒以上），或给出逐个发送事件的地址。",
@@ -94,7 +94,7 @@ _SENTENCES: Mapping[str, str] = {
                 "服务器要求正确的令牌才让人使用它的证明（401 或 403），所以只判断了回答本身；"
                 "请提供该令牌：--bearer-env NAME 指出存放它的变量。"
             ),
-            Doubt.NO_PROOF: "服务器不支持证明协议，只能旁观；在服务中挂载 service/proof.py 才能证明。",
+            Doubt.NO_PROOF: "服务器不支持证明协议，只能被动观察；在服务中挂载 service/proof.py 才能证明。",
             Doubt.OTHER_INSTANCE: (
                 "辅助请求到了另一个实例或进程，无法锁步；测量时请只运行一个实例、一个进程。"
             ),
@@ -194,7 +194,7 @@ _SENTENCES: Mapping[str, str] = {
                 "浏览器不能直接访问这个服务，由本页的服务器代为询问并原样转交；测到的是经过那台服务器的路。"
             ),
             Doubt.OWN_PATH_HELD: (
-                "浏览器与本页服务器之间有谁会扣住流，经过那台服务器的内容无法判断；"
+                "浏览器与本页服务器之间有中间环节会扣住流，经过那台服务器的内容无法判定；"
                 "请在运行它的机器上直接打开本页的地址。"
             ),
         }.items()
@@ -235,21 +235,21 @@ def in_chinese(lane: LaneView) -> str:
 def _way(lane: LaneView) -> str:
     match lane.word:
         case Verdict.INCREMENTAL:
-            return "流式到达"
+            return "流式"
         case Verdict.WHOLE_MESSAGE:
-            return "整个被缓冲"
+            return "整体缓冲"
         case Verdict.TIME_LIMITED:
             return "每个事件被定时器扣住" if lane.hold_ms is None else f"每个事件晚 {lane.hold_ms:.0f} 毫秒"
         case Verdict.REFUSED:
-            return "拒绝流式"
+            return "被拒绝"
         case Verdict.INCONCLUSIVE:
-            return "无法判断"
+            return "无法判定"
     size = _size(lane.block_bytes)
     match lane.shape:
         case Shape.BLOCKS:
             return f"按 {size} 的块缓冲" if size else "按块缓冲"
         case Shape.PREFIX:
-            return f"先攒够 {size} 再流式到达" if size else "开头被扣住，之后流式到达"
+            return f"先攒够 {size}，之后流式" if size else "开头被扣住，之后流式"
         case Shape.TAIL:
             return f"超过 {size} 的事件，末尾要等下一个" if size else "每个事件的末尾要等下一个"
         case Shape.FIRST_EVENT:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from kit.app import App
 from kit.config import Config, load_config
 from kit.errors import KitError
+from kit.platforms.gke.route import route
+from kit.platforms.service import Place
 from kit.render import environment, render
 from kit.targets import get
 from tests.kit.gke_schemas import SPECS, complaints
@@ -139,6 +141,22 @@ def test_a_version_is_named_and_labelled_alike_wherever_it_is_named() -> None:
     assert first["backendRefs"] == [{"name": name, "port": 80}]
     assert last["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
     assert last["backendRefs"] == [{"name": name, "port": 80, "weight": 1}]
+
+
+@pytest.mark.parametrize("config", [Config(), HTTPS], ids=["http", "https"])
+def test_the_route_is_the_one_that_a_deployment_makes_for_one_version_that_serves(config: Config) -> None:
+    found = manifests(config, RELEASE)
+    (listener,) = found["Gateway"]["spec"]["listeners"]
+    place = Place("gke", "gke", "my-project-42", "europe-west1", "streamproof")
+    assert found["HTTPRoute"] == route(place, "streamproof", listener["name"], {"sp-t6zk3ab0": 1})
+
+
+@pytest.mark.parametrize(
+    "shares", [{"sp-t6zk3ab0": 0}, {f"sp-t6zk3a{number:02}": number for number in range(15)}]
+)
+def test_the_owners_schemas_accept_every_route_that_a_deployment_makes(shares: dict[str, int]) -> None:
+    place = Place("gke", "gke", "my-project-42", "europe-west1", "streamproof")
+    assert complaints(route(place, "streamproof", "http", shares)) == []
 
 
 def test_a_rendered_bundle_names_a_version_that_no_release_has() -> None:

@@ -62,8 +62,8 @@ def test_the_command_and_the_module_are_the_same_program(run: Run) -> None:
 
 
 def test_it_knows_its_targets(run: Run) -> None:
-    told = json.loads(run("kit", "targets", "--json"))
-    assert {"standard", "flex", "run", "gke"} <= {target["target"] for target in told["data"]["targets"]}
+    document = json.loads(run("kit", "targets", "--json"))
+    assert {"standard", "flex", "run", "gke"} <= {target["target"] for target in document["data"]["targets"]}
 
 
 def test_it_renders_into_the_folder_where_it_is_called(run: Run) -> None:

@@ -149,10 +149,10 @@ def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_a
     main = app / "mine/main.py"
     main.write_text(main.read_text().replace("range(30)", "range(300)"))
     with (app / "kit.toml").open("a") as file:
-        file.write("[targets.run]\ntimeout_s = 3\n")
-    ended = kit("demo", "run", "--yes", "--json")
+        file.write("[targets.gke]\ntimeout_s = 3\n")
+    ended = kit("demo", "gke", "--yes", "--json")
     assert ended.status == 3, ended.err
-    assert verdicts(ended) == {("run", arm): ("incremental", "lock-step") for arm in ("on", "off")}
+    assert verdicts(ended) == {("gke", arm): ("incremental", "lock-step") for arm in ("on", "off")}
     for lane in ended.data["lanes"]:
         assert lane["as_expected"] is False
         assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
@@ -160,6 +160,7 @@ def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_a
     told = " ".join((app / "build/report.md").read_text().split())
     assert "✗" in told
     assert re.search(r"streamed, but the answer was cut after [3-5] s", told)
+    assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in told
 
 
 def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:

@@ -144,7 +144,7 @@ def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
                 assert done.returncode == wanted, (command, done.stdout, done.stderr)
                 said = (done.stdout + done.stderr).lower()
                 missing = [
-                    words for where, told_there in SAID.items() if where in command for words in told_there
+                    words for where, all_there in SAID.items() if where in command for words in all_there
                 ]
                 missing = [words for words in missing if words not in said]
                 assert missing == [], (command, said)
@@ -160,7 +160,8 @@ def ports_of(text: str, ports: dict[str, str]) -> list[str]:
 
 def test_every_line_that_is_not_run_here_is_right() -> None:
     lines = [line for block in blocks(ENGLISH) if block.kind in UNRUN for line in block.commands]
-    assert {line.split()[0] for line in lines} == {"make", "kit", ".venv/bin/kit", "exit"}
+    lines = [re.sub(r"^KIT_\w+=\S+ ", "", line) for line in lines]
+    assert {Path(line.split()[0]).name for line in lines} == {"make", "kit", "cd", "exit"}
     checked = 0
     for line in lines:
         words = shlex.split(line, comments=True)
@@ -195,12 +196,3 @@ def test_the_chinese_guide_has_the_same_blocks_sections_and_links() -> None:
     ]
     assert files[1] == files[0]
     assert [name for name in files[0] if not (CHECKOUT / "docs" / name).exists()] == []
-
-
-@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
-def test_no_link_within_the_guide_leads_nowhere(name: str) -> None:
-    text = FENCED.sub("", (CHECKOUT / name).read_text(encoding="utf-8"))
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    # As GitHub makes them.
-    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors

@@ -50,10 +50,11 @@ export class LaneView {
     box.scrollTop = box.scrollHeight;
   }
 
-  /** The answer is over; the proof may go on. */
+  /** The answer is over, and is read from its beginning; the proof may go on. */
   answered() {
     this.#state("answered");
     this.$(".text").setAttribute("aria-busy", "false");
+    this.$(".text").scrollTop = 0;
   }
 
   /** The verdict is in: `lane` as `kit compare` writes it, `said` in both languages. */

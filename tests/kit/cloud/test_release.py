@@ -74,7 +74,7 @@ def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> N
     }
 
 
-def test_cloud_run_is_told_the_project_that_it_does_not_tell_itself() -> None:
+def test_the_project_is_given_where_the_platform_does_not_name_it() -> None:
     projects = {name: made(name).environment.get("GOOGLE_CLOUD_PROJECT") for name in TARGETS}
     assert projects == {"standard": None, "flex": None, "run": "my-project-42", "gke": "my-project-42"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,13 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
+from kit.proof.known_limits import every
 from kit.proof.quick_check import State
 from kit.proof.verdict import Method, Verdict
 from kit.report.diagnosis import diagnosis_text, headline
 from tests.fixtures.origin import Origin
-from tests.fixtures.proxies import Envoy, Nginx
-from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, NginxSite, Site
+from tests.fixtures.proxies import Envoy, Fleet, Nginx
+from tests.fixtures.sites import BUFFERS_64K, GZIP, NEW, OLD, EnvoySite, NginxSite, Site
 from tests.fixtures.together import measured_by, through
 from tests.fixtures.wire import Behaviour, Connection, events, wire
 
@@ -220,6 +222,22 @@ def test_a_cut_answer_is_asked_for_again_and_its_headline_says_so(found: Diagnos
 def test_a_false_content_encoding_is_a_finding_and_no_error(found: Diagnosis) -> None:
     assert [one.cause for one in found.causes] == [Cause.FALSE_HEADER]
     assert headline(found) == "inconclusive, but the answer cannot be decoded"
+
+
+async def test_a_deadline_that_is_known_is_named_and_by_the_hops_header_first(
+    origin: Origin, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tuple(replace(one, seconds=2.0) if one.seconds == 15 else one for one in every())
+    monkeypatch.setattr("kit.proof.known_limits.every", lambda: known)
+    (url,) = fleet([EnvoySite(origin("tests.fixtures.foreign:bare"), timeout_s=2)])
+    found = await examine(f"{url}/chat?n=400&gap=0.05")
+    assert named(found) == [(Cause.TIME_LIMIT, "likely")]
+    (one,) = found.causes
+    assert "asked again, it ended after" in one.because
+    assert "a default of Envoy, a route's timeout, at which the headers hint" in one.because
+    assert one.remedy.index("timeout: 0s") < one.remedy.index("x-google-backend")
+    assert re.fullmatch(r"inconclusive, but the answer was cut after [2-4] s", headline(found))
+    assert {Doubt.STREAM_CUT, Doubt.CUT_AT_DEADLINE} <= {*found.doubts}
 
 
 async def test_a_stored_copy_is_no_stream_that_is_held(origin: Origin, nginx: Nginx) -> None:

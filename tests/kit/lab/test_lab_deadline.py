@@ -16,12 +16,12 @@ ASKED = "/search?ai_prompt=Why&max_output_tokens=4096&tokens_per_s=20"
 
 
 async def test_the_event_that_ends_an_answer_comes_before_its_fronts_deadline(tmp_path: Path) -> None:
-    config = Config(targets={"run": {"timeout_s": DEADLINE_S}})
-    (lane,) = prepare(load_targets(), ["run"], config, tmp_path)
+    config = Config(targets={"gke": {"timeout_s": DEADLINE_S}})
+    (lane,) = prepare(load_targets(), ["gke"], config, tmp_path)
     assert lane.front is not None
     assert lane.front.deadline_s == DEADLINE_S
     async with Lab([lane]) as lab:
-        host, _, port = lab.urls["run"].removeprefix("http://").partition(":")
+        host, _, port = lab.urls["gke"].removeprefix("http://").partition(":")
         client = Wire(*await asyncio.open_connection(host, int(port)))
         await client.say(get(ASKED, "Connection: close"))
         assert status(await client.head()) == 200

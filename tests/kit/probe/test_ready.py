@@ -107,7 +107,7 @@ def versions(*said: str | None) -> Callable[..., Any]:
 
 
 def waited(wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0) -> tuple[int, list[str]]:
-    """How many pings were answered before it was the wanted one, and what was lines."""
+    """How many pings were answered before it was the wanted one, and the lines that it reported."""
     lines: list[str] = []
     pings: list[bytes] = []
 

@@ -5,15 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.fingerprints import Hop, fingerprint, hops
-from kit.proof.known_limits import HELD_ON_S, WITHIN_S, KnownLimit, hints, known_limits, with_lines
-from kit.proof.texts import table
+from kit.proof.known_limits import HELD_ON_S, WITHIN_S, KnownLimit, every, hints, known_limits, with_lines
 
-KNOWN = [KnownLimit(**row) for row in table("known_limits")["known"]]
 GKE = hops({"via": "1.1 google", "server": "uvicorn"})
 SERVERLESS = hops({"via": "1.1 google", "server": "Google Frontend"})
 
 
-@pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.who.split(',')[0]}-{known.seconds}")
+@pytest.mark.parametrize("known", every(), ids=lambda known: f"{known.who.split(',')[0]}-{known.seconds}")
 def test_each_has_a_name_a_source_and_lines_that_can_be_pasted(known: KnownLimit) -> None:
     assert known.seconds > 0
     assert known.on in ("whole", "silence")

@@ -339,9 +339,14 @@ def test_methods_are_those_that_measured_the_strongest_first() -> None:
     assert view(replace(TROUBLED, lanes=(FAILED,)), {}).methods == ()
 
 
-def test_the_sentence_about_all_targets_belongs_where_all_of_them_are() -> None:
-    assert view(AS_PROMISED, TARGETS).in_short is not None
-    assert view(replace(AS_PROMISED, lanes=AS_PROMISED.lanes[:4]), TARGETS).in_short is None
+def test_one_sentence_compares_the_targets_that_were_compared() -> None:
+    def said(lanes: int) -> str | None:
+        return view(replace(AS_PROMISED, lanes=AS_PROMISED.lanes[:lanes]), TARGETS).in_short
+
+    standard, flex, run = (TARGETS[name].in_short for name in ("standard", "flex", "run"))
+    assert said(6) == f"{standard}; {flex}; {run}."
+    assert said(4) == f"{standard}; {flex}."
+    assert said(2) is None
     assert view(AS_PROMISED, {}).in_short is None
 
 

@@ -56,7 +56,7 @@ def start(stack: ExitStack, folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The workshop of the lab's three lanes."""
+    """The workshop of all the lab's lanes."""
     with ExitStack() as stack:
         yield start(stack, tmp_path_factory.mktemp("lab"))
 
