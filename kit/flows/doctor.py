@@ -35,6 +35,7 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         proof_token=spec.proof_token,
         http2=spec.http2,
         timeout_s=spec.timeout_s,
+        deadline_s=spec.deadline_s,
     )
 
     def announce(text: str) -> None:

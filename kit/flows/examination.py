@@ -53,6 +53,7 @@ class DoctorSpec:
         expected: the verdict that was promised, if one was.
         as_it_is: whether the request is sent as it is, also to an origin that speaks the proof.
         long_s: how long to watch a silent and a talking stream live, in seconds; None not to.
+        deadline_s: after how long its platform ends a response; None where that is not known.
         known_direct: what the same service was seen to do when it was asked directly; None where it was not.
         known_stream: what a stream of the proof's did there; None where none was sent, or not all passed.
     """
@@ -71,6 +72,7 @@ class DoctorSpec:
     expected: Verdict | None = None
     as_it_is: bool = False
     long_s: float | None = None
+    deadline_s: float | None = None
     known_direct: Observation | None = None
     known_stream: Observation | None = None
 
