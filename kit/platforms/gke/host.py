@@ -38,8 +38,14 @@ class GkeHost(CommandHost):
         self._sleep = sleep
 
     async def look(self, listed: Any = None) -> Service | None:
-        """The service; None where the cluster, or all of it in the cluster, is not there."""
-        if not await self._signed_in():
+        """The service; None where the cluster, or all of it in the cluster, is not there.
+
+        Where the place names no cluster it is the one that the kit made for the target.
+        """
+        if self.place.within is None:
+            clusters = await self._read(commands.list_clusters(self.place.project))
+            self.place = read.made(self.place, clusters) or self.place
+        if self.place.within is None or not await self._signed_in():
             return None
         return read.service(self.place, await self._look())
 
@@ -49,9 +55,8 @@ class GkeHost(CommandHost):
         The kit itself looks again and again where the last two lines wait.
         """
         place, folder = self.place, self._folder
-        new = commands.create_cluster(place.project, place.region, commands.cluster(place), place.target)
         return (
-            *((new,) if self._gone else ()),
+            *((commands.create_cluster(place),) if self._gone else ()),
             commands.get_credentials(place, folder),
             *((commands.create_repository(place),) if release.creates else ()),
             commands.build(release),
