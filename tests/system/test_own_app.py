@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.command import Ended, ended, start
 from tests.fixtures.tools import Tool
-from tests.kit.cli.conftest import Ended
 from tests.system.leftovers import processes_in
 
 CHECKOUT = Path(__file__).parents[2]
@@ -82,17 +81,9 @@ def track(folder: Path) -> None:
 @pytest.fixture
 def kit(app: Path, cache: dict[str, str]) -> Kit:
     def run(*arguments: str, **settings: str) -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "kit", *arguments],
-            cwd=app,
-            env={**os.environ, **cache, "PYTHONPATH": str(CHECKOUT), **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        done = ended(start(app, *arguments, **cache, PYTHONPATH=str(CHECKOUT), **settings))
         assert processes_in(app) == {}
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return done
 
     return run
 

@@ -38,7 +38,7 @@ BOTH = [(Cause.BUFFERED, "possible"), (Cause.APP, "possible")]
 
 
 async def examine(url: str, *, chats: bool = False, **wanted: Any) -> Diagnosis:
-    return await doctor(DoctorSpec(chat(url) if chats else Ask("GET", url), **wanted))
+    return await doctor(DoctorSpec("doctor", chat(url) if chats else Ask("GET", url), **wanted))
 
 
 found = measured_by(examine)
@@ -224,6 +224,14 @@ def test_a_false_content_encoding_is_a_finding_and_no_error(found: Diagnosis) ->
     assert headline(found) == "inconclusive, but the answer cannot be decoded"
 
 
+async def test_a_cut_is_held_against_its_platforms_own_deadline_too() -> None:
+    with wire(events(*WORDS[:10], ends="cut")) as server:
+        for deadline_s, is_it in ((1.0, True), (5.0, False)):
+            found = await examine(server.url, deadline_s=deadline_s, max_requests=1)
+            assert Doubt.STREAM_CUT in found.doubts
+            assert (Doubt.CUT_AT_DEADLINE in found.doubts) is is_it
+
+
 async def test_a_deadline_that_is_known_is_named_and_by_the_hops_header_first(
     origin: Origin, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +276,7 @@ async def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answe
 
     reported: list[Event] = []
     with wire(limited) as server:
-        found = await doctor(DoctorSpec(Ask("GET", server.url)), reported.append)
+        found = await doctor(DoctorSpec("doctor", Ask("GET", server.url)), reported.append)
     assert (found.rows[0].observation.state, found.causes) == (State.STREAMS, ())
     assert any("a limit refused that (429)" in str(event) for event in reported)
 
@@ -278,7 +286,7 @@ async def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_su
 ) -> None:
     reported: list[Event] = []
     url = envoy(origin("tests.fixtures.generators:app"), lua=WHOLE)
-    spec = DoctorSpec(chat(url), repeat_ok=True)
+    spec = DoctorSpec("doctor", chat(url), repeat_ok=True)
     found, once = await asyncio.gather(doctor(spec, reported.append), doctor(replace(spec, repeat_ok=False)))
     proves_nothing(found)
     assert (found.lane.method, named(found)) == (Method.LENGTHS, BOTH)
