@@ -10,6 +10,7 @@ EXCEPTIONS = {
     "kit/cli/test_polling.py",
     "kit/cloud/test_expiry.py",
     "kit/report/test_attempts.py",
+    "kit/report/test_documents.py",
     "kit/workshop/test_trouble.py",
     "service/test_answer_clients.py",
 }

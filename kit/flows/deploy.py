@@ -283,9 +283,12 @@ def _job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOption
 
     async def look() -> Service | None:
         seen, place = plan.preflight, draft.host.place
-        if place in seen.looks and time.monotonic() - seen.seen_s < _FRESH_S:
+        if time.monotonic() - seen.seen_s >= _FRESH_S:
+            return await draft.host.look()
+        if place in seen.looks:
             return seen.looks[place]
-        return await draft.host.look()
+        # Where the platform moved the target once all was read.
+        return await draft.host.look(seen.listed.get(place.platform))
 
     return Job(
         target=draft.target,

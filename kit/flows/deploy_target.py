@@ -184,7 +184,8 @@ class Deploying:
     async def _promote(self, service: Service, version: Version, previous: str | None) -> None:
         """Send it the traffic, unless another has moved it meanwhile."""
         host, name = self._job.host, self._name
-        now = await host.look()
+        # What was just uploaded and not measured was looked at a moment ago.
+        now = service if self._begun and not self._job.gate else await host.look()
         serving = now.serving.name if now is not None and now.serving is not None else None
         if serving not in (previous, version.name):
             raise KitError(

@@ -60,7 +60,10 @@ async def doctor_app(
         # A front may freeze its service from the first answer on: it is not asked directly any more.
         examining = asyncio.gather(
             *(
-                doctor(replace(directly, ask=ask(config, url)), _named(name, watch))
+                doctor(
+                    replace(directly, ask=ask(config, url), deadline_s=config.deadline_s(targets[name])),
+                    _named(name, watch),
+                )
                 for name, url in lab.urls.items()
             )
         )

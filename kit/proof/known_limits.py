@@ -5,7 +5,7 @@ The table stands in known_limits.toml.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -67,16 +67,17 @@ def known_limits(
     return tuple(sorted(fit, key=lambda one: (not one.hinted(hops), abs(seen_s - one.seconds))))
 
 
-def hints(limits: Iterable[KnownLimit]) -> list[str]:
-    """A sentence each."""
-    return [f"This number by default has {one.who}. A hint only: others have it too." for one in limits]
+def hint(limits: Sequence[KnownLimit]) -> str:
+    """Whose default it may be, in a sentence; empty for none."""
+    if not limits:
+        return ""
+    whose = "; ".join(one.who for one in limits)
+    return f"This number by default has {whose}. A hint only: others have it too."
 
 
-def with_lines(remedy: str, limits: Iterable[KnownLimit]) -> str:
+def with_lines(remedy: str, limits: Sequence[KnownLimit]) -> str:
     """A remedy, and the lines for each of these by name."""
-    lines = (
-        f"{one.who} ({HOW[one.sure]}; {one.source.strip()}):\n{one.frees.strip(chr(10))}" for one in limits
-    )
+    lines = (f"{one.who} ({HOW[one.sure]}):\n{one.frees.strip(chr(10))}" for one in limits)
     return "\n".join((remedy, *lines))
 
 

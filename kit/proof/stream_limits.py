@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import hints, known_limits
+from kit.proof.known_limits import hint, known_limits
 from kit.proof.received import Received
 from kit.proof.steps import OVERTAKEN, SIDE_TIMEOUT_MS, SMALL
 
@@ -275,7 +275,8 @@ def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, .
             "No heartbeat helps against it. Raise the limit, or end the answer before it and let the client "
             "come back for the rest (Last-Event-ID)."
         )
-    said += hints((*known_limits(idle, "silence"), *known_limits(total, "whole")))
+    hints = (hint(known_limits(idle, "silence")), hint(known_limits(total, "whole")))
+    said += filter(None, hints)
     if kind is Kind.NO_LIMIT:
         said.append(_LONGER)
     return tuple(said)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import hints, known_limits
+from kit.proof.known_limits import hint, known_limits
 from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, marked, state
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
@@ -399,7 +399,7 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
         return lane.error.hint
     if Doubt.CUT_AT_DEADLINE in lane.doubts:
         known = known_limits(lane.timeline.duration_ms / 1000, "whole")
-        return frees(lane, target) or " ".join(hints(known)) or None
+        return frees(lane, target) or hint(known) or None
     looked = lane.timeline.watched
     if lane.verdict is Verdict.INCONCLUSIVE:
         if Doubt.OWN_PATH_HELD in lane.doubts:

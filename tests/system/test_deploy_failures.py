@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -50,24 +51,33 @@ def test_a_machine_without_gcloud_is_told_where_to_get_it(cloud: Cloud, tmp_path
     assert nothing_was_done(cloud)
 
 
-OLD = """#!/bin/sh
+APIS = ("run", "cloudbuild", "artifactregistry", "storage")
+STUB = """#!/bin/sh
 case "$1 $2" in
-  version*) echo '{"Google Cloud SDK": "400.0.0"}' ;;
+  version*) echo '{"Google Cloud SDK": "VERSION"}' ;;
   "projects describe") echo '{"projectId": "demo-project", "lifecycleState": "ACTIVE"}' ;;
-  "billing projects") echo '{"billingEnabled": true}' ;;
+  "billing projects") echo '{"billingEnabled": BILLING}' ;;
+  "services list") echo 'APIS' ;;
   "run services") echo "ERROR: (gcloud.run.services.describe) Cannot find service [$4]" >&2; exit 1 ;;
-  *) echo '[]' ;;
+  "projects get-iam-policy" | "auth list") echo '[]' ;;
+  *) echo "ERROR: not to be run: $*" >&2; exit 1 ;;
 esac
 """
 
 
+def stub(folder: Path, version: str = "528.0.0", *, billing: bool = True) -> dict[str, str]:
+    """The environment of a gcloud that answers the preflight by itself, where the real one adds nothing."""
+    apis = json.dumps([{"config": {"name": f"{name}.googleapis.com"}} for name in APIS])
+    text = STUB.replace("VERSION", version).replace("BILLING", json.dumps(billing)).replace("APIS", apis)
+    file = folder / "bin" / "gcloud"
+    file.parent.mkdir()
+    file.write_text(text)
+    file.chmod(0o755)
+    return {"PATH": f"{file.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 def test_a_gcloud_that_is_too_old_is_to_be_updated(cloud: Cloud, tmp_path: Path) -> None:
-    stub = tmp_path / "bin" / "gcloud"
-    stub.parent.mkdir()
-    stub.write_text(OLD)
-    stub.chmod(0o755)
-    env = {"PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}"}
-    sentence, remedy = said(cloud.kit("deploy", "run", "--yes", env=env))
+    sentence, remedy = said(cloud.kit("deploy", "run", "--yes", env=stub(tmp_path, "400.0.0")))
     assert sentence.startswith("gcloud 400.0.0 is too old")
     assert "gcloud components update" in remedy
     assert nothing_was_done(cloud)
@@ -99,9 +109,8 @@ def test_a_project_that_is_not_there_or_not_ones_own_is_named(cloud: Cloud) -> N
     assert nothing_was_done(cloud)
 
 
-def test_without_billing_nothing_is_begun(cloud: Cloud) -> None:
-    cloud.plane.project.billing = False
-    sentence, remedy = said(cloud.kit("deploy", "run", "--yes"))
+def test_without_billing_nothing_is_begun(cloud: Cloud, tmp_path: Path) -> None:
+    sentence, remedy = said(cloud.kit("deploy", "run", "--yes", env=stub(tmp_path, billing=False)))
     assert sentence.startswith("Billing is off for the project demo-project")
     assert remedy.endswith("/billing/linkedaccount?project=demo-project")
     assert nothing_was_done(cloud)
@@ -151,7 +160,9 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     assert (run["error"]["code"], run["url"], run["next"]) == ("quota-exceeded", None, "kit deploy run")
     assert "Build requests" in run["error"]["message"]
     assert "/iam-admin/quotas" in run["error"]["hint"]
-    assert list(cloud.record) == ["standard"]
+    # Of both Google keeps what was uploaded, for `kit destroy` to remove.
+    states = {name: one["state"] for name, one in cloud.record.items()}
+    assert states == {"flex": "failed", "run": "failed", "standard": "serving"}
 
     # Corrected, and other things go wrong.
     cloud.plane.builds.failing.clear()
@@ -166,7 +177,7 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     assert run["error"]["code"] == "permission-denied"
     assert "run.services.create" in run["error"]["message"]
     assert told.data["destroy"] is None
-    assert list(cloud.record) == ["standard"]
+    assert {name: one["state"] for name, one in cloud.record.items()} == states
 
     # All is well again, but for the record.
     cloud.plane.faults.clear()
@@ -192,7 +203,7 @@ def test_a_kit_toml_that_is_broken_is_told_by_its_line(cloud: Cloud) -> None:
     assert nothing_was_done(cloud)
 
 
-def test_a_disk_that_is_full_stops_it_before_anything_is_uploaded(cloud: Cloud) -> None:
+def test_a_disk_that_is_full_stops_it_before_anything_is_uploaded(cloud: Cloud, tmp_path: Path) -> None:
     (cloud.work / "build").mkdir()
     mount = "mount -t tmpfs -o size=16k tmpfs build"
     apart = ("unshare", "--mount", "sh", "-c")
@@ -200,7 +211,8 @@ def test_a_disk_that_is_full_stops_it_before_anything_is_uploaded(cloud: Cloud) 
         subprocess.run([*apart, mount], cwd=cloud.work, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the right to mount a file system of its own (root on Linux)")
-    told = cloud.run(*apart, f'{mount} && exec "$0" -m kit deploy run --yes', sys.executable)
+    deploy = f'{mount} && exec "$0" -m kit deploy run --yes'
+    told = cloud.run(*apart, deploy, sys.executable, env=stub(tmp_path))
     sentence, remedy = said(told)
     assert "No space left on device" in sentence
     assert remedy

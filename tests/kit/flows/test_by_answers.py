@@ -224,6 +224,14 @@ def test_a_false_content_encoding_is_a_finding_and_no_error(found: Diagnosis) ->
     assert headline(found) == "inconclusive, but the answer cannot be decoded"
 
 
+async def test_a_cut_is_held_against_its_platforms_own_deadline_too() -> None:
+    with wire(events(*WORDS[:10], ends="cut")) as server:
+        for deadline_s, is_it in ((1.0, True), (5.0, False)):
+            found = await examine(server.url, deadline_s=deadline_s, max_requests=1)
+            assert Doubt.STREAM_CUT in found.doubts
+            assert (Doubt.CUT_AT_DEADLINE in found.doubts) is is_it
+
+
 async def test_a_deadline_that_is_known_is_named_and_by_the_hops_header_first(
     origin: Origin, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ def cloud() -> Cloud:
 
 def made(cloud: Cloud, folder: Path, *names: str, **changes: Any) -> tuple[PlannedTarget, ...]:
     config = Config(**{"project": PROJECT, "region": "europe-west1", **changes})
-    return drafts(select(names), config, Record.load(folder), cloud)
+    return drafts(select(names or ("standard", "flex", "run")), config, Record.load(folder), cloud)
 
 
 def found(services: tuple[str, ...] | None) -> Preflight:
@@ -151,6 +151,25 @@ def test_what_the_preflight_saw_a_moment_ago_is_not_looked_at_again(
     planned = asyncio.run(flow.settle((draft,), seen, cloud))
     job = flow._job(planned, draft, config, DeployOptions(), tmp_path)
     assert asyncio.run(job.look()) == (there if looked else None)
+
+
+def test_where_a_target_was_moved_to_is_seen_in_what_the_preflight_listed(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (draft,) = made(cloud, tmp_path, "standard")
+    config = Config(project=PROJECT, region="europe-west1")
+    found = Preflight((), PROJECT, {"app_engine": ()}, {draft.host.place: None}, time.monotonic())
+    planned = asyncio.run(flow.settle((draft,), found, cloud))
+    (moved,) = planned.drafts
+    assert moved.host.place.service == "default"
+    asked: list[object] = []
+
+    async def look(listed: object = None) -> None:
+        asked.append(listed)
+
+    monkeypatch.setattr(moved.host, "look", look)
+    asyncio.run(flow._job(planned, moved, config, DeployOptions(), tmp_path).look())
+    assert asked == [()]
 
 
 FAILED = KitError(Code.BUILD_FAILED, "The build failed.", "Look.")

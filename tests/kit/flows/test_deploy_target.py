@@ -350,22 +350,58 @@ def test_what_an_interrupted_run_left_running_is_stopped_by_one_that_deploys_som
     assert running == ["sp-3"]
 
 
-def test_traffic_that_somebody_else_moved_meanwhile_stays_where_they_sent_it(stage: Stage) -> None:
+def looks_of(stage: Stage) -> list[Service | None]:
+    """What each look finds from now on; one is some lines of gcloud, each most of a second of a core."""
+    looks, look = [], stage.host.look
+
+    async def counted() -> Service | None:
+        looks.append(await look())
+        return looks[-1]
+
+    stage.host.look = counted  # type: ignore[assignment,method-assign]
+    return looks
+
+
+def moved_by_another(stage: Stage) -> None:
+    """Send the traffic to a version of another's."""
+    theirs = Version("theirs", None, None, 1.0, True, None, None)
+    assert stage.host.service is not None
+    ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
+    stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
+
+
+def test_traffic_that_another_moved_during_the_measurement_stays_where_it_is(stage: Stage) -> None:
     stage.changed()
 
     async def measured(
         target: Target, url: str, service: Service, version: str, proof_token: str | None
     ) -> Sequence[Lane]:
-        theirs = Version("theirs", None, None, 1.0, True, None, None)
-        assert stage.host.service is not None
-        ours = tuple(replace(version, traffic=0.0) for version in stage.host.service.versions)
-        stage.host.service = replace(stage.host.service, versions=(theirs, *ours))
+        moved_by_another(stage)
         return await Stage.measure(stage, target, url, service, version, proof_token)
 
     stage.measure = measured  # type: ignore[method-assign]
     outcome = stage.run()
     assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.CLOUD_BUSY)
     assert not any(said.startswith("promote") for said in stage.host.said)
+
+
+def test_traffic_that_another_moved_during_the_upload_stays_where_it_is_also_without_the_gate(
+    stage: Stage,
+) -> None:
+    stage.run()
+    stage.digest, stage.host.before["deploy"] = "d2", lambda: moved_by_another(stage)
+    outcome = stage.run(gate=False)
+    assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.CLOUD_BUSY)
+    assert not any(said.startswith("promote") for said in stage.host.said)
+
+
+def test_without_the_gate_nothing_lies_between_the_look_after_the_upload_and_the_traffic(
+    stage: Stage,
+) -> None:
+    stage.run()
+    stage.digest, looks = "d2", looks_of(stage)
+    assert stage.run(gate=False).result is Result.PROMOTED
+    assert len(looks) == 2  # before the upload, whose own look is the host's, and after the traffic moved
 
 
 def test_what_was_held_back_is_measured_again_and_not_built_again(stage: Stage) -> None:
@@ -388,18 +424,6 @@ def test_what_wants_a_token_is_not_opened_unasked_also_when_the_record_is_lost(s
     assert (outcome.result, outcome.error and outcome.error.code) == (Result.FAILED, Code.NOT_READY_TO_DEPLOY)
     assert stage.host.said == ["deploy sp-1"]
     assert stage.run(without_token=True).result is Result.PROMOTED
-
-
-def looks_of(stage: Stage) -> list[Service | None]:
-    """What each look finds from now on; one is some lines of gcloud, each most of a second of a core."""
-    looks, look = [], stage.host.look
-
-    async def counted() -> Service | None:
-        looks.append(await look())
-        return looks[-1]
-
-    stage.host.look = counted  # type: ignore[assignment,method-assign]
-    return looks
 
 
 def test_a_first_version_that_passed_is_not_looked_at_once_more(stage: Stage) -> None:
