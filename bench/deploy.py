@@ -1,8 +1,8 @@
 """`kit deploy --all` against its slowest target alone: what deploying side by side costs.
 
-With the real gcloud against the loopback control plane, on which builds take 5, 20 and 8 s and
-an App Engine service `default` exists. So it measures the kit, gcloud and this machine, and nothing of
-Google's. BENCH_DEPLOYS sets how often (once unless given: four deployments, a minute or so each).
+With the real gcloud against the loopback control plane, on which builds take 5, 20, 8 and 8 s, and an App
+Engine service `default` and a cluster exist. So it measures the kit, gcloud and this machine, and nothing of
+Google's. BENCH_DEPLOYS sets how often (once unless given: five deployments, a minute or so each).
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from bench.figure import Figure, ratio
 from tests.fixtures.tools import find
 
 GOAL = 1.25
-BUILDS_S = {"standard": 5.0, "flex": 20.0, "run": 8.0}
+BUILDS_S = {"standard": 5.0, "flex": 20.0, "run": 8.0, "gke": 8.0}
+TOOLS = ("gcloud", "kubectl", "gke-gcloud-auth-plugin")
 
 
 def measure() -> Iterator[Figure]:
-    """One figure; none where there is no gcloud."""
-    if find("gcloud") is None:
-        print("  deploying was not measured: gcloud is not installed", file=sys.stderr)
-        return
+    """One figure; none where a tool is missing."""
+    for tool in TOOLS:
+        if find(tool) is None:
+            print(f"  deploying was not measured: {tool} is not installed", file=sys.stderr)
+            return
     alone, together = [], []
     for _ in range(int(os.environ.get("BENCH_DEPLOYS", "1"))):
         took = {name: _deploy(name) for name in BUILDS_S}
@@ -42,8 +44,9 @@ def _deploy(what: str) -> float:
 
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, Cloud(Path(folder)) as cloud:
         cloud.plane.builds.seconds.update(BUILDS_S)  # type: ignore[arg-type]
+        cloud.plane.container.add("bench")
         began = time.perf_counter()
-        ran = cloud.deploy(what)
+        ran = cloud.deploy(what, "--gke", "bench")
         took = time.perf_counter() - began
     if ran.status != 0:
         raise RuntimeError(f"kit deploy {what} ended with {ran.status}: {ran.err}")

@@ -86,7 +86,7 @@ class Gateway(Front):
         """Let the version that a rule leads to answer, behind its own front with its Service's deadline."""
         path, mark, query = request.target.partition(b"?")
         for rule in self.rules:
-            if (rest := _under(rule.prefix.encode(), path)) is not None:
+            if (rest := under(rule.prefix.encode(), path)) is not None:
                 break
         else:
             await _say(client, request, None, 404, "fault filter abort")
@@ -107,7 +107,7 @@ class Gateway(Front):
         await Exchange(spec, client, request).run(backend.port, backend.is_open)
 
 
-def _under(prefix: bytes, path: bytes) -> bytes | None:
+def under(prefix: bytes, path: bytes) -> bytes | None:
     """What of a path comes after a prefix of whole parts; None where it is not under it."""
     prefix = prefix.rstrip(b"/")
     if not path.startswith(prefix):

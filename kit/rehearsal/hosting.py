@@ -8,6 +8,7 @@ of its own runs it, and every method here may be called from any thread.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import random
 import shlex
 import shutil
@@ -36,6 +37,7 @@ from kit.targets import FrontSpec, load_targets
 
 Family = Literal["app", "run", "gke"]
 T = TypeVar("T")
+_HEALTH_S = 5.0  # as long as the kit's own policy says, and as GKE says without one
 
 # As users report them. Standard starts nothing before the first request; here it is reported at once.
 _DID_NOT_START: dict[Kind, str] = {
@@ -221,6 +223,21 @@ class Hosting:
     def close_gateway(self, host: str) -> None:
         """Let a Gateway's address go."""
         self._run(self._gateways.pop(host).close())
+
+    def healthy(self, service: str, version: str, path: str) -> bool:
+        """Whether a version in a cluster answers a path with 200, as health checks want it."""
+        found = self._versions.get(_Key("gke", service, version))
+        backend = found.backend if found is not None else None
+        if backend is None:
+            return False
+        asked = http.client.HTTPConnection(HOST, backend.port, timeout=_HEALTH_S)
+        try:
+            asked.request("GET", path)
+            return asked.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            asked.close()
 
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """What running versions wrote: kind, service, version and a line, each version's oldest first."""

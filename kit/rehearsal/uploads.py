@@ -78,6 +78,9 @@ class Hosting(Protocol):
     def close_gateway(self, host: str) -> None:
         """Let a Gateway's address go."""
 
+    def healthy(self, service: str, version: str, path: str) -> bool:
+        """Whether a version in a cluster answers a path with 200, as health checks want it."""
+
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """What running versions wrote: kind, service, version and a line, each version's oldest first."""
 
@@ -118,6 +121,10 @@ class Unhosted:
 
     def close_gateway(self, host: str) -> None:
         """Nothing runs."""
+
+    def healthy(self, service: str, version: str, path: str) -> bool:
+        """All is well."""
+        return True
 
     def written(self) -> list[tuple[Kind, str, str, str]]:
         """Nothing."""

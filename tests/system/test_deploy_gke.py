@@ -30,9 +30,9 @@ def test_a_version_is_measured_behind_the_gateway_serves_and_goes(cloud: Cloud, 
     config.parent.mkdir(parents=True)
     config.write_text(KUBECONFIG)
 
-    told = cloud.deploy("gke", "--gke", "theirs")
-    assert told.status == 0, told
-    outcome = told.outcomes["gke"]
+    ran = cloud.deploy("gke", "--gke", "theirs")
+    assert ran.status == 0, ran
+    outcome = ran.outcomes["gke"]
     assert (outcome["result"], outcome["url"]) == ("promoted", f"http://{cloud.plane.gateway_host}")
     measured = cloud.record["gke"]
     assert (measured["verdict_on"], measured["verdict_off"]) == ("incremental", "incremental")

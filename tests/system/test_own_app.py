@@ -148,10 +148,10 @@ def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_a
         assert lane["as_expected"] is False
         assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
         assert 0 < len(lane["timeline"]) < 300
-    told = " ".join((app / "build/report.md").read_text().split())
-    assert "✗" in told
-    assert re.search(r"streamed, but the answer was cut after [3-5] s", told)
-    assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in told
+    report = " ".join((app / "build/report.md").read_text().split())
+    assert "✗" in report
+    assert re.search(r"streamed, but the answer was cut after [3-5] s", report)
+    assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in report
 
 
 def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:

@@ -56,6 +56,10 @@ class Clock:
         self._due.append(due)
         return False
 
+    def again(self, seconds: float) -> None:
+        """Let the controllers look again after so long, whatever happens until then."""
+        self._due.append(time.monotonic() + seconds)
+
     def wake(self) -> None:
         """Let the controllers look again."""
         with self._store.changed:

@@ -32,6 +32,7 @@ class Gateways:
     Attributes:
         programmed_s: how long a Gateway takes to get its address. Captured: 112 s; here it is short.
         route_s: how long a change of a route takes to count.
+        check_s: how long after one another health checks are made of what is not healthy.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Gateways:
     ) -> None:
         self.programmed_s = 0.1
         self.route_s = 0.05
+        self.check_s = 0.2
         self._store = store
         self._clock = clock
         self._pods = pods
@@ -55,6 +57,7 @@ class Gateways:
         self._why: dict[Key, str] = {}
         self._counts: dict[str, Object] = {}
         self._order: dict[str, int] = {}
+        self._passed: set[tuple[str, str]] = set()
         self._rules: dict[Key, tuple[Rule, ...]] = {}
 
     def reconcile(self) -> None:
@@ -107,6 +110,24 @@ class Gateways:
             if spec["targetRef"]["name"] == service and holds(policy, "Attached"):
                 return int(spec.get("default", {}).get("timeoutSec", _TIMEOUT_S))
         return _TIMEOUT_S
+
+    def _healthy(self, namespace: str, service: str, version: str, pod: str) -> bool:
+        """Whether the load balancer's health check has passed; without a policy it asks / and wants 200."""
+        checks = [
+            policy["spec"].get("default", {}).get("config", {})
+            for policy in self._store.all(HEALTH_POLICY, namespace)
+            if policy["spec"]["targetRef"]["name"] == service and holds(policy, "Attached")
+        ]
+        config = checks[0] if checks else {}
+        if config.get("type") == "TCP":
+            return True
+        path = config.get("httpHealthCheck", {}).get("requestPath", "/")
+        if (pod, path) not in self._passed:
+            if not self._hosting().healthy(namespace, version, path):
+                self._clock.again(self.check_s)
+                return False
+            self._passed.add((pod, path))
+        return True
 
     # ---- Routes
 
@@ -171,9 +192,11 @@ class Gateways:
         ways = []
         for ref in rule.get("backendRefs", []):
             service = self._store.find(Key(SERVICE, namespace, ref["name"]))
-            pod = self._pods.ready(namespace, service["spec"].get("selector", {})) if service else None
+            ready = self._pods.ready(namespace, service["spec"].get("selector", {})) if service else None
+            healthy = ready is not None and self._healthy(namespace, ref["name"], *ready)
+            version = ready[0] if ready is not None and healthy else None
             timeout_s = self._timeout_s(namespace, ref["name"])
-            ways.append(Way(namespace, pod, ref.get("weight", 1), timeout_s))
+            ways.append(Way(namespace, version, ref.get("weight", 1), timeout_s))
         rewritten = [each["urlRewrite"]["path"] for each in rule.get("filters", []) if "urlRewrite" in each]
         replacement = rewritten[0].get("replacePrefixMatch") if rewritten else None
         for match in rule.get("matches") or [{}]:

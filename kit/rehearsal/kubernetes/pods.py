@@ -80,8 +80,8 @@ class Pods:
         for at, deployment in wanted.items():
             self._deployment(at, deployment)
 
-    def ready(self, namespace: str, labels: Mapping[str, str]) -> str | None:
-        """A Deployment whose pods have these labels and are ready; None for none."""
+    def ready(self, namespace: str, labels: Mapping[str, str]) -> tuple[str, str] | None:
+        """A Deployment whose pods have these labels and are ready, and the uid of one; None for none."""
         for pod in self._store.all(POD, namespace):
             owner: str = pod["metadata"]["ownerReferences"][0]["name"]
             run = self._runs.get((namespace, owner))
@@ -91,7 +91,7 @@ class Pods:
                 and run
                 and run.state == "ready"
             ):
-                return owner
+                return owner, pod["metadata"]["uid"]
         return None
 
     def close(self) -> None:

@@ -12,11 +12,13 @@ from typing import Any, Protocol
 
 import pytest
 
+from kit.rehearsal import container
 from kit.rehearsal.hosting import Hosting
 from kit.rehearsal.kubernetes.cluster import Cluster
 from kit.rehearsal.kubernetes.kinds import POD
 from kit.rehearsal.kubernetes.status import unauthorized
 from kit.rehearsal.plane import Plane
+from kit.rehearsal.wire import Request
 from tests.fixtures.processes import eventually
 from tests.fixtures.rehearsal import GIVE_UP_S, Gcloud, Ran
 from tests.fixtures.tools import Tool
@@ -128,6 +130,28 @@ def test_gcloud_makes_finds_and_deletes_a_cluster(plane: Plane, gcloud: Gcloud, 
     good(gcloud(*clusters, "delete", "web", *PLACE, env=env))
     assert plane.container.names() == []
     assert "web" not in config.read_text()
+
+
+def test_making_a_cluster_takes_its_time(plane: Plane) -> None:
+    plane.container.seconds = 3600
+    headers = {
+        "authorization": f"Bearer {sorted(plane.project.access)[0]}",
+        "content-type": "application/json",
+    }
+
+    def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        content = b"" if body is None else json.dumps(body).encode()
+        place = f"/v1/projects/demo-project/locations/europe-west1/{path}"
+        answer = plane.router.answer(Request(method, container.HOST, place, {}, headers, content))
+        return answer.status, answer.body
+
+    operation = ask("POST", "clusters", {"cluster": {"name": "web"}})[1]
+    assert operation["status"] == "RUNNING"
+    assert ask("GET", f"operations/{operation['name']}")[1]["status"] == "RUNNING"
+    shown = ask("GET", "clusters/web")[1]
+    assert (shown["status"], "endpoint" in shown) == ("PROVISIONING", False)
+    assert ask("POST", "clusters", {"cluster": {"name": "Not a name"}})[0] == 400
+    assert ask("GET", "operations/none")[0] == 404
 
 
 def test_kubectl_gets_in_by_the_plugin_and_not_with_a_token_that_is_not_good(

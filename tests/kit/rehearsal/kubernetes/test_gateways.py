@@ -26,6 +26,7 @@ class Routes(Unhosted):
         super().__init__("demo-project")
         self.rules: tuple[Rule, ...] | None = None
         self.busy = False
+        self.answers = {"/", "/ready"}
 
     def open_gateway(self, host: str, port: int) -> str:
         if self.busy:
@@ -35,6 +36,9 @@ class Routes(Unhosted):
 
     def route_gateway(self, host: str, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
+
+    def healthy(self, service: str, version: str, path: str) -> bool:
+        return path in self.answers
 
     def close_gateway(self, host: str) -> None:
         self.rules = None
@@ -103,6 +107,17 @@ def test_rules_lead_to_versions_by_prefix_and_weight_with_the_timeout_of_their_p
     assert len(google.compute.resources["networkEndpointGroups"]) == 2
     cluster.store.delete(Key(BACKEND_POLICY, "space", "web-2"))
     until(cluster, lambda: routes.rules is not None and routes.rules[0].ways[0].timeout_s == 30)
+
+
+def test_a_version_whose_health_check_fails_gets_no_request(
+    routes: Routes, cluster: Cluster, apply: Do
+) -> None:
+    routes.answers = {"/ready"}
+    apply(made.gateway(), *version("web-1"), made.route(made.served(web_1=1)))
+    until(cluster, lambda: routes.rules)
+    assert routes.rules == (Rule("/", None, (Way("space", None, 1, 300),)),)
+    apply(made.health())
+    until(cluster, lambda: routes.rules == (Rule("/", None, (Way("space", "web-1", 1, 300),)),))
 
 
 def test_a_route_with_timeouts_is_refused_whole(routes: Routes, cluster: Cluster, apply: Do) -> None:
