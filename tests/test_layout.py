@@ -8,8 +8,6 @@ CHECKOUT = Path(__file__).parents[1]
 # Of no module alone: what they hold against each other, or against something real, is in their names.
 EXCEPTIONS = {
     "kit/cli/test_polling.py",
-    "kit/cloud/test_expiry.py",
-    "kit/report/test_attempts.py",
     "kit/workshop/test_trouble.py",
     "service/test_answer_clients.py",
 }
