@@ -77,7 +77,7 @@ async def _held(url: str, arm: Arm, cause: str, rtt_ms: int) -> Figure:
 
 
 async def _examined(url: str, arm: Arm) -> Diagnosis:
-    return await doctor(DoctorSpec(Ask("GET", url), arm=arm, prompt="Why?"))
+    return await doctor(DoctorSpec("doctor", Ask("GET", url), header=arm, prompt="Why?"))
 
 
 async def _round_trip(url: str) -> float:

@@ -5,37 +5,26 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
-
-
-class _Hello(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = f"hello from {self.path} over {self.request_version}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from tests.fixtures.wire import Connection, wire
 
 
 @pytest.fixture
 def hello() -> Iterator[str]:
     """An origin that says which path it was asked for and in which version of HTTP."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+
+    def greet(one: Connection) -> None:
+        while request := one.request():
+            _, path, version = request.partition(b"\r\n")[0].split()
+            body = b"hello from %s over %s" % (path, version)
+            one.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with wire(greet) as server:
+        yield server.url
 
 
 def _get(url: str) -> str:

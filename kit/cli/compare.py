@@ -29,7 +29,7 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.records import deployed_token, recorded
-from kit.cli.runner import Console, annotate, run, success, talk
+from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
 
 if TYPE_CHECKING:
@@ -73,11 +73,8 @@ def command(
     With --deployed a private service is asked with an identity token from gcloud, and a service
     that wants a token of its own with the one in KIT_TOKEN.
     """
-    import os
-    import sys
     from pathlib import Path
 
-    from kit.config import load_config
     from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
@@ -86,7 +83,6 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
-    from kit.report.style import Style
     from kit.report.terminal import table
     from kit.report.view import view
     from kit.targets import load_targets
@@ -104,7 +100,7 @@ def command(
         timeout_s=timeout,
     )
     warnings: list[str] = []
-    config = load_config({}, os.environ, Path.cwd()) if deployed else None
+    config = configured() if deployed else None
     if polling and config is not None:
         check_polling(config)
     asks = (
@@ -131,7 +127,7 @@ def command(
         comparison = run(measure())
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
-    text = table(view(comparison, known), Style.of(sys.stdout))
+    text = table(view(comparison, known), style())
     success(
         comparison_data(comparison),
         as_json=as_json,

@@ -22,7 +22,7 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.prompts import trusted
-from kit.cli.runner import Console, run, success
+from kit.cli.runner import Console, configured, run, style, success
 
 
 def command(
@@ -42,21 +42,16 @@ def command(
     No account and no network are needed: the fronts are emulated from the platforms' documentation.
     Exits 0 when every verdict is what the documentation promises, 3 when one is not.
     """
-    import os
-    import sys
-
-    from kit.config import load_config
     from kit.flows.demo import demo
     from kit.flows.lanes import check_polling
     from kit.report.files import write_report
     from kit.report.json import comparison_data
-    from kit.report.style import Style
     from kit.report.terminal import table
     from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
-    config = load_config({}, os.environ, Path.cwd())
+    config = configured()
     if polling:
         check_polling(config)
     trusted(config, yes=yes)
@@ -78,7 +73,7 @@ def command(
             )
         )
     written = write_report(comparison, known, out)
-    text = table(view(comparison, known), Style.of(sys.stdout))
+    text = table(view(comparison, known), style())
     also = ", ".join(path.name for form, path in written.items() if form != "html")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(

@@ -26,11 +26,12 @@ from kit.cli.arguments import (
     Set,
     Timeout,
     Yes,
+    option,
     status,
 )
 from kit.cli.prompts import agreed, listed
 from kit.cli.records import chosen_token, tell_token
-from kit.cli.runner import Console, run, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import KitError, UsageError
 
 if TYPE_CHECKING:
@@ -85,12 +86,7 @@ def _platform_parameters() -> tuple[Any, ...]:
     options.__annotations__ = {
         one.name: Annotated[
             str | None if one.metavar else bool,
-            typer.Option(
-                f"--{one.name.replace('_', '-')}",
-                envvar=f"KIT_{one.name.upper()}",
-                metavar=one.metavar or None,
-                help=one.help,
-            ),
+            option(f"--{one.name.replace('_', '-')}", one.help, metavar=one.metavar or None),
         ]
         for one in found
     }
@@ -113,67 +109,38 @@ def _platform_parameters() -> tuple[Any, ...]:
 def command(
     context: typer.Context,
     targets: Named = None,
-    every: Annotated[bool, typer.Option("--all", envvar="KIT_ALL", help="Every target there is.")] = False,
+    every: Annotated[bool, option("--all", "Every target there is.")] = False,
     project: Project = None,
     region: Region = None,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            envvar="KIT_DRY_RUN",
-            help="Print the gcloud lines that would be run; change nothing.",
-        ),
+        bool, option("--dry-run", "Print the gcloud lines that would be run; change nothing.")
     ] = False,
     yes: Yes = False,
     public: Annotated[
-        bool,
-        typer.Option(
-            "--public",
-            envvar="KIT_PUBLIC",
-            help="Make a service public that would be private, once it passed.",
-        ),
+        bool, option("--public", "Make a service public that would be private, once it passed.")
     ] = False,
     token: Annotated[
         bool | None,
-        typer.Option(
+        option(
             "--token/--no-token",
-            envvar="KIT_WITH_TOKEN",
-            help="Have callers of /search show a token, printed once; said neither, it stays as it is.",
+            "Have callers of /search show a token, printed once; said neither, it stays as it is.",
+            env="KIT_WITH_TOKEN",
         ),
     ] = None,
     public_model: Annotated[
-        bool,
-        typer.Option(
-            "--public-model",
-            envvar="KIT_PUBLIC_MODEL",
-            help="Let all callers ask a model that you pay for, without a token.",
-        ),
+        bool, option("--public-model", "Let all callers ask a model that you pay for, without a token.")
     ] = False,
-    gate: Annotated[
-        bool,
-        typer.Option("--gate/--no-gate", envvar="KIT_GATE", help="Measure it before it takes the traffic."),
-    ] = True,
+    gate: Annotated[bool, option("--gate/--no-gate", "Measure it before it takes the traffic.")] = True,
     again: Annotated[
-        bool,
-        typer.Option(
-            "--again",
-            envvar="KIT_AGAIN",
-            help="Deploy although nothing changed; opens the proof for an hour.",
-        ),
+        bool, option("--again", "Deploy although nothing changed; opens the proof for an hour.")
     ] = False,
-    take_over: Annotated[
-        bool,
-        typer.Option(
-            "--take-over", envvar="KIT_TAKE_OVER", help="Replace a service that the kit did not make."
-        ),
-    ] = False,
+    take_over: Annotated[bool, option("--take-over", "Replace a service that the kit did not make.")] = False,
     lasts: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--for",
-            envvar="KIT_FOR",
+            "For how long, as in 2h or 90m: then every command reminds you to destroy it.",
             metavar="TIME",
-            help="For how long, as in 2h or 90m: then every command reminds you to destroy it.",
         ),
     ] = None,
     generator: Generator = None,
@@ -193,13 +160,11 @@ def command(
     what served before goes on serving. A service's first version always serves. A service is private where
     its platform can keep it so, unless --public. See docs/deploying.md.
     """
-    import os
     import tempfile
 
     from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.config import load_config
     from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
     from kit.platforms import load
     from kit.targets import select
@@ -222,7 +187,7 @@ def command(
     said: dict[str, str] = context.obj
     chosen = select(targets or [])
     flags["set"] = [*(settings or ()), *_as_settings(said, select([]))]
-    config = load_config(flags, os.environ, Path.cwd())
+    config = configured(**flags)
     if every:
         wanted = [target for target in chosen if load(target.platform).wanted(config.of(target), said)]
         for target in chosen:
@@ -345,25 +310,22 @@ def _comparison(
 def _finish(
     outcomes: Sequence[Outcome], comparison: Comparison | None, lasts: str | None, *, as_json: bool
 ) -> NoReturn:
-    import sys
-
     from kit.report.json import comparison_data
     from kit.report.outcomes import outcome_data, outcomes_text
-    from kit.report.style import Style
     from kit.report.terminal import table
     from kit.report.view import rehearsed, view
     from kit.report.words import REHEARSAL
     from kit.targets import load_targets
 
-    style = Style.of(sys.stdout)
+    out = style()
     there = [one.target for one in outcomes if one.url is not None]
     destroy = f"kit destroy {' '.join(there)}" if there else None
-    parts = [outcomes_text(outcomes, style, destroy)]
+    parts = [outcomes_text(outcomes, out, destroy)]
     warnings = []
     if comparison is not None:
-        parts.insert(0, table(view(comparison, load_targets()), style))
+        parts.insert(0, table(view(comparison, load_targets()), out))
     elif rehearsed(lane for one in outcomes for lane in one.lanes):
-        parts.append(style.finish(REHEARSAL))
+        parts.append(out.finish(REHEARSAL))
     if lasts is not None and destroy is not None:
         warnings.append(f"in {lasts} it is to be removed: {destroy}")
     warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]

@@ -23,13 +23,14 @@ from kit.cli.arguments import (
     Timeout,
     Yes,
     accel_header,
+    arms,
     option,
     request,
     status,
     verdict,
 )
 from kit.cli.prompts import trusted
-from kit.cli.runner import Console, run, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
@@ -142,8 +143,9 @@ def command(
         url = given[0] if given else f"http://app.invalid{path or '/'}"
         ask = request(url, method, header or [], data, bearer_env)
     spec = DoctorSpec(
+        "doctor",
         ask,
-        arm=None if arm in (None, Arms.AS_IS) else "on" if arm is Arms.ON else "off",
+        header=arms(arm or Arms.AS_IS)[0],
         prompt=prompt,
         event_bytes=event_bytes,
         proof_url=proof,
@@ -190,18 +192,15 @@ def _check(
 
 def _url(spec: DoctorSpec, *, as_json: bool) -> NoReturn:
     """Examine what answers at a URL, and say who holds it."""
-    import sys
-
     from kit.flows.doctor import doctor
     from kit.proof.lane import state
     from kit.report.diagnosis import diagnosis_text
     from kit.report.json import diagnosis_data
-    from kit.report.style import Style
 
     with Console(as_json=as_json).lanes() as watch:
         found = run(doctor(spec, watch))
     warnings = [doubt.remedy for doubt in found.doubts] if as_json else []
-    text = diagnosis_text(found, Style.of(sys.stdout))
+    text = diagnosis_text(found, style())
     success(
         diagnosis_data(found), as_json=as_json, text=text, warnings=warnings, exit=status(state(found.lane))
     )
@@ -233,17 +232,14 @@ def _copied(file: str) -> Ask:
 
 def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
-    import sys
-
     from kit.flows.client import examine
     from kit.proof.client_stress import LONG_SILENCES, SILENCES
     from kit.report.client import client_data, client_text
-    from kit.report.style import Style
 
     with Console(as_json=as_json).lanes() as watch:
         silences = LONG_SILENCES if long else SILENCES
         report = run(examine(command, timeout_s=timeout, watch=watch, silences=silences))
-    text = client_text(report, Style.of(sys.stdout))
+    text = client_text(report, style())
     success(client_data(report), as_json=as_json, text=text, exit=report.exit)
 
 
@@ -254,17 +250,13 @@ def _app(
 
     `asked`: whether the request was given by options; else it is kit.toml's.
     """
-    import os
-    import sys
     from dataclasses import replace
 
     from kit.app import read_app
-    from kit.config import load_config
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import state
     from kit.report.diagnosis import app_text
     from kit.report.json import app_data
-    from kit.report.style import Style
     from kit.targets import load_targets
 
     if spec.ask.method != "GET" and not spec.repeat_ok:
@@ -277,7 +269,7 @@ def _app(
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)
         raise KitError(error.code, f"{option} {wrong}", error.hint, exit=Exit.USAGE) from None
-    config = load_config({}, os.environ, here)
+    config = configured()
     # What kit.toml says of the files stands; which app it is is said here, and how it is asked may be.
     app = replace(config.app or mine, module=module)
     if asked or config.app is None:
@@ -295,7 +287,7 @@ def _app(
     trusted(config, yes=yes)
     with Console(as_json=as_json).lanes() as watch:
         found = run(doctor_app(targets, [], config, out, spec, watch))
-    text = app_text(found, targets, Style.of(sys.stdout))
+    text = app_text(found, targets, style())
     success(
         app_data(found),
         as_json=as_json,

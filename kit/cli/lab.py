@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, option, pairs
 from kit.cli.prompts import trusted
-from kit.cli.runner import run, show, talk
+from kit.cli.runner import configured, run, show, talk
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +30,12 @@ def command(
 
     The fronts are emulated from the platforms' documentation.
     """
-    import os
-
-    from kit.config import load_config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
 
     ports = pairs("--port", "TARGET=PORT", port or [])
     fronts = pairs("--front", "TARGET=OTHER", front or [])
-    config = load_config({}, os.environ, Path.cwd())
+    config = configured()
     trusted(config, yes=yes)
     lanes = prepare(
         load_targets(),

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kit.cli.arguments import Json, option
-from kit.cli.records import recorded
+from kit.cli.records import Target, recorded
 from kit.cli.runner import Console, run, success, talk
 
 
 def command(
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
-    ],
+    target: Target,
     limit: Annotated[int, option("--limit", "How many of the newest entries.", min=1, max=10_000)] = 100,
     version: Annotated[
         str | None, option("--version", "Of this version only, by its name as `kit status` tells it.")

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from kit.cli.arguments import Json
-from kit.cli.records import recorded
+from kit.cli.arguments import Json, option
+from kit.cli.records import Target, recorded
 from kit.cli.runner import show, talk
 from kit.errors import Code, KitError
 
 
 def command(
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
-    ],
-    only_print: Annotated[
-        bool, typer.Option("--print", envvar="KIT_PRINT", help="Print the URL; open no browser.")
-    ] = False,
+    target: Target,
+    only_print: Annotated[bool, option("--print", "Print the URL; open no browser.")] = False,
     as_json: Json = False,
 ) -> None:
     """Open a deployed service in a browser.

@@ -31,7 +31,7 @@ from kit.cli.arguments import (
     request,
     status,
 )
-from kit.cli.runner import Console, annotate, run, success, talk
+from kit.cli.runner import Console, annotate, run, style, success, talk
 from kit.errors import Code, KitError
 
 
@@ -79,7 +79,6 @@ def command(
     says what can be said where it does not. Exits 0 for any conclusive verdict or the expected one, 3 for
     another, 4 when inconclusive.
     """
-    import sys
     from pathlib import Path
 
     from kit.flows.lanes import as_its_own
@@ -88,7 +87,6 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
-    from kit.report.style import Style
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
@@ -118,13 +116,13 @@ def command(
         comparison = run(compare_again(specs, "url", watch, retries=retries))
     write(comparison, {}, files)
     warnings = annotate(comparison, {}, github)
-    lanes, style = comparison.lanes, Style.of(sys.stdout)
+    lanes, out = comparison.lanes, style()
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     if as_json:
         warnings += [doubt.remedy for doubt in doubts]
     shown: object
     if arm is Arms.BOTH:
-        shown, text = comparison_data(comparison), table(view(comparison, {}), style)
+        shown, text = comparison_data(comparison), table(view(comparison, {}), out)
     elif (error := lanes[0].error) is not None:
         for warning in warnings:
             talk(f"warning: {warning}")
@@ -132,5 +130,5 @@ def command(
         message = error.message if again is None else f"{error.message} {again}"
         raise KitError(Code(error.code), message, error.hint)
     else:
-        shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), style)
+        shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
+from kit.cli.arguments import option
 from kit.cli.prompts import confirmed
 from kit.cli.runner import Console, run, success, talk
 from kit.errors import Code, KitError
@@ -76,8 +77,7 @@ Target: TypeAlias = Annotated[
     str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
 ]
 Version: TypeAlias = Annotated[
-    str | None,
-    typer.Option(envvar="KIT_VERSION", help="This version, by its name as `kit status` tells it."),
+    str | None, option("--version", "This version, by its name as `kit status` tells it.")
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kit.cli.arguments import Json
+from kit.cli.arguments import Json, option
 
 CONTEXT = {"allow_interspersed_args": False}  # what follows the first word belongs to the rehearsed line
 
@@ -22,11 +22,7 @@ def command(
     ] = None,
     then_exit: Annotated[
         bool,
-        typer.Option(
-            "--then-exit",
-            envvar="KIT_THEN_EXIT",
-            help="End once everything is deployed, instead of keeping it alive until Ctrl-C.",
-        ),
+        option("--then-exit", "End once everything is deployed, instead of keeping it alive until Ctrl-C."),
     ] = False,
     as_json: Json = False,
 ) -> None:

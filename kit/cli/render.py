@@ -22,7 +22,7 @@ from kit.cli.arguments import (
     Workers,
     option,
 )
-from kit.cli.runner import success
+from kit.cli.runner import configured, success
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def command(
     A file in it that was edited by hand is not overwritten without --force. A file that you add is kept, and
     not deployed.
     """
-    import os
-
     from kit.bundle import differences, keep_edits, write
-    from kit.config import load_config
     from kit.render import render
     from kit.targets import select
 
@@ -78,7 +75,7 @@ def command(
         "env": env,
         "set": set_,
     }
-    config = load_config(flags, os.environ, Path.cwd())
+    config = configured(**flags)
     bundles = [render(target, config) for target in select(targets or [])]
     if show:
         rendered = [

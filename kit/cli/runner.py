@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from kit.errors import Exit, KitError
 
 if TYPE_CHECKING:
+    from kit.config import Config
     from kit.events import Watch
     from kit.proof.lane import Comparison
     from kit.report.painter import Painter
+    from kit.report.style import Style
     from kit.targets import Target
 
 SCHEMA_VERSION = 1
@@ -56,6 +58,20 @@ def fail(error: KitError, *, as_json: bool) -> NoReturn:
     else:
         talk(f"error: {error.message}\n  {error.hint}")
     raise SystemExit(int(error.exit))
+
+
+def style() -> Style:
+    """How to write to stdout."""
+    from kit.report.style import Style
+
+    return Style.of(sys.stdout)
+
+
+def configured(**flags: object) -> Config:
+    """What is set here: by these flags, the environment, kit.toml and gcloud."""
+    from kit.config import load_config
+
+    return load_config(flags, os.environ, Path.cwd())
 
 
 def talk(text: str) -> None:

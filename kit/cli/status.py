@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from kit.cli.arguments import Json, Project, Region, Targets, option
 from kit.cli.records import recorded
-from kit.cli.runner import Console, run, success
+from kit.cli.runner import Console, configured, run, style, success
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -33,17 +33,13 @@ def command(
     Versions and their traffic, URLs, ages, and the verdicts when deployed: from the record of this folder
     (.kit/deployments.json), and from the cloud through gcloud.
     """
-    import os
-    import sys
     import time
 
     from kit.cli.records import hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.config import load_config
     from kit.flows.rebuild import rebuild
     from kit.report.status import status_text
-    from kit.report.style import Style
     from kit.targets import load_targets, select
 
     if offline and refresh:
@@ -51,7 +47,7 @@ def command(
     warnings: list[str] = []
     console = Console(as_json=as_json)
     if refresh:
-        config = load_config({"project": project, "region": region}, os.environ, Path.cwd())
+        config = configured(project=project, region=region)
         wanted = select(targets or [])
         with locked(Path()), console.steps("Looking for what the kit made."):
             record, aside = Record.anew(Path())
@@ -62,7 +58,7 @@ def command(
         chosen = recorded(targets or [])
         statuses = _asked(chosen, None if offline or not chosen else hosts(), console)
     data = [_as_data(status, time.time()) for status in statuses]
-    text = status_text(statuses, load_targets(), Style.of(sys.stdout), time.time())
+    text = status_text(statuses, load_targets(), style(), time.time())
     nothing = (
         "Nothing of the kit's is there." if refresh else "Nothing is on record as deployed from this folder."
     )

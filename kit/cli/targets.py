@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kit.cli.arguments import Json
-from kit.cli.runner import success
+from kit.cli.runner import style, success
 
 if TYPE_CHECKING:
     from kit.targets import Target, TargetSetting
@@ -21,14 +21,11 @@ def command(
     as_json: Json = False,
 ) -> None:
     """What each platform is documented to do with a stream, with sources and how sure they are."""
-    import sys
-
     from kit.report.promises import promises
-    from kit.report.style import Style
     from kit.targets import select
 
     chosen = select(targets or [])
-    text = promises(chosen, all_claims=bool(targets), style=Style.of(sys.stdout))
+    text = promises(chosen, all_claims=bool(targets), style=style())
     success({"targets": [_as_data(target) for target in chosen]}, as_json=as_json, text=text)
 
 

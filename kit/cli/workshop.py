@@ -10,7 +10,7 @@ import typer
 
 from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, option, pairs
 from kit.cli.prompts import trusted
-from kit.cli.runner import run, show, talk
+from kit.cli.runner import configured, run, show, talk
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,11 +67,9 @@ def command(
     Where other machines reach the page (--host, --allow-host), its printed address holds a secret: give it to
     those only who may spend what a run costs.
     """
-    import os
-
     from kit.cli.compare import deployed_asks, named_asks
     from kit.cli.records import gcloud, recorded
-    from kit.config import Config, load_config
+    from kit.config import Config
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
     from kit.workshop.lanes import Renewal, named
@@ -86,7 +84,7 @@ def command(
             "--front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
         )
-    config = load_config({}, os.environ, Path.cwd()) if deployed or not elsewhere else Config()
+    config = configured() if deployed or not elsewhere else Config()
     fronts = pairs("--front", "TARGET=OTHER", front or [])
     proof_tokens: dict[str, str | None] = {}
     warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kit.events import Announced, Watch, silent, stages
 from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
 from kit.flows.examination import DoctorSpec
 from kit.probe.lane import LaneProbe
-from kit.probe.spec import LaneSpec, as_browser
+from kit.probe.spec import as_browser
 from kit.proof.diagnosis import Diagnosis
 
 __all__ = ["DoctorSpec", "doctor"]
@@ -23,25 +25,11 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
     Raises:
         KitError: it cannot be asked at all, or the service's direct address cannot.
     """
-    lane = LaneSpec(
-        "doctor",
-        as_browser(spec.ask),
-        header=spec.arm or "as-is",
-        prompt=spec.prompt,
-        expected=spec.expected,
-        as_it_is=spec.as_it_is,
-        event_bytes=spec.event_bytes,
-        proof_url=spec.proof_url,
-        proof_token=spec.proof_token,
-        http2=spec.http2,
-        timeout_s=spec.timeout_s,
-        deadline_s=spec.deadline_s,
-    )
 
     def announce(text: str) -> None:
         watch(Announced(text))
 
-    async with LaneProbe(lane) as probe:
+    async with LaneProbe(replace(spec, ask=as_browser(spec.ask))) as probe:
         await probe.find()
         if probe.error is not None:
             raise probe.error

@@ -53,7 +53,7 @@ async def doctor_app(
         config = described
         directly = replace(spec, ask=ask(config, base), as_it_is=True, proof_token=lab.proof_token)
         arms = await arms_of(config, directly.ask, timeout_s=spec.timeout_s)
-        directly = replace(directly, arm="on" if "on" in arms else "off")
+        directly = replace(directly, header="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)
         directly = replace(directly, known_direct=_seen(itself), known_stream=_stream(itself))

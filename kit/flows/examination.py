@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.errors import Code
@@ -15,6 +15,7 @@ from kit.probe.http_errors import shown
 from kit.probe.lane import LaneProbe, Proved, measured
 from kit.probe.origin import LIMITED, LIMITED_S
 from kit.probe.pulse import Pulse
+from kit.probe.spec import LaneSpec
 from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.conditions import Change, Conditions
@@ -24,7 +25,6 @@ from kit.proof.experiments import BlockingFactor, Experiment, Row, Traced
 from kit.proof.fates import fates, late_head, starved
 from kit.proof.fingerprints import hops
 from kit.proof.held_answer import KEPT_ITS_LOOP
-from kit.proof.lane import Arm
 from kit.proof.quick_check import Observation, State
 from kit.proof.timeline import End, Timeline
 from kit.proof.verdict import Finding, Method, Verdict
@@ -33,46 +33,27 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class DoctorSpec:
+class DoctorSpec(LaneSpec):
     """What to examine, and what may be done for it.
 
+    Its request is the one whose answer does not stream. Where that does not say what it accepts, it is what
+    browsers do; with TLS they are offered HTTP/2.
+
     Attributes:
-        ask: the request whose answer does not stream. Where it does not say what it accepts, that is what
-            browsers do.
-        arm: whether the answers bear `X-Accel-Buffering: no`; None for what can be seen from here. A service
-            of the kit's is asked so.
-        prompt: for our service.
-        http2: offer HTTP/2 over TLS, as browsers do.
-        event_bytes: events up to this size are judged.
-        proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
-        proof_token: the proof's own token, for an origin that asks for it.
         direct_url: the same service past the hop; None where that is not known.
-        timeout_s: for the whole answer, and for the first sign of life.
         max_requests: how often the URL itself may be asked for an answer.
         repeat_ok: whether a request that is not a GET may be repeated.
-        expected: the verdict that was promised, if one was.
-        as_it_is: whether the request is sent as it is, also to an origin that speaks the proof.
         long_s: how long to watch a silent and a talking stream live, in seconds; None not to.
-        deadline_s: after how long its platform ends a response; None where that is not known.
         known_direct: what the same service was seen to do when it was asked directly; None where it was not.
         known_stream: what a stream of the proof's did there; None where none was sent, or not all passed.
     """
 
-    ask: Ask
-    arm: Arm | None = None
-    prompt: str = ""
-    http2: bool = True
     event_bytes: int = 1_000
-    proof_url: str | None = None
-    proof_token: str | None = field(default=None, repr=False)
+    http2: bool = True
     direct_url: str | None = None
-    timeout_s: float = 60.0
     max_requests: int = 6
     repeat_ok: bool = False
-    expected: Verdict | None = None
-    as_it_is: bool = False
     long_s: float | None = None
-    deadline_s: float | None = None
     known_direct: Observation | None = None
     known_stream: Observation | None = None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
 
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.lane import Comparison, Lane
@@ -132,16 +133,7 @@ def diagnosis_data(diagnosis: Diagnosis) -> wire.Diagnosis:
             }
             for row in diagnosis.rows
         ],
-        "hops": [
-            {
-                "name": hop.name,
-                "header": hop.header,
-                "value": hop.value,
-                "says": hop.says,
-                "streams": hop.streams,
-            }
-            for hop in diagnosis.hops
-        ],
+        "hops": [cast("wire.Hop", asdict(hop)) for hop in diagnosis.hops],
         "limits": list(diagnosis.limits),
         "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
     }

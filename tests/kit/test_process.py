@@ -46,9 +46,10 @@ def start(folder: Path, *argv: str, grace_s: float = 600.0, **options: Any) -> P
     return Process(argv, PYTHONS, grace_s=grace_s, cwd=folder, **options)
 
 
-def start_family(folder: Path, on_term: str = OBEYS, **options: Any) -> Process:
-    argv = family(folder, on_term)
-    return start(folder / "bundle", *argv, **options)
+async def start_family(folder: Path, on_term: str = OBEYS, **options: Any) -> tuple[Process, list[int]]:
+    """A process with children, and the numbers of all of them, once they are up."""
+    child = start(folder / "bundle", *family(folder, on_term), **options)
+    return child, await up(folder)
 
 
 def python(script: str) -> tuple[str, ...]:
@@ -137,8 +138,7 @@ async def test_run_gives_the_status_and_128_more_than_a_signal(tmp_path: Path) -
 async def test_a_stopped_one_is_gone_and_its_children_too_with_or_without_their_consent(
     tmp_path: Path, on_term: str, grace_s: float, term: str
 ) -> None:
-    child = start_family(tmp_path, on_term, grace_s=grace_s, term=term)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path, on_term, grace_s=grace_s, term=term)
     await child.stop()
     await none_left(numbers)
     assert child.status == 128 + (signal.SIGTERM if on_term == OBEYS else signal.SIGKILL)
@@ -197,8 +197,7 @@ async def test_it_has_its_grace_to_finish_what_it_does_even_if_it_was_frozen(
 
 
 async def test_frozen_it_stands_still_with_its_children_until_it_is_thawed(tmp_path: Path) -> None:
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     child.control.freeze()
     await all_frozen(numbers)
     child.control.thaw()
@@ -218,8 +217,7 @@ async def test_a_supervisor_that_does_not_read_blocks_no_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_KILL_S", 0.1)
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     os.kill(supervisor(child), signal.SIGSTOP)
     child.control.socket.setblocking(False)
     with suppress(BlockingIOError):
@@ -234,8 +232,7 @@ async def test_a_cancelled_stop_kills_at_once(
     tmp_path: Path, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_KILL_S", 600)
-    child = start_family(tmp_path, DEAF)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path, DEAF)
     stopping = asyncio.create_task(child.stop())
     for _ in range(times):
         await asyncio.sleep(0)
@@ -266,8 +263,7 @@ async def test_while_its_end_is_waited_for_everything_else_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_KILL_S", 600)
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     os.kill(supervisor(child), signal.SIGSTOP)  # it does not answer for now
     killing = asyncio.create_task(child.kill())
     await none_left(numbers)
@@ -282,8 +278,7 @@ async def test_a_supervisor_that_never_answers_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_KILL_S", 0.1)
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     os.kill(supervisor(child), signal.SIGSTOP)
     await child.kill()
     assert child.supervisor_killed
@@ -304,16 +299,14 @@ async def test_a_supervisor_that_stood_still_from_the_start_leaves_nothing_eithe
 ) -> None:
     monkeypatch.setattr(process, "_SUPERVISOR", standing_still(tmp_path))
     monkeypatch.setattr(process, "_KILL_S", 0.1)
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     await child.kill()
     await none_left(numbers)
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
 async def test_even_if_its_supervisor_is_killed_it_does_not_stay(tmp_path: Path, is_frozen: bool) -> None:
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     if is_frozen:
         child.control.freeze()
         await all_frozen(numbers)
@@ -358,8 +351,7 @@ async def test_once_it_has_ended_its_group_is_not_signalled_again(
 async def test_a_group_that_has_got_its_number_meanwhile_is_left_alone(tmp_path: Path) -> None:
     bystander = await asyncio.create_subprocess_exec(*SLEEP, start_new_session=True)
     try:
-        child = start_family(tmp_path)
-        numbers = await up(tmp_path)
+        child, numbers = await start_family(tmp_path)
         child.group = bystander.pid
         await child.kill()
         await none_left(numbers)
@@ -378,8 +370,7 @@ async def test_a_flood_can_be_stopped(tmp_path: Path) -> None:
 
 async def test_an_interrupt_at_the_terminal_does_not_reach_it(tmp_path: Path) -> None:
     """Ctrl-C goes to the terminal's process group: the kit decides what its children get."""
-    child = start_family(tmp_path)
-    numbers = await up(tmp_path)
+    child, numbers = await start_family(tmp_path)
     assert {os.getpgid(number) for number in numbers} == {numbers[0]} == {child.group}
     assert os.getpgid(0) not in {child.group, os.getpgid(supervisor(child))}
     assert os.getsid(numbers[0]) != os.getsid(0)

@@ -227,7 +227,7 @@ def test_a_pod_runs_as_the_images_user_without_rights_of_its_own() -> None:
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert spec["automountServiceAccountToken"] is False
-    # Kubernetes' own would begin with STREAMPROOF_, as what the service is told does.
+    # Kubernetes' own would begin with STREAMPROOF_, as the service's own settings do.
     assert spec["enableServiceLinks"] is False
 
 

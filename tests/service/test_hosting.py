@@ -39,7 +39,7 @@ def test_the_project_is_whose_the_platform_or_the_deployment_says() -> None:
 
 
 def test_on_gke_only_the_deployment_says_where_it_is() -> None:
-    # Every Kubernetes sets this one, whoever runs it.
+    # Every Kubernetes sets this one, on any cloud.
     kubernetes = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "STREAMPROOF_VERSION": "sp-t6zk3ab0"}
     where = detect({**kubernetes, "GOOGLE_CLOUD_PROJECT": "my-project-42"}, "gke")
     assert (where.target, where.version, where.project) == ("gke", "sp-t6zk3ab0", "my-project-42")

@@ -50,7 +50,7 @@ exec {gcloud} "$@"
 
 
 @dataclass(frozen=True)
-class Told:
+class Ran:
     """What a command said, and how it ended."""
 
     status: int
@@ -196,11 +196,11 @@ class Cloud:
         """Write kit.toml."""
         (self.work / "kit.toml").write_text(text)
 
-    def kit(self, *words: str, env: Mapping[str, str] | None = None) -> Told:
+    def kit(self, *words: str, env: Mapping[str, str] | None = None) -> Ran:
         """Run `kit` to its end, without a terminal."""
         return self.run(sys.executable, "-m", "kit", *words, env=env)
 
-    def run(self, *argv: str, env: Mapping[str, str] | None = None) -> Told:
+    def run(self, *argv: str, env: Mapping[str, str] | None = None) -> Ran:
         """Run anything in the working folder, where gcloud meets the loopback Google."""
         done = subprocess.run(
             argv,
@@ -213,7 +213,7 @@ class Cloud:
         )
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr, done.stderr
-        return Told(done.returncode, done.stdout, done.stderr)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start `kit` without a terminal, as a job of its own; both streams are pipes."""
@@ -228,7 +228,7 @@ class Cloud:
             start_new_session=True,
         )
 
-    def ended(self, process: subprocess.Popen[str]) -> Told:
+    def ended(self, process: subprocess.Popen[str]) -> Ran:
         """What a started command said to its end, when nothing of it works in the folder any more."""
         out, err = process.communicate(timeout=GIVE_UP_S)
         self.said += [out, err]
@@ -237,9 +237,9 @@ class Cloud:
         while left := processes_in(self.work):
             assert time.monotonic() < give_up, left
             time.sleep(0.05)
-        return Told(process.returncode, out, err)
+        return Ran(process.returncode, out, err)
 
-    def deploy(self, *words: str, env: Mapping[str, str] | None = None) -> Told:
+    def deploy(self, *words: str, env: Mapping[str, str] | None = None) -> Ran:
         """`kit deploy … --yes --json`."""
         return self.kit("deploy", *words, "--yes", "--json", env=env)
 

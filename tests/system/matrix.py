@@ -118,8 +118,9 @@ async def by_doctor(case: Case, url: str) -> Said:
     """Which cause the doctor names."""
     asker = case.asker
     spec = DoctorSpec(
+        "doctor",
         case.ask(url),
-        arm=asker.arm if case.origin.built == "service" else None,
+        header=asker.arm if case.origin.built == "service" else "as-is",
         http2=asker.http2,
         proof_token=case.origin.token,
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
+from tests.fixtures.command import VALIDATOR, ended, start
 from tests.system.leftovers import processes_in
 
 # By target and arm: the verdict, the blocks' size, and the method. `make soak` holds to it too.
@@ -35,27 +33,9 @@ Demo = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     """Start `kit demo` in an empty folder, in a session of its own; none of its processes may outlive it."""
-    (tmp_path / "tmp").mkdir()
-
-    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "kit", "demo", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    yield start
+    yield partial(start, tmp_path, "demo")
     assert processes_in(tmp_path) == {}
     assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
 
 
 def by_lane(data: Any) -> dict[tuple[str, str], Any]:
@@ -67,8 +47,7 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     status, out, err = ended(demo("--json"))
     assert status == 0, err
     document = json.loads(out)
-    schema = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator(schema).validate(document)
+    VALIDATOR.validate(document)
     data = document["data"]
     assert (data["as_expected"], data["environment"]) == (True, "lab")
     measured = {

@@ -12,7 +12,7 @@ import yaml
 
 from kit.rehearsal.uploads import Kind
 from tests.fixtures.tools import Tool
-from tests.system.cloud import QUICK, REGION, Cloud, Told, whose
+from tests.system.cloud import QUICK, REGION, Cloud, Ran, whose
 
 pytestmark = pytest.mark.long
 
@@ -27,7 +27,7 @@ class Deployed(NamedTuple):
     """A deployment of everything, to be looked at and left as it is; `changes` is what it took."""
 
     cloud: Cloud
-    told: Told
+    ran: Ran
     changes: list[str]
 
 
@@ -40,23 +40,23 @@ def deployed(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
                 file = cloud.work / folder / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(SECRET)
-        told = cloud.deploy("--all")
-        yield Deployed(cloud, told, cloud.changes)
+        ran = cloud.deploy("--all")
+        yield Deployed(cloud, ran, cloud.changes)
 
 
 def test_it_ends_with_three_urls_at_which_each_target_answers(deployed: Deployed) -> None:
-    cloud, told, _ = deployed
-    assert told.status == 0, told
-    assert {name: one["result"] for name, one in told.outcomes.items()} == dict.fromkeys(TARGETS, "promoted")
-    assert told.data["destroy"] == "kit destroy standard flex run"
-    for name, one in told.outcomes.items():
+    cloud, ran, _ = deployed
+    assert ran.status == 0, ran
+    assert {name: one["result"] for name, one in ran.outcomes.items()} == dict.fromkeys(TARGETS, "promoted")
+    assert ran.data["destroy"] == "kit destroy standard flex run"
+    for name, one in ran.outcomes.items():
         who = whose(one["url"], cloud.caller(one["url"]))
         assert isinstance(who, dict)
         assert (who["target"], who["version"]) == (name, one["version"])
 
 
 def test_the_comparison_finds_in_each_arm_what_the_platform_documents(deployed: Deployed) -> None:
-    comparison = deployed.told.data["comparison"]
+    comparison = deployed.ran.data["comparison"]
     lanes = [
         (lane["target"], lane["header"], lane["verdict"], lane["doubts"]) for lane in comparison["lanes"]
     ]
@@ -72,7 +72,7 @@ def test_the_comparison_finds_in_each_arm_what_the_platform_documents(deployed: 
     }
     assert found["flex", "off"]["block_bytes"] == 65536
     assert {lane["method"] for lane in found.values()} == {"lock-step"}
-    assert {lane["url"] for lane in found.values()} == {one["url"] for one in deployed.told.outcomes.values()}
+    assert {lane["url"] for lane in found.values()} == {one["url"] for one in deployed.ran.outcomes.values()}
 
 
 @pytest.mark.parametrize("kind", TARGETS)
@@ -122,18 +122,18 @@ def test_each_version_is_made_once_and_nothing_else_is_changed(deployed: Deploye
 
 
 def test_what_serves_bears_the_kits_marks_and_what_was_there_before_is_untouched(deployed: Deployed) -> None:
-    cloud, told, _ = deployed
+    cloud, ran, _ = deployed
     services = cloud.plane.app_engine.services
     assert (list(services["default"].versions), services["default"].split) == (["v1"], {"v1": 1.0})
     for name in ("standard", "flex"):
-        service, version = services[SERVICES[name]], told.outcomes[name]["version"]
+        service, version = services[SERVICES[name]], ran.outcomes[name]["version"]
         assert version.startswith("sp-")
         assert service.split == {version: 1.0}
         variables = service.versions[version].resource["envVariables"]
         assert variables["STREAMPROOF_TARGET"] == name
         assert variables["STREAMPROOF_BUNDLE"] == cloud.record[name]["digest"]
     run = cloud.plane.cloud_run.service("streamproof")
-    version = told.outcomes["run"]["version"]
+    version = ran.outcomes["run"]["version"]
     assert run.shares == {version: 1.0}
     assert not run.public
     labels = run.resource()["metadata"]["labels"]
@@ -142,7 +142,7 @@ def test_what_serves_bears_the_kits_marks_and_what_was_there_before_is_untouched
 
 
 def test_the_record_says_what_was_found(deployed: Deployed) -> None:
-    record, outcomes = deployed.cloud.record, deployed.told.outcomes
+    record, outcomes = deployed.cloud.record, deployed.ran.outcomes
     assert {name: (one["state"], one["url"], one["version"]) for name, one in record.items()} == {
         name: ("serving", one["url"], one["version"]) for name, one in outcomes.items()
     }
@@ -151,7 +151,7 @@ def test_the_record_says_what_was_found(deployed: Deployed) -> None:
 
 
 def test_each_line_that_changes_something_is_echoed_and_could_be_pasted(deployed: Deployed) -> None:
-    echoed = [line.removeprefix("$ ") for line in deployed.told.err.splitlines() if line.startswith("$ ")]
+    echoed = [line.removeprefix("$ ") for line in deployed.ran.err.splitlines() if line.startswith("$ ")]
     verbs = sorted(" ".join(shlex.split(line)[:3]) for line in echoed)
     assert verbs == ["gcloud app deploy", "gcloud app deploy", "gcloud run deploy"]
     assert all({"--project=demo-project", "--quiet"} <= set(shlex.split(line)) for line in echoed)
@@ -162,7 +162,7 @@ def test_the_whole_of_what_gcloud_said_is_in_the_logs(deployed: Deployed) -> Non
     for name in TARGETS:
         text = (logs / f"deploy-{name}.log").read_text()
         assert "# status 0" in text
-        assert deployed.told.outcomes[name]["version"].removeprefix("streamproof-") in text
+        assert deployed.ran.outcomes[name]["version"].removeprefix("streamproof-") in text
 
 
 def test_no_token_is_in_a_file_a_log_or_a_line(deployed: Deployed) -> None:
@@ -171,28 +171,28 @@ def test_no_token_is_in_a_file_a_log_or_a_line(deployed: Deployed) -> None:
     assert cloud.plane.project.identity, "the private service was asked without an identity token"
     places = [path for path in cloud.work.rglob("*") if path.is_file()]
     assert any(path.name == "deployments.json" for path in places)
-    told = [path.read_text(errors="replace") for path in (*places, *cloud.gcloud_logs)]
-    for text in (*told, *cloud.said):
+    texts = [path.read_text(errors="replace") for path in (*places, *cloud.gcloud_logs)]
+    for text in (*texts, *cloud.said):
         assert not [token for token in tokens if token in text]
 
 
 def test_status_tells_what_serves_and_what_costs_money_all_the_time(deployed: Deployed) -> None:
-    told = deployed.cloud.kit("status", "--json")
-    assert told.status == 0, told
-    targets = {one["target"]: one for one in told.data["targets"]}
+    ran = deployed.cloud.kit("status", "--json")
+    assert ran.status == 0, ran
+    targets = {one["target"]: one for one in ran.data["targets"]}
     assert {name: one["costs"] for name, one in targets.items()} == {
         "standard": "requests",
         "flex": "always",
         "run": "requests",
     }
     assert {name: one["url"] for name, one in targets.items()} == {
-        name: one["url"] for name, one in deployed.told.outcomes.items()
+        name: one["url"] for name, one in deployed.ran.outcomes.items()
     }
     assert targets["flex"]["stops_the_costs"] == ["kit destroy flex"]
 
 
 def test_a_dry_run_touches_nothing_and_a_line_of_it_does_what_the_kit_would_do(deployed: Deployed) -> None:
-    cloud, told, _ = deployed
+    cloud, ran, _ = deployed
     calls, files = cloud.changes, _files(cloud.work)
     dry = cloud.kit("deploy", "--all", "--dry-run")
     assert dry.status == 0, dry
@@ -212,7 +212,7 @@ def test_a_dry_run_touches_nothing_and_a_line_of_it_does_what_the_kit_would_do(d
     (version,) = [word.removeprefix("--version=") for word in lines[0] if word.startswith("--version=")]
     service = cloud.plane.app_engine.services["sp-standard"]
     assert version in service.versions
-    assert service.split == {told.outcomes["standard"]["version"]: 1.0}
+    assert service.split == {ran.outcomes["standard"]["version"]: 1.0}
 
 
 def _files(folder: Path) -> dict[str, bytes]:

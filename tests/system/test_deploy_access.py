@@ -62,14 +62,14 @@ def test_a_cloud_run_service_is_private_until_it_passed_and_somebody_said_public
 
 @pytest.mark.thorough
 def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> None:
-    told = cloud.deploy("standard", "--token", "--no-gate")
-    assert told.status == 0, told
-    standard = told.outcomes["standard"]
+    ran = cloud.deploy("standard", "--token", "--no-gate")
+    assert ran.status == 0, ran
+    standard = ran.outcomes["standard"]
     assert (standard["result"], standard["gate"], standard["lanes"]) == ("promoted", None, [])
-    (token,) = re.findall(r"The token, shown this once: (\S+)", told.err)
+    (token,) = re.findall(r"The token, shown this once: (\S+)", ran.err)
     assert len(token) == 43, "32 random bytes"
-    assert told.err.count(token) == 1
-    assert token not in told.out
+    assert ran.err.count(token) == 1
+    assert token not in ran.out
     sha256 = hashlib.sha256(token.encode()).hexdigest()
     assert cloud.upload("standard").environment["STREAMPROOF_TOKEN_SHA256"] == sha256
     url = cloud.plane.app_engine.services["sp-standard"].url

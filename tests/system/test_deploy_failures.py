@@ -1,4 +1,4 @@
-"""What stands in the way of a deployment is told in one sentence with its remedy; the next run goes on."""
+"""What stands in the way of a deployment is one sentence with its remedy; the next run goes on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from kit.rehearsal import faults
 from tests.fixtures.tools import Tool
-from tests.system.cloud import Cloud, Told
+from tests.system.cloud import Cloud, Ran
 from tests.system.leftovers import processes_in
 
 ARTIFACTS = "artifactregistry.googleapis.com"
@@ -27,16 +27,16 @@ def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
         assert not processes_in(cloud.work)
 
 
-def said(told: Told) -> tuple[str, str]:
+def said(ran: Ran) -> tuple[str, str]:
     """The one sentence and its remedy, after which nothing is said any more."""
-    assert told.status == 1, told
-    assert told.out == ""
-    lines = told.err.splitlines()
+    assert ran.status == 1, ran
+    assert ran.out == ""
+    lines = ran.err.splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     sentence, remedy = lines[at].removeprefix("error: "), lines[at + 1 :]
-    assert sentence.endswith("."), told
-    assert len(remedy) == 1, told
-    assert remedy[0].startswith("  "), told
+    assert sentence.endswith("."), ran
+    assert len(remedy) == 1, ran
+    assert remedy[0].startswith("  "), ran
     return sentence, remedy[0].strip()
 
 
@@ -83,7 +83,7 @@ def test_a_gcloud_that_is_too_old_is_to_be_updated(cloud: Cloud, tmp_path: Path)
     assert nothing_was_done(cloud)
 
 
-def without(cloud: Cloud, *names: str) -> Told:
+def without(cloud: Cloud, *names: str) -> Ran:
     """`kit deploy run` without some variables of the environment."""
     unset = [word for name in names for word in ("-u", name)]
     return cloud.run("env", *unset, sys.executable, "-m", "kit", "deploy", "run", "--yes")
@@ -119,19 +119,19 @@ def test_without_billing_nothing_is_begun(cloud: Cloud, tmp_path: Path) -> None:
 @pytest.mark.thorough
 def test_an_api_is_switched_on_with_a_yes_only_and_passing_trouble_is_waited_out(cloud: Cloud) -> None:
     cloud.plane.project.enabled.discard(ARTIFACTS)
-    told = cloud.kit("deploy", "run")
-    sentence, remedy = said(told)
+    ran = cloud.kit("deploy", "run")
+    sentence, remedy = said(ran)
     assert "there is no terminal to ask on" in sentence
     assert "--yes" in remedy
-    assert f"is off in the project demo-project: {ARTIFACTS}." in told.err
+    assert f"is off in the project demo-project: {ARTIFACTS}." in ran.err
     assert nothing_was_done(cloud)
 
     # Then Google is down for a moment, and another user is at work there.
     cloud.plane.faults.add("run.namespaces.services.get", faults.unavailable())
     cloud.plane.faults.add("run.projects.locations.builds.submit", faults.busy())
-    told = cloud.deploy("run")
-    assert (told.status, told.outcomes["run"]["result"]) == (0, "promoted"), told
-    assert f"$ gcloud services enable {ARTIFACTS} --project=demo-project --quiet" in told.err
+    ran = cloud.deploy("run")
+    assert (ran.status, ran.outcomes["run"]["result"]) == (0, "promoted"), ran
+    assert f"$ gcloud services enable {ARTIFACTS} --project=demo-project --quiet" in ran.err
     assert ARTIFACTS in cloud.plane.project.enabled
     assert cloud.changes.count("run.projects.locations.builds.submit") == 2
     assert cloud.changes.count("run.namespaces.services.create") == 1
@@ -142,16 +142,16 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     # A build fails, a quota is used up, and the third goes through.
     cloud.plane.builds.failing["flex"] = "ERROR: No matching distribution found for streamproof-nowhere"
     cloud.plane.faults.add("run.projects.locations.builds.submit", faults.quota("Build requests"))
-    told = cloud.deploy("--all")
-    assert told.status == 1, told
-    outcomes = told.outcomes
+    ran = cloud.deploy("--all")
+    assert ran.status == 1, ran
+    outcomes = ran.outcomes
     assert {name: one["result"] for name, one in outcomes.items()} == {
         "standard": "promoted",
         "flex": "failed",
         "run": "failed",
     }
     assert outcomes["standard"]["costs"] == "requests"
-    assert told.data["destroy"] == "kit destroy standard"
+    assert ran.data["destroy"] == "kit destroy standard"
     flex, run = outcomes["flex"], outcomes["run"]
     assert (flex["error"]["code"], flex["url"], flex["next"]) == ("build-failed", None, "kit deploy flex")
     assert "No matching distribution found for streamproof-nowhere" in flex["error"]["message"]
@@ -168,15 +168,15 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     cloud.plane.builds.failing.clear()
     cloud.plane.faults.add("appengine.apps.services.versions.create", faults.too_many_versions())
     cloud.plane.faults.add("run.namespaces.services.create", faults.denied("run.services.create"), times=None)
-    told = cloud.deploy("flex", "run")
-    assert told.status == 1, told
-    flex, run = told.outcomes["flex"], told.outcomes["run"]
+    ran = cloud.deploy("flex", "run")
+    assert ran.status == 1, ran
+    flex, run = ran.outcomes["flex"], ran.outcomes["run"]
     assert flex["error"]["code"] == "quota-exceeded"
     assert "210" in flex["error"]["message"]
     assert "gcloud app versions list" in flex["error"]["hint"]
     assert run["error"]["code"] == "permission-denied"
     assert "run.services.create" in run["error"]["message"]
-    assert told.data["destroy"] is None
+    assert ran.data["destroy"] is None
     assert {name: one["state"] for name, one in cloud.record.items()} == states
 
     # All is well again, but for the record.
@@ -186,12 +186,12 @@ def test_one_target_that_fails_leaves_the_others_to_finish_and_is_gone_on_with(c
     sentence, remedy = said(cloud.kit("deploy", "run", "--yes"))
     assert sentence == ".kit/deployments.json cannot be read: it is not JSON."
     assert "`kit status --refresh`" in remedy
-    told = cloud.kit("status", "--refresh", "--json")
-    assert told.status == 0, told
-    assert [warning for warning in told.warnings if "deployments.corrupt-1.json" in warning]
+    ran = cloud.kit("status", "--refresh", "--json")
+    assert ran.status == 0, ran
+    assert [warning for warning in ran.warnings if "deployments.corrupt-1.json" in warning]
     assert list(cloud.record) == ["standard"]
-    told = cloud.deploy("run")
-    assert (told.status, told.outcomes["run"]["result"]) == (0, "promoted"), told
+    ran = cloud.deploy("run")
+    assert (ran.status, ran.outcomes["run"]["result"]) == (0, "promoted"), ran
     assert list(cloud.record) == ["run", "standard"]
 
 
@@ -212,8 +212,8 @@ def test_a_disk_that_is_full_stops_it_before_anything_is_uploaded(cloud: Cloud, 
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the right to mount a file system of its own (root on Linux)")
     deploy = f'{mount} && exec "$0" -m kit deploy run --yes'
-    told = cloud.run(*apart, deploy, sys.executable, env=stub(tmp_path))
-    sentence, remedy = said(told)
+    ran = cloud.run(*apart, deploy, sys.executable, env=stub(tmp_path))
+    sentence, remedy = said(ran)
     assert "No space left on device" in sentence
     assert remedy
     assert nothing_was_done(cloud)

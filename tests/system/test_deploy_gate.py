@@ -60,11 +60,11 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
 
     # Another bundle: a new version, measured at a URL of its own, then promoted; the old one stopped.
     cloud.settings(another(2))
-    told = cloud.deploy("flex")
-    assert (told.status, told.outcomes["flex"]["result"]) == (0, "promoted"), told
-    two = told.outcomes["flex"]["version"]
+    ran = cloud.deploy("flex")
+    assert (ran.status, ran.outcomes["flex"]["result"]) == (0, "promoted"), ran
+    two = ran.outcomes["flex"]["version"]
     assert two != one
-    assert told.outcomes["flex"]["version_url"] != first.outcomes["flex"]["version_url"]
+    assert ran.outcomes["flex"]["version_url"] != first.outcomes["flex"]["version_url"]
     assert serves(cloud) == two
     assert (stopped(cloud, one), stopped(cloud, two)) == (True, False)
     assert cloud.record["flex"]["previous"] == one
@@ -104,27 +104,27 @@ def test_while_the_old_version_goes_on_answering_nothing_is_decided_of_the_new_o
     one = cloud.deploy("standard").outcomes["standard"]["version"]
     cloud.platforms.stale = one
     cloud.settings(another(2))
-    told = cloud.deploy("standard", "--timeout", "10")
-    standard = told.outcomes["standard"]
-    assert (told.status, standard["result"], standard["gate"]) == (4, "not-promoted", "inconclusive"), told
+    ran = cloud.deploy("standard", "--timeout", "10")
+    standard = ran.outcomes["standard"]
+    assert (ran.status, standard["result"], standard["gate"]) == (4, "not-promoted", "inconclusive"), ran
     assert [lane["doubts"][0] for lane in standard["lanes"]] == ["other-version"] * 2
     assert all(lane["verdict"] == "inconclusive" for lane in standard["lanes"])
-    assert f"waiting for {standard['version']}: {one} still answers" in told.err
+    assert f"waiting for {standard['version']}: {one} still answers" in ran.err
     assert serves(cloud, "sp-standard") == one
 
     # Once it is the one that answers, it is measured, and not made again.
     two, changes = standard["version"], cloud.changes
     cloud.platforms.route("standard", "sp-standard", {two: 1}, tag=two)
-    told = cloud.deploy("standard")
-    assert (told.status, told.outcomes["standard"]["result"]) == (0, "promoted"), told
+    ran = cloud.deploy("standard")
+    assert (ran.status, ran.outcomes["standard"]["result"]) == (0, "promoted"), ran
     assert cloud.changes == [*changes, "appengine.apps.services.patch"]
     assert serves(cloud, "sp-standard") == two
 
     # What is on record is held against what answers as well.
     cloud.platforms.route("standard", "sp-standard", {one: 1}, tag=two)
-    told = cloud.kit("compare", "--deployed", "--timeout", "10", "--json")
-    assert told.status == 4, told
-    assert [lane["doubts"][0] for lane in told.data["lanes"]] == ["other-version"] * 2
+    ran = cloud.kit("compare", "--deployed", "--timeout", "10", "--json")
+    assert ran.status == 4, ran
+    assert [lane["doubts"][0] for lane in ran.data["lanes"]] == ["other-version"] * 2
 
 
 @pytest.mark.thorough
@@ -136,19 +136,19 @@ def test_a_version_of_which_nothing_can_be_said_is_not_promoted(cloud: Cloud) ->
     )
     text = (OWN_APP / "kit.toml").read_text()
     cloud.settings(f'{text}source = "own"\ninclude = ["mine/"]\n')
-    told = cloud.deploy("standard")
-    standard = told.outcomes["standard"]
-    assert (standard["result"], standard["gate"]) == ("not-promoted", "inconclusive"), told
-    assert told.status == 4
+    ran = cloud.deploy("standard")
+    standard = ran.outcomes["standard"]
+    assert (standard["result"], standard["gate"]) == ("not-promoted", "inconclusive"), ran
+    assert ran.status == 4
     assert serves(cloud, "sp-standard") == one["version"]
 
 
 @pytest.mark.thorough
 def test_better_than_documented_is_promoted_and_told(cloud: Cloud) -> None:
     cloud.platforms.put_front("standard", front_of("run"))
-    told = cloud.deploy("standard")
-    assert told.status == 0, told
-    standard = told.outcomes["standard"]
+    ran = cloud.deploy("standard")
+    assert ran.status == 0, ran
+    standard = ran.outcomes["standard"]
     assert (standard["result"], standard["gate"]) == ("promoted", "better-than-documented")
-    warnings: list[Any] = told.warnings
+    warnings: list[Any] = ran.warnings
     assert warnings == ["standard is better-than-documented"]

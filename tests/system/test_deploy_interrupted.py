@@ -14,7 +14,7 @@ import pytest
 from kit.rehearsal.faults import Hang
 from tests.fixtures.rehearsal import GIVE_UP_S
 from tests.fixtures.tools import Tool
-from tests.system.cloud import Cloud, Told, whose
+from tests.system.cloud import Cloud, Ran, whose
 
 BEFORE = "sp-before01"
 MAKES_VERSION = "appengine.apps.services.versions.create"
@@ -53,20 +53,20 @@ def held(cloud: Cloud, *words: str, at: str, lost: bool = True) -> Iterator[subp
         hang.release()
 
 
-def interrupted(cloud: Cloud, number: signal.Signals, *words: str, at: str, lost: bool = True) -> Told:
+def interrupted(cloud: Cloud, number: signal.Signals, *words: str, at: str, lost: bool = True) -> Ran:
     """A command that gets a signal while one of its calls is under way."""
     with held(cloud, *words, at=at, lost=lost) as process:
         return _signalled(cloud, process, number)
 
 
-def _signalled(cloud: Cloud, process: subprocess.Popen[str], number: signal.Signals) -> Told:
+def _signalled(cloud: Cloud, process: subprocess.Popen[str], number: signal.Signals) -> Ran:
     process.send_signal(number)
-    told = cloud.ended(process)
+    ran = cloud.ended(process)
     if number == signal.SIGKILL:
-        assert told.status == -signal.SIGKILL
+        assert ran.status == -signal.SIGKILL
     else:
-        assert (told.status, told.err.splitlines()[-1]) == (130, "interrupted"), told
-    return told
+        assert (ran.status, ran.err.splitlines()[-1]) == (130, "interrupted"), ran
+    return ran
 
 
 def versions(cloud: Cloud) -> dict[str, str]:
@@ -95,8 +95,8 @@ def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_buil
     # In the upload, and in the build: what served goes on serving.
     interrupted(cloud, signal.SIGKILL, *deploy, at="POST storage.googleapis.com/upload/*")
     assert cloud.record["flex"]["state"] == "unfinished"
-    told = interrupted(cloud, signal.SIGTERM, *deploy, at="cloudbuild.projects.builds.create")
-    assert "`kit status` shows it, `kit deploy flex` goes on." in told.err
+    ran = interrupted(cloud, signal.SIGTERM, *deploy, at="cloudbuild.projects.builds.create")
+    assert "`kit status` shows it, `kit deploy flex` goes on." in ran.err
     assert (cloud.record["flex"]["state"], cloud.record["flex"]["previous"]) == ("unfinished", BEFORE)
     assert versions(cloud) == {BEFORE: "SERVING"}
 
@@ -125,9 +125,9 @@ def test_a_deployment_that_is_ended_at_every_step_comes_to_its_end_with_one_buil
     assert versions(cloud) == {BEFORE: "SERVING", made: "SERVING"}
 
     record = cloud.record["flex"]
-    told = cloud.deploy("flex")
-    assert (told.status, told.outcomes["flex"]["result"]) == (0, "promoted"), told
-    assert told.outcomes["flex"]["version"] == made, (record, cloud.record["flex"], told.err)
+    ran = cloud.deploy("flex")
+    assert (ran.status, ran.outcomes["flex"]["result"]) == (0, "promoted"), ran
+    assert ran.outcomes["flex"]["version"] == made, (record, cloud.record["flex"], ran.err)
     assert (split(cloud), versions(cloud)) == ({made: 1.0}, {BEFORE: "STOPPED", made: "SERVING"})
     assert cloud.changes.count(MAKES_VERSION) == finished
     record = cloud.record["flex"]
@@ -145,10 +145,10 @@ def test_cloud_run_is_deployed_opened_and_removed_with_interruptions(cloud: Clou
     assert not service.public
     assert cloud.record["run"]["state"] == "unfinished"
 
-    told = cloud.deploy("run", "--public")
-    assert (told.status, told.outcomes["run"]["result"]) == (0, "promoted"), told
+    ran = cloud.deploy("run", "--public")
+    assert (ran.status, ran.outcomes["run"]["result"]) == (0, "promoted"), ran
     assert service.public
-    assert isinstance(whose(told.outcomes["run"]["url"]), dict)
+    assert isinstance(whose(ran.outcomes["run"]["url"]), dict)
     assert cloud.changes.count("run.projects.locations.builds.submit") == 1
     assert cloud.changes.count("run.namespaces.services.create") == 1
 
@@ -158,8 +158,8 @@ def test_cloud_run_is_deployed_opened_and_removed_with_interruptions(cloud: Clou
     wait_until(lambda: not cloud.plane.cloud_run.services)
     assert "run" in cloud.record
     interrupted(cloud, signal.SIGKILL, *destroy, at="artifactregistry.*.delete")
-    told = cloud.kit(*destroy)
-    assert told.status == 0, told
+    ran = cloud.kit(*destroy)
+    assert ran.status == 0, ran
     assert cloud.record == {}
     again = cloud.kit(*destroy)
     assert (again.status, "Nothing is on record" in again.out) == (0, True), again
@@ -174,14 +174,14 @@ def test_of_two_folders_that_deploy_into_one_project_the_slower_leaves_the_other
         mine, cloud.work = cloud.work, tmp_path / "theirs"
         cloud.work.mkdir()
         cloud.settings("first_token_ms = 100\ntokens_per_s = 101\n")
-        told = cloud.deploy("flex")
-        assert told.status == 0, told
-        theirs = told.outcomes["flex"]["version"]
+        ran = cloud.deploy("flex")
+        assert ran.status == 0, ran
+        theirs = ran.outcomes["flex"]["version"]
         cloud.work = mine
         cloud.plane.faults.clear()
-        told = cloud.ended(slower)
-    assert told.status == 1, told
-    said = " ".join(told.out.split())
+        ran = cloud.ended(slower)
+    assert ran.status == 1, ran
+    said = " ".join(ran.out.split())
     assert f"The traffic of sp-flex was sent to {theirs} meanwhile" in said
     assert "`kit promote flex` promotes yours all the same" in said
     assert split(cloud) == {theirs: 1.0}

@@ -34,20 +34,20 @@ def test_all_comes_and_goes(cloud: Cloud) -> None:
 
 
 def _refused_without_a_region_for_the_app(cloud: Cloud) -> None:
-    told = cloud.deploy("--all")
-    assert (told.status, told.error["code"]) == (1, "not-ready-to-deploy"), told
-    assert "no App Engine app" in told.error["message"]
-    assert "--create-app REGION" in told.error["hint"]
+    ran = cloud.deploy("--all")
+    assert (ran.status, ran.error["code"]) == (1, "not-ready-to-deploy"), ran
+    assert "no App Engine app" in ran.error["message"]
+    assert "--create-app REGION" in ran.error["hint"]
     assert cloud.changes == []
     assert not (cloud.work / ".kit" / "deployments.json").exists()
 
 
 def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
-    told = cloud.deploy("--all", "--create-app", "europe-west", "--create-cluster", "--for", "2h")
-    assert told.status == 0, told
+    ran = cloud.deploy("--all", "--create-app", "europe-west", "--create-cluster", "--for", "2h")
+    assert ran.status == 0, ran
     assert cloud.plane.app_engine.app is not None
     assert cloud.plane.app_engine.app["locationId"] == "europe-west"
-    assert {name: one["result"] for name, one in told.outcomes.items()} == {
+    assert {name: one["result"] for name, one in ran.outcomes.items()} == {
         "standard": "promoted",
         "flex": "promoted",
         "run": "promoted",
@@ -56,7 +56,7 @@ def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
     assert cloud.plane.container.names() == ["streamproof"]
     services = cloud.plane.app_engine.services
     assert sorted(services) == ["default", "sp-flex"]
-    standard, flex = told.outcomes["standard"]["version"], told.outcomes["flex"]["version"]
+    standard, flex = ran.outcomes["standard"]["version"], ran.outcomes["flex"]["version"]
     assert services["default"].split == {standard: 1.0}
     assert services["sp-flex"].split == {flex: 1.0}
     made = [
@@ -65,10 +65,10 @@ def _standard_becomes_default_then_flex(cloud: Cloud) -> None:
         if call.name == "appengine.apps.services.versions.create"
     ]
     assert made == ["default", "sp-flex"]
-    assert told.warnings == ["in 2h it is to be removed: kit destroy standard flex run gke"]
+    assert ran.warnings == ["in 2h it is to be removed: kit destroy standard flex run gke"]
     assert {one["service"] for one in cloud.record.values()} == {"default", "sp-flex", "streamproof"}
-    assert told.data["comparison"]["as_expected"]
-    assert len(told.data["comparison"]["lanes"]) == 8
+    assert ran.data["comparison"]["as_expected"]
+    assert len(ran.data["comparison"]["lanes"]) == 8
 
 
 def _reminds_of_what_should_be_gone(cloud: Cloud) -> None:
@@ -79,19 +79,19 @@ def _reminds_of_what_should_be_gone(cloud: Cloud) -> None:
         assert one["expires_at"] > one["deployed_at"]
         one["expires_at"] = "2026-01-02T03:04:05+00:00"
     file.write_text(json.dumps(record))
-    told = cloud.kit("targets")
-    assert told.status == 0
-    assert told.err.startswith("warning: flex, gke, run and standard were to be removed at ")
-    assert told.err.rstrip().endswith("kit destroy flex gke run standard")
-    assert len(told.err.splitlines()) == 1
+    ran = cloud.kit("targets")
+    assert ran.status == 0
+    assert ran.err.startswith("warning: flex, gke, run and standard were to be removed at ")
+    assert ran.err.rstrip().endswith("kit destroy flex gke run standard")
+    assert len(ran.err.splitlines()) == 1
 
 
 def _a_lost_record_is_rebuilt(cloud: Cloud) -> None:
     before = cloud.record
     (cloud.work / ".kit" / "deployments.json").unlink()
     assert cloud.kit("status", "--json").data["targets"] == []
-    told = cloud.kit("status", "--refresh", "--json", env={"KIT_SET": "gke.cluster=streamproof"})
-    assert told.status == 0, told
+    ran = cloud.kit("status", "--refresh", "--json", env={"KIT_SET": "gke.cluster=streamproof"})
+    assert ran.status == 0, ran
     kept = ("service", "url", "version", "version_url", "digest", "state", "public", "region", "project")
     assert {name: {key: one[key] for key in kept} for name, one in cloud.record.items()} == {
         name: {key: one[key] for key in kept} for name, one in before.items()
@@ -100,27 +100,27 @@ def _a_lost_record_is_rebuilt(cloud: Cloud) -> None:
 
 def _destroy_asks(cloud: Cloud) -> None:
     changes = cloud.changes
-    told = cloud.kit("destroy", "--all")
-    assert (told.status, told.out) == (1, ""), told
-    assert "remove: the service sp-flex" in told.err
-    assert "remove: the service streamproof" in told.err
-    assert "App Engine's service `default` cannot be deleted" in told.err
-    assert "--yes" in told.err
+    ran = cloud.kit("destroy", "--all")
+    assert (ran.status, ran.out) == (1, ""), ran
+    assert "remove: the service sp-flex" in ran.err
+    assert "remove: the service streamproof" in ran.err
+    assert "App Engine's service `default` cannot be deleted" in ran.err
+    assert "--yes" in ran.err
     assert cloud.changes == changes
     assert set(cloud.record) == {"standard", "flex", "run", "gke"}
 
 
 def _destroy_removes_what_the_kit_made(cloud: Cloud) -> None:
     urls = {name: one["url"] for name, one in cloud.record.items()}
-    told = cloud.kit("destroy", "--all", "--yes")
-    assert told.status == 0, told
+    ran = cloud.kit("destroy", "--all", "--yes")
+    assert ran.status == 0, ran
     services = cloud.plane.app_engine.services
     assert list(services) == ["default"]
     assert cloud.plane.cloud_run.services == {}
     assert cloud.plane.container.names() == []
     assert not any(cloud.plane.compute.resources.values())
-    assert "stays" in told.out
-    assert "default" in told.out
+    assert "stays" in ran.out
+    assert "default" in ran.out
     assert [(name, one["expires_at"]) for name, one in cloud.record.items()] == [("standard", None)]
     assert isinstance(whose(urls["standard"]), dict), "Standard's default stays, and costs nothing unasked"
     left = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.command import ended, first_line, start
+
 CLIENT = Path(__file__).parents[2] / "examples" / "client.py"
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 
@@ -20,18 +21,10 @@ PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The three lanes' addresses."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kit", "lab", "--json"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
-    yield {lane["target"]: lane["url"] for lane in ready["data"]["lanes"]}
+    process = start(tmp_path, "lab", "--json")
+    yield {lane["target"]: lane["url"] for lane in first_line(process)["lanes"]}
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert ended(process).status == 130
 
 
 def printed(url: str) -> list[tuple[float, str]]:

@@ -8,8 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,34 +16,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fixtures.processes import frozen
+from tests.fixtures.command import ended, first_line, start
+from tests.fixtures.processes import eventually, frozen
 from tests.system.leftovers import processes_in
 
 Lab = Callable[..., "subprocess.Popen[str]"]
-ENDS_WITHIN_S = 120
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """Start `kit lab` in an empty folder, in a session of its own; nothing of it may be left."""
-    (tmp_path / "tmp").mkdir()
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "kit", "lab", *arguments],
-                cwd=tmp_path,
-                env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-        )
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        started.append(start(tmp_path, "lab", *arguments))
         return started[-1]
 
-    yield start
+    yield run
     for process in started:
         process.kill()
         process.communicate()
@@ -53,24 +40,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     eventually(lambda: not list((tmp_path / "tmp").iterdir()))
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + ENDS_WITHIN_S
-    while not holds():
-        assert time.monotonic() < give_up, "it did not come to that"
-        time.sleep(0.02)
-
-
 def urls(process: subprocess.Popen[str]) -> dict[str, str]:
     """Where the lanes are, once all are ready."""
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, process.communicate()[1]
-    return {lane["target"]: lane["url"] for lane in json.loads(line)["data"]["lanes"]}
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=ENDS_WITHIN_S)
-    return process.returncode, out, err
+    return {lane["target"]: lane["url"] for lane in first_line(process)["lanes"]}
 
 
 def get_json(url: str) -> Any:

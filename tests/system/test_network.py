@@ -15,9 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -27,6 +25,7 @@ from tests.fixtures.origin import Origin
 from tests.fixtures.processes import running
 from tests.fixtures.proxies import Fleet
 from tests.fixtures.sites import EnvoySite, NginxSite, Site
+from tests.fixtures.wire import events, wire
 
 pytestmark = [pytest.mark.alone, pytest.mark.long]
 
@@ -171,29 +170,12 @@ def test_a_server_that_sends_all_at_once_since_it_is_fast_streams(origin: Origin
     assert not runs[1].causes
 
 
-class _Fast(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.0"
-
-    def do_GET(self) -> None:
-        known = self.path.startswith("/answer")
-        self.send_response(200 if known else 404)
-        self.send_header("Content-Type", "text/event-stream" if known else "text/plain")
-        self.end_headers()
-        if known:
-            self.wfile.write(b"".join(b"data: word %d\n\n" % place for place in range(40)))
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
 def fast() -> Iterator[str]:
     """A server that knows nothing of proofs and stamps, and sends its whole stream in one write."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Fast) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/answer"
-        server.shutdown()
+    whole = b"".join(b"data: word %d\n\n" % place for place in range(40))
+    with wire(events((0.0, whole), ends="close")) as server:
+        yield f"{server.url}/answer"
 
 
 def test_nobody_knows_of_a_fast_server_that_bears_no_stamps_and_it_is_said(fast: str) -> None:

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.command import Ended, ended, start
 from tests.fixtures.tools import Tool
-from tests.kit.cli.conftest import Ended
 from tests.system.leftovers import processes_in
 
 CHECKOUT = Path(__file__).parents[2]
@@ -82,17 +81,9 @@ def track(folder: Path) -> None:
 @pytest.fixture
 def kit(app: Path, cache: dict[str, str]) -> Kit:
     def run(*arguments: str, **settings: str) -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "kit", *arguments],
-            cwd=app,
-            env={**os.environ, **cache, "PYTHONPATH": str(CHECKOUT), **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        done = ended(start(app, *arguments, **cache, PYTHONPATH=str(CHECKOUT), **settings))
         assert processes_in(app) == {}
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return done
 
     return run
 
@@ -157,10 +148,10 @@ def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_a
         assert lane["as_expected"] is False
         assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
         assert 0 < len(lane["timeline"]) < 300
-    told = " ".join((app / "build/report.md").read_text().split())
-    assert "✗" in told
-    assert re.search(r"streamed, but the answer was cut after [3-5] s", told)
-    assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in told
+    report = " ".join((app / "build/report.md").read_text().split())
+    assert "✗" in report
+    assert re.search(r"streamed, but the answer was cut after [3-5] s", report)
+    assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in report
 
 
 def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.fixtures.command import first_line, start
 from tests.system.leftovers import processes_in
 
 Process = subprocess.Popen[str]
@@ -26,23 +25,8 @@ Process = subprocess.Popen[str]
 @pytest.fixture
 def page(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Process, str]]:
     """A workshop, of one lane of the lab unless it has other arguments, and where its page is."""
-    (tmp_path / "tmp").mkdir()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "kit", "workshop", "--port", "0", "--json"),
-            *getattr(request, "param", ["run"]),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, process.communicate()[1]
-    yield process, json.loads(line)["data"]["url"]
+    process = start(tmp_path, "workshop", "--port", "0", "--json", *getattr(request, "param", ["run"]))
+    yield process, first_line(process)["url"]
     process.kill()
     process.communicate()
     give_up = time.monotonic() + 120

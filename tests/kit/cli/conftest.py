@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,27 +12,9 @@ from kit.cli.app import run
 from kit.cloud.record import Record
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Version
+from tests.fixtures.command import Ended
 from tests.fixtures.deployments import service_of
 from tests.kit.flows.hosts import MemoryHost
-
-
-class Ended(NamedTuple):
-    """What a command said and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        """What `--json` printed under "data"."""
-        return json.loads(self.out)["data"]
-
-    @property
-    def error(self) -> Any:
-        """What `--json` printed under "error"."""
-        return json.loads(self.out)["error"]
-
 
 Invoke = Callable[..., Ended]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,15 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.doctor import DoctorSpec
+from tests.fixtures.command import VALIDATOR, ended, start
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
 from tests.fixtures.sites import OLD
@@ -28,9 +28,6 @@ from tests.kit.cli.conftest import Invoke
 from tests.system.leftovers import processes_in
 from tests.system.test_cli import HEAVY
 
-VALIDATOR = Draft202012Validator(
-    json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
-)
 SLOW = [(0.15, b"data: %d\n\n" % number) for number in range(12)]
 LUMP = [(1.3, b"data: 0\n\n"), *((0.0, b"data: %d\n\n" % number) for number in range(1, 12))]
 CHAT = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Why?"}], "stream": True})
@@ -256,36 +253,36 @@ def endless(one: Connection) -> None:
         time.sleep(0.05)
 
 
-def rubbish(one: Connection) -> None:
-    one.request()
-    one.send(b"\x00\xff\x1b[2J" * 4096)
+def says(*pieces: bytes, waits: bool = False) -> Callable[[Connection], None]:
+    """A server that sends these once it is asked, and waits for more, or closes."""
+
+    def behave(one: Connection) -> None:
+        one.request()
+        for piece in pieces:
+            one.send(piece)
+        if waits:
+            one.receive()
+
+    return behave
 
 
-def closes(one: Connection) -> None:
-    one.request()
-
-
-def silent(one: Connection) -> None:
-    one.request()
-    one.receive()
-
-
-def cut(one: Connection) -> None:
-    one.request()
-    one.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99\r\n\r\ndata: 1\n\n")
-
-
-def not_zipped(one: Connection) -> None:
-    one.request()
-    one.send(
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n"
-        b"content-length: 9\r\n\r\ndata: 1\n\n"
-    )
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 
 
 @pytest.mark.parametrize(
     ("behaviour", "status"),
-    [(endless, 4), (rubbish, 1), (closes, 1), (silent, 1), (cut, 4), (not_zipped, 4)],
+    [
+        pytest.param(endless, 4, id="endless"),
+        pytest.param(says(b"\x00\xff\x1b[2J" * 4096), 1, id="rubbish"),
+        pytest.param(says(), 1, id="closes"),
+        pytest.param(says(waits=True), 1, id="silent"),
+        pytest.param(says(HEAD, b"content-length: 99\r\n\r\ndata: 1\n\n"), 4, id="cut"),
+        pytest.param(
+            says(HEAD, b"content-encoding: gzip\r\ncontent-length: 9\r\n\r\ndata: 1\n\n"),
+            4,
+            id="not zipped",
+        ),
+    ],
 )
 def test_whatever_a_server_does_it_ends_in_time_and_in_a_sentence(
     invoke: Invoke, behaviour: Callable[[Connection], None], status: int
@@ -306,15 +303,7 @@ def test_interrupted_in_the_middle_it_exits_130_and_leaves_nothing(
 ) -> None:
     behaviour = passing(origin(tokens_per_s=5)) if by == "proof" else endless
     with wire(behaviour) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kit", "doctor", server.url],
-            cwd=tmp_path,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = start(tmp_path, "doctor", server.url)
         try:
             answering = threading.Event()
             for _ in range(3_000):
@@ -323,21 +312,15 @@ def test_interrupted_in_the_middle_it_exits_130_and_leaves_nothing(
                 answering.wait(0.01)
             assert process.poll() is None
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            status, out, err = ended(process, 30)
         finally:
             process.kill()
             process.wait()
-        assert (process.returncode, out) == (130, "")
+        assert (status, out) == (130, "")
         assert err.endswith("interrupted\n")
         assert "Traceback" not in err
         assert server.closed()
     assert processes_in(tmp_path) == {}
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["URL", "--json"]])
@@ -353,7 +336,7 @@ def test_it_loads_no_more_than_it_needs(arguments: list[str], tmp_path: Path) ->
         done = subprocess.run(
             [sys.executable, "-c", look.replace("URL", server.url)],
             cwd=tmp_path,
-            env=_environment(),
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
             capture_output=True,
             text=True,
             timeout=60,

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
+from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import events, wire
 from tests.kit.cli.conftest import Invoke
 
 QUICK = "/search?ai_prompt=Why&max_output_tokens=40"
-SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 
 
 def test_a_streaming_url_is_said_to_stream_with_its_evidence(invoke: Invoke, origin: Origin) -> None:
@@ -26,7 +24,7 @@ def test_json_is_one_lane_that_fits_the_schema(invoke: Invoke, origin: Origin) -
     ended = invoke("probe", f"{origin()}{QUICK}", "--expect", "incremental", "--json")
     assert ended.status == 0
     document = json.loads(ended.out)
-    Draft202012Validator(SCHEMA).validate(document)
+    VALIDATOR.validate(document)
     assert (document["data"]["verdict"], document["data"]["as_expected"]) == ("incremental", True)
 
 
@@ -43,7 +41,7 @@ def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke,
 def test_both_arms_are_a_comparison(invoke: Invoke, origin: Origin) -> None:
     ended = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
     assert [lane["header"] for lane in ended.data["lanes"]] == ["on", "off"]
-    Draft202012Validator(SCHEMA).validate(json.loads(ended.out))
+    VALIDATOR.validate(json.loads(ended.out))
 
 
 def test_data_and_headers_are_sent_as_given(
@@ -142,7 +140,7 @@ def test_what_is_undecided_is_measured_again_and_every_attempt_is_told(
     assert "Measured 2 times, since what came before decided nothing: 1. inconclusive (" in ended.out
     monkeypatch.setenv("KIT_RETRIES", "1")
     ended = invoke("probe", f"{origin()}/health", "--json", "--junit", "report.xml")
-    Draft202012Validator(SCHEMA).validate(json.loads(ended.out))
+    VALIDATOR.validate(json.loads(ended.out))
     assert [attempt["verdict"] for attempt in ended.data["attempts"]] == ["inconclusive"] * 2
     assert ended.data["attempts"][0]["doubts"] == ended.data["doubts"] != []
     assert 'name="attempt_1" value="inconclusive (' in Path("report.xml").read_text()
@@ -171,7 +169,7 @@ def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(i
     assert within.out.startswith("✓ nothing over ")
     assert " was collected, as expected\n" in within.out
     assert beyond.status == 3
-    Draft202012Validator(SCHEMA).validate(json.loads(beyond.out))
+    VALIDATOR.validate(json.loads(beyond.out))
     assert (beyond.data["expected"], beyond.data["as_expected"]) == ("hold<=50ms", False)
     assert "expected: hold&lt;=50ms" in Path("report.xml").read_text()
     with wire(events(*[(0.0, b"data: a\n\n")] * 8)) as server:

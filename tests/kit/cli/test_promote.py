@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.record import Record
-from tests.fixtures.deployments import deployed, version
+from tests.fixtures.deployments import deployed, on_record, version
 from tests.kit.cli.conftest import Invoke, hosted
 from tests.kit.flows.hosts import MemoryHost
 
@@ -57,8 +56,7 @@ def test_with_a_yes_the_newest_that_waits_takes_the_traffic(
     assert ended.out.startswith("flex: sp-new serves now at https://")
     assert "`kit rollback flex` goes back" in ended.out
     assert host.said == ["start sp-new", "promote sp-new", "stop sp-now"]
-    known = Record.load(tmp_path).of("flex")
-    assert known is not None
+    known = on_record(tmp_path, "flex")
     assert (known.version, known.state, known.previous) == ("sp-new", "serving", "sp-now")
 
 

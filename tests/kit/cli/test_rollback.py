@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.record import Record
-from tests.fixtures.deployments import deployed, service_of, version
+from tests.fixtures.deployments import deployed, on_record, service_of, version
 from tests.kit.cli.conftest import Invoke, hosted
 from tests.kit.flows.hosts import MemoryHost
 
@@ -28,8 +27,7 @@ def test_it_names_the_version_that_it_returns_to_and_starts_it_first(
     assert ended.out.startswith("flex: sp-before serves now at https://")
     assert "`kit promote flex` goes back" in ended.out
     assert host.said == ["start sp-before", "promote sp-before", "stop sp-now"]
-    known = Record.load(tmp_path).of("flex")
-    assert known is not None
+    known = on_record(tmp_path, "flex")
     assert (known.version, known.previous, known.verdict_on) == ("sp-before", "sp-now", None)
 
 

@@ -19,25 +19,10 @@ from hypothesis import strategies as st
 from kit.cloud.record import Record
 from kit.errors import Code, KitError
 from kit.platforms.deployment import Deployment, State
+from tests.fixtures.deployments import deployed
 
-FLEX = Deployment(
-    target="flex",
-    platform="app_engine",
-    project="my-project-42",
-    region=None,
-    service="sp-flex",
-    url="https://sp-flex-dot-my-project-42.ew.r.appspot.com",
-    version="sp-tr8k2a0x",
-    version_url=None,
-    digest="0" * 40,
-    state="serving",
-    public=True,
-    created_at="2026-11-22T12:00:00Z",
-    deployed_at="2026-11-22T11:58:00Z",
-    verdict_on="incremental",
-    proof_until=1_795_350_000,
-)
-RUN = replace(FLEX, target="run", platform="cloud_run", region="europe-west1", state="held-back")
+FLEX = deployed("flex", previous=None, proof_until=1_795_350_000)
+RUN = deployed("run", state="held-back")
 
 TEXTS = st.text(max_size=30)
 MAYBE = st.none() | TEXTS

@@ -38,7 +38,7 @@ BOTH = [(Cause.BUFFERED, "possible"), (Cause.APP, "possible")]
 
 
 async def examine(url: str, *, chats: bool = False, **wanted: Any) -> Diagnosis:
-    return await doctor(DoctorSpec(chat(url) if chats else Ask("GET", url), **wanted))
+    return await doctor(DoctorSpec("doctor", chat(url) if chats else Ask("GET", url), **wanted))
 
 
 found = measured_by(examine)
@@ -276,7 +276,7 @@ async def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answe
 
     reported: list[Event] = []
     with wire(limited) as server:
-        found = await doctor(DoctorSpec(Ask("GET", server.url)), reported.append)
+        found = await doctor(DoctorSpec("doctor", Ask("GET", server.url)), reported.append)
     assert (found.rows[0].observation.state, found.causes) == (State.STREAMS, ())
     assert any("a limit refused that (429)" in str(event) for event in reported)
 
@@ -286,7 +286,7 @@ async def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_su
 ) -> None:
     reported: list[Event] = []
     url = envoy(origin("tests.fixtures.generators:app"), lua=WHOLE)
-    spec = DoctorSpec(chat(url), repeat_ok=True)
+    spec = DoctorSpec("doctor", chat(url), repeat_ok=True)
     found, once = await asyncio.gather(doctor(spec, reported.append), doctor(replace(spec, repeat_ok=False)))
     proves_nothing(found)
     assert (found.lane.method, named(found)) == (Method.LENGTHS, BOTH)

@@ -29,7 +29,7 @@ FRAMEWORKS = {
 @pytest.mark.parametrize("line", FRAMEWORKS)
 def test_a_frameworks_own_compressor_is_found_with_its_line(line: str, gunicorn: Gunicorn) -> None:
     url = gunicorn(*FRAMEWORKS[line])
-    found = asyncio.run(doctor(DoctorSpec(Ask("GET", f"{url}/chat"))))
+    found = asyncio.run(doctor(DoctorSpec("doctor", Ask("GET", f"{url}/chat"))))
     assert (found.verdict, found.lane.method) == (Verdict.WHOLE_MESSAGE, Method.STAMPS)
     assert [row.observation.state for row in found.rows] == [State.HELD, State.STREAMS]
     assert [(one.cause, one.certainty) for one in found.causes] == [(Cause.COMPRESSION, "likely")]

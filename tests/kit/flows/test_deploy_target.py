@@ -14,11 +14,13 @@ from kit.errors import Code, KitError
 from kit.events import Event, Finished
 from kit.flows.deploy_target import Deploying, Job
 from kit.outcome import Gate, Outcome, Result
+from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Release, Removal, Service, Version
-from kit.proof.lane import Lane, LaneState
-from kit.proof.timeline import Timeline
-from kit.proof.verdict import Method, Verdict
+from kit.proof.lane import Arm, Lane, LaneState
+from kit.proof.verdict import Verdict
 from kit.targets import Target, get
+from tests.fixtures.deployments import on_record
+from tests.fixtures.lanes import lane_of
 from tests.kit.flows.hosts import MemoryHost
 
 NOW = 1_800_000_000.0
@@ -60,24 +62,25 @@ class Stage:
     ) -> Sequence[Lane]:
         self.measured.append(url)
         self.shown.append(proof_token)
-        return [self._lane(Verdict(self.verdicts[arm]), arm) for arm in ("on", "off")]
+        arms: tuple[Arm, Arm] = ("on", "off")
+        return [lane_of(self.target.name, header=arm, verdict=Verdict(self.verdicts[arm])) for arm in arms]
 
-    def _lane(self, verdict: Verdict, arm: str) -> Lane:
-        return Lane(
-            target=self.target.name,
-            url="https://example.org",
-            header="on" if arm == "on" else "off",
-            expected=None,
-            verdict=verdict,
-            shape=None,
-            block_bytes=None,
-            hold_ms=None,
-            hold_floor_ms=None,
-            method=Method.LOCK_STEP,
-            doubts=(),
-            evidence=(),
-            timeline=Timeline((), None, 0.0, True),
-        )
+    @property
+    def known(self) -> Deployment:
+        """What the record in the folder says of it."""
+        return on_record(self.folder, self.target.name)
+
+    def changed(self) -> None:
+        """Deploy, and change what is deployed next."""
+        self.run()
+        self.digest = "d2"
+
+    def interrupted(self, verb: str = "promote", **wishes: object) -> None:
+        """Deploy, and be interrupted at this."""
+        self.host.fail[verb] = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            self.run(**wishes)
+        self.host.fail.clear()
 
     def deploying(self, **wishes: object) -> Deploying:
         job = Job(
@@ -103,8 +106,7 @@ def test_a_first_version_serves_at_once_and_is_measured_all_the_same(stage: Stag
     assert (outcome.result, outcome.state) == (Result.PROMOTED, LaneState.OK)
     assert stage.host.said == ["deploy sp-1"]
     assert stage.measured == ["https://sp-1.example.org"]
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert (known.state, known.version, known.url) == ("serving", "sp-1", "https://example.org")
     assert (known.verdict_on, known.verdict_off) == ("incremental", "byte-limited")
 
@@ -112,13 +114,11 @@ def test_a_first_version_serves_at_once_and_is_measured_all_the_same(stage: Stag
 def test_a_later_version_is_measured_before_it_takes_the_traffic_and_what_it_replaces_is_stopped(
     stage: Stage,
 ) -> None:
-    stage.run()
-    stage.digest = "d2"
+    stage.changed()
     outcome = stage.run()
     assert outcome.result is Result.PROMOTED
     assert stage.host.said[1:] == ["deploy sp-2", "promote sp-2", "stop sp-1"]
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert (known.version, known.previous) == ("sp-2", "sp-1")
 
 
@@ -130,8 +130,7 @@ def test_what_streams_worse_than_promised_is_not_promoted_and_stopped_at_once(st
     assert outcome.state is LaneState.NOT_AS_EXPECTED
     assert stage.host.said[1:] == ["deploy sp-2", "stop sp-2"]
     assert "sp-1 keeps serving" in outcome.what
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert (known.state, known.version, known.previous) == ("held-back", "sp-2", "sp-1")
 
 
@@ -186,8 +185,7 @@ def test_the_arm_without_the_header_is_reported_and_decides_nothing(stage: Stage
 
 @pytest.mark.parametrize("verb", ["deploy", "promote", "stop", "open"])
 def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb: str) -> None:
-    stage.run()
-    stage.digest = "d2"
+    stage.changed()
     stage.host.fail[verb] = KitError(Code.QUOTA_EXCEEDED, "The quota is used up.", "Ask for more.")
     outcome = stage.run(public=True)
     assert (outcome.result, outcome.state, outcome.what) == (
@@ -196,8 +194,7 @@ def test_a_failure_at_any_step_is_told_with_what_still_serves(stage: Stage, verb
         "The quota is used up.",
     )
     assert outcome.url == "https://example.org"
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert known.state == "failed"
 
 
@@ -212,8 +209,7 @@ def test_a_first_deployment_that_google_ended_and_that_left_nothing_is_not_on_re
 def test_what_google_may_still_be_making_stays_on_record(stage: Stage, code: Code) -> None:
     stage.host.fail["deploy"] = KitError(code, "The connection broke.", "Try again.")
     outcome = stage.run()
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert (known.state, known.version, known.place) == ("failed", None, stage.place)
     assert "kit destroy flex" in outcome.what
 
@@ -225,8 +221,7 @@ def test_what_a_failed_build_left_stays_on_record(stage: Stage, looked: str) -> 
     if looked == "unread":
         stage.host.fail["removals"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
     stage.run()
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert known.state == "failed"
 
 
@@ -271,8 +266,7 @@ def test_a_failure_that_cannot_be_put_on_record_is_told_with_that(
 def test_what_a_failed_run_left_is_carried_on_by_the_next_without_a_second_build(
     stage: Stage, verb: str
 ) -> None:
-    stage.run()
-    stage.digest = "d2"
+    stage.changed()
     stage.host.fail[verb] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Try again.")
     assert stage.run(public=True).result is Result.FAILED
     stage.host.fail.clear()
@@ -291,12 +285,8 @@ def test_what_a_failed_run_left_is_carried_on_by_the_next_without_a_second_build
 def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goes_on(
     stage: Stage, verb: str
 ) -> None:
-    stage.run()
-    stage.digest = "d2"
-    stage.host.fail[verb] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        stage.run(public=True)
-    stage.host.fail.clear()
+    stage.changed()
+    stage.interrupted(verb, public=True)
     stage.record = Record.load(stage.folder)
     outcome = stage.run(public=True)
     assert outcome.result is Result.PROMOTED
@@ -306,56 +296,40 @@ def test_an_interruption_at_any_step_leaves_a_record_from_which_the_next_run_goe
     assert serving.digest == "d2"
     assert [version.name for version in stage.host.service.versions if version.running] == [serving.name]
     assert stage.host.service.public
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert (known.state, known.version) == ("serving", serving.name)
 
 
 def test_the_proof_is_shown_what_the_release_that_was_made_asks_for(stage: Stage) -> None:
     stage.run()
-    known = stage.record.of("flex")
-    assert known is not None
+    known = on_record(stage.record, "flex")
     assert known.proof_token == "secret-of-1"
     stage.digest = "d2"
-    stage.host.fail["promote"] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        stage.run()
-    stage.host.fail.clear()
+    stage.interrupted()
     stage.record = Record.load(stage.folder)
     stage.run()
     # The second version is measured twice, and its build has one secret.
     assert stage.shown == ["secret-of-1", "secret-of-2", "secret-of-2"]
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert known.proof_token == "secret-of-2"
 
 
 def test_a_secret_that_the_user_gave_the_service_is_shown_and_not_kept(stage: Stage) -> None:
     stage.proof = {}
-    stage.run()
-    stage.digest = "d2"
-    stage.host.fail["promote"] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        stage.run()
-    stage.host.fail.clear()
+    stage.changed()
+    stage.interrupted()
     stage.run()
     assert stage.shown == ["secret-of-1", "secret-of-2", "secret-of-3"]
-    known = Record.load(stage.folder).of("flex")
-    assert known is not None
+    known = stage.known
     assert known.proof_token is None
 
 
 def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_for_finished(
     stage: Stage,
 ) -> None:
-    stage.run()
-    stage.digest = "d2"
-    stage.host.fail["promote"] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        stage.run()
-    stage.host.fail.clear()
-    known = stage.record.of("flex")
-    assert known is not None
+    stage.changed()
+    stage.interrupted()
+    known = on_record(stage.record, "flex")
     stage.record.put(replace(known, version=None))  # as if it was killed before it had looked
     asyncio.run(stage.host.promote("sp-2", lambda line: None))
     stage.host.said.clear()
@@ -367,12 +341,8 @@ def test_what_an_interrupted_run_promoted_before_it_knew_the_name_is_not_taken_f
 def test_what_an_interrupted_run_left_running_is_stopped_by_one_that_deploys_something_else(
     stage: Stage, step: str
 ) -> None:
-    stage.run()
-    stage.digest = "d2"
-    stage.host.fail[step] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
-        stage.run()
-    stage.host.fail.clear()
+    stage.changed()
+    stage.interrupted(step)
     stage.digest = "d3"
     assert stage.run().result is Result.PROMOTED
     assert stage.host.service is not None
@@ -401,8 +371,7 @@ def moved_by_another(stage: Stage) -> None:
 
 
 def test_traffic_that_another_moved_during_the_measurement_stays_where_it_is(stage: Stage) -> None:
-    stage.run()
-    stage.digest = "d2"
+    stage.changed()
 
     async def measured(
         target: Target, url: str, service: Service, version: str, proof_token: str | None

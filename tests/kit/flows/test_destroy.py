@@ -17,6 +17,7 @@ from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.service import Place, Removal
 from kit.proof.lane import LaneState
+from tests.fixtures.deployments import on_record
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_traffic import known, service, version
 
@@ -118,8 +119,7 @@ def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path
     plan = RemovalPlan(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
     (results,) = asyncio.run(destroy([plan], LinesOnly(), record, silent))
     assert (results.removed, results.kept) == (("the version held",), ("now: it cannot be deleted",))
-    found = Record.load(tmp_path).of("flex")
-    assert found is not None
+    found = on_record(tmp_path, "flex")
     assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
     host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
     asyncio.run(destroy([plan], LinesOnly(), record, silent))

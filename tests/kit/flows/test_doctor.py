@@ -32,7 +32,7 @@ Examine = Callable[..., Diagnosis]
 @pytest.fixture
 def examine() -> Examine:
     def run(url: str, method: str = "GET", body: bytes | None = None, **wanted: Any) -> Diagnosis:
-        spec = DoctorSpec(Ask(method, url, body=body), prompt="Why?", **wanted)
+        spec = DoctorSpec("doctor", Ask(method, url, body=body), prompt="Why?", **wanted)
         return asyncio.run(doctor(spec))
 
     return run
@@ -44,7 +44,7 @@ def service(origin: Origin) -> str:
 
 
 async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
-    return await doctor(DoctorSpec(Ask("GET", url + path), prompt="Why?", **wanted))
+    return await doctor(DoctorSpec("doctor", Ask("GET", url + path), prompt="Why?", **wanted))
 
 
 found = measured_by(measure, apart=True)
@@ -80,7 +80,7 @@ def test_a_service_that_streams_has_no_cause(found: Diagnosis) -> None:
     assert found.first_verdict_ms is not None
 
 
-@through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K), arm="off")
+@through(lambda origin: NginxSite(unchunked(origin), OLD + BUFFERS_64K), header="off")
 def test_nginx_buffers_are_freed_by_the_header(found: Diagnosis) -> None:
     assert named(found) == [(Cause.NGINX_BUFFERS, "certain")]
     assert (found.verdict, found.lane.block_bytes) == (Verdict.BYTE_LIMITED, 65536)
@@ -92,7 +92,7 @@ def test_where_the_header_is_what_frees_it_that_is_said(found: Diagnosis) -> Non
     assert any("Without X-Accel-Buffering: no it would be held" in limit for limit in found.limits)
 
 
-@through(lambda origin: NginxSite(streaming(origin), NEW + GZIP), arm="off")
+@through(lambda origin: NginxSite(streaming(origin), NEW + GZIP), header="off")
 def test_nginx_gzip_is_told_from_buffers(found: Diagnosis) -> None:
     assert named(found) == [(Cause.NGINX_GZIP, "certain")]
 
@@ -121,7 +121,7 @@ def test_what_identifies_the_user_never_reaches_the_address_that_is_asked_direct
     secrets = (("authorization", "Bearer s3cret"), ("cookie", "id=s3cret"), ("x-api-key", "s3cret"))
     url = envoy(service, lua=READS_BODY)
     with wire(passing(service)) as other:
-        spec = DoctorSpec(Ask("GET", url, secrets), prompt="Why?", direct_url=other.url)
+        spec = DoctorSpec("doctor", Ask("GET", url, secrets), prompt="Why?", direct_url=other.url)
         found = asyncio.run(doctor(spec))
         assert "a hop between" in found.causes[0].where
         read = b"".join(bytes(one.read) for one in other.connections)
@@ -136,7 +136,7 @@ def test_a_direct_address_that_wants_a_token_is_said_to(service: str) -> None:
 
     with wire(closed) as other:
         ask = Ask("GET", service, (("authorization", "Bearer x"),))
-        spec = DoctorSpec(ask, prompt="Why?", direct_url=other.url)
+        spec = DoctorSpec("doctor", ask, prompt="Why?", direct_url=other.url)
         found = asyncio.run(doctor(spec))
     assert any("what identifies you is sent to no other origin" in limit for limit in found.limits)
 
@@ -263,7 +263,7 @@ def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(
     examine: Examine, origin: Origin, nginx: Nginx
 ) -> None:
     with wire(passing(nginx(unchunked(origin), location=OLD + BUFFERS_64K))) as way:
-        found = examine(way.url, arm="off")
+        found = examine(way.url, header="off")
         opened = [one.query for one in way.asked if one.path == "/proof/stream"]
     assert named(found) == [(Cause.NGINX_BUFFERS, "certain")]
     # The quick check, the whole proof beside it, and that under the kindest conditions.

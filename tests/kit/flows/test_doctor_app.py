@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from kit.flows.doctor_app import _seen
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.quick_check import State
-from tests.kit.cli.conftest import Ended
+from tests.fixtures.command import VALIDATOR, Ended
 from tests.kit.report.diagnosed import STREAMS
 from tests.system.test_own_app import Kit, app, cache, kit, says, track  # noqa: F401
 
 pytestmark = pytest.mark.long  # four bundles with their packages, each started behind its front
 
-VALIDATOR = Draft202012Validator(
-    json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
-)
 DOCTOR = ("doctor", "--app", "mine.main:app", "--yes", "--json")
 GET = (*DOCTOR, "--path", "/answer?question=why")
 COLLECTS = """

@@ -23,7 +23,9 @@ STAMPED = [(GAP_S, b"data: %s\n\n" % json.dumps({"t_ms": 1000 * GAP_S * n}).enco
 
 async def asleep_while_it_comes(server: Wire, *, most: int) -> Diagnosis:
     """The examination by a process that sleeps from the first request for the answer to that one's end."""
-    examining = asyncio.create_task(doctor(DoctorSpec(Ask("GET", f"{server.url}/chat"), max_requests=most)))
+    examining = asyncio.create_task(
+        doctor(DoctorSpec("doctor", Ask("GET", f"{server.url}/chat"), max_requests=most))
+    )
     while not any(one.path == "/chat" for one in server.asked):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     time.sleep(GAP_S * 25)  # noqa: ASYNC251 (what is to be seen)

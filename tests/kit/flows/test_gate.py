@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,38 +15,19 @@ from kit.flows.gate import Judgement
 from kit.outcome import Gate
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Lane, LaneError
-from kit.proof.timeline import Timeline
-from kit.proof.verdict import Method, Shape, Verdict
+from kit.proof.verdict import Shape, Verdict
 from kit.report.view import lane_view
 from kit.targets import load_targets
+from tests.fixtures.lanes import lane_of
 
 TARGETS = load_targets()
 
 
-def lane(
-    target: str,
-    verdict: Verdict,
-    header: Arm = "on",
-    *,
-    error: LaneError | None = None,
-    doubt: Doubt | None = None,
-) -> Lane:
-    return Lane(
-        target=target,
-        url="https://example.org",
-        header=header,
-        expected=TARGETS[target].expect[header],
-        verdict=verdict,
-        shape=Shape.BLOCKS if verdict is Verdict.BYTE_LIMITED else None,
-        block_bytes=65_536 if verdict is Verdict.BYTE_LIMITED else None,
-        hold_ms=None,
-        hold_floor_ms=None,
-        method=Method.LOCK_STEP,
-        doubts=(doubt,) if doubt else (),
-        evidence=(),
-        timeline=Timeline((), None, 0.0, True),
-        error=error,
-    )
+def lane(target: str, verdict: Verdict, header: Arm = "on", **changes: Any) -> Lane:
+    held = verdict is Verdict.BYTE_LIMITED
+    figures = {"shape": Shape.BLOCKS, "block_bytes": 65_536} if held else {}
+    expected = TARGETS[target].expect[header]
+    return lane_of(target, verdict=verdict, header=header, expected=expected, **figures, **changes)
 
 
 def judge(name: str, *lanes: Lane) -> Judgement:
@@ -114,7 +96,7 @@ def test_what_only_browsers_wait_for_takes_no_traffic() -> None:
 
 
 def test_a_doubt_holds_it_back_and_is_named() -> None:
-    judgement = judge("run", lane("run", Verdict.INCONCLUSIVE, doubt=Doubt.OTHER_INSTANCE))
+    judgement = judge("run", lane("run", Verdict.INCONCLUSIVE, doubts=(Doubt.OTHER_INSTANCE,)))
     assert judgement.gate is Gate.INCONCLUSIVE
     assert "other-instance" in judgement.reason
 

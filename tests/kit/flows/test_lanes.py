@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, as_our_service
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
+from tests.fixtures.wire import Connection, wire
 
 Serve = Callable[[Callable[[str], bool]], str]
 
@@ -36,20 +35,12 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(frees: Callable[[str], bool]) -> str:
-            class Handler(BaseHTTPRequestHandler):
-                def log_message(self, format: str, *args: object) -> None:
-                    pass
+            def behave(one: Connection) -> None:
+                while request := one.request():
+                    header = b"X-Accel-Buffering: No\r\n" if frees(request.split()[1].decode()) else b""
+                    one.send(b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % header)
 
-                def do_GET(self) -> None:
-                    self.send_response(200)
-                    if frees(self.path):
-                        self.send_header("X-Accel-Buffering", "No")
-                    self.end_headers()
-
-            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            stack.callback(server.shutdown)
-            return f"http://127.0.0.1:{server.server_port}"
+            return stack.enter_context(wire(behave)).url
 
         yield start
 

@@ -17,7 +17,7 @@ from kit.platforms.deployment import Deployment, DeploymentStatus
 from kit.platforms.platform import Host
 from kit.platforms.service import Place, Service
 from kit.targets import get
-from tests.fixtures.deployments import PROJECT, REGION, deployed, place_of, service_of, version
+from tests.fixtures.deployments import PROJECT, REGION, deployed, on_record, place_of, service_of, version
 from tests.kit.flows.hosts import MemoryHost
 
 CONFIG = Config(project=PROJECT, region=REGION)
@@ -53,8 +53,7 @@ def test_a_lost_record_is_made_anew_from_what_serves(tmp_path: Path) -> None:
     cloud = Cloud({"streamproof": service_of("run"), "sp-flex": service_of("flex")})
     listed, record = rebuilt(tmp_path, cloud, "standard", "flex", "run")
     assert [one.target for one in listed] == ["flex", "run"]
-    found = record.of("run")
-    assert found is not None
+    found = on_record(record, "run")
     assert (found.version, found.state, found.url) == (
         "sp-now",
         "serving",
@@ -66,8 +65,7 @@ def test_a_lost_record_is_made_anew_from_what_serves(tmp_path: Path) -> None:
 def test_the_first_target_of_an_app_is_found_under_the_name_default(tmp_path: Path) -> None:
     cloud = Cloud({"default": service_of("standard"), "sp-standard": service_of("flex")})
     _, record = rebuilt(tmp_path, cloud, "standard", "flex")
-    found = record.of("standard")
-    assert found is not None
+    found = on_record(record, "standard")
     assert found.service == "default"
     assert record.of("flex") is None, "another target's service is not taken for it"
 
@@ -76,8 +74,7 @@ def test_where_somebody_else_took_default_over_the_targets_own_service_is_the_on
     lost = service_of("standard", version("theirs", target=None), version("sp-old", 0.0))
     cloud = Cloud({"default": lost, "sp-standard": service_of("standard")})
     _, record = rebuilt(tmp_path, cloud, "standard")
-    found = record.of("standard")
-    assert found is not None
+    found = on_record(record, "standard")
     assert found.service == "sp-standard"
 
 
@@ -124,8 +121,7 @@ def test_it_looks_where_the_record_says_before_where_the_configuration_does(tmp_
     Record.load(tmp_path).put(deployed("run", service="mine", verdict_on="incremental"))
     cloud = Cloud({"mine": service_of("run"), "streamproof": service_of("run")})
     _, record = rebuilt(tmp_path, cloud, "run")
-    found = record.of("run")
-    assert found is not None
+    found = on_record(record, "run")
     assert (found.service, found.verdict_on) == ("mine", "incremental")
 
 

@@ -13,6 +13,7 @@ from kit.errors import Code, KitError
 from kit.flows.traffic import earlier, newest, switch
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Service, Version
+from tests.fixtures.deployments import deployed, on_record
 from tests.kit.flows.hosts import MemoryHost
 
 PLACE = Place("flex", "app_engine", "demo-project", None, "sp-flex")
@@ -31,20 +32,12 @@ def service(*versions: Version) -> Service:
 
 
 def known(name: str, previous: str | None = None) -> Deployment:
-    return Deployment(
-        target="flex",
-        platform="app_engine",
-        project="demo-project",
-        region=None,
-        service="sp-flex",
-        url="https://flex",
+    return deployed(
+        "flex",
+        project=PLACE.project,
         version=name,
         version_url=f"https://{name}",
-        digest="d",
         state="held-back",
-        public=True,
-        created_at=None,
-        deployed_at=None,
         verdict_on="byte-limited",
         previous=previous,
     )
@@ -98,8 +91,7 @@ def test_a_stopped_version_runs_before_it_gets_the_traffic_and_the_other_is_stop
     assert host.said == ["start first", "promote first", "stop now"]
     assert after.serving is not None
     assert after.serving.name == "first"
-    kept = Record.load(tmp_path).of("flex")
-    assert kept is not None
+    kept = on_record(tmp_path, "flex")
     assert (kept.version, kept.previous, kept.state, kept.verdict_on) == ("first", "now", "serving", None)
 
 
@@ -119,8 +111,7 @@ def test_without_a_record_one_is_made(tmp_path: Path) -> None:
     host = MemoryHost(PLACE)
     host.service = service(version("now", 1, 1.0), version("new", 2))
     asyncio.run(switch(host, Record.load(tmp_path), host.service, host.service.versions[0], lambda _: None))
-    kept = Record.load(tmp_path).of("flex")
-    assert kept is not None
+    kept = on_record(tmp_path, "flex")
     assert (kept.version, kept.previous, kept.place) == ("new", "now", PLACE)
 
 
@@ -136,8 +127,7 @@ def test_where_the_service_answers_by_then_is_on_record(tmp_path: Path) -> None:
 
     host.before["stop"] = moved
     asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
-    kept = Record.load(tmp_path).of("flex")
-    assert kept is not None
+    kept = on_record(tmp_path, "flex")
     assert (kept.version, kept.url) == ("new", "https://new")
 
 
@@ -147,6 +137,5 @@ def test_what_was_measured_of_this_version_stays_on_record(tmp_path: Path) -> No
     record = Record.load(tmp_path)
     record.put(replace(known("new", "now"), verdict_on="byte-limited"))
     asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
-    kept = Record.load(tmp_path).of("flex")
-    assert kept is not None
+    kept = on_record(tmp_path, "flex")
     assert (kept.state, kept.verdict_on) == ("serving", "byte-limited")

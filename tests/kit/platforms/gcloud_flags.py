@@ -32,8 +32,8 @@ def listed(gcloud: Path, commands: list[str]) -> dict[str, object]:
     """
     places = "--format=value(installation.sdk_root,basic.python_location)"
     env = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
-    told = subprocess.run([gcloud, "info", places], check=True, capture_output=True, text=True, env=env)
-    root, python = told.stdout.strip().split("\t")
+    ran = subprocess.run([gcloud, "info", places], check=True, capture_output=True, text=True, env=env)
+    root, python = ran.stdout.strip().split("\t")
     asked = subprocess.run(
         [python, "-S", __file__, "--inside", root, *commands],
         check=True,

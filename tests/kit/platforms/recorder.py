@@ -47,11 +47,11 @@ class Recorder:
 
     async def read(self, command: Command, *, log: str) -> Any:
         self.commands.append(command)
-        for begin, told in self.answers.items():
+        for begin, reply in self.answers.items():
             if " ".join(command.words).startswith(begin):
-                if isinstance(told, KitError):
-                    raise told
-                return told
+                if isinstance(reply, KitError):
+                    raise reply
+                return reply
         return None
 
 
@@ -61,7 +61,7 @@ def recorded() -> dict[str, Any]:
     return {
         "app describe": answer("app-describe"),
         "app versions list": answer("app-versions-list"),
-        **{f"app versions describe {name}": told for name, told in described.items()},
+        **{f"app versions describe {name}": version for name, version in described.items()},
         "run services describe": answer("run-services-describe"),
         "run revisions list": answer("run-revisions-list"),
         "run services get-iam-policy": answer("run-services-get-iam-policy"),

@@ -72,15 +72,20 @@ def wrong(command: Command, known: Mapping[str, Any] = LIST) -> list[str]:
     depth = next((n for n in (4, 3, 2, 1) if " ".join(command.words[:n]) in known["commands"]), 0)
     if not depth:
         return [f"no such command: {command.line}"]
-    told = known["commands"][" ".join(command.words[:depth])]
+    known_flags = known["commands"][" ".join(command.words[:depth])]
     rest = command.words[depth:]
     positionals = [word for word in rest if not word.startswith("-")]
     said = [
-        found for word in rest if word.startswith("-") for found in _wrong_flag(word, told["flags"], known)
+        found
+        for word in rest
+        if word.startswith("-")
+        for found in _wrong_flag(word, known_flags["flags"], known)
     ]
-    least = sum(each["nargs"] in ("1", "+") for each in told["positionals"])
+    least = sum(each["nargs"] in ("1", "+") for each in known_flags["positionals"])
     most = (
-        99 if any(each["nargs"] in ("*", "+") for each in told["positionals"]) else len(told["positionals"])
+        99
+        if any(each["nargs"] in ("*", "+") for each in known_flags["positionals"])
+        else len(known_flags["positionals"])
     )
     if not least <= len(positionals) <= most:
         said.append(f"{len(positionals)} positionals where {least} to {most} are taken: {positionals}")
@@ -179,8 +184,8 @@ def test_gcloud_takes_a_deployment_with_any_settings_and_variables(
     assert wrong(command) == []
     if place is RUN and environment:
         (flag,) = (word for word in command.words if word.startswith("--set-env-vars="))
-        told = dict(part.partition("=")[::2] for part in parts(flag.removeprefix("--set-env-vars=")))
-        assert told == environment, "each variable arrives as it is"
+        variables = dict(part.partition("=")[::2] for part in parts(flag.removeprefix("--set-env-vars=")))
+        assert variables == environment, "each variable arrives as it is"
 
 
 NO_APP = KitError(Code.NOT_READY_TO_DEPLOY, "The project has no App Engine app yet.", "Make one.")
@@ -228,6 +233,6 @@ def test_the_list_is_what_the_installed_gcloud_takes(tool: Tool) -> None:
         pytest.skip(f"gcloud {LIST['gcloud']} is not installed: the list is for it, and {installed} is")
     commands = [" ".join(command.words[:4]) for command in BUILT.values()]
     used = sorted(name for name in LIST["commands"] if any(line.startswith(name) for line in commands))
-    told = cast(dict[str, Any], listed(Path(gcloud), used))
-    assert told["global_flags"] == LIST["global_flags"]
-    assert told["commands"] == {name: LIST["commands"][name] for name in used}
+    current = cast(dict[str, Any], listed(Path(gcloud), used))
+    assert current["global_flags"] == LIST["global_flags"]
+    assert current["commands"] == {name: LIST["commands"][name] for name in used}

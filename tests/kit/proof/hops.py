@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from random import Random
 
@@ -20,7 +21,7 @@ class Whole(Hop):
         return [(0.0, self.held)]
 
 
-class Blocks(Hop):
+class Blocks(Whole):
     """Lets N octets go at a time; `short` of the first block are taken by the head, as nginx does."""
 
     def __init__(self, size: int, short: int = 0) -> None:
@@ -34,11 +35,8 @@ class Blocks(Hop):
             self.held, self.room = self.held[self.room :], self.size
         return out
 
-    def close(self, now_ms: float) -> Output:
-        return [(0.0, self.held)]
 
-
-class Prefix(Hop):
+class Prefix(Whole):
     def __init__(self, size: int) -> None:
         self.size, self.held, self.flowing = size, b"", False
 
@@ -48,11 +46,8 @@ class Prefix(Hop):
         out, self.held = (self.held, b"") if self.flowing else (b"", self.held)
         return [(0.0, out)] if out else []
 
-    def close(self, now_ms: float) -> Output:
-        return [(0.0, self.held)]
 
-
-class Tail(Hop):
+class Tail(Whole):
     """Passes an event up to N; of a larger one, the part beyond a multiple of N waits for the next event."""
 
     def __init__(self, size: int) -> None:
@@ -65,22 +60,13 @@ class Tail(Hop):
             data, self.held = data[:cut], data[cut:]
         return [(0.0, out + data)]
 
-    def close(self, now_ms: float) -> Output:
-        return [(0.0, self.held)]
 
-
-class LastByte(Hop):
+class LastByte(Whole):
     """Holds the last byte of each event until the next, as HAProxy's gzip does."""
-
-    def __init__(self) -> None:
-        self.held = b""
 
     def push(self, now_ms: float, data: bytes) -> Output:
         out, self.held = self.held + data[:-1], data[-1:]
         return [(0.0, out)]
-
-    def close(self, now_ms: float) -> Output:
-        return [(0.0, self.held)]
 
 
 class FirstEvent(Hop):
@@ -160,6 +146,16 @@ class Cut(Hop):
     def push(self, now_ms: float, data: bytes) -> Output:
         over, self.over = self.over, True
         return [] if over else [(0.0, data), (0.0, None)]
+
+
+class Shows(Hop):
+    """As a client it prints this of each read, 0.3 ms later; None ends it."""
+
+    def __init__(self, of: Callable[[bytes], bytes | None]) -> None:
+        self.of = of
+
+    def push(self, now_ms: float, data: bytes) -> Output:
+        return [(0.3, self.of(data))]
 
 
 class Starved(Hop):

@@ -12,7 +12,7 @@ from kit.proof.client_stress import LARGE, Stress, stress
 from kit.proof.client_trial import Outcome, Trial
 from tests.kit.proof.client_stage import ClientStage
 from tests.kit.proof.conftest import Hop, Output
-from tests.kit.proof.hops import Whole
+from tests.kit.proof.hops import Shows, Whole
 
 
 def split(client: Hop, *places: Place) -> Trial:
@@ -23,12 +23,20 @@ def try_(kind: Stress, client: Hop, *seconds: float) -> Trial:
     return ClientStage(client, each=True).run(stress(kind, (), seconds))
 
 
-class PerRead(Hop):
-    """Takes what one read returns for whole lines; prints the data of those that are."""
+def whole_lines(read: bytes) -> bytes:
+    """The data of the lines in it, as by a client that takes what one read returns for whole lines."""
+    lines = read.split(b"\n")
+    return b"".join(line for line in lines if line.startswith(b"data: {") and line.endswith(b"}"))
 
-    def push(self, now_ms: float, data: bytes) -> Output:
-        lines = [line for line in data.split(b"\n") if line.startswith(b"data: {") and line.endswith(b"}")]
-        return [(0.3, b"".join(lines))]
+
+def decodes(errors: str, line: str = "") -> Hop:
+    """Decodes each read by itself."""
+    return Shows(lambda read: (line + read.decode(errors=errors)).encode())
+
+
+def long_line(limit: int, printed: bytes | None) -> Hop:
+    """Ends at an event over a limit, or loses it."""
+    return Shows(lambda read: read if len(read) <= limit else printed)
 
 
 class OneEvent(Whole):
@@ -46,23 +54,6 @@ class LfOnly(Whole):
     def push(self, now_ms: float, data: bytes) -> Output:
         *events, self.held = (self.held + data).split(b"\n\n")
         return [(0.3, event) for event in events if event.count(b"data:") == 1]
-
-
-class Decodes(Hop):
-    """Decodes each read by itself."""
-
-    def __init__(self, errors: str, line: str = "") -> None:
-        self.errors, self.line = errors, line
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, (self.line + data.decode(errors=self.errors)).encode())]
-
-
-class Timed(Hop):
-    """Prints the time before each read."""
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, b"[12:00] " + data)]
 
 
 class Dies(Hop):
@@ -92,22 +83,15 @@ class Limited(Hop):
         return [(0.3, data)]
 
 
-class LongLine(Hop):
-    """Ends at an event over a limit, or loses it."""
+class Stuck(Hop):
+    """Prints nothing any more after an event over a limit."""
 
-    def __init__(self, limit: int, printed: bytes | None) -> None:
-        self.limit, self.printed = limit, printed
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, data if len(data) <= self.limit else self.printed)]
-
-
-class Stuck(LongLine):
-    """Prints nothing any more after an event over its limit."""
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
 
     def push(self, now_ms: float, data: bytes) -> Output:
         self.limit = 0 if len(data) > self.limit else self.limit
-        return super().push(now_ms, data)
+        return [(0.3, data if self.limit else b"")]
 
 
 class Busy(Hop):
@@ -138,18 +122,18 @@ PLAYBOOK: dict[Stress, list[tuple[Hop, tuple[Any, ...], ClientCause | None, str]
         (OneEvent(), (Place.WHOLE, Place.TOGETHER), C.LOSES_EVENTS, f"loses an event {Place.TOGETHER}"),
         (LfOnly(), (), C.LF_ONLY, f"loses an event {Place.CRLF}, one {Place.CR}"),
         (LfOnly(), SIX, None, ""),
-        (Decodes("replace"), (), C.GARBLES, "garbles an event cut inside a character"),
-        (Decodes("ignore"), (), C.GARBLES, "garbles an event cut inside a character"),
-        (Decodes("replace", "[12:00] "), (), C.GARBLES, "garbles an event cut inside a character"),
-        (Timed(), (), None, ""),
+        (decodes("replace"), (), C.GARBLES, "garbles an event cut inside a character"),
+        (decodes("ignore"), (), C.GARBLES, "garbles an event cut inside a character"),
+        (decodes("replace", "[12:00] "), (), C.GARBLES, "garbles an event cut inside a character"),
+        (Shows(lambda read: b"[12:00] " + read), (), None, ""),
         (Dies(sign=b"q"), (Place.LINE,), C.LOSES_EVENTS, f"gives up at an event {Place.LINE}"),
         (Dies(after=8), (Place.LINE,), None, ""),
     ],
     Stress.LARGE: [
         (Hop(), (), None, f"{LARGE[-1]:,} bytes"),
-        (LongLine(131_072, None), (), C.LONG_LINE, f"gives up at {BOUNDS}"),
-        (LongLine(131_072, b""), (), C.LONG_LINE, f"loses {BOUNDS}"),
-        (Stuck(70_000, b""), (), C.SLOW_LINE, f"takes more than 10 s for {SLOW}"),
+        (long_line(131_072, None), (), C.LONG_LINE, f"gives up at {BOUNDS}"),
+        (long_line(131_072, b""), (), C.LONG_LINE, f"loses {BOUNDS}"),
+        (Stuck(70_000), (), C.SLOW_LINE, f"takes more than 10 s for {SLOW}"),
         (Busy(), (), None, ""),
     ],
     Stress.SILENT: [
@@ -180,7 +164,7 @@ def test_what_a_client_does_with_what_a_stream_brings(
 
 
 def test_a_client_that_takes_a_read_for_an_event_loses_what_is_cut_and_is_not_said_to_garble() -> None:
-    (wrong,) = split(PerRead(), *SIX).wrong
+    (wrong,) = split(Shows(whole_lines), *SIX).wrong
     assert wrong.cause is ClientCause.LOSES_EVENTS
     assert wrong.how.startswith("loses an event cut in the middle of a line, one cut inside")
     assert str(Place.CHARACTER) in wrong.how

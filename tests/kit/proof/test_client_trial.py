@@ -14,7 +14,7 @@ from kit.proof.client_trial import Outcome, Trial, trial
 from kit.proof.verdict import Shape
 from tests.kit.proof.client_stage import ClientStage
 from tests.kit.proof.conftest import Hop, Output
-from tests.kit.proof.hops import Blocks, Prefix, Whole
+from tests.kit.proof.hops import Blocks, Prefix, Shows, Whole
 
 
 class Texts(Blocks):
@@ -75,11 +75,6 @@ class Slow(Hop):
         return [(max(0.3, self.begun_ms + self.for_ms - now_ms), data)]
 
 
-class Dots(Hop):
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, b".")]
-
-
 class Asleep(Hop):
     asks = False
 
@@ -92,14 +87,6 @@ class Skips(Hop):
     def push(self, now_ms: float, data: bytes) -> Output:
         out, self.first = (b"" if self.first else data), False
         return [(0.3, out)] if out else []
-
-
-class Leaves(Hop):
-    def __init__(self, after: int) -> None:
-        self.ends_after = after
-
-    def push(self, now_ms: float, data: bytes) -> Output:
-        return [(0.3, data)]
 
 
 class Stage(ClientStage):
@@ -187,7 +174,7 @@ def test_a_slow_beginning_is_no_reading_of_the_whole(for_ms: int) -> None:
 
 
 def test_what_it_prints_besides_is_not_the_stream() -> None:
-    found = Stage(Dots()).tried()
+    found = Stage(Shows(lambda read: b".")).tried()
     assert found.outcome is Outcome.UNRECOGNISED
     assert "printed 1 byte;" in found.seen
 
@@ -208,7 +195,9 @@ def _leaving() -> Iterator[tuple[int, Outcome]]:
 
 @pytest.mark.parametrize(("after", "outcome"), list(_leaving()))
 def test_a_client_that_leaves_has_flowed_if_it_printed_two_in_lock_step(after: int, outcome: Outcome) -> None:
-    found = Stage(Leaves(after)).tried()
+    client = Shows(lambda read: read)
+    client.ends_after = after
+    found = Stage(client).tried()
     assert found.outcome is outcome
     assert found.ended
 

@@ -7,25 +7,20 @@ from dataclasses import replace
 import pytest
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Lane, LaneError
-from kit.proof.timeline import Timeline
-from kit.proof.verdict import Method, Shape, Verdict
+from kit.proof.lane import LaneError
+from kit.proof.verdict import Shape, Verdict
 from kit.proof.version import ExpectedVersion, held_against
+from tests.fixtures.lanes import lane_of
 
-HELD = Lane(
-    target="flex",
-    url="https://example.org",
-    header="on",
+HELD = lane_of(
+    "flex",
     expected=Verdict.INCREMENTAL,
     verdict=Verdict.BYTE_LIMITED,
     shape=Shape.BLOCKS,
     block_bytes=65_536,
     hold_ms=900.0,
-    hold_floor_ms=None,
-    method=Method.LOCK_STEP,
     doubts=(Doubt.COLD_START,),
     evidence=("It stalled.",),
-    timeline=Timeline((), None, 0.0, True),
 )
 
 

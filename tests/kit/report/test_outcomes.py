@@ -84,7 +84,7 @@ def test_an_inconclusive_one_says_why_and_what_would_decide_it() -> None:
     unsure = replace(
         HELD_BACK,
         gate=Gate.INCONCLUSIVE,
-        lanes=(lane("flex", Verdict.INCONCLUSIVE, doubt=Doubt.NO_PROOF),),
+        lanes=(lane("flex", Verdict.INCONCLUSIVE, doubts=(Doubt.NO_PROOF,)),),
     )
     text = " ".join(" ".join(text_of(unsure)).split())
     assert text.startswith("? flex ")

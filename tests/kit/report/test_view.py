@@ -96,7 +96,7 @@ def test_a_cut_at_a_deadline_has_the_line_of_a_target_that_holds_nothing_or_of_w
     assert lane_view(late, passing).verdict == "streamed, but the answer was cut after 30 s"
     for target in (holding, None):
         assert "default has a Google Cloud load balancer" in (lane_view(late, target).advice or "")
-    # What a front that holds nothing is told of its deadline frees no stream that is held all the same.
+    # What raises the deadline of a front that holds nothing frees no stream that is held all the same.
     held = replace(BROKEN_PROMISE, expected=Verdict.WHOLE_MESSAGE)
     assert lane_view(held, passing).advice != "Raise it."
     assert lane_view(held, holding).advice == "Raise it."

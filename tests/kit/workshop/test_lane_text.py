@@ -9,23 +9,19 @@ import pytest
 from hypothesis import given
 
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Comparison, Lane
-from kit.proof.timeline import Timeline
-from kit.proof.verdict import Method, Shape, Verdict
+from kit.proof.lane import Comparison
+from kit.proof.verdict import Shape, Verdict
 from kit.report.view import lane_view
 from kit.report.words import HEADER
 from kit.targets import load_targets
 from kit.workshop.chinese import chinese
 from kit.workshop.lane_text import lane_text, why
+from tests.fixtures.lanes import lane_of
 from tests.kit.report.measured import COMPARISONS
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
-LANE = Lane(
-    "run", "http://x", "on", None, Verdict.INCREMENTAL, None, None, 0.0, 15.0,
-    Method.LOCK_STEP, (), (), Timeline((), None, 0.0, True),
-)  # fmt: skip
 SENTENCES = (
     "The whole answer is smaller than one block.",
     "as documented",
@@ -38,7 +34,7 @@ SENTENCES = (
 def test_every_reason_of_a_verdict_has_a_chinese_one() -> None:
     for verdict in Verdict:
         for shape in (*Shape, None):
-            assert HAN.search(chinese(why(lane_view(replace(LANE, verdict=verdict, shape=shape)))))
+            assert HAN.search(chinese(why(lane_view(lane_of(verdict=verdict, shape=shape)))))
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)

@@ -6,23 +6,21 @@ import json
 import re
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from playwright.sync_api import Browser, Page, expect
 
 from kit.report.html import html
 from kit.report.view import view
 from tests.fixtures.browser import GIVE_UP_MS
+from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
 from tests.kit.report.measured import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
 from tests.kit.workshop.test_event_text import SAID
 
-SCHEMA = json.loads((files("kit.report") / "schema.json").read_text(encoding="utf-8"))
 PROMPT = "Why?"
 
 
@@ -138,7 +136,7 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
 
     # Saved, it is what kit compare prints of the same lab: one engine.
     document = saved(page)
-    Draft202012Validator(SCHEMA).validate(document)
+    VALIDATOR.validate(document)
     mine = document["data"]
     theirs = compared({lane["target"]: lane["url"] for lane in mine["lanes"]})
     assert by_lane(mine) == by_lane(theirs)

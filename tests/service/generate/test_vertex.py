@@ -36,6 +36,7 @@ from service.problems import Problem
 from service.settings import HarmCategory as OurCategory
 from service.settings import Settings, SettingsError, Threshold
 from tests.fixtures.vertex import PROJECT, Call, Usage, Vertex, chunk, in_thread, settings, vertex
+from tests.fixtures.wire import passing, wire
 from tests.service.asking import GIVE_UP_S, ask, text_of
 from tests.service.conftest import Serve
 from tests.service.gate import Gate
@@ -284,32 +285,16 @@ def test_no_message_of_googles_is_logged(code: grpc.StatusCode, caplog: pytest.L
 
 
 async def test_a_connection_that_breaks_off_is_an_error_and_no_end() -> None:
-    wires: list[asyncio.StreamWriter] = []
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, onward = await asyncio.open_connection("127.0.0.1", upstream.port)
-        wires.extend((writer, onward))
-        await asyncio.gather(_pass(reader, onward), _pass(there, writer))
-
     async with vertex(writing(chunk("One "), hangs=True)) as upstream:
-        between = await asyncio.start_server(relay, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{between.sockets[0].getsockname()[1]}"
-        generator = create_generator(settings(url))
-        pieces = generator.generate(ASKED)
-        assert await anext(pieces) == "One "
-        between.close()
-        for wire in wires:
-            wire.transport.abort()
+        with wire(passing(upstream.url)) as between:
+            generator = create_generator(settings(between.url))
+            pieces = generator.generate(ASKED)
+            assert await anext(pieces) == "One "
         with pytest.raises(Problem) as caught:
             await anext(pieces)
         assert caught.value.kind in ("model-unavailable", "model-failed")
         assert caught.value.retry_after_s is not None
         await generator.close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while octets := await reader.read(65_536):
-        writer.write(octets)
 
 
 async def test_a_missing_server_is_an_error_that_says_to_try_again() -> None:

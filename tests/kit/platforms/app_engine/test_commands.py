@@ -12,7 +12,7 @@ from kit.platforms.service import Place, Service, Version
 from tests.kit.platforms.releases import FLEX, STANDARD, answer, release
 
 DESCRIBED = answer("app-versions-describe")
-VARIABLES = {name: app_engine.parse_variables(told) for name, told in DESCRIBED.items()}
+VARIABLES = {name: app_engine.parse_variables(described) for name, described in DESCRIBED.items()}
 FIRST, SECOND = "sp-toxixbzx", "sp-toxixr4c"
 
 
@@ -80,11 +80,11 @@ def test_the_versions_of_a_service_are_read_newest_first() -> None:
 
 
 def test_a_version_is_ours_by_its_name_and_its_marker_together() -> None:
-    told = DESCRIBED[FIRST]
-    assert app_engine.parse_version(told).target == "flex"
-    assert app_engine.parse_version({**told, "id": "v1"}).target is None
-    assert app_engine.parse_version({**told, "envVariables": {}}).target is None
-    assert app_engine.parse_version({**told, "envVariables": None}).digest is None
+    described = DESCRIBED[FIRST]
+    assert app_engine.parse_version(described).target == "flex"
+    assert app_engine.parse_version({**described, "id": "v1"}).target is None
+    assert app_engine.parse_version({**described, "envVariables": {}}).target is None
+    assert app_engine.parse_version({**described, "envVariables": None}).digest is None
 
 
 def test_a_version_whose_variables_nobody_read_counts_as_somebody_elses() -> None:
@@ -93,10 +93,10 @@ def test_a_version_whose_variables_nobody_read_counts_as_somebody_elses() -> Non
 
 
 def test_only_versions_named_like_ours_are_asked_for_their_variables() -> None:
-    told = answer("app-versions-list")
-    assert sorted(name for name, _ in app_engine.marked(told, FLEX)) == [FIRST, SECOND]
-    assert app_engine.marked(told, STANDARD) == ()
-    theirs = [{**told[0], "id": "v1"}]
+    listed = answer("app-versions-list")
+    assert sorted(name for name, _ in app_engine.marked(listed, FLEX)) == [FIRST, SECOND]
+    assert app_engine.marked(listed, STANDARD) == ()
+    theirs = [{**listed[0], "id": "v1"}]
     assert app_engine.marked(theirs, FLEX) == ()
 
 
@@ -195,10 +195,10 @@ def test_the_apps_bucket_and_registry_are_read() -> None:
 
 
 def test_the_hash_of_the_token_that_a_version_wants_is_read_from_its_variables() -> None:
-    told = DESCRIBED[FIRST]
-    assert app_engine.parse_version(told).token_sha256 is None
-    variables = {**told["envVariables"], "STREAMPROOF_TOKEN_SHA256": "ab" * 32}
-    assert app_engine.parse_version({**told, "envVariables": variables}).token_sha256 == "ab" * 32
+    described = DESCRIBED[FIRST]
+    assert app_engine.parse_version(described).token_sha256 is None
+    variables = {**described["envVariables"], "STREAMPROOF_TOKEN_SHA256": "ab" * 32}
+    assert app_engine.parse_version({**described, "envVariables": variables}).token_sha256 == "ab" * 32
 
 
 def test_flex_images_are_looked_for_in_the_repository_that_took_the_place_of_gcr_io() -> None:

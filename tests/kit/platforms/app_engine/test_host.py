@@ -18,7 +18,7 @@ STOPPED, SERVING = "sp-toxixbzx", "sp-toxixr4c"
 
 def with_(**answers: Any) -> tuple[AppEngineHost, Recorder]:
     """A Flex service with a version that serves and one that is stopped; `_` in a name stands for a space."""
-    given = {name.replace("_", " "): told for name, told in answers.items()}
+    given = {name.replace("_", " "): reply for name, reply in answers.items()}
     recorder = Recorder({**given, **recorded(), **given})
     return AppEngineHost(FLEX, cast(Gcloud, recorder)), recorder
 
@@ -94,12 +94,12 @@ def test_a_version_started_a_moment_ago_can_be_stopped() -> None:
 
 
 def test_the_version_deployed_is_told_with_its_own_url_and_marker() -> None:
-    told = {**answer("app-versions-describe")[SERVING], "id": "sp-toxit8wo"}
-    one = {"id": told["id"], "service": "sp-flex", "traffic_split": 1.0, "version": told}
+    described = {**answer("app-versions-describe")[SERVING], "id": "sp-toxit8wo"}
+    one = {"id": described["id"], "service": "sp-flex", "traffic_split": 1.0, "version": described}
     host, gcloud = with_(app_versions_list=[one])
     found, made = asyncio.run(host.deploy(release(FLEX, creates=True), print))
     assert (made.name, made.target, made.traffic) == ("sp-toxit8wo", "flex", 1.0)
-    assert made.url == told["versionUrl"]
+    assert made.url == described["versionUrl"]
     assert found.serving == made
     assert gcloud.asked("app versions describe") == 0, "its variables are this release's own"
     assert gcloud.changes == ["gcloud app deploy build/releases/flex --version=sp-toxit8wo --no-promote"]

@@ -101,12 +101,12 @@ def test_each_line_can_be_pasted(command: Command, line: str) -> None:
 
 
 def test_a_service_is_read_with_its_revisions_newest_first() -> None:
-    told = cloud_run.parse_service(RUN, SERVICE, REVISIONS, POLICY)
-    assert told.url == "https://streamproof-dot-demo-project.appspot.test"
-    assert told.public is True
-    assert told.ours
-    assert told.serving == told.versions[0]
-    assert told.versions == (
+    service = cloud_run.parse_service(RUN, SERVICE, REVISIONS, POLICY)
+    assert service.url == "https://streamproof-dot-demo-project.appspot.test"
+    assert service.public is True
+    assert service.ours
+    assert service.serving == service.versions[0]
+    assert service.versions == (
         Version(
             name=SECOND,
             url="https://sp-toxit8wo---streamproof-dot-demo-project.appspot.test",
@@ -131,8 +131,8 @@ def test_a_service_is_read_with_its_revisions_newest_first() -> None:
 
 def test_a_revision_without_traffic_and_tag_neither_runs_nor_has_a_url() -> None:
     status = {**SERVICE["status"], "traffic": [{"percent": 100, "revisionName": SECOND}]}
-    told = cloud_run.parse_service(RUN, {**SERVICE, "status": status}, REVISIONS, POLICY)
-    assert [(version.running, version.url) for version in told.versions] == [(True, None), (False, None)]
+    service = cloud_run.parse_service(RUN, {**SERVICE, "status": status}, REVISIONS, POLICY)
+    assert [(version.running, version.url) for version in service.versions] == [(True, None), (False, None)]
 
 
 def test_traffic_that_is_split_over_several_entries_adds_up() -> None:
@@ -141,16 +141,16 @@ def test_traffic_that_is_split_over_several_entries_adds_up() -> None:
         {"percent": 50, "revisionName": SECOND},
         {"percent": 20, "revisionName": SECOND, "latestRevision": True},
     ]
-    told = cloud_run.parse_service(RUN, {**SERVICE, "status": {"traffic": traffic}}, REVISIONS, None)
-    assert {version.name: version.traffic for version in told.versions} == {SECOND: 0.7, FIRST: 0.3}
-    assert (told.url, told.public) == (None, None)
+    service = cloud_run.parse_service(RUN, {**SERVICE, "status": {"traffic": traffic}}, REVISIONS, None)
+    assert {version.name: version.traffic for version in service.versions} == {SECOND: 0.7, FIRST: 0.3}
+    assert (service.url, service.public) == (None, None)
 
 
 def test_a_revision_without_the_kits_label_is_somebody_elses() -> None:
     theirs = [{"metadata": {**one["metadata"], "labels": {"streamproof-bundle": "x"}}} for one in REVISIONS]
-    told = cloud_run.parse_service(RUN, SERVICE, theirs, POLICY)
-    assert not told.ours
-    assert {version.digest for version in told.versions} == {None}
+    service = cloud_run.parse_service(RUN, SERVICE, theirs, POLICY)
+    assert not service.ours
+    assert {version.digest for version in service.versions} == {None}
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,11 @@ def test_instances_that_are_kept_are_known_from_the_revision_and_from_the_servic
         {"metadata": {**one["metadata"], "annotations": {"autoscaling.knative.dev/minScale": "2"}}}
         for one in REVISIONS
     ]
-    told = cloud_run.parse_service(RUN, SERVICE, kept, POLICY)
-    assert [version.min_instances for version in told.versions] == [2, 2]
+    service = cloud_run.parse_service(RUN, SERVICE, kept, POLICY)
+    assert [version.min_instances for version in service.versions] == [2, 2]
     metadata = {**SERVICE["metadata"], "annotations": {"run.googleapis.com/minScale": "1"}}
-    told = cloud_run.parse_service(RUN, {**SERVICE, "metadata": metadata}, REVISIONS, POLICY)
-    assert [version.min_instances for version in told.versions] == [1, 0], (
+    service = cloud_run.parse_service(RUN, {**SERVICE, "metadata": metadata}, REVISIONS, POLICY)
+    assert [version.min_instances for version in service.versions] == [1, 0], (
         "the service's are where it sends traffic"
     )
 

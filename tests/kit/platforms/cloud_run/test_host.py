@@ -17,7 +17,7 @@ NONE = KitError(Code.NOT_FOUND_IN_CLOUD, "Cannot find service [streamproof].", "
 
 def with_(**answers: Any) -> tuple[CloudRunHost, Recorder]:
     """A public service with two revisions, but for what is named; `_` in a name stands for a space."""
-    given = {name.replace("_", " "): told for name, told in answers.items()}
+    given = {name.replace("_", " "): reply for name, reply in answers.items()}
     recorder = Recorder({**given, **recorded(), **given})
     return CloudRunHost(RUN, cast(Gcloud, recorder)), recorder
 

@@ -22,8 +22,8 @@ def test_a_value_with_a_comma_names_another_delimiter() -> None:
     )
 )
 def test_every_value_arrives_as_it_is(values: dict[str, str]) -> None:
-    told = pairs(values)
+    text = pairs(values)
     delimiter = ","
-    if told.startswith("^"):
-        delimiter, _, told = told[1:].partition("^")
-    assert dict(part.split("=", 1) for part in told.split(delimiter)) == values
+    if text.startswith("^"):
+        delimiter, _, text = text[1:].partition("^")
+    assert dict(part.split("=", 1) for part in text.split(delimiter)) == values

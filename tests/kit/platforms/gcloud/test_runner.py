@@ -1,4 +1,4 @@
-"""gcloud as a process: what it is given, what is told of it, and that nothing of it is left behind."""
+"""gcloud as a process: what it is given, what is reported of it, and that nothing of it is left behind."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ def sandbox(tmp_path: Path) -> Sandbox:
 
 def test_it_gets_the_words_as_they_are_and_no_input(sandbox: Sandbox) -> None:
     words = ("--set=a b", "$HOME", "'", "ü", "")
-    told = json.loads(sandbox.run(Command(("echo", *words))))
-    assert told["words"] == list(words)
-    assert told["stdin"] == ""
+    printed = json.loads(sandbox.run(Command(("echo", *words))))
+    assert printed["words"] == list(words)
+    assert printed["stdin"] == ""
 
 
 def test_it_never_asks_and_has_the_users_environment_and_the_commands_own(sandbox: Sandbox) -> None:
@@ -196,8 +196,8 @@ def test_its_own_files_are_private_kept_in_memory_and_gone_from_the_disk(sandbox
 
 def test_another_attempt_begins_without_what_the_program_kept_beside_its_file(sandbox: Sandbox) -> None:
     gcloud = sandbox.make(SUCCEEDS_AT="2", SAYS=UNAVAILABLE)
-    told = json.loads(sandbox.run(Command(("own",), folder=own()), gcloud))
-    assert told["names"] == ["config"]
+    printed = json.loads(sandbox.run(Command(("own",), folder=own()), gcloud))
+    assert printed["names"] == ["config"]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "killed"])
@@ -230,7 +230,7 @@ def test_without_gcloud_the_user_is_told_where_to_get_it(tmp_path: Path) -> None
     assert "https://cloud.google.com/sdk/docs/install" in caught.value.hint
 
 
-# What is told
+# What is reported
 
 
 def test_the_newest_line_is_told_while_gcloud_waits_in_the_middle_of_it(sandbox: Sandbox) -> None:
@@ -325,9 +325,9 @@ def test_an_answer_that_is_no_json_is_told_in_one_sentence(sandbox: Sandbox) -> 
 def test_a_passing_trouble_is_waited_out_and_the_user_told(sandbox: Sandbox) -> None:
     assert sandbox.run(DEPLOY, sandbox.make(SUCCEEDS_AT="3", SAYS=UNAVAILABLE)) == "[]\n"
     assert sandbox.slept == [2, 4]
-    told = "Google answered `gcloud app deploy` with 503 (service unavailable): trying again in 2 s (2 of 4)"
-    assert told in sandbox.lines
-    assert f"# {told}" in sandbox.log
+    said = "Google answered `gcloud app deploy` with 503 (service unavailable): trying again in 2 s (2 of 4)"
+    assert said in sandbox.lines
+    assert f"# {said}" in sandbox.log
     assert len(sandbox.echoed) == 1
 
 
