@@ -1,4 +1,4 @@
-"""What a process takes of the machine, from the kernel's own account of it (Linux only)."""
+"""A process's use of the machine, from the kernel's own account of it (Linux only)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gunicorn is given in place of an app of the user's own: the app, with the proof below /proof.
+"""The app that gunicorn starts in place of the user's own: theirs, with the proof below /proof.
 
 All else that is asked reaches the app as it was asked. `kit render` puts the app's name in.
 """

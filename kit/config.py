@@ -1,4 +1,4 @@
-"""What the user wants: flags, then the environment, then `kit.toml`, then gcloud's own configuration.
+"""The user's settings: flags, then the environment, then `kit.toml`, then gcloud's own configuration.
 
 A plain setting is a field of `Config`, a key of `kit.toml`, an environment variable `KIT_…` in capitals and,
 where a verb offers it, a flag. What only one target knows (an instance class, an amount of memory) is

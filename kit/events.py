@@ -1,4 +1,4 @@
-"""What a flow reports while it works: small events of one union, each given to one callable.
+"""Events, a flow's reports while it works: small values of one union, each given to one callable.
 
 A terminal, a plain log and a test's list are such callables. None may raise, nor block but for `Announced`.
 """

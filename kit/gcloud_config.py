@@ -1,4 +1,4 @@
-"""What gcloud's own active configuration says, read from its files; gcloud itself is not run.
+"""gcloud's own active configuration, read from its files; gcloud itself is not run.
 
 How gcloud finds them: https://cloud.google.com/sdk/docs/configurations and
 https://cloud.google.com/sdk/docs/properties (an environment variable CLOUDSDK_SECTION_PROPERTY comes first).

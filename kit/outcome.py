@@ -1,4 +1,4 @@
-"""What came of a target's deployment: what the gate said of it, what exists now, and what to do next."""
+"""A target's outcome of a deployment: what the gate said of it, what exists now, and what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a setting may be, and what one setting allows another. No file, no environment: see `kit.config`."""
+"""Settings: what each may be, and what one allows another. No file, no environment: see `kit.config`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request asks for: its parameters, from the query and a JSON body, checked, each at most once."""
+"""A request's parameters, from the query and a JSON body, checked, each at most once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong, as RFC 9457 problem details: the body of a 4xx or 5xx, or the data of an `error` event."""
+"""Errors as RFC 9457 problem details: the body of a 4xx or 5xx, or the data of an `error` event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is open in this process: how many at once, and how it ends when the process must.
+"""The streams open in this process: how many at once, and how it ends when the process must.
 
 Open are answers that are being written, each mostly by the response that streams it, and the responses that
 read a kept one.

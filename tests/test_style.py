@@ -44,6 +44,11 @@ def test_no_banned_word() -> None:
     assert not found
 
 
+def test_a_modules_docstring_names_its_idea() -> None:
+    modules = [name for name in files() if name.endswith(".py") and not name.startswith("tests/")]
+    assert [name for name in modules if (CHECKOUT / name).read_text("utf-8").startswith('"""What ')] == []
+
+
 @pytest.mark.parametrize(
     "bad",
     ["Nobody answers", "it heeds the header", "a hop lets go of it", "told = 1", "told.status", "f(told, 1)"],

@@ -1,4 +1,4 @@
-"""What every command runs with: the way out, the Console, a run that a signal ends cleanly."""
+"""The frame that every command runs in: the way out, the Console, a run that a signal ends cleanly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be known before anything is created: read with gcloud, all at once, and judged by rules."""
+"""The look before anything is created: read with gcloud, all at once, and judged by rules."""
 
 from __future__ import annotations
 

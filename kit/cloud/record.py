@@ -1,4 +1,4 @@
-"""What is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target.
+"""The record of what is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target.
 
 The file is replaced atomically: a reader finds the old one or the new one, whole, also when a writer dies. A
 writer holds the lock (`kit.cloud.lock.locked`). The record can be rebuilt from the cloud, and there

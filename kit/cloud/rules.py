@@ -1,4 +1,4 @@
-"""What must hold before anything is deployed, in the project and for each target: a rule each. Pure."""
+"""Conditions of a deployment, in the project and for each target: a rule each. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller shows to a private service. Nothing here is logged, shown or kept."""
+"""Tokens that a caller shows to a private service. Nothing here is logged, shown or kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AskedOnce:
         self._answers: dict[tuple[str, ...], str | KitError] = {}
 
     async def run(self, command: Command, *, log: str) -> str:
-        """See `Runs`."""
+        """The token, asked for or answered before. Raises KitError, each time anew, where there is none."""
         known = self._answers.get(command.words)
         if known is None or (isinstance(known, str) and _expiry(known) < time.time() + _LEFT_S):
             try:

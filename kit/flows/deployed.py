@@ -1,4 +1,4 @@
-"""What is on record as deployed, as lanes to be measured: where, and what to show to be let in."""
+"""Deployments on record as lanes to be measured: where, and what to show to be let in."""
 
 from __future__ import annotations
 

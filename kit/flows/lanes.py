@@ -1,4 +1,4 @@
-"""What is asked of a service, wherever it runs: the kit's own, or the user's."""
+"""The lanes of a service, wherever it runs: the kit's own, or the user's."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ What is documented and what is inferred (sources and certainty: the claims in `d
   connection is cut and the status stays 200 (seen in Cloud Run's logs, and reported of GKE's front).
 - Held against an Envoy with a route timeout (tests/kit/lab/test_fronts_against_envoy.py): the same events
   pass, the service's connection ends at the same moment, and no last chunk comes. Envoy differs in three
-  ways: it counts from the end of the request; over HTTP/1.1 it ends the client's connection a second later
+  ways: it counts from the request's end; over HTTP/1.1 it ends the client's connection a second later
   (its delayed_close_timeout); and it lets a cut look whole to an HTTP/1.0 client, where this front resets.
 
 Not emulated, though documented: the limits on header sizes, Standard's own gzip, `Cache-Control: private`

@@ -1,4 +1,4 @@
-"""What stands in the way of a deployment: the findings, and what they are judged from."""
+"""Obstacles to a deployment: the findings, and what they are judged from."""
 
 from __future__ import annotations
 

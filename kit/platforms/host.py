@@ -1,4 +1,4 @@
-"""What hosts that run commands share: the user's programs, and a log for each target."""
+"""The base of hosts that run commands: the user's programs, and a log for each target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hosting platform must answer for the kit to deploy to it; each has a folder beside this file.
+"""A hosting platform, as the kit needs it to deploy there; each has a folder beside this file.
 
 The flows know no platform by its name: whatever differs from one to the next is asked here. Nothing in these
 folders opens a connection: what reaches a cloud is done by the user's own gcloud or another such program.

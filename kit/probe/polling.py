@@ -40,7 +40,7 @@ class PollingProbe(Measured):
         self._pieces = Pieces()
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
-        """See `Measured`: there is nothing to prove but what the answer showed."""
+        """The lane as the answer showed it: an answer in pieces has nothing more to prove."""
         return put_together(self.spec, self.line, self._by_answer, self._error)
 
     async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:

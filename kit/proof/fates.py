@@ -125,6 +125,8 @@ def _cut(
         else:
             said += f"{asked} ended after {again_s:.1f} s, as by no limit on the whole"
             refuted = True
+    if same and where:  # what the headers hint at had no part in that
+        hops = ()
     known = known_limits(after_s, "whole", hops)
     if known and _flowed(line) and not refuted:
         hinted = known[0].hinted(hops)

@@ -27,8 +27,8 @@ class KnownLimit:
     """One row.
 
     Attributes:
-        seconds: after so long,
-        on: of a response in all, or of a silence in it.
+        seconds: after so long it ends a response.
+        on: whether that is the whole time of the response, or a silence in it.
         who: who has it, and how it is called there.
         frees: text to read and lines to paste.
         sure: how sure that is.

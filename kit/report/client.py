@@ -1,4 +1,4 @@
-"""What was found of a client, for a person and for a program."""
+"""The examination of a client, for a person and for a program."""
 
 from __future__ import annotations
 

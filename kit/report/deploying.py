@@ -1,4 +1,4 @@
-"""What happens while targets are deployed: on a terminal a row a target, anywhere else plain lines."""
+"""A deployment's progress: on a terminal a row a target, anywhere else plain lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says, for a terminal: verdict, cause, what frees it, the evidence."""
+"""The doctor's findings, for a terminal: verdict, cause, what frees it, the evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--json` prints, made of what was measured. `kit.report.wire` says what each field is."""
+"""The JSON of `--json`, made of what was measured. `kit.report.wire` says what each field is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a deployment: what happened to each target, what exists now, what it costs, what is next."""
+"""A deployment's outcome: what happened to each target, what exists now, what it costs, what is next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens while lanes are measured, in plain lines: for a log, a pipe, a screen reader."""
+"""A measurement's progress in plain lines: for a log, a pipe, a screen reader."""
 
 from __future__ import annotations
 

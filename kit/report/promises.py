@@ -1,4 +1,4 @@
-"""What each platform promises, for a terminal: `kit targets`."""
+"""The platforms' promises, for a terminal: `kit targets`."""
 
 from __future__ import annotations
 

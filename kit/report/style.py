@@ -1,4 +1,4 @@
-"""What a stream can show: how wide, in colour or not, and which characters."""
+"""An output stream's abilities: how wide, in colour or not, and which characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, for a terminal: lanes as a table, or one lane with what its verdict rests on."""
+"""The measurement, for a terminal: lanes as a table, or one lane with what its verdict rests on."""
 
 from __future__ import annotations
 

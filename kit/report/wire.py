@@ -1,4 +1,4 @@
-"""What `--json` prints, field by field: the one definition of it. `make docs` generates schema.json from it.
+"""The JSON of `--json`, field by field: the one definition of it. `make docs` generates schema.json from it.
 
 Plain dictionaries, so that writing one needs no import of this module and no validation: a measurement that
 was made is printed whatever a server put into it. Reading one validates it.

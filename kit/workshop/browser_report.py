@@ -1,4 +1,4 @@
-"""What the browser saw, as it posts it: a line of JSON, then the octets of the reads, one after the other.
+"""The browser's report, as it posts it: a line of JSON, then the octets of the reads, one after the other.
 
 The octets travel as they came, so that kit/proof decodes and judges them here; the browser only stamps them.
 All times are milliseconds of the browser's own clock (performance.now()).

@@ -1,4 +1,4 @@
-"""What an answer's events say, for a recording that can be shown again; page/text.js says it for the page."""
+"""The text in an answer's events, for a recording to be shown again; page/text.js is the same there."""
 
 from __future__ import annotations
 

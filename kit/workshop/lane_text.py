@@ -1,4 +1,4 @@
-"""What the page says of a lane, in both languages: the verdict, why, what frees it, what is in doubt.
+"""The page's words for a lane, in both languages: the verdict, why, what frees it, what is in doubt.
 
 The English of verdicts and advice is the reports'; what is here only is why, in one line for a room, and the
 Chinese of all of it.

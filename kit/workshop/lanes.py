@@ -48,6 +48,7 @@ async def in_lab(
                     expected=targets[name].expect[arm],
                     timeout_s=timeout_s,
                     proof_token=lab.proof_token,
+                    deadline_s=config.deadline_s(targets[name]),
                 ),
                 arm,
                 has,

@@ -1,4 +1,4 @@
-"""What one workshop shows: its lanes in each arm, and who may open its page."""
+"""A workshop's configuration: its lanes with the header and without, and who may open its page."""
 
 from __future__ import annotations
 

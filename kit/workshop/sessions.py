@@ -1,4 +1,4 @@
-"""What the page's server keeps: runs, each of several lanes, and proofs of browsers' own paths."""
+"""Sessions of the page's server: runs, each of several lanes, and proofs of browsers' own paths."""
 
 from __future__ import annotations
 

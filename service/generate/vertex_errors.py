@@ -1,4 +1,4 @@
-"""What went wrong at Vertex AI, as problems that tell a person what to do.
+"""Errors of Vertex AI, as problems that tell a person what to do.
 
 The words are ours, and the log gets a code and a reason only: a message from there may quote the prompt. Only
 what is wrong with the request itself is passed on in Google's words, to the one who sent it.

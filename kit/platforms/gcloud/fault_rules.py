@@ -1,4 +1,4 @@
-"""What a failure of gcloud means for the kit, by how gcloud and Google word it. Data; `faults.py` applies it.
+"""gcloud's failures and what they mean, by how gcloud and Google word them. Data; `faults.py` applies it.
 
 A rule stands here only if it changes what the kit does (it tries again, asks to enable an API, forgets what
 left nothing, stops looking) or adds a remedy that gcloud's own words lack. All else keeps gcloud's words.

@@ -1,4 +1,4 @@
-"""What a failure of kubectl means for the kit, by its own words and the cluster's. Data, as `fault_rules`.
+"""kubectl's failures and what they mean, by its own words and the cluster's. Data, as `fault_rules`.
 
 kubectl ends with status 1 whatever went wrong, so its words are all that there is: those of kubectl 1.33 and
 1.37 (k8s.io/apimachinery/pkg/api/errors, k8s.io/kubectl/pkg/cmd/util/helpers.go), and of the API server.

@@ -1,4 +1,4 @@
-"""What deployments leave behind beside their versions: images, and the archives they were built from."""
+"""Leftovers of deployments beside their versions: images, and the archives they were built from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gcloud prints, made fit for a screen, a log and a person: lines without control codes or tokens."""
+"""gcloud's output, made fit for a screen, a log and a person: lines without control codes or tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kubectl and gcloud answer about a target on GKE, read. Pure."""
+"""The answers of kubectl and gcloud about a target on GKE, read. Pure."""
 
 from __future__ import annotations
 

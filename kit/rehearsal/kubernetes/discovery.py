@@ -1,4 +1,4 @@
-"""What the API says of itself, so that clients find its kinds. Pure.
+"""The API's description of itself, so that clients find its kinds. Pure.
 
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api. Of the schemas kubectl gets a
 stub, which says that a kind can be applied; what is wrong with an object, the server says.

@@ -102,6 +102,8 @@ export class LaneView {
     this.#set(".word", `${MARKS[said.tone]} ${told.verdict}`);
     this.#set(".promise", told.promise ?? "");
     this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
+    // A doubt stands whole among the evidence.
+    this.$(".why").classList.toggle("cut", !told.advice && Boolean(told.note));
     const more = [told.remark, ...told.doubts].filter(Boolean);
     this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
     this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kit.proof.known_limits import every
 from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import events, wire
@@ -158,6 +160,19 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
     assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
+
+
+def test_a_cut_when_a_known_deadline_comes_says_after_how_long_and_whose_it_may_be(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tuple(replace(one, seconds=1.0) for one in every() if one.kind == "google-balancer")
+    monkeypatch.setattr("kit.proof.known_limits.every", lambda: known)
+    with wire(events(*[(0.1, b"data: a\n\n")] * 8, ends="cut")) as server:
+        ended = invoke("probe", server.url)
+    assert ended.status == 4
+    assert ended.out.startswith("? inconclusive, but the answer was cut after ")
+    assert "→ This number by default has a Google Cloud load balancer" in ended.out
+    assert "cut-at-deadline: " in ended.out
 
 
 def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(invoke: Invoke) -> None:

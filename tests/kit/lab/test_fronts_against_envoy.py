@@ -161,6 +161,18 @@ async def test_before_the_head_the_client_gets_envoys_answer_and_keeps_its_conne
         assert await asyncio.gather(*map(answered, places)) == [(504, "text/plain", "24", body)] * 2
 
 
+async def test_ours_counts_from_the_requests_head_and_envoy_from_its_end(in_one_place: InOnePlace) -> None:
+    async with in_one_place() as places:
+        ours, real = [await place.connect() for place in places]
+        for client in (real, ours):
+            await client.say(get("/", "Content-Length: 5", method="POST") + b"12")
+        assert status(await ours.head()) == 504
+        await asyncio.sleep(PACE_S)
+        assert real.silent()
+        await real.say(b"345")
+        assert status(await real.head()) == 504
+
+
 async def test_a_client_that_leaves_is_told_to_the_service_before_any_deadline_as_by_envoy(
     in_one_place: InOnePlace,
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_cut_after_the_same_silence_twice_is_a_limit_on_silence() -> None:
     assert "nginx, its proxy_read_timeout" in found.remedy
 
 
+VIA_GOOGLE = hops({"via": "1.1 google", "server": "uvicorn"})
 FLOWING = [100.0 * number for number in range(1, 300)]  # for 29.9 s
 CUT = (Doubt.STREAM_CUT,)
 
@@ -93,7 +94,7 @@ def test_what_flowed_until_a_known_deadline_may_have_met_it_and_is_never_called_
 
 
 def test_the_headers_raise_the_line_of_whom_they_hint_at() -> None:
-    hinted = one(fates(flowed(29_100.0), CUT, "", {}, hops({"via": "1.1 google", "server": "uvicorn"})))
+    hinted = one(fates(flowed(29_100.0), CUT, "", {}, VIA_GOOGLE))
     assert (hinted.cause, hinted.certainty) == (Cause.TIME_LIMIT, "likely")
     assert "a Google Cloud load balancer (GKE's Gateway and Ingress too), its backend's" in hinted.because
     assert "at which the headers hint" in hinted.because
@@ -107,8 +108,9 @@ def test_asked_directly_a_deadline_is_the_hops_or_the_services() -> None:
     )
     assert (hop.cause, hop.certainty, hop.apart) == (Cause.TIME_LIMIT, "likely", "")
     assert "a hop between" in hop.where
-    service = one(fates(flowed(), CUT, "", {}, again=flowed(), where="asked directly"))
+    service = one(fates(flowed(), CUT, "", {}, VIA_GOOGLE, again=flowed(), where="asked directly"))
     assert (service.cause, service.certainty) == (Cause.TIME_LIMIT, "likely")
+    assert "hint" not in service.because  # at what was not asked
     assert "the service itself" in service.where
 
 

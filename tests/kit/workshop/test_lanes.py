@@ -1,16 +1,21 @@
-"""Lanes for a session of hours, on a made-up clock: who is asked with which identity token, and how often."""
+"""Lanes of the lab; lanes for a session of hours: which identity token is asked for, and how often."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
+from types import SimpleNamespace
+from typing import cast
 
 from kit.cloud.tokens import credentials, expiry
+from kit.config import Config
+from kit.lab.lab import Lab
 from kit.platforms.command import Command
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
-from kit.workshop.lanes import Renewal
+from kit.targets import get
+from kit.workshop.lanes import Renewal, in_lab
 
 HOUR_S = 3600.0
 URL = "https://streamproof-x-ew.a.run.app"
@@ -38,6 +43,14 @@ class Gcloud:
 
 def lane(gcloud: Gcloud, name: str = "run", url: str = URL) -> LaneSpec:
     return LaneSpec(name, Ask("GET", url, credentials(url, identity=gcloud.token(), token="mine")))
+
+
+async def test_a_lane_of_the_lab_knows_the_deadline_of_its_front() -> None:
+    at = {"gke": "http://127.0.0.1:1"}
+    running = SimpleNamespace(services=at, urls=at, proof_token=None)
+    config = Config(targets={"gke": {"timeout_s": 2}})
+    specs = await in_lab(cast(Lab, running), {"gke": get("gke")}, config, timeout_s=1)
+    assert {spec.deadline_s for spec in specs["gke"].values()} == {2.0}
 
 
 async def test_a_session_of_hours_always_shows_a_token_that_outlasts_the_run_and_fetches_few() -> None:
