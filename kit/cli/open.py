@@ -24,14 +24,20 @@ def command(
     from kit.platforms import load
 
     (known,) = recorded([target])
+    platform = load(known.platform)
+    way_in = platform.proxy(known.place, known.version)
     if known.url is None or not known.url.startswith(("https://", "http://")):
         raise KitError(
             Code.NOTHING_DEPLOYED,
             f"No URL is on record for {target}: its deployment did not get that far.",
-            f"kit deploy {target} carries on; kit status {target} looks in the cloud.",
+            f"kit deploy {target} carries on; kit status {target} looks in the cloud."
+            + (
+                f" Past its front, so that nothing measured there speaks for it: {way_in.line}"
+                if way_in
+                else ""
+            ),
         )
-    platform = load(known.platform)
-    through = None if known.public or platform.open_to_all else platform.proxy(known.place)
+    through = None if known.public or platform.open_to_all else way_in
     proxy = None if through is None else through.line
     opens = not (only_print or as_json or proxy) and _is_seen()
     data = {"target": target, "url": known.url, "public": known.public, "proxy": proxy}

@@ -127,7 +127,9 @@ def listed(names: Sequence[str]) -> str:
 def _plan(planned: Plan, config: Config) -> str:
     places = [draft.host.place for draft in planned.drafts]
     into = "; ".join(
-        f"{place.target} as the service {place.service}" + (f" in {place.region}" if place.region else "")
+        f"{place.target} as the service {place.service}"
+        + (f" in {place.region}" if place.region else "")
+        + (f" ({place.within})" if place.within else "")
         for place in places
     )
     return f"The plan, in the project {config.project}: {into}."

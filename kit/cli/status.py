@@ -96,6 +96,7 @@ def _as_data(status: DeploymentStatus, now_s: float) -> dict[str, Any]:
         "project": place.project,
         "region": place.region,
         "service": place.service,
+        "within": place.within,
         "asked": status.asked,
         "gone": status.gone,
         "url": status.url,

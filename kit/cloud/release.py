@@ -115,8 +115,10 @@ def _in_place(config: Config, place: Place) -> Config:
 
 def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
     """Equal where deploying again would change nothing: the bundle, and what stands beside it in flags."""
+    # Where it goes makes no other release of it.
+    of_place = {"service", *(one.setting for one in load(bundle.target.platform).options)}
     settings: Mapping[str, object] = {
-        name: value for name, value in config.of(bundle.target).items() if name != "service"
+        name: value for name, value in config.of(bundle.target).items() if name not in of_place
     }
     content = {
         "bundle": bundle.digest,

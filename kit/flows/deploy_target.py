@@ -140,6 +140,9 @@ class Deploying:
         if not (version.running and version.ready):
             self._watch(Step(name, f"starting {version.name}"))
             await job.host.start(version.name, self._line)
+            if not version.ready:  # it may have got its URL just now
+                service = await job.host.look() or service
+                version = next((one for one in service.versions if one.name == version.name), version)
         lanes: Sequence[Lane] = ()
         judgement = Judgement(Gate.PASSED, "Not measured (--no-gate).")
         url = version.url or service.url

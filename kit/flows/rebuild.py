@@ -71,10 +71,12 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
             return
         settings, platform = config.of(target), load(target.platform)
         service = str(settings.get("service", ""))
-        if known is None and not platform.wanted(settings, {}):
-            return
-        within = known.within if known is not None else platform.within(target.name, settings, {}, None)
-        if config.region is not None or not platform.regional:
+        within, wanted = None, platform.wanted(settings, {})
+        if known is not None:
+            within = known.within
+        elif wanted:
+            within = platform.within(target.name, settings, {}, None)
+        if config.region is not None or not platform.regional or not wanted:
             region = config.region if platform.regional else None
             for name in platform.services(service):
                 yield Place(target.name, target.platform, config.project, region, name, within)

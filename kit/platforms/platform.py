@@ -163,8 +163,8 @@ class Platform(Protocol):
         """The line that ends what versions without traffic cost; None where there is none."""
         return None
 
-    def proxy(self, place: Place) -> Command | None:
-        """The line that lets this machine's browser in to a private service; None where there is none."""
+    def proxy(self, place: Place, version: str | None) -> Command | None:
+        """The line that lets this machine's browser in to a private service, or to its version; else None."""
         return None
 
     def lasting_address(self, place: Place) -> Command | None:
@@ -182,6 +182,9 @@ class Host(Protocol):
 
     async def look(self, listed: Any = None) -> Service | None:
         """What is there now; None only where the platform says that there is no such service.
+
+        Where `place.within` is needed and None, what the kit itself made is looked for, and the service tells
+        where it is.
 
         Args:
             listed: what `Platform.listing` has just printed, so that it is not asked once more.

@@ -49,6 +49,7 @@ def _paragraph(status: DeploymentStatus, target: Target | None, style: Style, no
         target.title if target is not None else place.platform,
         place.project,
         place.region,
+        place.within,
         place.service,
     ]
     public = {True: "public", False: "private", None: None}[status.public]

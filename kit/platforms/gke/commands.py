@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.platforms.command import Command, Folder
-from kit.platforms.gcloud.commands import change
+from kit.platforms.gcloud.commands import change, pairs
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import TARGET_LABEL, Place, Release
 
+NAMESPACE_LABEL: Final = "streamproof-namespace"
+VERSION_LABEL: Final = "streamproof-version"
 REPOSITORY: Final = "streamproof"
 MANAGER: Final = "streamproof"
 # How long pods may take to be ready and a Gateway to be programmed; a cluster's first pod waits for a node.
@@ -48,13 +50,16 @@ def within(cluster: str, namespace: str) -> str:
 # gcloud
 
 
-def create_cluster(project: str, region: str | None, name: str, target: str) -> Command:
-    """Make an Autopilot cluster; its label says that the kit made it."""
+def list_clusters(project: str) -> Command:
+    """All clusters of a project."""
+    return Command(("container", "clusters", "list", f"--project={project}", "--quiet", "--format=json"))
+
+
+def create_cluster(place: Place) -> Command:
+    """Make an Autopilot cluster; its labels say that the kit made it, and for what."""
+    labels = pairs({TARGET_LABEL: place.target, NAMESPACE_LABEL: namespace(place)})
     return Command(
-        (
-            *("container", "clusters", "create-auto", name, f"--location={region}"),
-            *(f"--labels={TARGET_LABEL}={target}", f"--project={project}", "--quiet"),
-        ),
+        ("container", "clusters", "create-auto", cluster(place), f"--labels={labels}", *_location(place)),
         changes=True,
         folder=kubeconfig(),
     )
@@ -189,15 +194,21 @@ def delete_version(place: Place, folder: Folder, version: str) -> Command:
     return delete(place, folder, *(f"{kind}/{place.service}-{version}" for kind in kinds))
 
 
+def delete_pods(place: Place, folder: Folder, version: str) -> Command:
+    """Have a version's pods made anew."""
+    return delete(place, folder, "pods", f"--selector={VERSION_LABEL}={version}")
+
+
 def delete_namespace(place: Place, folder: Folder) -> Command:
     """Remove the namespace with all that is in it."""
     return delete(place, folder, "namespace", namespace(place))
 
 
-def forward(place: Place) -> Command:
-    """Pass what asks this machine on to the serving pods, until it is ended."""
+def forward(place: Place, version: str) -> Command:
+    """Pass what asks this machine on to a pod of a version, until it is ended."""
     where = (f"--namespace={namespace(place)}", f"--context={context(place)}")
-    return Command(("port-forward", f"deployment/{place.service}", "8080:8080", *where), program="kubectl")
+    name = f"deployment/{place.service}-{version}"
+    return Command(("port-forward", name, "8080:http", *where), program="kubectl")
 
 
 def context(place: Place) -> str:

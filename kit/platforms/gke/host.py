@@ -13,7 +13,7 @@ from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.gke import commands, read
 from kit.platforms.gke.read import There
-from kit.platforms.gke.route import kept, route, shares_of
+from kit.platforms.gke.route import kept, opened, route, shares_of
 from kit.platforms.host import CommandHost
 from kit.platforms.service import TARGET_LABEL, Place, Release, Removal, Service, Version
 
@@ -34,21 +34,29 @@ class GkeHost(CommandHost):
         super().__init__(place, gcloud)
         self._folder = commands.kubeconfig()
         self._there: There | None = None
+        self._gone = False
         self._sleep = sleep
 
     async def look(self, listed: Any = None) -> Service | None:
-        """The service; None where the cluster, or all of it in the cluster, is not there."""
-        if not await self._signed_in():
+        """The service; None where the cluster, or all of it in the cluster, is not there.
+
+        Where the place names no cluster it is the one that the kit made for the target.
+        """
+        if self.place.within is None:
+            clusters = await self._read(commands.list_clusters(self.place.project))
+            self.place = read.made(self.place, clusters) or self.place
+        if self.place.within is None or not await self._signed_in():
             return None
         return read.service(self.place, await self._look())
 
     def plan(self, release: Release) -> tuple[Command, ...]:
-        """From the image to a version that can be asked and has no traffic; a first one's repository too.
+        """From the image to a version that can be asked and has no traffic; what is missing around it first.
 
         The kit itself looks again and again where the last two lines wait.
         """
         place, folder = self.place, self._folder
         return (
+            *((commands.create_cluster(place),) if self._gone else ()),
             commands.get_credentials(place, folder),
             *((commands.create_repository(place),) if release.creates else ()),
             commands.build(release),
@@ -99,7 +107,11 @@ class GkeHost(CommandHost):
             return
         if not read.replicas(deployment):
             await self._scale(deployment, read.stopped_at(deployment), line)
-        await self._change(self._route(there, version, read.listener(there.gateway)), line)
+        elif read.standing(self.place, there, version).error is not None:
+            # What was wrong may have been put right, and pods that failed try again later and later.
+            await self._change(commands.delete_pods(self.place, self._folder, version), line)
+        if version not in opened(there.route):
+            await self._change(self._route(there, version, read.listener(there.gateway)), line)
         await self._settled(version, line)
 
     async def stop(self, version: str, line: Line) -> None:
@@ -107,7 +119,7 @@ class GkeHost(CommandHost):
         deployment = (await self._known()).deployments.get(version)
         if deployment is not None and read.replicas(deployment):
             await self._scale(deployment, 0, line)
-            await self._look()
+            self._there = None
 
     async def open(self, line: Line) -> None:
         """Nothing: it is open."""
@@ -159,9 +171,11 @@ class GkeHost(CommandHost):
                     commands.get_credentials(self.place, self._folder), log=f"look-{self.place.target}"
                 )
             except KitError as error:
-                if error.code is Code.NOT_FOUND_IN_CLOUD:
-                    return False
-                raise
+                if error.code is not Code.NOT_FOUND_IN_CLOUD:
+                    raise
+                self._gone = True
+                return False
+            self._gone = False
         return True
 
     async def _look(self) -> There:

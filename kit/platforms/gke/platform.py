@@ -11,7 +11,6 @@ from kit.platforms.command import Command
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, dicts
 from kit.platforms.gcloud.kubectl_rules import INSTALL_PLUGIN, PLUGIN
 from kit.platforms.gke import commands
-from kit.platforms.gke.read import VERSION_LABEL
 from kit.platforms.platform import Host, Option, Platform
 from kit.platforms.service import TARGET_LABEL, Place
 
@@ -100,9 +99,8 @@ class Gke(Platform):
 
     def reads(self, project: str) -> Mapping[str, Command]:
         """All clusters, and what it takes to speak to one."""
-        clusters = ("container", "clusters", "list", f"--project={project}", "--quiet", "--format=json")
         return {
-            "clusters": Command(clusters),
+            "clusters": commands.list_clusters(project),
             "kubectl": Command(("version", "--client", "--output=json"), program="kubectl"),
             # What it prints to kubectl: an access token.
             "plugin": Command((), program=PLUGIN, secret=True, folder=commands.kubeconfig()),
@@ -143,12 +141,12 @@ class Gke(Platform):
             "cluster_name": commands.cluster(place),
             "namespace_name": commands.namespace(place),
             f"k8s-pod/{TARGET_LABEL}": place.target,
-            f"k8s-pod/{VERSION_LABEL}": version,
+            f"k8s-pod/{commands.VERSION_LABEL}": version,
         }
 
-    def proxy(self, place: Place) -> Command | None:
+    def proxy(self, place: Place, version: str | None) -> Command | None:
         """Past the load balancer, so nothing that is measured there speaks for it."""
-        return commands.forward(place)
+        return None if version is None else commands.forward(place, version)
 
 
 def _tools(seen: Seen) -> Iterator[Finding]:
@@ -198,7 +196,7 @@ def _cluster(place: Place, options: PreflightOptions, seen: Seen) -> Iterator[Fi
             f"There is no cluster {name} in {place.region}: an Autopilot cluster is made, which took others "
             "5 to 10 minutes, and costs money until it is removed.",
             "Say no to make none.",
-            commands.create_cluster(place.project, place.region, name, place.target),
+            commands.create_cluster(place),
         )
         return
     where = f"; one of that name is in {' and '.join(elsewhere)}" if elsewhere else ""

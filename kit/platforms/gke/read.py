@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from kit.errors import Code, KitError
 from kit.platforms.gke import route
+from kit.platforms.gke.commands import NAMESPACE_LABEL, VERSION_LABEL, within
 from kit.platforms.service import (
     BUNDLE_LABEL,
     TARGET_LABEL,
@@ -21,7 +22,6 @@ from kit.platforms.service import (
     newest_first,
 )
 
-VERSION_LABEL: Final = "streamproof-version"
 # What a stopped version had, for when it is started again.
 REPLICAS: Final = "streamproof-replicas"
 
@@ -101,11 +101,21 @@ def there(place: Place, answer: Any) -> There:
                 deployments[version] = item
             elif kind == "GCPBackendPolicy":
                 policies[version] = item
-        if ours and version is not None and kind == "Pod":
+        if ours and version is not None and kind == "Pod" and "deletionTimestamp" not in item["metadata"]:
             pods.setdefault(version, []).append(item)
         if not is_ours(item):
             others.append(f"{kind.lower()}/{name}")
     return There(gateway, found, deployments, policies, pods, tuple(others))
+
+
+def made(place: Place, clusters: Any) -> Place | None:
+    """The place in the cluster that the kit made for a target, of all clusters; None where there is none."""
+    for one in clusters or ():
+        own = one.get("resourceLabels") or {}
+        if own.get(TARGET_LABEL) == place.target:
+            inside = within(one["name"], own.get(NAMESPACE_LABEL, place.service))
+            return replace(place, region=one["location"], within=inside)
+    return None
 
 
 def is_ours(item: Object) -> bool:

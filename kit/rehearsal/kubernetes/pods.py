@@ -129,7 +129,7 @@ class Pods:
         if run is None or run.template != template:
             run = self._runs[at] = _Run(template)
         pods = self._pods(at, deployment, template)
-        if run.state == "new" and self._clock.after((*at, template), self.seconds):
+        if run.state in ("new", "unpulled") and self._clock.after((*at, template), self.seconds):
             self._begin(at, deployment, run)
         while run.state == "failed" and run.restarts < _RESTARTS:
             if not self._clock.after((*at, template, run.restarts), self.restart_s):
@@ -142,7 +142,7 @@ class Pods:
     def _begin(self, at: tuple[str, str], deployment: Object, run: _Run) -> None:
         container = deployment["spec"]["template"]["spec"]["containers"][0]
         files = self._image(container["image"])
-        if files is None:
+        if files is None:  # it is tried again whenever something changes
             run.state, run.why = "unpulled", f'Back-off pulling image "{container["image"]}"'
             return
         run.state = "starting"

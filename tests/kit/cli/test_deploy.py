@@ -35,6 +35,31 @@ def gcloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
+def test_all_leaves_out_what_costs_all_the_time_unless_it_is_asked_for(
+    invoke: Invoke, hosts: dict[str, MemoryHost]
+) -> None:
+    ended = invoke("deploy", "--all", "--dry-run", *WHERE)
+    assert (ended.status, sorted(hosts)) == (0, ["flex", "run", "standard"])
+    assert "gke is left out: it costs money all the time, and was not asked for." in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "within"),
+    [
+        (("--gke", "c1"), "c1/streamproof"),
+        (("--create-cluster",), "streamproof/streamproof"),
+        (("--create-cluster", "--gke", "c2"), "c2/streamproof"),
+        (("--set", "gke.cluster=c3", "--set", "gke.namespace=web"), "c3/web"),
+    ],
+)
+def test_the_options_of_a_platform_say_where_its_targets_go(
+    invoke: Invoke, hosts: dict[str, MemoryHost], words: tuple[str, ...], within: str
+) -> None:
+    ended = invoke("deploy", "--all", "--dry-run", *WHERE, *words)
+    assert ended.status == 0, ended
+    assert hosts["gke"].place.within == within
+
+
 @pytest.mark.usefixtures("gcloud")
 def test_a_dry_run_leaves_no_file_behind(invoke: Invoke, tmp_path: Path) -> None:
     ended = invoke("deploy", "run", "--dry-run", "--project", "demo-project", "--region", "europe-west1")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +73,21 @@ def test_what_is_no_url_is_not_opened(
     Record.load(tmp_path).put(deployed("flex", url=url))
     ended = invoke("open", "flex", "--json")
     assert (ended.status, ended.error["code"], opened) == (1, "nothing-deployed", [])
+
+
+def test_what_has_no_url_yet_is_reached_past_its_front_which_is_said(invoke: Invoke, tmp_path: Path) -> None:
+    place: dict[str, Any] = {
+        "target": "gke",
+        "platform": "gke",
+        "within": "c1/web",
+        "service": "streamproof",
+        "version": "sp-1",
+        "url": None,
+    }
+    Record.load(tmp_path).put(replace(deployed("run"), **place))
+    ended = invoke("open", "gke")
+    assert ended.status == 1
+    assert (
+        "nothing measured there speaks for it: kubectl port-forward deployment/streamproof-sp-1 8080:http "
+        in (ended.err)
+    )

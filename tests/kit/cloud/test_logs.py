@@ -11,6 +11,7 @@ from kit.platforms.service import Place
 FLEX = Place("flex", "app_engine", "my-project-42", None, "sp-flex")
 RUN = Place("run", "cloud_run", "my-project-42", "europe-west1", "streamproof")
 
+GKE = Place("gke", "gke", "my-project-42", "europe-west1", "streamproof", "c1/web")
 
 AUDIT = 'NOT logName:"cloudaudit.googleapis.com"'
 
@@ -34,6 +35,21 @@ def test_a_cloud_run_services_log() -> None:
         f'resource.type="cloud_run_revision" AND {AUDIT} AND resource.labels.service_name="streamproof" AND '
         'resource.labels.location="europe-west1"'
     )
+
+
+def test_a_log_on_gke_by_the_labels_of_its_pods() -> None:
+    assert read_logs(GKE, limit=50, version="sp-tr8k2a0x").words[2] == (
+        f'resource.type="k8s_container" AND {AUDIT} AND resource.labels.cluster_name="c1" AND '
+        'resource.labels.namespace_name="web" AND labels."k8s-pod/streamproof-target"="gke" AND '
+        'labels."k8s-pod/streamproof-version"="sp-tr8k2a0x"'
+    )
+    entry = {
+        "timestamp": "2026-11-30T12:00:00Z",
+        "resource": {"labels": {"pod_name": "x"}},
+        "labels": {"k8s-pod/streamproof-version": "sp-tr8k2a0x"},
+        "textPayload": "hello",
+    }
+    assert shown([entry]) == ["2026-11-30 12:00:00 DEFAULT  sp-tr8k2a0x  hello"]
 
 
 @pytest.mark.parametrize("version", ["sp-tr8k2a0x", "streamproof-sp-tr8k2a0x"])

@@ -212,3 +212,11 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(KitError) as caught:
         write_release(release, render(TARGETS["standard"], Config()), Config())
     assert caught.value.code is Code.CANNOT_WRITE
+
+
+def test_where_a_release_goes_makes_no_other_release_of_it(tmp_path: Path) -> None:
+    config = Config(project="p", region="europe-west1")
+    named = replace(config, targets={"gke": {"cluster": "c1"}})
+    assert made("gke", config, root=tmp_path).digest == made("gke", named, root=tmp_path).digest
+    other = replace(config, targets={"gke": {"cpu": "500m"}})
+    assert made("gke", config, root=tmp_path).digest != made("gke", other, root=tmp_path).digest

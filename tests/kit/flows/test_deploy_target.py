@@ -443,3 +443,24 @@ def test_what_is_held_back_is_looked_at_again_only_where_it_had_to_be_stopped(
     outcome = stage.run()
     assert (outcome.result, len(looks)) == (Result.NOT_PROMOTED, many)
     assert outcome.costs == ("always" if name == "flex" else "requests")
+
+
+def test_a_version_that_got_its_url_only_when_it_was_started_is_measured_there(stage: Stage) -> None:
+    stage.verdicts["on"] = Verdict.WHOLE_MESSAGE  # so that it is held back, and gone on with
+    stage.run()
+    assert stage.host.service is not None
+    half = replace(stage.host.service.versions[0], url=None, traffic=0.0, ready=False)
+    stage.host.service = replace(stage.host.service, versions=(half,))
+    known = stage.record.of("flex")
+    assert known is not None
+    stage.record.put(replace(known, state="unfinished"))
+    stage.count -= 1
+
+    def made() -> None:
+        whole = replace(half, url="https://sp-1.example.org/whole", ready=True)
+        stage.host.service = replace(stage.host.service, versions=(whole,))  # type: ignore[type-var]
+
+    stage.host.before["start"] = made
+    stage.measured.clear()
+    stage.run()
+    assert stage.measured == ["https://sp-1.example.org/whole"]

@@ -59,6 +59,20 @@ def test_everything_goes_in_its_order_and_the_record_after_it(tmp_path: Path) ->
     assert Record.load(tmp_path).of("flex") is None
 
 
+def test_what_a_platform_left_behind_is_named_once_all_else_has_gone(tmp_path: Path) -> None:
+    class Leaves(MemoryHost):
+        async def remains(self) -> tuple[Removal, ...]:
+            assert gcloud.ran == ["gcloud service"], "it is looked for afterwards"
+            return (Removal("the forwarding rule x, which outlived its service", None),)
+
+    record, gcloud = Record.load(tmp_path), LinesOnly()
+    record.put(known("now"))
+    host = Leaves(_host("flex").place)
+    (result,) = asyncio.run(destroy([RemovalPlan(host, (_removal("service"),))], gcloud, record, silent))
+    assert result.kept == ("the forwarding rule x, which outlived its service",)
+    assert (result.error, Record.load(tmp_path).of("flex")) == (None, None)
+
+
 def test_what_cannot_be_removed_stays_on_record_with_what_depends_on_it_and_the_others_go(
     tmp_path: Path,
 ) -> None:

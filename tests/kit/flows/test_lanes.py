@@ -124,3 +124,11 @@ def test_a_pace_is_asked_of_the_kits_own_service_only() -> None:
     assert as_our_service(theirs, Found("http://a.example/proof")) is theirs.ask
     usual = as_our_service(replace(spec, tokens_per_s=None), Found("http://a.example/proof"))
     assert "tokens_per_s" not in json.loads(usual.body or b"")
+
+
+def test_the_kits_own_service_is_known_below_a_path_by_its_proof_there() -> None:
+    spec = LaneSpec("x", Ask("GET", "http://a.example/sp-1/"), prompt="Why?", header="off")
+    asked = as_our_service(spec, Found("http://a.example/sp-1/proof"))
+    assert (asked.method, asked.url) == ("POST", "http://a.example/sp-1/search?accel=off")
+    elsewhere = as_our_service(replace(spec, header="on"), Found("http://a.example/proof"))
+    assert elsewhere is spec.ask, "the root of its origin may be another version's"

@@ -13,6 +13,8 @@ from kit.errors import Code, KitError
 from kit.flows.traffic import earlier, newest, switch
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Service, Version
+from kit.probe.client import Ask
+from kit.proof.version import ExpectedVersion
 from tests.fixtures.deployments import deployed, on_record
 from tests.kit.flows.hosts import MemoryHost
 
@@ -139,3 +141,27 @@ def test_what_was_measured_of_this_version_stays_on_record(tmp_path: Path) -> No
     asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
     kept = on_record(tmp_path, "flex")
     assert (kept.state, kept.verdict_on) == ("serving", "byte-limited")
+
+
+def test_what_is_replaced_is_stopped_only_once_traffic_that_moves_late_has_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place("gke", "gke", "demo-project", "europe-west1", "streamproof", "c1/web")
+    host = MemoryHost(place, always=True)
+    there = replace(service(version("now", 1, 1.0), version("new", 2)), place=place)
+    host.service = there
+
+    async def waits(ask: Ask, wanted: ExpectedVersion, **rest: object) -> bool:
+        host.said.append(f"wait for {wanted.name} at {ask.url} for {rest['within_s']:.0f} s")
+        return True
+
+    monkeypatch.setattr("kit.flows.traffic.wait_until_version", waits)
+    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None))
+    assert host.said == ["promote new", f"wait for new at {there.url} for 120 s", "stop now"]
+
+
+def test_a_version_that_lacks_what_it_takes_to_be_asked_is_started_first(tmp_path: Path) -> None:
+    host = MemoryHost(PLACE)
+    there = host.service = service(version("now", 1, 1.0), replace(version("new", 2), ready=False))
+    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None))
+    assert host.said[:2] == ["start new", "promote new"]

@@ -25,16 +25,32 @@ from kit.platforms.cloud_run import commands as cloud_run
 from kit.platforms.command import Command
 from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.runner import Gcloud
+from kit.platforms.gke import commands as gke
 from kit.platforms.service import Place
 from kit.targets import get
 from tests.fixtures.tools import Tool
 from tests.kit.platforms.gcloud_flags import FILE, listed
+from tests.kit.platforms.gke.cluster import PLACE
 from tests.kit.platforms.recorder import Recorder, recorded
 from tests.kit.platforms.releases import FLEX, RUN, STANDARD, release
 
 LIST: dict[str, Any] = json.loads(FILE.read_text())
 URL = "gs://a-bucket/services/streamproof/**"
 IMAGE = "europe-west1-docker.pkg.dev/demo-project/cloud-run-source-deploy/streamproof"
+
+# Of the functions that build a line those whose program is another.
+KUBECTL = {
+    f"gke.{name}"
+    for name in (
+        *("_kubectl", "get", "get_namespace", "get_everywhere", "apply", "rollout", "wait_for_front"),
+        *("delete", "delete_version", "delete_pods", "delete_namespace", "forward"),
+    )
+}
+# What a person is given to paste.
+LEFT_OVER = (
+    "compute forwarding-rules delete a --global --project=demo-project",
+    "compute network-endpoint-groups delete a --zone=europe-west1-b --project=demo-project",
+)
 
 # One call of each function that builds a line, for the flags' sake; `deploy` has a test of its own.
 BUILT: dict[str, Command] = {
@@ -58,6 +74,17 @@ BUILT: dict[str, Command] = {
     "cloud_run.add_invoker": cloud_run.add_invoker(RUN),
     "cloud_run.delete_revision": cloud_run.delete_revision(RUN, "streamproof-sp-1"),
     "cloud_run.delete_service": cloud_run.delete_service(RUN),
+    "gke.list_clusters": gke.list_clusters("demo-project"),
+    "gke.create_cluster": gke.create_cluster(PLACE),
+    "gke.get_credentials": gke.get_credentials(PLACE, gke.kubeconfig()),
+    "gke.describe_cluster": gke.describe_cluster(PLACE),
+    "gke.delete_cluster": gke.delete_cluster(PLACE),
+    "gke.describe_repository": gke.describe_repository(PLACE),
+    "gke.create_repository": gke.create_repository(PLACE),
+    "gke.build": gke.build(release(PLACE)),
+    "gke.list_forwarding_rules": gke.list_forwarding_rules(PLACE),
+    "gke.list_endpoint_groups": gke.list_endpoint_groups(PLACE),
+    **{f"gke: {words}": Command(tuple(words.split())) for words in LEFT_OVER},
     "leftovers.list_images": leftovers.list_images(RUN, IMAGE),
     "leftovers.delete_image": leftovers.delete_image(RUN, IMAGE),
     "leftovers.list_objects": leftovers.list_objects(RUN, URL),
@@ -128,10 +155,10 @@ def test_gcloud_takes_each_line(name: str) -> None:
 def test_no_function_that_builds_a_line_is_left_out() -> None:
     builders = {
         f"{module.__name__.removesuffix('.commands').rpartition('.')[2]}.{name}"
-        for module in (app_engine, cloud_run, leftovers, logs)
+        for module in (app_engine, cloud_run, gke, leftovers, logs)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and function.__annotations__["return"] == "Command"
-    }
+    } - KUBECTL
     assert builders <= BUILT.keys()
 
 

@@ -100,6 +100,9 @@ class Cluster:
             if not self.repository:
                 raise ABSENT
             return "{}"
+        elif verb == "container clusters list":
+            one = {"name": "c1", "location": "europe-west1", "resourceLabels": self.labels}
+            return json.dumps([one] if self.exists else [])
         elif verb == "container clusters describe":
             return json.dumps({"name": "c1", "resourceLabels": self.labels})
         elif verb == "compute forwarding-rules list":

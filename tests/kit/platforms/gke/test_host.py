@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -187,6 +188,16 @@ def test_it_is_removed_front_first_and_the_cluster_stays_unless_the_kit_made_it(
     session.cluster.elsewhere = [theirs, system]
     *_, last = session.do(session.host.removals())
     assert (last.what, last.command) == ("the cluster c1: shop/till runs in it", None)
+
+
+def test_without_a_record_the_cluster_that_the_kit_made_is_found_by_its_labels(session: Session) -> None:
+    session.deploy("sp-1")
+    nowhere = GkeHost(replace(PLACE, within=None, region="us-central1"), cast("Gcloud", session.cluster))
+    assert session.do(nowhere.look()) is None, "another's cluster is not looked into"
+    session.cluster.labels = {"streamproof-target": "gke", "streamproof-namespace": "web"}
+    found = session.do(nowhere.look())
+    assert found.place == PLACE
+    assert [one.name for one in found.versions] == ["sp-1"]
 
 
 def test_versions_are_removed_with_their_rules(session: Session) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.config import Config
 from kit.platforms.gke.route import kept, opened, route, shares_of
+from kit.platforms.service import Place
+from kit.render import render
+from kit.targets import get
 from tests.kit.platforms.gke.cluster import PLACE
 
 VERSIONS = st.lists(st.from_regex(r"sp-[0-9a-z]{8}", fullmatch=True), unique=True, max_size=40)
@@ -45,3 +50,11 @@ def test_another_s_backend_has_its_share_under_its_own_name() -> None:
     assert shares_of(PLACE, {"spec": {"rules": rules}}) == {"shop": 0.25, "sp-1": 0.75}
     assert shares_of(PLACE, None) == {}
     assert shares_of(PLACE, {"spec": {"rules": [{"backendRefs": [{"name": "a", "weight": 0}]}]}}) == {"a": 0}
+
+
+def test_for_one_version_that_serves_it_is_the_route_of_the_bundle() -> None:
+    for settings, listener in (({}, "http"), ({"host": "a.example", "certmap": "map"}, "https")):
+        config = Config(project="demo-project", region="europe-west1", targets={"gke": settings})
+        place = Place("gke", "gke", "demo-project", "europe-west1", "streamproof", "c1/streamproof")
+        bundle = yaml.safe_load(render(get("gke"), config).files["route.yaml"])
+        assert bundle == route(place, "streamproof", listener, {"sp-00000000": 1})
