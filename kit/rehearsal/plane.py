@@ -130,6 +130,6 @@ class Plane:
             fail=self.unknown.append,
             compute=self.compute,
             hosting=lambda: self.hosting,
-            image=lambda image: self.builds.pulled(image),
+            image=lambda image: self.builds.pulled(image) if self.project.nodes_may_pull else None,
             host=self.gateway_host,
         )

@@ -32,6 +32,7 @@ APIS = (
 # Answered for any project: gcloud asks these with its own.
 _ALWAYS = ("oauth2", "serviceusage", "cloudresourcemanager", "cloudbilling", "storage", "www")
 _PAID = ("appengine", "run", "cloudbuild", "artifactregistry", "container")
+_PULLS = "roles/artifactregistry.reader"
 
 
 class Project:
@@ -51,12 +52,15 @@ class Project:
         self.number = number
         self.enabled = set(APIS)
         self.billing = True
-        self.policy: dict[str, list[str]] = {"roles/owner": ["user:somebody@example.com"]}
+        self.policy: dict[str, list[str]] = {
+            "roles/owner": ["user:somebody@example.com"],
+            _PULLS: [f"serviceAccount:{self.nodes}"],
+        }
         self.accounts: dict[str, dict[str, Any]] = {}
         self.access = {"access-token-of-the-tests"}
         self.identity: dict[str, str] = {}
         self.add_account(f"{id}@appspot.gserviceaccount.com", "App Engine default service account")
-        self.add_account(f"{number}-compute@developer.gserviceaccount.com", "Default compute service account")
+        self.add_account(self.nodes, "Default compute service account")
 
     def register(self, router: Router) -> None:
         """Answer for the project; refuse calls without a token, for another project, of an API off."""
@@ -77,6 +81,16 @@ class Project:
         router.on("POST", iam, accounts, self._create_account)
         router.on("GET", iam, accounts + "/{email}", self._account)
         router.on("POST", "oauth2.googleapis.com", "/token", self._token, raw=True)
+
+    @property
+    def nodes(self) -> str:
+        """The account as which the nodes of clusters act."""
+        return f"{self.number}-compute@developer.gserviceaccount.com"
+
+    @property
+    def nodes_may_pull(self) -> bool:
+        """Whether nodes may pull images; of the roles with which they may, one is looked for."""
+        return f"serviceAccount:{self.nodes}" in self.policy.get(_PULLS, ())
 
     def own(self, project: str) -> None:
         """Raises ApiError PERMISSION_DENIED for another project: Google does not say whether it exists."""

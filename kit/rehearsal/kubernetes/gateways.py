@@ -215,7 +215,15 @@ class Gateways:
             return
         if spec["gatewayClassName"] != CLASS:
             return  # no controller of this cluster's has it
-        began = self._clock.after((meta["uid"], "programmed"), self.programmed_s)
+        plain = any(each["protocol"] == "HTTP" for each in spec["listeners"])
+        accepted = (
+            Condition("Accepted", True, "Accepted")
+            if plain
+            else Condition(
+                "Accepted", False, "ListenersNotValid", "The loopback Google serves plain HTTP only."
+            )
+        )
+        began = plain and self._clock.after((meta["uid"], "programmed"), self.programmed_s)
         if began and key not in self._bound:
             self._bind(key, spec["listeners"])
         host = self._bound.get(key)
@@ -234,7 +242,7 @@ class Gateways:
         )
         conditions = [
             Condition("Scheduled", True, "Scheduled"),
-            Condition("Accepted", True, "Accepted"),
+            accepted,
             programmed,
         ]
         if host:
@@ -265,14 +273,11 @@ class Gateways:
 
     def _bind(self, key: Key, listeners: list[Object]) -> None:
         self._bound[key] = None
-        plain = [each for each in listeners if each["protocol"] == "HTTP"]
-        if not plain:
-            self._why[key] = "The loopback Google serves no TLS: no listener is of protocol HTTP."
-            return
+        port = next(each["port"] for each in listeners if each["protocol"] == "HTTP")
         try:
-            self._bound[key] = self._hosting().open_gateway(self._host, plain[0]["port"])
+            self._bound[key] = self._hosting().open_gateway(self._host, port)
         except OSError as error:
-            self._why[key] = f"{self._host}:{plain[0]['port']} cannot be used: {error.strerror}."
+            self._why[key] = f"{self._host}:{port} cannot be used: {error.strerror}."
 
     def _at_google(self, key: Key, meta: Mapping[str, Any], spec: Object) -> dict[str, str]:
         """What belongs to a Gateway at Google, made or renewed; the annotations that name it."""

@@ -1,10 +1,13 @@
 """The kinds of objects that the API has: where they live, and which fields they may have.
 
-The fields are a part of those of the owners' own schemas: Kubernetes 1.33
-(https://kubernetes.io/docs/reference/kubernetes-api/), Gateway API 1
-(https://gateway-api.sigs.k8s.io/reference/spec/) and GKE's policies
-(https://github.com/GoogleCloudPlatform/gke-gateway-api, config/crd). A field that is not here is refused,
-which is loud at worst. HTTPRoute has `timeouts` because the standard schema has it: GKE refuses such a route.
+The fields are a part of those of the owners' own schemas, of which a test checks those of Kubernetes:
+
+- Kubernetes 1.33: https://kubernetes.io/docs/reference/kubernetes-api/
+- Gateway API: https://github.com/kubernetes-sigs/gateway-api, config/crd/standard, 4564255ac2c3 (2026-08-21)
+- GKE: https://github.com/GoogleCloudPlatform/gke-gateway-api, config/crd, fc40d606a533 (2026-04-29)
+
+A field that is not here is refused, which is loud at worst. HTTPRoute has `timeouts` because the standard
+schema has it: GKE refuses such a route.
 """
 
 from __future__ import annotations
@@ -136,7 +139,7 @@ _GATEWAY = {
             },
             "allowedRoutes": {
                 "kinds": [{"group": str, "kind!": str}],
-                "namespaces": {"from": frozenset({"All", "Same", "Selector", "None"})},
+                "namespaces": {"from": frozenset({"All", "Same", "Selector"})},
             },
         }
     ],
@@ -206,14 +209,13 @@ _BACKEND_POLICY = {
     },
 }
 _CHECK = {
-    "host": str,
     "port": _PORT,
     "portName": str,
     "portSpecification": frozenset({"USE_FIXED_PORT", "USE_NAMED_PORT", "USE_SERVING_PORT"}),
-    "requestPath": re.compile(r"/.*"),
     "response": str,
     "proxyHeader": frozenset({"NONE", "PROXY_V1"}),
 }
+_WEB_CHECK = {**_CHECK, "host": str, "requestPath": re.compile(r"/[\w/\-.~%!?$&'()*+,;=:]*", re.ASCII)}
 _HEALTH_POLICY = {
     "targetRef!": _TARGET,
     "default": {
@@ -222,9 +224,8 @@ _HEALTH_POLICY = {
         "logConfig": {"enabled": bool},
         "config": {
             "type!": frozenset({"TCP", "HTTP", "HTTPS", "HTTP2", "GRPC"}),
-            **dict.fromkeys(
-                ("tcpHealthCheck", "httpHealthCheck", "httpsHealthCheck", "http2HealthCheck"), _CHECK
-            ),
+            "tcpHealthCheck": _CHECK,
+            **dict.fromkeys(("httpHealthCheck", "httpsHealthCheck", "http2HealthCheck"), _WEB_CHECK),
         },
     },
 }

@@ -263,6 +263,7 @@ def test_what_is_built_runs_behind_the_gateway_by_its_rules(
     objects = [made.namespace(), made.gateway(port=port), *version(image=f"{IMAGE}@{digest}")]
     good(kubectl(*APPLY, of=[*objects, made.route(made.opened())]))
     good(kubectl(*ROLLOUT))
+    good(kubectl("wait", "--for=condition=Programmed", "gateway/front", "--timeout=60s"))
     url = f"http://{hosted.gateway_host}:{port}"
     eventually(lambda: get(f"{url}/web-1/ready")[0] == 200)
     assert get(f"{url}/about")[0] == 404
@@ -275,4 +276,4 @@ def test_what_is_built_runs_behind_the_gateway_by_its_rules(
     assert "starting" in good(kubectl("logs", "-l", "version=web-1", "--timestamps"))
     good(kubectl(*APPLY, of=[made.deployment(image=f"{IMAGE}@{digest}", replicas=0)]))
     eventually(lambda: get(f"{url}/about")[0] == 503)
-    assert cluster.store.all(POD) == []
+    eventually(lambda: cluster.store.all(POD) == [])

@@ -28,7 +28,9 @@ def test_the_project_tells_what_it_is_and_who_pays(plane: Plane, gcloud: Gcloud)
     assert read("billing", "projects", "describe", "demo-project")["billingEnabled"] is False
     plane.project.policy["roles/editor"] = ["serviceAccount:demo-project@appspot.gserviceaccount.com"]
     bindings = read("projects", "get-iam-policy", "demo-project")["bindings"]
-    assert {"roles/owner", "roles/editor"} == {binding["role"] for binding in bindings}
+    assert {"roles/owner", "roles/editor", "roles/artifactregistry.reader"} == {
+        binding["role"] for binding in bindings
+    }
 
 
 def test_apis_are_listed_and_enabled(plane: Plane, gcloud: Gcloud) -> None:

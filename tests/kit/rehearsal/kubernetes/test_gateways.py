@@ -86,10 +86,11 @@ def test_an_address_that_cannot_be_used_is_said(routes: Routes, cluster: Cluster
     assert "cannot be used: Address already in use" in str(cluster.store.get(FRONT)["status"])
 
 
-def test_a_listener_of_https_is_not_served_here(routes: Routes, cluster: Cluster, apply: Do) -> None:
+def test_a_listener_of_https_is_refused_here(routes: Routes, cluster: Cluster, apply: Do) -> None:
     apply(made.gateway("HTTPS", 443))
-    until(cluster, lambda: conditions(cluster.store.get(FRONT)).get("Programmed", ("",))[0] == "False")
-    assert "serves no TLS" in str(cluster.store.get(FRONT)["status"])
+    until(cluster, lambda: conditions(cluster.store.get(FRONT)))
+    assert conditions(cluster.store.get(FRONT))["Accepted"] == ("False", "ListenersNotValid")
+    assert routes.rules is None
 
 
 def test_rules_lead_to_versions_by_prefix_and_weight_with_the_timeout_of_their_policy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import kubernetes_validate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +75,33 @@ def test_a_value_that_does_not_fit_is_named_by_its_path(kind: Kind, value: dict[
     unknown, invalid = kind.problems(value)
     assert unknown == []
     assert invalid[0].startswith(f"{at}: ")
+
+
+def full(shape: Any) -> Any:
+    """A value with every field that a shape has."""
+    if isinstance(shape, dict) and str in shape:
+        return {"name": full(shape[str])}
+    if isinstance(shape, dict):
+        return {name.rstrip("!"): full(inner) for name, inner in shape.items()}
+    if isinstance(shape, list):
+        return [full(shape[0])]
+    if isinstance(shape, frozenset):
+        return min(shape)
+    if isinstance(shape, range):
+        return shape[0]
+    kind = shape[0] if isinstance(shape, tuple) else shape
+    return {int: 1, bool: True, str: "x"}.get(kind, "1")
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENT, SERVICE], ids=lambda kind: str(kind.name))
+def test_kubernetes_own_schema_has_every_field(kind: Kind) -> None:
+    value = {
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": {"name": "x"},
+        "spec": full(kind.spec),
+    }
+    kubernetes_validate.validate(value, "1.33", strict=True)
 
 
 def test_what_must_be_there_is_missed() -> None:

@@ -124,6 +124,14 @@ def test_an_image_that_is_not_there_is_named_by_its_pod(runs: Remembers, cluster
     assert runs.uploads == []
 
 
+def test_nodes_pull_no_image_without_the_role_for_it(
+    google: Plane, runs: Remembers, cluster: Cluster, apply: Do
+) -> None:
+    google.project.policy.clear()
+    apply(made.deployment())
+    until(cluster, lambda: waiting(cluster) == "ImagePullBackOff")
+
+
 def test_a_container_that_ends_is_started_over_and_over(runs: Remembers, cluster: Cluster, apply: Do) -> None:
     runs.error = ApiError("FAILED_PRECONDITION", "It ended.\nBecause.")
     apply(made.deployment())
