@@ -205,12 +205,14 @@ def test_its_own_files_do_not_outlive_the_kit(sandbox: Sandbox, tmp_path: Path, 
     there = tmp_path / "there"
     there.mkdir()
     script = (
-        "import asyncio, sys, tempfile\n"
+        "import asyncio, signal, sys, tempfile\n"
         "from pathlib import Path\n"
         "from kit.platforms.command import Command, Folder\n"
         "from kit.platforms.gcloud.runner import Gcloud\n"
         "env, logs = dict(PATH=sys.argv[1], HOME=sys.argv[1]), Path(sys.argv[2])\n"
         "command = Command(('own', 'wait'), folder=Folder('KUBECONFIG', 'config', {'config': b''}))\n"
+        # What a shell runs in the background begins with SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "asyncio.run(Gcloud(env, logs, print).run(command, log='lane'))\n"
     )
     words = [sys.executable, "-c", script, sandbox.env["PATH"], str(sandbox.logs)]
