@@ -29,8 +29,9 @@ def command(
 
     Versions, services, images, uploaded archives: it lists all of them first, and asks. It may be repeated.
     What the kit did not make stays, and so does what the platform lets no one delete (an app's default
-    service): it stays on record. What is on record and not found stays there, too (exit 4). The project is
-    the one on record: if you name another, nothing is touched.
+    service): it stays on record. What is on record and not found stays there, too (exit 4). What the
+    platform itself left behind is named with the line that removes it (exit 4). The project is the one on
+    record: if you name another, nothing is touched.
     """
     from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
@@ -71,7 +72,7 @@ def command(
             talk("\n".join(map(_so_far, so_far.values())))
             raise
     exit = Exit.OK
-    if any(one.missing for one in results):
+    if any(one.missing or one.outlived for one in results):
         exit = Exit.INCONCLUSIVE
     if any(one.error is not None for one in results):
         exit = Exit.FAILED
@@ -124,6 +125,7 @@ def _said(one: RemovalResult) -> str:
             f"  Repeat it with: kit destroy {one.target}"
         )
     stays = "".join(f"\n  stays, also on record: {what}" for what in one.kept)
+    stays += "".join(f"\n  left behind by the platform, and may cost money: {what}" for what in one.outlived)
     done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
     return f"{one.target}: {done}{stays}"
 
@@ -146,6 +148,7 @@ def _as_data(one: RemovalResult) -> dict[str, object]:
         "removed": list(one.removed),
         "left": list(one.left),
         "stays": list(one.kept),
+        "outlived": list(one.outlived),
         "missing": one.missing,
         "error": None if error is None else error.data,
     }

@@ -40,8 +40,8 @@ class RemovalResult:
         target: its name.
         removed: what is gone.
         left: what an error left there.
-        kept: what no command removes. What was there before stays on record; what the platform left of the
-            rest is only named.
+        kept: what no command removes; it stays on record.
+        outlived: what the platform itself left behind, each with the line that removes it.
         missing: whether it is on record, and nothing of it was found: it stays on record, too, since the
             account or the project that was asked may be another.
         error: why not all was removed.
@@ -51,6 +51,7 @@ class RemovalResult:
     removed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    outlived: tuple[str, ...] = ()
     missing: bool = False
     error: KitError | None = None
 
@@ -93,7 +94,7 @@ async def destroy(
             for stays in (False, True)
         )
         missing = one.error is None and not one.removals
-        came[one.target] = RemovalResult(one.target, (), left, kept, missing, one.error)
+        came[one.target] = RemovalResult(one.target, left=left, kept=kept, missing=missing, error=one.error)
     await side_by_side(_destroy(one, gcloud, record, watch, came) for one in plans)
     return tuple(came[one.target] for one in plans)
 
@@ -123,7 +124,7 @@ async def _destroy(
         else:
             await asyncio.to_thread(record.drop, target)
         remains = await plan.host.remains()
-        came[target] = replace(came[target], kept=(*came[target].kept, *(one.what for one in remains)))
+        came[target] = replace(came[target], outlived=tuple(one.what for one in remains))
     except KitError as error:
         watch(Finished(target, LaneState.FAILED, error.message))
         came[target] = replace(came[target], error=error)

@@ -70,17 +70,11 @@ def test_a_run_that_is_killed_or_loses_its_token_leaves_what_the_next_goes_on_wi
     assert made(cluster) == [name]
     assert "elsewhere" in config.read_text()
 
-    interrupted(cloud, signal.SIGINT, "destroy", "gke", "--yes", at="kubernetes.delete.gateways")
-    assert cloud.record["gke"]["state"] == "serving"
-    removed = cloud.kit("destroy", "gke", "--yes")
-    assert removed.status == 0, removed
-    assert cluster.store.keys(NAMESPACE) == []
-    assert cloud.record == {}
-    assert not list(scratch.rglob("own"))
-
 
 @pytest.mark.thorough
-def test_an_image_that_cannot_be_pulled_is_named_and_what_served_goes_on_serving(cloud: Cloud) -> None:
+def test_an_image_that_cannot_be_pulled_is_named_and_what_served_goes_on_serving(
+    cloud: Cloud, scratch: Path
+) -> None:
     cluster = cloud.plane.container.add("theirs")
     first = cloud.deploy("gke", "--gke", "theirs").outcomes["gke"]
     pulled = cluster.pods._image
@@ -102,3 +96,11 @@ def test_an_image_that_cannot_be_pulled_is_named_and_what_served_goes_on_serving
     who = whose(first["url"])
     assert isinstance(who, dict)
     assert who["version"] == second.outcomes["gke"]["version"] != first["version"]
+
+    interrupted(cloud, signal.SIGINT, "destroy", "gke", "--yes", at="kubernetes.delete.gateways")
+    assert cloud.record["gke"]["state"] == "serving"
+    removed = cloud.kit("destroy", "gke", "--yes")
+    assert removed.status == 0, removed
+    assert cluster.store.keys(NAMESPACE) == []
+    assert cloud.record == {}
+    assert not list(scratch.rglob("own"))

@@ -117,6 +117,21 @@ def test_with_a_yes_it_goes_and_what_stays_is_said(invoke: Invoke, cloud: Cloud,
     assert [one.target for one in Record.load(tmp_path)] == ["standard"]
 
 
+def test_what_the_platform_left_behind_is_no_success(
+    invoke: Invoke, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def remains(host: Host) -> tuple[Removal, ...]:
+        return (Removal("the forwarding rule x: `gcloud compute forwarding-rules delete x`", None),)
+
+    monkeypatch.setattr(_Host, "remains", remains)
+    remember(tmp_path, "run")
+    cloud.there["run"] = (Removal("the service", Command(("rm",), changes=True)),)
+    ended = invoke("destroy", "run", "--yes")
+    assert ended.status == 4
+    assert "left behind by the platform, and may cost money: the forwarding rule x" in ended.out
+    assert Record.load(tmp_path).of("run") is None
+
+
 def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Path) -> None:
     remember(tmp_path, "run", "flex", "standard")
     denied = KitError(Code.PERMISSION_DENIED, "You may not.", "Ask.")
@@ -131,10 +146,19 @@ def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Pa
             "removed": ["the service, 1 version"],
             "left": ["the images"],
             "stays": [],
+            "outlived": [],
             "missing": False,
             "error": error,
         },
-        {"target": "flex", "removed": [], "left": [], "stays": [], "missing": False, "error": error},
+        {
+            "target": "flex",
+            "removed": [],
+            "left": [],
+            "stays": [],
+            "outlived": [],
+            "missing": False,
+            "error": error,
+        },
     ]
     assert {one.target for one in Record.load(tmp_path)} == {"run", "flex", "standard"}
 

@@ -69,7 +69,7 @@ def test_what_a_platform_left_behind_is_named_once_all_else_has_gone(tmp_path: P
     record.put(known("now"))
     host = Leaves(_host("flex").place)
     (result,) = asyncio.run(destroy([RemovalPlan(host, (_removal("service"),))], gcloud, record, silent))
-    assert result.kept == ("the forwarding rule x, which outlived its service",)
+    assert result.outlived == ("the forwarding rule x, which outlived its service",)
     assert (result.error, Record.load(tmp_path).of("flex")) == (None, None)
 
 

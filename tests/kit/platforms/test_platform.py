@@ -21,7 +21,6 @@ OF_THE_WORLD = "proof/"
 OF_GOOGLE = ("workshop/chinese.py", "rehearsal/")
 # What only looks like a name of a target, and what is said of Google's own platforms on purpose.
 ALLOWED = {
-    ("cli/deploy.py", "Make the project's App Engine app there, for ever, if it has none."),  # an option
     ("config.py", "run"),  # a section of gcloud's configuration
     ("report/status.py", "run"),  # a verb
     ("workshop/server.py", "run"),  # a key of its JSON
