@@ -26,7 +26,7 @@ def killpg(group, number):
     signalling(group, number)
 
 os.killpg = killpg
-sys.exit(supervisor.main(60, sys.argv[1], "", [sys.executable, "-c", sys.argv[2]]))
+sys.exit(supervisor.main(60, sys.argv[1], "", "", [sys.executable, "-c", sys.argv[2]]))
 """
 ENDS = "print('up', flush=True); raise SystemExit(7)"
 WAITS = "import signal; print('up', flush=True); signal.pause()"

@@ -217,7 +217,7 @@ def test_its_own_files_do_not_outlive_the_kit(sandbox: Sandbox, tmp_path: Path, 
     )
     words = [sys.executable, "-c", script, sandbox.env["PATH"], str(sandbox.logs)]
     kit = subprocess.Popen(words, env={**os.environ, "TMPDIR": str(there)}, stderr=subprocess.DEVNULL)
-    eventually(lambda: sandbox.logs.exists() and "pids" in sandbox.log)
+    eventually(lambda: (sandbox.logs / "lane.log").exists() and "pids" in sandbox.log)
     assert list(there.glob("kit-*/own/token"))
     kit.send_signal(signal.SIGINT if how == "cancelled" else signal.SIGKILL)
     kit.wait(GIVE_UP_S)
