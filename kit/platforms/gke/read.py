@@ -201,10 +201,21 @@ def is_ready(deployment: Object) -> bool:
     )
 
 
-def standing(place: Place, there: There, version: str) -> Standing:
-    """How far a version has come, by what its pods, the Gateway, the route and its policy say."""
+def given_up_at(deployment: Object) -> str:
+    """When the cluster gave a version up; empty where it has not."""
+    for one in _conditions(deployment):
+        if one.get("reason") == "ProgressDeadlineExceeded" and one.get("status") == "False":
+            return str(one.get("lastTransitionTime", "some time"))
+    return ""
+
+
+def standing(place: Place, there: There, version: str, *, forgiven: str = "") -> Standing:
+    """How far a version has come, by what its pods, the Gateway, the route and its policy say.
+
+    That the cluster gave it up at the time `forgiven` says nothing of the pods that were made since.
+    """
     deployment, pods = there.deployments.get(version), there.pods.get(version, ())
-    if (error := _hopeless(version, deployment, pods)) is not None:
+    if (error := _hopeless(version, deployment, pods, forgiven)) is not None:
         return Standing(error)
     takes = {
         f"the Gateway {place.service}": condition(there.gateway, "Accepted"),
@@ -229,16 +240,19 @@ def standing(place: Place, there: There, version: str) -> Standing:
     )
 
 
-def _hopeless(version: str, deployment: Object | None, pods: Sequence[Object]) -> KitError | None:
+def _hopeless(
+    version: str, deployment: Object | None, pods: Sequence[Object], forgiven: str
+) -> KitError | None:
     """Why a version's pods will never be ready; None where they may be yet."""
     for one in _conditions(deployment) if deployment is not None else ():
         if one.get("type") == "ReplicaFailure" and one.get("status") == "True":
             text = f"The cluster makes no pod for {version}: {one.get('message', 'it does not say why')}"
             return KitError(Code.SERVICE_NOT_READY, _sentence(text), "Correct what it names; deploy again.")
-        if one.get("reason") == "ProgressDeadlineExceeded" and one.get("status") == "False":
-            why = _pods_wait(pods) or one.get("message", "")
-            text = f"{version} is not ready, and the cluster has given it up: {why}"
-            return KitError(Code.SERVICE_NOT_READY, _sentence(text), "`kit logs` shows what it printed.")
+    given_up = given_up_at(deployment) if deployment is not None else ""
+    if given_up and given_up != forgiven:
+        why = _pods_wait(pods) or "its pods are not ready in time"
+        text = f"{version} is not ready, and the cluster has given it up: {why}"
+        return KitError(Code.SERVICE_NOT_READY, _sentence(text), "`kit logs` shows what it printed.")
     for status in _containers(pods):
         waits = (status.get("state") or {}).get("waiting") or {}
         reason = str(waits.get("reason", ""))

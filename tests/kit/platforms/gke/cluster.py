@@ -40,6 +40,7 @@ class Cluster:
         slow: after how many looks pods are ready and the load balancer is there.
         said: what the load balancer's controller says of each kind: a status and a reason; None for nothing.
         waits: why the pods' containers wait; empty where they run.
+        given_up: when the deployments missed their deadline; empty where they did not.
     """
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class Cluster:
             "GCPBackendPolicy": ("True", "Attached"),
         }
         self.waits = ""
+        self.given_up = ""
         self.elsewhere: list[dict[str, Any]] = []
         self.rules: list[dict[str, str]] = []
         self.repository = False
@@ -156,8 +158,9 @@ class Cluster:
         self._looks = 0
 
     def _delete(self, words: list[str]) -> None:
-        if words[0] == "namespace":
-            self.objects.clear()
+        if words[0] in ("namespace", "pods"):
+            if words[0] == "namespace":
+                self.objects.clear()
             return
         pairs = [tuple(word.split("/")) for word in words] if "/" in words[0] else [tuple(words)]
         for kind, name in pairs:
@@ -171,6 +174,9 @@ class Cluster:
             many = item["spec"].get("replicas", 1)
             status = {"observedGeneration": generation, "updatedReplicas": many}
             status["availableReplicas"] = many if ready and not self.waits else 0
+            if self.given_up:
+                missed = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+                status["conditions"] = [{**missed, "lastTransitionTime": self.given_up}]
         said = self.said.get(kind)
         if said is not None:
             kind_of = "Attached" if kind == "GCPBackendPolicy" else "Accepted"

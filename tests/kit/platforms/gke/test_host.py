@@ -152,6 +152,19 @@ def test_a_silent_controller_is_waited_for_and_then_only_mentioned(session: Sess
     assert session.lines[-1] == "it is not known yet whether the load balancer takes the policy of sp-1"
 
 
+def test_a_version_that_was_given_up_is_so_again_only_anew(session: Session) -> None:
+    session.cluster.given_up = "2026-11-30T12:00:00Z"
+    session.cluster.slow = 3
+    with pytest.raises(KitError, match="the cluster has given it up"):
+        session.deploy("sp-1")
+    session.again()
+    session.do(session.host.start("sp-1", session.lines.append))
+    assert session.look() == [("sp-1", 0.0, True, True)]
+    assert "delete pods --selector=streamproof-version=sp-1 --wait --ignore-not-found" in " ".join(
+        session.cluster.changes
+    )
+
+
 def test_a_slow_load_balancer_is_waited_for(session: Session) -> None:
     session.cluster.slow = 6
     _, version = session.deploy("sp-1")
