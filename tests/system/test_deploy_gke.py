@@ -11,6 +11,8 @@ from tests.fixtures.kubernetes import may_listen_on_port_80
 from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, whose
 
+pytestmark = pytest.mark.long
+
 # The user's own, of another cluster.
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: theirs\n"
 

@@ -16,6 +16,8 @@ from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, another, whose
 from tests.system.test_deploy_interrupted import interrupted
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "streamproof"
 
 

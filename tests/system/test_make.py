@@ -171,6 +171,7 @@ def test_with_uv_an_environment_is_made_once(clone: Path, tool: Tool, machine: M
     assert version(moved).startswith("kit ")
 
 
+@pytest.mark.long
 def test_without_uv_python_makes_the_environment(clone: Path, machine: Machine) -> None:
     env = machine(python3=PYTHON)
     made = run(clone, "./bootstrap", env=env)
@@ -180,6 +181,7 @@ def test_without_uv_python_makes_the_environment(clone: Path, machine: Machine) 
     assert run(clone, "./bootstrap", env=env).stderr == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("uv_works", [True, False])
 def test_without_uv_the_one_that_the_tests_need_installs_the_rest_and_where_it_cannot_pip_does(
     clone: Path, machine: Machine, tmp_path: Path, uv_works: bool

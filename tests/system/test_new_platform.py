@@ -149,6 +149,7 @@ def test_it_is_told_rendered_and_measured_behind_its_front(kit: Kit) -> None:
     }
 
 
+@pytest.mark.long
 def test_it_is_deployed_shown_moved_and_removed(kit: Kit) -> None:
     deploy = ("deploy", "ferry", "--project=demo-project", "--yes")
     (line,) = kit(*deploy, "--dry-run")["commands"]

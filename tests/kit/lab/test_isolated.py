@@ -83,6 +83,7 @@ def imports(programs: Path, *names: str) -> list[str]:
     return ran.stdout.split()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_or_without", ["uv", "no_uv"])
 def test_a_bundle_finds_its_own_packages_and_none_of_the_kits(
     with_or_without: str, request: pytest.FixtureRequest, bundle: Bundle, wheel: Path
