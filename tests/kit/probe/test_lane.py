@@ -25,6 +25,8 @@ from tests.fixtures.proxies import Caddy, Nginx
 from tests.fixtures.sites import OLD
 from tests.fixtures.wire import passing, wire
 
+pytestmark = pytest.mark.alone
+
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -41,7 +43,6 @@ def against(behaviour: Any, heads: list[bytes] | None = None, **spec: Any) -> La
     return asyncio.run(run())
 
 
-@pytest.mark.alone
 def test_a_bare_origin_that_speaks_the_proof_is_asked_for_its_search(origin: Origin) -> None:
     reported: list[Arrival] = []
     lane = measured(origin(), reported)
@@ -241,7 +242,6 @@ def test_no_answer_is_the_lanes_error_and_leaves_no_doubt(sent: bytes, code: str
     assert lane.error.hint
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     ("begin", "code"),
     [(b"", "timed-out"), (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nd", "no-stream")],
@@ -252,7 +252,6 @@ def test_a_server_that_says_almost_nothing_is_given_up(begin: bytes, code: str) 
     assert lane.error.code == code
 
 
-@pytest.mark.alone
 def test_an_answer_without_an_end_is_judged_by_what_came() -> None:
     lane = against(says(SSE + b"9\r\ndata: a\n\n\r\n" * 3, stays=True), timeout_s=0.3)
     assert (lane.verdict, lane.error) == (Verdict.INCONCLUSIVE, None)
