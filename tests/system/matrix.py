@@ -29,7 +29,7 @@ from tests.fixtures.proxies import Fleet
 from tests.system.proxy_space import Case, Origin, chains, singles
 
 SINGLES, CHAINS = 42, 14
-AT_ONCE = 8
+AT_ONCE = 5
 # One process serves so many cases, one after another.
 EACH = 5
 # A model's, and an answer of two seconds.
