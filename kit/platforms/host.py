@@ -22,7 +22,10 @@ class CommandHost(Host):
         """Run the release's plan; the service and, in it, the version that this name was given to."""
         for command in self.plan(release):
             await self._change(command, line)
-        found = await self.look()
+        return self._made(await self.look(), name)
+
+    def _made(self, found: Service | None, name: str) -> tuple[Service, Version]:
+        """The service and its version of this name. Raises KitError NOT_FOUND_IN_CLOUD, it is not there."""
         for version in found.versions if found is not None else ():
             if found is not None and version.name == name:
                 return found, version

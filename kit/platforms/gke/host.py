@@ -82,15 +82,7 @@ class GkeHost(CommandHost):
         await self._change(commands.apply(place, folder, file, "the version"), line)
         listener = read.listener(None, release.settings)
         await self._change(self._route(there, version, listener), line)
-        found = read.service(place, await self._settled(version, line))
-        for one in found.versions if found is not None else ():
-            if found is not None and one.name == version:
-                return found, one
-        raise KitError(
-            Code.NOT_FOUND_IN_CLOUD,
-            f"{version} was deployed to the cluster {commands.cluster(place)}, and is not there any more.",
-            f"Look again in a minute: kit status {place.target}",
-        )
+        return self._made(read.service(place, await self._settled(version, line)), version)
 
     async def promote(self, version: str, line: Line) -> None:
         """Send all traffic to it."""
