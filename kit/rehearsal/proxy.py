@@ -6,13 +6,14 @@ import ssl
 import threading
 from collections.abc import Callable
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import trustme
 
+from kit.rehearsal.threads import Threads
 from kit.rehearsal.wire import Request, Response
 
 Answer = Callable[[Request], Response]
@@ -50,28 +51,9 @@ class Proxy:
             def astray(self, what: str) -> None:
                 astray(what)
 
-        self._server = _Server(("127.0.0.1", 0), Tunnel)
+        self._server = Threads(Tunnel)
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def start(self) -> None:
-        """Listen."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Take no more connections; those that are open end with their clients."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed in the middle is no failure: tests do it on purpose."""
+        self.start, self.close = self._server.start, self._server.close
 
 
 class _Tunnel(BaseHTTPRequestHandler):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import ssl
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import trustme
 
 from kit.rehearsal.kubernetes.api import Stream
+from kit.rehearsal.threads import Threads
 from kit.rehearsal.wire import Request, Response
 
 HOST = "127.0.0.1"
@@ -40,25 +40,10 @@ class Server:
                 self.request = context.wrap_socket(self.request, server_side=True)
                 super().setup()
 
-        self._server = _Server((HOST, 0), Handler)
-        self.address = f"{HOST}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Take no more connections; those that are open end with their clients."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust the CA, or was killed in the middle: tests do it on purpose."""
+        server = Threads(Handler)
+        self.address = f"{HOST}:{server.server_address[1]}"
+        self.close = server.close
+        server.start()
 
 
 class _Handler(BaseHTTPRequestHandler):
