@@ -1,0 +1,135 @@
+"""The streaming contract of a path: its clauses, what was found of each, and what may be expected. Pure.
+
+A figure is an interval, since most of them are seen from one side only: a stream that was watched for a
+minute and not cut lives for a minute at least. A limit is met or missed only where the whole interval says
+so, and only by a finding that is proved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf
+from typing import Literal, Self, TypeAlias
+
+from kit.proof.doubts import Doubt
+
+Sure: TypeAlias = Literal["proved", "likely", "unknown"]
+
+
+class Clause(StrEnum):
+    """What a path may promise of a stream."""
+
+    DELIVERED = "delivered"
+    KEPT_ALIVE = "kept-alive"
+    CANCELLED = "cancelled"
+    MANY = "many"
+    DEPLOY = "deploy"
+
+
+class Term(StrEnum):
+    """A figure of a clause, as expectations name it.
+
+    `cancel`: until the origin knows that its client left, ms. `idle`: the longest silence that a stream
+    survives, ms. `alive`: how long a stream that talks lives, ms. `heartbeat`: how late a comment comes, ms.
+    `many`: streams at once that are delivered as one is.
+    """
+
+    CANCEL = "cancel"
+    IDLE = "idle"
+    ALIVE = "alive"
+    HEARTBEAT = "heartbeat"
+    MANY = "many"
+
+    @property
+    def clause(self) -> Clause:
+        """Whose figure it is."""
+        return {Term.CANCEL: Clause.CANCELLED, Term.MANY: Clause.MANY}.get(self, Clause.KEPT_ALIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is known of a term: it lies between `least` and `most`, both included; milliseconds or streams."""
+
+    term: Term
+    least: float = 0.0
+    most: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseFinding:
+    """What was found of one clause.
+
+    Attributes:
+        clause: which.
+        says: that, in a few words: "stops after 12 ms".
+        sure: proved, likely, or unknown: then `says` is why.
+        figures: what is known of the clause's terms.
+        doubts: reasons not to trust a figure.
+        evidence: what was done and seen, one sentence each, in order.
+        advice: what to do, a sentence and then lines to paste; empty for nothing.
+    """
+
+    clause: Clause
+    says: str
+    sure: Sure
+    figures: tuple[Figure, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    evidence: tuple[str, ...] = ()
+    advice: str = ""
+
+
+Sign: TypeAlias = Literal["<", "<=", ">", ">="]
+_LIMIT = re.compile(
+    rf"({'|'.join(Term)}) ?([<>]=?) ?([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?) ?(ms|s|m|h|)", re.ASCII
+)
+_MS = {"ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is expected of a term: `cancel<1s`, `many>=100`. `value` in milliseconds, or streams."""
+
+    term: Term
+    sign: Sign
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """A limit as it is written; None for none. A time needs its unit, a number of streams has none."""
+        match = _LIMIT.fullmatch(text.strip())
+        if match is None or (match[4] == "") is not (match[1] == Term.MANY):
+            return None
+        sign: Sign = match[2]  # type: ignore[assignment]
+        return cls(Term(match[1]), sign, float(match[3]) * _MS.get(match[4], 1.0))
+
+    def __str__(self) -> str:
+        if self.term is Term.MANY:
+            return f"{self.term}{self.sign}{self.value:.12g}"
+        unit = next(name for name in ("h", "m", "s", "ms") if self.value % _MS[name] == 0 or name == "ms")
+        return f"{self.term}{self.sign}{self.value / _MS[unit]:.12g}{unit}"
+
+    def met(self, findings: Iterable[ClauseFinding]) -> bool | None:
+        """Whether what was found keeps it; None where that is not proved either way."""
+        for finding in findings:
+            for figure in finding.figures:
+                if figure.term is self.term and finding.sure == "proved":
+                    return self._met(figure)
+        return None
+
+    def _met(self, figure: Figure) -> bool | None:
+        least, most = self._holds(figure.least), self._holds(figure.most)
+        return least if least is most else None
+
+    def _holds(self, value: float) -> bool:
+        match self.sign:
+            case "<":
+                return value < self.value
+            case "<=":
+                return value <= self.value
+            case ">":
+                return value > self.value
+            case _:
+                return value >= self.value
