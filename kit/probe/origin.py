@@ -246,7 +246,7 @@ def new_stream() -> str:
     return secrets.token_hex(16)
 
 
-def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) -> str:
+def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions, stop: int = 0) -> str:
     """Where a stream is opened that bears what these conditions say."""
     query: dict[str, str | int] = {
         "id": stream,
@@ -256,7 +256,8 @@ def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) 
         "accel": at.header,
     }
     # An origin may be older than these, and has them as they are by default.
-    further = {
+    further: dict[str, tuple[str | int, str | int]] = {
+        "stop": (stop, 0),
         "incremental": (at.incremental, "on"),
         "content": (at.media, MEDIA_TYPES[at.framing]),
         "cache": (at.cache, CACHE_CONTROL),

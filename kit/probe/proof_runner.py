@@ -202,7 +202,9 @@ class Driver(SideRunner):
         await self._leave()
         self.stream_id = new_stream()
         at = self._request.at
-        url = stream_url(self._request.base, self.stream_id, mode=action.mode, size=action.bytes, at=at)
+        url = stream_url(
+            self._request.base, self.stream_id, mode=action.mode, size=action.bytes, at=at, stop=action.stop
+        )
         body = b"" if at.method == "POST" else None
         self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
         ask = Ask(at.method, url, (*self._headers, ("accept", at.accept)), body)

@@ -23,10 +23,14 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a new stream (its predecessor is over) whose first event has `bytes` octets. Does not wait."""
+    """Open a new stream (its predecessor is over) whose first event has `bytes` octets. Does not wait.
+
+    Told to stop, its origin goes on with it for `stop` seconds.
+    """
 
     bytes: int
     mode: Literal["lockstep", "pause"] = "lockstep"
+    stop: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ TRIES = 6  # for a side request to reach the instance that has the stream
 ENDS_MS = 10_000.0  # for the end of a stream that was asked to end; this process's own sleep is not counted
 # The proof's origin ends each stream after 120 s.
 LIMIT_MS = 119_000.0
+# Told to stop, it goes on for so long, as an answer would that was under way.
+STOP_S = 5
 
 
 class Fate(StrEnum):
@@ -82,9 +84,10 @@ class Slot:
 def fed(slot: Slot) -> Machine[KeptStream]:
     """One stream of the proof's: fed from its opening until the slot is to be left, then asked to end.
 
-    It need not arrive: behind a front that holds the whole message nothing does until its end.
+    Where its origin is told to stop before that, the stream has `STOP_S` to go. It need not arrive: behind a
+    front that holds the whole message nothing does until its end.
     """
-    observed = yield Open(SMALL)
+    observed = yield Open(SMALL, stop=STOP_S)
     stream, opened_ms = observed.stream, observed.now_ms
     assert stream is not None  # noqa: S101 - it was opened just now
     emitted, next_ms = 0, 0.0
@@ -121,7 +124,9 @@ def _ended(stream: Received, emitted: int, *, asked: bool, lived_ms: float) -> t
     if not (lost or doubled or asked):
         if lived_ms >= LIMIT_MS:
             return Fate.FINISHED, "at the proof's own limit of 120 s"
-        return Fate.ENDED, "its origin's doing, when it was told to stop: an app's own answer may have longer"
+        if _object(stream.arrivals[-1][1].data if stream.arrivals else "").get("part") == "last":
+            return Fate.FINISHED, f"the last {STOP_S} s of it after its version had been told to stop"
+        return Fate.ENDED, "an origin whose copy of the proof is older does so as soon as it is told to stop"
     return (
         (Fate.CUT, f"{lost} of its events lost, {doubled} doubled")
         if lost or doubled
@@ -183,10 +188,10 @@ def _cut(stream: Received) -> str:
     return "closed in good order, before it was whole" if stream.clean else "its connection broke off"
 
 
-def _gaps(numbers: Sequence[int], whole: int | None = None) -> tuple[int, int]:
-    """How many are missing of 0, 1, 2 … (`whole` of them, else up to the greatest), and how many doubled."""
+def _gaps(numbers: Sequence[int], least: int = 0) -> tuple[int, int]:
+    """How many are missing of 0, 1, 2 … (up to the greatest, and `least` of them), and how many doubled."""
     there = set(numbers)
-    wanted = range(max(there, default=-1) + 1 if whole is None else whole)
+    wanted = range(max(least, max(there, default=-1) + 1))
     return len(set(wanted) - there), len(numbers) - len(there)
 
 

@@ -77,6 +77,15 @@ def test_streams_of_a_version_that_stays_finish(tmp_path: Path) -> None:
         assert kept(service, answer_s=30).says.startswith("3 of 3 still open after")
 
 
+def test_streams_finish_that_have_some_seconds_to_go_when_their_version_is_told_to_stop(
+    tmp_path: Path,
+) -> None:
+    with by_uvicorn(tmp_path / "log", lab=1, **QUICK) as service:
+        found = kept(service, terminated, stops=True)
+    assert found.says == "3 of 3 streams finished", found
+    assert found.evidence[-1].endswith("the last 5 s of it after its version had been told to stop.")
+
+
 @pytest.mark.parametrize("answer_s", [None, 30])
 def test_streams_of_a_version_that_is_killed_are_cut(tmp_path: Path, answer_s: int | None) -> None:
     with by_uvicorn(tmp_path / "log", lab=1, **QUICK) as service:
