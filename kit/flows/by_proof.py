@@ -126,7 +126,7 @@ class ByProof(Examination):
         limit_s = self.spec.long_s
         self.say(f"watching a silent stream and one that talks, for {limit_s:.0f} s at most")
         try:
-            found = await watch(experiments.request(at), limit_s=limit_s, http2=at.http2)
+            found = await watch(experiments.request(at), for_s=limit_s, http2=at.http2)
         except KitError as error:
             return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
         because = found.evidence[-1]
