@@ -7,7 +7,7 @@ time, an accident at the same moment. The second that talks does so in comments,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise, zip_longest
@@ -15,9 +15,11 @@ from math import inf
 from typing import TypeAlias
 
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Term
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import WITHIN_S, hint, known_limits
+from kit.proof.fingerprints import Hop
+from kit.proof.known_limits import WITHIN_S, hint, known_limits, with_lines
 from kit.proof.sse import COMMENT
 from kit.proof.steps import BUSY_MS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
 
@@ -217,7 +219,7 @@ class _Life(Steps):
                 due_ms = self._now_ms + beat_ms
 
     def _beat(self) -> Machine[None]:
-        outstanding = self._stream.events < self._count
+        missing = self._stream.events < self._count
         fed = yield from self._say_more(self._octets, comment=self._comments)
         self._talked = fed.known
         if not fed.known:
@@ -225,11 +227,11 @@ class _Life(Steps):
         self._count += 1
         self.rtt_ms = self.slowest_ms = fed.took_ms
         beat = _Beat(fed.sent_ms, fed.arrived_ms)
-        self._beats.append(beat)
-        if not outstanding:  # what comes behind it is late as well
+        if not (missing and any(one.overtaken for one in self._beats)):  # else it is behind one that is late
             late_ms = self._late_ms
             beat.overtaken = (yield from self._comes(self._least_ms, events=self._count)) is not Came.PROMPT
             beat.late_ms = self._late_ms - late_ms
+        self._beats.append(beat)
 
     def _say_more(self, octets: int, *, comment: bool = False) -> Machine[Reply]:
         """The origin's word that it was sent, or that it does not know the stream, which has not begun."""
@@ -271,7 +273,8 @@ class _Life(Steps):
         """What became of it until now."""
         stream = self._stream
         ended_ms = self._now_ms if stream.ended_ms is None else stream.ended_ms
-        times = [self._opened_ms, *(at for at, _ in stream.reads), ended_ms]
+        said = stream.reads if stream.status == 200 else []  # a hop's own page is no stream
+        times = [self._opened_ms, *(at for at, _ in said), ended_ms]
         silences = [later - sooner for sooner, later in pairwise(times)]
         # An older origin sends an event in a comment's place.
         comments = self._comments and not any(event.type != COMMENT for _, event in stream.arrivals[1:])
@@ -331,6 +334,35 @@ def judge(
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
     advice = _advice(kind, idle, total, held=held)
     return Limits(kind, idle, total, held, doubts, evidence, advice, figures)
+
+
+def named_with(
+    found: Limits, named: Sequence[NamedCause] = (), hops: Collection[Hop] = ()
+) -> tuple[NamedCause, ...]:
+    """The causes, with those of the limits: what holds heartbeats and the limit that then ends them are one.
+
+    Args:
+        found: what was seen of the limits.
+        named: the causes that are known: one of them may be what holds.
+        hops: who the response's headers hint at.
+    """
+    because = found.evidence[-1]
+    sure: Certainty = "likely" if found.doubts else "certain"
+    silent = known_limits(found.idle_s, "silence", hops)
+    whole = known_limits(found.total_s, "whole", hops)
+    holder = next((one for one in named if one.holds), None) if found.held else None
+    if holder is not None:
+        lines = f"{holder.remedy}\n{with_lines(Cause.IDLE_LIMIT.remedy, silent)}"
+        both = replace(holder, because=f"{holder.because}; {because}", to_try=lines)
+        named = [both if one is holder else one for one in named]
+    elif found.idle_s is not None:
+        cause = Cause.HEARTBEATS_HELD if found.held else Cause.IDLE_LIMIT
+        lines = with_lines(cause.remedy, silent)
+        named = [*named, NamedCause(cause, sure, because, to_try=lines, holds=False)]
+    if found.total_s is not None:
+        lines = with_lines(Cause.TIME_LIMIT.remedy, whole)
+        named = [*named, NamedCause(Cause.TIME_LIMIT, sure, because, to_try=lines, holds=False)]
+    return tuple(named)
 
 
 def _figures(

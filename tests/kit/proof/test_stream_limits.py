@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.actions import Action, Await, Feed, Observed
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.contract import Figure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.steps import OVERTAKEN
@@ -23,6 +24,7 @@ from kit.proof.stream_limits import (
     finding,
     judge,
     life,
+    named_with,
     side_by_side,
 )
 from tests.kit.proof.conftest import Hop, Network, Output
@@ -269,6 +271,32 @@ def test_heartbeats_that_are_held_where_nothing_is_cut_are_told_apart_from_those
         heartbeat = next(figure for figure in found.figures if figure.term is Term.HEARTBEAT)
         assert heartbeat.least > 90_000
         assert heartbeat.most == inf
+
+
+def test_what_holds_heartbeats_and_the_limit_that_ends_them_are_one_cause_with_both_lines() -> None:
+    found = seen(idle_s=60.0, comments="held")
+    (alone,) = named_with(found)
+    assert (alone.cause, alone.certainty, alone.holds) == (Cause.HEARTBEATS_HELD, "certain", False)
+    holder = NamedCause(Cause.NGINX_BUFFERS, "certain", "freed by X-Accel-Buffering: no")
+    other = NamedCause(Cause.BURSTS, "likely", "several at once", holds=False)
+    first, both = named_with(found, [other, holder])
+    assert first == other
+    assert (both.cause, both.certainty, both.holds) == (Cause.NGINX_BUFFERS, "certain", True)
+    assert both.because.startswith(f"{holder.because}; a silence of 60 s ends a stream")
+    for one in (alone, both):
+        assert "    X-Accel-Buffering: no" in one.remedy
+        assert "    proxy_read_timeout 3600s;" in one.remedy
+
+
+def test_limits_on_silence_and_on_the_whole_are_causes_that_hold_nothing() -> None:
+    holder = NamedCause(Cause.NGINX_BUFFERS, "certain", "freed by X-Accel-Buffering: no")
+    assert named_with(seen(), [holder]) == (holder,)
+    first, *limits = named_with(seen(idle_s=60.0, total_s=106.0), [holder])
+    assert first == holder
+    assert [(one.cause, one.certainty, one.holds) for one in limits] == [
+        (Cause.IDLE_LIMIT, "likely", False),
+        (Cause.TIME_LIMIT, "likely", False),
+    ]
 
 
 def test_no_heartbeat_is_judged_by_what_an_older_origin_sends_in_its_place() -> None:
