@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,12 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 from kit.errors import Code, KitError, UsageError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
-from kit.proof.actions import Progress, Reply
+from kit.proof.actions import Gone, Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
 
+T = TypeVar("T")
+
 _BEGINS = b"{"
 _PROGRESS = TypeAdapter(Progress)
+_GONE = TypeAdapter(Gone)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
 LIMITED = (429, 503)  # how a limit on requests or connections answers
@@ -190,16 +194,20 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
         payload.get("wraps") is True,
         _progress(payload),
         str(payload.get("http", "")),
+        gone=_read(_GONE, payload.get("gone")),
     )
 
 
 def _progress(payload: Mapping[str, object]) -> Progress | None:
     """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    return _read(_PROGRESS, {**payload, "pieces": payload.get("emitted")})
+
+
+def _read(as_one: TypeAdapter[T], value: object) -> T | None:
     try:
-        progress: Progress = _PROGRESS.validate_python({**payload, "pieces": payload["emitted"]})
-    except (KeyError, ValidationError):
+        return as_one.validate_python(value)
+    except ValidationError:
         return None
-    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -222,8 +230,8 @@ def new_stream() -> str:
     return secrets.token_hex(16)
 
 
-def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) -> str:
-    """Where a stream is opened that bears what these conditions say."""
+def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions, first: bool = True) -> str:
+    """Where a stream is opened that bears what these conditions say; see `kit.proof.actions.Open`."""
     query: dict[str, str | int] = {
         "id": stream,
         "mode": mode,
@@ -237,6 +245,7 @@ def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) 
         "content": (at.media, MEDIA_TYPES[at.framing]),
         "cache": (at.cache, CACHE_CONTROL),
         "vary": (at.vary, ""),
+        "first": ("on" if first else "off", "on"),
     }
     query |= {name: wanted for name, (wanted, usual) in further.items() if wanted != usual}
     return f"{base}/stream?{urlencode({**query, 'total': LENGTH} if at.length else query)}"
