@@ -21,8 +21,9 @@ shows the token with that hash: for where the environment is no place for a secr
 Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
-                &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&first=on|off
-    POST     feed?id=&bytes=     one more event, now
+                &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&seconds=N
+                &first=on|off
+    POST     feed?id=&bytes=     one more event, now; with &comment=on a comment of an SSE stream instead
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream, and
                                  of one that is over why (`gone`)
@@ -70,7 +71,8 @@ Query = Mapping[str, str]
 STREAMS = 16
 STREAM_OCTETS = 4 * 1024 * 1024
 FREE_OCTETS = 1024 * 1024
-STREAM_SECONDS = 120.0
+STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
+MOST_SECONDS = 3_900
 GONE = 64  # streams that are over, of which it is known why
 EVENT_OCTETS = range(128, 1024 * 1024 + 1)
 DEFAULT_OCTETS = 200
@@ -336,10 +338,10 @@ class _Proof:
 
     def _feed(self, query: Query) -> ASGIApp:
         stream = self._streams.get(_id(query))
-        size = _octets(query)
+        size, comment = _octets(query), _one_of(query, "comment", ("off", "on")) == "on"
         if stream is None or stream.gone:
             return self._state(query, None)
-        stream.order(size)
+        stream.order(size, comment=comment)
         return self._state(query, stream)
 
     async def _pass(self, query: Query) -> ASGIApp:
@@ -364,8 +366,9 @@ class _Proof:
         if isinstance(there, _Answer):
             return self._told(there.state(times="times" in query))
         gone = None if there else self._gone.get(_id(query))
-        fields: dict[str, object] = {"known": there is not None, "emitted": there.ordered if there else 0}
-        return self._told(fields | ({"gone": gone} if gone else {}))
+        state: dict[str, object] = {"known": there is not None, "emitted": there.ordered if there else 0}
+        also = {"seconds": there.plan.seconds} if there else {"gone": gone} if gone else {}
+        return self._told(state | also)
 
     def _stream(self, query: Query) -> ASGIApp:
         plan = _Plan.parse(query)
@@ -446,6 +449,7 @@ class _Plan:
     vary: str
     total: int | None
     first: bool
+    seconds: float
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> _Plan:
@@ -476,6 +480,7 @@ class _Plan:
             vary=_borne(query, "vary", _VARY, ""),
             total=total,
             first=first,
+            seconds=_seconds(query),
         )
 
 
@@ -519,6 +524,15 @@ def _total(query: Mapping[str, str]) -> int | None:
     return int(value)
 
 
+def _seconds(query: Mapping[str, str]) -> float:
+    value = query.get("seconds")
+    if value is None:
+        return STREAM_SECONDS
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= MOST_SECONDS:
+        raise _Refusal(400, "bad-seconds", f"seconds must lie between 1 and {MOST_SECONDS}")
+    return float(value)
+
+
 def _pause_octets(size: int) -> int:
     return size + -(-BULK_OCTETS // size) * size + REST_EVENTS * DEFAULT_OCTETS
 
@@ -537,7 +551,7 @@ class _Stream:
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
-        self._orders: deque[int] = deque()
+        self._orders: deque[tuple[int, bool]] = deque()
         self._wake = asyncio.Event()
         self._seq = 0
         self._octets_sent = 0
@@ -556,15 +570,17 @@ class _Stream:
         if plan.mode == "lockstep" and plan.first:
             self.order(plan.size)
 
-    def order(self, size: int) -> None:
-        """Has one more event of `size` octets emitted."""
+    def order(self, size: int, *, comment: bool = False) -> None:
+        """Has one more event of `size` octets emitted, or a comment."""
         if self.plan.mode != "lockstep":
             raise _Refusal(400, "not-lockstep", f"this is a {self.plan.mode} stream; it is not fed")
+        if comment and self.plan.media != "sse":
+            raise _Refusal(400, "bad-comment", f"a stream of type {self.plan.media} has no comments")
         if self._octets_ordered + size > self._limit:
             raise _Refusal(429, "too-many-octets", f"this stream's limit is {self._limit} octets")
         self._octets_ordered += size
         self.ordered += 1
-        self._orders.append(size)
+        self._orders.append((size, comment))
         self._wake.set()
 
     def end(self, why: str = "ended") -> None:
@@ -580,7 +596,7 @@ class _Stream:
         tasks = {run, asyncio.ensure_future(_client_gone(receive))}
         try:
             first = asyncio.FIRST_COMPLETED
-            done, _ = await asyncio.wait(tasks, timeout=STREAM_SECONDS, return_when=first)
+            done, _ = await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=first)
             sent_all = run in done and not isinstance(run.exception(), OSError)
             self.end("ended" if sent_all else "left" if done else "time")
             # Time is over: a moment to end in good order, unless the client does not even read.
@@ -611,7 +627,8 @@ class _Stream:
     async def _lockstep(self) -> None:
         while True:
             while self._orders:
-                await self._write(self._event(self._orders.popleft()))
+                size, comment = self._orders.popleft()
+                await self._write(self._event(size, comment=comment))
             if self.gone:
                 return
             self._wake.clear()
@@ -661,11 +678,12 @@ class _Stream:
         while self.plan.total is not None and self._octets_sent < self.plan.total:
             await self._write(b"\n" * min(BATCH_OCTETS, self.plan.total - self._octets_sent))
 
-    def _event(self, size: int, part: str | None = None) -> bytes:
+    def _event(self, size: int, part: str | None = None, *, comment: bool = False) -> bytes:
         seq, self._seq = self._seq, self._seq + 1
         field = f'"part":"{part}",' if part else ""
         data = f'{{"seq":{seq},"ms":{time.time() * 1000:.3f},{field}"pad":"'.encode()
-        before, after = (b"data: " + data, b'"}\n\n') if self.plan.media == "sse" else (data, b'"}\n')
+        sse = b": " if comment else b"data: "
+        before, after = (sse + data, b'"}\n\n') if self.plan.media == "sse" else (data, b'"}\n')
         return before + _noise(size - len(before) - len(after)) + after
 
 
