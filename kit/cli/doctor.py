@@ -11,8 +11,10 @@ from kit.cli.arguments import (
     PROMPT,
     Arms,
     BearerEnv,
+    Contract,
     Data,
     Expect,
+    For,
     Header,
     Json,
     Method,
@@ -20,14 +22,16 @@ from kit.cli.arguments import (
     Prompt,
     Proof,
     ProofToken,
+    Streams,
     Timeout,
     Yes,
     accel_header,
     arms,
+    expectation,
+    held_to,
     option,
     request,
     status,
-    verdict,
 )
 from kit.cli.prompts import trusted
 from kit.cli.runner import Console, configured, run, style, success, talk
@@ -109,6 +113,9 @@ def command(
         ),
     ] = False,
     expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -117,8 +124,8 @@ def command(
 
     Asks URL as a browser would, then changes one thing after another (compression, a header, the method, the
     media type, the HTTP version) to see what lets the stream pass, and says what that points to, with the
-    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or the expected one,
-    3 with another, 4 when inconclusive.
+    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or what was
+    expected, 3 where that is missed, 4 when inconclusive.
     """
     from kit.flows.doctor import DoctorSpec
     from kit.probe.address import checked
@@ -133,7 +140,7 @@ def command(
             )
         _client(given, timeout, long=long, as_json=as_json)
     _check(given, from_curl, app, arm, by_options=bool(method or header or data or bearer_env))
-    expected = verdict(expect)
+    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     for other in (proof, direct):
         if other is not None:
             checked(other)
@@ -154,8 +161,8 @@ def command(
         timeout_s=timeout,
         max_requests=max_requests,
         repeat_ok=repeat_ok,
-        expected=expected,
         long_s=LIMIT_S if long else None,
+        **held,
     )
     if app is None:
         _url(spec, as_json=as_json)

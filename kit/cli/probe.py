@@ -11,8 +11,10 @@ from kit.cli.arguments import (
     Arm,
     Arms,
     BearerEnv,
+    Contract,
     Data,
-    ExpectOrBound,
+    Expect,
+    For,
     Github,
     Header,
     Html,
@@ -24,9 +26,11 @@ from kit.cli.arguments import (
     Prompt,
     Proof,
     ProofToken,
+    Streams,
     Timeout,
     arms,
     expectation,
+    held_to,
     option,
     request,
     status,
@@ -39,7 +43,10 @@ def command(
     url: Annotated[
         str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
     ],
-    expect: ExpectOrBound = None,
+    expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     arm: Arm = Arms.AS_IS,
     method: Method = None,
     header: Header = None,
@@ -76,8 +83,8 @@ def command(
     """Does this URL's answer arrive as it is written?
 
     Proves it in lock-step where the server speaks the proof's protocol (see docs/proof-protocol.md), and
-    says what can be said where it does not. Exits 0 for any conclusive verdict or the expected one, 3 for
-    another, 4 when inconclusive.
+    says what can be said where it does not. Exits 0 for any conclusive verdict or what was expected, 3 where
+    that is missed, 4 when inconclusive (docs/contract.md).
     """
     from pathlib import Path
 
@@ -90,7 +97,7 @@ def command(
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
-    expected, at_most = expectation(expect)
+    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     ask = request(url, method, header or [], data, bearer_env)
     if proof is not None:
         checked(proof)
@@ -100,13 +107,12 @@ def command(
             ask,
             header=one,
             prompt=prompt,
-            expected=expected,
-            at_most=at_most,
             event_bytes=event_bytes,
             proof_url=proof,
             proof_token=proof_token,
             http2=http2,
             timeout_s=timeout,
+            **held,
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]
