@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import Protocol
 
 from kit.errors import KitError
 from kit.flows.side_by_side import side_by_side
+from kit.probe.kept_alive import kept_alive
 from kit.probe.lane import LaneProbe
 from kit.probe.proof_runner import ProofRequest
-from kit.probe.stream_limits import watch
-from kit.proof.contract import QUICK, Clause, ClauseFinding, ContractSpec, Figure, Sure, Term
+from kit.proof.contract import QUICK, Clause, ClauseFinding, ContractSpec
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 
@@ -42,16 +41,20 @@ class Asking:
 class Measure(Protocol):
     """Measures one clause of a lane; raises KitError where that cannot be done."""
 
-    async def __call__(self, clause: Clause, spec: ContractSpec, request: ProofRequest) -> ClauseFinding:
+    async def __call__(
+        self, clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
+    ) -> ClauseFinding:
         """What is found."""
         ...
 
 
-async def measured(clause: Clause, spec: ContractSpec, request: ProofRequest) -> ClauseFinding:
+async def measured(
+    clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
+) -> ClauseFinding:
     """A `Measure` on real connections."""
     match clause:
         case Clause.KEPT_ALIVE:
-            return await _kept_alive(request, spec.for_s)
+            return await kept_alive(request, for_s=spec.for_s, http2=request.at.http2, say=say)
     return ClauseFinding(clause, "this kit does not measure it", "unknown")
 
 
@@ -96,26 +99,8 @@ async def _ask(asking: Asking, clause: Clause, measure: Measure) -> ClauseFindin
     if asking.request is None:
         return ClauseFinding(clause, "its origin shows no proof", "unknown", doubts=(asking.why_not,))
     try:
-        finding = await measure(clause, asking.spec, asking.request)
+        finding = await measure(clause, asking.spec, asking.request, asking.say)
     except KitError as error:
         finding = ClauseFinding(clause, error.message.removesuffix("."), "unknown")
     asking.say(f"{clause.words}: {finding.says}")
     return finding
-
-
-async def _kept_alive(request: ProofRequest, for_s: float) -> ClauseFinding:
-    found = await watch(request, limit_s=for_s, beat_s=min(4.0, for_s / 2), http2=request.at.http2)
-    figures = (
-        Figure(Term.IDLE, *((0.0, found.idle_s * 1000) if found.idle_s else (for_s * 1000, inf))),
-        Figure(Term.ALIVE, *((0.0, found.total_s * 1000) if found.total_s else (for_s * 1000, inf))),
-    )
-    sure: Sure = "likely" if found.doubts else "proved"
-    return ClauseFinding(
-        Clause.KEPT_ALIVE,
-        found.evidence[-1],
-        sure,
-        figures if found.kind != "unclear" else (),
-        found.doubts,
-        found.evidence,
-        "\n".join(found.advice),
-    )

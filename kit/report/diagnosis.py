@@ -36,7 +36,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
-    first, *rest = hang("  ", "; ".join((headline(diagnosis), *lane.against)), width)
+    first, *rest = hang("  ", "; ".join((headline(diagnosis), *map(clean, lane.against))), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)

@@ -27,7 +27,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    lines = headed(MARKS[lane.marked], lane.headline, width, style)
+    lines = headed(MARKS[lane.marked], clean(lane.headline), width, style)
     lines += hang("  ", clean(lane.url), width)
     if lane.error is not None:
         lines += ["", *hang("  ", clean(lane.error.message), width)]

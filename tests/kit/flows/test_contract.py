@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +14,7 @@ from kit.proof.contract import ASKED, QUICK, Clause, ClauseFinding, ContractSpec
 from kit.proof.doubts import Doubt
 
 ALL = ContractSpec(ASKED)
+Say = Callable[[str], None]
 
 
 def asking(base: str | None = "http://a/proof", spec: ContractSpec = ALL) -> Asking:
@@ -28,7 +30,9 @@ class Stage:
         self.together: set[frozenset[tuple[str, Clause]]] = set()
         self.both = asyncio.Event()
 
-    async def __call__(self, clause: Clause, spec: ContractSpec, request: ProofRequest) -> ClauseFinding:
+    async def __call__(
+        self, clause: Clause, spec: ContractSpec, request: ProofRequest, say: Say
+    ) -> ClauseFinding:
         me = (request.base, clause)
         self.at_work.append(me)
         self.together.add(frozenset(self.at_work))
@@ -62,7 +66,7 @@ async def test_without_a_proof_each_clause_is_unknown_and_says_why() -> None:
 
 
 async def test_what_cannot_be_measured_is_unknown_and_says_why() -> None:
-    async def refused(clause: Clause, spec: ContractSpec, request: ProofRequest) -> ClauseFinding:
+    async def refused(clause: Clause, spec: ContractSpec, request: ProofRequest, say: Say) -> ClauseFinding:
         raise KitError(Code.UNREACHABLE, "No server answers.", "Look.")
 
     ((found,),) = await ask_clauses([asking(spec=ContractSpec((Clause.MANY,)))], refused)
@@ -70,7 +74,7 @@ async def test_what_cannot_be_measured_is_unknown_and_says_why() -> None:
 
 
 async def test_a_bug_is_no_finding() -> None:
-    async def broken(clause: Clause, spec: ContractSpec, request: ProofRequest) -> ClauseFinding:
+    async def broken(clause: Clause, spec: ContractSpec, request: ProofRequest, say: Say) -> ClauseFinding:
         raise AssertionError
 
     with pytest.raises(AssertionError):
