@@ -12,7 +12,6 @@ import typer
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from kit.probe.client import Ask
     from kit.proof.bound import Bound
     from kit.proof.contract import Clause, ContractSpec, Limit
     from kit.proof.expectation import Expectation
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         contract: ContractSpec
 
 
+VERDICTS = "incremental, byte-limited, time-limited, whole-message, refused, inconclusive"
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 
 
@@ -134,10 +134,25 @@ def status(*states: LaneState) -> Exit:
     return Exit[worst(*states).name]
 
 
-def option(name: str, says: str, *also: str, env: str | list[str] | None = None, **more: Any) -> Any:
+class Group(StrEnum):
+    """What an option is about, as a heading of `--help`."""
+
+    REQUEST = "The request"
+    MEASURING = "Measuring"
+    OUTPUT = "Output"
+
+
+def option(
+    name: str,
+    says: str,
+    *also: str,
+    env: str | list[str] | None = None,
+    group: Group | None = None,
+    **more: Any,
+) -> Any:
     """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
     variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
-    return typer.Option(name, *also, envvar=env or variable, help=says, **more)
+    return typer.Option(name, *also, envvar=env or variable, help=says, rich_help_panel=group, **more)
 
 
 def accel_header(says: str) -> Any:
@@ -174,18 +189,23 @@ Isolated: TypeAlias = Annotated[
 Polling: TypeAlias = Annotated[
     bool, option("--polling", "Ask each target for its answer in pieces as well, as where nothing streams.")
 ]
-Method: TypeAlias = Annotated[str | None, option("--method", "GET, or POST when there is data.")]
-Header: TypeAlias = Annotated[
-    list[str] | None,
-    option("--header", "One more request header; in KIT_HEADER one a line.", "-H", metavar="NAME: VALUE"),
-]
-Data: TypeAlias = Annotated[str | None, option("--data", "The request's body.", "-d")]
-BearerEnv: TypeAlias = Annotated[
-    str | None, option("--bearer-env", "The variable that holds a bearer token.", metavar="NAME")
-]
 Proof: TypeAlias = Annotated[
-    str | None, option("--proof", "The proof's prefix, if neither beside URL nor at /proof.", metavar="URL")
+    str | None,
+    option("--proof", "Where the proof is, if neither beside the address nor at /proof.", metavar="URL|PATH"),
 ]
+
+
+def proof_url(given: str | None) -> str | None:
+    """Where the proof is: an address, or a path at the probed address.
+
+    Raises:
+        KitError: BAD_USAGE, it is neither.
+    """
+    from kit.probe.address import checked
+
+    if given is not None and not given.startswith("/"):
+        checked(given)
+    return given
 
 
 def _usable(token: str | None) -> str | None:
@@ -219,9 +239,10 @@ Expect: TypeAlias = Annotated[
     str | None,
     option(
         "--expect",
-        "Exit 3 unless all of it is kept: a verdict, bounds on what is collected, limits of the contract, as "
-        "in 'incremental, hold<=200ms, block<=4KiB, cancel<1s, idle>60s, many>=100'.",
+        f"Exit 3 unless all of it is kept: a verdict ({VERDICTS}), bounds on what is collected, limits of "
+        "the contract: 'incremental, hold<=200ms, block<=4KiB, cancel<1s, idle>60s, many>=100'.",
         metavar="EXPECTATION",
+        group=Group.MEASURING,
     ),
 ]
 Contract: TypeAlias = Annotated[
@@ -230,6 +251,7 @@ Contract: TypeAlias = Annotated[
         "--contract",
         "Ask every clause of the contract: is a stream kept alive, stopped when its client leaves, as good "
         "beside many?",
+        group=Group.MEASURING,
     ),
 ]
 For: TypeAlias = Annotated[
@@ -238,11 +260,17 @@ For: TypeAlias = Annotated[
         "--for",
         "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
         metavar="TIME",
+        group=Group.MEASURING,
     ),
 ]
 Streams: TypeAlias = Annotated[
     int | None,
-    option("--streams", "How many streams to open at once; what --expect needs, or 10, unless given.", min=1),
+    option(
+        "--streams",
+        "How many streams to open at once; what --expect needs, or 10, unless given.",
+        min=1,
+        group=Group.MEASURING,
+    ),
 ]
 Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
 Timeout: TypeAlias = Annotated[
@@ -307,47 +335,3 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
-
-
-def request(
-    url: str, method: str | None, headers: list[str], data: str | None, bearer_env: str | None
-) -> Ask:
-    """The request as the user gave it.
-
-    Raises:
-        KitError: a method or a header that is none, or a variable that is not set.
-    """
-    import os
-    import re
-
-    from kit.probe.address import checked
-    from kit.probe.client import Ask
-
-    checked(url)
-    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
-        raise UsageError(f"{method!r} is no method.", "Give one, as in --method POST.")
-    variable = os.environ.get("KIT_HEADER", "")
-    if headers == variable.split():  # typer splits it at white space, which most headers have
-        headers = [line for line in variable.splitlines() if line.strip()]
-    pairs = [_header(line) for line in headers]
-    if bearer_env is not None:
-        token = os.environ.get(bearer_env, "").strip()
-        if not token:
-            raise UsageError(
-                f"The variable {bearer_env} holds no token.",
-                f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
-            )
-        pairs.append(_header(f"authorization: Bearer {token}"))
-    body = None if data is None else data.encode()
-    return Ask((method or ("POST" if body else "GET")).upper(), url, tuple(pairs), body)
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
-    if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
-        raise UsageError(
-            f"{name.strip()[:40]!r} is no header.",
-            "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
-        )
-    return name.strip(), value.strip()

@@ -27,10 +27,13 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.prompts import trusted
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success
 
 
+@with_request
 def command(
+    request: Request,
     targets: Targets = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
@@ -60,7 +63,7 @@ def command(
 
     held = held_to(expectation(None), (), contract=contract, for_=for_, streams=streams)
     known = load_targets()
-    config = configured()
+    config = request.of(configured())
     if polling:
         check_polling(config)
     trusted(config, yes=yes)

@@ -10,19 +10,14 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
-    BearerEnv,
     Contract,
-    Data,
     Expect,
     For,
     Github,
-    Header,
     Html,
-    Http2,
     Json,
     Junit,
     Markdown,
-    Method,
     Prompt,
     Proof,
     ProofToken,
@@ -32,28 +27,27 @@ from kit.cli.arguments import (
     expectation,
     held_to,
     option,
-    request,
+    proof_url,
     status,
 )
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, annotate, run, style, success, talk
 from kit.errors import Code, KitError
 
 
+@with_request
 def command(
+    request: Request,
     url: Annotated[
-        str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
-    ],
+        str | None,
+        typer.Argument(metavar="URL", envvar="KIT_URL", help="The address whose answer should stream."),
+    ] = None,
     expect: Expect = None,
     contract: Contract = False,
     for_: For = None,
     streams: Streams = None,
     arm: Arm = Arms.AS_IS,
-    method: Method = None,
-    header: Header = None,
-    data: Data = None,
     prompt: Prompt = PROMPT,
-    http2: Http2 = False,
-    bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
     event_bytes: Annotated[
@@ -90,7 +84,6 @@ def command(
 
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
-    from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
@@ -98,9 +91,7 @@ def command(
     from kit.report.view import lane_view, view
 
     held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
-    ask = request(url, method, header or [], data, bearer_env)
-    if proof is not None:
-        checked(proof)
+    ask = request.one(url)
     specs = [
         LaneSpec(
             "probe",
@@ -108,9 +99,9 @@ def command(
             header=one,
             prompt=prompt,
             event_bytes=event_bytes,
-            proof_url=proof,
+            proof_url=proof_url(proof),
             proof_token=proof_token,
-            http2=http2,
+            http2=bool(request.http2),
             timeout_s=timeout,
             **held,
         )

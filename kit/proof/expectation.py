@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from kit.errors import KitError, UsageError
 from kit.proof.bound import Bound
 from kit.proof.contract import Limit, Term
-from kit.proof.verdict import Verdict, in_words
+from kit.proof.verdict import Verdict, by_words
 
-# A verdict as reports print it, where the words say all of it.
-_WORDS: Final[Mapping[str, Verdict]] = {
-    **{str(verdict): verdict for verdict in Verdict},
-    **{in_words(verdict, None, None, None): verdict for verdict in Verdict},
-}
 _BOUNDS = ("hold", "block")
 
 
@@ -40,13 +34,14 @@ class Expectation:
         Raises:
             KitError: BAD_USAGE, what is wrong with the first part that is.
         """
-        verdict: Verdict | None = None
+        verdict = _verdict(text)  # some have a comma among their words
+        if verdict is not None:
+            return cls(verdict)
         bounds: list[str] = []
         limits: list[Limit] = []
         named: set[str] = set()
         for part in (one.strip() for one in text.split(",")):
-            word = _WORDS.get(part.lower())
-            limit, bound = Limit.parse(part), Bound.parse(part)
+            word, limit, bound = _verdict(part), Limit.parse(part), Bound.parse(part)
             if word is not None:
                 name, verdict = "the verdict", word
             elif bound is not None:
@@ -65,6 +60,11 @@ class Expectation:
     def __str__(self) -> str:
         parts = (self.verdict, self.bound, *self.limits)
         return ", ".join(str(part) for part in parts if part is not None)
+
+
+def _verdict(text: str) -> Verdict | None:
+    """The verdict that it says; None for what bears a limit, which no verdict's words may swallow."""
+    return None if "<" in text or ">" in text else by_words(text)
 
 
 def _wrong(part: str) -> KitError:

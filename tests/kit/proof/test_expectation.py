@@ -58,6 +58,8 @@ def test_any_text_is_an_expectation_or_an_error_of_usage(text: str) -> None:
         ("streamed", Expectation(Verdict.INCREMENTAL)),
         ("Buffered whole", Expectation(Verdict.WHOLE_MESSAGE)),
         ("refused to stream", Expectation(Verdict.REFUSED)),
+        ("held until 64 KiB are there, then streamed", Expectation(Verdict.BYTE_LIMITED)),
+        ("buffered by size, many>=2", Expectation(Verdict.BYTE_LIMITED, None, (Limit(Term.MANY, ">=", 2),))),
         ("block<=4KiB, hold<=200ms", Expectation(bound=Bound(200, 4096))),
         (
             "incremental, cancel<1s, idle>60s, many>=100",
@@ -87,6 +89,7 @@ def test_expectations_as_people_write_them(text: str, expectation: Expectation) 
         ("", "A part of --expect is empty."),
         ("incremental,", "A part of --expect is empty."),
         ("hold<5", "'hold<5' is no bound."),
+        ("buffered by size many>=2", "'buffered by size many>=2' is no verdict, no bound and no limit."),
         ("incremental, cancel<1", "'cancel<1' is no limit."),
         ("many>=10s", "'many>=10s' is no limit."),
         ("incremental,streamed", "'incremental,streamed' names the verdict twice."),
