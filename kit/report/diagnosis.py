@@ -114,7 +114,7 @@ def _cause(
     for line in rest:
         # Text to paste is never broken; what is said between is.
         lines += [f"    {line}"] if line.startswith("    ") else hang("    ", line, width)
-    return lines
+    return lines + hang("    ", f"More of it: kit explain {named.cause}", width)
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
