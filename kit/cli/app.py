@@ -20,6 +20,7 @@ VERBS: tuple[str, ...] = (
     "probe",
     "doctor",
     "compare",
+    "load",
     "proof",
     "targets",
     "render",
