@@ -21,8 +21,8 @@ shows the token with that hash: for where the environment is no place for a secr
 Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
-                &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N
-    POST     feed?id=&bytes=     one more event, now
+                &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&seconds=N
+    POST     feed?id=&bytes=     one more event, now; with &comment=on a comment of an SSE stream instead
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream
     POST     pass?id=&pieces=    wrap() only: so many pieces of the app's answer may go
@@ -69,7 +69,8 @@ Query = Mapping[str, str]
 STREAMS = 16
 STREAM_OCTETS = 4 * 1024 * 1024
 FREE_OCTETS = 1024 * 1024
-STREAM_SECONDS = 120.0
+STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
+MOST_SECONDS = 3_900
 EVENT_OCTETS = range(128, 1024 * 1024 + 1)
 DEFAULT_OCTETS = 200
 # mode=pause: more than any block size known (64 KiB, 1 MiB) goes ahead of the silence, so that whatever still
@@ -333,10 +334,10 @@ class _Proof:
 
     def _feed(self, query: Query) -> ASGIApp:
         stream = self._streams.get(_id(query))
-        size = _octets(query)
+        size, comment = _octets(query), _one_of(query, "comment", ("off", "on")) == "on"
         if stream is None or stream.ended:
             return self._state(None)
-        stream.order(size)
+        stream.order(size, comment=comment)
         return self._state(stream)
 
     async def _pass(self, query: Query) -> ASGIApp:
@@ -360,7 +361,8 @@ class _Proof:
     def _state(self, there: _Stream | _Answer | None, *, times: bool = False) -> ASGIApp:
         if isinstance(there, _Answer):
             return self._told(there.state(times=times))
-        return self._told({"known": there is not None, "emitted": there.ordered if there else 0})
+        state = {"known": there is not None, "emitted": there.ordered if there else 0}
+        return self._told({**state, "seconds": there.plan.seconds} if there else state)
 
     def _stream(self, query: Query) -> ASGIApp:
         plan = _Plan.parse(query)
@@ -436,6 +438,7 @@ class _Plan:
     cache: str
     vary: str
     total: int | None
+    seconds: float
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> _Plan:
@@ -462,6 +465,7 @@ class _Plan:
             cache="" if query.get("cache") == "" else _borne(query, "cache", _CACHE, CACHE_CONTROL),
             vary=_borne(query, "vary", _VARY, ""),
             total=total,
+            seconds=_seconds(query),
         )
 
 
@@ -505,6 +509,15 @@ def _total(query: Mapping[str, str]) -> int | None:
     return int(value)
 
 
+def _seconds(query: Mapping[str, str]) -> float:
+    value = query.get("seconds")
+    if value is None:
+        return STREAM_SECONDS
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= MOST_SECONDS:
+        raise _Refusal(400, "bad-seconds", f"seconds must lie between 1 and {MOST_SECONDS}")
+    return float(value)
+
+
 def _pause_octets(size: int) -> int:
     return size + -(-BULK_OCTETS // size) * size + REST_EVENTS * DEFAULT_OCTETS
 
@@ -519,7 +532,7 @@ class _Stream:
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
-        self._orders: deque[int] = deque()
+        self._orders: deque[tuple[int, bool]] = deque()
         self._wake = asyncio.Event()
         self._seq = 0
         self._octets_sent = 0
@@ -538,15 +551,17 @@ class _Stream:
         if plan.mode == "lockstep":
             self.order(plan.size)
 
-    def order(self, size: int) -> None:
-        """Has one more event of `size` octets emitted."""
+    def order(self, size: int, *, comment: bool = False) -> None:
+        """Has one more event of `size` octets emitted, or a comment."""
         if self.plan.mode != "lockstep":
             raise _Refusal(400, "not-lockstep", f"this is a {self.plan.mode} stream; it is not fed")
+        if comment and self.plan.media != "sse":
+            raise _Refusal(400, "bad-comment", f"a stream of type {self.plan.media} has no comments")
         if self._octets_ordered + size > self._limit:
             raise _Refusal(429, "too-many-octets", f"this stream's limit is {self._limit} octets")
         self._octets_ordered += size
         self.ordered += 1
-        self._orders.append(size)
+        self._orders.append((size, comment))
         self._wake.set()
 
     def end(self) -> None:
@@ -559,7 +574,7 @@ class _Stream:
         tasks = {asyncio.ensure_future(self._run()), asyncio.ensure_future(_client_gone(receive))}
         try:
             first = asyncio.FIRST_COMPLETED
-            await asyncio.wait(tasks, timeout=STREAM_SECONDS, return_when=first)
+            await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=first)
             self.end()
             # Time is over: a moment to end in good order, unless the client does not even read.
             done, _ = await asyncio.wait(tasks, timeout=1.0, return_when=first)
@@ -586,7 +601,8 @@ class _Stream:
     async def _lockstep(self) -> None:
         while True:
             while self._orders:
-                await self._write(self._event(self._orders.popleft()))
+                size, comment = self._orders.popleft()
+                await self._write(self._event(size, comment=comment))
             if self.ended:
                 return
             self._wake.clear()
@@ -636,11 +652,12 @@ class _Stream:
         while self.plan.total is not None and self._octets_sent < self.plan.total:
             await self._write(b"\n" * min(BATCH_OCTETS, self.plan.total - self._octets_sent))
 
-    def _event(self, size: int, part: str | None = None) -> bytes:
+    def _event(self, size: int, part: str | None = None, *, comment: bool = False) -> bytes:
         seq, self._seq = self._seq, self._seq + 1
         field = f'"part":"{part}",' if part else ""
         data = f'{{"seq":{seq},"ms":{time.time() * 1000:.3f},{field}"pad":"'.encode()
-        before, after = (b"data: " + data, b'"}\n\n') if self.plan.media == "sse" else (data, b'"}\n')
+        sse = b": " if comment else b"data: "
+        before, after = (sse + data, b'"}\n\n') if self.plan.media == "sse" else (data, b'"}\n')
         return before + _noise(size - len(before) - len(after)) + after
 
 

@@ -11,8 +11,8 @@ from kit.probe.address import same_origin
 from kit.probe.client import Client
 from kit.probe.experiments import Origin, ProofExperiments, origin_of, seen_of_answer
 from kit.probe.http_errors import shown
+from kit.probe.kept_alive import watch
 from kit.probe.origin import discover
-from kit.probe.stream_limits import watch
 from kit.proof import causes
 from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, NamedCause

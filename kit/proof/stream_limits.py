@@ -6,15 +6,17 @@ below the time that was watched. Two machines of the same kind as the proof's (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 from typing import TypeAlias
 
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
+from kit.proof.contract import Clause, ClauseFinding, Figure, Term
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import hint, known_limits
+from kit.proof.known_limits import WITHIN_S, hint, known_limits
 from kit.proof.received import Received
 from kit.proof.steps import OVERTAKEN, SIDE_TIMEOUT_MS, SMALL
 
@@ -77,6 +79,7 @@ class Limits:
         doubts: why it may not be so.
         evidence: what was seen, one sentence each.
         advice: what to do, and whose default it may be.
+        figures: the longest silence that a stream survives, and how long one that talks lives.
     """
 
     kind: Kind
@@ -85,6 +88,7 @@ class Limits:
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
+    figures: tuple[Figure, ...] = ()
 
 
 def lives(*, limit_s: float = LIMIT_S, beat_s: float | None = None) -> Machine[tuple[StreamLifetime, ...]]:
@@ -173,7 +177,43 @@ def judge(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime]) -
     """
     kind, why, doubts, idle, total = _judged(silent, talking)
     evidence = (*_in_words("was silent", silent), *_in_words("talked", talking), why)
-    return Limits(kind, idle, total, doubts, evidence, _advice(kind, idle, total))
+    figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
+    return Limits(kind, idle, total, doubts, evidence, _advice(kind, idle, total), figures)
+
+
+def _figures(
+    silent: Sequence[StreamLifetime],
+    talking: Sequence[StreamLifetime],
+    idle_s: float | None,
+    total_s: float | None,
+) -> tuple[Figure, ...]:
+    """Many hops look at their clocks once a second only, so what ended is known to within a second."""
+    survived_s = max(life.last_silence_s - (WITHIN_S if life.cut else 0.0) for life in silent)
+    lived_s = max(life.lived_s for life in (*silent, *talking))
+    idle = (survived_s, inf) if idle_s is None else _around(life.last_silence_s for life in silent)
+    alive = (lived_s, inf) if total_s is None else _around(life.lived_s for life in talking)
+    return tuple(
+        Figure(term, max(least, 0.0) * 1000, most * 1000)
+        for term, (least, most) in ((Term.IDLE, idle), (Term.ALIVE, alive))
+    )
+
+
+def _around(seen_s: Iterable[float]) -> tuple[float, float]:
+    ends = list(seen_s)
+    return min(ends) - WITHIN_S, max(ends) + WITHIN_S
+
+
+def finding(found: Limits) -> ClauseFinding:
+    """The same as a clause of the contract."""
+    return ClauseFinding(
+        Clause.KEPT_ALIVE,
+        found.evidence[-1],
+        "unknown" if found.kind is Kind.UNCLEAR else "likely" if found.doubts else "proved",
+        found.figures,
+        found.doubts,
+        found.evidence,
+        "\n".join(found.advice),
+    )
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from kit.proof.sse import SSEDecoder
 from service import proof
 from service.app import create_app
 from service.settings import Settings
@@ -123,13 +124,26 @@ def test_an_event_is_sent_when_it_is_ordered_and_not_before(media: str, method: 
     assert data(event_octets(answer, 200), media)["seq"] == 0
     for seq, size in enumerate((128, 1153, 65_536, 200), start=1):
         answered = fetched(base, "feed", id=one, bytes=size)
-        assert list(answered) == ["streamproof", "known", "emitted", "instance", "http", "now_ms"]
+        assert list(answered) == ["streamproof", "known", "emitted", "seconds", "instance", "http", "now_ms"]
         assert (answered["known"], answered["emitted"]) == (True, seq + 1)
         fields = data(event_octets(answer, size), media)
         assert list(fields) == ["seq", "ms", "pad"]
         assert fields["seq"] == seq
     assert fetched(base, "end", id=one)["emitted"] == 5
     assert answer.read() == b""
+
+
+def test_a_comment_is_sent_as_an_event_is_and_no_client_takes_it_for_one(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one)
+    event_octets(answer, 200)
+    assert fetched(base, "feed", id=one, bytes=300, comment="on")["emitted"] == 2
+    comment = event_octets(answer, 300)
+    assert data(comment.replace(b": {", b"data: {", 1), "sse")["seq"] == 1
+    assert SSEDecoder().feed(comment) == []
+    fetched(base, "feed", id=one, comment="off")
+    assert data(event_octets(answer, 200), "sse")["seq"] == 2
+    answer.leave()
 
 
 @pytest.mark.parametrize(("media", "content_type"), TYPES.items())
@@ -355,6 +369,7 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"bytes": "-200"}, "bad-bytes"),
         ({"bytes": "٢٠٠"}, "bad-bytes"),
         ({"bytes": "9" * 5000}, "bad-bytes"),
+        *(({"seconds": value}, "bad-seconds") for value in ("0", "3901", "-1", "1.5", "", "9" * 5000)),
         ({"total": "x"}, "bad-total"),
         ({"total": ""}, "bad-total"),
         ({"total": 199}, "bad-total"),
@@ -373,6 +388,14 @@ def test_side_requests_check_their_parameters_too(shared: str) -> None:
     for what in ("feed", "end"):
         refused(ask(shared, f"/{what}", method="POST"), 400, "bad-id")
     refused(ask(shared, "/feed", method="POST", id=UNKNOWN, bytes=1), 400, "bad-bytes")
+    refused(ask(shared, "/feed", method="POST", id=UNKNOWN, comment="yes"), 400, "bad-comment")
+
+
+@pytest.mark.parametrize("media", ["ndjson", "text"])
+def test_only_an_event_stream_has_comments(media: str, base: str) -> None:
+    one = new_id()
+    with opened(base, id=one, type=media):
+        refused(ask(base, "/feed", method="POST", id=one, comment="on"), 400, "bad-comment")
 
 
 @pytest.mark.parametrize("mode", ["pause", "free"])
@@ -428,6 +451,17 @@ def test_a_stream_whose_time_is_over_ends_in_good_order(base: str, monkeypatch: 
     one = new_id()
     assert len(opened(base, id=one, total=5000).read()) == 5000
     assert told_until(base, one)["known"] is False
+
+
+def test_a_stream_lives_for_as_long_as_it_is_asked_to(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "STREAM_SECONDS", 0.05)
+    one, other = new_id(), new_id()
+    with opened(base, id=one, seconds=3900):
+        began = time.monotonic()
+        assert len(opened(base, id=other, seconds=1).read()) == 200
+        assert 0.9 < time.monotonic() - began < GIVE_UP_S
+        assert fetched(base, "ping", id=one)["seconds"] == 3900
+        assert "seconds" not in fetched(base, "ping", id=UNKNOWN)
 
 
 def told_until(base: str, one: str) -> dict[str, Any]:

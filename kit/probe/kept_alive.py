@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from kit.errors import UsageError
+from kit.errors import KitError, UsageError
 from kit.probe.client import Client
 from kit.probe.proof_runner import Driver, ProofRequest
-from kit.proof.stream_limits import BEAT_S, LIMIT_S, MOST_S, Limits, StreamLifetime, judge, lives
+from kit.proof.contract import Clause, ClauseFinding
+from kit.proof.stream_limits import BEAT_S, LIMIT_S, MOST_S, Limits, StreamLifetime, finding, judge, lives
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
+
+
+async def kept_alive(
+    request: ProofRequest, *, for_s: float, http2: bool = False, say: Callable[[str], None] = lambda _: None
+) -> ClauseFinding:
+    """The clause "kept alive": how long a silent and a talking stream live.
+
+    Args:
+        request: how the proof's stream is asked for.
+        for_s: seconds for which they are watched at most.
+        http2: offer HTTP/2.
+        say: called with what is done.
+
+    Raises:
+        KitError: BAD_USAGE for a time that cannot be watched.
+    """
+    say(f"watching a silent stream and one that talks, for {for_s:g} s at most")
+    try:
+        return finding(await watch(request, limit_s=for_s, beat_s=min(BEAT_S, for_s / 12), http2=http2))
+    except UsageError:
+        raise
+    except KitError as error:
+        return ClauseFinding(Clause.KEPT_ALIVE, error.message, "unknown")
 
 
 async def watch(

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from kit.errors import Code, Exit, KitError
+from kit.probe.kept_alive import kept_alive, watch
 from kit.probe.proof_runner import ProofRequest
-from kit.probe.stream_limits import watch
 from kit.proof.conditions import Conditions
+from kit.proof.contract import Clause, Limit, Term
 from kit.proof.stream_limits import Kind, Limits
 from tests.fixtures.origin import Origin
 from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
@@ -81,6 +82,22 @@ def test_what_cuts_nothing_shows_no_limit(found: Limits) -> None:
 )
 def test_a_hop_that_collects_for_its_timeout_is_unclear_and_told(found: Limits) -> None:
     assert found.kind is Kind.UNCLEAR, found.evidence
+
+
+def test_the_clause_says_what_was_proved_of_both(origin: Origin) -> None:
+    said: list[str] = []
+    found = asyncio.run(kept_alive(ProofRequest(f"{origin()}/proof"), for_s=2.0, say=said.append))
+    assert (found.clause, found.sure, found.doubts) == (Clause.KEPT_ALIVE, "proved", ()), found.evidence
+    assert said
+    assert Limit(Term.IDLE, ">", 1_500.0).met([found]) is True
+    assert Limit(Term.ALIVE, ">=", 2_000.0).met([found]) is True
+    assert Limit(Term.ALIVE, ">", 60_000.0).met([found]) is None
+
+
+def test_the_clause_is_unknown_where_there_is_no_proof(origin: Origin) -> None:
+    for url in (f"{origin()}/nowhere", "http://127.0.0.1:1"):
+        found = asyncio.run(kept_alive(ProofRequest(url), for_s=2.0))
+        assert (found.sure, found.figures) == ("unknown", ())
 
 
 def test_nobody_there_is_an_error() -> None:
