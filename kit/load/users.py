@@ -6,7 +6,9 @@ which this relies. Locust 2.47's own `FastHttpUser.iter_lines` waits for 1,024 o
 
 from __future__ import annotations
 
+import gc
 import http.client
+import socket
 import ssl
 import time
 from functools import cache
@@ -28,6 +30,7 @@ from kit.proof.events import EventTooLargeError
 
 _READ_BYTES: Final = 64 * 1024
 _TICK_MS: Final = 10.0
+_LOOKED_UP_MS: Final = 30_000.0
 _READS_IN_A_ROW: Final = 64  # a stream that never pauses lets the others run
 
 
@@ -60,6 +63,8 @@ class Load:
         self.plan = Plan(**{**{name: getattr(self.plan, name) for name in _REQUEST}, "schedule": schedule})
         self.place, self._users, self._over = place, 0, False
         self._began_ms = now_ms() + LEAD_S * 1000
+        # A look through thousands of streams for garbage stops all of them; nearly nothing of it is cyclic.
+        gc.set_threshold(50_000, 50, 100)
         gevent.spawn(self._tick)
 
     def due(self) -> list[float]:
@@ -211,12 +216,52 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+class _Addresses:
+    """A host's addresses, looked up again now and then: a look-up for each connection would take turns."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, tuple[object, ...]]] = []
+        self._until_ms = 0.0
+        self._turn = 0
+
+    def connected(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        """A connection to one of them, in turn; to the next where that fails."""
+        if now_ms() > self._until_ms:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            self._found = [(family, address) for family, _, _, _, address in found]
+            self._until_ms = now_ms() + _LOOKED_UP_MS
+        self._turn += 1
+        error: OSError | None = None
+        for more in range(len(self._found)):
+            family, address = self._found[(self._turn + more) % len(self._found)]
+            made = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                made.settimeout(timeout_s)
+                made.connect(address)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return made
+            except OSError as failed:
+                error = failed
+                made.close()
+        raise error or OSError("the name has no address")
+
+
+_addresses = _Addresses()
+
+
 def _connect(plan: Plan) -> http.client.HTTPConnection:
     parts = urlsplit(plan.url)
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=plan.timeout_s, context=_tls())
-    return http.client.HTTPConnection(host, port, timeout=plan.timeout_s)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    made = _addresses.connected(host, parts.port or (443 if secure else 80), plan.timeout_s)
+    connection = http.client.HTTPConnection(host, timeout=plan.timeout_s)
+    connection.sock = made
+    if secure:
+        try:
+            connection.sock = _tls().wrap_socket(made, server_hostname=host)
+        except BaseException:
+            made.close()
+            raise
+    return connection
 
 
 def _ask(connection: http.client.HTTPConnection, plan: Plan) -> http.client.HTTPResponse:
