@@ -8,18 +8,16 @@ import typer
 
 from kit.cli.arguments import (
     PROMPT,
-    BearerEnv,
-    Data,
-    Header,
+    Group,
     Json,
-    Method,
     Prompt,
     Proof,
     ProofToken,
     Timeout,
     option,
-    request,
+    proof_url,
 )
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Exit, UsageError
 
@@ -29,7 +27,9 @@ if TYPE_CHECKING:
     from kit.probe.client import Ask
 
 
+@with_request
 def command(
+    request: Request,
     url: Annotated[
         str | None,
         typer.Argument(
@@ -42,9 +42,17 @@ def command(
     deployed: Annotated[
         bool, option("--deployed", "Ask what is on record as deployed from this folder.")
     ] = False,
-    streams: Annotated[int, option("--streams", "How many streams.", min=1, max=1_000_000)] = 50,
+    streams: Annotated[
+        int, option("--streams", "How many streams.", min=1, max=1_000_000, group=Group.MEASURING)
+    ] = 50,
     for_: Annotated[
-        str, option("--for", "How long it takes in all; streams that are open then are left.", metavar="TIME")
+        str,
+        option(
+            "--for",
+            "How long it takes in all; streams that are open then are left.",
+            metavar="TIME",
+            group=Group.MEASURING,
+        ),
     ] = "30s",
     ramp: Annotated[
         str | None,
@@ -52,6 +60,7 @@ def command(
             "--ramp",
             "The time over which they are opened, evenly; a tenth of --for by default.",
             metavar="TIME",
+            group=Group.MEASURING,
         ),
     ] = None,
     every: Annotated[
@@ -61,6 +70,7 @@ def command(
             "Ask for each stream anew after so long, whether the last one is over or not; by default each is "
             "asked for once.",
             metavar="TIME",
+            group=Group.MEASURING,
         ),
     ] = None,
     slo: Annotated[
@@ -70,9 +80,12 @@ def command(
             "Exit 3 unless it is met: milliseconds of the 99th percentile (late.p95=300, gap.max=5000 say "
             "another), streams or a part of them: first=800,gap=2000,late=500,cut=0,refused=1%.",
             metavar="OBJECTIVES",
+            group=Group.MEASURING,
         ),
     ] = None,
-    workers: Annotated[int, option("--workers", "Locust's processes on this machine.", min=1, max=256)] = 1,
+    workers: Annotated[
+        int, option("--workers", "Locust's processes on this machine.", min=1, max=256, group=Group.MEASURING)
+    ] = 1,
     expect_workers: Annotated[
         int,
         option(
@@ -80,11 +93,12 @@ def command(
             "Open no streams here, but wait for so many processes that join with --join.",
             min=0,
             max=10_000,
+            group=Group.MEASURING,
         ),
     ] = 0,
     listen: Annotated[
         str | None,
-        option("--listen", "Where they join (0.0.0.0:5557).", metavar="HOST:PORT"),
+        option("--listen", "Where they join (0.0.0.0:5557).", metavar="HOST:PORT", group=Group.MEASURING),
     ] = None,
     join: Annotated[
         str | None,
@@ -92,13 +106,10 @@ def command(
             "--join",
             "Open streams for the load that HOST began with the same URL and request; how many, it says.",
             metavar="HOST[:PORT]",
+            group=Group.MEASURING,
         ),
     ] = None,
-    method: Method = None,
-    header: Header = None,
-    data: Data = None,
     prompt: Prompt = PROMPT,
-    bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
@@ -116,7 +127,6 @@ def command(
     from kit.flows import load as flow
     from kit.load.engine import need_locust
     from kit.load.slo import parse
-    from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
     from kit.proof.lane import LaneState
     from kit.report.load import load_data, load_text
@@ -124,9 +134,7 @@ def command(
     objectives = parse(slo) if slo is not None else ()
     schedule = _schedule(streams, for_, ramp, every)
     fleet = _fleet(workers, expect_workers, listen, join)
-    if proof is not None:
-        checked(proof)
-    ask = _ask(url, deployed, method, header or [], data, bearer_env, as_json=as_json)
+    ask = _ask(url, request, deployed=deployed, as_json=as_json)
     if dry_run:
         line = flow.line(ask, schedule, timeout, fleet)
         success({"line": line}, as_json=as_json, text=line)
@@ -137,7 +145,7 @@ def command(
         prompt=prompt,
         # Of the embedded text, an answer that is as long as the load.
         max_output_tokens=min(1_024, max(60, ceil(schedule.for_s * 30))),
-        proof_url=proof,
+        proof_url=proof_url(proof),
         proof_token=proof_token,
         timeout_s=timeout,
     )
@@ -208,28 +216,14 @@ def _place(name: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _ask(
-    url: str | None,
-    deployed: bool,
-    method: str | None,
-    header: list[str],
-    data: str | None,
-    bearer_env: str | None,
-    *,
-    as_json: bool,
-) -> Ask:
+def _ask(url: str | None, request: Request, *, deployed: bool, as_json: bool) -> Ask:
+    if request.http2:
+        raise UsageError("Locust asks in HTTP/1.1.", "Leave --http2 out.")
     if not deployed:
-        if url is None:
-            raise UsageError("No address was given.", "Give a URL, or --deployed for what you deployed.")
-        return request(url, method, header, data, bearer_env)
+        return request.one(url)
     from kit.cli.compare import deployed_asks
 
-    if method or header or data or bearer_env:
-        raise UsageError(
-            "--deployed asks as the record and kit.toml say.",
-            "Leave the request's options out, or give a URL.",
-        )
-    asks = deployed_asks([url] if url else [], configured(), [], as_json=as_json)
+    asks = deployed_asks([url] if url else [], request.of(configured()), [], as_json=as_json)
     if len(asks) > 1:
         raise UsageError(
             f"Several are on record as deployed: {', '.join(asks)}.",

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from kit.errors import UsageError
@@ -24,6 +25,7 @@ from kit.probe.experiments import Origin, origin_of
 from kit.probe.http_errors import bad_status, shown
 from kit.probe.origin import discover
 from kit.probe.spec import LaneSpec, as_our_service
+from kit.probe.tls import trust_here
 from kit.proof.conditions import Conditions, bears_accel, of_answer
 from kit.proof.doubts import Doubt
 from kit.report.load import progress
@@ -66,7 +68,7 @@ async def prepare(spec: LaneSpec, schedule: Schedule) -> Prepared:
         ask = as_our_service(spec, found)
         async with client.stream(ask) as response:
             if response.status != 200:
-                raise bad_status(ask.url, ask.method, response.status)
+                raise bad_status(ask, response.status, response.headers, await response.beginning())
             head, url = response.headers, response.url
     at = of_answer(
         ask.method,
@@ -85,7 +87,7 @@ async def prepare(spec: LaneSpec, schedule: Schedule) -> Prepared:
 
 def plan_of(ask: Ask, schedule: Schedule, timeout_s: float) -> Plan:
     """The request as Locust's processes send it."""
-    address = in_ascii(ask.url)
+    address, trust = in_ascii(ask.url), trust_here()
     sent = headers_of(ask, urlsplit(address).netloc)
     return Plan(
         schedule,
@@ -94,6 +96,8 @@ def plan_of(ask: Ask, schedule: Schedule, timeout_s: float) -> Plan:
         tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in sent),
         None if ask.body is None else ask.body.decode(),
         timeout_s,
+        trust.insecure,
+        None if trust.cacert is None else str(Path(trust.cacert).absolute()),
     )
 
 

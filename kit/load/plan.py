@@ -64,6 +64,8 @@ class Plan:
         headers: all that is sent.
         body: the request's; None for none.
         timeout_s: for connecting, and for each silence.
+        insecure: any certificate will do.
+        cacert: a PEM file of the authorities to trust; None for the machine's.
     """
 
     schedule: Schedule
@@ -72,6 +74,8 @@ class Plan:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: str | None = None
     timeout_s: float = 60.0
+    insecure: bool = False
+    cacert: str | None = None
 
     @property
     def text(self) -> str:

@@ -11,6 +11,7 @@ import http.client
 import socket
 import ssl
 import time
+from dataclasses import replace
 from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -60,7 +61,7 @@ class Load:
 
     def begin(self, schedule: Schedule, place: tuple[int, int]) -> None:
         """The load begins, a little from now."""
-        self.plan = Plan(**{**{name: getattr(self.plan, name) for name in _REQUEST}, "schedule": schedule})
+        self.plan = replace(self.plan, schedule=schedule)
         self.place, self._users, self._over = place, 0, False
         self._began_ms = now_ms() + LEAD_S * 1000
         # A look through thousands of streams for garbage stops all of them; nearly nothing of it is cyclic.
@@ -100,9 +101,6 @@ class Load:
             own.add(late)
             while (late := late - _TICK_MS) > 0:
                 own.add(late)
-
-
-_REQUEST: Final = ("method", "url", "headers", "body", "timeout_s")
 
 
 class StreamUser(User):
@@ -212,8 +210,10 @@ class StreamUser(User):
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _tls(insecure: bool, cacert: str | None) -> ssl.SSLContext:
+    from kit.probe.tls import Trust, context
+
+    return context(Trust(insecure, cacert), http2=False)
 
 
 class _Addresses:
@@ -257,7 +257,7 @@ def _connect(plan: Plan) -> http.client.HTTPConnection:
     connection.sock = made
     if secure:
         try:
-            connection.sock = _tls().wrap_socket(made, server_hostname=host)
+            connection.sock = _tls(plan.insecure, plan.cacert).wrap_socket(made, server_hostname=host)
         except BaseException:
             made.close()
             raise

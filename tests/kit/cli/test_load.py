@@ -50,7 +50,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "No address"),
+        ((), "no address to ask"),
         (("http://x/", "--slo", "soon"), "no objective"),
         (("http://x/", "--for", "5"), "no span of time"),
         (("http://x/", "--for", "5s", "--ramp", "5s"), "as long as the whole load"),
@@ -59,7 +59,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
         (("http://x/", "--join", "host:port"), "no place"),
         (("http://x/", "--expect-workers", "2", "--listen", ":80"), "no place"),
         (("ftp://x/",), "no address"),
-        (("--deployed", "--method", "POST"), "record"),
+        (("http://x/", "--http2"), "HTTP/1.1"),
     ],
 )
 def test_misuse_is_one_sentence_with_a_remedy(invoke: Invoke, arguments: tuple[str, ...], says: str) -> None:
