@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from kit.probe.client import Ask
     from kit.proof.bound import Bound
+    from kit.proof.contract import Clause, ContractSpec, Limit
+    from kit.proof.expectation import Expectation
     from kit.proof.lane import Arm as LaneArm
     from kit.proof.lane import LaneState, Wanted
     from kit.proof.verdict import Verdict
 
+    class Held(TypedDict):
+        """See `held_to`."""
+
+        expected: Verdict | None
+        at_most: Bound | None
+        limits: tuple[Limit, ...]
+        contract: ContractSpec
+
+
+VERDICTS = "incremental, byte-limited, time-limited, whole-message, refused, inconclusive"
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 
 
@@ -42,39 +53,57 @@ def own_arms(wanted: Arms) -> list[LaneArm]:
     return ["off" if one == "off" else "on" for one in arms(wanted)]
 
 
-def verdict(word: str | None) -> Verdict | None:
-    """An expectation as a verdict.
+def expectation(text: str | None) -> Expectation:
+    """What is expected, nothing unless given.
 
     Raises:
-        KitError: no such verdict.
+        KitError: it is no expectation.
     """
-    from kit.proof.verdict import Verdict
+    from kit.proof.expectation import Expectation
 
-    if word is None:
-        return None
-    try:
-        return Verdict(word)
-    except ValueError:
-        raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.") from None
+    return Expectation() if text is None else Expectation.parse(text)
 
 
-def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
-    """An expectation: a verdict, or a bound on what may be collected.
+def held_to(
+    expected: Expectation,
+    clauses: Sequence[Clause] = (),
+    *,
+    contract: bool,
+    for_: str | None,
+    streams: int | None,
+) -> Held:
+    """The fields of a lane's specification for what is expected of it, and the clauses that are asked of it.
+
+    Args:
+        expected: by the user.
+        clauses: those that are asked in any case.
+        contract: whether all are.
+        for_: for how long streams are watched; None for what is expected needs.
+        streams: how many there are; None for what is expected needs.
 
     Raises:
-        KitError: neither.
+        KitError: that is no length of time.
     """
-    from kit.proof.bound import Bound
+    from kit.proof.contract import ASKED, ContractSpec
 
-    if word is None or "<" not in word:
-        return verdict(word), None
-    bound = Bound.parse(word)
-    if bound is None:
-        raise UsageError(
-            f"{word!r} is no bound.",
-            "Write hold<=TIME (ms, s), block<=SIZE (B, KiB), or both with a comma, in quotes.",
-        )
-    return None, bound
+    for_s = None if for_ is None else _seconds(for_)
+    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    return {
+        "expected": expected.verdict,
+        "at_most": expected.bound,
+        "limits": expected.limits,
+        "contract": spec,
+    }
+
+
+def _seconds(text: str) -> float:
+    import re
+
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|m|h)", text.strip(), re.ASCII)
+    seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    if not seconds:
+        raise UsageError(f"--for {text} is no length of time.", "Write one as in 110s, 10m or 1h.")
+    return seconds
 
 
 def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
@@ -100,16 +129,30 @@ def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
 
 def status(*states: LaneState) -> Exit:
     """The exit status of what came out so; of several, the worst one's."""
-    from kit.proof.lane import LaneState
+    from kit.proof.lane import worst
 
-    worst = next((one for one in LaneState if one in states), LaneState.OK)
-    return Exit[worst.name]
+    return Exit[worst(*states).name]
 
 
-def option(name: str, says: str, *also: str, env: str | list[str] | None = None, **more: Any) -> Any:
+class Group(StrEnum):
+    """What an option is about, as a heading of `--help`."""
+
+    REQUEST = "The request"
+    MEASURING = "Measuring"
+    OUTPUT = "Output"
+
+
+def option(
+    name: str,
+    says: str,
+    *also: str,
+    env: str | list[str] | None = None,
+    group: Group | None = None,
+    **more: Any,
+) -> Any:
     """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
     variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
-    return typer.Option(name, *also, envvar=env or variable, help=says, **more)
+    return typer.Option(name, *also, envvar=env or variable, help=says, rich_help_panel=group, **more)
 
 
 def accel_header(says: str) -> Any:
@@ -146,18 +189,23 @@ Isolated: TypeAlias = Annotated[
 Polling: TypeAlias = Annotated[
     bool, option("--polling", "Ask each target for its answer in pieces as well, as where nothing streams.")
 ]
-Method: TypeAlias = Annotated[str | None, option("--method", "GET, or POST when there is data.")]
-Header: TypeAlias = Annotated[
-    list[str] | None,
-    option("--header", "One more request header; in KIT_HEADER one a line.", "-H", metavar="NAME: VALUE"),
-]
-Data: TypeAlias = Annotated[str | None, option("--data", "The request's body.", "-d")]
-BearerEnv: TypeAlias = Annotated[
-    str | None, option("--bearer-env", "The variable that holds a bearer token.", metavar="NAME")
-]
 Proof: TypeAlias = Annotated[
-    str | None, option("--proof", "The proof's prefix, if neither beside URL nor at /proof.", metavar="URL")
+    str | None,
+    option("--proof", "Where the proof is, if neither beside the address nor at /proof.", metavar="URL|PATH"),
 ]
+
+
+def proof_url(given: str | None) -> str | None:
+    """Where the proof is: an address, or a path at the probed address.
+
+    Raises:
+        KitError: BAD_USAGE, it is neither.
+    """
+    from kit.probe.address import checked
+
+    if given is not None and not given.startswith("/"):
+        checked(given)
+    return given
 
 
 def _usable(token: str | None) -> str | None:
@@ -188,15 +236,40 @@ Arm: TypeAlias = Annotated[
     ),
 ]
 Expect: TypeAlias = Annotated[
-    str | None, option("--expect", "Exit 3 unless this is the verdict.", metavar="VERDICT")
-]
-ExpectOrBound: TypeAlias = Annotated[
     str | None,
     option(
         "--expect",
-        "Exit 3 unless this is the verdict, or what was collected keeps within it: "
-        "'hold<=200ms,block<=4KiB'.",
-        metavar="VERDICT",
+        f"Exit 3 unless all of it is kept: a verdict ({VERDICTS}), bounds on what is collected, limits of "
+        "the contract: 'incremental, hold<=200ms, block<=4KiB, cancel<1s, idle>60s, many>=100'.",
+        metavar="EXPECTATION",
+        group=Group.MEASURING,
+    ),
+]
+Contract: TypeAlias = Annotated[
+    bool,
+    option(
+        "--contract",
+        "Ask every clause of the contract: is a stream kept alive, stopped when its client leaves, as good "
+        "beside many?",
+        group=Group.MEASURING,
+    ),
+]
+For: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--for",
+        "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
+        metavar="TIME",
+        group=Group.MEASURING,
+    ),
+]
+Streams: TypeAlias = Annotated[
+    int | None,
+    option(
+        "--streams",
+        "How many streams to open at once; what --expect needs, or 10, unless given.",
+        min=1,
+        group=Group.MEASURING,
     ),
 ]
 Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
@@ -262,47 +335,3 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
-
-
-def request(
-    url: str, method: str | None, headers: list[str], data: str | None, bearer_env: str | None
-) -> Ask:
-    """The request as the user gave it.
-
-    Raises:
-        KitError: a method or a header that is none, or a variable that is not set.
-    """
-    import os
-    import re
-
-    from kit.probe.address import checked
-    from kit.probe.client import Ask
-
-    checked(url)
-    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
-        raise UsageError(f"{method!r} is no method.", "Give one, as in --method POST.")
-    variable = os.environ.get("KIT_HEADER", "")
-    if headers == variable.split():  # typer splits it at white space, which most headers have
-        headers = [line for line in variable.splitlines() if line.strip()]
-    pairs = [_header(line) for line in headers]
-    if bearer_env is not None:
-        token = os.environ.get(bearer_env, "").strip()
-        if not token:
-            raise UsageError(
-                f"The variable {bearer_env} holds no token.",
-                f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
-            )
-        pairs.append(_header(f"authorization: Bearer {token}"))
-    body = None if data is None else data.encode()
-    return Ask((method or ("POST" if body else "GET")).upper(), url, tuple(pairs), body)
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
-    if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
-        raise UsageError(
-            f"{name.strip()[:40]!r} is no header.",
-            "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
-        )
-    return name.strip(), value.strip()

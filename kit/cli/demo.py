@@ -8,24 +8,32 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
+    Contract,
+    For,
     Fronts,
     Isolated,
     Json,
     Out,
     Polling,
     Prompt,
+    Streams,
     Targets,
     Timeout,
     Yes,
+    expectation,
+    held_to,
     own_arms,
     pairs,
     status,
 )
 from kit.cli.prompts import trusted
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success
 
 
+@with_request
 def command(
+    request: Request,
     targets: Targets = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
@@ -33,6 +41,9 @@ def command(
     front: Fronts = None,
     isolated: Isolated = False,
     polling: Polling = False,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -50,8 +61,9 @@ def command(
     from kit.report.view import view
     from kit.targets import load_targets
 
+    held = held_to(expectation(None), (), contract=contract, for_=for_, streams=streams)
     known = load_targets()
-    config = configured()
+    config = request.of(configured())
     if polling:
         check_polling(config)
     trusted(config, yes=yes)
@@ -70,6 +82,7 @@ def command(
                 isolated=isolated,
                 polling=polling,
                 timeout_s=timeout,
+                contract=held["contract"],
             )
         )
     written = write_report(comparison, known, out)

@@ -10,43 +10,44 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
-    BearerEnv,
-    Data,
-    ExpectOrBound,
+    Contract,
+    Expect,
+    For,
     Github,
-    Header,
     Html,
-    Http2,
     Json,
     Junit,
     Markdown,
-    Method,
     Prompt,
     Proof,
     ProofToken,
+    Streams,
     Timeout,
     arms,
     expectation,
+    held_to,
     option,
-    request,
+    proof_url,
     status,
 )
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, annotate, run, style, success, talk
 from kit.errors import Code, KitError
 
 
+@with_request
 def command(
+    request: Request,
     url: Annotated[
-        str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
-    ],
-    expect: ExpectOrBound = None,
+        str | None,
+        typer.Argument(metavar="URL", envvar="KIT_URL", help="The address whose answer should stream."),
+    ] = None,
+    expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     arm: Arm = Arms.AS_IS,
-    method: Method = None,
-    header: Header = None,
-    data: Data = None,
     prompt: Prompt = PROMPT,
-    http2: Http2 = False,
-    bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
     event_bytes: Annotated[
@@ -76,37 +77,33 @@ def command(
     """Does this URL's answer arrive as it is written?
 
     Proves it in lock-step where the server speaks the proof's protocol (see docs/proof-protocol.md), and
-    says what can be said where it does not. Exits 0 for any conclusive verdict or the expected one, 3 for
-    another, 4 when inconclusive.
+    says what can be said where it does not. Exits 0 for any conclusive verdict or what was expected, 3 where
+    that is missed, 4 when inconclusive (docs/contract.md).
     """
     from pathlib import Path
 
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
-    from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
-    expected, at_most = expectation(expect)
-    ask = request(url, method, header or [], data, bearer_env)
-    if proof is not None:
-        checked(proof)
+    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
+    ask = request.one(url)
     specs = [
         LaneSpec(
             "probe",
             ask,
             header=one,
             prompt=prompt,
-            expected=expected,
-            at_most=at_most,
             event_bytes=event_bytes,
-            proof_url=proof,
+            proof_url=proof_url(proof),
             proof_token=proof_token,
-            http2=http2,
+            http2=bool(request.http2),
             timeout_s=timeout,
+            **held,
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]

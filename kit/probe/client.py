@@ -7,7 +7,9 @@ decoding is late by what those cost. Content coding is undone here, in bounded p
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
@@ -25,11 +27,18 @@ from kit import __version__
 from kit.errors import Code, KitError
 from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
-from kit.probe.http_errors import shown, timed_out, translate_errors
+from kit.probe.http_errors import no_plain_http, shown, timed_out, translate_errors
+from kit.probe.tls import Trust, context, speaks_tls, trust_here
+from kit.proof.actions import By
 from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_NO_LINGER = struct.pack("ii", 1, 0)
+# Of the first request on a connection, whose stream is number 1; the code is CANCEL (RFC 9113, 6.4).
+_RST_STREAM = bytes.fromhex("000004 03 00 00000001 00000008")
+_MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
+_MULTIPLEXED = 100  # httpcore2's own bound of one connection
 
 
 def now_ms() -> float:
@@ -101,6 +110,19 @@ class Response:
                     yield at, piece
         undo.end()
 
+    async def beginning(self) -> bytes:
+        """The first 16 KiB of the body, as far as they come within a second; what goes wrong ends it."""
+        body = b""
+        try:
+            async with asyncio.timeout(1.0):
+                async for _, piece in self.reads():
+                    body += piece
+                    if len(body) >= 16 * 1024:
+                        break
+        except (KitError, TimeoutError):
+            pass
+        return body
+
 
 class Client:
     """A pool of connections. Two clients never share one, so a side request cannot queue behind a stream.
@@ -111,14 +133,18 @@ class Client:
 
     Attributes:
         versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
+        multiplexed: how many requests at once one connection takes, of the server that was asked last and of
+            ours; 0 until HTTP/2 is spoken.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
         self._http2 = http2
         self._timeout_s = timeout_s
-        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._pools: dict[tuple[str, str | None, Trust], httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
+        self._opened: list[_StampedStream] = []
         self.versions: set[str] = set()
+        self.multiplexed = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,34 +210,77 @@ class Client:
         url = in_ascii(ask.url)
         parts = urlsplit(url)
         pool = await self._pool(parts.scheme, parts.hostname or "")
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        extensions: dict[str, Any] = {
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        }
+        if self._http2:
+            extensions["trace"] = self._trace
         async with AsyncExitStack() as stack:
-            with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
-                raw = await stack.enter_async_context(
-                    pool.stream(
-                        ask.method,
-                        url,
-                        headers=_headers(ask, parts.netloc),
-                        content=ask.body,
-                        extensions={"timeout": timeouts},
+            try:
+                with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
+                    raw = await stack.enter_async_context(
+                        pool.stream(
+                            ask.method,
+                            url,
+                            headers=_headers(ask, parts.netloc),
+                            content=ask.body,
+                            extensions=extensions,
+                        )
                     )
-                )
+            except KitError as error:
+                if await _wants_tls(parts, error):
+                    raise no_plain_http(ask.url) from error
+                raise
             stream = raw.extensions.get("network_stream")
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
 
+    @asynccontextmanager
+    async def leaving(self, by: By) -> AsyncGenerator[None]:
+        """Have what is left within end so: all connections of this client, or its first request on HTTP/2.
+
+        httpcore only forgets a request on HTTP/2 that is left, and its server never hears of it.
+        """
+        if by is By.RST:
+            for one in self._opened:
+                one.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        yield
+        for one in [*self._opened]:
+            tls = one.get_extra_info("ssl_object")
+            if by is By.RST_STREAM and tls is not None and tls.selected_alpn_protocol() == "h2":
+                await one.write(_RST_STREAM)
+            else:
+                await one.aclose()
+
+    async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
+        if what == "http2.receive_remote_settings.complete":
+            changed = how["return_value"].changed_settings.get(_MAX_CONCURRENT_STREAMS)
+            if changed is not None:
+                self.multiplexed = min(_MULTIPLEXED, changed.new_value)
+            self.multiplexed = self.multiplexed or 1  # all that httpcore2 does where the server does not say
+
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
-        key = f"{scheme} {proxy or ''}"
+        trust = trust_here()
+        key = scheme, proxy, trust
         if key not in self._pools:
             self._pools[key] = await self._stack.enter_async_context(
                 httpcore2.AsyncConnectionPool(
-                    ssl_context=_ssl_context(http2=self._http2) if scheme == "https" else None,
+                    ssl_context=_ssl_context(trust, http2=self._http2) if scheme == "https" else None,
                     proxy=httpcore2.Proxy(proxy) if proxy else None,
                     http2=self._http2,
-                    network_backend=_StampingBackend(),
+                    network_backend=_StampingBackend(self._opened),
                 )
             )
         return self._pools[key]
+
+
+async def _wants_tls(parts: SplitResult, error: KitError) -> bool:
+    """Whether what failed over plain HTTP, once connected, would have got through over TLS."""
+    connected = isinstance(error.__cause__, httpcore2.ProtocolError | httpcore2.ReadError)
+    host = parts.hostname
+    if parts.scheme != "http" or not connected or not host or not (proxy_bypass(host) or not _proxy("http")):
+        return False
+    return await speaks_tls(host, parts.port or 80)
 
 
 class _Stamp:
@@ -220,11 +289,15 @@ class _Stamp:
 
 
 class _StampedStream(httpcore2.AsyncNetworkStream):
-    """A network stream that notes when each read returned."""
+    """A network stream that notes when each read returned, and is listed among the open ones."""
 
-    def __init__(self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp) -> None:
+    def __init__(
+        self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp, opened: list[_StampedStream]
+    ) -> None:
         self._inner = inner
+        self._opened = opened
         self.stamp = stamp
+        opened.append(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._inner.read(max_bytes, timeout)
@@ -235,6 +308,8 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
+        if self in self._opened:
+            self._opened.remove(self)
         await self._inner.aclose()
 
     async def start_tls(
@@ -244,13 +319,17 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore2.AsyncNetworkStream:
         inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        return _StampedStream(inner, self.stamp)
+        self._opened.remove(self)
+        return _StampedStream(inner, self.stamp, self._opened)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _StampingBackend(httpcore2.AnyIOBackend):
+    def __init__(self, opened: list[_StampedStream]) -> None:
+        self._opened = opened
+
     async def connect_tcp(
         self,
         host: str,
@@ -260,7 +339,7 @@ class _StampingBackend(httpcore2.AnyIOBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _StampedStream(inner, _Stamp())
+        return _StampedStream(inner, _Stamp(), self._opened)
 
 
 def _proxy(scheme: str) -> str | None:
@@ -322,15 +401,6 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 @cache
-def _ssl_context(*, http2: bool) -> ssl.SSLContext:
-    """One for all: loading the machine's certificates takes 70 ms, in which no read is stamped."""
-    try:
-        context = httpcore2.default_ssl_context()
-    except OSError as error:
-        raise KitError(
-            Code.TLS_FAILED,
-            f"The certificates to trust cannot be read: {error.strerror or error}.",
-            "Correct SSL_CERT_FILE or SSL_CERT_DIR, or leave both out for the machine's own.",
-        ) from None
-    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
-    return context
+def _ssl_context(trust: Trust, *, http2: bool) -> ssl.SSLContext:
+    """One for all that trust alike: while certificates are loaded no read is stamped."""
+    return context(trust, http2=http2)

@@ -23,7 +23,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
 from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
-from kit.proof.lane import Lane
+from kit.proof.lane import Arm, Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
 from kit.proof.received import Received
@@ -55,11 +55,13 @@ class LaneProbe(Measured):
 
     Attributes:
         http_version: of the answer: "HTTP/1.1", "HTTP/2".
+        redirected: where to, in words; empty if it was not.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
         self.http_version = ""
+        self.redirected = ""
         self._held_answer: HeldAnswer | None = None
         self._asked_ms = 0.0
 
@@ -171,10 +173,20 @@ class LaneProbe(Measured):
                 stepped(line)
             reported = len(machine.evidence)
 
-        request = ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
-        driver = Driver(self._streams, self._side, request, tell)
+        driver = Driver(self._streams, self._side, self._request(base, at), tell)
         finding = await driver.run(machine.run())
         return Proved(finding, at, self.unlike(driver.head))
+
+    def request(self, header: Arm) -> ProofRequest | None:
+        """How a stream of the proof's is asked for as the answer was; None where no proof can be had.
+
+        `header`: whether the answer was found to bear `X-Accel-Buffering: no`.
+        """
+        base = self._found.base
+        return None if base is None else self._request(base, replace(self.conditions, header=header))
+
+    def _request(self, base: str, at: Conditions) -> ProofRequest:
+        return ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
 
     def unlike(self, head: Mapping[str, str]) -> tuple[str, ...]:
         """In which headers a proof's response differs from the answer's; none where either is not there."""
@@ -186,6 +198,9 @@ class LaneProbe(Measured):
         await super().answer(arrived)
         if self._held_answer is not None and self._by_answer.verdict is not Verdict.REFUSED:
             self._judge_pieces(self._held_answer)
+        if self.redirected:
+            by = self._by_answer
+            self._by_answer = replace(by, evidence=(self.redirected, *by.evidence))
 
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
@@ -245,12 +260,14 @@ class LaneProbe(Measured):
         async with self._streams.stream(ask) as response:
             received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
+            self.redirected = "" if response.url == ask.url else f"redirected to {shown(response.url)}"
             if runner is not None:
                 runner.head(response)
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
-                raise bad_status(self._ask.url, self._ask.method, response.status)
+                at_last = replace(ask, url=response.url)
+                raise bad_status(at_last, response.status, response.headers, await response.beginning())
             received.use(decoder_of(response.headers.get("content-type", "")))
             clean = False
             try:

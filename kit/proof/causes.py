@@ -46,12 +46,15 @@ class Cause(Explained):
     ANSWER_PATH = "answer-path"
     IDLE_LIMIT = "idle-limit"
     TIME_LIMIT = "time-limit"
+    HEARTBEATS_HELD = "heartbeats-held"
     BURSTS = "bursts"
     BLOCKED = "blocked"
     ANSWER_CUT = "answer-cut"
     NO_EVENTS = "no-events"
     FALSE_HEADER = "false-header"
     REPLAYED = "replayed"
+    STREAM_LIMIT = "stream-limit"
+    QUEUE = "queue"
     UNKNOWN = "unknown"
 
     @property
