@@ -179,9 +179,10 @@ class Side:
         """The origin's clock, and whether it has this stream; None if there was no proper answer in time."""
         return await self._ask("GET", ping_path(stream), within_ms)
 
-    async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
-        """One more event now."""
-        return await self._ask("POST", feed_path(stream, size), within_ms)
+    async def feed(self, stream: str, size: int, within_ms: float, *, comment: bool = False) -> Reply | None:
+        """One more event now, or a comment."""
+        path = feed_path(stream, size)
+        return await self._ask("POST", f"{path}&comment=on" if comment else path, within_ms)
 
     async def let(self, stream: str, pieces: int, within_ms: float) -> Reply | None:
         """So many pieces of an answer in all."""
@@ -218,8 +219,13 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
         payload.get("wraps") is True,
         _progress(payload),
         str(payload.get("http", "")),
+        seconds=_number(payload.get("seconds")),
         gone=_read(_GONE, payload.get("gone")),
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _progress(payload: Mapping[str, object]) -> Progress | None:
@@ -254,7 +260,16 @@ def new_stream() -> str:
     return secrets.token_hex(16)
 
 
-def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions, first: bool = True) -> str:
+def stream_url(
+    base: str,
+    stream: str,
+    *,
+    mode: str,
+    size: int,
+    at: Conditions,
+    seconds: int | None = None,
+    first: bool = True,
+) -> str:
     """Where a stream is opened that bears what these conditions say; see `kit.proof.actions.Open`."""
     query: dict[str, str | int] = {
         "id": stream,
@@ -272,6 +287,7 @@ def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions, 
         "first": ("on" if first else "off", "on"),
     }
     query |= {name: wanted for name, (wanted, usual) in further.items() if wanted != usual}
+    query |= {} if seconds is None else {"seconds": seconds}
     return f"{base}/stream?{urlencode({**query, 'total': LENGTH} if at.length else query)}"
 
 

@@ -81,7 +81,7 @@ def test_nginx_that_ignores_it_stops_once_it_cannot_write(found: ClauseFinding) 
     goes_on_with(found, "stops only 2 events later")
 
 
-@through(lambda origin: NginxSite(origin(), "proxy_store stored$uri;"), header="off")
+@through(lambda origin: NginxSite(origin(), "root stored; proxy_store on;"), header="off")
 def test_nginx_that_stores_the_answer_goes_on(found: ClauseFinding) -> None:
     goes_on_with(found, "goes on (watched ")
 

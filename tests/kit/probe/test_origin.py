@@ -151,6 +151,8 @@ def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
     assert (
         url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total={LENGTH}"
     )
+    longer = stream_url("http://a/proof", first, mode="lockstep", size=200, at=Conditions(), seconds=660)
+    assert longer == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=on&seconds=660"
 
 
 HELD = {
@@ -183,6 +185,15 @@ def test_what_an_origin_says_of_an_answer_is_read() -> None:
     assert reply.progress == Progress(
         2, 180, 3, "piece", "", False, "", 7.5, 0.0, ((90, 1.0, 1.0), (180, 5.0, 7.0))
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(660, 660), (1.5, 1.5), (None, None), ("1", None), (True, None)]
+)
+def test_for_how_long_a_stream_may_live_is_a_number_or_not_known(said: object, seconds: float | None) -> None:
+    reply = parsed(seconds=said)
+    assert reply is not None
+    assert reply.seconds == seconds
 
 
 @pytest.mark.parametrize(
