@@ -68,8 +68,11 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Query = Mapping[str, str]
 
-STREAMS = 16
+# At once in a process: where requests must show a token (and in the lab), and where a stranger's may come.
+STREAMS = 5_000
+STRANGERS_STREAMS = 128
 STREAM_OCTETS = 4 * 1024 * 1024
+ALL_OCTETS = 16 * STREAM_OCTETS  # of all that are open
 FREE_OCTETS = 1024 * 1024
 STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
 MOST_SECONDS = 3_900
@@ -265,6 +268,7 @@ class _Proof:
         self._headers = {**NO_STORE, **self._version}
         self._streams: dict[str, _Stream] = {}
         self._gone: dict[str, Mapping[str, object]] = {}  # the last in the end
+        self._octets = 0  # that they were ordered in all
         self._answers: dict[str, _Answer] = {}
         self._signals = _ServerSignals(self._end_all)
         self._endpoints: dict[tuple[str, str], Callable[[Query], ASGIApp | Awaitable[ASGIApp]]] = {
@@ -375,12 +379,22 @@ class _Proof:
         # From here to the registration nothing is awaited, so two openings cannot both pass the checks.
         if plan.id in self._streams:
             raise _Refusal(409, "id-in-use", f"a stream with the id {plan.id} is open already")
-        if len(self._streams) >= STREAMS:
-            raise _Refusal(429, "too-many-streams", f"{STREAMS} proof streams are open, which is the limit")
-        stream = _Stream(plan, self._version, closed=self._close)
+        if len(self._streams) >= (most := self._most_streams()):
+            raise _Refusal(429, "too-many-streams", f"{most} proof streams are open, which is the limit")
+        stream = _Stream(plan, self._version, self._take, closed=self._close)
         self._streams[plan.id] = stream
         self._signals.watch()
         return stream
+
+    def _most_streams(self) -> int:
+        names = ("STREAMPROOF_PROOF_TOKEN", "STREAMPROOF_PROOF_TOKEN_SHA256")
+        shown = self._token or (self._enabled is None and any(map(os.environ.get, names)))
+        return STREAMS if shown or os.environ.get("STREAMPROOF_LAB") == "1" else STRANGERS_STREAMS
+
+    def _take(self, octets: int) -> None:
+        if self._octets + octets > ALL_OCTETS:
+            raise _Refusal(429, "too-many-octets", f"the limit of all open streams is {ALL_OCTETS} octets")
+        self._octets += octets
 
     def _close(self, stream: _Stream) -> None:
         del self._streams[stream.plan.id]
@@ -388,6 +402,7 @@ class _Proof:
         self._gone[stream.plan.id] = stream.gone
         if len(self._gone) > GONE:
             del self._gone[next(iter(self._gone))]
+        self._octets -= stream.octets
         self._left()
 
     def _left(self) -> None:
@@ -483,6 +498,13 @@ class _Plan:
             seconds=_seconds(query),
         )
 
+    @property
+    def octets(self) -> int:
+        """What it sends whatever is ordered."""
+        if self.total is not None or self.mode == "lockstep":
+            return self.total or 0
+        return FREE_OCTETS if self.mode == "free" else _pause_octets(self.size)
+
 
 def _id(query: Mapping[str, str]) -> str:
     value = query.get("id", "").lower()
@@ -544,10 +566,18 @@ class _Stream:
         gone: why it is over, or will be once what was ordered is out, and since when; empty while it goes on.
     """
 
-    def __init__(self, plan: _Plan, version: Mapping[str, str], closed: Callable[[_Stream], None]) -> None:
+    def __init__(
+        self,
+        plan: _Plan,
+        version: Mapping[str, str],
+        take: Callable[[int], None],
+        closed: Callable[[_Stream], None],
+    ) -> None:
         self.plan = plan
+        self.octets = 0  # taken
         self.ordered = 0
         self.gone: Mapping[str, object] = {}
+        self._take = take
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
@@ -567,6 +597,8 @@ class _Stream:
         if plan.total is not None:
             headers["Content-Length"] = str(plan.total)
         self._head = _raw(headers)
+        if plan.octets:
+            self._takes(plan.octets)
         if plan.mode == "lockstep" and plan.first:
             self.order(plan.size)
 
@@ -578,10 +610,16 @@ class _Stream:
             raise _Refusal(400, "bad-comment", f"a stream of type {self.plan.media} has no comments")
         if self._octets_ordered + size > self._limit:
             raise _Refusal(429, "too-many-octets", f"this stream's limit is {self._limit} octets")
+        if self.plan.total is None:
+            self._takes(size)
         self._octets_ordered += size
         self.ordered += 1
         self._orders.append((size, comment))
         self._wake.set()
+
+    def _takes(self, octets: int) -> None:
+        self._take(octets)
+        self.octets += octets
 
     def end(self, why: str = "ended") -> None:
         """Lets what is ordered go out, then ends the stream: `why` is one of "ended" (it was asked to, or had

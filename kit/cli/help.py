@@ -12,7 +12,7 @@ from kit.cli.arguments import OLD_NAMES, Group
 
 # In the order in which a newcomer needs them.
 GROUPS: Final = {
-    "Check a URL": ("probe", "doctor", "explain", "compare", "proof"),
+    "Check a URL": ("probe", "doctor", "explain", "compare", "load", "proof"),
     "On this machine": ("demo", "workshop", "lab", "targets", "render"),
     "On Google Cloud": (
         "deploy", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "doctor": "kit doctor https://example.com/chat --direct http://127.0.0.1:8000/chat",
     "explain": "kit explain nginx-buffers",
     "compare": "kit compare here=http://127.0.0.1:8000/chat there=https://example.com/chat",
+    "load": "kit load https://example.com/chat --streams 200 --for 60s",
     "proof": "kit proof > proof.py",
     "targets": "kit targets standard",
     "render": "kit render run --set run.memory=1Gi --show",

@@ -37,6 +37,8 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
 # Of the first request on a connection, whose stream is number 1; the code is CANCEL (RFC 9113, 6.4).
 _RST_STREAM = bytes.fromhex("000004 03 00 00000001 00000008")
+_MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
+_MULTIPLEXED = 100  # httpcore2's own bound of one connection
 
 
 def now_ms() -> float:
@@ -131,6 +133,8 @@ class Client:
 
     Attributes:
         versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
+        multiplexed: how many requests at once one connection takes, of the server that was asked last and of
+            ours; 0 until HTTP/2 is spoken.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
@@ -140,6 +144,7 @@ class Client:
         self._stack = AsyncExitStack()
         self._opened: list[_StampedStream] = []
         self.versions: set[str] = set()
+        self.multiplexed = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,7 +210,11 @@ class Client:
         url = in_ascii(ask.url)
         parts = urlsplit(url)
         pool = await self._pool(parts.scheme, parts.hostname or "")
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        extensions: dict[str, Any] = {
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        }
+        if self._http2:
+            extensions["trace"] = self._trace
         async with AsyncExitStack() as stack:
             try:
                 with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
@@ -213,9 +222,9 @@ class Client:
                         pool.stream(
                             ask.method,
                             url,
-                            headers=_headers(ask, parts.netloc),
+                            headers=headers_of(ask, parts.netloc),
                             content=ask.body,
-                            extensions={"timeout": timeouts},
+                            extensions=extensions,
                         )
                     )
             except KitError as error:
@@ -241,6 +250,13 @@ class Client:
                 await one.write(_RST_STREAM)
             else:
                 await one.aclose()
+
+    async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
+        if what == "http2.receive_remote_settings.complete":
+            changed = how["return_value"].changed_settings.get(_MAX_CONCURRENT_STREAMS)
+            if changed is not None:
+                self.multiplexed = min(_MULTIPLEXED, changed.new_value)
+            self.multiplexed = self.multiplexed or 1  # all that httpcore2 does where the server does not say
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
@@ -343,7 +359,8 @@ def _proxy(scheme: str) -> str | None:
     return proxy
 
 
-def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+def headers_of(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+    """All that a request bears; `host` is the address's own, with its port."""
     ours = {
         "host": host,
         "user-agent": f"streamproof/{__version__}",

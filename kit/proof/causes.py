@@ -53,6 +53,8 @@ class Cause(Explained):
     NO_EVENTS = "no-events"
     FALSE_HEADER = "false-header"
     REPLAYED = "replayed"
+    STREAM_LIMIT = "stream-limit"
+    QUEUE = "queue"
     UNKNOWN = "unknown"
 
     @property
