@@ -31,7 +31,6 @@ from kit.proof.conditions import ACCEPT
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
-_MULTIPLEXED = 100  # httpcore2's own bound of one connection
 
 
 def now_ms() -> float:
@@ -113,8 +112,8 @@ class Client:
 
     Attributes:
         versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
-        multiplexed: how many requests at once one connection takes, of the server that was asked last and of
-            ours; 0 until HTTP/2 is spoken.
+        multiplexed: how many requests at once a server allows on one connection of HTTP/2, as one said last;
+            None where none did.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
@@ -123,7 +122,7 @@ class Client:
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
         self.versions: set[str] = set()
-        self.multiplexed = 0
+        self.multiplexed: int | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -211,9 +210,7 @@ class Client:
     async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
         if what == "http2.receive_remote_settings.complete":
             changed = how["return_value"].changed_settings.get(_MAX_CONCURRENT_STREAMS)
-            if changed is not None:
-                self.multiplexed = min(_MULTIPLEXED, changed.new_value)
-            self.multiplexed = self.multiplexed or 1  # all that httpcore2 does where the server does not say
+            self.multiplexed = self.multiplexed if changed is None else changed.new_value
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
