@@ -27,6 +27,8 @@ from kit.proof.sse import SSEDecoder
 from kit.proof.steps import SMALL
 
 _TIMEOUT_S = 30.0  # of our own: what ends a stream must not be us
+# At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
+_LIVES_S, _BEGIN_EACH_S = 45, 50
 _REFUSAL_S, _REFUSAL_BYTES = 1.0, 64 * 1024  # for the words of a refusal
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
@@ -58,7 +60,8 @@ async def many(request: ProofRequest, *, streams: int = STREAMS, http2: bool = F
         )
     files = _files(streams + _SPARE_FILES) - _SPARE_FILES
     why = f"this process may open no more files (ulimit -n: {files + _SPARE_FILES:,})"
-    return await _Runner(request, http2=http2).run(Many(streams, files, why))
+    lives_s = _LIVES_S + streams // _BEGIN_EACH_S
+    return await _Runner(request, http2=http2, lives_s=lives_s).run(Many(streams, files, why))
 
 
 def _files(wanted: int) -> float:
@@ -81,8 +84,9 @@ def _files(wanted: int) -> float:
 class _Runner:
     """Streams, each read by a task of its own, and side requests on several connections."""
 
-    def __init__(self, request: ProofRequest, *, http2: bool) -> None:
+    def __init__(self, request: ProofRequest, *, http2: bool, lives_s: int) -> None:
         self._request = request
+        self._lives_s = lives_s
         self._http2 = http2
         self._headers = (*request.headers, *coding(request.at))
         self._streams: list[Stream] = []
@@ -134,7 +138,7 @@ class _Runner:
         at = self._request.at
         stream = Stream(Received(SSEDecoder() if at.framing == "sse" else LineDecoder()))
         number, one = len(self._streams), new_stream()
-        url = stream_url(self._request.base, one, mode="lockstep", size=SMALL, at=at)
+        url = stream_url(self._request.base, one, mode="lockstep", size=SMALL, at=at, seconds=self._lives_s)
         ask = Ask(
             at.method,
             url,

@@ -145,7 +145,9 @@ class SideRunner(Runner):
             case Open():
                 await self._open(action)
             case Feed():
-                reply = await self._side.feed(self.stream_id, action.bytes, action.within_ms)
+                reply = await self._side.feed(
+                    self.stream_id, action.bytes, action.within_ms, comment=action.comment
+                )
             case Pass():
                 reply = await self._side.let(self.stream_id, action.pieces, action.within_ms)
             case End() if self.stream_id:
@@ -200,9 +202,16 @@ class Driver(SideRunner):
         await self._leave()
         self.stream_id = new_stream()
         at = self._request.at
-        url = stream_url(self._request.base, self.stream_id, mode=action.mode, size=action.bytes, at=at)
+        url = stream_url(
+            self._request.base,
+            self.stream_id,
+            mode=action.mode,
+            size=action.bytes,
+            at=at,
+            seconds=action.seconds,
+        )
         body = b"" if at.method == "POST" else None
-        self._received = Received(SSEDecoder() if at.framing == "sse" else LineDecoder())
+        self._received = Received(SSEDecoder(comments=True) if at.framing == "sse" else LineDecoder())
         ask = Ask(at.method, url, (*self._headers, ("accept", at.accept)), body)
         self._reader = asyncio.create_task(self._read(ask, self._received))
 

@@ -23,18 +23,23 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a new stream (its predecessor is over) whose first event has `bytes` octets. Does not wait."""
+    """Open a new stream (its predecessor is over) whose first event has `bytes` octets. Does not wait.
+
+    `seconds`: for how long it is to live at its origin; None for as long as any does, 120 s.
+    """
 
     bytes: int
     mode: Literal["lockstep", "pause"] = "lockstep"
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Have the origin send one event of `bytes` octets; wait for the side request's answer."""
+    """Have the origin send one event of `bytes` octets, or a comment; wait for the side request's answer."""
 
     bytes: int
     within_ms: float
+    comment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Reply:
         late_ms: for how long this process did not run while it waited for it.
         http: the version of HTTP in which the origin was asked, "1.0" or "1.1" say; empty where an older one
             does not tell.
+        seconds: for how long the stream may live at its origin; None where an older one does not tell.
     """
 
     sent_ms: float
@@ -133,6 +139,7 @@ class Reply:
     progress: Progress | None = None
     http: str = ""
     late_ms: float = 0.0
+    seconds: float | None = None
 
     @property
     def took_ms(self) -> float:

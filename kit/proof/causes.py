@@ -46,6 +46,7 @@ class Cause(Explained):
     ANSWER_PATH = "answer-path"
     IDLE_LIMIT = "idle-limit"
     TIME_LIMIT = "time-limit"
+    HEARTBEATS_HELD = "heartbeats-held"
     BURSTS = "bursts"
     BLOCKED = "blocked"
     ANSWER_CUT = "answer-cut"

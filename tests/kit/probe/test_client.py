@@ -17,6 +17,7 @@ from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
 from tests.fixtures.misbehaving import misbehaving, says
+from tests.fixtures.wire import Connection, wire
 from tests.kit.probe.test_coding import coded, flushed
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -269,3 +270,22 @@ async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(
         at, data = await anext(reads)
         assert data == b"abc"
         assert response.head_ms <= at <= now_ms()
+
+
+def test_a_server_that_answers_and_then_refuses_is_not_asked_for_tls() -> None:
+    answers = iter([b"HTTP/1.1 204 No Content\r\n\r\n"])
+
+    def once(connection: Connection) -> None:
+        if connection.request():
+            connection.send(next(answers, b""))
+
+    async def twice(url: str) -> None:
+        for _ in range(2):
+            async with Client() as asking, asking.stream(Ask("GET", url)):
+                pass
+
+    with wire(once) as server:
+        with pytest.raises(KitError):
+            asyncio.run(twice(server.url))
+        assert server.closed()
+        assert len(server.connections) == 2

@@ -38,23 +38,28 @@ def against(behaviour: Any, *, within_ms: float = 5000, **more: Any) -> Found:
 @pytest.mark.parametrize("path", ["", "/", "/search", "/search?ai_prompt=x", "/deep/down/search"])
 def test_the_proof_is_found_beside_the_url_or_at_its_origin(origin: Origin, path: str) -> None:
     url = origin()
-    assert found(f"{url}{path}") == Found(f"{url}/proof")
+    assert found(f"{url}{path}") == Found(f"{url}/proof", ours=path in ("", "/"))
+
+
+def test_an_app_with_the_proof_at_its_root_is_not_taken_for_the_kits_service(origin: Origin) -> None:
+    assert found(origin("tests.fixtures.frameworks:fastapi")) == Found(None, Doubt.PROOF_TOKEN, ours=False)
 
 
 def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
     url = origin()
     assert found("http://127.0.0.1:1/search", f"{url}/proof/") == Found(f"{url}/proof")
+    assert found(f"{url}/deep/down/search", "/proof") == Found(f"{url}/proof")
 
 
 def test_a_proof_that_is_switched_off_differs_from_none(origin: Origin) -> None:
-    assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED)
+    assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED, ours=True)
 
 
 def test_a_proof_that_wants_a_token_is_found_with_it(origin: Origin) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
     assert found(url) == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="another") == Found(None, Doubt.PROOF_REFUSED, ours=True)
-    assert found(url, token="a-token") == Found(f"{url}/proof")
+    assert found(url, token="a-token") == Found(f"{url}/proof", ours=True)
 
 
 def test_only_a_proof_that_asks_for_the_token_is_shown_it() -> None:
@@ -146,6 +151,8 @@ def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
     assert (
         url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total={LENGTH}"
     )
+    longer = stream_url("http://a/proof", first, mode="lockstep", size=200, at=Conditions(), seconds=660)
+    assert longer == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=on&seconds=660"
 
 
 HELD = {
@@ -178,6 +185,15 @@ def test_what_an_origin_says_of_an_answer_is_read() -> None:
     assert reply.progress == Progress(
         2, 180, 3, "piece", "", False, "", 7.5, 0.0, ((90, 1.0, 1.0), (180, 5.0, 7.0))
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(660, 660), (1.5, 1.5), (None, None), ("1", None), (True, None)]
+)
+def test_for_how_long_a_stream_may_live_is_a_number_or_not_known(said: object, seconds: float | None) -> None:
+    reply = parsed(seconds=said)
+    assert reply is not None
+    assert reply.seconds == seconds
 
 
 @pytest.mark.parametrize(
