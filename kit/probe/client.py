@@ -7,7 +7,9 @@ decoding is late by what those cost. Content coding is undone here, in bounded p
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -27,11 +29,15 @@ from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
 from kit.probe.http_errors import no_plain_http, shown, timed_out, translate_errors
 from kit.probe.tls import Trust, context, speaks_tls, trust_here
+from kit.proof.actions import By
 from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _ANSWERED: set[str] = set()  # hosts and ports that have answered in plain HTTP
+_NO_LINGER = struct.pack("ii", 1, 0)
+# Of the first request on a connection, whose stream is number 1; the code is CANCEL (RFC 9113, 6.4).
+_RST_STREAM = bytes.fromhex("000004 03 00 00000001 00000008")
 _MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
 
 
@@ -136,6 +142,7 @@ class Client:
         self._timeout_s = timeout_s
         self._pools: dict[tuple[str, str | None, Trust], httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
+        self._opened: list[_StampedStream] = []
         self.versions: set[str] = set()
         self.multiplexed: int | None = None
 
@@ -215,7 +222,7 @@ class Client:
                         pool.stream(
                             ask.method,
                             url,
-                            headers=_headers(ask, parts.netloc),
+                            headers=headers_of(ask, parts.netloc),
                             content=ask.body,
                             extensions=extensions,
                         )
@@ -228,6 +235,23 @@ class Client:
                 _ANSWERED.add(parts.netloc)
             stream = raw.extensions.get("network_stream")
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
+
+    @asynccontextmanager
+    async def leaving(self, by: By) -> AsyncGenerator[None]:
+        """Have what is left within end so: all connections of this client, or its first request on HTTP/2.
+
+        httpcore only forgets a request on HTTP/2 that is left, and its server never hears of it.
+        """
+        if by is By.RST:
+            for one in self._opened:
+                one.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        yield
+        for one in [*self._opened]:
+            tls = one.get_extra_info("ssl_object")
+            if by is By.RST_STREAM and tls is not None and tls.selected_alpn_protocol() == "h2":
+                await one.write(_RST_STREAM)
+            else:
+                await one.aclose()
 
     async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
         if what == "http2.receive_remote_settings.complete":
@@ -244,7 +268,7 @@ class Client:
                     ssl_context=_ssl_context(trust, http2=self._http2) if scheme == "https" else None,
                     proxy=httpcore2.Proxy(proxy) if proxy else None,
                     http2=self._http2,
-                    network_backend=_StampingBackend(),
+                    network_backend=_StampingBackend(self._opened),
                 )
             )
         return self._pools[key]
@@ -267,11 +291,15 @@ class _Stamp:
 
 
 class _StampedStream(httpcore2.AsyncNetworkStream):
-    """A network stream that notes when each read returned."""
+    """A network stream that notes when each read returned, and is listed among the open ones."""
 
-    def __init__(self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp) -> None:
+    def __init__(
+        self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp, opened: list[_StampedStream]
+    ) -> None:
         self._inner = inner
+        self._opened = opened
         self.stamp = stamp
+        opened.append(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._inner.read(max_bytes, timeout)
@@ -282,6 +310,8 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
+        if self in self._opened:
+            self._opened.remove(self)
         await self._inner.aclose()
 
     async def start_tls(
@@ -291,13 +321,17 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore2.AsyncNetworkStream:
         inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        return _StampedStream(inner, self.stamp)
+        self._opened.remove(self)
+        return _StampedStream(inner, self.stamp, self._opened)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _StampingBackend(httpcore2.AnyIOBackend):
+    def __init__(self, opened: list[_StampedStream]) -> None:
+        self._opened = opened
+
     async def connect_tcp(
         self,
         host: str,
@@ -307,7 +341,7 @@ class _StampingBackend(httpcore2.AnyIOBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _StampedStream(inner, _Stamp())
+        return _StampedStream(inner, _Stamp(), self._opened)
 
 
 def _proxy(scheme: str) -> str | None:
@@ -327,7 +361,8 @@ def _proxy(scheme: str) -> str | None:
     return proxy
 
 
-def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+def headers_of(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+    """All that a request bears; `host` is the address's own, with its port."""
     ours = {
         "host": host,
         "user-agent": f"streamproof/{__version__}",

@@ -18,16 +18,15 @@ from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.actions import Progress
 from kit.proof.answer import Judge
-from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
+from kit.proof.conditions import USUAL, Conditions, bears_accel, of_answer, unlike
 from kit.proof.doubts import Doubt
-from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
+from kit.proof.events import EventTooLargeError
 from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
-from kit.proof.lane import Lane
+from kit.proof.lane import Arm, Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
-from kit.proof.received import Received
-from kit.proof.sse import SSEDecoder
+from kit.proof.received import Received, decoder_of
 from kit.proof.steps import PINGS
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
@@ -173,10 +172,20 @@ class LaneProbe(Measured):
                 stepped(line)
             reported = len(machine.evidence)
 
-        request = ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
-        driver = Driver(self._streams, self._side, request, tell)
+        driver = Driver(self._streams, self._side, self._request(base, at), tell)
         finding = await driver.run(machine.run())
         return Proved(finding, at, self.unlike(driver.head))
+
+    def request(self, header: Arm) -> ProofRequest | None:
+        """How a stream of the proof's is asked for as the answer was; None where no proof can be had.
+
+        `header`: whether the answer was found to bear `X-Accel-Buffering: no`.
+        """
+        base = self._found.base
+        return None if base is None else self._request(base, replace(self.conditions, header=header))
+
+    def _request(self, base: str, at: Conditions) -> ProofRequest:
+        return ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
 
     def unlike(self, head: Mapping[str, str]) -> tuple[str, ...]:
         """In which headers a proof's response differs from the answer's; none where either is not there."""
@@ -333,14 +342,3 @@ def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
 
 def _shown(line: Timeline) -> int:
     return max(LEAST_EVENT_BYTES, answer.largest_event(line))
-
-
-def decoder_of(content_type: str) -> Decoder:
-    """What an event is in this media type."""
-    match framing(content_type):
-        case "sse":
-            return SSEDecoder()
-        case "ndjson":
-            return LineDecoder()
-        case "text":
-            return ChunkDecoder()

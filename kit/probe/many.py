@@ -29,7 +29,6 @@ from kit.proof.steps import SMALL
 _TIMEOUT_S = 30.0  # of our own: what ends a stream must not be us
 # At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
 _LIVES_S, _BEGIN_EACH_S = 45, 50
-_REFUSAL_S, _REFUSAL_BYTES = 1.0, 64 * 1024  # for the words of a refusal
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {
@@ -275,15 +274,8 @@ class _Runner:
 
 async def _refusal(response: Response) -> Refusal:
     """Who refused a stream: the proof says so of itself."""
-    body = b""
-    with suppress(KitError, TimeoutError):
-        async with asyncio.timeout(_REFUSAL_S):
-            async for _, piece in response.reads():
-                body += piece
-                if len(body) > _REFUSAL_BYTES:
-                    break
     try:
-        said = json.loads(body)
+        said = json.loads(await response.beginning())
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or said.get("streamproof") != 1:

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from kit.errors import Code as ErrorCode
 from kit.proof.causes import Cause, Certainty
+from kit.proof.contract import Clause, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, AskedAs, Client, Delivery, Environment
 from kit.proof.looks import Looks
@@ -93,6 +94,39 @@ class Clumps(TypedDict):
 
 
 @_described
+class Figure(TypedDict):
+    """What is known of a figure of a clause: it lies between the two, both included.
+
+    Milliseconds; of `many` a number of streams.
+    """
+
+    term: Term
+    least: Ms
+    most: Ms | None
+    """Null where no end of it was seen."""
+
+
+@_described
+class ClauseFinding(TypedDict):
+    """What was found of one clause of the path's contract."""
+
+    clause: Clause
+    says: str
+    """in a few words; where it is unknown, why"""
+    sure: Sure
+    figures: list[Figure]
+    expected: str | None
+    """The limits that it is held to, as --expect has them; null for none."""
+    as_expected: bool | None
+    """Whether it is proved to keep all of them; null for none."""
+    doubts: list[Doubt]
+    evidence: list[str]
+    """What was done and seen, one sentence a step, in order."""
+    advice: str | None
+    """What to do; lines that begin with four spaces are to be pasted."""
+
+
+@_described
 class Lane(TypedDict):
     """One target in one arm.
 
@@ -107,7 +141,8 @@ class Lane(TypedDict):
     delivery: Delivery
     """How the answer was asked for: as one stream, or in pieces (--polling), each a whole response."""
     expected: Verdict | Bound | None
-    """What was promised: a verdict, or a bound that the arrivals are held to; null where nothing was."""
+    """What was promised of its delivery: a verdict, or else a bound that the arrivals are held to; null where
+    neither was."""
     verdict: Verdict
     shape: Shape | None
     """How the stream is held."""
@@ -149,6 +184,11 @@ class Lane(TypedDict):
     only_for: NotRequired[Client | None]
     """Whose alone the verdict is, where the other's stream passes: a browser's, or a client's that accepts no
     compression. Null where the two do not differ, or in a recording."""
+    expectation: NotRequired[str | None]
+    """All that was expected, as --expect has it: the verdict, bounds, and limits of the contract's clauses;
+    null for nothing."""
+    clauses: NotRequired[list[ClauseFinding]]
+    """What was found of the contract's clauses that were asked; that of delivery is the verdict."""
 
 
 def _of_an_older_kit(lane: Any) -> Any:
@@ -259,6 +299,106 @@ class AppDiagnosis(TypedDict):
     """Behind each target's front, by the target's name."""
 
 
+@_described
+class Times(TypedDict):
+    """Times of many streams or events. A quantile is at most a fiftieth too large."""
+
+    count: Count
+    never: Count
+    """How many of these never came."""
+    p50_ms: Ms | None
+    """null of none, and where it never came"""
+    p95_ms: Ms | None
+    p99_ms: Ms | None
+    most_ms: Ms | None
+
+
+@_described
+class Objective(TypedDict):
+    """An objective of --slo, and what was seen of it."""
+
+    objective: str
+    """as it is written"""
+    met: bool | None
+    """null where that cannot be said"""
+    at_least: Annotated[float, Field(ge=0)] | None
+    """Milliseconds, streams or hundredths of them, without what the generator itself may have added."""
+    at_most: Annotated[float, Field(ge=0)] | None
+    """The same with it; null for what never came, and for nothing."""
+    why: str | None
+    """why it cannot be said"""
+
+
+@_described
+class LoadProof(TypedDict):
+    """One lock-step check beside the load."""
+
+    at_s: Annotated[float, Field(ge=0)]
+    open: Count
+    """streams that were open"""
+    saw: State
+    said: str
+
+
+@_described
+class HoldsFrom(TypedDict):
+    """From how many open streams on events are held, or proofs are refused."""
+
+    streams: Count
+    saw: State
+    passed_with: Count | None
+    """The most streams beside which a check passed before."""
+    times: Count
+    of: Count
+
+
+@_described
+class Load(TypedDict):
+    """Many streams at once, and what became of them."""
+
+    url: str
+    """Without credentials and without its query."""
+    streams: Count
+    ramp_s: Annotated[float, Field(ge=0)]
+    for_s: Annotated[float, Field(ge=0)]
+    every_s: Annotated[float, Field(ge=0)] | None
+    processes: Count
+    interrupted: bool
+    as_expected: bool | None
+    """Whether all objectives are met; null without any, and where that cannot be said."""
+    planned: Count
+    """Requests that the schedule has."""
+    started: Count
+    most_open: Count
+    ended: Count
+    """Streams that came to their end."""
+    cut: Count
+    """Streams that began and broke off."""
+    refused: Count
+    """Streams that never began: no connection, another status than 200, silence."""
+    left: Count
+    """Streams that were open when the load was over."""
+    events: Count
+    octets: Count
+    first_event: Times
+    """Of each stream, from its request."""
+    worst_gap: Times
+    """The longest silence of each stream."""
+    lateness: Times
+    """Of each event that bears the time of its sending, against the quickest one of its stream."""
+    own_lateness: Times
+    """How late the generator's own timers were."""
+    starts_late: Times
+    """How late streams were asked for, against the schedule."""
+    reasons: dict[str, Count]
+    """Why streams were cut or refused, and how often."""
+    objectives: list[Objective]
+    proofs: list[LoadProof]
+    holds_from: HoldsFrom | None
+    """null where each check that was decided passed"""
+    doubts: list[str]
+
+
 Data = TypeVar("Data")
 
 
@@ -280,9 +420,14 @@ class Failed(TypedDict):
     error: Error
 
 
-# compare, demo and build/report.json; probe; doctor URL; doctor --app.
+# compare, demo and build/report.json; probe; doctor URL; doctor --app; load.
 Printed: TypeAlias = (
-    Document[Comparison] | Document[Lane] | Document[Diagnosis] | Document[AppDiagnosis] | Failed
+    Document[Comparison]
+    | Document[Lane]
+    | Document[Diagnosis]
+    | Document[AppDiagnosis]
+    | Document[Load]
+    | Failed
 )
 
 
@@ -312,8 +457,8 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:streamproof:schema:1",
-        "title": "What `kit compare`, `kit demo`, `kit probe` and `kit doctor` print with --json, and every "
-        "command on an error",
+        "title": "What `kit compare`, `kit demo`, `kit probe`, `kit doctor` and `kit load` print with "
+        "--json, and every command on an error",
         **found,
     }
 

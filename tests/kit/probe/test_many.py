@@ -229,7 +229,7 @@ def test_streams_that_take_a_thread_each_are_not_called_proved(servers: Mapping[
     found = servers["threads"]
     assert (found.sure, found.figures[0].least) == ("likely", 1), found.evidence
     assert found.says.startswith("queued from the ")
-    assert 40 <= found.figures[0].most < 60
+    assert found.figures[0].most >= 40  # the first events of more may pass before the threads are all taken
 
 
 def test_of_several_processes_nothing_is_called_proved_that_was_not_seen(
