@@ -15,15 +15,15 @@ from kit.probe.kept_alive import watch
 from kit.probe.origin import discover
 from kit.proof import causes
 from kit.proof.answer import watched
-from kit.proof.causes import Cause, Certainty, NamedCause
+from kit.proof.causes import Cause, NamedCause
 from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Experiment, Row, Traced, as_asked, to_the_end, trace
 from kit.proof.held_answer import KEPT_ITS_LOOP
-from kit.proof.known_limits import known_limits, with_lines
 from kit.proof.looks import Looks
 from kit.proof.quick_check import Observation, Sign, State
+from kit.proof.stream_limits import named_with
 from kit.proof.verdict import HELD, Finding, Method
 
 
@@ -121,29 +121,17 @@ class ByProof(Examination):
         return await self._streams(experiments, at)
 
     async def _lives(self, experiments: ProofExperiments, at: Conditions, diagnosis: Diagnosis) -> Diagnosis:
-        """How long a silent and a talking stream live, side by side."""
+        """How long a silent, a heartbeating and a talking stream live, side by side."""
         assert self.spec.long_s is not None  # noqa: S101
         limit_s = self.spec.long_s
-        self.say(f"watching a silent stream and one that talks, for {limit_s:.0f} s at most")
+        self.say(f"watching streams that are silent, beat and talk, for {limit_s:.0f} s at most")
         try:
-            found = await watch(experiments.request(at), limit_s=limit_s, http2=at.http2)
+            found = await watch(experiments.request(at), for_s=limit_s, http2=at.http2)
         except KitError as error:
             return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
-        because = found.evidence[-1]
-        sure: Certainty = "likely" if found.doubts else "certain"
-        idle = known_limits(found.idle_s, "silence", diagnosis.hops)
-        whole = known_limits(found.total_s, "whole", diagnosis.hops)
-        named = [
-            NamedCause(cause, sure, because, to_try=with_lines(cause.remedy, known), holds=False)
-            for cause, seconds, known in (
-                (Cause.IDLE_LIMIT, found.idle_s, idle),
-                (Cause.TIME_LIMIT, found.total_s, whole),
-            )
-            if seconds is not None
-        ]
         return replace(
             diagnosis,
-            causes=(*diagnosis.causes, *named),
+            causes=named_with(found, diagnosis.causes, diagnosis.hops),
             limits=(*diagnosis.limits, *found.evidence, *found.advice),
         )
 

@@ -1,4 +1,5 @@
-"""How long a silent and a talking stream live, on real connections (`kit.proof.stream_limits` judges it)."""
+"""The clause "kept alive", on real connections: how long silent and talking streams live
+(`kit.proof.stream_limits` judges it)."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from contextlib import AsyncExitStack
 from kit.errors import KitError, UsageError
 from kit.probe.client import Client
 from kit.probe.proof_runner import Driver, ProofRequest
+from kit.proof.actions import Machine
 from kit.proof.contract import Clause, ClauseFinding
-from kit.proof.stream_limits import BEAT_S, LIMIT_S, MOST_S, Limits, StreamLifetime, finding, judge, lives
+from kit.proof.stream_limits import MOST_S, Limits, StreamLifetime, apart_s, finding, judge, side_by_side
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
 
@@ -18,7 +20,7 @@ _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream mus
 async def kept_alive(
     request: ProofRequest, *, for_s: float, http2: bool = False, say: Callable[[str], None] = lambda _: None
 ) -> ClauseFinding:
-    """The clause "kept alive": how long a silent and a talking stream live.
+    """The clause: how long a silent, a heartbeating and a talking stream live.
 
     Args:
         request: how the proof's stream is asked for.
@@ -29,51 +31,51 @@ async def kept_alive(
     Raises:
         KitError: BAD_USAGE for a time that cannot be watched.
     """
-    say(f"watching a silent stream and one that talks, for {for_s:g} s at most")
+    say(f"watching streams that are silent, beat and talk, for {for_s:g} s at most")
     try:
-        return finding(await watch(request, limit_s=for_s, beat_s=min(BEAT_S, for_s / 12), http2=http2))
+        return finding(await watch(request, for_s=for_s, http2=http2))
     except UsageError:
         raise
     except KitError as error:
         return ClauseFinding(Clause.KEPT_ALIVE, error.message, "unknown")
 
 
-async def watch(
-    request: ProofRequest, *, limit_s: float = LIMIT_S, beat_s: float = BEAT_S, http2: bool = False
-) -> Limits:
-    """Watch both streams at once, each on connections of its own, for `limit_s` at most.
+async def watch(request: ProofRequest, *, for_s: float, http2: bool = False) -> Limits:
+    """Watch four streams side by side, each on connections of its own: of one connection for all a hop would
+    see the talk only, and not that others are silent.
 
     Args:
         request: how the proof's stream is asked for.
-        limit_s: seconds.
-        beat_s: seconds between two events of the one that talks.
+        for_s: seconds for which they are watched at most.
         http2: offer HTTP/2.
 
     Raises:
         KitError: BAD_USAGE for a time that cannot be watched; a stream could not be opened.
     """
-    if not 0 < limit_s <= MOST_S or not 0 < beat_s <= limit_s:
+    if not 0 < for_s <= MOST_S:
         raise UsageError(
-            f"A stream cannot be watched for {limit_s:g} s.",
-            f"Give a time up to {MOST_S:.0f} s: the proof's origin itself ends each stream after 120 s.",
+            f"A stream cannot be watched for {for_s:g} s.", f"Give a time up to {MOST_S / 3600:.0f} h."
         )
-    watched = [asyncio.create_task(_watch(request, limit_s, beat, http2=http2)) for beat in (None, beat_s)]
+    watched = [
+        asyncio.create_task(_watch(request, machine, begin_s, http2=http2))
+        for begin_s, machine in side_by_side(for_s, comments=request.at.framing == "sse")
+    ]
     try:
-        silent, talking = await asyncio.gather(*watched)
+        lives = await asyncio.gather(*watched)
     finally:
         for task in watched:
             task.cancel()
         await asyncio.gather(*watched, return_exceptions=True)
-    return judge(silent, talking)
+    return judge(lives[:2], lives[2:], apart_s(for_s))
 
 
 async def _watch(
-    request: ProofRequest, limit_s: float, beat_s: float | None, *, http2: bool
-) -> tuple[StreamLifetime, ...]:
-    # Of one connection for both streams a hop would see the talk only, and not that one of them is silent.
+    request: ProofRequest, machine: Machine[StreamLifetime], begin_s: float, *, http2: bool
+) -> StreamLifetime:
+    await asyncio.sleep(begin_s)
     async with AsyncExitStack() as stack:
         streams, side = [
-            await stack.enter_async_context(Client(http2=http2, timeout_s=limit_s + _TIMEOUT_S))
+            await stack.enter_async_context(Client(http2=http2, timeout_s=MOST_S + _TIMEOUT_S))
             for _ in range(2)
         ]
-        return await Driver(streams, side, request).run(lives(limit_s=limit_s, beat_s=beat_s))
+        return await Driver(streams, side, request).run(machine)

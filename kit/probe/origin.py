@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,12 +17,15 @@ from kit.errors import Code, KitError, UsageError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown
-from kit.proof.actions import Progress, Reply
+from kit.proof.actions import Gone, Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
 
+T = TypeVar("T")
+
 _BEGINS = b"{"
 _PROGRESS = TypeAdapter(Progress)
+_GONE = TypeAdapter(Gone)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
 LIMITED = (429, 503)  # how a limit on requests or connections answers
@@ -175,9 +179,10 @@ class Side:
         """The origin's clock, and whether it has this stream; None if there was no proper answer in time."""
         return await self._ask("GET", ping_path(stream), within_ms)
 
-    async def feed(self, stream: str, size: int, within_ms: float) -> Reply | None:
-        """One more event now."""
-        return await self._ask("POST", feed_path(stream, size), within_ms)
+    async def feed(self, stream: str, size: int, within_ms: float, *, comment: bool = False) -> Reply | None:
+        """One more event now, or a comment."""
+        path = feed_path(stream, size)
+        return await self._ask("POST", f"{path}&comment=on" if comment else path, within_ms)
 
     async def let(self, stream: str, pieces: int, within_ms: float) -> Reply | None:
         """So many pieces of an answer in all."""
@@ -214,16 +219,25 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
         payload.get("wraps") is True,
         _progress(payload),
         str(payload.get("http", "")),
+        seconds=_number(payload.get("seconds")),
+        gone=_read(_GONE, payload.get("gone")),
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _progress(payload: Mapping[str, object]) -> Progress | None:
     """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    return _read(_PROGRESS, {**payload, "pieces": payload.get("emitted")})
+
+
+def _read(as_one: TypeAdapter[T], value: object) -> T | None:
     try:
-        progress: Progress = _PROGRESS.validate_python({**payload, "pieces": payload["emitted"]})
-    except (KeyError, ValidationError):
+        return as_one.validate_python(value)
+    except ValidationError:
         return None
-    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -246,8 +260,17 @@ def new_stream() -> str:
     return secrets.token_hex(16)
 
 
-def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) -> str:
-    """Where a stream is opened that bears what these conditions say."""
+def stream_url(
+    base: str,
+    stream: str,
+    *,
+    mode: str,
+    size: int,
+    at: Conditions,
+    seconds: int | None = None,
+    first: bool = True,
+) -> str:
+    """Where a stream is opened that bears what these conditions say; see `kit.proof.actions.Open`."""
     query: dict[str, str | int] = {
         "id": stream,
         "mode": mode,
@@ -261,8 +284,10 @@ def stream_url(base: str, stream: str, *, mode: str, size: int, at: Conditions) 
         "content": (at.media, MEDIA_TYPES[at.framing]),
         "cache": (at.cache, CACHE_CONTROL),
         "vary": (at.vary, ""),
+        "first": ("on" if first else "off", "on"),
     }
     query |= {name: wanted for name, (wanted, usual) in further.items() if wanted != usual}
+    query |= {} if seconds is None else {"seconds": seconds}
     return f"{base}/stream?{urlencode({**query, 'total': LENGTH} if at.length else query)}"
 
 

@@ -11,17 +11,24 @@ from kit.proof.events import MAX_EVENT_BYTES, Event, EventTooLargeError
 
 _BOM = b"\xef\xbb\xbf"
 _CR, _LF = 0x0D, 0x0A
+COMMENT = ":"  # the origin of the proof names no event
 
 
 class SSEDecoder:
     """One event stream.
 
+    Args:
+        limit: octets of an unfinished event.
+        comments: whether a comment that the proof's origin sends is an event, of type `COMMENT`.
+
     Attributes:
         beside: octets of blocks in which nothing was said: comments, and blank lines that ended none.
     """
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, limit: int = MAX_EVENT_BYTES, *, comments: bool = False) -> None:
         self._limit = limit
+        self._comments = comments
+        self._comment = ""
         self._line = bytearray()
         self._first_line = True
         self._after_cr = False
@@ -81,8 +88,10 @@ class SSEDecoder:
         if not line:
             return self._dispatch()
         name, colon, value = line.partition(b":")
-        if colon and not name:
-            return None  # a comment
+        if colon and not name:  # a comment
+            if self._comments and value.startswith(b' {"seq":'):
+                self._comment = value[1:].decode("utf-8", "replace")
+            return None
         self._said = True
         text = value.removeprefix(b" ").decode("utf-8", "replace")
         match name:
@@ -100,6 +109,9 @@ class SSEDecoder:
         said, self._said = self._said, False
         kind, self._type = self._type, ""
         data, self._data = self._data, []
+        comment, self._comment = self._comment, ""
+        if comment and not (data or said):
+            return Event(COMMENT, comment, self._id, octets)
         if not data:
             self.beside += 0 if said else octets
             return None

@@ -1,32 +1,42 @@
-"""How long a stream may live: one that is silent and one that talks, held side by side until one is cut.
+"""How long a stream may live: silent ones and ones that talk, held side by side until they are cut.
 
-Both end at the same time: a limit on the whole. Only the silent one: a limit on silence. Neither: no limit
-below the time that was watched. Two machines of the same kind as the proof's (`kit.proof.actions`).
+All end after the same time: a limit on the whole. Only the silent ones: a limit on silence. None: no limit
+below the time that was watched. Of each kind a second one begins later: a limit cuts both after the same
+time, an accident at the same moment. The second that talks does so in comments, as heartbeats are sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import inf
 from typing import TypeAlias
 
-from kit.proof.actions import Await, End, Feed, Machine, Observed, Open, Ping
+from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
+from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Term
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import WITHIN_S, hint, known_limits
-from kit.proof.received import Received
-from kit.proof.steps import OVERTAKEN, SIDE_TIMEOUT_MS, SMALL
+from kit.proof.fingerprints import Hop
+from kit.proof.known_limits import WITHIN_S, hint, known_limits, with_lines
+from kit.proof.sse import COMMENT
+from kit.proof.steps import BUSY_MS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
 
-LIMIT_S = 110.0  # watched; the origin itself ends a stream after 120 s
-MOST_S = 115.0
+LIMIT_S = 110.0  # watched unless another time is asked for
+MOST_S = 3_600.0
+OLDER_S = 115.0  # an older origin ends each stream after 120 s
+SPARE_S = 60.0  # for which the origin lets a stream live longer than it is watched
 # Well below every known limit on silence, and no multiple of the 5 s after which many servers close the
 # connection that side requests come on.
 BEAT_S = 4.0
+BEATS = 12  # at least, in a time that is short
+# What talks says more at a time than the blocks of 4 KiB that nginx collects; 900 of them are under 4 MiB.
+TALK = 4_200
 PASSES_MS = 3_000.0  # for an event to come through a stream that was watched
+_LOOK_MS = 1_000.0  # so that it is known how late this process was when a stream ended
 
+_LIMITED = (429, 503)
 # What a hop answers when its timeout on the service is over (RFC 9110; 524 is Cloudflare's).
 _TIMED_OUT = (408, 504, 524)
 
@@ -44,7 +54,12 @@ class StreamLifetime:
         longest_silence_s: the longest time in which nothing arrived, before that last one.
         talked: whether all that was to be said in it was passed on to the origin; true for a silent one.
         passes: whether one more event came through it when it had been watched; None where that is not known.
-        late_s: for how long this process did not run meanwhile: its times may be wrong by so much.
+        late_s: for how long this process did not run when it ended: its times may be wrong by so much.
+        beat_ms: between which times the latest of what was said in it came; None where nothing was said.
+        held: whether what was said in it was overtaken by side requests, and had not come when it ended.
+        comments: whether comments were said in it.
+        dropped: whether they never came, though an event that was said after them did.
+        older: whether its origin ends every stream after 120 s, so that it was not watched for longer.
     """
 
     lived_s: float
@@ -56,6 +71,11 @@ class StreamLifetime:
     talked: bool = True
     passes: bool | None = None
     late_s: float = 0.0
+    beat_ms: tuple[float, float] | None = None
+    held: bool = False
+    comments: bool = False
+    dropped: bool = False
+    older: bool = False
 
 
 class Kind(StrEnum):
@@ -76,109 +96,273 @@ class Limits:
         kind: which limits were seen.
         idle_s: after so long a silence a stream is cut; None where no such limit was seen.
         total_s: after so long every stream is cut; None where no such limit was seen.
+        held: whether heartbeats were held, or taken out, so that the limit on silence cut their stream too.
         doubts: why it may not be so.
-        evidence: what was seen, one sentence each.
+        evidence: what was seen, one sentence each; why it is of this kind comes last.
         advice: what to do, and whose default it may be.
-        figures: the longest silence that a stream survives, and how long one that talks lives.
+        figures: what is known of the clause's terms.
     """
 
     kind: Kind
     idle_s: float | None
     total_s: float | None
+    held: bool
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
 
 
-def lives(*, limit_s: float = LIMIT_S, beat_s: float | None = None) -> Machine[tuple[StreamLifetime, ...]]:
-    """Watch a stream until it is cut, and once more if there is time: a cut that comes twice is no accident.
+@dataclass(slots=True)
+class _Beat:
+    sent_ms: float
+    known_ms: float  # when the origin's word that it was sent was back
+    overtaken: bool = False
+    late_ms: float = 0.0  # this process did not run meanwhile
+
+
+def apart_s(for_s: float) -> float:
+    """How much later the second streams begin: more than clocks differ by, and little of the time."""
+    return min(max(2.5, for_s / 20), 30.0, for_s / 2)
+
+
+def side_by_side(for_s: float, *, comments: bool) -> tuple[tuple[float, Machine[StreamLifetime]], ...]:
+    """The streams to watch, and when each begins, in seconds: two that are silent, and two that talk.
 
     Args:
-        limit_s: how long to watch in all.
-        beat_s: how often an event is sent; None for a stream that is silent after its first.
+        for_s: for how long to watch in all.
+        comments: whether their media type has such.
     """
-    first = yield from _life(limit_s, beat_s)
-    if not first.cut or not first.talked or _refused(first) or 2 * first.lived_s + 1 > 0.9 * limit_s:
-        return (first,)
-    return (first, (yield from _life(limit_s - first.lived_s, beat_s)))
-
-
-def _life(limit_s: float, beat_s: float | None) -> Machine[StreamLifetime]:
-    observed = yield Open(SMALL)
-    stream, opened = observed.stream, observed.now_ms
-    assert stream is not None  # noqa: S101 - it was opened just now
-    until, talked, late_ms = opened + limit_s * 1000, True, 0.0
-    while stream.ended_ms is None and observed.now_ms < until and talked:
-        wait = until - observed.now_ms
-        observed = yield Await(wait if beat_s is None else min(wait, beat_s * 1000))
-        late_ms += observed.late_ms
-        if beat_s is not None and stream.ended_ms is None and observed.now_ms < until:
-            observed, talked = yield from _beat(observed)
-    ended = observed.now_ms if stream.ended_ms is None else stream.ended_ms
-    life = _told(stream, opened, ended, cut=stream.ended_ms is not None, talked=talked)
-    passes = None
-    if not life.cut:
-        passes = yield from _passes(stream)
-        yield End(SIDE_TIMEOUT_MS)
-    return replace(life, passes=passes, late_s=late_ms / 1000)
-
-
-def _passes(stream: Received) -> Machine[bool | None]:
-    """Whether what was not closed still passes an event; None where none came before or it cannot be fed."""
-    before = stream.events
-    fed = (yield Feed(SMALL, SIDE_TIMEOUT_MS)).reply
-    if not before or fed is None or not fed.known:
-        return None
-    waited_ms, trips = 0.0, 0
-    while stream.events == before and (waited_ms < PASSES_MS or trips < OVERTAKEN):
-        waited = yield Await(PASSES_MS / OVERTAKEN, events=before + 1)
-        pinged = yield Ping(SIDE_TIMEOUT_MS)
-        if pinged.reply is None:
-            return None
-        waited_ms, trips = waited_ms + PASSES_MS / OVERTAKEN - waited.late_ms, trips + 1
-    return stream.events > before
-
-
-def _beat(observed: Observed) -> Machine[tuple[Observed, bool]]:
-    """Have one event sent: whether that could be done, or need not since the stream has ended."""
-    for _ in range(2):  # the connection may have been closed for its own idleness just as we asked
-        observed = yield Feed(SMALL, SIDE_TIMEOUT_MS)
-        if observed.reply is not None:
-            break
-    if observed.reply is not None and observed.reply.known:
-        return observed, True
-    # The origin knows before we do that the stream is over; or it does not know it yet, and is starting.
-    observed = yield Await(1_000.0)
-    stream = observed.stream
-    return observed, stream is not None and (stream.ended_ms is not None or stream.status is None)
-
-
-def _told(stream: Received, opened: float, ended: float, *, cut: bool, talked: bool) -> StreamLifetime:
-    times = [opened, *(at for at, _ in stream.arrivals), ended]
-    silences = [later - sooner for sooner, later in pairwise(times)]
-    return StreamLifetime(
-        lived_s=(ended - opened) / 1000,
-        cut=cut,
-        cleanly=cut and stream.clean,
-        status=stream.status,
-        last_silence_s=silences[-1] / 1000,
-        longest_silence_s=max(silences[:-1], default=0.0) / 1000,
-        talked=talked,
+    later_s, beat_s = apart_s(for_s), min(BEAT_S, for_s / BEATS)
+    left_s = for_s - later_s
+    return (
+        (0.0, life(for_s)),
+        (later_s, life(left_s)),
+        (0.0, life(for_s, beat_s=beat_s)),
+        (later_s, life(left_s, beat_s=beat_s, octets=SMALL, comments=comments)),
     )
 
 
-def judge(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime]) -> Limits:
+def life(
+    limit_s: float, *, beat_s: float | None = None, octets: int = TALK, comments: bool = False
+) -> Machine[StreamLifetime]:
+    """Watch one stream until it is cut.
+
+    Args:
+        limit_s: how long to watch.
+        beat_s: how often something is said in it; None for a stream that is silent after its first event.
+        octets: how much.
+        comments: whether in comments, as heartbeats are sent.
+    """
+    return _Life(limit_s, beat_s, octets, comments=comments).run()
+
+
+class _Life(Steps):
+    """One stream that is watched, by the rule of what is held (`Steps`)."""
+
+    def __init__(self, limit_s: float, beat_s: float | None, octets: int, *, comments: bool) -> None:
+        super().__init__()
+        self._limit_s, self._beat_s, self._octets, self._comments = limit_s, beat_s, octets, comments
+        self._beats: list[_Beat] = []
+        self._talked = True
+        self._older = False
+        self._last_late_ms = 0.0
+
+    def run(self) -> Machine[StreamLifetime]:
+        longer = self._limit_s > OLDER_S
+        opened = Open(SMALL, seconds=int(self._limit_s + SPARE_S) if longer else None)
+        self._begin((yield from self._do(opened)))
+        self._count = 1
+        try:
+            if longer and (yield from self._seconds()) is None:
+                self._limit_s, self._older = OLDER_S, True
+            yield from self._watch()
+        except OverError:
+            pass
+        except GiveUpError:
+            self._talked = False
+        seen = self._seen()
+        if seen.cut:
+            return seen
+        passes = (yield from self._passes()) if self._talked else None
+        yield from self._do(End(SIDE_TIMEOUT_MS))
+        dropped = seen.comments and bool(passes) and not any(self._came(comments=True))
+        return replace(seen, passes=passes, dropped=dropped)
+
+    def _do(self, action: Action) -> Machine[Observed]:
+        observed = yield from super()._do(action)
+        self._last_late_ms = observed.late_ms
+        return observed
+
+    def _seconds(self) -> Machine[float | None]:
+        """For how long the origin lets the stream live; None where it does not say so."""
+        for _ in range(10):
+            before = self._stream.events
+            reply = (yield from self._do(Ping(SIDE_TIMEOUT_MS))).reply
+            if reply is not None and reply.known:
+                return reply.seconds
+            if before or self._stream.ended_ms is not None:
+                break
+            yield from self._do(Await(500.0, events=1))  # it may be on its way to what is starting
+        return None
+
+    def _watch(self) -> Machine[None]:
+        stream, beat_ms = self._stream, inf if self._beat_s is None else self._beat_s * 1000
+        due_ms, until_ms = self._opened_ms + beat_ms, inf
+        while stream.ended_ms is None and self._now_ms < until_ms:
+            began_ms = self._opened_ms if self._older or not stream.reads else stream.reads[0][0]
+            until_ms = began_ms + self._limit_s * 1000
+            look_ms = min(self._now_ms + _LOOK_MS, due_ms, until_ms)
+            yield from self._do(Await(max(look_ms - self._now_ms, 0.0)))
+            if stream.ended_ms is None and due_ms <= self._now_ms < until_ms:
+                yield from self._beat()
+                due_ms = self._now_ms + beat_ms
+
+    def _beat(self) -> Machine[None]:
+        missing = self._stream.events < self._count
+        fed = yield from self._say_more(self._octets, comment=self._comments)
+        self._talked = fed.known
+        if not fed.known:
+            return
+        self._count += 1
+        self.rtt_ms = self.slowest_ms = fed.took_ms
+        beat = _Beat(fed.sent_ms, fed.arrived_ms)
+        if not (missing and any(one.overtaken for one in self._beats)):  # else it is behind one that is late
+            late_ms = self._late_ms
+            beat.overtaken = (yield from self._comes(self._least_ms, events=self._count)) is not Came.PROMPT
+            beat.late_ms = self._late_ms - late_ms
+        self._beats.append(beat)
+
+    def _say_more(self, octets: int, *, comment: bool = False) -> Machine[Reply]:
+        """The origin's word that it was sent, or that it does not know the stream, which has not begun."""
+        reply = None
+        for _ in range(2):  # the connection may have been closed for its own idleness just as we asked
+            reply = (yield from self._do(Feed(octets, SIDE_TIMEOUT_MS, comment))).reply
+            if reply is not None:
+                break
+        if reply is None:
+            raise GiveUpError(Doubt.SIDE_REQUEST_HUNG)
+        if not reply.known:
+            # The origin knows before we do that the stream is over.
+            yield from self._do(Await(1_000.0))
+            self._check_alive()
+            if self._stream.status is not None:
+                raise GiveUpError(Doubt.OTHER_INSTANCE)
+        return reply
+
+    def _passes(self) -> Machine[bool | None]:
+        """Whether what was not closed still passes an event, be it at its end; None where it is not known."""
+        before = self._stream.events
+        try:
+            if not (yield from self._say_more(SMALL)).known:
+                return None
+            if (yield from self._comes(max(PASSES_MS, self._least_ms), events=before + 1)) is Came.HELD:
+                yield from self._do(End(SIDE_TIMEOUT_MS))
+                yield from self._do(Await(PASSES_MS, events=before + 1))
+        except (GiveUpError, OverError):
+            return None
+        return True if self._stream.events > before else (False if before else None)
+
+    def _came(self, *, comments: bool) -> list[float]:
+        """When what was said in it came: all comments, or all events but the first."""
+        if comments:
+            return [at for at, event in self._stream.arrivals if event.type == COMMENT]
+        return [at for at, _ in self._stream.arrivals[1:]]
+
+    def _seen(self) -> StreamLifetime:
+        """What became of it until now."""
+        stream = self._stream
+        ended_ms = self._now_ms if stream.ended_ms is None else stream.ended_ms
+        said = stream.reads if stream.status == 200 else []  # a hop's own page is no stream
+        times = [self._opened_ms, *(at for at, _ in said), ended_ms]
+        silences = [later - sooner for sooner, later in pairwise(times)]
+        # An older origin sends an event in a comment's place.
+        comments = self._comments and not any(event.type != COMMENT for _, event in stream.arrivals[1:])
+        least_ms, most_ms, held = 0.0, 0.0, False
+        for beat, at in zip_longest(self._beats, self._came(comments=comments)[: len(self._beats)]):
+            if at is not None:
+                late_ms = at - beat.known_ms - beat.late_ms if beat.overtaken else 0.0
+                least_ms, most_ms = max(least_ms, late_ms), max(most_ms, at - beat.sent_ms)
+            elif beat.overtaken:
+                least_ms, most_ms, held = max(least_ms, ended_ms - beat.known_ms - beat.late_ms), inf, True
+        return StreamLifetime(
+            lived_s=(ended_ms - self._opened_ms) / 1000,
+            cut=stream.ended_ms is not None,
+            cleanly=stream.ended_ms is not None and stream.clean,
+            status=stream.status,
+            last_silence_s=silences[-1] / 1000,
+            longest_silence_s=max(silences[:-1], default=0.0) / 1000,
+            talked=self._talked or self._beat_s is None,
+            late_s=self._last_late_ms / 1000,
+            beat_ms=(least_ms, most_ms) if most_ms else None,
+            held=held,
+            comments=comments,
+            older=self._older,
+        )
+
+
+def judge(
+    silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime], apart_s: float = inf
+) -> Limits:
     """What limits the lives that were seen show.
 
     Args:
-        silent: the streams that said nothing after their first event, one or two.
-        talking: the streams that went on.
+        silent: the streams that said nothing after their first event: one, and one that began later.
+        talking: the streams that went on: one, and one that began later and spoke as heartbeats do.
+        apart_s: how much later, in seconds.
     """
-    kind, why, doubts, idle, total = _judged(silent, talking)
-    evidence = (*_in_words("was silent", silent), *_in_words("talked", talking), why)
+    silent, talking = (
+        (one, *(life for life in more if not _refused(life))) for one, *more in (silent, talking)
+    )
+    kind, why, doubts, idle, total = _judged(silent, talking, apart_s / 2)
+    beats = talking[1] if len(talking) > 1 else None
+    held = idle is not None and beats is not None and beats.held
+    if idle is not None and beats is not None and held:
+        held = beats.cut and near(beats.last_silence_s, idle, beats.late_s)
+    if held:
+        why += "; heartbeats do not, since they are held on the way"
+    if any(life.cut and life.late_s * 1000 > BUSY_MS for life in (*silent, *talking)):
+        doubts = (*doubts, Doubt.BUSY_MACHINE)
+    older = [_OLDER] if any(life.older for life in (*silent, *talking)) else []
+    evidence = (
+        *_in_words("was silent", silent),
+        *_in_words("talked", talking),
+        *_beats_in_words(beats),
+        *older,
+        why,
+    )
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
-    return Limits(kind, idle, total, doubts, evidence, _advice(kind, idle, total), figures)
+    advice = _advice(kind, idle, total, held=held)
+    return Limits(kind, idle, total, held, doubts, evidence, advice, figures)
+
+
+def named_with(
+    found: Limits, named: Sequence[NamedCause] = (), hops: Collection[Hop] = ()
+) -> tuple[NamedCause, ...]:
+    """The causes, with those of the limits: what holds heartbeats and the limit that then ends them are one.
+
+    Args:
+        found: what was seen of the limits.
+        named: the causes that are known: one of them may be what holds.
+        hops: who the response's headers hint at.
+    """
+    because = found.evidence[-1]
+    sure: Certainty = "likely" if found.doubts else "certain"
+    silent = known_limits(found.idle_s, "silence", hops)
+    whole = known_limits(found.total_s, "whole", hops)
+    holder = next((one for one in named if one.holds), None) if found.held else None
+    if holder is not None:
+        lines = f"{holder.remedy}\n{with_lines(Cause.IDLE_LIMIT.remedy, silent)}"
+        both = replace(holder, because=f"{holder.because}; {because}", to_try=lines)
+        named = [both if one is holder else one for one in named]
+    elif found.idle_s is not None:
+        cause = Cause.HEARTBEATS_HELD if found.held else Cause.IDLE_LIMIT
+        lines = with_lines(cause.remedy, silent)
+        named = [*named, NamedCause(cause, sure, because, to_try=lines, holds=False)]
+    if found.total_s is not None:
+        lines = with_lines(Cause.TIME_LIMIT.remedy, whole)
+        named = [*named, NamedCause(Cause.TIME_LIMIT, sure, because, to_try=lines, holds=False)]
+    return tuple(named)
 
 
 def _figures(
@@ -187,20 +371,28 @@ def _figures(
     idle_s: float | None,
     total_s: float | None,
 ) -> tuple[Figure, ...]:
-    """Many hops look at their clocks once a second only, so what ended is known to within a second."""
-    survived_s = max(life.last_silence_s - (WITHIN_S if life.cut else 0.0) for life in silent)
-    lived_s = max(life.lived_s for life in (*silent, *talking))
-    idle = (survived_s, inf) if idle_s is None else _around(life.last_silence_s for life in silent)
-    alive = (lived_s, inf) if total_s is None else _around(life.lived_s for life in talking)
-    return tuple(
-        Figure(term, max(least, 0.0) * 1000, most * 1000)
-        for term, (least, most) in ((Term.IDLE, idle), (Term.ALIVE, alive))
-    )
+    everyone = (*silent, *talking)
+    lived = max((life.lived_s for life in everyone if life.passes or life.cut), default=0.0)
+    survived = max(_survived_s(life) for life in everyone)
+    idle = (survived, inf) if idle_s is None else _around((life, life.last_silence_s) for life in silent)
+    alive = (lived, inf) if total_s is None else _around((life, life.lived_s) for life in talking)
+    figures = [(Term.IDLE, idle), (Term.ALIVE, alive)]
+    beats = talking[-1]
+    if beats.comments and beats.beat_ms is not None:
+        figures.append((Term.HEARTBEAT, (beats.beat_ms[0] / 1000, beats.beat_ms[1] / 1000)))
+    return tuple(Figure(term, least * 1000, most * 1000) for term, (least, most) in figures)
 
 
-def _around(seen_s: Iterable[float]) -> tuple[float, float]:
-    ends = list(seen_s)
-    return min(ends) - WITHIN_S, max(ends) + WITHIN_S
+def _survived_s(life: StreamLifetime) -> float:
+    """The longest silence that it survived, where no silence ended it."""
+    last_s = life.last_silence_s - (WITHIN_S + life.late_s if life.cut else 0.0)
+    return max(life.longest_silence_s, last_s if life.cut or life.passes else 0.0)
+
+
+def _around(seen: Iterable[tuple[StreamLifetime, float]]) -> tuple[float, float]:
+    """Many hops look at their clocks once a second only: what was cut is known to within that."""
+    ends = [(end_s - life.late_s, end_s + life.late_s) for life, end_s in seen if life.cut]
+    return max(min(ends)[0] - WITHIN_S, 0.0), max(most for _, most in ends) + WITHIN_S
 
 
 def finding(found: Limits) -> ClauseFinding:
@@ -220,44 +412,54 @@ def finding(found: Limits) -> ClauseFinding:
 _Judged: TypeAlias = tuple[Kind, str, tuple[Doubt, ...], float | None, float | None]
 
 
-def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime]) -> _Judged:
+def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime], most_s: float) -> _Judged:
+    """`most_s`: two times that differ by more are not the same."""
     quiet, loud = silent[0], talking[0]
     for life in (quiet, loud):
         if _refused(life):
-            return _unclear(f"a stream was answered with {life.status}", Doubt.NO_PROOF)
+            doubt = Doubt.PROOF_LIMITED if life.status in _LIMITED else Doubt.NO_PROOF
+            return _unclear(f"a stream was answered with {life.status}", doubt)
+    talking = [loud, *(life for life in talking[1:] if life.talked and not life.held)]
     if not (quiet.cut or loud.cut) and False in (quiet.passes, loud.passes):
         which = "was silent" if quiet.passes is False else "talked"
         why = f"the stream that {which} was never closed, and nothing that was sent came through it any more"
         return _unclear(why, Doubt.STREAM_CUT)
+    for first, *later in (silent, talking):
+        if any(not _may_be_alike(first, life, most_s) for life in later):
+            return _unclear("a second stream did not end after the same time, as by a limit it would")
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
-        return Kind.NO_LIMIT, f"no limit below {int(quiet.lived_s)} s was seen", (), None, None
-    for both in (silent, talking):
-        if len(both) > 1 and not (both[1].cut and _same(*both)):
-            return _unclear("a second stream did not end after the same time, as by a limit it would")
+        unseen = () if quiet.passes else (Doubt.SIDE_REQUEST_HUNG,)
+        return Kind.NO_LIMIT, f"no limit below {int(quiet.lived_s)} s was seen", unseen, None, None
     if not quiet.cut:
         return _unclear("only the stream that talked was cut, as by no limit of time")
     if not loud.talked:
         return _unclear("the stream that was to talk could not be fed to its end", Doubt.SIDE_REQUEST_HUNG)
     idle, total = quiet.last_silence_s, loud.lived_s
     # Two streams that are cut at the same moment may have met the same accident: a restart, say.
-    once = () if len(silent) > 1 else (Doubt.NOT_REPEATED,)
-    if _same(quiet, loud):
+    once = () if any(life.cut for life in silent[1:]) else (Doubt.NOT_REPEATED,)
+    if _same(quiet, loud, most_s):
         if not loud.cut:
             return _unclear("the two were not watched long enough to tell what ended the silent one")
+        if loud.held and loud.last_silence_s > 0.8 * idle:
+            return _unclear(
+                f"what was sent was held on the way, so that all was silent, and was cut after {_s(total)}: "
+                "once that streams, whether a limit on silence or on the whole ended it can be seen"
+            )
         if loud.longest_silence_s > idle / 2 or loud.last_silence_s > 0.8 * idle:
             return _unclear("what talked arrived so seldom that it was silent on the way as well")
-        why = f"both ended after {total:.0f} s, whatever was said: by a hop or by the server itself"
+        why = f"all ended after {_s(total)}, whatever was said: by a hop or by the server itself"
         return Kind.TIME_LIMIT, why, once, None, total
-    if total < quiet.lived_s:
+    if loud.cut and total < quiet.lived_s:
         return _unclear("the stream that talked ended sooner than the silent one, as by no limit of time")
     if not loud.cut:
-        why = f"a silence of {idle:.0f} s ends a stream, by a hop or by the server itself, and talk keeps it"
+        why = f"a silence of {_s(idle)} ends a stream, by a hop or by the server itself, and talk keeps it"
         return Kind.IDLE_LIMIT, why, once, idle, None
     if loud.last_silence_s > 0.8 * idle:
         return _unclear("the stream that talked had fallen silent too when it ended")
-    why = f"a silence of {idle:.0f} s ends a stream, and talk does not keep it beyond {total:.0f} s"
-    return Kind.BOTH, why, once if len(talking) > 1 else (Doubt.NOT_REPEATED,), idle, total
+    why = f"a silence of {_s(idle)} ends a stream, and talk does not keep it beyond {_s(total)}"
+    twice = bool(once) or not any(life.cut for life in talking[1:])
+    return Kind.BOTH, why, (Doubt.NOT_REPEATED,) if twice else (), idle, total
 
 
 def _unclear(why: str, doubt: Doubt = Doubt.NOT_REPEATED) -> _Judged:
@@ -269,21 +471,32 @@ def _refused(life: StreamLifetime) -> bool:
     return life.status not in (None, 200) and not (life.cut and life.status in _TIMED_OUT)
 
 
-def _same(one: StreamLifetime, other: StreamLifetime) -> bool:
+def _may_be_alike(first: StreamLifetime, later: StreamLifetime, most_s: float) -> bool:
+    """Whether the same limit may have had part in both; the later one was watched for a shorter time."""
+    if first.cut and later.cut:
+        return _same(first, later, most_s)
+    return not later.cut and (not first.cut or later.lived_s < first.lived_s or _same(first, later, most_s))
+
+
+def _same(one: StreamLifetime, other: StreamLifetime, most_s: float) -> bool:
     """Whether two streams may have met the same limit."""
-    return near(one.lived_s, other.lived_s, one.late_s + other.late_s)
+    return near(one.lived_s, other.lived_s, one.late_s + other.late_s, most_s)
 
 
-def near(one_s: float, other_s: float, late_s: float = 0.0) -> bool:
+def near(one_s: float, other_s: float, late_s: float = 0.0, most_s: float = inf) -> bool:
     """Whether two times may be the same: many hops look at their clocks once a second only."""
-    return abs(one_s - other_s) <= max(1.0, 0.1 * max(one_s, other_s)) + late_s
+    return abs(one_s - other_s) <= min(max(1.0, 0.1 * max(one_s, other_s)), most_s) + late_s
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.0f} s"
 
 
 def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
     for place, life in enumerate(lived):
-        which = "a second stream" if place else "a stream"
+        which = "a stream that began later and" if place else "a stream that"
         if not life.cut:
-            yield f"{which} that {what} lived for {life.lived_s:.0f} s, which was as long as it was watched"
+            yield f"{which} {what} lived for {_s(life.lived_s)}, which was as long as it was watched"
             continue
         how = (
             f"answered with {life.status}"
@@ -293,18 +506,42 @@ def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
             else "broken off"
         )
         last = f"the last {life.last_silence_s:.1f} s of it without a word"
-        yield f"{which} that {what} was {how} after {life.lived_s:.1f} s, {last}"
+        yield f"{which} {what} was {how} after {life.lived_s:.1f} s, {last}"
 
 
+def _beats_in_words(beats: StreamLifetime | None) -> Iterator[str]:
+    """How what the second stream that talked said came: comments as heartbeats, or small events."""
+    if beats is None or beats.beat_ms is None:
+        return
+    what = "comments" if beats.comments else "small events"
+    least_ms, most_ms = beats.beat_ms
+    if beats.dropped:
+        yield f"{what} are taken out on the way: events that were sent after them came"
+    elif beats.held:
+        yield f"{what} are held on the way: one that was sent had not come {least_ms / 1000:.1f} s later"
+    elif least_ms:
+        yield f"{what} come late: one was held on the way for {least_ms:.0f} ms"
+    else:
+        yield f"{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order"
+
+
+_OLDER = (
+    "the origin's copy of the proof ends streams after 120 s, so they were watched for 115 s: copy "
+    "service/proof.py anew for longer ones"
+)
 _LONGER = (
     "Nothing longer was looked for, and longer limits are common: Cloud Run ends a response after its own "
     "(--timeout, 300 s unless set), ESPv2 and Envoy end a silence of 300 s. Those are documented or "
     "reported, not observed."
 )
+_FREE = (
+    "What holds the heartbeats is to be freed first: see what holds the stream. Events in their place, which "
+    "clients ignore by their name, help where comments alone are held."
+)
 
 
-def _advice(kind: Kind, idle: float | None, total: float | None) -> tuple[str, ...]:
-    said = []
+def _advice(kind: Kind, idle: float | None, total: float | None, *, held: bool) -> tuple[str, ...]:
+    said = [_FREE] if held else []
     if idle is not None:
         said.append(
             f"Send a heartbeat at least every {_half(idle)} s while there is nothing to say: in an SSE "

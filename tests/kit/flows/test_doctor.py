@@ -86,6 +86,30 @@ def test_nginx_buffers_are_freed_by_the_header(found: Diagnosis) -> None:
     assert (found.verdict, found.lane.block_bytes) == (Verdict.BYTE_LIMITED, 65536)
 
 
+@through(
+    lambda origin: NginxSite(
+        NginxSite(origin(http="h11", tokens_per_s=100), OLD), "proxy_read_timeout 3s; proxy_buffering off;"
+    ),
+    header="off",
+    long_s=8.0,
+)
+def test_what_holds_the_stream_and_the_silence_that_ends_its_heartbeats_are_one_cause(
+    found: Diagnosis,
+) -> None:
+    (cause,) = found.causes  # some experiments met that limit, so it may be likely only
+    assert cause.cause is Cause.NGINX_BUFFERS
+    assert "heartbeats do not" in cause.because
+    assert "    X-Accel-Buffering: no" in cause.remedy
+    assert "proxy_read_timeout" in cause.remedy
+    assert any("comments are held" in limit for limit in found.limits)
+
+
+@through(lambda origin: NginxSite(streaming(origin), "proxy_read_timeout 3s;"), long_s=8.0)
+def test_a_limit_on_silence_is_a_cause_that_holds_nothing(found: Diagnosis) -> None:
+    assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [(Cause.IDLE_LIMIT, "certain")])
+    assert not found.causes[0].holds
+
+
 @through(lambda origin: NginxSite(unchunked(origin), OLD))
 def test_where_the_header_is_what_frees_it_that_is_said(found: Diagnosis) -> None:
     assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [])

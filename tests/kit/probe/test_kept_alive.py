@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from math import inf
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.errors import Code, Exit, KitError
 from kit.probe.kept_alive import kept_alive, watch
 from kit.probe.proof_runner import ProofRequest
+from kit.proof.causes import Cause
 from kit.proof.conditions import Conditions
 from kit.proof.contract import Clause, Limit, Term
-from kit.proof.stream_limits import Kind, Limits
+from kit.proof.stream_limits import Kind, Limits, named_with
 from tests.fixtures.origin import Origin
-from tests.fixtures.sites import CaddySite, EnvoySite, NginxSite
+from tests.fixtures.processes import answers, free_port, running
+from tests.fixtures.sites import OLD, CaddySite, EnvoySite, NginxSite
 from tests.fixtures.together import measured_by, through
+from tests.fixtures.tools import Tool
 
 pytestmark = pytest.mark.alone
 
@@ -26,9 +33,8 @@ end
 """
 
 
-async def watched(url: str, *, method: str = "GET", limit_s: float = 6.5) -> Limits:
-    request = ProofRequest(f"{url}/proof", Conditions(method=method))
-    return await watch(request, limit_s=limit_s, beat_s=0.4)
+async def watched(url: str, *, for_s: float = 6.5, **conditions: Any) -> Limits:
+    return await watch(ProofRequest(f"{url}/proof", Conditions(**conditions)), for_s=for_s)
 
 
 found = measured_by(watched)
@@ -40,9 +46,16 @@ def ends_by_its_read_timeout(found: Limits) -> None:
     assert any("broken off" in line for line in found.evidence)
 
 
+def beats_are_late_by(found: Limits) -> tuple[float, float]:
+    heartbeat = next(figure for figure in found.figures if figure.term is Term.HEARTBEAT)
+    return heartbeat.least, heartbeat.most
+
+
 @through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"))
 def test_nginx_ends_a_stream_that_is_silent_for_its_read_timeout(found: Limits) -> None:
     ends_by_its_read_timeout(found)
+    assert not found.held
+    assert beats_are_late_by(found)[0] == 0
 
 
 @through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"), method="POST")
@@ -50,29 +63,85 @@ def test_nginx_ends_one_that_was_asked_for_by_post_as_well(found: Limits) -> Non
     ends_by_its_read_timeout(found)
 
 
-@through(lambda origin: EnvoySite(origin(), TIMEOUT_2S, http_1_0=False), limit_s=8.5)
+@through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"), media="application/x-ndjson")
+def test_nginx_ends_one_of_lines_as_well(found: Limits) -> None:
+    ends_by_its_read_timeout(found)
+    assert Term.HEARTBEAT not in {figure.term for figure in found.figures}
+
+
+@through(lambda origin: NginxSite(origin(), "send_timeout 1s; proxy_send_timeout 1s;"), for_s=3.0)
+def test_nginx_keeps_a_silent_stream_whatever_its_limits_on_sending(found: Limits) -> None:
+    assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
+
+
+# The inner one collects what is small, since it asks by HTTP/1.0, unless the stream bears the header.
+OUTER = "proxy_read_timeout 2s; proxy_buffering off; proxy_pass_header X-Accel-Buffering;"
+
+
+@through(lambda origin: NginxSite(NginxSite(origin(http="h11"), OLD), OUTER), header="off")
+def test_comments_that_one_nginx_collects_until_another_cuts_the_silence_are_one_cause(found: Limits) -> None:
+    assert (found.kind, found.held, found.doubts) == (Kind.IDLE_LIMIT, True, ()), found.evidence
+    assert found.idle_s == pytest.approx(2.0, abs=0.5)
+    (cause,) = named_with(found)
+    assert (cause.cause, cause.certainty) == (Cause.HEARTBEATS_HELD, "certain")
+    assert "proxy_buffering off;" in cause.remedy
+    assert "proxy_read_timeout" in cause.remedy
+
+
+@through(lambda origin: NginxSite(NginxSite(origin(http="h11"), OLD), OUTER), header="on")
+def test_comments_that_pass_keep_a_stream_that_a_silence_would_end(found: Limits) -> None:
+    ends_by_its_read_timeout(found)
+    assert not found.held
+    assert [cause.cause for cause in named_with(found)] == [Cause.IDLE_LIMIT]
+
+
+@through(lambda origin: NginxSite(origin(http="h11"), OLD), header="off", for_s=4.0)
+def test_comments_that_are_collected_where_nothing_is_cut_are_late(found: Limits) -> None:
+    assert (found.kind, found.held) == (Kind.NO_LIMIT, False), found.evidence
+    least_ms, most_ms = beats_are_late_by(found)
+    assert (least_ms > 700, most_ms) == (True, inf)
+
+
+@through(lambda origin: EnvoySite(origin(), idle_s=2, http_1_0=False))
+def test_envoy_ends_a_stream_that_is_silent_for_its_idle_timeout(found: Limits) -> None:
+    assert (found.kind, found.held, found.doubts) == (Kind.IDLE_LIMIT, False, ()), found.evidence
+    assert found.idle_s == pytest.approx(2.5, abs=0.8)
+
+
+@through(lambda origin: EnvoySite(origin(), TIMEOUT_2S, http_1_0=False), for_s=8.5)
 def test_envoy_ends_every_stream_after_its_routes_timeout(found: Limits) -> None:
     assert (found.kind, found.doubts) == (Kind.TIME_LIMIT, ()), found.evidence
     # It says nothing more after 2 s, and closes the connection a second later (its delayed_close_timeout).
     assert found.total_s == pytest.approx(3.0, abs=0.5)
 
 
+@through(lambda origin: EnvoySite(origin(), http_1_0=False), for_s=3.0)
+def test_envoy_without_either_keeps_a_stream(found: Limits) -> None:
+    assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
+
+
 @through(
     lambda origin: NginxSite(
-        EnvoySite(origin(), TIMEOUT_2S.replace("2000", "4000"), http_1_0=False), "proxy_read_timeout 2s;"
+        EnvoySite(origin(), TIMEOUT_2S.replace("2000", "5000"), http_1_0=False), "proxy_read_timeout 3s;"
     ),
-    limit_s=9.0,
+    for_s=10.0,
 )
 def test_both_limits_in_a_chain(found: Limits) -> None:
     assert found.kind is Kind.BOTH, found.evidence
+    assert found.idle_s == pytest.approx(3.0, abs=0.5)
+    assert found.total_s == pytest.approx(5.5, abs=0.8)
+
+
+@through(lambda origin: CaddySite(origin(), "transport http {\nread_timeout 2s\n}"))
+def test_caddy_ends_a_stream_whose_service_is_silent_for_its_read_timeout(found: Limits) -> None:
+    assert (found.kind, found.held, found.doubts) == (Kind.IDLE_LIMIT, False, ()), found.evidence
     assert found.idle_s == pytest.approx(2.0, abs=0.5)
-    assert found.total_s == pytest.approx(4.5, abs=0.8)
 
 
-@through(lambda origin: CaddySite(origin()), limit_s=2.5)
-def test_what_cuts_nothing_shows_no_limit(found: Limits) -> None:
+@through(lambda origin: CaddySite(origin(), "transport http {\nresponse_header_timeout 1s\n}"), for_s=3.0)
+def test_caddy_keeps_a_stream_whose_head_came_in_time(found: Limits) -> None:
     assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
-    assert "no limit below 2 s was seen" in found.evidence
+    assert "no limit below 3 s was seen" in found.evidence
 
 
 @through(
@@ -82,6 +151,44 @@ def test_what_cuts_nothing_shows_no_limit(found: Limits) -> None:
 )
 def test_a_hop_that_collects_for_its_timeout_is_unclear_and_told(found: Limits) -> None:
     assert found.kind is Kind.UNCLEAR, found.evidence
+
+
+RELAY = """
+const http = require("http");
+const [upstream, limit] = process.argv.slice(1);
+const server = http.createServer((ask, answer) => {
+  const options = {method: ask.method, headers: ask.headers, agent: false};
+  const on = http.request(upstream + ask.url, options, (got) => {
+    answer.writeHead(got.statusCode, got.headers);
+    got.pipe(answer);
+    got.on("error", () => answer.destroy());
+  });
+  on.on("error", () => answer.destroy());
+  answer.on("close", () => on.destroy());
+  ask.pipe(on);
+});
+Object.assign(server, JSON.parse(limit));
+server.listen(Number(process.env.PORT), "127.0.0.1");
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind"),
+    [
+        ({"timeout": 2000}, Kind.IDLE_LIMIT),
+        ({"requestTimeout": 1000, "keepAliveTimeout": 1000}, Kind.NO_LIMIT),
+    ],
+)
+def test_a_node_server_ends_what_is_silent_for_its_timeout_and_for_no_other_of_its_limits(
+    limit: dict[str, int], kind: Kind, origin: Origin, tool: Tool, tmp_path: Path
+) -> None:
+    port, upstream = free_port(), origin()
+    argv: list[str | Path] = [tool("node"), "-e", RELAY, upstream, json.dumps(limit)]
+    here = f"http://127.0.0.1:{port}"
+    with running(argv, answers(f"{here}/health", 200), tmp_path / "node.log", env={"PORT": str(port)}):
+        found = asyncio.run(watched(here, for_s=6.5))
+    assert (found.kind, found.doubts) == (kind, ()), found.evidence
+    assert found.idle_s is None or found.idle_s == pytest.approx(2.0, abs=0.7)
 
 
 def test_the_clause_says_what_was_proved_of_both(origin: Origin) -> None:
@@ -106,14 +213,14 @@ def test_nobody_there_is_an_error() -> None:
     assert caught.value.code is Code.UNREACHABLE
 
 
-@pytest.mark.parametrize(("limit", "beat"), [(0.0, 1.0), (116.0, 4.0), (10.0, 0.0), (1.0, 2.0)])
-def test_a_time_that_cannot_be_watched_is_refused(limit: float, beat: float) -> None:
+@pytest.mark.parametrize("for_s", [0.0, 3601.0])
+def test_a_time_that_cannot_be_watched_is_refused(for_s: float) -> None:
     with pytest.raises(KitError) as caught:
-        asyncio.run(watch(ProofRequest("http://127.0.0.1:1"), limit_s=limit, beat_s=beat))
+        asyncio.run(watch(ProofRequest("http://127.0.0.1:1"), for_s=for_s))
     assert (caught.value.code, caught.value.exit) == (Code.BAD_USAGE, Exit.USAGE)
 
 
 def test_a_service_without_the_proof_shows_nothing(origin: Origin) -> None:
-    found = asyncio.run(watch(ProofRequest(f"{origin()}/nowhere"), limit_s=2.0, beat_s=0.4))
+    found = asyncio.run(watch(ProofRequest(f"{origin()}/nowhere"), for_s=2.0))
     assert found.kind is Kind.UNCLEAR
     assert "a stream was answered with 404" in found.evidence

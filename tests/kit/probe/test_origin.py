@@ -10,7 +10,7 @@ import pytest
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
 from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, reply_of, stream_url
-from kit.proof.actions import Progress, Reply
+from kit.proof.actions import Gone, Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
 from tests.fixtures.misbehaving import misbehaving, says
@@ -151,6 +151,8 @@ def test_streams_have_ids_of_their_own_and_a_url_says_it_all() -> None:
     assert (
         url == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=off&total={LENGTH}"
     )
+    longer = stream_url("http://a/proof", first, mode="lockstep", size=200, at=Conditions(), seconds=660)
+    assert longer == f"http://a/proof/stream?id={first}&mode=lockstep&bytes=200&type=sse&accel=on&seconds=660"
 
 
 HELD = {
@@ -186,6 +188,15 @@ def test_what_an_origin_says_of_an_answer_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "seconds"), [(660, 660), (1.5, 1.5), (None, None), ("1", None), (True, None)]
+)
+def test_for_how_long_a_stream_may_live_is_a_number_or_not_known(said: object, seconds: float | None) -> None:
+    reply = parsed(seconds=said)
+    assert reply is not None
+    assert reply.seconds == seconds
+
+
+@pytest.mark.parametrize(
     "wrong", [{"waits": "tomorrow"}, {"octets": "many"}, {"times": [[1]]}, {"gone_ms": None}, {"ended": 7}]
 )
 def test_what_is_not_as_the_protocol_has_it_is_no_progress(wrong: dict[str, object]) -> None:
@@ -198,3 +209,20 @@ def test_a_proofs_own_stream_makes_no_progress() -> None:
     reply = reply_of(200, b'{"known": true, "emitted": 2, "now_ms": 8.0, "instance": "a"}', 1.0, 2.0)
     assert reply is not None
     assert (reply.progress, reply.wraps, reply.emitted) == (None, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("gone", "read"),
+    [
+        ({"why": "left", "ms": 8.5}, Gone("left", 8.5)),
+        ({"why": "bored", "ms": 8.5}, None),
+        ({"why": "left"}, None),
+        ("left", None),
+        (None, None),
+    ],
+)
+def test_what_became_of_a_stream_is_read_where_the_origin_says_it(gone: object, read: Gone | None) -> None:
+    body = {"known": False, "emitted": 0, "now_ms": 9.0, "instance": "a", "gone": gone}
+    reply = reply_of(200, json.dumps(body).encode(), 1.0, 2.0)
+    assert reply is not None
+    assert (reply.known, reply.gone) == (False, read)

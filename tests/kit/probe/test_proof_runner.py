@@ -15,6 +15,7 @@ from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Ping
 from kit.proof.conditions import MEDIA_TYPES, Conditions
 from kit.proof.lockstep import LockStep
+from kit.proof.sse import COMMENT
 from kit.proof.verdict import Finding, Method, Verdict
 from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
@@ -182,6 +183,25 @@ def test_what_came_while_this_process_slept_is_read_before_a_wait_is_over(origin
         assert after.stream.events == 2
         assert 200 < after.late_ms < 10_000
         assert (yield Ping(10_000)).late_ms < after.late_ms
+        return DONE
+
+    assert drive(f"{origin()}/proof", script()) is DONE
+
+
+def test_a_stream_lives_for_as_long_as_it_is_opened_for_and_sends_comments(origin: Origin) -> None:
+    def script() -> Script:
+        yield Open(200, seconds=600)
+        yield Await(10_000, events=1)
+        fed = yield Feed(300, 10_000, comment=True)
+        assert fed.reply is not None
+        assert fed.reply.seconds == 600
+        stream = (yield Await(10_000, events=2)).stream
+        assert stream is not None
+        assert [(event.type, event.octets) for _, event in stream.arrivals] == [
+            ("message", 200),
+            (COMMENT, 300),
+        ]
+        assert stream.octets == 500
         return DONE
 
     assert drive(f"{origin()}/proof", script()) is DONE

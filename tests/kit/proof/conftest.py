@@ -15,6 +15,7 @@ from kit.proof.actions import (
     Await,
     End,
     Feed,
+    Leave,
     Machine,
     Observed,
     Open,
@@ -23,6 +24,7 @@ from kit.proof.actions import (
     Ping,
     Progress,
     Reply,
+    Wait,
 )
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
@@ -45,11 +47,11 @@ def played(machine: Generator[Asks, Gets, T], answer: Callable[[Asks], Gets]) ->
         return made
 
 
-def event(seq: int, size: int, part: str | None = None) -> bytes:
+def event(seq: int, size: int, part: str | None = None, field: str = "data") -> bytes:
     payload = {"seq": seq, "ms": 0.0, **({"part": part} if part else {}), "pad": ""}
-    bare = len(f"data: {json.dumps(payload)}\n\n")
+    bare = len(f"{field}: {json.dumps(payload)}\n\n")
     payload["pad"] = "x" * (size - bare)
-    return f"data: {json.dumps(payload)}\n\n".encode()
+    return f"{field}: {json.dumps(payload)}\n\n".encode()
 
 
 class Hop:
@@ -106,6 +108,7 @@ class Network:
         self.clean = True  # whether a cut looks like an end
         self._cut = False
         self.pings_know = True  # an older origin's ping does not say whether it has the stream
+        self.older = False  # its origin knows no comments, and does not let a stream live longer
         self._late_ms = 0.0
         self._stream: Received | None = None
         self._hop = hop()
@@ -138,7 +141,8 @@ class Network:
                 at_ms = self._at_origin()
                 self._fire(at_ms)
                 if known := not self._cut:
-                    self._emit(event(self._emitted, action.bytes), at_ms)
+                    field = "" if action.comment and not self.older else "data"
+                    self._emit(event(self._emitted, action.bytes, field=field), at_ms)
                 return self._reply(at_ms, known=known, within_ms=action.within_ms)
             case End():
                 at_ms = self._at_origin()
@@ -146,7 +150,7 @@ class Network:
                 return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case Await():
                 return self._await(action)
-            case Pass() | Pair():
+            case Pass() | Pair() | Leave() | Wait():
                 raise NotImplementedError
 
     def _observed(self, reply: Reply | None = None) -> Observed:
@@ -166,7 +170,7 @@ class Network:
     def _open(self, action: Open) -> Observed:
         self._due.clear()
         self._last_ms, self._cut = 0.0, False
-        self._stream = Received(SSEDecoder())
+        self._stream = Received(SSEDecoder(comments=True))
         self._hop = self.make_hop()
         self._emitted = 0
         opened = self._observed()
@@ -226,7 +230,16 @@ class Network:
         self._until(back_ms)
         instance = next(self.instances)
         return self._observed(
-            Reply(sent, self.now_ms, at_ms, instance, known, self._emitted, progress=progress)
+            Reply(
+                sent,
+                self.now_ms,
+                at_ms,
+                instance,
+                known,
+                self._emitted,
+                progress=progress,
+                seconds=None if self.older else 3_900.0,
+            )
         )
 
     def _await(self, action: Await) -> Observed:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.proof.events import Event, EventTooLargeError
-from kit.proof.sse import SSEDecoder
+from kit.proof.sse import COMMENT, SSEDecoder
 
 # name: (body, [(type, data, id), …])
 CASES: dict[str, tuple[bytes, list[tuple[str, str, str]]]] = {
@@ -135,6 +135,21 @@ def test_where_reads_are_split_changes_nothing(
     whole, split = decode([body]), decode(parts)
     assert shown(split) == shown(whole)
     assert sum(e.octets for e in split) <= len(body)
+
+
+@given(st.lists(st.sampled_from([b': {"seq":1}\n\n', b": ping\n\n", b":\n\n", b"data: a\n\n"])), st.data())
+def test_a_proofs_comments_are_events_where_they_are_wanted_and_no_others_are(
+    blocks: list[bytes], drawn: st.DataObject
+) -> None:
+    body = b"".join(blocks)
+    at = drawn.draw(st.integers(0, len(body)))
+    decoder, usual = SSEDecoder(comments=True), SSEDecoder()
+    events = decoder.feed(body[:at]) + decoder.feed(body[at:])
+    assert [event for event in events if event.type != COMMENT] == usual.feed(body)
+    kinds = [COMMENT if event.type == COMMENT else "message" for event in events]
+    known = {b': {"seq":1}\n\n': COMMENT, b"data: a\n\n": "message"}
+    assert kinds == [known[block] for block in blocks if block in known]
+    assert sum(event.octets for event in events) + decoder.beside == len(body)
 
 
 @given(st.binary(max_size=300))
