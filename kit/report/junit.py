@@ -2,7 +2,7 @@
 
 A lane that could not be measured is an error; one that is not as expected, or inconclusive, is a failure of
 that type, and so is a clause that is held to a limit. A clause that is held to none cannot fail; unknown, it
-is skipped. Inconclusive is not "skipped": the kit then ends with status 4, and a CI must not show it in green.
+is skipped. What is inconclusive is not: the kit then ends with status 4, and a CI must not show it in green.
 """
 
 from __future__ import annotations

@@ -114,10 +114,10 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     rows = [_cells(lane, doubts) for lane in view.lanes]
     widths = _widths(rows, width)
     heads = dict(zip(_HEADS, _HEADS, strict=True))
-    lines = [style.paint(line, "dim") for line in _row(" ", heads, widths)]
+    lines = [style.paint(line, "dim") for line in columns(" ", heads, widths)]
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
         mark, tone = MARKS[lane.marked]
-        lines += _row(style.paint(mark, tone), row, widths)
+        lines += columns(style.paint(mark, tone), row, widths)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:
@@ -139,11 +139,11 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
         return []
     rows = [_clause_cells(lane, view, doubts) for lane in view.lanes]
     heads = {head: head for head in ("contract", *(clause.words for clause in view.clauses))}
-    widths = _shared([heads, *rows], width)
-    lines = ["", *(style.paint(line, "dim") for line in _row(" ", heads, widths))]
+    widths = shared([heads, *rows], width)
+    lines = ["", *(style.paint(line, "dim") for line in columns(" ", heads, widths))]
     for lane, row in zip(view.lanes, rows, strict=True):
         mark, tone = MARKS[lane.marked]
-        lines += _row(style.paint(mark, tone), row, widths)
+        lines += columns(style.paint(mark, tone), row, widths)
     todo: dict[tuple[str, str], list[str]] = {}
     for lane in view.lanes:
         for clause in lane.clauses:
@@ -170,7 +170,7 @@ def _notes(those: Sequence[Doubt], doubts: Sequence[Doubt]) -> str:
     return "".join(f" [{doubts.index(doubt) + 1}]" for doubt in those)
 
 
-def _shared(rows: Sequence[dict[str, str]], width: int) -> dict[str, int]:
+def shared(rows: Sequence[dict[str, str]], width: int) -> dict[str, int]:
     """Columns as wide as their widest cells; where there is no room, the widest give way, then the last."""
     widths = {head: max(cells(row[head]) for row in rows) for head in rows[0]}
     while _spare(widths, width) < 0 and max(widths.values()) > 2:
@@ -211,8 +211,8 @@ def _spare(widths: dict[str, int], width: int) -> int:
     return width - sum(2 + room for room in widths.values())
 
 
-def _row(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
-    """One row, in as many lines as its longest cell needs."""
+def columns(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
+    """One row, in as many lines as its longest cell needs, after its mark if it has one."""
     broken = {head: wrap(row[head], room) for head, room in widths.items()}
     lines = []
     for index in range(max(map(len, broken.values()))):
@@ -220,7 +220,8 @@ def _row(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
             pad(broken[head][index] if index < len(broken[head]) else "", room, right=head in _RIGHT)
             for head, room in widths.items()
         )
-        lines.append((mark if index == 0 else " ") + " " + "  ".join(shown))
+        lead = f"{mark if index == 0 else ' '} " if mark else ""
+        lines.append(lead + "  ".join(shown))
     return lines
 
 
