@@ -261,7 +261,7 @@ def _deploy(
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
     from kit.cloud.tokens import AskedOnce
     from kit.events import Stage
-    from kit.flows.deploy import deploy, promoted
+    from kit.flows.deploy import deploy, promoted, with_rollouts
 
     tokens = AskedOnce(runs)
     with console.steps() as watch:
@@ -275,7 +275,8 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and options.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, options, record, tokens, console)
+    comparison = _comparison(there, config, options, record, tokens, console)
+    return outcomes, with_rollouts(comparison, outcomes)
 
 
 def _comparison(
