@@ -156,7 +156,9 @@ class KeptStreams(Kept):
         if lives := [life for life, slot in over if slot.opened]:
             opened = self._opened.format(len(lives))
             return through(lives, self._move, opened, accidents=self._accidents, unopened=never)
-        return unwatched(f"no stream could be opened: {'; '.join(sorted(set(never))) or 'no side request reached one'}")
+        return unwatched(
+            f"no stream could be opened: {'; '.join(sorted(set(never))) or 'no side request reached one'}"
+        )
 
     def _each(self) -> list[tuple[asyncio.Task[KeptStream], Slot]]:
         return list(zip(self._tasks, self._slots, strict=True))
