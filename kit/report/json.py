@@ -79,12 +79,14 @@ def lane_data(lane: Lane) -> wire.Lane:
         "asked_as": lane.asked_as,
         "only_for": lane.only_for,
         "expectation": str(lane.expectation) or None,
-        "clauses": [_clause(lane, finding) for finding in lane.clauses],
+        "clauses": [clause_data(finding, lane) for finding in lane.clauses],
     }
 
 
-def _clause(lane: Lane, finding: ClauseFinding) -> wire.ClauseFinding:
-    limits, state = lane.limits_of(finding.clause), clause_state(lane, finding.clause)
+def clause_data(finding: ClauseFinding, lane: Lane | None = None) -> wire.ClauseFinding:
+    """What was found of one clause; `lane` is the one that it was found of, whose limits it is held to."""
+    limits = () if lane is None else lane.limits_of(finding.clause)
+    state = None if lane is None else clause_state(lane, finding.clause)
     return {
         "clause": finding.clause,
         "says": finding.says,

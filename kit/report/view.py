@@ -98,9 +98,12 @@ class ClauseView:
     @property
     def cell(self) -> str:
         """What was found; else what is documented, a dash for nothing."""
-        if self.says is not None or self.documented in (None, UNSOURCED):
-            return self.says or self.documented or NONE
-        return f"documented: {self.documented}"
+        return self.says or self.beside or NONE
+
+    @property
+    def beside(self) -> str | None:
+        """What its platform documents, to stand beside what was found; None where that is not known."""
+        return self.documented if self.documented in (None, UNSOURCED) else f"documented: {self.documented}"
 
     @property
     def headline(self) -> str:
@@ -472,6 +475,13 @@ def _expected(lane: Lane, target: Target | None) -> str | None:
     return in_words(lane.expected, None, None, None)
 
 
+def said(finding: ClauseFinding) -> str:
+    """What was found of a clause, with how sure that is where it is not proved."""
+    return {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure].format(
+        finding.says
+    )
+
+
 def _clauses(lane: Lane, target: Target | None, *, emulated: bool) -> Iterator[ClauseView]:
     """Those that were asked; beside them the others of which its platform says something, or nothing."""
     found = {finding.clause: finding for finding in lane.clauses}
@@ -486,9 +496,7 @@ def _clause(
 ) -> ClauseView:
     documented, says = in_short(claims), None
     if finding is not None:
-        says = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure].format(
-            finding.says
-        )
+        says = said(finding)
         # What no source says, the lab's front does as it happens to be made.
         says += " (emulated)" if emulated and documented == UNSOURCED and finding.sure != "unknown" else ""
     doubts = () if finding is None else finding.doubts
