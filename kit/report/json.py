@@ -84,9 +84,9 @@ def lane_data(lane: Lane) -> wire.Lane:
 
 
 def clause_data(finding: ClauseFinding, lane: Lane | None = None) -> wire.ClauseFinding:
-    """What was found of one clause; `lane` is the one that it was found of, whose limits it is held to."""
-    limits = () if lane is None else lane.limits_of(finding.clause)
-    state = None if lane is None else clause_state(lane, finding.clause)
+    """One clause, of a lane or by itself."""
+    limits = lane.limits_of(finding.clause) if lane is not None else ()
+    state = clause_state(lane, finding.clause) if lane is not None else None
     return {
         "clause": finding.clause,
         "says": finding.says,

@@ -10,7 +10,8 @@ from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, clean, hang, pad
 from kit.report.json import clause_data, lane_data
 from kit.report.style import MARKS, Style
-from kit.report.view import LaneView, lane_view, said
+from kit.report.terminal import remedy
+from kit.report.view import ClauseView, LaneView, clause_view, lane_view
 
 COSTS = {
     "nothing": "It costs nothing as it is.",
@@ -71,7 +72,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     return lines
 
 
-def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) -> list[str]:
+def _evidence(lanes: Sequence[LaneView | ClauseView], indent: str, style: Style, width: int) -> list[str]:
     """What the verdict rests on: nothing is called held back without it."""
     return [
         style.paint(line, "dim")
@@ -85,11 +86,9 @@ def rollout_lines(found: ClauseFinding | None, indent: str, style: Style) -> lis
     """What became of the streams that were open while the traffic moved."""
     if found is None:
         return []
-    width = style.width or _WIDTH
-    lines = hang(indent, f"Through the deploy: {clean(said(found))}.", width)
-    steps = (*found.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in found.doubts))
-    lines += [style.paint(line, "dim") for step in steps for line in hang(f"{indent}· ", clean(step), width)]
-    return lines + (hang(indent, found.advice, width) if found.advice else [])
+    width, one = style.width or _WIDTH, clause_view(found)
+    lines = hang(indent, f"{one.name[0].upper()}{one.name[1:]}: {clean(one.headline)}.", width)
+    return lines + _evidence([one], indent, style, width) + remedy(one.advice, width, indent)
 
 
 def outcome_data(one: Outcome) -> dict[str, Any]:
