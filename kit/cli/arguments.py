@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
+from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -371,6 +372,14 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvFile: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--env-file",
+        "A file of NAME=VALUE lines (.env): variables of the service on this machine, written nowhere.",
+        metavar="FILE",
+    ),
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
     option(
@@ -379,3 +388,12 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
+
+
+def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+    """What they set, as `configured` takes it."""
+    return {"env": env, "env_file": env_file, "set": set_}
+
+
+# For verbs that start an app: their parameter `settings`.
+with_settings = packed("settings", _settings)
