@@ -109,6 +109,8 @@ class Keeping:
             moves_s=load(service.place.platform).moves_within_s,
             grace_s=target.front.shutdown_grace_s,
             least_s=least_s,
+            # App Engine's is that of the version that serves.
+            stays=url != own,
         )
 
     async def _headers(self, service: Service, url: str, token: str | None) -> Headers:
