@@ -19,7 +19,7 @@ from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.fingerprints import Hop
-from kit.proof.known_limits import WITHIN_S, hint, known_limits, with_lines
+from kit.proof.known_limits import WITHIN_S, every, hint, known_limits, with_lines
 from kit.proof.sse import COMMENT
 from kit.proof.steps import BUSY_MS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
 
@@ -332,7 +332,7 @@ def judge(
         why,
     )
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
-    advice = _advice(kind, idle, total, held=held)
+    advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
     return Limits(kind, idle, total, held, doubts, evidence, advice, figures)
 
 
@@ -399,13 +399,26 @@ def finding(found: Limits) -> ClauseFinding:
     """The same as a clause of the contract."""
     return ClauseFinding(
         Clause.KEPT_ALIVE,
-        found.evidence[-1],
+        _says(found),
         "unknown" if found.kind is Kind.UNCLEAR else "likely" if found.doubts else "proved",
         found.figures,
         found.doubts,
         found.evidence,
-        "\n".join(found.advice),
+        "\n".join(one.remedy for one in named_with(found)) or "\n".join(found.advice),
     )
+
+
+def _says(found: Limits) -> str:
+    if found.kind is Kind.UNCLEAR:
+        return found.evidence[-1]
+    least = {figure.term: figure.least / 1000 for figure in found.figures}
+    held = any(figure.term is Term.HEARTBEAT and figure.most == inf for figure in found.figures)
+    ends = [
+        *([f"cut after {_s(found.idle_s)} of silence"] if found.idle_s is not None else []),
+        *([f"cut after {_s(found.total_s)}"] if found.total_s is not None else []),
+    ]
+    lives = " and ".join(ends) or f"lives for at least {int(min(least[Term.IDLE], least[Term.ALIVE]))} s"
+    return f"{lives}, and heartbeats are held" if held else lives
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.
@@ -529,18 +542,17 @@ _OLDER = (
     "the origin's copy of the proof ends streams after 120 s, so they were watched for 115 s: copy "
     "service/proof.py anew for longer ones"
 )
-_LONGER = (
-    "Nothing longer was looked for, and longer limits are common: Cloud Run ends a response after its own "
-    "(--timeout, 300 s unless set), ESPv2 and Envoy end a silence of 300 s. Those are documented or "
-    "reported, not observed."
-)
+_OF = {"silence": "of silence", "whole": "in all"}
+_NAMED = 3
 _FREE = (
     "What holds the heartbeats is to be freed first: see what holds the stream. Events in their place, which "
     "clients ignore by their name, help where comments alone are held."
 )
 
 
-def _advice(kind: Kind, idle: float | None, total: float | None, *, held: bool) -> tuple[str, ...]:
+def _advice(
+    kind: Kind, idle: float | None, total: float | None, watched_s: float, *, held: bool
+) -> tuple[str, ...]:
     said = [_FREE] if held else []
     if idle is not None:
         said.append(
@@ -555,8 +567,18 @@ def _advice(kind: Kind, idle: float | None, total: float | None, *, held: bool) 
     hints = (hint(known_limits(idle, "silence")), hint(known_limits(total, "whole")))
     said += filter(None, hints)
     if kind is Kind.NO_LIMIT:
-        said.append(_LONGER)
+        said += filter(None, [_longer(watched_s)])
     return tuple(said)
+
+
+def _longer(watched_s: float) -> str:
+    """Whose limits by default begin where watching ended; empty for none."""
+    longer = sorted((one for one in every() if one.seconds > watched_s), key=lambda one: one.seconds)
+    whose = "; ".join(f"{one.who}: {_s(one.seconds)} {_OF[one.on]}" for one in longer[:_NAMED])
+    return whose and (
+        f"Nothing longer was looked for (--for 10m does). The next limits that are common: {whose}. They are "
+        "documented or reported, not observed here."
+    )
 
 
 def _half(seconds: float) -> str:

@@ -109,7 +109,8 @@ ONCE = (Doubt.NOT_REPEATED,)
 # The way; which limits are seen, on silence and on the whole, with what doubt; and what is said of them.
 WAYS: list[tuple[dict[str, Any], Kind, float | None, float | None, tuple[Doubt, ...], str]] = [
     ({}, Kind.NO_LIMIT, None, None, (), "no limit below 110 s was seen"),
-    ({}, Kind.NO_LIMIT, None, None, (), "Cloud Run"),
+    ({}, Kind.NO_LIMIT, None, None, (), "in some deployments: 120 s of silence"),
+    ({"for_s": 250.0}, Kind.NO_LIMIT, None, None, (), "Cloud Run, its request timeout: 300 s in all"),
     ({"idle_s": 20.0}, Kind.IDLE_LIMIT, 20, None, (), "every 10 s"),
     ({"idle_s": 30.0}, Kind.IDLE_LIMIT, 30, None, (), "every 15 s"),
     ({"idle_s": 45.0}, Kind.IDLE_LIMIT, 45, None, (), "every 22 s"),
@@ -252,6 +253,28 @@ def test_an_accident_that_ends_all_streams_at_one_moment_is_no_limit(when: float
     found = finding(judge(lives[:2], lives[2:], apart_s(for_s)))
     proved = found.sure == "proved"
     assert not proved or when >= for_s - 1
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ({}, "lives for at least 110 s"),
+        ({"comments": "held"}, "lives for at least 110 s, and heartbeats are held"),
+        ({"idle_s": 60.0}, "cut after 60 s of silence"),
+        ({"idle_s": 60.0, "comments": "held"}, "cut after 60 s of silence, and heartbeats are held"),
+        ({"total_s": 30.0}, "cut after 30 s"),
+        ({"idle_s": 20.0, "total_s": 70.0}, "cut after 20 s of silence and cut after 70 s"),
+        ({"status": 404}, "a stream was answered with 404"),
+    ],
+)
+def test_the_clause_says_it_in_a_few_words(way: dict[str, Any], says: str) -> None:
+    assert finding(seen(**way)).says == says
+
+
+def test_the_clauses_advice_has_lines_to_paste() -> None:
+    assert "    proxy_read_timeout 3600s;" in finding(seen(idle_s=60.0)).advice
+    assert "    timeout: 0s" in finding(seen(total_s=15.0)).advice
+    assert "--for" in finding(seen()).advice
 
 
 def test_heartbeats_that_are_held_are_named_with_the_silence_that_ends_their_stream() -> None:
