@@ -10,9 +10,10 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
+from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
-from kit.errors import Code, Exit, KitError, UsageError
+from kit.errors import Code, Exit, KitError
 
 # In the order in which a newcomer needs them.
 VERBS: tuple[str, ...] = (
@@ -41,7 +42,12 @@ Try `kit demo` for the whole story on this machine, or `kit probe URL` for a ser
 
 _YES = ("1", "true", "t", "yes", "y", "on")
 
-app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help=HELP,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,7 +59,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     """Options of every verb."""
@@ -72,16 +78,16 @@ def run() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     arguments = sys.argv[1:] or ["--help"]
+    if arguments[0] in ("help", "version"):  # as other programs have it
+        arguments = [*arguments[1:], f"--{arguments[0]}"]
     as_json = _wants_json(arguments)
     remind()
     try:
-        status = app(arguments, standalone_mode=False)
+        status = app(arguments, prog_name="kit", standalone_mode=False)
     except KitError as error:
         fail(error, as_json=as_json)
     except TyperException as error:
-        hint = f"Try `{_path(error)} --help`."
-        usage = UsageError(error.format_message(), hint)
-        fail(usage, as_json=as_json)
+        fail(misused(error, arguments), as_json=as_json)
     except (KeyboardInterrupt, Abort):
         talk("interrupted")
         raise SystemExit(int(Exit.INTERRUPTED)) from None
@@ -106,9 +112,3 @@ def _wants_json(arguments: list[str]) -> bool:
     # Behind two dashes stands another program's command, with options of its own.
     ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in ours or os.environ.get("KIT_JSON", "").lower() in _YES
-
-
-def _path(error: TyperException) -> str:
-    """Which command was misused, as the user typed it."""
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "kit"

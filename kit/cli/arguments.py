@@ -12,12 +12,12 @@ import typer
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from kit.probe.client import Ask
     from kit.proof.bound import Bound
     from kit.proof.lane import Arm as LaneArm
     from kit.proof.lane import LaneState, Wanted
     from kit.proof.verdict import Verdict
 
+VERDICTS = "incremental, byte-limited, time-limited, whole-message, refused, inconclusive"
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
 
 
@@ -43,19 +43,16 @@ def own_arms(wanted: Arms) -> list[LaneArm]:
 
 
 def verdict(word: str | None) -> Verdict | None:
-    """An expectation as a verdict.
+    """An expectation as a verdict: by its word, or as it is printed ("streamed").
 
     Raises:
         KitError: no such verdict.
     """
-    from kit.proof.verdict import Verdict
+    from kit.proof.verdict import Verdict, by_words
 
-    if word is None:
-        return None
-    try:
-        return Verdict(word)
-    except ValueError:
-        raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.") from None
+    if word is None or (found := by_words(word)) is not None:
+        return None if word is None else found
+    raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.")
 
 
 def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
@@ -106,10 +103,25 @@ def status(*states: LaneState) -> Exit:
     return Exit[worst.name]
 
 
-def option(name: str, says: str, *also: str, env: str | list[str] | None = None, **more: Any) -> Any:
+class Group(StrEnum):
+    """What an option is about, as a heading of `--help`."""
+
+    REQUEST = "The request"
+    MEASURING = "Measuring"
+    OUTPUT = "Output"
+
+
+def option(
+    name: str,
+    says: str,
+    *also: str,
+    env: str | list[str] | None = None,
+    group: Group | None = None,
+    **more: Any,
+) -> Any:
     """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
     variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
-    return typer.Option(name, *also, envvar=env or variable, help=says, **more)
+    return typer.Option(name, *also, envvar=env or variable, help=says, rich_help_panel=group, **more)
 
 
 def accel_header(says: str) -> Any:
@@ -146,18 +158,23 @@ Isolated: TypeAlias = Annotated[
 Polling: TypeAlias = Annotated[
     bool, option("--polling", "Ask each target for its answer in pieces as well, as where nothing streams.")
 ]
-Method: TypeAlias = Annotated[str | None, option("--method", "GET, or POST when there is data.")]
-Header: TypeAlias = Annotated[
-    list[str] | None,
-    option("--header", "One more request header; in KIT_HEADER one a line.", "-H", metavar="NAME: VALUE"),
-]
-Data: TypeAlias = Annotated[str | None, option("--data", "The request's body.", "-d")]
-BearerEnv: TypeAlias = Annotated[
-    str | None, option("--bearer-env", "The variable that holds a bearer token.", metavar="NAME")
-]
 Proof: TypeAlias = Annotated[
-    str | None, option("--proof", "The proof's prefix, if neither beside URL nor at /proof.", metavar="URL")
+    str | None,
+    option("--proof", "Where the proof is, if neither beside the address nor at /proof.", metavar="URL|PATH"),
 ]
+
+
+def proof_url(given: str | None) -> str | None:
+    """Where the proof is: an address, or a path at the probed address.
+
+    Raises:
+        KitError: BAD_USAGE, it is neither.
+    """
+    from kit.probe.address import checked
+
+    if given is not None and not given.startswith("/"):
+        checked(given)
+    return given
 
 
 def _usable(token: str | None) -> str | None:
@@ -188,18 +205,18 @@ Arm: TypeAlias = Annotated[
     ),
 ]
 Expect: TypeAlias = Annotated[
-    str | None, option("--expect", "Exit 3 unless this is the verdict.", metavar="VERDICT")
+    str | None,
+    option("--expect", f"Exit 3 unless this is the verdict: {VERDICTS}.", metavar="VERDICT"),
 ]
 ExpectOrBound: TypeAlias = Annotated[
     str | None,
     option(
         "--expect",
-        "Exit 3 unless this is the verdict, or what was collected keeps within it: "
+        f"Exit 3 unless this is the verdict ({VERDICTS}), or what was collected keeps within it: "
         "'hold<=200ms,block<=4KiB'.",
         metavar="VERDICT",
     ),
 ]
-Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
 Timeout: TypeAlias = Annotated[
     float,
     option("--timeout", "Seconds for the whole answer, and for the first sign of life.", min=1, max=3600),
@@ -262,47 +279,3 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
-
-
-def request(
-    url: str, method: str | None, headers: list[str], data: str | None, bearer_env: str | None
-) -> Ask:
-    """The request as the user gave it.
-
-    Raises:
-        KitError: a method or a header that is none, or a variable that is not set.
-    """
-    import os
-    import re
-
-    from kit.probe.address import checked
-    from kit.probe.client import Ask
-
-    checked(url)
-    if method and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", method):  # RFC 9110, 5.6.2
-        raise UsageError(f"{method!r} is no method.", "Give one, as in --method POST.")
-    variable = os.environ.get("KIT_HEADER", "")
-    if headers == variable.split():  # typer splits it at white space, which most headers have
-        headers = [line for line in variable.splitlines() if line.strip()]
-    pairs = [_header(line) for line in headers]
-    if bearer_env is not None:
-        token = os.environ.get(bearer_env, "").strip()
-        if not token:
-            raise UsageError(
-                f"The variable {bearer_env} holds no token.",
-                f"Set it, for example: export {bearer_env}=$(gcloud auth print-identity-token)",
-            )
-        pairs.append(_header(f"authorization: Bearer {token}"))
-    body = None if data is None else data.encode()
-    return Ask((method or ("POST" if body else "GET")).upper(), url, tuple(pairs), body)
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    named = name.strip().isascii() and name.strip().replace("-", "").replace("_", "").isalnum()
-    if not colon or not named or any(ord(c) < 32 or ord(c) == 127 for c in value.strip()):
-        raise UsageError(
-            f"{name.strip()[:40]!r} is no header.",
-            "Write it as NAME: VALUE, for example --header 'Accept: text/event-stream'.",
-        )
-    return name.strip(), value.strip()

@@ -14,7 +14,6 @@ from kit.cli.arguments import (
     ExpectOrBound,
     Github,
     Html,
-    Http2,
     Json,
     Junit,
     Markdown,
@@ -29,6 +28,7 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.records import deployed_token, recorded
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
 
@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from kit.proof.lane import Comparison, Wanted
 
 
+@with_request
 def command(
+    request: Request,
     lanes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME=URL…",
+            metavar="[NAME=]URL…",
             envvar="KIT_LANES",
             help="A lane each. A target's name (see `kit targets`) brings its promise with it.",
             show_default=False,
@@ -60,7 +62,6 @@ def command(
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
     proof_token: ProofToken = None,
-    http2: Http2 = False,
     timeout: Timeout = 60.0,
     html: Html = None,
     markdown: Markdown = None,
@@ -96,15 +97,17 @@ def command(
         expected=expected,
         at_most=at_most,
         proof_token=proof_token,
-        http2=http2,
+        http2=bool(request.http2),
         timeout_s=timeout,
     )
     warnings: list[str] = []
-    config = configured() if deployed else None
+    config = request.of(configured()) if deployed else None
     if polling and config is not None:
         check_polling(config)
     asks = (
-        deployed_asks(lanes or [], config, warnings, as_json=as_json) if config else named_asks(lanes or [])
+        deployed_asks(lanes or [], config, warnings, as_json=as_json)
+        if config
+        else named_asks(lanes or [], request)
     )
     known_here = recorded(list(asks)) if config else []
     versions = {one.target: serving(one) for one in known_here}
@@ -137,19 +140,26 @@ def command(
     )
 
 
-def named_asks(lanes: list[str]) -> dict[str, Ask]:
+def named_asks(lanes: list[str], request: Request) -> dict[str, Ask]:
     """What to ask of each lane as the user gave it."""
-    from kit.probe.address import checked
-    from kit.probe.client import Ask
-
     if not lanes:
         raise UsageError(
             "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
-    urls = pairs("The lane", "NAME=URL", lanes)
-    for url in urls.values():
-        checked(url)
-    return {name: Ask("GET", url) for name, url in urls.items()}
+    urls = pairs("The lane", "NAME=URL", [one if named(one) else f"{_named_by(one)}={one}" for one in lanes])
+    return {name: request.ask(url) for name, url in urls.items()}
+
+
+def named(lane: str) -> bool:
+    """Whether a lane is given with a name, and is not a URL alone."""
+    return "://" not in lane.partition("=")[0]
+
+
+def _named_by(url: str) -> str:
+    """A name for a lane that is given as a URL alone: that, without what may hold a key."""
+    from kit.probe.http_errors import shown
+
+    return shown(url).partition("://")[2].replace("=", "-")
 
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:

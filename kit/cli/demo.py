@@ -22,10 +22,13 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.prompts import trusted
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success
 
 
+@with_request
 def command(
+    request: Request,
     targets: Targets = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
@@ -51,7 +54,7 @@ def command(
     from kit.targets import load_targets
 
     known = load_targets()
-    config = configured()
+    config = request.of(configured())
     if polling:
         check_polling(config)
     trusted(config, yes=yes)

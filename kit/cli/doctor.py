@@ -10,12 +10,8 @@ import typer
 from kit.cli.arguments import (
     PROMPT,
     Arms,
-    BearerEnv,
-    Data,
     Expect,
-    Header,
     Json,
-    Method,
     Out,
     Prompt,
     Proof,
@@ -25,34 +21,28 @@ from kit.cli.arguments import (
     accel_header,
     arms,
     option,
-    request,
+    proof_url,
     status,
     verdict,
 )
 from kit.cli.prompts import trusted
-from kit.cli.runner import Console, configured, run, style, success, talk
+from kit.cli.request import Request, with_request
+from kit.cli.runner import Console, configured, run, style, success
 from kit.errors import Code, Exit, KitError, UsageError
 
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
-    from kit.probe.client import Ask
 
 
+@with_request
 def command(
+    request: Request,
     urls: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="URL",
             envvar="KIT_URL",
             help="The address whose answer should stream; with --client the command that reads a stream.",
-        ),
-    ] = None,
-    from_curl: Annotated[
-        str | None,
-        option(
-            "--from-curl",
-            'The request as a browser\'s "Copy as cURL" gives it, in a file, or - for standard input.',
-            metavar="FILE",
         ),
     ] = None,
     app: Annotated[
@@ -86,11 +76,7 @@ def command(
             "with the kit is asked so."
         ),
     ] = None,
-    method: Method = None,
-    header: Header = None,
-    data: Data = None,
     prompt: Prompt = PROMPT,
-    bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
     event_bytes: Annotated[int, option("--event-bytes", "Judge events up to this size.", min=1)] = 1_000,
@@ -126,29 +112,26 @@ def command(
 
     given = urls or []
     if client:
-        if app is not None or from_curl is not None or not given:
+        if app is not None or request.url is not None or not given:
             raise UsageError(
                 "--client examines a command, and nothing else.",
                 "Write it behind two dashes: kit doctor --client -- curl -s {url}",
             )
         _client(given, timeout, long=long, as_json=as_json)
-    _check(given, from_curl, app, arm, by_options=bool(method or header or data or bearer_env))
+    _check(given, app, arm, request)
     expected = verdict(expect)
-    for other in (proof, direct):
-        if other is not None:
-            checked(other)
-    if from_curl is not None:
-        ask = _copied(from_curl)
-    else:
-        url = given[0] if given else f"http://app.invalid{path or '/'}"
-        ask = request(url, method, header or [], data, bearer_env)
+    if direct is not None:
+        checked(direct)
+    url = f"http://app.invalid{path or '/'}" if app is not None else next(iter(given), None)
+    ask = request.ask(url or "") if app is not None else request.one(url)
     spec = DoctorSpec(
         "doctor",
         ask,
         header=arms(arm or Arms.AS_IS)[0],
         prompt=prompt,
         event_bytes=event_bytes,
-        proof_url=proof,
+        proof_url=proof_url(proof),
+        http2=request.http2 is not False,
         proof_token=proof_token,
         direct_url=direct,
         timeout_s=timeout,
@@ -159,19 +142,16 @@ def command(
     )
     if app is None:
         _url(spec, as_json=as_json)
-    asked = any(one is not None for one in (path, method, header, data, bearer_env))
-    _app(app, path or "/", spec, out, asked=asked, yes=yes, as_json=as_json)
+    _app(app, path, request, spec, out, yes=yes, as_json=as_json)
 
 
-def _check(
-    given: list[str], from_curl: str | None, app: str | None, arm: Arms | None, *, by_options: bool
-) -> None:
-    """There is one thing to examine, and one that says how it is asked for.
+def _check(given: list[str], app: str | None, arm: Arms | None, request: Request) -> None:
+    """There is one thing to examine.
 
     Raises:
         KitError: there is not.
     """
-    things = len(given) + sum(one is not None for one in (app, from_curl))
+    things = len(given) + (app is not None) + (request.url is not None and app is None)
     if things != 1:
         raise UsageError(
             "There is more than one thing to examine." if things else "There is nothing to examine.",
@@ -182,11 +162,6 @@ def _check(
         raise UsageError(
             "The doctor examines the answer with the header or without, and tries the other by itself.",
             "Give --accel-header on or off, as your service answers, or leave it out.",
-        )
-    if from_curl is not None and by_options:
-        raise UsageError(
-            "--from-curl says the whole request, and so do --method, --header, --data and --bearer-env.",
-            "Leave those out, and change the copied command instead.",
         )
 
 
@@ -206,30 +181,6 @@ def _url(spec: DoctorSpec, *, as_json: bool) -> NoReturn:
     )
 
 
-def _copied(file: str) -> Ask:
-    """The request of a file, or of standard input; warns of what in it was passed over.
-
-    Raises:
-        KitError: it cannot be read, or is no curl command.
-    """
-    import sys
-
-    from kit.probe.curl import read_curl
-
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UsageError(
-            f"{file} cannot be read: {why}.",
-            'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -',
-        ) from None
-    copied = read_curl(text)
-    for warning in copied.warnings:
-        talk(f"warning: {warning}")
-    return copied.ask
-
-
 def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) -> NoReturn:
     """Run the user's own client against a stream that is known to be good, and say what it does to it."""
     from kit.flows.client import examine
@@ -244,11 +195,18 @@ def _client(command: list[str], timeout: float, *, long: bool, as_json: bool) ->
 
 
 def _app(
-    module: str, path: str, spec: DoctorSpec, out: Path, *, asked: bool, yes: bool, as_json: bool
+    module: str,
+    path: str | None,
+    request: Request,
+    spec: DoctorSpec,
+    out: Path,
+    *,
+    yes: bool,
+    as_json: bool,
 ) -> NoReturn:
     """Examine an app of the user's own behind each front, and say what would happen on each platform.
 
-    `asked`: whether the request was given by options; else it is kit.toml's.
+    It is asked as options say; where none does, as kit.toml says.
     """
     from dataclasses import replace
 
@@ -262,7 +220,7 @@ def _app(
     if spec.ask.method != "GET" and not spec.repeat_ok:
         raise may_repeat(spec.ask.method)
     targets, here = load_targets(), Path.cwd()
-    raw = {"module": module, "probe_path": path}
+    raw = {"module": module, "probe_path": path or "/"}
     try:
         mine = read_app(raw, here, "--app", Code.BAD_USAGE)
     except KitError as error:
@@ -272,15 +230,8 @@ def _app(
     config = configured()
     # What kit.toml says of the files stands; which app it is is said here, and how it is asked may be.
     app = replace(config.app or mine, module=module)
-    if asked or config.app is None:
-        method = None if spec.ask.method == "GET" else spec.ask.method
-        app = replace(
-            app,
-            probe_path=path,
-            probe_method=method,
-            probe_headers=spec.ask.headers,
-            probe_body=spec.ask.body,
-        )
+    if path is not None or request.says or config.app is None:
+        app = request.of_app(replace(app, probe_path=path or "/"))
     elif app.method != "GET":
         spec = replace(spec, repeat_ok=True)
     config = replace(config, app=app)

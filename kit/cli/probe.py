@@ -10,17 +10,12 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
-    BearerEnv,
-    Data,
     ExpectOrBound,
     Github,
-    Header,
     Html,
-    Http2,
     Json,
     Junit,
     Markdown,
-    Method,
     Prompt,
     Proof,
     ProofToken,
@@ -28,25 +23,24 @@ from kit.cli.arguments import (
     arms,
     expectation,
     option,
-    request,
+    proof_url,
     status,
 )
+from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, annotate, run, style, success, talk
 from kit.errors import Code, KitError
 
 
+@with_request
 def command(
+    request: Request,
     url: Annotated[
-        str, typer.Argument(envvar="KIT_URL", help="What to ask: the address whose answer should stream.")
-    ],
+        str | None,
+        typer.Argument(metavar="URL", envvar="KIT_URL", help="The address whose answer should stream."),
+    ] = None,
     expect: ExpectOrBound = None,
     arm: Arm = Arms.AS_IS,
-    method: Method = None,
-    header: Header = None,
-    data: Data = None,
     prompt: Prompt = PROMPT,
-    http2: Http2 = False,
-    bearer_env: BearerEnv = None,
     proof: Proof = None,
     proof_token: ProofToken = None,
     event_bytes: Annotated[
@@ -83,7 +77,6 @@ def command(
 
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
-    from kit.probe.address import checked
     from kit.probe.spec import LaneSpec
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
@@ -91,9 +84,7 @@ def command(
     from kit.report.view import lane_view, view
 
     expected, at_most = expectation(expect)
-    ask = request(url, method, header or [], data, bearer_env)
-    if proof is not None:
-        checked(proof)
+    ask = request.one(url)
     specs = [
         LaneSpec(
             "probe",
@@ -103,9 +94,9 @@ def command(
             expected=expected,
             at_most=at_most,
             event_bytes=event_bytes,
-            proof_url=proof,
+            proof_url=proof_url(proof),
             proof_token=proof_token,
-            http2=http2,
+            http2=bool(request.http2),
             timeout_s=timeout,
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))

@@ -10,6 +10,7 @@ import typer
 
 from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, option, pairs
 from kit.cli.prompts import trusted
+from kit.cli.request import Request, with_request
 from kit.cli.runner import configured, run, show, talk
 from kit.errors import UsageError
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 PORT = 8765
 
 
+@with_request
 def command(
+    request: Request,
     lanes: Annotated[
         list[str] | None,
         typer.Argument(
@@ -78,13 +81,13 @@ def command(
     from kit.workshop.workshop import PageAddress, Session, show_lab, show_specs
 
     known, names = load_targets(), lanes or []
-    elsewhere = deployed or any("=" in name for name in names)
+    elsewhere = deployed or any("=" in name or "://" in name for name in names)
     if elsewhere and (front or isolated):
         raise UsageError(
             "--front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
         )
-    config = configured() if deployed or not elsewhere else Config()
+    config = request.of(configured()) if deployed or not elsewhere else Config()
     fronts = pairs("--front", "TARGET=OTHER", front or [])
     proof_tokens: dict[str, str | None] = {}
     warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
@@ -95,7 +98,7 @@ def command(
         asks = deployed_asks(names, config, warnings, as_json=as_json)
         proof_tokens = {one.target: one.proof_token for one in recorded(list(asks))}
     else:
-        asks = named_asks(names)
+        asks = named_asks(names, request)
     with listen(host, port) as listening:
         address = PageAddress.of(listening, host, tuple(allow_host or ()))
         session = Session(address, known, timeout, partial(_ready, address, warnings, as_json=as_json))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
@@ -76,6 +78,11 @@ def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     found = shutil.which(argv[0], path=environment.get("PATH"))
     if found is None:
         there = Path(argv[0]).is_file()
+        if not there and re.search(r"\s", argv[0]):  # a line for a shell, as one word
+            raise UsageError(
+                f"{argv[0]!r} is no command, but a line for a shell.",
+                f"Have a shell run it: kit doctor --client -- sh -c {shlex.quote(argv[0])}",
+            )
         raise UsageError(
             f"{argv[0]} cannot be run: {'it is not executable' if there else 'there is no such command'}.",
             f"Run it with its interpreter, or: chmod +x {argv[0]}"

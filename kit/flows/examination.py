@@ -297,7 +297,7 @@ class Examination:
             named,
             tuple(self.rows),
             hinted,
-            tuple(self.limits),
+            (*filter(None, [probe.redirected]), *self.limits),
             1 + self.asked,
             self.first_ms,
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from kit.errors import UsageError
+from kit.loopback import is_loopback
 from kit.probe.http_errors import shown
 
 # What RFC 3986 lets stand in a path or a query; "%" because most of what is typed is quoted already.
@@ -36,18 +39,45 @@ def checked(url: str) -> SplitResult:
     Raises:
         KitError: BAD_USAGE, it is none that can be asked.
     """
+    if (parts := _parts(url)) is not None:
+        return parts
+    meant = _meant(url)
+    raise UsageError(
+        f"{shown(url)[:200]!r} is no address that can be probed.",
+        f"Did you mean {meant}?" if meant else "Give a whole one, as in https://example.com/search.",
+    )
+
+
+def _parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         host = _host(parts)
         fine = parts.scheme in ("http", "https") and host.isprintable() and not set(host) & set(' "<>\\^`{|}')
     except ValueError:  # a port that is none, half an IPv6 address, a label too long
-        fine = False
-    if not fine or not host:
-        raise UsageError(
-            f"{shown(url)[:200]!r} is no address that can be probed.",
-            "Give a whole one, as in https://example.com/search.",
-        )
-    return parts
+        return None
+    return parts if fine and host else None
+
+
+# What may be a scheme (no name with a port), and the rest.
+_TYPED = re.compile(r"(?:([A-Za-z]+)(?::/*|//+)(?![0-9]{1,5}(?:[/?#]|$)))?(.*)", re.DOTALL)
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+def _meant(url: str) -> str:
+    """The address that was probably meant, as `shown`; empty where none is near."""
+    typed = url.strip(" \t\r\n<>'\"`")
+    found = _TYPED.fullmatch(re.sub("^//", "", typed))
+    scheme, rest = found.groups() if found else ("", "")
+    rest = f"localhost{rest}" if re.match(":[0-9]", rest) else rest
+    if scheme:
+        near = difflib.get_close_matches(scheme.lower(), _SCHEMES, n=1)
+        scheme = _SCHEMES[near[0]] if near else ""
+    elif (parts := _parts(f"http://{rest}")) is not None:
+        name = parts.hostname or ""
+        local = is_loopback(name) or parts.port not in (None, 443) or name.replace(".", "").isdigit()
+        scheme = "http" if local else "https" if "." in name.strip(".") else ""
+    meant = _parts(f"{scheme}://{rest}") if scheme else None
+    return "" if meant is None else shown(meant.geturl())
 
 
 def in_ascii(url: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
@@ -25,7 +25,8 @@ from kit import __version__
 from kit.errors import Code, KitError
 from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
-from kit.probe.http_errors import shown, timed_out, translate_errors
+from kit.probe.http_errors import no_plain_http, shown, timed_out, translate_errors
+from kit.probe.tls import Trust, context, speaks_tls, trust_here
 from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
@@ -101,6 +102,19 @@ class Response:
                     yield at, piece
         undo.end()
 
+    async def beginning(self) -> bytes:
+        """The first 16 KiB of the body, as far as they come within a second; what goes wrong ends it."""
+        body = b""
+        try:
+            async with asyncio.timeout(1.0):
+                async for _, piece in self.reads():
+                    body += piece
+                    if len(body) >= 16 * 1024:
+                        break
+        except (KitError, TimeoutError):
+            pass
+        return body
+
 
 class Client:
     """A pool of connections. Two clients never share one, so a side request cannot queue behind a stream.
@@ -116,7 +130,7 @@ class Client:
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
         self._http2 = http2
         self._timeout_s = timeout_s
-        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._pools: dict[tuple[str, str | None, Trust], httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
         self.versions: set[str] = set()
 
@@ -186,32 +200,47 @@ class Client:
         pool = await self._pool(parts.scheme, parts.hostname or "")
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         async with AsyncExitStack() as stack:
-            with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
-                raw = await stack.enter_async_context(
-                    pool.stream(
-                        ask.method,
-                        url,
-                        headers=_headers(ask, parts.netloc),
-                        content=ask.body,
-                        extensions={"timeout": timeouts},
+            try:
+                with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
+                    raw = await stack.enter_async_context(
+                        pool.stream(
+                            ask.method,
+                            url,
+                            headers=_headers(ask, parts.netloc),
+                            content=ask.body,
+                            extensions={"timeout": timeouts},
+                        )
                     )
-                )
+            except KitError as error:
+                if await _wants_tls(parts, error):
+                    raise no_plain_http(ask.url) from error
+                raise
             stream = raw.extensions.get("network_stream")
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
-        key = f"{scheme} {proxy or ''}"
+        trust = trust_here()
+        key = scheme, proxy, trust
         if key not in self._pools:
             self._pools[key] = await self._stack.enter_async_context(
                 httpcore2.AsyncConnectionPool(
-                    ssl_context=_ssl_context(http2=self._http2) if scheme == "https" else None,
+                    ssl_context=_ssl_context(trust, http2=self._http2) if scheme == "https" else None,
                     proxy=httpcore2.Proxy(proxy) if proxy else None,
                     http2=self._http2,
                     network_backend=_StampingBackend(),
                 )
             )
         return self._pools[key]
+
+
+async def _wants_tls(parts: SplitResult, error: KitError) -> bool:
+    """Whether what failed over plain HTTP, once connected, would have got through over TLS."""
+    connected = isinstance(error.__cause__, httpcore2.ProtocolError | httpcore2.ReadError)
+    host = parts.hostname
+    if parts.scheme != "http" or not connected or not host or not (proxy_bypass(host) or not _proxy("http")):
+        return False
+    return await speaks_tls(host, parts.port or 80)
 
 
 class _Stamp:
@@ -322,15 +351,6 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
 
 
 @cache
-def _ssl_context(*, http2: bool) -> ssl.SSLContext:
-    """One for all: loading the machine's certificates takes 70 ms, in which no read is stamped."""
-    try:
-        context = httpcore2.default_ssl_context()
-    except OSError as error:
-        raise KitError(
-            Code.TLS_FAILED,
-            f"The certificates to trust cannot be read: {error.strerror or error}.",
-            "Correct SSL_CERT_FILE or SSL_CERT_DIR, or leave both out for the machine's own.",
-        ) from None
-    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
-    return context
+def _ssl_context(trust: Trust, *, http2: bool) -> ssl.SSLContext:
+    """One for all that trust alike: while certificates are loaded no read is stamped."""
+    return context(trust, http2=http2)

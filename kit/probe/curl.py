@@ -29,7 +29,7 @@ _LONG = {
 
 # What has a value and shapes the request.
 _TAKEN = (
-    "cookie", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "header", "json",
+    "cacert", "cookie", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "header", "json",
     "oauth2-bearer", "range", "referer", "request", "url", "url-query", "user", "user-agent",
 )  # fmt: skip
 
@@ -61,7 +61,7 @@ _OTHER_WAY = "Leave it out; the kit asks the address as it stands, by the machin
 _FORM = (
     "Give the finished body with --data-binary and its -H 'Content-Type: multipart/form-data; boundary=…'."
 )
-_CERTIFICATE = "Leave it out; SSL_CERT_FILE names certificates to trust, and the kit shows none of its own."
+_CERTIFICATE = "Leave it out; --cacert names certificates to trust, and the kit shows none of its own."
 _REFUSED = {
     "head": "Leave it out: the answer to a HEAD has no body that could stream.",
     "form": _FORM,
@@ -73,7 +73,6 @@ _REFUSED = {
     "noproxy": "Leave it out and set the variable no_proxy.",
     "cert": _CERTIFICATE,
     "key": _CERTIFICATE,
-    "cacert": _CERTIFICATE,
     "capath": _CERTIFICATE,
     "pinnedpubkey": _CERTIFICATE,
     **dict.fromkeys(
@@ -105,11 +104,15 @@ class FromCurl:
         ask: the request. It may hold a token, and is not shown.
         http2: whether it wants HTTP/2 (or 3, which the kit does not speak).
         warnings: what of it is not done, a sentence each, without a value.
+        insecure: whether it accepts any certificate.
+        cacert: the file of the authorities that it trusts.
     """
 
     ask: Ask = field(repr=False)
     http2: bool = False
     warnings: tuple[str, ...] = ()
+    insecure: bool = False
+    cacert: str | None = None
 
 
 def read_curl(text: str) -> FromCurl:
@@ -134,6 +137,12 @@ def read_curl(text: str) -> FromCurl:
     for option, value in _options(given[1:]):
         line.take(option, value)
     return line.said()
+
+
+def is_option(option: str) -> bool:
+    """Whether curl has this option, as far as the kit knows curl's."""
+    name = option.lstrip("-")
+    return name in (_LONG if not option.startswith("--") else (*_LONG.values(), *_TAKEN, *_REFUSED))
 
 
 def _options(given: list[str]) -> Iterator[tuple[str, str]]:
@@ -195,6 +204,8 @@ class _Line:
         self._query: list[bytes] = []
         self._cookies: list[str] = []
         self._warnings: list[str] = []
+        self._insecure = False
+        self._cacert: str | None = None
 
     def take(self, option: str, value: str) -> None:
         """Take in one option by its long name."""
@@ -236,7 +247,9 @@ class _Line:
             case "compressed":
                 self._implied["accept-encoding"] = "deflate, gzip, br, zstd"
             case "insecure":
-                self._warn("-k is left out: the kit checks certificates; SSL_CERT_FILE names one to trust.")
+                self._insecure = True
+            case "cacert":
+                self._cacert = value
             case "location-trusted":
                 self._warn("--location-trusted is left out: credentials stay with the address they are for.")
             case _ if option in _HTTP2:
@@ -272,7 +285,8 @@ class _Line:
             if name not in named and (value or name == "authorization")
         ]
         method = self._method or ("GET" if body is None else "POST")
-        return FromCurl(Ask(method, url, tuple(headers), body), self._http2, tuple(self._warnings))
+        ask = Ask(method, url, tuple(headers), body)
+        return FromCurl(ask, self._http2, tuple(self._warnings), self._insecure, self._cacert)
 
     def _url(self) -> str:
         if len(self._urls) != 1:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import re
 import socket
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpcore2
 
 from kit.errors import Code, KitError
 from kit.urls import without_credentials
 
+if TYPE_CHECKING:
+    from kit.probe.client import Ask
+
 E = TypeVar("E", bound=BaseException)
 
 # The resolver's words for "there is none" (not every system has both); all else means that it does not know.
 _NO_SUCH_NAME = tuple(getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name))
+
+_REFUSALS = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.EHOSTUNREACH: "no route to it",
+    errno.ENETUNREACH: "no route to its network",
+    errno.ETIMEDOUT: "it does not react",
+}
 
 
 def shown(url: str) -> str:
@@ -59,13 +73,8 @@ class translate_errors:
         match error:
             case httpcore2.TimeoutException():
                 return timed_out(url, self._timeout_s)
-            case httpcore2.ConnectError() if _cause(error, ssl.SSLError):
-                return KitError(
-                    Code.TLS_FAILED,
-                    f"No secure connection to {host}: {text or 'the handshake failed'}",
-                    "Check https:// against http://, the name in the address and the server's certificate; "
-                    "SSL_CERT_FILE names a CA of your own.",
-                )
+            case httpcore2.ConnectError() if failed := _cause(error, ssl.SSLError):
+                return _tls_failed(url, failed)
             case httpcore2.ConnectError() if lookup := _cause(error, socket.gaierror):
                 unknown = lookup.errno in _NO_SUCH_NAME
                 reason = "is not known" if unknown else f"could not be looked up ({lookup.strerror})"
@@ -77,7 +86,7 @@ class translate_errors:
             case httpcore2.ConnectError() | httpcore2.ProxyError():
                 return KitError(
                     Code.UNREACHABLE,
-                    f"No server answers at {host} ({text or 'connection failed'}).",
+                    f"No server answers at {host} ({_refusal(error) or text or 'connection failed'}).",
                     "Check the host and port, and that the server is running.",
                 )
             case httpcore2.RemoteProtocolError() if self._in_body:
@@ -125,32 +134,167 @@ def _cause(error: BaseException | None, kind: type[E]) -> E | None:
     return error
 
 
+def _refusal(error: BaseException) -> str:
+    """Why no connection could be made, in words; empty where the system's number says nothing usual."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, BaseExceptionGroup):  # one for each of the name's addresses
+            return next(filter(None, map(_refusal, seen.exceptions)), "")
+        if isinstance(seen, OSError) and seen.errno in _REFUSALS:
+            return _REFUSALS[seen.errno]
+        seen = seen.__cause__ or seen.__context__
+    return ""
+
+
+# In openssl's words: what came was no TLS at all, or HTTP.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
+# openssl's x509_vfy.h: whom another authority would satisfy.
+_UNKNOWN_ISSUER = (18, 19, 20, 21)
+
+
+def _tls_failed(url: str, error: ssl.SSLError) -> KitError:
+    host = _origin(url)
+    if getattr(error, "reason", "") in _NO_TLS:
+        return KitError(
+            Code.TLS_FAILED,
+            f"{host} does not speak TLS.",
+            f"Did you mean {_with_scheme(url, 'http')}?",
+            lasting=True,
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = getattr(error, "verify_message", "") or "it cannot be verified"
+        unknown = getattr(error, "verify_code", None) in _UNKNOWN_ISSUER
+        return KitError(
+            Code.TLS_FAILED,
+            f"The certificate of {host} is not trusted: {why.rstrip('.')}.",
+            (
+                "Name the certificate that signed it: --cacert FILE, or SSL_CERT_FILE=FILE kit …; "
+                "--insecure trusts any."
+                if unknown
+                else "Correct the certificate, or the name in the address; --insecure trusts any."
+            ),
+            lasting=True,
+        )
+    text = " ".join(str(error).split())[:200]
+    return KitError(
+        Code.TLS_FAILED,
+        f"No secure connection to {host}: {text or 'the handshake failed'}",
+        "Check https:// against http://, and what versions of TLS the server speaks.",
+    )
+
+
+def no_plain_http(url: str) -> KitError:
+    """A port that speaks TLS was asked in plain HTTP."""
+    return KitError(
+        Code.NOT_HTTP,
+        f"{_origin(shown(url))} speaks TLS, and was asked in plain HTTP.",
+        f"Did you mean {_with_scheme(shown(url), 'https')}?",
+        lasting=True,
+    )
+
+
+def _with_scheme(url: str, scheme: str) -> str:
+    return f"{scheme}://{url.partition('://')[2]}"
+
+
 # Refusals that say of themselves that another time may do: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 _NOT_NOW = (408, 409, 421, 425, 429)
+_GIVE_DATA = "--data '{…}', or probe_body in kit.toml"
+# In the words of nginx, Go (Caddy, Traefik) and Apache.
+_SPOKE_PLAIN = re.compile(
+    r"plain HTTP request was sent|HTTP request to an HTTPS server|SSL-enabled server port"
+)
 
 
-def bad_status(url: str, method: str, status: int) -> KitError:
-    """A status that is no answer."""
-    hints = {
-        401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` "
-        "it is KIT_TOKEN.",
-        403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
-        404: "Check the path.",
-        405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
-        406: "Say what it may answer with: --header 'Accept: …'.",
-        415: "Say what the data is: --header 'Content-Type: application/json'.",
-        422: "Give the parameters it wants: --data '{…}' --header 'Content-Type: application/json', or "
-        "probe_body in kit.toml.",
-        429: "It is asked too often; wait and try again.",
-        501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
-        503: "It is overloaded or starting; wait and try again.",
-    }
+def bad_status(
+    ask: Ask, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> KitError:
+    """A status that is no answer.
+
+    Args:
+        ask: what was asked; neither its headers nor its body are shown.
+        status: what was answered.
+        headers: the response's, by lower-case name.
+        body: how the response's body begins, which may say why.
+    """
+    headers = headers or {}
+    if status == 400 and _SPOKE_PLAIN.search(body.decode("utf-8", "replace")):
+        return no_plain_http(ask.url)
+    why = _without_what_was_sent(ask, said(headers.get("content-type", ""), body))
     return KitError(
         Code.HTTP_STATUS,
-        f"{shown(url)} answered {method} with {status}.",
-        hints.get(status, "Look at the server's log."),
+        f"{shown(ask.url)} answered {ask.method} with {status}{f': {why}' if why else ''}".rstrip(".") + ".",
+        _hint(ask, status, headers),
         lasting=400 <= status < 500 and status not in _NOT_NOW,
     )
+
+
+# What of a request says nothing of the user.
+_PLAIN = ("accept", "accept-encoding", "accept-language", "content-type", "user-agent")
+
+
+def _without_what_was_sent(ask: Ask, why: str) -> str:
+    """Some servers repeat a key or a question: what is sent in headers and in the query is not shown."""
+    sent = [word for name, value in ask.headers if name.lower() not in _PLAIN for word in value.split()]
+    sent += [value for _, value in parse_qsl(urlsplit(ask.url).query)]
+    for word in sorted((word for word in sent if len(word) >= 4), key=len, reverse=True):
+        why = why.replace(word, "…")
+    return why
+
+
+def _hint(ask: Ask, status: int, headers: Mapping[str, str]) -> str:
+    sent = {name.lower() for name, _ in ask.headers}
+    if status in (401, 403) and "authorization" in sent:
+        return "The credentials that were given do not open it: look at who may call it, and for how long."
+    if status in (405, 501) and (allowed := headers.get("allow", "").strip()):
+        return f"Give a method that it takes ({allowed}), as in --method {re.split('[, ]', allowed)[0]}."
+    if status == 415 and "content-type" in sent:
+        return "It takes another Content-Type than was given: --header 'Content-Type: …'."
+    if status in (400, 422) and ask.body is not None:
+        return "Correct --data (probe_body in kit.toml), or its --header 'Content-Type: …'."
+    return _HINTS.get(status, "Look at the server's log.")
+
+
+_HINTS = {
+    400: f"Give what it wants: {_GIVE_DATA}, or parameters in the address.",
+    401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` it "
+    "is KIT_TOKEN.",
+    403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
+    404: "Check the path.",
+    405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
+    406: "Say what it may answer with: --header 'Accept: …'.",
+    415: "Say what the data is: --header 'Content-Type: application/json'.",
+    422: f"Give the parameters it wants: {_GIVE_DATA}.",
+    429: "It is asked too often; wait and try again.",
+    501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
+    503: "It is overloaded or starting; wait and try again.",
+}
+
+
+def said(media: str, body: bytes) -> str:
+    """What an error's body says in a sentence: FastAPI's `detail`, a problem's, OpenAI's `error`; else "".
+
+    Of FastAPI's only where and what, and not the input that it repeats.
+    """
+    text = body.decode("utf-8", "replace")
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError):
+        payload = text if media.startswith("text/plain") else None
+    return "".join(c for c in " ".join(_sentence(payload).split()) if c.isprintable())[:300]
+
+
+def _sentence(payload: object) -> str:
+    match payload:
+        case str():
+            return payload
+        case {"msg": str(what), "loc": [*where]}:
+            return f"{'.'.join(map(str, where))}: {what}"
+        case {"detail": inner} | {"error": inner} | {"message": inner} | {"title": inner} if inner:
+            return _sentence(inner)
+        case [*several]:
+            return "; ".join(filter(None, map(_sentence, several)))
+    return ""
 
 
 def silent(url: str, timeout_s: float, *, head_came: bool) -> KitError:

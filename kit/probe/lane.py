@@ -55,11 +55,13 @@ class LaneProbe(Measured):
 
     Attributes:
         http_version: of the answer: "HTTP/1.1", "HTTP/2".
+        redirected: where to, in words; empty if it was not.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
         self.http_version = ""
+        self.redirected = ""
         self._held_answer: HeldAnswer | None = None
         self._asked_ms = 0.0
 
@@ -186,6 +188,9 @@ class LaneProbe(Measured):
         await super().answer(arrived)
         if self._held_answer is not None and self._by_answer.verdict is not Verdict.REFUSED:
             self._judge_pieces(self._held_answer)
+        if self.redirected:
+            by = self._by_answer
+            self._by_answer = replace(by, evidence=(self.redirected, *by.evidence))
 
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
@@ -245,12 +250,14 @@ class LaneProbe(Measured):
         async with self._streams.stream(ask) as response:
             received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
+            self.redirected = "" if response.url == ask.url else f"redirected to {shown(response.url)}"
             if runner is not None:
                 runner.head(response)
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):
                 return
             if response.status != 200:
-                raise bad_status(self._ask.url, self._ask.method, response.status)
+                at_last = replace(ask, url=response.url)
+                raise bad_status(at_last, response.status, response.headers, await response.beginning())
             received.use(decoder_of(response.headers.get("content-type", "")))
             clean = False
             try:

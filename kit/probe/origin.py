@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from kit.errors import Code, KitError, UsageError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
+from kit.probe.http_errors import shown
 from kit.proof.actions import Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
@@ -46,7 +47,7 @@ class Found:
     Attributes:
         base: its prefix; None where it is not to be had.
         why_not: where it is not.
-        ours: whether it is the kit's own service that asks for a token.
+        ours: whether it is the kit's own service: by what it says where a token is wanted, and at a root.
         shows: the header that every request to the proof bears, where the origin asked for its token.
     """
 
@@ -77,14 +78,14 @@ async def discover(
         url: the probed URL.
         headers: of the request for it.
         within_ms: a service that is still starting may take so long once; not once for each place to look at.
-        proof_url: the proof's prefix, where the user named it.
+        proof_url: the proof's prefix, or its path at the origin, where the user named it.
         token: the proof's own. Only who speaks the protocol and asks for a token is shown it.
 
     Raises:
         KitError: the server cannot be reached at all.
     """
     found, until = Found(None), now_ms() + within_ms
-    bases = [proof_url.rstrip("/")] if proof_url else _bases(url)
+    bases = [urljoin(url, proof_url).rstrip("/")] if proof_url else _bases(url)
     for place, base in enumerate(bases):
         wait_ms = within_ms if place == 0 else max(until - now_ms(), _PING_MS)
         usual = same_origin(headers, url, base)
@@ -98,13 +99,36 @@ async def discover(
                 here = replace(await _at(client, base, (*usual, *shows), wait_ms), shows=shows)
         except KitError as error:
             if error.code in _NOBODY_THERE:
+                error.hint = error.hint.replace(f"{_bare(base)}/ping", _bare(url))
                 raise
             continue  # whatever this path does, the answer's own may do better
         if here.base is not None:
-            return here
+            found = here
+            break
         if not found.speaks and here.why_not is not Doubt.NO_PROOF:
             found = here
+    at = root(url, found)
+    if at is not None and found.speaks and not found.ours:
+        found = replace(found, ours=await _is_ours(client, at, same_origin(headers, url, at)))
     return found
+
+
+def root(url: str, found: Found) -> str | None:
+    """The service's root without its slash, where the URL is just that; None where it asks for more."""
+    parts = urlsplit(url)
+    at = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    is_root = parts.path in ("", "/") or found.base == f"{at}/proof"
+    return at if is_root and not parts.query else None
+
+
+async def _is_ours(client: Client, at: str, headers: Headers) -> bool:
+    """Whether what is at this root says that it is the kit's own service."""
+    ask = Ask("GET", f"{at}/whoami", headers)
+    try:
+        response, body, _, _ = await client.fetch(ask, within_ms=_PING_MS, begins=_BEGINS)
+    except KitError:
+        return False
+    return response.status == 200 and {"target", "generator", "instance"} <= _object(body).keys()
 
 
 async def _at(client: Client, base: str, headers: Headers, within_ms: float) -> Found:
@@ -256,6 +280,10 @@ def _bases(url: str) -> list[str]:
     beside = urljoin(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), "proof")
     root = urlunsplit((parts.scheme, parts.netloc, "/proof", "", ""))
     return list(dict.fromkeys([beside, root]))
+
+
+def _bare(url: str) -> str:
+    return shown(url).partition("://")[2]
 
 
 def _nonce() -> str:

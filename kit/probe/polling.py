@@ -76,7 +76,7 @@ class PollingProbe(Measured):
         async with self._streams.stream(ask) as response:
             received.head(response.head_ms, response.status, response.headers)
             if not 200 <= response.status < 300:
-                raise bad_status(url, ask.method, response.status)
+                raise bad_status(ask, response.status, response.headers, await response.beginning())
             place = response.headers.get("location")
             if response.status != 202 or place is None:
                 raise _none_here(url, "answered as if it had not been asked to")
@@ -106,7 +106,7 @@ class PollingProbe(Measured):
                 "one of each, or give them a store that they share.",
             )
         if response.status != 200:
-            raise bad_status(self._ask.url, "GET", response.status)
+            raise bad_status(replace(ask, url=self._ask.url), response.status, response.headers, body)
         return sent, at, body
 
     def _judge(self, received: Received) -> Judge:

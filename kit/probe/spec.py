@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from kit.loopback import is_loopback
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask
-from kit.probe.origin import Found
+from kit.probe.origin import Found, root
 from kit.proof.bound import Bound
 from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
 from kit.proof.lane import Arm, Delivery, Wanted
@@ -24,8 +24,7 @@ class LaneSpec:
 
     Attributes:
         target: the lane's name.
-        ask: the request whose answer is measured. A bare origin that speaks the proof, or the folder that its
-            proof is in, is taken for our service, and its /search is asked for `prompt`.
+        ask: the request whose answer is measured. Of our service's root /search is asked for `prompt`.
         header: whether the answer bears `X-Accel-Buffering: no`: off asks our service to leave it out, as-is
             takes it as it can be seen.
         prompt: for our service.
@@ -35,7 +34,7 @@ class LaneSpec:
         at_most: a bound that the answer's arrivals are held to, instead of that verdict.
         promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
-        proof_url: the proof's prefix, where it is neither beside the URL nor at the origin.
+        proof_url: the proof's prefix, or its path, where it is neither beside the URL nor at the origin.
         proof_token: the proof's own token, for an origin that asks for it.
         http2: offer HTTP/2.
         timeout_s: for the whole answer, and for the first sign of life.
@@ -70,9 +69,8 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
     ask, parts = spec.ask, urlsplit(spec.ask.url)
     if spec.as_it_is or not found.speaks:
         return ask
-    root = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-    is_root = parts.path in ("", "/") or found.base == f"{root}/proof"
-    if is_root and not parts.query and ask.body is None:
+    at = root(ask.url, found)
+    if at is not None and found.ours and ask.body is None:
         body: dict[str, str | float] = {
             "ai_prompt": spec.prompt,
             "max_output_tokens": spec.max_output_tokens,
@@ -81,7 +79,7 @@ def as_our_service(spec: LaneSpec, found: Found) -> Ask:
             body["tokens_per_s"] = spec.tokens_per_s
         ask = Ask(
             "POST",
-            f"{root}/search",
+            f"{at}/search",
             (*ask.headers, ("content-type", "application/json")),
             json.dumps(body).encode(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,6 +94,24 @@ def in_words(verdict: Verdict, shape: Shape | None, block_bytes: int | None, hol
         case Shape.FIRST_EVENT:
             return "the first event waits for the second"
     return "buffered by size"
+
+
+_BY_WORDS = (
+    (r"stream(ed|s|ing)?", Verdict.INCREMENTAL),
+    (r"(buffered |held )?whole", Verdict.WHOLE_MESSAGE),
+    (r"each event held.*|flushed.*", Verdict.TIME_LIMITED),
+    (r"refused to stream", Verdict.REFUSED),
+    (r"buffered (in blocks|by size).*|held (until|at first).*", Verdict.BYTE_LIMITED),
+    (r"the (end of|first event waits).*", Verdict.BYTE_LIMITED),
+)
+
+
+def by_words(text: str) -> Verdict | None:
+    """The verdict by its own word or by those of `in_words`; None where it is neither."""
+    word = " ".join(text.lower().split()).lstrip("✓✗? ")
+    if word in list(Verdict):
+        return Verdict(word)
+    return next((one for pattern, one in _BY_WORDS if re.fullmatch(pattern, word)), None)
 
 
 def _size(octets: int | None) -> str | None:

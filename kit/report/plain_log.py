@@ -34,7 +34,7 @@ class PlainLog:
                 self._add(key, said)
             case ProofStep(key, text):
                 self._add(key, text)
-            case Judged(lane):
+            case Judged(lane) if lane.error is None or len(self._picture.rows) > 1:  # one's is the command's
                 self._add(LaneKey.of(lane), f"{MARKS[marked(lane)][0]} {outcome(lane)}")
 
     def over(self, mark: str, now_ms: float) -> None:

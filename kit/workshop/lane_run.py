@@ -235,18 +235,9 @@ class LaneRun:
             self._error = silent(self._ask.url, self.spec.timeout_s, head_came=received.status is not None)
 
     def _refused(self, status: int) -> KitError:
-        """A status that is no answer, with the service's own reason where it gave one (RFC 9457)."""
-        error = bad_status(self._ask.url, self._ask.method, status)
-        if not self._received.headers.get("content-type", "").startswith("application/problem+json"):
-            return error
-        try:
-            problem = json.loads("".join(event.data for _, event in self._received.arrivals))
-        except (ValueError, RecursionError):
-            return error
-        why = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
-        if not isinstance(why, str):
-            return error
-        return KitError(error.code, f"{error.message} It says: {why[:300]}", error.hint)
+        """A status that is no answer, with the service's own reason where it gave one."""
+        body = "".join(event.data for _, event in self._received.arrivals).encode()
+        return bad_status(self._ask, status, self._received.headers, body)
 
     def step(self, report: BrowserReport | None, reads: list[tuple[float, bytes]]) -> Step | None:
         """The proof's next step; None when there is nothing more to do, and `lane` says what came out."""

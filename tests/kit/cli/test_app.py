@@ -85,7 +85,13 @@ MISUSED = [
     ("compare =http://b", "The lane =http://b is not of that form"),
     ("compare a=http://b a=http://c", "names the same twice"),
     ("compare a=nonsense", "'nonsense' is no address"),
-    ("probe", "Missing argument 'url'."),
+    ("probe", "There is no address to ask."),
+    (f"probe {URL} --from-curl curl.txt", "There are two addresses to ask."),
+    (f"probe {URL} --data @none.json", "none.json cannot be read: No such file or directory."),
+    (f"probe {URL} --expect bufferd", "'bufferd' is no verdict"),
+    (f"probe {URL} --timeout abc", "Invalid value for '--timeout': it is no number"),
+    (f"probe {URL} --timeout 0", "it must be at least 1"),
+    ("demo -X POST", "--method says how an app of yours is asked"),
     ("probe nonsense", "'nonsense' is no address"),
     (f"probe {URL} --expect fast", "'fast' is no verdict"),
     (f"probe {URL} --expect 'hold<5'", "'hold<5' is no bound"),
@@ -95,10 +101,10 @@ MISUSED = [
     (f"probe {URL} --proof-token s3cret", "token is not 16 or more visible"),
     (f"probe {URL} --timeout 0", "--timeout"),
     (f"probe {URL} --method 'G ET'", "'G ET' is no method"),
-    (f"probe {URL} --proof /proof", "'/proof' is no address"),
+    (f"probe {URL} --proof proof", "'proof' is no address"),
     ("doctor", "There is nothing to examine."),
     (f"doctor {URL} --app mine.main:app", "There is more than one thing to examine."),
-    (f"doctor {URL} --from-curl -", "There is more than one thing to examine."),
+    (f"doctor {URL} --from-curl curl.txt", "There is more than one thing to examine."),
     ("doctor --from-curl not-there.txt", "not-there.txt cannot be read: No such file or directory."),
     ("doctor --from-curl .", ". cannot be read: Is a directory."),
     ("doctor --from-curl bytes.txt", "bytes.txt cannot be read: it is no text."),
@@ -113,7 +119,7 @@ MISUSED = [
     (f"doctor {URL} --expect fast", "'fast' is no verdict"),
     (f"doctor {URL} --max-requests 0", "--max-requests"),
     (f"doctor {URL} --direct nonsense", "'nonsense' is no address"),
-    (f"doctor {URL} --proof /proof", "'/proof' is no address"),
+    (f"doctor {URL} --proof proof", "'proof' is no address"),
     ("doctor nonsense", "'nonsense' is no address"),
     (f"deploy {WHERE}", "Say what to deploy."),
     (f"deploy {WHERE} run --all", "--all goes with no target's name."),
@@ -145,6 +151,48 @@ def test_a_misused_command_says_so_in_a_sentence_with_a_remedy_and_does_nothing(
     assert message in as_json.error["message"]
     assert as_json.error["hint"]
     assert sorted(tmp_path.iterdir()) == before
+
+
+# A command line that hands used to other programs type, and the next step.
+MEANT = [
+    ("probe 127.0.0.1:9101/chat", "Did you mean http://127.0.0.1:9101/chat?"),
+    ("compare a=127.0.0.1:9101", "Did you mean http://127.0.0.1:9101?"),
+    (f"{URL}/chat", f"Did you mean kit probe {URL}/chat?"),
+    ("prob x", "Try `kit --help`."),
+    ("doctor --client curl -s {url}", "Put -- before the command: kit doctor --client -- curl -s {url}"),
+    (
+        "doctor --client -- 'curl -s {url} | grep x'",
+        "Have a shell run it: kit doctor --client -- sh -c 'curl -s {url} | grep x'",
+    ),
+    (f"probe {URL} {URL}", "kit compare NAME=URL NAME=URL"),
+    (f"probe {URL} -H Accept: text/event-stream", "A value with blanks in it needs quotes"),
+    (f"probe -sN {URL}", "Give the whole curl command instead: kit probe --from-curl FILE"),
+    (f"compare --max-time 3 {URL}", "Give the whole curl command instead: kit compare --from-curl FILE"),
+    (f"probe --no-such-option {URL}", "Try `kit probe --help`."),
+]
+
+
+@pytest.mark.parametrize(("line", "step"), MEANT)
+def test_what_was_probably_meant_is_said_as_the_next_step(invoke: Invoke, line: str, step: str) -> None:
+    ended = invoke(*shlex.split(line))
+    assert (ended.status, ended.out) == (2, "")
+    assert step in ended.err.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [("-V", "kit 0."), ("version", "kit 0."), ("-h", "Usage: kit"), ("help", "Usage: kit"),
+     ("probe -h", "Usage: kit probe"), ("help probe", "Usage: kit probe")],
+)  # fmt: skip
+def test_version_and_help_are_where_other_programs_have_them(invoke: Invoke, line: str, says: str) -> None:
+    ended = invoke(*line.split())
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith(says)
+
+
+def test_a_wrong_variable_is_named(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIT_TIMEOUT", "soon")
+    assert "(env var: 'KIT_TIMEOUT'): it is no number" in invoke("probe", URL).err
 
 
 @pytest.mark.parametrize("verb", ["targets", "render", "lab", "workshop"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kit.cli.arguments import Arms, arms, pairs, status, verdict
+from kit.cli.arguments import VERDICTS, Arms, arms, pairs, status, verdict
 from kit.errors import Exit, KitError
 from kit.proof.lane import LaneState
 from kit.proof.verdict import Verdict
@@ -15,6 +15,8 @@ def test_both_arms_are_measured_with_the_header_first() -> None:
 def test_every_verdict_can_be_expected() -> None:
     assert verdict(None) is None
     assert all(verdict(str(word)) is word for word in Verdict)
+    assert VERDICTS.split(", ") == list(Verdict)
+    assert verdict("streamed") is Verdict.INCREMENTAL
 
 
 def test_each_state_has_its_status() -> None:

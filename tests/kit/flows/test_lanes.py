@@ -117,18 +117,18 @@ def test_only_the_kits_own_service_is_asked_by_polling() -> None:
 
 def test_a_pace_is_asked_of_the_kits_own_service_only() -> None:
     spec = LaneSpec("x", Ask("GET", "http://a.example/"), prompt="Why?", tokens_per_s=5.0)
-    body = as_our_service(spec, Found("http://a.example/proof")).body
+    body = as_our_service(spec, Found("http://a.example/proof", ours=True)).body
     assert json.loads(body or b"") == {"ai_prompt": "Why?", "max_output_tokens": 60, "tokens_per_s": 5.0}
     assert as_our_service(spec, Found(None)) is spec.ask
     theirs = replace(spec, ask=Ask("GET", "http://a.example/answer?question=why"))
-    assert as_our_service(theirs, Found("http://a.example/proof")) is theirs.ask
-    usual = as_our_service(replace(spec, tokens_per_s=None), Found("http://a.example/proof"))
+    assert as_our_service(theirs, Found("http://a.example/proof", ours=True)) is theirs.ask
+    usual = as_our_service(replace(spec, tokens_per_s=None), Found("http://a.example/proof", ours=True))
     assert "tokens_per_s" not in json.loads(usual.body or b"")
 
 
 def test_the_kits_own_service_is_known_below_a_path_by_its_proof_there() -> None:
     spec = LaneSpec("x", Ask("GET", "http://a.example/sp-1/"), prompt="Why?", header="off")
-    asked = as_our_service(spec, Found("http://a.example/sp-1/proof"))
+    asked = as_our_service(spec, Found("http://a.example/sp-1/proof", ours=True))
     assert (asked.method, asked.url) == ("POST", "http://a.example/sp-1/search?accel=off")
-    elsewhere = as_our_service(replace(spec, header="on"), Found("http://a.example/proof"))
+    elsewhere = as_our_service(replace(spec, header="on"), Found("http://a.example/proof", ours=True))
     assert elsewhere is spec.ask, "the root of its origin may be another version's"

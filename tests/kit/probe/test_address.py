@@ -35,6 +35,49 @@ def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
     assert caught.value.code is Code.BAD_USAGE
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("127.0.0.1:9101/chat", "http://127.0.0.1:9101/chat"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("localhost/x", "http://localhost/x"),
+        ("[::1]:8000/x", "http://[::1]:8000/x"),
+        (":8000/chat", "http://localhost:8000/chat"),
+        ("10.0.0.3/x", "http://10.0.0.3/x"),
+        ("my-service:8080", "http://my-service:8080"),
+        ("example.com/a?key=secret", "https://example.com/a"),
+        ("example.com:443/x", "https://example.com:443/x"),
+        ("//example.com/x", "https://example.com/x"),
+        ("http:/example.com/b", "http://example.com/b"),
+        ("https//example.com", "https://example.com"),
+        ("htp://example.com", "http://example.com"),
+        ("wss://example.com/x", "https://example.com/x"),
+        (" 'https://example.com/x' ", "https://example.com/x"),
+        ("ftp://example.com", ""),
+        ("chat", ""),
+        ("/chat", ""),
+        ("http://", ""),
+        ("http://a b/", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_that_is_nearly_one_is_corrected(typed: str, meant: str) -> None:
+    with pytest.raises(KitError) as caught:
+        checked(typed)
+    assert caught.value.hint == (
+        f"Did you mean {meant}?" if meant else "Give a whole one, as in https://example.com/search."
+    )
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_suggested_is_an_address(typed: str) -> None:
+    try:
+        checked(typed)
+    except KitError as error:
+        if error.hint.startswith("Did you mean "):
+            checked(error.hint.removeprefix("Did you mean ")[:-1])
+
+
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_whatever_is_typed_is_ascii_when_sent_or_refused(host: str, rest: str) -> None:
     with suppress(KitError):

@@ -200,12 +200,18 @@ async def sent(rest: str) -> tuple[Sent, Sent | None]:
 
 
 def test_what_is_not_done_is_said() -> None:
-    read = read_curl("curl -k --http3 --location-trusted -H nonsense h/")
+    read = read_curl("curl --http3 --location-trusted -H nonsense h/")
     assert read.http2
-    assert len(read.warnings) == 4
+    assert len(read.warnings) == 3
     assert not any("nonsense" in sentence for sentence in read.warnings)
     assert not read_curl("curl --http2 --http1.1 h/").http2
     assert "secret" not in repr(read_curl(f"curl -H 'a: {SECRET}' h/"))
+
+
+def test_whom_curl_trusts_is_taken_over() -> None:
+    assert not read_curl("curl h/").insecure
+    assert read_curl("curl -sk h/").insecure
+    assert read_curl("curl --cacert ca.pem h/").cacert == "ca.pem"
 
 
 def test_a_pipe_and_a_prompt_and_other_files_do_not_matter() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import json
 import socket
 import ssl
 
@@ -9,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
-from kit.probe.http_errors import shown, translate_errors
+from kit.probe.client import Ask
+from kit.probe.http_errors import bad_status, shown, translate_errors
 
 URL = "https://me:secret@host.example:8443/search?key=secret"
 
@@ -78,3 +81,98 @@ def test_a_name_that_could_not_be_looked_up_is_not_called_unknown() -> None:
     assert "is not known" in unknown.message
     failed = caught(connecting(socket.gaierror(socket.EAI_AGAIN, "try again")), in_body=False)
     assert "could not be looked up (try again)" in failed.message
+
+
+def test_why_no_connection_was_made_is_said_in_words() -> None:
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Verbindungsaufbau abgelehnt")
+    assert "(connection refused)" in caught(connecting(refused), in_body=False).message
+    both = httpcore2.ConnectError("All connection attempts failed")
+    both.__cause__ = ExceptionGroup("each address", [refused, OSError("whatever")])
+    assert "(connection refused)" in caught(both, in_body=False).message
+
+
+def handshake(code: int | None = None, reason: str = "") -> httpcore2.ConnectError:
+    error = ssl.SSLError("whatever") if code is None else ssl.SSLCertVerificationError("whatever")
+    error.reason = reason
+    if isinstance(error, ssl.SSLCertVerificationError):
+        error.verify_code, error.verify_message = code or 0, "self-signed certificate"
+    return connecting(error)
+
+
+def test_a_plain_port_that_was_asked_for_tls_is_named_with_the_address_that_was_meant() -> None:
+    fault = caught(handshake(reason="WRONG_VERSION_NUMBER"), in_body=False)
+    assert fault.hint == "Did you mean http://host.example:8443/search?"
+
+
+@pytest.mark.parametrize(("code", "helps"), [(18, True), (20, True), (10, False), (62, False)])
+def test_a_certificate_that_is_not_trusted_has_its_reason_and_what_trusts_it(code: int, helps: bool) -> None:
+    fault = caught(handshake(code), in_body=False)
+    assert fault.message.endswith("is not trusted: self-signed certificate.")
+    assert ("--cacert FILE, or SSL_CERT_FILE=FILE kit" in fault.hint) is helps
+    assert "--insecure" in fault.hint
+
+
+ASKED = Ask("POST", "http://h.example/chat?key=sec-ret", (("authorization", "Bearer abc-def"),), b"{}")
+BARE = Ask("GET", "http://h.example/chat")
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (
+            {"detail": [{"loc": ["body", "q"], "msg": "Field required", "input": "x"}]},
+            "body.q: Field required",
+        ),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"type": "about:blank", "title": "Gone", "detail": "No more"}, "No more"),
+        ({"title": "Gone"}, "Gone"),
+        ({"error": {"message": "No such model", "code": 5}}, "No such model"),
+        ({"error": "nope"}, "nope"),
+        ({"detail": "bad token abc-def for sec-ret"}, "bad token … for …"),
+        ([1, None], ""),
+        ({}, ""),
+        ("a\n\x1b[31mb", "a [31mb"),
+    ],
+)
+def test_a_refusal_repeats_why_and_nothing_that_was_sent(payload: object, why: str) -> None:
+    fault = bad_status(ASKED, 422, {"content-type": "application/json"}, json.dumps(payload).encode())
+    assert fault.message == f"http://h.example/chat answered POST with 422{f': {why}' if why else ''}."
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", "text/plain", "application/json", "text/html"]))
+def test_whatever_a_refusal_says_is_one_printable_line(body: bytes, media: str) -> None:
+    said = bad_status(BARE, 500, {"content-type": media}, body).message
+    assert said.isprintable()
+    assert len(said) < 400
+
+
+@pytest.mark.parametrize(
+    ("ask", "status", "headers", "hint"),
+    [
+        (BARE, 422, {}, "Give the parameters it wants"),
+        (ASKED, 422, {}, "Correct --data"),
+        (BARE, 401, {}, "--bearer-env NAME"),
+        (ASKED, 401, {}, "The credentials that were given do not open it"),
+        (BARE, 405, {}, "--method POST or GET"),
+        (BARE, 405, {"allow": "POST, OPTIONS"}, "as in --method POST."),
+        (BARE, 415, {}, "Content-Type: application/json"),
+        (BARE, 500, {}, "Look at the server's log."),
+    ],
+)
+def test_the_next_step_follows_from_what_was_given(
+    ask: Ask, status: int, headers: dict[str, str], hint: str
+) -> None:
+    assert hint in bad_status(ask, status, headers).hint
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+        "Client sent an HTTP request to an HTTPS server.",
+        "You're speaking plain HTTP to an SSL-enabled server port.",
+    ],
+)
+def test_a_tls_port_that_says_so_in_plain_http_is_named_with_the_address_that_was_meant(says: str) -> None:
+    fault = bad_status(BARE, 400, {"content-type": "text/html"}, says.encode())
+    assert (fault.code, fault.hint) == (Code.NOT_HTTP, "Did you mean https://h.example/chat?")

@@ -38,23 +38,28 @@ def against(behaviour: Any, *, within_ms: float = 5000, **more: Any) -> Found:
 @pytest.mark.parametrize("path", ["", "/", "/search", "/search?ai_prompt=x", "/deep/down/search"])
 def test_the_proof_is_found_beside_the_url_or_at_its_origin(origin: Origin, path: str) -> None:
     url = origin()
-    assert found(f"{url}{path}") == Found(f"{url}/proof")
+    assert found(f"{url}{path}") == Found(f"{url}/proof", ours=path in ("", "/"))
+
+
+def test_an_app_with_the_proof_at_its_root_is_not_taken_for_the_kits_service(origin: Origin) -> None:
+    assert found(origin("tests.fixtures.frameworks:fastapi")) == Found(None, Doubt.PROOF_TOKEN, ours=False)
 
 
 def test_a_proof_elsewhere_is_found_when_it_is_named(origin: Origin) -> None:
     url = origin()
     assert found("http://127.0.0.1:1/search", f"{url}/proof/") == Found(f"{url}/proof")
+    assert found(f"{url}/deep/down/search", "/proof") == Found(f"{url}/proof")
 
 
 def test_a_proof_that_is_switched_off_differs_from_none(origin: Origin) -> None:
-    assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED)
+    assert found(origin(lab=0)) == Found(None, Doubt.PROOF_EXPIRED, ours=True)
 
 
 def test_a_proof_that_wants_a_token_is_found_with_it(origin: Origin) -> None:
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest())
     assert found(url) == Found(None, Doubt.PROOF_REFUSED, ours=True)
     assert found(url, token="another") == Found(None, Doubt.PROOF_REFUSED, ours=True)
-    assert found(url, token="a-token") == Found(f"{url}/proof")
+    assert found(url, token="a-token") == Found(f"{url}/proof", ours=True)
 
 
 def test_only_a_proof_that_asks_for_the_token_is_shown_it() -> None:

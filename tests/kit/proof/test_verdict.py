@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kit.proof.verdict import Shape, Verdict, in_words
+from kit.proof.verdict import Shape, Verdict, by_words, in_words
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,21 @@ def test_a_verdict_in_words(
     verdict: Verdict, shape: Shape | None, size: int | None, hold: float | None, words: str
 ) -> None:
     assert in_words(verdict, shape, size, hold) == words
+
+
+@given(
+    st.sampled_from(Verdict),
+    st.none() | st.sampled_from(Shape),
+    st.none() | st.integers(1, 1 << 24),
+    st.none() | st.floats(0, 1e6),
+)
+def test_the_words_of_a_verdict_lead_back_to_it(
+    verdict: Verdict, shape: Shape | None, block_bytes: int | None, hold_ms: float | None
+) -> None:
+    assert by_words(in_words(verdict, shape, block_bytes, hold_ms)) is verdict
+    assert by_words(f"✓ {in_words(verdict, None, None, None).upper()}") is verdict
+
+
+@pytest.mark.parametrize("word", ["", "fast", "buffered", "unstreamed", "incremental "[:-2]])
+def test_other_words_are_no_verdict(word: str) -> None:
+    assert by_words(word) is None
