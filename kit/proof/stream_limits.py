@@ -97,6 +97,7 @@ class Limits:
         idle_s: after so long a silence a stream is cut; None where no such limit was seen.
         total_s: after so long every stream is cut; None where no such limit was seen.
         held: whether heartbeats were held, or taken out, so that the limit on silence cut their stream too.
+        older: whether the origin ends its streams after 120 s, so that they were not watched for longer.
         doubts: why it may not be so.
         evidence: what was seen, one sentence each; why it is of this kind comes last.
         advice: what to do, and whose default it may be.
@@ -107,6 +108,7 @@ class Limits:
     idle_s: float | None
     total_s: float | None
     held: bool
+    older: bool
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
@@ -323,17 +325,19 @@ def judge(
         why += "; heartbeats do not, since they are held on the way"
     if any(life.cut and life.late_s * 1000 > BUSY_MS for life in (*silent, *talking)):
         doubts = (*doubts, Doubt.BUSY_MACHINE)
-    older = [_OLDER] if any(life.older for life in (*silent, *talking)) else []
+    older = any(life.older for life in (*silent, *talking))
     evidence = (
         *_in_words("was silent", silent),
         *_in_words("talked", talking),
         *_beats_in_words(beats),
-        *older,
+        *([f"{_OLDER}: watched for {_s(OLDER_S)} only"] if older else []),
         why,
     )
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
     advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
-    return Limits(kind, idle, total, held, doubts, evidence, advice, figures)
+    if older:
+        advice = (*advice, "Copy service/proof.py anew to watch streams for longer.")
+    return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures)
 
 
 def named_with(
@@ -417,8 +421,10 @@ def _says(found: Limits) -> str:
         *([f"cut after {_s(found.idle_s)} of silence"] if found.idle_s is not None else []),
         *([f"cut after {_s(found.total_s)}"] if found.total_s is not None else []),
     ]
-    lives = " and ".join(ends) or f"lives for at least {int(min(least[Term.IDLE], least[Term.ALIVE]))} s"
-    return f"{lives}, and heartbeats are held" if held else lives
+    watched_s = min(least[Term.IDLE], least[Term.ALIVE])
+    lives = " and ".join(ends) or f"lives for at least {int(watched_s + 0.01)} s"
+    older = f", and was watched for no longer: {_OLDER}" if found.older and not ends else ""
+    return f"{lives}{', and heartbeats are held' if held else ''}{older}"
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.
@@ -538,10 +544,7 @@ def _beats_in_words(beats: StreamLifetime | None) -> Iterator[str]:
         yield f"{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order"
 
 
-_OLDER = (
-    "the origin's copy of the proof ends streams after 120 s, so they were watched for 115 s: copy "
-    "service/proof.py anew for longer ones"
-)
+_OLDER = "the origin's copy of the proof is older, and ends streams after 120 s"
 _OF = {"silence": "of silence", "whole": "in all"}
 _NAMED = 3
 _FREE = (

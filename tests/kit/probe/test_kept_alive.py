@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,29 @@ def test_a_node_server_ends_what_is_silent_for_its_timeout_and_for_no_other_of_i
         found = asyncio.run(watched(here, for_s=6.5))
     assert (found.kind, found.doubts) == (kind, ()), found.evidence
     assert found.idle_s is None or found.idle_s == pytest.approx(2.0, abs=0.7)
+
+
+UVICORN = ("-m", "uvicorn", "--timeout-keep-alive", "1", "--no-access-log", "--port", "{port}")
+GUNICORN = (
+    "-m",
+    "gunicorn",
+    "-k",
+    "uvicorn_worker.UvicornWorker",
+    "--timeout",
+    "2",
+    "-b",
+    "127.0.0.1:{port}",
+)
+
+
+@pytest.mark.parametrize("server", [UVICORN, GUNICORN])
+def test_an_asgi_servers_own_timeouts_end_no_stream(server: tuple[str, ...], tmp_path: Path) -> None:
+    port = free_port()
+    argv = [sys.executable, *(word.format(port=port) for word in server), "service.main:app"]
+    here, lab = f"http://127.0.0.1:{port}", {"STREAMPROOF_LAB": "1"}
+    with running(argv, answers(f"{here}/health", 200), tmp_path / "server.log", env=lab):
+        found = asyncio.run(watched(here, for_s=4.0))
+    assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
 
 
 def test_the_clause_says_what_was_proved_of_both(origin: Origin) -> None:

@@ -131,7 +131,14 @@ WAYS: list[tuple[dict[str, Any], Kind, float | None, float | None, tuple[Doubt, 
     ({"for_s": 600.0, "total_s": 300.0}, Kind.TIME_LIMIT, None, 300, (), "Cloud Run"),
     ({"for_s": 3600.0}, Kind.NO_LIMIT, None, None, (), "no limit below 3600 s was seen"),
     # What ends such a stream is its origin, and not the way.
-    ({"for_s": 600.0, "older": True}, Kind.NO_LIMIT, None, None, (), "the origin's copy of the proof ends"),
+    (
+        {"for_s": 600.0, "older": True},
+        Kind.NO_LIMIT,
+        None,
+        None,
+        (),
+        "the origin's copy of the proof is older, and ends",
+    ),
     ({"for_s": 600.0, "older": True}, Kind.NO_LIMIT, None, None, (), "no limit below 115 s was seen"),
     ({"for_s": 600.0, "older": True, "idle_s": 60.0}, Kind.IDLE_LIMIT, 60, None, (), "proxy_read_timeout"),
     # Shorter than the beat: both are silent for longer.
@@ -264,6 +271,11 @@ def test_an_accident_that_ends_all_streams_at_one_moment_is_no_limit(when: float
         ({"idle_s": 60.0, "comments": "held"}, "cut after 60 s of silence, and heartbeats are held"),
         ({"total_s": 30.0}, "cut after 30 s"),
         ({"idle_s": 20.0, "total_s": 70.0}, "cut after 20 s of silence and cut after 70 s"),
+        (
+            {"for_s": 600.0, "older": True},
+            "lives for at least 115 s, and was watched for no longer: the origin's copy of the proof is "
+            "older, and ends streams after 120 s",
+        ),
         ({"status": 404}, "a stream was answered with 404"),
     ],
 )
