@@ -22,9 +22,11 @@ Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
                 &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&seconds=N
+                &first=on|off
     POST     feed?id=&bytes=     one more event, now; with &comment=on a comment of an SSE stream instead
     POST     end?id=             no more events
-    GET      ping?id=            which instance and version, its clock; with id whether it has the stream
+    GET      ping?id=            which instance and version, its clock; with id whether it has the stream, and
+                                 of one that is over why (`gone`)
     POST     pass?id=&pieces=    wrap() only: so many pieces of the app's answer may go
 
 An event is exactly `bytes` octets, framing included; its data is
@@ -66,11 +68,15 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Query = Mapping[str, str]
 
-STREAMS = 16
+# At once in a process: where requests must show a token (and in the lab), and where a stranger's may come.
+STREAMS = 5_000
+STRANGERS_STREAMS = 128
 STREAM_OCTETS = 4 * 1024 * 1024
+ALL_OCTETS = 16 * STREAM_OCTETS  # of all that are open
 FREE_OCTETS = 1024 * 1024
 STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
 MOST_SECONDS = 3_900
+GONE = 64  # streams that are over, of which it is known why
 EVENT_OCTETS = range(128, 1024 * 1024 + 1)
 DEFAULT_OCTETS = 200
 # mode=pause: more than any block size known (64 KiB, 1 MiB) goes ahead of the silence, so that whatever still
@@ -261,6 +267,8 @@ class _Proof:
         self._version = {VERSION: version} if version else {}
         self._headers = {**NO_STORE, **self._version}
         self._streams: dict[str, _Stream] = {}
+        self._gone: dict[str, Mapping[str, object]] = {}  # the last in the end
+        self._octets = 0  # that they were ordered in all
         self._answers: dict[str, _Answer] = {}
         self._signals = _ServerSignals(self._end_all)
         self._endpoints: dict[tuple[str, str], Callable[[Query], ASGIApp | Awaitable[ASGIApp]]] = {
@@ -330,15 +338,15 @@ class _Proof:
     def _ping(self, query: Query) -> ASGIApp:
         if "id" not in query:
             return self._told({})
-        return self._state(self._open(_id(query)), times="times" in query)
+        return self._state(query, self._open(_id(query)))
 
     def _feed(self, query: Query) -> ASGIApp:
         stream = self._streams.get(_id(query))
         size, comment = _octets(query), _one_of(query, "comment", ("off", "on")) == "on"
-        if stream is None or stream.ended:
-            return self._state(None)
+        if stream is None or stream.gone:
+            return self._state(query, None)
         stream.order(size, comment=comment)
-        return self._state(stream)
+        return self._state(query, stream)
 
     async def _pass(self, query: Query) -> ASGIApp:
         answer = self._answers.get(_id(query))
@@ -347,37 +355,54 @@ class _Proof:
             raise _Refusal(400, "bad-pieces", "pieces must be a number: how many may go in all")
         if answer is not None:
             await answer.allow(int(value))
-        return self._state(answer)
+        return self._state(query, answer)
 
     def _end(self, query: Query) -> ASGIApp:
         there = self._open(_id(query))
         if there is not None:
             there.end()
-        return self._state(there, times="times" in query)
+        return self._state(query, there)
 
     def _open(self, one: str) -> _Stream | _Answer | None:
         return self._streams.get(one) or self._answers.get(one)
 
-    def _state(self, there: _Stream | _Answer | None, *, times: bool = False) -> ASGIApp:
+    def _state(self, query: Query, there: _Stream | _Answer | None) -> ASGIApp:
         if isinstance(there, _Answer):
-            return self._told(there.state(times=times))
-        state = {"known": there is not None, "emitted": there.ordered if there else 0}
-        return self._told({**state, "seconds": there.plan.seconds} if there else state)
+            return self._told(there.state(times="times" in query))
+        gone = None if there else self._gone.get(_id(query))
+        state: dict[str, object] = {"known": there is not None, "emitted": there.ordered if there else 0}
+        also = {"seconds": there.plan.seconds} if there else {"gone": gone} if gone else {}
+        return self._told(state | also)
 
     def _stream(self, query: Query) -> ASGIApp:
         plan = _Plan.parse(query)
         # From here to the registration nothing is awaited, so two openings cannot both pass the checks.
         if plan.id in self._streams:
             raise _Refusal(409, "id-in-use", f"a stream with the id {plan.id} is open already")
-        if len(self._streams) >= STREAMS:
-            raise _Refusal(429, "too-many-streams", f"{STREAMS} proof streams are open, which is the limit")
-        stream = _Stream(plan, self._version, closed=self._close)
+        if len(self._streams) >= (most := self._most_streams()):
+            raise _Refusal(429, "too-many-streams", f"{most} proof streams are open, which is the limit")
+        stream = _Stream(plan, self._version, self._take, closed=self._close)
         self._streams[plan.id] = stream
         self._signals.watch()
         return stream
 
+    def _most_streams(self) -> int:
+        names = ("STREAMPROOF_PROOF_TOKEN", "STREAMPROOF_PROOF_TOKEN_SHA256")
+        shown = self._token or (self._enabled is None and any(map(os.environ.get, names)))
+        return STREAMS if shown or os.environ.get("STREAMPROOF_LAB") == "1" else STRANGERS_STREAMS
+
+    def _take(self, octets: int) -> None:
+        if self._octets + octets > ALL_OCTETS:
+            raise _Refusal(429, "too-many-octets", f"the limit of all open streams is {ALL_OCTETS} octets")
+        self._octets += octets
+
     def _close(self, stream: _Stream) -> None:
         del self._streams[stream.plan.id]
+        self._gone.pop(stream.plan.id, None)
+        self._gone[stream.plan.id] = stream.gone
+        if len(self._gone) > GONE:
+            del self._gone[next(iter(self._gone))]
+        self._octets -= stream.octets
         self._left()
 
     def _left(self) -> None:
@@ -387,7 +412,7 @@ class _Proof:
     def _end_all(self) -> None:
         for one in (*self._streams, *self._answers):
             if there := self._open(one):
-                there.end()
+                there.end("stopped")
 
     def _told(self, fields: Mapping[str, object]) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -438,6 +463,7 @@ class _Plan:
     cache: str
     vary: str
     total: int | None
+    first: bool
     seconds: float
 
     @classmethod
@@ -446,6 +472,9 @@ class _Plan:
         media = _one_of(query, "type", tuple(MEDIA_TYPES))
         size = _octets(query)
         total = _total(query)
+        first = _one_of(query, "first", ("on", "off")) == "on"
+        if not first and mode != "lockstep":
+            raise _Refusal(400, "bad-first", "first=off is for mode=lockstep: the others send by themselves")
         if total is not None:
             limit = FREE_OCTETS if mode == "free" else STREAM_OCTETS
             if total > limit:
@@ -465,8 +494,16 @@ class _Plan:
             cache="" if query.get("cache") == "" else _borne(query, "cache", _CACHE, CACHE_CONTROL),
             vary=_borne(query, "vary", _VARY, ""),
             total=total,
+            first=first,
             seconds=_seconds(query),
         )
+
+    @property
+    def octets(self) -> int:
+        """What it sends whatever is ordered."""
+        if self.total is not None or self.mode == "lockstep":
+            return self.total or 0
+        return FREE_OCTETS if self.mode == "free" else _pause_octets(self.size)
 
 
 def _id(query: Mapping[str, str]) -> str:
@@ -523,12 +560,24 @@ def _pause_octets(size: int) -> int:
 
 
 class _Stream:
-    """One proof stream: emits what is ordered, until it is ended, left, or its time is over."""
+    """One proof stream: emits what is ordered, until it is ended, left, or its time is over.
 
-    def __init__(self, plan: _Plan, version: Mapping[str, str], closed: Callable[[_Stream], None]) -> None:
+    Attributes:
+        gone: why it is over, or will be once what was ordered is out, and since when; empty while it goes on.
+    """
+
+    def __init__(
+        self,
+        plan: _Plan,
+        version: Mapping[str, str],
+        take: Callable[[int], None],
+        closed: Callable[[_Stream], None],
+    ) -> None:
         self.plan = plan
+        self.octets = 0  # taken
         self.ordered = 0
-        self.ended = False
+        self.gone: Mapping[str, object] = {}
+        self._take = take
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
@@ -548,7 +597,9 @@ class _Stream:
         if plan.total is not None:
             headers["Content-Length"] = str(plan.total)
         self._head = _raw(headers)
-        if plan.mode == "lockstep":
+        if plan.octets:
+            self._takes(plan.octets)
+        if plan.mode == "lockstep" and plan.first:
             self.order(plan.size)
 
     def order(self, size: int, *, comment: bool = False) -> None:
@@ -559,23 +610,33 @@ class _Stream:
             raise _Refusal(400, "bad-comment", f"a stream of type {self.plan.media} has no comments")
         if self._octets_ordered + size > self._limit:
             raise _Refusal(429, "too-many-octets", f"this stream's limit is {self._limit} octets")
+        if self.plan.total is None:
+            self._takes(size)
         self._octets_ordered += size
         self.ordered += 1
         self._orders.append((size, comment))
         self._wake.set()
 
-    def end(self) -> None:
-        """Lets what is ordered go out, then ends the stream."""
-        self.ended = True
+    def _takes(self, octets: int) -> None:
+        self._take(octets)
+        self.octets += octets
+
+    def end(self, why: str = "ended") -> None:
+        """Lets what is ordered go out, then ends the stream: `why` is one of "ended" (it was asked to, or had
+        no more to send), "left" (its client did), "time", "stopped" (the server). The first reason stays."""
+        if not self.gone:
+            self.gone = {"why": why, "ms": time.time() * 1000}
         self._wake.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send = send
-        tasks = {asyncio.ensure_future(self._run()), asyncio.ensure_future(_client_gone(receive))}
+        run = asyncio.ensure_future(self._run())
+        tasks = {run, asyncio.ensure_future(_client_gone(receive))}
         try:
             first = asyncio.FIRST_COMPLETED
-            await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=first)
-            self.end()
+            done, _ = await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=first)
+            sent_all = run in done and not isinstance(run.exception(), OSError)
+            self.end("ended" if sent_all else "left" if done else "time")
             # Time is over: a moment to end in good order, unless the client does not even read.
             done, _ = await asyncio.wait(tasks, timeout=1.0, return_when=first)
             with contextlib.suppress(OSError):  # how some servers say that the client is gone
@@ -584,10 +645,13 @@ class _Stream:
         finally:
             for task in tasks:
                 task.cancel()
+            self.end("left")  # where the server cancels this instead
             self._closed(self)
             await asyncio.wait(tasks)
 
     async def _run(self) -> None:
+        if not self.plan.first:
+            await self._wake.wait()
         await self._send({"type": "http.response.start", "status": 200, "headers": self._head})
         if self.plan.mode == "lockstep":
             await self._lockstep()
@@ -603,7 +667,7 @@ class _Stream:
             while self._orders:
                 size, comment = self._orders.popleft()
                 await self._write(self._event(size, comment=comment))
-            if self.ended:
+            if self.gone:
                 return
             self._wake.clear()
             await self._wake.wait()
@@ -614,7 +678,7 @@ class _Stream:
         await self._back_to_back((size, "bulk") for _ in range(-(-BULK_OCTETS // size)))
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0 if self.ended else SILENCE_SECONDS):
+            async with asyncio.timeout(0 if self.gone else SILENCE_SECONDS):
                 await self._wake.wait()
         await self._back_to_back((DEFAULT_OCTETS, "rest") for _ in range(REST_EVENTS))
 
@@ -626,7 +690,7 @@ class _Stream:
         batch: list[bytes] = []
         octets = 0
         for size, part in events:
-            if self.ended:
+            if self.gone:
                 break
             batch.append(self._count(self._event(size, part)))
             octets += size

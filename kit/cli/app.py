@@ -20,6 +20,7 @@ VERBS: tuple[str, ...] = (
     "demo",
     "probe",
     "doctor",
+    "explain",
     "compare",
     "proof",
     "targets",

@@ -30,7 +30,7 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.prompts import agreed, listed
-from kit.cli.records import chosen_token, tell_token
+from kit.cli.records import STREAMS, Streams, chosen_token, tell_token
 from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import KitError, UsageError
 
@@ -151,6 +151,7 @@ def command(
     out: Out = Path("build"),
     prompt: Prompt = PROMPT,
     timeout: Timeout = 60.0,
+    streams: Streams = STREAMS,
     as_json: Json = False,
 ) -> None:
     """Deploy to Google Cloud; measured before it takes the traffic.
@@ -214,6 +215,7 @@ def command(
             lasts_s=lasts_s,
             prompt=prompt,
             timeout_s=timeout,
+            streams=streams,
         )
         made = drafts(chosen, config, record, host_of, said)
         refuse_open_model(config, options, made)

@@ -15,13 +15,14 @@ from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
-from kit.cloud.release import release, write_release
+from kit.cloud.release import PROOF_TOKEN, release, write_release
 from kit.cloud.tokens import Runs
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
+from kit.flows.rollout import Keeping
 from kit.flows.side_by_side import side_by_side
 from kit.outcome import Outcome, Result
 from kit.platforms import load
@@ -53,6 +54,7 @@ class DeployOptions:
         lasts_s: after how many seconds it is to be removed; None for never.
         prompt: the question of the gate's measurement.
         timeout_s: for each answer.
+        streams: how many are kept open on what serves while its traffic moves; 0 for none.
     """
 
     public: bool = False
@@ -67,6 +69,7 @@ class DeployOptions:
     lasts_s: float | None = None
     prompt: str = ""
     timeout_s: float = 60.0
+    streams: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,8 @@ async def deploy(
     measure = Measuring(
         gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
     )
+    shown = config.env.get(PROOF_TOKEN)
+    keep = Keeping(gcloud, token=options.token, proof_token=shown, streams=options.streams)
     ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
     there: set[str] = set()
 
@@ -254,7 +259,8 @@ async def deploy(
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            outcome = await Deploying(_job(plan, draft, config, options, root), record, watch, measure).run()
+            job = _job(plan, draft, config, options, root)
+            outcome = await Deploying(job, record, watch, measure, keep).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome

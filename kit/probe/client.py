@@ -7,7 +7,9 @@ decoding is late by what those cost. Content coding is undone here, in bounded p
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -27,10 +29,16 @@ from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
 from kit.probe.http_errors import no_plain_http, shown, timed_out, translate_errors
 from kit.probe.tls import Trust, context, speaks_tls, trust_here
+from kit.proof.actions import By
 from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_NO_LINGER = struct.pack("ii", 1, 0)
+# Of the first request on a connection, whose stream is number 1; the code is CANCEL (RFC 9113, 6.4).
+_RST_STREAM = bytes.fromhex("000004 03 00 00000001 00000008")
+_MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
+_MULTIPLEXED = 100  # httpcore2's own bound of one connection
 
 
 def now_ms() -> float:
@@ -125,6 +133,8 @@ class Client:
 
     Attributes:
         versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
+        multiplexed: how many requests at once one connection takes, of the server that was asked last and of
+            ours; 0 until HTTP/2 is spoken.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
@@ -132,7 +142,9 @@ class Client:
         self._timeout_s = timeout_s
         self._pools: dict[tuple[str, str | None, Trust], httpcore2.AsyncConnectionPool] = {}
         self._stack = AsyncExitStack()
+        self._opened: list[_StampedStream] = []
         self.versions: set[str] = set()
+        self.multiplexed = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -198,7 +210,11 @@ class Client:
         url = in_ascii(ask.url)
         parts = urlsplit(url)
         pool = await self._pool(parts.scheme, parts.hostname or "")
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        extensions: dict[str, Any] = {
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        }
+        if self._http2:
+            extensions["trace"] = self._trace
         async with AsyncExitStack() as stack:
             try:
                 with translate_errors(ask.url, in_body=False, timeout_s=self._timeout_s):
@@ -208,7 +224,7 @@ class Client:
                             url,
                             headers=_headers(ask, parts.netloc),
                             content=ask.body,
-                            extensions={"timeout": timeouts},
+                            extensions=extensions,
                         )
                     )
             except KitError as error:
@@ -217,6 +233,30 @@ class Client:
                 raise
             stream = raw.extensions.get("network_stream")
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
+
+    @asynccontextmanager
+    async def leaving(self, by: By) -> AsyncGenerator[None]:
+        """Have what is left within end so: all connections of this client, or its first request on HTTP/2.
+
+        httpcore only forgets a request on HTTP/2 that is left, and its server never hears of it.
+        """
+        if by is By.RST:
+            for one in self._opened:
+                one.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        yield
+        for one in [*self._opened]:
+            tls = one.get_extra_info("ssl_object")
+            if by is By.RST_STREAM and tls is not None and tls.selected_alpn_protocol() == "h2":
+                await one.write(_RST_STREAM)
+            else:
+                await one.aclose()
+
+    async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
+        if what == "http2.receive_remote_settings.complete":
+            changed = how["return_value"].changed_settings.get(_MAX_CONCURRENT_STREAMS)
+            if changed is not None:
+                self.multiplexed = min(_MULTIPLEXED, changed.new_value)
+            self.multiplexed = self.multiplexed or 1  # all that httpcore2 does where the server does not say
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
@@ -228,7 +268,7 @@ class Client:
                     ssl_context=_ssl_context(trust, http2=self._http2) if scheme == "https" else None,
                     proxy=httpcore2.Proxy(proxy) if proxy else None,
                     http2=self._http2,
-                    network_backend=_StampingBackend(),
+                    network_backend=_StampingBackend(self._opened),
                 )
             )
         return self._pools[key]
@@ -249,11 +289,15 @@ class _Stamp:
 
 
 class _StampedStream(httpcore2.AsyncNetworkStream):
-    """A network stream that notes when each read returned."""
+    """A network stream that notes when each read returned, and is listed among the open ones."""
 
-    def __init__(self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp) -> None:
+    def __init__(
+        self, inner: httpcore2.AsyncNetworkStream, stamp: _Stamp, opened: list[_StampedStream]
+    ) -> None:
         self._inner = inner
+        self._opened = opened
         self.stamp = stamp
+        opened.append(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._inner.read(max_bytes, timeout)
@@ -264,6 +308,8 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
+        if self in self._opened:
+            self._opened.remove(self)
         await self._inner.aclose()
 
     async def start_tls(
@@ -273,13 +319,17 @@ class _StampedStream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore2.AsyncNetworkStream:
         inner = await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        return _StampedStream(inner, self.stamp)
+        self._opened.remove(self)
+        return _StampedStream(inner, self.stamp, self._opened)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _StampingBackend(httpcore2.AnyIOBackend):
+    def __init__(self, opened: list[_StampedStream]) -> None:
+        self._opened = opened
+
     async def connect_tcp(
         self,
         host: str,
@@ -289,7 +339,7 @@ class _StampingBackend(httpcore2.AnyIOBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         inner = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _StampedStream(inner, _Stamp())
+        return _StampedStream(inner, _Stamp(), self._opened)
 
 
 def _proxy(scheme: str) -> str | None:

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,12 +17,15 @@ from kit.errors import Code, KitError, UsageError
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown
-from kit.proof.actions import Progress, Reply
+from kit.proof.actions import Gone, Progress, Reply
 from kit.proof.conditions import CACHE_CONTROL, MEDIA_TYPES, Conditions
 from kit.proof.doubts import Doubt
 
+T = TypeVar("T")
+
 _BEGINS = b"{"
 _PROGRESS = TypeAdapter(Progress)
+_GONE = TypeAdapter(Gone)
 _PING_MS = 5_000.0
 SHOWN_IN = "streamproof-token"
 LIMITED = (429, 503)  # how a limit on requests or connections answers
@@ -216,6 +220,7 @@ def reply_of(status: int, body: bytes, sent_ms: float, arrived_ms: float) -> Rep
         _progress(payload),
         str(payload.get("http", "")),
         seconds=_number(payload.get("seconds")),
+        gone=_read(_GONE, payload.get("gone")),
     )
 
 
@@ -225,11 +230,14 @@ def _number(value: object) -> float | None:
 
 def _progress(payload: Mapping[str, object]) -> Progress | None:
     """An answer's, where this is one's; None too where it is not as the protocol has it."""
+    return _read(_PROGRESS, {**payload, "pieces": payload.get("emitted")})
+
+
+def _read(as_one: TypeAdapter[T], value: object) -> T | None:
     try:
-        progress: Progress = _PROGRESS.validate_python({**payload, "pieces": payload["emitted"]})
-    except (KeyError, ValidationError):
+        return as_one.validate_python(value)
+    except ValidationError:
         return None
-    return progress
 
 
 def ping_path(stream: str = "") -> str:
@@ -253,9 +261,16 @@ def new_stream() -> str:
 
 
 def stream_url(
-    base: str, stream: str, *, mode: str, size: int, at: Conditions, seconds: int | None = None
+    base: str,
+    stream: str,
+    *,
+    mode: str,
+    size: int,
+    at: Conditions,
+    seconds: int | None = None,
+    first: bool = True,
 ) -> str:
-    """Where a stream is opened that bears what these conditions say; `seconds` as of an `Open`."""
+    """Where a stream is opened that bears what these conditions say; see `kit.proof.actions.Open`."""
     query: dict[str, str | int] = {
         "id": stream,
         "mode": mode,
@@ -269,6 +284,7 @@ def stream_url(
         "content": (at.media, MEDIA_TYPES[at.framing]),
         "cache": (at.cache, CACHE_CONTROL),
         "vary": (at.vary, ""),
+        "first": ("on" if first else "off", "on"),
     }
     query |= {name: wanted for name, (wanted, usual) in further.items() if wanted != usual}
     query |= {} if seconds is None else {"seconds": seconds}

@@ -14,7 +14,21 @@ from kit.probe.http_errors import shown
 from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
 from kit.probe.spec import coding
-from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Pass, Ping, Progress, Reply
+from kit.proof.actions import (
+    Action,
+    Await,
+    End,
+    Feed,
+    Leave,
+    Machine,
+    Observed,
+    Open,
+    Pass,
+    Ping,
+    Progress,
+    Reply,
+    Wait,
+)
 from kit.proof.conditions import Conditions
 from kit.proof.events import ChunkDecoder, EventTooLargeError, LineDecoder
 from kit.proof.received import Received
@@ -34,11 +48,13 @@ class ProofRequest:
         base: the proof's prefix.
         at: under which conditions.
         headers: what else is sent with it, and with each side request.
+        side: the prefix of side requests, where they go another way than the stream; empty for `base`.
     """
 
     base: str
     at: Conditions = field(default_factory=Conditions)
     headers: tuple[tuple[str, str], ...] = ()
+    side: str = ""
 
 
 class Runner:
@@ -152,6 +168,8 @@ class SideRunner(Runner):
                 reply = await self._side.let(self.stream_id, action.pieces, action.within_ms)
             case End() if self.stream_id:
                 reply = await self._side.end(self.stream_id, action.within_ms)
+            case Wait():
+                await asyncio.sleep(action.ms / 1000)
         if reply is not None:
             self._heard(reply)
         return reply
@@ -185,7 +203,7 @@ class Driver(SideRunner):
         self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
     ) -> None:
         self._headers = (*request.headers, *coding(request.at))
-        super().__init__(Side(side, request.base, self._headers), stepped)
+        super().__init__(Side(side, request.side or request.base, self._headers), stepped)
         self._streams = streams
         self._request = request
         self.head: Mapping[str, str] = {}
@@ -198,6 +216,13 @@ class Driver(SideRunner):
         if self._reader is not None and self._reader.done():
             self._reader.result()  # a bug must not look like a stream that was cut
 
+    async def _do(self, action: Action) -> Reply | None:
+        if isinstance(action, Leave):
+            async with self._streams.leaving(action.by):
+                await self._leave()
+            return None
+        return await super()._do(action)
+
     async def _open(self, action: Open) -> None:
         await self._leave()
         self.stream_id = new_stream()
@@ -209,6 +234,7 @@ class Driver(SideRunner):
             size=action.bytes,
             at=at,
             seconds=action.seconds,
+            first=action.first,
         )
         body = b"" if at.method == "POST" else None
         self._received = Received(SSEDecoder(comments=True) if at.framing == "sse" else LineDecoder())

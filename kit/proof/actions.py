@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from enum import StrEnum
 from math import inf
 from typing import Literal, TypeAlias, TypeVar
 
@@ -26,11 +27,13 @@ class Open:
     """Open a new stream (its predecessor is over) whose first event has `bytes` octets. Does not wait.
 
     `seconds`: for how long it is to live at its origin; None for as long as any does, 120 s.
+    Without `first` the origin sends nothing, no head either, until it is fed; an older one does all the same.
     """
 
     bytes: int
     mode: Literal["lockstep", "pause"] = "lockstep"
     seconds: int | None = None
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,30 @@ class Pair:
     place: Place
 
 
-Action: TypeAlias = Ping | Open | Feed | Pass | End | Await | Pair
+class By(StrEnum):
+    """How a client leaves a stream: it closes the connection, with a FIN or a RST, or takes the request back
+    (RST_STREAM) on a connection of HTTP/2 that stays open."""
+
+    FIN = "FIN"
+    RST = "RST"
+    RST_STREAM = "RST_STREAM"
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the stream while it goes on. It counts as ended from then on."""
+
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for `ms`."""
+
+    ms: float
+
+
+Action: TypeAlias = Ping | Open | Feed | Pass | End | Await | Pair | Leave | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +138,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """What became of a stream: why it is over, and when its origin noticed, on the origin's clock."""
+
+    why: Literal["left", "ended", "time", "stopped"]
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A side request's answer.
 
@@ -127,6 +161,8 @@ class Reply:
         http: the version of HTTP in which the origin was asked, "1.0" or "1.1" say; empty where an older one
             does not tell.
         seconds: for how long the stream may live at its origin; None where an older one does not tell.
+        gone: of a stream that is over; None of one that goes on, of one that the origin forgot, and where an
+            older one does not tell.
     """
 
     sent_ms: float
@@ -140,6 +176,7 @@ class Reply:
     http: str = ""
     late_ms: float = 0.0
     seconds: float | None = None
+    gone: Gone | None = None
 
     @property
     def took_ms(self) -> float:

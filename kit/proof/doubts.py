@@ -17,6 +17,7 @@ class Doubt(Explained):
     PROOF_TOKEN_UNUSABLE = "proof-token-unusable"  # noqa: S105 - a code, no secret
     PROOF_REFUSED = "proof-refused"
     NO_PROOF = "no-proof"
+    PROOF_OLDER = "proof-older"
     OTHER_INSTANCE = "other-instance"
     OTHER_VERSION = "other-version"
     SIDE_REQUEST_HUNG = "side-request-hung"
@@ -59,6 +60,7 @@ LASTING = frozenset(
         Doubt.PROOF_TOKEN_UNUSABLE,
         Doubt.PROOF_REFUSED,
         Doubt.NO_PROOF,
+        Doubt.PROOF_OLDER,
         Doubt.CLOCKS_NOT_ALIGNED,
         Doubt.ARRIVALS_ALONE,
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kit.outcome import Outcome, Result
+from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, clean, hang, pad
 from kit.report.json import lane_data
 from kit.report.style import MARKS, Style
@@ -55,6 +56,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     without = [lane for lane in lanes if lane.kind == "off" and not lane.as_is]
     if without and without[0].error is None:
         lines += hang(indent, f"Without the header: {without[0].verdict}.", width)
+    lines += rollout_lines(one.rollout, indent, style)
     if one.gate is not None and one.state != "ok":
         lines += _evidence([lane for lane in lanes if lane not in without], indent, style, width)
     if one.url is not None and one.result is not Result.PROMOTED:
@@ -79,6 +81,33 @@ def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) 
     ]
 
 
+def rollout_lines(found: ClauseFinding | None, indent: str, style: Style) -> list[str]:
+    """What became of the streams that were open while the traffic moved."""
+    if found is None:
+        return []
+    width = style.width or _WIDTH
+    said = f"unknown ({clean(found.says)})" if found.sure == "unknown" else clean(found.says)
+    sure = f" ({found.sure})" if found.sure == "likely" else ""
+    lines = hang(indent, f"Through the deploy: {said}{sure}.", width)
+    steps = (*found.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in found.doubts))
+    lines += [style.paint(line, "dim") for step in steps for line in hang(f"{indent}· ", clean(step), width)]
+    return lines + (hang(indent, found.advice, width) if found.advice else [])
+
+
+def clause_data(found: ClauseFinding | None) -> dict[str, Any] | None:
+    """A clause for `--json`; None where it was not asked."""
+    if found is None:
+        return None
+    return {
+        "clause": str(found.clause),
+        "says": found.says,
+        "sure": found.sure,
+        "doubts": [str(doubt) for doubt in found.doubts],
+        "evidence": list(found.evidence),
+        "advice": found.advice,
+    }
+
+
 def outcome_data(one: Outcome) -> dict[str, Any]:
     """One target for `--json`."""
     error = one.error
@@ -90,6 +119,7 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "version": one.version,
         "version_url": one.version_url,
         "gate": None if one.gate is None else str(one.gate),
+        "rollout": clause_data(one.rollout),
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],

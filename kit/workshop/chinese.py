@@ -95,6 +95,10 @@ _SENTENCES: Mapping[str, str] = {
                 "请提供该令牌：--bearer-env NAME 指出存放它的变量。"
             ),
             Doubt.NO_PROOF: "服务器不支持证明协议，只能被动观察；在服务中挂载 service/proof.py 才能证明。",
+            Doubt.PROOF_OLDER: (
+                "服务中的证明文件比本工具旧，无法显示这一项；"
+                "请换成最新的 service/proof.py（kit proof > proof.py）。"
+            ),
             Doubt.OTHER_INSTANCE: (
                 "辅助请求到了另一个实例或进程，无法锁步；测量时请只运行一个实例、一个进程。"
             ),

@@ -13,7 +13,20 @@ from kit.errors import Code, KitError
 from kit.probe.http_errors import shown
 from kit.probe.origin import end_path, feed_path, new_stream, ping_path, reply_of, stream_url
 from kit.probe.proof_runner import ProofRequest
-from kit.proof.actions import Action, Await, End, Feed, Observed, Open, Pair, Pass, Ping, Reply
+from kit.proof.actions import (
+    Action,
+    Await,
+    End,
+    Feed,
+    Leave,
+    Observed,
+    Open,
+    Pair,
+    Pass,
+    Ping,
+    Reply,
+    Wait,
+)
 from kit.proof.events import LineDecoder
 from kit.proof.lockstep import LockStep
 from kit.proof.received import Received
@@ -106,7 +119,7 @@ class BrowserProof:
                 return self._open(action)
             case Await():
                 return {"do": "wait", "octets": self._octets(action), "within_ms": action.within_ms}
-            case Pass() | Pair():  # the proof's own streams are fed
+            case Pass() | Pair() | Leave() | Wait():  # the proof's own streams are fed
                 raise NotImplementedError
 
     def _open(self, action: Open) -> Step:

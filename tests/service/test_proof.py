@@ -14,9 +14,11 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -28,7 +30,8 @@ from kit.proof.sse import SSEDecoder
 from service import proof
 from service.app import create_app
 from service.settings import Settings
-from tests.service.asking import GIVE_UP_S, Answer, ask, freed
+from tests.fixtures.processes import eventually
+from tests.service.asking import GIVE_UP_S, Answer, ask, connected, freed
 from tests.service.conftest import Serve, serving
 
 TYPES = {
@@ -349,6 +352,8 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"mode": "burst"}, "bad-mode"),
         ({"type": "html"}, "bad-type"),
         ({"accel": "yes"}, "bad-accel"),
+        ({"first": "no"}, "bad-first"),
+        ({"first": "off", "mode": "free"}, "bad-first"),
         ({"incremental": "?1"}, "bad-incremental"),
         ({"content": "text/html\r\nX-Injected: 1"}, "bad-content"),
         ({"content": "text/html\n"}, "bad-content"),
@@ -402,6 +407,7 @@ def test_only_an_event_stream_has_comments(media: str, base: str) -> None:
 def test_only_a_lockstep_stream_is_fed(mode: str, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
     monkeypatch.setattr(proof, "FREE_OCTETS", 10**12)
+    monkeypatch.setattr(proof, "ALL_OCTETS", 10**13)
     one = new_id()
     with opened(base, id=one, mode=mode):
         refused(ask(base, "/feed", method="POST", id=one), 400, "not-lockstep")
@@ -417,7 +423,10 @@ def test_an_id_in_use_is_refused_with_409_and_the_first_stream_is_not_harmed(bas
     answer.leave()
 
 
-def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str) -> None:
+def test_one_stream_too_many_is_refused_with_429_until_one_has_left(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "STRANGERS_STREAMS", 16)
     answers = [opened(base) for _ in range(16)]
     refused(ask(base, "/stream", id=new_id()), 429, "too-many-streams")
     answers.pop().leave()
@@ -425,6 +434,53 @@ def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str
     assert answer.status == 200
     for each in (answer, *answers):
         each.leave()
+
+
+@pytest.mark.parametrize(
+    ("how", "environ", "most"),
+    [
+        ({}, {"STREAMPROOF_PROOF_UNTIL": "inf"}, 128),
+        ({}, {"STREAMPROOF_PROOF_UNTIL": str(2**40)}, 128),
+        ({"enabled": lambda: True}, {"STREAMPROOF_PROOF_TOKEN": "its own: not asked for here"}, 128),
+        ({"token": "sixteen characters"}, {}, 5_000),
+        ({}, {"STREAMPROOF_PROOF_TOKEN": "sixteen-characters"}, 5_000),
+        ({}, {"STREAMPROOF_PROOF_TOKEN_SHA256": "0" * 64}, 5_000),
+        ({"enabled": lambda: True}, {"STREAMPROOF_LAB": "1"}, 5_000),
+    ],
+)
+def test_thousands_of_streams_are_for_those_who_show_a_token(
+    how: dict[str, Any], environ: dict[str, str], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    origin = proof.create_proof(**how)
+    assert isinstance(origin, proof._Proof)
+    assert origin._most_streams() == most
+
+
+@pytest.mark.parametrize("how", [{"bytes": 1024}, {"total": 1024}, {"mode": "pause"}])
+def test_all_open_streams_share_a_limit_on_octets(
+    how: dict[str, Any], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "BULK_OCTETS", 0)
+    monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
+    octets = 200 + 3 * 200 if how == {"mode": "pause"} else 1024
+    monkeypatch.setattr(proof, "ALL_OCTETS", 2 * octets + 127)
+    first, second = opened(base, **how), opened(base, **how)
+    refused(ask(base, "/stream", id=new_id(), bytes=128, type="text"), 429, "too-many-octets")
+    for each in (first, second):
+        each.leave()
+    freed(429, base, "/stream", id=new_id(), bytes=128).leave()
+
+
+def test_a_feed_is_refused_where_all_open_streams_have_their_octets(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = new_id()
+    monkeypatch.setattr(proof, "ALL_OCTETS", 2 * 128 + 256)
+    with opened(base, id=one, bytes=128), opened(base, bytes=128):
+        assert fetched(base, "feed", id=one, bytes=256)["emitted"] == 2
+        refused(ask(base, "/feed", method="POST", id=one, bytes=128), 429, "too-many-octets")
 
 
 def test_a_stream_of_four_mebibytes_is_fed_to_the_last_octet_and_no_further(base: str) -> None:
@@ -482,6 +538,102 @@ def test_a_client_that_leaves_frees_its_id(mode: str, base: str, monkeypatch: py
     again = freed(409, base, "/stream", id=one)
     assert again.status == 200
     again.leave()
+
+
+# What became of a stream
+
+
+def gone_until(base: str, one: str) -> dict[str, Any]:
+    """Why a stream is over, once it is no longer known."""
+    give_up = time.monotonic() + GIVE_UP_S
+    while (answer := fetched(base, "ping", id=one))["known"]:
+        assert "gone" not in answer
+        assert time.monotonic() < give_up
+    gone: dict[str, Any] = answer["gone"]
+    assert list(gone) == ["why", "ms"]
+    return gone
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_that_a_client_left_is_kept_with_the_time(early: bool, base: str) -> None:
+    one = new_id()
+    before = time.time() * 1000
+    if early:
+        connection = connected(base)
+        path = f"{urlsplit(base).path}/stream?id={one}&first=off"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        eventually(lambda: fetched(base, "ping", id=one)["known"])
+        connection.close()
+    else:
+        answer = opened(base, id=one)
+        event_octets(answer, 200)
+        answer.leave()
+    gone = gone_until(base, one)
+    assert gone["why"] == "left"
+    assert before - 1 <= gone["ms"] <= time.time() * 1000 + 1
+    assert fetched(base, "end", id=one)["gone"] == gone
+    assert fetched(base, "feed", id=one)["gone"] == gone
+
+
+def test_one_that_was_asked_to_end_ended(base: str) -> None:
+    one = new_id()
+    answer = opened(base, id=one)
+    fetched(base, "end", id=one)
+    answer.read()
+    assert gone_until(base, one)["why"] == "ended"
+
+
+def test_one_that_has_no_more_to_send_ended(base: str) -> None:
+    one = new_id()
+    free(base, id=one).read()
+    assert gone_until(base, one)["why"] == "ended"
+
+
+def test_one_whose_time_is_over_says_so(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "STREAM_SECONDS", 0.05)
+    one = new_id()
+    opened(base, id=one).read()
+    assert gone_until(base, one)["why"] == "time"
+
+
+def test_only_the_last_are_remembered(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "GONE", 2)
+    ids = [new_id() for _ in range(3)]
+    for one in ids:
+        free(base, id=one).read()
+        gone_until(base, one)
+    assert "gone" not in fetched(base, "ping", id=ids[0])
+    assert [fetched(base, "ping", id=one)["gone"]["why"] for one in ids[1:]] == ["ended"] * 2
+
+
+def test_an_id_that_is_used_again_is_not_gone(base: str) -> None:
+    one = new_id()
+    free(base, id=one).read()
+    gone_until(base, one)
+    with opened(base, id=one):
+        assert "gone" not in fetched(base, "ping", id=one)
+
+
+def test_without_a_first_event_nothing_is_sent_before_it_is_fed(base: str) -> None:
+    one = new_id()
+    with ThreadPoolExecutor() as thread:
+        answering = thread.submit(opened, base, id=one, first="off")
+        eventually(lambda: fetched(base, "ping", id=one)["known"])
+        assert fetched(base, "ping", id=one)["emitted"] == 0
+        assert not answering.done()
+        assert fetched(base, "feed", id=one)["emitted"] == 1
+        answer = answering.result(GIVE_UP_S)
+    assert data(event_octets(answer, 200), "sse")["seq"] == 0
+    fetched(base, "end", id=one)
+    assert answer.read() == b""
+
+
+def test_one_without_a_first_event_may_end_without_any(base: str) -> None:
+    one = new_id()
+    with ThreadPoolExecutor() as thread:
+        answering = thread.submit(opened, base, id=one, first="off")
+        eventually(lambda: fetched(base, "end", id=one)["known"])
+        assert answering.result(GIVE_UP_S).read() == b""
 
 
 # Open only for a while

@@ -60,8 +60,12 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
 
     # Another bundle: a new version, measured at a URL of its own, then promoted; the old one stopped.
     cloud.settings(another(2))
-    ran = cloud.deploy("flex")
+    ran = cloud.deploy("flex", "--streams", "12")
     assert (ran.status, ran.outcomes["flex"]["result"]) == (0, "promoted"), ran
+    # The proof ends its streams when its version is stopped.
+    rollout = ran.outcomes["flex"]["rollout"]
+    assert re.fullmatch(r"12 of 12 ended early, in good order, after [0-9.to ]+ s", rollout["says"])
+    assert (first.outcomes["flex"]["rollout"], rollout["sure"]) == (None, "proved")
     two = ran.outcomes["flex"]["version"]
     assert two != one
     assert ran.outcomes["flex"]["version_url"] != first.outcomes["flex"]["version_url"]
@@ -73,6 +77,7 @@ def test_a_flex_service_over_its_life_with_a_version_that_got_worse(cloud: Cloud
     back = cloud.kit("rollback", "flex", "--yes")
     assert back.status == 0, back
     assert one in back.out
+    assert "Through the deploy: 5 of 5 ended early" in back.out
     assert serves(cloud) == one
     assert (stopped(cloud, one), stopped(cloud, two)) == (False, True)
     assert answering(cloud) == one

@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import resource
 import ssl
+import threading
 import zlib
+from queue import Queue
 from typing import Any
 
 import brotli
@@ -16,7 +18,9 @@ import trustme
 from kit.errors import Code, KitError
 from kit.probe import client
 from kit.probe.client import Ask, Client, now_ms
+from kit.proof.actions import By
 from tests.fixtures.misbehaving import misbehaving, says
+from tests.fixtures.wire import Connection, wire
 from tests.kit.probe.test_coding import coded, flushed
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -269,3 +273,39 @@ async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(
         at, data = await anext(reads)
         assert data == b"abc"
         assert response.head_ms <= at <= now_ms()
+
+
+@pytest.mark.parametrize(("by", "seen"), [(By.FIN, "FIN"), (By.RST, "RST"), (By.RST_STREAM, "FIN")])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_client_leaves_as_it_is_to_and_before_an_answer_too(by: By, seen: str, answered: bool) -> None:
+    left: Queue[str] = Queue()
+    asked = threading.Event()
+
+    def behave(one: Connection) -> None:
+        one.request()
+        if answered:
+            one.send(CHUNKED + b"9\r\ndata: 1\n\n\r\n")
+        asked.set()
+        try:
+            left.put("FIN" if one.receive() == b"" else "more")
+        except ConnectionResetError:
+            left.put("RST")
+
+    async def run(url: str) -> None:
+        read = asyncio.Event()
+
+        async def reads(asking: Client) -> None:
+            async with asking.stream(Ask("GET", url)) as response:
+                async for _ in response.reads():
+                    read.set()
+
+        async with Client() as asking:
+            reading = asyncio.create_task(reads(asking))
+            await (read.wait() if answered else asyncio.to_thread(asked.wait, 30))
+            async with asking.leaving(by):
+                reading.cancel()
+                await asyncio.wait({reading})
+            assert await asyncio.to_thread(left.get, timeout=30) == seen
+
+    with wire(behave) as server:
+        asyncio.run(run(server.url))

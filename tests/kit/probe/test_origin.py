@@ -10,7 +10,7 @@ import pytest
 from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client
 from kit.probe.origin import LENGTH, Found, Side, discover, new_stream, reply_of, stream_url
-from kit.proof.actions import Progress, Reply
+from kit.proof.actions import Gone, Progress, Reply
 from kit.proof.conditions import Conditions
 from kit.proof.doubts import Doubt
 from tests.fixtures.misbehaving import misbehaving, says
@@ -209,3 +209,20 @@ def test_a_proofs_own_stream_makes_no_progress() -> None:
     reply = reply_of(200, b'{"known": true, "emitted": 2, "now_ms": 8.0, "instance": "a"}', 1.0, 2.0)
     assert reply is not None
     assert (reply.progress, reply.wraps, reply.emitted) == (None, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("gone", "read"),
+    [
+        ({"why": "left", "ms": 8.5}, Gone("left", 8.5)),
+        ({"why": "bored", "ms": 8.5}, None),
+        ({"why": "left"}, None),
+        ("left", None),
+        (None, None),
+    ],
+)
+def test_what_became_of_a_stream_is_read_where_the_origin_says_it(gone: object, read: Gone | None) -> None:
+    body = {"known": False, "emitted": 0, "now_ms": 9.0, "instance": "a", "gone": gone}
+    reply = reply_of(200, json.dumps(body).encode(), 1.0, 2.0)
+    assert reply is not None
+    assert (reply.known, reply.gone) == (False, read)

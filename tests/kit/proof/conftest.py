@@ -15,6 +15,7 @@ from kit.proof.actions import (
     Await,
     End,
     Feed,
+    Leave,
     Machine,
     Observed,
     Open,
@@ -23,6 +24,7 @@ from kit.proof.actions import (
     Ping,
     Progress,
     Reply,
+    Wait,
 )
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
@@ -148,7 +150,7 @@ class Network:
                 return self._reply(at_ms, known=True, within_ms=action.within_ms)
             case Await():
                 return self._await(action)
-            case Pass() | Pair():
+            case Pass() | Pair() | Leave() | Wait():
                 raise NotImplementedError
 
     def _observed(self, reply: Reply | None = None) -> Observed:

@@ -1,0 +1,86 @@
+"""Whether an origin knows that its client left, on real connections (`kit.proof.cancelled` judges it)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kit.probe.client import Ask, Client, now_ms
+from kit.probe.origin import ping_path
+from kit.probe.proof_runner import Driver, ProofRequest
+from kit.proof.actions import By
+from kit.proof.cancelled import WATCH_MS, Departure, departs, judge
+from kit.proof.contract import ClauseFinding
+from kit.proof.steps import SIDE_TIMEOUT_MS
+
+_TIMEOUT_S = 30.0  # of our own, beyond the time watched
+# Of the watch, before what is still watched is repeated beside it: no accident meets both in the same state.
+_APART = 0.2
+_PARTING_MS = 200.0  # what goes on is ended
+
+
+async def cancelled(
+    request: ProofRequest, *, watch_s: float = WATCH_MS / 1000, http2: bool = False
+) -> ClauseFinding:
+    """Leave streams, and see when the origin notices.
+
+    Args:
+        request: how the proof's stream is asked for.
+        watch_s: for how long in all, in seconds; what the origin notices soon takes less.
+        http2: offer HTTP/2.
+
+    Raises:
+        KitError: a stream could not be opened.
+    """
+    return judge(await departures(request, watch_s=watch_s, http2=http2))
+
+
+async def departures(
+    request: ProofRequest, *, watch_s: float = WATCH_MS / 1000, http2: bool = False
+) -> list[Departure]:
+    """What became of each stream that was left; the arguments are those of `cancelled`. Raises KitError."""
+    until_ms = now_ms() + watch_s * 1000 - _PARTING_MS
+    http2 = http2 and await _speaks_http2(request)
+    usual, other = (By.RST_STREAM, By.FIN) if http2 else (By.FIN, By.RST)
+    watching = [
+        asyncio.create_task(_twice(request, by, early, until_ms, http2=http2))
+        for by, early in ((usual, False), (other, False), (usual, True))
+    ]
+    try:
+        return [one for each in await asyncio.gather(*watching) for one in each]
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def _speaks_http2(request: ProofRequest) -> bool:
+    async with Client(http2=True) as client:
+        ask = Ask("GET", f"{request.base}/{ping_path()}", request.headers)
+        response, *_ = await client.fetch(ask, within_ms=SIDE_TIMEOUT_MS)
+    return response.http_version == "HTTP/2"
+
+
+async def _twice(
+    request: ProofRequest, by: By, early: bool, until_ms: float, *, http2: bool
+) -> list[Departure]:
+    first = asyncio.create_task(_once(request, by, early, until_ms, talks=False, http2=http2))
+    try:
+        await asyncio.wait({first}, timeout=_APART * (until_ms - now_ms()) / 1000)
+        second = await _once(request, by, early, until_ms, talks=True, http2=http2)
+        return [await first, second]
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+async def _once(
+    request: ProofRequest, by: By, early: bool, until_ms: float, *, talks: bool, http2: bool
+) -> Departure:
+    watch_ms = until_ms - now_ms()
+    timeout_s = watch_ms / 1000 + _TIMEOUT_S
+    async with (
+        Client(http2=http2, timeout_s=timeout_s) as streams,
+        Client(http2=http2, timeout_s=timeout_s) as side,
+    ):
+        machine = departs(by, early=early, watch_ms=watch_ms, talks=talks)
+        return await Driver(streams, side, request).run(machine)
