@@ -16,7 +16,6 @@ from kit.proof.doubts import Doubt
 from kit.proof.steps import OVERTAKEN
 from kit.proof.stream_limits import (
     BEAT_S,
-    LIMIT_S,
     Kind,
     Limits,
     StreamLifetime,
@@ -28,6 +27,8 @@ from kit.proof.stream_limits import (
     side_by_side,
 )
 from tests.kit.proof.conftest import Hop, Network, Output
+
+LIMIT_S = 110.0
 
 
 class Limit(Hop):
