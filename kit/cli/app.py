@@ -22,6 +22,7 @@ VERBS: tuple[str, ...] = (
     "doctor",
     "explain",
     "compare",
+    "load",
     "proof",
     "targets",
     "render",

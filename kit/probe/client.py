@@ -222,7 +222,7 @@ class Client:
                         pool.stream(
                             ask.method,
                             url,
-                            headers=_headers(ask, parts.netloc),
+                            headers=headers_of(ask, parts.netloc),
                             content=ask.body,
                             extensions=extensions,
                         )
@@ -359,7 +359,8 @@ def _proxy(scheme: str) -> str | None:
     return proxy
 
 
-def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+def headers_of(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+    """All that a request bears; `host` is the address's own, with its port."""
     ours = {
         "host": host,
         "user-agent": f"streamproof/{__version__}",
