@@ -279,13 +279,14 @@ class _Life(Steps):
         silences = [later - sooner for sooner, later in pairwise(times)]
         # An older origin sends an event in a comment's place.
         comments = self._comments and not any(event.type != COMMENT for _, event in stream.arrivals[1:])
-        least_ms, most_ms, held = 0.0, 0.0, False
+        late_ms, most_ms, missing = [0.0, 0.0], 0.0, 0
         for beat, at in zip_longest(self._beats, self._came(comments=comments)[: len(self._beats)]):
             if at is not None:
-                late_ms = at - beat.known_ms - beat.late_ms if beat.overtaken else 0.0
-                least_ms, most_ms = max(least_ms, late_ms), max(most_ms, at - beat.sent_ms)
-            elif beat.overtaken:
-                least_ms, most_ms, held = max(least_ms, ended_ms - beat.known_ms - beat.late_ms), inf, True
+                most_ms = max(most_ms, at - beat.sent_ms)
+                late_ms += [at - beat.known_ms - beat.late_ms] if beat.overtaken else []
+            elif beat.overtaken or missing:
+                most_ms, missing = inf, missing + 1
+                late_ms.append(ended_ms - beat.known_ms - beat.late_ms)
         return StreamLifetime(
             lived_s=(ended_ms - self._opened_ms) / 1000,
             cut=stream.ended_ms is not None,
@@ -295,8 +296,8 @@ class _Life(Steps):
             longest_silence_s=max(silences[:-1], default=0.0) / 1000,
             talked=self._talked or self._beat_s is None,
             late_s=self._last_late_ms / 1000,
-            beat_ms=(least_ms, most_ms) if most_ms else None,
-            held=held,
+            beat_ms=(sorted(late_ms)[-2], most_ms) if most_ms else None,  # one alone may have met a stall
+            held=missing > 1,
             comments=comments,
             older=self._older,
         )
@@ -412,7 +413,7 @@ def finding(found: Limits) -> ClauseFinding:
 
 
 def _says(found: Limits) -> str:
-    if found.kind is Kind.UNCLEAR:
+    if found.kind is Kind.UNCLEAR or (found.kind is Kind.NO_LIMIT and found.doubts):
         return found.evidence[-1]
     least = {figure.term: figure.least / 1000 for figure in found.figures}
     held = any(figure.term is Term.HEARTBEAT and figure.most == inf for figure in found.figures)
@@ -447,8 +448,11 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
             return _unclear("a second stream did not end after the same time, as by a limit it would")
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
-        unseen = () if quiet.passes else (Doubt.SIDE_REQUEST_HUNG,)
-        return Kind.NO_LIMIT, f"no limit below {int(quiet.lived_s)} s was seen", unseen, None, None
+        why = f"no limit below {int(quiet.lived_s)} s was seen"
+        if quiet.passes:
+            return Kind.NO_LIMIT, why, (), None, None
+        why += ", and whether what was not cut still passes an event could not be seen"
+        return Kind.NO_LIMIT, why, (Doubt.SIDE_REQUEST_HUNG,), None, None
     if not quiet.cut:
         return _unclear("only the stream that talked was cut, as by no limit of time")
     if not loud.talked:
@@ -538,7 +542,9 @@ def _beats_in_words(beats: StreamLifetime | None) -> Iterator[str]:
     elif beats.held:
         yield f"{what} are held on the way: one that was sent had not come {least_ms / 1000:.1f} s later"
     elif least_ms:
-        yield f"{what} come late: one was held on the way for {least_ms:.0f} ms"
+        yield f"{what} come late: they are held on the way for {least_ms:.0f} ms"
+    elif most_ms == inf:
+        yield f"the last of the {what} had not come"
     else:
         yield f"{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order"
 

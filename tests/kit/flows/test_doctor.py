@@ -50,7 +50,7 @@ async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
 
 found = measured_by(measure, apart=True)
 
-KEPT_ALIVE = ContractSpec((Clause.KEPT_ALIVE,), for_s=8.0)
+KEPT_ALIVE = ContractSpec((Clause.KEPT_ALIVE,), for_s=10.0)
 
 
 def streaming(origin: Origin) -> str:
@@ -91,7 +91,7 @@ def test_nginx_buffers_are_freed_by_the_header(found: Diagnosis) -> None:
 
 @through(
     lambda origin: NginxSite(
-        NginxSite(origin(http="h11", tokens_per_s=100), OLD), "proxy_read_timeout 3s; proxy_buffering off;"
+        NginxSite(origin(http="h11", tokens_per_s=100), OLD), "proxy_read_timeout 4s; proxy_buffering off;"
     ),
     header="off",
     contract=KEPT_ALIVE,

@@ -26,7 +26,7 @@ from kit.proof.stream_limits import (
     named_with,
     side_by_side,
 )
-from tests.kit.proof.conftest import Hop, Network, Output
+from tests.kit.proof.conftest import Hop, Network, Output, Stall
 
 LIMIT_S = 110.0
 
@@ -252,7 +252,7 @@ def test_what_is_true_lies_within_each_figure(
         assert not (late and comments == "pass")
 
 
-@given(st.floats(0.5, 600), st.floats(2, 600))
+@given(st.floats(0.5, 200), st.floats(2, 200))
 def test_an_accident_that_ends_all_streams_at_one_moment_is_no_limit(when: float, for_s: float) -> None:
     lives = [
         Way(total_s=when - begin_s if when > begin_s else inf).run(machine)
@@ -277,6 +277,11 @@ def test_an_accident_that_ends_all_streams_at_one_moment_is_no_limit(when: float
             "lives for at least 115 s, and was watched for no longer: the origin's copy of the proof is "
             "older, and ends streams after 120 s",
         ),
+        (
+            {"deaf_after": 0},
+            "no limit below 110 s was seen, and whether what was not cut still passes an event could not be "
+            "seen",
+        ),
         ({"status": 404}, "a stream was answered with 404"),
     ],
 )
@@ -288,6 +293,28 @@ def test_the_clauses_advice_has_lines_to_paste() -> None:
     assert "    proxy_read_timeout 3600s;" in finding(seen(idle_s=60.0)).advice
     assert "    timeout: 0s" in finding(seen(total_s=15.0)).advice
     assert "--for" in finding(seen()).advice
+
+
+# A hop that does not run for longer than a second does not cut when it should.
+STALLS = st.tuples(
+    st.sampled_from(["client", "origin"]), st.floats(0, 120_000), st.floats(0, 10_000)
+) | st.tuples(st.sampled_from(["hop", "stream"]), st.floats(0, 120_000), st.floats(0, 1_000))
+
+
+@given(TIMES, TIMES, st.lists(STALLS, max_size=3), st.sampled_from(["pass", "held"]))
+def test_no_stall_of_any_part_makes_a_figure_wrong_that_is_proved(
+    idle: float, total: float, stalls: list[tuple[str, float, float]], comments: str
+) -> None:
+    lives = []
+    for begin_s, machine in side_by_side(LIMIT_S, comments=True):
+        way = Way(idle, total, comments=comments)
+        way.stalls = [Stall(who, start_ms - begin_s * 1000, for_ms) for who, start_ms, for_ms in stalls]
+        lives.append(way.run(machine))
+    found = finding(judge(lives[:2], lives[2:], apart_s(LIMIT_S)))
+    true_ms = {Term.IDLE: idle * 1000, Term.ALIVE: total * 1000}
+    for figure in found.figures:
+        if found.sure == "proved" and figure.term in true_ms:
+            assert figure.least - 1_050 <= true_ms[figure.term] <= figure.most + 50
 
 
 def test_heartbeats_that_are_held_are_named_with_the_silence_that_ends_their_stream() -> None:
