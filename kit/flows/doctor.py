@@ -9,6 +9,7 @@ from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
+from kit.flows.leaving import Leaving
 from kit.probe.lane import LaneProbe
 from kit.probe.spec import as_browser
 from kit.proof.diagnosis import Diagnosis
@@ -35,12 +36,17 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         if probe.error is not None:
             raise probe.error
         if probe.found.base is not None and probe.pings:
-            found = await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
+            by_proof = ByProof(spec, probe, stages(watch), announce)
+            found = await by_proof.examine(probe.found.base)
+            direct = by_proof.direct
         else:
+            direct = None
             found = await ByAnswers(spec, probe, stages(watch), announce).examine()
     if not spec.contract.clauses or found.lane.error is not None:
         return found
     say = stages(watch)
     say(in_question([spec.contract]))
-    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)])
-    return replace(found, lane=replace(found.lane, clauses=clauses))
+    leaving = Leaving(direct, spec.known_cancelled)
+    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)], leaving.measure)
+    named = (*found.causes, *leaving.causes(found.hops))
+    return replace(found, lane=replace(found.lane, clauses=clauses), causes=named)
