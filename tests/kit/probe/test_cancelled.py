@@ -125,6 +125,14 @@ def test_so_does_one_that_flushes_at_once(found: ClauseFinding) -> None:
     stops(found)  # those of 2.6 to 2.8 did not
 
 
+@through(
+    lambda origin: CaddySite(origin("tests.fixtures.apps:without_incremental"), "response_buffers 64KiB")
+)
+def test_so_does_one_that_collects_a_block(found: ClauseFinding) -> None:
+    stops(found)
+    assert any("while its first event was held" in line for line in found.evidence)
+
+
 @through(lambda origin: CaddySite(origin(), tls=True), http2=True)
 def test_caddy_passes_it_on_over_http_2(found: ClauseFinding) -> None:
     stops(found)
@@ -136,7 +144,7 @@ def test_envoy_passes_it_on(found: ClauseFinding) -> None:
 
 
 @through(lambda origin: EnvoySite(origin(), COLLECTS, http_1_0=False))
-def test_so_does_one_that_collects_the_answer(found: ClauseFinding) -> None:
+def test_so_does_an_envoy_that_collects_the_answer(found: ClauseFinding) -> None:
     stops(found)
     assert any("while its first event was held" in line for line in found.evidence)
 

@@ -105,7 +105,7 @@ def test_where_it_does_not_notice_either_it_is_there(outcome: Outcome, cause: Ca
 )
 def test_without_the_service_itself_both_sides_are_named(
     outcome: Outcome,
-    server: tuple[object, ...],
+    server: tuple[Hop, ...],
     causes: list[tuple[Cause, Certainty]],
     direct: ClauseFinding | None,
 ) -> None:
