@@ -67,7 +67,7 @@ def command(
     if polling:
         check_polling(config)
     trusted(config, yes=yes)
-    fronts = pairs("--front", "TARGET=OTHER", front or [])
+    fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(
             demo(

@@ -89,7 +89,11 @@ def command(
     ] = 6,
     repeat_ok: Annotated[
         bool,
-        option("--repeat-ok", "Send a request other than GET again too, whatever that costs or changes."),
+        option(
+            "--allow-repeat",
+            "Send a request other than GET again too, whatever that costs or changes.",
+            old="--repeat-ok",
+        ),
     ] = False,
     long: Annotated[
         bool,

@@ -324,7 +324,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         doubts=tuple(doubt for doubt in lane.doubts if error is None or doubt not in _ABOUT_FIGURES),
         grounds=_grounds(lane, target),
         timeline=line,
-        clauses=tuple(_clause(lane, finding) for finding in lane.clauses),
+        clauses=tuple(clause_view(finding, lane) for finding in lane.clauses),
     )
 
 
@@ -436,15 +436,16 @@ def _expected(lane: Lane, target: Target | None) -> str | None:
     return in_words(lane.expected, None, None, None)
 
 
-def _clause(lane: Lane, finding: ClauseFinding) -> ClauseView:
+def clause_view(finding: ClauseFinding, lane: Lane | None = None) -> ClauseView:
+    """What there is to tell of one clause, of a lane or by itself."""
     sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
     return ClauseView(
         clause=finding.clause,
         name=finding.clause.words,
         says=sure.format(finding.says),
-        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None,
-        state=clause_state(lane, finding.clause),
-        doubts=tuple(doubt for doubt in finding.doubts if doubt not in lane.doubts),
+        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
+        state=clause_state(lane, finding.clause) if lane is not None else None,
+        doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
         evidence=finding.evidence,
         advice=finding.advice,
     )
