@@ -17,6 +17,7 @@ BENCHMARKS = (
     "streaming_cpu",
     "front",
     "load",
+    "streams",
     "images",
     "polling",
     "doctor",
