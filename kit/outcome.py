@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kit.errors import KitError
+from kit.proof.contract import ClauseFinding
 from kit.proof.lane import Lane, LaneState
 
 
@@ -51,6 +52,7 @@ class Outcome:
         version_url: of that version alone.
         lanes: what the gate measured.
         gate: what it said; None where it was not asked.
+        rollout: what became of the streams that were open on the version before; None where none served.
         costs: "nothing", "requests" or "always"; None where the cloud could not be asked.
         next: a command to go on with.
         error: why it failed.
@@ -64,6 +66,7 @@ class Outcome:
     version_url: str | None = None
     lanes: tuple[Lane, ...] = ()
     gate: Gate | None = None
+    rollout: ClauseFinding | None = None
     costs: str | None = None
     next: str | None = None
     error: KitError | None = None

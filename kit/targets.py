@@ -25,6 +25,8 @@ Topic = Literal[
     "header",
     "response-cap",
     "deadline",
+    "silence",
+    "many",
     "request-headers",
     "response-headers",
     "client-leaves",

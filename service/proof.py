@@ -22,7 +22,7 @@ Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
                 &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&seconds=N
-                &first=on|off
+                &first=on|off&stop=N
     POST     feed?id=&bytes=     one more event, now; with &comment=on a comment of an SSE stream instead
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream, and
@@ -30,7 +30,7 @@ Endpoints below the prefix:
     POST     pass?id=&pieces=    wrap() only: so many pieces of the app's answer may go
 
 An event is exactly `bytes` octets, framing included; its data is
-`{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest", mode=pause only), "pad"}`.
+`{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest": mode=pause; "last": stop=N), "pad"}`.
 A feed reaches its stream only within one process: with several workers or instances it may answer
 `"known": false`, and the prober falls back to mode=pause.
 
@@ -68,11 +68,15 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Query = Mapping[str, str]
 
-STREAMS = 16
+# At once in a process: where requests must show a token (and in the lab), and where a stranger's may come.
+STREAMS = 5_000
+STRANGERS_STREAMS = 128
 STREAM_OCTETS = 4 * 1024 * 1024
+ALL_OCTETS = 16 * STREAM_OCTETS  # of all that are open
 FREE_OCTETS = 1024 * 1024
 STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
 MOST_SECONDS = 3_900
+STOP_SECONDS = 60
 GONE = 64  # streams that are over, of which it is known why
 EVENT_OCTETS = range(128, 1024 * 1024 + 1)
 DEFAULT_OCTETS = 200
@@ -265,8 +269,9 @@ class _Proof:
         self._headers = {**NO_STORE, **self._version}
         self._streams: dict[str, _Stream] = {}
         self._gone: dict[str, Mapping[str, object]] = {}  # the last in the end
+        self._octets = 0  # that they were ordered in all
         self._answers: dict[str, _Answer] = {}
-        self._signals = _ServerSignals(self._end_all)
+        self._signals = _ServerSignals(self._stopped)
         self._endpoints: dict[tuple[str, str], Callable[[Query], ASGIApp | Awaitable[ASGIApp]]] = {
             ("GET", "/stream"): self._stream,
             ("POST", "/stream"): self._stream,
@@ -375,12 +380,22 @@ class _Proof:
         # From here to the registration nothing is awaited, so two openings cannot both pass the checks.
         if plan.id in self._streams:
             raise _Refusal(409, "id-in-use", f"a stream with the id {plan.id} is open already")
-        if len(self._streams) >= STREAMS:
-            raise _Refusal(429, "too-many-streams", f"{STREAMS} proof streams are open, which is the limit")
-        stream = _Stream(plan, self._version, closed=self._close)
+        if len(self._streams) >= (most := self._most_streams()):
+            raise _Refusal(429, "too-many-streams", f"{most} proof streams are open, which is the limit")
+        stream = _Stream(plan, self._version, self._take, closed=self._close)
         self._streams[plan.id] = stream
         self._signals.watch()
         return stream
+
+    def _most_streams(self) -> int:
+        names = ("STREAMPROOF_PROOF_TOKEN", "STREAMPROOF_PROOF_TOKEN_SHA256")
+        shown = self._token or (self._enabled is None and any(map(os.environ.get, names)))
+        return STREAMS if shown or os.environ.get("STREAMPROOF_LAB") == "1" else STRANGERS_STREAMS
+
+    def _take(self, octets: int) -> None:
+        if self._octets + octets > ALL_OCTETS:
+            raise _Refusal(429, "too-many-octets", f"the limit of all open streams is {ALL_OCTETS} octets")
+        self._octets += octets
 
     def _close(self, stream: _Stream) -> None:
         del self._streams[stream.plan.id]
@@ -388,16 +403,21 @@ class _Proof:
         self._gone[stream.plan.id] = stream.gone
         if len(self._gone) > GONE:
             del self._gone[next(iter(self._gone))]
+        self._octets -= stream.octets
         self._left()
 
     def _left(self) -> None:
         if not self._streams and all(answer.ended for answer in self._answers.values()):
             self._signals.unwatch()
 
-    def _end_all(self) -> None:
-        for one in (*self._streams, *self._answers):
-            if there := self._open(one):
-                there.end("stopped")
+    def _stopped(self, number: int) -> None:
+        for stream in tuple(self._streams.values()):
+            if number == signal.SIGTERM:
+                stream.stop()
+            else:
+                stream.end("stopped")
+        for answer in tuple(self._answers.values()):
+            answer.end("stopped")
 
     def _told(self, fields: Mapping[str, object]) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -450,6 +470,7 @@ class _Plan:
     total: int | None
     first: bool
     seconds: float
+    stop: int
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> _Plan:
@@ -481,7 +502,15 @@ class _Plan:
             total=total,
             first=first,
             seconds=_seconds(query),
+            stop=_stop(query, mode),
         )
+
+    @property
+    def octets(self) -> int:
+        """What it sends whatever is ordered."""
+        if self.total is not None or self.mode == "lockstep":
+            return self.total or 0
+        return FREE_OCTETS if self.mode == "free" else _pause_octets(self.size)
 
 
 def _id(query: Mapping[str, str]) -> str:
@@ -533,6 +562,17 @@ def _seconds(query: Mapping[str, str]) -> float:
     return float(value)
 
 
+def _stop(query: Mapping[str, str], mode: str) -> int:
+    value = query.get("stop", "0")
+    if (
+        not re.fullmatch(r"[0-9]{1,9}", value)
+        or int(value) > STOP_SECONDS
+        or (value != "0" and mode != "lockstep")
+    ):
+        raise _Refusal(400, "bad-stop", f"stop must lie between 0 and {STOP_SECONDS}, and mode be lockstep")
+    return int(value)
+
+
 def _pause_octets(size: int) -> int:
     return size + -(-BULK_OCTETS // size) * size + REST_EVENTS * DEFAULT_OCTETS
 
@@ -544,10 +584,19 @@ class _Stream:
         gone: why it is over, or will be once what was ordered is out, and since when; empty while it goes on.
     """
 
-    def __init__(self, plan: _Plan, version: Mapping[str, str], closed: Callable[[_Stream], None]) -> None:
+    def __init__(
+        self,
+        plan: _Plan,
+        version: Mapping[str, str],
+        take: Callable[[int], None],
+        closed: Callable[[_Stream], None],
+    ) -> None:
         self.plan = plan
+        self.octets = 0  # taken
         self.ordered = 0
         self.gone: Mapping[str, object] = {}
+        self._take = take
+        self._stopping: int | None = None
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
@@ -567,6 +616,8 @@ class _Stream:
         if plan.total is not None:
             headers["Content-Length"] = str(plan.total)
         self._head = _raw(headers)
+        if plan.octets:
+            self._takes(plan.octets)
         if plan.mode == "lockstep" and plan.first:
             self.order(plan.size)
 
@@ -578,10 +629,16 @@ class _Stream:
             raise _Refusal(400, "bad-comment", f"a stream of type {self.plan.media} has no comments")
         if self._octets_ordered + size > self._limit:
             raise _Refusal(429, "too-many-octets", f"this stream's limit is {self._limit} octets")
+        if self.plan.total is None:
+            self._takes(size)
         self._octets_ordered += size
         self.ordered += 1
         self._orders.append((size, comment))
         self._wake.set()
+
+    def _takes(self, octets: int) -> None:
+        self._take(octets)
+        self.octets += octets
 
     def end(self, why: str = "ended") -> None:
         """Lets what is ordered go out, then ends the stream: `why` is one of "ended" (it was asked to, or had
@@ -589,6 +646,16 @@ class _Stream:
         if not self.gone:
             self.gone = {"why": why, "ms": time.time() * 1000}
         self._wake.set()
+
+    def stop(self) -> None:
+        """Its server stops: it goes on for as long as it was asked to, and ends with one event more."""
+        left = self.plan.stop if self._stopping is None else self._stopping
+        if self.gone or left == 0:
+            self.end("stopped")
+            return
+        self._stopping = left - 1
+        self.order(DEFAULT_OCTETS)
+        asyncio.get_running_loop().call_later(1.0, self.stop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send = send
@@ -630,6 +697,8 @@ class _Stream:
                 size, comment = self._orders.popleft()
                 await self._write(self._event(size, comment=comment))
             if self.gone:
+                if self._stopping is not None:
+                    await self._write(self._event(DEFAULT_OCTETS, "last"))
                 return
             self._wake.clear()
             await self._wake.wait()
@@ -912,7 +981,7 @@ class _ServerSignals:
     While a stream is open this stands in front of the server's own handlers and calls them in turn.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[int], None]) -> None:
         self._stop = stop
         self._before: dict[int, Callable[[int, FrameType | None], object]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -937,5 +1006,5 @@ class _ServerSignals:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stop)
+            self._loop.call_soon_threadsafe(self._stop, number)
         self._before[number](number, frame)

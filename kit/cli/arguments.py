@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
@@ -13,9 +13,20 @@ from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from kit.proof.bound import Bound
+    from kit.proof.contract import Clause, ContractSpec, Limit
+    from kit.proof.expectation import Expectation
     from kit.proof.lane import Arm as LaneArm
     from kit.proof.lane import LaneState, Wanted
     from kit.proof.verdict import Verdict
+
+    class Held(TypedDict):
+        """See `held_to`."""
+
+        expected: Verdict | None
+        at_most: Bound | None
+        limits: tuple[Limit, ...]
+        contract: ContractSpec
+
 
 VERDICTS = "incremental, byte-limited, time-limited, whole-message, refused, inconclusive"
 PROMPT = "Why does a streamed answer sometimes arrive all at once?"
@@ -42,43 +53,64 @@ def own_arms(wanted: Arms) -> list[LaneArm]:
     return ["off" if one == "off" else "on" for one in arms(wanted)]
 
 
-def verdict(word: str | None) -> Verdict | None:
-    """An expectation as a verdict: by its word, or as it is printed ("streamed").
+def expectation(text: str | None) -> Expectation:
+    """What is expected, nothing unless given.
 
     Raises:
-        KitError: no such verdict.
+        KitError: it is no expectation.
     """
-    from kit.proof.verdict import Verdict, by_words
+    from kit.proof.expectation import Expectation
 
-    if word is None or (found := by_words(word)) is not None:
-        return None if word is None else found
-    raise UsageError(f"{word!r} is no verdict.", f"The verdicts are {', '.join(Verdict)}.")
+    return Expectation() if text is None else Expectation.parse(text)
 
 
-def expectation(word: str | None) -> tuple[Verdict | None, Bound | None]:
-    """An expectation: a verdict, or a bound on what may be collected.
+def held_to(
+    expected: Expectation,
+    clauses: Sequence[Clause] = (),
+    *,
+    contract: bool,
+    for_: str | None,
+    streams: int | None,
+) -> Held:
+    """The fields of a lane's specification for what is expected of it, and the clauses that are asked of it.
+
+    Args:
+        expected: by the user.
+        clauses: those that are asked in any case.
+        contract: whether all are.
+        for_: for how long streams are watched; None for what is expected needs.
+        streams: how many there are; None for what is expected needs.
 
     Raises:
-        KitError: neither.
+        KitError: that is no length of time.
     """
-    from kit.proof.bound import Bound
+    from kit.proof.contract import ASKED, ContractSpec
 
-    if word is None or "<" not in word:
-        return verdict(word), None
-    bound = Bound.parse(word)
-    if bound is None:
-        raise UsageError(
-            f"{word!r} is no bound.",
-            "Write hold<=TIME (ms, s), block<=SIZE (B, KiB), or both with a comma, in quotes.",
-        )
-    return None, bound
+    for_s = None if for_ is None else _seconds(for_)
+    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    return {
+        "expected": expected.verdict,
+        "at_most": expected.bound,
+        "limits": expected.limits,
+        "contract": spec,
+    }
+
+
+def _seconds(text: str) -> float:
+    import re
+
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|m|h)", text.strip(), re.ASCII)
+    seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    if not seconds:
+        raise UsageError(f"--for {text} is no length of time.", "Write one as in 110s, 10m or 1h.")
+    return seconds
 
 
 def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
     """Values of the form NAME=VALUE, each name once.
 
     Args:
-        what: what they are, for the error ("--front", "the lane").
+        what: what they are, for the error ("--swap-front", "the lane").
         form: how they are written, "TARGET=OTHER".
         values: as the user gave them.
 
@@ -97,10 +129,9 @@ def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
 
 def status(*states: LaneState) -> Exit:
     """The exit status of what came out so; of several, the worst one's."""
-    from kit.proof.lane import LaneState
+    from kit.proof.lane import worst
 
-    worst = next((one for one in LaneState if one in states), LaneState.OK)
-    return Exit[worst.name]
+    return Exit[worst(*states).name]
 
 
 class Group(StrEnum):
@@ -111,22 +142,49 @@ class Group(StrEnum):
     OUTPUT = "Output"
 
 
+OLD_NAMES: set[str] = set()
+_GROUPS = {
+    Group.MEASURING: (
+        "--expect", "--contract", "--streams", "--accel-header", "--prompt", "--proof",
+        "--proof-token", "--event-bytes", "--timeout", "--retries", "--polling", "--direct", "--long",
+        "--max-requests", "--allow-repeat",
+    ),
+    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json"),
+}  # fmt: skip
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
+
+
 def option(
     name: str,
     says: str,
     *also: str,
     env: str | list[str] | None = None,
     group: Group | None = None,
+    old: str | None = None,
     **more: Any,
 ) -> Any:
-    """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
-    variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
-    return typer.Option(name, *also, envvar=env or variable, help=says, rich_help_panel=group, **more)
+    """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's.
+
+    `old` is the name that it had: taken for a release, with its variable, and not shown.
+    """
+    names = [name.partition("/")[0], *([old] if old else [])]
+    variables = [f"KIT_{one.lstrip('-').replace('-', '_').upper()}" for one in names]
+    panel = group or _GROUP_OF.get(names[0])
+    OLD_NAMES.update(names[1:])
+    return typer.Option(
+        name,
+        *also,
+        *names[1:],
+        envvar=env or (variables if old else variables[0]),
+        help=says,
+        rich_help_panel=panel,
+        **more,
+    )
 
 
 def accel_header(says: str) -> Any:
-    """Which of `Arms`; --arm was its name once."""
-    return option("--accel-header", says, "--arm", env=["KIT_ACCEL_HEADER", "KIT_ARM"])
+    """Which of `Arms`."""
+    return option("--accel-header", says, old="--arm")
 
 
 Targets: TypeAlias = Annotated[
@@ -147,8 +205,9 @@ Out: TypeAlias = Annotated[
 Fronts: TypeAlias = Annotated[
     list[str] | None,
     option(
-        "--front",
+        "--swap-front",
         "Put the other target's front before this one, to see a promise broken.",
+        old="--front",
         metavar="TARGET=OTHER",
     ),
 ]
@@ -206,20 +265,51 @@ Arm: TypeAlias = Annotated[
 ]
 Expect: TypeAlias = Annotated[
     str | None,
-    option("--expect", f"Exit 3 unless this is the verdict: {VERDICTS}.", metavar="VERDICT"),
-]
-ExpectOrBound: TypeAlias = Annotated[
-    str | None,
     option(
         "--expect",
-        f"Exit 3 unless this is the verdict ({VERDICTS}), or what was collected keeps within it: "
-        "'hold<=200ms,block<=4KiB'.",
-        metavar="VERDICT",
+        f"Exit 3 unless all of it is kept: a verdict ({VERDICTS}), bounds on what is collected, limits of "
+        "the contract: 'incremental, hold<=200ms, block<=4KiB, cancel<1s, idle>60s, many>=100'.",
+        metavar="EXPECTATION",
+        group=Group.MEASURING,
     ),
 ]
+Contract: TypeAlias = Annotated[
+    bool,
+    option(
+        "--contract",
+        "Ask every clause of the contract: is a stream kept alive, stopped when its client leaves, as good "
+        "beside many?",
+        group=Group.MEASURING,
+    ),
+]
+For: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--for",
+        "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
+        metavar="TIME",
+        group=Group.MEASURING,
+    ),
+]
+Streams: TypeAlias = Annotated[
+    int | None,
+    option(
+        "--streams",
+        "How many streams to open at once; what --expect needs, or 10, unless given.",
+        min=1,
+        group=Group.MEASURING,
+    ),
+]
+Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
 Timeout: TypeAlias = Annotated[
     float,
-    option("--timeout", "Seconds for the whole answer, and for the first sign of life.", min=1, max=3600),
+    option(
+        "--timeout",
+        "How long the whole answer may take, and the first sign of life.",
+        metavar="SECONDS",
+        min=1,
+        max=3600,
+    ),
 ]
 Json: TypeAlias = Annotated[bool, option("--json", "Print one JSON document on stdout.")]
 Html: TypeAlias = Annotated[
@@ -240,7 +330,7 @@ Github: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Yes: TypeAlias = Annotated[bool, option("--yes", "Answer every question with yes.", "-y")]
+Yes: TypeAlias = Annotated[bool, option("--yes", "Do not ask; take every question as answered yes.", "-y")]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.
 Project: TypeAlias = Annotated[str | None, option("--project", "The Google Cloud project, by its ID.")]

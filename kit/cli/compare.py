@@ -11,7 +11,9 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
-    ExpectOrBound,
+    Contract,
+    Expect,
+    For,
     Github,
     Html,
     Json,
@@ -20,9 +22,11 @@ from kit.cli.arguments import (
     Polling,
     Prompt,
     ProofToken,
+    Streams,
     Timeout,
     arms,
     expectation,
+    held_to,
     option,
     pairs,
     status,
@@ -57,7 +61,10 @@ def command(
             "Measure what is on record as deployed from this folder; then name targets only, if any.",
         ),
     ] = False,
-    expect: ExpectOrBound = None,
+    expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
@@ -89,16 +96,15 @@ def command(
     from kit.targets import load_targets
 
     known = load_targets()
-    expected, at_most = expectation(expect)
+    held = held_to(expectation(expect), (), contract=contract, for_=for_, streams=streams)
     like = LaneSpec(
         "",
         Ask("GET", ""),
         prompt=prompt,
-        expected=expected,
-        at_most=at_most,
         proof_token=proof_token,
         http2=bool(request.http2),
         timeout_s=timeout,
+        **held,
     )
     warnings: list[str] = []
     config = request.of(configured()) if deployed else None

@@ -8,15 +8,20 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
+    Contract,
+    For,
     Fronts,
     Isolated,
     Json,
     Out,
     Polling,
     Prompt,
+    Streams,
     Targets,
     Timeout,
     Yes,
+    expectation,
+    held_to,
     own_arms,
     pairs,
     status,
@@ -36,6 +41,9 @@ def command(
     front: Fronts = None,
     isolated: Isolated = False,
     polling: Polling = False,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -53,12 +61,13 @@ def command(
     from kit.report.view import view
     from kit.targets import load_targets
 
+    held = held_to(expectation(None), (), contract=contract, for_=for_, streams=streams)
     known = load_targets()
     config = request.of(configured())
     if polling:
         check_polling(config)
     trusted(config, yes=yes)
-    fronts = pairs("--front", "TARGET=OTHER", front or [])
+    fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(
             demo(
@@ -73,6 +82,7 @@ def command(
                 isolated=isolated,
                 polling=polling,
                 timeout_s=timeout,
+                contract=held["contract"],
             )
         )
     written = write_report(comparison, known, out)

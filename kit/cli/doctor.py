@@ -10,20 +10,24 @@ import typer
 from kit.cli.arguments import (
     PROMPT,
     Arms,
+    Contract,
     Expect,
+    For,
     Json,
     Out,
     Prompt,
     Proof,
     ProofToken,
+    Streams,
     Timeout,
     Yes,
     accel_header,
     arms,
+    expectation,
+    held_to,
     option,
     proof_url,
     status,
-    verdict,
 )
 from kit.cli.prompts import trusted
 from kit.cli.request import Request, with_request
@@ -85,7 +89,11 @@ def command(
     ] = 6,
     repeat_ok: Annotated[
         bool,
-        option("--repeat-ok", "Send a request other than GET again too, whatever that costs or changes."),
+        option(
+            "--allow-repeat",
+            "Send a request other than GET again too, whatever that costs or changes.",
+            old="--repeat-ok",
+        ),
     ] = False,
     long: Annotated[
         bool,
@@ -95,6 +103,9 @@ def command(
         ),
     ] = False,
     expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -103,8 +114,8 @@ def command(
 
     Asks URL as a browser would, then changes one thing after another (compression, a header, the method, the
     media type, the HTTP version) to see what lets the stream pass, and says what that points to, with the
-    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or the expected one,
-    3 with another, 4 when inconclusive.
+    evidence and the line to change (docs/doctor.md). Exits 0 with any conclusive verdict or what was
+    expected, 3 where that is missed, 4 when inconclusive.
     """
     from kit.flows.doctor import DoctorSpec
     from kit.probe.address import checked
@@ -119,7 +130,7 @@ def command(
             )
         _client(given, timeout, long=long, as_json=as_json)
     _check(given, app, arm, request)
-    expected = verdict(expect)
+    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     if direct is not None:
         checked(direct)
     url = f"http://app.invalid{path or '/'}" if app is not None else next(iter(given), None)
@@ -137,8 +148,8 @@ def command(
         timeout_s=timeout,
         max_requests=max_requests,
         repeat_ok=repeat_ok,
-        expected=expected,
         long_s=LIMIT_S if long else None,
+        **held,
     )
     if app is None:
         _url(spec, as_json=as_json)

@@ -34,7 +34,7 @@ def command(
     from kit.targets import load_targets
 
     ports = pairs("--port", "TARGET=PORT", port or [])
-    fronts = pairs("--front", "TARGET=OTHER", front or [])
+    fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     config = configured()
     trusted(config, yes=yes)
     lanes = prepare(

@@ -10,7 +10,9 @@ from kit.cli.arguments import (
     PROMPT,
     Arm,
     Arms,
-    ExpectOrBound,
+    Contract,
+    Expect,
+    For,
     Github,
     Html,
     Json,
@@ -19,9 +21,11 @@ from kit.cli.arguments import (
     Prompt,
     Proof,
     ProofToken,
+    Streams,
     Timeout,
     arms,
     expectation,
+    held_to,
     option,
     proof_url,
     status,
@@ -38,7 +42,10 @@ def command(
         str | None,
         typer.Argument(metavar="URL", envvar="KIT_URL", help="The address whose answer should stream."),
     ] = None,
-    expect: ExpectOrBound = None,
+    expect: Expect = None,
+    contract: Contract = False,
+    for_: For = None,
+    streams: Streams = None,
     arm: Arm = Arms.AS_IS,
     prompt: Prompt = PROMPT,
     proof: Proof = None,
@@ -56,7 +63,7 @@ def command(
         int,
         option(
             "--retries",
-            "Measure again so often at most while nothing is decided; no verdict is asked for twice.",
+            "Measure again up to N times while the result is inconclusive; a verdict is final.",
             min=0,
             max=20,
         ),
@@ -70,8 +77,8 @@ def command(
     """Does this URL's answer arrive as it is written?
 
     Proves it in lock-step where the server speaks the proof's protocol (see docs/proof-protocol.md), and
-    says what can be said where it does not. Exits 0 for any conclusive verdict or the expected one, 3 for
-    another, 4 when inconclusive.
+    says what can be said where it does not. Exits 0 for any conclusive verdict or what was expected, 3 where
+    that is missed, 4 when inconclusive (docs/contract.md).
     """
     from pathlib import Path
 
@@ -83,7 +90,7 @@ def command(
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
-    expected, at_most = expectation(expect)
+    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     ask = request.one(url)
     specs = [
         LaneSpec(
@@ -91,13 +98,12 @@ def command(
             ask,
             header=one,
             prompt=prompt,
-            expected=expected,
-            at_most=at_most,
             event_bytes=event_bytes,
             proof_url=proof_url(proof),
             proof_token=proof_token,
             http2=bool(request.http2),
             timeout_s=timeout,
+            **held,
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from kit.cli.arguments import Json, Yes
-from kit.cli.records import Target, Version, move
+from kit.cli.records import STREAMS, Streams, Target, Version, move
 
 
-def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
+def command(
+    target: Target,
+    version: Version = None,
+    streams: Streams = STREAMS,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Send all traffic to a version that was held back.
 
     It shows what the gate said of it, and asks you. Without --version it is the newest of the kit's that
@@ -14,4 +20,11 @@ def command(target: Target, version: Version = None, yes: Yes = False, as_json: 
     """
     from kit.flows.traffic import newest
 
-    move(target, "promote", lambda service, _: newest(service, target, version), yes=yes, as_json=as_json)
+    move(
+        target,
+        "promote",
+        lambda service, _: newest(service, target, version),
+        streams=streams,
+        yes=yes,
+        as_json=as_json,
+    )

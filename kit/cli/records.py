@@ -11,16 +11,19 @@ import typer
 
 from kit.cli.arguments import option
 from kit.cli.prompts import confirmed
-from kit.cli.runner import Console, run, success, talk
+from kit.cli.runner import Console, run, style, success, talk
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.cloud.record import Record
+    from kit.events import Watch
+    from kit.flows.rollout import Keep
     from kit.platforms.deployment import Deployment
     from kit.platforms.gcloud.runner import Gcloud
     from kit.platforms.platform import Host
     from kit.platforms.service import Place, Service
     from kit.platforms.service import Version as CloudVersion
+    from kit.proof.contract import ClauseFinding
 
 
 def recorded(names: Sequence[str]) -> list[Deployment]:
@@ -80,12 +83,22 @@ Version: TypeAlias = Annotated[
     str | None, option("--version", "This version, by its name as `kit status` tells it.")
 ]
 
+# As many as show that it was no accident; each is a stream more for the version that serves.
+STREAMS = 5
+Streams: TypeAlias = Annotated[
+    int,
+    option(
+        "--streams", "Streams kept open on what serves while its traffic moves; 0 for none.", min=0, max=100
+    ),
+]
+
 
 def move(
     target: str,
     verb: str,
     choose: Callable[[Service, Deployment], CloudVersion],
     *,
+    streams: int,
     yes: bool,
     as_json: bool,
 ) -> NoReturn:
@@ -94,15 +107,18 @@ def move(
     Raises:
         KitError: nothing is deployed, there is no such version, no yes, or whatever gcloud says.
     """
+    import os
+
     from kit.cloud.lock import locked
-    from kit.cloud.record import Record
-    from kit.events import Step, output_of
-    from kit.flows.traffic import switch
+    from kit.flows.rollout import Keeping
+    from kit.report.json import clause_data
+    from kit.report.outcomes import rollout_lines
 
     with locked(Path()):
         (known,) = recorded([target])
         console = Console(as_json=as_json)
-        host = hosts(gcloud(console.echo))(known.place)
+        runs = gcloud(console.echo)
+        host = hosts(runs)(known.place)
         with console.steps(f"Looking at {known.service}."):
             service = run(host.look())
         if service is None:
@@ -124,20 +140,49 @@ def move(
         at = f" from {was.name}" if was is not None else ""
         doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
         confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
+        keep = Keeping(
+            runs, token=_kept(), proof_token=os.environ.get("STREAMPROOF_PROOF_TOKEN"), streams=streams
+        )
         with console.steps() as watch:
-            watch(Step(target, f"moving the traffic to {version.name}"))
-            after = run(switch(host, Record.load(Path()), service, version, output_of(target, watch)))
+            after, rollout = run(_moved(host, known, service, version, keep, watch))
     success(
         {
             "target": target,
             "version": version.name,
             "was": was.name if was is not None else None,
             "url": after.url,
+            "rollout": None if rollout is None else clause_data(rollout),
         },
         as_json=as_json,
-        text=f"{target}: {version.name} serves now at {after.url}"
-        + (f"; `kit {'rollback' if verb == 'promote' else 'promote'} {target}` goes back." if was else "."),
+        text="\n".join(
+            [
+                f"{target}: {version.name} serves now at {after.url}"
+                + (
+                    f"; `kit {'rollback' if verb == 'promote' else 'promote'} {target}` goes back."
+                    if was
+                    else "."
+                ),
+                *rollout_lines(rollout, "  ", style()),
+            ]
+        ),
     )
+
+
+async def _moved(
+    host: Host, known: Deployment, service: Service, version: CloudVersion, keep: Keep, watch: Watch
+) -> tuple[Service, ClauseFinding | None]:
+    """Move the traffic; what is there then, and what became of streams that were open on what served."""
+    from kit.cloud.record import Record
+    from kit.events import Step, output_of
+    from kit.flows.rollout import no_streams
+    from kit.flows.traffic import switch
+    from kit.targets import get
+
+    target, was = known.target, service.serving
+    watch(Step(target, f"moving the traffic to {version.name}"))
+    async with (keep if was is not None else no_streams)(get(target), service, was or version, known) as kept:
+        after = await switch(host, Record.load(Path()), service, version, output_of(target, watch), kept)
+        return after, await kept.finding(lambda text: watch(Step(target, text)))
 
 
 _RECORD = Path(".kit", "deployments.json")

@@ -108,7 +108,9 @@ class Request:
 def _read(
     method: Annotated[
         str | None,
-        option("--method", "GET unless given, or POST with data.", "-X", "--request", group=Group.REQUEST),
+        option(
+            "--method", "GET unless given, or POST with data.", "-X", old="--request", group=Group.REQUEST
+        ),
     ] = None,
     header: Annotated[
         list[str] | None,

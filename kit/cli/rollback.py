@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from kit.cli.arguments import Json, Yes
-from kit.cli.records import Target, Version, move
+from kit.cli.records import STREAMS, Streams, Target, Version, move
 
 
-def command(target: Target, version: Version = None, yes: Yes = False, as_json: Json = False) -> None:
+def command(
+    target: Target,
+    version: Version = None,
+    streams: Streams = STREAMS,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Send all traffic back to the version that served before.
 
     It is named, and you are asked. If that one is stopped, it is started, which may take minutes, and the
@@ -18,6 +24,7 @@ def command(target: Target, version: Version = None, yes: Yes = False, as_json: 
         target,
         "rollback",
         lambda service, known: earlier(service, target, known, version),
+        streams=streams,
         yes=yes,
         as_json=as_json,
     )

@@ -84,11 +84,11 @@ def command(
     elsewhere = deployed or any("=" in name or "://" in name for name in names)
     if elsewhere and (front or isolated):
         raise UsageError(
-            "--front and --isolated are the lab's, and no lab is run.",
+            "--swap-front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
         )
     config = request.of(configured()) if deployed or not elsewhere else Config()
-    fronts = pairs("--front", "TARGET=OTHER", front or [])
+    fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     proof_tokens: dict[str, str | None] = {}
     warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     if not elsewhere:

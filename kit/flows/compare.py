@@ -7,10 +7,13 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
+from typing import TypeGuard
 
 from kit import __version__
 from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage, Watch, silent
 from kit.flows.clients import for_both
+from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import Measured
 from kit.probe.polling import PollingProbe
@@ -18,6 +21,7 @@ from kit.probe.spec import LaneSpec, as_browser, names_coding
 from kit.proof.conditions import accepts
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Comparison, Environment, Lane
+from kit.proof.verdict import in_words
 from kit.proof.version import held_against
 from kit.times import stamp
 
@@ -61,6 +65,8 @@ async def compare(specs: Sequence[LaneSpec], environment: Environment, watch: Wa
                 for place, (probe, spec) in enumerate(zip(probes, specs, strict=True))
             )
         )
+    # Their own connections are closed by now, on which a small server would wait.
+    lanes = await _with_clauses(probes, lanes, watch)
     return Comparison(environment, started, __version__, specs[0].prompt if specs else "", tuple(lanes))
 
 
@@ -80,23 +86,44 @@ async def _answer(probe: Measured, watch: Watch) -> None:
 
 async def _prove(probe: Measured, watch: Watch, after_s: float, *, given: bool) -> Lane:
     await asyncio.sleep(after_s)
-    key = _key(probe.spec)
-
-    def stepped(line: str) -> None:
-        watch(ProofStep(key, line))
-
-    spec = probe.spec
+    spec, stepped = probe.spec, partial(_step, watch, _key(probe.spec))
     lane = held_against(await probe.prove(stepped), spec.version, probe.versions)
-    if spec.at_most is not None:
-        lane = replace(lane, expected=None, at_most=spec.at_most)
-    elif spec.expected is None and spec.promised is not None:
+    if spec.expected is None and spec.promised is not None:
         lane = replace(lane, expected=spec.promised[lane.header])
     if isinstance(probe, LaneProbe):
         if not accepts(probe.conditions.coding, probe.received.headers.get("content-encoding", "")):
             lane = replace(lane, doubts=(Doubt.CODING_NOT_ACCEPTED, *lane.doubts))
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
-    watch(Judged(lane))
+    if _has_clauses(probe, lane):  # which decide its mark too
+        stepped(f"its answer: {in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)}")
+    else:
+        watch(Judged(lane))
     return lane
+
+
+def _step(watch: Watch, key: LaneKey, text: str) -> None:
+    watch(ProofStep(key, text))
+
+
+def _has_clauses(probe: Measured, lane: Lane) -> TypeGuard[LaneProbe]:
+    return isinstance(probe, LaneProbe) and bool(probe.spec.contract.clauses) and lane.error is None
+
+
+async def _with_clauses(probes: Sequence[Measured], lanes: Sequence[Lane], watch: Watch) -> list[Lane]:
+    """The lanes with what was found of the clauses that are asked of them."""
+    found = list(lanes)
+    askings = dict[int, Asking]()
+    for place, (probe, lane) in enumerate(zip(probes, lanes, strict=True)):
+        if _has_clauses(probe, lane):
+            key = _key(probe.spec)
+            askings[place] = Asking.of(probe, lane, partial(_step, watch, key))
+    if not askings:
+        return found
+    watch(Stage(in_question(one.spec for one in askings.values())))
+    for place, clauses in zip(askings, await ask_clauses([*askings.values()]), strict=True):
+        found[place] = replace(found[place], clauses=clauses)
+        watch(Judged(found[place]))
+    return found
 
 
 def _key(spec: LaneSpec) -> LaneKey:

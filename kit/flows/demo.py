@@ -13,6 +13,7 @@ from kit.flows.lanes import arms_of, ask, in_arm, with_polling
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
 from kit.probe.spec import LaneSpec
+from kit.proof.contract import UNASKED, ContractSpec
 from kit.proof.lane import Arm, Comparison
 from kit.targets import Target
 
@@ -36,6 +37,7 @@ async def demo(
     isolated: bool = False,
     polling: bool = False,
     timeout_s: float = 60.0,
+    contract: ContractSpec = UNASKED,
 ) -> Comparison:
     """Everything from the bundles to the verdicts; nothing is left running.
 
@@ -52,6 +54,7 @@ async def demo(
             app is always.
         polling: ask each target by polling as well.
         timeout_s: for each lane's answer.
+        contract: which clauses to ask of each lane.
 
     Raises:
         KitError: a bundle could not be rendered or started, or a service or a front died meanwhile.
@@ -79,6 +82,7 @@ async def demo(
                     timeout_s=timeout_s,
                     proof_token=lab.proof_token,
                     deadline_s=config.deadline_s(targets[name]),
+                    contract=contract,
                 ),
                 arm,
                 has,

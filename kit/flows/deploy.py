@@ -15,19 +15,21 @@ from kit.bundle import Bundle, write
 from kit.cloud import preflight as checks
 from kit.cloud.preflight import Preflight
 from kit.cloud.record import Record
-from kit.cloud.release import release, write_release
+from kit.cloud.release import PROOF_TOKEN, release, write_release
 from kit.cloud.tokens import Runs
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
+from kit.flows.rollout import Keeping
 from kit.flows.side_by_side import side_by_side
 from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
 from kit.platforms.service import Place, Release, Service
+from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
 
@@ -53,6 +55,7 @@ class DeployOptions:
         lasts_s: after how many seconds it is to be removed; None for never.
         prompt: the question of the gate's measurement.
         timeout_s: for each answer.
+        streams: how many are kept open on what serves while its traffic moves; 0 for none.
     """
 
     public: bool = False
@@ -67,6 +70,7 @@ class DeployOptions:
     lasts_s: float | None = None
     prompt: str = ""
     timeout_s: float = 60.0
+    streams: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,8 @@ async def deploy(
     measure = Measuring(
         gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
     )
+    shown = config.env.get(PROOF_TOKEN)
+    keep = Keeping(gcloud, token=options.token, proof_token=shown, streams=options.streams)
     ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
     there: set[str] = set()
 
@@ -254,7 +260,8 @@ async def deploy(
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
         try:
-            outcome = await Deploying(_job(plan, draft, config, options, root), record, watch, measure).run()
+            job = _job(plan, draft, config, options, root)
+            outcome = await Deploying(job, record, watch, measure, keep).run()
             if outcome.url is not None:
                 there.add(name)
             return outcome
@@ -307,3 +314,13 @@ def _job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOption
 def promoted(outcomes: Sequence[Outcome]) -> list[str]:
     """The targets whose service now serves what this run made."""
     return [one.target for one in outcomes if one.result is Result.PROMOTED]
+
+
+def with_rollouts(comparison: Comparison, outcomes: Sequence[Outcome]) -> Comparison:
+    """The last comparison, with what became of streams through the deploy in each target's first lane."""
+    found = {one.target: one.rollout for one in outcomes if one.rollout is not None}
+    lanes = []
+    for lane in comparison.lanes:
+        rollout = found.pop(lane.target, None)
+        lanes.append(lane if rollout is None else replace(lane, clauses=(*lane.clauses, rollout)))
+    return replace(comparison, lanes=tuple(lanes))

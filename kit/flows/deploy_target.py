@@ -18,11 +18,13 @@ from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
 from kit.flows.gate import Judgement, judge
-from kit.flows.traffic import arrived
+from kit.flows.rollout import Keep, no_streams
+from kit.flows.traffic import moved, stop
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
+from kit.probe.rollout import Kept
 from kit.proof.lane import Lane
 from kit.report.view import lane_view
 from kit.targets import Target
@@ -76,15 +78,17 @@ class Deploying:
         record: Record,
         watch: Watch,
         measure: Measure,
+        keep: Keep = no_streams,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._job = job
         self._record = record
         self._watch = watch
         self._measure = measure
+        self._keep = keep
         self._now_s = now_s
         self._name = job.target.name
-        self._new = record.of(self._name) is None
+        self._before = record.of(self._name)
         self._begun = False
 
     async def run(self) -> Outcome:
@@ -159,17 +163,21 @@ class Deploying:
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
             return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)
-        if not serves:
-            await self._promote(service, version, previous)
-        if previous is not None:
-            self._watch(Step(name, f"retiring {previous}"))
-            await job.host.stop(previous, self._line)
-        if job.public:
-            self._watch(Step(name, "making it public"))
-            await job.host.open(self._line)
-        changed = not serves or previous is not None or job.public
-        now = (await job.host.look() if changed else None) or service
-        await self._note(release, now, version, "serving", lanes=lanes, previous=previous)
+        moves = not serves and was is not None and was.name != version.name
+        keep = self._keep if moves else no_streams
+        async with keep(job.target, service, was or version, self._before) as kept:
+            if not serves:
+                await self._promote(service, version, previous, kept)
+            if previous is not None:
+                self._watch(Step(name, f"retiring {previous}"))
+                await stop(job.host, was, previous, self._line, kept)
+            if job.public:
+                self._watch(Step(name, "making it public"))
+                await job.host.open(self._line)
+            changed = not serves or previous is not None or job.public
+            now = (await job.host.look() if changed else None) or service
+            await self._note(release, now, version, "serving", lanes=lanes, previous=previous)
+            rollout = await kept.finding(lambda text: self._watch(Step(name, text)))
         better = " Better than documented: please tell us." if judgement.gate is Gate.BETTER else ""
         return Outcome(
             name,
@@ -180,11 +188,12 @@ class Deploying:
             version_url=version.url,
             lanes=tuple(lanes),
             gate=judgement.gate if job.gate else None,
+            rollout=rollout,
             costs=now.costs,
             next=f"kit open {name}",
         )
 
-    async def _promote(self, service: Service, version: Version, previous: str | None) -> None:
+    async def _promote(self, service: Service, version: Version, previous: str | None, kept: Kept) -> None:
         """Send it the traffic, unless another has moved it meanwhile."""
         host, name = self._job.host, self._name
         # What was just uploaded and not measured was looked at a moment ago.
@@ -198,8 +207,7 @@ class Deploying:
                 f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
             )
         self._watch(Step(name, f"promoting {version.name}"))
-        await host.promote(version.name, self._line)
-        await arrived(service.place, service.url, version.name, self._line)
+        await moved(host, service, version, self._line, kept)
 
     async def _hold_back(
         self,
@@ -259,7 +267,7 @@ class Deploying:
         return Outcome(
             self._name,
             Result.UNCHANGED,
-            f"Nothing changed: {serving.name} serves already. --again deploys it anew.",
+            f"Nothing changed: {serving.name} serves already. --redeploy deploys it anew.",
             url=service.url,
             version=serving.name,
             version_url=serving.url,
@@ -305,7 +313,7 @@ class Deploying:
 
         After any other error, such as a lost connection, Google may go on with it.
         """
-        if not (self._begun and self._new and error.code in _ENDED):
+        if not (self._begun and self._before is None and error.code in _ENDED):
             return False
         with suppress(KitError):
             return not await self._job.host.removals()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from kit.events import Announced, Watch, silent, stages
 from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
+from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.probe.lane import LaneProbe
 from kit.probe.spec import as_browser
@@ -34,5 +35,12 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         if probe.error is not None:
             raise probe.error
         if probe.found.base is not None and probe.pings:
-            return await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
-        return await ByAnswers(spec, probe, stages(watch), announce).examine()
+            found = await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
+        else:
+            found = await ByAnswers(spec, probe, stages(watch), announce).examine()
+    if not spec.contract.clauses or found.lane.error is not None:
+        return found
+    say = stages(watch)
+    say(in_question([spec.contract]))
+    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)])
+    return replace(found, lane=replace(found.lane, clauses=clauses))

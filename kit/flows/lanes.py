@@ -11,6 +11,7 @@ from kit.errors import KitError, UsageError
 from kit.probe.client import Ask, Client
 from kit.probe.origin import discover
 from kit.probe.spec import LaneSpec
+from kit.proof.contract import UNASKED
 from kit.proof.lane import Arm, Wanted
 from kit.proof.verdict import Verdict
 
@@ -113,7 +114,8 @@ def with_polling(specs: Sequence[LaneSpec]) -> list[LaneSpec]:
         streams = [spec for spec in specs if spec.target == target]
         promised = streams[0].expected or streams[0].promised
         expected = None if promised is None else Verdict.INCREMENTAL
-        lanes += [*streams, replace(streams[0], header="on", expected=expected, delivery="polling")]
+        pieces = replace(streams[0], header="on", expected=expected, delivery="polling")
+        lanes += [*streams, replace(pieces, limits=(), contract=UNASKED)]
     return lanes
 
 

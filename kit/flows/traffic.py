@@ -15,9 +15,10 @@ from kit.platforms import load
 from kit.platforms.command import Line
 from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
-from kit.platforms.service import Place, Service, Version
+from kit.platforms.service import Service, Version
 from kit.probe.client import Ask
 from kit.probe.ready import wait_until_version
+from kit.probe.rollout import Kept
 from kit.proof.version import ExpectedVersion
 
 
@@ -67,7 +68,9 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
     )
 
 
-async def switch(host: Host, record: Record, service: Service, version: Version, line: Line) -> Service:
+async def switch(
+    host: Host, record: Record, service: Service, version: Version, line: Line, kept: Kept
+) -> Service:
     """Let the version run, send it all the traffic, and stop what it replaces; what is there afterwards.
 
     The order matters: no caller is without an answer in between, also if it is interrupted.
@@ -78,13 +81,12 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
         await host.start(version.name, line)
     if version.traffic < 1:
         line(f"sending all traffic to {version.name}")
-        await host.promote(version.name, line)
-        await arrived(host.place, service.url, version.name, line)
+        await moved(host, service, version, line, kept)
     if was is not None and was.name != version.name:
         # On record before the last step: what is still to be stopped must not be forgotten.
         _note(record, target, service, version, was)
         line(f"stopping {was.name}")
-        await host.stop(was.name, line)
+        await stop(host, was, was.name, line, kept)
     after = await host.look() or service
     known = record.of(target)
     if known is not None and known.url != after.url:  # App Engine's is that of the version that serves
@@ -92,15 +94,29 @@ async def switch(host: Host, record: Record, service: Service, version: Version,
     return after
 
 
-async def arrived(place: Place, url: str | None, version: str, line: Line) -> None:
-    """Wait until a version answers at its service's URL, where the platform moves traffic late; not for ever.
+async def moved(host: Host, service: Service, version: Version, line: Line, kept: Kept) -> None:
+    """Send a version all the traffic, and wait until it answers at its service's URL; not for ever.
 
-    What was replaced is stopped next, and until then callers may still be sent there.
+    Some platforms move traffic late. What was replaced is stopped next, and until then callers may still be
+    sent there.
     """
-    within_s = load(place.platform).moves_within_s
-    if within_s and url is not None:
-        wanted = ExpectedVersion(version, says=True)
-        await wait_until_version(Ask("GET", url), wanted, within_s=within_s, waiting=line)
+    kept.at("began")
+    await host.promote(version.name, line)
+    within_s = load(service.place.platform).moves_within_s
+    if within_s and service.url is not None:
+        wanted = ExpectedVersion(version.name, says=True)
+        await wait_until_version(Ask("GET", service.url), wanted, within_s=within_s, waiting=line)
+    kept.at("moved")
+
+
+async def stop(host: Host, was: Version | None, name: str, line: Line, kept: Kept) -> None:
+    """Stop what was replaced, if it would cost money all the time; `was`: that version as it was seen."""
+    ends = was is not None and was.name == name and was.min_instances > 0
+    if ends:
+        kept.at("stopping")
+    await host.stop(name, line)
+    if ends:
+        kept.at("stopped")
 
 
 def _note(record: Record, target: str, service: Service, version: Version, was: Version) -> None:

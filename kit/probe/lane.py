@@ -23,7 +23,7 @@ from kit.proof.doubts import Doubt
 from kit.proof.events import EventTooLargeError
 from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
-from kit.proof.lane import Lane
+from kit.proof.lane import Arm, Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
 from kit.proof.received import Received, decoder_of
@@ -172,10 +172,20 @@ class LaneProbe(Measured):
                 stepped(line)
             reported = len(machine.evidence)
 
-        request = ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
-        driver = Driver(self._streams, self._side, request, tell)
+        driver = Driver(self._streams, self._side, self._request(base, at), tell)
         finding = await driver.run(machine.run())
         return Proved(finding, at, self.unlike(driver.head))
+
+    def request(self, header: Arm) -> ProofRequest | None:
+        """How a stream of the proof's is asked for as the answer was; None where no proof can be had.
+
+        `header`: whether the answer was found to bear `X-Accel-Buffering: no`.
+        """
+        base = self._found.base
+        return None if base is None else self._request(base, replace(self.conditions, header=header))
+
+    def _request(self, base: str, at: Conditions) -> ProofRequest:
+        return ProofRequest(base, at, beside_conditions(self.spec.ask, self._found))
 
     def unlike(self, head: Mapping[str, str]) -> tuple[str, ...]:
         """In which headers a proof's response differs from the answer's; none where either is not there."""

@@ -231,4 +231,6 @@ def put_together(spec: LaneSpec, line: Timeline, finding: Finding, error: KitErr
         if error is None
         else LaneError(str(error.code), error.message, error.hint, lasting=error.lasting),
         delivery=spec.delivery,
+        at_most=spec.at_most,
+        limits=spec.limits,
     )

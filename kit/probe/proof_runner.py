@@ -48,11 +48,13 @@ class ProofRequest:
         base: the proof's prefix.
         at: under which conditions.
         headers: what else is sent with it, and with each side request.
+        side: the prefix of side requests, where they go another way than the stream; empty for `base`.
     """
 
     base: str
     at: Conditions = field(default_factory=Conditions)
     headers: tuple[tuple[str, str], ...] = ()
+    side: str = ""
 
 
 class Runner:
@@ -201,7 +203,7 @@ class Driver(SideRunner):
         self, streams: Client, side: Client, request: ProofRequest, stepped: Callable[[], None] = lambda: None
     ) -> None:
         self._headers = (*request.headers, *coding(request.at))
-        super().__init__(Side(side, request.base, self._headers), stepped)
+        super().__init__(Side(side, request.side or request.base, self._headers), stepped)
         self._streams = streams
         self._request = request
         self.head: Mapping[str, str] = {}
@@ -233,6 +235,7 @@ class Driver(SideRunner):
             at=at,
             seconds=action.seconds,
             first=action.first,
+            stop=action.stop,
         )
         body = b"" if at.method == "POST" else None
         self._received = Received(SSEDecoder(comments=True) if at.framing == "sse" else LineDecoder())

@@ -13,6 +13,7 @@ from kit.probe.client import Ask
 from kit.probe.origin import Found, root
 from kit.proof.bound import Bound
 from kit.proof.conditions import BROWSER_CODINGS, PLAIN_HTTP_CODINGS, Conditions
+from kit.proof.contract import UNASKED, ContractSpec, Limit
 from kit.proof.lane import Arm, Delivery, Wanted
 from kit.proof.verdict import Verdict
 from kit.proof.version import ExpectedVersion
@@ -31,7 +32,9 @@ class LaneSpec:
         max_output_tokens: for our service; how long its answer is.
         tokens_per_s: for our service; the embedded generator's pace, None for its own.
         expected: the promised verdict, if one was promised.
-        at_most: a bound that the answer's arrivals are held to, instead of that verdict.
+        at_most: a bound that the answer's arrivals are held to.
+        limits: what the clauses of its contract are held to.
+        contract: which of them to ask, and how.
         promised: where none was, what was promised of an answer that bears the header, and that does not.
         event_bytes: events up to this size are judged; None for the largest of the answer.
         proof_url: the proof's prefix, or its path, where it is neither beside the URL nor at the origin.
@@ -52,6 +55,8 @@ class LaneSpec:
     tokens_per_s: float | None = None
     expected: Verdict | None = None
     at_most: Bound | None = None
+    limits: tuple[Limit, ...] = ()
+    contract: ContractSpec = UNASKED
     promised: Mapping[Arm, Verdict] | None = None
     event_bytes: int | None = None
     proof_url: str | None = None

@@ -53,6 +53,8 @@ class Cause(Explained):
     NO_EVENTS = "no-events"
     FALSE_HEADER = "false-header"
     REPLAYED = "replayed"
+    STREAM_LIMIT = "stream-limit"
+    QUEUE = "queue"
     UNKNOWN = "unknown"
 
     @property
@@ -244,6 +246,11 @@ def _of_shape(rest: Observation, *, all_seen: bool) -> NamedCause:
     busy = frozenset({Doubt.BUSY_MACHINE})  # its figures are doubtful, and not what kind of hold it is
     sure: Certainty = "certain" if rest.proven and all_seen and busy.issuperset(rest.doubts) else "likely"
     return NamedCause(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
+
+
+def freed_by(change: Change) -> str:
+    """What a change is called where it frees a stream."""
+    return _BY[change]
 
 
 _BY = {

@@ -8,11 +8,11 @@ so, and only by a finding that is proved.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
-from typing import Literal, Self, TypeAlias
+from math import floor, inf
+from typing import Final, Literal, Self, TypeAlias
 
 from kit.proof.doubts import Doubt
 
@@ -27,6 +27,15 @@ class Clause(StrEnum):
     CANCELLED = "cancelled"
     MANY = "many"
     DEPLOY = "deploy"
+
+    @property
+    def words(self) -> str:
+        """Its name for people."""
+        return {
+            Clause.KEPT_ALIVE: "kept alive",
+            Clause.MANY: "many at once",
+            Clause.DEPLOY: "through a deploy",
+        }.get(self, str(self))
 
 
 class Term(StrEnum):
@@ -133,3 +142,62 @@ class Limit:
                 return value > self.value
             case _:
                 return value >= self.value
+
+
+# Asked of a stream of its own each, by the proof: what they find is one finding a clause.
+ASKED: Final = (Clause.CANCELLED, Clause.MANY, Clause.KEPT_ALIVE)
+QUICK: Final = (Clause.CANCELLED, Clause.MANY)
+WATCH_S = 5.0
+STREAMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSpec:
+    """Which clauses to ask of a lane, and how.
+
+    Attributes:
+        clauses: those of `ASKED` that are asked, in its order.
+        for_s: how long to watch streams live, in seconds.
+        streams: how many to open at once.
+        watch_s: how long to watch what becomes of a stream that was left, in seconds.
+    """
+
+    clauses: tuple[Clause, ...] = ()
+    for_s: float = WATCH_S
+    streams: int = STREAMS
+    watch_s: float = WATCH_S
+
+    @classmethod
+    def of(
+        cls,
+        limits: Sequence[Limit],
+        clauses: Collection[Clause] = (),
+        *,
+        for_s: float | None = None,
+        streams: int | None = None,
+    ) -> Self:
+        """These clauses and those that the limits name, for as long and as many as the limits need.
+
+        Args:
+            limits: what is expected.
+            clauses: what is asked in any case.
+            for_s: how long to watch, whatever the limits need.
+            streams: how many to open, whatever the limits need.
+        """
+        wanted = {*clauses, *(limit.term.clause for limit in limits)}
+        needs = {clause: [one for one in limits if one.term.clause is clause] for clause in ASKED}
+
+        def long_s(clause: Clause) -> float:
+            return max(WATCH_S, *(1.1 * limit.value / 1000 for limit in needs[clause]), 0.0)
+
+        # One more than a limit shows that it is passed.
+        many = [floor(one.value) + (one.sign in (">", "<=")) for one in needs[Clause.MANY]]
+        return cls(
+            tuple(clause for clause in ASKED if clause in wanted),
+            for_s or long_s(Clause.KEPT_ALIVE),
+            streams or max(many, default=STREAMS),
+            long_s(Clause.CANCELLED),
+        )
+
+
+UNASKED: Final = ContractSpec()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
 from kit.proof.bound import Bound
+from kit.proof.contract import Clause, ClauseFinding, Limit
 from kit.proof.doubts import BROKEN, LASTING, Doubt
+from kit.proof.expectation import Expectation
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict
 
@@ -46,7 +48,8 @@ class Lane:
     `expected` and `as_expected` are None where nothing was expected; a lane with an `error` has the
     verdict inconclusive and no figures. `header` is what the answer bears, as far as can be seen; by polling
     it is "on", and of no consequence. `as_is`: the service was not asked to bear it or not.
-    `at_most`: a bound that the answer's arrivals are held to, instead of an expected verdict.
+    `at_most`: a bound that the answer's arrivals are held to, instead of an expected verdict or beside it.
+    `limits`: what the clauses of the contract are held to; `clauses`: what was found of those asked.
     `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
     alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
@@ -72,12 +75,23 @@ class Lane:
     at_most: Bound | None = None
     asked_as: AskedAs | None = None
     only_for: Client | None = None
+    limits: tuple[Limit, ...] = ()
+    clauses: tuple[ClauseFinding, ...] = ()
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """Every measurement of the lane, in order; this one is the last."""
         code = None if self.error is None else self.error.code
         return (*self.earlier, Attempt(self.verdict, code, self.doubts))
+
+    @property
+    def expectation(self) -> Expectation:
+        """All that was expected of it."""
+        return Expectation(self.expected, self.at_most, self.limits)
+
+    def limits_of(self, clause: Clause) -> tuple[Limit, ...]:
+        """Those that this clause is held to."""
+        return tuple(limit for limit in self.limits if limit.term.clause is clause)
 
     @property
     def fate(self) -> str:
@@ -93,14 +107,21 @@ class Lane:
         return self.verdict is not Verdict.INCONCLUSIVE and bool(self.fate)
 
     @property
-    def as_expected(self) -> bool | None:
-        """Whether the verdict is the promised one, of an answer that came whole; None without a promise."""
+    def delivered_as_expected(self) -> bool | None:
+        """Whether the verdict is the promised one, of an answer that came whole, and the arrivals keep within
+        their bound; None where neither was expected."""
+        kept = []
         if self.at_most is not None:
             within = self.at_most.met(self.timeline.watched) is True
-            return within and self.error is None and not self.fate and self.only_for is None
-        if self.expected is None:
-            return None
-        return self.error is None and self.verdict == self.expected and not self.broken
+            kept.append(within and self.error is None and not self.fate and self.only_for is None)
+        if self.expected is not None:
+            kept.append(self.error is None and self.verdict == self.expected and not self.broken)
+        return all(kept) if kept else None
+
+    @property
+    def as_expected(self) -> bool | None:
+        """Whether that is so and every limit is proved to be kept; None where nothing was expected."""
+        return state(self) is LaneState.OK if self.limits else self.delivered_as_expected
 
 
 class LaneState(StrEnum):
@@ -113,16 +134,41 @@ class LaneState(StrEnum):
 
 
 def state(lane: Lane) -> LaneState:
-    """How one lane came out."""
+    """How one lane came out: its answer, and each limit that it was held to."""
     if lane.error is not None:
         return LaneState.FAILED
+    return worst(_delivered(lane), *(kept(limit.met(lane.clauses)) for limit in lane.limits))
+
+
+def kept(met: bool | None) -> LaneState:
+    """How an expectation came out that is met, missed, or not proved either way (None)."""
+    if met is None:
+        return LaneState.INCONCLUSIVE
+    return LaneState.OK if met else LaneState.NOT_AS_EXPECTED
+
+
+def worst(*states: LaneState) -> LaneState:
+    """Of several the one that is said; well where there is none."""
+    return next((one for one in LaneState if one in states), LaneState.OK)
+
+
+def clause_state(lane: Lane, clause: Clause) -> LaneState | None:
+    """How one clause came out; None where nothing was expected of it."""
+    limits = lane.limits_of(clause)
+    return worst(*(kept(limit.met(lane.clauses)) for limit in limits)) if limits else None
+
+
+def _delivered(lane: Lane) -> LaneState:
+    """How its answer came out."""
+    if lane.at_most is not None and lane.expected is not None:
+        return worst(_delivered(replace(lane, at_most=None)), _delivered(replace(lane, expected=None)))
     if lane.at_most is not None and lane.only_for is None:
         if lane.fate or lane.at_most.met(lane.timeline.watched) is None:
             return LaneState.INCONCLUSIVE
     elif lane.verdict is Verdict.INCONCLUSIVE and lane.expected is not Verdict.INCONCLUSIVE:
         return LaneState.INCONCLUSIVE
     perhaps = lane.verdict == lane.expected and lane.fate == BROKEN[Doubt.END_UNKNOWN]
-    if lane.as_expected is False and not perhaps:
+    if lane.delivered_as_expected is False and not perhaps:
         return LaneState.NOT_AS_EXPECTED
     return LaneState.INCONCLUSIVE if lane.broken else LaneState.OK
 
@@ -131,7 +177,8 @@ def marked(lane: Lane) -> LaneState:
     """How reports mark it: as its state, but a held stream gets no tick where nothing was expected of it."""
     held = lane.verdict is not Verdict.INCREMENTAL or lane.only_for is not None
     found = state(lane)
-    return LaneState.NOT_AS_EXPECTED if found is LaneState.OK and lane.as_expected is None and held else found
+    unasked = lane.delivered_as_expected is None
+    return LaneState.NOT_AS_EXPECTED if found is LaneState.OK and unasked and held else found
 
 
 def undecided(lane: Lane) -> bool:
@@ -142,7 +189,7 @@ def undecided(lane: Lane) -> bool:
     if lane.error is not None:
         return not lane.error.lasting
     lasts = lane.method is Method.PASSIVE and bool(lane.doubts) and LASTING.issuperset(lane.doubts)
-    return state(lane) is LaneState.INCONCLUSIVE and not lasts
+    return _delivered(lane) is LaneState.INCONCLUSIVE and not lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +205,7 @@ class Comparison:
     @property
     def state(self) -> LaneState:
         """How the whole came out: the worst of its lanes."""
-        states = {state(lane) for lane in self.lanes}
-        return next((worst for worst in LaneState if worst in states), LaneState.OK)
+        return worst(*map(state, self.lanes))
 
     @property
     def as_expected(self) -> bool:

@@ -14,7 +14,7 @@ from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, hang
 from kit.report.style import MARKS, Style, Tone
-from kit.report.terminal import WIDTH, section
+from kit.report.terminal import WIDTH, contract, remedy, section
 from kit.report.view import frees, lane_view
 from kit.targets import Target
 
@@ -36,7 +36,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
-    first, *rest = hang("  ", headline(diagnosis), width)
+    first, *rest = hang("  ", "; ".join((headline(diagnosis), *map(clean, lane.against))), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
@@ -58,6 +58,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
                 width,
             ),
         ]
+    lines += contract(lane.clauses, width, style)
     lines += section("the experiments", width, style)
     for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
         lines += _row(number, row, times, style, width)
@@ -109,12 +110,8 @@ def _cause(
         lines += hang("    ", clean(named.where), width)
     if named.apart and named.apart not in {one.apart for one in after}:
         lines += hang("    ", f"What would tell {clean(named.apart)}.", width)
-    first, *rest = named.remedy.splitlines()
-    lines += hang("  → ", first, width)
-    for line in rest:
-        # Text to paste is never broken; what is said between is.
-        lines += [f"    {line}"] if line.startswith("    ") else hang("    ", line, width)
-    return lines
+    lines += remedy(named.remedy, width)
+    return lines + hang("    ", f"More of it: kit explain {named.cause}", width)
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:

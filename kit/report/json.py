@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isinf
 from typing import TYPE_CHECKING, Any, cast
 
+from kit.proof.contract import ClauseFinding
 from kit.proof.diagnosis import AppExamined, Diagnosis
-from kit.proof.lane import Comparison, Lane
+from kit.proof.lane import Comparison, Lane, LaneState, clause_state
 from kit.proof.looks import Watched
 from kit.report.words import place
 
@@ -42,7 +44,7 @@ def lane_data(lane: Lane) -> wire.Lane:
         "url": place(lane.url),
         "header": lane.header,
         "delivery": lane.delivery,
-        "expected": lane.expected if lane.at_most is None else str(lane.at_most),
+        "expected": lane.expected or (None if lane.at_most is None else str(lane.at_most)),
         "verdict": lane.verdict,
         "shape": lane.shape,
         "block_bytes": lane.block_bytes,
@@ -76,6 +78,32 @@ def lane_data(lane: Lane) -> wire.Lane:
         "clumps": _clumps(line.watched),
         "asked_as": lane.asked_as,
         "only_for": lane.only_for,
+        "expectation": str(lane.expectation) or None,
+        "clauses": [clause_data(finding, lane) for finding in lane.clauses],
+    }
+
+
+def clause_data(finding: ClauseFinding, lane: Lane | None = None) -> wire.ClauseFinding:
+    """One clause, of a lane or by itself."""
+    limits = lane.limits_of(finding.clause) if lane is not None else ()
+    state = clause_state(lane, finding.clause) if lane is not None else None
+    return {
+        "clause": finding.clause,
+        "says": finding.says,
+        "sure": finding.sure,
+        "figures": [
+            {
+                "term": one.term,
+                "least": _rounded(one.least),
+                "most": None if isinf(one.most) else _rounded(one.most),
+            }
+            for one in finding.figures
+        ],
+        "expected": ", ".join(map(str, limits)) or None,
+        "as_expected": None if state is None else state is LaneState.OK,
+        "doubts": list(finding.doubts),
+        "evidence": list(finding.evidence),
+        "advice": finding.advice or None,
     }
 
 

@@ -287,7 +287,7 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
 
 def outcome(lane: Lane) -> str:
     """What came of the lane, in a line."""
-    return lane_view(lane).verdict if lane.error is None else lane.error.message
+    return lane_view(lane).outcome if lane.error is None else lane.error.message
 
 
 def _shown(text: str, style: Style) -> str:

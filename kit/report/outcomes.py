@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from kit.outcome import Outcome, Result
+from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, clean, hang, pad
-from kit.report.json import lane_data
+from kit.report.json import clause_data, lane_data
 from kit.report.style import MARKS, Style
-from kit.report.view import LaneView, lane_view
+from kit.report.terminal import remedy
+from kit.report.view import ClauseView, LaneView, clause_view, lane_view
 
 COSTS = {
     "nothing": "It costs nothing as it is.",
@@ -55,6 +57,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     without = [lane for lane in lanes if lane.kind == "off" and not lane.as_is]
     if without and without[0].error is None:
         lines += hang(indent, f"Without the header: {without[0].verdict}.", width)
+    lines += rollout_lines(one.rollout, indent, style)
     if one.gate is not None and one.state != "ok":
         lines += _evidence([lane for lane in lanes if lane not in without], indent, style, width)
     if one.url is not None and one.result is not Result.PROMOTED:
@@ -69,7 +72,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     return lines
 
 
-def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) -> list[str]:
+def _evidence(lanes: Sequence[LaneView | ClauseView], indent: str, style: Style, width: int) -> list[str]:
     """What the verdict rests on: nothing is called held back without it."""
     return [
         style.paint(line, "dim")
@@ -77,6 +80,15 @@ def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) 
         for step in (*lane.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts))
         for line in hang(f"{indent}· ", clean(step), width)
     ]
+
+
+def rollout_lines(found: ClauseFinding | None, indent: str, style: Style) -> list[str]:
+    """What became of the streams that were open while the traffic moved."""
+    if found is None:
+        return []
+    width, one = style.width or _WIDTH, clause_view(found)
+    lines = hang(indent, f"{one.name[0].upper()}{one.name[1:]}: {clean(one.headline)}.", width)
+    return lines + _evidence([one], indent, style, width) + remedy(one.advice, width, indent)
 
 
 def outcome_data(one: Outcome) -> dict[str, Any]:
@@ -90,6 +102,7 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "version": one.version,
         "version_url": one.version_url,
         "gate": None if one.gate is None else str(one.gate),
+        "rollout": None if one.rollout is None else clause_data(one.rollout),
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],

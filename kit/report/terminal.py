@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, hang, pad, wrap
 from kit.report.style import MARKS, Style, Tone
-from kit.report.view import ComparisonView, LaneView
+from kit.report.view import ClauseView, ComparisonView, LaneView
 from kit.report.words import NONE
 
 # Longer lines are hard to read, however wide the terminal; off one the reader's width is not known.
 WIDTH = 100
+# The mark of a clause of which nothing was expected: what was found is neither good nor bad by itself.
+_UNASKED: tuple[str, Tone] = ("·", "dim")
 _HEADS = ("target", "header", "verdict", "expected", "first event", "hold")
 _RIGHT = ("first event", "hold")
 # Where there is no room: how narrow a column may become, which grows first, which is left out first.
@@ -23,7 +27,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    lines = headed(MARKS[lane.marked], lane.headline, width, style)
+    lines = headed(MARKS[lane.marked], clean(lane.headline), width, style)
     lines += hang("  ", clean(lane.url), width)
     if lane.error is not None:
         lines += ["", *hang("  ", clean(lane.error.message), width)]
@@ -35,6 +39,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
         lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
     if lane.remark is not None:
         lines += hang("  ", lane.remark, width)
+    lines += contract(lane.clauses, width, style)
     if lane.evidence:
         lines += section("what was done and seen", width, style)
         for number, step in enumerate(lane.evidence, 1):
@@ -44,6 +49,33 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
         for doubt in lane.doubts:
             lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
     return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def contract(clauses: Sequence[ClauseView], width: int, style: Style) -> list[str]:
+    """What was found of a path's clauses, each with what it rests on; nothing where none was asked."""
+    lines = section("the contract", width, style) if clauses else []
+    for one in clauses:
+        mark, tone = _UNASKED if one.state is None else MARKS[one.state]
+        first, *rest = hang(f"  {mark} ", f"{one.name}: {clean(one.headline)}", width)
+        lines += [f"  {style.paint(mark, tone)}{first[3:]}", *rest]
+        lines += [
+            style.paint(line, "dim") for step in one.evidence for line in hang("      ", clean(step), width)
+        ]
+        lines += remedy(one.advice, width, "    ")
+        for doubt in one.doubts:
+            lines += hang("    ? ", f"{doubt}: {doubt.remedy}", width)
+    return lines
+
+
+def remedy(advice: str, width: int, indent: str = "  ") -> list[str]:
+    """What to do; lines that begin with four spaces are to be pasted, and never broken."""
+    if not advice:
+        return []
+    first, *rest = map(clean, advice.splitlines())
+    lines = hang(f"{indent}→ ", first, width)
+    for line in rest:
+        lines += [f"{indent}  {line}"] if line.startswith("    ") else hang(f"{indent}  ", line, width)
+    return lines
 
 
 def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style) -> list[str]:

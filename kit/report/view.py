@@ -5,20 +5,31 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
+from kit.proof.contract import Clause, ClauseFinding
 from kit.proof.doubts import Doubt
 from kit.proof.known_limits import hint, known_limits
-from kit.proof.lane import Attempt, Client, Comparison, Lane, LaneError, LaneState, marked, state
+from kit.proof.lane import (
+    Attempt,
+    Client,
+    Comparison,
+    Lane,
+    LaneError,
+    LaneState,
+    clause_state,
+    marked,
+    state,
+)
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.words import EXAMINE, HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
-from kit.targets import Claim, Target
+from kit.targets import Claim, Target, Topic
 
 Kind = Literal["on", "off", "polling"]
 
@@ -48,6 +59,47 @@ _ABOUT_FIGURES = frozenset(
 )
 
 
+# Which of a target's claims say what is documented of a clause.
+_TOPICS: Mapping[Clause, tuple[Topic, ...]] = {
+    Clause.DELIVERED: ("streaming",),
+    Clause.KEPT_ALIVE: ("deadline", "silence"),
+    Clause.CANCELLED: ("client-leaves",),
+    Clause.MANY: ("many",),
+    Clause.DEPLOY: ("shutdown",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseView:
+    """One clause of a lane's contract.
+
+    Attributes:
+        clause, name: which, and what to call it ("kept alive").
+        says: what was found, with how sure that is where it is not proved.
+        expected: its limits as they are written; None where it has none.
+        state: how it came out; None where nothing was expected of it, and then its mark says nothing.
+        doubts: those that are not the lane's own.
+        evidence, advice: what it rests on, and what to do (empty for nothing).
+    """
+
+    clause: Clause
+    name: str
+    says: str
+    expected: str | None
+    state: LaneState | None
+    doubts: tuple[Doubt, ...]
+    evidence: tuple[str, ...]
+    advice: str
+
+    @property
+    def headline(self) -> str:
+        """What was found, beside what was expected."""
+        if self.expected is None:
+            return self.says
+        kept = {LaneState.OK: "as expected", LaneState.INCONCLUSIVE: "expected and not proved"}
+        return f"{self.says}, {kept.get(self.state or LaneState.OK, 'expected')}: {self.expected}"
+
+
 @dataclass(frozen=True, slots=True)
 class LaneView:
     """One lane.
@@ -57,7 +109,8 @@ class LaneView:
         kind, name: how it was asked ("on", "off", "polling"), and what to call it ("flex on").
         as_is: whether the stream's header was left to the service.
         url, address: without credentials; the second without its query too, to be handed out.
-        state, as_expected: how it came out; the second None where nothing was expected.
+        state: how it came out.
+        as_expected: how its answer did; None where nothing was expected of that.
         marked: the state that its mark shows.
         word, verdict: the verdict as a program and as a person would say it.
         expected: a person's words; None where nothing was expected.
@@ -73,6 +126,7 @@ class LaneView:
         asked: whether the header was asked for or is there, a sentence; None where that is not known.
         fate, looks: what became of the answer (empty for nothing), and how it arrived.
         grounds: the claims that the expectation rests on.
+        clauses: what was found of its contract's clauses that were asked.
     """
 
     target: str
@@ -110,6 +164,7 @@ class LaneView:
     doubts: tuple[Doubt, ...]
     grounds: tuple[Claim, ...]
     timeline: Timeline
+    clauses: tuple[ClauseView, ...]
 
     @property
     def decided(self) -> bool:
@@ -117,11 +172,24 @@ class LaneView:
         return self.word is not Verdict.INCONCLUSIVE and not self.fate
 
     @property
+    def outcome(self) -> str:
+        """The verdict, and each clause that did not keep its limits."""
+        return "; ".join((self.verdict, *self.against))
+
+    @property
     def headline(self) -> str:
-        """The verdict, beside what was expected."""
-        if self.expected is None:
-            return self.verdict
-        return self.verdict + (", as expected" if self.as_expected else f", expected: {self.expected}")
+        """The verdict, beside what was expected, and each clause that did not keep its limits."""
+        said = self.verdict
+        if self.expected is not None:
+            said += ", as expected" if self.as_expected else f", expected: {self.expected}"
+        return "; ".join((said, *self.against))
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Each clause that is not proved to keep its limits, and how it is."""
+        return tuple(
+            f"{one.name}: {one.headline}" for one in self.clauses if one.state not in (None, LaneState.OK)
+        )
 
     @property
     def again(self) -> str | None:
@@ -138,6 +206,7 @@ class ComparisonView:
 
     Attributes:
         lanes: in their order.
+        clauses: of the contract, those that were asked of one lane at least, delivery first; empty for none.
         state: how the whole came out.
         tally: how many lanes are as promised; where nothing was promised, what was found.
         environment, where: where it was measured, in a word, and a sentence on what that is worth.
@@ -151,6 +220,7 @@ class ComparisonView:
     """
 
     lanes: tuple[LaneView, ...]
+    clauses: tuple[Clause, ...]
     state: LaneState
     tally: str
     environment: str
@@ -167,7 +237,7 @@ class ComparisonView:
     def conclusion(self) -> str:
         """The tally and each lane that is not as promised, without a full stop."""
         against = (
-            f"{lane.name} ({lane.verdict}" + (f", promised {lane.expected})" if lane.expected else ")")
+            f"{lane.name} ({'; '.join((_beside(lane), *lane.against))})"
             for lane in self.lanes
             if lane.state is not LaneState.OK
         )
@@ -188,8 +258,10 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))
     clauses = [target.in_short for name, target in targets.items() if name in names and target.in_short]
+    asked = {one.clause for lane in lanes for one in lane.clauses}
     return ComparisonView(
         lanes=lanes,
+        clauses=tuple(one for one in Clause if one in asked or (asked and one is Clause.DELIVERED)),
         state=comparison.state,
         tally=_tally(lanes),
         environment="rehearsal" if _is_rehearsal(comparison) else comparison.environment,
@@ -209,7 +281,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
     line, error, hold, floor = lane.timeline, lane.error, lane.hold_ms, lane.hold_floor_ms
     kind: Kind = lane.header if lane.delivery == "stream" else "polling"
     as_is = lane.as_is and lane.delivery == "stream"
-    expected = lane.at_most or lane.expected
+    expected = lane.expected or lane.at_most
     return LaneView(
         target=lane.target,
         title=lane.target if target is None else target.title,
@@ -220,7 +292,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         address=handed_out(lane.url),
         state=state(lane),
         marked=marked(lane),
-        as_expected=lane.as_expected,
+        as_expected=lane.delivered_as_expected,
         word=lane.verdict,
         verdict=_verdict(lane),
         expected=_expected(lane, target),
@@ -252,6 +324,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         doubts=tuple(doubt for doubt in lane.doubts if error is None or doubt not in _ABOUT_FIGURES),
         grounds=_grounds(lane, target),
         timeline=line,
+        clauses=tuple(clause_view(finding, lane) for finding in lane.clauses),
     )
 
 
@@ -353,7 +426,7 @@ def _attempt(attempt: Attempt) -> str:
 def _expected(lane: Lane, target: Target | None) -> str | None:
     """With the block's size where the target's documentation names one."""
     if lane.at_most is not None:
-        return str(lane.at_most)
+        return str(replace(lane.expectation, limits=()))
     if lane.expected is None:
         return None
     if lane.delivery == "polling" and lane.expected in _IN_PIECES:
@@ -361,6 +434,27 @@ def _expected(lane: Lane, target: Target | None) -> str | None:
     if lane.expected is Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
         return in_words(lane.expected, Shape.BLOCKS, target.front.block_bytes, None)
     return in_words(lane.expected, None, None, None)
+
+
+def clause_view(finding: ClauseFinding, lane: Lane | None = None) -> ClauseView:
+    """What there is to tell of one clause, of a lane or by itself."""
+    sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
+    return ClauseView(
+        clause=finding.clause,
+        name=finding.clause.words,
+        says=sure.format(finding.says),
+        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
+        state=clause_state(lane, finding.clause) if lane is not None else None,
+        doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
+        evidence=finding.evidence,
+        advice=finding.advice,
+    )
+
+
+def _beside(lane: LaneView) -> str:
+    """The verdict, and the promise where it is not kept."""
+    kept = lane.expected is None or lane.as_expected
+    return lane.verdict if kept else f"{lane.verdict}, promised {lane.expected}"
 
 
 def _hold(lane: Lane) -> str:
@@ -406,10 +500,10 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
             return None
         if looked is not None and looked.next_step is not None:
             return looked.next_step
-        unexplained = target is None and lane.delivery == "stream" and not lane.as_expected
+        unexplained = target is None and lane.delivery == "stream" and not lane.delivered_as_expected
         return EXAMINE if unexplained else None
     if lane.verdict is Verdict.INCREMENTAL:
-        if lane.as_expected is False and lane.at_most is None and not lane.broken:
+        if lane.delivered_as_expected is False and lane.at_most is None and not lane.broken:
             return "It streams, against expectation: check that the URL is the one you mean, then the claim."
         return None
     if lane.only_for == "browser":

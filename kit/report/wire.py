@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 
 from kit.errors import Code as ErrorCode
 from kit.proof.causes import Cause, Certainty
+from kit.proof.contract import Clause, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, AskedAs, Client, Delivery, Environment
 from kit.proof.looks import Looks
@@ -93,6 +94,39 @@ class Clumps(TypedDict):
 
 
 @_described
+class Figure(TypedDict):
+    """What is known of a figure of a clause: it lies between the two, both included.
+
+    Milliseconds; of `many` a number of streams.
+    """
+
+    term: Term
+    least: Ms
+    most: Ms | None
+    """Null where no end of it was seen."""
+
+
+@_described
+class ClauseFinding(TypedDict):
+    """What was found of one clause of the path's contract."""
+
+    clause: Clause
+    says: str
+    """in a few words; where it is unknown, why"""
+    sure: Sure
+    figures: list[Figure]
+    expected: str | None
+    """The limits that it is held to, as --expect has them; null for none."""
+    as_expected: bool | None
+    """Whether it is proved to keep all of them; null for none."""
+    doubts: list[Doubt]
+    evidence: list[str]
+    """What was done and seen, one sentence a step, in order."""
+    advice: str | None
+    """What to do; lines that begin with four spaces are to be pasted."""
+
+
+@_described
 class Lane(TypedDict):
     """One target in one arm.
 
@@ -107,7 +141,8 @@ class Lane(TypedDict):
     delivery: Delivery
     """How the answer was asked for: as one stream, or in pieces (--polling), each a whole response."""
     expected: Verdict | Bound | None
-    """What was promised: a verdict, or a bound that the arrivals are held to; null where nothing was."""
+    """What was promised of its delivery: a verdict, or else a bound that the arrivals are held to; null where
+    neither was."""
     verdict: Verdict
     shape: Shape | None
     """How the stream is held."""
@@ -149,6 +184,11 @@ class Lane(TypedDict):
     only_for: NotRequired[Client | None]
     """Whose alone the verdict is, where the other's stream passes: a browser's, or a client's that accepts no
     compression. Null where the two do not differ, or in a recording."""
+    expectation: NotRequired[str | None]
+    """All that was expected, as --expect has it: the verdict, bounds, and limits of the contract's clauses;
+    null for nothing."""
+    clauses: NotRequired[list[ClauseFinding]]
+    """What was found of the contract's clauses that were asked; that of delivery is the verdict."""
 
 
 def _of_an_older_kit(lane: Any) -> Any:

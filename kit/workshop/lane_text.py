@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kit.proof.doubts import BROKEN, Doubt
+from kit.proof.lane import LaneState
 from kit.proof.verdict import Shape, Verdict
 from kit.report.view import LaneView
 from kit.workshop.chinese import chinese, in_chinese
@@ -43,9 +44,11 @@ def tone(lane: LaneView) -> str:
     """ "flows", "held", "unsure" or "failed": which mark and colour the lane gets."""
     if lane.error is not None:
         return "failed"
-    if not lane.decided:
+    if lane.marked is LaneState.INCONCLUSIVE:
         return "unsure"
-    return "flows" if lane.word is Verdict.INCREMENTAL else "held"
+    if lane.word not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
+        return "held"
+    return "flows" if lane.marked is LaneState.OK else "failed"
 
 
 _WEIGHTY = (*BROKEN, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from kit.errors import Code, KitError
-from kit.proof.bound import Bound
+from kit.proof.contract import ClauseFinding, Figure
 from kit.proof.doubts import Doubt
+from kit.proof.expectation import Expectation
 from kit.proof.lane import Attempt, Comparison, Lane, LaneError
 from kit.proof.looks import Watched, watch
 from kit.proof.timeline import Arrival, Timeline
-from kit.proof.verdict import Verdict
 from kit.report import wire
 from kit.report.json import SCHEMA_VERSION
 from kit.report.view import moment, where
@@ -69,10 +70,11 @@ def mark(comparison: Comparison) -> dict[str, str]:
 
 def _lane(data: wire.Lane) -> Lane:
     """As it was measured."""
-    expected, error = data["expected"], data["error"]
-    bound = None if expected is None or isinstance(expected, Verdict) else Bound.parse(expected)
-    if bound is None and expected is not None and not isinstance(expected, Verdict):
-        raise _no_recording(f"{expected} is no bound")
+    error, wanted = data["error"], data.get("expectation", data["expected"])
+    try:
+        expected = Expectation() if wanted is None else Expectation.parse(wanted)
+    except KitError as wrong:
+        raise _no_recording(wrong.message) from None
     arrivals = tuple(
         Arrival(one["seq"], one["sent_ms"], one["arrived_ms"], one["bytes"]) for one in data["timeline"]
     )
@@ -82,7 +84,7 @@ def _lane(data: wire.Lane) -> Lane:
         target=data["target"],
         url=data["url"],
         header=data["header"],
-        expected=expected if isinstance(expected, Verdict) else None,
+        expected=expected.verdict,
         verdict=data["verdict"],
         shape=data["shape"],
         block_bytes=data["block_bytes"],
@@ -101,9 +103,27 @@ def _lane(data: wire.Lane) -> Lane:
         error=None if error is None else LaneError(error["code"], error["message"], error["hint"]),
         delivery=data["delivery"],
         earlier=tuple(Attempt(one["verdict"], one["error"], tuple(one["doubts"])) for one in attempts[:-1]),
-        at_most=bound,
+        at_most=expected.bound,
         asked_as=data.get("asked_as"),
         only_for=data.get("only_for"),
+        limits=expected.limits,
+        clauses=tuple(map(_clause, data.get("clauses", []))),
+    )
+
+
+def _clause(data: wire.ClauseFinding) -> ClauseFinding:
+    figures = (
+        Figure(one["term"], one["least"], inf if one["most"] is None else one["most"])
+        for one in data["figures"]
+    )
+    return ClauseFinding(
+        data["clause"],
+        data["says"],
+        data["sure"],
+        tuple(figures),
+        tuple(data["doubts"]),
+        tuple(data["evidence"]),
+        data["advice"] or "",
     )
 
 

@@ -6,14 +6,16 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.fixtures.gcloud import forked_gcloud
 
-def uploaded(gcloud: Path, folder: Path, *strays: str) -> set[str]:
+
+def uploaded(folder: Path, *strays: str) -> set[str]:
     """The names of the files, once these strays lie among them too."""
     for stray in strays:
         (folder / stray).parent.mkdir(parents=True, exist_ok=True)
         (folder / stray).write_text("a secret")
     listed = subprocess.run(
-        [gcloud, "meta", "list-files-for-upload", folder],
+        [forked_gcloud(), "meta", "list-files-for-upload", folder],
         env={**os.environ, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1"},
         capture_output=True,
         text=True,

@@ -374,6 +374,8 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"bytes": "-200"}, "bad-bytes"),
         ({"bytes": "٢٠٠"}, "bad-bytes"),
         ({"bytes": "9" * 5000}, "bad-bytes"),
+        *(({"stop": value}, "bad-stop") for value in ("61", "-1", "1.5", "", "9" * 5000)),
+        ({"stop": "1", "mode": "pause"}, "bad-stop"),
         *(({"seconds": value}, "bad-seconds") for value in ("0", "3901", "-1", "1.5", "", "9" * 5000)),
         ({"total": "x"}, "bad-total"),
         ({"total": ""}, "bad-total"),
@@ -407,6 +409,7 @@ def test_only_an_event_stream_has_comments(media: str, base: str) -> None:
 def test_only_a_lockstep_stream_is_fed(mode: str, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
     monkeypatch.setattr(proof, "FREE_OCTETS", 10**12)
+    monkeypatch.setattr(proof, "ALL_OCTETS", 10**13)
     one = new_id()
     with opened(base, id=one, mode=mode):
         refused(ask(base, "/feed", method="POST", id=one), 400, "not-lockstep")
@@ -422,7 +425,10 @@ def test_an_id_in_use_is_refused_with_409_and_the_first_stream_is_not_harmed(bas
     answer.leave()
 
 
-def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str) -> None:
+def test_one_stream_too_many_is_refused_with_429_until_one_has_left(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "STRANGERS_STREAMS", 16)
     answers = [opened(base) for _ in range(16)]
     refused(ask(base, "/stream", id=new_id()), 429, "too-many-streams")
     answers.pop().leave()
@@ -430,6 +436,53 @@ def test_the_seventeenth_stream_is_refused_with_429_until_one_has_left(base: str
     assert answer.status == 200
     for each in (answer, *answers):
         each.leave()
+
+
+@pytest.mark.parametrize(
+    ("how", "environ", "most"),
+    [
+        ({}, {"STREAMPROOF_PROOF_UNTIL": "inf"}, 128),
+        ({}, {"STREAMPROOF_PROOF_UNTIL": str(2**40)}, 128),
+        ({"enabled": lambda: True}, {"STREAMPROOF_PROOF_TOKEN": "its own: not asked for here"}, 128),
+        ({"token": "sixteen characters"}, {}, 5_000),
+        ({}, {"STREAMPROOF_PROOF_TOKEN": "sixteen-characters"}, 5_000),
+        ({}, {"STREAMPROOF_PROOF_TOKEN_SHA256": "0" * 64}, 5_000),
+        ({"enabled": lambda: True}, {"STREAMPROOF_LAB": "1"}, 5_000),
+    ],
+)
+def test_thousands_of_streams_are_for_those_who_show_a_token(
+    how: dict[str, Any], environ: dict[str, str], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    origin = proof.create_proof(**how)
+    assert isinstance(origin, proof._Proof)
+    assert origin._most_streams() == most
+
+
+@pytest.mark.parametrize("how", [{"bytes": 1024}, {"total": 1024}, {"mode": "pause"}])
+def test_all_open_streams_share_a_limit_on_octets(
+    how: dict[str, Any], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "BULK_OCTETS", 0)
+    monkeypatch.setattr(proof, "SILENCE_SECONDS", 3600.0)
+    octets = 200 + 3 * 200 if how == {"mode": "pause"} else 1024
+    monkeypatch.setattr(proof, "ALL_OCTETS", 2 * octets + 127)
+    first, second = opened(base, **how), opened(base, **how)
+    refused(ask(base, "/stream", id=new_id(), bytes=128, type="text"), 429, "too-many-octets")
+    for each in (first, second):
+        each.leave()
+    freed(429, base, "/stream", id=new_id(), bytes=128).leave()
+
+
+def test_a_feed_is_refused_where_all_open_streams_have_their_octets(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = new_id()
+    monkeypatch.setattr(proof, "ALL_OCTETS", 2 * 128 + 256)
+    with opened(base, id=one, bytes=128), opened(base, bytes=128):
+        assert fetched(base, "feed", id=one, bytes=256)["emitted"] == 2
+        refused(ask(base, "/feed", method="POST", id=one, bytes=128), 429, "too-many-octets")
 
 
 def test_a_stream_of_four_mebibytes_is_fed_to_the_last_octet_and_no_further(base: str) -> None:

@@ -22,8 +22,8 @@ from kit.rehearsal.hosting import Hosting
 from kit.rehearsal.plane import Plane
 from kit.rehearsal.uploads import Kind, Upload
 from kit.targets import FrontSpec, load_targets
+from tests.fixtures.gcloud import forked_gcloud
 from tests.fixtures.rehearsal import GIVE_UP_S
-from tests.fixtures.tools import find
 from tests.system.leftovers import processes_in
 
 REGION = "europe-west1"
@@ -157,7 +157,7 @@ class Cloud:
         kept, bin = self._folder / "gcloud-kept", self._folder / "gcloud-bin"
         for folder in (kept, bin):
             folder.mkdir()
-        real = shlex.quote(str(find("gcloud")))
+        real = shlex.quote(str(forked_gcloud()))
         (bin / "gcloud").write_text(_ASKED_ONCE.format(kept=shlex.quote(str(kept)), gcloud=real))
         (bin / "gcloud").chmod(0o755)
         return bin

@@ -39,5 +39,6 @@ def hosted(monkeypatch: pytest.MonkeyPatch, known: Deployment, *versions: Versio
     Record.load(Path()).put(known)
     host = MemoryHost(known.place, always=True)
     host.service = service_of(known.target, *versions)
+    monkeypatch.setenv("KIT_STREAMS", "0")  # its addresses are made up
     monkeypatch.setattr("kit.cli.records.hosts", lambda _: {known.place: host}.__getitem__)
     return host

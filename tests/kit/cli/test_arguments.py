@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kit.cli.arguments import VERDICTS, Arms, arms, pairs, status, verdict
+from kit.cli.arguments import VERDICTS, Arms, arms, expectation, pairs, status
 from kit.errors import Exit, KitError
+from kit.proof.expectation import Expectation
 from kit.proof.lane import LaneState
 from kit.proof.verdict import Verdict
 
@@ -12,11 +13,10 @@ def test_both_arms_are_measured_with_the_header_first() -> None:
     assert [arms(wanted) for wanted in Arms] == [["on"], ["off"], ["on", "off"], ["as-is"]]
 
 
-def test_every_verdict_can_be_expected() -> None:
-    assert verdict(None) is None
-    assert all(verdict(str(word)) is word for word in Verdict)
+def test_the_help_names_every_verdict() -> None:
     assert VERDICTS.split(", ") == list(Verdict)
-    assert verdict("streamed") is Verdict.INCREMENTAL
+    assert expectation(None) == Expectation()
+    assert expectation("streamed") == Expectation(Verdict.INCREMENTAL)
 
 
 def test_each_state_has_its_status() -> None:

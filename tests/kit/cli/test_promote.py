@@ -64,7 +64,7 @@ def test_for_programs_it_says_which_was_and_which_is(invoke: Invoke, host: Memor
     ended = invoke("promote", "flex", "--yes", "--json")
     assert (ended.status, {**ended.data, "url": None}) == (
         0,
-        {"target": "flex", "version": "sp-new", "was": "sp-now", "url": None},
+        {"target": "flex", "version": "sp-new", "was": "sp-now", "url": None, "rollout": None},
     )
     assert ended.data["url"].startswith("https://")
 

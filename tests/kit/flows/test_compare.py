@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from kit import __version__
 from kit.events import Answered, Arrived, Asked, Event, Judged, LanesBegun, ProofStep
 from kit.flows.compare import compare
 from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
-from kit.proof.lane import Arm
+from kit.proof.contract import Clause, ContractSpec, Limit, Term
+from kit.proof.lane import Arm, LaneState, state
 from kit.proof.verdict import Verdict
 from tests.fixtures.origin import Origin
 
@@ -50,3 +52,16 @@ def test_it_says_when_and_by_which_kit_it_was_measured() -> None:
     found = asyncio.run(compare([], "lab"))
     assert (found.environment, found.kit_version, found.lanes) == ("lab", __version__, ())
     assert found.measured_at.endswith("Z")
+
+
+def test_a_lane_is_judged_once_with_its_clauses_and_its_limits_count(origin: Origin) -> None:
+    limits = (Limit(Term.IDLE, ">", 100.0), Limit(Term.ALIVE, "<", 100.0))
+    held_to = replace(spec("a", origin()), limits=limits, contract=ContractSpec.of(limits, for_s=0.5))
+    events = list[Event]()
+    found = asyncio.run(compare([held_to, spec("gone", "http://127.0.0.1:1")], "url", events.append))
+    judged = [event.lane for event in events if isinstance(event, Judged)]
+    assert sorted(lane.target for lane in judged) == ["a", "gone"]
+    lane = next(lane for lane in judged if lane.target == "a")
+    assert lane == found.lanes[0]
+    assert [one.clause for one in lane.clauses] == [Clause.KEPT_ALIVE]
+    assert (lane.verdict, state(lane)) == (Verdict.INCREMENTAL, LaneState.NOT_AS_EXPECTED)

@@ -14,6 +14,7 @@ from kit.flows.traffic import earlier, newest, switch
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Service, Version
 from kit.probe.client import Ask
+from kit.probe.rollout import Kept
 from kit.proof.version import ExpectedVersion
 from tests.fixtures.deployments import deployed, on_record
 from tests.kit.flows.hosts import MemoryHost
@@ -89,7 +90,7 @@ def test_a_stopped_version_runs_before_it_gets_the_traffic_and_the_other_is_stop
     host.service = service(version("first", 1, running=False), version("now", 2, 1.0))
     record = Record.load(tmp_path)
     record.put(known("now", "first"))
-    after = asyncio.run(switch(host, record, host.service, host.service.versions[1], lambda _: None))
+    after = asyncio.run(switch(host, record, host.service, host.service.versions[1], lambda _: None, Kept()))
     assert host.said == ["start first", "promote first", "stop now"]
     assert after.serving is not None
     assert after.serving.name == "first"
@@ -106,13 +107,15 @@ def test_the_way_there_and_back_can_be_gone_again_and_again(tmp_path: Path) -> N
         assert there is not None
         to = earlier(there, "flex", record.of("flex"))
         assert to.name == expected
-        asyncio.run(switch(host, record, there, to, lambda _: None))
+        asyncio.run(switch(host, record, there, to, lambda _: None, Kept()))
 
 
 def test_without_a_record_one_is_made(tmp_path: Path) -> None:
     host = MemoryHost(PLACE)
     host.service = service(version("now", 1, 1.0), version("new", 2))
-    asyncio.run(switch(host, Record.load(tmp_path), host.service, host.service.versions[0], lambda _: None))
+    asyncio.run(
+        switch(host, Record.load(tmp_path), host.service, host.service.versions[0], lambda _: None, Kept())
+    )
     kept = on_record(tmp_path, "flex")
     assert (kept.version, kept.previous, kept.place) == ("new", "now", PLACE)
 
@@ -128,7 +131,7 @@ def test_where_the_service_answers_by_then_is_on_record(tmp_path: Path) -> None:
         host.service = replace(host.service, url="https://new")
 
     host.before["stop"] = moved
-    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
+    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None, Kept()))
     kept = on_record(tmp_path, "flex")
     assert (kept.version, kept.url) == ("new", "https://new")
 
@@ -138,7 +141,7 @@ def test_what_was_measured_of_this_version_stays_on_record(tmp_path: Path) -> No
     host.service = service(version("now", 1, 1.0), version("new", 2))
     record = Record.load(tmp_path)
     record.put(replace(known("new", "now"), verdict_on="byte-limited"))
-    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None))
+    asyncio.run(switch(host, record, host.service, host.service.versions[0], lambda _: None, Kept()))
     kept = on_record(tmp_path, "flex")
     assert (kept.state, kept.verdict_on) == ("serving", "byte-limited")
 
@@ -156,12 +159,12 @@ def test_what_is_replaced_is_stopped_only_once_traffic_that_moves_late_has_moved
         return True
 
     monkeypatch.setattr("kit.flows.traffic.wait_until_version", waits)
-    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None))
+    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None, Kept()))
     assert host.said == ["promote new", f"wait for new at {there.url} for 120 s", "stop now"]
 
 
 def test_a_version_that_lacks_what_it_takes_to_be_asked_is_started_first(tmp_path: Path) -> None:
     host = MemoryHost(PLACE)
     there = host.service = service(version("now", 1, 1.0), replace(version("new", 2), ready=False))
-    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None))
+    asyncio.run(switch(host, Record.load(tmp_path), there, there.versions[0], lambda _: None, Kept()))
     assert host.said[:2] == ["start new", "promote new"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.contract import Clause, ClauseFinding, Figure, Limit, Sign, Sure, Term
+from kit.proof.contract import ASKED, Clause, ClauseFinding, ContractSpec, Figure, Limit, Sign, Sure, Term
 
 _SIGNS: tuple[Sign, ...] = ("<", "<=", ">", ">=")
 
@@ -67,3 +67,26 @@ def test_an_interval_meets_a_limit_with_both_its_ends(text: str, figure: Figure,
 
 def test_every_term_belongs_to_a_clause() -> None:
     assert {term.clause for term in Term} == {Clause.CANCELLED, Clause.KEPT_ALIVE, Clause.MANY}
+
+
+@pytest.mark.parametrize(
+    ("limits", "spec"),
+    [
+        ("", ContractSpec()),
+        ("cancel<1s", ContractSpec((Clause.CANCELLED,))),
+        ("cancel<10s", ContractSpec((Clause.CANCELLED,), watch_s=11.0)),
+        ("idle>60s", ContractSpec((Clause.KEPT_ALIVE,), for_s=66.0)),
+        ("idle>2s alive>=10m heartbeat<1s", ContractSpec((Clause.KEPT_ALIVE,), for_s=660.0)),
+        ("many>=100", ContractSpec((Clause.MANY,), streams=100)),
+        ("many>100", ContractSpec((Clause.MANY,), streams=101)),
+        ("many<=4", ContractSpec((Clause.MANY,), streams=5)),
+    ],
+)
+def test_what_limits_need_is_asked(limits: str, spec: ContractSpec) -> None:
+    assert ContractSpec.of([limit for one in limits.split() if (limit := Limit.parse(one))]) == spec
+
+
+def test_what_is_asked_for_goes_before_what_limits_need() -> None:
+    limits = (Limit(Term.IDLE, ">", 60_000.0), Limit(Term.MANY, ">=", 100.0))
+    spec = ContractSpec.of(limits, ASKED, for_s=2.0, streams=3)
+    assert spec == ContractSpec(ASKED, for_s=2.0, streams=3)

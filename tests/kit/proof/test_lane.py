@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
 from kit.proof.bound import Bound
+from kit.proof.contract import Clause, ClauseFinding, Figure, Limit, Sure, Term
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Attempt, Comparison, Lane, LaneError, LaneState, state, undecided
+from kit.proof.lane import (
+    Attempt,
+    Comparison,
+    Lane,
+    LaneError,
+    LaneState,
+    clause_state,
+    marked,
+    state,
+    undecided,
+)
 from kit.proof.looks import Piece, watch
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Verdict
@@ -135,3 +147,65 @@ def test_every_measurement_of_a_lane_is_kept_in_order_and_its_own_is_the_last() 
         Attempt(Verdict.INCONCLUSIVE, None, (Doubt.SLOW_LINK,)),
         Attempt(Verdict.INCREMENTAL, None, ()),
     )
+
+
+def _found(least: float, most: float, sure: Sure = "proved") -> tuple[ClauseFinding, ...]:
+    return (ClauseFinding(Clause.CANCELLED, "as the test says", sure, (Figure(Term.CANCEL, least, most),)),)
+
+
+SOON = Limit(Term.CANCEL, "<", 1_000.0)
+KEPT, MISSED = replace(LANE, clauses=_found(0, 12)), replace(LANE, clauses=_found(5_000, inf))
+
+
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [
+        (KEPT, LaneState.OK),
+        (MISSED, LaneState.NOT_AS_EXPECTED),
+        (LANE, LaneState.INCONCLUSIVE),
+        (replace(LANE, clauses=_found(0, 12, "likely")), LaneState.INCONCLUSIVE),
+        (replace(LANE, clauses=_found(5_000, inf, "unknown")), LaneState.INCONCLUSIVE),
+        (replace(LANE, clauses=_found(500, inf)), LaneState.INCONCLUSIVE),
+        (replace(KEPT, expected=Verdict.INCREMENTAL), LaneState.OK),
+        (replace(KEPT, expected=Verdict.WHOLE_MESSAGE), LaneState.NOT_AS_EXPECTED),
+        (replace(KEPT, verdict=Verdict.INCONCLUSIVE), LaneState.INCONCLUSIVE),
+        (replace(MISSED, verdict=Verdict.INCONCLUSIVE), LaneState.NOT_AS_EXPECTED),
+        (replace(KEPT, error=FAILED.error), LaneState.FAILED),
+    ],
+)
+def test_a_limit_is_kept_by_what_is_proved_alone(lane: Lane, expected: LaneState) -> None:
+    held_to = replace(lane, limits=(SOON,))
+    assert (state(held_to), held_to.as_expected) == (expected, expected is LaneState.OK)
+    assert (marked(held_to) is LaneState.OK) == (expected is LaneState.OK)
+
+
+@pytest.mark.parametrize("lane", [LANE, AS_PROMISED, NOT_SO, UNSURE, FAILED, CUT, WATCHED])
+@pytest.mark.parametrize("clauses", [KEPT.clauses, MISSED.clauses, _found(0, inf, "unknown")])
+def test_a_clause_of_which_nothing_is_expected_changes_nothing(
+    lane: Lane, clauses: tuple[ClauseFinding, ...]
+) -> None:
+    asked = replace(lane, clauses=clauses)
+    assert (state(asked), marked(asked), asked.as_expected) == (state(lane), marked(lane), lane.as_expected)
+    assert clause_state(asked, Clause.CANCELLED) is None
+
+
+def test_a_held_stream_gets_no_tick_for_limits_that_it_keeps() -> None:
+    held = replace(KEPT, verdict=Verdict.WHOLE_MESSAGE, limits=(SOON,))
+    assert (state(held), marked(held)) == (LaneState.OK, LaneState.NOT_AS_EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bound", "expected"),
+    [
+        (Verdict.INCREMENTAL, Bound(hold_ms=200), LaneState.OK),
+        (Verdict.INCREMENTAL, Bound(hold_ms=50), LaneState.NOT_AS_EXPECTED),
+        (Verdict.WHOLE_MESSAGE, Bound(hold_ms=200), LaneState.NOT_AS_EXPECTED),
+    ],
+)
+def test_a_verdict_and_a_bound_are_kept_both(verdict: Verdict, bound: Bound, expected: LaneState) -> None:
+    lane = replace(WATCHED, verdict=Verdict.INCREMENTAL, expected=verdict, at_most=bound)
+    assert (state(lane), lane.as_expected) == (expected, expected is LaneState.OK)
+
+
+def test_a_clause_that_is_not_known_is_no_reason_to_ask_for_the_verdict_again() -> None:
+    assert not undecided(replace(LANE, limits=(SOON,)))

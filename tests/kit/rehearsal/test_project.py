@@ -12,8 +12,8 @@ from typing import Any
 from kit.rehearsal.environment import service_account_environment
 from kit.rehearsal.faults import denied, unavailable
 from kit.rehearsal.plane import Plane
+from tests.fixtures.gcloud import forked_gcloud
 from tests.fixtures.rehearsal import Gcloud
-from tests.fixtures.tools import Tool
 
 QUIET = ("--quiet", "--format=json")
 
@@ -60,12 +60,10 @@ def test_another_project_and_another_token_are_turned_away(plane: Plane, gcloud:
     assert "UNAUTHENTICATED" in ran.stderr
 
 
-def test_a_service_account_gets_identity_tokens_for_one_audience(
-    plane: Plane, tool: Tool, tmp_path: Path
-) -> None:
+def test_a_service_account_gets_identity_tokens_for_one_audience(plane: Plane, tmp_path: Path) -> None:
     env = {**os.environ, **service_account_environment(plane, tmp_path)}
     words = ["auth", "print-identity-token", "--audiences=https://sp.example"]
-    ran = subprocess.run([tool("gcloud"), *words], env=env, capture_output=True, text=True, check=True)
+    ran = subprocess.run([forked_gcloud(), *words], env=env, capture_output=True, text=True, check=True)
     assert plane.project.identity[ran.stdout.strip()] == "https://sp.example"
 
 

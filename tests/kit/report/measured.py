@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import inf
 from typing import get_args
 
 from hypothesis import strategies as st
 
 from kit.errors import Code
+from kit.proof.contract import Clause, ClauseFinding, Figure, Limit, Sign, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Arm, Attempt, Comparison, Lane, LaneError
 from kit.proof.looks import Kind, Piece, watch
@@ -224,9 +226,43 @@ TROUBLED = _comparison(
     ),
 )
 
+# Asked for its contract: one clause keeps its limit, one misses it, one is not decided, one has none.
+CONTRACTED = _lane(
+    "run",
+    "on",
+    "incremental",
+    limits=(Limit(Term.MANY, ">=", 10.0), Limit(Term.CANCEL, "<", 1_000.0), Limit(Term.IDLE, ">", 60_000.0)),
+    clauses=(
+        ClauseFinding(
+            Clause.CANCELLED,
+            "goes on for the 5 s that it was watched",
+            "proved",
+            (Figure(Term.CANCEL, 5_000.0),),
+            evidence=("A stream was left in mid-answer, twice: its origin wrote on both times.",),
+            advice="nginx goes on for a client that left. Take that out:\n    proxy_ignore_client_abort off;",
+        ),
+        ClauseFinding(
+            Clause.MANY,
+            "10 at once are delivered as one is",
+            "proved",
+            (Figure(Term.MANY, 10.0),),
+            evidence=("10 streams in lock-step at the same time: all passed.",),
+        ),
+        ClauseFinding(
+            Clause.KEPT_ALIVE,
+            "a silence of 60 s ends it",
+            "likely",
+            (Figure(Term.IDLE, 60_000.0, 61_000.0),),
+            (Doubt.NOT_REPEATED,),
+            ("A silent stream was broken off after 60.2 s, a talking one was not.",),
+        ),
+        ClauseFinding(Clause.DEPLOY, "no deploy was watched", "unknown"),
+    ),
+)
+
 # How a lane can come out, each once: held as documented, held against the promise, undecided, not measured,
-# asked for in pieces and decided at the third attempt.
-EVERY = _comparison(*TROUBLED.lanes[2:], replace(POLLED, earlier=RETRIED.earlier))
+# asked for in pieces and decided at the third attempt; asked for its contract.
+EVERY = _comparison(*TROUBLED.lanes[2:], replace(POLLED, earlier=RETRIED.earlier), CONTRACTED)
 
 _ms = st.floats(0, 1e7, allow_nan=False)
 _words = st.text(max_size=30)
@@ -255,6 +291,30 @@ _doubts = st.lists(st.sampled_from(Doubt), max_size=3, unique=True).map(tuple)
 _attempts = st.builds(Attempt, st.sampled_from(Verdict), st.none() | st.sampled_from(Code).map(str), _doubts)
 
 
+_figures = st.builds(Figure, st.sampled_from(Term), _ms, _ms | st.just(inf))
+
+
+def _clauses(words: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[ClauseFinding, ...]]:
+    texts = st.lists(words, max_size=2).map(tuple)
+    figures = st.lists(_figures, max_size=2).map(tuple)
+    one = st.builds(
+        ClauseFinding,
+        st.sampled_from(Clause),
+        words,
+        st.sampled_from(get_args(Sure)),
+        figures,
+        _doubts,
+        texts,
+        words,
+    )
+    return st.lists(one, max_size=3, unique_by=lambda finding: finding.clause).map(tuple)
+
+
+_limits = st.builds(
+    Limit, st.sampled_from(Term), st.sampled_from(get_args(Sign)), st.integers(0, 999_999).map(float)
+)
+
+
 @st.composite
 def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
     error = draw(st.none() | _errors)
@@ -275,6 +335,8 @@ def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
         error=error,
         delivery=draw(st.sampled_from(["stream", "polling"])),
         earlier=tuple(draw(st.lists(_attempts, max_size=2))),
+        limits=tuple(draw(st.lists(_limits, max_size=2, unique_by=lambda limit: limit.term))),
+        clauses=draw(_clauses(words)),
     )
 
 
@@ -292,6 +354,10 @@ def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
             advice=None if lane.advice is None else other(),
             evidence=tuple(other() for _ in lane.evidence),
             attempts=tuple(other() for _ in lane.attempts),
+            clauses=tuple(
+                replace(one, says=other(), evidence=tuple(other() for _ in one.evidence), advice=other())
+                for one in lane.clauses
+            ),
             grounds=tuple(
                 Claim(text=other(), source=other(), certainty="C", about="streaming") for _ in lane.grounds
             ),

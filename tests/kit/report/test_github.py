@@ -53,10 +53,13 @@ def test_where_all_is_as_promised_and_nothing_is_doubted_there_is_nothing_to_say
 
 
 def test_each_lane_that_came_out_badly_is_a_command_with_what_to_do() -> None:
-    held, unsure, died = commands(SEEN)
-    assert (held.level, unsure.level, died.level) == ("error", "warning", "error")
+    held, unsure, died, missed = commands(SEEN)
+    assert [one.level for one in (held, unsure, died, missed)] == ["error", "warning", "error", "error"]
     assert held.properties == {"title": "streamproof: flex on: buffered whole, expected: streamed"}
     assert held.data.splitlines()[0].startswith("It should stream here: probe the service directly")
+    assert missed.properties["title"].startswith(
+        "streamproof: run on: streamed, as expected; cancelled: goes on"
+    )
 
 
 def test_what_is_inconclusive_is_an_error_where_it_fails_the_step() -> None:

@@ -58,7 +58,7 @@ def _words(page: str) -> str:
 
 def test_the_headline_is_the_conclusion_and_what_is_not_as_promised_stands_at_the_top() -> None:
     page = html(SEEN)
-    assert "<h1>2 of 5 lanes as expected.</h1>" in page
+    assert "<h1>2 of 6 lanes as expected.</h1>" in page
     text = _words(page)
     top = text[: text.index("The same answer on every lane")]
     assert "App Engine Flexible, header sent: buffered whole, promised: streamed" in top

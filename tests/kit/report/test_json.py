@@ -24,16 +24,25 @@ from kit.report import wire
 from kit.report.json import SCHEMA_VERSION, app_data, comparison_data, diagnosis_data, document, lane_data
 from kit.workshop.server import RECORDING
 from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
-from tests.kit.report.measured import AS_PROMISED, COMPARISONS, EVERY, POLLED, RETRIED, TROUBLED
+from tests.kit.report.measured import AS_PROMISED, COMPARISONS, CONTRACTED, EVERY, POLLED, RETRIED, TROUBLED
 
 KEPT = (files("kit.report") / "schema.json").read_text(encoding="utf-8")
 VALIDATOR = Draft202012Validator(json.loads(KEPT))
-OPTIONAL = {"attempts", "looks", "clumps", "asked_as", "only_for"}  # older kits wrote none of them
+OPTIONAL = {
+    "attempts",
+    "looks",
+    "clumps",
+    "asked_as",
+    "only_for",
+    "expectation",
+    "clauses",
+}  # older kits wrote none of them
 CLUMPED = watch([Piece(700.0 * (1 + place // 20), 820) for place in range(200)], (), "events")
 LOOKED_AT = replace(
     EVERY.lanes[-1],
     asked_as="both",
     only_for="plain",
+    expected=None,
     at_most=Bound(hold_ms=200.0),
     timeline=replace(EVERY.lanes[-1].timeline, watched=CLUMPED),
 )
@@ -150,6 +159,18 @@ def test_the_schema_lets_no_field_be_added_or_missing(name: str) -> None:
         ("comparison", ("data", "lanes", 0, "timeline", 0, "arrived_ms"), None),
         ("comparison", ("data", "lanes", 0, "timeline", 0, "seq"), -1),
         ("lane", ("data", "clumps", "count"), 0),
+        *(
+            ("lane", ("data", "clauses", 0, field), other)
+            for field, other in {
+                "clause": "promptness",
+                "says": None,
+                "sure": "certain",
+                "as_expected": "no",
+                "doubts": ["a-hunch"],
+                "figures": [{"term": "cancel", "least": -1, "most": None}],
+            }.items()
+        ),
+        ("lane", ("data", "clauses", 0, "figures", 0, "most"), "inf"),
         ("diagnosis", ("data", "verdict"), "streamed"),
         ("diagnosis", ("data", "requests"), 0),
         ("diagnosis", ("data", "first_verdict_ms"), -1),
@@ -189,6 +210,28 @@ def test_a_bound_stands_in_the_place_of_an_expected_verdict() -> None:
         "hold<=200ms",
         "byte-limited",
     )
+
+
+def test_a_clause_says_what_it_is_held_to_and_whether_it_is_proved_to_keep_it() -> None:
+    lane = lane_data(CONTRACTED)
+    assert lane["expectation"] == "incremental, many>=10, cancel<1s, idle>1m"
+    assert lane["as_expected"] is False
+    clauses = {str(one["clause"]): one for one in lane["clauses"]}
+    assert {name: (one["expected"], one["as_expected"]) for name, one in clauses.items()} == {
+        "cancelled": ("cancel<1s", False),
+        "many": ("many>=10", True),
+        "kept-alive": ("idle>1m", False),
+        "deploy": (None, None),
+    }
+    assert clauses["cancelled"]["figures"] == [{"term": "cancel", "least": 5000.0, "most": None}]
+
+
+def test_a_comparison_of_a_kit_that_knew_no_clauses_is_as_the_schema_says() -> None:
+    document = printed(comparison_data(AS_PROMISED))
+    for lane in document["data"]["lanes"]:
+        for field in OPTIONAL:
+            del lane[field]
+    VALIDATOR.validate(document)
 
 
 def test_what_an_answer_looks_like_is_a_word_with_its_figures() -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
 from kit.outcome import Gate, Outcome, Result
+from kit.proof.contract import Clause, ClauseFinding
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneError
+from kit.proof.rollout import unwatched
 from kit.proof.verdict import Verdict
 from kit.report.outcomes import COSTS, outcome_data, outcomes_text
 from kit.report.style import Style
@@ -137,8 +139,8 @@ def test_what_came_from_outside_cannot_draw_on_the_terminal(field: str) -> None:
 def test_for_programs_it_is_all_there(outcome: Outcome) -> None:
     data = json.loads(json.dumps(outcome_data(outcome)))
     assert list(data) == [
-        *("target", "result", "what", "url", "version", "version_url", "gate", "costs", "next"),
-        *("lanes", "error"),
+        *("target", "result", "what", "url", "version", "version_url", "gate", "rollout"),
+        *("costs", "next", "lanes", "error"),
     ]
     assert (data["target"], data["result"]) == (outcome.target, str(outcome.result))
     assert [one["header"] for one in data["lanes"]] == [one.header for one in outcome.lanes]
@@ -170,3 +172,43 @@ def test_whatever_happened_can_be_printed(outcomes: Sequence[Outcome], width: in
     text = outcomes_text(outcomes, Style(width, encoding=encoding), "kit destroy run")
     text.encode(encoding)
     assert "\x1b" not in text
+
+
+ROLLOUT = ClauseFinding(
+    Clause.DEPLOY,
+    "3 of 5 cut without a word after 10 s, 2 finished",
+    "likely",
+    doubts=(Doubt.STREAM_CUT,),
+    evidence=("5 streams were open.", "The traffic began to move at 0 s."),
+    advice="Have the app end its streams itself.",
+)
+
+
+def test_a_deploy_that_cut_streams_says_so_with_its_evidence_and_what_to_do() -> None:
+    text = "\n".join(text_of(replace(PROMOTED, rollout=ROLLOUT)))
+    said = " ".join(text.split())
+    assert "Through a deploy: 3 of 5 cut without a word after 10 s, 2 finished (likely)." in said
+    for line in (*ROLLOUT.evidence, str(Doubt.STREAM_CUT), ROLLOUT.advice):
+        assert line in said
+    unknown = unwatched("its proof is not open (proof-expired)")
+    assert "Through a deploy: unknown (its proof is not open (proof-expired))." in " ".join(
+        " ".join(text_of(replace(PROMOTED, rollout=unknown))).split()
+    )
+    assert "Through a deploy" not in "\n".join(text_of(PROMOTED))
+
+
+def test_the_clause_is_in_the_json_and_changes_no_state() -> None:
+    data = json.loads(json.dumps(outcome_data(replace(PROMOTED, rollout=ROLLOUT))))
+    assert data["rollout"] == {
+        "clause": "deploy",
+        "says": ROLLOUT.says,
+        "sure": "likely",
+        "figures": [],
+        "expected": None,
+        "as_expected": None,
+        "doubts": ["stream-cut"],
+        "evidence": list(ROLLOUT.evidence),
+        "advice": ROLLOUT.advice,
+    }
+    assert outcome_data(PROMOTED)["rollout"] is None
+    assert replace(PROMOTED, rollout=ROLLOUT).state is PROMOTED.state

@@ -108,7 +108,7 @@ def test_what_was_expected_names_the_documented_size_where_there_is_one() -> Non
     assert (documented.documented, unknown.documented) == (True, False)
     assert lane_view(POLLED, TARGETS["standard"]).expected == "arrived as written"
     assert not lane_view(POLLED, TARGETS["standard"]).documented
-    assert lane_view(replace(STREAMED, at_most=Bound(200.0, 4096.0))).expected == "hold<=200ms,block<=4096B"
+    assert lane_view(replace(STREAMED, at_most=Bound(200.0))).expected == "incremental, hold<=200ms"
     assert lane_view(replace(STREAMED, expected=None)).expected is None
 
 
@@ -126,7 +126,10 @@ def test_codes_are_what_a_program_would_say() -> None:
         "hold_ms": "0.3",
         "method": "lock-step",
     }
-    assert lane_view(replace(BLOCKS, at_most=Bound(octets=4096.0))).codes["expected"] == "block<=4096B"
+    assert (
+        lane_view(replace(BLOCKS, expected=None, at_most=Bound(octets=4096.0))).codes["expected"]
+        == "block<=4096B"
+    )
     assert lane_view(FAILED).codes["method"] == ""
 
 

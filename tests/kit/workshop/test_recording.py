@@ -65,7 +65,13 @@ def test_so_is_one_that_says_what_cannot_be(
 
 def test_a_bound_and_for_whom_it_was_judged_are_read_back(comparison_with_text: dict[str, Any]) -> None:
     lane = comparison_with_text["data"]["lanes"][0]
-    lane.update(expected="hold<=200ms", asked_as="both", only_for="plain", more="of a later kit")
+    lane.update(
+        expected="hold<=200ms",
+        expectation="hold<=200ms, cancel<1s",
+        asked_as="both",
+        only_for="plain",
+        more="of a later kit",
+    )
     comparison, _ = read(json.dumps(comparison_with_text).encode())
     (found,) = comparison.lanes
     assert (str(found.at_most), found.expected, found.asked_as, found.only_for) == (
