@@ -118,6 +118,7 @@ class _Seen:
         self.snapshot = Snapshot(0, False, Tally())
         self.most_open = 0
         self.begun = asyncio.Event()
+        self.checks: asyncio.Task[None] | None = None
 
     @property
     def open(self) -> int:
@@ -129,6 +130,8 @@ class _Seen:
         # What was left was open until the last moment.
         self.most_open = max(self.most_open, self.open + (snapshot.tally.left if snapshot.last else 0))
         self.begun.set()
+        if snapshot.last and self.checks is not None:
+            self.checks.cancel()  # the load is over: what a check saw from now on would say nothing of it
         self._watch(Output(_ROW, text))
 
 
@@ -152,13 +155,14 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
     user = None
     if prepared.origin is not None:
         user = ProofUser(prepared.origin, prepared.at, plan.timeout_s, lambda: seen.open)
-    proofs = asyncio.create_task(_proofs(user, seen))
+        seen.checks = asyncio.create_task(user.check_each_second(seen.begun))
     try:
         whole = await engine.run(plan, fleet, seen)
     finally:
-        proofs.cancel()
-        with suppress(asyncio.CancelledError):
-            await proofs
+        if seen.checks is not None:
+            seen.checks.cancel()
+            with suppress(asyncio.CancelledError):
+                await seen.checks
     tally = seen.snapshot.tally
     return LoadResult(
         shown(plan.url),
@@ -173,12 +177,6 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
     )
 
 
-async def _proofs(user: ProofUser | None, seen: _Seen) -> None:
-    await seen.begun.wait()
-    if user is not None:
-        await user.check_each_second()
-
-
 async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:
     """Open streams for the load that another machine began, to its end; whether it came there.
 
@@ -189,5 +187,5 @@ async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:
         raise UsageError("No load to join was named.", "Name its machine: --join HOST.")
     engine.need_files(0, fleet)
     host, port = fleet.joins
-    watch(Stage(f"Opening streams for the load at {host}:{port}, with {fleet.workers} workers."))
+    watch(Stage(f"Joining the load at {host}:{port}, which may begin later."))
     return await engine.run(prepared.plan, fleet, lambda snapshot: None)
