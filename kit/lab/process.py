@@ -35,8 +35,8 @@ _CAUSES = (
     ),
     (
         r"No module named '([\w.]+)'",
-        r"Add the package of \1 to the app's requirements.txt (for the kit's service `--isolated` installs "
-        r"them); if it is the app's own, source in [app] is the folder from which it can be imported.",
+        r"Add the package of \1 to the requirements of your own app (for the kit's service `--isolated` "
+        r"installs them); if it is the app's own, source in [app] is the folder from which it is imported.",
     ),
     (
         r"attempted relative import",
