@@ -85,10 +85,20 @@ def held_to(
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof.contract import ASKED, ContractSpec
+    from kit.proof import contract as its
+    from kit.proof.many import MOST_STREAMS
+    from kit.proof.stream_limits import MOST_S
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    spec = its.ContractSpec.of(
+        expected.limits, its.ASKED if contract else clauses, for_s=for_s, streams=streams
+    )
+    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+        raise UsageError(
+            f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
+            "Give less by --for or --streams, or expect less.",
+        )
     return {
         "expected": expected.verdict,
         "at_most": expected.bound,

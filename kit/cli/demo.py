@@ -64,7 +64,7 @@ def command(
     from kit.report.view import view
     from kit.targets import load_targets
 
-    held = held_to(expectation(None), (), contract=contract, for_=for_, streams=streams)
+    held = held_to(expectation(None), contract=contract, for_=for_, streams=streams)
     known = load_targets()
     config = request.of(configured(**settings))
     if polling:
