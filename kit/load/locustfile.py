@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from typing import Any
 
 import gevent
 from locust import events
 from locust.env import Environment
-from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 
 from kit.load.plan import LEAD_S, VARIABLE, Plan, Schedule
 from kit.load.tally import Tally
@@ -118,7 +117,10 @@ def _as_first(environment: Environment, runner: Runner) -> None:
         if isinstance(runner, MasterRunner):
             runner.send_message(_LEAVE)
             with gevent.Timeout(_LAST_WITHIN_S, False):
-                while {client.id for client in runner.clients.all} - counted.last_of:
+                while any(
+                    client.state != STATE_MISSING and client.id not in counted.last_of
+                    for client in runner.clients.all
+                ):
                     gevent.sleep(0.01)
         else:
             _load.leave()
@@ -133,6 +135,3 @@ def _as_first(environment: Environment, runner: Runner) -> None:
 
 def _fields(schedule: Schedule) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in Schedule.__slots__}
-
-
-sys.stdout.flush()

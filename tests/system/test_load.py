@@ -63,7 +63,8 @@ def of_this_load(url: str) -> list[int]:
 
 def test_it_counts_the_streams_of_a_service_and_proves_beside_them(origin: Origin, tmp_path: Path) -> None:
     url = f"{origin(tokens_per_s=5)}/search?ai_prompt=Why&max_output_tokens=1000"
-    ran = ended(start(tmp_path, "load", url, "--streams", "12", "--for", "4s", *SLO, "--json"))
+    files = [f"--{name}={tmp_path / name}" for name in ("markdown", "junit")]
+    ran = ended(start(tmp_path, "load", url, "--streams", "12", "--for", "4s", *SLO, "--json", *files))
     assert ran.status == 0, ran
     VALIDATOR.validate(json.loads(ran.out))
     data = ran.data
@@ -73,6 +74,8 @@ def test_it_counts_the_streams_of_a_service_and_proves_beside_them(origin: Origi
     assert data["own_lateness"]["count"] > 0
     assert {proof["saw"] for proof in data["proofs"]} <= {"streams", "undecided"}
     assert [one["met"] for one in data["objectives"]] == [True, True]
+    assert "12 started" in (tmp_path / "markdown").read_text()
+    assert "--slo refused=0" in (tmp_path / "junit").read_text()
 
 
 def test_it_says_from_how_many_streams_on_the_path_holds(origin: Origin, tmp_path: Path) -> None:
