@@ -150,7 +150,19 @@ def test_a_server_with_a_certificate_of_its_own_is_asked_over_tls(
 
 def test_two_processes_report_as_one(tmp_path: Path) -> None:
     with wire(stays) as server:
-        arguments = ("load", server.url, "--streams", "7", "--for", "2s", "--every", "1s", "--json")
+        arguments = (
+            "load",
+            server.url,
+            "--streams",
+            "7",
+            "--for",
+            "5s",
+            "--every",
+            "2s",
+            "--ramp",
+            "1s",
+            "--json",
+        )
         one = ended(start(tmp_path, *arguments)).data
         two = ended(start(tmp_path, *arguments, "--workers", "2")).data
     assert (one["processes"], two["processes"]) == (1, 2)
