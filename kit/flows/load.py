@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kit.errors import UsageError
-from kit.events import Announced, Output, Stage, Step, Watch
+from kit.events import Announced, Finished, Output, Stage, Step, Watch
 from kit.load import engine
 from kit.load.engine import Fleet, Snapshot
 from kit.load.plan import VARIABLE, Plan, Schedule
@@ -164,7 +164,7 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
             with suppress(asyncio.CancelledError):
                 await seen.checks
     tally = seen.snapshot.tally
-    return LoadResult(
+    result = LoadResult(
         shown(plan.url),
         schedule,
         seen.snapshot.workers,
@@ -175,6 +175,8 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
         prepared.why_no_proof,
         not whole,
     )
+    watch(Finished(_ROW, result.state, f"{tally.started:,} streams, {tally.events:,} events"))
+    return result
 
 
 async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:

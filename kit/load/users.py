@@ -48,6 +48,7 @@ class Load:
         plan: what each asks for.
         tally: what was seen since `take` was called last.
         streams: those that are open, each with what reads it.
+        left: whether the load is over.
         place: this process's number, from 0, and how many there are: the starts are dealt out in turn.
     """
 
@@ -58,12 +59,12 @@ class Load:
         self.place = (0, 1)
         self._users = 0
         self._began_ms = 0.0
-        self._over = False
+        self.left = False
 
     def begin(self, schedule: Schedule, place: tuple[int, int]) -> None:
         """The load begins, a little from now."""
         self.plan = replace(self.plan, schedule=schedule)
-        self.place, self._users, self._over = place, 0, False
+        self.place, self._users, self.left = place, 0, False
         self._began_ms = now_ms() + LEAD_S * 1000
         # A look through thousands of streams for garbage stops all of them; nearly nothing of it is cyclic.
         gc.set_threshold(50_000, 50, 100)
@@ -87,7 +88,7 @@ class Load:
 
     def leave(self) -> None:
         """The load is over: what is open is left, all at the same moment."""
-        self._over = True
+        self.left = True
         now = now_ms()
         for watch, (user, _) in list(self.streams.items()):
             user.over(watch, now, "left")
@@ -95,7 +96,7 @@ class Load:
     def _end_silent(self) -> None:
         """One look a second at all streams costs less than a timeout for each read of each."""
         most_ms = self.plan.timeout_s * 1000
-        while not self._over:
+        while not self.left:
             gevent.sleep(min(1.0, self.plan.timeout_s))
             now = now_ms()
             for watch, (_, reading) in list(self.streams.items()):
@@ -105,7 +106,7 @@ class Load:
     def _tick(self) -> None:
         """How late this process is, as often as it could have been noticed."""
         gevent.sleep(LEAD_S)  # spawning users is no part of it
-        while not self._over:
+        while not self.left:
             due = now_ms() + _TICK_MS
             gevent.sleep(_TICK_MS / 1000)
             late = max(0.0, now_ms() - due)
@@ -144,6 +145,8 @@ class StreamUser(User):
 
     def _stream(self, due_ms: float) -> None:
         load, plan = self.load, self.load.plan
+        if load.left:
+            return
         asked = now_ms()
         load.tally.start_late.add(max(0.0, asked - due_ms))
         watch = StreamWatch(load.tally, asked)

@@ -63,7 +63,8 @@ def of_this_load(url: str) -> list[int]:
 
 def test_it_counts_the_streams_of_a_service_and_proves_beside_them(origin: Origin, tmp_path: Path) -> None:
     url = f"{origin(tokens_per_s=5)}/search?ai_prompt=Why&max_output_tokens=1000"
-    ran = ended(start(tmp_path, "load", url, "--streams", "12", "--for", "4s", *SLO, "--json"))
+    files = [f"--{name}={tmp_path / name}" for name in ("markdown", "junit")]
+    ran = ended(start(tmp_path, "load", url, "--streams", "12", "--for", "4s", *SLO, "--json", *files))
     assert ran.status == 0, ran
     VALIDATOR.validate(json.loads(ran.out))
     data = ran.data
@@ -73,6 +74,8 @@ def test_it_counts_the_streams_of_a_service_and_proves_beside_them(origin: Origi
     assert data["own_lateness"]["count"] > 0
     assert {proof["saw"] for proof in data["proofs"]} <= {"streams", "undecided"}
     assert [one["met"] for one in data["objectives"]] == [True, True]
+    assert "12 started" in (tmp_path / "markdown").read_text()
+    assert "--slo refused=0" in (tmp_path / "junit").read_text()
 
 
 def test_it_says_from_how_many_streams_on_the_path_holds(origin: Origin, tmp_path: Path) -> None:
@@ -147,7 +150,19 @@ def test_a_server_with_a_certificate_of_its_own_is_asked_over_tls(
 
 def test_two_processes_report_as_one(tmp_path: Path) -> None:
     with wire(stays) as server:
-        arguments = ("load", server.url, "--streams", "7", "--for", "2s", "--every", "1s", "--json")
+        arguments = (
+            "load",
+            server.url,
+            "--streams",
+            "7",
+            "--for",
+            "5s",
+            "--every",
+            "2s",
+            "--ramp",
+            "1s",
+            "--json",
+        )
         one = ended(start(tmp_path, *arguments)).data
         two = ended(start(tmp_path, *arguments, "--workers", "2")).data
     assert (one["processes"], two["processes"]) == (1, 2)
