@@ -13,12 +13,14 @@ from typing import Any, Final
 from kit.config import SETTINGS
 from kit.proof.fingerprints import HOW
 from kit.proof.known_limits import every
+from kit.report.explained import markdown
 from kit.settings import Bound, Setting
 from kit.targets import Claim, FrontSpec, Rule, Target, TargetSetting, load_targets
 from service.settings import PREFIX, Settings
 
 PAGES: Final = tuple(
-    Path(__file__).with_name(name) for name in ("configuration.md", "adding-a-target.md", "detection.md")
+    Path(__file__).with_name(name)
+    for name in ("configuration.md", "adding-a-target.md", "detection.md", "causes.md")
 )
 
 # What target.toml consists of.
@@ -40,6 +42,8 @@ def generated(page: str) -> str:
         "service": _service(),
         "target.toml": _target_toml(),
         "known limits": _known_limits(),
+        "causes": markdown("cause"),
+        "client causes": markdown("client"),
     }
     for name, lines in tables.items():
         before, mark, rest = page.partition(f"<!-- {name}: by `make docs` -->\n")

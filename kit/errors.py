@@ -61,6 +61,8 @@ class Code(StrEnum):
     RECORD_LOCKED = "record-locked"
     BAD_RECORD = "bad-record"
     NOT_CONFIRMED = "not-confirmed"
+    LOAD_FAILED = "load-failed"
+    TOO_FEW_FILES = "too-few-files"
     BAD_SOURCE = "bad-source"
     SECRET_IN_SOURCE = "secret-in-source"  # noqa: S105 - a code, no secret
     CANNOT_WRITE = "cannot-write"

@@ -22,7 +22,7 @@ Endpoints below the prefix:
 
     GET|POST stream?id=<32 hex>&mode=lockstep|pause|free&bytes=200&type=sse|ndjson|text&accel=on|off
                 &incremental=on|off&content=MEDIA-TYPE&cache=CACHE-CONTROL&vary=VARY&total=N&seconds=N
-                &first=on|off
+                &first=on|off&stop=N
     POST     feed?id=&bytes=     one more event, now; with &comment=on a comment of an SSE stream instead
     POST     end?id=             no more events
     GET      ping?id=            which instance and version, its clock; with id whether it has the stream, and
@@ -30,7 +30,7 @@ Endpoints below the prefix:
     POST     pass?id=&pieces=    wrap() only: so many pieces of the app's answer may go
 
 An event is exactly `bytes` octets, framing included; its data is
-`{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest", mode=pause only), "pad"}`.
+`{"seq", "ms" (server's epoch time), "part" ("first"|"bulk"|"rest": mode=pause; "last": stop=N), "pad"}`.
 A feed reaches its stream only within one process: with several workers or instances it may answer
 `"known": false`, and the prober falls back to mode=pause.
 
@@ -76,6 +76,7 @@ ALL_OCTETS = 16 * STREAM_OCTETS  # of all that are open
 FREE_OCTETS = 1024 * 1024
 STREAM_SECONDS = 120.0  # unless a stream is asked to live longer, or less long
 MOST_SECONDS = 3_900
+STOP_SECONDS = 60
 GONE = 64  # streams that are over, of which it is known why
 EVENT_OCTETS = range(128, 1024 * 1024 + 1)
 DEFAULT_OCTETS = 200
@@ -270,7 +271,7 @@ class _Proof:
         self._gone: dict[str, Mapping[str, object]] = {}  # the last in the end
         self._octets = 0  # that they were ordered in all
         self._answers: dict[str, _Answer] = {}
-        self._signals = _ServerSignals(self._end_all)
+        self._signals = _ServerSignals(self._stopped)
         self._endpoints: dict[tuple[str, str], Callable[[Query], ASGIApp | Awaitable[ASGIApp]]] = {
             ("GET", "/stream"): self._stream,
             ("POST", "/stream"): self._stream,
@@ -409,10 +410,14 @@ class _Proof:
         if not self._streams and all(answer.ended for answer in self._answers.values()):
             self._signals.unwatch()
 
-    def _end_all(self) -> None:
-        for one in (*self._streams, *self._answers):
-            if there := self._open(one):
-                there.end("stopped")
+    def _stopped(self, number: int) -> None:
+        for stream in tuple(self._streams.values()):
+            if number == signal.SIGTERM:
+                stream.stop()
+            else:
+                stream.end("stopped")
+        for answer in tuple(self._answers.values()):
+            answer.end("stopped")
 
     def _told(self, fields: Mapping[str, object]) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -465,6 +470,7 @@ class _Plan:
     total: int | None
     first: bool
     seconds: float
+    stop: int
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> _Plan:
@@ -496,6 +502,7 @@ class _Plan:
             total=total,
             first=first,
             seconds=_seconds(query),
+            stop=_stop(query, mode),
         )
 
     @property
@@ -555,6 +562,17 @@ def _seconds(query: Mapping[str, str]) -> float:
     return float(value)
 
 
+def _stop(query: Mapping[str, str], mode: str) -> int:
+    value = query.get("stop", "0")
+    if (
+        not re.fullmatch(r"[0-9]{1,9}", value)
+        or int(value) > STOP_SECONDS
+        or (value != "0" and mode != "lockstep")
+    ):
+        raise _Refusal(400, "bad-stop", f"stop must lie between 0 and {STOP_SECONDS}, and mode be lockstep")
+    return int(value)
+
+
 def _pause_octets(size: int) -> int:
     return size + -(-BULK_OCTETS // size) * size + REST_EVENTS * DEFAULT_OCTETS
 
@@ -578,6 +596,7 @@ class _Stream:
         self.ordered = 0
         self.gone: Mapping[str, object] = {}
         self._take = take
+        self._stopping: int | None = None
         self._closed = closed
         self._limit = STREAM_OCTETS if plan.total is None else plan.total
         self._octets_ordered = 0
@@ -628,6 +647,16 @@ class _Stream:
             self.gone = {"why": why, "ms": time.time() * 1000}
         self._wake.set()
 
+    def stop(self) -> None:
+        """Its server stops: it goes on for as long as it was asked to, and ends with one event more."""
+        left = self.plan.stop if self._stopping is None else self._stopping
+        if self.gone or left == 0:
+            self.end("stopped")
+            return
+        self._stopping = left - 1
+        self.order(DEFAULT_OCTETS)
+        asyncio.get_running_loop().call_later(1.0, self.stop)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send = send
         run = asyncio.ensure_future(self._run())
@@ -668,6 +697,8 @@ class _Stream:
                 size, comment = self._orders.popleft()
                 await self._write(self._event(size, comment=comment))
             if self.gone:
+                if self._stopping is not None:
+                    await self._write(self._event(DEFAULT_OCTETS, "last"))
                 return
             self._wake.clear()
             await self._wake.wait()
@@ -950,7 +981,7 @@ class _ServerSignals:
     While a stream is open this stands in front of the server's own handlers and calls them in turn.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[int], None]) -> None:
         self._stop = stop
         self._before: dict[int, Callable[[int, FrameType | None], object]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -975,5 +1006,5 @@ class _ServerSignals:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stop)
+            self._loop.call_soon_threadsafe(self._stop, number)
         self._before[number](number, frame)

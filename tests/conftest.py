@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.origin",
     "tests.fixtures.gunicorn",
+    "tests.fixtures.limited",
     "tests.fixtures.together",
     "tests.fixtures.browser",
     "tests.fixtures.rehearsal",

@@ -41,7 +41,11 @@ def code(name: str) -> list[str]:
 @cache
 def options(verb: str) -> set[str]:
     command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
-    return {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}
+    return {
+        "--help",
+        "--install-completion",
+        *(name for option in command.params for name in (*option.opts, *option.secondary_opts)),
+    }
 
 
 def links(name: str) -> list[str]:

@@ -10,31 +10,13 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
+from kit.cli.help import GROUPS, Command, Verbs
 from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError
 
-# In the order in which a newcomer needs them.
-VERBS: tuple[str, ...] = (
-    "demo",
-    "probe",
-    "doctor",
-    "compare",
-    "proof",
-    "targets",
-    "render",
-    "lab",
-    "workshop",
-    "deploy",
-    "status",
-    "promote",
-    "rollback",
-    "logs",
-    "open",
-    "destroy",
-    "rehearse",
-)
+VERBS: tuple[str, ...] = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 
@@ -44,7 +26,7 @@ _YES = ("1", "true", "t", "yes", "y", "on")
 
 app = typer.Typer(
     help=HELP,
-    add_completion=False,
+    cls=Verbs,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -68,7 +50,7 @@ def _options(
 for _verb in VERBS:
     _module = import_module(f"kit.cli.{_verb}")
     app.command(
-        _verb, cls=getattr(_module, "CLASS", None), context_settings=getattr(_module, "CONTEXT", None)
+        _verb, cls=getattr(_module, "CLASS", Command), context_settings=getattr(_module, "CONTEXT", None)
     )(_module.command)
 
 
@@ -81,7 +63,8 @@ def run() -> None:
     if arguments[0] in ("help", "version"):  # as other programs have it
         arguments = [*arguments[1:], f"--{arguments[0]}"]
     as_json = _wants_json(arguments)
-    remind()
+    if "_KIT_COMPLETE" not in os.environ:  # a shell that completes a word
+        remind()
     try:
         status = app(arguments, prog_name="kit", standalone_mode=False)
     except KitError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
+from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -84,10 +85,20 @@ def held_to(
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof.contract import ASKED, ContractSpec
+    from kit.proof import contract as its
+    from kit.proof.many import MOST_STREAMS
+    from kit.proof.stream_limits import MOST_S
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    spec = its.ContractSpec.of(
+        expected.limits, its.ASKED if contract else clauses, for_s=for_s, streams=streams
+    )
+    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+        raise UsageError(
+            f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
+            "Give less by --for or --streams, or expect less.",
+        )
     return {
         "expected": expected.verdict,
         "at_most": expected.bound,
@@ -110,7 +121,7 @@ def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
     """Values of the form NAME=VALUE, each name once.
 
     Args:
-        what: what they are, for the error ("--front", "the lane").
+        what: what they are, for the error ("--swap-front", "the lane").
         form: how they are written, "TARGET=OTHER".
         values: as the user gave them.
 
@@ -142,22 +153,49 @@ class Group(StrEnum):
     OUTPUT = "Output"
 
 
+OLD_NAMES: set[str] = set()
+_GROUPS = {
+    Group.MEASURING: (
+        "--expect", "--contract", "--streams", "--accel-header", "--prompt", "--proof",
+        "--proof-token", "--event-bytes", "--timeout", "--retries", "--polling", "--direct", "--long",
+        "--max-requests", "--allow-repeat",
+    ),
+    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json"),
+}  # fmt: skip
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
+
+
 def option(
     name: str,
     says: str,
     *also: str,
     env: str | list[str] | None = None,
     group: Group | None = None,
+    old: str | None = None,
     **more: Any,
 ) -> Any:
-    """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's."""
-    variable = f"KIT_{name.partition('/')[0].lstrip('-').replace('-', '_').upper()}"
-    return typer.Option(name, *also, envvar=env or variable, help=says, rich_help_panel=group, **more)
+    """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's.
+
+    `old` is the name that it had: taken for a release, with its variable, and not shown.
+    """
+    names = [name.partition("/")[0], *([old] if old else [])]
+    variables = [f"KIT_{one.lstrip('-').replace('-', '_').upper()}" for one in names]
+    panel = group or _GROUP_OF.get(names[0])
+    OLD_NAMES.update(names[1:])
+    return typer.Option(
+        name,
+        *also,
+        *names[1:],
+        envvar=env or (variables if old else variables[0]),
+        help=says,
+        rich_help_panel=panel,
+        **more,
+    )
 
 
 def accel_header(says: str) -> Any:
-    """Which of `Arms`; --arm was its name once."""
-    return option("--accel-header", says, "--arm", env=["KIT_ACCEL_HEADER", "KIT_ARM"])
+    """Which of `Arms`."""
+    return option("--accel-header", says, old="--arm")
 
 
 Targets: TypeAlias = Annotated[
@@ -178,8 +216,9 @@ Out: TypeAlias = Annotated[
 Fronts: TypeAlias = Annotated[
     list[str] | None,
     option(
-        "--front",
+        "--swap-front",
         "Put the other target's front before this one, to see a promise broken.",
+        old="--front",
         metavar="TARGET=OTHER",
     ),
 ]
@@ -275,7 +314,13 @@ Streams: TypeAlias = Annotated[
 Http2: TypeAlias = Annotated[bool, option("--http2", "Offer HTTP/2 (over TLS).")]
 Timeout: TypeAlias = Annotated[
     float,
-    option("--timeout", "Seconds for the whole answer, and for the first sign of life.", min=1, max=3600),
+    option(
+        "--timeout",
+        "How long the whole answer may take, and the first sign of life.",
+        metavar="SECONDS",
+        min=1,
+        max=3600,
+    ),
 ]
 Json: TypeAlias = Annotated[bool, option("--json", "Print one JSON document on stdout.")]
 Html: TypeAlias = Annotated[
@@ -296,7 +341,7 @@ Github: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Yes: TypeAlias = Annotated[bool, option("--yes", "Answer every question with yes.", "-y")]
+Yes: TypeAlias = Annotated[bool, option("--yes", "Do not ask; take every question as answered yes.", "-y")]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.
 Project: TypeAlias = Annotated[str | None, option("--project", "The Google Cloud project, by its ID.")]
@@ -327,6 +372,14 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvFile: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--env-file",
+        "A file of NAME=VALUE lines (.env): variables of the service on this machine, written nowhere.",
+        metavar="FILE",
+    ),
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
     option(
@@ -335,3 +388,12 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
+
+
+def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+    """What they set, as `configured` takes it."""
+    return {"env": env, "env_file": env_file, "set": set_}
+
+
+# For verbs that start an app: their parameter `settings`.
+with_settings = packed("settings", _settings)

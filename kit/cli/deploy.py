@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
 from typer.main import get_command
 
 from kit.cli.arguments import (
@@ -29,6 +28,7 @@ from kit.cli.arguments import (
     option,
     status,
 )
+from kit.cli.help import Command as HelpedCommand
 from kit.cli.prompts import agreed, listed
 from kit.cli.records import STREAMS, Streams, chosen_token, tell_token
 from kit.cli.runner import Console, configured, run, style, success, talk
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from kit.targets import Target
 
 
-class CLASS(TyperCommand):
+class CLASS(HelpedCommand):
     """The verb with the options of all platforms, which are read when the verb is used."""
 
     _params: list[Any]
@@ -123,7 +123,7 @@ def command(
         bool | None,
         option(
             "--token/--no-token",
-            "Have callers of /search show a token, printed once; said neither, it stays as it is.",
+            "Have callers of /search show a token, printed once; without either it stays as it is.",
             env="KIT_WITH_TOKEN",
         ),
     ] = None,
@@ -132,14 +132,18 @@ def command(
     ] = False,
     gate: Annotated[bool, option("--gate/--no-gate", "Measure it before it takes the traffic.")] = True,
     again: Annotated[
-        bool, option("--again", "Deploy although nothing changed; opens the proof for an hour.")
+        bool,
+        option("--redeploy", "Deploy although nothing changed; opens the proof for an hour.", old="--again"),
     ] = False,
-    take_over: Annotated[bool, option("--take-over", "Replace a service that the kit did not make.")] = False,
+    take_over: Annotated[
+        bool, option("--replace-foreign", "Replace a service that the kit did not make.", old="--take-over")
+    ] = False,
     lasts: Annotated[
         str | None,
         option(
-            "--for",
-            "For how long, as in 2h or 90m: then every command reminds you to destroy it.",
+            "--remind-after",
+            "After this time, as in 2h or 90m, every command reminds you to destroy it.",
+            old="--for",
             metavar="TIME",
         ),
     ] = None,
@@ -257,7 +261,7 @@ def _deploy(
 ) -> tuple[tuple[Outcome, ...], Comparison | None]:
     from kit.cloud.tokens import AskedOnce
     from kit.events import Stage
-    from kit.flows.deploy import deploy, promoted
+    from kit.flows.deploy import deploy, promoted, with_rollouts
 
     tokens = AskedOnce(runs)
     with console.steps() as watch:
@@ -271,7 +275,8 @@ def _deploy(
     there = promoted(outcomes)
     if not there or (len(there) == 1 and options.gate):
         return outcomes, None
-    return outcomes, _comparison(there, config, options, record, tokens, console)
+    comparison = _comparison(there, config, options, record, tokens, console)
+    return outcomes, with_rollouts(comparison, outcomes)
 
 
 def _comparison(

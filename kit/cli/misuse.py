@@ -30,6 +30,7 @@ def misused(error: TyperException, arguments: Sequence[str]) -> UsageError:
         arguments: the command line, without the program's name.
     """
     message = error.format_message()
+    message = re.sub(r"env var: '\[(.*?)\]'", r"env var: \1", message)  # of several typer prints a list
     if not _by_variable(error):
         message = re.sub(r" \(env var: '.*?'\)(?=: )", "", message)
     for theirs, ours in _SHOULD:

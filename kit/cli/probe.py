@@ -63,7 +63,7 @@ def command(
         int,
         option(
             "--retries",
-            "Measure again so often at most while nothing is decided; no verdict is asked for twice.",
+            "Measure again up to N times while the result is inconclusive; a verdict is final.",
             min=0,
             max=20,
         ),

@@ -111,7 +111,8 @@ def move(
 
     from kit.cloud.lock import locked
     from kit.flows.rollout import Keeping
-    from kit.report.outcomes import clause_data, rollout_lines
+    from kit.report.json import clause_data
+    from kit.report.outcomes import rollout_lines
 
     with locked(Path()):
         (known,) = recorded([target])
@@ -150,7 +151,7 @@ def move(
             "version": version.name,
             "was": was.name if was is not None else None,
             "url": after.url,
-            "rollout": clause_data(rollout),
+            "rollout": None if rollout is None else clause_data(rollout),
         },
         as_json=as_json,
         text="\n".join(

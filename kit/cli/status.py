@@ -28,7 +28,7 @@ def command(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what is deployed, and what it costs now.
+    """Show what is deployed, and what it costs now.
 
     Versions and their traffic, URLs, ages, and the verdicts when deployed: from the record of this folder
     (.kit/deployments.json), and from the cloud through gcloud.

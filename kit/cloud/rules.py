@@ -175,13 +175,15 @@ def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
         serving = f", where {service.serving.name} serves" if service.serving is not None else ""
         text = f"The service {one.place.service} of {one.place.target}{serving}, was not made by the kit"
         if options.take_over:
-            yield Finding("warn", f"{text}, and its traffic will go to the kit's version (--take-over).")
+            yield Finding(
+                "warn", f"{text}, and its traffic will go to the kit's version (--replace-foreign)."
+            )
         else:
             yield Finding(
                 "stop",
                 f"{text}.",
                 f"Choose another name, `--set {one.place.target}.service=NAME`, "
-                "or add --take-over, if it is yours to replace.",
+                "or add --replace-foreign, if it is yours to replace.",
             )
 
 

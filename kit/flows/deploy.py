@@ -29,6 +29,7 @@ from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
 from kit.platforms.service import Place, Release, Service
+from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
 
@@ -313,3 +314,13 @@ def _job(plan: Plan, draft: PlannedTarget, config: Config, options: DeployOption
 def promoted(outcomes: Sequence[Outcome]) -> list[str]:
     """The targets whose service now serves what this run made."""
     return [one.target for one in outcomes if one.result is Result.PROMOTED]
+
+
+def with_rollouts(comparison: Comparison, outcomes: Sequence[Outcome]) -> Comparison:
+    """The last comparison, with what became of streams through the deploy in each target's first lane."""
+    found = {one.target: one.rollout for one in outcomes if one.rollout is not None}
+    lanes = []
+    for lane in comparison.lanes:
+        rollout = found.pop(lane.target, None)
+        lanes.append(lane if rollout is None else replace(lane, clauses=(*lane.clauses, rollout)))
+    return replace(comparison, lanes=tuple(lanes))

@@ -267,7 +267,7 @@ class Deploying:
         return Outcome(
             self._name,
             Result.UNCHANGED,
-            f"Nothing changed: {serving.name} serves already. --again deploys it anew.",
+            f"Nothing changed: {serving.name} serves already. --redeploy deploys it anew.",
             url=service.url,
             version=serving.name,
             version_url=serving.url,

@@ -76,7 +76,7 @@ def may_repeat(method: str) -> KitError:
     return UsageError(
         f"The app is asked three times by itself and once or more behind each front; a {method} may cost or "
         "change something each time.",
-        "Say --repeat-ok if that may be, or set probe_method in kit.toml, in the table [app].",
+        "Say --allow-repeat if that may be, or set probe_method in kit.toml, in the table [app].",
     )
 
 

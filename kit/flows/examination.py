@@ -177,7 +177,7 @@ class Examination:
         why = "--max-requests allows one request, so it was not sent again."
         if not (method == "GET" or self.spec.repeat_ok):
             why = f"A {method} may cost or change something, so it was not sent again."
-            freed = "With --repeat-ok it is"
+            freed = "With --allow-repeat it is"
         return (
             f"{why} {freed}: to the service directly (--direct URL), without compression, over the other "
             "HTTP version, for a short and a long answer of a text generator."

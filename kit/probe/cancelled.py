@@ -8,14 +8,13 @@ from kit.probe.client import Ask, Client, now_ms
 from kit.probe.origin import ping_path
 from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import By
-from kit.proof.cancelled import WATCH_MS, Departure, departs, judge
+from kit.proof.cancelled import PARTING_MS, WATCH_MS, Departure, departs, judge
 from kit.proof.contract import ClauseFinding
 from kit.proof.steps import SIDE_TIMEOUT_MS
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched
 # Of the watch, before what is still watched is repeated beside it: no accident meets both in the same state.
 _APART = 0.2
-_PARTING_MS = 200.0  # what goes on is ended
 
 
 async def cancelled(
@@ -38,7 +37,7 @@ async def departures(
     request: ProofRequest, *, watch_s: float = WATCH_MS / 1000, http2: bool = False
 ) -> list[Departure]:
     """What became of each stream that was left; the arguments are those of `cancelled`. Raises KitError."""
-    until_ms = now_ms() + watch_s * 1000 - _PARTING_MS
+    until_ms = now_ms() + watch_s * 1000 - PARTING_MS
     http2 = http2 and await _speaks_http2(request)
     usual, other = (By.RST_STREAM, By.FIN) if http2 else (By.FIN, By.RST)
     watching = [

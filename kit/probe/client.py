@@ -34,11 +34,11 @@ from kit.proof.conditions import ACCEPT
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_ANSWERED: set[str] = set()  # hosts and ports that have answered in plain HTTP
 _NO_LINGER = struct.pack("ii", 1, 0)
 # Of the first request on a connection, whose stream is number 1; the code is CANCEL (RFC 9113, 6.4).
 _RST_STREAM = bytes.fromhex("000004 03 00 00000001 00000008")
 _MAX_CONCURRENT_STREAMS = 3  # HTTP/2's setting: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
-_MULTIPLEXED = 100  # httpcore2's own bound of one connection
 
 
 def now_ms() -> float:
@@ -133,8 +133,8 @@ class Client:
 
     Attributes:
         versions: what responses said of the version that they come from (docs/proof-protocol.md), each once.
-        multiplexed: how many requests at once one connection takes, of the server that was asked last and of
-            ours; 0 until HTTP/2 is spoken.
+        multiplexed: how many requests at once a server allows on one connection of HTTP/2, as one said last;
+            None where none did.
     """
 
     def __init__(self, *, http2: bool = False, timeout_s: float = 60.0) -> None:
@@ -144,7 +144,7 @@ class Client:
         self._stack = AsyncExitStack()
         self._opened: list[_StampedStream] = []
         self.versions: set[str] = set()
-        self.multiplexed = 0
+        self.multiplexed: int | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -222,7 +222,7 @@ class Client:
                         pool.stream(
                             ask.method,
                             url,
-                            headers=_headers(ask, parts.netloc),
+                            headers=headers_of(ask, parts.netloc),
                             content=ask.body,
                             extensions=extensions,
                         )
@@ -231,6 +231,8 @@ class Client:
                 if await _wants_tls(parts, error):
                     raise no_plain_http(ask.url) from error
                 raise
+            if parts.scheme == "http":
+                _ANSWERED.add(parts.netloc)
             stream = raw.extensions.get("network_stream")
             yield Response(ask.url, raw, stream.stamp if isinstance(stream, _StampedStream) else _Stamp())
 
@@ -254,9 +256,7 @@ class Client:
     async def _trace(self, what: str, how: Mapping[str, Any]) -> None:
         if what == "http2.receive_remote_settings.complete":
             changed = how["return_value"].changed_settings.get(_MAX_CONCURRENT_STREAMS)
-            if changed is not None:
-                self.multiplexed = min(_MULTIPLEXED, changed.new_value)
-            self.multiplexed = self.multiplexed or 1  # all that httpcore2 does where the server does not say
+            self.multiplexed = self.multiplexed if changed is None else changed.new_value
 
     async def _pool(self, scheme: str, host: str) -> httpcore2.AsyncConnectionPool:
         proxy = None if proxy_bypass(host) else _proxy(scheme)
@@ -279,6 +279,8 @@ async def _wants_tls(parts: SplitResult, error: KitError) -> bool:
     connected = isinstance(error.__cause__, httpcore2.ProtocolError | httpcore2.ReadError)
     host = parts.hostname
     if parts.scheme != "http" or not connected or not host or not (proxy_bypass(host) or not _proxy("http")):
+        return False
+    if parts.netloc in _ANSWERED:  # what it closes now it refuses: no further connection
         return False
     return await speaks_tls(host, parts.port or 80)
 
@@ -359,7 +361,8 @@ def _proxy(scheme: str) -> str | None:
     return proxy
 
 
-def _headers(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+def headers_of(ask: Ask, host: str) -> list[tuple[bytes, bytes]]:
+    """All that a request bears; `host` is the address's own, with its port."""
     ours = {
         "host": host,
         "user-agent": f"streamproof/{__version__}",

@@ -18,16 +18,15 @@ from kit.probe.spec import LaneSpec, beside_conditions
 from kit.proof import answer
 from kit.proof.actions import Progress
 from kit.proof.answer import Judge
-from kit.proof.conditions import USUAL, Conditions, bears_accel, framing, of_answer, unlike
+from kit.proof.conditions import USUAL, Conditions, bears_accel, of_answer, unlike
 from kit.proof.doubts import Doubt
-from kit.proof.events import ChunkDecoder, Decoder, EventTooLargeError, LineDecoder
+from kit.proof.events import EventTooLargeError
 from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Arm, Lane
 from kit.proof.lockstep import LockStep
 from kit.proof.looks import Looks
-from kit.proof.received import Received
-from kit.proof.sse import SSEDecoder
+from kit.proof.received import Received, decoder_of
 from kit.proof.steps import PINGS
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import HELD, Finding, Method, Shape, Verdict
@@ -343,14 +342,3 @@ def judged_bytes(spec: LaneSpec, line: Timeline) -> int:
 
 def _shown(line: Timeline) -> int:
     return max(LEAST_EVENT_BYTES, answer.largest_event(line))
-
-
-def decoder_of(content_type: str) -> Decoder:
-    """What an event is in this media type."""
-    match framing(content_type):
-        case "sse":
-            return SSEDecoder()
-        case "ndjson":
-            return LineDecoder()
-        case "text":
-            return ChunkDecoder()

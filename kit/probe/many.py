@@ -7,6 +7,7 @@ import errno
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 
 from kit.errors import Code, KitError, UsageError
@@ -26,7 +27,8 @@ from kit.proof.sse import SSEDecoder
 from kit.proof.steps import SMALL
 
 _TIMEOUT_S = 30.0  # of our own: what ends a stream must not be us
-_REFUSAL_S, _REFUSAL_BYTES = 1.0, 64 * 1024  # for the words of a refusal
+# At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
+_LIVES_S, _BEGIN_EACH_S = 45, 50
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {
@@ -41,8 +43,7 @@ _OURS = {
 async def many(request: ProofRequest, *, streams: int = STREAMS, http2: bool = False) -> ClauseFinding:
     """How many streams at once the path delivers, up to `streams`.
 
-    Over HTTP/1.1 each has a connection of its own. Over HTTP/2 they share one as far as its server allows, as
-    a browser's do.
+    Each has a connection of its own, over HTTP/2 too: what one of these carries at once, its server says.
 
     Args:
         request: how the proof's stream is asked for.
@@ -58,7 +59,8 @@ async def many(request: ProofRequest, *, streams: int = STREAMS, http2: bool = F
         )
     files = _files(streams + _SPARE_FILES) - _SPARE_FILES
     why = f"this process may open no more files (ulimit -n: {files + _SPARE_FILES:,})"
-    return await _Runner(request, http2=http2).run(Many(streams, files, why))
+    lives_s = _LIVES_S + streams // _BEGIN_EACH_S
+    return await _Runner(request, http2=http2, lives_s=lives_s).run(Many(streams, files, why))
 
 
 def _files(wanted: int) -> float:
@@ -81,8 +83,9 @@ def _files(wanted: int) -> float:
 class _Runner:
     """Streams, each read by a task of its own, and side requests on several connections."""
 
-    def __init__(self, request: ProofRequest, *, http2: bool) -> None:
+    def __init__(self, request: ProofRequest, *, http2: bool, lives_s: int) -> None:
         self._request = request
+        self._lives_s = lives_s
         self._http2 = http2
         self._headers = (*request.headers, *coding(request.at))
         self._streams: list[Stream] = []
@@ -91,7 +94,7 @@ class _Runner:
         self._unended: set[int] = set()  # the origin may have them yet
         self._news = asyncio.Event()
         self._sleep = Sleep()
-        self._connections: list[_Connection] = []
+        self._multiplexed: int | None = None
         self._sides: list[tuple[Client, Side]] = []
 
     async def run(self, proof: Many) -> ClauseFinding:
@@ -107,11 +110,14 @@ class _Runner:
                 seen = Observed(now_ms(), self._streams, answers, self._sleep.taken_ms())
                 action = steps.send(seen)
         except StopIteration as stop:
-            found: ClauseFinding = stop.value
-            return found
+            return self._with_multiplexed(stop.value)
+        except BaseException:
+            await self._part()
+            raise
         finally:
             self._sleep.stop()
-            await self._part()
+            await self._leave(range(len(self._streams)))
+            await self._hang_up()
 
     async def _act(self, action: machine.Action) -> tuple[machine.Answer, ...]:
         match action:
@@ -131,7 +137,7 @@ class _Runner:
         at = self._request.at
         stream = Stream(Received(SSEDecoder() if at.framing == "sse" else LineDecoder()))
         number, one = len(self._streams), new_stream()
-        url = stream_url(self._request.base, one, mode="lockstep", size=SMALL, at=at)
+        url = stream_url(self._request.base, one, mode="lockstep", size=SMALL, at=at, seconds=self._lives_s)
         ask = Ask(
             at.method,
             url,
@@ -146,9 +152,13 @@ class _Runner:
     async def _read(self, stream: Stream, ask: Ask) -> None:
         """Read one to its end; every read is news."""
         received, clean = stream.received, False
-        connection = self._connection()
         try:
-            async with connection, connection.client.stream(ask) as response:
+            # One for each. httpcore2 may leave an event unread that came while another stream's reader waits.
+            async with (
+                Client(http2=self._http2, timeout_s=_TIMEOUT_S) as client,
+                client.stream(ask) as response,
+            ):
+                self._multiplexed = client.multiplexed
                 if response.status != 200:
                     stream.refusal = await _refusal(response)
                 received.head(response.head_ms, response.status, response.headers, response.http_version)
@@ -171,14 +181,11 @@ class _Runner:
             received.end(now_ms(), clean=clean)
             self._news.set()
 
-    def _connection(self) -> _Connection:
-        """One that has room for one more stream."""
-        found = next((one for one in reversed(self._connections) if one.has_room), None)
-        if found is None:
-            found = _Connection(Client(http2=self._http2, timeout_s=_TIMEOUT_S))
-            if self._http2:
-                self._connections.append(found)
-        return found
+    def _with_multiplexed(self, found: ClauseFinding) -> ClauseFinding:
+        if self._multiplexed is None:
+            return found
+        said = f"the server allows {self._multiplexed:,} streams at once on one connection of HTTP/2"
+        return replace(found, evidence=(*found.evidence, f"{said}; here each had a connection of its own"))
 
     def _check(self) -> None:
         """Raises what went wrong with a stream: a bug must not look like one that was refused."""
@@ -256,50 +263,19 @@ class _Runner:
             await asyncio.wait(leaving)
 
     async def _part(self) -> None:
-        """Leave nothing of it behind, also where the machine did not come to its end."""
+        """The machine did not come to its end: leave nothing of it behind."""
         # Not every hop passes on that its client has left: without this its streams would go on.
         open_ = tuple(n for n in sorted(self._unended) if self._streams[n].refusal is None)
         with suppress(TimeoutError):
             async with asyncio.timeout(_PARTING_MS / 1000):
                 if open_:
                     await self._ask(machine.Ask("end", open_, _PARTING_MS, MOST_SIDES))
-        await self._leave(range(len(self._streams)))
-        await self._hang_up()
-        for connection in self._connections:
-            await connection.client.__aexit__(None, None, None)
-
-
-class _Connection:
-    """A client with one connection, and how many streams are on it. HTTP/1.1's is closed after its stream."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self._used = 0
-
-    @property
-    def has_room(self) -> bool:
-        return self._used < self.client.multiplexed
-
-    async def __aenter__(self) -> None:
-        self._used += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._used -= 1
-        if not self.client.multiplexed:
-            await self.client.__aexit__(None, None, None)
 
 
 async def _refusal(response: Response) -> Refusal:
     """Who refused a stream: the proof says so of itself."""
-    body = b""
-    with suppress(KitError, TimeoutError):
-        async with asyncio.timeout(_REFUSAL_S):
-            async for _, piece in response.reads():
-                body += piece
-                if len(body) > _REFUSAL_BYTES:
-                    break
     try:
-        said = json.loads(body)
+        said = json.loads(await response.beginning())
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or said.get("streamproof") != 1:

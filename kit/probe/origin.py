@@ -269,6 +269,7 @@ def stream_url(
     at: Conditions,
     seconds: int | None = None,
     first: bool = True,
+    stop: int = 0,
 ) -> str:
     """Where a stream is opened that bears what these conditions say; see `kit.proof.actions.Open`."""
     query: dict[str, str | int] = {
@@ -279,7 +280,8 @@ def stream_url(
         "accel": at.header,
     }
     # An origin may be older than these, and has them as they are by default.
-    further = {
+    further: dict[str, tuple[str | int, str | int]] = {
+        "stop": (stop, 0),
         "incremental": (at.incremental, "on"),
         "content": (at.media, MEDIA_TYPES[at.framing]),
         "cache": (at.cache, CACHE_CONTROL),

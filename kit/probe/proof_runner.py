@@ -235,6 +235,7 @@ class Driver(SideRunner):
             at=at,
             seconds=action.seconds,
             first=action.first,
+            stop=action.stop,
         )
         body = b"" if at.method == "POST" else None
         self._received = Received(SSEDecoder(comments=True) if at.framing == "sse" else LineDecoder())

@@ -28,12 +28,14 @@ class Open:
 
     `seconds`: for how long it is to live at its origin; None for as long as any does, 120 s.
     Without `first` the origin sends nothing, no head either, until it is fed; an older one does all the same.
+    Told to stop, its origin goes on with it for `stop` seconds.
     """
 
     bytes: int
     mode: Literal["lockstep", "pause"] = "lockstep"
     seconds: int | None = None
     first: bool = True
+    stop: int = 0
 
 
 @dataclass(frozen=True, slots=True)

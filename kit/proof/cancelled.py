@@ -32,7 +32,7 @@ PROMPT_MS = 100.0
 # Of a watch that is called whole: a side request that is on its way when it ends is not waited for.
 WHOLE = 0.8
 _REST_MS = (5.0, 200.0)  # between two side requests, an eighth of the time since the leaving
-_PARTING_MS = 1_000.0
+PARTING_MS = 200.0  # what goes on is ended
 
 
 class Outcome(IntEnum):
@@ -107,6 +107,8 @@ class _Departing:
         self._rtt_ms = 0.0
         self._others = False
         self._fed: Reply | None = None  # the last time
+        # Of each instance, between what its clock is ahead of ours.
+        self._ahead_ms: dict[str, tuple[float, float]] = {}
 
     def run(self) -> Machine[Departure]:
         try:
@@ -117,7 +119,7 @@ class _Departing:
         except _UndecidedError as error:
             self._left = replace(self._left, outcome=Outcome.UNDECIDED, why=error.why, doubts=(error.doubt,))
         if self._left.outcome in (Outcome.GOES_ON, Outcome.UNDECIDED):
-            yield End(_PARTING_MS)
+            yield End(PARTING_MS)
         return self._left
 
     def _opened(self) -> Machine[None]:
@@ -189,15 +191,15 @@ class _Departing:
             why = f"the origin ended the stream itself ({gone.why})"
             raise _UndecidedError(why, Doubt.STREAM_CUT)
         least_ms, most_ms, since_ms = self._left.watched_ms, reply.arrived_ms - before_ms, 0.0
-        if gone is not None:
-            ago_ms = reply.now_ms - gone.ms
-            by_clock = max(least_ms, reply.sent_ms - ago_ms - after_ms), reply.arrived_ms - ago_ms - before_ms
+        ahead_ms = self._ahead_ms[reply.instance]
+        # Unless the origin's clock was set in between.
+        if gone is not None and gone.ms <= reply.now_ms and ahead_ms[0] <= ahead_ms[1]:
             since_ms = 0.0 if self._fed is None else gone.ms - self._fed.now_ms
-            if by_clock[1] < 0:
+            soonest_ms, latest_ms = gone.ms - ahead_ms[1] - after_ms, gone.ms - ahead_ms[0] - before_ms
+            if latest_ms < 0:
                 raise _UndecidedError("the stream was over before it was left", Doubt.STREAM_CUT)
-            # Unless the origin's clock was set in between.
-            if ago_ms >= 0 and by_clock[0] <= by_clock[1]:
-                least_ms, most_ms = by_clock
+            if max(least_ms, soonest_ms) <= min(most_ms, latest_ms):
+                least_ms, most_ms = max(least_ms, soonest_ms), min(most_ms, latest_ms)
         events = self._left.events
         self._left = replace(
             self._left,
@@ -227,6 +229,10 @@ class _Departing:
         observed = yield action
         self._now_ms = observed.now_ms
         self._late_ms += observed.late_ms
+        if (reply := observed.reply) is not None:
+            least, most = self._ahead_ms.get(reply.instance, (-inf, inf))
+            ahead = reply.now_ms - reply.arrived_ms, reply.now_ms - reply.sent_ms
+            self._ahead_ms[reply.instance] = max(least, ahead[0]), min(most, ahead[1])
         return observed
 
     def _check(self, stream: Received) -> None:
@@ -296,6 +302,11 @@ class _Way:
             least_ms, most_ms = min(one.least_ms for one in decided), max(one.most_ms for one in decided)
         return cls(name, decided, outcome, least_ms, most_ms, sure, tuple(doubts))
 
+    @property
+    def watched_ms(self) -> float:
+        """For how long what goes on was seen to, each time."""
+        return min(one.watched_ms for one in self.decided if one.outcome is Outcome.GOES_ON)
+
 
 def _at_one_time(decided: Sequence[Departure]) -> bool:
     """Whether those that an event may have ended may have ended after a time, as the others did."""
@@ -332,26 +343,26 @@ def _says(ways: Sequence[_Way]) -> str:
         by.setdefault(way.outcome, []).append(way)
     said = []
     for outcome, alike in by.items():
-        says = _SAYS[outcome]([one for way in alike for one in way.decided])
+        says = _SAYS[outcome](alike)
         said.append(says if len(by) == 1 else f"{' or '.join(way.name for way in alike)} it {says}")
     return "; ".join(said)
 
 
-def _stops(seen: Sequence[Departure]) -> str:
+def _stops(ways: Sequence[_Way]) -> str:
     """Of several the slowest; the quickest too where the two have little to do with each other."""
+    seen = [one for way in ways for one in way.decided]
     quickest, slowest = min(one.most_ms for one in seen), max(one.most_ms for one in seen)
     apart = any(one.least_ms > max(2 * quickest, 100.0) for one in seen)
     return f"stops after {f'{ceil(quickest):,} to ' if apart else ''}{ceil(slowest):,} ms"
 
 
-def _at_event(seen: Sequence[Departure]) -> str:
-    events = max(one.events for one in seen)
+def _at_event(ways: Sequence[_Way]) -> str:
+    events = max(one.events for way in ways for one in way.decided)
     return "stops only at the next event" if events < 2 else f"stops only {events} events later"
 
 
-def _goes_on(seen: Sequence[Departure]) -> str:
-    watched_ms = min(one.watched_ms for one in seen if one.outcome is Outcome.GOES_ON)
-    return f"goes on (watched {watched_ms / 1000:.1f} s)"
+def _goes_on(ways: Sequence[_Way]) -> str:
+    return f"goes on (watched {max(way.watched_ms for way in ways) / 1000:.1f} s)"
 
 
 _SAYS = {Outcome.STOPS: _stops, Outcome.AT_EVENT: _at_event, Outcome.GOES_ON: _goes_on}

@@ -248,6 +248,11 @@ def _of_shape(rest: Observation, *, all_seen: bool) -> NamedCause:
     return NamedCause(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
 
 
+def freed_by(change: Change) -> str:
+    """What a change is called where it frees a stream."""
+    return _BY[change]
+
+
 _BY = {
     Change.IDENTITY: "leaving compression out",
     Change.HEADER: "X-Accel-Buffering: no",

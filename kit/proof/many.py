@@ -218,6 +218,7 @@ class Many:
         self._rtt_ms = 0.0
         self._late_alone = False
         self._several = False  # instances: a side request may not reach a stream's
+        self._stuck = False  # what the origin may have cannot be ended
         self._ended: set[int] = set()  # by the origin, as it said
         self._hung = False  # a side request had no answer
         self._asked: list[Reply] = []
@@ -230,7 +231,8 @@ class Many:
         except _UnknownError as why:
             self._doubts += why.doubts
             finding = self._found(str(why), "unknown")
-        yield from self._clear()
+        if not self._stuck:
+            yield from self._clear()
         return finding
 
     def _find(self) -> Machine[ClauseFinding]:
@@ -263,7 +265,8 @@ class Many:
 
     def _limited(self, seen: _Round, *, stepped: bool) -> ClauseFinding:
         """The same limit, twice."""
-        figure = Figure(Term.MANY, seen.passed, seen.passed)
+        # The first event of each says that it began, and the next ones whether it goes on.
+        figure = Figure(Term.MANY, seen.passed if stepped else 1, seen.passed)
         return self._found(_says(seen), "proved" if stepped else "likely", figure, advice=_advice(seen.kind))
 
     def _unsteady(self, rounds: Sequence[_Round]) -> ClauseFinding:
@@ -284,6 +287,7 @@ class Many:
             self._doubts.append(Doubt.NOT_REPEATED)
             says = f"{seen.kind} from {_ordinal(least + 1)} to {_ordinal(most + 1)} on, not always the same"
             return self._found(says, "likely", Figure(Term.MANY, least, most), advice=advice)
+        least = least if any(each.stepped for each in rounds) else min(1, least)
         return self._found(_says(seen), "likely", Figure(Term.MANY, least, most), advice=advice)
 
     # One round.
@@ -393,10 +397,10 @@ class Many:
             yield from self._pause(TRY_MS / 3)
         if released:
             self._say(f"one left, and one more passed, {self._ran_ms - left_ms:.0f} ms later")
-            yield from self._leave((self._passing[-1],))  # so that there is room for a side request
+            stop = yield from self._step_rest(self._passing[-1])
         else:
             self._say("one left, and further ones were refused all the same")
-        stop = yield from self._lock_step()
+            stop = yield from self._lock_step()
         if stop is not None and stop.kind in (Kind.HELD, Kind.LATE):
             return stop
         return _Round(passed, Kind.REFUSED, refusal.how, released, stepped=stop is None and released)
@@ -449,13 +453,24 @@ class Many:
             f"one of the others {ended}, and "
             + (f"it came {took_ms:.0f} ms later" if released else "it did not come either")
         )
-        yield from self._leave((waiting[0],))
-        stop = yield from self._lock_step()
+        if not released and not isinstance(wait.last, Reply):
+            return _Round(len(passing), Kind.QUEUED, stepped=False)
+        stop = yield from self._step_rest(waiting[0])
         if stop is not None and stop.kind in (Kind.HELD, Kind.LATE):
             return stop
         told_apart = released or not isinstance(wait.last, Reply)
         kind = Kind.QUEUED if told_apart else Kind.SILENT
         return _Round(len(passing), kind, shown=released, stepped=stop is None)
+
+    def _step_rest(self, leaver: int) -> Machine[_Round | None]:
+        """`_lock_step` with one less, so that there is room for a side request."""
+        yield from self._leave((leaver,))
+        began_ms = self._ran_ms
+        while self._ran_ms - began_ms < RELEASE_MS:
+            if (yield from self._ask("ping", ()))[0] is not Missing.REFUSED:
+                break
+            yield from self._pause(TRY_MS / 3)
+        return (yield from self._lock_step())
 
     def _lock_step(self) -> Machine[_Round | None]:
         """One more event on each that passes. None where they all come; a round for what happens else."""
@@ -570,7 +585,8 @@ class Many:
             yield from self._pause(TRY_MS / 3 if self._unended else 0.0)
         self._hung = False
         yield from self._leave(open_)
-        return not self._unended
+        self._stuck = bool(self._unended)
+        return not self._stuck
 
     @property
     def _unended(self) -> tuple[int, ...]:

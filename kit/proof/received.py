@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kit.proof.events import Decoder, Event, LineDecoder
+from kit.proof.conditions import framing
+from kit.proof.events import ChunkDecoder, Decoder, Event, LineDecoder
 from kit.proof.sse import SSEDecoder
 
 # What caches say of a copy that they had (RFC 9211, 9111, and the usual headers before them).
@@ -123,6 +124,17 @@ class Received:
         """
         says_so = "incremental_refused" in self.headers.get("proxy-status", "").lower()
         return says_so and self.status in (429, 501)
+
+
+def decoder_of(content_type: str) -> Decoder:
+    """What an event is in this media type."""
+    match framing(content_type):
+        case "sse":
+            return SSEDecoder()
+        case "ndjson":
+            return LineDecoder()
+        case "text":
+            return ChunkDecoder()
 
 
 def _beside(decoder: Decoder) -> int:

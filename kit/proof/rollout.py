@@ -24,8 +24,10 @@ LOOK_MS = 100.0
 SIDE_MS = 3_000.0
 TRIES = 6  # for a side request to reach the instance that has the stream
 ENDS_MS = 10_000.0  # for the end of a stream that was asked to end; this process's own sleep is not counted
-# The proof's origin ends each stream after 120 s.
-LIMIT_MS = 119_000.0
+LIFE_S = 900  # longer than traffic takes to move and a version to stop
+OLDER_S = 120.0  # after which an older origin ends each stream
+# Told to stop, it goes on for so long, as an answer would that was under way.
+STOP_S = 5
 
 
 class Fate(StrEnum):
@@ -82,17 +84,19 @@ class Slot:
 def fed(slot: Slot) -> Machine[KeptStream]:
     """One stream of the proof's: fed from its opening until the slot is to be left, then asked to end.
 
-    It need not arrive: behind a front that holds the whole message nothing does until its end.
+    Where its origin is told to stop before that, the stream has `STOP_S` to go. It need not arrive: behind a
+    front that holds the whole message nothing does until its end.
     """
-    observed = yield Open(SMALL)
+    observed = yield Open(SMALL, seconds=LIFE_S, stop=STOP_S)
     stream, opened_ms = observed.stream, observed.now_ms
     assert stream is not None  # noqa: S101 - it was opened just now
-    emitted, next_ms = 0, 0.0
+    emitted, next_ms, limit_s = 0, 0.0, OLDER_S
     while stream.ended_ms is None and not slot.leave:
         if observed.now_ms >= next_ms:
             observed = yield Feed(SMALL, SIDE_MS)
             if observed.reply is not None and observed.reply.known:
                 slot.opened, emitted = True, observed.reply.emitted
+                limit_s = observed.reply.seconds or OLDER_S
             next_ms = observed.now_ms + (BEAT_MS if slot.opened else 0)
         observed = yield Await(LOOK_MS)
     asked, tries, waited_ms = False, 0, 0.0
@@ -106,22 +110,25 @@ def fed(slot: Slot) -> Machine[KeptStream]:
         observed = yield Await(LOOK_MS)
         waited_ms += observed.now_ms - before_ms - observed.late_ms
     if stream.ended_ms is not None:
-        fate, how = _ended(stream, emitted, asked=asked, lived_ms=stream.ended_ms - opened_ms)
+        limited = stream.ended_ms - opened_ms > (limit_s - 1) * 1000
+        fate, how = _ended(stream, emitted, asked=asked, limited=limited)
         return KeptStream(fate, stream.ended_ms, how)
     if asked:
         return KeptStream(Fate.CUT, observed.now_ms, "its origin ended it, and no end came")
     return KeptStream(Fate.OPEN, observed.now_ms, "no side request reached it any more")
 
 
-def _ended(stream: Received, emitted: int, *, asked: bool, lived_ms: float) -> tuple[Fate, str]:
+def _ended(stream: Received, emitted: int, *, asked: bool, limited: bool) -> tuple[Fate, str]:
     """What became of a stream of the proof's that is over."""
     if stream.status != 200 or not stream.clean:
         return Fate.CUT, _cut(stream)
     lost, doubled = _gaps([_seq(event.data) for _, event in stream.arrivals], emitted)
     if not (lost or doubled or asked):
-        if lived_ms >= LIMIT_MS:
-            return Fate.FINISHED, "at the proof's own limit of 120 s"
-        return Fate.ENDED, "its origin's doing, when it was told to stop: an app's own answer may have longer"
+        if limited:
+            return Fate.FINISHED, "at the proof's own limit"
+        if _object(stream.arrivals[-1][1].data if stream.arrivals else "").get("part") == "last":
+            return Fate.FINISHED, f"the last {STOP_S} s of it after its version had been told to stop"
+        return Fate.ENDED, "an origin whose copy of the proof is older does so as soon as it is told to stop"
     return (
         (Fate.CUT, f"{lost} of its events lost, {doubled} doubled")
         if lost or doubled
@@ -183,10 +190,10 @@ def _cut(stream: Received) -> str:
     return "closed in good order, before it was whole" if stream.clean else "its connection broke off"
 
 
-def _gaps(numbers: Sequence[int], whole: int | None = None) -> tuple[int, int]:
-    """How many are missing of 0, 1, 2 … (`whole` of them, else up to the greatest), and how many doubled."""
+def _gaps(numbers: Sequence[int], least: int = 0) -> tuple[int, int]:
+    """How many are missing of 0, 1, 2 … (up to the greatest, and `least` of them), and how many doubled."""
     there = set(numbers)
-    wanted = range(max(there, default=-1) + 1 if whole is None else whole)
+    wanted = range(max(least, max(there, default=-1) + 1))
     return len(set(wanted) - there), len(numbers) - len(there)
 
 

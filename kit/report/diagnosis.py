@@ -110,7 +110,8 @@ def _cause(
         lines += hang("    ", clean(named.where), width)
     if named.apart and named.apart not in {one.apart for one in after}:
         lines += hang("    ", f"What would tell {clean(named.apart)}.", width)
-    return lines + remedy(named.remedy, width)
+    lines += remedy(named.remedy, width)
+    return lines + hang("    ", f"More of it: kit explain {named.cause}", width)
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:

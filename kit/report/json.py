@@ -79,12 +79,14 @@ def lane_data(lane: Lane) -> wire.Lane:
         "asked_as": lane.asked_as,
         "only_for": lane.only_for,
         "expectation": str(lane.expectation) or None,
-        "clauses": [_clause(lane, finding) for finding in lane.clauses],
+        "clauses": [clause_data(finding, lane) for finding in lane.clauses],
     }
 
 
-def _clause(lane: Lane, finding: ClauseFinding) -> wire.ClauseFinding:
-    limits, state = lane.limits_of(finding.clause), clause_state(lane, finding.clause)
+def clause_data(finding: ClauseFinding, lane: Lane | None = None) -> wire.ClauseFinding:
+    """One clause, of a lane or by itself."""
+    limits = lane.limits_of(finding.clause) if lane is not None else ()
+    state = clause_state(lane, finding.clause) if lane is not None else None
     return {
         "clause": finding.clause,
         "says": finding.says,

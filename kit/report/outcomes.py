@@ -8,9 +8,10 @@ from typing import Any
 from kit.outcome import Outcome, Result
 from kit.proof.contract import ClauseFinding
 from kit.report.cells import cells, clean, hang, pad
-from kit.report.json import lane_data
+from kit.report.json import clause_data, lane_data
 from kit.report.style import MARKS, Style
-from kit.report.view import LaneView, lane_view
+from kit.report.terminal import remedy
+from kit.report.view import ClauseView, LaneView, clause_view, lane_view
 
 COSTS = {
     "nothing": "It costs nothing as it is.",
@@ -71,7 +72,7 @@ def _paragraph(one: Outcome, name_cells: int, style: Style) -> list[str]:
     return lines
 
 
-def _evidence(lanes: Sequence[LaneView], indent: str, style: Style, width: int) -> list[str]:
+def _evidence(lanes: Sequence[LaneView | ClauseView], indent: str, style: Style, width: int) -> list[str]:
     """What the verdict rests on: nothing is called held back without it."""
     return [
         style.paint(line, "dim")
@@ -85,27 +86,9 @@ def rollout_lines(found: ClauseFinding | None, indent: str, style: Style) -> lis
     """What became of the streams that were open while the traffic moved."""
     if found is None:
         return []
-    width = style.width or _WIDTH
-    said = f"unknown ({clean(found.says)})" if found.sure == "unknown" else clean(found.says)
-    sure = f" ({found.sure})" if found.sure == "likely" else ""
-    lines = hang(indent, f"Through the deploy: {said}{sure}.", width)
-    steps = (*found.evidence, *(f"{doubt}: {doubt.remedy}" for doubt in found.doubts))
-    lines += [style.paint(line, "dim") for step in steps for line in hang(f"{indent}· ", clean(step), width)]
-    return lines + (hang(indent, found.advice, width) if found.advice else [])
-
-
-def clause_data(found: ClauseFinding | None) -> dict[str, Any] | None:
-    """A clause for `--json`; None where it was not asked."""
-    if found is None:
-        return None
-    return {
-        "clause": str(found.clause),
-        "says": found.says,
-        "sure": found.sure,
-        "doubts": [str(doubt) for doubt in found.doubts],
-        "evidence": list(found.evidence),
-        "advice": found.advice,
-    }
+    width, one = style.width or _WIDTH, clause_view(found)
+    lines = hang(indent, f"{one.name[0].upper()}{one.name[1:]}: {clean(one.headline)}.", width)
+    return lines + _evidence([one], indent, style, width) + remedy(one.advice, width, indent)
 
 
 def outcome_data(one: Outcome) -> dict[str, Any]:
@@ -119,7 +102,7 @@ def outcome_data(one: Outcome) -> dict[str, Any]:
         "version": one.version,
         "version_url": one.version_url,
         "gate": None if one.gate is None else str(one.gate),
-        "rollout": clause_data(one.rollout),
+        "rollout": None if one.rollout is None else clause_data(one.rollout),
         "costs": one.costs,
         "next": one.next,
         "lanes": [lane_data(lane) for lane in one.lanes],

@@ -299,6 +299,106 @@ class AppDiagnosis(TypedDict):
     """Behind each target's front, by the target's name."""
 
 
+@_described
+class Times(TypedDict):
+    """Times of many streams or events. A quantile is at most a fiftieth too large."""
+
+    count: Count
+    never: Count
+    """How many of these never came."""
+    p50_ms: Ms | None
+    """null of none, and where it never came"""
+    p95_ms: Ms | None
+    p99_ms: Ms | None
+    most_ms: Ms | None
+
+
+@_described
+class Objective(TypedDict):
+    """An objective of --slo, and what was seen of it."""
+
+    objective: str
+    """as it is written"""
+    met: bool | None
+    """null where that cannot be said"""
+    at_least: Annotated[float, Field(ge=0)] | None
+    """Milliseconds, streams or hundredths of them, without what the generator itself may have added."""
+    at_most: Annotated[float, Field(ge=0)] | None
+    """The same with it; null for what never came, and for nothing."""
+    why: str | None
+    """why it cannot be said"""
+
+
+@_described
+class LoadProof(TypedDict):
+    """One lock-step check beside the load."""
+
+    at_s: Annotated[float, Field(ge=0)]
+    open: Count
+    """streams that were open"""
+    saw: State
+    said: str
+
+
+@_described
+class HoldsFrom(TypedDict):
+    """From how many open streams on events are held, or proofs are refused."""
+
+    streams: Count
+    saw: State
+    passed_with: Count | None
+    """The most streams beside which a check passed before."""
+    times: Count
+    of: Count
+
+
+@_described
+class Load(TypedDict):
+    """Many streams at once, and what became of them."""
+
+    url: str
+    """Without credentials and without its query."""
+    streams: Count
+    ramp_s: Annotated[float, Field(ge=0)]
+    for_s: Annotated[float, Field(ge=0)]
+    every_s: Annotated[float, Field(ge=0)] | None
+    processes: Count
+    interrupted: bool
+    as_expected: bool | None
+    """Whether all objectives are met; null without any, and where that cannot be said."""
+    planned: Count
+    """Requests that the schedule has."""
+    started: Count
+    most_open: Count
+    ended: Count
+    """Streams that came to their end."""
+    cut: Count
+    """Streams that began and broke off."""
+    refused: Count
+    """Streams that never began: no connection, another status than 200, silence."""
+    left: Count
+    """Streams that were open when the load was over."""
+    events: Count
+    octets: Count
+    first_event: Times
+    """Of each stream, from its request."""
+    worst_gap: Times
+    """The longest silence of each stream."""
+    lateness: Times
+    """Of each event that bears the time of its sending, against the quickest one of its stream."""
+    own_lateness: Times
+    """How late the generator's own timers were."""
+    starts_late: Times
+    """How late streams were asked for, against the schedule."""
+    reasons: dict[str, Count]
+    """Why streams were cut or refused, and how often."""
+    objectives: list[Objective]
+    proofs: list[LoadProof]
+    holds_from: HoldsFrom | None
+    """null where each check that was decided passed"""
+    doubts: list[str]
+
+
 Data = TypeVar("Data")
 
 
@@ -320,9 +420,14 @@ class Failed(TypedDict):
     error: Error
 
 
-# compare, demo and build/report.json; probe; doctor URL; doctor --app.
+# compare, demo and build/report.json; probe; doctor URL; doctor --app; load.
 Printed: TypeAlias = (
-    Document[Comparison] | Document[Lane] | Document[Diagnosis] | Document[AppDiagnosis] | Failed
+    Document[Comparison]
+    | Document[Lane]
+    | Document[Diagnosis]
+    | Document[AppDiagnosis]
+    | Document[Load]
+    | Failed
 )
 
 
@@ -352,8 +457,8 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:streamproof:schema:1",
-        "title": "What `kit compare`, `kit demo`, `kit probe` and `kit doctor` print with --json, and every "
-        "command on an error",
+        "title": "What `kit compare`, `kit demo`, `kit probe`, `kit doctor` and `kit load` print with "
+        "--json, and every command on an error",
         **found,
     }
 

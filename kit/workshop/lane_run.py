@@ -11,7 +11,7 @@ from kit.errors import Code, KitError
 from kit.probe.address import Headers
 from kit.probe.client import Ask, Client
 from kit.probe.http_errors import bad_status, shown, silent
-from kit.probe.lane import Proved, decoder_of, measured
+from kit.probe.lane import Proved, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
 from kit.probe.proof_runner import ProofRequest
@@ -22,7 +22,7 @@ from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, of_answer
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
 from kit.proof.lane import Lane
-from kit.proof.received import Received
+from kit.proof.received import Received, decoder_of
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 from kit.report.json import lane_data

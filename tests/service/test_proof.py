@@ -374,6 +374,8 @@ def test_one_stream_is_not_fed_by_anothers_id(base: str) -> None:
         ({"bytes": "-200"}, "bad-bytes"),
         ({"bytes": "٢٠٠"}, "bad-bytes"),
         ({"bytes": "9" * 5000}, "bad-bytes"),
+        *(({"stop": value}, "bad-stop") for value in ("61", "-1", "1.5", "", "9" * 5000)),
+        ({"stop": "1", "mode": "pause"}, "bad-stop"),
         *(({"seconds": value}, "bad-seconds") for value in ("0", "3901", "-1", "1.5", "", "9" * 5000)),
         ({"total": "x"}, "bad-total"),
         ({"total": ""}, "bad-total"),

@@ -122,6 +122,19 @@ def test_an_open_proof_does_not_hold_up_a_stop(entrypoint: Start, tmp_path: Path
         assert ends_well(service)
 
 
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_a_proofs_stream_that_asked_for_it_goes_on_for_a_while_when_its_server_stops(
+    entrypoint: Start, tmp_path: Path
+) -> None:
+    with entrypoint(tmp_path / "log", shutdown_grace_s=300, lab=1) as service:
+        answer = ask(service.url, "/proof/stream", id="a" * 32, stop=2)
+        assert answer.event().data["seq"] == 0
+        service.process.send_signal(signal.SIGTERM)
+        events = [event.data for event in answer.events()]
+        assert [(data["seq"], data.get("part")) for data in events] == [(1, None), (2, None), (3, "last")]
+        assert ends_well(service)
+
+
 def test_of_200_open_streams_none_is_cut_without_a_word(tmp_path: Path) -> None:
     """Direct, resumable and named ones; what is done within the grace is whole."""
 

@@ -88,7 +88,7 @@ def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream
 def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
     demo: Demo, fronts: dict[str, str], wrong: set[tuple[str, str]]
 ) -> None:
-    status, out, err = ended(demo(*(f"--front={name}={other}" for name, other in fronts.items())))
+    status, out, err = ended(demo(*(f"--swap-front={name}={other}" for name, other in fronts.items())))
     assert status == 3, err
     for target, arm in SHOWN:
         assert (f"{target} {arm} (" in out.replace("\n  ", " ")) == ((target, arm) in wrong)

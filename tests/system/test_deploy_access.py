@@ -114,11 +114,11 @@ def test_a_service_that_the_kit_did_not_make_is_not_overwritten_unasked(cloud: C
     changes = cloud.changes
     refused = cloud.deploy("run")
     assert (refused.status, refused.error["code"]) == (1, "not-ready-to-deploy"), refused
-    assert "--take-over" in refused.error["hint"]
+    assert "--replace-foreign" in refused.error["hint"]
     assert cloud.changes == changes
     assert service.shares == {theirs: 1.0}
 
-    taken = cloud.deploy("run", "--take-over")
+    taken = cloud.deploy("run", "--replace-foreign")
     assert taken.status == 0, taken
     assert service.shares == {taken.outcomes["run"]["version"]: 1.0}
     assert theirs in service.revisions

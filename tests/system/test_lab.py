@@ -93,7 +93,7 @@ def test_every_bundle_runs_as_on_its_platform_behind_its_platforms_front(lab: La
 
 
 def test_for_a_person_it_prints_each_url_what_its_front_does_and_that_it_is_emulated(lab: Lab) -> None:
-    process = lab("standard", "flex", "run", "--front", "run=standard", "--front", "standard=run")
+    process = lab("standard", "flex", "run", "--swap-front", "run=standard", "--swap-front", "standard=run")
     assert process.stdout is not None
     lines = [re.split(r"\s{2,}", process.stdout.readline().strip()) for _ in range(3)]
     assert [name for name, _, _ in lines] == ["standard", "flex", "run"]

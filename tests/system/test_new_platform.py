@@ -155,7 +155,7 @@ def test_it_is_deployed_shown_moved_and_removed(kit: Kit) -> None:
     (line,) = kit(*deploy, "--dry-run")["commands"]
     assert line.startswith("harbour ship ferry sp-")
     (first,) = kit(*deploy)["outcomes"]
-    (second,) = kit(*deploy, "--again")["outcomes"]
+    (second,) = kit(*deploy, "--redeploy")["outcomes"]
     for outcome in (first, second):
         assert (outcome["result"], outcome["gate"]) == ("promoted", "passed"), outcome
     assert second["version"] != first["version"]

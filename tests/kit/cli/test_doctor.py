@@ -100,7 +100,7 @@ def test_a_post_is_sent_once_unless_it_may_be_repeated(invoke: Invoke) -> None:
 @pytest.mark.parametrize(("most", "asked"), [(1, 1), (2, 2), (3, 3), (6, 5)])
 def test_with_repeat_ok_it_is_sent_as_often_as_is_allowed(invoke: Invoke, most: int, asked: int) -> None:
     with wire(events(*LUMP)) as server:
-        ended = invoke(*post(server.url, "--repeat-ok", "--max-requests", str(most), "--json"))
+        ended = invoke(*post(server.url, "--allow-repeat", "--max-requests", str(most), "--json"))
         assert ended.status == 4, ended.err
         assert [one.method for one in for_the_answer(server)] == ["POST"] * asked
         assert ended.data["requests"] == asked
@@ -134,7 +134,7 @@ def test_what_it_will_cost_is_said_before_the_url_is_asked(
 
     with wire(behave) as server:
         monkeypatch.setattr(sys, "stderr", Noting())
-        invoke(*post(server.url, "--repeat-ok"))
+        invoke(*post(server.url, "--allow-repeat"))
     assert (
         "at most 6 requests by POST, two of them for 528 tokens of output at most together" in told_first[0]
     )
@@ -194,7 +194,7 @@ FROM_FILE = ("/chat", "POST", (("Accept", "text/event-stream"), ("content-type",
     [
         ([], (*FROM_FILE, b'{"question": "Why?"}'), True),
         (["--path", "/other"], ("/other", "GET", (), None), False),
-        (["-d", "x", "--repeat-ok"], ("/", "POST", (), b"x"), True),
+        (["-d", "x", "--allow-repeat"], ("/", "POST", (), b"x"), True),
         (["-H", "a: b"], ("/", "GET", (("a", "b"),), None), False),
     ],
 )

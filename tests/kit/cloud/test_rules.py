@@ -188,7 +188,7 @@ def test_what_the_kit_did_not_make_is_not_overwritten_unasked(target: Candidate)
     assert found.level == "stop"
     assert target.place.service in found.text
     assert "v1" in found.text
-    assert "--take-over" in found.remedy
+    assert "--replace-foreign" in found.remedy
     (found,) = grave(there, said=options(take_over=True))
     assert found.level == "warn"
 

@@ -20,8 +20,11 @@ from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_m
 from kit.outcome import Outcome, Result
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place
+from kit.proof.lane import Comparison
+from kit.proof.rollout import unwatched
 from kit.targets import select
 from tests.fixtures.deployments import deployed, service_of, version
+from tests.fixtures.lanes import lane_of
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_destroy import LinesOnly
 
@@ -255,3 +258,13 @@ def test_what_must_come_after_default_is_not_begun_when_that_failed(cloud: Cloud
     flex = next(host for place, host in cloud.hosts.items() if place.target == "flex")
     assert not any(said.startswith("deploy") for said in flex.said)
     assert any("waiting for standard" in step for step in steps)
+
+
+def test_the_last_comparison_has_a_row_for_what_went_through_the_deploy_one_of_each_target() -> None:
+    rollout = unwatched("its proof is not open")
+    outcomes = [Outcome("run", Result.PROMOTED, "", rollout=rollout), Outcome("flex", Result.PROMOTED, "")]
+    lanes = tuple(lane_of(target, header=arm) for target in ("run", "flex") for arm in ("on", "off"))
+    before = Comparison("cloud", "2026-11-22T20:58:03Z", "0.1.0", "Why?", lanes)
+    after = flow.with_rollouts(before, outcomes)
+    assert [lane.clauses for lane in after.lanes] == [(rollout,), (), (), ()]
+    assert after.state is before.state

@@ -108,7 +108,7 @@ def test_a_post_is_asked_as_it_is_and_only_where_that_may_be(app: Path, kit: Kit
     wanted = (*DOCTOR, "--path", "/asked", "--method", "POST", "--expect", "incremental")
     refused = kit(*wanted)
     assert (refused.status, refused.error["code"]) == (2, "bad-usage")
-    ended = kit(*wanted, "--repeat-ok")
+    ended = kit(*wanted, "--allow-repeat")
     assert ended.status == 3, (ended.out, ended.err)
     assert verdicts(ended) == {
         "itself": "incremental",

@@ -275,6 +275,25 @@ async def test_a_read_is_stamped_when_it_returned_and_not_when_it_was_looked_at(
         assert response.head_ms <= at <= now_ms()
 
 
+def test_a_server_that_answers_and_then_refuses_is_not_asked_for_tls() -> None:
+    answers = iter([b"HTTP/1.1 204 No Content\r\n\r\n"])
+
+    def once(connection: Connection) -> None:
+        if connection.request():
+            connection.send(next(answers, b""))
+
+    async def twice(url: str) -> None:
+        for _ in range(2):
+            async with Client() as asking, asking.stream(Ask("GET", url)):
+                pass
+
+    with wire(once) as server:
+        with pytest.raises(KitError):
+            asyncio.run(twice(server.url))
+        assert server.closed()
+        assert len(server.connections) == 2
+
+
 @pytest.mark.parametrize(("by", "seen"), [(By.FIN, "FIN"), (By.RST, "RST"), (By.RST_STREAM, "FIN")])
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_client_leaves_as_it_is_to_and_before_an_answer_too(by: By, seen: str, answered: bool) -> None:

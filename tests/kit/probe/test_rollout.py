@@ -68,13 +68,18 @@ def test_streams_of_a_version_that_stays_finish(tmp_path: Path) -> None:
         found = kept(service)
         assert (found.says, found.sure) == ("3 of 3 streams finished", "proved"), found
         assert found.evidence[0] == "3 streams were open."
-        # As many as the proof allows: what more was asked for is said, and not counted.
-        many = kept(service, streams=17)
-        assert many.says == "16 of 16 streams finished"
-        assert many.evidence[1] == "1 more could not be opened: answered with status 429."
         # Answers that end by themselves.
         assert kept(service, answer_s=1, least_s=20).says == "3 of 3 streams finished"
         assert kept(service, answer_s=30).says.startswith("3 of 3 still open after")
+
+
+def test_streams_finish_that_have_some_seconds_to_go_when_their_version_is_told_to_stop(
+    tmp_path: Path,
+) -> None:
+    with by_uvicorn(tmp_path / "log", lab=1, **QUICK) as service:
+        found = kept(service, terminated, stops=True)
+    assert found.says == "3 of 3 streams finished", found
+    assert found.evidence[-1].endswith("the last 5 s of it after its version had been told to stop.")
 
 
 @pytest.mark.parametrize("answer_s", [None, 30])
@@ -117,6 +122,13 @@ def test_streams_that_end_before_anything_moves_are_opened_again(tmp_path: Path)
         found = asyncio.run(run(service.url))
     assert found is not None
     assert found.says == "2 of 2 streams finished"
+
+
+def test_what_could_not_be_opened_is_said_and_not_counted(tmp_path: Path) -> None:
+    with by_uvicorn(tmp_path / "log", max_streams=2, **QUICK) as service:
+        found = kept(service, answer_s=2, least_s=20)
+    assert found.says == "2 of 2 streams finished"
+    assert found.evidence[1] == "1 more could not be opened: answered with status 503."
 
 
 def test_where_none_can_be_opened_the_clause_says_why(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from kit.proof.rollout import (
     unwatched,
 )
 from kit.proof.sse import SSEDecoder
-from tests.kit.proof.conftest import Hop, Network, Output, Stall
+from tests.kit.proof.conftest import Hop, Network, Output, Stall, event
 
 LEFT_S = 8.0
 
@@ -88,6 +88,20 @@ def test_one_whose_connection_breaks_off_is_cut_and_when_is_known() -> None:
 
 def test_one_that_is_closed_before_it_was_asked_to_end_ended_early() -> None:
     assert Way(lambda: Ends(5_000)).life().fate is Fate.ENDED
+
+
+def test_one_that_goes_on_when_its_origin_is_told_to_stop_is_whole_with_the_last_of_its_events() -> None:
+    class Stopped(Way):
+        def act(self, action: Action) -> Observed:
+            if self.now_ms >= 5_000 and not self._cut:
+                self._emit(event(self._emitted, 200), self.now_ms)
+                self._emit(event(self._emitted, 200, "last"), self.now_ms + 1_000)
+                self._close(self.now_ms + 1_000)
+            return super().act(action)
+
+    life = Stopped().life()
+    assert life.fate is Fate.FINISHED
+    assert life.over_ms == pytest.approx(6_000, abs=200)
 
 
 def test_one_that_is_closed_and_lacks_events_was_cut_however_well_its_end_looks() -> None:

@@ -187,14 +187,14 @@ ROLLOUT = ClauseFinding(
 def test_a_deploy_that_cut_streams_says_so_with_its_evidence_and_what_to_do() -> None:
     text = "\n".join(text_of(replace(PROMOTED, rollout=ROLLOUT)))
     said = " ".join(text.split())
-    assert "Through the deploy: 3 of 5 cut without a word after 10 s, 2 finished (likely)." in said
+    assert "Through a deploy: 3 of 5 cut without a word after 10 s, 2 finished (likely)." in said
     for line in (*ROLLOUT.evidence, str(Doubt.STREAM_CUT), ROLLOUT.advice):
         assert line in said
     unknown = unwatched("its proof is not open (proof-expired)")
-    assert "Through the deploy: unknown (its proof is not open (proof-expired))." in " ".join(
+    assert "Through a deploy: unknown (its proof is not open (proof-expired))." in " ".join(
         " ".join(text_of(replace(PROMOTED, rollout=unknown))).split()
     )
-    assert "Through the deploy" not in "\n".join(text_of(PROMOTED))
+    assert "Through a deploy" not in "\n".join(text_of(PROMOTED))
 
 
 def test_the_clause_is_in_the_json_and_changes_no_state() -> None:
@@ -203,6 +203,9 @@ def test_the_clause_is_in_the_json_and_changes_no_state() -> None:
         "clause": "deploy",
         "says": ROLLOUT.says,
         "sure": "likely",
+        "figures": [],
+        "expected": None,
+        "as_expected": None,
         "doubts": ["stream-cut"],
         "evidence": list(ROLLOUT.evidence),
         "advice": ROLLOUT.advice,

@@ -1,0 +1,1 @@
+"""Many streams at once: what is asked for, what was seen, and Locust, which opens them."""
