@@ -24,7 +24,7 @@ from kit.targets import Target
 
 # Two seconds of the embedded text: enough to judge an answer by.
 _TOKENS = 60
-# Who was just given the right to call a private service may be refused for a while: in general for two minutes
+# Who was just given the right to call a private service may be refused for a while: in general two minutes
 # (https://docs.cloud.google.com/iam/docs/access-change-propagation, documented, not observed).
 _LET_IN_S = 120.0
 
