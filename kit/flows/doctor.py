@@ -10,8 +10,11 @@ from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.flows.leaving import Leaving
+from kit.probe.http_errors import shown
 from kit.probe.lane import LaneProbe
 from kit.probe.spec import as_browser
+from kit.proof.cancelled import REPEATED
+from kit.proof.contract import Clause
 from kit.proof.diagnosis import Diagnosis
 
 __all__ = ["DoctorSpec", "doctor"]
@@ -39,14 +42,18 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
             by_proof = ByProof(spec, probe, stages(watch), announce)
             found = await by_proof.examine(probe.found.base)
             direct = by_proof.direct
+            answer = probe.in_lock_step if by_proof.left >= REPEATED else None
         else:
-            direct = None
+            direct = answer = None
             found = await ByAnswers(spec, probe, stages(watch), announce).examine()
     if not spec.contract.clauses or found.lane.error is not None:
         return found
     say = stages(watch)
     say(in_question([spec.contract]))
-    leaving = Leaving(direct, spec.known_cancelled)
+    if answer is not None and Clause.CANCELLED in spec.contract.clauses:
+        announce(f"asking {shown(spec.ask.url)} {REPEATED} times more for its answer, to leave it")
+    leaving = Leaving(direct, spec.known_cancelled, answer)
     (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)], leaving.measure)
     named = (*found.causes, *leaving.causes(found.hops))
-    return replace(found, lane=replace(found.lane, clauses=clauses), causes=named)
+    lane = replace(found.lane, clauses=clauses)
+    return replace(found, lane=lane, causes=named, requests=found.requests + leaving.asked)
