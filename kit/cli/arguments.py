@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
+from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -78,16 +79,26 @@ def held_to(
         expected: by the user.
         clauses: those that are asked in any case.
         contract: whether all are.
-        for_: for how long streams are watched; None for what is expected needs.
-        streams: how many there are; None for what is expected needs.
+        for_: for how long streams are watched, which asks that clause; None for what is expected needs.
+        streams: how many there are, which asks that clause; None for what is expected needs.
 
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof.contract import ASKED, ContractSpec
+    from kit.proof.contract import ASKED, Clause, ContractSpec
+    from kit.proof.many import MOST_STREAMS
+    from kit.proof.stream_limits import MOST_S
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
+    named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
+    spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
+    long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+        raise UsageError(
+            f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
+            "Give less by --for or --streams, or expect less.",
+        )
     return {
         "expected": expected.verdict,
         "at_most": expected.bound,
@@ -99,10 +110,15 @@ def held_to(
 def _seconds(text: str) -> float:
     import re
 
+    from kit.proof.contract import MOST_S
+
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|m|h)", text.strip(), re.ASCII)
     seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
-    if not seconds:
-        raise UsageError(f"--for {text} is no length of time.", "Write one as in 110s, 10m or 1h.")
+    if not 0 < seconds <= MOST_S:
+        raise UsageError(
+            f"--for {text} is no length of time that streams can be watched for.",
+            "Write one as in 110s, 10m or 1h, which is the longest.",
+        )
     return seconds
 
 
@@ -286,7 +302,7 @@ For: TypeAlias = Annotated[
     str | None,
     option(
         "--for",
-        "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
+        "Watch for so long whether streams live: 110s, 10m, 1h; as --expect needs, or 5s, unless given.",
         metavar="TIME",
         group=Group.MEASURING,
     ),
@@ -361,6 +377,14 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvFile: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--env-file",
+        "A file of NAME=VALUE lines (.env): variables of the service on this machine, written nowhere.",
+        metavar="FILE",
+    ),
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
     option(
@@ -369,3 +393,12 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
+
+
+def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+    """What they set, as `configured` takes it."""
+    return {"env": env, "env_file": env_file, "set": set_}
+
+
+# For verbs that start an app: their parameter `settings`.
+with_settings = packed("settings", _settings)

@@ -28,6 +28,7 @@ from kit.cli.arguments import (
     option,
     proof_url,
     status,
+    with_settings,
 )
 from kit.cli.prompts import trusted
 from kit.cli.request import Request, with_request
@@ -37,10 +38,14 @@ from kit.errors import Code, Exit, KitError, UsageError
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
 
+LONG = "110s"
 
+
+@with_settings
 @with_request
 def command(
     request: Request,
+    settings: dict[str, object],
     urls: Annotated[
         list[str] | None,
         typer.Argument(
@@ -99,7 +104,7 @@ def command(
         bool,
         option(
             "--long",
-            "Watch for two minutes how long a silent and a talking stream live, or a --client with one.",
+            f"Watch how long silent and talking streams live: --for {LONG}; or a --client with longer ones.",
         ),
     ] = False,
     expect: Expect = None,
@@ -119,7 +124,6 @@ def command(
     """
     from kit.flows.doctor import DoctorSpec
     from kit.probe.address import checked
-    from kit.proof.stream_limits import LIMIT_S
 
     given = urls or []
     if client:
@@ -130,6 +134,7 @@ def command(
             )
         _client(given, timeout, long=long, as_json=as_json)
     _check(given, app, arm, request)
+    for_ = for_ or (LONG if long else None)
     held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     if direct is not None:
         checked(direct)
@@ -148,12 +153,11 @@ def command(
         timeout_s=timeout,
         max_requests=max_requests,
         repeat_ok=repeat_ok,
-        long_s=LIMIT_S if long else None,
         **held,
     )
     if app is None:
         _url(spec, as_json=as_json)
-    _app(app, path, request, spec, out, yes=yes, as_json=as_json)
+    _app(app, path, request, settings, spec, out, yes=yes, as_json=as_json)
 
 
 def _check(given: list[str], app: str | None, arm: Arms | None, request: Request) -> None:
@@ -209,6 +213,7 @@ def _app(
     module: str,
     path: str | None,
     request: Request,
+    settings: dict[str, object],
     spec: DoctorSpec,
     out: Path,
     *,
@@ -238,7 +243,7 @@ def _app(
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)
         raise KitError(error.code, f"{option} {wrong}", error.hint, exit=Exit.USAGE) from None
-    config = configured()
+    config = configured(**settings)
     # What kit.toml says of the files stands; which app it is is said here, and how it is asked may be.
     app = replace(config.app or mine, module=module)
     if path is not None or request.says or config.app is None:

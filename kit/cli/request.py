@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from kit.cli.arguments import Group, option
+from kit.cli.packed import options_of, packed
 from kit.cli.runner import talk
 from kit.errors import UsageError
 
@@ -194,30 +193,14 @@ def _read(
     return Request((method or "").upper() or None, tuple(headers), body, None, http2, insecure, cacert, says)
 
 
-OPTIONS = inspect.signature(_read, eval_str=True).parameters
+def _trusting(request: Request) -> AbstractContextManager[None]:
+    from kit.probe.tls import Trust, trusting
+
+    return trusting(Trust(request.insecure, request.cacert))
 
 
-def with_request(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with request options in the place of its parameter `request`, which they become."""
-    own = inspect.signature(command, eval_str=True).parameters
-    parameters = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in own.values()
-        for one in (OPTIONS.values() if parameter.name == "request" else (parameter,))
-    ]
-
-    @wraps(command)
-    def packed(**given: Any) -> None:
-        from kit.probe.tls import Trust, trusting
-
-        request = _read(**{name: given.pop(name) for name in OPTIONS})
-        with trusting(Trust(request.insecure, request.cacert)):
-            command(request=request, **given)
-
-    packed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    del packed.__wrapped__
-    packed.__annotations__ = {}
-    return packed
+OPTIONS = options_of(_read)
+with_request = packed("request", _read, _trusting)
 
 
 def _lines(headers: list[str]) -> list[str]:
@@ -242,9 +225,15 @@ def _header(line: str) -> tuple[str, str]:
 
 def _bearer(variable: str | None) -> Headers:
     import os
+    import re
 
     if variable is None:
         return ()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise UsageError(
+            "--bearer-env is given what is no variable's name.",
+            "Give the name, and the token in that variable: export TOKEN=…, then --bearer-env TOKEN.",
+        )
     token = os.environ.get(variable, "").strip()
     if not token:
         raise UsageError(
@@ -277,12 +266,13 @@ def _media_type(body: bytes) -> Headers:
 
 
 def _copied(file: str, http2: bool | None, insecure: bool, cacert: str | None) -> Request:
-    """What a copied command says, and what options say beside it; warns of what in it was passed over."""
+    """What a copied command says, and options beside it; warns of what in it was passed over."""
     from kit.probe.curl import read_curl
 
     hint = 'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -'
     try:
-        text = _contents(file, hint).decode("utf-8")
+        given = file.lstrip().startswith(("curl ", "$ curl "))  # the command itself, and no file with it
+        text = file if given else _contents(file, hint).decode("utf-8")
     except ValueError:
         raise UsageError(f"{file} cannot be read: it is no text.", hint) from None
     copied = read_curl(text)
