@@ -29,7 +29,7 @@ from kit.proof.streams import Answer, Missing, Observed, Refusal, Stream, Watch
 
 _TIMEOUT_S = 30.0  # of our own, beyond a stream's life: what ends a stream must not be us
 # At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
-_LIVES_S, _EACH_S = 60, 20
+_LIVES_S, _EACH_S = 30, 20
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {

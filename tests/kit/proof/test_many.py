@@ -490,7 +490,7 @@ STALLS = st.lists(
 
 
 @given(
-    kind=st.sampled_from(["none", "refuses", "queues", "held", "first-held", "late"]),
+    kind=st.sampled_from(["none", "refuses", "queues", "held", "first-held", "late", "rate"]),
     limit=st.integers(2, 14),
     counts_side=st.booleans(),
     rtt_ms=st.floats(0.2, 80),
@@ -527,6 +527,8 @@ def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
             path.held_from, path.first_held, truth = limit + 1, kind == "first-held", limit
         case "late":  # which may not show, and is never proved
             path.late_from, path.late_ms = limit + 1, 400.0
+        case "rate":
+            path.rate = limit + 4, 40 * rtt_ms * limit
     found = path.found()
     if found.sure == "proved":
         least, most = figure(found)
