@@ -3,7 +3,8 @@
 .PHONY: help demo workshop rehearse test soak lint docs bench lock clean
 .PHONY: deploy-all deploy-standard deploy-flex deploy-run deploy-gke compare status destroy-all
 
-PYTHON := .venv/bin/python
+# Not called PYTHON: `PYTHON=/path/to/python make demo` is bootstrap's, and make would hide it.
+RUN := .venv/bin/python
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 
 help:  ## Show this
@@ -12,15 +13,15 @@ help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "deploy-… and what follows it take PROJECT=… REGION=… PUBLIC=1 (and ARGS=\"…\")."
-	@echo "Anything else: .venv/bin/kit --help"
+	@echo "PYTHON=/path/to/python make … makes .venv with that Python. Anything else: .venv/bin/kit --help"
 
 demo:  ## Prove it on this machine: four platforms emulated side by side (no account; ARGS="…" adds options)
 	@./bootstrap runtime
-	@$(PYTHON) -m kit demo $(ARGS)
+	@$(RUN) -m kit demo $(ARGS)
 
 workshop:  ## Show it live on a page, side by side, for a room (no account; ARGS="--deployed" shows what you deployed)
 	@./bootstrap runtime
-	@$(PYTHON) -m kit workshop $(ARGS)
+	@$(RUN) -m kit workshop $(ARGS)
 
 # The deployment's options travel in the environment: neither make nor a shell expands their values.
 # Only `make TARGET NAME=…` counts; a variable that happens to be called PUBLIC opens nothing.
@@ -38,11 +39,11 @@ endif
 
 rehearse:  ## Deploy with the real gcloud to a Google on this machine (no account; ARGS=shell tries it out)
 	@./bootstrap dev
-	@$(PYTHON) -m kit rehearse $(ARGS)
+	@$(RUN) -m kit rehearse $(ARGS)
 
 deploy-all:  ## Deploy to all (GKE if its cluster is named), measured before they serve (PROJECT=my-project REGION=europe-west1)
 	@./bootstrap runtime
-	@$(PYTHON) -m kit deploy --all $(ARGS)
+	@$(RUN) -m kit deploy --all $(ARGS)
 
 deploy-standard:  ## The same, App Engine Standard only
 deploy-flex:  ## The same, App Engine Flexible only: it costs money until it is destroyed
@@ -50,43 +51,43 @@ deploy-run:  ## The same, Cloud Run only (PUBLIC=1 makes it public)
 deploy-gke:  ## The same, GKE only: it costs money until it is destroyed (ARGS="--gke CLUSTER")
 deploy-standard deploy-flex deploy-run deploy-gke:
 	@./bootstrap runtime
-	@$(PYTHON) -m kit deploy $(@:deploy-%=%) $(ARGS)
+	@$(RUN) -m kit deploy $(@:deploy-%=%) $(ARGS)
 
 compare:  ## Measure what is deployed, side by side
 	@./bootstrap runtime
-	@$(PYTHON) -m kit compare --deployed $(ARGS)
+	@$(RUN) -m kit compare --deployed $(ARGS)
 
 status:  ## Show what is deployed, and what it costs now
 	@./bootstrap runtime
-	@$(PYTHON) -m kit status $(ARGS)
+	@$(RUN) -m kit status $(ARGS)
 
 destroy-all:  ## Remove all that was deployed, after a list and a question
 	@./bootstrap runtime
-	@$(PYTHON) -m kit destroy --all $(ARGS)
+	@$(RUN) -m kit destroy --all $(ARGS)
 
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev
-	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	@$(RUN) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 soak:  ## Measure again and again on a busy machine, and count what was right (ARGS="--minutes 60 --busy 4")
 	@./bootstrap dev
-	@$(PYTHON) -m bench.soak $(ARGS)
+	@$(RUN) -m bench.soak $(ARGS)
 
 lint:  ## Check style, formatting, imports and types
 	@./bootstrap dev
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
 	@.venv/bin/lint-imports --no-logo --no-cache
-	@$(PYTHON) -m mypy
+	@$(RUN) -m mypy
 
 docs:  ## Write what is generated: the tables of docs/configuration.md, kit/report/schema.json
 	@./bootstrap dev
-	@$(PYTHON) -m docs.generate
-	@$(PYTHON) -m kit.report.wire
+	@$(RUN) -m docs.generate
+	@$(RUN) -m kit.report.wire
 
 bench:  ## Measure against peers and print the ratios
 	@./bootstrap dev
-	@$(PYTHON) -m bench $(ARGS)
+	@$(RUN) -m bench $(ARGS)
 
 lock:  ## Refresh every pinned list of packages
 	@./bootstrap dev

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from kit.app import App, read_app
+from kit.dotenv import parse_dotenv
 from kit.errors import Code, Exit, KitError
 from kit.gcloud_config import gcloud_property
 from kit.schema import STRICT, Convert, nearest, parse, read_toml
@@ -41,6 +42,7 @@ class Config:
         project_implied: True where it was not named for this kit (GOOGLE_CLOUD_PROJECT, gcloud's
             configuration): to be confirmed before anything is created in it.
         env: further environment variables of the service.
+        local_env: variables that it has on this machine only, and that are written into no bundle.
         targets: for each target what differs from the defaults in its target.toml.
         app: the user's own app, which is deployed instead of the kit's service; None for that one.
     """
@@ -99,6 +101,7 @@ class Config:
     project_source: str | None = None
     project_implied: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
+    local_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     app: App | None = None
 
@@ -152,7 +155,7 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
 
     Args:
         flags: by name of the setting; None counts as not given. `env` is a list of "NAME=value", `set` one
-            of "TARGET.KEY=value".
+            of "TARGET.KEY=value", `env_file` a file of "NAME=value" lines.
         env: the environment.
         cwd: where `kit.toml` lies, if there is one.
 
@@ -183,6 +186,7 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         project_source=sources.get("project"),
         project_implied=sources.get("project") in _IMPLIED,
         env={name: _variable(source, name, value) for source, name, value in variables},
+        local_env=_local(cwd, flags.get("env_file")),
         targets=_target_settings(file, table.get("targets", {}), wanted, sources, values),
         app=read_app(table["app"], cwd, file, Code.BAD_CONFIG, at="app") if table.get("app") else None,
     )
@@ -245,6 +249,21 @@ def _pairs(source: str, given: object, form: str) -> Iterator[tuple[str, str, st
         if not equals:
             raise _wrong(source, f"{source} is {pair!r}.", f"Expected {form}.")
         yield source, name, value
+
+
+def _local(cwd: Path, file: object) -> dict[str, str]:
+    """The variables of --env-file."""
+    if file is None:
+        return {}
+    source = "--env-file"
+    try:
+        variables = parse_dotenv((cwd / str(file)).read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, UnicodeDecodeError):
+            why = "it is no text"
+        raise _wrong(source, f"{file} cannot be read: {why}.", "Name a file of NAME=VALUE lines.") from None
+    return {name: _variable(source, name, value) for name, value in variables.items()}
 
 
 def _target_settings(

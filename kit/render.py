@@ -14,6 +14,7 @@ from kit.app import App
 from kit.bundle import Bundle, Start, differences, write
 from kit.config import FILE, SETTINGS, Config
 from kit.errors import Code, KitError
+from kit.secret_values import looks_secret
 from kit.targets import Target, assets
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
     Raises:
         KitError: BAD_CONFIG for a value that is missing or that the bundle cannot carry, BAD_TARGET for a
             template that is wrong or asks for a value that is not there, BAD_SOURCE or SECRET_IN_SOURCE for
-            a user's own app that cannot be packaged.
+            a user's own app that cannot be packaged, SECRET_IN_SOURCE for a variable that is one.
     """
+    _check_variables(config)
     deploy = target.folder.parent
     # google-auth, which checks whose an ID token is, comes with Google's clients.
     google = _asks_vertex(config) or _stores(config) or config.asks_accounts
@@ -81,6 +83,17 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
     # No variable of the user's overrides the platform's own.
     start = Start(command, {**in_image, **variables, **target.environment_of(own)})
     return Bundle(target, dict(sorted(files.items())), start)
+
+
+def _check_variables(config: Config) -> None:
+    for name, value in config.env.items():
+        if looks_secret(name, value):
+            raise KitError(
+                Code.SECRET_IN_SOURCE,
+                f"The variable {name} looks like a secret, and would be written into the image in clear.",
+                "Take it out of [env] (or --env, KIT_ENV). On this machine --env-file FILE gives it, and "
+                "writes it nowhere; deployed, the app reads it from Secret Manager itself.",
+            )
 
 
 def environment(target: Target, config: Config) -> dict[str, str]:

@@ -72,7 +72,8 @@ def files(app: App) -> dict[str, bytes]:
         raise KitError(
             Code.SECRET_IN_SOURCE,
             f"A secret would be uploaded with the app in {folder}: {shown}.",
-            "Name it in the .gcloudignore of that folder, and give the service its secrets another way.",
+            "Name it in the .gcloudignore of that folder. On this machine --env-file FILE gives the app its "
+            "variables; deployed, it reads secrets from Secret Manager itself.",
         )
     total = sum(map(len, found.values()))
     if total > MOST_BYTES:

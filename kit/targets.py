@@ -6,12 +6,13 @@ from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
 from kit.errors import Code, Exit, KitError
+from kit.proof.contract import Clause
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
 from kit.schema import STRICT, Convert, bad, nearest, parse, read_toml
@@ -105,6 +106,7 @@ class Claim:
         text: the sentence.
         quote: the source's own words.
         source: an address with its date, a file with its version, or "none found".
+        short: the same in a few words, for a table of what is documented of each clause of the contract.
         certainty: A a current page or source of the platform's owner, B such a page known by excerpt, C an
             old page or a third party's claim, M measured on loopback, I inferred, - no source found.
     """
@@ -115,6 +117,7 @@ class Claim:
     text: str
     quote: str | None = None
     source: str
+    short: str | None = None
     certainty: Certainty
 
     @property
@@ -173,6 +176,23 @@ class Rule:
         return all(bound.holds(values) for bound in self.bounds)
 
 
+UNSOURCED: Final = "unsourced"
+_TOPICS: Final[Mapping[Clause, tuple[Topic, ...]]] = {
+    Clause.DELIVERED: ("streaming", "header"),
+    Clause.KEPT_ALIVE: ("deadline", "silence"),
+    Clause.CANCELLED: ("client-leaves",),
+    Clause.MANY: ("many",),
+    Clause.DEPLOY: ("shutdown",),
+}
+
+
+def in_short(claims: Collection[Claim]) -> str | None:
+    """What they say in a few words; `UNSOURCED` where none of them has a source, None for none."""
+    said = [claim.short for claim in claims if claim.short]
+    sourced = any(claim.certainty != "-" for claim in claims)
+    return "; ".join(said) or (None if sourced or not claims else UNSOURCED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One hosting platform.
@@ -213,6 +233,10 @@ class Target:
     advice: str | None = None
     front: FrontSpec
     claims: tuple[Claim, ...] = ()
+
+    def documented(self, clause: Clause) -> tuple[Claim, ...]:
+        """What is documented of a clause of the contract, or that nothing is."""
+        return tuple(claim for claim in self.claims if claim.about in _TOPICS[clause])
 
     @property
     def defaults(self) -> dict[str, Any]:

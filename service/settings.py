@@ -12,6 +12,28 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "STREAMPROOF_"
 _SECRET = (f"{PREFIX}PROOF_TOKEN", f"{PREFIX}TOKEN_SHA256")
 PROJECT = r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"
+# What a pattern is for, in words: by the setting.
+_FORMS = {
+    "target": "a name of small letters, digits and hyphens, such as run-eu",
+    "model": "a model's name, such as gemini-2.5-flash, or its path (publishers/…)",
+    "location": "a location, such as europe-west1 or global",
+    "vertex_project": "a project's ID, such as my-project-42",
+    "vertex_endpoint": "a host with or without a port, such as example.org:443, or http:// and this machine",
+    "firestore_project": "a project's ID, such as my-project-42",
+    "firestore_database": "(default), or a database's ID of small letters, digits and hyphens",
+    "firestore_collection": "a collection's name of letters, digits, hyphens and underscores",
+    "token_sha256": "64 hexadecimal digits, as sha256sum prints them",
+    "google_audience": "a text without blanks, such as https://service.example.org",
+    "bundle": "12 to 128 hexadecimal digits in small letters",
+}
+# pydantic's words for what a value should have been, and plain ones.
+_PLAIN = {
+    "bool_parsing": "should be true or false",
+    "float_parsing": "should be a number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "missing": "should be set",
+}
 
 # What a request may ask for, and a setting may set.
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
@@ -204,7 +226,11 @@ def _sentence(bad: ValidationError) -> str:
     faults = []
     for error in bad.errors(include_url=False, include_context=False):
         name = PREFIX + str(error["loc"][0]).upper()
-        reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        reason = _PLAIN.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix(
+            "Input "
+        )
+        if error["type"] == "string_pattern_mismatch":
+            reason = f"should be {_FORMS[str(error['loc'][0])]}"
         # A token has no place in the log: where one stands for its digest, too.
         found = "of another form" if name in _SECRET else repr(error["input"])
         faults.append(f"{name} is {found}, but it {reason}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import typer
 
+from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -84,10 +85,20 @@ def held_to(
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof.contract import ASKED, ContractSpec
+    from kit.proof import contract as its
+    from kit.proof.many import MOST_STREAMS
+    from kit.proof.stream_limits import MOST_S
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = ContractSpec.of(expected.limits, ASKED if contract else clauses, for_s=for_s, streams=streams)
+    spec = its.ContractSpec.of(
+        expected.limits, its.ASKED if contract else clauses, for_s=for_s, streams=streams
+    )
+    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+        raise UsageError(
+            f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
+            "Give less by --for or --streams, or expect less.",
+        )
     return {
         "expected": expected.verdict,
         "at_most": expected.bound,
@@ -361,6 +372,14 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvFile: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--env-file",
+        "A file of NAME=VALUE lines (.env): variables of the service on this machine, written nowhere.",
+        metavar="FILE",
+    ),
+]
 Set: TypeAlias = Annotated[
     list[str] | None,
     option(
@@ -369,3 +388,12 @@ Set: TypeAlias = Annotated[
         metavar="TARGET.KEY=VALUE",
     ),
 ]
+
+
+def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+    """What they set, as `configured` takes it."""
+    return {"env": env, "env_file": env_file, "set": set_}
+
+
+# For verbs that start an app: their parameter `settings`.
+with_settings = packed("settings", _settings)

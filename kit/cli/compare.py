@@ -79,16 +79,18 @@ def command(
     """Measure several services side by side: first every answer at once, then every proof.
 
     With --deployed a private service is asked with an identity token from gcloud, and a service
-    that wants a token of its own with the one in KIT_TOKEN.
+    that wants a token of its own with the one in KIT_TOKEN. Of each service the quick clauses of the
+    contract are asked as well (docs/contract.md); all of them, of each lane, with --contract.
     """
     from pathlib import Path
 
     from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
-    from kit.flows.lanes import arms_deployed, as_its_own, check_polling, with_polling
+    from kit.flows.lanes import arms_deployed, as_its_own, check_polling, once_a_service, with_polling
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
+    from kit.proof.contract import QUICK
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.terminal import table
@@ -96,7 +98,7 @@ def command(
     from kit.targets import load_targets
 
     known = load_targets()
-    held = held_to(expectation(expect), (), contract=contract, for_=for_, streams=streams)
+    held = held_to(expectation(expect), QUICK, contract=contract, for_=for_, streams=streams)
     like = LaneSpec(
         "",
         Ask("GET", ""),
@@ -123,6 +125,8 @@ def command(
         wanted: Sequence[Wanted] = arms(arm)
         wanted = arms_deployed(config, wanted) if config else run(as_its_own(one, wanted, timeout_s=timeout))
         specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
+    if not contract:
+        specs = once_a_service(specs)
     if polling:
         specs = with_polling(specs)
     files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}

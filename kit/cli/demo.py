@@ -25,15 +25,18 @@ from kit.cli.arguments import (
     own_arms,
     pairs,
     status,
+    with_settings,
 )
 from kit.cli.prompts import trusted
 from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success
 
 
+@with_settings
 @with_request
 def command(
     request: Request,
+    settings: dict[str, object],
     targets: Targets = None,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
@@ -61,9 +64,9 @@ def command(
     from kit.report.view import view
     from kit.targets import load_targets
 
-    held = held_to(expectation(None), (), contract=contract, for_=for_, streams=streams)
+    held = held_to(expectation(None), contract=contract, for_=for_, streams=streams)
     known = load_targets()
-    config = request.of(configured())
+    config = request.of(configured(**settings))
     if polling:
         check_polling(config)
     trusted(config, yes=yes)

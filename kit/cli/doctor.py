@@ -28,6 +28,7 @@ from kit.cli.arguments import (
     option,
     proof_url,
     status,
+    with_settings,
 )
 from kit.cli.prompts import trusted
 from kit.cli.request import Request, with_request
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
 
 
+@with_settings
 @with_request
 def command(
     request: Request,
+    settings: dict[str, object],
     urls: Annotated[
         list[str] | None,
         typer.Argument(
@@ -153,7 +156,7 @@ def command(
     )
     if app is None:
         _url(spec, as_json=as_json)
-    _app(app, path, request, spec, out, yes=yes, as_json=as_json)
+    _app(app, path, request, settings, spec, out, yes=yes, as_json=as_json)
 
 
 def _check(given: list[str], app: str | None, arm: Arms | None, request: Request) -> None:
@@ -209,6 +212,7 @@ def _app(
     module: str,
     path: str | None,
     request: Request,
+    settings: dict[str, object],
     spec: DoctorSpec,
     out: Path,
     *,
@@ -238,7 +242,7 @@ def _app(
         key, _, wrong = error.message.removeprefix("--app: ").partition(" ")
         option = {"module": "--app", "probe_path": "--path"}.get(key, key)
         raise KitError(error.code, f"{option} {wrong}", error.hint, exit=Exit.USAGE) from None
-    config = configured()
+    config = configured(**settings)
     # What kit.toml says of the files stands; which app it is is said here, and how it is asked may be.
     app = replace(config.app or mine, module=module)
     if path is not None or request.says or config.app is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, option, pairs
+from kit.cli.arguments import Fronts, Isolated, Json, Out, Targets, Yes, option, pairs, with_settings
 from kit.cli.prompts import trusted
 from kit.cli.runner import configured, run, show, talk
 from kit.errors import UsageError
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from kit.targets import FrontSpec
 
 
+@with_settings
 def command(
+    settings: dict[str, object],
     targets: Targets = None,
     port: Annotated[
         list[str] | None, option("--port", "Where a target's front listens.", metavar="TARGET=PORT")
@@ -35,7 +37,7 @@ def command(
 
     ports = pairs("--port", "TARGET=PORT", port or [])
     fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
-    config = configured()
+    config = configured(**settings)
     trusted(config, yes=yes)
     lanes = prepare(
         load_targets(),

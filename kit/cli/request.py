@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from kit.cli.arguments import Group, option
+from kit.cli.packed import options_of, packed
 from kit.cli.runner import talk
 from kit.errors import UsageError
 
@@ -194,30 +193,14 @@ def _read(
     return Request((method or "").upper() or None, tuple(headers), body, None, http2, insecure, cacert, says)
 
 
-OPTIONS = inspect.signature(_read, eval_str=True).parameters
+def _trusting(request: Request) -> AbstractContextManager[None]:
+    from kit.probe.tls import Trust, trusting
+
+    return trusting(Trust(request.insecure, request.cacert))
 
 
-def with_request(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with request options in the place of its parameter `request`, which they become."""
-    own = inspect.signature(command, eval_str=True).parameters
-    parameters = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in own.values()
-        for one in (OPTIONS.values() if parameter.name == "request" else (parameter,))
-    ]
-
-    @wraps(command)
-    def packed(**given: Any) -> None:
-        from kit.probe.tls import Trust, trusting
-
-        request = _read(**{name: given.pop(name) for name in OPTIONS})
-        with trusting(Trust(request.insecure, request.cacert)):
-            command(request=request, **given)
-
-    packed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    del packed.__wrapped__
-    packed.__annotations__ = {}
-    return packed
+OPTIONS = options_of(_read)
+with_request = packed("request", _read, _trusting)
 
 
 def _lines(headers: list[str]) -> list[str]:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.cli.arguments import Fronts, Isolated, Json, Out, ProofToken, Timeout, Yes, option, pairs
+from kit.cli.arguments import (
+    Fronts,
+    Isolated,
+    Json,
+    Out,
+    ProofToken,
+    Timeout,
+    Yes,
+    option,
+    pairs,
+    with_settings,
+)
 from kit.cli.prompts import trusted
 from kit.cli.request import Request, with_request
 from kit.cli.runner import configured, run, show, talk
@@ -20,9 +31,11 @@ if TYPE_CHECKING:
 PORT = 8765
 
 
+@with_settings
 @with_request
 def command(
     request: Request,
+    settings: dict[str, object],
     lanes: Annotated[
         list[str] | None,
         typer.Argument(
@@ -87,7 +100,7 @@ def command(
             "--swap-front and --isolated are the lab's, and no lab is run.",
             "Leave them out, or name targets only.",
         )
-    config = request.of(configured()) if deployed or not elsewhere else Config()
+    config = request.of(configured(**settings)) if deployed or not elsewhere else Config()
     fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     proof_tokens: dict[str, str | None] = {}
     warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]

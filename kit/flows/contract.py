@@ -8,8 +8,10 @@ from typing import Protocol
 
 from kit.errors import KitError
 from kit.flows.side_by_side import side_by_side
+from kit.probe.cancelled import cancelled
 from kit.probe.kept_alive import kept_alive
 from kit.probe.lane import LaneProbe
+from kit.probe.many import many
 from kit.probe.proof_runner import ProofRequest
 from kit.proof.contract import QUICK, Clause, ClauseFinding, ContractSpec
 from kit.proof.doubts import Doubt
@@ -52,10 +54,15 @@ async def measured(
     clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
 ) -> ClauseFinding:
     """A `Measure` on real connections."""
+    http2 = request.at.http2
     match clause:
+        case Clause.CANCELLED:
+            return await cancelled(request, watch_s=spec.watch_s, http2=http2)
+        case Clause.MANY:
+            return await many(request, streams=spec.streams, http2=http2)
         case Clause.KEPT_ALIVE:
-            return await kept_alive(request, for_s=spec.for_s, http2=request.at.http2, say=say)
-    return ClauseFinding(clause, "this kit does not measure it", "unknown")
+            return await kept_alive(request, for_s=spec.for_s, http2=http2, say=say)
+    raise ValueError(f"no stream shows whether one is {clause.words}")
 
 
 async def ask_clauses(

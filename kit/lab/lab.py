@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -42,6 +42,7 @@ class LabLane:
         front: another front than the target's own; None for its own.
         port: where its front listens, on 127.0.0.1; None for a free one.
         own: whether the service is a user's own app: it gets an environment of its own, and no credentials.
+        env: variables that it has besides those of its bundle, and that are written nowhere.
     """
 
     target: Target
@@ -50,6 +51,7 @@ class LabLane:
     front: FrontSpec | None = None
     port: int | None = None
     own: bool = False
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Lab:
@@ -197,7 +199,12 @@ class Lab:
         held, port = hold_port()
         self._sockets.append(held)
         env = environment(
-            start, port=port, programs=programs, home=folder / "home", own=lane.own, origins=self._origins
+            replace(start, env={**start.env, **lane.env}),
+            port=port,
+            programs=programs,
+            home=folder / "home",
+            own=lane.own,
+            origins=self._origins,
         )
         if lane.own:
             env[PROOF_TOKEN] = self.proof_token

@@ -54,6 +54,7 @@ def prepare(
             front=_front(targets[fronts.get(name, name)], config),
             port=ports.get(name),
             own=config.app is not None,
+            env=config.local_env,
         )
         for name, bundle in zip(names, bundles, strict=True)
     ]

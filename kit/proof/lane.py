@@ -135,9 +135,7 @@ class LaneState(StrEnum):
 
 def state(lane: Lane) -> LaneState:
     """How one lane came out: its answer, and each limit that it was held to."""
-    if lane.error is not None:
-        return LaneState.FAILED
-    return worst(_delivered(lane), *(kept(limit.met(lane.clauses)) for limit in lane.limits))
+    return worst(delivered(lane), *(kept(limit.met(lane.clauses)) for limit in lane.limits))
 
 
 def kept(met: bool | None) -> LaneState:
@@ -158,10 +156,12 @@ def clause_state(lane: Lane, clause: Clause) -> LaneState | None:
     return worst(*(kept(limit.met(lane.clauses)) for limit in limits)) if limits else None
 
 
-def _delivered(lane: Lane) -> LaneState:
-    """How its answer came out."""
+def delivered(lane: Lane) -> LaneState:
+    """How its answer came out, whatever its clauses did."""
+    if lane.error is not None:
+        return LaneState.FAILED
     if lane.at_most is not None and lane.expected is not None:
-        return worst(_delivered(replace(lane, at_most=None)), _delivered(replace(lane, expected=None)))
+        return worst(delivered(replace(lane, at_most=None)), delivered(replace(lane, expected=None)))
     if lane.at_most is not None and lane.only_for is None:
         if lane.fate or lane.at_most.met(lane.timeline.watched) is None:
             return LaneState.INCONCLUSIVE
@@ -189,7 +189,7 @@ def undecided(lane: Lane) -> bool:
     if lane.error is not None:
         return not lane.error.lasting
     lasts = lane.method is Method.PASSIVE and bool(lane.doubts) and LASTING.issuperset(lane.doubts)
-    return _delivered(lane) is LaneState.INCONCLUSIVE and not lasts
+    return delivered(lane) is LaneState.INCONCLUSIVE and not lasts
 
 
 @dataclass(frozen=True, slots=True)

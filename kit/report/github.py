@@ -50,10 +50,12 @@ def _lane(level: Level, lane: LaneView, where: str) -> str:
     message = [
         None if lane.error is None else lane.error.message,
         lane.advice,
-        *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts),
+        *(line for one in lane.clauses for line in one.advice.splitlines()),
+        *(f"{doubt}: {doubt.remedy}" for doubt in lane.all_doubts),
         lane.again,
         f"At {lane.address}",
         *(f"- {step}" for step in lane.evidence),
+        *(f"- {one.name}: {step}" for one in lane.clauses for step in one.evidence),
         lane.remark,
         where,
     ]

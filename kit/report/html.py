@@ -42,6 +42,7 @@ def html(view: ComparisonView) -> str:
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
         certainties=CERTAINTIES,
+        marks=MARKS,
         how_sure=how_sure,
         linked=linked,
     )

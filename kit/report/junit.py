@@ -1,7 +1,8 @@
-"""The comparison as JUnit's XML, for a CI that shows tests: one test case a lane.
+"""The comparison as JUnit's XML, for a CI that shows tests: a test case a lane and a clause of it.
 
 A lane that could not be measured is an error; one that is not as expected, or inconclusive, is a failure of
-that type. Inconclusive is not "skipped": the kit then ends with status 4, and a CI must not show it in green.
+that type, and so is a clause that is held to a limit. A clause that is held to none cannot fail; unknown, it
+is skipped. What is inconclusive is not: the kit then ends with status 4, and a CI must not show it in green.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kit.proof.lane import LaneState
 from kit.report.cells import clean
-from kit.report.view import ComparisonView, LaneView
+from kit.report.view import ClauseView, ComparisonView, LaneView
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -22,12 +23,13 @@ def junit(view: ComparisonView) -> str:
     """The whole comparison. Times are seconds, as JUnit's are."""
     from xml.etree import ElementTree as ET
 
-    states = Counter(lane.state for lane in view.lanes)
+    clauses = [(lane, clause) for lane in view.lanes for clause in lane.clauses if clause.says is not None]
+    states = Counter((*(lane.delivered for lane in view.lanes), *(clause.state for _, clause in clauses)))
     counts = {
-        "tests": str(len(view.lanes)),
+        "tests": str(len(view.lanes) + len(clauses)),
         "failures": str(states[LaneState.NOT_AS_EXPECTED] + states[LaneState.INCONCLUSIVE]),
         "errors": str(states[LaneState.FAILED]),
-        "skipped": "0",
+        "skipped": str(sum(clause.skipped for _, clause in clauses)),
     }
     name = f"streamproof.{view.environment}"
     root = ET.Element("testsuites", {"name": "streamproof", **counts})
@@ -45,6 +47,8 @@ def junit(view: ComparisonView) -> str:
     )
     for lane in view.lanes:
         _case(suite, name, lane)
+    for lane, clause in clauses:
+        _clause(suite, name, lane, clause)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
@@ -56,13 +60,41 @@ def _case(suite: Element, classname: str, lane: LaneView) -> None:
     case = SubElement(suite, "testcase", {"classname": classname, "name": _text(lane.name), "time": seconds})
     attempts = {f"attempt_{at}": attempt for at, attempt in enumerate(lane.attempts, 1)}
     _properties(case, {"url": lane.address, **lane.codes, "doubts": " ".join(lane.doubts), **attempts})
-    if lane.state is not LaneState.OK:
-        tag, kind, message = "failure", str(lane.state), lane.headline
+    if lane.delivered is not LaneState.OK:
+        tag, kind, message = "failure", str(lane.delivered), lane.delivery
         if lane.error is not None:
             tag, kind, message = "error", lane.error.code, lane.error.message
         trouble = SubElement(case, tag, {"type": _text(kind), "message": _text(message)})
         trouble.text = _lines(message, lane.advice, *(f"{doubt}: {doubt.remedy}" for doubt in lane.doubts))
     if seen := _lines(*lane.evidence, lane.remark):
+        SubElement(case, "system-out").text = seen
+
+
+def _clause(suite: Element, classname: str, lane: LaneView, clause: ClauseView) -> None:
+    from xml.etree.ElementTree import SubElement
+
+    name = _text(f"{lane.name}, {clause.name}")
+    case = SubElement(suite, "testcase", {"classname": classname, "name": name, "time": "0"})
+    _properties(
+        case,
+        {
+            "url": lane.address,
+            "expected": clause.expected or "",
+            "documented": clause.documented or "",
+            "doubts": " ".join(clause.doubts),
+        },
+    )
+    if clause.skipped:
+        SubElement(case, "skipped", {"message": _text(clause.headline)})
+    elif clause.state not in (None, LaneState.OK):
+        trouble = SubElement(
+            case,
+            "failure",
+            {"type": str(clause.state), "message": _text(f"{clause.name}: {clause.headline}")},
+        )
+        doubts = (f"{doubt}: {doubt.remedy}" for doubt in clause.doubts)
+        trouble.text = _lines(clause.headline, *clause.advice.splitlines(), *doubts)
+    if seen := _lines(clause.headline, *clause.evidence):
         SubElement(case, "system-out").text = seen
 
 

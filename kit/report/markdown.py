@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from kit.proof.lane import LaneState
 from kit.report.cells import clean
 from kit.report.style import MARKS
-from kit.report.view import ComparisonView, LaneView, by_doubt
+from kit.report.view import ClauseView, ComparisonView, LaneView, by_doubt
 from kit.report.words import NONE, how_sure, linked
 from kit.targets import Claim
 
@@ -33,7 +33,11 @@ def markdown(view: ComparisonView) -> str:
         if lane.advice is not None:
             todo.setdefault(_prose(lane.advice), []).append(lane.name)
     doubts = {f"`{doubt}` {_text(doubt.remedy)}": names for doubt, names in by_doubt(view.lanes).items()}
-    blocks = [f"### {mark} {_text(view.tally)}", _table(view)]
+    for lane in view.lanes:
+        for clause in lane.clauses:
+            for line in clause.advice.splitlines()[:1]:
+                todo.setdefault(f"{clause.name}: {_prose(line)}", []).append(lane.name)
+    blocks = [f"### {mark} {_text(view.tally)}", _table(view), *_contracts(view)]
     blocks += [*_list("What to do", todo), *_list("What to doubt", doubts)]
     if view.in_short is not None:
         blocks.append(_prose(view.in_short))
@@ -54,6 +58,23 @@ def _table(view: ComparisonView) -> str:
         mark, expected = MARKS[lane.marked][0], _text(lane.expected or "")
         rows.append(_row((mark, _text(lane.name), found, expected, lane.first_event, _text(lane.hold))))
     return "\n".join(rows)
+
+
+def _contracts(view: ComparisonView) -> list[str]:
+    """A table of the lanes' clauses; nothing where none was asked."""
+    if not view.clauses:
+        return []
+    rows = [_row(("", "contract", *(clause.words for clause in view.clauses)))]
+    rows.append("|---" * (2 + len(view.clauses)) + "|")
+    for lane in view.lanes:
+        found = [lane.clause(clause) for clause in view.clauses[1:]]
+        said = (NONE if one is None else _marked(one.state, _text(one.cell)) for one in found)
+        rows.append(_row((MARKS[lane.marked][0], _text(lane.name), _text(lane.verdict), *said)))
+    return ["\n".join(rows)]
+
+
+def _marked(state: LaneState | None, text: str) -> str:
+    return text if state is None else f"{MARKS[state][0]} {text}"
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -78,10 +99,23 @@ def _evidence(lane: LaneView) -> list[str]:
         blocks.append("\n".join(f"{at}. {_text(step)}" for at, step in enumerate(lane.evidence, 1)))
     if lane.remark is not None:
         blocks.append(_text(lane.remark))
+    blocks += [block for clause in lane.clauses for block in _clause(clause)]
     if lane.grounds:
         blocks.append("What the promise rests on:")
         blocks.append("\n".join(map(_claim, lane.grounds)))
     return blocks
+
+
+def _clause(clause: ClauseView) -> list[str]:
+    """What was found of one clause, and what is documented of it."""
+    said = _marked(clause.state, _text(clause.headline if clause.says is not None else clause.cell))
+    blocks = [f"**{clause.name}**: {said}"]
+    lines = [f"{at}. {_text(step)}" for at, step in enumerate(clause.evidence, 1)]
+    lines += map(_claim, clause.claims)
+    pasted = [line[4:] for line in clause.advice.splitlines() if line.startswith("    ")]
+    if lines:
+        blocks.append("\n".join(lines))
+    return [*blocks, *map(_code, pasted)]
 
 
 def _claim(claim: Claim) -> str:

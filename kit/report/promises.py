@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kit.proof.contract import Clause
 from kit.proof.lane import Arm
 from kit.proof.verdict import Shape, Verdict, in_words
 from kit.report.cells import cells, hang, pad
 from kit.report.style import Style
-from kit.report.words import CERTAINTIES, HEADER
-from kit.targets import Claim, Target
+from kit.report.terminal import columns, shared
+from kit.report.words import CERTAINTIES, HEADER, NONE
+from kit.targets import Claim, Target, in_short
 
 # Off a terminal the reader's width is not known.
 _WIDTH = 100
 _HEADS = ("target", "header sent", "header not sent", "platform")
+_CLAUSES = tuple(clause for clause in Clause if clause is not Clause.DELIVERED)
 # What a person wants to know first; the others stand in the target's own page.
 _FIRST = ("streaming", "header")
 
@@ -30,6 +33,7 @@ def promises(targets: Collection[Target], *, all_claims: bool, style: Style | No
     width = style.width or _WIDTH
     lines = _table(targets, style)
     lines += ["", *hang("", f"The header is {HEADER}, sent by the service with its response.", width)]
+    lines += ["", *_contracts(targets, style, width)]
     shown: list[Claim] = []
     for target in targets:
         claims = [claim for claim in target.claims if all_claims or claim.about in _FIRST]
@@ -64,7 +68,9 @@ def limits(target: Target) -> str:
         response += ", a chunked one any size," if front.cap_spares_chunked else ""
     grace = f"{front.shutdown_grace_s:g} s"
     idle = " Without an open request an instance has little CPU or none." if front.idle == "frozen" else ""
-    return f"{response} and take {_time(front.deadline_s)}.{idle} From SIGTERM to SIGKILL: {grace}."
+    kits_s = target.defaults.get("timeout_s", front.deadline_s)
+    kits = "" if kits_s == front.deadline_s else f" ({_time(kits_s)} as the kit deploys it)"
+    return f"{response} and take {_time(front.deadline_s)}{kits}.{idle} From SIGTERM to SIGKILL: {grace}."
 
 
 def _table(targets: Collection[Target], style: Style) -> list[str]:
@@ -74,6 +80,21 @@ def _table(targets: Collection[Target], style: Style) -> list[str]:
         "  ".join(pad(cell, room) for cell, room in zip(row, widths, strict=True)) for row in (_HEADS, *rows)
     )
     return [style.paint(head.rstrip(), "dim"), *body]
+
+
+def _contracts(targets: Collection[Target], style: Style, width: int) -> list[str]:
+    """What is documented of the contract's other clauses."""
+    heads = {head: head for head in ("contract", *(clause.words for clause in _CLAUSES))}
+    rows = [
+        {
+            "contract": target.name,
+            **{one.words: in_short(target.documented(one)) or NONE for one in _CLAUSES},
+        }
+        for target in targets
+    ]
+    widths = shared([heads, *rows], width)
+    head, *body = (columns("", row, widths) for row in (heads, *rows))
+    return [*(style.paint(line.rstrip(), "dim") for line in head), *(line for row in body for line in row)]
 
 
 def _claim(claim: Claim, width: int, style: Style, *, quoted: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, hang, pad, wrap
@@ -20,6 +21,7 @@ _RIGHT = ("first event", "hold")
 # Where there is no room: how narrow a column may become, which grows first, which is left out first.
 _LEAST = {"target": 8, "verdict": 16, "expected": 16, "first event": 6}
 _GROWN = ("verdict", "expected", "target", "first event")
+_NARROW = 10  # of a clause's column
 _GIVEN_UP = ("hold", "expected", "first event", "header", "target")
 
 
@@ -53,8 +55,9 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
 
 def contract(clauses: Sequence[ClauseView], width: int, style: Style) -> list[str]:
     """What was found of a path's clauses, each with what it rests on; nothing where none was asked."""
-    lines = section("the contract", width, style) if clauses else []
-    for one in clauses:
+    found = [one for one in clauses if one.says is not None]
+    lines = section("the contract", width, style) if found else []
+    for one in found:
         mark, tone = _UNASKED if one.state is None else MARKS[one.state]
         first, *rest = hang(f"  {mark} ", f"{one.name}: {clean(one.headline)}", width)
         lines += [f"  {style.paint(mark, tone)}{first[3:]}", *rest]
@@ -107,20 +110,21 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     """Lane by lane the verdict, what was promised, the figures and what to do; then the conclusion."""
     style = style or Style()
     width = style.width or WIDTH
-    doubts = tuple(dict.fromkeys(doubt for lane in view.lanes for doubt in lane.doubts))
+    doubts = tuple(dict.fromkeys(doubt for lane in view.lanes for doubt in lane.all_doubts))
     rows = [_cells(lane, doubts) for lane in view.lanes]
     widths = _widths(rows, width)
     heads = dict(zip(_HEADS, _HEADS, strict=True))
-    lines = [style.paint(line, "dim") for line in _row(" ", heads, widths)]
+    lines = [style.paint(line, "dim") for line in columns(" ", heads, widths)]
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
         mark, tone = MARKS[lane.marked]
-        lines += _row(style.paint(mark, tone), row, widths)
+        lines += columns(style.paint(mark, tone), row, widths)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:
             lines += [style.paint(line, "dim") for line in hang("  → ", clean(lane.advice), width)]
         if lane.again is not None:
             lines += [style.paint(line, "dim") for line in hang("    ", clean(lane.again), width)]
+    lines += _contracts(view, doubts, style, width)
     if doubts:
         lines.append("")
         for number, doubt in enumerate(doubts, 1):
@@ -129,12 +133,60 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
-def _cells(lane: LaneView, doubts: tuple[Doubt, ...]) -> dict[str, str]:
-    notes = "".join(f" [{doubts.index(doubt) + 1}]" for doubt in lane.doubts)
+def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, width: int) -> list[str]:
+    """A table of the lanes' clauses, and what to do about them; nothing where none was asked."""
+    if not view.clauses:
+        return []
+    rows = [_clause_cells(lane, view, doubts) for lane in view.lanes]
+    heads = {head: head for head in ("contract", *(clause.words for clause in view.clauses))}
+    widths = shared([heads, *rows], width)
+    lines = ["", *(style.paint(line, "dim") for line in columns(" ", heads, widths))]
+    for lane, row in zip(view.lanes, rows, strict=True):
+        mark, tone = MARKS[lane.marked]
+        lines += columns(style.paint(mark, tone), row, widths)
+    todo: dict[tuple[str, str], list[str]] = {}
+    for lane in view.lanes:
+        for clause in lane.clauses:
+            if clause.advice:
+                todo.setdefault((clause.name, clause.advice), []).append(lane.name)
+    for (name, advice), lanes in todo.items():
+        lines += remedy(f"{name} ({', '.join(lanes)}): {advice}", width)
+    return lines
+
+
+def _clause_cells(lane: LaneView, view: ComparisonView, doubts: Sequence[Doubt]) -> dict[str, str]:
+    row = {"contract": clean(lane.name), Clause.DELIVERED.words: clean(lane.verdict)}
+    for clause in view.clauses[1:]:
+        found = lane.clause(clause)
+        if found is None:
+            row[clause.words] = NONE
+            continue
+        mark = "" if found.state is None else f"{MARKS[found.state][0]} "
+        row[clause.words] = mark + clean(found.cell) + _notes(found.doubts, doubts)
+    return row
+
+
+def _notes(those: Sequence[Doubt], doubts: Sequence[Doubt]) -> str:
+    return "".join(f" [{doubts.index(doubt) + 1}]" for doubt in those)
+
+
+def shared(rows: Sequence[dict[str, str]], width: int) -> dict[str, int]:
+    """Columns as wide as their widest cells; where there is no room, the widest give way, then the last."""
+    widths = {head: max(cells(row[head]) for row in rows) for head in rows[0]}
+    while _spare(widths, width) < 0 and max(widths.values()) > 2:
+        widest = max(widths, key=lambda head: widths[head])
+        if widths[widest] > _NARROW or len(widths) == 1:
+            widths[widest] -= 1
+        else:
+            widths.popitem()
+    return widths
+
+
+def _cells(lane: LaneView, doubts: Sequence[Doubt]) -> dict[str, str]:
     return {
         "target": clean(lane.target),
         "header": lane.kind,
-        "verdict": lane.verdict + notes,
+        "verdict": lane.verdict + _notes(lane.doubts, doubts),
         "expected": lane.expected or NONE,
         "first event": lane.first_event,
         "hold": lane.hold,
@@ -159,8 +211,8 @@ def _spare(widths: dict[str, int], width: int) -> int:
     return width - sum(2 + room for room in widths.values())
 
 
-def _row(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
-    """One row, in as many lines as its longest cell needs."""
+def columns(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
+    """One row, in as many lines as its longest cell needs, after its mark if it has one."""
     broken = {head: wrap(row[head], room) for head, room in widths.items()}
     lines = []
     for index in range(max(map(len, broken.values()))):
@@ -168,7 +220,8 @@ def _row(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]:
             pad(broken[head][index] if index < len(broken[head]) else "", room, right=head in _RIGHT)
             for head, room in widths.items()
         )
-        lines.append((mark if index == 0 else " ") + " " + "  ".join(shown))
+        lead = f"{mark if index == 0 else ' '} " if mark else ""
+        lines.append(lead + "  ".join(shown))
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -22,14 +22,16 @@ from kit.proof.lane import (
     LaneError,
     LaneState,
     clause_state,
+    delivered,
     marked,
     state,
+    worst,
 )
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
 from kit.report.words import EXAMINE, HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
-from kit.targets import Claim, Target, Topic
+from kit.targets import UNSOURCED, Claim, Target, in_short
 
 Kind = Literal["on", "off", "polling"]
 
@@ -43,6 +45,7 @@ _CLIENTS: dict[Client, str] = {
     "browser": "browsers: compression",
     "plain": "clients that accept no compression",
 }
+_UNASKED = LaneState.INCONCLUSIVE  # what a limit comes to whose clause was not asked
 # They qualify figures, of which a lane that could not be measured has none.
 _ABOUT_FIGURES = frozenset(
     {
@@ -59,43 +62,51 @@ _ABOUT_FIGURES = frozenset(
 )
 
 
-# Which of a target's claims say what is documented of a clause.
-_TOPICS: Mapping[Clause, tuple[Topic, ...]] = {
-    Clause.DELIVERED: ("streaming",),
-    Clause.KEPT_ALIVE: ("deadline", "silence"),
-    Clause.CANCELLED: ("client-leaves",),
-    Clause.MANY: ("many",),
-    Clause.DEPLOY: ("shutdown",),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class ClauseView:
     """One clause of a lane's contract.
 
     Attributes:
         clause, name: which, and what to call it ("kept alive").
-        says: what was found, with how sure that is where it is not proved.
+        says: what was found, with how sure that is where it is not proved; None where it was not asked.
+        unknown: whether it could not be found.
         expected: its limits as they are written; None where it has none.
         state: how it came out; None where nothing was expected of it, and then its mark says nothing.
         doubts: those that are not the lane's own.
         evidence, advice: what it rests on, and what to do (empty for nothing).
+        documented: what its platform documents, in a few words; None without a platform's name.
+        claims: that in full.
     """
 
     clause: Clause
     name: str
-    says: str
+    says: str | None
+    unknown: bool
     expected: str | None
     state: LaneState | None
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: str
+    documented: str | None
+    claims: tuple[Claim, ...]
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it is unknown, and nothing was expected of it."""
+        return self.unknown and self.state is None
+
+    @property
+    def cell(self) -> str:
+        """What was found; else what is documented, a dash for nothing."""
+        if self.says is not None or self.documented in (None, UNSOURCED):
+            return self.says or self.documented or NONE
+        return f"documented: {self.documented}"
 
     @property
     def headline(self) -> str:
         """What was found, beside what was expected."""
         if self.expected is None:
-            return self.says
+            return self.says or NONE
         kept = {LaneState.OK: "as expected", LaneState.INCONCLUSIVE: "expected and not proved"}
         return f"{self.says}, {kept.get(self.state or LaneState.OK, 'expected')}: {self.expected}"
 
@@ -109,7 +120,7 @@ class LaneView:
         kind, name: how it was asked ("on", "off", "polling"), and what to call it ("flex on").
         as_is: whether the stream's header was left to the service.
         url, address: without credentials; the second without its query too, to be handed out.
-        state: how it came out.
+        state, delivered: how it came out, and how all of it did but the clauses that were asked.
         as_expected: how its answer did; None where nothing was expected of that.
         marked: the state that its mark shows.
         word, verdict: the verdict as a program and as a person would say it.
@@ -126,7 +137,7 @@ class LaneView:
         asked: whether the header was asked for or is there, a sentence; None where that is not known.
         fate, looks: what became of the answer (empty for nothing), and how it arrived.
         grounds: the claims that the expectation rests on.
-        clauses: what was found of its contract's clauses that were asked.
+        clauses: its contract's that were asked, and beside them those that its platform documents.
     """
 
     target: str
@@ -137,6 +148,7 @@ class LaneView:
     url: str
     address: str
     state: LaneState
+    delivered: LaneState
     marked: LaneState
     as_expected: bool | None
     word: Verdict
@@ -179,10 +191,23 @@ class LaneView:
     @property
     def headline(self) -> str:
         """The verdict, beside what was expected, and each clause that did not keep its limits."""
-        said = self.verdict
-        if self.expected is not None:
-            said += ", as expected" if self.as_expected else f", expected: {self.expected}"
-        return "; ".join((said, *self.against))
+        return "; ".join((self.delivery, *self.against))
+
+    @property
+    def delivery(self) -> str:
+        """The verdict, beside what was expected."""
+        if self.expected is None:
+            return self.verdict
+        return self.verdict + (", as expected" if self.as_expected else f", expected: {self.expected}")
+
+    def clause(self, clause: Clause) -> ClauseView | None:
+        """What there is to say of one clause but delivery; None for nothing."""
+        return next((one for one in self.clauses if one.clause is clause), None)
+
+    @property
+    def all_doubts(self) -> tuple[Doubt, ...]:
+        """Its own, then those of its clauses."""
+        return (*self.doubts, *(doubt for one in self.clauses for doubt in one.doubts))
 
     @property
     def against(self) -> tuple[str, ...]:
@@ -206,7 +231,8 @@ class ComparisonView:
 
     Attributes:
         lanes: in their order.
-        clauses: of the contract, those that were asked of one lane at least, delivery first; empty for none.
+        clauses: of the contract, those of which there is something to say, delivery first; empty where none
+            was asked.
         state: how the whole came out.
         tally: how many lanes are as promised; where nothing was promised, what was found.
         environment, where: where it was measured, in a word, and a sentence on what that is worth.
@@ -253,18 +279,20 @@ class ComparisonView:
 
 def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonView:
     """A whole comparison; `targets` by name, those that there are."""
-    lanes = tuple(lane_view(lane, targets.get(lane.target)) for lane in comparison.lanes)
+    rehearsal = _is_rehearsal(comparison)
+    emulated = rehearsal or comparison.environment == "lab"
+    lanes = tuple(lane_view(lane, targets.get(lane.target), emulated=emulated) for lane in comparison.lanes)
     names = {lane.target for lane in lanes}
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))
     clauses = [target.in_short for name, target in targets.items() if name in names and target.in_short]
-    asked = {one.clause for lane in lanes for one in lane.clauses}
+    seen = {one.clause for lane in lanes for one in lane.clauses}
     return ComparisonView(
         lanes=lanes,
-        clauses=tuple(one for one in Clause if one in asked or (asked and one is Clause.DELIVERED)),
+        clauses=tuple(one for one in Clause if one in seen or (seen and one is Clause.DELIVERED)),
         state=comparison.state,
         tally=_tally(lanes),
-        environment="rehearsal" if _is_rehearsal(comparison) else comparison.environment,
+        environment="rehearsal" if rehearsal else comparison.environment,
         where=where(comparison),
         measured_at=comparison.measured_at,
         moment=moment(comparison),
@@ -276,12 +304,19 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     )
 
 
-def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
-    """One lane; `target` is the one that it measures, if it is one of the kit's."""
+def lane_view(lane: Lane, target: Target | None = None, *, emulated: bool = False) -> LaneView:
+    """One lane.
+
+    Args:
+        lane: it.
+        target: the one that it measures, if it is one of the kit's.
+        emulated: whether its front is the lab's.
+    """
     line, error, hold, floor = lane.timeline, lane.error, lane.hold_ms, lane.hold_floor_ms
     kind: Kind = lane.header if lane.delivery == "stream" else "polling"
     as_is = lane.as_is and lane.delivery == "stream"
     expected = lane.expected or lane.at_most
+    asked = {finding.clause for finding in lane.clauses}
     return LaneView(
         target=lane.target,
         title=lane.target if target is None else target.title,
@@ -291,6 +326,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         url=place(lane.url),
         address=handed_out(lane.url),
         state=state(lane),
+        delivered=worst(delivered(lane), *(_UNASKED for one in lane.limits if one.term.clause not in asked)),
         marked=marked(lane),
         as_expected=lane.delivered_as_expected,
         word=lane.verdict,
@@ -324,7 +360,7 @@ def lane_view(lane: Lane, target: Target | None = None) -> LaneView:
         doubts=tuple(doubt for doubt in lane.doubts if error is None or doubt not in _ABOUT_FIGURES),
         grounds=_grounds(lane, target),
         timeline=line,
-        clauses=tuple(clause_view(finding, lane) for finding in lane.clauses),
+        clauses=tuple(_clauses(lane, target, emulated=emulated)),
     )
 
 
@@ -332,7 +368,7 @@ def by_doubt(lanes: Iterable[LaneView]) -> dict[Doubt, list[str]]:
     """Each doubt once, with the names of the lanes that it is about."""
     found = dict[Doubt, list[str]]()
     for lane in lanes:
-        for doubt in lane.doubts:
+        for doubt in lane.all_doubts:
             found.setdefault(doubt, []).append(lane.name)
     return found
 
@@ -436,18 +472,48 @@ def _expected(lane: Lane, target: Target | None) -> str | None:
     return in_words(lane.expected, None, None, None)
 
 
-def clause_view(finding: ClauseFinding, lane: Lane | None = None) -> ClauseView:
-    """What there is to tell of one clause, of a lane or by itself."""
-    sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
+def _clauses(lane: Lane, target: Target | None, *, emulated: bool) -> Iterator[ClauseView]:
+    """Those that were asked; beside them the others of which its platform says something, or nothing."""
+    found = {finding.clause: finding for finding in lane.clauses}
+    for clause in Clause:
+        claims = () if target is None or not found else target.documented(clause)
+        if clause in found or (claims and clause is not Clause.DELIVERED):
+            yield _clause(lane, clause, found.get(clause), claims, emulated=emulated)
+
+
+def clause_view(finding: ClauseFinding) -> ClauseView:
+    """What there is to tell of one clause by itself, which no lane was asked for."""
+    return _clause(None, finding.clause, finding, (), emulated=False)
+
+
+def _clause(
+    lane: Lane | None,
+    clause: Clause,
+    finding: ClauseFinding | None,
+    claims: tuple[Claim, ...],
+    *,
+    emulated: bool,
+) -> ClauseView:
+    documented, says = in_short(claims), None
+    if finding is not None:
+        says = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure].format(
+            finding.says
+        )
+        # What no source says, the lab's front does as it happens to be made.
+        says += " (emulated)" if emulated and documented == UNSOURCED and finding.sure != "unknown" else ""
+    doubts = () if finding is None else finding.doubts
     return ClauseView(
-        clause=finding.clause,
-        name=finding.clause.words,
-        says=sure.format(finding.says),
-        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
-        state=clause_state(lane, finding.clause) if lane is not None else None,
-        doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
-        evidence=finding.evidence,
-        advice=finding.advice,
+        clause=clause,
+        name=clause.words,
+        says=says,
+        unknown=finding is not None and finding.sure == "unknown",
+        expected=None if lane is None else ", ".join(map(str, lane.limits_of(clause))) or None,
+        state=None if lane is None or finding is None else clause_state(lane, clause),
+        doubts=tuple(doubt for doubt in doubts if lane is None or doubt not in lane.doubts),
+        evidence=() if finding is None else finding.evidence,
+        advice="" if finding is None else finding.advice,
+        documented=documented,
+        claims=claims,
     )
 
 

@@ -113,6 +113,33 @@ def test_variables_of_the_service_come_from_file_environment_and_flags(tmp_path:
     assert config.env == {"A": "file", "B": "env", "C": "flag=1", "D": ""}
 
 
+def test_a_file_of_variables_is_for_this_machine_and_shown_nowhere(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# mine\nexport KEY='s3cret'\nB=2\n")
+    config = load_config({"env_file": ".env", "env": ["A=1"]}, {}, tmp_path)
+    assert (config.env, config.local_env) == ({"A": "1"}, {"KEY": "s3cret", "B": "2"})
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "not-there cannot be read: No such file or directory."),
+        (b"A=1\nnonsense s3cret\n", "not-there cannot be read: line 2 is not of the form NAME=VALUE."),
+        (b"\xff\xfe\x00", "not-there cannot be read: it is no text."),
+        (b"PORT=1", "PORT is set by the platform"),
+    ],
+)
+def test_a_file_of_variables_that_is_none_is_a_usage_error(
+    tmp_path: Path, text: bytes | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / "not-there").write_bytes(text)
+    error = refused(tmp_path, {"env_file": "not-there"})
+    assert said in error.message
+    assert "s3cret" not in error.message
+    assert error.exit is Exit.USAGE
+
+
 def test_a_targets_own_settings_override_its_defaults(tmp_path: Path) -> None:
     write(tmp_path, '[targets.standard]\ninstance_class = "F4"\n[targets.flex]\nmemory_gb = 2\n')
     config = load_config({}, {}, tmp_path)

@@ -54,6 +54,22 @@ def test_a_bundle_holds_the_lock_and_the_ignore_files(target: Target) -> None:
 
 
 @each_target
+def test_a_variable_that_looks_like_a_secret_stops_the_render_with_the_way_to_give_it(target: Target) -> None:
+    with pytest.raises(KitError) as caught:
+        render(target, Config(env={"MODEL": "small", "OPENAI_API_KEY": "sk-proj-AbCdEfGhIjKlMnOp"}))
+    assert caught.value.code is Code.SECRET_IN_SOURCE
+    assert "OPENAI_API_KEY" in caught.value.message
+    assert "--env-file FILE" in caught.value.hint
+    assert "sk-proj" not in caught.value.message + caught.value.hint
+
+
+@each_target
+def test_what_is_for_this_machine_is_in_no_bundle(target: Target) -> None:
+    bundle = render(target, Config(local_env={"OPENAI_API_KEY": "sk-proj-AbCdEfGhIjKlMnOp"}))
+    assert bundle == render(target, Config())
+
+
+@each_target
 @pytest.mark.parametrize("config", [Config(), UNUSUAL], ids=["default", "unusual"])
 def test_every_bundle_starts_in_the_one_way_and_the_lab_starts_what_its_files_say(
     target: Target, config: Config

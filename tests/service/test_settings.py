@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.settings import Settings, SettingsError, load
+from service.settings import _FORMS, Settings, SettingsError, load
 
 
 def test_without_any_variable_the_settings_are_the_documented_ones() -> None:
@@ -155,6 +155,17 @@ def test_an_unusable_value_is_named(name: str, value: str, monkeypatch: pytest.M
     assert f"STREAMPROOF_{name} is " in sentence
     assert value in sentence
     assert "\n" not in sentence
+    assert ", but it should " in sentence
+    assert not any(word in sentence for word in ("pattern", "parse", "String", "Input", "interpret"))
+
+
+def test_every_pattern_has_its_form_in_words() -> None:
+    patterns = {
+        name
+        for name, model in Settings.model_fields.items()
+        if any(getattr(one, "pattern", None) for one in model.metadata)
+    }
+    assert patterns == _FORMS.keys()
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,36 @@ def test_make_alone_explains_every_target(clone: Path) -> None:
         assert f"make {target} " in ran
 
 
+def test_bootstrap_is_given_the_python_that_the_user_names(checkout: Path) -> None:
+    (checkout / "bootstrap").write_text('#!/bin/sh\necho "$PYTHON" >asked-for\n')
+    for argv, env in ((("demo",), {"PYTHON": "/a/python"}), (("demo", "PYTHON=/a/python"), {})):
+        assert asked(checkout, *argv, **env)[0] == ["-m", "kit", "demo"]
+        assert (checkout / "asked-for").read_text() == "/a/python\n"
+
+
+def test_an_environment_of_another_python_is_made_anew_and_one_of_the_same_is_kept(
+    clone: Path, tool: Tool, machine: Machine
+) -> None:
+    env = machine(python3=PYTHON, uv=tool("uv"))
+    assert run(clone, "./bootstrap", env=env).returncode == 0
+    same = run(clone, "./bootstrap", env={**env, "PYTHON": str(PYTHON)})
+    assert (same.returncode, same.stderr) == (0, "")
+    other = clone / "other"
+    # Another Python as bootstrap sees it: what it is asked for its base differs.
+    other.write_text(f'#!/bin/sh\nexec {PYTHON} "$@" | sed "s/^/other /"\n')
+    other.chmod(0o755)
+    made = run(
+        clone, "./bootstrap", env={**env, "PYTHON": str(other), "PATH": f"{env['PATH']}:/usr/bin:/bin"}
+    )
+    assert "making .venv" in made.stderr
+
+
+def test_a_python_that_is_none_is_refused_by_name(clone: Path, machine: Machine) -> None:
+    ran = run(clone, "./bootstrap", env={**machine(python3=PYTHON), "PYTHON": "/no/python"})
+    assert ran.returncode == 1
+    assert ran.stderr == "streamproof: PYTHON is /no/python, which is no Python 3.11 or newer\n"
+
+
 @pytest.mark.parametrize("target", CLOUD)
 def test_the_cloud_is_reached_by_one_word_and_by_names(checkout: Path, target: str) -> None:
     where = ("PROJECT=my-project-42", "REGION=europe-west1", "PUBLIC=1", "ARGS=--yes --json")

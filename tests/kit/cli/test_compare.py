@@ -59,7 +59,11 @@ def test_a_lane_that_fails_leaves_the_others_their_verdicts(invoke: Invoke, orig
         "report.xml",
     )
     assert ended.status == 1
-    assert 'tests="2" failures="0" errors="1"' in Path("report.xml").read_text()
+    # A lane each, and the two quick clauses of the one that can be asked.
+    assert 'tests="4" failures="0" errors="1"' in Path("report.xml").read_text()
+    run, gone = ended.data["lanes"]
+    assert [one["clause"] for one in run["clauses"]] == ["cancelled", "many"]
+    assert gone["clauses"] == []
     lanes = {lane["target"]: lane for lane in ended.data["lanes"]}
     assert lanes["gone"]["error"]["code"] == "unreachable"
     assert lanes["run"]["verdict"] == "incremental"

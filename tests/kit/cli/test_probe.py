@@ -204,3 +204,49 @@ def test_what_failed_each_time_is_an_error_that_tells_every_attempt(
     ended = invoke("probe", "http://127.0.0.1:1", "--retries", "2", "--json")
     assert (ended.status, ended.error["code"]) == (1, "unreachable")
     assert ended.error["message"].count("could not be measured (unreachable)") == 3
+
+
+def test_limits_of_the_contract_decide_the_status_each_by_what_is_proved(
+    invoke: Invoke, origin: Origin
+) -> None:
+    url = f"{origin()}{QUICK}"
+    kept = invoke("probe", url, "--expect", "streamed, cancel<3s, many>=3", "--json", "--junit", "report.xml")
+    assert (kept.status, kept.data["as_expected"]) == (0, True)
+    VALIDATOR.validate(json.loads(kept.out))
+    assert {one["clause"]: one["as_expected"] for one in kept.data["clauses"]} == {
+        "cancelled": True,
+        "many": True,
+    }
+    assert 'tests="3" failures="0" errors="0" skipped="0"' in Path("report.xml").read_text()
+    missed = invoke("probe", url, "--expect", "streamed, many<2")
+    assert missed.status == 3
+    assert missed.out.startswith("✗ streamed, as expected; many at once: ")
+    open_ended = invoke("probe", url, "--expect", "streamed, alive<1h", "--for", "1s", "--json")
+    assert (open_ended.status, open_ended.data["as_expected"]) == (4, False)
+
+
+def test_without_a_proof_a_clause_is_unknown_and_no_error(invoke: Invoke) -> None:
+    with wire(events((0.0, b"data: one\n\n"), (0.1, b"data: two\n\n"))) as server:
+        asked = invoke("probe", server.url, "--contract", "--json", "--junit", "report.xml")
+        expected = invoke("probe", server.url, "--expect", "inconclusive, cancel<1s")
+    assert asked.status == 4  # as without --contract: the answer says nothing
+    assert {one["sure"] for one in asked.data["clauses"]} == {"unknown"}
+    assert 'errors="0" skipped="3"' in Path("report.xml").read_text()
+    assert expected.status == 4
+    assert "its origin shows no proof" in expected.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--for", "long"), "--for long is no length of time."),
+        (("--contract", "--for", "2h"), "Streams are watched for 1 h at most"),
+        (("--expect", "many>=100000"), "10,000 opened at most"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused_before_anything_is_asked(
+    invoke: Invoke, words: tuple[str, ...], message: str
+) -> None:
+    ended = invoke("probe", "http://127.0.0.1:1", *words)
+    assert ended.status == 2
+    assert message in ended.err

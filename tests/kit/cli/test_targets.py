@@ -68,4 +68,4 @@ def test_programs_get_all_of_it(invoke: Invoke) -> None:
     assert flex["front"]["client_leaves"] == "unknown"
     assert flex["front"]["idle"] == "runs"
     assert len(flex["claims"]) == len(TARGETS["flex"].claims)
-    assert {"about", "text", "quote", "source", "certainty", "caveat"} == set(flex["claims"][0])
+    assert {"about", "text", "quote", "source", "short", "certainty", "caveat"} == set(flex["claims"][0])

@@ -14,10 +14,11 @@ import pytest
 from kit.app import App
 from kit.config import Config
 from kit.errors import Exit, KitError
-from kit.flows.lanes import arms_of, ask, check_polling, in_arm, with_polling
+from kit.flows.lanes import arms_of, ask, check_polling, in_arm, once_a_service, with_polling
 from kit.probe.client import Ask
 from kit.probe.origin import Found
 from kit.probe.spec import LaneSpec, as_our_service
+from kit.proof.contract import QUICK, UNASKED, Clause, ContractSpec, Limit, Term
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
 from tests.fixtures.wire import Connection, wire
@@ -132,3 +133,17 @@ def test_the_kits_own_service_is_known_below_a_path_by_its_proof_there() -> None
     assert (asked.method, asked.url) == ("POST", "http://a.example/sp-1/search?accel=off")
     elsewhere = as_our_service(replace(spec, header="on"), Found("http://a.example/proof", ours=True))
     assert elsewhere is spec.ask, "the root of its origin may be another version's"
+
+
+def test_quick_clauses_are_asked_of_the_first_lane_of_a_service_and_limits_of_each() -> None:
+    limits = (Limit(Term.CANCEL, "<", 1_000.0),)
+    like = LaneSpec("a", Ask("GET", "http://a"), limits=limits, contract=ContractSpec.of(limits, QUICK))
+    lanes = once_a_service([like, replace(like, header="off"), replace(like, target="b")])
+    assert [lane.contract.clauses for lane in lanes] == [QUICK, (Clause.CANCELLED,), QUICK]
+
+
+def test_a_lane_in_pieces_has_no_contract() -> None:
+    limits = (Limit(Term.CANCEL, "<", 1_000.0),)
+    spec = LaneSpec("a", Ask("GET", "http://a"), limits=limits, contract=ContractSpec.of(limits))
+    _, pieces = with_polling([spec])
+    assert (pieces.delivery, pieces.limits, pieces.contract) == ("polling", (), UNASKED)

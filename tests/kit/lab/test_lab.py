@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ async def about(url: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(await client.rest())
     client.close()
     return document
+
+
+async def test_a_service_has_the_variables_of_its_lane_before_those_of_its_bundle(tmp_path: Path) -> None:
+    given = replace(lane(tmp_path, "run"), env={"OWN": "mine", "KEY": "s3cret"})
+    assert "s3cret" not in repr(given)
+    async with Lab([given]) as lab:
+        env = (await about(lab.urls["run"]))["env"]
+    assert (env["OWN"], env["KEY"]) == ("mine", "s3cret")
 
 
 async def test_every_lane_answers_at_its_url_through_its_own_front(tmp_path: Path) -> None:

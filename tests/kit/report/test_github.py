@@ -58,7 +58,7 @@ def test_each_lane_that_came_out_badly_is_a_command_with_what_to_do() -> None:
     assert held.properties == {"title": "streamproof: flex on: buffered whole, expected: streamed"}
     assert held.data.splitlines()[0].startswith("It should stream here: probe the service directly")
     assert missed.properties["title"].startswith(
-        "streamproof: run on: streamed, as expected; cancelled: goes on"
+        "streamproof: run on: streamed, as expected; kept alive: a silence of 60 s"
     )
 
 

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from kit.proof.contract import Clause
 from kit.report.cells import cells
 from kit.report.promises import limits, promise, promises
 from kit.report.style import Style
-from kit.targets import get, load_targets
+from kit.targets import UNSOURCED, get, in_short, load_targets
 
 TARGETS = list(load_targets().values())
 ESCAPE = re.compile(r"\x1b\[\d+m")
@@ -55,4 +56,18 @@ def test_limits_are_one_sentence_each() -> None:
         "A response may have 32 MiB, a chunked one any size, and take 5 min. "
         "Without an open request an instance has little CPU or none. From SIGTERM to SIGKILL: 10 s."
     )
-    assert limits(get("gke")) == "A response may be of any size and take 30 s. From SIGTERM to SIGKILL: 60 s."
+    assert limits(get("gke")) == (
+        "A response may be of any size and take 30 s (5 min as the kit deploys it). "
+        "From SIGTERM to SIGKILL: 60 s."
+    )
+
+
+def test_each_clause_of_the_contract_has_what_is_documented_or_that_nothing_is() -> None:
+    assert "80 an instance" in promises([get("run")], all_claims=False)
+    for target in TARGETS:
+        for clause in Clause:
+            claims = target.documented(clause)
+            assert claims, (target.name, clause)
+            said = in_short(claims)
+            assert clause is Clause.DELIVERED or said, (target.name, clause)
+            assert (said == UNSOURCED) == all(claim.certainty == "-" for claim in claims)

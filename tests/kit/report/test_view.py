@@ -8,13 +8,23 @@ from typing import Any
 import pytest
 
 from kit.proof.bound import Bound
+from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane, LaneState
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import by_doubt, lane_view, rehearsed, view, where
-from kit.targets import Claim
-from tests.kit.report.measured import AS_PROMISED, DEPLOYED, POLLED, RETRIED, TARGETS, TROUBLED
+from kit.targets import UNSOURCED, Claim, get
+from tests.kit.report.measured import (
+    AS_PROMISED,
+    CONTRACTED,
+    DEPLOYED,
+    EVERY,
+    POLLED,
+    RETRIED,
+    TARGETS,
+    TROUBLED,
+)
 
 WHOLE, _, BLOCKS, STREAMED = AS_PROMISED.lanes[:4]
 BROKEN_PROMISE, WATCHED, FAILED = TROUBLED.lanes[3:]
@@ -381,3 +391,49 @@ def test_a_shape_without_a_size_is_said_without_one() -> None:
     assert lane_view(replace(BLOCKS, shape=Shape.TAIL)).verdict == (
         "the end of an event over 64 KiB waits for the next one"
     )
+
+
+def test_a_clause_says_how_sure_it_is_and_what_was_expected_of_it() -> None:
+    said = {one.clause: one.headline for one in lane_view(CONTRACTED).clauses}
+    assert said == {
+        Clause.KEPT_ALIVE: "a silence of 60 s ends it (likely), expected and not proved: idle>1m",
+        Clause.CANCELLED: "goes on for the 5 s that it was watched, expected: cancel<1s",
+        Clause.MANY: "10 at once are delivered as one is, as expected: many>=10",
+        Clause.DEPLOY: "unknown (no deploy was watched)",
+    }
+
+
+def test_a_lane_with_a_clause_that_misses_its_limit_says_so_wherever_it_is_named() -> None:
+    seen = lane_view(CONTRACTED)
+    missed = "cancelled: goes on for the 5 s that it was watched, expected: cancel<1s"
+    assert (seen.state, seen.marked, seen.delivered) == (
+        LaneState.NOT_AS_EXPECTED,
+        LaneState.NOT_AS_EXPECTED,
+        LaneState.OK,
+    )
+    for words in (seen.headline, seen.outcome, view(replace(EVERY, lanes=(CONTRACTED,)), {}).conclusion):
+        assert missed in words
+    assert seen.delivery == "streamed, as expected"
+
+
+def test_a_limit_whose_clause_was_not_asked_fails_the_lanes_own_case() -> None:
+    assert lane_view(replace(CONTRACTED, clauses=())).delivered is LaneState.INCONCLUSIVE
+
+
+def test_beside_what_was_asked_stands_what_the_platform_documents() -> None:
+    lane = replace(CONTRACTED, clauses=CONTRACTED.clauses[:1], limits=())
+    seen = {one.clause: one for one in lane_view(lane, get("run"), emulated=True).clauses}
+    assert list(seen) == [Clause.KEPT_ALIVE, Clause.CANCELLED, Clause.MANY, Clause.DEPLOY]
+    assert seen[Clause.KEPT_ALIVE].cell == "documented: 5 min in all"
+    assert seen[Clause.MANY].claims == get("run").documented(Clause.MANY)
+    assert seen[Clause.CANCELLED].documented == UNSOURCED
+    # What no source says of the platform is the lab's own doing.
+    assert seen[Clause.CANCELLED].says == "goes on for the 5 s that it was watched (emulated)"
+    (there,) = (one for one in lane_view(lane, get("run")).clauses if one.clause is Clause.CANCELLED)
+    assert there.says == "goes on for the 5 s that it was watched"
+    assert lane_view(replace(lane, clauses=()), get("run")).clauses == ()
+
+
+def test_a_doubt_that_is_the_lanes_own_is_said_once() -> None:
+    lane = replace(CONTRACTED, doubts=(Doubt.NOT_REPEATED,))
+    assert lane_view(lane).all_doubts == (Doubt.NOT_REPEATED,)
