@@ -246,7 +246,9 @@ class _Runner:
     def _side(self, place: int) -> Side:
         while len(self._sides) <= place:
             client = Client(http2=self._http2, timeout_s=self._lives_s + _TIMEOUT_S)
-            self._sides.append((client, Side(client, self._request.base, self._headers)))
+            self._sides.append(
+                (client, Side(client, self._request.side or self._request.base, self._headers))
+            )
         return self._sides[place][1]
 
     async def _hang_up(self) -> None:

@@ -1,10 +1,10 @@
 """How many streams at once a path delivers: one beside the other until some are refused, wait or are held.
 
 **Refused** is said by the answer. It is for their number where further ones are refused for a second while
-the others stay open, and one passes as soon as one has left; a limit on requests in a time shows itself by
-letting one in. **Queued** and **held** are statements about order, as in `kit.proof.steps`: side requests
-that were begun later came back, and it has not come. Queued is what comes once another one has ended. What
-was seen is seen again with fresh streams before it is called proved (docs/detection.md).
+the others stay open, and one passes, and no more, as soon as one has left; a limit on requests in a time lets
+one in though none has left. **Queued** and **held** are statements about order, as in `kit.proof.steps`: side
+requests that were begun later came back, and it has not come. Queued is what comes once another one has
+ended. What was seen is seen again with fresh streams before it is called proved (docs/detection.md).
 
 This is a generator that yields what to do and is sent what was seen. `kit.probe.many` runs it.
 """
@@ -161,7 +161,7 @@ class Many:
         says = f"{seen.passed:,} at once pass" if seen.passed > 1 else "one passes"
         sure: Sure = "proved" if seen.stepped else "likely"
         if seen.rated:
-            says += f"; more were refused for a while ({seen.how}), by a limit on their rate"
+            says += f"; more were refused for a while ({seen.how})"
             sure = "likely"
         elif seen.by == "proof":
             says += "; the origin's copy of the proof allows no more"
@@ -307,6 +307,9 @@ class Many:
             yield from self._pause(TRY_MS / 3)
         if released:
             self._say(f"one left, and one more passed, {self._ran_ms - left_ms:.0f} ms later")
+            if (yield from self._one_more()):  # as where a new second begins in which so many are let in
+                self._say("and a further one, though none had left")
+                return (yield from self._slowly(refusal, count))
             stop = yield from self._step_rest(self._passing[-1])
         else:
             self._say("one left, and further ones were refused all the same")
@@ -443,6 +446,7 @@ class Many:
             missing = next((one for one in answers if isinstance(one, Missing)), None)
             if missing is not Missing.REFUSED:
                 break
+            yield from self._leave(())  # several side connections may be some too many
         self._asked = sorted(asked, key=lambda each: each.sent_ms)
         return fed, missing
 

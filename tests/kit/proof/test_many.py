@@ -501,6 +501,7 @@ STALLS = st.lists(
 )
 @example("none", 2, True, 1.0, ((3.0, 1_500.0),), 1, True, inf)
 @example("none", 2, True, 1.0, ((3.0, 900.0), (903.0, 2_000.0)), 1, True, inf)
+@example("rate", 7, False, 10.0, ((0.0, 2_790.0),), 1, False, inf)
 def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
     kind: str,
     limit: int,
