@@ -18,6 +18,7 @@ BENCHMARKS = (
     "many",
     "front",
     "load",
+    "streams",
     "images",
     "polling",
     "doctor",
