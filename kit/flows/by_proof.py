@@ -26,8 +26,13 @@ from kit.proof.verdict import HELD, Finding, Method
 
 
 class ByProof(Examination):
-    """Examines by proof; the answer itself is asked for once, and held against it."""
+    """Examines by proof; the answer itself is asked for once, and held against it.
 
+    Attributes:
+        direct: where the same service's proof is asked past the hop; None where that is not known.
+    """
+
+    direct: Origin | None = None
     _answered = False
     _wanted: tuple[Experiment, ...] = ()
 
@@ -41,11 +46,12 @@ class ByProof(Examination):
             KitError: the answer was refused for what was asked (4xx): another answer is meant.
         """
         probe = self.probe
+        self.direct = await self._direct()
         experiments = ProofExperiments(
             origin_of(probe.spec, probe.found),
             probe.pings,
             secure=self.secure,
-            direct=await self._direct(),
+            direct=self.direct,
             event_bytes=self.spec.event_bytes,
             timeout_s=self.spec.timeout_s,
         )

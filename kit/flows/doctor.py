@@ -8,8 +8,9 @@ from dataclasses import replace
 from kit.events import Announced, Watch, silent, stages
 from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
-from kit.flows.contract import Asking, ask_clauses, in_question, measured
+from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
+from kit.flows.leaving import Leaving
 from kit.probe.kept_alive import stream_limits
 from kit.probe.lane import LaneProbe
 from kit.probe.proof_runner import ProofRequest
@@ -40,18 +41,22 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         if probe.error is not None:
             raise probe.error
         if probe.found.base is not None and probe.pings:
-            found = await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
+            by_proof = ByProof(spec, probe, stages(watch), announce)
+            found = await by_proof.examine(probe.found.base)
+            direct = by_proof.direct
         else:
+            direct = None
             found = await ByAnswers(spec, probe, stages(watch), announce).examine()
     if not spec.contract.clauses:
         return found
     say, seen = stages(watch), list[Limits]()
+    leaving = Leaving(direct, spec.known_cancelled)
 
     async def measure(
         clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
     ) -> ClauseFinding:
         if clause is not Clause.KEPT_ALIVE:
-            return await measured(clause, spec, request, say)
+            return await leaving.measure(clause, spec, request, say)
         seen.append(await stream_limits(request, for_s=spec.for_s, http2=request.at.http2, say=say))
         return finding(seen[-1])
 
@@ -59,4 +64,5 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
     (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)], measure)
     for one in seen:
         found = replace(found, causes=named_with(one, found.causes, found.hops))
-    return replace(found, lane=replace(found.lane, clauses=clauses))
+    named = (*found.causes, *leaving.causes(found.hops))
+    return replace(found, lane=replace(found.lane, clauses=clauses), causes=named)
