@@ -15,6 +15,7 @@ BENCHMARKS = (
     "cli_help",
     "first_byte",
     "streaming_cpu",
+    "many",
     "front",
     "load",
     "streams",

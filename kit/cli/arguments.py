@@ -79,24 +79,25 @@ def held_to(
         expected: by the user.
         clauses: those that are asked in any case.
         contract: whether all are.
-        for_: for how long streams are watched; None for what is expected needs.
-        streams: how many there are; None for what is expected needs.
+        for_: for how long streams are watched, which asks that clause; None for what is expected needs.
+        streams: how many there are, which asks that clause; None for what is expected needs.
 
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof import contract as its
+    from kit.proof.contract import ASKED, Clause, ContractSpec
     from kit.proof.many import MOST_STREAMS
     from kit.proof.stream_limits import MOST_S
+    from kit.times import in_words
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = its.ContractSpec.of(
-        expected.limits, its.ASKED if contract else clauses, for_s=for_s, streams=streams
-    )
-    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
-    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+    asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
+    named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
+    spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
+    long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
         raise UsageError(
-            f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
+            f"Streams are watched for {in_words(MOST_S)} at most, and {MOST_STREAMS:,} opened at most.",
             "Give less by --for or --streams, or expect less.",
         )
     return {
@@ -297,7 +298,7 @@ For: TypeAlias = Annotated[
     str | None,
     option(
         "--for",
-        "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
+        "Watch for so long whether streams live: 110s, 10m, 1h; as --expect needs, or 5s, unless given.",
         metavar="TIME",
         group=Group.MEASURING,
     ),

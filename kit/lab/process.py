@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kit.errors import Code, KitError
 from kit.lab.sockets import answers
@@ -18,6 +20,7 @@ from kit.process import Process
 # it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
 ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
 READY_WITHIN_S = 60.0
+_NO_HTTP = "?"
 _POLL_S = 0.02
 _LOG_LINES = 12
 _REMEDIES = {
@@ -25,6 +28,41 @@ _REMEDIES = {
     "app (for the kit's service `--isolated` installs them).",
     "front": "Run it again. If it ends again, what stands in the log is a bug of the kit's: report it.",
 }
+# What a service's log ends with, and what to do about it; the first that fits.
+_CAUSES = (
+    (
+        r"KeyError: '([A-Za-z_][A-Za-z0-9_]*)'",
+        r"If \1 is a variable that the app reads: --env \1=VALUE, or --env-file FILE for a secret.",
+    ),
+    (
+        r"No module named '([\w.]+)'",
+        r"Add the package of \1 to the requirements of your own app (for the kit's service `--isolated` "
+        r"installs them); if it is the app's own, source in [app] is the folder from which it is imported.",
+    ),
+    (
+        r"attempted relative import",
+        r"Set source in [app] of kit.toml to the folder above the package, and module to PACKAGE.MODULE:app.",
+    ),
+    (
+        r"SyntaxError: ",
+        rf"The lab runs Python {sys.version_info[0]}.{sys.version_info[1]}; an app for a newer one needs it "
+        r"here too: PYTHON=/path/to/python make demo.",
+    ),
+    (
+        r"Failed to find attribute '(\w+)' in '([\w.]+)'",
+        r"Name the app that \2 has: module in [app], or --app \2:NAME.",
+    ),
+)
+
+
+def remedy(what: Literal["service", "front"], log: str) -> str:
+    """What to do about a service, or a front, that ended with this in its log."""
+    if what == "service":
+        found = (re.search(f"(?s:.*){pattern}", log) for pattern, _ in _CAUSES)
+        for match, (_, says) in zip(found, _CAUSES, strict=True):
+            if match is not None:
+                return match.expand(says)
+    return _REMEDIES[what]
 
 
 class ServiceProcess(Process):
@@ -72,26 +110,44 @@ class ServiceProcess(Process):
         names = {128 + number: number.name for number in signal.Signals}
         how = f"by {names[status]}" if status in names else f"with status {status}"
         supervisor = ", and its supervisor with it" if self.supervisor_killed else ""
+        log = self.log_end()
         return KitError(
             Code.SERVICE_DIED,
-            f"The {self.what} of {self.name} ended {how}{supervisor}.{self.log_end()}",
-            _REMEDIES[self.what],
+            f"The {self.what} of {self.name} ended {how}{supervisor}.{log}",
+            remedy(self.what, log),
         )
 
-    async def wait_until_ready(self, port: int) -> None:
+    async def wait_until_ready(self, port: int, *, answers_within_s: float | None = None) -> None:
         """Wait until it answers at that port with no error of its own.
+
+        Args:
+            port: the port.
+            answers_within_s: how long its app may leave a request without an answer once its server serves;
+                None for as long as a start may take.
 
         Raises:
             KitError: SERVICE_DIED, or SERVICE_NOT_READY.
         """
         asked = ASKED[self.what]
         death = asyncio.create_task(self.died())
+        ready = asyncio.create_task(_answers(port, asked))
+        tasks: set[asyncio.Task[Any]] = {death, ready}
+        if answers_within_s is not None:
+            tasks.add(asyncio.create_task(_silence(port, answers_within_s)))
         try:
             async with asyncio.timeout(READY_WITHIN_S):
-                while not await answers(port, asked):
-                    done, _ = await asyncio.wait({death}, timeout=_POLL_S)
-                    if done:
-                        raise death.result()
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                ready.result()
+            elif death.done():
+                raise death.result()
+            else:
+                raise KitError(
+                    Code.SERVICE_NOT_READY,
+                    f"The {self.what} of {self.name} runs, and its app did not answer {asked} within "
+                    f"{answers_within_s:g} s.{self.log_end()}",
+                    "Give it longer with --timeout SECONDS, or look at whether it is stuck.",
+                )
         except TimeoutError:
             raise KitError(
                 Code.SERVICE_NOT_READY,
@@ -100,7 +156,8 @@ class ServiceProcess(Process):
                 "Correct what the log names, or try again when the machine is less busy.",
             ) from None
         finally:
-            death.cancel()
+            for task in tasks:
+                task.cancel()
 
     def log_end(self) -> str:
         """The last lines of its log, as the end of a sentence; empty when it wrote nothing."""
@@ -109,3 +166,18 @@ class ServiceProcess(Process):
             if lines:
                 return " The end of its log:\n" + "\n".join(f"  | {line}" for line in lines)
         return ""
+
+
+async def _answers(port: int, asked: str) -> None:
+    """Return once it answers so."""
+    while not await answers(port, asked):  # noqa: ASYNC110 (another process is waited for)
+        await asyncio.sleep(_POLL_S)
+
+
+async def _silence(port: int, seconds: float) -> None:
+    """Return once the server at that port has served for so long.
+
+    What is no HTTP a server refuses by itself, before its app is asked: so it is known to serve.
+    """
+    await _answers(port, _NO_HTTP)
+    await asyncio.sleep(seconds)

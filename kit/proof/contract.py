@@ -187,8 +187,9 @@ class ContractSpec:
         wanted = {*clauses, *(limit.term.clause for limit in limits)}
         needs = {clause: [one for one in limits if one.term.clause is clause] for clause in ASKED}
 
-        def long_s(clause: Clause) -> float:
-            return max(WATCH_S, *(1.1 * limit.value / 1000 for limit in needs[clause]), 0.0)
+        def long_s(clause: Clause) -> float:  # a little longer than what is expected
+            expected_s = [limit.value / 1000 for limit in needs[clause]]
+            return max(WATCH_S, *(min(1.1 * one, one + 30.0) for one in expected_s), 0.0)
 
         # One more than a limit shows that it is passed.
         many = [floor(one.value) + (one.sign in (">", "<=")) for one in needs[Clause.MANY]]

@@ -64,12 +64,12 @@ def _contracts(view: ComparisonView) -> list[str]:
     """A table of the lanes' clauses; nothing where none was asked."""
     if not view.clauses:
         return []
-    rows = [_row(("", "contract", *(clause.words for clause in view.clauses)))]
-    rows.append("|---" * (2 + len(view.clauses)) + "|")
+    rows = [_row(("contract", *(clause.words for clause in view.clauses)))]
+    rows.append("|---" * (1 + len(view.clauses)) + "|")
     for lane in view.lanes:
         found = [lane.clause(clause) for clause in view.clauses[1:]]
         said = (NONE if one is None else _marked(one.state, _text(one.cell)) for one in found)
-        rows.append(_row((MARKS[lane.marked][0], _text(lane.name), _text(lane.verdict), *said)))
+        rows.append(_row((_text(lane.name), _text(lane.verdict), *said)))
     return ["\n".join(rows)]
 
 

@@ -141,9 +141,8 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
     heads = {head: head for head in ("contract", *(clause.words for clause in view.clauses))}
     widths = shared([heads, *rows], width)
     lines = ["", *(style.paint(line, "dim") for line in columns(" ", heads, widths))]
-    for lane, row in zip(view.lanes, rows, strict=True):
-        mark, tone = MARKS[lane.marked]
-        lines += columns(style.paint(mark, tone), row, widths)
+    # No mark of the lane's here: it would stand over clauses of which nothing was expected.
+    lines += [line for row in rows for line in columns(" ", row, widths)]
     todo: dict[tuple[str, str], list[str]] = {}
     for lane in view.lanes:
         for clause in lane.clauses:

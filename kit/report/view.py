@@ -80,15 +80,15 @@ class ClauseView:
 
     clause: Clause
     name: str
-    says: str | None
-    unknown: bool
-    expected: str | None
-    state: LaneState | None
-    doubts: tuple[Doubt, ...]
-    evidence: tuple[str, ...]
-    advice: str
-    documented: str | None
-    claims: tuple[Claim, ...]
+    says: str | None = None
+    unknown: bool = False
+    expected: str | None = None
+    state: LaneState | None = None
+    doubts: tuple[Doubt, ...] = ()
+    evidence: tuple[str, ...] = ()
+    advice: str = ""
+    documented: str | None = None
+    claims: tuple[Claim, ...] = ()
 
     @property
     def skipped(self) -> bool:
@@ -98,9 +98,12 @@ class ClauseView:
     @property
     def cell(self) -> str:
         """What was found; else what is documented, a dash for nothing."""
-        if self.says is not None or self.documented in (None, UNSOURCED):
-            return self.says or self.documented or NONE
-        return f"documented: {self.documented}"
+        return self.says or self.beside or NONE
+
+    @property
+    def beside(self) -> str | None:
+        """What its platform documents, to stand beside what was found; None where that is not known."""
+        return self.documented if self.documented in (None, UNSOURCED) else f"documented: {self.documented}"
 
     @property
     def headline(self) -> str:
@@ -477,41 +480,41 @@ def _clauses(lane: Lane, target: Target | None, *, emulated: bool) -> Iterator[C
     found = {finding.clause: finding for finding in lane.clauses}
     for clause in Clause:
         claims = () if target is None or not found else target.documented(clause)
-        if clause in found or (claims and clause is not Clause.DELIVERED):
-            yield _clause(lane, clause, found.get(clause), claims, emulated=emulated)
+        if clause in found:
+            yield clause_view(found[clause], lane, claims, emulated=emulated)
+        elif claims and clause is not Clause.DELIVERED:
+            yield ClauseView(clause, clause.words, documented=in_short(claims), claims=claims)
 
 
-def clause_view(finding: ClauseFinding) -> ClauseView:
-    """What there is to tell of one clause by itself, which no lane was asked for."""
-    return _clause(None, finding.clause, finding, (), emulated=False)
-
-
-def _clause(
-    lane: Lane | None,
-    clause: Clause,
-    finding: ClauseFinding | None,
-    claims: tuple[Claim, ...],
+def clause_view(
+    finding: ClauseFinding,
+    lane: Lane | None = None,
+    claims: tuple[Claim, ...] = (),
     *,
-    emulated: bool,
+    emulated: bool = False,
 ) -> ClauseView:
-    documented, says = in_short(claims), None
-    if finding is not None:
-        says = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure].format(
-            finding.says
-        )
-        # What no source says, the lab's front does as it happens to be made.
-        says += " (emulated)" if emulated and documented == UNSOURCED and finding.sure != "unknown" else ""
-    doubts = () if finding is None else finding.doubts
+    """What there is to tell of one clause, of a lane or by itself.
+
+    Args:
+        finding: what was found of it.
+        lane: of which, whose limits it is held to.
+        claims: what its platform documents of it.
+        emulated: whether the lane's front is the lab's.
+    """
+    sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
+    documented = in_short(claims)
+    # What no source says, the lab's front does as it happens to be made.
+    made_up = emulated and documented == UNSOURCED and finding.sure != "unknown"
     return ClauseView(
-        clause=clause,
-        name=clause.words,
-        says=says,
-        unknown=finding is not None and finding.sure == "unknown",
-        expected=None if lane is None else ", ".join(map(str, lane.limits_of(clause))) or None,
-        state=None if lane is None or finding is None else clause_state(lane, clause),
-        doubts=tuple(doubt for doubt in doubts if lane is None or doubt not in lane.doubts),
-        evidence=() if finding is None else finding.evidence,
-        advice="" if finding is None else finding.advice,
+        clause=finding.clause,
+        name=finding.clause.words,
+        says=sure.format(finding.says) + (" (emulated)" if made_up else ""),
+        unknown=finding.sure == "unknown",
+        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
+        state=clause_state(lane, finding.clause) if lane is not None else None,
+        doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
+        evidence=finding.evidence,
+        advice=finding.advice,
         documented=documented,
         claims=claims,
     )
