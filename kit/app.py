@@ -50,10 +50,14 @@ def names_an_app(module: str) -> bool:
 
 
 def _module(module: str) -> str:
-    if not names_an_app(module):
+    is_file = re.search(r"\.py(:|$)", module)
+    if is_file or not names_an_app(module):
+        name, colon, attribute = re.sub(r"\.py(?=:|$)", "", module).replace("/", ".").partition(":")
+        meant = f"{name.lstrip('.')}:{attribute if colon else 'app'}"
         raise ValueError(
             'a module and the name of an ASGI app in it, such as "mine.main:app", or a call with literals '
             'that makes one, such as "mine.main:create_app()"'
+            + (f'; did you mean "{meant}"?' if names_an_app(meant) else "")
         )
     return module
 

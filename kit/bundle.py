@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from kit import __version__
+from kit import __version__, own_folder
 from kit.atomic_swap import swap
 from kit.errors import Code, KitError
 from kit.targets import Target
@@ -151,6 +151,8 @@ def additions(bundle: Bundle, root: Path) -> tuple[str, ...]:
 
 
 def _replace(bundle: Bundle, folder: Path) -> None:
+    if folder.parent.name == "build":  # another --out may be meant to be kept
+        own_folder.make(folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     new.mkdir()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from kit import own_folder
 from kit.errors import Code, KitError
 
 _FILE: Final = Path(".kit", "trusted.json")
@@ -31,7 +32,7 @@ def trust(working: Path, source: Path) -> None:
     text = json.dumps({"schema_version": 1, "paths": {**_read(file), path: identity}}, indent=2) + "\n"
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        file.parent.mkdir(exist_ok=True)
+        own_folder.make(file.parent)
         new.write_text(text, encoding="utf-8")
         new.replace(file)
     except OSError as error:

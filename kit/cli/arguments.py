@@ -79,22 +79,22 @@ def held_to(
         expected: by the user.
         clauses: those that are asked in any case.
         contract: whether all are.
-        for_: for how long streams are watched; None for what is expected needs.
-        streams: how many there are; None for what is expected needs.
+        for_: for how long streams are watched, which asks that clause; None for what is expected needs.
+        streams: how many there are, which asks that clause; None for what is expected needs.
 
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof import contract as its
+    from kit.proof.contract import ASKED, Clause, ContractSpec
     from kit.proof.many import MOST_STREAMS
     from kit.proof.stream_limits import MOST_S
 
     for_s = None if for_ is None else _seconds(for_)
-    spec = its.ContractSpec.of(
-        expected.limits, its.ASKED if contract else clauses, for_s=for_s, streams=streams
-    )
-    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
-    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+    asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
+    named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
+    spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
+    long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
         raise UsageError(
             f"Streams are watched for {MOST_S / 3600:g} h at most, and {MOST_STREAMS:,} opened at most.",
             "Give less by --for or --streams, or expect less.",
@@ -110,10 +110,15 @@ def held_to(
 def _seconds(text: str) -> float:
     import re
 
+    from kit.proof.contract import MOST_S
+
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|m|h)", text.strip(), re.ASCII)
     seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
-    if not seconds:
-        raise UsageError(f"--for {text} is no length of time.", "Write one as in 110s, 10m or 1h.")
+    if not 0 < seconds <= MOST_S:
+        raise UsageError(
+            f"--for {text} is no length of time that streams can be watched for.",
+            "Write one as in 110s, 10m or 1h, which is the longest.",
+        )
     return seconds
 
 
@@ -297,7 +302,7 @@ For: TypeAlias = Annotated[
     str | None,
     option(
         "--for",
-        "How long to watch streams live: 110s, 10m; what --expect needs, at least 5s, unless given.",
+        "Watch for so long whether streams live: 110s, 10m, 1h; as --expect needs, or 5s, unless given.",
         metavar="TIME",
         group=Group.MEASURING,
     ),

@@ -38,6 +38,8 @@ from kit.errors import Code, Exit, KitError, UsageError
 if TYPE_CHECKING:
     from kit.flows.doctor import DoctorSpec
 
+LONG = "110s"
+
 
 @with_settings
 @with_request
@@ -102,7 +104,7 @@ def command(
         bool,
         option(
             "--long",
-            "Watch for two minutes how long a silent and a talking stream live, or a --client with one.",
+            f"Watch how long silent and talking streams live: --for {LONG}; or a --client with longer ones.",
         ),
     ] = False,
     expect: Expect = None,
@@ -122,7 +124,6 @@ def command(
     """
     from kit.flows.doctor import DoctorSpec
     from kit.probe.address import checked
-    from kit.proof.stream_limits import LIMIT_S
 
     given = urls or []
     if client:
@@ -133,6 +134,7 @@ def command(
             )
         _client(given, timeout, long=long, as_json=as_json)
     _check(given, app, arm, request)
+    for_ = for_ or (LONG if long else None)
     held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     if direct is not None:
         checked(direct)
@@ -151,7 +153,6 @@ def command(
         timeout_s=timeout,
         max_requests=max_requests,
         repeat_ok=repeat_ok,
-        long_s=LIMIT_S if long else None,
         **held,
     )
     if app is None:

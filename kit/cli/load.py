@@ -10,6 +10,8 @@ from kit.cli.arguments import (
     PROMPT,
     Group,
     Json,
+    Junit,
+    Markdown,
     Prompt,
     Proof,
     ProofToken,
@@ -114,6 +116,8 @@ def command(
     proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
     dry_run: Annotated[bool, option("--dry-run", "Print Locust's line, and ask nothing.")] = False,
+    markdown: Markdown = None,
+    junit: Junit = None,
     as_json: Json = False,
 ) -> None:
     """How many streams at once does it stand?
@@ -123,13 +127,14 @@ def command(
     when an objective is missed, 4 when that cannot be said (docs/load.md).
     """
     from math import ceil
+    from pathlib import Path
 
     from kit.flows import load as flow
     from kit.load.engine import need_locust
     from kit.load.slo import parse
     from kit.probe.spec import LaneSpec
-    from kit.proof.lane import LaneState
-    from kit.report.load import load_data, load_text
+    from kit.report.files import Format, check, put
+    from kit.report.load import load_data, load_junit, load_markdown, load_text
 
     objectives = parse(slo) if slo is not None else ()
     schedule = _schedule(streams, for_, ramp, every)
@@ -139,6 +144,8 @@ def command(
         line = flow.line(ask, schedule, timeout, fleet)
         success({"line": line}, as_json=as_json, text=line)
     need_locust()
+    files: dict[Format, Path | None] = {"markdown": markdown, "junit": junit}
+    check(files)
     spec = LaneSpec(
         "load",
         ask,
@@ -155,7 +162,8 @@ def command(
             whole = run(flow.join(prepared, fleet, watch))
             raise SystemExit(int(Exit.OK if whole else Exit.INTERRUPTED))
         result = run(flow.load(prepared, fleet, objectives, watch))
-    state = LaneState.OK if result.interrupted else result.state
+    put([(path, load_markdown(result)) for path in (markdown,) if path is not None])
+    put([(path, load_junit(result)) for path in (junit,) if path is not None])
     if result.interrupted:
         talk("interrupted")
     success(
@@ -163,7 +171,7 @@ def command(
         as_json=as_json,
         text=load_text(result, style()),
         warnings=result.doubts if as_json else (),
-        exit=Exit.INTERRUPTED if result.interrupted else Exit[state.name],
+        exit=Exit.INTERRUPTED if result.interrupted else Exit[result.state.name],
     )
 
 

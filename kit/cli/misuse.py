@@ -55,6 +55,8 @@ def _hint(error: Any, arguments: Sequence[str]) -> str:
     if first == "doctor" and "--client" in arguments and "--" not in arguments:
         client = shlex.join(arguments[arguments.index("--client") + 1 :]).replace("'{url}'", "{url}")
         return f"Put -- before the command: kit doctor --client -- {client}"
+    if first == "curl" or ("curl" in arguments[1:2] and first in ("probe", "compare")):
+        return "Give a curl command by --from-curl: kit probe --from-curl 'curl …'"
     if "://" in first:
         return f"Did you mean kit probe {shlex.quote(first)}?"
     extra = re.search(r"unexpected extra argument.*", str(error))

@@ -33,8 +33,8 @@ def confirmed(question: str, *, yes: bool) -> None:
     if not sys.stdin or not sys.stdin.isatty():
         raise KitError(
             Code.NOT_CONFIRMED,
-            "This wants a yes, and there is no terminal to ask on.",
-            "Read what it says above, and add --yes (or set KIT_YES=1).",
+            "Confirmation is needed, and there is no terminal to ask on.",
+            "Read what it says above, and run it again with --yes (or KIT_YES=1).",
         )
     talk(f"{question} [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -42,7 +42,7 @@ def confirmed(question: str, *, yes: bool) -> None:
 
 
 def trusted(config: Config, *, yes: bool) -> None:
-    """Return when the app that kit.toml names may run here, or when it names none.
+    """Return when the app that is configured may run here, or when none is.
 
     Args:
         config: what the user wants.
@@ -59,7 +59,7 @@ def trusted(config: Config, *, yes: bool) -> None:
     if app is None or yes or is_trusted(Path.cwd(), app.source):
         return
     talk(
-        f"kit.toml names an app of its own: {app.module} in {app.source.resolve()}.\n"
+        f"The app {app.module} in {app.source.resolve()}:\n"
         "Its packages are installed and its code runs on this machine, with your rights."
     )
     confirmed("Run it, now and from now on?", yes=False)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
 from kit.cli.arguments import option
 from kit.cli.prompts import confirmed
-from kit.cli.runner import Console, run, style, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kit.platforms.service import Place, Service
     from kit.platforms.service import Version as CloudVersion
     from kit.proof.contract import ClauseFinding
+    from kit.targets import Target as OneTarget
 
 
 def recorded(names: Sequence[str]) -> list[Deployment]:
@@ -141,7 +143,11 @@ def move(
         doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
         confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
         keep = Keeping(
-            runs, token=_kept(), proof_token=os.environ.get("STREAMPROOF_PROOF_TOKEN"), streams=streams
+            runs,
+            token=_kept(),
+            proof_token=os.environ.get("STREAMPROOF_PROOF_TOKEN"),
+            streams=streams,
+            settings_of=_settings,
         )
         with console.steps() as watch:
             after, rollout = run(_moved(host, known, service, version, keep, watch))
@@ -166,6 +172,13 @@ def move(
             ]
         ),
     )
+
+
+def _settings(target: OneTarget) -> Mapping[str, Any]:
+    """A target's own; a kit.toml that is broken is not what stands in the way of a rollback."""
+    with suppress(KitError):
+        return configured().of(target)
+    return target.defaults
 
 
 async def _moved(

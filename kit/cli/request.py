@@ -225,9 +225,15 @@ def _header(line: str) -> tuple[str, str]:
 
 def _bearer(variable: str | None) -> Headers:
     import os
+    import re
 
     if variable is None:
         return ()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise UsageError(
+            "--bearer-env is given what is no variable's name.",
+            "Give the name, and the token in that variable: export TOKEN=…, then --bearer-env TOKEN.",
+        )
     token = os.environ.get(variable, "").strip()
     if not token:
         raise UsageError(
@@ -260,12 +266,13 @@ def _media_type(body: bytes) -> Headers:
 
 
 def _copied(file: str, http2: bool | None, insecure: bool, cacert: str | None) -> Request:
-    """What a copied command says, and what options say beside it; warns of what in it was passed over."""
+    """What a copied command says, and options beside it; warns of what in it was passed over."""
     from kit.probe.curl import read_curl
 
     hint = 'Paste what "Copy as cURL" gave into a file and name that, or pipe it in: --from-curl -'
     try:
-        text = _contents(file, hint).decode("utf-8")
+        given = file.lstrip().startswith(("curl ", "$ curl "))  # the command itself, and no file with it
+        text = file if given else _contents(file, hint).decode("utf-8")
     except ValueError:
         raise UsageError(f"{file} cannot be read: it is no text.", hint) from None
     copied = read_curl(text)

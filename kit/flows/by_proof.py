@@ -11,7 +11,6 @@ from kit.probe.address import same_origin
 from kit.probe.client import Client
 from kit.probe.experiments import Origin, ProofExperiments, origin_of, seen_of_answer
 from kit.probe.http_errors import shown
-from kit.probe.kept_alive import watch
 from kit.probe.origin import discover
 from kit.proof import causes
 from kit.proof.answer import watched
@@ -23,13 +22,17 @@ from kit.proof.experiments import Experiment, Row, Traced, as_asked, to_the_end,
 from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.looks import Looks
 from kit.proof.quick_check import Observation, Sign, State
-from kit.proof.stream_limits import named_with
 from kit.proof.verdict import HELD, Finding, Method
 
 
 class ByProof(Examination):
-    """Examines by proof; the answer itself is asked for once, and held against it."""
+    """Examines by proof; the answer itself is asked for once, and held against it.
 
+    Attributes:
+        direct: where the same service's proof is asked past the hop; None where that is not known.
+    """
+
+    direct: Origin | None = None
     _answered = False
     _wanted: tuple[Experiment, ...] = ()
 
@@ -43,11 +46,12 @@ class ByProof(Examination):
             KitError: the answer was refused for what was asked (4xx): another answer is meant.
         """
         probe = self.probe
+        self.direct = await self._direct()
         experiments = ProofExperiments(
             origin_of(probe.spec, probe.found),
             probe.pings,
             secure=self.secure,
-            direct=await self._direct(),
+            direct=self.direct,
             event_bytes=self.spec.event_bytes,
             timeout_s=self.spec.timeout_s,
         )
@@ -75,8 +79,7 @@ class ByProof(Examination):
             self.first_ms = None  # of a stream that was not the answer's kind
             await experiments.forget()
             seen = await self._quick_check(experiments, answered)
-        diagnosis = await self._of(experiments, answered, seen)
-        return diagnosis if self.spec.long_s is None else await self._lives(experiments, answered, diagnosis)
+        return await self._of(experiments, answered, seen)
 
     async def _answer(self, experiments: ProofExperiments, base: str) -> None:
         await self.answer(base)
@@ -119,21 +122,6 @@ class ByProof(Examination):
         if seen.state is State.UNDECIDED:
             return await self._by_a_whole_proof(experiments, at)
         return await self._streams(experiments, at)
-
-    async def _lives(self, experiments: ProofExperiments, at: Conditions, diagnosis: Diagnosis) -> Diagnosis:
-        """How long a silent, a heartbeating and a talking stream live, side by side."""
-        assert self.spec.long_s is not None  # noqa: S101
-        limit_s = self.spec.long_s
-        self.say(f"watching streams that are silent, beat and talk, for {limit_s:.0f} s at most")
-        try:
-            found = await watch(experiments.request(at), for_s=limit_s, http2=at.http2)
-        except KitError as error:
-            return replace(diagnosis, limits=(*diagnosis.limits, f"How long streams live: {error.message}"))
-        return replace(
-            diagnosis,
-            causes=named_with(found, diagnosis.causes, diagnosis.hops),
-            limits=(*diagnosis.limits, *found.evidence, *found.advice),
-        )
 
     def _may_bear_the_header(self, traced: Traced) -> bool:
         """Whether an nginx may hide that header: the answer is not seen to be held, or for another reason."""

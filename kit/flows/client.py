@@ -79,9 +79,17 @@ def _found(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     if found is None:
         there = Path(argv[0]).is_file()
         if not there and re.search(r"\s", argv[0]):  # a line for a shell, as one word
+            for_shell = re.search(r"[|&;<>$`()*?~]", argv[0])
             raise UsageError(
                 f"{argv[0]!r} is no command, but a line for a shell.",
-                f"Have a shell run it: kit doctor --client -- sh -c {shlex.quote(argv[0])}",
+                f"Have a shell run it: kit doctor --client -- sh -c {shlex.quote(argv[0])}"
+                if for_shell
+                else f"Leave the quotes out: kit doctor --client -- {argv[0]}",
+            )
+        if "://" in argv[0]:
+            raise UsageError(
+                f"{argv[0]} is an address, and --client examines a command that reads a stream.",
+                f"To examine the server: kit doctor {argv[0]}",
             )
         raise UsageError(
             f"{argv[0]} cannot be run: {'it is not executable' if there else 'there is no such command'}.",

@@ -248,7 +248,9 @@ async def deploy(
         gcloud, config, watch, token=options.token, prompt=options.prompt, timeout_s=options.timeout_s
     )
     shown = config.env.get(PROOF_TOKEN)
-    keep = Keeping(gcloud, token=options.token, proof_token=shown, streams=options.streams)
+    keep = Keeping(
+        gcloud, token=options.token, proof_token=shown, streams=options.streams, settings_of=config.of
+    )
     ended = {draft.target.name: asyncio.Event() for draft in plan.drafts}
     there: set[str] = set()
 

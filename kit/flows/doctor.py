@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from kit.events import Announced, Watch, silent, stages
@@ -9,9 +10,14 @@ from kit.flows.by_answers import ByAnswers
 from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
+from kit.flows.leaving import Leaving
+from kit.probe.kept_alive import stream_limits
 from kit.probe.lane import LaneProbe
+from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import as_browser
+from kit.proof.contract import Clause, ClauseFinding, ContractSpec
 from kit.proof.diagnosis import Diagnosis
+from kit.proof.stream_limits import Limits, finding, named_with
 
 __all__ = ["DoctorSpec", "doctor"]
 
@@ -35,12 +41,28 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         if probe.error is not None:
             raise probe.error
         if probe.found.base is not None and probe.pings:
-            found = await ByProof(spec, probe, stages(watch), announce).examine(probe.found.base)
+            by_proof = ByProof(spec, probe, stages(watch), announce)
+            found = await by_proof.examine(probe.found.base)
+            direct = by_proof.direct
         else:
+            direct = None
             found = await ByAnswers(spec, probe, stages(watch), announce).examine()
-    if not spec.contract.clauses or found.lane.error is not None:
+    if not spec.contract.clauses:
         return found
-    say = stages(watch)
+    say, seen = stages(watch), list[Limits]()
+    leaving = Leaving(direct, spec.known_cancelled)
+
+    async def measure(
+        clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
+    ) -> ClauseFinding:
+        if clause is not Clause.KEPT_ALIVE:
+            return await leaving.measure(clause, spec, request, say)
+        seen.append(await stream_limits(request, for_s=spec.for_s, http2=request.at.http2, say=say))
+        return finding(seen[-1])
+
     say(in_question([spec.contract]))
-    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)])
-    return replace(found, lane=replace(found.lane, clauses=clauses))
+    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)], measure)
+    for one in seen:
+        found = replace(found, causes=named_with(one, found.causes, found.hops))
+    named = (*found.causes, *leaving.causes(found.hops))
+    return replace(found, lane=replace(found.lane, clauses=clauses), causes=named)

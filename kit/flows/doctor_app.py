@@ -15,6 +15,7 @@ from kit.flows.doctor import DoctorSpec, doctor
 from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
+from kit.proof.contract import Clause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
@@ -56,7 +57,14 @@ async def doctor_app(
         directly = replace(directly, header="on" if "on" in arms else "off")
         say("Asking the app itself, with no front before it.")
         itself = await doctor(directly)
-        directly = replace(directly, known_direct=_seen(itself), known_stream=_stream(itself))
+        directly = replace(
+            directly,
+            known_direct=_seen(itself),
+            known_stream=_stream(itself),
+            known_cancelled=next(
+                (one for one in itself.lane.clauses if one.clause is Clause.CANCELLED), None
+            ),
+        )
         # A front may freeze its service from the first answer on: it is not asked directly any more.
         examining = asyncio.gather(
             *(

@@ -19,6 +19,7 @@ from kit.probe.spec import LaneSpec
 from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.conditions import Change, Conditions
+from kit.proof.contract import ClauseFinding
 from kit.proof.diagnosis import Diagnosis, verdict_of
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import BlockingFactor, Experiment, Row, Traced
@@ -43,9 +44,9 @@ class DoctorSpec(LaneSpec):
         direct_url: the same service past the hop; None where that is not known.
         max_requests: how often the URL itself may be asked for an answer.
         repeat_ok: whether a request that is not a GET may be repeated.
-        long_s: how long to watch a silent and a talking stream live, in seconds; None not to.
         known_direct: what the same service was seen to do when it was asked directly; None where it was not.
         known_stream: what a stream of the proof's did there; None where none was sent, or not all passed.
+        known_cancelled: what was found there of a client that leaves; None where that was not asked.
     """
 
     event_bytes: int = 1_000
@@ -53,9 +54,9 @@ class DoctorSpec(LaneSpec):
     direct_url: str | None = None
     max_requests: int = 6
     repeat_ok: bool = False
-    long_s: float | None = None
     known_direct: Observation | None = None
     known_stream: Observation | None = None
+    known_cancelled: ClauseFinding | None = None
 
 
 # What a wrong Content-Encoding, and a broken connection, are called.

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kit.errors import UsageError
-from kit.events import Announced, Output, Stage, Step, Watch
+from kit.events import Announced, Finished, Output, Stage, Step, Watch
 from kit.load import engine
 from kit.load.engine import Fleet, Snapshot
 from kit.load.plan import VARIABLE, Plan, Schedule
@@ -118,6 +118,7 @@ class _Seen:
         self.snapshot = Snapshot(0, False, Tally())
         self.most_open = 0
         self.begun = asyncio.Event()
+        self.checks: asyncio.Task[None] | None = None
 
     @property
     def open(self) -> int:
@@ -129,6 +130,8 @@ class _Seen:
         # What was left was open until the last moment.
         self.most_open = max(self.most_open, self.open + (snapshot.tally.left if snapshot.last else 0))
         self.begun.set()
+        if snapshot.last and self.checks is not None:
+            self.checks.cancel()  # the load is over: what a check saw from now on would say nothing of it
         self._watch(Output(_ROW, text))
 
 
@@ -152,15 +155,16 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
     user = None
     if prepared.origin is not None:
         user = ProofUser(prepared.origin, prepared.at, plan.timeout_s, lambda: seen.open)
-    proofs = asyncio.create_task(_proofs(user, seen))
+        seen.checks = asyncio.create_task(user.check_each_second(seen.begun))
     try:
         whole = await engine.run(plan, fleet, seen)
     finally:
-        proofs.cancel()
-        with suppress(asyncio.CancelledError):
-            await proofs
+        if seen.checks is not None:
+            seen.checks.cancel()
+            with suppress(asyncio.CancelledError):
+                await seen.checks
     tally = seen.snapshot.tally
-    return LoadResult(
+    result = LoadResult(
         shown(plan.url),
         schedule,
         seen.snapshot.workers,
@@ -171,12 +175,8 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
         prepared.why_no_proof,
         not whole,
     )
-
-
-async def _proofs(user: ProofUser | None, seen: _Seen) -> None:
-    await seen.begun.wait()
-    if user is not None:
-        await user.check_each_second()
+    watch(Finished(_ROW, result.state, f"{tally.started:,} streams, {tally.events:,} events"))
+    return result
 
 
 async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:
@@ -189,5 +189,5 @@ async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:
         raise UsageError("No load to join was named.", "Name its machine: --join HOST.")
     engine.need_files(0, fleet)
     host, port = fleet.joins
-    watch(Stage(f"Opening streams for the load at {host}:{port}, with {fleet.workers} workers."))
+    watch(Stage(f"Joining the load at {host}:{port}, which may begin later."))
     return await engine.run(prepared.plan, fleet, lambda snapshot: None)

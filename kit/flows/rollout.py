@@ -8,10 +8,10 @@ may an app's: those are not asked.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.errors import KitError
@@ -30,6 +30,8 @@ from kit.targets import Target
 Keep: TypeAlias = Callable[[Target, Service, Version, Deployment | None], AbstractAsyncContextManager[Kept]]
 
 _WITHIN_MS = 10_000.0
+# Of the requests that a service takes at once streams may be one in so many: the others are its callers'.
+_SHARE = 4
 
 
 def no_streams(
@@ -47,10 +49,20 @@ class Keeping:
         token: the service's own token, in clear.
         proof_token: what the proof is shown, where no token of its own is on record.
         streams: how many; 0 for none.
+        settings_of: a target's own settings.
     """
 
-    def __init__(self, gcloud: Runs, *, token: str | None, proof_token: str | None, streams: int) -> None:
+    def __init__(
+        self,
+        gcloud: Runs,
+        *,
+        token: str | None,
+        proof_token: str | None,
+        streams: int,
+        settings_of: Callable[[Target], Mapping[str, Any]],
+    ) -> None:
         self._gcloud = gcloud
+        self._settings_of = settings_of
         self._token = token
         self._proof_token = proof_token
         self._streams = streams
@@ -77,6 +89,11 @@ class Keeping:
         version: Version,
         known: Deployment | None,
     ) -> Kept:
+        platform = load(service.place.platform)
+        at_once = platform.at_once(self._settings_of(target))
+        streams = self._streams if at_once is None else min(self._streams, at_once // _SHARE)
+        if not streams:
+            return Kept(unwatched(f"it takes {at_once} at once: streams would leave its callers no room"))
         url, own = service.url or version.url, version.url or service.url
         if url is None or own is None:
             return Kept(unwatched(f"gcloud names no URL for {version.name}"))
@@ -104,11 +121,13 @@ class Keeping:
             return Kept(unwatched(f"{closed}, and {whose}"))
         return KeptStreams(
             live,
-            self._streams,
+            streams,
             opened,
-            moves_s=load(service.place.platform).moves_within_s,
+            moves_s=platform.moves_within_s,
             grace_s=target.front.shutdown_grace_s,
             least_s=least_s,
+            # App Engine's is that of the version that serves.
+            stays=url != own,
         )
 
     async def _headers(self, service: Service, url: str, token: str | None) -> Headers:

@@ -106,7 +106,7 @@ async def moved(host: Host, service: Service, version: Version, line: Line, kept
     if within_s and service.url is not None:
         wanted = ExpectedVersion(version.name, says=True)
         await wait_until_version(Ask("GET", service.url), wanted, within_s=within_s, waiting=line)
-    kept.at("moved")
+    kept.at("moved", version.url)
 
 
 async def stop(host: Host, was: Version | None, name: str, line: Line, kept: Kept) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,41 @@ _REMEDIES = {
     "app (for the kit's service `--isolated` installs them).",
     "front": "Run it again. If it ends again, what stands in the log is a bug of the kit's: report it.",
 }
+# What a service's log ends with, and what to do about it; the first that fits.
+_CAUSES = (
+    (
+        r"KeyError: '([A-Za-z_][A-Za-z0-9_]*)'",
+        r"If \1 is a variable that the app reads: --env \1=VALUE, or --env-file FILE for a secret.",
+    ),
+    (
+        r"No module named '([\w.]+)'",
+        r"Add the package of \1 to the requirements of your own app (for the kit's service `--isolated` "
+        r"installs them); if it is the app's own, source in [app] is the folder from which it is imported.",
+    ),
+    (
+        r"attempted relative import",
+        r"Set source in [app] of kit.toml to the folder above the package, and module to PACKAGE.MODULE:app.",
+    ),
+    (
+        r"SyntaxError: ",
+        rf"The lab runs Python {sys.version_info[0]}.{sys.version_info[1]}; an app for a newer one needs it "
+        r"here too: PYTHON=/path/to/python make demo.",
+    ),
+    (
+        r"Failed to find attribute '(\w+)' in '([\w.]+)'",
+        r"Name the app that \2 has: module in [app], or --app \2:NAME.",
+    ),
+)
+
+
+def remedy(what: Literal["service", "front"], log: str) -> str:
+    """What to do about a service, or a front, that ended with this in its log."""
+    if what == "service":
+        found = (re.search(f"(?s:.*){pattern}", log) for pattern, _ in _CAUSES)
+        for match, (_, says) in zip(found, _CAUSES, strict=True):
+            if match is not None:
+                return match.expand(says)
+    return _REMEDIES[what]
 
 
 class ServiceProcess(Process):
@@ -72,10 +109,11 @@ class ServiceProcess(Process):
         names = {128 + number: number.name for number in signal.Signals}
         how = f"by {names[status]}" if status in names else f"with status {status}"
         supervisor = ", and its supervisor with it" if self.supervisor_killed else ""
+        log = self.log_end()
         return KitError(
             Code.SERVICE_DIED,
-            f"The {self.what} of {self.name} ended {how}{supervisor}.{self.log_end()}",
-            _REMEDIES[self.what],
+            f"The {self.what} of {self.name} ended {how}{supervisor}.{log}",
+            remedy(self.what, log),
         )
 
     async def wait_until_ready(self, port: int) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from typing import Any
 
 import gevent
 from locust import events
 from locust.env import Environment
-from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 
 from kit.load.plan import LEAD_S, VARIABLE, Plan, Schedule
 from kit.load.tally import Tally
@@ -83,8 +82,11 @@ def _ready(environment: Environment, runner: Runner, **more: object) -> None:
 def _as_worker(environment: Environment, runner: WorkerRunner) -> None:
     def begin(**more: object) -> None:
         said = getattr(environment.parsed_options, _SCHEDULE)
-        _load.begin(Schedule(**said["schedule"]), (runner.worker_index, said["workers"]))
+        schedule = Schedule(**said["schedule"])
+        _load.begin(schedule, (runner.worker_index, said["workers"]))
         gevent.spawn(_send_each_half_second, runner)
+        # By its own clock: a worker that began late has the whole time too.
+        gevent.spawn_later(LEAD_S + schedule.for_s, leave)
 
     def leave(**more: object) -> None:
         _load.leave()
@@ -106,7 +108,21 @@ def _as_first(environment: Environment, runner: Runner) -> None:
         else:
             _load.begin(schedule, (0, 1))
         gevent.spawn(counted.each_half_second)
-        gevent.spawn_later(LEAD_S + schedule.for_s, runner.quit)
+        gevent.spawn_later(LEAD_S + schedule.for_s, finish)
+
+    def finish() -> None:
+        wait_for_workers()
+        runner.quit()
+
+    def wait_for_workers() -> None:
+        """Until those that are there have sent their last sums."""
+        if isinstance(runner, MasterRunner):
+            with gevent.Timeout(_LAST_WITHIN_S, False):
+                while any(
+                    client.state != STATE_MISSING and client.id not in counted.last_of
+                    for client in runner.clients.all
+                ):
+                    gevent.sleep(0.01)
 
     def heard(msg: Any, **more: object) -> None:
         counted.add(Tally.of(msg.data["tally"]))
@@ -117,9 +133,7 @@ def _as_first(environment: Environment, runner: Runner) -> None:
         """Before Locust ends its users: that takes its time, and what they have open would look cut."""
         if isinstance(runner, MasterRunner):
             runner.send_message(_LEAVE)
-            with gevent.Timeout(_LAST_WITHIN_S, False):
-                while {client.id for client in runner.clients.all} - counted.last_of:
-                    gevent.sleep(0.01)
+            wait_for_workers()
         else:
             _load.leave()
             counted.last_of.add("")
@@ -133,6 +147,3 @@ def _as_first(environment: Environment, runner: Runner) -> None:
 
 def _fields(schedule: Schedule) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in Schedule.__slots__}
-
-
-sys.stdout.flush()

@@ -41,8 +41,9 @@ class ProofUser:
         self._open_now = open_now
         self.proofs: list[Proof] = []
 
-    async def check_each_second(self) -> None:
-        """On a schedule; a second in which the last check still runs is left out."""
+    async def check_each_second(self, begun: asyncio.Event) -> None:
+        """On a schedule, once the load has begun; a second in which the last check still runs is left out."""
+        await begun.wait()
         began = due = now_ms()
         while True:
             self.proofs.append(await self._check((now_ms() - began) / 1000))

@@ -26,6 +26,7 @@ class StreamWatch:
     Attributes:
         tally: where it is counted from now on.
         asked_ms: when it was asked for.
+        heard_ms: when anything of it came last; the reader sets it.
         over: how it ended; None while it is open.
         first_ms: from its request to its first event; None before.
         gap_ms: its longest silence so far; None with fewer than two events.
@@ -40,6 +41,7 @@ class StreamWatch:
         "asked_ms",
         "first_ms",
         "gap_ms",
+        "heard_ms",
         "late_ms",
         "over",
         "tally",
@@ -47,7 +49,7 @@ class StreamWatch:
 
     def __init__(self, tally: Tally, asked_ms: float) -> None:
         self.tally = tally
-        self.asked_ms = asked_ms
+        self.asked_ms = self.heard_ms = asked_ms
         self._decoder: Decoder = ChunkDecoder()
         self._last_ms: float | None = None
         self._soon: array[float] | None = array("d")

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import gevent
+from gevent import Greenlet
 from gevent.event import Event
 from gevent.pool import Group
 from locust import User, task
@@ -46,27 +47,29 @@ class Load:
     Attributes:
         plan: what each asks for.
         tally: what was seen since `take` was called last.
-        streams: those that are open.
+        streams: those that are open, each with what reads it.
+        left: whether the load is over.
         place: this process's number, from 0, and how many there are: the starts are dealt out in turn.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tally = Tally()
-        self.streams: dict[StreamWatch, StreamUser] = {}
+        self.streams: dict[StreamWatch, tuple[StreamUser, Greenlet]] = {}
         self.place = (0, 1)
         self._users = 0
         self._began_ms = 0.0
-        self._over = False
+        self.left = False
 
     def begin(self, schedule: Schedule, place: tuple[int, int]) -> None:
         """The load begins, a little from now."""
         self.plan = replace(self.plan, schedule=schedule)
-        self.place, self._users, self._over = place, 0, False
+        self.place, self._users, self.left = place, 0, False
         self._began_ms = now_ms() + LEAD_S * 1000
         # A look through thousands of streams for garbage stops all of them; nearly nothing of it is cyclic.
         gc.set_threshold(50_000, 50, 100)
         gevent.spawn(self._tick)
+        gevent.spawn(self._end_silent)
 
     def due(self) -> list[float]:
         """When the next user's streams are asked for, on this process's clock."""
@@ -85,15 +88,25 @@ class Load:
 
     def leave(self) -> None:
         """The load is over: what is open is left, all at the same moment."""
-        self._over = True
+        self.left = True
         now = now_ms()
-        for watch, user in list(self.streams.items()):
+        for watch, (user, _) in list(self.streams.items()):
             user.over(watch, now, "left")
+
+    def _end_silent(self) -> None:
+        """One look a second at all streams costs less than a timeout for each read of each."""
+        most_ms = self.plan.timeout_s * 1000
+        while not self.left:
+            gevent.sleep(min(1.0, self.plan.timeout_s))
+            now = now_ms()
+            for watch, (_, reading) in list(self.streams.items()):
+                if now - watch.heard_ms > most_ms:
+                    reading.kill(TimeoutError, block=False)
 
     def _tick(self) -> None:
         """How late this process is, as often as it could have been noticed."""
         gevent.sleep(LEAD_S)  # spawning users is no part of it
-        while not self._over:
+        while not self.left:
             due = now_ms() + _TICK_MS
             gevent.sleep(_TICK_MS / 1000)
             late = max(0.0, now_ms() - due)
@@ -132,15 +145,18 @@ class StreamUser(User):
 
     def _stream(self, due_ms: float) -> None:
         load, plan = self.load, self.load.plan
+        if load.left:
+            return
         asked = now_ms()
         load.tally.start_late.add(max(0.0, asked - due_ms))
         watch = StreamWatch(load.tally, asked)
-        load.streams[watch] = self
+        load.streams[watch] = self, gevent.getcurrent()
         how: How = "refused"
         why = ""
         connection = None
         try:
             connection = _connect(plan)
+            connection.sock.settimeout(None)  # from here on, see `Load`
             response = _ask(connection, plan)
             if response.status != 200:
                 why = f"status {response.status}"
@@ -166,12 +182,13 @@ class StreamUser(User):
                 connection.close()
 
     def _read(self, response: http.client.HTTPResponse, watch: StreamWatch) -> None:
+        watch.heard_ms = now_ms()
         watch.head(response.headers.get("content-type", ""))
         undo = Coding(", ".join(response.headers.get_all("content-encoding", [])))
         in_a_row, last = 0, now_ms()
         begun = False
         while data := response.read1(_READ_BYTES):
-            now = now_ms()
+            watch.heard_ms = now = now_ms()
             for piece in undo.decode(data):
                 watch.body(now, piece)
             if not begun and watch.first_ms is not None:

@@ -159,6 +159,10 @@ class Platform(Protocol):
     def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
         """Cloud Logging's type of resource, and the labels of the service, or of one version of it."""
 
+    def at_once(self, settings: Mapping[str, Any]) -> int | None:
+        """How many requests a target with these settings takes at once; None for no limit of the platform."""
+        return None
+
     def stop_line(self, place: Place, *versions: str) -> Command | None:
         """The line that ends what versions without traffic cost; None where there is none."""
         return None

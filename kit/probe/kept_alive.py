@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from kit.errors import KitError, UsageError
+from kit.errors import UsageError
 from kit.probe.client import Client
 from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import Machine
-from kit.proof.contract import Clause, ClauseFinding
+from kit.proof.contract import ClauseFinding
 from kit.proof.stream_limits import MOST_S, Limits, StreamLifetime, apart_s, finding, judge, side_by_side
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream must not be us
@@ -20,7 +20,15 @@ _TIMEOUT_S = 30.0  # of our own, beyond the time watched: what ends a stream mus
 async def kept_alive(
     request: ProofRequest, *, for_s: float, http2: bool = False, say: Callable[[str], None] = lambda _: None
 ) -> ClauseFinding:
-    """The clause: how long a silent, a heartbeating and a talking stream live.
+    """The clause, from `stream_limits`."""
+    return finding(await stream_limits(request, for_s=for_s, http2=http2, say=say))
+
+
+async def stream_limits(
+    request: ProofRequest, *, for_s: float, http2: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Limits:
+    """Watch four streams side by side, each on connections of its own: of one connection for all a hop would
+    see the talk only, and not that others are silent.
 
     Args:
         request: how the proof's stream is asked for.
@@ -29,33 +37,13 @@ async def kept_alive(
         say: called with what is done.
 
     Raises:
-        KitError: BAD_USAGE for a time that cannot be watched.
-    """
-    say(f"watching streams that are silent, beat and talk, for {for_s:g} s at most")
-    try:
-        return finding(await watch(request, for_s=for_s, http2=http2))
-    except UsageError:
-        raise
-    except KitError as error:
-        return ClauseFinding(Clause.KEPT_ALIVE, error.message, "unknown")
-
-
-async def watch(request: ProofRequest, *, for_s: float, http2: bool = False) -> Limits:
-    """Watch four streams side by side, each on connections of its own: of one connection for all a hop would
-    see the talk only, and not that others are silent.
-
-    Args:
-        request: how the proof's stream is asked for.
-        for_s: seconds for which they are watched at most.
-        http2: offer HTTP/2.
-
-    Raises:
         KitError: BAD_USAGE for a time that cannot be watched; a stream could not be opened.
     """
     if not 0 < for_s <= MOST_S:
         raise UsageError(
-            f"A stream cannot be watched for {for_s:g} s.", f"Give a time up to {MOST_S / 3600:.0f} h."
+            f"A stream cannot be watched for {for_s:g} s.", f"Give a time up to {MOST_S:,.0f} s."
         )
+    say(f"watching streams that are silent, beat and talk, for {for_s:g} s at most")
     watched = [
         asyncio.create_task(_watch(request, machine, begin_s, http2=http2))
         for begin_s, machine in side_by_side(for_s, comments=request.at.framing == "sse")

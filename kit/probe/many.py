@@ -17,18 +17,19 @@ from kit.probe.lateness import Sleep, drained
 from kit.probe.origin import Side, new_stream, stream_url
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import coding
-from kit.proof import many as machine
+from kit.proof import streams as proof
 from kit.proof.actions import Reply
 from kit.proof.contract import ClauseFinding
 from kit.proof.events import EventTooLargeError, LineDecoder
-from kit.proof.many import MOST_SIDES, MOST_STREAMS, STREAMS, Many, Missing, Observed, Refusal, Stream, Watch
+from kit.proof.many import MOST_SIDES, MOST_STREAMS, STREAMS, Many
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
 from kit.proof.steps import SMALL
+from kit.proof.streams import Answer, Missing, Observed, Refusal, Stream, Watch
 
-_TIMEOUT_S = 30.0  # of our own: what ends a stream must not be us
+_TIMEOUT_S = 30.0  # of our own, beyond a stream's life: what ends a stream must not be us
 # At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
-_LIVES_S, _BEGIN_EACH_S = 45, 50
+_LIVES_S, _EACH_S = 60, 20
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {
@@ -59,7 +60,7 @@ async def many(request: ProofRequest, *, streams: int = STREAMS, http2: bool = F
         )
     files = _files(streams + _SPARE_FILES) - _SPARE_FILES
     why = f"this process may open no more files (ulimit -n: {files + _SPARE_FILES:,})"
-    lives_s = _LIVES_S + streams // _BEGIN_EACH_S
+    lives_s = _LIVES_S + streams // _EACH_S
     return await _Runner(request, http2=http2, lives_s=lives_s).run(Many(streams, files, why))
 
 
@@ -97,9 +98,9 @@ class _Runner:
         self._multiplexed: int | None = None
         self._sides: list[tuple[Client, Side]] = []
 
-    async def run(self, proof: Many) -> ClauseFinding:
+    async def run(self, machine: Many) -> ClauseFinding:
         """What the machine makes of it. Nothing of it is left behind."""
-        steps = proof.run()
+        steps = machine.run()
         self._sleep.start()
         try:
             action = next(steps)
@@ -119,17 +120,17 @@ class _Runner:
             await self._leave(range(len(self._streams)))
             await self._hang_up()
 
-    async def _act(self, action: machine.Action) -> tuple[machine.Answer, ...]:
+    async def _act(self, action: proof.Action) -> tuple[Answer, ...]:
         match action:
-            case machine.Open():
+            case proof.Open():
                 for _ in range(action.count):
                     self._open()
-            case machine.Watch():
+            case Watch():
                 await self._watch(action)
-            case machine.Leave():
+            case proof.Leave():
                 await self._leave(action.streams)
                 await self._hang_up()
-            case machine.Ask():
+            case proof.Ask():
                 return await self._ask(action)
         return ()
 
@@ -155,7 +156,7 @@ class _Runner:
         try:
             # One for each. httpcore2 may leave an event unread that came while another stream's reader waits.
             async with (
-                Client(http2=self._http2, timeout_s=_TIMEOUT_S) as client,
+                Client(http2=self._http2, timeout_s=self._lives_s + _TIMEOUT_S) as client,
                 client.stream(ask) as response,
             ):
                 self._multiplexed = client.multiplexed
@@ -207,9 +208,9 @@ class _Runner:
                     self._news.clear()
                     await self._news.wait()
 
-    async def _ask(self, ask: machine.Ask) -> tuple[machine.Answer, ...]:
+    async def _ask(self, ask: proof.Ask) -> tuple[Answer, ...]:
         ids = [(self._ids[number], number) for number in ask.streams] or [("", -1)]
-        answers: list[machine.Answer | None] = [None] * len(ids)
+        answers: list[Answer | None] = [None] * len(ids)
         places = iter(range(len(ids)))
         missing: list[Missing] = []
 
@@ -228,7 +229,7 @@ class _Runner:
         await asyncio.gather(*map(one_after_another, sides))
         return tuple(missing[0] if answer is None else answer for answer in answers)
 
-    async def _side_request(self, side: Side, ask: machine.Ask, stream: str) -> machine.Answer:
+    async def _side_request(self, side: Side, ask: proof.Ask, stream: str) -> Answer:
         asked_ms = now_ms()
         reply: Reply | None
         match ask.what:
@@ -244,7 +245,7 @@ class _Runner:
 
     def _side(self, place: int) -> Side:
         while len(self._sides) <= place:
-            client = Client(http2=self._http2, timeout_s=_TIMEOUT_S)
+            client = Client(http2=self._http2, timeout_s=self._lives_s + _TIMEOUT_S)
             self._sides.append((client, Side(client, self._request.base, self._headers)))
         return self._sides[place][1]
 
@@ -269,7 +270,7 @@ class _Runner:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PARTING_MS / 1000):
                 if open_:
-                    await self._ask(machine.Ask("end", open_, _PARTING_MS, MOST_SIDES))
+                    await self._ask(proof.Ask("end", open_, _PARTING_MS, MOST_SIDES))
 
 
 async def _refusal(response: Response) -> Refusal:

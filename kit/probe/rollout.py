@@ -60,8 +60,11 @@ class Kept:
     ) -> None:
         """Leave no stream open."""
 
-    def at(self, mark: Mark) -> None:
-        """Say that the traffic begins to move, has moved, and the same of stopping the version before."""
+    def at(self, mark: Mark, url: str | None = None) -> None:
+        """Say that the traffic begins to move, has moved, and the same of stopping the version before.
+
+        `url`: of the version that it has moved to.
+        """
 
     async def finding(self, say: Callable[[str], None] = lambda text: None) -> ClauseFinding | None:
         """What became of them, after their end or the bound on watching; None where nothing moved.
@@ -81,6 +84,7 @@ class KeptStreams(Kept):
         moves_s: how late traffic may move.
         grace_s: how long a version has to stop.
         least_s: seconds to watch after the move at least, as far as they are not over.
+        stays: whether the address at which they are open leads to whichever version serves.
     """
 
     def __init__(
@@ -92,11 +96,13 @@ class KeptStreams(Kept):
         moves_s: float = 0.0,
         grace_s: float = 0.0,
         least_s: float = FEW_S,
+        stays: bool = True,
     ) -> None:
         super().__init__()
         self._live = live
         self._opened = opened
         self._moves_s, self._grace_s, self._least_s = moves_s, grace_s, least_s
+        self._stays = stays
         self._slots = [Slot() for _ in range(streams)]
         self._tasks: list[asyncio.Task[KeptStream]] = []
         self._move: Move | None = None
@@ -119,16 +125,17 @@ class KeptStreams(Kept):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def at(self, mark: Mark) -> None:
+    def at(self, mark: Mark, url: str | None = None) -> None:
         """See `Kept`."""
         self._last_ms = now_ms()
         if mark == "began":
             self._move = Move(self._last_ms)
         elif self._move is not None:
             self._move = replace(self._move, **{f"{mark}_ms": self._last_ms})
-        if mark == "moved":  # one that opens now opens on another version
+        if mark == "moved":
             for task, slot in self._each():
-                if not slot.opened:
+                slot.again = "" if self._stays or url is None else url
+                if not slot.opened:  # what opens now opens on another version
                     task.cancel()
 
     async def finding(self, say: Callable[[str], None] = lambda text: None) -> ClauseFinding | None:
@@ -183,21 +190,24 @@ def answers(url: str, headers: Headers, *, answer_s: int = ANSWER_S) -> Live:
     """Answers of the kit's own service at a URL, whose generator costs nothing."""
     tokens = _A_SECOND * answer_s
     query = urlencode({"ai_prompt": "streams", "max_output_tokens": tokens, "tokens_per_s": _A_SECOND})
-    ask = Ask("GET", f"{url.rstrip('/')}/search?{query}", (*headers, ("accept", "text/event-stream")))
+
+    def ask(where: str, *more: tuple[str, str]) -> Ask:
+        shown = (*headers, ("accept", "text/event-stream"), *more)
+        return Ask("GET", f"{where.rstrip('/')}/search?{query}", shown)
 
     async def live(slot: Slot) -> KeptStream:
         async with Client(timeout_s=_TIMEOUT_S) as client:
-            first = await _read(client, ask, slot)
+            first = await _read(client, ask(url), slot)
             over_ms = now_ms() if first.ended_ms is None else first.ended_ms
             after_s, then, resumed = retry_after_s(first), None, False
             if after_s is not None:
                 await asyncio.sleep(min(after_s, _RETRY_S))
-                back = replace(ask, headers=(*ask.headers, ("last-event-id", last_id(first))))
+                where = slot.again or url
                 with suppress(KitError):  # what cannot be reached gives no answer
-                    then = await _read(client, back, slot)
+                    then = await _read(client, ask(where, ("last-event-id", last_id(first))), slot)
                     resumed = then.status == 200
                     if not resumed:  # there is nothing to go on with
-                        then = await _read(client, ask, slot, events=1)
+                        then = await _read(client, ask(where), slot, events=1)
             fate, how = answered(first, then, resumed=resumed)
             return KeptStream(fate, over_ms, how)
 

@@ -9,7 +9,7 @@ is told from what stops after a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from math import ceil, inf
@@ -316,12 +316,22 @@ def _at_one_time(decided: Sequence[Departure]) -> bool:
 REPEATED = 2  # what was seen once may have been an accident
 
 
-def judge(departures: Sequence[Departure]) -> ClauseFinding:
-    """What the departures show: those of one way of leaving are repetitions, and the worst way counts."""
+def worst_of(departures: Iterable[Departure]) -> Outcome:
+    """The worst that any way of leaving shows; UNDECIDED where none shows anything."""
+    known = [way.outcome for way in _ways(departures) if way.decided]
+    return max(known, default=Outcome.UNDECIDED)
+
+
+def _ways(departures: Iterable[Departure]) -> list[_Way]:
     groups: dict[tuple[By, bool], list[Departure]] = {}
     for one in departures:
         groups.setdefault((one.by, one.early), []).append(one)
-    ways = [_Way.of(group) for group in groups.values()]
+    return [_Way.of(group) for group in groups.values()]
+
+
+def judge(departures: Sequence[Departure]) -> ClauseFinding:
+    """What the departures show: those of one way of leaving are repetitions, and the worst way counts."""
+    ways = _ways(departures)
     doubts = tuple(dict.fromkeys(doubt for way in ways for doubt in way.doubts))
     evidence = tuple(map(_in_words, departures))
     known = [way for way in ways if way.decided]

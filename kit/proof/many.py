@@ -12,18 +12,30 @@ This is a generator that yields what to do and is sent what was seen. `kit.probe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from math import inf
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal
 
 from kit.proof.actions import Reply
 from kit.proof.causes import Cause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
 from kit.proof.doubts import Doubt
-from kit.proof.received import Received
 from kit.proof.steps import BUSY_MS, LEAST_MS, LEAST_TRIPS, OVERTAKEN, QUIET_MS, UNCLEAR_MS
+from kit.proof.streams import (
+    Action,
+    Answer,
+    Ask,
+    Leave,
+    Machine,
+    Missing,
+    Observed,
+    Open,
+    Refusal,
+    Stream,
+    Watch,
+)
 
 STREAMS = 10
 MOST_STREAMS = 10_000
@@ -50,111 +62,6 @@ class Kind(StrEnum):
     HELD = "held"
     LATE = "late"
     CUT = "cut"
-
-
-class Missing(Enum):
-    """Why a side request has no proper answer."""
-
-    HUNG = "hung"
-    REFUSED = "were refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a stream did not begin.
-
-    Attributes:
-        how: the status, or what became of the connection.
-        by: whose refusal it is: the path's, the proof's own, or this client's.
-        server: what the answer calls its server; empty for nothing.
-    """
-
-    how: str
-    by: Literal["path", "proof", "client"] = "path"
-    server: str = ""
-
-
-@dataclass(slots=True, eq=False)
-class Stream:
-    """One of the streams; it grows while the proof looks at it."""
-
-    received: Received
-    refusal: Refusal | None = None
-    left: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more can come."""
-        return self.refusal is not None or self.left or self.received.ended_ms is not None
-
-    @property
-    def passes(self) -> bool:
-        """Whether it is open and its first event is here."""
-        return not self.over and self.received.events > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Open so many fresh streams at the same time, each with a first event of `SMALL` octets; do not wait."""
-
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Wait until `enough` of the streams have so many events or are over; or `within_ms`.
-
-    `wanted` is each stream's number, and how many events.
-    """
-
-    wanted: tuple[tuple[int, int], ...]
-    within_ms: float
-    enough: float = inf
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Side requests, one for each stream (for none: one ping), at most `sides` at the same time.
-
-    None is given longer than `within_ms`, and after one without an answer no further is begun.
-    """
-
-    what: Literal["ping", "feed", "end"]
-    streams: tuple[int, ...]
-    within_ms: float
-    sides: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Close the streams' connections, and those of the side requests: a path may count these, too."""
-
-    streams: tuple[int, ...]
-
-
-Action: TypeAlias = Open | Watch | Ask | Leave
-Answer: TypeAlias = Reply | Missing
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """How things stand after an action.
-
-    Attributes:
-        now_ms: the client's clock.
-        streams: all that were ever opened, in their order; the place is the number.
-        answers: to the side requests, in their order.
-        late_ms: for how long of the action this process did not run when it was due.
-    """
-
-    now_ms: float
-    streams: Sequence[Stream]
-    answers: tuple[Answer, ...] = ()
-    late_ms: float = 0.0
-
-
-T = TypeVar("T")
-Machine: TypeAlias = Generator[Action, Observed, T]
 
 
 class _UnknownError(Exception):
@@ -318,8 +225,11 @@ class Many:
         stop = yield from self._fill(1, 0)
         stream = self._streams[self._begun]
         if stop is not None:
-            if stream.refusal is not None:
-                raise _UnknownError(f"no stream of the proof's could be opened ({stream.refusal.how})")
+            if stop.kind is Kind.CUT:
+                raise _UnknownError("one stream by itself is cut already", Doubt.STREAM_CUT)
+            if stream.over:
+                how = self._refusal(self._begun).how
+                raise _UnknownError(f"no stream of the proof's could be opened ({how})")
             raise _UnknownError("one stream by itself does not begin")
         stop = yield from self._lock_step()
         if stop is None or stop.kind is None:
@@ -343,11 +253,10 @@ class Many:
             new = yield from self._open(min(step, count - len(before)))
             step = min(2 * step, AT_ONCE[-1])
             wait = yield from self._wait([(number, 1) for number in new], slow=True, longer=expected > 0)
-            cut = [number for number in before if self._streams[number].over]
-            refusal = next((one.refusal for one in self._streams[new[0] :] if one.refusal), None)
-            if cut:
-                self._say(f"with {len(before)} open and {len(new)} more, {len(cut)} of the open ones ended")
+            if cut := self._cut((*before, *new)):
+                self._say(f"with {len(before)} open and {len(new)} more, {cut} of them ended by themselves")
                 return _Round(len(self._passing), Kind.CUT)
+            refusal = next((self._refusal(number) for number in new if self._streams[number].over), None)
             if wait.missing:
                 return (yield from self._waits(wait, longer=expected > 0))
             if refusal is not None:
@@ -478,10 +387,12 @@ class Many:
         if not passing:
             return None
         fed, missing = yield from self._feed(passing)
-        cut = [number for number in passing if self._streams[number].over]
-        if cut:
-            self._say(f"of {len(passing)} open ones {len(cut)} ended by themselves")
-            return _Round(len(passing) - len(cut), Kind.CUT)
+        wait = _Wait(())
+        if missing is None:
+            wait = yield from self._wait([(number, self._events[number]) for number in fed])
+        if cut := self._cut(passing):
+            self._say(f"of {len(passing)} open ones {cut} ended by themselves")
+            return _Round(len(passing) - cut, Kind.CUT)
         if missing is not None:
             self._say(f"with {len(passing)} open, side requests {missing.value}")
             kind = Kind.REFUSED if missing is Missing.REFUSED else Kind.QUEUED
@@ -489,7 +400,6 @@ class Many:
         if len(fed) < len(passing):
             self._several = True
             self._doubts.append(Doubt.OTHER_INSTANCE)
-        wait = yield from self._wait([(number, self._events[number]) for number in fed])
         if wait.missing and wait.trips < OVERTAKEN:
             return _Round(len(passing), Kind.QUEUED, stepped=False)
         if wait.missing:
@@ -556,7 +466,10 @@ class Many:
 
     def _hold_ms(self, number: int, fed: Reply) -> float:
         """By how much the last event of it was late; 0 where no side requests overtook it."""
-        came_ms = self._streams[number].received.arrivals[self._events[number] - 1][0]
+        arrivals = self._streams[number].received.arrivals
+        if len(arrivals) < self._events[number]:
+            return 0.0
+        came_ms = arrivals[self._events[number] - 1][0]
         back_ms, trips = fed.arrived_ms, 0
         for each in self._asked:
             if each.sent_ms >= back_ms and each.arrived_ms <= came_ms:
@@ -679,7 +592,8 @@ class Many:
         sides: int = 1,
         within_ms: float | None = None,
     ) -> Machine[tuple[Answer, ...]]:
-        within_ms = within_ms or SIDE_TIMEOUT_MS + LEAST_TRIPS * self._rtt_ms
+        # Beside thousands of streams this process and the origin have other things to do, too.
+        within_ms = (within_ms or SIDE_TIMEOUT_MS + LEAST_TRIPS * self._rtt_ms) + len(self._streams)
         answers = (yield from self._do(Ask(what, numbers, within_ms, sides))).answers
         self._hung = self._hung or Missing.HUNG in answers
         if what == "end":
@@ -702,6 +616,17 @@ class Many:
     @property
     def _least_ms(self) -> float:
         return LEAST_MS + LEAST_TRIPS * self._rtt_ms
+
+    def _cut(self, numbers: Sequence[int]) -> int:
+        """How many of those that have begun ended by themselves."""
+        return sum(
+            one.over and not one.left and one.received.events > 0
+            for one in (self._streams[number] for number in numbers)
+        )
+
+    def _refusal(self, number: int) -> Refusal:
+        """Why one that is over has not begun."""
+        return self._streams[number].refusal or Refusal("ended before its first event")
 
     @property
     def _passing(self) -> tuple[int, ...]:

@@ -75,10 +75,17 @@ class Move:
 
 @dataclass(slots=True)
 class Slot:
-    """What one stream shares with who keeps it: whether it was open, and whether it is to be asked to end."""
+    """What one stream shares with who keeps it.
+
+    Attributes:
+        opened: whether it was open.
+        leave: whether it is to be asked to end.
+        again: where its client asks again; empty for the same address.
+    """
 
     opened: bool = False
     leave: bool = False
+    again: str = ""
 
 
 def fed(slot: Slot) -> Machine[KeptStream]:

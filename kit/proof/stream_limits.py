@@ -19,12 +19,11 @@ from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.fingerprints import Hop
-from kit.proof.known_limits import WITHIN_S, hint, known_limits, with_lines
+from kit.proof.known_limits import WITHIN_S, every, hint, known_limits, with_lines
 from kit.proof.sse import COMMENT
 from kit.proof.steps import BUSY_MS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
 
-LIMIT_S = 110.0  # watched unless another time is asked for
-MOST_S = 3_600.0
+MOST_S = 3_840.0  # watched: a minute less than the origin lets a stream live
 OLDER_S = 115.0  # an older origin ends each stream after 120 s
 SPARE_S = 60.0  # for which the origin lets a stream live longer than it is watched
 # Well below every known limit on silence, and no multiple of the 5 s after which many servers close the
@@ -97,6 +96,7 @@ class Limits:
         idle_s: after so long a silence a stream is cut; None where no such limit was seen.
         total_s: after so long every stream is cut; None where no such limit was seen.
         held: whether heartbeats were held, or taken out, so that the limit on silence cut their stream too.
+        older: whether the origin ends its streams after 120 s, so that they were not watched for longer.
         doubts: why it may not be so.
         evidence: what was seen, one sentence each; why it is of this kind comes last.
         advice: what to do, and whose default it may be.
@@ -107,6 +107,7 @@ class Limits:
     idle_s: float | None
     total_s: float | None
     held: bool
+    older: bool
     doubts: tuple[Doubt, ...]
     evidence: tuple[str, ...]
     advice: tuple[str, ...]
@@ -278,13 +279,14 @@ class _Life(Steps):
         silences = [later - sooner for sooner, later in pairwise(times)]
         # An older origin sends an event in a comment's place.
         comments = self._comments and not any(event.type != COMMENT for _, event in stream.arrivals[1:])
-        least_ms, most_ms, held = 0.0, 0.0, False
+        late_ms, most_ms, missing = [0.0, 0.0], 0.0, 0
         for beat, at in zip_longest(self._beats, self._came(comments=comments)[: len(self._beats)]):
             if at is not None:
-                late_ms = at - beat.known_ms - beat.late_ms if beat.overtaken else 0.0
-                least_ms, most_ms = max(least_ms, late_ms), max(most_ms, at - beat.sent_ms)
-            elif beat.overtaken:
-                least_ms, most_ms, held = max(least_ms, ended_ms - beat.known_ms - beat.late_ms), inf, True
+                most_ms = max(most_ms, at - beat.sent_ms)
+                late_ms += [at - beat.known_ms - beat.late_ms] if beat.overtaken else []
+            elif beat.overtaken or missing:
+                most_ms, missing = inf, missing + 1
+                late_ms.append(ended_ms - beat.known_ms - beat.late_ms)
         return StreamLifetime(
             lived_s=(ended_ms - self._opened_ms) / 1000,
             cut=stream.ended_ms is not None,
@@ -294,8 +296,8 @@ class _Life(Steps):
             longest_silence_s=max(silences[:-1], default=0.0) / 1000,
             talked=self._talked or self._beat_s is None,
             late_s=self._last_late_ms / 1000,
-            beat_ms=(least_ms, most_ms) if most_ms else None,
-            held=held,
+            beat_ms=(sorted(late_ms)[-2], most_ms) if most_ms else None,  # one alone may have met a stall
+            held=missing > 1,
             comments=comments,
             older=self._older,
         )
@@ -323,17 +325,19 @@ def judge(
         why += "; heartbeats do not, since they are held on the way"
     if any(life.cut and life.late_s * 1000 > BUSY_MS for life in (*silent, *talking)):
         doubts = (*doubts, Doubt.BUSY_MACHINE)
-    older = [_OLDER] if any(life.older for life in (*silent, *talking)) else []
+    older = any(life.older for life in (*silent, *talking))
     evidence = (
         *_in_words("was silent", silent),
         *_in_words("talked", talking),
         *_beats_in_words(beats),
-        *older,
+        *([f"{_OLDER}: watched for {_s(OLDER_S)} only"] if older else []),
         why,
     )
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
-    advice = _advice(kind, idle, total, held=held)
-    return Limits(kind, idle, total, held, doubts, evidence, advice, figures)
+    advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
+    if older:
+        advice = (*advice, "Copy service/proof.py anew to watch streams for longer.")
+    return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures)
 
 
 def named_with(
@@ -399,13 +403,28 @@ def finding(found: Limits) -> ClauseFinding:
     """The same as a clause of the contract."""
     return ClauseFinding(
         Clause.KEPT_ALIVE,
-        found.evidence[-1],
+        _says(found),
         "unknown" if found.kind is Kind.UNCLEAR else "likely" if found.doubts else "proved",
         found.figures,
         found.doubts,
         found.evidence,
-        "\n".join(found.advice),
+        "\n".join(one.remedy for one in named_with(found)) or "\n".join(found.advice),
     )
+
+
+def _says(found: Limits) -> str:
+    if found.kind is Kind.UNCLEAR or (found.kind is Kind.NO_LIMIT and found.doubts):
+        return found.evidence[-1]
+    least = {figure.term: figure.least / 1000 for figure in found.figures}
+    held = any(figure.term is Term.HEARTBEAT and figure.most == inf for figure in found.figures)
+    ends = [
+        *([f"cut after {_s(found.idle_s)} of silence"] if found.idle_s is not None else []),
+        *([f"cut after {_s(found.total_s)}"] if found.total_s is not None else []),
+    ]
+    watched_s = min(least[Term.IDLE], least[Term.ALIVE])
+    lives = " and ".join(ends) or f"lives for at least {int(watched_s + 0.01)} s"
+    older = f", and was watched for no longer: {_OLDER}" if found.older and not ends else ""
+    return f"{lives}{', and heartbeats are held' if held else ''}{older}"
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.
@@ -429,8 +448,11 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
             return _unclear("a second stream did not end after the same time, as by a limit it would")
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
-        unseen = () if quiet.passes else (Doubt.SIDE_REQUEST_HUNG,)
-        return Kind.NO_LIMIT, f"no limit below {int(quiet.lived_s)} s was seen", unseen, None, None
+        why = f"no limit below {int(quiet.lived_s)} s was seen"
+        if quiet.passes:
+            return Kind.NO_LIMIT, why, (), None, None
+        why += ", and whether what was not cut still passes an event could not be seen"
+        return Kind.NO_LIMIT, why, (Doubt.SIDE_REQUEST_HUNG,), None, None
     if not quiet.cut:
         return _unclear("only the stream that talked was cut, as by no limit of time")
     if not loud.talked:
@@ -520,27 +542,25 @@ def _beats_in_words(beats: StreamLifetime | None) -> Iterator[str]:
     elif beats.held:
         yield f"{what} are held on the way: one that was sent had not come {least_ms / 1000:.1f} s later"
     elif least_ms:
-        yield f"{what} come late: one was held on the way for {least_ms:.0f} ms"
+        yield f"{what} come late: they are held on the way for {least_ms:.0f} ms"
+    elif most_ms == inf:
+        yield f"the last of the {what} had not come"
     else:
         yield f"{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order"
 
 
-_OLDER = (
-    "the origin's copy of the proof ends streams after 120 s, so they were watched for 115 s: copy "
-    "service/proof.py anew for longer ones"
-)
-_LONGER = (
-    "Nothing longer was looked for, and longer limits are common: Cloud Run ends a response after its own "
-    "(--timeout, 300 s unless set), ESPv2 and Envoy end a silence of 300 s. Those are documented or "
-    "reported, not observed."
-)
+_OLDER = "the origin's copy of the proof is older, and ends streams after 120 s"
+_OF = {"silence": "of silence", "whole": "in all"}
+_NAMED = 3
 _FREE = (
     "What holds the heartbeats is to be freed first: see what holds the stream. Events in their place, which "
     "clients ignore by their name, help where comments alone are held."
 )
 
 
-def _advice(kind: Kind, idle: float | None, total: float | None, *, held: bool) -> tuple[str, ...]:
+def _advice(
+    kind: Kind, idle: float | None, total: float | None, watched_s: float, *, held: bool
+) -> tuple[str, ...]:
     said = [_FREE] if held else []
     if idle is not None:
         said.append(
@@ -555,8 +575,18 @@ def _advice(kind: Kind, idle: float | None, total: float | None, *, held: bool) 
     hints = (hint(known_limits(idle, "silence")), hint(known_limits(total, "whole")))
     said += filter(None, hints)
     if kind is Kind.NO_LIMIT:
-        said.append(_LONGER)
+        said += filter(None, [_longer(watched_s)])
     return tuple(said)
+
+
+def _longer(watched_s: float) -> str:
+    """Whose limits by default begin where watching ended; empty for none."""
+    longer = sorted((one for one in every() if one.seconds > watched_s), key=lambda one: one.seconds)
+    whose = "; ".join(f"{one.who}: {_s(one.seconds)} {_OF[one.on]}" for one in longer[:_NAMED])
+    return whose and (
+        f"Nothing longer was looked for (--for 10m does). The next limits that are common: {whose}. They are "
+        "documented or reported, not observed here."
+    )
 
 
 def _half(seconds: float) -> str:

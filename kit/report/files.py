@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -39,13 +39,19 @@ def write_report(comparison: Comparison, targets: Mapping[str, Target], folder: 
 def write(comparison: Comparison, targets: Mapping[str, Target], files: Mapping[Format, Path | None]) -> None:
     """Write each format that has a path, all of them made before the first is written.
 
-    Each file is replaced in one step: a reader sees the old one or the new one, whole.
-
     Raises:
         KitError: CANNOT_WRITE, naming the path and the system's reason.
     """
     seen = view(comparison, targets)
-    texts = [(path, _text(form, comparison, seen)) for form, path in files.items() if path is not None]
+    put([(path, _text(form, comparison, seen)) for form, path in files.items() if path is not None])
+
+
+def put(texts: Sequence[tuple[Path, str]]) -> None:
+    """Write each text. A file is replaced in one step: a reader sees the old one or the new one, whole.
+
+    Raises:
+        KitError: CANNOT_WRITE, naming the path and the system's reason.
+    """
     for path, text in texts:
         with _reporting(path):
             _replace(path, text)

@@ -75,6 +75,45 @@ def load_text(result: LoadResult, style: Style) -> str:
     return style.finish("\n".join(lines))
 
 
+def load_markdown(result: LoadResult) -> str:
+    """The same for a pull request."""
+    return f"### kit load\n\n```\n{load_text(result, Style())}\n```\n"
+
+
+def load_junit(result: LoadResult) -> str:
+    """JUnit's XML: a test an objective, and one for the load itself, which fails where it is doubtful."""
+    from xml.etree import ElementTree as ET
+
+    said = load_text(result, Style()).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
+    wrong = LaneState.FAILED if not result.tally.events else LaneState.INCONCLUSIVE
+    cases = [("streams", wrong if result.doubts or not result.tally.events else LaneState.OK, said)]
+    cases += [
+        (f"--slo {one.objective}", _state(one), _objective(one, Style()).strip()) for one in result.judged
+    ]
+    states = [state for _, state, _ in cases]
+    errors = states.count(LaneState.FAILED)
+    counts = {
+        "tests": str(len(cases)),
+        "failures": str(len(states) - states.count(LaneState.OK) - errors),
+        "errors": str(errors),
+    }
+    root = ET.Element("testsuites", {"name": "streamproof", **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": "streamproof.load", **counts})
+    for name, state, text in cases:
+        seconds = f"{result.schedule.for_s:.3f}"
+        case = ET.SubElement(
+            suite, "testcase", {"classname": "streamproof.load", "name": name, "time": seconds}
+        )
+        if state is not LaneState.OK:
+            tag = "error" if state is LaneState.FAILED else "failure"
+            message = text if name != "streams" else " ".join(result.doubts) or "No stream brought an event."
+            ET.SubElement(case, tag, {"type": str(state), "message": message}).text = text
+        else:
+            ET.SubElement(case, "system-out").text = text
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
 def load_data(result: LoadResult) -> wire.Load:
     """The data of `kit load`."""
     schedule, tally = result.schedule, result.tally
@@ -196,9 +235,12 @@ def _proof(result: LoadResult) -> str:
     )
 
 
+def _state(one: Judged) -> LaneState:
+    return {True: LaneState.OK, False: LaneState.NOT_AS_EXPECTED, None: LaneState.INCONCLUSIVE}[one.met]
+
+
 def _objective(one: Judged, style: Style) -> str:
-    state = {True: LaneState.OK, False: LaneState.NOT_AS_EXPECTED, None: LaneState.INCONCLUSIVE}[one.met]
-    mark, tone = MARKS[state]
+    mark, tone = MARKS[_state(one)]
     objective = one.objective
     what = " ".join(filter(None, (_WHAT[objective.name], objective.of)))
     if objective.unit == "ms":

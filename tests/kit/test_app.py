@@ -89,6 +89,9 @@ def test_a_module_is_a_file_or_a_package() -> None:
     [
         ({"source": "."}, "app.module is missing", "text"),
         ({"module": "main"}, "app.module is 'main'", "mine.main:app"),
+        ({"module": "main"}, "app.module is 'main'", 'did you mean "main:app"?'),
+        ({"module": "./app/main.py"}, "app.module is './app/main.py'", 'did you mean "app.main:app"?'),
+        ({"module": "main.py:api"}, "app.module is 'main.py:api'", 'did you mean "main:api"?'),
         ({"module": "main:create_app(x)"}, "app.module is 'main:create_app(x)'", "a call with literals"),
         ({"module": "main:create_app(**{})"}, "app.module is", "mine.main:create_app()"),
         ({"module": "main:made.app"}, "app.module is 'main:made.app'", "mine.main:app"),

@@ -61,7 +61,7 @@ def test_a_bundle_becomes_a_folder_with_a_manifest(bundle: Bundle, tmp_path: Pat
     assert written == FILES
     assert set(manifest["files"]) == set(FILES)
     assert manifest["digest"] == bundle.digest
-    assert list(folder.parent.iterdir()) == [folder]
+    assert set(folder.parent.iterdir()) == {folder, folder.parent / ".gitignore"}
 
 
 def test_the_folder_can_be_read_by_others_as_any_new_one(bundle: Bundle, tmp_path: Path) -> None:

@@ -213,7 +213,8 @@ def test_a_pod_has_its_grace_after_the_load_balancer_sends_it_nothing_more() -> 
     grace_s = found["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     assert grace_s == wait_s + GKE.front.shutdown_grace_s
     draining = found["GCPBackendPolicy"]["spec"]["default"]["connectionDraining"]
-    assert draining == {"drainingTimeoutSec": GKE.front.shutdown_grace_s}
+    # The load balancer counts from when the pod goes, and so from before its wait.
+    assert draining == {"drainingTimeoutSec": grace_s}
 
 
 def test_a_pod_runs_as_the_images_user_without_rights_of_its_own() -> None:

@@ -25,7 +25,7 @@ def test_a_folder_is_trusted_once_it_was_confirmed_and_others_are_not(tmp_path: 
     assert not is_trusted(tmp_path / "other", tmp_path / "app")
     trust(tmp_path, tmp_path / "other")
     assert is_trusted(tmp_path, tmp_path / "app")
-    assert [file.name for file in (tmp_path / ".kit").iterdir()] == ["trusted.json"]
+    assert {file.name for file in (tmp_path / ".kit").iterdir()} == {".gitignore", "trusted.json"}
 
 
 def test_a_repository_that_brings_a_confirmation_along_cannot_vouch_for_itself(tmp_path: Path) -> None:

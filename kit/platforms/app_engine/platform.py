@@ -147,6 +147,11 @@ class AppEngine(Platform):
         """A service is called a module there."""
         return "gae_app", {"module_id": place.service, "version_id": version}
 
+    def at_once(self, settings: Mapping[str, Any]) -> int | None:
+        """Those of all instances of Standard; a Flexible one takes what its machine bears."""
+        each = settings.get("max_concurrent_requests")
+        return None if each is None else int(each) * int(settings["max_instances"])
+
     def stop_line(self, place: Place, *versions: str) -> Command | None:
         """Ends what a Flex version costs; a Standard one costs nothing while it is not asked."""
         return commands.stop_version(place, *versions)

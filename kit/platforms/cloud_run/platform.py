@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.platforms.cloud_run import commands
 from kit.platforms.command import Command
@@ -45,6 +45,10 @@ class CloudRun(Platform):
             yield from too_long(
                 one.place, _TAG_AND_SERVICE_CHARACTERS - VERSION_CHARACTERS, "tag and service"
             )
+
+    def at_once(self, settings: Mapping[str, Any]) -> int | None:
+        """Those of all its instances."""
+        return int(settings["concurrency"]) * int(settings["max_instances"])
 
     def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
         """The version's name may be given without the service's before it."""

@@ -24,9 +24,11 @@ State = Literal["new", "unpulled", "starting", "ready", "failed", "stopping"]
 
 @dataclass
 class _Run:
-    """What runs for one Deployment. `template`: the digest of what its pods are made from; `why` it fails."""
+    """What runs for one Deployment. `template`: the digest of what its pods are made from; `why` it fails;
+    `pre_stop_s`: how long a pod that goes sleeps before it gets SIGTERM."""
 
     template: str
+    pre_stop_s: float = 0.0
     state: State = "new"
     why: str = ""
     restarts: int = 0
@@ -45,6 +47,9 @@ class Pods:
     Attributes:
         seconds: how long a pod takes to be scheduled, beside what it takes to start.
         progress_s: after so long a rollout has missed its deadline; None: as its Deployment says.
+        pre_stop_s: how long a preStop hook sleeps; None: as its Deployment says. A pod that goes gets no more
+            requests meanwhile, and what it has goes on
+            (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
         restart_s: how long after each other a container that failed starts over, as its pod counts it.
         stuck: whether pods start and never get ready.
     """
@@ -59,6 +64,7 @@ class Pods:
     ) -> None:
         self.seconds = 0.0
         self.progress_s: float | None = None
+        self.pre_stop_s: float | None = 0.2
         self.stuck = False
         self.restart_s = 0.1
         self._store = store
@@ -141,6 +147,8 @@ class Pods:
 
     def _begin(self, at: tuple[str, str], deployment: Object, run: _Run) -> None:
         container = deployment["spec"]["template"]["spec"]["containers"][0]
+        sleeps = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        run.pre_stop_s = min(sleeps, sleeps if self.pre_stop_s is None else self.pre_stop_s)
         files = self._image(container["image"])
         if files is None:  # it is tried again whenever something changes
             run.state, run.why = "unpulled", f'Back-off pulling image "{container["image"]}"'
@@ -172,6 +180,8 @@ class Pods:
         run.state = "stopping"
 
         def stop() -> None:
+            with self._store.changed:
+                self._store.changed.wait_for(lambda: self._clock.closed, run.pre_stop_s)
             try:
                 self._hosting().stop("gke", *at)
             except Exception as error:

@@ -164,6 +164,12 @@ MEANT = [
         "doctor --client -- 'curl -s {url} | grep x'",
         "Have a shell run it: kit doctor --client -- sh -c 'curl -s {url} | grep x'",
     ),
+    ("doctor --client -- 'curl -s {url}'", "Leave the quotes out: kit doctor --client -- curl -s {url}"),
+    (f"doctor --client {URL}", f"To examine the server: kit doctor {URL}"),
+    (f"curl {URL}", "kit probe --from-curl 'curl …'"),
+    (f"probe curl {URL}", "kit probe --from-curl 'curl …'"),
+    (f"probe {URL} --bearer-env s3cret-token", "Give the name, and the token in that variable"),
+    ("doctor --app ./main.py", 'did you mean "main:app"?'),
     (f"probe {URL} {URL}", "kit compare NAME=URL NAME=URL"),
     (f"probe {URL} -H Accept: text/event-stream", "A value with blanks in it needs quotes"),
     (f"probe -sN {URL}", "Give the whole curl command instead: kit probe --from-curl FILE"),
@@ -177,6 +183,7 @@ def test_what_was_probably_meant_is_said_as_the_next_step(invoke: Invoke, line: 
     ended = invoke(*shlex.split(line))
     assert (ended.status, ended.out) == (2, "")
     assert step in ended.err.splitlines()[1]
+    assert "s3cret" not in ended.err
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kit.cli.arguments import VERDICTS, Arms, arms, expectation, pairs, status
+from kit.cli.arguments import VERDICTS, Arms, arms, expectation, held_to, pairs, status
 from kit.errors import Exit, KitError
+from kit.proof.contract import ASKED, Clause, ContractSpec
 from kit.proof.expectation import Expectation
 from kit.proof.lane import LaneState
 from kit.proof.verdict import Verdict
@@ -17,6 +20,31 @@ def test_the_help_names_every_verdict() -> None:
     assert VERDICTS.split(", ") == list(Verdict)
     assert expectation(None) == Expectation()
     assert expectation("streamed") == Expectation(Verdict.INCREMENTAL)
+
+
+def asked(**options: Any) -> ContractSpec:
+    none = {"contract": False, "for_": None, "streams": None}
+    return held_to(expectation(options.pop("expect", None)), **none | options)["contract"]
+
+
+@pytest.mark.parametrize(
+    ("text", "for_s"), [("90s", 90.0), ("10m", 600.0), ("1h", 3600.0), ("1.5m", 90.0), ("5 s", 5.0)]
+)
+def test_a_length_of_time_asks_for_how_long_streams_live(text: str, for_s: float) -> None:
+    assert asked(for_=text) == ContractSpec((Clause.KEPT_ALIVE,), for_s=for_s)
+    assert asked(for_=text, contract=True) == ContractSpec(ASKED, for_s=for_s)
+    assert asked(for_=text, expect="idle>2s") == ContractSpec((Clause.KEPT_ALIVE,), for_s=for_s)
+
+
+@pytest.mark.parametrize("text", ["", "10", "ten minutes", "10d", "0s", "61m", "-5s", "1h1", "\u0661s"])
+def test_what_is_no_length_of_time_is_a_usage_error(text: str) -> None:
+    with pytest.raises(KitError, match="--for") as caught:
+        asked(for_=text)
+    assert caught.value.exit is Exit.USAGE
+
+
+def test_a_number_of_streams_asks_for_so_many_at_once() -> None:
+    assert asked(streams=40) == ContractSpec((Clause.MANY,), streams=40)
 
 
 def test_each_state_has_its_status() -> None:

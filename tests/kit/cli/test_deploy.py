@@ -145,7 +145,7 @@ def test_off_a_terminal_the_plan_is_shown_and_nothing_is_done_without_a_yes(
         f"The plan, in the project {PROJECT}: run as the service streamproof in {REGION}; flex as "
         in ended.err
     )
-    assert "error: This wants a yes, and there is no terminal to ask on." in ended.err
+    assert "error: Confirmation is needed, and there is no terminal to ask on." in ended.err
     assert all(host.said == [] for host in hosts.values())
     assert list(Record.load(tmp_path)) == []
 

@@ -40,7 +40,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
     assert ended.status == 0
     plan, line = ended.out.split("' ", 1)
     assert line.startswith(f"{sys.executable} -m locust -f ")
-    assert line.rstrip().endswith("--users 100 --spawn-rate 5")
+    assert line.rstrip().endswith("--users 100 --spawn-rate 10")
     schedule = Plan.of(plan.removeprefix(f"{VARIABLE}='")).schedule
     assert (schedule.streams, schedule.ramp_s, schedule.for_s, schedule.every_s) == (100, 20, 120, None)
     assert "authorization" in secret.data["line"]

@@ -45,7 +45,7 @@ def test_it_says_what_moves_where_and_what_the_gate_said_and_wants_a_yes(
     ended = invoke("promote", "flex")
     assert (ended.status, ended.out, host.said) == (1, "", [])
     assert "With the header, sp-new was measured as whole-message." in ended.err
-    assert "This wants a yes" in ended.err
+    assert "Confirmation is needed" in ended.err
 
 
 def test_with_a_yes_the_newest_that_waits_takes_the_traffic(

@@ -25,7 +25,7 @@ def test_all_targets_are_rendered_into_build(invoke: Invoke, build: Path) -> Non
     assert [line.partition(":")[0] for line in ended.out.splitlines()] == [
         f"build/{name}" for name in TARGETS
     ]
-    assert sorted(path.name for path in build.iterdir()) == sorted(TARGETS)
+    assert sorted(path.name for path in build.iterdir()) == [".gitignore", *sorted(TARGETS)]
 
 
 def test_only_the_named_target_is_rendered_where_it_is_wanted(invoke: Invoke, tmp_path: Path) -> None:

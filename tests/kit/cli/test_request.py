@@ -87,6 +87,10 @@ def test_a_copied_command_goes_to_another_address_without_its_credentials(tmp_pa
     assert "Bearer" not in repr(request)
 
 
+def test_a_copied_command_may_be_given_itself() -> None:
+    assert given(from_curl="curl -X PUT http://h/x").one(None) == Ask("PUT", "http://h/x")
+
+
 def test_an_app_is_asked_as_the_options_say_and_a_copied_command_names_its_path(tmp_path: Path) -> None:
     app = App("mine:app", tmp_path, tmp_path / "requirements.txt", probe_path="/chat", probe_method="PUT")
     config = Config(app=app)

@@ -12,6 +12,7 @@ from kit.errors import Code, KitError
 from kit.flows.doctor import DoctorSpec, doctor
 from kit.probe.client import Ask
 from kit.proof.causes import Cause
+from kit.proof.contract import Clause, ContractSpec
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.lane import LaneState, state
 from kit.proof.quick_check import State
@@ -48,6 +49,8 @@ async def measure(url: str, path: str = "", **wanted: Any) -> Diagnosis:
 
 
 found = measured_by(measure, apart=True)
+
+KEPT_ALIVE = ContractSpec((Clause.KEPT_ALIVE,), for_s=10.0)
 
 
 def streaming(origin: Origin) -> str:
@@ -88,10 +91,10 @@ def test_nginx_buffers_are_freed_by_the_header(found: Diagnosis) -> None:
 
 @through(
     lambda origin: NginxSite(
-        NginxSite(origin(http="h11", tokens_per_s=100), OLD), "proxy_read_timeout 3s; proxy_buffering off;"
+        NginxSite(origin(http="h11", tokens_per_s=100), OLD), "proxy_read_timeout 4s; proxy_buffering off;"
     ),
     header="off",
-    long_s=8.0,
+    contract=KEPT_ALIVE,
 )
 def test_what_holds_the_stream_and_the_silence_that_ends_its_heartbeats_are_one_cause(
     found: Diagnosis,
@@ -101,10 +104,11 @@ def test_what_holds_the_stream_and_the_silence_that_ends_its_heartbeats_are_one_
     assert "heartbeats do not" in cause.because
     assert "    X-Accel-Buffering: no" in cause.remedy
     assert "proxy_read_timeout" in cause.remedy
-    assert any("comments are held" in limit for limit in found.limits)
+    (alive,) = found.lane.clauses
+    assert any("comments are held" in line for line in alive.evidence)
 
 
-@through(lambda origin: NginxSite(streaming(origin), "proxy_read_timeout 3s;"), long_s=8.0)
+@through(lambda origin: NginxSite(streaming(origin), "proxy_read_timeout 3s;"), contract=KEPT_ALIVE)
 def test_a_limit_on_silence_is_a_cause_that_holds_nothing(found: Diagnosis) -> None:
     assert (found.verdict, named(found)) == (Verdict.INCREMENTAL, [(Cause.IDLE_LIMIT, "certain")])
     assert not found.causes[0].holds

@@ -42,6 +42,7 @@ def found(
     streams: int = 2,
     token: str | None = None,
     proof_token: str | None = None,
+    settings: dict[str, Any] | None = None,
     **changes: Any,
 ) -> ClauseFinding | None:
     """What the clause says, where nothing happens to what serves but that its traffic moves."""
@@ -49,7 +50,13 @@ def found(
     there: Service = service_of("run", serves, **{"url": url, "public": True, **(service or {})})
 
     async def run() -> ClauseFinding | None:
-        keep = Keeping(gcloud or FakeGcloud(TOKEN), token=token, proof_token=proof_token, streams=streams)
+        keep = Keeping(
+            gcloud or FakeGcloud(TOKEN),
+            token=token,
+            proof_token=proof_token,
+            streams=streams,
+            settings_of=lambda target: {**target.defaults, **(settings or {})},
+        )
         async with keep(replace(get("run")), there, serves, known) as kept:
             kept.at("began")
             kept.at("moved")
@@ -120,6 +127,15 @@ def test_a_model_that_costs_money_is_not_asked(origin: Origin) -> None:
     )
     assert said(found(url)) == (
         "its proof is not open (proof-expired), and an answer of vertex costs money",
+        "unknown",
+    )
+
+
+def test_streams_leave_a_services_callers_room(origin: Origin) -> None:
+    finding = found(origin(), streams=9, settings={"concurrency": 8})
+    assert said(finding) == ("2 of 2 streams finished", "proved")
+    assert said(found("http://127.0.0.1:9", settings={"concurrency": 1, "max_instances": 3})) == (
+        "it takes 3 at once: streams would leave its callers no room",
         "unknown",
     )
 

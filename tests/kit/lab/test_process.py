@@ -12,7 +12,7 @@ import pytest
 
 from kit.errors import Code, KitError
 from kit.lab import process
-from kit.lab.process import ServiceProcess
+from kit.lab.process import ServiceProcess, remedy
 from kit.lab.sockets import hold_port
 from tests.fixtures.processes import eventually
 
@@ -67,3 +67,23 @@ async def test_one_that_does_not_answer_in_time_is_reported_with_the_end_of_its_
     assert caught.value.code is Code.SERVICE_NOT_READY
     said = "The service of standard did not answer GET /ready within 0 s. The end of its log:\n  | up"
     assert caught.value.message == said
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("  | KeyError: 'OPENAI_API_KEY'", "--env OPENAI_API_KEY=VALUE, or --env-file FILE"),
+        (
+            "  | ModuleNotFoundError: No module named 'httpx'\n  | [INFO] Shutting down",
+            "the package of httpx",
+        ),
+        ("  | ImportError: attempted relative import with no known parent", "the folder above the package"),
+        ("  | SyntaxError: invalid syntax", "The lab runs Python 3."),
+        ("  | Failed to find attribute 'app' in 'mine.main'.", "--app mine.main:NAME"),
+        ("  | first KeyError: 'A'\n  | No module named 'b'", "--env A=VALUE"),
+        ("", "Correct what the log names"),
+    ],
+)
+def test_what_a_services_log_ends_with_says_what_to_do(log: str, says: str) -> None:
+    assert says in remedy("service", log)
+    assert "a bug of the kit's" in remedy("front", log)

@@ -20,11 +20,12 @@ PLAN = Plan(Schedule(200, 10.0, 60.0), "GET", "http://x/", (("authorization", "B
 def words(fleet: Fleet) -> str:
     line = command(PLAN, fleet)
     assert line[:6] == [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-    return shlex.join(line[7:])
+    assert line[6:9] == ["--only-summary", "--exit-code-on-error", "0"]
+    return shlex.join(line[9:])
 
 
 def test_locusts_line_is_its_own_for_one_process_for_several_and_for_several_machines() -> None:
-    users = "--users 200 --spawn-rate 20"
+    users = "--users 200 --spawn-rate 40"
     assert words(Fleet()) == users
     assert words(Fleet(4, listens=("127.0.0.1", 4000))) == (
         f"{users} --processes 4 --master-host 127.0.0.1 --master-port 4000 "

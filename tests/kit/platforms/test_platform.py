@@ -6,11 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import kit
-from kit.targets import load_targets
+from kit.config import Config
+from kit.platforms import load
+from kit.targets import get, load_targets
 
 KIT = Path(kit.__file__).parent
 NAMES = {name for target in load_targets().values() for name in (target.name, target.platform)}
@@ -59,3 +62,21 @@ def test_no_platform_and_no_target_is_named_outside_its_folder(file: str) -> Non
 def test_no_platform_s_name_is_compared() -> None:
     compared = re.compile(r"(?<!sys)\.platform\s*(?:==|!=|in\b|not in\b)\s*[\"'({\[]")
     assert [file for file in FILES if compared.search((KIT / file).read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "at_once"),
+    [
+        ("run", {}, 80),
+        ("run", {"concurrency": 1, "max_instances": 3}, 3),
+        ("standard", {"max_concurrent_requests": 10, "max_instances": 2}, 20),
+        ("flex", {}, None),
+        ("gke", {}, None),
+    ],
+)
+def test_how_many_requests_a_target_takes_at_once_is_said_where_its_platform_limits_them(
+    name: str, settings: dict[str, Any], at_once: int | None
+) -> None:
+    target = get(name)
+    config = Config(targets={name: settings})
+    assert load(target.platform).at_once(config.of(target)) == at_once

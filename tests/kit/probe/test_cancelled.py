@@ -21,7 +21,7 @@ from tests.fixtures.certificates import Certificate
 from tests.fixtures.gunicorn import Gunicorn
 from tests.fixtures.origin import Origin
 from tests.fixtures.processes import free_port, listens, running
-from tests.fixtures.proxies import Nginx
+from tests.fixtures.proxies import Fleet, Nginx
 from tests.fixtures.sites import NEW, CaddySite, EnvoySite, NginxSite, NodeSite
 from tests.fixtures.together import measured_by, through
 
@@ -86,6 +86,18 @@ def test_nginx_that_stores_the_answer_goes_on(found: ClauseFinding) -> None:
     goes_on_with(found, "goes on (watched ")
 
 
+@through(
+    lambda origin: NginxSite(
+        origin(),
+        "proxy_cache kept; proxy_cache_valid 1m; proxy_ignore_headers Cache-Control;",
+        "proxy_cache_path kept keys_zone=kept:1m;",
+    ),
+    header="off",
+)
+def test_so_does_one_that_keeps_a_copy(found: ClauseFinding) -> None:
+    goes_on_with(found, "goes on (watched ")
+
+
 @through(lambda origin: NginxSite(origin(), NEW, tls=True), http2=True)
 def test_nginx_passes_on_that_a_request_of_http_2_is_taken_back(found: ClauseFinding) -> None:
     stops(found)
@@ -113,6 +125,14 @@ def test_so_does_one_that_flushes_at_once(found: ClauseFinding) -> None:
     stops(found)  # those of 2.6 to 2.8 did not
 
 
+@through(
+    lambda origin: CaddySite(origin("tests.fixtures.apps:without_incremental"), "response_buffers 64KiB")
+)
+def test_so_does_one_that_collects_a_block(found: ClauseFinding) -> None:
+    stops(found)
+    assert any("while its first event was held" in line for line in found.evidence)
+
+
 @through(lambda origin: CaddySite(origin(), tls=True), http2=True)
 def test_caddy_passes_it_on_over_http_2(found: ClauseFinding) -> None:
     stops(found)
@@ -124,7 +144,7 @@ def test_envoy_passes_it_on(found: ClauseFinding) -> None:
 
 
 @through(lambda origin: EnvoySite(origin(), COLLECTS, http_1_0=False))
-def test_so_does_one_that_collects_the_answer(found: ClauseFinding) -> None:
+def test_so_does_an_envoy_that_collects_the_answer(found: ClauseFinding) -> None:
     stops(found)
     assert any("while its first event was held" in line for line in found.evidence)
 
@@ -159,6 +179,15 @@ def test_starlette_does_not_hear_of_it_before_there_is_an_answer(found: ClauseFi
 @through(lambda origin: origin("tests.fixtures.relays:reads_whole", upstream=origin()))
 def test_a_relay_that_reads_the_whole_message_goes_on(found: ClauseFinding) -> None:
     goes_on_with(found, "goes on (watched ")
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_httpx_ends_no_stream_of_http_2_that_it_leaves(http2: bool, origin: Origin, fleet: Fleet) -> None:
+    (secure,) = fleet([CaddySite(origin(), tls=True)])
+    relay = origin("tests.fixtures.relays:streams", upstream=secure, http2=int(http2))
+    found = asyncio.run(left(relay))
+    says = "goes on (watched " if http2 else "before the first event it stops only at the next event"
+    goes_on_with(found, says)
 
 
 def test_of_gunicorns_workers_one_notices_by_its_writes_and_one_is_asked_in_vain(gunicorn: Gunicorn) -> None:

@@ -99,6 +99,13 @@ def test_answers_that_are_longer_than_their_versions_grace_are_told_to_reconnect
     assert "shutting-down" in found.evidence[-1]
 
 
+def test_answers_that_can_be_resumed_go_on_without_a_lost_or_doubled_event(tmp_path: Path) -> None:
+    with by_uvicorn(tmp_path / "log", resume="true", deadline_s=1.2, **QUICK) as service:
+        found = kept(service, answer_s=2, least_s=60)
+    assert found.says == "3 of 3 told to reconnect, and went on without a gap", found
+    assert "deadline" in found.evidence[-1]
+
+
 def test_answers_that_end_within_their_versions_grace_finish(tmp_path: Path) -> None:
     with by_uvicorn(tmp_path / "log", shutdown_grace_s=60, **QUICK) as service:
         assert kept(service, terminated, answer_s=2, stops=True).says == "3 of 3 streams finished"

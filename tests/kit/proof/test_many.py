@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given
@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from kit.proof.actions import Reply
 from kit.proof.contract import Clause, ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
-from kit.proof.many import Action, Ask, Leave, Many, Missing, Observed, Open, Refusal, Stream, Watch
+from kit.proof.many import Many
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
+from kit.proof.streams import Action, Ask, Leave, Missing, Observed, Open, Refusal, Stream, Watch
 from tests.kit.proof.conftest import event, played
 
 
@@ -56,6 +57,9 @@ class Path:
         proof_limit: the origin's own.
         instances: how many take turns.
         cuts: whether one more ends the oldest.
+        breaks: what becomes of one that is one too many, beside being refused: it ends without an event, or
+            after one.
+        dies_ms: a stream ends by itself after so long.
         stalls: when (from, until) the whole path does nothing.
         starts_late_ms: from `late_from` on the first event comes so late.
     """
@@ -80,12 +84,14 @@ class Path:
         rtt_ms: float = 1.0,
         alone: str = "",
         sleeps_ms: float = 0.0,
+        breaks: Literal["", "empty", "after one"] = "",
+        dies_ms: float = inf,
     ) -> None:
         self.limit, self.queues, self.counts_side, self.notices = limit, queues, counts_side, notices
         self.rate, self.held_from, self.first_held = rate, held_from, first_held
         self.late_from, self.late_ms, self.starts_late_ms = late_from, late_ms, starts_late_ms
         self.proof_limit, self.cuts, self.stalls, self.rtt_ms = proof_limit, cuts, stalls, rtt_ms
-        self.alone, self.sleeps_ms = alone, sleeps_ms
+        self.alone, self.sleeps_ms, self.breaks, self.dies_ms = alone, sleeps_ms, breaks, dies_ms
         self.names = [f"instance-{number}" for number in range(instances)]
         self.turn = itertools.cycle(self.names)
         self.now_ms = 0.0
@@ -196,6 +202,11 @@ class Path:
         self.at(self.rtt_ms / 2, arrives)
 
     def refuse(self, stream: Fake, how: str, by: Any = "path") -> None:
+        if self.breaks and by == "path":
+            if self.breaks == "after one":
+                self.at(self.rtt_ms / 2, lambda: self.come(stream, event(0, 200)))
+            self.at(self.rtt_ms / 2, lambda: None if stream.over else self.ended(stream))
+            return
         self.at(self.rtt_ms / 2, lambda: setattr(stream, "refusal", Refusal(how, by)))
 
     def begin(self, stream: Fake) -> None:
@@ -207,6 +218,8 @@ class Path:
         stream.place = sum(one.running for one in self.streams)
         self.most_open = max(self.most_open, stream.place)
         self.emit(stream, first=True)
+        if self.dies_ms < inf:
+            self.at(self.dies_ms, lambda: self.end(stream))
 
     def emit(self, stream: Fake, *, first: bool = False) -> None:
         stream.emitted += 1
@@ -421,6 +434,25 @@ def test_a_path_that_does_not_pass_on_that_its_client_left_proves_nothing() -> N
     assert found.says == "refused from the 5th on (503), for their number or for coming so fast"
 
 
+@pytest.mark.parametrize(
+    ("breaks", "says"),
+    [
+        ("empty", "refused from the 7th on (ended before its first event)"),
+        ("after one", "cut from the 7th on"),
+    ],
+)
+def test_one_too_many_that_ends_at_once_is_seen(breaks: Any, says: str) -> None:
+    found = Path(limit=6, breaks=breaks).found()
+    assert (found.says, found.sure) == (says, "proved" if breaks == "empty" else "likely"), found
+
+
+@pytest.mark.parametrize("dies_ms", [1.0, 5.0, 30.0, 300.0, 1_100.0])
+def test_streams_that_end_by_themselves_show_no_limit(dies_ms: float) -> None:
+    for path in (Path(dies_ms=dies_ms), Path(dies_ms=dies_ms, limit=6), Path(dies_ms=dies_ms, held_from=6)):
+        found = path.found()
+        assert found.sure != "proved" or figure(found) in ((10, inf), (6, 6), (5, 5)), found
+
+
 def test_a_path_that_cuts_an_old_one_for_a_new_one() -> None:
     found = Path(limit=6, cuts=True).found()
     assert found.sure == "likely"
@@ -465,9 +497,10 @@ STALLS = st.lists(
     stalls=STALLS,
     instances=st.sampled_from([1, 1, 2]),
     notices=st.booleans(),
+    dies_ms=st.one_of(st.just(inf), st.floats(1, 5_000)),
 )
-@example("none", 2, True, 1.0, ((3.0, 1_500.0),), 1, True)
-@example("none", 2, True, 1.0, ((3.0, 900.0), (903.0, 2_000.0)), 1, True)
+@example("none", 2, True, 1.0, ((3.0, 1_500.0),), 1, True, inf)
+@example("none", 2, True, 1.0, ((3.0, 900.0), (903.0, 2_000.0)), 1, True, inf)
 def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
     kind: str,
     limit: int,
@@ -476,8 +509,16 @@ def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
     stalls: tuple[tuple[float, float], ...],
     instances: int,
     notices: bool,
+    dies_ms: float,
 ) -> None:
-    path = Path(stalls=stalls, rtt_ms=rtt_ms, counts_side=counts_side, instances=instances, notices=notices)
+    path = Path(
+        stalls=stalls,
+        rtt_ms=rtt_ms,
+        counts_side=counts_side,
+        instances=instances,
+        notices=notices,
+        dies_ms=dies_ms,
+    )
     truth = inf
     match kind:
         case "refuses" | "queues":

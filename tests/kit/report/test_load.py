@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from math import inf
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kit.load.plan import Schedule
 from kit.load.result import LoadResult, Proof
@@ -12,7 +15,7 @@ from kit.load.slo import judge, parse
 from kit.load.tally import Tally
 from kit.proof.quick_check import State
 from kit.report.json import document
-from kit.report.load import load_data, load_text, progress
+from kit.report.load import load_data, load_junit, load_markdown, load_text, progress
 from kit.report.style import Style
 from tests.fixtures.command import VALIDATOR
 
@@ -109,6 +112,28 @@ def test_it_says_from_how_many_streams_on_the_path_holds(
 )
 def test_json_fits_the_schema(given: LoadResult) -> None:
     VALIDATOR.validate(json.loads(json.dumps(document(load_data(given)), allow_nan=False)))
+
+
+@given(st.text(max_size=60))
+def test_junit_has_a_test_for_each_objective_whatever_a_server_says(reason: str) -> None:
+    seen = tally(cut=1)
+    seen.because(reason)
+    root = ElementTree.fromstring(load_junit(result(seen, "first=800,cut=0,late=1")))
+    states = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
+    assert states == {
+        "streams": ["system-out"],
+        "--slo first=800": ["system-out"],
+        "--slo cut=0": ["failure"],
+        "--slo late=1": ["failure"],
+    }
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "2", "0")
+    nothing = ElementTree.fromstring(load_junit(result(Tally())))
+    assert (nothing.get("failures"), nothing.get("errors")) == ("0", "1")
+
+
+def test_markdown_shows_the_same_as_the_terminal() -> None:
+    given = result(tally(), "first=800")
+    assert load_markdown(given) == f"### kit load\n\n```\n{text(given)}\n```\n"
 
 
 def test_while_it_runs_one_line_says_how_far_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from kit.rehearsal.wire import ApiError
 from tests.kit.rehearsal.kubernetes import manifests as made
 from tests.kit.rehearsal.kubernetes.conftest import Do, until
 
+LABELS = {"version": "web-1"}
 WEB = Key(DEPLOYMENT, "space", "web-1")
 
 
@@ -108,6 +110,26 @@ def test_without_replicas_nothing_runs_and_with_them_it_runs_again(
     apply(made.deployment(replicas=1))
     until(cluster, lambda: status(cluster).get("availableReplicas") == 1)
     assert len(runs.uploads) == 2
+
+
+def test_a_pod_that_goes_gets_no_requests_while_its_hook_sleeps_and_only_then_sigterm(
+    runs: Remembers, cluster: Cluster, apply: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.pods.pre_stop_s = None
+    stopped: list[tuple[float, object]] = []
+    monkeypatch.setattr(
+        runs, "stop", lambda *at: stopped.append((time.monotonic(), cluster.pods.ready("space", LABELS)))
+    )
+    deployment = made.deployment()
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["lifecycle"] = {"preStop": {"sleep": {"seconds": 1}}}
+    apply(deployment)
+    until(cluster, lambda: cluster.pods.ready("space", LABELS))
+    began = time.monotonic()
+    apply({**deployment, "spec": {**deployment["spec"], "replicas": 0}})
+    until(cluster, lambda: stopped)
+    ((at, ready),) = stopped
+    assert (at - began >= 1, ready) == (True, None)
 
 
 def test_what_is_deleted_ends_with_its_pods(runs: Remembers, cluster: Cluster, apply: Do) -> None:

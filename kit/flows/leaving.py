@@ -1,0 +1,82 @@
+"""Who hides from a service that its client left: the clause asked again, directly and over the other HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from kit.errors import KitError
+from kit.flows.contract import measured
+from kit.probe.cancelled import cancelled, departures
+from kit.probe.experiments import Origin
+from kit.probe.proof_runner import ProofRequest
+from kit.proof.cancel_causes import hidden_by, stops
+from kit.proof.cancelled import Departure, judge
+from kit.proof.causes import NamedCause
+from kit.proof.contract import Clause, ClauseFinding, ContractSpec
+from kit.proof.fingerprints import Hop
+
+
+class Leaving:
+    """Measures the clauses of one lane, and compares where a client that leaves is hidden.
+
+    Args:
+        direct: where the same service is asked past the hop; None where that is not known.
+        known: what was found there before; None for nothing.
+    """
+
+    def __init__(self, direct: Origin | None, known: ClauseFinding | None) -> None:
+        self._origin = direct
+        self._direct = known
+        self._other: ClauseFinding | None = None
+        self._other_http = ""
+        self._left: Sequence[Departure] = ()
+        self._finding: ClauseFinding | None = None
+
+    async def measure(
+        self, clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
+    ) -> ClauseFinding:
+        """A `kit.flows.contract.Measure`."""
+        if clause is not Clause.CANCELLED:
+            return await measured(clause, spec, request, say)
+        self._left = await departures(request, watch_s=spec.watch_s, http2=request.at.http2)
+        self._finding = judge(self._left)
+        if stops(self._finding) is False:
+            say(f"a client that leaves is hidden ({self._finding.says}): comparing")
+            self._direct, self._other = await asyncio.gather(
+                self._asked_directly(request, spec.watch_s), self._over_the_other(request, spec.watch_s)
+            )
+        return self._finding
+
+    def causes(self, hops: Collection[Hop]) -> tuple[NamedCause, ...]:
+        """Who hides it; none where it is not hidden, or was not asked."""
+        if self._finding is None:
+            return ()
+        return hidden_by(
+            self._left,
+            self._finding,
+            direct=self._direct,
+            other=self._other,
+            other_http=self._other_http,
+            hops=hops,
+        )
+
+    async def _asked_directly(self, request: ProofRequest, watch_s: float) -> ClauseFinding | None:
+        if self._origin is None:
+            return self._direct
+        at = replace(request.at, direct=True)
+        return await _found(ProofRequest(self._origin.base, at, self._origin.headers), watch_s)
+
+    async def _over_the_other(self, request: ProofRequest, watch_s: float) -> ClauseFinding | None:
+        if not request.base.startswith("https:"):
+            return None
+        self._other_http = "HTTP/1.1" if request.at.http2 else "HTTP/2"
+        return await _found(replace(request, at=replace(request.at, http2=not request.at.http2)), watch_s)
+
+
+async def _found(request: ProofRequest, watch_s: float) -> ClauseFinding | None:
+    try:
+        return await cancelled(request, watch_s=watch_s, http2=request.at.http2)
+    except KitError:
+        return None

@@ -1,0 +1,74 @@
+"""The doctor names who hides that a client left, through real servers and relays, and with its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.flows.doctor import DoctorSpec, doctor
+from kit.probe.client import Ask
+from kit.proof.causes import Cause, Certainty
+from kit.proof.contract import Clause, ContractSpec
+from kit.proof.diagnosis import Diagnosis
+from tests.fixtures.sites import NginxSite, NodeSite
+from tests.fixtures.together import measured_by, through
+from tests.kit.probe.test_cancelled import IGNORES, PIPELINE
+
+pytestmark = pytest.mark.alone
+
+CONTRACT = ContractSpec((Clause.CANCELLED,))
+
+
+async def examine(url: str, *, direct: str | None = None) -> Diagnosis:
+    ask = Ask("GET", f"{url}/search?ai_prompt=x")
+    return await doctor(DoctorSpec("doctor", ask, direct_url=direct, contract=CONTRACT))
+
+
+found = measured_by(examine, apart=True)
+
+
+def is_the_only_cause(found: Diagnosis, cause: Cause, certainty: Certainty, line: str) -> None:
+    (named,) = found.causes
+    assert (named.cause, named.certainty, named.holds) == (cause, certainty, False), named.because
+    assert any(one.strip() == line for one in named.remedy.splitlines()), named.remedy
+
+
+@through(lambda origin: NginxSite(origin(), IGNORES))
+def test_an_nginx_that_ignores_it_is_likely_until_the_service_is_asked_directly(found: Diagnosis) -> None:
+    hop, own = found.causes
+    assert (hop.cause, hop.certainty) == (Cause.CANCEL_IGNORED, "likely")  # its headers hint at an nginx
+    assert (own.cause, own.certainty) == (Cause.CANCEL_BY_WRITES, "possible")
+    assert "--direct" in hop.apart
+
+
+@through(lambda origin: NginxSite(origin(), IGNORES), direct=lambda origin: origin())
+def test_asked_directly_as_well_it_is_certain(found: Diagnosis) -> None:
+    is_the_only_cause(found, Cause.CANCEL_IGNORED, "certain", "proxy_ignore_client_abort off;")
+    assert "it is a hop between there and here" in found.causes[0].where
+    assert "asked directly: stops after " in found.causes[0].because
+
+
+@through(lambda origin: NginxSite(origin()), direct=lambda origin: origin())
+def test_one_that_passes_it_on_has_no_cause(found: Diagnosis) -> None:
+    assert found.causes == ()
+    assert found.lane.clauses[0].says.startswith("stops after ")
+
+
+@through(lambda origin: NodeSite(origin()), direct=lambda origin: origin())
+def test_a_pipe_of_nodes_loses_it(found: Diagnosis) -> None:
+    line = 'response.on("close", () => upstream.destroy());'
+    is_the_only_cause(found, Cause.CANCEL_LOST, "certain", line)
+
+
+@through(lambda origin: NodeSite(origin(), PIPELINE), direct=lambda origin: origin())
+def test_a_pipeline_of_nodes_hears_of_it_late(found: Diagnosis) -> None:
+    is_the_only_cause(found, Cause.CANCEL_EARLY, "certain", 'yield ": ok\\n\\n"')
+
+
+@through(
+    lambda origin: origin("tests.fixtures.relays:reads_whole", upstream=origin()),
+    direct=lambda origin: origin(),
+)
+def test_what_collects_the_answer_goes_on_for_no_client(found: Diagnosis) -> None:
+    holds, hides = found.causes
+    assert (holds.cause, holds.holds) == (Cause.WHOLE_MESSAGE, True)
+    assert (hides.cause, hides.certainty, hides.holds) == (Cause.CANCEL_COLLECTED, "certain", False)
