@@ -42,10 +42,10 @@ def crash():
 """
 
 
-def run(folder: Path, *arguments: str, tests: str = TESTS) -> tuple[list[str], str]:
+def run(folder: Path, *arguments: str, tests: str = TESTS, testpaths: str = "") -> tuple[list[str], str]:
     """Run these tests with the phases' plugin alone: what they said, and what pytest printed."""
     (folder / "test_some.py").write_text(tests)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
+    (folder / "pytest.ini").write_text(f"[pytest]\nmarkers = alone\ntestpaths = {testpaths}\n")
     argv = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.fixtures.phases"]
     done = subprocess.run(
         [*argv, "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments],
@@ -80,6 +80,15 @@ def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_anothe
     assert all("other" in word for word in said[:32]), said
     for mine in (True, False):
         assert begin_and_end_in_turn([word for word in said[32:] if ("test_more" in word) is mine]), said
+
+
+def test_each_worker_begins_to_collect_elsewhere_and_has_all_tests(tmp_path: Path) -> None:
+    tests = TESTS + 'Path(os.environ["PYTEST_XDIST_WORKER"]).open("a").write(f"{Path(__file__).name} ")\n'
+    (tmp_path / "test_more.py").write_text(tests)
+    _, errors = run(tmp_path, "--numprocesses", "2", "--dist", "worksteal", tests=tests, testpaths=".")
+    assert "22 passed" in errors.splitlines()[-1], errors
+    collected = [(tmp_path / worker).read_text() for worker in ("gw0", "gw1")]
+    assert collected == ["test_more.py test_some.py ", "test_some.py test_more.py "]
 
 
 @pytest.mark.parametrize("kept", ["alone", "other", "test_alone and 2", "test_other and 4"])

@@ -119,11 +119,16 @@ def serving(one: Deployment, *, says: bool = False) -> ExpectedVersion | None:
 
 
 async def settled(
-    specs: Sequence[LaneSpec], waiting: Callable[[str], None], *, within_s: float | None = None
+    specs: Sequence[LaneSpec],
+    waiting: Callable[[str], None],
+    *,
+    within_s: float | None = None,
+    let_in_s: float = 0.0,
 ) -> bool:
     """Wait until each lane's version is what answers there, as long as its answer may take or `within_s`.
 
-    `waiting` is called with what answers instead. Returns whether any had to be waited for.
+    `waiting` is called with what answers instead; `let_in_s` as in `wait_until_version`. Returns whether any
+    had to be waited for.
     """
     places = {spec.ask.url: (spec, spec.version) for spec in specs if spec.version is not None}
     waited = await asyncio.gather(
@@ -132,6 +137,7 @@ async def settled(
                 spec.ask,
                 version,
                 within_s=spec.timeout_s if within_s is None else within_s,
+                let_in_s=let_in_s,
                 waiting=waiting,
                 proof_url=spec.proof_url,
             )

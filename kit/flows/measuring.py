@@ -24,6 +24,9 @@ from kit.targets import Target
 
 # Two seconds of the embedded text: enough to judge an answer by.
 _TOKENS = 60
+# Who was just given the right to call a private service may be refused for a while: in general two minutes
+# (https://docs.cloud.google.com/iam/docs/access-change-propagation, documented, not observed).
+_LET_IN_S = 120.0
 
 
 class Measuring:
@@ -98,7 +101,10 @@ class Measuring:
         # Where traffic moves late, what answers at a new URL may not be the new version for as long.
         late_s = platform.ready_within_s if platform.moves_within_s else 0.0
         waited = await settled(
-            specs, lambda text: self._watch(Step(target.name, text)), within_s=max(late_s, self._timeout_s)
+            specs,
+            lambda text: self._watch(Step(target.name, text)),
+            within_s=max(late_s, self._timeout_s),
+            let_in_s=_LET_IN_S,
         )
         if waited:
             self._watch(Step(target.name, f"measuring {url}"))

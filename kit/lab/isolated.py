@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kit.errors import Code, KitError
 from kit.lab.environment import without_credentials
@@ -60,9 +61,12 @@ def _steps(folder: Path, requirements: Path) -> list[list[str]]:
 
 async def _run(argv: list[str], bundle: Path) -> None:
     output = Tail(_OUTPUT_BYTES)
-    # Building a package runs its code.
-    env = without_credentials(os.environ, installing=True)
-    if await run(argv, env, grace_s=_GRACE_S, stdout=output):
+    # Interrupted, an installer leaves what it unpacked.
+    with TemporaryDirectory(prefix="streamproof-install-", ignore_cleanup_errors=True) as temporary:
+        # Building a package runs its code.
+        env = without_credentials(os.environ, installing=True) | {"TMPDIR": temporary}
+        status = await run(argv, env, grace_s=_GRACE_S, stdout=output, owns=Path(temporary))
+    if status:
         lines = str(output).splitlines()[-_OUTPUT_LINES:]
         end = "\n".join(f"  | {line}" for line in lines)
         raise KitError(

@@ -58,7 +58,7 @@ class Command:
 
     @property
     def line(self) -> str:
-        """As a person would type it into a POSIX shell; without `folder`, which is the kit's alone."""
+        """As a person would type it into a POSIX shell; files of `folder` are in the folder typed in."""
         if isinstance(self.stdin, str):
             return f"printf %s {shlex.quote(self.stdin)} | {self._words}"
         return self._words if self.stdin is None else f"{self._words} <{shlex.quote(str(self.stdin))}"
@@ -70,5 +70,8 @@ class Command:
 
     @property
     def _words(self) -> str:
-        variables = (f"{name}={value}" for name, value in self.env.items())
-        return shlex.join([*variables, self.program, *self.words])
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
+        if self.folder is not None:
+            name = self.folder.variable
+            variables.append(f'{name}="$PWD/streamproof-{name.lower()}"')
+        return " ".join([*variables, shlex.join([self.program, *self.words])])

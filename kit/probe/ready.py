@@ -12,6 +12,7 @@ from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown
 from kit.probe.origin import discover
+from kit.proof.doubts import Doubt
 from kit.proof.version import ExpectedVersion
 
 # What a front end says while a version is not there yet; anything else comes from the service itself.
@@ -27,7 +28,8 @@ _STARTING = (
 )
 
 
-# Answers in a row by the wanted version after which it is believed to be the one that answers.
+# Answers in a row by the wanted version after which it is believed to be the one that answers; refusals in a
+# row after which the caller is believed to be refused.
 _IN_A_ROW = 3
 
 
@@ -36,6 +38,7 @@ async def wait_until_version(
     wanted: ExpectedVersion,
     *,
     within_s: float,
+    let_in_s: float = 0.0,
     waiting: Callable[[str], None] = lambda _: None,
     proof_url: str | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -49,25 +52,33 @@ async def wait_until_version(
         ask: the request whose answer is to be measured.
         wanted: which.
         within_s: seconds after which it is given up.
+        let_in_s: for how long a platform may refuse a caller that it was just told to let in.
         waiting: called once with who answers instead.
         proof_url: the proof's prefix, as in `LaneSpec`.
         sleep: for tests.
     """
-    began, in_a_row, announced, pause_s = now_ms(), 0, False, 0.25
+    began, in_a_row, refused, announced, pause_s = now_ms(), 0, 0, False, 0.25
     while in_a_row < _IN_A_ROW:
-        left_s = within_s - (now_ms() - began) / 1000
+        gone_s = (now_ms() - began) / 1000
+        left_s = within_s - gone_s
         if left_s <= 0:
             break
         # A connection of its own each time: a kept one may lead to the old version for ever.
         async with Client(timeout_s=left_s) as client:
             try:
-                await discover(client, ask.url, ask.headers, within_ms=left_s * 1000, proof_url=proof_url)
+                found = await discover(
+                    client, ask.url, ask.headers, within_ms=left_s * 1000, proof_url=proof_url
+                )
             except KitError:  # it cannot be reached: the measurement says why
                 break
         if wanted.is_it(client.versions):
             in_a_row += 1
             continue
         in_a_row = 0
+        refused = refused + 1 if found.why_not is Doubt.PROOF_REFUSED and found.base is None else 0
+        # The service's own refusal is of a token, which no time makes right.
+        if refused >= _IN_A_ROW and (found.ours or gone_s >= let_in_s):
+            break
         if not announced:
             announced = True
             other = ", ".join(sorted(client.versions)) or "a version that does not say which"

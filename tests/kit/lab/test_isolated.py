@@ -114,6 +114,31 @@ async def test_a_failed_installation_shows_its_output_and_is_tried_again(bundle:
     assert imports(await install(folder), "only_here") == ["only_here"]
 
 
+async def test_an_installer_that_is_interrupted_leaves_no_folder_behind(
+    bundle: Bundle, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)  # as in a process that starts so
+    folder = bundle("")
+    unpacks = [
+        "/bin/sh",
+        "-c",
+        'mkdir "$TMPDIR/pip-unpack" && touch "$0/unpacked" && exec sleep 600',
+        str(folder),
+    ]
+    monkeypatch.setattr("kit.lab.isolated._steps", lambda *_: [unpacks])
+    installing = asyncio.create_task(install(folder))
+    while not (folder / "unpacked").exists():  # noqa: ASYNC110 (another process makes it)
+        await asyncio.sleep(0.01)
+    assert list(temporary.rglob("pip-unpack"))
+    installing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await installing
+    assert list(temporary.iterdir()) == []
+
+
 async def test_a_bundle_without_requirements_is_named(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
         await install(tmp_path)

@@ -92,12 +92,26 @@ async def test_a_service_that_stays_silent_is_asked_again() -> None:
     assert set(lines) == {"not ready yet: nothing"}  # once, unless this machine takes long to answer as well
 
 
-def versions(*said: str | None) -> Callable[..., Any]:
-    """An origin whose pings come from these versions, one after the other; the last goes on."""
+OURS = '{"type": "urn:streamproof:problem:unauthorized"}'
+
+
+def versions(*said: str | int | None, heads: Sequence[bytes] = (), refusal: str = "{}") -> Callable[..., Any]:
+    """An origin whose pings come from these versions, one after the other; the last goes on.
+
+    A number is a status with which `refusal` is said. What `heads` shows to be no ping has the last ping's.
+    """
     left = list(said)
+    last: list[str | int | None] = list(said[:1])
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        version = left.pop(0) if len(left) > 1 else left[0]
+        if b"/ping" in heads[-1]:
+            last[:] = [left.pop(0) if len(left) > 1 else left[0]]
+        (version,) = last
+        if isinstance(version, int):
+            head = f"HTTP/1.1 {version} X\r\nContent-Length: {len(refusal)}\r\nConnection: close\r\n\r\n"
+            writer.write(f"{head}{refusal}".encode())
+            await writer.drain()
+            return
         head = f"Streamproof-Version: {version}\r\n" if version else ""
         head += "Content-Length: 18\r\nConnection: close\r\n"
         writer.write(f'HTTP/1.1 200 OK\r\n{head}\r\n{{"streamproof": 1}}'.encode())
@@ -106,18 +120,26 @@ def versions(*said: str | None) -> Callable[..., Any]:
     return behave
 
 
-def waited(wanted: ExpectedVersion, *said: str | None, within_s: float = 60.0) -> tuple[int, list[str]]:
+def waited(
+    wanted: ExpectedVersion,
+    *said: str | int | None,
+    within_s: float = 60.0,
+    let_in_s: float = 0.0,
+    refusal: str = "{}",
+) -> tuple[int, list[str]]:
     """How many pings were answered before it was the wanted one, and the lines that it reported."""
     lines: list[str] = []
-    pings: list[bytes] = []
+    heads: list[bytes] = []
 
     async def main() -> None:
-        async with misbehaving(versions(*said), heads=pings) as url:
+        async with misbehaving(versions(*said, heads=heads, refusal=refusal), heads=heads) as url:
             ask = Ask("GET", url)
-            await wait_until_version(ask, wanted, within_s=within_s, waiting=lines.append, sleep=_at_once)
+            await wait_until_version(
+                ask, wanted, within_s=within_s, let_in_s=let_in_s, waiting=lines.append, sleep=_at_once
+            )
 
     asyncio.run(main())
-    return len(pings), lines
+    return sum(b"/ping" in head for head in heads), lines
 
 
 @pytest.mark.parametrize("wanted", [ExpectedVersion("new"), ExpectedVersion("new", says=True)])
@@ -144,3 +166,20 @@ def test_a_version_that_never_answers_is_given_up() -> None:
 def test_what_cannot_be_reached_is_left_to_the_measurement() -> None:
     ask = Ask("GET", f"http://127.0.0.1:{free_port()}")
     asyncio.run(wait_until_version(ask, ExpectedVersion("new", says=True), within_s=60, sleep=_at_once))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("refusal", "let_in_s"), [("{}", 0.0), (OURS, 60.0)])
+def test_a_refusal_that_lasts_is_left_to_the_measurement_at_once(
+    status: int, refusal: str, let_in_s: float
+) -> None:
+    wanted = ExpectedVersion("new", says=True)
+    pings, _ = waited(wanted, status, let_in_s=let_in_s, refusal=refusal, within_s=3600)
+    assert pings == 3
+
+
+def test_who_was_just_let_in_may_be_refused_for_a_while() -> None:
+    pings, _ = waited(ExpectedVersion("new", says=True), *[403] * 6, "new", let_in_s=60.0, within_s=3600)
+    assert pings == 6 + 3
+    pings, _ = waited(ExpectedVersion("new", says=True), 403, let_in_s=0.2, within_s=3600)
+    assert pings >= 3

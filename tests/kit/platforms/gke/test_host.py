@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -271,12 +272,26 @@ async def _interrupted(session: Session, made: Any) -> None:
     cluster.run = run  # type: ignore[method-assign]
 
 
-def test_every_line_of_the_plan_can_be_pasted(session: Session) -> None:
+def test_every_line_of_the_plan_can_be_pasted_and_changes_no_kubeconfig_of_the_users(
+    session: Session, tmp_path: Path
+) -> None:
     session.deploy("sp-1")
     made = release(PLACE, version="sp-2", folder=Path("build/releases/gke"))
     lines = [one.line for one in session.host.plan(made)]
-    assert lines[0].startswith("gcloud container clusters get-credentials c1 --location=europe-west1")
+    assert " gcloud container clusters get-credentials c1 --location=europe-west1" in lines[0]
     assert any(line.endswith("c1 <build/releases/gke/version.yaml") for line in lines)
     (route,) = (line for line in lines if line.startswith("printf %s '{"))
     assert '"value":"/sp-2"' in route
-    assert all("KUBECONFIG" not in line for line in lines)
+    (tmp_path / "build/releases/gke").mkdir(parents=True)
+    for name in ("front.yaml", "version.yaml"):
+        (tmp_path / "build/releases/gke" / name).touch()
+    for program in ("gcloud", "kubectl"):
+        (tmp_path / program).write_text('#!/bin/sh\necho "$1 $2 ${KUBECONFIG:-none}"\n')
+        (tmp_path / program).chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    pasted = subprocess.run(
+        "\n".join(lines), shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    used = [line.rpartition(" ") for line in pasted.stdout.splitlines()]
+    assert [words for words, _, file in used if file == "none"] == ["builds submit"]
+    assert {file for _, _, file in used} == {"none", f"{tmp_path}/streamproof-kubeconfig"}

@@ -62,6 +62,7 @@ def test_a_cluster_that_is_not_there_is_made_only_when_the_user_says_so() -> Non
     assert found.level == "ask"
     assert found.command is not None
     assert found.command.line == (
+        'KUBECONFIG="$PWD/streamproof-kubeconfig" '
         "gcloud container clusters create-auto c1 --labels=streamproof-target=gke,streamproof-namespace=web "
         "--location=europe-west1 --project=demo-project --quiet"
     )
