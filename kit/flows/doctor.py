@@ -11,10 +11,12 @@ from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.flows.leaving import Leaving
+from kit.probe.http_errors import shown
 from kit.probe.kept_alive import stream_limits
 from kit.probe.lane import LaneProbe
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import as_browser
+from kit.proof.cancelled import REPEATED
 from kit.proof.contract import Clause, ClauseFinding, ContractSpec
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.stream_limits import Limits, finding, named_with
@@ -44,13 +46,16 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
             by_proof = ByProof(spec, probe, stages(watch), announce)
             found = await by_proof.examine(probe.found.base)
             direct = by_proof.direct
+            answer = probe.in_lock_step if by_proof.left >= REPEATED else None
         else:
-            direct = None
+            direct = answer = None
             found = await ByAnswers(spec, probe, stages(watch), announce).examine()
     if not spec.contract.clauses:
         return found
     say, seen = stages(watch), list[Limits]()
-    leaving = Leaving(direct, spec.known_cancelled)
+    if answer is not None and Clause.CANCELLED in spec.contract.clauses:
+        announce(f"asking {shown(spec.ask.url)} {REPEATED} times more for its answer, to leave it")
+    leaving = Leaving(direct, spec.known_cancelled, answer)
 
     async def measure(
         clause: Clause, spec: ContractSpec, request: ProofRequest, say: Callable[[str], None]
@@ -65,4 +70,5 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
     for one in seen:
         found = replace(found, causes=named_with(one, found.causes, found.hops))
     named = (*found.causes, *leaving.causes(found.hops))
-    return replace(found, lane=replace(found.lane, clauses=clauses), causes=named)
+    lane = replace(found.lane, clauses=clauses)
+    return replace(found, lane=lane, causes=named, requests=found.requests + leaving.asked)

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.flows.contract import measured
-from kit.probe.cancelled import cancelled, departures
+from kit.probe.cancelled import answer_departures, cancelled, departures
+from kit.probe.client import Ask
 from kit.probe.experiments import Origin
 from kit.probe.proof_runner import ProofRequest
 from kit.proof.cancel_causes import hidden_by, stops
-from kit.proof.cancelled import Departure, judge
+from kit.proof.cancelled import REPEATED, Departure, Outcome, judge, worst_of
 from kit.proof.causes import NamedCause
 from kit.proof.contract import Clause, ClauseFinding, ContractSpec
 from kit.proof.fingerprints import Hop
@@ -24,9 +25,18 @@ class Leaving:
     Args:
         direct: where the same service is asked past the hop; None where that is not known.
         known: what was found there before; None for nothing.
+        answer: what asks for the app's own answer in lock-step, and how many pieces it had; None where that
+            is not possible, or not to be asked again.
+
+    Attributes:
+        asked: how often the answer was asked for.
     """
 
-    def __init__(self, direct: Origin | None, known: ClauseFinding | None) -> None:
+    def __init__(
+        self, direct: Origin | None, known: ClauseFinding | None, answer: tuple[Ask, int] | None = None
+    ) -> None:
+        self.asked = 0
+        self._answer = answer
         self._origin = direct
         self._direct = known
         self._other: ClauseFinding | None = None
@@ -47,7 +57,24 @@ class Leaving:
             self._direct, self._other = await asyncio.gather(
                 self._asked_directly(request, spec.watch_s), self._over_the_other(request, spec.watch_s)
             )
+        if self._answer is not None:
+            await self._leave_the_answer(request, *self._answer, spec.watch_s)
         return self._finding
+
+    async def _leave_the_answer(self, request: ProofRequest, ask: Ask, pieces: int, watch_s: float) -> None:
+        """What the app itself does; what it does not show takes nothing from what the path does."""
+        assert self._finding is not None  # noqa: S101 - the path was asked first
+        self.asked += REPEATED
+        try:
+            left = await answer_departures(request, ask, pieces=pieces, watch_s=watch_s)
+        except KitError:
+            return
+        if worst_of(left) is Outcome.UNDECIDED:
+            evidence = (*self._finding.evidence, *judge(left).evidence)
+            self._finding = replace(self._finding, evidence=evidence)
+            return
+        self._left = (*self._left, *left)
+        self._finding = judge(self._left)
 
     def causes(self, hops: Collection[Hop]) -> tuple[NamedCause, ...]:
         """Who hides it; none where it is not hidden, or was not asked."""

@@ -6,9 +6,17 @@ import asyncio
 
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.origin import ping_path
-from kit.probe.proof_runner import Driver, ProofRequest
+from kit.probe.proof_runner import AnswerDriver, Driver, ProofRequest
 from kit.proof.actions import By
-from kit.proof.cancelled import PARTING_MS, WATCH_MS, Departure, departs, judge
+from kit.proof.cancelled import (
+    PARTING_MS,
+    REPEATED,
+    WATCH_MS,
+    Departure,
+    answer_departs,
+    departs,
+    judge,
+)
 from kit.proof.contract import ClauseFinding
 from kit.proof.steps import SIDE_TIMEOUT_MS
 
@@ -50,6 +58,28 @@ async def departures(
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def answer_departures(
+    request: ProofRequest, ask: Ask, *, pieces: int, watch_s: float
+) -> list[Departure]:
+    """What became of the app's own answer when it was left, twice; two answers are asked for.
+
+    Args:
+        request: how the proof's side requests are asked.
+        ask: what asks for the answer, with the proof's token.
+        pieces: how many it had.
+        watch_s: for how long in all, in seconds.
+
+    Raises:
+        KitError: it could not be asked for.
+    """
+    left = []
+    for _ in range(REPEATED):
+        async with Client() as streams, Client() as side:
+            machine = answer_departs(pieces=pieces, watch_ms=watch_s * 1000 / REPEATED)
+            left.append(await AnswerDriver(streams, side, request, ask).run(machine))
+    return left
 
 
 async def _speaks_http2(request: ProofRequest) -> bool:

@@ -224,12 +224,28 @@ class LaneProbe(Measured):
         by = replace(by, doubts=(Doubt.END_UNKNOWN, *by.doubts)) if held.lost else by
         self._by_answer = answer.in_lock_step(by, found, seen, sent)
 
+    @property
+    def _shows(self) -> Headers:
+        """What lets the answer be put in lock-step; empty where that is not possible."""
+        base, token = self._found.base, self.spec.proof_token
+        if base is None or token is None or not any(reply.wraps for reply in self._replies):
+            return ()
+        return same_origin(((SHOWN_IN, token),), base, self._ask.url)
+
+    @property
+    def in_lock_step(self) -> tuple[Ask, int] | None:
+        """What asks for the answer in lock-step, but for its id, and how many pieces it had.
+
+        None where it was not in lock-step to its end.
+        """
+        held, progress = self._held_answer, self._progress
+        if held is None or progress is None or not (held.is_complete or progress.ended):
+            return None
+        return replace(self._ask, headers=(*self._ask.headers, *self._shows)), progress.sent
+
     async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:
         self._asked_ms = asked
-        base, token = self._found.base, self.spec.proof_token
-        shows: Headers = ()
-        if base is not None and token is not None and any(reply.wraps for reply in self._replies):
-            shows = same_origin(((SHOWN_IN, token),), base, self._ask.url)
+        base, shows = self._found.base, self._shows
         if base is None or not shows:
             await self._read_once(self._ask, received, asked, arrived)
             return

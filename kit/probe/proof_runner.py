@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from kit.errors import Code, KitError
@@ -276,6 +276,26 @@ class Driver(SideRunner):
             await asyncio.wait({reader})
             if not reader.cancelled():
                 reader.result()
+
+
+class AnswerDriver(Driver):
+    """The app's own answer in lock-step in the place of the proof's stream, to be left.
+
+    Args:
+        streams, side, request: as a Driver's; the request is the side connection's.
+        ask: what asks for the answer, with the proof's token.
+    """
+
+    def __init__(self, streams: Client, side: Client, request: ProofRequest, ask: Ask) -> None:
+        super().__init__(streams, side, request)
+        self._ask = ask
+
+    async def _open(self, action: Open) -> None:
+        await self._leave()
+        self.stream_id = new_stream()
+        self._received = Received(ChunkDecoder())
+        ask = replace(self._ask, headers=(*self._ask.headers, ("streamproof-answer", self.stream_id)))
+        self._reader = asyncio.create_task(self._read(ask, self._received))
 
 
 class AnswerRunner(SideRunner):

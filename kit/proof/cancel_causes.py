@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from math import inf
 
-from kit.proof.cancelled import Departure, Outcome, worst_of
+from kit.proof.cancelled import Departure, Outcome, judge, worst_of
 from kit.proof.causes import APART, Cause, Certainty, NamedCause
 from kit.proof.contract import ClauseFinding
 from kit.proof.fingerprints import Hop
@@ -38,9 +38,18 @@ def hidden_by(
         other_http: that version: "HTTP/1.1".
         hops: who the response's headers hint at.
     """
+    apps = [one for one in departures if one.app]
+    ways = [one for one in departures if not one.app]
+    if worst_of(apps) is Outcome.GOES_ON:
+        sure: Certainty = "certain" if judge(apps).sure == "proved" else "likely"
+        own_app = NamedCause(Cause.CANCEL_APP, sure, f"its answer was left: {judge(apps).says}", holds=False)
+        return (
+            own_app,
+            *hidden_by(ways, judge(ways), direct=direct, other=other, other_http=other_http, hops=hops),
+        )
     if stops(finding) is not False:
         return ()
-    cause = _at_hop(departures)
+    cause = _at_hop(ways)
     because = f"a client that leaves: {finding.says}"
     if other is not None and stops(other):
         because += f"; over {other_http}: {other.says}"
@@ -59,7 +68,7 @@ def hidden_by(
             return (replace(own if writes else one, where=where),)
         case _ if not writes:
             return (replace(one, apart=APART),)
-    sure: Certainty = "likely" if any(hop.name == "nginx" for hop in hops) else "possible"
+    sure = "likely" if any(hop.name == "nginx" for hop in hops) else "possible"
     return replace(one, certainty=sure, apart=APART), replace(own, certainty="possible", apart=APART)
 
 

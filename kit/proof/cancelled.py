@@ -51,6 +51,7 @@ class Departure:
     Attributes:
         by: how it was left.
         early: whether before the origin had sent anything of it.
+        app: whether it was the app's own answer, and it is the app that stops or goes on.
         outcome: what became of it.
         least_ms, most_ms: between which it was over.
         watched_ms: for how long it is known to have gone on.
@@ -76,6 +77,7 @@ class Departure:
     held: bool = False
     why: str = ""
     doubts: tuple[Doubt, ...] = ()
+    app: bool = False
 
 
 def departs(by: By, *, early: bool, watch_ms: float, talks: bool) -> Machine[Departure]:
@@ -90,10 +92,22 @@ def departs(by: By, *, early: bool, watch_ms: float, talks: bool) -> Machine[Dep
     return (yield from _Departing(by, early=early, watch_ms=watch_ms, talks=talks).run())
 
 
+def answer_departs(*, pieces: int, watch_ms: float) -> Machine[Departure]:
+    """The same of the app's own answer, whose origin passes it on in lock-step: does the app end it?
+
+    It says something where the origin hears of the leaving; what the app may then send is free to go.
+
+    Args:
+        pieces: how many the answer had when it was read to its end.
+        watch_ms: for how long in all.
+    """
+    return (yield from _AnswerDeparting(pieces, watch_ms).run())
+
+
 class _UndecidedError(Exception):
-    def __init__(self, why: str, doubt: Doubt) -> None:
+    def __init__(self, why: str, *doubts: Doubt) -> None:
         super().__init__(why)
-        self.why, self.doubt = why, doubt
+        self.why, self.doubts = why, doubts
 
 
 class _Departing:
@@ -117,7 +131,7 @@ class _Departing:
             yield from self._do(Leave(self._left.by))
             yield from self._watched(before_ms, self._now_ms)
         except _UndecidedError as error:
-            self._left = replace(self._left, outcome=Outcome.UNDECIDED, why=error.why, doubts=(error.doubt,))
+            self._left = replace(self._left, outcome=Outcome.UNDECIDED, why=error.why, doubts=error.doubts)
         if self._left.outcome in (Outcome.GOES_ON, Outcome.UNDECIDED):
             yield End(PARTING_MS)
         return self._left
@@ -138,7 +152,7 @@ class _Departing:
                     raise _UndecidedError("the origin's copy of the proof is older", Doubt.PROOF_OLDER)
                 self._instance, known = reply.instance, known + 1
                 self._rtt_ms = reply.took_ms
-                if early or stream.events:
+                if self._begun(reply, stream):
                     return
                 if known > OVERTAKEN and self._ran_ms - since_ms >= LEAST_MS:
                     self._left = replace(self._left, held=True)
@@ -149,6 +163,10 @@ class _Departing:
             self._check(stream)
             if self._ran_ms >= self._until_ms - self._watch_ms / 2:
                 raise self._not_asked()
+
+    def _begun(self, reply: Reply, stream: Received) -> bool:
+        """Whether it can be left, once the origin has it."""
+        return self._left.early or stream.events > 0
 
     def _watched(self, before_ms: float, after_ms: float) -> Machine[None]:
         """Ask until it is over or the watch is; `before_ms` and `after_ms` are the leaving's."""
@@ -250,6 +268,49 @@ class _Departing:
         return _UndecidedError("side requests did not come back in time", Doubt.SIDE_REQUEST_HUNG)
 
 
+class _AnswerDeparting(_Departing):
+    """Of an app's answer: nothing is fed, and what counts is whether the app is done with it."""
+
+    def __init__(self, pieces: int, watch_ms: float) -> None:
+        super().__init__(By.FIN, early=False, watch_ms=watch_ms, talks=False)
+        self._pieces = pieces
+        self._left = replace(self._left, app=True)
+
+    def _begun(self, reply: Reply, stream: Received) -> bool:
+        if reply.progress is None or reply.progress.free:
+            raise _UndecidedError("it was not in lock-step when it was to be left")
+        return stream.octets > 0
+
+    def _watched(self, before_ms: float, after_ms: float) -> Machine[None]:
+        began_ms, heard = self._ran_ms, False
+        while self._ran_ms < self._until_ms:
+            reply = yield from self._ping()
+            progress = None if reply is None else reply.progress
+            if reply is not None and progress is not None:
+                heard = heard or progress.free == "left"
+                if progress.ended:
+                    self._ended(progress.sent, reply.arrived_ms - before_ms, heard=heard)
+                    return
+                if heard:
+                    watched_ms = max(0.0, reply.sent_ms - after_ms)
+                    self._left = replace(self._left, watched_ms=watched_ms, least_ms=watched_ms)
+            yield from self._do(Wait(min(max((self._ran_ms - began_ms) / 8, _REST_MS[0]), _REST_MS[1])))
+        if not heard:
+            raise _UndecidedError("its server did not hear of it")
+        if self._left.watched_ms < WHOLE * (self._until_ms - began_ms):
+            raise self._not_asked()
+        self._left = replace(self._left, outcome=Outcome.GOES_ON)
+
+    def _ended(self, sent: int, most_ms: float, *, heard: bool) -> None:
+        """The app is done: did it stop, or was that its answer's end?"""
+        if heard and sent <= self._pieces / 2:
+            self._left = replace(self._left, outcome=Outcome.STOPS, most_ms=most_ms)
+        elif heard and self._left.watched_ms >= SOON_MS:
+            self._left = replace(self._left, outcome=Outcome.GOES_ON)
+        else:
+            raise _UndecidedError("it was over too soon to tell", Doubt.TOO_SHORT)
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """What was found of one way of leaving, or of several: the worst of it.
@@ -275,7 +336,7 @@ class _Way:
     def of(cls, departures: Sequence[Departure]) -> Self:
         """What repetitions of one way of leaving show."""
         first = departures[0]
-        name = "before the first event" if first.early else f"by {first.by}"
+        name = "before the first event" if first.early else "in the app" if first.app else f"by {first.by}"
         decided = tuple(one for one in departures if one.outcome is not Outcome.UNDECIDED)
         doubts = [doubt for one in departures for doubt in one.doubts]
         if not decided:
@@ -323,9 +384,9 @@ def worst_of(departures: Iterable[Departure]) -> Outcome:
 
 
 def _ways(departures: Iterable[Departure]) -> list[_Way]:
-    groups: dict[tuple[By, bool], list[Departure]] = {}
+    groups: dict[tuple[By, bool, bool], list[Departure]] = {}
     for one in departures:
-        groups.setdefault((one.by, one.early), []).append(one)
+        groups.setdefault((one.by, one.early, one.app), []).append(one)
     return [_Way.of(group) for group in groups.values()]
 
 
@@ -379,6 +440,8 @@ _SAYS = {Outcome.STOPS: _stops, Outcome.AT_EVENT: _at_event, Outcome.GOES_ON: _g
 
 
 def _in_words(one: Departure) -> str:
+    if one.app:
+        return _apps_in_words(one)
     when = "before the origin had sent anything" if one.early else "after the first event"
     if one.held:
         when = "while its first event was held"
@@ -394,3 +457,16 @@ def _in_words(one: Departure) -> str:
             seen = f"undecided: {one.why}"
     older = " (its copy of the proof is older and does not say why)" if one.older else ""
     return f"a stream was left by {one.by} {when}: {seen}{older}"
+
+
+def _apps_in_words(one: Departure) -> str:
+    match one.outcome:
+        case Outcome.GOES_ON:
+            seen = (
+                f"its server heard of it, and {one.watched_ms / 1000:.1f} s later the app still worked on it"
+            )
+        case Outcome.UNDECIDED:
+            seen = f"undecided: {one.why}"
+        case _:
+            seen = f"the app was done with it within {one.most_ms:.1f} ms"
+    return f"the app's own answer was left after its first piece: {seen}"

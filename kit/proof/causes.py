@@ -58,6 +58,7 @@ class Cause(Explained):
     CANCEL_COLLECTED = "cancel-collected"
     CANCEL_EARLY = "cancel-early"
     CANCEL_BY_WRITES = "cancel-by-writes"
+    CANCEL_APP = "cancel-app"
     STREAM_LIMIT = "stream-limit"
     QUEUE = "queue"
     UNKNOWN = "unknown"

@@ -9,6 +9,7 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause, Certainty
 from kit.proof.contract import Clause, ContractSpec
 from kit.proof.diagnosis import Diagnosis
+from tests.fixtures.foreign import SECRET
 from tests.fixtures.sites import NginxSite, NodeSite
 from tests.fixtures.together import measured_by, through
 from tests.kit.probe.test_cancelled import IGNORES, PIPELINE
@@ -18,9 +19,11 @@ pytestmark = pytest.mark.alone
 CONTRACT = ContractSpec((Clause.CANCELLED,))
 
 
-async def examine(url: str, *, direct: str | None = None) -> Diagnosis:
-    ask = Ask("GET", f"{url}/search?ai_prompt=x")
-    return await doctor(DoctorSpec("doctor", ask, direct_url=direct, contract=CONTRACT))
+async def examine(
+    url: str, *, path: str = "/search?ai_prompt=x", direct: str | None = None, token: str | None = None
+) -> Diagnosis:
+    ask = Ask("GET", f"{url}{path}")
+    return await doctor(DoctorSpec("doctor", ask, direct_url=direct, proof_token=token, contract=CONTRACT))
 
 
 found = measured_by(examine, apart=True)
@@ -72,3 +75,30 @@ def test_what_collects_the_answer_goes_on_for_no_client(found: Diagnosis) -> Non
     holds, hides = found.causes
     assert (holds.cause, holds.holds) == (Cause.WHOLE_MESSAGE, True)
     assert (hides.cause, hides.certainty, hides.holds) == (Cause.CANCEL_COLLECTED, "certain", False)
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped", proof_token=SECRET),
+    path="/chat?n=40",
+    token=SECRET,
+)
+def test_an_app_that_ends_when_its_client_leaves_has_no_cause(found: Diagnosis) -> None:
+    assert found.causes == ()
+    (clause,) = found.lane.clauses
+    assert (clause.sure, clause.says[:12]) == ("proved", "stops after "), clause.evidence
+    assert sum("the app was done with it within" in line for line in clause.evidence) == 2
+    assert found.requests == 3
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped_deaf", proof_token=SECRET),
+    path="/chat",
+    token=SECRET,
+)
+def test_an_app_that_works_on_is_named_whatever_the_path_does(found: Diagnosis) -> None:
+    (named,) = found.causes
+    assert (named.cause, named.certainty, named.holds) == (Cause.CANCEL_APP, "certain", False)
+    (clause,) = found.lane.clauses
+    assert clause.sure == "proved"
+    assert "in the app it goes on (watched " in clause.says
+    assert clause.says.startswith("by FIN or by RST or before the first event it stops after ")

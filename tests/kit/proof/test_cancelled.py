@@ -12,8 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.proof.actions import Action, Await, By, End, Feed, Gone, Leave, Observed, Open, Ping, Reply, Wait
-from kit.proof.cancelled import WATCH_MS, Departure, Outcome, departs, judge
+from kit.proof.actions import (
+    Action,
+    Await,
+    By,
+    End,
+    Feed,
+    Gone,
+    Leave,
+    Observed,
+    Open,
+    Ping,
+    Progress,
+    Reply,
+    Wait,
+)
+from kit.proof.cancelled import WATCH_MS, Departure, Outcome, answer_departs, departs, judge
 from kit.proof.contract import ClauseFinding, Term
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
@@ -321,3 +335,66 @@ def test_no_stall_makes_it_falsely_certain(hop: Hop, early: bool, rtt_ms: float,
         assert all(least_ms <= path.gone_ms() - path.left_ms <= most_ms for path in paths)
     if hop == IGNORES:
         assert judged.says.startswith("goes on")
+
+
+class App(Path):
+    """An app's own answer in lock-step: so many pieces, one each `pace_ms` once its client has left.
+
+    Attributes:
+        ends_ms: the app ends its answer so long after it heard of the leaving.
+        hears: whether its server hears of it at all.
+    """
+
+    pieces = 40
+    pace_ms = 60.0
+    ends_ms = 1.0
+    hears = True
+    free = ""
+
+    def act(self, action: Action) -> Observed:
+        seen = super().act(action)
+        if seen.reply is None or not isinstance(action, Ping):
+            return seen
+        at_ms = seen.reply.now_ms - OFFSET_MS
+        heard_ms = self._running("origin", self._heard_ms) if self.hears else inf
+        left_ms = min(max(0.0, at_ms - heard_ms), self.ends_ms)
+        sent = min(self.pieces, 2 + int(left_ms / self.pace_ms)) if at_ms > heard_ms else 2
+        ended = at_ms > heard_ms and (at_ms - heard_ms > self.ends_ms or sent == self.pieces)
+        free = "left" if at_ms > heard_ms else self.free
+        progress = Progress(1, 90, sent, "", free, ended, "", 0.0, 0.0)
+        return replace(seen, reply=replace(seen.reply, known=True, gone=None, progress=progress))
+
+
+def answers(watch_ms: float = WATCH_MS / 2, **app: Any) -> ClauseFinding:
+    both = []
+    for _ in range(2):
+        one = App(PASSES)
+        for name, value in app.items():
+            setattr(one, name, value)
+        both.append(played(answer_departs(pieces=40, watch_ms=watch_ms), one.act))
+    return judge(both)
+
+
+@pytest.mark.parametrize(
+    ("app", "says", "sure"),
+    [
+        ({}, "stops after ", "proved"),
+        ({"ends_ms": 300.0}, "stops after ", "proved"),
+        ({"ends_ms": inf}, "goes on (watched ", "proved"),
+        ({"ends_ms": inf, "pace_ms": 20.0}, "goes on (watched ", "proved"),  # to its end
+        ({"ends_ms": inf, "pace_ms": 1e9}, "goes on (watched ", "proved"),  # in silence
+        ({"ends_ms": inf, "pace_ms": 1.0}, "it was over too soon to tell", "unknown"),
+        ({"ends_ms": inf, "hears": False}, "its server did not hear of it", "unknown"),
+        ({"free": "one piece"}, "it was not in lock-step", "unknown"),
+    ],
+)
+def test_an_app_that_stops_is_told_from_one_that_goes_on(app: dict[str, Any], says: str, sure: str) -> None:
+    judged = answers(**app)
+    assert (judged.says[: len(says)], judged.sure) == (says, sure), judged.evidence
+
+
+@given(ends_ms=st.sampled_from([1.0, inf]), stalls=st.lists(stalls_of, max_size=3))
+def test_no_stall_makes_it_falsely_certain_of_an_app(ends_ms: float, stalls: list[Stall]) -> None:
+    judged = answers(ends_ms=ends_ms, stalls=stalls)
+    if judged.sure == "proved":
+        assert judged.says.startswith("stops after " if ends_ms < inf else "goes on "), judged.evidence
