@@ -266,7 +266,7 @@ def _media_type(body: bytes) -> Headers:
         if re.match(rb"\s*[{\[]", body):
             raise UsageError(
                 f"--data begins like JSON and is none: {str(error)[:100]}.",
-                'In a shell put it into single quotes: -d \'{"q": "why"}\'. If it is something else, say what: '
+                'In a shell put it into single quotes: -d \'{"q": "why"}\'. What is no JSON needs a type: '
                 "--header 'Content-Type: …'.",
             ) from None
     if is_json:
