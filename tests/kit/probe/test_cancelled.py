@@ -15,7 +15,7 @@ from kit.probe.cancelled import cancelled
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.tls import Trust, trusting
 from kit.proof.conditions import Conditions, Switch
-from kit.proof.contract import ClauseFinding
+from kit.proof.contract import ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
 from tests.fixtures.certificates import Certificate
 from tests.fixtures.gunicorn import Gunicorn
@@ -50,6 +50,7 @@ def stops(found: ClauseFinding) -> None:
     (figure,) = found.figures
     assert (found.sure, found.doubts) == ("proved", ()), found.evidence
     assert found.says.startswith("stops after "), found.evidence
+    assert Limit(Term.CANCEL, "<", 1_000.0).met([found]) is not False
     assert figure.least <= 100.0, found.evidence  # how narrow the figure is, the machine decides
 
 
@@ -58,7 +59,8 @@ def goes_on_with(found: ClauseFinding, says: str) -> None:
     (figure,) = found.figures
     assert (found.sure, found.doubts) == ("proved", ()), found.evidence
     assert says in found.says, found.evidence
-    assert 300.0 <= figure.least < figure.most == inf, found.evidence
+    assert 1_000.0 <= figure.least < figure.most == inf, found.evidence
+    assert Limit(Term.CANCEL, "<", 1_000.0).met([found]) is False
 
 
 @through(lambda origin: origin())
@@ -199,7 +201,9 @@ def test_of_gunicorns_workers_one_notices_by_its_writes_and_one_is_asked_in_vain
 
     threads, sync = asyncio.run(both())
     goes_on_with(threads, "stops only 2 events later")
-    assert (sync.sure, sync.figures, sync.doubts) == ("unknown", (), (Doubt.SIDE_REQUEST_HUNG,))
+    assert (sync.sure, sync.figures) == ("unknown", ())
+    # On a busy machine that may be why they did not come back.
+    assert {*sync.doubts} <= {Doubt.SIDE_REQUEST_HUNG, Doubt.BUSY_MACHINE}
 
 
 @pytest.mark.parametrize("http2", [False, True])
@@ -217,7 +221,7 @@ def test_a_watch_costs_what_it_is_given_and_no_more(origin: Origin, nginx: Nginx
     url = nginx(origin(), location=IGNORES)
     began = time.monotonic()
     found = asyncio.run(left(url, watch_s=3.0))
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 5.0
     goes_on_with(found, "stops only 2 events later")
 
 
