@@ -152,24 +152,20 @@ def command(
 
 def named_asks(lanes: list[str], request: Request) -> dict[str, Ask]:
     """What to ask of each lane as the user gave it."""
+    from kit.probe.http_errors import shown
+
     if not lanes:
         raise UsageError(
             "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
-    urls = pairs("The lane", "NAME=URL", [one if named(one) else f"{_named_by(one)}={one}" for one in lanes])
-    return {name: request.ask(url) for name, url in urls.items()}
-
-
-def named(lane: str) -> bool:
-    """Whether a lane is given with a name, and is not a URL alone."""
-    return "://" not in lane.partition("=")[0]
-
-
-def _named_by(url: str) -> str:
-    """A name for a lane that is given as a URL alone: that, without what may hold a key."""
-    from kit.probe.http_errors import shown
-
-    return shown(url).partition("://")[2].replace("=", "-")
+    named: list[str] = []
+    for lane in lanes:
+        if "://" in lane.partition("=")[0]:  # a URL alone: named by itself, without what may hold a key
+            name = shown(lane).partition("://")[2].replace("=", "-")
+            times = sum(one.startswith((f"{name}=", f"{name} (")) for one in named)
+            lane = f"{name} ({times + 1})={lane}" if times else f"{name}={lane}"
+        named.append(lane)
+    return {name: request.ask(url) for name, url in pairs("The lane", "NAME=URL", named).items()}
 
 
 def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_json: bool) -> dict[str, Ask]:

@@ -123,6 +123,7 @@ def command(
                 timeout_s=timeout,
                 proof_token=proof_token,
                 proof_tokens=proof_tokens,
+                http2=bool(request.http2),
             )
             fresh = Renewal(gcloud(), timeout_s=timeout) if deployed else as_it_is
             run(show_specs(session, specs, "cloud" if deployed else "url", fresh))

@@ -46,7 +46,7 @@ async def doctor_app(
     say = stages(watch)
     say("Packaging the app as it would be deployed.")
     lanes = prepare(targets, names, config, root)
-    async with Lab(lanes, say=say) as lab:
+    async with Lab(lanes, say=say, answers_within_s=spec.timeout_s) as lab:
         base = next(iter(lab.services.values()))
         described = await as_described(config, base, timeout_s=spec.timeout_s, say=say)
         if described is not config and not spec.repeat_ok:

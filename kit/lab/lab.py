@@ -71,6 +71,7 @@ class Lab:
         isolated: bool = False,
         say: Callable[[str], None] = lambda text: None,
         origins: Sequence[str] = (),
+        answers_within_s: float | None = None,
     ) -> None:
         """Set a lab up; nothing runs before the block is entered.
 
@@ -79,6 +80,7 @@ class Lab:
             isolated: install each bundle's own requirements first, instead of using the kit's environment.
             say: called with what happens, a short sentence a time.
             origins: pages that may ask the services from a browser, as in "http://127.0.0.1:8765".
+            answers_within_s: how long a user's app may leave its first request without an answer.
         """
         self.urls: Mapping[str, str] = {}
         self.services: dict[str, str] = {}
@@ -87,6 +89,7 @@ class Lab:
         self._isolated = isolated
         self._say = say
         self._origins = tuple(origins)
+        self._answers_within_s = answers_within_s
         self._folder: Path | None = None
         self._services: list[ServiceProcess] = []
         self._fronts: list[ServiceProcess] = []
@@ -215,7 +218,7 @@ class Lab:
         front = start_front(name, spec, listener, port, self._folder / f"{name}.front", service)
         self._fronts.append(front)
         await front.wait_until_ready(place)
-        await service.wait_until_ready(port)
+        await service.wait_until_ready(port, answers_within_s=self._answers_within_s if lane.own else None)
         self.services[name] = f"http://{HOST}:{port}"
         self._say(f"{name}: ready")
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kit.errors import Code, KitError
 from kit.lab.sockets import answers
@@ -20,6 +20,7 @@ from kit.process import Process
 # it itself: a request that it passed on would freeze a service that nothing has been asked of yet.
 ASKED: Mapping[str, str] = {"service": "GET /ready", "front": "CONNECT /"}
 READY_WITHIN_S = 60.0
+_NO_HTTP = "?"
 _POLL_S = 0.02
 _LOG_LINES = 12
 _REMEDIES = {
@@ -116,20 +117,37 @@ class ServiceProcess(Process):
             remedy(self.what, log),
         )
 
-    async def wait_until_ready(self, port: int) -> None:
+    async def wait_until_ready(self, port: int, *, answers_within_s: float | None = None) -> None:
         """Wait until it answers at that port with no error of its own.
+
+        Args:
+            port: the port.
+            answers_within_s: how long its app may leave a request without an answer once its server serves;
+                None for as long as a start may take.
 
         Raises:
             KitError: SERVICE_DIED, or SERVICE_NOT_READY.
         """
         asked = ASKED[self.what]
         death = asyncio.create_task(self.died())
+        ready = asyncio.create_task(_answers(port, asked))
+        tasks: set[asyncio.Task[Any]] = {death, ready}
+        if answers_within_s is not None:
+            tasks.add(asyncio.create_task(_silence(port, answers_within_s)))
         try:
             async with asyncio.timeout(READY_WITHIN_S):
-                while not await answers(port, asked):
-                    done, _ = await asyncio.wait({death}, timeout=_POLL_S)
-                    if done:
-                        raise death.result()
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                ready.result()
+            elif death.done():
+                raise death.result()
+            else:
+                raise KitError(
+                    Code.SERVICE_NOT_READY,
+                    f"The {self.what} of {self.name} runs, and its app did not answer {asked} within "
+                    f"{answers_within_s:g} s.{self.log_end()}",
+                    "Give it longer with --timeout SECONDS, or look at whether it is stuck.",
+                )
         except TimeoutError:
             raise KitError(
                 Code.SERVICE_NOT_READY,
@@ -138,7 +156,8 @@ class ServiceProcess(Process):
                 "Correct what the log names, or try again when the machine is less busy.",
             ) from None
         finally:
-            death.cancel()
+            for task in tasks:
+                task.cancel()
 
     def log_end(self) -> str:
         """The last lines of its log, as the end of a sentence; empty when it wrote nothing."""
@@ -147,3 +166,18 @@ class ServiceProcess(Process):
             if lines:
                 return " The end of its log:\n" + "\n".join(f"  | {line}" for line in lines)
         return ""
+
+
+async def _answers(port: int, asked: str) -> None:
+    """Return once it answers so."""
+    while not await answers(port, asked):  # noqa: ASYNC110 (another process is waited for)
+        await asyncio.sleep(_POLL_S)
+
+
+async def _silence(port: int, seconds: float) -> None:
+    """Return once the server at that port has served for so long.
+
+    What is no HTTP a server refuses by itself, before its app is asked: so it is known to serve.
+    """
+    await _answers(port, _NO_HTTP)
+    await asyncio.sleep(seconds)

@@ -148,7 +148,6 @@ class Limit:
 ASKED: Final = (Clause.CANCELLED, Clause.MANY, Clause.KEPT_ALIVE)
 QUICK: Final = (Clause.CANCELLED, Clause.MANY)
 WATCH_S = 5.0
-MOST_S = 3_600.0  # streams are watched; and a little longer where an hour is what is expected
 STREAMS = 10
 
 

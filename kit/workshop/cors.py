@@ -11,6 +11,7 @@ from kit.errors import KitError
 from kit.loopback import is_loopback
 from kit.probe.client import Ask, Client
 from kit.probe.origin import ping_path
+from kit.probe.tls import Trust, trust_here
 
 _WITHIN_MS = 10_000.0
 
@@ -50,6 +51,12 @@ def _may_reach(ask: Ask, page: str) -> bool:
         return False
     if here.scheme == "https" and lane.scheme == "http":
         return False  # mixed content
+    if lane.scheme == "https" and trust_here() != Trust():
+        return False  # a browser trusts by its own list
+    try:
+        (ask.body or b"").decode()
+    except UnicodeDecodeError:  # the page is told of the request in JSON
+        return False
     # A loopback address is the machine's where the browser runs, which may be another than this one.
     return is_loopback(here.hostname or "") or not is_loopback(lane.hostname or "")
 

@@ -67,9 +67,10 @@ def named(
     timeout_s: float,
     proof_token: str | None = None,
     proof_tokens: Mapping[str, str | None] | None = None,
+    http2: bool = False,
 ) -> Specs:
     """The lanes of services that run elsewhere, by name; `proof_tokens` as `lanes_of` takes them."""
-    like = LaneSpec("", Ask("GET", ""), proof_token=proof_token, timeout_s=timeout_s)
+    like = LaneSpec("", Ask("GET", ""), proof_token=proof_token, http2=http2, timeout_s=timeout_s)
     specs: dict[str, dict[Arm, LaneSpec]] = {name: {} for name in asks}
     for arm in BOTH:
         for spec in lanes_of(asks, targets, (arm,), like, config, proof_tokens=proof_tokens):

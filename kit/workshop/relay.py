@@ -25,11 +25,12 @@ PASSED = (
 class Relayed(Response):
     """The answer to a request that is passed on; it ends when either side leaves."""
 
-    def __init__(self, ask: Ask, *, timeout_s: float) -> None:
+    def __init__(self, ask: Ask, *, timeout_s: float, http2: bool = False) -> None:
         self.background = None
         self.status_code = 200
         self._ask = ask
         self._timeout_s = timeout_s
+        self._http2 = http2
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask, and send on what comes. A response that breaks off breaks off here too."""
@@ -49,7 +50,10 @@ class Relayed(Response):
         begun = False
         try:
             # A client of its own: no stream waits for another's connection.
-            async with Client(timeout_s=self._timeout_s) as client, client.stream(self._ask) as response:
+            async with (
+                Client(http2=self._http2, timeout_s=self._timeout_s) as client,
+                client.stream(self._ask) as response,
+            ):
                 await send(
                     {
                         "type": "http.response.start",

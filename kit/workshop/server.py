@@ -181,7 +181,7 @@ class Page:
         ask = lane.passed_on(request.path_params["what"], request.method, request.url.query)
         if ask is None:
             raise _gone()
-        return Relayed(as_browser(ask), timeout_s=lane.spec.timeout_s)
+        return Relayed(as_browser(ask), timeout_s=lane.spec.timeout_s, http2=lane.spec.http2)
 
     # Recordings.
 

@@ -12,7 +12,7 @@ from kit.platforms.command import Command
 from kit.platforms.service import Place
 from tests.fixtures.deployments import deployed, service_of
 from tests.fixtures.origin import Origin
-from tests.fixtures.wire import passing, wire
+from tests.fixtures.wire import events, passing, wire
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import FakeGcloud, MemoryHost
 
@@ -40,6 +40,22 @@ def test_a_service_without_the_kits_switch_is_asked_once_and_told_as_it_is(
                 ("bare", "off"),
             ]
         assert [one.path for one in way.asked].count("/chat") == 4
+
+
+def test_every_lane_is_asked_as_the_request_options_say(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "body.json").write_text('{"q": 1}')
+    with wire(events((0.0, b"data: 1\n\n"))) as way:
+        invoke("compare", f"a={way.url}/chat", "-X", "PUT", "-H", "X-Mine: yes", "-d", "@body.json", "--json")
+        (asked,) = [one for one in way.asked if one.path == "/chat"]
+    assert (asked.method, asked.headers["x-mine"]) == ("PUT", "yes")
+    assert asked.headers["content-type"] == "application/json"
+
+
+def test_urls_alone_are_lanes_with_names_of_their_own(invoke: Invoke) -> None:
+    with wire(events((0.0, b"data: 1\n\n"))) as way:
+        ended = invoke("compare", f"{way.url}/chat?key=s3cret", f"{way.url}/chat?key=another", "--json")
+    name = f"{way.url.removeprefix('http://')}/chat"
+    assert [lane["target"] for lane in ended.data["lanes"]] == [name, f"{name} (2)"]
 
 
 def test_the_kits_own_service_is_measured_with_the_header_and_without(invoke: Invoke, origin: Origin) -> None:

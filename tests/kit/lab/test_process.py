@@ -54,6 +54,29 @@ async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "  | no-such-command: No such file or directory" in (await service.died()).message
 
 
+async def test_an_app_that_answers_nothing_is_said_so_once_its_server_serves(tmp_path: Path) -> None:
+    app = """
+import asyncio, os
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError("none")
+    await asyncio.Event().wait()
+"""
+    held, port = hold_port()
+    with held:
+        argv = ("python", "-m", "uvicorn", "silent:app", "--host", "127.0.0.1", "--port", str(port))
+        (tmp_path / "bundle").mkdir()
+        (tmp_path / "bundle" / "silent.py").write_text(app)
+        service = ServiceProcess("standard", argv, PYTHONS, tmp_path, grace_s=0.1)
+        try:
+            with pytest.raises(KitError, match=r"its app did not answer GET /ready within 0\.2 s") as error:
+                await service.wait_until_ready(port, answers_within_s=0.2)
+        finally:
+            await service.kill()
+    assert error.value.code is Code.SERVICE_NOT_READY
+    assert "--timeout" in error.value.hint
+
+
 async def test_one_that_does_not_answer_in_time_is_reported_with_the_end_of_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

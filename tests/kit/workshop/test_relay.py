@@ -6,16 +6,20 @@ import asyncio
 import hashlib
 import json
 import secrets
+import ssl
 from dataclasses import replace
 from typing import Any
 
 from kit.config import Config
 from kit.probe.client import Ask, Client
 from kit.probe.spec import LaneSpec
+from kit.probe.tls import Trust, trusting
 from kit.workshop.lanes import named
 from kit.workshop.page_config import PageConfig
 from kit.workshop.server import Page
 from kit.workshop.serving import listen, serving
+from tests.fixtures.certificates import Certificate
+from tests.fixtures.misbehaving import misbehaving, says
 from tests.fixtures.origin import Origin
 from tests.fixtures.wire import passing, wire
 
@@ -125,3 +129,23 @@ def test_a_lane_that_polls_is_asked_for_its_pieces_through_the_relay_too(origin:
                 return events
 
     assert asyncio.run(play()) == ["token", "token", "token", "done"]
+
+
+async def test_what_the_kit_trusts_and_a_browser_does_not_is_asked_by_the_server(
+    certificate: Certificate,
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate.folder / "cert.pem", certificate.folder / "key.pem")
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\naccess-control-allow-origin: *\r\n"
+    with trusting(Trust(insecure=True)):
+        async with misbehaving(says(head + b"content-length: 9\r\n\r\ndata: 1\n\n"), tls) as url:
+            site = PageConfig("url", named({"mine": Ask("GET", url)}, {}, Config(), timeout_s=60), {}, 60)
+            with listen("127.0.0.1", 0) as listening:
+                page = f"http://127.0.0.1:{listening.getsockname()[1]}"
+                async with Client() as asks, Client() as side, serving(Page(site, asks).app, listening):
+                    go = {"prompt": "Why?", "lanes": ["mine"], "tokens": 5}
+                    (lane,) = (await post(side, f"{page}/api/runs", go))["lanes"]
+                    assert lane["relayed"]
+                    ask = Ask("POST", f"{page}/{lane['request']['url']}", body=b"")
+                    response, body, _, _ = await side.fetch(ask, within_ms=60_000)
+    assert (response.status, body) == (200, b"data: 1\n\n")
