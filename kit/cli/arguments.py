@@ -85,18 +85,17 @@ def held_to(
     Raises:
         KitError: that is no length of time.
     """
-    from kit.proof import contract as its
+    from kit.proof.contract import ASKED, Clause, ContractSpec
     from kit.proof.many import MOST_STREAMS
     from kit.proof.stream_limits import MOST_S
     from kit.times import in_words
 
     for_s = None if for_ is None else _seconds(for_)
-    given = {its.Clause.KEPT_ALIVE: for_s, its.Clause.MANY: streams}
-    named = (*clauses, *(clause for clause, how in given.items() if how is not None))
-    asked = its.ASKED if contract else named
-    spec = its.ContractSpec.of(expected.limits, asked, for_s=for_s, streams=streams)
-    long = its.Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
-    if long or (its.Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+    asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
+    named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
+    spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
+    long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+    if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
         raise UsageError(
             f"Streams are watched for {in_words(MOST_S)} at most, and {MOST_STREAMS:,} opened at most.",
             "Give less by --for or --streams, or expect less.",

@@ -29,7 +29,7 @@ from kit.proof.streams import Answer, Missing, Observed, Refusal, Stream, Watch
 
 _TIMEOUT_S = 30.0  # of our own, beyond a stream's life: what ends a stream must not be us
 # At the origin, of what neither an end nor that its client left reaches: no longer than all of it may take.
-_LIVES_S, _EACH_S = 60, 20
+_LIVES_S, _EACH_S = 30, 20
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {
@@ -246,7 +246,9 @@ class _Runner:
     def _side(self, place: int) -> Side:
         while len(self._sides) <= place:
             client = Client(http2=self._http2, timeout_s=self._lives_s + _TIMEOUT_S)
-            self._sides.append((client, Side(client, self._request.base, self._headers)))
+            self._sides.append(
+                (client, Side(client, self._request.side or self._request.base, self._headers))
+            )
         return self._sides[place][1]
 
     async def _hang_up(self) -> None:

@@ -1,10 +1,10 @@
 """How many streams at once a path delivers: one beside the other until some are refused, wait or are held.
 
 **Refused** is said by the answer. It is for their number where further ones are refused for a second while
-the others stay open, and one passes as soon as one has left; a limit on requests in a time shows itself by
-letting one in. **Queued** and **held** are statements about order, as in `kit.proof.steps`: side requests
-that were begun later came back, and it has not come. Queued is what comes once another one has ended. What
-was seen is seen again with fresh streams before it is called proved (docs/detection.md).
+the others stay open, and one passes, and no more, as soon as one has left; a limit on requests in a time lets
+one in though none has left. **Queued** and **held** are statements about order, as in `kit.proof.steps`: side
+requests that were begun later came back, and it has not come. Queued is what comes once another one has
+ended. What was seen is seen again with fresh streams before it is called proved (docs/detection.md).
 
 This is a generator that yields what to do and is sent what was seen. `kit.probe.many` runs it.
 """
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
+from statistics import median
 from typing import Literal
 
 from kit.proof.actions import Reply
@@ -114,7 +115,7 @@ class Many:
     """
 
     def __init__(self, streams: int = STREAMS, client_limit: float = inf, why: str = "") -> None:
-        self._wanted = int(min(streams, client_limit))
+        self._wanted = max(1, int(min(streams, client_limit)))
         self._why = why if client_limit < streams else ""
         self._streams: Sequence[Stream] = ()
         self._begun = 0  # where the round's streams begin
@@ -160,7 +161,7 @@ class Many:
         says = f"{seen.passed:,} at once pass" if seen.passed > 1 else "one passes"
         sure: Sure = "proved" if seen.stepped else "likely"
         if seen.rated:
-            says += f"; more were refused for a while ({seen.how}), by a limit on their rate"
+            says += f"; more were refused for a while ({seen.how})"
             sure = "likely"
         elif seen.by == "proof":
             says += "; the origin's copy of the proof allows no more"
@@ -306,6 +307,9 @@ class Many:
             yield from self._pause(TRY_MS / 3)
         if released:
             self._say(f"one left, and one more passed, {self._ran_ms - left_ms:.0f} ms later")
+            if (yield from self._one_more()):  # as where a new second begins in which so many are let in
+                self._say("and a further one, though none had left")
+                return (yield from self._slowly(refusal, count))
             stop = yield from self._step_rest(self._passing[-1])
         else:
             self._say("one left, and further ones were refused all the same")
@@ -408,7 +412,7 @@ class Many:
                 f"{wait.trips} side requests overtook them"
             )
             return _Round(len(passing) - len(wait.missing), Kind.HELD, shown=not self._several)
-        late = [number for number, each in fed.items() if self._hold_ms(number, each) > UNCLEAR_MS]
+        late = [number for number, each in fed.items() if self._hold_ms(number, each)]
         if late and not self._late_alone:
             stop = yield from self._late(late, passing)
             if stop is not None:
@@ -442,6 +446,7 @@ class Many:
             missing = next((one for one in answers if isinstance(one, Missing)), None)
             if missing is not Missing.REFUSED:
                 break
+            yield from self._leave(())  # several side connections may be some too many
         self._asked = sorted(asked, key=lambda each: each.sent_ms)
         return fed, missing
 
@@ -453,28 +458,26 @@ class Many:
             wait = yield from self._wait([(number, self._events[number]) for number in fed])
             if missing is not None or wait.missing:
                 return None
-            holds = [
-                hold for number, each in fed.items() if (hold := self._hold_ms(number, each)) > UNCLEAR_MS
-            ]
-            late = [number for number, each in fed.items() if self._hold_ms(number, each) > UNCLEAR_MS]
+            holds = [self._hold_ms(number, each) for number, each in fed.items()]
+            late = [number for number, hold_ms in zip(fed, holds, strict=True) if hold_ms]
             if not late:
                 return None
-        how = f"by {sorted(holds)[len(holds) // 2]:.0f} ms"
+        how = f"by {median(filter(None, holds)):.0f} ms"
         self._say(f"with {len(passing)} open, {len(late)} of them had three events late, {how}")
         # By how few side requests an event is overtaken hangs on the way: which is the first is not certain.
         return _Round(passing.index(late[0]), Kind.LATE, how)
 
     def _hold_ms(self, number: int, fed: Reply) -> float:
-        """By how much the last event of it was late; 0 where no side requests overtook it."""
+        """By how much the last event of it was late; 0 below `UNCLEAR_MS`, and where nothing overtook it."""
         arrivals = self._streams[number].received.arrivals
         if len(arrivals) < self._events[number]:
             return 0.0
         came_ms = arrivals[self._events[number] - 1][0]
-        back_ms, trips = fed.arrived_ms, 0
-        for each in self._asked:
+        hold_ms, back_ms, trips = came_ms - fed.arrived_ms, fed.arrived_ms, 0
+        for each in self._asked if hold_ms > UNCLEAR_MS else ():
             if each.sent_ms >= back_ms and each.arrived_ms <= came_ms:
                 back_ms, trips = each.arrived_ms, trips + 1
-        return came_ms - fed.arrived_ms if trips >= OVERTAKEN else 0.0
+        return hold_ms if trips >= OVERTAKEN else 0.0
 
     # Between two rounds.
 
@@ -528,7 +531,7 @@ class Many:
                 raise _UnknownError("the origin's proof does not answer", Doubt.SIDE_REQUEST_HUNG)
             took.append(answer.took_ms)
             within_ms = SIDE_TIMEOUT_MS + took[0]
-        self._rtt_ms = sorted(took)[PINGS // 2]
+        self._rtt_ms = median(took)
 
     def _open(self, count: int) -> Machine[tuple[int, ...]]:
         first = len(self._streams)

@@ -318,9 +318,9 @@ def judge(
     )
     kind, why, doubts, idle, total = _judged(silent, talking, apart_s / 2)
     beats = talking[1] if len(talking) > 1 else None
-    held = idle is not None and beats is not None and beats.held
-    if idle is not None and beats is not None and held:
-        held = beats.cut and near(beats.last_silence_s, idle, beats.late_s)
+    held = False
+    if idle is not None and beats is not None and beats.held and beats.cut:
+        held = near(beats.last_silence_s, idle, beats.late_s)
     if held:
         why += "; heartbeats do not, since they are held on the way"
     if any(life.cut and life.late_s * 1000 > BUSY_MS for life in (*silent, *talking)):
@@ -395,8 +395,9 @@ def _survived_s(life: StreamLifetime) -> float:
 
 def _around(seen: Iterable[tuple[StreamLifetime, float]]) -> tuple[float, float]:
     """Many hops look at their clocks once a second only: what was cut is known to within that."""
-    ends = [(end_s - life.late_s, end_s + life.late_s) for life, end_s in seen if life.cut]
-    return max(min(ends)[0] - WITHIN_S, 0.0), max(most for _, most in ends) + WITHIN_S
+    ends = [(end_s, life.late_s) for life, end_s in seen if life.cut]
+    least_s = min(end_s - late_s for end_s, late_s in ends) - WITHIN_S
+    return max(least_s, 0.0), max(end_s + late_s for end_s, late_s in ends) + WITHIN_S
 
 
 def finding(found: Limits) -> ClauseFinding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import pytest
 from kit.errors import Code, Exit, KitError
 from kit.probe.kept_alive import kept_alive, stream_limits
 from kit.probe.proof_runner import ProofRequest
+from kit.probe.tls import Trust, trusting
 from kit.proof.causes import Cause
 from kit.proof.conditions import Conditions
-from kit.proof.contract import Clause, Limit, Term
+from kit.proof.contract import Clause, ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
 from kit.proof.stream_limits import Kind, Limits, named_with
 from tests.fixtures.origin import Origin
@@ -35,8 +37,10 @@ end
 """
 
 
-async def watched(url: str, *, for_s: float = 6.5, **conditions: Any) -> Limits:
-    return await stream_limits(ProofRequest(f"{url}/proof", Conditions(**conditions)), for_s=for_s)
+async def watched(url: str, *, for_s: float = 6.5, http2: bool = False, **conditions: Any) -> Limits:
+    request = ProofRequest(f"{url}/proof", Conditions(http2=http2, **conditions))
+    with trusting(Trust(insecure=True)):
+        return await stream_limits(request, for_s=for_s, http2=http2)
 
 
 found = measured_by(watched)
@@ -63,6 +67,16 @@ def test_nginx_ends_a_stream_that_is_silent_for_its_read_timeout(found: Limits) 
 @through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"), method="POST")
 def test_nginx_ends_one_that_was_asked_for_by_post_as_well(found: Limits) -> None:
     ends_by_its_read_timeout(found)
+
+
+@through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;", tls=True), http2=True)
+def test_nginx_ends_one_of_http_2_as_well(found: Limits) -> None:
+    ends_by_its_read_timeout(found)
+
+
+@through(lambda origin: EnvoySite(origin(), idle_s=2, http_1_0=False, tls=True), http2=True)
+def test_envoy_ends_one_of_http_2_as_well(found: Limits) -> None:
+    assert (found.kind, found.held, found.doubts) == (Kind.IDLE_LIMIT, False, ()), found.evidence
 
 
 @through(lambda origin: NginxSite(origin(), "proxy_read_timeout 2s;"), media="application/x-ndjson")
@@ -212,8 +226,26 @@ def test_an_asgi_servers_own_timeouts_end_no_stream(server: tuple[str, ...], tmp
     argv = [sys.executable, *(word.format(port=port) for word in server), "service.main:app"]
     here, lab = f"http://127.0.0.1:{port}", {"STREAMPROOF_LAB": "1"}
     with running(argv, answers(f"{here}/health", 200), tmp_path / "server.log", env=lab):
-        found = asyncio.run(watched(here, for_s=4.0))
+        found = asyncio.run(watched(here, for_s=3.0))
     assert (found.kind, found.doubts) == (Kind.NO_LIMIT, ()), found.evidence
+
+
+@pytest.mark.parametrize("after_s", [1.0, 3.0, 4.5])
+def test_a_server_that_ends_is_no_limit(after_s: float, tmp_path: Path) -> None:
+    port = free_port()
+    argv = [sys.executable, *(word.format(port=port) for word in UVICORN), "service.main:app"]
+    here, lab = f"http://127.0.0.1:{port}", {"STREAMPROOF_LAB": "1"}
+
+    async def watch(end: Callable[[], None]) -> ClauseFinding | None:
+        asyncio.get_running_loop().call_later(after_s, end)
+        try:
+            return await kept_alive(ProofRequest(f"{here}/proof"), for_s=6.0)
+        except KitError:
+            return None  # a stream that began later could not be opened
+
+    with running(argv, answers(f"{here}/health", 200), tmp_path / "server.log", env=lab) as server:
+        found = asyncio.run(watch(server.kill))
+    assert found is None or found.sure != "proved"
 
 
 def test_the_clause_says_what_was_proved_of_both(origin: Origin) -> None:

@@ -182,6 +182,7 @@ KINDS = {
     "node": (7, 10),
     "node, as it comes": (0, 40),
     "node-sockets": (5, 10),
+    "hypercorn": (0, 40),
     "processes": (3, 60),
 }
 
@@ -212,8 +213,9 @@ def test_a_node_hop_queues_what_is_over_its_sockets(servers: Mapping[str, Clause
     assert "maxSockets: Infinity" in servers["node-sockets"].advice
 
 
-def test_a_node_hop_with_nothing_set_passes_forty(servers: Mapping[str, ClauseFinding]) -> None:
-    is_said(servers["node, as it comes"], "proved", 40, inf, "40 at once pass")
+@pytest.mark.parametrize("kind", ["node, as it comes", "hypercorn"])
+def test_a_server_with_nothing_set_passes_forty(kind: str, servers: Mapping[str, ClauseFinding]) -> None:
+    is_said(servers[kind], "proved", 40, inf, "40 at once pass")
 
 
 @pytest.mark.parametrize(("kind", "most"), [("gunicorn", 1), ("gunicorn, three", 3)])

@@ -490,7 +490,7 @@ STALLS = st.lists(
 
 
 @given(
-    kind=st.sampled_from(["none", "refuses", "queues", "held", "first-held", "late"]),
+    kind=st.sampled_from(["none", "refuses", "queues", "held", "first-held", "late", "rate"]),
     limit=st.integers(2, 14),
     counts_side=st.booleans(),
     rtt_ms=st.floats(0.2, 80),
@@ -501,6 +501,7 @@ STALLS = st.lists(
 )
 @example("none", 2, True, 1.0, ((3.0, 1_500.0),), 1, True, inf)
 @example("none", 2, True, 1.0, ((3.0, 900.0), (903.0, 2_000.0)), 1, True, inf)
+@example("rate", 7, False, 10.0, ((0.0, 2_790.0),), 1, False, inf)
 def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
     kind: str,
     limit: int,
@@ -527,6 +528,8 @@ def test_a_path_that_stalls_at_any_moment_is_never_said_to_have_another_limit(
             path.held_from, path.first_held, truth = limit + 1, kind == "first-held", limit
         case "late":  # which may not show, and is never proved
             path.late_from, path.late_ms = limit + 1, 400.0
+        case "rate":
+            path.rate = limit + 4, 40 * rtt_ms * limit
     found = path.found()
     if found.sure == "proved":
         least, most = figure(found)
