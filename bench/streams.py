@@ -37,7 +37,10 @@ RAMP_SHARE = 6  # a sixth of the whole
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One tool's: of lateness and of the first event, milliseconds; then the cores that it took."""
+    """One tool's: of lateness and of the first event, milliseconds; then the cores that it took.
+
+    0 where that is not known: Locust does not wait for its workers' end.
+    """
 
     events: int
     late: Histogram
@@ -48,9 +51,10 @@ class _Run:
 
     def __str__(self) -> str:
         late = self.late
+        cores = f"{self.cores:.2f} cores, " if self.cores else ""
         return (
             f"lateness p50 {_ms(late, 0.5)}, p99 {_ms(late, 0.99)}, first event p99 {_ms(self.first, 0.99)}, "
-            f"{self.events:,} events{self.own}; {self.cores:.2f} cores, the server's {self.server:.2f}, "
+            f"{self.events:,} events{self.own}; {cores}the server's {self.server:.2f} cores, "
             f"load average {os.getloadavg()[0]:.1f}"
         )
 
@@ -104,7 +108,7 @@ def _ours(streams: int, seconds: int, workers: int) -> _Run:
         data["events"],
         _as_said(data["lateness"]),
         _as_said(data["first_event"]),
-        cores,
+        cores if workers == 1 else 0.0,
         server,
         f", its own lateness p99 {own['p99_ms']} ms, worst {own['most_ms']} ms",
     )

@@ -139,7 +139,8 @@ def command(
     objectives = parse(slo) if slo is not None else ()
     schedule = _schedule(streams, for_, ramp, every)
     fleet = _fleet(workers, expect_workers, listen, join)
-    ask = _ask(url, request, deployed=deployed, as_json=as_json)
+    warnings: list[str] = []
+    ask = _ask(url, request, warnings, deployed=deployed, as_json=as_json)
     if dry_run:
         line = flow.line(ask, schedule, timeout, fleet)
         success({"line": line}, as_json=as_json, text=line)
@@ -170,7 +171,7 @@ def command(
         load_data(result),
         as_json=as_json,
         text=load_text(result, style()),
-        warnings=result.doubts if as_json else (),
+        warnings=[*warnings, *result.doubts] if as_json else warnings,
         exit=Exit.INTERRUPTED if result.interrupted else Exit[result.state.name],
     )
 
@@ -224,14 +225,14 @@ def _place(name: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _ask(url: str | None, request: Request, *, deployed: bool, as_json: bool) -> Ask:
+def _ask(url: str | None, request: Request, warnings: list[str], *, deployed: bool, as_json: bool) -> Ask:
     if request.http2:
         raise UsageError("Locust asks in HTTP/1.1.", "Leave --http2 out.")
     if not deployed:
         return request.one(url)
     from kit.cli.compare import deployed_asks
 
-    asks = deployed_asks([url] if url else [], request.of(configured()), [], as_json=as_json)
+    asks = deployed_asks([url] if url else [], request.of(configured()), warnings, as_json=as_json)
     if len(asks) > 1:
         raise UsageError(
             f"Several are on record as deployed: {', '.join(asks)}.",

@@ -88,16 +88,19 @@ def need_files(streams: int, fleet: Fleet) -> None:
     """
     need = -(-streams // fleet.workers) + _FILES_BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = resource.RLIM_INFINITY
-    if soft != unlimited and soft < need:
-        if hard != unlimited and hard < need:
-            raise KitError(
-                Code.TOO_FEW_FILES,
-                f"A process may open {hard:,} files here, and {streams:,} streams need {need:,}.",
-                f"Raise the limit (`ulimit -Hn {need}` as root, or LimitNOFILE= of the service), use more "
-                "processes (--workers), or fewer streams.",
-            )
+    if soft == resource.RLIM_INFINITY or soft >= need:
+        return
+    try:
+        # macOS has a limit below the hard one, which it does not say.
         resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
+    except (ValueError, OSError):
+        most = soft if hard == resource.RLIM_INFINITY else hard
+        raise KitError(
+            Code.TOO_FEW_FILES,
+            f"A process may open {most:,} files here, and {streams:,} streams need {need:,}.",
+            f"Raise the limit (`ulimit -Hn {need}` as root, or LimitNOFILE= of the service), use more "
+            "processes (--workers), or fewer streams.",
+        ) from None
 
 
 def with_port(fleet: Fleet) -> Fleet:

@@ -176,6 +176,8 @@ class StreamUser(User):
             why = f"is not HTTP ({type(error).__name__})"
         except OSError as error:
             why = error.strerror or str(error) or type(error).__name__
+        except Exception as bug:  # of ours: no stream's fault, and no figure is right
+            gevent.get_hub().handle_system_error(type(bug), bug)
         finally:
             self.over(watch, now_ms(), how, why)
             if connection is not None:

@@ -9,6 +9,7 @@ import pytest
 from kit.proof.known_limits import every
 from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Nginx
 from tests.fixtures.wire import events, wire
 from tests.kit.cli.conftest import Invoke
 
@@ -250,3 +251,26 @@ def test_what_cannot_be_watched_is_refused_before_anything_is_asked(
     ended = invoke("probe", "http://127.0.0.1:1", *words)
     assert ended.status == 2
     assert message in ended.err
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("location", "status", "missed"),
+    [
+        ("", 0, []),
+        ("proxy_ignore_client_abort on;", 3, ["cancelled"]),
+        ("limit_conn streams 20;", 3, ["many"]),
+        ("proxy_read_timeout 1s;", 3, ["kept-alive"]),
+    ],
+)
+def test_behind_a_real_nginx_each_clause_is_kept_until_a_line_breaks_it(
+    invoke: Invoke, origin: Origin, nginx: Nginx, location: str, status: int, missed: list[str]
+) -> None:
+    url = nginx(origin(), location=location, http="limit_conn_zone $server_port zone=streams:1m;")
+    ended = invoke(
+        "probe", f"{url}{QUICK}", "--expect", "streamed, cancel<500ms, many>=30, idle>3s", "--json"
+    )
+    found = {one["clause"]: (one["as_expected"], one["sure"]) for one in ended.data["clauses"]}
+    assert ended.status == status, ended.data["clauses"]
+    assert [clause for clause, (kept, _) in found.items() if not kept] == missed, ended.data["clauses"]
+    assert all(sure == "proved" for _, sure in found.values()), ended.data["clauses"]

@@ -57,8 +57,14 @@ def test_a_missing_extra_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch)
 
 def limits(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> list[Any]:
     asked: list[Any] = []
+
+    def raised(which: int, limits: tuple[int, int]) -> None:
+        if limits[0] > hard:
+            raise ValueError("current limit exceeds maximum limit")
+        asked.append(limits)
+
     monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: asked.append(limits))
+    monkeypatch.setattr(resource, "setrlimit", raised)
     return asked
 
 
