@@ -65,6 +65,10 @@ destroy-all:  ## Remove all that was deployed, after a list and a question
 	@./bootstrap runtime
 	@$(RUN) -m kit destroy --all $(ARGS)
 
+# The workers load the same modules: what one has compiled, the others need not.
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+unexport PYTHONDONTWRITEBYTECODE
+endif
 test:  ## Run the whole test suite (ARGS="tests/kit -k name" narrows it)
 	@./bootstrap dev
 	@$(RUN) -m pytest --numprocesses auto --dist worksteal $(ARGS)

@@ -291,9 +291,20 @@ def check_names(names: Iterable[str], targets: Mapping[str, Target]) -> None:
             raise KitError(
                 Code.UNKNOWN_TARGET,
                 f"There is no target {name!r}: there are {', '.join(targets)}.",
-                nearest(name, list(targets)),
+                _meant(name, targets) or nearest(name, list(targets)),
                 exit=Exit.USAGE,
             )
+
+
+def _meant(name: str, targets: Mapping[str, Target]) -> str:
+    """A hint at the targets whose platform was named ("cloud-run"); empty where none was."""
+    word = _letters(name)
+    found = [repr(one.name) for one in targets.values() if len(word) > 2 and word in _letters(one.title)]
+    return f"Did you mean {' or '.join(found)}?" if found else ""
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text.lower()))
 
 
 def _load(file: Path) -> Target:

@@ -251,17 +251,27 @@ def _body(data: str) -> bytes:
 
 
 def _media_type(body: bytes) -> Headers:
-    """What the body is by its looks: JSON, or a form as curl sends it."""
+    """What the body is by its looks: JSON, or a form as curl sends it.
+
+    Raises:
+        KitError: BAD_USAGE, it begins like JSON and is none.
+    """
     import json
     import re
 
     try:
         is_json = isinstance(json.loads(body), dict | list)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         is_json = False
+        if re.match(rb"\s*[{\[]", body):
+            raise UsageError(
+                f"--data begins like JSON and is none: {str(error)[:100]}.",
+                'In a shell put it into single quotes: -d \'{"q": "why"}\'. What is no JSON needs a type: '
+                "--header 'Content-Type: …'.",
+            ) from None
     if is_json:
         return (("content-type", "application/json"),)
-    form = re.fullmatch(rb"[^\s=&{\[]+=[^\s&]*(&[^\s=&]+=[^\s&]*)*", body)
+    form = re.fullmatch(rb"[^\s=&]+=[^\s&]*(&[^\s=&]+=[^\s&]*)*", body)
     return (("content-type", "application/x-www-form-urlencoded"),) if form else ()
 
 

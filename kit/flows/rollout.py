@@ -111,10 +111,10 @@ class Keeping:
         on = f"open on {version.name}, at {url}"
         if found.base is not None:
             request = ProofRequest(f"{url.rstrip('/')}/proof", headers=(*headers, *found.shows), side=base)
-            opened = f"{{}} streams of the proof's were {on}, each fed an event a second at {own}."
+            opened = f"streams of the proof's were {on}, each fed an event a second at {own}."
             live, least_s = proof_streams(stack, request), FEW_S
         elif asked == "embedded":
-            opened = f"{{}} answers of {ANSWER_S} s were {on}: {closed}."
+            opened = f"answers of {ANSWER_S} s were {on}: {closed}."
             live, least_s = answers(url, headers, answer_s=ANSWER_S), ANSWER_S + FEW_S
         else:
             whose = f"an answer of {asked} costs money" if asked else "an answer of the app's may cost money"

@@ -111,7 +111,7 @@ async def moved(host: Host, service: Service, version: Version, line: Line, kept
 
 async def stop(host: Host, was: Version | None, name: str, line: Line, kept: Kept) -> None:
     """Stop what was replaced, if it would cost money all the time; `was`: that version as it was seen."""
-    ends = was is not None and was.name == name and was.min_instances > 0
+    ends = was is not None and was.name == name and was.stops and was.min_instances > 0
     if ends:
         kept.at("stopping")
     await host.stop(name, line)

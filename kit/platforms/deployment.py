@@ -168,11 +168,13 @@ class DeploymentStatus:
     @property
     def stops_the_costs(self) -> tuple[str, ...]:
         """The lines that end them; none where none are known, or they are not the kit's to end."""
-        idle = [version.name for version in self.running if not version.traffic]
-        stop = load(self.place.platform).stop_line(self.place, *idle) if idle else None
+        idle = [version for version in self.running if not version.traffic]
+        stoppable = [version.name for version in idle if version.stops]
+        stop = load(self.place.platform).stop_line(self.place, *stoppable) if stoppable else None
         lines = [] if stop is None else [stop.line]
         always = self.service is not None and self.service.always
-        if always or any(version.traffic for version in self.running) or (idle and not lines):
+        stopped = len(stoppable) if lines else 0
+        if always or any(version.traffic for version in self.running) or len(idle) > stopped:
             lines.append(f"kit destroy {self.target}")
         return tuple(lines)
 

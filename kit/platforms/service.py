@@ -54,6 +54,7 @@ class Version:
         target: the kit's target that it was made for; None when the kit did not make it.
         digest: of the bundle and the settings it was made from; None where unknown.
         min_instances: how many instances run although none is asked, as long as `running`.
+        stops: whether `Host.stop` ends those.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
         ready: whether it has all that it takes to be asked at `url`; else `Host.start` sees to it.
     """
@@ -68,6 +69,7 @@ class Version:
     min_instances: int = 0
     token_sha256: str | None = None
     ready: bool = True
+    stops: bool = True
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:

@@ -42,6 +42,9 @@ def checked(url: str) -> SplitResult:
     if (parts := _parts(url)) is not None:
         return parts
     meant = _meant(url)
+    port = re.match(r"[A-Za-z]+://[^/?#]*:(\d+)(?:[/?#]|$)", url)
+    if port is not None and not 0 < int(port[1][:6]) < 65_536:
+        raise UsageError(f"The port of {shown(url)[:200]!r} is none.", "Ports go from 1 to 65535.")
     raise UsageError(
         f"{shown(url)[:200]!r} is no address that can be probed.",
         f"Did you mean {meant}?" if meant else "Give a whole one, as in https://example.com/search.",
@@ -69,6 +72,8 @@ def _meant(url: str) -> str:
     found = _TYPED.fullmatch(re.sub("^//", "", typed))
     scheme, rest = found.groups() if found else ("", "")
     rest = f"localhost{rest}" if re.match(":[0-9]", rest) else rest
+    if six := re.fullmatch(r"([0-9A-Fa-f:]*::[0-9A-Fa-f:]*?)(:[0-9]{2,5})?([/?#].*|)", rest, re.DOTALL):
+        rest = f"[{six[1]}]{six[2] or ''}{six[3]}"  # IPv6 without its brackets
     if scheme:
         near = difflib.get_close_matches(scheme.lower(), _SCHEMES, n=1)
         scheme = _SCHEMES[near[0]] if near else ""

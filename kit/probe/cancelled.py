@@ -22,7 +22,7 @@ from kit.proof.steps import SIDE_TIMEOUT_MS
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched
 # Of the watch, before what is still watched is repeated beside it: no accident meets both in the same state.
-_APART = 0.2
+_APART, _MOST_APART_MS = 0.2, 1_000.0
 
 
 async def cancelled(
@@ -32,7 +32,8 @@ async def cancelled(
 
     Args:
         request: how the proof's stream is asked for.
-        watch_s: for how long in all, in seconds; what the origin notices soon takes less.
+        watch_s: for how long in all, in seconds; what the origin notices soon takes less. A longer one than
+            five seconds takes up to a second more.
         http2: offer HTTP/2.
 
     Raises:
@@ -94,8 +95,12 @@ async def _twice(
 ) -> list[Departure]:
     first = asyncio.create_task(_once(request, by, early, until_ms, talks=False, http2=http2))
     try:
-        await asyncio.wait({first}, timeout=_APART * (until_ms - now_ms()) / 1000)
-        second = await _once(request, by, early, until_ms, talks=True, http2=http2)
+        watch_ms = until_ms - now_ms()
+        apart_ms = min(_APART * watch_ms, _MOST_APART_MS)
+        await asyncio.wait({first}, timeout=apart_ms / 1000)
+        # A watch that is asked for is made twice.
+        longer_ms = apart_ms if watch_ms > WATCH_MS else 0.0
+        second = await _once(request, by, early, until_ms + longer_ms, talks=True, http2=http2)
         return [await first, second]
     finally:
         first.cancel()

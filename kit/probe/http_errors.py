@@ -262,11 +262,16 @@ _HINTS = {
     403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
     404: "Check the path.",
     405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
+    407: "A proxy on the way wants credentials: name them in the address of https_proxy or http_proxy.",
     406: "Say what it may answer with: --header 'Accept: …'.",
+    411: "Give --data, even an empty one: --data ''.",
+    413: "Send less in --data, or raise the limit (nginx: client_max_body_size).",
     415: "Say what the data is: --header 'Content-Type: application/json'.",
     422: f"Give the parameters it wants: {_GIVE_DATA}.",
     429: "It is asked too often; wait and try again.",
     501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
+    502: "A hop answered for a service that it could not reach: check that the service runs, and its log.",
+    504: "A hop answered for a service that took too long: look at the service, and at the hop's time limit.",
     503: "It is overloaded or starting; wait and try again.",
 }
 

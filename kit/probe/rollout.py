@@ -80,7 +80,7 @@ class KeptStreams(Kept):
     Args:
         live: opens one, and returns when it is over or its slot is to be left.
         streams: how many.
-        opened: which they are, as a sentence with a place for how many.
+        opened: which they are, as a sentence that begins with how many.
         moves_s: how late traffic may move.
         grace_s: how long a version has to stop.
         least_s: seconds to watch after the move at least, as far as they are not over.
@@ -154,9 +154,11 @@ class KeptStreams(Kept):
         over = [(task.result(), slot) for task, slot in self._each() if not task.cancelled()]
         never = [life.how for life, slot in over if not slot.opened]
         if lives := [life for life, slot in over if slot.opened]:
-            opened = self._opened.format(len(lives))
+            opened = f"{len(lives)} {self._opened}"
             return through(lives, self._move, opened, accidents=self._accidents, unopened=never)
-        return unwatched(f"no stream could be opened: {'; '.join(sorted(set(never))) or 'none came'}")
+        return unwatched(
+            f"no stream could be opened: {'; '.join(sorted(set(never))) or 'no side request reached one'}"
+        )
 
     def _each(self) -> list[tuple[asyncio.Task[KeptStream], Slot]]:
         return list(zip(self._tasks, self._slots, strict=True))
@@ -172,6 +174,7 @@ class KeptStreams(Kept):
                 return life
             self._accidents += life.fate is Fate.CUT
             self._slots[at] = Slot()
+            await asyncio.sleep(LOOK_MS / 1000)  # a service that ends each at once is not asked all the time
 
 
 def proof_streams(stack: AsyncExitStack, request: ProofRequest) -> Live:

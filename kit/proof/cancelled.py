@@ -3,8 +3,8 @@
 A statement about order, as `kit.proof.steps` makes them: a stream goes on where side requests that were begun
 after the leaving came back and said that the origin still has it; it stopped where one says that it is over.
 What the origin's clock says of the moment only narrows that. Each way of leaving is tried twice: once the
-origin then writes nothing for nearly the whole watch, once it soon writes on, so that what stops at an event
-is told from what stops after a time.
+origin then writes nothing for nearly the whole watch, once it writes on from the middle of it, so that what
+stops at an event is told from what stops after a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kit.proof.steps import BUSY_MS, LEAST_MS, OVERTAKEN, SMALL
 
 WATCH_MS = 5_000.0  # a clause that is asked for without a length of time costs no more
 TALKS_MS = 1_000.0  # before the watch ends, the origin writes on in what was silent till then
-SOON_MS = 500.0  # after the leaving, in what is not
+SOON_MS = 500.0  # after the leaving at the earliest, in what is not: in the middle of its watch
 BEAT_MS = 250.0
 # By the second event a server notices whose first write a kernel took and answered with a RST; what needs
 # more, or is not over so soon after it, is over for another reason.
@@ -87,7 +87,7 @@ def departs(by: By, *, early: bool, watch_ms: float, talks: bool) -> Machine[Dep
         by: how to leave it.
         early: before the origin sends anything.
         watch_ms: for how long in all, from the opening on.
-        talks: whether the origin writes on soon after.
+        talks: whether the origin writes on from the middle of it.
     """
     return (yield from _Departing(by, early=early, watch_ms=watch_ms, talks=talks).run())
 
@@ -175,7 +175,7 @@ class _Departing:
         last_ms = self._until_ms - max(1.0, 2 * self._rtt_ms)
         talks_ms = last_ms - max(TALKS_MS, MOST_EVENTS * (BEAT_MS + self._rtt_ms))
         if self._talks:
-            talks_ms = began_ms + SOON_MS
+            talks_ms = began_ms + max(SOON_MS, (last_ms - began_ms) / 2 - MOST_EVENTS * self._rtt_ms)
         replies = 0
         while self._ran_ms < last_ms:
             feeds = self._ran_ms >= talks_ms and replies >= OVERTAKEN

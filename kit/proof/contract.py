@@ -187,17 +187,18 @@ class ContractSpec:
         wanted = {*clauses, *(limit.term.clause for limit in limits)}
         needs = {clause: [one for one in limits if one.term.clause is clause] for clause in ASKED}
 
-        def long_s(clause: Clause) -> float:  # a little longer than what is expected
-            expected_s = [limit.value / 1000 for limit in needs[clause]]
-            return max(WATCH_S, *(min(1.1 * one, one + 30.0) for one in expected_s), 0.0)
-
+        # A little longer than what is expected.
+        expected_s = [limit.value / 1000 for limit in needs[Clause.KEPT_ALIVE]]
+        lives_s = max(WATCH_S, *(min(1.1 * one, one + 30.0) for one in expected_s), 0.0)
+        # A stream that is left is watched for so much less, since a second one comes after it.
+        left_s = [1.5 + 1.4 * limit.value / 1000 for limit in needs[Clause.CANCELLED]]
         # One more than a limit shows that it is passed.
         many = [floor(one.value) + (one.sign in (">", "<=")) for one in needs[Clause.MANY]]
         return cls(
             tuple(clause for clause in ASKED if clause in wanted),
-            for_s or long_s(Clause.KEPT_ALIVE),
+            for_s or lives_s,
             streams or max(many, default=STREAMS),
-            long_s(Clause.CANCELLED),
+            max(WATCH_S, *left_s, 0.0),
         )
 
 

@@ -36,7 +36,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
         came_out = LaneState.NOT_AS_EXPECTED
     mark, tone = MARKS[came_out]
-    first, *rest = hang("  ", "; ".join((headline(diagnosis), *map(clean, lane.against))), width)
+    first, *rest = hang("  ", headline(diagnosis), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", clean(diagnosis.url), width)
@@ -82,7 +82,12 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """The verdict in a few words; where there is none, what the answer looks like."""
+    """The verdict in a few words, and each clause that did not keep its limits."""
+    return "; ".join((_verdict(diagnosis), *map(clean, lane_view(diagnosis.lane).against)))
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    """The verdict; where there is none, what the answer looks like."""
     lane = lane_view(diagnosis.lane)
     saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
     way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (

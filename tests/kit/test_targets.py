@@ -16,7 +16,7 @@ from kit.config import SETTINGS, Config
 from kit.errors import Code, Exit, KitError
 from kit.proof.verdict import Verdict
 from kit.report.promises import promise
-from kit.targets import Certainty, Claim, Target, Topic, assets, get, load_targets, select
+from kit.targets import Certainty, Claim, Target, Topic, assets, check_names, get, load_targets, select
 
 TARGETS = load_targets()
 
@@ -90,6 +90,23 @@ def test_what_is_promised_is_what_the_front_would_do(target: Target) -> None:
     }[front.hold]
     assert target.expect["off"] is unfreed
     assert target.expect["on"] is (Verdict.INCREMENTAL if front.accel_frees else unfreed)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("cloud-run", "Did you mean 'run'?"),
+        ("AppEngine", "Did you mean 'standard' or 'flex'?"),
+        ("flexible", "Did you mean 'flex'?"),
+        ("kubernetes", "Did you mean 'gke'?"),
+        ("runn", "Did you mean 'run'?"),
+        ("--", "Known are: standard, flex, run, gke."),
+    ],
+)
+def test_a_platforms_name_leads_to_its_targets(name: str, meant: str) -> None:
+    with pytest.raises(KitError) as caught:
+        check_names([name], load_targets())
+    assert caught.value.hint == meant
 
 
 def test_an_unknown_target_is_a_usage_error_that_names_those_there_are() -> None:

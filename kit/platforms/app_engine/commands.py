@@ -106,6 +106,10 @@ def stop_version(place: Place, *versions: str) -> Command:
     return change(place, "app", "versions", "stop", *versions, f"--service={place.service}")
 
 
+# The SDK says so of `versions stop` where the scaling mode is set to auto: surface/app/versions/stop.py.
+NOT_STOPPED: Final = "App Engine stops no Standard version that scales by itself"
+
+
 def browse(place: Place) -> Command:
     """Print the service's own address, which stays when another version serves."""
     where = (f"--service={place.service}", f"--project={place.project}", "--no-launch-browser")
@@ -213,7 +217,12 @@ def parse_version(answer: Any, traffic: float | None = None) -> Version:
         digest=variables.get(MARKER) if ours else None,
         min_instances=_min_instances(answer),
         token_sha256=variables.get(TOKEN_SHA256) if ours else None,
+        stops=_is_flex(answer) or "manualScaling" in answer or "basicScaling" in answer,
     )
+
+
+def _is_flex(version: Mapping[str, Any]) -> bool:
+    return version.get("env") in ("flex", "flexible")
 
 
 def _min_instances(version: Mapping[str, Any]) -> int:
@@ -221,7 +230,7 @@ def _min_instances(version: Mapping[str, Any]) -> int:
     if "manualScaling" in version:
         return int(version["manualScaling"].get("instances", 1))
     automatic = version.get("automaticScaling") or {}
-    if version.get("env") in ("flex", "flexible"):
+    if _is_flex(version):
         return int(automatic.get("minTotalInstances", _FLEX_MIN))
     return int((automatic.get("standardSchedulerSettings") or {}).get("minInstances", 0))
 
@@ -262,6 +271,8 @@ def _staying(place: Place, version: Version) -> Removal:
     )
     if not version.running:
         return Removal(f"{version.name}: {why}. It is stopped and costs nothing", None)
+    if version.min_instances and not version.stops:
+        return Removal(f"{version.name}: {why}. Its instances go on costing: {NOT_STOPPED}", None)
     if version.min_instances:
         what = f"the instances of {version.name}, which stays, stopped: {why}"
         return Removal(what, stop_version(place, version.name))

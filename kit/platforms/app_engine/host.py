@@ -78,9 +78,15 @@ class AppEngineHost(CommandHost):
             self._note(version, running=True)
 
     async def stop(self, version: str, line: Line) -> None:
-        """Stop it if it keeps instances while it is not asked. Others cost nothing, and cannot be."""
+        """Stop it if it keeps instances while it is not asked, and can be stopped. Others cost nothing."""
         known = await self._version(version)
-        if known is not None and known.running and known.min_instances:
+        if known is not None and known.running and known.min_instances and not known.stops:
+            removes = commands.delete_versions(self.place, version).line
+            line(
+                f"{version} keeps its instances, and their cost: {commands.NOT_STOPPED}. "
+                f"This removes it: {removes}"
+            )
+        elif known is not None and known.running and known.min_instances:
             await self._change(commands.stop_version(self.place, version), line)
             self._note(version, running=False)
 

@@ -9,6 +9,7 @@ import pytest
 from kit.proof.known_limits import every
 from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
+from tests.fixtures.proxies import Nginx
 from tests.fixtures.wire import events, wire
 from tests.kit.cli.conftest import Invoke
 
@@ -250,3 +251,21 @@ def test_what_cannot_be_watched_is_refused_before_anything_is_asked(
     ended = invoke("probe", "http://127.0.0.1:1", *words)
     assert ended.status == 2
     assert message in ended.err
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("location", "expect", "status", "missed"),
+    [
+        ("", "streamed, cancel<3s, many>=30, idle>3s", 0, []),
+        ("proxy_ignore_client_abort on;", "streamed, cancel<200ms, many>=30", 3, ["cancelled"]),
+    ],
+)
+def test_behind_a_real_nginx_each_clause_is_kept_until_a_line_breaks_it(
+    invoke: Invoke, origin: Origin, nginx: Nginx, location: str, expect: str, status: int, missed: list[str]
+) -> None:
+    ended = invoke("probe", f"{nginx(origin(), location=location)}{QUICK}", "--expect", expect, "--json")
+    found = {one["clause"]: one["as_expected"] for one in ended.data["clauses"]}
+    assert ended.status == status, ended.data["clauses"]
+    assert [clause for clause, kept in found.items() if not kept] == missed, ended.data["clauses"]
+    assert {one["sure"] for one in ended.data["clauses"]} == {"proved"}, ended.data["clauses"]

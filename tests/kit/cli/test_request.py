@@ -53,13 +53,20 @@ def test_without_options_it_is_a_get_and_nothing_is_said() -> None:
         ("a=b&c=d%20e", "application/x-www-form-urlencoded"),
         ("why?", None),
         ('"a word"', None),
-        ("{not json", None),
         ("", None),
     ],
 )
 def test_data_is_sent_as_what_it_is(data: str, kind: str | None) -> None:
     ask = given(data=data).ask("http://h/x")
     assert (ask.method, ask.body, dict(ask.headers).get("content-type")) == ("POST", data.encode(), kind)
+
+
+@pytest.mark.parametrize("data", ["{q: why}", "[1", '{"a": 1', " {'q': 1}"])
+def test_data_that_begins_like_json_and_is_none_is_refused_unless_its_type_is_said(data: str) -> None:
+    with pytest.raises(KitError) as caught:
+        given(data=data)
+    assert "--data begins like JSON and is none" in caught.value.message
+    assert given(data=data, header=["Content-Type: text/plain"]).body == data.encode()
 
 
 def test_a_media_type_of_the_users_own_stays() -> None:

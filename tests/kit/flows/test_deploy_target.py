@@ -16,7 +16,9 @@ from kit.flows.deploy_target import Deploying, Job
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Place, Release, Removal, Service, Version
+from kit.probe.rollout import Kept, Mark
 from kit.proof.lane import Arm, Lane, LaneState
+from kit.proof.rollout import unwatched
 from kit.proof.verdict import Verdict
 from kit.targets import Target, get
 from tests.fixtures.deployments import on_record
@@ -24,6 +26,22 @@ from tests.fixtures.lanes import lane_of
 from tests.kit.flows.hosts import MemoryHost
 
 NOW = 1_800_000_000.0
+
+
+class Marked(Kept):
+    """Streams that are kept; `marks`: what was done, each with what was asked of the host last before it."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(unwatched("nothing was watched"))
+        self.said = said
+        self.marks: list[tuple[str, str]] = []
+        self.over = False
+
+    def at(self, mark: Mark, url: str | None = None) -> None:
+        self.marks.append((mark, self.said[-1] if self.said else ""))
+
+    async def __aexit__(self, *_: object) -> None:
+        self.over = True
 
 
 class Stage:
@@ -39,6 +57,8 @@ class Stage:
         self.measured: list[str] = []
         self.shown: list[str | None] = []
         self.proof = {"STREAMPROOF_PROOF_TOKEN_SHA256": "a hash"}
+        self.kept: list[tuple[str, str | None]] = []
+        self.streams = Marked([])
         self.count = 0
         self.digest = "d1"
         self.token: dict[str, str] = {}
@@ -90,7 +110,12 @@ class Stage:
             release=self.release,
             **{"write": lambda release: None, **wishes},  # type: ignore[arg-type]
         )
-        return Deploying(job, self.record, self.events.append, self.measure, now_s=lambda: NOW)
+        return Deploying(job, self.record, self.events.append, self.measure, self.keep, lambda: NOW)
+
+    def keep(self, target: Target, service: Service, version: Version, known: Deployment | None) -> Marked:
+        self.kept.append((version.name, None if known is None else known.version))
+        self.streams = Marked(self.host.said)
+        return self.streams
 
     def run(self, **wishes: object) -> Outcome:
         return asyncio.run(self.deploying(**wishes).run())
@@ -118,8 +143,34 @@ def test_a_later_version_is_measured_before_it_takes_the_traffic_and_what_it_rep
     outcome = stage.run()
     assert outcome.result is Result.PROMOTED
     assert stage.host.said[1:] == ["deploy sp-2", "promote sp-2", "stop sp-1"]
+    assert stage.streams.marks == [
+        ("began", "deploy sp-2"),
+        ("moved", "promote sp-2"),
+        ("stopping", "promote sp-2"),
+        ("stopped", "stop sp-1"),
+    ]
     known = stage.known
     assert (known.version, known.previous) == ("sp-2", "sp-1")
+
+
+def test_streams_are_kept_on_what_served_with_what_was_on_record_of_it_and_a_first_version_replaces_none(
+    stage: Stage,
+) -> None:
+    first = stage.run()
+    assert (first.rollout, stage.kept) == (None, [])
+    stage.digest = "d2"
+    second = stage.run()
+    assert stage.kept == [("sp-1", "sp-1")]
+    assert second.rollout == unwatched("nothing was watched")
+    assert (second.state, second.gate) == (LaneState.OK, Gate.PASSED)
+    assert stage.streams.over
+
+
+def test_a_promotion_that_fails_leaves_no_stream_open(stage: Stage) -> None:
+    stage.changed()
+    stage.host.fail["promote"] = KitError(Code.CLOUD_BUSY, "Busy.", "")
+    assert stage.run().result is Result.FAILED
+    assert stage.streams.over
 
 
 def test_what_streams_worse_than_promised_is_not_promoted_and_stopped_at_once(stage: Stage) -> None:

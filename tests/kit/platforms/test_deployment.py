@@ -30,6 +30,12 @@ def test_a_flex_version_without_traffic_costs_money_until_it_is_stopped_and_no_o
     )
 
 
+def test_a_version_that_cannot_be_stopped_is_removed_by_the_kit() -> None:
+    status = flex(version("sp-held", 0.0), version("sp-kept", 0.0, stops=False), version(running=False))
+    assert [line.split()[0] for line in status.stops_the_costs] == ["gcloud", "kit"]
+    assert "sp-kept" not in status.stops_the_costs[0]
+
+
 def test_where_both_run_both_lines_are_there() -> None:
     status = flex(version("sp-held", 0.0), version())
     assert [line.split()[0] for line in status.stops_the_costs] == ["gcloud", "kit"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import kit
+from kit.cli.help import EXAMPLES
 from kit.config import Config
 from kit.platforms import load
 from kit.targets import get, load_targets
@@ -27,6 +28,7 @@ ALLOWED = {
     ("config.py", "run"),  # a section of gcloud's configuration
     ("report/status.py", "run"),  # a verb
     ("workshop/server.py", "run"),  # a key of its JSON
+    *(("cli/help.py", example) for example in EXAMPLES.values()),  # to paste, each with a target that is there
 }
 FILES = sorted(
     path.relative_to(KIT).as_posix()

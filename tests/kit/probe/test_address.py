@@ -44,6 +44,8 @@ def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
         ("[::1]:8000/x", "http://[::1]:8000/x"),
         (":8000/chat", "http://localhost:8000/chat"),
         ("10.0.0.3/x", "http://10.0.0.3/x"),
+        ("http://::1:8000/x", "http://[::1]:8000/x"),
+        ("::1", "http://[::1]"),
         ("my-service:8080", "http://my-service:8080"),
         ("example.com/a?key=secret", "https://example.com/a"),
         ("example.com:443/x", "https://example.com:443/x"),
@@ -67,6 +69,13 @@ def test_an_address_that_is_nearly_one_is_corrected(typed: str, meant: str) -> N
     assert caught.value.hint == (
         f"Did you mean {meant}?" if meant else "Give a whole one, as in https://example.com/search."
     )
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "123456789"])
+def test_a_port_that_is_none_is_said_to_be_none(port: str) -> None:
+    with pytest.raises(KitError, match=r"The port of 'http://a\.example:") as caught:
+        checked(f"http://a.example:{port}/x")
+    assert caught.value.hint == "Ports go from 1 to 65535."
 
 
 @given(st.text(max_size=60))

@@ -1,4 +1,4 @@
-"""Whether an origin knows that its client left: real servers and relays that pass it on, and others."""
+"""Whether an origin knows that its client left, behind real servers and relays that do not pass it on."""
 
 from __future__ import annotations
 
@@ -15,24 +15,22 @@ from kit.probe.cancelled import cancelled
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.tls import Trust, trusting
 from kit.proof.conditions import Conditions, Switch
-from kit.proof.contract import ClauseFinding
+from kit.proof.contract import ClauseFinding, Limit, Term
 from kit.proof.doubts import Doubt
 from tests.fixtures.certificates import Certificate
 from tests.fixtures.gunicorn import Gunicorn
 from tests.fixtures.origin import Origin
 from tests.fixtures.processes import free_port, listens, running
 from tests.fixtures.proxies import Fleet, Nginx
-from tests.fixtures.sites import NEW, CaddySite, EnvoySite, NginxSite, NodeSite
+from tests.fixtures.sites import NEW, CaddySite, NginxSite, NodeSite
 from tests.fixtures.together import measured_by, through
 
 pytestmark = pytest.mark.alone
 
 IGNORES = "proxy_ignore_client_abort on;"
-DESTROYS = 'response.on("close", () => asking.destroy());'
 PIPELINE = (
     "response.writeHead(got.statusCode, got.headers).flushHeaders(); pipeline(got, response, () => {});"
 )
-COLLECTS = "function envoy_on_response(handle) handle:body() end"
 
 
 async def left(
@@ -50,6 +48,7 @@ def stops(found: ClauseFinding) -> None:
     (figure,) = found.figures
     assert (found.sure, found.doubts) == ("proved", ()), found.evidence
     assert found.says.startswith("stops after "), found.evidence
+    assert Limit(Term.CANCEL, "<", 1_000.0).met([found]) is not False
     assert figure.least <= 100.0, found.evidence  # how narrow the figure is, the machine decides
 
 
@@ -58,22 +57,8 @@ def goes_on_with(found: ClauseFinding, says: str) -> None:
     (figure,) = found.figures
     assert (found.sure, found.doubts) == ("proved", ()), found.evidence
     assert says in found.says, found.evidence
-    assert 300.0 <= figure.least < figure.most == inf, found.evidence
-
-
-@through(lambda origin: origin())
-def test_with_nothing_between_the_origin_notices_at_once(found: ClauseFinding) -> None:
-    stops(found)
-
-
-@through(lambda origin: NginxSite(origin()))
-def test_nginx_passes_it_on_by_default(found: ClauseFinding) -> None:
-    stops(found)
-
-
-@through(lambda origin: NginxSite(origin()), header="off")
-def test_so_does_one_that_buffers(found: ClauseFinding) -> None:
-    stops(found)
+    assert 1_000.0 <= figure.least < figure.most == inf, found.evidence
+    assert Limit(Term.CANCEL, "<", 1_000.0).met([found]) is False
 
 
 @through(lambda origin: NginxSite(origin(), IGNORES))
@@ -98,60 +83,9 @@ def test_so_does_one_that_keeps_a_copy(found: ClauseFinding) -> None:
     goes_on_with(found, "goes on (watched ")
 
 
-@through(lambda origin: NginxSite(origin(), NEW, tls=True), http2=True)
-def test_nginx_passes_on_that_a_request_of_http_2_is_taken_back(found: ClauseFinding) -> None:
-    stops(found)
-    assert any("left by RST_STREAM before the origin had sent anything" in line for line in found.evidence)
-
-
 @through(lambda origin: NginxSite(origin(), NEW + IGNORES, tls=True), http2=True)
 def test_and_one_that_ignores_it_does_not(found: ClauseFinding) -> None:
     goes_on_with(found, "stops only at the next event")
-
-
-@through(lambda origin: NginxSite(origin(), NEW, tls=False), http2=True)
-def test_where_there_is_no_http_2_connections_are_closed(found: ClauseFinding) -> None:
-    stops(found)
-    assert not any("RST_STREAM" in line for line in found.evidence)
-
-
-@through(lambda origin: CaddySite(origin()))
-def test_caddy_passes_it_on(found: ClauseFinding) -> None:
-    stops(found)
-
-
-@through(lambda origin: CaddySite(origin(), "flush_interval -1"))
-def test_so_does_one_that_flushes_at_once(found: ClauseFinding) -> None:
-    stops(found)  # those of 2.6 to 2.8 did not
-
-
-@through(
-    lambda origin: CaddySite(origin("tests.fixtures.apps:without_incremental"), "response_buffers 64KiB")
-)
-def test_so_does_one_that_collects_a_block(found: ClauseFinding) -> None:
-    stops(found)
-    assert any("while its first event was held" in line for line in found.evidence)
-
-
-@through(lambda origin: CaddySite(origin(), tls=True), http2=True)
-def test_caddy_passes_it_on_over_http_2(found: ClauseFinding) -> None:
-    stops(found)
-
-
-@through(lambda origin: EnvoySite(origin(), http_1_0=False))
-def test_envoy_passes_it_on(found: ClauseFinding) -> None:
-    stops(found)
-
-
-@through(lambda origin: EnvoySite(origin(), COLLECTS, http_1_0=False))
-def test_so_does_an_envoy_that_collects_the_answer(found: ClauseFinding) -> None:
-    stops(found)
-    assert any("while its first event was held" in line for line in found.evidence)
-
-
-@through(lambda origin: EnvoySite(origin(), http_1_0=False, tls=True), http2=True)
-def test_envoy_passes_it_on_over_http_2(found: ClauseFinding) -> None:
-    stops(found)
 
 
 @through(lambda origin: NodeSite(origin()))
@@ -165,11 +99,6 @@ def test_a_pipeline_of_nodes_does_not_hear_of_it_before_there_is_an_answer(found
     assert found.says.startswith("by FIN or by RST it stops after ")
 
 
-@through(lambda origin: NodeSite(origin(), asks=DESTROYS))
-def test_a_relay_of_nodes_that_looks_for_the_close_passes_it_on(found: ClauseFinding) -> None:
-    stops(found)
-
-
 @through(lambda origin: origin("tests.fixtures.relays:streams", upstream=origin()))
 def test_starlette_does_not_hear_of_it_before_there_is_an_answer(found: ClauseFinding) -> None:
     goes_on_with(found, "before the first event it stops only at the next event")
@@ -181,13 +110,10 @@ def test_a_relay_that_reads_the_whole_message_goes_on(found: ClauseFinding) -> N
     goes_on_with(found, "goes on (watched ")
 
 
-@pytest.mark.parametrize("http2", [False, True])
-def test_httpx_ends_no_stream_of_http_2_that_it_leaves(http2: bool, origin: Origin, fleet: Fleet) -> None:
+def test_httpx_ends_no_stream_of_http_2_that_it_leaves(origin: Origin, fleet: Fleet) -> None:
     (secure,) = fleet([CaddySite(origin(), tls=True)])
-    relay = origin("tests.fixtures.relays:streams", upstream=secure, http2=int(http2))
-    found = asyncio.run(left(relay))
-    says = "goes on (watched " if http2 else "before the first event it stops only at the next event"
-    goes_on_with(found, says)
+    relay = origin("tests.fixtures.relays:streams", upstream=secure, http2=1)
+    goes_on_with(asyncio.run(left(relay)), "goes on (watched ")
 
 
 def test_of_gunicorns_workers_one_notices_by_its_writes_and_one_is_asked_in_vain(gunicorn: Gunicorn) -> None:
@@ -199,7 +125,9 @@ def test_of_gunicorns_workers_one_notices_by_its_writes_and_one_is_asked_in_vain
 
     threads, sync = asyncio.run(both())
     goes_on_with(threads, "stops only 2 events later")
-    assert (sync.sure, sync.figures, sync.doubts) == ("unknown", (), (Doubt.SIDE_REQUEST_HUNG,))
+    assert (sync.sure, sync.figures) == ("unknown", ())
+    # On a busy machine that may be why they did not come back.
+    assert {*sync.doubts} <= {Doubt.SIDE_REQUEST_HUNG, Doubt.BUSY_MACHINE}
 
 
 @pytest.mark.parametrize("http2", [False, True])
@@ -217,7 +145,7 @@ def test_a_watch_costs_what_it_is_given_and_no_more(origin: Origin, nginx: Nginx
     url = nginx(origin(), location=IGNORES)
     began = time.monotonic()
     found = asyncio.run(left(url, watch_s=3.0))
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 5.0
     goes_on_with(found, "stops only 2 events later")
 
 

@@ -16,7 +16,7 @@ from kit.proof.contract import ClauseFinding
 from kit.proof.rollout import KeptStream, Slot, unwatched
 from tests.service.entrypoints import Started, by_uvicorn
 
-OPENED = "{} streams were open."
+OPENED = "streams were open at http://{one}."
 QUICK = {"first_token_ms": 0}
 
 
@@ -67,19 +67,20 @@ def test_streams_of_a_version_that_stays_finish(tmp_path: Path) -> None:
     with by_uvicorn(tmp_path / "log", lab=1, **QUICK) as service:
         found = kept(service)
         assert (found.says, found.sure) == ("3 of 3 streams finished", "proved"), found
-        assert found.evidence[0] == "3 streams were open."
+        assert found.evidence[0] == "3 streams were open at http://{one}."
         # Answers that end by themselves.
         assert kept(service, answer_s=1, least_s=20).says == "3 of 3 streams finished"
         assert kept(service, answer_s=30).says.startswith("3 of 3 still open after")
 
 
 def test_streams_finish_that_have_some_seconds_to_go_when_their_version_is_told_to_stop(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kit.proof.rollout.STOP_S", 1)
     with by_uvicorn(tmp_path / "log", lab=1, **QUICK) as service:
         found = kept(service, terminated, stops=True)
     assert found.says == "3 of 3 streams finished", found
-    assert found.evidence[-1].endswith("the last 5 s of it after its version had been told to stop.")
+    assert found.evidence[-1].endswith("the last 1 s of it after its version had been told to stop.")
 
 
 @pytest.mark.parametrize("answer_s", [None, 30])

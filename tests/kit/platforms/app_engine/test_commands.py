@@ -101,21 +101,26 @@ def test_only_versions_named_like_ours_are_asked_for_their_variables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scaling", "least"),
+    ("scaling", "least", "stops"),
     [
-        ({"env": "flexible", "manualScaling": {"instances": 3}}, 3),
-        ({"env": "flexible", "automaticScaling": {"minTotalInstances": 1}}, 1),
-        ({"env": "flexible", "automaticScaling": {}}, 2),
-        ({"env": "standard", "automaticScaling": {}}, 0),
-        ({"env": "standard", "automaticScaling": {"standardSchedulerSettings": {"minInstances": 1}}}, 1),
-        ({"env": "standard", "basicScaling": {"maxInstances": 4}}, 0),
-        ({"env": "standard", "manualScaling": {"instances": 2}}, 2),
+        ({"env": "flexible", "manualScaling": {"instances": 3}}, 3, True),
+        ({"env": "flexible", "automaticScaling": {"minTotalInstances": 1}}, 1, True),
+        ({"env": "flexible", "automaticScaling": {}}, 2, True),
+        ({"env": "standard", "automaticScaling": {}}, 0, False),
+        (
+            {"env": "standard", "automaticScaling": {"standardSchedulerSettings": {"minInstances": 1}}},
+            1,
+            False,
+        ),
+        ({"env": "standard", "basicScaling": {"maxInstances": 4}}, 0, True),
+        ({"env": "standard", "manualScaling": {"instances": 2}}, 2, True),
     ],
 )
-def test_what_runs_although_nobody_asks_is_known_from_the_scaling(
-    scaling: dict[str, object], least: int
+def test_what_runs_unasked_and_whether_it_can_be_stopped_is_known_from_the_scaling(
+    scaling: dict[str, object], least: int, stops: bool
 ) -> None:
-    assert app_engine.parse_version({"id": "v1", **scaling}).min_instances == least
+    version = app_engine.parse_version({"id": "v1", **scaling})
+    assert (version.min_instances, version.stops) == (least, stops)
 
 
 def version(name: str, traffic: float = 0.0, target: str | None = "flex", **more: object) -> Version:
@@ -150,6 +155,11 @@ def test_what_cannot_be_removed_is_said_with_its_reason_and_its_cost() -> None:
     asked = version("sp-1", 1.0, "standard", min_instances=0)
     assert plan(STANDARD, asked) == [
         "sp-1: App Engine's service `default` cannot be deleted. It costs money only while it is asked"
+    ]
+    kept = version("sp-1", 1.0, "standard", stops=False)
+    assert plan(STANDARD, kept) == [
+        "sp-1: App Engine's service `default` cannot be deleted. Its instances go on costing: App Engine "
+        "stops no Standard version that scales by itself"
     ]
     stopped = version("sp-1", 1.0, "flex", running=False)
     assert plan(replace(FLEX, service="default"), stopped) == [

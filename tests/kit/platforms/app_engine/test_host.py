@@ -80,6 +80,23 @@ def test_a_version_that_runs_is_stopped_and_one_that_does_not_is_started() -> No
     ]
 
 
+def test_a_standard_version_that_scales_by_itself_is_not_stopped_and_what_ends_its_cost_is_said() -> None:
+    listed = answer("app-versions-list")
+    for one in listed:
+        kept = {name: value for name, value in one["version"].items() if not name.endswith("Scaling")}
+        scheduler = {"standardSchedulerSettings": {"minInstances": 1}}
+        one["version"] = {**kept, "env": "standard", "automaticScaling": scheduler}
+    host, gcloud = with_(app_versions_list=listed)
+    lines: list[str] = []
+    asyncio.run(host.stop(SERVING, lines.append))
+    assert gcloud.changes == []
+    assert lines == [
+        f"{SERVING} keeps its instances, and their cost: App Engine stops no Standard version that scales by "
+        f"itself. This removes it: gcloud app versions delete {SERVING} --service=sp-flex "
+        "--project=demo-project --quiet"
+    ]
+
+
 def test_a_version_started_a_moment_ago_can_be_stopped() -> None:
     host, gcloud = with_()
 
