@@ -47,14 +47,15 @@ class _Run:
     first: Histogram
     cores: float
     server: float
-    own: str = ""
+    own_ms: float = 0.0
+    own_most_ms: float = 0.0
 
     def __str__(self) -> str:
         late = self.late
         cores = f"{self.cores:.2f} cores, " if self.cores else ""
         return (
             f"lateness p50 {_ms(late, 0.5)}, p99 {_ms(late, 0.99)}, first event p99 {_ms(self.first, 0.99)}, "
-            f"{self.events:,} events{self.own}; {cores}the server's {self.server:.2f} cores, "
+            f"{self.events:,} events; {cores}the server's {self.server:.2f} cores, "
             f"load average {os.getloadavg()[0]:.1f}"
         )
 
@@ -70,7 +71,9 @@ def measure() -> Iterator[Figure]:
     by_line = _peer("HttpUser", streams, seconds)
     by_kib = _peer("FastHttpUser", streams, seconds)
     asked = f"{streams:,} streams of {1 / INTERVAL_S:g} events a second for {seconds} s"
-    yield Figure(f"p99 of lateness, {asked}", _q(ours.late, 0.99), "ms", LATENESS_GOAL_MS, str(ours))
+    detail = f"worst {ours.own_most_ms:,.1f} ms; by two processes p99 {two.own_ms:,.1f} ms"
+    yield Figure(f"p99 of its own timers' lateness, {asked}", ours.own_ms, "ms", LATENESS_GOAL_MS, detail)
+    yield Figure("p99 of its events' lateness", _q(ours.late, 0.99), "ms", LATENESS_GOAL_MS, str(ours))
     share = _q(ours.late, 0.99) / max(0.1, _q(by_line.late, 0.99))
     yield Figure("the same, against Locust's HttpUser.iter_lines", share, "×", 1, str(by_line))
     theirs = _q(by_kib.first, 0.5) or seconds * 1000  # it would have come later, if at all
@@ -110,7 +113,8 @@ def _ours(streams: int, seconds: int, workers: int) -> _Run:
         _as_said(data["first_event"]),
         cores if workers == 1 else 0.0,
         server,
-        f", its own lateness p99 {own['p99_ms']} ms, worst {own['most_ms']} ms",
+        own["p99_ms"],
+        own["most_ms"],
     )
 
 

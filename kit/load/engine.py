@@ -134,8 +134,8 @@ def command(plan: Plan, fleet: Fleet) -> list[str]:
         line += ["--worker", "--master-host", host, "--master-port", str(port)]
         return [*line, "--processes", str(fleet.workers)] if fleet.workers > 1 else line
     schedule = plan.schedule
-    rate = schedule.streams / max(schedule.ramp_s / 2, 1.0)  # users wait for their turn, not turns for users
-    line += ["--users", str(schedule.streams), "--spawn-rate", f"{rate:.6g}"]
+    # All users at once: streams begin when all of them are there, and keep to the schedule by themselves.
+    line += ["--users", str(schedule.streams), "--spawn-rate", str(schedule.streams)]
     host, port = fleet.listens
     if fleet.expected:
         line += ["--master", "--expect-workers", str(fleet.expected)]

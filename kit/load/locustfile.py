@@ -16,7 +16,7 @@ from locust import events
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
 
-from kit.load.plan import LEAD_S, VARIABLE, Plan, Schedule
+from kit.load.plan import VARIABLE, Plan, Schedule
 from kit.load.tally import Tally
 from kit.load.users import Load, StreamUser
 
@@ -81,34 +81,40 @@ def _ready(environment: Environment, runner: Runner, **more: object) -> None:
 
 def _as_worker(environment: Environment, runner: WorkerRunner) -> None:
     def begin(**more: object) -> None:
+        if _load.begun.is_set():  # users that were lost with another worker have come here
+            return
         said = getattr(environment.parsed_options, _SCHEDULE)
         schedule = Schedule(**said["schedule"])
         _load.begin(schedule, (runner.worker_index, said["workers"]))
         gevent.spawn(_send_each_half_second, runner)
         # By its own clock: a worker that began late has the whole time too.
-        gevent.spawn_later(LEAD_S + schedule.for_s, leave)
+        gevent.spawn_later(schedule.for_s, leave)
 
     def leave(**more: object) -> None:
         _load.leave()
         _send(runner, last=True)
 
-    environment.events.test_start.add_listener(begin)
+    environment.events.spawning_complete.add_listener(begin)
     runner.register_message(_LEAVE, leave)
 
 
 def _as_first(environment: Environment, runner: Runner) -> None:
     counted = _Counted(runner)
 
-    def begin(**more: object) -> None:
-        schedule = _load.plan.schedule
+    schedule = _load.plan.schedule
+
+    def say(**more: object) -> None:
         if isinstance(runner, MasterRunner):
             # Locust passes its own options on to its workers with each order to spawn.
             said = {"schedule": _fields(schedule), "workers": runner.worker_count}
             setattr(environment.parsed_options, _SCHEDULE, said)
-        else:
-            _load.begin(schedule, (0, 1))
+
+    def begin(**more: object) -> None:
+        if _load.begun.is_set():
+            return
+        _load.begin(schedule, (0, 1))
         gevent.spawn(counted.each_half_second)
-        gevent.spawn_later(LEAD_S + schedule.for_s, finish)
+        gevent.spawn_later(schedule.for_s, finish)
 
     def finish() -> None:
         wait_for_workers()
@@ -139,7 +145,8 @@ def _as_first(environment: Environment, runner: Runner) -> None:
             counted.last_of.add("")
         counted.write(last=True)
 
-    environment.events.test_start.add_listener(begin)
+    environment.events.test_start.add_listener(say)
+    environment.events.spawning_complete.add_listener(begin)
     environment.events.test_stopping.add_listener(end)
     if isinstance(runner, MasterRunner):
         runner.register_message(_MESSAGE, heard)

@@ -9,8 +9,6 @@ from typing import Any, Final, Self
 
 # Where Locust's processes find it: not on the command line, which others can read, since it may hold a token.
 VARIABLE: Final = "STREAMPROOF_LOAD"
-# Users are spawned ahead of their streams' starts, so that spawning makes none of these late.
-LEAD_S: Final = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from locust import User, task
 from locust.env import Environment
 
 from kit.errors import KitError
-from kit.load.plan import LEAD_S, Plan, Schedule
+from kit.load.plan import Plan, Schedule
 from kit.load.stream_watch import How, StreamWatch
 from kit.load.tally import Tally
 from kit.probe.coding import Coding
@@ -48,6 +48,7 @@ class Load:
         plan: what each asks for.
         tally: what was seen since `take` was called last.
         streams: those that are open, each with what reads it.
+        begun: set once all users are there, so that spawning them makes no stream late.
         left: whether the load is over.
         place: this process's number, from 0, and how many there are: the starts are dealt out in turn.
     """
@@ -59,15 +60,18 @@ class Load:
         self.place = (0, 1)
         self._users = 0
         self._began_ms = 0.0
+        self.begun = Event()
         self.left = False
 
     def begin(self, schedule: Schedule, place: tuple[int, int]) -> None:
-        """The load begins, a little from now."""
+        """The load begins now."""
         self.plan = replace(self.plan, schedule=schedule)
         self.place, self._users, self.left = place, 0, False
-        self._began_ms = now_ms() + LEAD_S * 1000
         # A look through thousands of streams for garbage stops all of them; nearly nothing of it is cyclic.
         gc.set_threshold(50_000, 50, 100)
+        gc.freeze()
+        self._began_ms = now_ms()
+        self.begun.set()
         gevent.spawn(self._tick)
         gevent.spawn(self._end_silent)
 
@@ -105,7 +109,6 @@ class Load:
 
     def _tick(self) -> None:
         """How late this process is, as often as it could have been noticed."""
-        gevent.sleep(LEAD_S)  # spawning users is no part of it
         while not self.left:
             due = now_ms() + _TICK_MS
             gevent.sleep(_TICK_MS / 1000)
@@ -136,6 +139,7 @@ class StreamUser(User):
     def streams(self) -> None:
         """All of its streams."""
         try:
+            self.load.begun.wait()
             for due in self.load.due():
                 gevent.sleep(max(0.0, due - now_ms()) / 1000)
                 self._reading.spawn(self._stream, due)

@@ -36,7 +36,7 @@ def chunk(data: bytes) -> bytes:
 def stays(connection: Connection) -> None:
     """Answer with one small event, and hold the stream open until the client leaves it."""
     if b" / " not in connection.request()[:20]:
-        connection.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        connection.send(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         return
     connection.send(HEAD + chunk(b'data: {"seq": 0}\n\n'))
     connection.receive()
@@ -194,7 +194,7 @@ def test_what_servers_do_wrong_is_counted_by_its_reason(tmp_path: Path) -> None:
 
     def serve(connection: Connection) -> None:
         if b" / " not in connection.request()[:20]:
-            connection.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            connection.send(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             return
         number = next(turn)
         if number == 0:  # the one that is asked before many ask

@@ -40,7 +40,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
     assert ended.status == 0
     plan, line = ended.out.split("' ", 1)
     assert line.startswith(f"{sys.executable} -m locust -f ")
-    assert line.rstrip().endswith("--users 100 --spawn-rate 10")
+    assert line.rstrip().endswith("--users 100 --spawn-rate 100")
     schedule = Plan.of(plan.removeprefix(f"{VARIABLE}='")).schedule
     assert (schedule.streams, schedule.ramp_s, schedule.for_s, schedule.every_s) == (100, 20, 120, None)
     assert "authorization" in secret.data["line"]
@@ -77,7 +77,7 @@ def test_a_server_that_refuses_is_said_before_anything_is_started(invoke: Invoke
 def test_a_status_that_is_no_answer_is_said_once_and_not_thousands_of_times(invoke: Invoke) -> None:
     def refuse(connection: Connection) -> None:
         connection.request()
-        connection.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+        connection.send(b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 
     with wire(refuse) as server:
         ended = invoke("load", f"{server.url}/chat", "--json")

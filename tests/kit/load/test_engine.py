@@ -25,7 +25,7 @@ def words(fleet: Fleet) -> str:
 
 
 def test_locusts_line_is_its_own_for_one_process_for_several_and_for_several_machines() -> None:
-    users = "--users 200 --spawn-rate 40"
+    users = "--users 200 --spawn-rate 200"
     assert words(Fleet()) == users
     assert words(Fleet(4, listens=("127.0.0.1", 4000))) == (
         f"{users} --processes 4 --master-host 127.0.0.1 --master-port 4000 "
