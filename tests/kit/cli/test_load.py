@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
         assert server.asked == []
     assert ended.status == 0
     plan, line = ended.out.split("' ", 1)
-    assert line.startswith(f"{sys.executable} -m locust -f ")
+    assert line.startswith(f"{shlex.quote(sys.executable)} -m locust -f ")
     assert line.rstrip().endswith("--users 100 --spawn-rate 100")
     schedule = Plan.of(plan.removeprefix(f"{VARIABLE}='")).schedule
     assert (schedule.streams, schedule.ramp_s, schedule.for_s, schedule.every_s) == (100, 20, 120, None)
