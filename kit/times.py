@@ -43,8 +43,8 @@ def clock(epoch_s: float, now_s: float) -> str:
     return moment.strftime("%H:%M" if moment.date() == today.date() else "%Y-%m-%d %H:%M")
 
 
-def span_s(text: str, *, least_s: float = 60) -> float:
-    """What a person means by "90s", "45m" (or "45min"), "2h", "1h30m", "3d", in seconds.
+def span_s(text: str, *, option: str, least_s: float = 60) -> float:
+    """What a person means by "90s", "45m" (or "45min"), "2h", "1h30m", "3d", in seconds; `option` had it.
 
     Raises:
         KitError: BAD_USAGE; it is none, or not between `least_s` and a year.
@@ -54,7 +54,7 @@ def span_s(text: str, *, least_s: float = 60) -> float:
     whole = re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?\s*(?:min|[smhd])\s*)+", text.strip().lower())
     if not whole or not least_s <= total <= 366 * 86_400:
         raise UsageError(
-            f"{text[:40]!r} is no span of time.",
+            f"{option}: {text[:40]!r} is no span of time.",
             "Write it as in 45m, 2h or 1d: at least a minute, at most a year."
             if least_s == 60
             else f"Write it as in 30s, 5m or 1h: at least {in_words(least_s)}, at most a year.",

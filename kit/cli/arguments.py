@@ -83,14 +83,14 @@ def held_to(
         streams: how many there are, which asks that clause; None for what is expected needs.
 
     Raises:
-        KitError: that is no length of time.
+        KitError: that is no span of time, or more than is watched or opened.
     """
     from kit.proof.contract import ASKED, Clause, ContractSpec
     from kit.proof.many import MOST_STREAMS
     from kit.proof.stream_limits import MOST_S
-    from kit.times import in_words
+    from kit.times import in_words, span_s
 
-    for_s = None if for_ is None else _seconds(for_)
+    for_s = None if for_ is None else span_s(for_, option="--for", least_s=1)
     asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
     named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
     spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
@@ -106,16 +106,6 @@ def held_to(
         "limits": expected.limits,
         "contract": spec,
     }
-
-
-def _seconds(text: str) -> float:
-    import re
-
-    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|m|h)", text.strip(), re.ASCII)
-    seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
-    if not seconds:
-        raise UsageError(f"--for {text} is no length of time.", "Write one as in 110s, 10m or 1h.")
-    return seconds
 
 
 def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:

@@ -199,7 +199,7 @@ def command(
             if target not in wanted:
                 talk(f"{target.name} is left out: it costs money all the time, and was not asked for.")
         chosen = wanted
-    lasts_s = None if lasts is None else span_s(lasts)
+    lasts_s = None if lasts is None else span_s(lasts, option="--remind-after")
 
     def begin(
         runs: Gcloud,

@@ -180,13 +180,15 @@ def _schedule(streams: int, for_: str, ramp: str | None, every: str | None) -> S
     from kit.load.plan import Schedule
     from kit.times import span_s
 
-    for_s = span_s(for_, least_s=1)
-    ramp_s = for_s / 10 if ramp is None else span_s(ramp, least_s=0)
+    for_s = span_s(for_, option="--for", least_s=1)
+    ramp_s = for_s / 10 if ramp is None else span_s(ramp, option="--ramp", least_s=0)
     if ramp_s >= for_s:
         raise UsageError(
             "The ramp takes as long as the whole load.", "Give a longer --for, or a shorter --ramp."
         )
-    return Schedule(streams, ramp_s, for_s, None if every is None else span_s(every, least_s=0.1))
+    return Schedule(
+        streams, ramp_s, for_s, None if every is None else span_s(every, option="--every", least_s=0.1)
+    )
 
 
 def _fleet(workers: int, expected: int, listen: str | None, join: str | None) -> Fleet:

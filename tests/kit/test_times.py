@@ -70,11 +70,11 @@ def test_a_moment_of_another_day_bears_its_date() -> None:
     ],
 )
 def test_a_span_as_a_person_writes_it(text: str, seconds: float) -> None:
-    assert span_s(text) == seconds
+    assert span_s(text, option="--for") == seconds
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 hours", "-2h", "2h!", "59s", "367d", "1e9d", "٢h"])
 def test_what_is_no_span_is_wrong_usage(text: str) -> None:
     with pytest.raises(KitError) as caught:
-        span_s(text)
+        span_s(text, option="--for")
     assert (caught.value.code, caught.value.exit) == (Code.BAD_USAGE, Exit.USAGE)

@@ -124,7 +124,7 @@ MISUSED = [
     (f"deploy {WHERE}", "Say what to deploy."),
     (f"deploy {WHERE} run --all", "--all goes with no target's name."),
     (f"deploy {WHERE} felx", "felx"),
-    (f"deploy {WHERE} run --for soon", "'soon' is no span of time."),
+    (f"deploy {WHERE} run --for soon", "--remind-after: 'soon' is no span of time."),
     (f"deploy {WHERE} run --set run.colour=red", "colour"),
     (f"deploy {WHERE} run --env PORT=1", "PORT"),
     ("deploy run --project 'x; touch y'", "project"),

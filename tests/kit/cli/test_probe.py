@@ -240,7 +240,9 @@ def test_without_a_proof_a_clause_is_unknown_and_no_error(invoke: Invoke) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--for", "long"), "--for long is no length of time."),
+        (("--for", "long"), "'long' is no span of time."),
+        (("--for", "0s"), "'0s' is no span of time."),
+        (("--for", "1h30m"), "Streams are watched for 1 h at most"),
         (("--contract", "--for", "2h"), "Streams are watched for 1 h at most"),
         (("--expect", "many>=100000"), "10,000 opened at most"),
     ],
