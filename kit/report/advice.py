@@ -1,4 +1,4 @@
-"""What to do about a lane, and what else to know so as not to misread its verdict: sentences. Pure."""
+"""Advice on a lane, and remarks that keep its verdict from being misread: sentences. Pure."""
 
 from __future__ import annotations
 

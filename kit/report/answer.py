@@ -1,4 +1,4 @@
-"""What each service does with a streamed answer: the reader's question, answered in a sentence each. Pure."""
+"""The answer to the reader: each service, and what it does with a streamed answer, in sentences. Pure."""
 
 from __future__ import annotations
 
