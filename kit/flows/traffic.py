@@ -14,6 +14,7 @@ from kit.errors import Code, Exit, KitError
 from kit.platforms import load
 from kit.platforms.command import Line
 from kit.platforms.deployment import Deployment
+from kit.platforms.findings import taken
 from kit.platforms.platform import Host
 from kit.platforms.service import Service, Version
 from kit.probe.client import Ask
@@ -32,7 +33,7 @@ def newest(service: Service, target: str, wanted: str | None = None) -> Version:
         return _named(service, target, wanted)
     serving = service.serving
     for version in service.versions:
-        if version.target is not None and version.traffic == 0:
+        if _is_idle(version, service):
             if serving is not None and (version.created_at or "") < (serving.created_at or ""):
                 break
             return version
@@ -53,12 +54,11 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
     if wanted is not None:
         return _named(service, target, wanted)
     serving = service.serving
-    ours = [version for version in service.versions if version.target is not None and version.traffic == 0]
     remembered = known.previous if known is not None else None
-    for version in ours:
-        if version.name == remembered:
+    for version in service.versions:
+        if version.name == remembered and version.target is not None and version.traffic == 0:
             return version
-    for version in ours:
+    for version in (one for one in service.versions if _is_idle(one, service)):
         if serving is None or (version.created_at or "") < (serving.created_at or ""):
             return version
     raise KitError(
@@ -66,6 +66,19 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
         f"{target} has no earlier version to go back to.",
         f"`kit status {target}` shows what there is.",
     )
+
+
+def keep_anothers(service: Service, known: Deployment) -> None:
+    """Raises KitError NOT_READY_TO_DEPLOY where what serves may be another app's: its traffic stays."""
+    theirs = service.not_this_apps(known.versions)
+    if theirs is not None:
+        text, remedy = taken(service.place, theirs)
+        raise KitError(Code.NOT_READY_TO_DEPLOY, text, remedy)
+
+
+def _is_idle(version: Version, service: Service) -> bool:
+    """Whether it is one of this app's, without traffic."""
+    return version.target is not None and version.traffic == 0 and not version.is_anothers(service.place)
 
 
 async def switch(

@@ -13,6 +13,7 @@ from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, pairs, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
+    APP_LABEL,
     BUNDLE_LABEL,
     TARGET_LABEL,
     TOKEN_SHA256,
@@ -50,13 +51,14 @@ _FLAGS: Final = {
 
 def deploy(release: Release) -> Command:
     """Upload and build, without traffic. A new service's first revision must take it, so that is private."""
-    labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
-    settings = release.settings
+    place, settings = release.place, release.settings
+    labels = {TARGET_LABEL: place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
+    labels |= {} if place.app is None else {APP_LABEL: place.app}
     return change(
-        release.place,
+        place,
         "run",
         "deploy",
-        release.place.service,
+        place.service,
         f"--source={release.folder}",
         # Said of a live service, the first would close it to all callers at once.
         "--no-allow-unauthenticated" if release.creates else "--no-traffic",
@@ -255,6 +257,7 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         digest=labels.get(BUNDLE_LABEL) if target is not None else None,
         min_instances=max(int(scale or 0), least if share else 0),
         token_sha256=_variables(revision).get(TOKEN_SHA256) if target is not None else None,
+        app=labels.get(APP_LABEL) if target is not None else None,
     )
 
 
