@@ -77,6 +77,7 @@ async def check(
     take_over: bool = False,
     token: bool = False,
     on_record: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    preview: str | None = None,
 ) -> Preflight:
     """Look at everything at once. Nothing is created, and nothing raised: what is wrong is in the findings.
 
@@ -88,6 +89,7 @@ async def check(
         take_over: whether what is not this app's may be overwritten.
         token: whether callers must show a token.
         on_record: by target the versions that are on record as deployed from this folder.
+        preview: the name of the preview that is to be made; None for what is to serve.
     """
     project = config.project
     if project is None:
@@ -103,6 +105,7 @@ async def check(
         secret="a token" if token else "a Google account's token" if config.asks_accounts else "",
         costly="" if config.app is not None or config.generator == "embedded" else config.generator,
         take_over=take_over,
+        preview=preview,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
     hosts, began_s = [host for _, host in places], time.monotonic()

@@ -57,6 +57,7 @@ class DeployOptions:
         prompt: the question of the gate's measurement.
         timeout_s: for each answer.
         streams: how many are kept open on what serves while its traffic moves; 0 for none.
+        preview: the name of the preview that is to be made; None for what is to serve.
     """
 
     public: bool = False
@@ -72,6 +73,7 @@ class DeployOptions:
     prompt: str = ""
     timeout_s: float = 60.0
     streams: int = 0
+    preview: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ async def plan(
             for draft in made
             if draft.known is not None and draft.known.app in (None, draft.host.place.app)
         },
+        preview=options.preview,
     )
     return await settle(made, found, host_of)
 
@@ -252,6 +255,7 @@ def release_of(
         creates=creates,
         token_sha256=options.token_sha256,
         root=root,
+        preview=options.preview,
     )
 
 

@@ -33,7 +33,7 @@ def newest(service: Service, target: str, wanted: str | None = None) -> Version:
         return _named(service, target, wanted)
     serving = service.serving
     for version in service.versions:
-        if _is_idle(version, service):
+        if _waits(version) and not version.is_anothers(service.place):
             if serving is not None and (version.created_at or "") < (serving.created_at or ""):
                 break
             return version
@@ -55,10 +55,11 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
         return _named(service, target, wanted)
     serving = service.serving
     remembered = known.previous if known is not None else None
-    for version in service.versions:
-        if version.name == remembered and version.target is not None and version.traffic == 0:
+    ours = [version for version in service.versions if _waits(version)]
+    for version in ours:
+        if version.name == remembered:
             return version
-    for version in (one for one in service.versions if _is_idle(one, service)):
+    for version in (one for one in ours if not one.is_anothers(service.place)):
         if serving is None or (version.created_at or "") < (serving.created_at or ""):
             return version
     raise KitError(
@@ -76,9 +77,9 @@ def keep_anothers(service: Service, known: Deployment) -> None:
         raise KitError(Code.NOT_READY_TO_DEPLOY, text, remedy)
 
 
-def _is_idle(version: Version, service: Service) -> bool:
-    """Whether it is one of this app's, without traffic."""
-    return version.target is not None and version.traffic == 0 and not version.is_anothers(service.place)
+def _waits(version: Version) -> bool:
+    """Whether it is of the kit's making, meant to serve, and without traffic."""
+    return version.target is not None and version.preview is None and version.traffic == 0
 
 
 async def switch(
@@ -157,6 +158,12 @@ def _note(record: Record, target: str, service: Service, version: Version, was: 
 
 def _named(service: Service, target: str, wanted: str) -> Version:
     for version in service.versions:
+        if version.name == wanted and version.preview is not None and version.traffic == 0:
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                f"{wanted} is the preview {version.preview}, and a preview is never promoted.",
+                f"Deploy what it shows: `kit deploy {target}`.",
+            )
         if version.name == wanted:
             return version
     raise KitError(

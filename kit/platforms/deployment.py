@@ -12,7 +12,7 @@ from kit.schema import STRICT
 from kit.times import epoch_s
 
 State = Literal["serving", "held-back", "unfinished", "failed"]
-Role = Literal["serving", "held-back", "earlier", "not-ours", "another-app"]
+Role = Literal["serving", "held-back", "earlier", "preview", "not-ours", "another-app"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +154,8 @@ class DeploymentStatus:
             return "another-app"
         if version.traffic > 0:
             return "serving"
+        if version.preview is not None:
+            return "preview"
         known = self.deployment
         if known is not None and known.version == version.name and known.state == "held-back":
             return "held-back"

@@ -22,6 +22,7 @@ from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
     APP,
     MARKER,
+    PREVIEW,
     TOKEN_SHA256,
     VERSION_PREFIX,
     Place,
@@ -219,6 +220,7 @@ def parse_version(answer: Any, traffic: float | None = None) -> Version:
         min_instances=_min_instances(answer),
         token_sha256=variables.get(TOKEN_SHA256) if ours else None,
         app=variables.get(APP) if ours else None,
+        preview=variables.get(PREVIEW) if ours else None,
         stops=_is_flex(answer) or "manualScaling" in answer or "basicScaling" in answer,
     )
 
