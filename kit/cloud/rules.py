@@ -18,6 +18,7 @@ from kit.platforms.findings import (
     Rule,
     Seen,
     dicts,
+    taken,
     unscoped,
 )
 from kit.platforms.gcloud.fault_rules import UPDATE
@@ -170,7 +171,15 @@ def _default_accounts(candidates: Candidates, options: PreflightOptions, seen: S
 def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
     for one in candidates:
         service = seen.looks.get(one.place.target)
-        if not isinstance(service, Service) or service.ours:
+        if not isinstance(service, Service):
+            continue
+        theirs = service.not_this_apps(one.on_record) if service.ours else None
+        if theirs is not None:
+            said, remedy = taken(one.place, theirs)
+            if options.take_over:
+                remedy = "Its traffic will go to this app's version (--replace-foreign)."
+            yield Finding("warn" if options.take_over else "stop", said, remedy)
+        if service.ours:
             continue
         serving = f", where {service.serving.name} serves" if service.serving is not None else ""
         text = f"The service {one.place.service} of {one.place.target}{serving}, was not made by the kit"
@@ -188,6 +197,8 @@ def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
 
 
 def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    if options.preview is not None:
+        return
     new = [
         one.place.target
         for one in candidates
@@ -199,6 +210,27 @@ def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen
             f"{' and '.join(new)} {'is' if len(new) == 1 else 'are'} new: a service's first version serves "
             "at once, before it is measured. The platforms make it so.",
         )
+
+
+def _previews(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    """A preview is there beside a version that serves, at an address that is no other version's."""
+    for one in candidates if options.preview is not None else ():
+        name, service = one.place.target, seen.looks.get(one.place.target)
+        if isinstance(service, Service) and service.serving is not None:
+            for version in service.versions:
+                if options.preview in version.tags and version.preview != options.preview:
+                    yield Finding(
+                        "stop",
+                        f"The tag {options.preview} of {one.place.service} leads to {version.name}, which is "
+                        "no preview of that name.",
+                        "Choose another name.",
+                    )
+        elif not isinstance(service, KitError):
+            yield Finding(
+                "stop",
+                f"Nothing serves at {one.place.service} yet, so the preview of {name} would.",
+                f"Deploy it once: `kit deploy {name}`.",
+            )
 
 
 def _costs(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
@@ -260,6 +292,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _default_accounts,
     _owners,
     _first_version,
+    _previews,
     _costs,
     _unread,
 )

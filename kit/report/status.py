@@ -17,7 +17,9 @@ _ROLES: dict[Role, tuple[str, Tone]] = {
     "serving": ("serving", "ok"),
     "held-back": ("held back", "unsure"),
     "earlier": ("earlier", "dim"),
+    "preview": ("preview", "unsure"),
     "not-ours": ("not the kit's", "dim"),
+    "another-app": ("another app's", "dim"),
 }
 _COSTS = {
     "nothing": "costs nothing as it is",
@@ -83,7 +85,9 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
     versions = status.service.versions if status.service is not None else ()
     roles = [(status.role(version), version) for version in versions]
     shown = [
-        (role, version) for role, version in roles if role in ("serving", "held-back") or version.traffic
+        (role, version)
+        for role, version in roles
+        if role in ("serving", "held-back") or version.traffic or (role == "preview" and version.url)
     ]
     earlier = [(role, version) for role, version in roles if role == "earlier"]
     shown += earlier[:_EARLIER]
@@ -98,6 +102,8 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
         lines.append(f"  and {rest} earlier")
     if others:
         lines.append(f"  and {others} that the kit did not make")
+    if apps := sum(role == "another-app" and not version.traffic for role, version in roles):
+        lines.append(f"  and {apps} of another app")
     return lines
 
 
@@ -107,13 +113,14 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
     made_s = epoch_s(version.created_at)
     age = "" if made_s is None else f"{in_words(now_s - made_s)} old"
     stopped = "" if version.running or role == "serving" else "stopped"
-    own = clean(version.url) if version.url is not None and role == "held-back" else ""
+    own = clean(version.url) if version.url is not None and role in ("held-back", "preview") else ""
+    named = clean(version.preview) if version.preview is not None else ""
     cut = [
         style.paint(pad(word, 9), tone),
         pad(clean(version.name), name_cells),
         pad(share, 5, right=True),
         pad(age, 10, right=True),
-        *(part for part in (stopped, own) if part),
+        *(part for part in (stopped, named, own) if part),
     ]
     return "  " + "  ".join(cut)
 

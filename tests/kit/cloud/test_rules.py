@@ -12,6 +12,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen
 from kit.platforms.service import Service, Version
+from tests.fixtures.deployments import service_of, version
 from tests.kit.cloud.seen import APIS, FLEX, PROJECT, RUN, STANDARD, TARGETS, apis, options, seen
 
 NO_APP = dict.fromkeys(
@@ -181,6 +182,35 @@ def foreign(target: Candidate) -> Service:
     return Service(target.place, url=None, public=True, versions=(version,))
 
 
+@pytest.mark.parametrize(
+    ("target", "room"),
+    [(STANDARD, 63 - 8 - 5 - 12), (FLEX, 63 - 8 - 5 - 12 - 5 - 7), (RUN, 46 - 11)],
+    ids=lambda value: value.place.target if isinstance(value, Candidate) else str(value),
+)
+def test_a_previews_name_must_fit_into_its_url(target: Candidate, room: int) -> None:
+    there = {target.place.target: service_of(target.place.target, version(), place=target.place)}
+    for preview, fits in (("p" * room, True), ("p" * (room + 1), False)):
+        found = judge([target], options(preview=preview), seen(looks=there))
+        stops = [one for one in found if one.level == "stop"]
+        assert bool(stops) is not fits, stops
+        if stops:
+            assert "is too long by 1 for" in stops[0].text
+            assert stops[0].remedy == f"Choose one of {room} characters at most."
+
+
+def test_a_preview_stands_beside_what_serves_and_takes_no_other_versions_tag() -> None:
+    def stops(*versions: Version) -> list[str]:
+        there = service_of("run", *versions, place=RUN.place) if versions else None
+        found = judge([RUN], options(preview="pr-1"), seen(looks={"run": there}))
+        return [one.text for one in found if one.level == "stop"]
+
+    mine = version("sp-pr-1-abcd", 0.0, preview="pr-1", tags=("pr-1",))
+    assert stops(version(), mine) == []
+    assert stops() == ["Nothing serves at streamproof yet, so the preview of run would."]
+    (taken,) = stops(version(tags=("pr-1",)))
+    assert taken.startswith("The tag pr-1 of streamproof leads to sp-now")
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.place.target)
 def test_what_the_kit_did_not_make_is_not_overwritten_unasked(target: Candidate) -> None:
     there = seen(looks={target.place.target: foreign(target)})
@@ -193,10 +223,36 @@ def test_what_the_kit_did_not_make_is_not_overwritten_unasked(target: Candidate)
     assert found.level == "warn"
 
 
-def test_the_kits_own_service_is_deployed_again_without_a_word() -> None:
-    theirs = foreign(RUN)
-    ours = replace(theirs, versions=(replace(theirs.versions[0], target="run"),))
-    assert grave(seen(looks={"run": ours})) == []
+def made_from(app: str | None) -> Seen:
+    """What serves for run is the kit's, made from this app."""
+    there = foreign(RUN)
+    return seen(looks={"run": replace(there, versions=(replace(there.versions[0], target="run", app=app),))})
+
+
+def test_the_same_app_is_deployed_again_without_a_word() -> None:
+    assert grave(made_from("streamproof")) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("shop-1a2b3c4d", "made from the app shop-1a2b3c4d, and this is streamproof"),
+        (None, "which marked no app, and not on record"),
+    ],
+)
+def test_another_apps_service_is_never_taken_over_unasked(app: str | None, said: str) -> None:
+    (found,) = grave(made_from(app))
+    assert (found.level, found.command) == ("stop", None)
+    assert "v1" in found.text
+    assert said in found.text
+    assert "--set run.service=NAME" in found.remedy
+    assert "--replace-foreign" in found.remedy
+    (found,) = grave(made_from(app), said=options(take_over=True))
+    assert found.level == "warn"
+
+
+def test_what_bears_no_mark_is_this_apps_where_it_is_on_record() -> None:
+    assert grave(made_from(None), (replace(RUN, on_record=("v0", "v1")),)) == []
 
 
 def test_the_first_service_of_an_app_becomes_default() -> None:

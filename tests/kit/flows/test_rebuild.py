@@ -62,6 +62,16 @@ def test_a_lost_record_is_made_anew_from_what_serves(tmp_path: Path) -> None:
     assert (found.region, found.digest, found.verdict_on) == (REGION, "d" * 40, None)
 
 
+@pytest.mark.parametrize("app", ["shop-1a2b3c4d", None])
+def test_another_apps_service_is_not_put_on_record(app: str | None, tmp_path: Path) -> None:
+    cloud = Cloud({"streamproof": service_of("run", version(app=app))})
+    listed, record = rebuilt(tmp_path, cloud, "run")
+    assert (len(listed), record.of("run")) == (0, None)
+    Record.load(tmp_path).put(deployed("run", app=None))
+    _, record = rebuilt(tmp_path, cloud, "run")
+    assert (record.of("run") is None) is (app is not None), "without a mark it is whose record has the place"
+
+
 def test_the_first_target_of_an_app_is_found_under_the_name_default(tmp_path: Path) -> None:
     cloud = Cloud({"default": service_of("standard"), "sp-standard": service_of("flex")})
     _, record = rebuilt(tmp_path, cloud, "standard", "flex")
@@ -179,3 +189,21 @@ def test_a_service_of_another_place_lends_it_nothing() -> None:
     known = deployed("run", project="another-project", verdict_on="incremental")
     assert of_run(known, version("sp-now")).verdict_on is None
     assert place_of("run").project == PROJECT
+
+
+def test_previews_are_found_by_their_marks_and_are_not_what_is_deployed(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    measured = deployed("run", version="sp-pr-1-aaaa", state="held-back", verdict_on="incremental")
+    record.put_preview("pr-1", measured)
+    record.put_preview("gone", deployed("run", version="sp-gone-aaaa"))
+    one = version("sp-pr-1-aaaa", 0.0, preview="pr-1", url="https://pr-1", created_at="2027-01-15T09:00:00Z")
+    new = replace(one, name="sp-pr-2-bbbb", preview="pr-2", url="https://pr-2")
+    closed = replace(one, name="sp-pr-3-cccc", preview="pr-3", url=None)
+    cloud = Cloud({"streamproof": service_of("run", one, new, closed, version())})
+    _, record = rebuilt(tmp_path, cloud, "run")
+    assert on_record(record, "run").version == "sp-now"
+    found = {name: (one.version, one.version_url, one.verdict_on) for name, one in record.previews()}
+    assert found == {
+        "pr-1": ("sp-pr-1-aaaa", "https://pr-1", "incremental"),
+        "pr-2": ("sp-pr-2-bbbb", "https://pr-2", None),
+    }
