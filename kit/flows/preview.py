@@ -226,7 +226,10 @@ def _versions(service: Service, preview: str) -> tuple[str, ...]:
     return tuple(
         version.name
         for version in service.versions
-        if version.preview == preview and version.target == service.place.target and not version.traffic
+        if version.preview == preview
+        and version.target == service.place.target
+        and not version.is_anothers(service.place)
+        and not version.traffic
     )
 
 
@@ -247,7 +250,7 @@ def places(
     """
     known = {one.target: one for preview, one in record.previews() if preview == name}
     if not named and known:
-        return [one.place for one in known.values()]
+        return [replace(one.place, app=one.app or config.identity.mark) for one in known.values()]
     found: list[Place] = []
     for target in targets:
         if load(target.platform).no_previews:
@@ -275,7 +278,7 @@ async def _survey(name: str, host: Host, record: Record) -> RemovalPlan:
         if service is None:
             return RemovalPlan(host, preview=name, expected=on_record)
         for version in service.versions:
-            if version.preview == name and version.traffic:
+            if version.preview == name and version.traffic and not version.is_anothers(service.place):
                 raise KitError(
                     Code.NOT_READY_TO_DEPLOY,
                     f"{version.name}, the preview {name}, serves: its traffic was moved by another hand.",

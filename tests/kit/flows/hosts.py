@@ -75,6 +75,7 @@ class MemoryHost(Host):
             min_instances=int(self.always),
             token_sha256=release.environment.get(TOKEN_SHA256),
             preview=release.preview,
+            app=self.place.app,
         )
         if self.service is None:
             made = replace(made, traffic=1.0)
