@@ -161,7 +161,7 @@ def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Or
     assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
     (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
     assert line.startswith("::error title=streamproof%3A 127.0.0.1%3A")
-    assert line.count("expected%3A streamed::It should stream here") == 1
+    assert line.count("not as expected (streamed)::It should stream here") == 1
     assert "measured again" not in ran.log, "what was found is found"
 
 

@@ -81,6 +81,9 @@ def test_it_is_proved_before_it_serves_and_compared_later_and_the_secret_is_in_n
     assert (stopped.status, stopped.error["code"], cloud.changes) == (1, "not-ready-to-deploy", changes)
     assert f"{flex['version']} is made from the app own-app-" in stopped.error["message"]
     assert cloud.kit("status", "--refresh", "flex", "--json").data["targets"] == []
+    shutil.rmtree(cloud.work / ".kit", ignore_errors=True)
+    (cloud.work / ".kit-of-the-first").rename(cloud.work / ".kit")
+    cloud.settings(SETTINGS)
 
     # Without the secret the proof says only that it wants one.
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -92,12 +95,14 @@ def test_a_pull_request_is_previewed_and_closed_without_a_record_and_what_serves
     deployed: Deployed,
 ) -> None:
     cloud, ran = deployed
-    service, serving = cloud.plane.app_engine.services["sp-flex"], ran.outcomes["flex"]["version"]
+    serving = ran.outcomes["flex"]["version"]
+    services = cloud.plane.app_engine.services
+    ((name, service),) = ((name, one) for name, one in services.items() if serving in one.versions)
     record, aside = cloud.work / ".kit", cloud.work / "aside"
     record.rename(aside)  # a CI begins each time in an empty folder
 
     previewed = cloud.kit("preview", "pr-12", "flex", "--yes", "--json", "--markdown", "said.md")
-    assert previewed.status == 0, previewed
+    assert previewed.status == 0, previewed.out
     flex = previewed.outcomes["flex"]
     assert (flex["result"], flex["gate"], flex["version"][:-4]) == ("previewed", "passed", "sp-pr-12-")
     assert service.split == {serving: 1.0}
@@ -107,7 +112,7 @@ def test_a_pull_request_is_previewed_and_closed_without_a_record_and_what_serves
     assert roles == {flex["version"]: ("preview", "pr-12"), serving: ("serving", None)}
 
     shutil.rmtree(record)
-    for removed in ([f"1 version ({flex['version']}) of the service sp-flex"], None):
+    for removed in ([f"1 version ({flex['version']}) of the service {name}"], None):
         closed = cloud.kit("preview", "pr-12", "--close", "--yes", "--json")
         assert closed.status == 0, closed
         assert [one["removed"] for one in closed.data["targets"]] == ([] if removed is None else [removed])
