@@ -15,6 +15,7 @@ from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError
+from kit.language import speak
 
 VERBS: tuple[str, ...] = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
@@ -59,6 +60,7 @@ def run() -> None:
     # A shell's `>&-` leaves Python without the stream.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    speak(None, os.environ)
     arguments = sys.argv[1:] or ["--help"]
     if arguments[0] in ("help", "version"):  # as other programs have it
         arguments = [*arguments[1:], f"--{arguments[0]}"]

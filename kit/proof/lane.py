@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
+from kit.language import text
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause, ClauseFinding, Limit
 from kit.proof.doubts import BROKEN, LASTING, Doubt
@@ -99,7 +100,7 @@ class Lane:
         if self.error is not None:
             return ""
         said = next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
-        return said.format(after=f"{self.timeline.duration_ms / 1000:.0f} s")
+        return said.format(after=text("{s:.0f} s", s=self.timeline.duration_ms / 1000))
 
     @property
     def broken(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from kit.language import join, text
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.contract import Clause, ClauseFinding
@@ -37,13 +38,13 @@ Kind = Literal["on", "off", "polling"]
 
 # The verdict on an answer that was asked for in pieces, where nothing is streamed or buffered.
 _IN_PIECES = {
-    Verdict.INCREMENTAL: "arrived as written",
-    Verdict.TIME_LIMITED: "pieces held",
-    Verdict.WHOLE_MESSAGE: "all at the end",
+    Verdict.INCREMENTAL: text("arrived as written"),
+    Verdict.TIME_LIMITED: text("pieces held"),
+    Verdict.WHOLE_MESSAGE: text("all at the end"),
 }
 _CLIENTS: dict[Client, str] = {
-    "browser": "browsers: compression",
-    "plain": "clients that accept no compression",
+    "browser": text("browsers: compression"),
+    "plain": text("clients that accept no compression"),
 }
 _UNASKED = LaneState.INCONCLUSIVE  # what a limit comes to whose clause was not asked
 # They qualify figures, of which a lane that could not be measured has none.
@@ -103,15 +104,24 @@ class ClauseView:
     @property
     def beside(self) -> str | None:
         """What its platform documents, to stand beside what was found; None where that is not known."""
-        return self.documented if self.documented in (None, UNSOURCED) else f"documented: {self.documented}"
+        return (
+            self.documented
+            if self.documented in (None, UNSOURCED)
+            else text("documented: {documented}", documented=self.documented)
+        )
 
     @property
     def headline(self) -> str:
         """What was found, beside what was expected."""
         if self.expected is None:
             return self.says or NONE
-        kept = {LaneState.OK: "as expected", LaneState.INCONCLUSIVE: "expected and not proved"}
-        return f"{self.says}, {kept.get(self.state or LaneState.OK, 'expected')}: {self.expected}"
+        kept = {LaneState.OK: text("as expected"), LaneState.INCONCLUSIVE: text("expected and not proved")}
+        return text(
+            "{says}, {kept}: {expected}",
+            says=self.says,
+            kept=kept.get(self.state or LaneState.OK, text("expected")),
+            expected=self.expected,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +199,21 @@ class LaneView:
     @property
     def outcome(self) -> str:
         """The verdict, and each clause that did not keep its limits."""
-        return "; ".join((self.verdict, *self.against))
+        return join("; ", (self.verdict, *self.against))
 
     @property
     def headline(self) -> str:
         """The verdict, beside what was expected, and each clause that did not keep its limits."""
-        return "; ".join((self.delivery, *self.against))
+        return join("; ", (self.delivery, *self.against))
 
     @property
     def delivery(self) -> str:
         """The verdict, beside what was expected."""
         if self.expected is None:
             return self.verdict
-        return self.verdict + (", as expected" if self.as_expected else f", expected: {self.expected}")
+        if self.as_expected:
+            return text("{verdict}, as expected", verdict=self.verdict)
+        return text("{verdict}, expected: {expected}", verdict=self.verdict, expected=self.expected)
 
     def clause(self, clause: Clause) -> ClauseView | None:
         """What there is to say of one clause but delivery; None for nothing."""
@@ -216,7 +228,9 @@ class LaneView:
     def against(self) -> tuple[str, ...]:
         """Each clause that is not proved to keep its limits, and how it is."""
         return tuple(
-            f"{one.name}: {one.headline}" for one in self.clauses if one.state not in (None, LaneState.OK)
+            text("{name}: {headline}", name=one.name, headline=one.headline)
+            for one in self.clauses
+            if one.state not in (None, LaneState.OK)
         )
 
     @property
@@ -224,8 +238,15 @@ class LaneView:
         """How often it was measured and what came of it each time, a sentence; None for only once."""
         if not self.attempts:
             return None
-        each = "; ".join(f"{at}. {attempt}" for at, attempt in enumerate(self.attempts, 1))
-        return f"Measured {len(self.attempts)} times, since what came before decided nothing: {each}."
+        each = join(
+            "; ",
+            (text("{at}. {attempt}", at=at, attempt=attempt) for at, attempt in enumerate(self.attempts, 1)),
+        )
+        return text(
+            "Measured {attempts} times, since what came before decided nothing: {each}.",
+            attempts=len(self.attempts),
+            each=each,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +287,12 @@ class ComparisonView:
     def conclusion(self) -> str:
         """The tally and each lane that is not as promised, without a full stop."""
         against = (
-            f"{lane.name} ({'; '.join((_beside(lane), *lane.against))})"
+            text("{name} ({how})", name=lane.name, how=join("; ", (_beside(lane), *lane.against)))
             for lane in self.lanes
             if lane.state is not LaneState.OK
         )
-        names = ", ".join(against)
-        return f"{self.tally}; not so: {names}" if names else self.tally
+        names = join(", ", against)
+        return text("{tally}; not so: {names}", tally=self.tally, names=names) if names else self.tally
 
     @property
     def worst(self) -> Verdict:
@@ -303,7 +324,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         prompt=comparison.prompt,
         methods=tuple(METHODS[method] for method in Method if method in methods),
         targets=tuple(target for name, target in targets.items() if name in names),
-        in_short=f"{'; '.join(clauses)}." if len(clauses) > 1 else None,
+        in_short=text("{clauses}.", clauses=join("; ", clauses)) if len(clauses) > 1 else None,
     )
 
 
@@ -348,7 +369,7 @@ def lane_view(lane: Lane, target: Target | None = None, *, emulated: bool = Fals
         },
         error=error,
         advice=_advice(lane, target),
-        remark=" ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None,
+        remark=join(" ", filter(None, (_beside_the_picture(lane), _clients(lane)))) or None,
         attempts=tuple(map(_attempt, lane.attempts)) if lane.earlier else (),
         first_byte=duration(line.ttfb_ms),
         first_event=duration(line.first_event_ms),
@@ -382,11 +403,13 @@ def where(comparison: Comparison) -> str:
         return REHEARSAL
     match comparison.environment:
         case "lab":
-            return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+            return text(
+                "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+            )
         case "cloud":
-            return "Measured on deployed services, through the platforms' own front ends."
+            return text("Measured on deployed services, through the platforms' own front ends.")
         case "url":
-            return "Measured at the URLs given, through whatever lies between."
+            return text("Measured at the URLs given, through whatever lies between.")
 
 
 def moment(comparison: Comparison) -> str:
@@ -414,52 +437,65 @@ def _tally(lanes: tuple[LaneView, ...]) -> str:
     judged = [lane for lane in lanes if lane.expected is not None]
     if not judged:
         found = Counter(lane.verdict for lane in lanes)
-        each = ", ".join(f"{count} {words}" for words, count in found.items())
-        return f"{_count(len(lanes))} measured: {each or 'none'}"
+        each = [text("{count} {words}", count=count, words=words) for words, count in found.items()]
+        count = _count(len(lanes))
+        return text("{count} measured: {each}", count=count, each=join(", ", each) or text("none"))
     kept = sum(lane.state is LaneState.OK for lane in judged)
     # That pieces pass is what the kit promises of itself: no platform's documentation speaks of them.
-    whose = "its platform's" if len(judged) == 1 else "their platform's"
-    documented = all(lane.documented for lane in judged)
-    what = f"as {whose} documentation promises" if documented else "as expected"
-    return f"{kept} of {_count(len(judged))} {what}"
+    count = _count(len(judged))
+    if not all(lane.documented for lane in judged):
+        return text("{kept} of {count} as expected", kept=kept, count=count)
+    if len(judged) == 1:
+        return text("{kept} of {count} as its platform's documentation promises", kept=kept, count=count)
+    return text("{kept} of {count} as their platform's documentation promises", kept=kept, count=count)
 
 
 def _count(lanes: int) -> str:
-    return f"{lanes} lane" if lanes == 1 else f"{lanes} lanes"
+    return text("1 lane") if lanes == 1 else text("{lanes} lanes", lanes=lanes)
 
 
 def _verdict(lane: Lane) -> str:
     if lane.error is not None:
-        return "could not be measured"
+        return text("could not be measured")
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
     if lane.only_for is not None:
         whom = _CLIENTS[lane.only_for]
-        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
+        words = (
+            text("{words} for {whom}", words=words, whom=whom)
+            if lane.verdict is Verdict.REFUSED
+            else text("held for {whom} ({words})", whom=whom, words=words)
+        )
     looked = lane.timeline.watched
     if lane.fate:
         held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
-        seen = f"{looked.but};" if held and looked is not None else ", but"
-        return f"{words}{seen} the answer {lane.fate}"
+        seen = looked.but if held and looked is not None else ""
+        if seen:
+            return text("{words}{seen}; the answer {fate}", words=words, seen=seen, fate=lane.fate)
+        return text("{words}, but the answer {fate}", words=words, fate=lane.fate)
     # What something between the browser and the page's server held looks like nothing of the lane's own.
     if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words
     if Doubt.APP_BUNCHED in lane.doubts and lane.method is Method.LOCK_STEP:
-        return f"{words}: the way here streams, and the app itself sent the answer in a bunch"
+        return text(
+            "{words}: the way here streams, and the app itself sent the answer in a bunch", words=words
+        )
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
-        return f"{words}: the way here streams, {looked.all_the_same}"
+        return text(
+            "{words}: the way here streams, {all_the_same}", words=words, all_the_same=looked.all_the_same
+        )
     if lane.at_most is not None and looked.collected is not None:
         return looked.collected
-    return f"{words}{looked.but}"
+    return text("{words}{but}", words=words, but=looked.but)
 
 
 def _attempt(attempt: Attempt) -> str:
     if attempt.error is not None:
-        return f"could not be measured ({attempt.error})"
+        return text("could not be measured ({error})", error=attempt.error)
     found = in_words(attempt.verdict, None, None, None)
     undecided = attempt.verdict is Verdict.INCONCLUSIVE and attempt.doubts
-    return f"{found} ({', '.join(attempt.doubts)})" if undecided else found
+    return text("{found} ({doubts})", found=found, doubts=join(", ", attempt.doubts)) if undecided else found
 
 
 def _expected(lane: Lane, target: Target | None) -> str | None:
@@ -501,16 +537,20 @@ def clause_view(
         claims: what its platform documents of it.
         emulated: whether the lane's front is the lab's.
     """
-    sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
+    says = finding.says
+    if finding.sure == "likely":
+        says = text("{says} (likely)", says=says)
+    elif finding.sure == "unknown":
+        says = text("unknown ({says})", says=says)
     documented = in_short(claims)
     # What no source says, the lab's front does as it happens to be made.
     made_up = emulated and documented == UNSOURCED and finding.sure != "unknown"
     return ClauseView(
         clause=finding.clause,
         name=finding.clause.words,
-        says=sure.format(finding.says) + (" (emulated)" if made_up else ""),
+        says=text("{says} (emulated)", says=says) if made_up else says,
         unknown=finding.sure == "unknown",
-        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
+        expected=join(", ", map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
         state=clause_state(lane, finding.clause) if lane is not None else None,
         doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
         evidence=finding.evidence,
@@ -523,7 +563,11 @@ def clause_view(
 def _beside(lane: LaneView) -> str:
     """The verdict, and the promise where it is not kept."""
     kept = lane.expected is None or lane.as_expected
-    return lane.verdict if kept else f"{lane.verdict}, promised {lane.expected}"
+    return (
+        lane.verdict
+        if kept
+        else text("{verdict}, promised {expected}", verdict=lane.verdict, expected=lane.expected)
+    )
 
 
 def _hold(lane: Lane) -> str:
@@ -531,19 +575,23 @@ def _hold(lane: Lane) -> str:
     if lane.error is not None:
         return NONE
     if lane.hold_ms is None:
-        return "to the end" if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
+        return text("to the end") if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
     if lane.hold_floor_ms is not None and lane.hold_ms <= lane.hold_floor_ms:
-        return f"< {duration(lane.hold_floor_ms)}"
+        return text("< {floor}", floor=duration(lane.hold_floor_ms))
     return duration(lane.hold_ms)
 
 
 def _asked(lane: Lane) -> str | None:
     if Doubt.NO_PROOF in lane.doubts:  # it was asked for nothing but its answer
         return None
-    asked = "was asked to send" if lane.header == "on" else "was asked not to send"
+    on = lane.header == "on"
+    if lane.as_is and on:
+        return text("the service sends {header}", header=HEADER)
     if lane.as_is:
-        asked = "sends" if lane.header == "on" else "does not send, as far as can be seen,"
-    return f"the service {asked} {HEADER}"
+        return text("the service does not send, as far as can be seen, {header}", header=HEADER)
+    if on:
+        return text("the service was asked to send {header}", header=HEADER)
+    return text("the service was asked not to send {header}", header=HEADER)
 
 
 def _grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
@@ -573,36 +621,47 @@ def _advice(lane: Lane, target: Target | None) -> str | None:
         return EXAMINE if unexplained else None
     if lane.verdict is Verdict.INCREMENTAL:
         if lane.delivered_as_expected is False and lane.at_most is None and not lane.broken:
-            return "It streams, against expectation: check that the URL is the one you mean, then the claim."
+            return text(
+                "It streams, against expectation: check that the URL is the one you mean, then the claim."
+            )
         return None
     if lane.only_for == "browser":
-        return (
-            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
-            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
-            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
+        return text(
+            "Something compresses the answer for each client that accepts it, as browsers do, "
+            "and collects it to do so; uncompressed it streams. Switch compression off for this "
+            "path (in nginx `gzip off;`). Whether a header frees it was not tried: `kit doctor "
+            "URL`."
         )
     if lane.only_for == "plain":
-        return (
-            "It streams to browsers, and something collects it for a client that accepts no compression, as "
-            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
+        return text(
+            "It streams to browsers, and something collects it for a client that accepts no "
+            "compression, as curl. What undoes compression on the way (in nginx `gunzip on;`) is "
+            "likely, and was not tried."
         )
     if lane.delivery == "polling":
-        return (
-            "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
-            "hop by hop, to find who does."
+        return text(
+            "No hop has a reason to hold a piece, which is a whole response: ask the service "
+            "directly, then hop by hop, to find who does."
         )
     if lane.expected is Verdict.INCREMENTAL:
-        return (
-            "It should stream here: probe the service directly, then hop by hop, to find who holds it "
-            f"(or strips `{HEADER}`)."
+        return text(
+            "It should stream here: probe the service directly, then hop by hop, to find who "
+            "holds it (or strips `{header}`).",
+            header=HEADER,
         )
     if (freed := frees(lane, target)) is not None:
         return freed
     if Doubt.NO_PROOF in lane.doubts:
-        return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
+        return text(
+            "Whether `{header}` frees it, or leaving compression out, was not tried: `kit doctor URL`.",
+            header=HEADER,
+        )
     if lane.header == "off":
-        return f"Send `{HEADER}` and measure again (--accel-header on)."
-    return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
+        return text("Send `{header}` and measure again (--accel-header on).", header=HEADER)
+    return text(
+        "`{header}` does not free it: probe the service directly, then hop by hop, to find who holds it.",
+        header=HEADER,
+    )
 
 
 def frees(lane: Lane, target: Target | None) -> str | None:
@@ -616,9 +675,9 @@ def _clients(lane: Lane) -> str | None:
     if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
         return None
     if lane.asked_as == "given":
-        return "Judged with the Accept-Encoding that was given, and for no other client."
+        return text("Judged with the Accept-Encoding that was given, and for no other client.")
     if lane.asked_as == "browser":
-        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
+        return text("Judged as a browser asks, not as a client that accepts no compression (curl).")
     return None
 
 
@@ -626,9 +685,10 @@ def _beside_the_picture(lane: Lane) -> str | None:
     """What keeps a picture of the answer alone from being taken for another verdict."""
     answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
     if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
-        return (
-            f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
-            "the proof fed more to find the block's size."
+        return text(
+            "The whole answer ({answer:,} bytes) is smaller than one block, so it came at its "
+            "end; the proof fed more to find the block's size.",
+            answer=answer,
         )
     looked = lane.timeline.watched
     return looked.fact if looked is not None and lane.verdict is Verdict.INCONCLUSIVE else None
