@@ -8,7 +8,7 @@ from kit.language import join, t, text
 from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
-from kit.report.cells import cells, clean, hang, pad, wrap
+from kit.report.cells import cells, hang, one_line, pad, wrap
 from kit.report.style import MARKS, Style, Tone
 from kit.report.view import ClauseView, ComparisonView, LaneView
 from kit.report.words import NONE
@@ -38,14 +38,14 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    lines = headed(MARKS[lane.marked], clean(t(lane.headline)), width, style)
-    lines += hang("  ", clean(lane.url), width)
+    lines = headed(MARKS[lane.marked], one_line(lane.headline), width, style)
+    lines += hang("  ", one_line(lane.url), width)
     if lane.error is not None:
-        lines += ["", *hang("  ", clean(t(lane.error.message)), width)]
+        lines += ["", *hang("  ", one_line(lane.error.message), width)]
     if lane.advice is not None:
-        lines += hang("  → ", clean(t(lane.advice)), width)
+        lines += hang("  → ", one_line(lane.advice), width)
     if lane.again is not None:
-        lines += hang("  ", clean(t(lane.again)), width)
+        lines += hang("  ", one_line(lane.again), width)
     if lane.error is None:
         lines += ["", *(line for fact in _facts(lane) for line in hang("  ", t(fact), width))]
     if lane.remark is not None:
@@ -54,7 +54,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     if lane.evidence:
         lines += section(text("what was done and seen"), width, style)
         for number, step in enumerate(lane.evidence, 1):
-            lines += hang(f"  {number:2}  ", clean(t(step)), width)
+            lines += hang(f"  {number:2}  ", one_line(step), width)
     if lane.doubts:
         lines += section(text("what to doubt"), width, style)
         for doubt in lane.doubts:
@@ -69,13 +69,13 @@ def contract(clauses: Sequence[ClauseView], width: int, style: Style) -> list[st
     for one in found:
         mark, tone = _UNASKED if one.state is None else MARKS[one.state]
         first, *rest = hang(
-            f"  {mark} ", clean(t(text("{name}: {headline}", name=one.name, headline=one.headline))), width
+            f"  {mark} ", one_line(text("{name}: {headline}", name=one.name, headline=one.headline)), width
         )
         lines += [f"  {style.paint(mark, tone)}{first[3:]}", *rest]
         lines += [
             style.paint(line, "dim")
             for step in one.evidence
-            for line in hang("      ", clean(t(step)), width)
+            for line in hang("      ", one_line(step), width)
         ]
         lines += remedy(one.advice, width, "    ")
         for doubt in one.doubts:
@@ -87,7 +87,7 @@ def remedy(advice: str, width: int, indent: str = "  ") -> list[str]:
     """What to do; lines that begin with four spaces are to be pasted, and never broken."""
     if not advice:
         return []
-    first, *rest = map(clean, t(advice).splitlines())
+    first, *rest = map(one_line, t(advice).splitlines())
     lines = hang(f"{indent}→ ", first, width)
     for line in rest:
         lines += [f"{indent}  {line}"] if line.startswith("    ") else hang(f"{indent}  ", line, width)
@@ -138,9 +138,9 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:
-            lines += [style.paint(line, "dim") for line in hang("  → ", clean(t(lane.advice)), width)]
+            lines += [style.paint(line, "dim") for line in hang("  → ", one_line(lane.advice), width)]
         if lane.again is not None:
-            lines += [style.paint(line, "dim") for line in hang("    ", clean(t(lane.again)), width)]
+            lines += [style.paint(line, "dim") for line in hang("    ", one_line(lane.again), width)]
     lines += _contracts(view, doubts, style, width)
     if doubts:
         lines.append("")
@@ -172,14 +172,14 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
 
 
 def _clause_cells(lane: LaneView, view: ComparisonView, doubts: Sequence[Doubt]) -> dict[str, str]:
-    row = {"contract": clean(lane.name), Clause.DELIVERED.words: clean(t(lane.verdict))}
+    row = {"contract": one_line(lane.name), Clause.DELIVERED.words: one_line(lane.verdict)}
     for clause in view.clauses[1:]:
         found = lane.clause(clause)
         if found is None:
             row[clause.words] = NONE
             continue
         mark = "" if found.state is None else f"{MARKS[found.state][0]} "
-        row[clause.words] = mark + clean(t(found.cell)) + _notes(found.doubts, doubts)
+        row[clause.words] = mark + one_line(found.cell) + _notes(found.doubts, doubts)
     return row
 
 
@@ -201,7 +201,7 @@ def shared(rows: Sequence[dict[str, str]], width: int) -> dict[str, int]:
 
 def _cells(lane: LaneView, doubts: Sequence[Doubt]) -> dict[str, str]:
     return {
-        "target": clean(lane.target),
+        "target": one_line(lane.target),
         "header": t(_KINDS[lane.kind]),
         "verdict": t(lane.verdict) + _notes(lane.doubts, doubts),
         "expected": t(lane.expected or NONE),
@@ -244,7 +244,7 @@ def columns(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]
 
 def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
     mark, tone = MARKS[view.state]
-    first, *rest = hang(f"{mark} ", clean(t(text("{said}.", said=view.conclusion))), width)
+    first, *rest = hang(f"{mark} ", one_line(text("{said}.", said=view.conclusion)), width)
     lines = [style.paint(mark, tone) + first[1:], *rest, *hang("  ", t(view.where), width)]
     if view.in_short is not None:
         # Off a terminal the sentence stays in one piece: it is there to be found and quoted.

@@ -21,6 +21,13 @@ EXAMINE = text("To see what holds it, if anything does, and what frees it: `kit 
 
 NONE = "–"
 
+ENVIRONMENTS = {
+    "lab": text("lab"),
+    "cloud": text("cloud"),
+    "url": text("url"),
+    "rehearsal": text("rehearsal"),
+}
+
 METHODS = {
     Method.LOCK_STEP: text("lock-step: each event was sent only after the one before had arrived"),
     Method.PAUSE: text(
