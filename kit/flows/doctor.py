@@ -11,6 +11,7 @@ from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.flows.leaving import Leaving
+from kit.language import text
 from kit.probe.http_errors import shown
 from kit.probe.kept_alive import stream_limits
 from kit.probe.lane import LaneProbe
@@ -54,7 +55,13 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         return found
     say, seen = stages(watch), list[Limits]()
     if answer is not None and Clause.CANCELLED in spec.contract.clauses:
-        announce(f"asking {shown(spec.ask.url)} {REPEATED} times more for its answer, to leave it")
+        announce(
+            text(
+                "asking {url} {times} times more for its answer, to leave it",
+                url=shown(spec.ask.url),
+                times=REPEATED,
+            )
+        )
     leaving = Leaving(direct, spec.known_cancelled, answer)
 
     async def measure(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kit.language import capital, join, spoken, t, text
-from kit.proof.lane import LaneState
-from kit.proof.verdict import HELD, Verdict
+from kit.proof.lane import Mark
+from kit.proof.verdict import Verdict
 from kit.report.cells import clean, one_line
-from kit.report.style import MARKS
+from kit.report.style import CAME, MARKS
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
 from kit.report.words import CERTAINTIES, ENVIRONMENTS, duration, how_sure, linked
@@ -43,9 +43,11 @@ def html(view: ComparisonView) -> str:
         language={"en": "en", "zh": "zh-CN"}[spoken()],
         environments=ENVIRONMENTS,
         capital=capital,
+        join=join,
         view=view,
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
+        kept=MARKS[view.state][1],
         certainties=CERTAINTIES,
         marks=MARKS,
         how_sure=how_sure,
@@ -55,26 +57,7 @@ def html(view: ComparisonView) -> str:
 
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
-    # No platform's documentation speaks of pieces: that they pass is expected, and no promise.
-    promised = text("promised") if lane.documented else text("expected")
-    kept = text("as promised") if lane.documented else text("as expected")
-    outcome = {
-        LaneState.OK: text("measured") if lane.expected is None else kept,
-        LaneState.NOT_AS_EXPECTED: text("not as promised") if lane.documented else text("not as expected"),
-        LaneState.FAILED: text("failed"),
-        LaneState.INCONCLUSIVE: text("no verdict"),
-    }
-    against = [lane.verdict]
-    if lane.expected is not None:
-        against = [
-            text(
-                "{verdict}, {promised}: {expected}",
-                verdict=lane.verdict,
-                promised=promised,
-                expected=lane.expected,
-            )
-        ]
-    mark, tone = MARKS[lane.marked]
+    mark, _ = CAME[lane.mark]
     arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
     seen = text("Nothing arrived.")
     if arrivals:
@@ -90,12 +73,9 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "name": f"lane-{number}",
         "title": title,
         "arm": arm,
-        "tone": tone,
         "mark": mark,
-        "against": join("; ", (*against, *lane.against)),
-        "outcome": outcome[lane.state],
-        "promised": promised,
-        "held": lane.word in HELD,
+        "kept": MARKS[lane.state][1],
+        "held": lane.mark is Mark.HELD,
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),
         "strip": _markup(
