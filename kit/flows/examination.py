@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.errors import Code
-from kit.language import text
+from kit.language import bare, text
 from kit.probe.address import same_origin
 from kit.probe.client import Ask
 from kit.probe.experiments import AnswerExperiments
@@ -289,7 +289,7 @@ class Examination:
         )
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
-            evidence = probe.error.message.removesuffix(".")
+            evidence = bare(probe.error.message)
         hinted = hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname)
         came: tuple[NamedCause, ...] = ()
         if probe.received.status == 200 and (probe.error is None or self.came_wrong):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from kit import language
-from kit.language import Text, capital, in_chinese, join, speak, spoken, t, text
+from kit.language import Text, bare, capital, in_chinese, join, speak, spoken, t, text
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +65,11 @@ def test_a_capital_changes_the_english_alone() -> None:
     assert said == "Each event"
     assert in_chinese(said) == "每个事件"
     assert capital("x") == "X"
+
+
+def test_a_sentence_within_another_has_no_full_stop_in_either_language() -> None:
+    within = bare(text("Check the path."))
+    assert (within, in_chinese(within)) == ("Check the path", "检查路径")
 
 
 def test_values_may_come_later() -> None:
