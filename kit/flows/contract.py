@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kit.errors import KitError
 from kit.flows.side_by_side import side_by_side
+from kit.language import bare, join, text
 from kit.probe.cancelled import cancelled
 from kit.probe.kept_alive import kept_alive
 from kit.probe.lane import LaneProbe
@@ -27,12 +28,14 @@ class Asking:
         request: how a stream of the proof's is asked for as the lane's answer was; None without a proof.
         why_not: why there is none.
         say: is given what is done and found.
+        unproved: measures without a proof whether the origin learns that its client left; None for nothing.
     """
 
     spec: ContractSpec
     request: ProofRequest | None
     why_not: Doubt
     say: Callable[[str], None]
+    unproved: Callable[[], Awaitable[ClauseFinding]] | None = None
 
     @classmethod
     def of(cls, probe: LaneProbe, lane: Lane, say: Callable[[str], None]) -> Asking:
@@ -99,15 +102,21 @@ async def ask_clauses(
 def in_question(specs: Iterable[ContractSpec]) -> str:
     """What is about to be asked of lanes, a sentence."""
     clauses = dict.fromkeys(clause for spec in specs for clause in spec.clauses)
-    return f"The contract, clause by clause: {', '.join(clause.words for clause in clauses)}."
+    return text(
+        "The contract, clause by clause: {clauses}.", clauses=join(", ", (clause.words for clause in clauses))
+    )
 
 
 async def _ask(asking: Asking, clause: Clause, measure: Measure) -> ClauseFinding:
-    if asking.request is None:
-        return ClauseFinding(clause, "its origin shows no proof", "unknown", doubts=(asking.why_not,))
+    if asking.request is not None:
+        measuring: Awaitable[ClauseFinding] = measure(clause, asking.spec, asking.request, asking.say)
+    elif clause is Clause.CANCELLED and asking.unproved is not None:
+        measuring = asking.unproved()
+    else:
+        return ClauseFinding(clause, text("its origin shows no proof"), "unknown", doubts=(asking.why_not,))
     try:
-        finding = await measure(clause, asking.spec, asking.request, asking.say)
+        finding = await measuring
     except KitError as error:
-        finding = ClauseFinding(clause, error.message.removesuffix("."), "unknown")
-    asking.say(f"{clause.words}: {finding.says}")
+        finding = ClauseFinding(clause, bare(error.message), "unknown")
+    asking.say(text("{name}: {headline}", name=clause.words, headline=finding.says))
     return finding
