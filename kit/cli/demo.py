@@ -54,17 +54,19 @@ def command(
     """Run every bundle behind its platform's front, measure them side by side, and judge.
 
     No account and no network are needed: the fronts are emulated from the platforms' documentation.
-    Exits 0 when every verdict is what the documentation promises, 3 when one is not.
+    Exits 0 when every verdict is what the documentation promises, 3 when one is not. Of each target the quick
+    clauses of the contract are asked as well (docs/contract.md); all of them, of each lane, with --contract.
     """
     from kit.flows.demo import demo
     from kit.flows.lanes import check_polling
+    from kit.proof.contract import QUICK
     from kit.report.files import write_report
     from kit.report.json import comparison_data
     from kit.report.terminal import table
     from kit.report.view import view
     from kit.targets import load_targets
 
-    held = held_to(expectation(None), contract=contract, for_=for_, streams=streams)
+    held = held_to(expectation(None), QUICK, contract=contract, for_=for_, streams=streams)
     known = load_targets()
     config = request.of(configured(**settings))
     if polling:
@@ -86,6 +88,7 @@ def command(
                 polling=polling,
                 timeout_s=timeout,
                 contract=held["contract"],
+                each_lane=contract,
             )
         )
     written = write_report(comparison, known, out)

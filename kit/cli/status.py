@@ -113,6 +113,7 @@ def _as_data(status: DeploymentStatus, now_s: float) -> dict[str, Any]:
             {
                 "name": version.name,
                 "role": status.role(version),
+                "preview": version.preview,
                 "traffic": version.traffic,
                 "running": version.running,
                 "url": version.url,

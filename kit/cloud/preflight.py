@@ -76,6 +76,7 @@ async def check(
     said: Mapping[str, str] = MappingProxyType({}),
     take_over: bool = False,
     token: bool = False,
+    preview: str | None = None,
 ) -> Preflight:
     """Look at everything at once. Nothing is created, and nothing raised: what is wrong is in the findings.
 
@@ -86,6 +87,7 @@ async def check(
         said: the platforms' own options that were given.
         take_over: whether what the kit did not make may be overwritten.
         token: whether callers must show a token.
+        preview: the name of the preview that is to be made; None for what is to serve.
     """
     project = config.project
     if project is None:
@@ -101,6 +103,7 @@ async def check(
         secret="a token" if token else "a Google account's token" if config.asks_accounts else "",
         costly="" if config.app is not None or config.generator == "embedded" else config.generator,
         take_over=take_over,
+        preview=preview,
         signed_in_by_env=any(gcloud.env.get(name) for name in _CREDENTIALS),
     )
     hosts, began_s = [host for _, host in places], time.monotonic()

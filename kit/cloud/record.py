@@ -1,4 +1,5 @@
-"""The record of what is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target.
+"""The record of what is deployed from a working folder: FOLDER/.kit/deployments.json, an entry a target, and
+one for each preview of it.
 
 The file is replaced atomically: a reader finds the old one or the new one, whole, also when a writer dies. A
 writer holds the lock (`kit.cloud.lock.locked`). The record can be rebuilt from the cloud, and there
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from kit.cloud.lock import FOLDER, state_folder
@@ -21,7 +23,7 @@ from kit.errors import Code, KitError
 from kit.platforms.deployment import Deployment
 from kit.schema import STRICT, bad, parse
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 REBUILDS: Final = "`kit status --refresh` rebuilds it from what is in the cloud."
 
 _FILE: Final = "deployments.json"
@@ -35,6 +37,7 @@ class _File:
 
     schema_version: int
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    previews: dict[str, dict[str, Deployment]] = field(default_factory=dict)
 
 
 class Record:
@@ -43,9 +46,15 @@ class Record:
     They wait for the disk, so a coroutine beside which others run calls them in a thread.
     """
 
-    def __init__(self, folder: Path, deployments: Mapping[str, Deployment]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        deployments: Mapping[str, Deployment],
+        previews: Mapping[str, Mapping[str, Deployment]] = MappingProxyType({}),
+    ) -> None:
         self._folder = folder
         self._deployments = dict(deployments)
+        self._previews = {name: dict(targets) for name, targets in previews.items()}
         self._writing = threading.Lock()
 
     @classmethod
@@ -57,7 +66,8 @@ class Record:
         """
         file = folder / FOLDER / _FILE
         try:
-            return cls(folder, _parsed(file, json.loads(file.read_text(encoding="utf-8"))))
+            found = _parsed(file, json.loads(file.read_text(encoding="utf-8")))
+            return cls(folder, found.deployments, found.previews)
         except FileNotFoundError:
             return cls(folder, {})
         except OSError as error:
@@ -99,21 +109,59 @@ class Record:
     def __len__(self) -> int:
         return len(self._deployments)
 
+    def previews(self, target: str | None = None) -> tuple[tuple[str, Deployment], ...]:
+        """The previews of a target, or of all, each with its name."""
+        return tuple(
+            (name, one)
+            for name, targets in self._previews.items()
+            for one in targets.values()
+            if target in (None, one.target)
+        )
+
     def put(self, deployment: Deployment) -> None:
         """Remember it in place of the target's earlier one. Raises KitError CANNOT_WRITE."""
         with self._writing:
-            self._save({**self._deployments, deployment.target: deployment})
+            self._save({**self._deployments, deployment.target: deployment}, self._previews)
 
     def drop(self, target: str) -> None:
-        """Forget a target, known or not. Raises KitError CANNOT_WRITE."""
+        """Forget a target, known or not, and its previews. Raises KitError CANNOT_WRITE."""
         with self._writing:
-            if target not in self._deployments:
+            if target not in self._deployments and not self.previews(target):
                 return
-            self._save({name: one for name, one in self._deployments.items() if name != target})
+            self._save(
+                {name: one for name, one in self._deployments.items() if name != target},
+                {name: _without(targets, target) for name, targets in self._previews.items()},
+            )
 
-    def _save(self, deployments: dict[str, Deployment]) -> None:
-        entries = {name: asdict(deployments[name]) for name in sorted(deployments)}
-        text = json.dumps({"schema_version": SCHEMA_VERSION, "deployments": entries}, indent=2) + "\n"
+    def put_preview(self, name: str, deployment: Deployment) -> None:
+        """Remember a target's preview in place of that name's earlier one. Raises KitError CANNOT_WRITE."""
+        with self._writing:
+            targets = {**self._previews.get(name, {}), deployment.target: deployment}
+            self._save(self._deployments, {**self._previews, name: targets})
+
+    def drop_preview(self, name: str, target: str) -> None:
+        """Forget a target's preview, known or not. Raises KitError CANNOT_WRITE."""
+        with self._writing:
+            if target not in self._previews.get(name, {}):
+                return
+            targets = _without(self._previews.get(name, {}), target)
+            self._save(self._deployments, {**self._previews, name: targets})
+
+    def _save(
+        self, deployments: dict[str, Deployment], previews: Mapping[str, Mapping[str, Deployment]]
+    ) -> None:
+        kept = {name: dict(targets) for name, targets in previews.items() if targets}
+        # As long as there is no preview, an older kit can read it.
+        content: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION if kept else 1,
+            "deployments": {name: asdict(deployments[name]) for name in sorted(deployments)},
+        }
+        if kept:
+            content["previews"] = {
+                name: {target: asdict(one) for target, one in sorted(kept[name].items())}
+                for name in sorted(kept)
+            }
+        text = json.dumps(content, indent=2) + "\n"
         file = state_folder(self._folder) / _FILE
         draft = file.with_name(f".{_FILE}.{os.getpid()}.tmp")
         for left_over in file.parent.glob(f".{_FILE}.*.tmp"):  # by a run that was killed: the lock is ours
@@ -132,14 +180,18 @@ class Record:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        self._deployments = deployments
+        self._deployments, self._previews = deployments, kept
+
+
+def _without(targets: Mapping[str, Deployment], target: str) -> dict[str, Deployment]:
+    return {name: one for name, one in targets.items() if name != target}
 
 
 class _NewerError(KitError):
     """A newer kit wrote the record: nothing in it is broken."""
 
 
-def _parsed(file: Path, raw: Any) -> dict[str, Deployment]:
+def _parsed(file: Path, raw: Any) -> _File:
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if type(version) is not int or version < 1:
         raise _bad(file, "it has no schema_version")
@@ -150,10 +202,13 @@ def _parsed(file: Path, raw: Any) -> dict[str, Deployment]:
             "Use that kit here, or install the newest one.",
         )
     try:
-        found = parse(_File, raw, file, Code.BAD_RECORD).deployments
-        for name, one in found.items():
-            if one.target != name:
-                raise bad(file, f"deployments.{name}.target", one.target, repr(name), Code.BAD_RECORD)
+        found = parse(_File, raw, file, Code.BAD_RECORD)
+        entries = {"deployments": found.deployments}
+        entries |= {f"previews.{name}": targets for name, targets in found.previews.items()}
+        for place, targets in entries.items():
+            for name, one in targets.items():
+                if one.target != name:
+                    raise bad(file, f"{place}.{name}.target", one.target, repr(name), Code.BAD_RECORD)
     except KitError as error:
         raise KitError(Code.BAD_RECORD, error.message, REBUILDS) from None
     return found

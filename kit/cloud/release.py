@@ -13,7 +13,7 @@ from typing import Final
 from kit.bundle import Bundle, write
 from kit.config import Config
 from kit.platforms import load
-from kit.platforms.service import MARKER, TOKEN_SHA256, VERSION_PREFIX, Place, Release
+from kit.platforms.service import MARKER, PREVIEW, TOKEN_SHA256, VERSION_PREFIX, Place, Release
 from kit.render import render
 
 PROOF_UNTIL: Final = "STREAMPROOF_PROOF_UNTIL"
@@ -40,6 +40,7 @@ def release(
     proof_s: float = 3600,
     root: Path = Path("build"),
     salt: str | None = None,
+    preview: str | None = None,
 ) -> Release:
     """What is to be deployed. Touches nothing: `write_release` writes the folder that it names.
 
@@ -52,11 +53,14 @@ def release(
         token_sha256: of the token that callers must show, in hexadecimal; None for no token.
         proof_s: for how many seconds from now the proof is open.
         root: the folder of all bundles.
-        salt: two characters that tell releases of the same second apart; random unless given.
+        salt: characters that tell releases of the same second apart; random unless given.
+        preview: the name of the preview that it is; None for what is to serve.
     """
-    version = version_name(now_s, salt)
-    digest = _digest(bundle, config, token_sha256)
+    version = version_name(now_s, salt) if preview is None else preview_version(preview, salt)
+    digest = _digest(bundle, config, token_sha256, preview)
     environment = {PROOF_UNTIL: str(int(now_s + proof_s)), MARKER: digest}
+    if preview is not None:
+        environment[PREVIEW] = preview
     if token_sha256 is not None:
         environment[TOKEN_SHA256] = token_sha256
     proof_token = config.env.get(PROOF_TOKEN) or None
@@ -75,6 +79,7 @@ def release(
         settings=config.of(bundle.target),
         creates=creates,
         proof_token=proof_token,
+        preview=preview,
     )
 
 
@@ -85,13 +90,24 @@ def version_name(now_s: float, salt: str | None = None) -> str:
     (https://docs.cloud.google.com/appengine/docs/standard/how-requests-are-routed). Later names sort later
     until the year 2038.
     """
-    if salt is None:
-        salt = "".join(secrets.choice(_DIGITS) for _ in range(2))
+    salt = salt or _random(2)
     seconds, characters = int(now_s), ""
     for _ in range(6):
         seconds, digit = divmod(seconds, 36)
         characters = _DIGITS[digit] + characters
     return f"{VERSION_PREFIX}{characters}{salt}"
+
+
+def preview_version(preview: str, salt: str | None = None) -> str:
+    """`sp-`, the preview's name and four random characters: each of its versions is another.
+
+    So what answers at its URL says whether it is the newest, and the one before serves until that is there.
+    """
+    return f"{VERSION_PREFIX}{preview}-{salt or _random(4)}"
+
+
+def _random(count: int) -> str:
+    return "".join(secrets.choice(_DIGITS) for _ in range(count))
 
 
 def write_release(release: Release, bundle: Bundle, config: Config) -> None:
@@ -113,8 +129,11 @@ def _in_place(config: Config, place: Place) -> Config:
     return replace(config, targets={**config.targets, place.target: settings})
 
 
-def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
-    """Equal where deploying again would change nothing: the bundle, and what stands beside it in flags."""
+def _digest(bundle: Bundle, config: Config, token_sha256: str | None, preview: str | None) -> str:
+    """Equal where deploying again would change nothing: the bundle, and what stands beside it in flags.
+
+    A preview's is another, so no deployment takes a preview for its own unfinished version.
+    """
     # Where it goes makes no other release of it.
     of_place = {"service", *(one.setting for one in load(bundle.target.platform).options)}
     settings: Mapping[str, object] = {
@@ -125,6 +144,7 @@ def _digest(bundle: Bundle, config: Config, token_sha256: str | None) -> str:
         "settings": settings,
         "environment": dict(config.env),
         "token": token_sha256,
+        **({} if preview is None else {"preview": preview}),
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]

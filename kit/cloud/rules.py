@@ -188,6 +188,8 @@ def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
 
 
 def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    if options.preview is not None:
+        return
     new = [
         one.place.target
         for one in candidates
@@ -199,6 +201,27 @@ def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen
             f"{' and '.join(new)} {'is' if len(new) == 1 else 'are'} new: a service's first version serves "
             "at once, before it is measured. The platforms make it so.",
         )
+
+
+def _previews(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
+    """A preview is there beside a version that serves, at an address that is no other version's."""
+    for one in candidates if options.preview is not None else ():
+        name, service = one.place.target, seen.looks.get(one.place.target)
+        if isinstance(service, Service) and service.serving is not None:
+            for version in service.versions:
+                if options.preview in version.tags and version.preview != options.preview:
+                    yield Finding(
+                        "stop",
+                        f"The tag {options.preview} of {one.place.service} leads to {version.name}, which is "
+                        "no preview of that name.",
+                        "Choose another name.",
+                    )
+        elif not isinstance(service, KitError):
+            yield Finding(
+                "stop",
+                f"Nothing serves at {one.place.service} yet, so the preview of {name} would.",
+                f"Deploy it once: `kit deploy {name}`.",
+            )
 
 
 def _costs(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
@@ -260,6 +283,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _default_accounts,
     _owners,
     _first_version,
+    _previews,
     _costs,
     _unread,
 )

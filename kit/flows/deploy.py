@@ -56,6 +56,7 @@ class DeployOptions:
         prompt: the question of the gate's measurement.
         timeout_s: for each answer.
         streams: how many are kept open on what serves while its traffic moves; 0 for none.
+        preview: the name of the preview that is to be made; None for what is to serve.
     """
 
     public: bool = False
@@ -71,6 +72,7 @@ class DeployOptions:
     prompt: str = ""
     timeout_s: float = 60.0
     streams: int = 0
+    preview: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ async def plan(
         said=options.said,
         take_over=options.take_over,
         token=options.token_sha256 is not None,
+        preview=options.preview,
     )
     return await settle(made, found, host_of)
 
@@ -217,6 +220,7 @@ def release_of(
         creates=creates,
         token_sha256=options.token_sha256,
         root=root,
+        preview=options.preview,
     )
 
 

@@ -12,6 +12,7 @@ from kit.errors import KitError, UsageError
 from kit.events import Announced, Event, Stage, Watch, silent, stages
 from kit.flows.described import as_described
 from kit.flows.doctor import DoctorSpec, doctor
+from kit.flows.emulated import through, with_unsourced
 from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
@@ -69,14 +70,23 @@ async def doctor_app(
         examining = asyncio.gather(
             *(
                 doctor(
-                    replace(directly, ask=ask(config, url), deadline_s=config.deadline_s(targets[name])),
+                    replace(
+                        directly,
+                        ask=ask(config, url),
+                        deadline_s=config.deadline_s(targets[name]),
+                        contract=through(targets[name].front, spec.contract),
+                    ),
                     _named(name, watch),
                 )
                 for name, url in lab.urls.items()
             )
         )
-        found = [_with_the_apps_own(one, itself) for one in await lab.unless_it_dies(examining)]
-        return AppExamined(itself, dict(zip(lab.urls, found, strict=True)))
+        found = {}
+        for name, one in zip(lab.urls, await lab.unless_it_dies(examining), strict=True):
+            if through(targets[name].front, spec.contract) != spec.contract:
+                one = replace(one, lane=with_unsourced(one.lane, directly.known_cancelled))
+            found[name] = _with_the_apps_own(one, itself)
+        return AppExamined(itself, found)
 
 
 def may_repeat(method: str) -> KitError:

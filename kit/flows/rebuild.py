@@ -49,10 +49,18 @@ async def rebuild(
             statuses.append(status)
             continue
         found = recorded(status.service, name, record.of(name)) if status.service is not None else None
+        shown = previews_of(status.service, name, record) if status.service is not None else {}
         if found is None:
             record.drop(name)
+        else:
+            record.put(found)
+        for preview, _ in record.previews(name):
+            if preview not in shown:
+                record.drop_preview(preview, name)
+        for preview, one in shown.items():
+            record.put_preview(preview, one)
+        if found is None and not shown:
             continue
-        record.put(found)
         statuses.append(replace(status, deployment=found))
     return tuple(statuses)
 
@@ -96,7 +104,11 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
 
     What the cloud does not know (verdicts, when it is to be removed) is kept where it is of the same version.
     """
-    mine = {version.name: version for version in service.versions if version.target == target}
+    mine = {
+        version.name: version
+        for version in service.versions
+        if version.target == target and version.preview is None
+    }
     if not mine:
         return None
     serving = service.serving.name if service.serving is not None else None
@@ -121,6 +133,22 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
         previous=serving if chosen.traffic == 0 else next(iter(others), None),
         expires_at=before.expires_at if before is not None else None,
     )
+
+
+def previews_of(service: Service, target: str, record: Record) -> dict[str, Deployment]:
+    """By name what the record should say of the previews of a target that can be asked in its service."""
+    known = {name: one for name, one in record.previews(target) if one.place == service.place}
+    found: dict[str, Deployment] = {}
+    for version in service.versions:
+        name = version.preview
+        if version.target != target or name is None or version.url is None or name in found:
+            continue
+        before = known.get(name)
+        if before is None or before.version != version.name:
+            found[name] = Deployment.seen(service.place, service, version, "held-back")
+        else:
+            found[name] = replace(before, version_url=version.url, url=service.url)
+    return found
 
 
 async def _standing(

@@ -32,7 +32,7 @@ def newest(service: Service, target: str, wanted: str | None = None) -> Version:
         return _named(service, target, wanted)
     serving = service.serving
     for version in service.versions:
-        if version.target is not None and version.traffic == 0:
+        if version.target is not None and version.preview is None and version.traffic == 0:
             if serving is not None and (version.created_at or "") < (serving.created_at or ""):
                 break
             return version
@@ -53,7 +53,11 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
     if wanted is not None:
         return _named(service, target, wanted)
     serving = service.serving
-    ours = [version for version in service.versions if version.target is not None and version.traffic == 0]
+    ours = [
+        version
+        for version in service.versions
+        if version.target is not None and version.preview is None and version.traffic == 0
+    ]
     remembered = known.previous if known is not None else None
     for version in ours:
         if version.name == remembered:
@@ -144,6 +148,12 @@ def _note(record: Record, target: str, service: Service, version: Version, was: 
 
 def _named(service: Service, target: str, wanted: str) -> Version:
     for version in service.versions:
+        if version.name == wanted and version.preview is not None and version.traffic == 0:
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                f"{wanted} is the preview {version.preview}, and a preview is never promoted.",
+                f"Deploy what it shows: `kit deploy {target}`.",
+            )
         if version.name == wanted:
             return version
     raise KitError(

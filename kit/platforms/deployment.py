@@ -12,7 +12,7 @@ from kit.schema import STRICT
 from kit.times import epoch_s
 
 State = Literal["serving", "held-back", "unfinished", "failed"]
-Role = Literal["serving", "held-back", "earlier", "not-ours"]
+Role = Literal["serving", "held-back", "earlier", "preview", "not-ours"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +142,8 @@ class DeploymentStatus:
             return "not-ours"
         if version.traffic > 0:
             return "serving"
+        if version.preview is not None:
+            return "preview"
         known = self.deployment
         if known is not None and known.version == version.name and known.state == "held-back":
             return "held-back"

@@ -62,6 +62,7 @@ class PreflightOptions:
         secret: what callers must show to be let in, in words; empty where they show nothing.
         costly: the generator, where each answer costs money; empty where none does.
         take_over: whether what the kit did not make may be overwritten.
+        preview: the name of the preview that is to be made; None for what is to serve.
         signed_in_by_env: whether gcloud takes its credentials from the environment.
     """
 
@@ -73,6 +74,7 @@ class PreflightOptions:
     secret: str = ""
     costly: str = ""
     take_over: bool = False
+    preview: str | None = None
     signed_in_by_env: bool = False
 
 
@@ -138,4 +140,17 @@ def too_long(place: Place, room: int, what: str) -> Iterator[Finding]:
             f"Give it one of {room} characters at most: `--set {place.target}.service=NAME`."
             if room > 0
             else "This project's ID leaves no room for one: use another project.",
+        )
+
+
+def preview_too_long(place: Place, preview: str, room: int, what: str) -> Iterator[Finding]:
+    """Stops where a preview's name has more than `room` characters, which a URL has for it beside `what`."""
+    if len(preview) > room:
+        yield Finding(
+            "stop",
+            f"The preview's name, {preview}, is too long by {len(preview) - room} for {place.target}: "
+            f"it shares one name in its URL with {what}.",
+            f"Choose one of {room} characters at most."
+            if room > 0
+            else f"Give the service a shorter name: `--set {place.target}.service=NAME`.",
         )

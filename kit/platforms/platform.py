@@ -64,6 +64,7 @@ class Platform(Protocol):
         renders_release: whether a release's own variables stand in the bundle, which is then rendered anew
             for each release; else they are in the release's commands.
         serves_first: whether a service's first version serves before it was measured.
+        no_previews: why no version may be there beside what serves, to be looked at; empty where it may.
         ready_within_s: how long a new version may take to answer at its URL, once it is deployed.
         moves_within_s: how long traffic may still go to the version before, once it was moved.
         rates: what it costs while it is there, asked or not, with the date of the prices; empty where only
@@ -78,6 +79,7 @@ class Platform(Protocol):
     open_to_all: bool = False
     renders_release: bool = False
     serves_first: bool = True
+    no_previews: str = ""
     ready_within_s: float = 120.0
     moves_within_s: float = 0.0
     rates: str = ""

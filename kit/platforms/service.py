@@ -16,7 +16,10 @@ Costs = Literal["nothing", "requests", "always"]
 # Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
 VERSION_PREFIX = "sp-"
 VERSION_CHARACTERS = 11  # `sp-` and eight more: `kit.cloud.release.version_name`
+PREVIEW_CHARACTERS = 8  # what `kit.cloud.release.preview_version` puts around the name of a preview
 MARKER = "STREAMPROOF_BUNDLE"
+# A variable and no label: on Cloud Run a label stays with all later revisions, and variables are set anew.
+PREVIEW = "STREAMPROOF_PREVIEW"
 TOKEN_SHA256 = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
 TARGET_LABEL = "streamproof-target"
 BUNDLE_LABEL = "streamproof-bundle"
@@ -55,6 +58,8 @@ class Version:
         digest: of the bundle and the settings it was made from; None where unknown.
         min_instances: how many instances run although none is asked, as long as `running`.
         stops: whether `Host.stop` ends those.
+        preview: the name of the preview that it is; None for what is meant to serve.
+        tags: names at which it is asked beside its own, as Cloud Run has them.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
         ready: whether it has all that it takes to be asked at `url`; else `Host.start` sees to it.
     """
@@ -70,6 +75,8 @@ class Version:
     token_sha256: str | None = None
     ready: bool = True
     stops: bool = True
+    preview: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
@@ -129,6 +136,7 @@ class Release:
     Attributes:
         place: where to.
         version: its name on App Engine, its tag and revision suffix on Cloud Run.
+        preview: the name of the preview that it is, which is its tag on Cloud Run; None for what is to serve.
         folder: what is uploaded. On App Engine, whose variables all stand in app.yaml, it is the bundle
             rendered again with this release's own; elsewhere the bundle as `kit render` makes it.
         digest: of the bundle and of whatever else makes two releases differ, settings included; not of what
@@ -147,6 +155,7 @@ class Release:
     settings: Mapping[str, Any]
     creates: bool
     proof_token: str | None = field(default=None, repr=False)
+    preview: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

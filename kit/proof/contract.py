@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import floor, inf
 from typing import Final, Literal, Self, TypeAlias
@@ -88,6 +88,18 @@ class ClauseFinding:
     doubts: tuple[Doubt, ...] = ()
     evidence: tuple[str, ...] = ()
     advice: str = ""
+
+
+def unsourced(itself: ClauseFinding) -> ClauseFinding:
+    """Of a path through a front of which no source says what it does: only what the service does is known.
+
+    `itself` is what was found of the service with no front before it.
+    """
+    says = "no source says what its front does"
+    if itself.sure != "unknown":
+        says = f"the service {itself.says}; {says}"
+    evidence = tuple(f"asked with no front before it: {one}" for one in itself.evidence)
+    return replace(itself, says=says, sure="unknown", figures=(), evidence=evidence)
 
 
 Sign: TypeAlias = Literal["<", "<=", ">", ">="]

@@ -66,7 +66,7 @@ def _contracts(view: ComparisonView) -> list[str]:
         return []
     rows = [_row(("contract", *(clause.words for clause in view.clauses)))]
     rows.append("|---" * (1 + len(view.clauses)) + "|")
-    for lane in view.lanes:
+    for lane in filter(lambda lane: lane.clauses, view.lanes):
         found = [lane.clause(clause) for clause in view.clauses[1:]]
         said = (NONE if one is None else _marked(one.state, _text(one.cell)) for one in found)
         rows.append(_row((_text(lane.name), _text(lane.verdict), *said)))

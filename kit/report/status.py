@@ -17,6 +17,7 @@ _ROLES: dict[Role, tuple[str, Tone]] = {
     "serving": ("serving", "ok"),
     "held-back": ("held back", "unsure"),
     "earlier": ("earlier", "dim"),
+    "preview": ("preview", "unsure"),
     "not-ours": ("not the kit's", "dim"),
 }
 _COSTS = {
@@ -83,7 +84,9 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
     versions = status.service.versions if status.service is not None else ()
     roles = [(status.role(version), version) for version in versions]
     shown = [
-        (role, version) for role, version in roles if role in ("serving", "held-back") or version.traffic
+        (role, version)
+        for role, version in roles
+        if role in ("serving", "held-back") or version.traffic or (role == "preview" and version.url)
     ]
     earlier = [(role, version) for role, version in roles if role == "earlier"]
     shown += earlier[:_EARLIER]
@@ -107,13 +110,14 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
     made_s = epoch_s(version.created_at)
     age = "" if made_s is None else f"{in_words(now_s - made_s)} old"
     stopped = "" if version.running or role == "serving" else "stopped"
-    own = clean(version.url) if version.url is not None and role == "held-back" else ""
+    own = clean(version.url) if version.url is not None and role in ("held-back", "preview") else ""
+    named = clean(version.preview) if version.preview is not None else ""
     cut = [
         style.paint(pad(word, 9), tone),
         pad(clean(version.name), name_cells),
         pad(share, 5, right=True),
         pad(age, 10, right=True),
-        *(part for part in (stopped, own) if part),
+        *(part for part in (stopped, named, own) if part),
     ]
     return "  " + "  ".join(cut)
 

@@ -137,7 +137,7 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
     """A table of the lanes' clauses, and what to do about them; nothing where none was asked."""
     if not view.clauses:
         return []
-    rows = [_clause_cells(lane, view, doubts) for lane in view.lanes]
+    rows = [_clause_cells(lane, view, doubts) for lane in view.lanes if lane.clauses]
     heads = {head: head for head in ("contract", *(clause.words for clause in view.clauses))}
     widths = shared([heads, *rows], width)
     lines = ["", *(style.paint(line, "dim") for line in columns(" ", heads, widths))]

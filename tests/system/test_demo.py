@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -55,11 +56,23 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     }
     assert measured == SHOWN
     assert all(lane["doubts"] == [] and len(lane["timeline"]) == 61 for lane in data["lanes"])
+    clauses = {key: lane["clauses"] for key, lane in by_lane(data).items() if lane["clauses"]}
+    assert {key: [one["clause"] for one in found] for key, found in clauses.items()} == {
+        (target, "on"): ["cancelled", "many"] for target in ("standard", "flex", "run", "gke")
+    }
+    for (target, _), (left, many) in clauses.items():
+        # Of no front a source says what becomes of a client that leaves: the service alone is asked.
+        assert (left["sure"], left["figures"]) == ("unknown", [])
+        assert re.fullmatch(
+            "the service stops after [0-9,]+ ms; no source says what its front does", left["says"]
+        )
+        streams = SHOWN[target, "on"][0] == "incremental"
+        assert many["sure"] == ("proved" if streams else "unknown")
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
     assert "emulated from documentation" in page
     assert "8 of 8 lanes" in (tmp_path / "build/report.md").read_text()
-    assert 'tests="8" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
+    assert 'tests="16" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
 def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream(demo: Demo) -> None:

@@ -15,11 +15,12 @@ from kit.platforms.findings import (
     PreflightOptions,
     Seen,
     instance_costs,
+    preview_too_long,
     too_long,
     unscoped,
 )
 from kit.platforms.platform import Host, Option, Order, Platform
-from kit.platforms.service import VERSION_CHARACTERS, Place
+from kit.platforms.service import PREVIEW_CHARACTERS, VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
@@ -112,7 +113,11 @@ class AppEngine(Platform):
         yield from _app(options, seen)
         yield from _quota(candidates, options, seen)
         for one in candidates:
-            if one.place.service != DEFAULT:
+            if options.preview is not None:
+                names = [one.place.project, *([] if one.place.service == DEFAULT else [one.place.service])]
+                room = _LABEL_CHARACTERS - PREVIEW_CHARACTERS - sum(len(f"-dot-{name}") for name in names)
+                yield from preview_too_long(one.place, options.preview, room, " and ".join(names))
+            elif one.place.service != DEFAULT:
                 fixed = VERSION_CHARACTERS + len("-dot-") * 2 + len(one.place.project)
                 yield from too_long(one.place, _LABEL_CHARACTERS - fixed, "version, service and project")
         if not (self.listed(seen) is None or self.listed(seen)):

@@ -14,6 +14,7 @@ from kit.platforms.gcloud.commands import change, pairs, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
     BUNDLE_LABEL,
+    PREVIEW,
     TARGET_LABEL,
     TOKEN_SHA256,
     Place,
@@ -60,7 +61,7 @@ def deploy(release: Release) -> Command:
         f"--source={release.folder}",
         # Said of a live service, the first would close it to all callers at once.
         "--no-allow-unauthenticated" if release.creates else "--no-traffic",
-        f"--tag={release.version}",
+        f"--tag={release.preview or release.version}",
         f"--revision-suffix={release.version}",
         *((f"--set-env-vars={pairs(release.environment)}",) if release.environment else ()),
         f"--labels={pairs(labels)}",
@@ -243,6 +244,7 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
     own = [entry for entry in traffic if entry.get("revisionName") == name]
     share = sum(entry.get("percent") or 0 for entry in own) / 100
     target = labels.get(TARGET_LABEL)
+    variables = _variables(revision) if target is not None else {}
     scale = (metadata.get("annotations") or {}).get(_MIN_OF_REVISION)
     return Version(
         name=name,
@@ -254,7 +256,9 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         target=target,
         digest=labels.get(BUNDLE_LABEL) if target is not None else None,
         min_instances=max(int(scale or 0), least if share else 0),
-        token_sha256=_variables(revision).get(TOKEN_SHA256) if target is not None else None,
+        token_sha256=variables.get(TOKEN_SHA256),
+        preview=variables.get(PREVIEW),
+        tags=tuple(str(entry["tag"]) for entry in own if entry.get("tag")),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.platforms.cloud_run import commands
 from kit.platforms.command import Command
-from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, too_long
+from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, preview_too_long, too_long
 from kit.platforms.platform import Host, Platform
 from kit.platforms.service import VERSION_CHARACTERS, Place
 
@@ -42,6 +42,12 @@ class CloudRun(Platform):
     ) -> Iterator[Finding]:
         """Names that fit."""
         for one in candidates:
+            if options.preview is not None:
+                room = _TAG_AND_SERVICE_CHARACTERS - len(one.place.service)
+                yield from preview_too_long(
+                    one.place, options.preview, room, f"the service {one.place.service}"
+                )
+                continue
             yield from too_long(
                 one.place, _TAG_AND_SERVICE_CHARACTERS - VERSION_CHARACTERS, "tag and service"
             )

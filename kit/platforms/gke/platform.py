@@ -46,6 +46,10 @@ class Gke(Platform):
     open_to_all = True
     renders_release = True
     serves_first = False
+    no_previews = (
+        "On GKE a version without traffic is asked below a path of the one route that leads to what serves, "
+        "so each preview would change that route, and its pods would cost money all the time."
+    )
     # A load balancer takes minutes from its first rule to its first answer, and somewhat less for one more.
     ready_within_s = 900.0
     moves_within_s = 120.0

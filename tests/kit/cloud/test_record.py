@@ -74,13 +74,21 @@ def corrupt(folder: Path, text: str | bytes) -> Path:
     return file(folder)
 
 
-@given(st.lists(DEPLOYMENTS, max_size=4, unique_by=lambda one: one.target))
-def test_whatever_is_put_is_what_the_next_run_finds(deployments: list[Deployment]) -> None:
+@given(
+    st.lists(DEPLOYMENTS, max_size=4, unique_by=lambda one: one.target),
+    st.dictionaries(TEXTS, DEPLOYMENTS, max_size=2),
+)
+def test_whatever_is_put_is_what_the_next_run_finds(
+    deployments: list[Deployment], previews: dict[str, Deployment]
+) -> None:
     with TemporaryDirectory() as name:
         record = Record.load(Path(name))
         for one in deployments:
             record.put(one)
+        for preview, one in previews.items():
+            record.put_preview(preview, one)
         found = Record.load(Path(name))
+        assert dict(found.previews()) == previews
         assert sorted(found, key=str) == sorted(deployments, key=str)
         assert [found.of(one.target) for one in deployments] == deployments
 
@@ -98,6 +106,24 @@ def test_a_target_has_one_entry_and_can_be_forgotten(tmp_path: Path) -> None:
         record.put(one)
     record.drop("run")
     assert [one.version for one in Record.load(tmp_path)] == ["sp-later000"]
+
+
+def test_previews_of_a_target_stand_beside_it_and_go_with_it(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    record.put(RUN)
+    record.put_preview("pr-1", RUN)
+    record.put_preview("pr-1", FLEX)
+    record.put_preview("pr-2", RUN)
+    assert json.loads(file(tmp_path).read_text())["schema_version"] == 2
+    record.drop_preview("pr-2", "run")
+    record.drop_preview("pr-9", "run")
+    assert Record.load(tmp_path).previews() == (("pr-1", FLEX), ("pr-1", RUN))
+    record.drop("run")
+    found = Record.load(tmp_path)
+    assert (list(found), found.previews("run"), found.previews()) == ([], (), (("pr-1", FLEX),))
+    record.drop_preview("pr-1", "flex")
+    # An older kit can read it again.
+    assert json.loads(file(tmp_path).read_text()) == {"schema_version": 1, "deployments": {}}
 
 
 def test_the_folder_keeps_itself_out_of_the_users_repository(tmp_path: Path) -> None:
@@ -132,6 +158,7 @@ def test_there_is_no_place_for_a_secret() -> None:
         '{"schema_version": 1, "deployments": []}',
         '{"schema_version": 1, "deployments": {"run": {}}}',
         '{"schema_version": 1, "deployments": {}, "more": 1}',
+        '{"schema_version": 2, "previews": {"pr-1": {"run": {}}}}',
     ],
 )
 def test_a_file_that_is_no_record_says_what_rebuilds_it_and_stays(tmp_path: Path, text: str | bytes) -> None:
@@ -185,12 +212,12 @@ def test_a_record_that_is_sound_is_not_begun_anew(tmp_path: Path) -> None:
 
 
 def test_a_newer_kits_record_is_left_alone(tmp_path: Path) -> None:
-    path = corrupt(tmp_path, '{"schema_version": 2, "places": {}}')
+    path = corrupt(tmp_path, '{"schema_version": 3, "places": {}}')
     for look in (Record.load, Record.anew):
         with pytest.raises(KitError, match="newer kit") as caught:
             look(tmp_path)
         assert caught.value.code is Code.BAD_RECORD
-    assert path.read_text() == '{"schema_version": 2, "places": {}}'
+    assert path.read_text() == '{"schema_version": 3, "places": {}}'
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence_and_nothing_is_remembered(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.app import App
-from kit.cloud.release import release, version_name, write_release
+from kit.cloud.release import preview_version, release, version_name, write_release
 from kit.config import Config
 from kit.errors import Code, KitError
-from kit.platforms.service import Place, Release
+from kit.platforms.service import PREVIEW_CHARACTERS, Place, Release
 from kit.render import render
 from kit.targets import load_targets
 
@@ -40,6 +40,7 @@ def made(
     token_sha256: str | None = None,
     root: Path = Path("build"),
     salt: str | None = None,
+    preview: str | None = None,
 ) -> Release:
     wanted = config or Config()
     return release(
@@ -51,7 +52,20 @@ def made(
         token_sha256=token_sha256,
         root=root,
         salt=salt,
+        preview=preview,
     )
+
+
+def test_a_preview_bears_its_name_and_is_never_the_same_release_as_what_serves() -> None:
+    one, serves = made("run", preview="pr-12"), made("run")
+    assert re.fullmatch(r"sp-pr-12-[0-9a-z]{4}", one.version)
+    assert one.version != made("run", preview="pr-12").version
+    assert len(preview_version("pr-12")) == len("pr-12") + PREVIEW_CHARACTERS
+    assert (one.preview, one.environment["STREAMPROOF_PREVIEW"]) == ("pr-12", "pr-12")
+    assert (serves.preview, serves.environment.get("STREAMPROOF_PREVIEW")) == (None, None)
+    digests = {serves.digest, one.digest, made("run", preview="pr-13").digest}
+    assert len(digests) == 3
+    assert made("run", preview="pr-12").digest == one.digest
 
 
 @given(st.floats(1_700_000_000, 2_170_000_000), st.floats(1, 1_000_000))

@@ -12,6 +12,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen
 from kit.platforms.service import Service, Version
+from tests.fixtures.deployments import service_of, version
 from tests.kit.cloud.seen import APIS, FLEX, PROJECT, RUN, STANDARD, TARGETS, apis, options, seen
 
 NO_APP = dict.fromkeys(
@@ -179,6 +180,35 @@ def test_a_service_s_name_must_fit_into_its_url(target: Candidate, room: int) ->
 def foreign(target: Candidate) -> Service:
     version = Version("v1", None, None, 1.0, True, None, None)
     return Service(target.place, url=None, public=True, versions=(version,))
+
+
+@pytest.mark.parametrize(
+    ("target", "room"),
+    [(STANDARD, 63 - 8 - 5 - 12), (FLEX, 63 - 8 - 5 - 12 - 5 - 7), (RUN, 46 - 11)],
+    ids=lambda value: value.place.target if isinstance(value, Candidate) else str(value),
+)
+def test_a_previews_name_must_fit_into_its_url(target: Candidate, room: int) -> None:
+    there = {target.place.target: service_of(target.place.target, version(), place=target.place)}
+    for preview, fits in (("p" * room, True), ("p" * (room + 1), False)):
+        found = judge([target], options(preview=preview), seen(looks=there))
+        stops = [one for one in found if one.level == "stop"]
+        assert bool(stops) is not fits, stops
+        if stops:
+            assert "is too long by 1 for" in stops[0].text
+            assert stops[0].remedy == f"Choose one of {room} characters at most."
+
+
+def test_a_preview_stands_beside_what_serves_and_takes_no_other_versions_tag() -> None:
+    def stops(*versions: Version) -> list[str]:
+        there = service_of("run", *versions, place=RUN.place) if versions else None
+        found = judge([RUN], options(preview="pr-1"), seen(looks={"run": there}))
+        return [one.text for one in found if one.level == "stop"]
+
+    mine = version("sp-pr-1-abcd", 0.0, preview="pr-1", tags=("pr-1",))
+    assert stops(version(), mine) == []
+    assert stops() == ["Nothing serves at streamproof yet, so the preview of run would."]
+    (taken,) = stops(version(tags=("pr-1",)))
+    assert taken.startswith("The tag pr-1 of streamproof leads to sp-now")
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.place.target)

@@ -179,3 +179,21 @@ def test_a_service_of_another_place_lends_it_nothing() -> None:
     known = deployed("run", project="another-project", verdict_on="incremental")
     assert of_run(known, version("sp-now")).verdict_on is None
     assert place_of("run").project == PROJECT
+
+
+def test_previews_are_found_by_their_marks_and_are_not_what_is_deployed(tmp_path: Path) -> None:
+    record = Record.load(tmp_path)
+    measured = deployed("run", version="sp-pr-1-aaaa", state="held-back", verdict_on="incremental")
+    record.put_preview("pr-1", measured)
+    record.put_preview("gone", deployed("run", version="sp-gone-aaaa"))
+    one = version("sp-pr-1-aaaa", 0.0, preview="pr-1", url="https://pr-1", created_at="2027-01-15T09:00:00Z")
+    new = replace(one, name="sp-pr-2-bbbb", preview="pr-2", url="https://pr-2")
+    closed = replace(one, name="sp-pr-3-cccc", preview="pr-3", url=None)
+    cloud = Cloud({"streamproof": service_of("run", one, new, closed, version())})
+    _, record = rebuilt(tmp_path, cloud, "run")
+    assert on_record(record, "run").version == "sp-now"
+    found = {name: (one.version, one.version_url, one.verdict_on) for name, one in record.previews()}
+    assert found == {
+        "pr-1": ("sp-pr-1-aaaa", "https://pr-1", "incremental"),
+        "pr-2": ("sp-pr-2-bbbb", "https://pr-2", None),
+    }

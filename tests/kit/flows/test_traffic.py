@@ -73,6 +73,16 @@ def test_rollback_without_an_earlier_version_says_so() -> None:
         earlier(there, "flex", None)
 
 
+def test_a_preview_is_neither_promoted_nor_gone_back_to() -> None:
+    preview = replace(version("sp-pr-1-abcd", 4), preview="pr-1")
+    there = service(version("now", 3, 1.0), preview, replace(version("sp-pr-2-abcd", 2), preview="pr-2"))
+    for choose in (newest, lambda there, target: earlier(there, target, known("now", preview.name))):
+        with pytest.raises(KitError, match=r"no (version that waits|earlier version)"):
+            choose(there, "flex")
+    with pytest.raises(KitError, match="sp-pr-1-abcd is the preview pr-1, and a preview is never promoted"):
+        newest(there, "flex", preview.name)
+
+
 @pytest.mark.parametrize(
     "choose", [newest, lambda there, target, wanted: earlier(there, target, None, wanted)]
 )

@@ -62,6 +62,15 @@ def test_a_version_that_was_held_back_is_told_with_the_url_to_look_at_it() -> No
     assert row.endswith("15 min old  https://held.example.org")
 
 
+def test_previews_are_shown_with_their_names_and_urls_and_not_once_nothing_leads_there() -> None:
+    new = version("sp-pr-1-abcd", 0.0, preview="pr-1", url="https://pr-1.example.org")
+    closed = version("sp-pr-2-abcd", 0.0, preview="pr-2")
+    shown = text(there("run", new, closed, version()))
+    row = next(line for line in shown.splitlines() if "sp-pr-1-abcd" in line)
+    assert row.split() == ["preview", "sp-pr-1-abcd", "2", "h", "old", "pr-1", "https://pr-1.example.org"]
+    assert "pr-2" not in shown
+
+
 def test_old_versions_and_other_peoples_are_counted_after_a_few() -> None:
     old = [version(f"sp-old{n}", 0.0, created_at="2026-01-01T00:00:00Z") for n in range(5)]
     shown = text(there("run", version(), *old, version("theirs", 0.0, target=None)))

@@ -211,6 +211,12 @@ def test_the_hash_of_the_token_that_a_version_wants_is_read_from_its_variables()
     assert app_engine.parse_version({**described, "envVariables": variables}).token_sha256 == "ab" * 32
 
 
+def test_a_preview_is_known_by_its_variable_where_the_version_is_the_kits() -> None:
+    described = {**DESCRIBED[FIRST], "envVariables": {**VARIABLES[FIRST], "STREAMPROOF_PREVIEW": "pr-12"}}
+    assert app_engine.parse_version(described).preview == "pr-12"
+    assert app_engine.parse_version({**described, "id": "theirs"}).preview is None
+
+
 def test_flex_images_are_looked_for_in_the_repository_that_took_the_place_of_gcr_io() -> None:
     assert app_engine.repository(FLEX, "us.gcr.io") == "us-docker.pkg.dev/demo-project/us.gcr.io"
     assert app_engine.repository(FLEX, "eu.gcr.io") == "europe-docker.pkg.dev/demo-project/eu.gcr.io"

@@ -45,6 +45,28 @@ def test_a_service_that_lives_is_never_closed_and_its_new_revision_takes_no_traf
     assert not any("allow-unauthenticated" in word for word in words)
 
 
+def test_a_preview_takes_the_tag_of_its_name_without_traffic() -> None:
+    one = release(RUN, settings=SETTINGS, version="sp-pr-12-a1b2", preview="pr-12")
+    words = cloud_run.deploy(one).words
+    assert {"--no-traffic", "--tag=pr-12", "--revision-suffix=sp-pr-12-a1b2"} <= set(words)
+
+
+def test_a_preview_is_known_by_its_variable_and_by_the_tag_that_leads_there() -> None:
+    marked = replace_variables(REVISIONS, {"STREAMPROOF_PREVIEW": "pr-12"})
+    found = cloud_run.parse_service(RUN, SERVICE, marked, POLICY)
+    assert {version.preview for version in found.versions} == {"pr-12"}
+    plain = cloud_run.parse_service(RUN, SERVICE, REVISIONS, POLICY)
+    assert {version.preview for version in plain.versions} == {None}
+    tags = cloud_run.parse_tags(SERVICE)
+    assert {tag: v.name for v in plain.versions for tag in v.tags} == tags != {}
+
+
+def replace_variables(revisions: Any, variables: dict[str, str]) -> Any:
+    """The revisions with these variables."""
+    entries = [{"name": name, "value": value} for name, value in variables.items()]
+    return [{**one, "spec": {"containers": [{"env": entries}]}} for one in revisions]
+
+
 def test_settings_that_nobody_set_are_left_out() -> None:
     words = cloud_run.deploy(release(RUN, settings={"cpu": None, "service_account": ""})).words
     assert not any(word.startswith(("--cpu", "--service-account", "--memory")) for word in words)
@@ -115,6 +137,7 @@ def test_a_service_is_read_with_its_revisions_newest_first() -> None:
             running=True,
             target="run",
             digest=DIGEST,
+            tags=("sp-toxit8wo",),
         ),
         Version(
             name=FIRST,
@@ -124,6 +147,7 @@ def test_a_service_is_read_with_its_revisions_newest_first() -> None:
             running=True,
             target="run",
             digest=DIGEST,
+            tags=("sp-toxissz0",),
         ),
     )
     assert cloud_run.parse_tags(SERVICE) == {"sp-toxissz0": FIRST, "sp-toxit8wo": SECOND}
