@@ -139,14 +139,14 @@ def test_what_streams_passes_and_says_so(runner: Runner, origin: Origin) -> None
     assert (ran.status, ran.outputs) == (0, {"verdict": "incremental"}), ran.log
     assert 'failures="0"' in (runner.workspace / "new/report.xml").read_text()
     assert (runner.workspace / "report.html").is_file()
-    assert ran.summary.startswith("### ✓ 1 of 1 lane as expected")
+    assert "**1 of 1 as expected**" in ran.summary
     assert "::" not in ran.log.replace("http://", "")
 
 
 def test_what_does_not_stream_as_expected_fails_with_an_annotation(runner: Runner, origin: Origin) -> None:
     ran = runner.run({"url": f"{origin()}{QUICK}", "expect": "whole-message", "arm": "both"})
     assert (ran.status, ran.outputs) == (3, {"verdict": "incremental"}), ran.log
-    assert ran.log.count("\n::error title=streamproof%3A probe ") == 2
+    assert ran.log.count("\n::error title=streamproof%3A 127.0.0.1") == 2
 
 
 def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Origin, nginx: Nginx) -> None:
@@ -158,7 +158,7 @@ def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Or
     ran = runner.run({"url": f"{today}{QUICK}"})
     assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
     (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
-    assert line.startswith("::error title=streamproof%3A probe%3A ")
+    assert line.startswith("::error title=streamproof%3A 127.0.0.1%3A")
     assert line.count("expected%3A streamed::It should stream here") == 1
     assert "measured again" not in ran.log, "what was found is found"
 

@@ -32,7 +32,7 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.records import deployed_token, recorded
-from kit.cli.request import Request, with_request
+from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
 
@@ -152,16 +152,14 @@ def command(
 
 def named_asks(lanes: list[str], request: Request) -> dict[str, Ask]:
     """What to ask of each lane as the user gave it."""
-    from kit.probe.http_errors import shown
-
     if not lanes:
         raise UsageError(
             "No lane was named.", "Name one as NAME=URL, or measure what is deployed with --deployed."
         )
     named: list[str] = []
     for lane in lanes:
-        if "://" in lane.partition("=")[0]:  # a URL alone: named by itself, without what may hold a key
-            name = shown(lane).partition("://")[2].replace("=", "-")
+        if "://" in lane.partition("=")[0]:
+            name = by_itself(lane).replace("=", "-")
             times = sum(one.startswith((f"{name}=", f"{name} (")) for one in named)
             lane = f"{name} ({times + 1})={lane}" if times else f"{name}={lane}"
         named.append(lane)

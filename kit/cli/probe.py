@@ -30,7 +30,7 @@ from kit.cli.arguments import (
     proof_url,
     status,
 )
-from kit.cli.request import Request, with_request
+from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, run, style, success, talk
 from kit.errors import Code, KitError
 
@@ -41,6 +41,10 @@ def command(
     url: Annotated[
         str | None,
         typer.Argument(metavar="URL", envvar="KIT_URL", help="The address whose answer should stream."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        option("--name", "What reports call it; the URL's host and path unless given.", metavar="NAME"),
     ] = None,
     expect: Expect = None,
     contract: Contract = False,
@@ -85,6 +89,7 @@ def command(
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
     from kit.probe.spec import LaneSpec
+    from kit.report.cells import clean
     from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, lane_data
     from kit.report.terminal import lane_text, table
@@ -94,7 +99,7 @@ def command(
     ask = request.one(url)
     specs = [
         LaneSpec(
-            "probe",
+            clean(name or "") or by_itself(ask.url),
             ask,
             header=one,
             prompt=prompt,

@@ -199,6 +199,13 @@ def _trusting(request: Request) -> AbstractContextManager[None]:
     return trusting(Trust(request.insecure, request.cacert))
 
 
+def by_itself(url: str) -> str:
+    """What a URL is called that has no name: its host and path, without what may hold a key."""
+    from kit.probe.http_errors import shown
+
+    return shown(url).partition("://")[2].removesuffix("/") or "that address"
+
+
 OPTIONS = options_of(_read)
 with_request = packed("request", _read, _trusting)
 

@@ -11,7 +11,7 @@ from kit.proof.contract import Clause, ClauseFinding, Limit
 from kit.proof.doubts import BROKEN, LASTING, Doubt
 from kit.proof.expectation import Expectation
 from kit.proof.timeline import Timeline
-from kit.proof.verdict import Method, Shape, Verdict
+from kit.proof.verdict import HELD, Method, Shape, Verdict
 
 Arm = Literal["on", "off"]
 Wanted = Literal["on", "off", "as-is"]
@@ -94,12 +94,27 @@ class Lane:
         return tuple(limit for limit in self.limits if limit.term.clause is clause)
 
     @property
+    def _broke(self) -> Doubt | None:
+        return next((doubt for doubt in BROKEN if doubt in self.doubts), None) if self.error is None else None
+
+    @property
     def fate(self) -> str:
         """The worst that became of an answer that did not come whole, or cannot be read; else empty."""
-        if self.error is not None:
-            return ""
-        said = next((said for doubt, said in BROKEN.items() if doubt in self.doubts), "")
+        said = "" if self._broke is None else BROKEN[self._broke]
         return said.format(after=f"{self.timeline.duration_ms / 1000:.0f} s")
+
+    @property
+    def mark(self) -> Mark:
+        """How its answer came."""
+        if self.error is not None or self.verdict is Verdict.REFUSED:
+            return Mark.BROKEN
+        if self._broke is not None and self._broke not in _UNSEEN:
+            return Mark.BROKEN
+        if self.verdict in HELD:
+            return Mark.HELD
+        within = self.at_most is not None and self.at_most.met(self.timeline.watched) is True
+        came = (within or self.verdict is Verdict.INCREMENTAL) and self._broke is None
+        return Mark.STREAMED if came else Mark.UNDECIDED
 
     @property
     def broken(self) -> bool:
@@ -122,6 +137,19 @@ class Lane:
     def as_expected(self) -> bool | None:
         """Whether that is so and every limit is proved to be kept; None where nothing was expected."""
         return state(self) is LaneState.OK if self.limits else self.delivered_as_expected
+
+
+class Mark(StrEnum):
+    """How an answer came, the one thing that a lane's mark shows; whether it should have is said in words."""
+
+    STREAMED = "streamed"
+    HELD = "held"
+    BROKEN = "broken"  # cut, refused, not to be had or not to be read
+    UNDECIDED = "undecided"
+
+
+# What leaves open how the answer came, or whether all of it did.
+_UNSEEN = frozenset({Doubt.REPLAYED, Doubt.END_UNKNOWN, Doubt.NO_EVENTS})
 
 
 class LaneState(StrEnum):
@@ -171,14 +199,6 @@ def delivered(lane: Lane) -> LaneState:
     if lane.delivered_as_expected is False and not perhaps:
         return LaneState.NOT_AS_EXPECTED
     return LaneState.INCONCLUSIVE if lane.broken else LaneState.OK
-
-
-def marked(lane: Lane) -> LaneState:
-    """How reports mark it: as its state, but a held stream gets no tick where nothing was expected of it."""
-    held = lane.verdict is not Verdict.INCREMENTAL or lane.only_for is not None
-    found = state(lane)
-    unasked = lane.delivered_as_expected is None
-    return LaneState.NOT_AS_EXPECTED if found is LaneState.OK and unasked and held else found
 
 
 def undecided(lane: Lane) -> bool:

@@ -108,7 +108,7 @@ _BY_WORDS = (
 
 def by_words(text: str) -> Verdict | None:
     """The verdict by its own word or by those of `in_words`; None where it is neither."""
-    word = " ".join(text.lower().split()).lstrip("✓✗? ")
+    word = " ".join(text.lower().split()).lstrip("●■✓✗? ")
     if word in list(Verdict):
         return Verdict(word)
     return next((one for pattern, one in _BY_WORDS if re.fullmatch(pattern, word)), None)

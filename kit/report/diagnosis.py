@@ -9,13 +9,14 @@ from kit.proof.causes import NamedCause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
 from kit.proof.fingerprints import NO_EVIDENCE
-from kit.proof.lane import LaneState
+from kit.proof.lane import Mark
 from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
+from kit.report.advice import frees
 from kit.report.cells import clean, hang
-from kit.report.style import MARKS, Style, Tone
+from kit.report.style import CAME, Style, Tone
 from kit.report.terminal import WIDTH, contract, remedy, section
-from kit.report.view import frees, lane_view
+from kit.report.view import lane_view
 from kit.targets import Target
 
 _TONES: dict[State, Tone] = {
@@ -32,10 +33,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
     lane = lane_view(diagnosis.lane)
-    came_out = lane.state
-    if came_out is LaneState.OK and (lane.word is not Verdict.INCREMENTAL or _holds(diagnosis)):
-        came_out = LaneState.NOT_AS_EXPECTED
-    mark, tone = MARKS[came_out]
+    mark, tone = CAME[Mark.HELD if _comes_held(diagnosis) else lane.mark]
     first, *rest = hang("  ", headline(diagnosis), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
@@ -82,26 +80,28 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """The verdict in a few words, and each clause that did not keep its limits."""
-    return "; ".join((_verdict(diagnosis), *map(clean, lane_view(diagnosis.lane).against)))
+    """The verdict in a few words, whether that was expected, and each clause that missed its limits."""
+    lane = lane_view(diagnosis.lane)
+    said = ", ".join(filter(None, (_verdict(diagnosis), lane.kept)))
+    return "; ".join((said, *map(clean, lane.against)))
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
     """The verdict; where there is none, what the answer looks like."""
     lane = lane_view(diagnosis.lane)
-    saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
-    way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
-        diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
-    )
-    if way_streams and _holds(diagnosis):
+    if _comes_held(diagnosis):
         fate = f"; it {lane.fate}" if lane.fate else ""
         return f"the way here streams, {lane.looks.all_the_same}{fate}"
     return lane.verdict
 
 
-def _holds(diagnosis: Diagnosis) -> bool:
-    """Whether something holds the answer: what only ends a stream does not."""
-    return any(named.holds for named in diagnosis.causes)
+def _comes_held(diagnosis: Diagnosis) -> bool:
+    """Whether the answer is held beside a way that streams: by what does more than end a stream."""
+    saw = diagnosis.rows[0].observation.state if diagnosis.rows else State.UNDECIDED
+    way_streams = diagnosis.verdict is Verdict.INCREMENTAL or (
+        diagnosis.verdict is Verdict.INCONCLUSIVE and saw is State.STREAMS
+    )
+    return way_streams and any(named.holds for named in diagnosis.causes)
 
 
 def _cause(

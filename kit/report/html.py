@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kit.proof.lane import LaneState
-from kit.proof.verdict import HELD, Verdict
+from kit.proof.lane import Mark
+from kit.proof.verdict import Verdict
 from kit.report.cells import clean
-from kit.report.style import MARKS
+from kit.report.style import CAME, MARKS
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
 from kit.report.words import CERTAINTIES, duration, how_sure, linked
@@ -41,6 +41,7 @@ def html(view: ComparisonView) -> str:
         view=view,
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
+        kept=MARKS[view.state][1],
         certainties=CERTAINTIES,
         marks=MARKS,
         how_sure=how_sure,
@@ -50,15 +51,7 @@ def html(view: ComparisonView) -> str:
 
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
-    # No platform's documentation speaks of pieces: that they pass is expected, and no promise.
-    promised = "promised" if lane.documented else "expected"
-    outcome = {
-        LaneState.OK: "measured" if lane.expected is None else f"as {promised}",
-        LaneState.NOT_AS_EXPECTED: f"not as {promised}",
-        LaneState.FAILED: "failed",
-        LaneState.INCONCLUSIVE: "no verdict",
-    }
-    mark, tone = MARKS[lane.marked]
+    mark, _ = CAME[lane.mark]
     arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
     seen = "Nothing arrived."
     if arrivals:
@@ -69,11 +62,9 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "name": f"lane-{number}",
         "title": title,
         "arm": arm,
-        "tone": tone,
         "mark": mark,
-        "outcome": outcome[lane.state],
-        "promised": promised,
-        "held": lane.word in HELD,
+        "kept": MARKS[lane.state][1],
+        "held": lane.mark is Mark.HELD,
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),
         "strip": _markup(

@@ -21,9 +21,9 @@ from kit.events import (
     ProofStep,
     Stage,
 )
-from kit.proof.lane import Lane, marked
+from kit.proof.lane import Lane
 from kit.report.cells import cells, clean, fit, pad
-from kit.report.style import MARKS, SPINNER, Style, Tone
+from kit.report.style import CAME, SPINNER, Style, Tone
 from kit.report.view import lane_view
 from kit.report.words import HEADER
 
@@ -275,7 +275,7 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
     for key, row in picture.rows.items():
         room = max(1, width - cells(names[key]) - 6)
         if row.judged is not None:
-            mark, tone = MARKS[marked(row.judged)]
+            mark, tone = CAME[row.judged.mark]
             text = fit(_shown(outcome(row.judged), style), room)
             lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(text, 'bold')}")
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from kit.proof.lane import LaneState
 from kit.report.cells import clean
-from kit.report.style import MARKS
+from kit.report.style import CAME, MARKS
 from kit.report.view import ClauseView, ComparisonView, LaneView, by_doubt
 from kit.report.words import NONE, how_sure, linked
 from kit.targets import Claim
@@ -27,7 +27,6 @@ _LEADING = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
 def markdown(view: ComparisonView) -> str:
     """The whole comparison. The same comparison gives the same text."""
-    mark, _ = MARKS[view.state]
     todo: dict[str, list[str]] = {}
     for lane in view.lanes:
         if lane.advice is not None:
@@ -37,9 +36,10 @@ def markdown(view: ComparisonView) -> str:
         for clause in lane.clauses:
             for line in clause.advice.splitlines()[:1]:
                 todo.setdefault(f"{clause.name}: {_prose(line)}", []).append(lane.name)
-    blocks = [f"### {mark} {_text(view.tally)}", _table(view), *_contracts(view)]
+    counted = [f"**{_text(view.tally)}**"] if view.tally else []
+    blocks = [f"### {_text(' '.join(view.answer))}", *counted, _table(view), *_contracts(view)]
     blocks += [*_list("What to do", todo), *_list("What to doubt", doubts)]
-    if view.in_short is not None:
+    if view.in_short is not None and view.state is not LaneState.OK:
         blocks.append(_prose(view.in_short))
     blocks.append(f"**{view.environment}**: {_text(view.where)}")
     if view.lanes:
@@ -54,8 +54,8 @@ def _table(view: ComparisonView) -> str:
     rows = [_row(_HEADS), _RULE]
     for lane in view.lanes:
         found = _text(lane.verdict)
-        found = found if lane.state is LaneState.OK else f"**{found}**"
-        mark, expected = MARKS[lane.marked][0], _text(lane.expected or "")
+        mark, expected = CAME[lane.mark][0], _text(lane.kept)
+        expected = expected if lane.state is LaneState.OK else f"**{expected}**"
         rows.append(_row((mark, _text(lane.name), found, expected, lane.first_event, _text(lane.hold))))
     return "\n".join(rows)
 

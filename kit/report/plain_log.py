@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
-from kit.proof.lane import marked
 from kit.report.cells import clean
 from kit.report.live_table import Picture, outcome
-from kit.report.style import MARKS, Style
+from kit.report.style import CAME, Style
 from kit.report.words import lane_name
 
 
@@ -35,7 +34,7 @@ class PlainLog:
             case ProofStep(key, text):
                 self._add(key, text)
             case Judged(lane) if lane.error is None or len(self._picture.rows) > 1:  # one's is the command's
-                self._add(LaneKey.of(lane), f"{MARKS[marked(lane)][0]} {outcome(lane)}")
+                self._add(LaneKey.of(lane), f"{CAME[lane.mark][0]} {outcome(lane)}")
 
     def over(self, mark: str, now_ms: float) -> None:
         """Adds no line."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from kit.proof.lane import LaneState
+from kit.proof.lane import LaneState, Mark
 
-Tone = Literal["ok", "wrong", "unsure", "dim", "bold", "tick", "burst"]
+Tone = Literal["ok", "held", "wrong", "unsure", "dim", "bold", "tick", "burst"]
 
 _CODES: dict[Tone, str] = {
     "ok": "32",
+    "held": "33",
     "wrong": "31",
     "unsure": "33",
     "dim": "2",
@@ -21,6 +22,14 @@ _CODES: dict[Tone, str] = {
     "burst": "33",
 }
 
+# How an answer came.
+CAME: dict[Mark, tuple[str, Tone]] = {
+    Mark.STREAMED: ("●", "ok"),
+    Mark.HELD: ("■", "held"),
+    Mark.BROKEN: ("✗", "wrong"),
+    Mark.UNDECIDED: ("?", "unsure"),
+}
+# How an expectation came out, or a piece of work.
 MARKS: dict[LaneState, tuple[str, Tone]] = {
     LaneState.OK: ("✓", "ok"),
     LaneState.INCONCLUSIVE: ("?", "unsure"),
@@ -31,7 +40,7 @@ MARKS: dict[LaneState, tuple[str, Tone]] = {
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 # One character for one, so that a layout made with the left column stays a layout with the right one.
-_PLAIN = str.maketrans("▏█·✓✗–…→─•“”’" + SPINNER, '|#.+x-~>-*""\'' + r"|/-\|/-\|/")
+_PLAIN = str.maketrans("▏█·●■✓✗–…→─•“”’" + SPINNER, '|#.o#+x-~>-*""\'' + r"|/-\|/-\|/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class Style:
 
     def finish(self, text: str) -> str:
         """The text in characters that the stream can print."""
-        if not self._prints("▏█·✓✗–…→" + SPINNER):
+        if not self._prints("▏█·●■✓✗–…→" + SPINNER):
             text = text.translate(_PLAIN)
         return text if self._prints(text) else text.encode(self.encoding, "replace").decode(self.encoding)
 

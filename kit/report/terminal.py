@@ -8,7 +8,7 @@ from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
 from kit.report.cells import cells, clean, hang, pad, wrap
-from kit.report.style import MARKS, Style, Tone
+from kit.report.style import CAME, MARKS, Style, Tone
 from kit.report.view import ClauseView, ComparisonView, LaneView
 from kit.report.words import NONE
 
@@ -29,7 +29,8 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     """The verdict on one URL, its evidence, its figures, and each doubt with its remedy."""
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
-    lines = headed(MARKS[lane.marked], clean(lane.headline), width, style)
+    tone: Tone = "bold" if lane.state in (LaneState.OK, LaneState.INCONCLUSIVE) else "wrong"
+    lines = headed(CAME[lane.mark], clean(lane.headline), width, style, tone)
     lines += hang("  ", clean(lane.url), width)
     if lane.error is not None:
         lines += ["", *hang("  ", clean(lane.error.message), width)]
@@ -81,10 +82,10 @@ def remedy(advice: str, width: int, indent: str = "  ") -> list[str]:
     return lines
 
 
-def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style) -> list[str]:
+def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style, tone: Tone = "bold") -> list[str]:
     """What was found, with its mark."""
     first, *rest = hang(f"{mark[0]} ", headline, width)
-    return [f"{style.paint(*mark)} {style.paint(first[2:], 'bold')}", *rest]
+    return [f"{style.paint(*mark)} {style.paint(first[2:], tone)}", *rest]
 
 
 def section(head: str, width: int, style: Style) -> list[str]:
@@ -107,7 +108,7 @@ def _facts(lane: LaneView) -> list[str]:
 
 
 def table(view: ComparisonView, style: Style | None = None) -> str:
-    """Lane by lane the verdict, what was promised, the figures and what to do; then the conclusion."""
+    """Lane by lane the verdict, whether that was expected, the figures, what to do; then the answer."""
     style = style or Style()
     width = style.width or WIDTH
     doubts = tuple(dict.fromkeys(doubt for lane in view.lanes for doubt in lane.all_doubts))
@@ -116,7 +117,7 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     heads = dict(zip(_HEADS, _HEADS, strict=True))
     lines = [style.paint(line, "dim") for line in columns(" ", heads, widths)]
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
-        mark, tone = MARKS[lane.marked]
+        mark, tone = CAME[lane.mark]
         lines += columns(style.paint(mark, tone), row, widths)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
@@ -186,7 +187,7 @@ def _cells(lane: LaneView, doubts: Sequence[Doubt]) -> dict[str, str]:
         "target": clean(lane.target),
         "header": lane.kind,
         "verdict": lane.verdict + _notes(lane.doubts, doubts),
-        "expected": lane.expected or NONE,
+        "expected": lane.kept or NONE,
         "first event": lane.first_event,
         "hold": lane.hold,
     }
@@ -194,11 +195,12 @@ def _cells(lane: LaneView, doubts: Sequence[Doubt]) -> dict[str, str]:
 
 def _widths(rows: list[dict[str, str]], width: int) -> dict[str, int]:
     """The columns that have room, each as wide as its widest cell, or narrower down to what can be read."""
-    wanted = {head: max(map(cells, (head, *(row[head] for row in rows)))) for head in _HEADS}
+    heads = [head for head in _HEADS if head != "expected" or any(row[head] != NONE for row in rows)]
+    wanted = {head: max(map(cells, (head, *(row[head] for row in rows)))) for head in heads}
     widths = {head: min(room, _LEAST.get(head, room)) for head, room in wanted.items()}
     for head in _GIVEN_UP:
         if _spare(widths, width) < 0:
-            del widths[head]
+            widths.pop(head, None)
     for head in _GROWN:
         if head in widths:
             widths[head] += min(wanted[head] - widths[head], max(0, _spare(widths, width)))
@@ -225,11 +227,15 @@ def columns(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]
 
 
 def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
-    mark, tone = MARKS[view.state]
-    first, *rest = hang(f"{mark} ", f"{clean(view.conclusion)}.", width)
-    lines = [style.paint(mark, tone) + first[1:], *rest, *hang("  ", view.where, width)]
-    if view.in_short is not None:
-        # Off a terminal the sentence stays in one piece: it is there to be found and quoted.
-        short = view.in_short if view.state is LaneState.OK else f"Documented: {view.in_short}"
-        lines += [short] if style.width is None else hang("  ", short, width)
+    said = clean(" ".join(view.answer))
+    # Off a terminal the sentences stay in one piece: they are there to be found and quoted.
+    lines = [said] if style.width is None else hang("", said, width)
+    lines = [style.paint(line, "bold") for line in lines]
+    tone = MARKS[view.state][1]
+    for line in filter(None, (view.tally, *map(clean, view.against))):
+        lines += [style.paint(one, tone) for one in hang("  ", line, width)]
+    lines += hang("  ", view.where, width)
+    if view.in_short is not None and view.state is not LaneState.OK:
+        short = f"Documented: {view.in_short}"
+        lines += [f"  {short}"] if style.width is None else hang("  ", short, width)
     return lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,7 +12,6 @@ from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.contract import Clause, ClauseFinding
 from kit.proof.doubts import Doubt
-from kit.proof.known_limits import hint, known_limits
 from kit.proof.lane import (
     Attempt,
     Client,
@@ -21,16 +19,18 @@ from kit.proof.lane import (
     Lane,
     LaneError,
     LaneState,
+    Mark,
     clause_state,
     delivered,
-    marked,
     state,
     worst,
 )
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
-from kit.report.words import EXAMINE, HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
+from kit.report.advice import advice, remark
+from kit.report.answer import answer
+from kit.report.words import HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
 from kit.targets import UNSOURCED, Claim, Target, in_short
 
 Kind = Literal["on", "off", "polling"]
@@ -110,8 +110,12 @@ class ClauseView:
         """What was found, beside what was expected."""
         if self.expected is None:
             return self.says or NONE
-        kept = {LaneState.OK: "as expected", LaneState.INCONCLUSIVE: "expected and not proved"}
-        return f"{self.says}, {kept.get(self.state or LaneState.OK, 'expected')}: {self.expected}"
+        match self.state:
+            case LaneState.OK:
+                return f"{self.says}, as expected: {self.expected}"
+            case LaneState.INCONCLUSIVE:
+                return f"{self.says}, expected and not proved: {self.expected}"
+        return f"{self.says}, not as expected: {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,10 @@ class LaneView:
         url, address: without credentials; the second without its query too, to be handed out.
         state, delivered: how it came out, and how all of it did but the clauses that were asked.
         as_expected: how its answer did; None where nothing was expected of that.
-        marked: the state that its mark shows.
+        mark: how its answer came.
         word, verdict: the verdict as a program and as a person would say it.
         expected: a person's words; None where nothing was expected.
-        documented: whether what was expected is what the platform's documentation promises.
+        documented: whether what was expected is what the platform documents.
         shape, block_bytes, hold_ms: how it is held; None for what does not apply.
         codes: what a program would say: verdict, expected, shape, hold_ms, method; empty for none.
         error: why it could not be measured.
@@ -152,7 +156,7 @@ class LaneView:
     address: str
     state: LaneState
     delivered: LaneState
-    marked: LaneState
+    mark: Mark
     as_expected: bool | None
     word: Verdict
     verdict: str
@@ -201,7 +205,19 @@ class LaneView:
         """The verdict, beside what was expected."""
         if self.expected is None:
             return self.verdict
-        return self.verdict + (", as expected" if self.as_expected else f", expected: {self.expected}")
+        return f"{self.verdict}, {self.kept}"
+
+    @property
+    def kept(self) -> str:
+        """Whether its answer came as documented, or else as expected, in words; empty where neither was."""
+        if self.expected is None:
+            return ""
+        if self.as_expected:
+            return "as documented" if self.documented else "as expected"
+        if self.delivered is LaneState.NOT_AS_EXPECTED:
+            wrong = "not as documented" if self.documented else "not as expected"
+            return f"{wrong} ({self.expected})"
+        return f"documented: {self.expected}" if self.documented else f"expected: {self.expected}"
 
     def clause(self, clause: Clause) -> ClauseView | None:
         """What there is to say of one clause but delivery; None for nothing."""
@@ -237,7 +253,8 @@ class ComparisonView:
         clauses: of the contract, those of which there is something to say, delivery first; empty where none
             was asked.
         state: how the whole came out.
-        tally: how many lanes are as promised; where nothing was promised, what was found.
+        answer: what each service does with the answer, a sentence each; empty without lanes.
+        tally: how many lanes came as documented or expected; empty where nothing was.
         environment, where: where it was measured, in a word, and a sentence on what that is worth.
         measured_at, moment: when, in ISO 8601 and for people.
         versions: of the kit and of its Python.
@@ -251,6 +268,7 @@ class ComparisonView:
     lanes: tuple[LaneView, ...]
     clauses: tuple[Clause, ...]
     state: LaneState
+    answer: tuple[str, ...]
     tally: str
     environment: str
     where: str
@@ -263,15 +281,9 @@ class ComparisonView:
     in_short: str | None
 
     @property
-    def conclusion(self) -> str:
-        """The tally and each lane that is not as promised, without a full stop."""
-        against = (
-            f"{lane.name} ({'; '.join((_beside(lane), *lane.against))})"
-            for lane in self.lanes
-            if lane.state is not LaneState.OK
-        )
-        names = ", ".join(against)
-        return f"{self.tally}; not so: {names}" if names else self.tally
+    def against(self) -> tuple[str, ...]:
+        """Each lane that did not come as documented or expected, or is not decided, and how it came."""
+        return tuple(f"{lane.name}: {lane.headline}" for lane in self.lanes if lane.state is not LaneState.OK)
 
     @property
     def worst(self) -> Verdict:
@@ -294,6 +306,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         lanes=lanes,
         clauses=tuple(one for one in Clause if one in seen or (seen and one is Clause.DELIVERED)),
         state=comparison.state,
+        answer=answer(lanes),
         tally=_tally(lanes),
         environment="rehearsal" if rehearsal else comparison.environment,
         where=where(comparison),
@@ -330,12 +343,14 @@ def lane_view(lane: Lane, target: Target | None = None, *, emulated: bool = Fals
         address=handed_out(lane.url),
         state=state(lane),
         delivered=worst(delivered(lane), *(_UNASKED for one in lane.limits if one.term.clause not in asked)),
-        marked=marked(lane),
+        mark=lane.mark,
         as_expected=lane.delivered_as_expected,
         word=lane.verdict,
         verdict=_verdict(lane),
         expected=_expected(lane, target),
-        documented=target is not None and lane.delivery == "stream",
+        documented=target is not None
+        and lane.delivery == "stream"
+        and lane.expected is target.expect[lane.header],
         shape=lane.shape,
         block_bytes=lane.block_bytes,
         hold_ms=hold,
@@ -347,8 +362,8 @@ def lane_view(lane: Lane, target: Target | None = None, *, emulated: bool = Fals
             "method": str(lane.method) if error is None else "",
         },
         error=error,
-        advice=_advice(lane, target),
-        remark=" ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None,
+        advice=advice(lane, target),
+        remark=remark(lane),
         attempts=tuple(map(_attempt, lane.attempts)) if lane.earlier else (),
         first_byte=duration(line.ttfb_ms),
         first_event=duration(line.first_event_ms),
@@ -413,19 +428,11 @@ def _here(url: str) -> bool:
 def _tally(lanes: tuple[LaneView, ...]) -> str:
     judged = [lane for lane in lanes if lane.expected is not None]
     if not judged:
-        found = Counter(lane.verdict for lane in lanes)
-        each = ", ".join(f"{count} {words}" for words, count in found.items())
-        return f"{_count(len(lanes))} measured: {each or 'none'}"
+        return ""
     kept = sum(lane.state is LaneState.OK for lane in judged)
     # That pieces pass is what the kit promises of itself: no platform's documentation speaks of them.
-    whose = "its platform's" if len(judged) == 1 else "their platform's"
     documented = all(lane.documented for lane in judged)
-    what = f"as {whose} documentation promises" if documented else "as expected"
-    return f"{kept} of {_count(len(judged))} {what}"
-
-
-def _count(lanes: int) -> str:
-    return f"{lanes} lane" if lanes == 1 else f"{lanes} lanes"
+    return f"{kept} of {len(judged)} {'as documented' if documented else 'as expected'}"
 
 
 def _verdict(lane: Lane) -> str:
@@ -520,12 +527,6 @@ def clause_view(
     )
 
 
-def _beside(lane: LaneView) -> str:
-    """The verdict, and the promise where it is not kept."""
-    kept = lane.expected is None or lane.as_expected
-    return lane.verdict if kept else f"{lane.verdict}, promised {lane.expected}"
-
-
 def _hold(lane: Lane) -> str:
     """How much later than it should have an event arrived; never below what could have been seen."""
     if lane.error is not None:
@@ -554,81 +555,3 @@ def _grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:
     topics |= {"header"} if lane.header == "on" else set()
     topics |= {"deadline"} if Doubt.CUT_AT_DEADLINE in lane.doubts else set()
     return tuple(claim for claim in target.claims if claim.about in topics)
-
-
-def _advice(lane: Lane, target: Target | None) -> str | None:
-    """None where nothing is wrong or the doubts say it all."""
-    if lane.error is not None:
-        return lane.error.hint
-    if Doubt.CUT_AT_DEADLINE in lane.doubts:
-        known = known_limits(lane.timeline.duration_ms / 1000, "whole")
-        return frees(lane, target) or hint(known) or None
-    looked = lane.timeline.watched
-    if lane.verdict is Verdict.INCONCLUSIVE:
-        if Doubt.OWN_PATH_HELD in lane.doubts:
-            return None
-        if looked is not None and looked.next_step is not None:
-            return looked.next_step
-        unexplained = target is None and lane.delivery == "stream" and not lane.delivered_as_expected
-        return EXAMINE if unexplained else None
-    if lane.verdict is Verdict.INCREMENTAL:
-        if lane.delivered_as_expected is False and lane.at_most is None and not lane.broken:
-            return "It streams, against expectation: check that the URL is the one you mean, then the claim."
-        return None
-    if lane.only_for == "browser":
-        return (
-            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
-            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
-            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
-        )
-    if lane.only_for == "plain":
-        return (
-            "It streams to browsers, and something collects it for a client that accepts no compression, as "
-            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
-        )
-    if lane.delivery == "polling":
-        return (
-            "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
-            "hop by hop, to find who does."
-        )
-    if lane.expected is Verdict.INCREMENTAL:
-        return (
-            "It should stream here: probe the service directly, then hop by hop, to find who holds it "
-            f"(or strips `{HEADER}`)."
-        )
-    if (freed := frees(lane, target)) is not None:
-        return freed
-    if Doubt.NO_PROOF in lane.doubts:
-        return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
-    if lane.header == "off":
-        return f"Send `{HEADER}` and measure again (--accel-header on)."
-    return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
-
-
-def frees(lane: Lane, target: Target | None) -> str | None:
-    """The target's own advice, if it is about this lane: of a front that holds nothing, about a cut."""
-    cut = Doubt.CUT_AT_DEADLINE in lane.doubts
-    return target.advice if target is not None and cut is (target.front.hold == "none") else None
-
-
-def _clients(lane: Lane) -> str | None:
-    """For whom it was not judged; None where for both, or where it is held without compression."""
-    if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
-        return None
-    if lane.asked_as == "given":
-        return "Judged with the Accept-Encoding that was given, and for no other client."
-    if lane.asked_as == "browser":
-        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
-    return None
-
-
-def _beside_the_picture(lane: Lane) -> str | None:
-    """What keeps a picture of the answer alone from being taken for another verdict."""
-    answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
-    if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
-        return (
-            f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
-            "the proof fed more to find the block's size."
-        )
-    looked = lane.timeline.watched
-    return looked.fact if looked is not None and lane.verdict is Verdict.INCONCLUSIVE else None

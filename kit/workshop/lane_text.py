@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kit.proof.doubts import BROKEN, Doubt
-from kit.proof.lane import LaneState
+from kit.proof.lane import Mark
 from kit.proof.verdict import Shape, Verdict
 from kit.report.view import LaneView
 from kit.workshop.chinese import chinese, in_chinese
@@ -42,15 +42,10 @@ def lane_text(lane: LaneView) -> dict[str, Any]:
 
 def tone(lane: LaneView) -> str:
     """ "flows", "held", "unsure" or "failed": which mark and colour the lane gets."""
-    if lane.error is not None:
-        return "failed"
-    if lane.marked is LaneState.INCONCLUSIVE:
-        return "unsure"
-    if lane.word not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
-        return "held"
-    return "flows" if lane.marked is LaneState.OK else "failed"
+    return _TONES[lane.mark]
 
 
+_TONES = {Mark.STREAMED: "flows", Mark.HELD: "held", Mark.BROKEN: "failed", Mark.UNDECIDED: "unsure"}
 _WEIGHTY = (*BROKEN, Doubt.TAB_HIDDEN, Doubt.OWN_PATH_HELD, Doubt.BROWSER_CONNECTIONS)
 
 _BY_SHAPE: Mapping[Shape | None, str] = {

@@ -149,7 +149,7 @@ def test_an_answer_that_is_longer_than_the_fronts_deadline_is_streamed_and_not_a
         assert {"stream-cut", "cut-at-deadline"} <= {*lane["doubts"]}
         assert 0 < len(lane["timeline"]) < 300
     report = " ".join((app / "build/report.md").read_text().split())
-    assert "✗" in report
+    assert "0 of 2 as documented" in report
     assert re.search(r"streamed, but the answer was cut after [3-5] s", report)
     assert "GCPBackendPolicy, spec.default.timeoutSec. Heartbeats do not help." in report
 

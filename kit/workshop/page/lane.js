@@ -2,7 +2,7 @@
 
 import { draw } from "./strip.js";
 
-const MARKS = { flows: "✓", held: "■", unsure: "?", failed: "✗" };
+const MARKS = { flows: "●", held: "■", unsure: "?", failed: "✗" };
 const seconds = (ms) => (ms / 1000).toFixed(ms < 9995 ? 2 : 1);
 
 export class LaneView {

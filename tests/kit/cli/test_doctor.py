@@ -45,7 +45,7 @@ def for_the_answer(seen: Wire) -> list[Asked]:
 def test_a_stream_is_said_to_stream_and_exits_0(invoke: Invoke, origin: Origin) -> None:
     ended = invoke("doctor", origin(tokens_per_s=100))
     assert ended.status == 0, ended.err
-    assert ended.out.startswith("✓ streamed\n")
+    assert ended.out.startswith("● streamed\n")
     assert "once for its answer (POST); all else is asked of its proof" in ended.err
 
 

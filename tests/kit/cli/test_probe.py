@@ -100,21 +100,24 @@ def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
     invoke: Invoke, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT_MARKDOWN", "report.md")
-    ended = invoke(
-        "probe",
-        f"{origin()}{QUICK}",
-        "--expect",
-        "whole-message",
-        "--junit",
-        "new/report.xml",
-        "--html",
-        "report.html",
-    )
+    url = f"{origin()}{QUICK}"
+    files = ("--junit", "new/report.xml", "--html", "report.html")
+    ended = invoke("probe", url, "--expect", "whole-message", *files)
     assert ended.status == 3, ended.err
+    # Two probes in one workflow are told apart by what they asked.
+    name = url.removeprefix("http://").partition("?")[0]
     assert 'failures="1"' in (tmp_path / "new/report.xml").read_text()
-    assert 'name="probe"' in (tmp_path / "new/report.xml").read_text()
-    assert "| ✗ | probe | **streamed** | buffered whole |" in (tmp_path / "report.md").read_text()
-    assert "probe" in (tmp_path / "report.html").read_text()
+    assert f'name="{name}"' in (tmp_path / "new/report.xml").read_text()
+    row = f"| ● | {name} | streamed | **not as expected (buffered whole)** |"
+    assert row in (tmp_path / "report.md").read_text()
+    assert name in (tmp_path / "report.html").read_text()
+
+
+def test_a_name_that_is_given_stands_wherever_a_report_names_it(invoke: Invoke, tmp_path: Path) -> None:
+    with wire(events((0.0, b"data: 1\n\n"))) as way:
+        ended = invoke("probe", way.url, "--name", "chat", "--json", "--junit", "report.xml")
+    assert ended.data["target"] == "chat"
+    assert 'name="chat"' in (tmp_path / "report.xml").read_text()
 
 
 def test_what_could_not_be_measured_is_in_the_report_too(invoke: Invoke, tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
         plain = invoke("probe", server.url)
         as_json = invoke("probe", server.url, "--json")
     assert plain.status == 4
-    assert plain.out.startswith("? inconclusive, but the answer was cut\n")
+    assert plain.out.startswith("✗ inconclusive, but the answer was cut\n")
     assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
@@ -171,7 +174,7 @@ def test_a_cut_when_a_known_deadline_comes_says_after_how_long_and_whose_it_may_
     with wire(events(*[(0.1, b"data: a\n\n")] * 8, ends="cut")) as server:
         ended = invoke("probe", server.url)
     assert ended.status == 4
-    assert ended.out.startswith("? inconclusive, but the answer was cut after ")
+    assert ended.out.startswith("✗ inconclusive, but the answer was cut after ")
     assert "→ This number by default has a Google Cloud load balancer" in ended.out
     assert "cut-at-deadline: " in ended.out
 
@@ -182,12 +185,12 @@ def test_without_a_proof_a_bound_on_what_was_collected_is_what_a_ci_can_expect(i
         within = invoke("probe", server.url, "--expect", "hold<=5s,block<=1KiB")
         beyond = invoke("probe", server.url, "--expect", "hold<=50ms", "--json", "--junit", "report.xml")
     assert within.status == 0
-    assert within.out.startswith("✓ nothing over ")
+    assert within.out.startswith("● nothing over ")
     assert " was collected, as expected\n" in within.out
     assert beyond.status == 3
     VALIDATOR.validate(json.loads(beyond.out))
     assert (beyond.data["expected"], beyond.data["as_expected"]) == ("hold<=50ms", False)
-    assert "expected: hold&lt;=50ms" in Path("report.xml").read_text()
+    assert "not as expected (hold&lt;=50ms)" in Path("report.xml").read_text()
     with wire(events(*[(0.0, b"data: a\n\n")] * 8)) as server:
         assert invoke("probe", server.url, "--expect", "hold<=50ms").status == 4
 
@@ -221,7 +224,7 @@ def test_limits_of_the_contract_decide_the_status_each_by_what_is_proved(
     assert 'tests="3" failures="0" errors="0" skipped="0"' in Path("report.xml").read_text()
     missed = invoke("probe", url, "--expect", "streamed, many<2")
     assert missed.status == 3
-    assert missed.out.startswith("✗ streamed, as expected; many at once: ")
+    assert missed.out.startswith("● streamed, as expected; many at once: ")
     open_ended = invoke("probe", url, "--expect", "streamed, alive<1h", "--for", "1s", "--json")
     assert (open_ended.status, open_ended.data["as_expected"]) == (4, False)
 

@@ -14,8 +14,8 @@ from kit.proof.lane import (
     Lane,
     LaneError,
     LaneState,
+    Mark,
     clause_state,
-    marked,
     state,
     undecided,
 )
@@ -176,7 +176,6 @@ KEPT, MISSED = replace(LANE, clauses=_found(0, 12)), replace(LANE, clauses=_foun
 def test_a_limit_is_kept_by_what_is_proved_alone(lane: Lane, expected: LaneState) -> None:
     held_to = replace(lane, limits=(SOON,))
     assert (state(held_to), held_to.as_expected) == (expected, expected is LaneState.OK)
-    assert (marked(held_to) is LaneState.OK) == (expected is LaneState.OK)
 
 
 @pytest.mark.parametrize("lane", [LANE, AS_PROMISED, NOT_SO, UNSURE, FAILED, CUT, WATCHED])
@@ -185,13 +184,29 @@ def test_a_clause_of_which_nothing_is_expected_changes_nothing(
     lane: Lane, clauses: tuple[ClauseFinding, ...]
 ) -> None:
     asked = replace(lane, clauses=clauses)
-    assert (state(asked), marked(asked), asked.as_expected) == (state(lane), marked(lane), lane.as_expected)
+    assert (state(asked), asked.mark, asked.as_expected) == (state(lane), lane.mark, lane.as_expected)
     assert clause_state(asked, Clause.CANCELLED) is None
 
 
-def test_a_held_stream_gets_no_tick_for_limits_that_it_keeps() -> None:
-    held = replace(KEPT, verdict=Verdict.WHOLE_MESSAGE, limits=(SOON,))
-    assert (state(held), marked(held)) == (LaneState.OK, LaneState.NOT_AS_EXPECTED)
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [
+        (LANE, Mark.STREAMED),
+        (replace(LANE, expected=Verdict.WHOLE_MESSAGE), Mark.STREAMED),
+        (replace(KEPT, verdict=Verdict.WHOLE_MESSAGE, limits=(SOON,)), Mark.HELD),
+        (replace(LANE, expected=Verdict.BYTE_LIMITED, verdict=Verdict.BYTE_LIMITED), Mark.HELD),
+        (replace(LANE, verdict=Verdict.TIME_LIMITED, only_for="browser"), Mark.HELD),
+        (replace(LANE, verdict=Verdict.REFUSED, expected=Verdict.REFUSED), Mark.BROKEN),
+        (FAILED, Mark.BROKEN),
+        (CUT, Mark.BROKEN),
+        (replace(LANE, verdict=Verdict.WHOLE_MESSAGE, doubts=(Doubt.STREAM_CUT,)), Mark.BROKEN),
+        (replace(LANE, doubts=(Doubt.END_UNKNOWN,)), Mark.UNDECIDED),
+        (replace(LANE, verdict=Verdict.INCONCLUSIVE), Mark.UNDECIDED),
+        (replace(LANE, verdict=Verdict.INCONCLUSIVE, expected=Verdict.INCONCLUSIVE), Mark.UNDECIDED),
+    ],
+)
+def test_a_mark_shows_how_the_answer_came_whatever_was_expected_of_it(lane: Lane, expected: Mark) -> None:
+    assert lane.mark is expected
 
 
 @pytest.mark.parametrize(

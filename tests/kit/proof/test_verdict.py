@@ -47,7 +47,7 @@ def test_the_words_of_a_verdict_lead_back_to_it(
     verdict: Verdict, shape: Shape | None, block_bytes: int | None, hold_ms: float | None
 ) -> None:
     assert by_words(in_words(verdict, shape, block_bytes, hold_ms)) is verdict
-    assert by_words(f"✓ {in_words(verdict, None, None, None).upper()}") is verdict
+    assert by_words(f"● {in_words(verdict, None, None, None).upper()}") is verdict
 
 
 @pytest.mark.parametrize("word", ["", "fast", "buffered", "unstreamed", "incremental "[:-2]])

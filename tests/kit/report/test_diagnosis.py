@@ -22,7 +22,7 @@ WIDTHS = [40, 100]
 HOSTILE = st.text(max_size=40) | st.sampled_from(
     [
         "\x1b[2J\x1b]0;owned\x07 gone",
-        "a\r\x1b[31mstreamed\n✓ streamed",
+        "a\r\x1b[31mstreamed\n● streamed",
         "\u202estreamed\u2066",
         "x" * 600,
         "流式" * 200,
@@ -44,7 +44,7 @@ def pasted(diagnosis: Diagnosis) -> set[str]:
 
 def test_a_stream_that_passes_is_said_to_with_what_that_rests_on() -> None:
     text = diagnosis_text(STREAMS)
-    assert text.startswith("✓ streamed\n  https://example.com/chat\n")
+    assert text.startswith("● streamed\n  https://example.com/chat\n")
     assert "No hop holds it on the way to here." in of(text)
     assert "5 events, each sent only after the one before had come: passed" in of(text)
     assert "→" not in text
@@ -52,7 +52,7 @@ def test_a_stream_that_passes_is_said_to_with_what_that_rests_on() -> None:
 
 def test_a_stream_that_is_held_is_told_with_who_where_and_what_frees_it() -> None:
     text = diagnosis_text(HELD)
-    assert text.startswith("✗ buffered in blocks of 64 KiB\n")
+    assert text.startswith("■ buffered in blocks of 64 KiB\n")
     assert "proven: An nginx" in of(text)
     assert "it is a hop between there and here" in of(text)
     assert "\n  → Send this header with the answer:\n        X-Accel-Buffering: no\n" in text
@@ -75,14 +75,14 @@ def test_an_answer_that_is_held_beside_a_way_that_streams_is_not_called_streamed
     for verdict in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
         beside = replace(BESIDE, lane=replace(BESIDE.lane, verdict=verdict))
         assert headline(beside) == "the way here streams, and the answer comes in one lump all the same"
-        assert not diagnosis_text(beside).startswith("✓")
+        assert diagnosis_text(beside).startswith("■")
 
 
 def test_a_time_limit_is_a_cause_and_holds_nothing() -> None:
     limit = NamedCause(Cause.IDLE_LIMIT, "certain", "cut after 60 s of silence", holds=False)
     cut = replace(STREAMS, causes=(limit,))
     text = of(diagnosis_text(cut))
-    assert text.startswith("✓ streamed ")
+    assert text.startswith("● streamed ")
     assert "cut after 60 s of silence" in text
     assert "No hop holds it" not in text
 

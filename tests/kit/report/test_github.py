@@ -55,10 +55,10 @@ def test_where_all_is_as_promised_and_nothing_is_doubted_there_is_nothing_to_say
 def test_each_lane_that_came_out_badly_is_a_command_with_what_to_do() -> None:
     held, unsure, died, missed = commands(SEEN)
     assert [one.level for one in (held, unsure, died, missed)] == ["error", "warning", "error", "error"]
-    assert held.properties == {"title": "streamproof: flex on: buffered whole, expected: streamed"}
+    assert held.properties == {"title": "streamproof: flex on: buffered whole, not as documented (streamed)"}
     assert held.data.splitlines()[0].startswith("It should stream here: probe the service directly")
     assert missed.properties["title"].startswith(
-        "streamproof: run on: streamed, as expected; kept alive: a silence of 60 s"
+        "streamproof: run on: streamed, as documented; kept alive: a silence of 60 s"
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.report.html import html
+from kit.report.style import CAME
 from kit.report.view import ComparisonView, view
 from tests.kit.report.documents import SEEN, VIEWS
 from tests.kit.report.measured import AS_PROMISED, DEPLOYED, TARGETS, filled, timeline
@@ -56,14 +57,17 @@ def _words(page: str) -> str:
     return " ".join(Page(page).text.split())
 
 
-def test_the_headline_is_the_conclusion_and_what_is_not_as_promised_stands_at_the_top() -> None:
+def test_the_headline_is_what_each_service_does_and_what_is_not_as_documented_stands_at_the_top() -> None:
     page = html(SEEN)
-    assert "<h1>2 of 6 lanes as expected.</h1>" in page
+    assert f"<h1>{' '.join(SEEN.answer)}</h1>" in page
     text = _words(page)
     top = text[: text.index("The same answer on every lane")]
-    assert "App Engine Flexible, header sent: buffered whole, promised: streamed" in top
-    assert "Cloud Run, header not sent: inconclusive, promised: streamed" in top
-    assert "Cloud Run, header sent: could not be measured, promised: streamed" in top
+    assert (
+        "2 of 6 as expected App Engine Flexible, header sent: buffered whole, not as documented (streamed)"
+        in top
+    )
+    assert "Cloud Run, header not sent: inconclusive, documented: streamed" in top
+    assert "Cloud Run, header sent: could not be measured, documented: streamed" in top
     assert f"Documented: {(SEEN.in_short or '?').replace('`', '')}" in top
     assert f"lab {SEEN.where}" in top
 
@@ -72,7 +76,7 @@ def test_each_lane_shows_all_that_the_view_says_of_it() -> None:
     text = _words(html(SEEN))
     for lane, shown in zip(SEEN.lanes, _parts(text)[1:], strict=True):
         assert shown.startswith(f"{lane.title} {KINDS[lane.kind]} {lane.address} ")
-        assert f"{lane.verdict} {'promised' if lane.documented else 'expected'}: {lane.expected}" in shown
+        assert f"{CAME[lane.mark][0]} {lane.verdict} {lane.kept}" in shown
         for said in (lane.again, lane.advice, lane.error and lane.error.message):
             assert (said or "").replace("`", "") in shown
         assert (lane.remark is None or lane.error is not None) or lane.remark in shown
@@ -81,11 +85,11 @@ def test_each_lane_shows_all_that_the_view_says_of_it() -> None:
         figures = f"first byte{lane.first_byte} first event{lane.first_event} events"
         assert (figures in shown) == (lane.error is None)
         assert all(claim.text in shown for claim in lane.grounds)
-    assert "✓ as promised buffered in blocks of 64 KiB" in text
-    assert "✗ not as promised buffered whole" in text
-    assert "✗ failed could not be measured" in text
-    assert "? no verdict inconclusive" in text
-    assert "✓ as expected arrived as written" in text
+    assert "■ buffered in blocks of 64 KiB as documented" in text
+    assert "■ buffered whole not as documented (streamed)" in text
+    assert "✗ could not be measured documented: streamed" in text
+    assert "? inconclusive documented: streamed" in text
+    assert "● arrived as written as expected" in text
     assert "App Engine Standard, by polling: sent and arrived" in text
     assert "When the server sent each event is not known." in text
 
@@ -99,7 +103,7 @@ def _parts(text: str) -> list[str]:
 def test_without_a_promise_it_is_measured_and_a_hold_stands_beside_what_could_have_been_seen() -> None:
     lane = replace(AS_PROMISED.lanes[-1], expected=None, hold_ms=208.0)
     text = _words(html(view(replace(AS_PROMISED, lanes=(lane,)), {})))
-    assert "✓ measured streamed" in text
+    assert "●streamed first event 301 ms" in text
     assert "hold208 ms could be seen from15 ms methodlock-step" in text
 
 

@@ -236,7 +236,7 @@ def test_plain_lines_fit_the_encoding() -> None:
     with live_lanes(stream) as watch:
         watch(Judged(AS_PROMISED.lanes[5]))
         watch(Stage("测量"))
-    assert raw.getvalue() == b"run on: + streamed\n??\n"
+    assert raw.getvalue() == b"run on: o streamed\n??\n"
 
 
 @pytest.mark.parametrize("stream_type", [Terminal, io.StringIO])

@@ -83,7 +83,7 @@ def test_a_lane_by_polling_says_so() -> None:
     assert re.fullmatch(r"  standard on       ·+█  all 61 events at 4\.3 s", held)
     assert re.fullmatch(r"  standard polling  ·{1,4}[▏ ]+  first at 0\.3 s", pieces)
     assert legend == "  polling: asked for in pieces, each a whole response"
-    assert proofs[-1] == "✓ standard polling  arrived as written"
+    assert proofs[-1] == "● standard polling  arrived as written"
 
 
 def test_a_lane_that_got_nothing_says_so() -> None:
@@ -99,7 +99,7 @@ def test_the_proof_has_a_line_a_lane_and_ends_in_the_verdict() -> None:
     picture.take(Judged(AS_PROMISED.lanes[5]), 20)
     lines = lanes_text(picture, 80, 50)
     assert "⠋ standard off  feeding on: 256 KiB" in lines
-    assert "✓ run      on   streamed" in lines
+    assert "● run      on   streamed" in lines
 
 
 def test_a_lane_that_failed_says_why_and_does_not_stretch_the_axis() -> None:

@@ -37,7 +37,7 @@ def test_stages_steps_and_verdicts_are_lines_of_their_own() -> None:
     assert log.lines == [
         "proving it",
         "run on: 200 bytes: passed in �[31m2 ms",
-        "run on: ✓ streamed",
-        "flex on: ✗ buffered whole",
-        "standard polling: ✓ arrived as written",
+        "run on: ● streamed",
+        "flex on: ■ buffered whole",
+        "standard polling: ● arrived as written",
     ]

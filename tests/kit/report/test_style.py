@@ -35,9 +35,9 @@ def test_an_empty_no_color_counts_as_not_set() -> None:
 
 
 def test_the_ticks_have_plain_substitutes_of_the_same_width() -> None:
-    fancy = "▏█· ✓✗ – … → ⠋"
+    fancy = "▏█· ●■✓✗ – … → ⠋"
     plain = Style(encoding="ascii").finish(fancy)
-    assert plain == "|#. +x - ~ > |"
+    assert plain == "|#. o#+x - ~ > |"
     assert Style(encoding="utf-8").finish(fancy) == fancy
 
 

@@ -10,7 +10,7 @@ import pytest
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
-from kit.proof.lane import Lane, LaneState
+from kit.proof.lane import Lane, LaneState, Mark
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
 from kit.report.view import by_doubt, lane_view, rehearsed, view, where
@@ -102,7 +102,7 @@ def test_a_cut_at_a_deadline_has_the_line_of_a_target_that_holds_nothing_or_of_w
     assert lane_view(late, passing).advice == "Raise it."
     assert lane_view(late, passing).grounds == (ends,)
     assert lane_view(STREAMED, passing).grounds == ()
-    assert lane_view(late, passing).marked is LaneState.NOT_AS_EXPECTED
+    assert lane_view(late, passing).mark is Mark.BROKEN
     assert lane_view(late, passing).verdict == "streamed, but the answer was cut after 30 s"
     for target in (holding, None):
         assert "default has a Google Cloud load balancer" in (lane_view(late, target).advice or "")
@@ -124,7 +124,7 @@ def test_what_was_expected_names_the_documented_size_where_there_is_one() -> Non
 
 def test_the_headline_is_the_verdict_beside_what_was_expected() -> None:
     assert lane_view(STREAMED).headline == "streamed, as expected"
-    assert lane_view(BROKEN_PROMISE).headline == "buffered whole, expected: streamed"
+    assert lane_view(BROKEN_PROMISE).headline == "buffered whole, not as expected (streamed)"
     assert lane_view(replace(STREAMED, expected=None)).headline == "streamed"
 
 
@@ -290,32 +290,35 @@ def test_a_lane_that_could_not_be_measured_has_no_doubt_about_figures_that_it_ha
     assert lane_view(replace(failed, error=None)).doubts == failed.doubts
 
 
-def test_the_conclusion_counts_the_promises_that_were_kept_and_names_the_others() -> None:
+def test_the_tally_counts_what_is_as_documented_and_the_others_are_named() -> None:
     kept = view(AS_PROMISED, TARGETS)
-    assert kept.conclusion == kept.tally == "6 of 6 lanes as their platform's documentation promises"
-    assert view(TROUBLED, TARGETS).conclusion == (
-        "3 of 6 lanes as their platform's documentation promises; not so: "
-        "flex on (buffered whole, promised streamed), run off (inconclusive, promised streamed), "
-        "run on (could not be measured, promised streamed)"
+    assert (kept.tally, kept.against) == ("6 of 6 as documented", ())
+    troubled = view(TROUBLED, TARGETS)
+    assert troubled.tally == "3 of 6 as documented"
+    assert troubled.against == (
+        "flex on: buffered whole, not as documented (streamed)",
+        "run off: inconclusive, documented: streamed",
+        "run on: could not be measured, documented: streamed",
     )
 
 
 def test_what_is_no_platforms_documentation_is_not_called_so() -> None:
     held = replace(POLLED, verdict=Verdict.WHOLE_MESSAGE)
-    assert view(replace(AS_PROMISED, lanes=(*AS_PROMISED.lanes, held)), TARGETS).conclusion == (
-        "6 of 7 lanes as expected; not so: standard polling (all at the end, promised arrived as written)"
-    )
+    found = view(replace(AS_PROMISED, lanes=(*AS_PROMISED.lanes, held)), TARGETS)
+    assert found.tally == "6 of 7 as expected"
+    assert found.against == ("standard polling: all at the end, not as expected (arrived as written)",)
     mine = replace(AS_PROMISED, environment="url", lanes=(replace(WHOLE, target="mine"),))
-    assert view(mine, {}).conclusion == "1 of 1 lane as expected"
+    assert view(mine, {}).tally == "1 of 1 as expected"
+    # What a user expects of a platform is not what the platform documents.
+    asked = replace(WHOLE, expected=Verdict.INCREMENTAL)
+    assert lane_view(asked, TARGETS["standard"]).kept == "not as expected (streamed)"
 
 
-def test_without_expectations_the_tally_says_what_was_found() -> None:
+def test_without_expectations_nothing_is_counted() -> None:
     lanes = tuple(replace(lane, expected=None) for lane in AS_PROMISED.lanes)
-    found = view(replace(AS_PROMISED, lanes=lanes), {})
-    assert found.tally == "6 lanes measured: 2 buffered whole, 1 buffered in blocks of 64 KiB, 3 streamed"
-    assert view(replace(AS_PROMISED, lanes=()), {}).tally == "0 lanes measured: none"
+    assert view(replace(AS_PROMISED, lanes=lanes), {}).tally == ""
     unsure = view(replace(AS_PROMISED, lanes=(replace(WATCHED, expected=None),)), {})
-    assert unsure.conclusion == "1 lane measured: 1 inconclusive; not so: run off (inconclusive)"
+    assert (unsure.tally, unsure.against) == ("", ("run off: inconclusive",))
 
 
 def test_what_is_deployed_is_told_apart_from_its_rehearsal_and_from_the_lab() -> None:
@@ -397,7 +400,7 @@ def test_a_clause_says_how_sure_it_is_and_what_was_expected_of_it() -> None:
     said = {one.clause: one.headline for one in lane_view(CONTRACTED).clauses}
     assert said == {
         Clause.KEPT_ALIVE: "a silence of 60 s ends it (likely), expected and not proved: idle>1m",
-        Clause.CANCELLED: "goes on for the 5 s that it was watched, expected: cancel<1s",
+        Clause.CANCELLED: "goes on for the 5 s that it was watched, not as expected: cancel<1s",
         Clause.MANY: "10 at once are delivered as one is, as expected: many>=10",
         Clause.DEPLOY: "unknown (no deploy was watched)",
     }
@@ -405,13 +408,13 @@ def test_a_clause_says_how_sure_it_is_and_what_was_expected_of_it() -> None:
 
 def test_a_lane_with_a_clause_that_misses_its_limit_says_so_wherever_it_is_named() -> None:
     seen = lane_view(CONTRACTED)
-    missed = "cancelled: goes on for the 5 s that it was watched, expected: cancel<1s"
-    assert (seen.state, seen.marked, seen.delivered) == (
+    missed = "cancelled: goes on for the 5 s that it was watched, not as expected: cancel<1s"
+    assert (seen.state, seen.mark, seen.delivered) == (
         LaneState.NOT_AS_EXPECTED,
-        LaneState.NOT_AS_EXPECTED,
+        Mark.STREAMED,
         LaneState.OK,
     )
-    for words in (seen.headline, seen.outcome, view(replace(EVERY, lanes=(CONTRACTED,)), {}).conclusion):
+    for words in (seen.headline, seen.outcome, *view(replace(EVERY, lanes=(CONTRACTED,)), {}).against):
         assert missed in words
     assert seen.delivery == "streamed, as expected"
 

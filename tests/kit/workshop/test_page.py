@@ -99,9 +99,9 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     on = lanes(page)
     assert {name: (lane["word"], lane["tone"]) for name, lane in on.items()} == {
         "standard": ("■ Buffered whole", "held"),
-        "flex": ("✓ Streamed", "flows"),
-        "run": ("✓ Streamed", "flows"),
-        "gke": ("✓ Streamed", "flows"),
+        "flex": ("● Streamed", "flows"),
+        "run": ("● Streamed", "flows"),
+        "gke": ("● Streamed", "flows"),
     }
     assert on["standard"]["text"] == on["run"]["text"] != ""
     # The last row sees it: the first word of what is held comes last.
@@ -119,8 +119,8 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     assert {name: lane["word"] for name, lane in off.items()} == {
         "standard": "■ Buffered whole",
         "flex": "■ Buffered in blocks of 64 KiB",
-        "run": "✓ Streamed",
-        "gke": "✓ Streamed",
+        "run": "● Streamed",
+        "gke": "● Streamed",
     }
     assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
     assert {lane["promise"] for lane in off.values()} == {"as documented"}
@@ -182,10 +182,10 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     page.locator("#shipped").click()
     expect(page.locator("#mark")).to_contain_text("录制于")
     over(page)
-    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", *["✓ 流式"] * 3]
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", *["● 流式"] * 3]
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.locator("#language").click()
-    assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", *["✓ Streamed"] * 3]
+    assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", *["● Streamed"] * 3]
     # Another file gets a sentence.
     page.locator("#file").set_input_files(
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
@@ -217,7 +217,7 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     over(page)
     paces = {request.url: request.post_data_json for request in asked if "/search" in request.url}
     assert [body["tokens_per_s"] for body in paces.values()] == [300, 300]
-    assert {lane["word"] for lane in lanes(page).values()} == {"✓ Streamed"}
+    assert {lane["word"] for lane in lanes(page).values()} == {"● Streamed"}
     # Its leftmost stop asks for nothing: the service's own pace.
     page.keyboard.press("s")
     page.keyboard.press("Home")
@@ -237,7 +237,7 @@ def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_
     assert page.url == f"{url}#tokens=30"
     expect(page.locator("#path")).to_have_attribute("data-tone", "flows")
     go(page)
-    assert lanes(page)["closed"]["word"] == "✓ Streamed"
+    assert lanes(page)["closed"]["word"] == "● Streamed"
     page.keyboard.press("Escape")
     page.keyboard.press("p")
     page.keyboard.press("g")

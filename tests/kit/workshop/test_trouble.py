@@ -33,7 +33,7 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     assert "127.0.0.1:1" in shown["gone"]["why"]
     assert "came to no proper end" in shown["cut"]["why"]
     assert len(shown["cut"]["text"]) < len(shown["open"]["text"])
-    assert shown["closed"]["word"] == shown["open"]["word"] == "✓ Streamed"
+    assert shown["closed"]["word"] == shown["open"]["word"] == "● Streamed"
     # The one that lets no page ask goes through the page's server, and says so.
     relayed = page.locator(".lane:has(.relayed:visible)")
     assert [lane.get_attribute("data-target") for lane in relayed.all()] == ["closed"]
@@ -60,7 +60,7 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     )
     for tab in (page, other):
         over(tab)
-        assert lanes(tab)["open"]["word"] == "✓ Streamed"
+        assert lanes(tab)["open"]["word"] == "● Streamed"
     expect(page.locator("#notice")).to_be_hidden()
     expect(other.locator("#notice")).to_contain_text("hidden")
     doubts = saved(other)["data"]["lanes"][0]["doubts"]
@@ -121,7 +121,7 @@ def test_a_proxy_that_holds_the_page_itself_is_found_first_and_no_relayed_lane_i
     shown = lanes(page)
     assert shown["closed"]["word"] == "? Inconclusive"
     assert "between the browser and the page's own server" in shown["closed"]["why"]
-    assert shown["open"]["word"] == "✓ Streamed"
+    assert shown["open"]["word"] == "● Streamed"
 
 
 def test_a_model_whose_speed_nobody_can_choose_says_so_in_its_own_words(

@@ -1,0 +1,71 @@
+"""The answer to the reader: each service, and what it does with a streamed answer, in sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from kit.proof.lane import Mark
+from kit.report.words import HEADER
+
+if TYPE_CHECKING:
+    from kit.report.view import LaneView
+
+_FREED = "freed by the header"
+# By the verdict in words: of one service, and of several.
+_SENTENCES = {
+    _FREED: (
+        f"{{who}} streams the answer only with {HEADER}.",
+        f"{{who}} stream the answer only with {HEADER}.",
+    ),
+    "streamed": ("{who} streams the answer.", "{who} stream the answer."),
+    "buffered whole": (
+        "{who} delivers the answer in one lump.",
+        "{who} deliver the answer in one lump.",
+    ),
+    "arrived as written": (
+        "{who} delivers each piece as it is written.",
+        "{who} deliver each piece as it is written.",
+    ),
+    "refused to stream": ("{who} refuses to stream the answer.", "{who} refuse to stream the answer."),
+    "could not be measured": ("{who} could not be measured.", "{who} could not be measured."),
+    "inconclusive": (
+        "Whether {who} streams the answer could not be decided.",
+        "Whether {who} stream the answer could not be decided.",
+    ),
+}
+
+
+def answer(lanes: Sequence[LaneView]) -> tuple[str, ...]:
+    """What each service does, in the lanes' order; services that do the same share a sentence."""
+    does: dict[str, list[str]] = {}
+    for who, verdict in _subjects(lanes):
+        does.setdefault(verdict, []).append(who)
+    if not does:
+        return ("Nothing was measured.",)
+    return tuple(
+        _SENTENCES.get(verdict, ("{who}: {verdict}.",) * 2)[len(who) > 1].format(
+            who=_together(who), verdict=verdict
+        )
+        for verdict, who in does.items()
+    )
+
+
+def _subjects(lanes: Sequence[LaneView]) -> Iterator[tuple[str, str]]:
+    """Who does what: of a service that was asked both with the header and without, both at once if it can."""
+    for target in dict.fromkeys(lane.target for lane in lanes):
+        of = {lane.kind: lane for lane in lanes if lane.target == target}
+        on, off = of.get("on"), of.get("off")
+        both = None if on is None or off is None else on.verdict if on.verdict == off.verdict else None
+        if on is not None and off is not None and on.mark is Mark.STREAMED and off.mark is Mark.HELD:
+            both = _FREED
+        if on is not None and both is not None:
+            yield on.title, both
+            del of["on"], of["off"]
+        for kind, lane in of.items():
+            how = "" if lane.as_is else " (by polling)" if kind == "polling" else f" (header {kind})"
+            yield f"{lane.title}{how}", lane.verdict
+
+
+def _together(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
