@@ -136,7 +136,7 @@ def command(
         option("--redeploy", "Deploy although nothing changed; opens the proof for an hour.", old="--again"),
     ] = False,
     take_over: Annotated[
-        bool, option("--replace-foreign", "Replace a service that the kit did not make.", old="--take-over")
+        bool, option("--replace-foreign", "Replace a service that is not of this app.", old="--take-over")
     ] = False,
     lasts: Annotated[
         str | None,

@@ -113,6 +113,7 @@ def move(
 
     from kit.cloud.lock import locked
     from kit.flows.rollout import Keeping
+    from kit.flows.traffic import keep_anothers
     from kit.report.json import clause_data
     from kit.report.outcomes import rollout_lines
 
@@ -129,6 +130,7 @@ def move(
                 f"{known.service} is on record for {target}, but it is not there any more.",
                 f"kit status --refresh {target} puts the record right; kit deploy {target} deploys it.",
             )
+        keep_anothers(service, known)
         version = choose(service, known)
         was = service.serving
         if version.traffic >= 1:

@@ -28,6 +28,7 @@ async def asked(body: dict[str, str]) -> StreamingResponse:
 SETTINGS = """
 [app]
 module = "mine.main:app"
+name = "own-app"
 probe_path = "/asked"
 probe_body = {question = "Why?"}
 """
@@ -62,6 +63,16 @@ def test_it_is_proved_before_it_serves_and_compared_later_and_the_secret_is_in_n
     files = [path for path in (*cloud.work.rglob("*"), *cloud.gcloud_logs) if path.is_file()]
     having = [path.name for path in files if secret.encode() in path.read_bytes()]
     assert having == ["deployments.json"]
+
+    # From another folder, which has no record of it, another app does not take its place.
+    (cloud.work / ".kit").rename(cloud.work / ".kit-of-the-first")
+    another = SETTINGS.replace("own-app", "another")
+    cloud.settings(f'{another}[targets.flex]\nservice = "own-app-flex"\n')
+    changes = cloud.changes
+    stopped = cloud.deploy("flex")
+    assert (stopped.status, stopped.error["code"], cloud.changes) == (1, "not-ready-to-deploy", changes)
+    assert f"{flex['version']} is made from the app own-app-" in stopped.error["message"]
+    assert cloud.kit("status", "--refresh", "flex", "--json").data["targets"] == []
 
     # Without the secret the proof says only that it wants one.
     with pytest.raises(urllib.error.HTTPError) as refused:

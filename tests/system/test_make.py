@@ -170,11 +170,11 @@ def test_a_variable_that_happens_to_be_called_public_opens_nothing(checkout: Pat
         "$(",
     ],
 )
-@pytest.mark.parametrize("name", ["PROJECT", "REGION", "PUBLIC"])
-def test_no_value_is_read_by_make_or_by_a_shell(checkout: Path, name: str, hostile: str) -> None:
-    assert asked(checkout, "deploy-all", f"{name}={hostile}") == (
+def test_no_value_is_read_by_make_or_by_a_shell(checkout: Path, hostile: str) -> None:
+    names = ("PROJECT", "REGION", "PUBLIC")
+    assert asked(checkout, "deploy-all", *(f"{name}={hostile}" for name in names)) == (
         ["-m", "kit", "deploy", "--all"],
-        {f"KIT_{name}": hostile},
+        {f"KIT_{name}": hostile for name in names},
     )
     assert not (checkout / "pwned").exists()
 

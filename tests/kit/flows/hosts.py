@@ -74,6 +74,7 @@ class MemoryHost(Host):
             digest=release.digest,
             min_instances=int(self.always),
             token_sha256=release.environment.get(TOKEN_SHA256),
+            app=self.place.app,
         )
         if self.service is None:
             made = replace(made, traffic=1.0)
