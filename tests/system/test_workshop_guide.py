@@ -2,8 +2,8 @@
 
 A block's kind stands behind its fence. `sh` is run; `sh stays` runs to the end, as in a terminal of its own;
 `sh elsewhere` shows what has tests of its own (the demo's, own apps', the doctor's matrix); `sh account`
-needs a cloud account: of those two it is only checked that the lines are right. Where a line is to end with another
-status than 0 it says so: `# exit 3`.
+needs a cloud account: of those two it is only checked that the lines are right. Where a line is to end with
+another status than 0 it says so: `# exit 3`.
 """
 
 from __future__ import annotations
