@@ -71,6 +71,12 @@ class _Joined(Text):
     __slots__ = ()
 
 
+class _Bare(Text):
+    """A sentence that stands within another one, and so without its full stop."""
+
+    __slots__ = ()
+
+
 def text(template: str, /, **values: object) -> str:
     """A sentence. Templates are literals: a test looks for the Chinese of each."""
     return Text(template, values)
@@ -88,6 +94,11 @@ def capital(sentence: str) -> str:
     return (
         type(sentence)(sentence.template, sentence.values, english) if isinstance(sentence, Text) else english
     )
+
+
+def bare(sentence: str) -> str:
+    """The sentence without its full stop, to stand within another one."""
+    return _Bare("{sentence}", {"sentence": sentence}, sentence.removesuffix("."))
 
 
 def speak(language: str | None, environment: Mapping[str, str] | None = None) -> None:
@@ -117,6 +128,8 @@ def in_chinese(sentence: str) -> str:
     if not isinstance(sentence, Text):
         return _plain(sentence)
     values = {name: _value(value) for name, value in sentence.values.items()}
+    if isinstance(sentence, _Bare):
+        return str(values["sentence"]).removesuffix("。").removesuffix(".")
     if isinstance(sentence, _Joined):
         return _BETWEEN.get(sentence.template, sentence.template).join(map(str, values.values()))
     chinese = _found(sentence.template)
@@ -127,7 +140,7 @@ def _value(value: object) -> object:
     """A sentence in Chinese; a word if it has one; anything else, a name or a figure, as it is."""
     if isinstance(value, Text):
         return in_chinese(value)
-    return catalogue().get(folded(value), value) if type(value) is str else value
+    return catalogue().get(folded(value), value) if isinstance(value, str) else value
 
 
 def _plain(english: str) -> str:
