@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
-from kit.cli.help import GROUPS, Command, Verbs
+from kit.cli.help import Verbs
 from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError
-
-VERBS: tuple[str, ...] = tuple(verb for verbs in GROUPS.values() for verb in verbs)
+from kit.language import speak
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 
@@ -47,18 +45,12 @@ def _options(
     """Options of every verb."""
 
 
-for _verb in VERBS:
-    _module = import_module(f"kit.cli.{_verb}")
-    app.command(
-        _verb, cls=getattr(_module, "CLASS", Command), context_settings=getattr(_module, "CONTEXT", None)
-    )(_module.command)
-
-
 def run() -> None:
     """Run the command line; never shows a traceback unless KIT_DEBUG is set."""
     # A shell's `>&-` leaves Python without the stream.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    speak(None, os.environ)
     arguments = sys.argv[1:] or ["--help"]
     if arguments[0] in ("help", "version"):  # as other programs have it
         arguments = [*arguments[1:], f"--{arguments[0]}"]

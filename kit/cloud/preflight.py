@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from kit.cloud.rules import GRAVE, judge
+from kit.cloud.rules import GRAVE, by_platform, judge
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms import load
@@ -76,6 +76,7 @@ async def check(
     said: Mapping[str, str] = MappingProxyType({}),
     take_over: bool = False,
     token: bool = False,
+    on_record: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     preview: str | None = None,
 ) -> Preflight:
     """Look at everything at once. Nothing is created, and nothing raised: what is wrong is in the findings.
@@ -85,15 +86,16 @@ async def check(
         config: names the project and the targets' settings.
         places: the targets, each with its platform.
         said: the platforms' own options that were given.
-        take_over: whether what the kit did not make may be overwritten.
+        take_over: whether what is not this app's may be overwritten.
         token: whether callers must show a token.
+        on_record: by target the versions that are on record as deployed from this folder.
         preview: the name of the preview that is to be made; None for what is to serve.
     """
     project = config.project
     if project is None:
         unnamed = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
         return Preflight((unnamed,), None)
-    candidates = [_candidate(host, config, target) for target, host in places]
+    candidates = [_candidate(host, config, target, on_record.get(target.name, ())) for target, host in places]
     options = PreflightOptions(
         project=project,
         project_source=config.project_source,
@@ -108,7 +110,12 @@ async def check(
     )
     hosts, began_s = [host for _, host in places], time.monotonic()
     platforms = {one.place.platform: load(one.place.platform) for one in candidates}
-    seen = await _look(gcloud, project, hosts, platforms, signed_in_by_env=options.signed_in_by_env)
+    reads = {
+        name: read
+        for platform, group in by_platform(candidates).items()
+        for name, read in platforms[platform].reads(project, group).items()
+    }
+    seen = await _look(gcloud, project, hosts, platforms, reads, signed_in_by_env=options.signed_in_by_env)
     return Preflight(
         findings=judge(candidates, options, seen),
         project=project,
@@ -139,6 +146,7 @@ async def _look(
     project: str,
     hosts: Sequence[Host],
     platforms: Mapping[str, Platform],
+    reads: Mapping[str, Command],
     *,
     signed_in_by_env: bool,
 ) -> Seen:
@@ -167,11 +175,7 @@ async def _look(
     }
     if not signed_in_by_env:
         common["accounts"] = ask("auth", "list")
-    own = {
-        name: read(command)
-        for platform in platforms.values()
-        for name, command in platform.reads(project).items()
-    }
+    own = {name: read(command) for name, command in reads.items()}
 
     async def look(host: Host) -> Service | None:
         listing = platforms[host.place.platform].listing
@@ -208,7 +212,7 @@ async def _answers(tasks: Mapping[str, asyncio.Task[Any]]) -> dict[str, Any]:
     return {name: task.exception() or task.result() for name, task in ended.items()}
 
 
-def _candidate(host: Host, config: Config, target: Target) -> Candidate:
+def _candidate(host: Host, config: Config, target: Target, on_record: tuple[str, ...]) -> Candidate:
     settings = config.of(target)
     account = settings.get("service_account")
     return Candidate(
@@ -217,4 +221,6 @@ def _candidate(host: Host, config: Config, target: Target) -> Candidate:
         min_instances=int(settings.get("min_instances") or 0),
         service_account=str(account) if account else None,
         settings=settings,
+        on_record=on_record,
+        secrets=config.secrets,
     )

@@ -80,6 +80,7 @@ def release(
         creates=creates,
         proof_token=proof_token,
         preview=preview,
+        secrets=config.secrets,
     )
 
 
@@ -124,8 +125,9 @@ def write_release(release: Release, bundle: Bundle, config: Config) -> None:
 
 
 def _in_place(config: Config, place: Place) -> Config:
-    """The same wishes, but for the service's name."""
-    settings = {**config.targets.get(place.target, {}), "service": place.service}
+    """The same wishes, but for the names that the place has."""
+    names = {"service": place.service, **load(place.platform).settings_within(place.within)}
+    settings = {**config.targets.get(place.target, {}), **names}
     return replace(config, targets={**config.targets, place.target: settings})
 
 
@@ -143,6 +145,7 @@ def _digest(bundle: Bundle, config: Config, token_sha256: str | None, preview: s
         "bundle": bundle.digest,
         "settings": settings,
         "environment": dict(config.env),
+        "secrets": dict(config.secrets),
         "token": token_sha256,
         **({} if preview is None else {"preview": preview}),
     }

@@ -11,6 +11,7 @@ from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import (
     LEVELS,
+    OPEN,
     Candidate,
     Finding,
     PreflightOptions,
@@ -18,6 +19,7 @@ from kit.platforms.findings import (
     Rule,
     Seen,
     dicts,
+    taken,
     unscoped,
 )
 from kit.platforms.gcloud.fault_rules import UPDATE
@@ -39,6 +41,7 @@ _OPTIONAL: Final = {
     "policy": "what the default service account may do",
     "version": "which version of gcloud this is",
     "accounts": "who is signed in",
+    "secrets": "which secrets there are",
 }
 # These are not about one read: no other can succeed, and nothing can be deployed.
 GRAVE: Final = (
@@ -170,7 +173,15 @@ def _default_accounts(candidates: Candidates, options: PreflightOptions, seen: S
 def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
     for one in candidates:
         service = seen.looks.get(one.place.target)
-        if not isinstance(service, Service) or service.ours:
+        if not isinstance(service, Service):
+            continue
+        theirs = service.not_this_apps(one.on_record) if service.ours else None
+        if theirs is not None:
+            said, remedy = taken(one.place, theirs)
+            if options.take_over:
+                remedy = "Its traffic will go to this app's version (--replace-foreign)."
+            yield Finding("warn" if options.take_over else "stop", said, remedy)
+        if service.ours:
             continue
         serving = f", where {service.serving.name} serves" if service.serving is not None else ""
         text = f"The service {one.place.service} of {one.place.target}{serving}, was not made by the kit"
@@ -236,7 +247,7 @@ def _unread(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
         "billing": seen.billing,
         "apis": seen.apis,
         "policy": seen.policy,
-        **seen.own,
+        **{name: read for name, read in seen.own.items() if not name.startswith(OPEN)},
         **{f"look {name}": look for name, look in seen.looks.items()},
     }
     reads = {"version": seen.version, "accounts": seen.accounts, "project": seen.project, **in_project}

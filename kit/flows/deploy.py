@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN, release, write_release
 from kit.cloud.tokens import Runs
 from kit.config import Config
-from kit.errors import Code, KitError
+from kit.errors import Code, KitError, UsageError
 from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
@@ -26,9 +27,11 @@ from kit.flows.rollout import Keeping
 from kit.flows.side_by_side import side_by_side
 from kit.outcome import Outcome, Result
 from kit.platforms import load
+from kit.platforms.deployment import Deployment
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import Place, Release, Service
+from kit.platforms.service import KIT_APP, Place, Release, Service
 from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
@@ -47,7 +50,7 @@ class DeployOptions:
         public_model: a model that costs money may be asked without a token.
         gate: whether a version is measured before it takes the traffic.
         again: deploy although nothing changed.
-        take_over: overwrite what the kit did not make.
+        take_over: overwrite what is not this app's.
         said: the platforms' own options that were given, by name; "yes" for one without a value.
         token: the services' own token, in clear; None where they want none, or where only its hash is known.
         token_sha256: its SHA-256 in hexadecimal.
@@ -77,11 +80,12 @@ class DeployOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target before anything is created: what it is made of and where it goes."""
+    """One target before anything is created: what it is made of, where it goes, what is on record of it."""
 
     target: Target
     bundle: Bundle
     host: Host
+    known: Deployment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,23 @@ class Plan:
         return order if order is not None and order.first not in (None, draft.target.name) else None
 
 
+def with_flags(config: Config, targets: Sequence[Target], words: Sequence[str]) -> Config:
+    """The same wishes, and these flags more for the gcloud line of each of the targets.
+
+    Raises:
+        KitError: BAD_USAGE; a target takes none.
+    """
+    if not words:
+        return config
+    settings = dict(config.targets)
+    for target in targets:
+        if flags.SETTING not in target.settings:
+            raise UsageError(f"{target.name} is not deployed by gcloud.", "Leave out what stands behind --.")
+        line = f"{config.of(target)[flags.SETTING]} {shlex.join(words)}".strip()
+        settings[target.name] = {**settings.get(target.name, {}), flags.SETTING: line}
+    return replace(config, targets=settings)
+
+
 def drafts(
     targets: Sequence[Target],
     config: Config,
@@ -114,13 +135,39 @@ def drafts(
     """Render each target and say where it goes; nothing is written, and no cloud is asked.
 
     Raises:
-        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; NOT_READY_TO_DEPLOY for a
-            target that is on record elsewhere; whatever rendering raises.
+        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; BAD_CONFIG for flags that
+            cannot be passed on; NOT_READY_TO_DEPLOY for a target that is on record elsewhere, or that cannot
+            be given secrets; whatever rendering raises.
     """
+    for target in targets:
+        platform = load(target.platform)
+        flags.check(target.name, config.of(target), platform.refused_flags, platform.setting_flags)
+        if config.secrets and platform.no_secrets:
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                f"{target.name} cannot be given secrets: {', '.join(config.secrets)}.",
+                platform.no_secrets,
+            )
     return tuple(
-        PlannedTarget(target, render(target, config), host_of(_place(target, config, record, said)))
+        PlannedTarget(
+            target,
+            render(target, config),
+            host_of(_place(target, config, record, said)),
+            record.of(target.name),
+        )
         for target in targets
     )
+
+
+def app_of(config: Config, known: Deployment | None) -> str:
+    """The mark of the app that is deployed for a target.
+
+    A folder's own app keeps the mark that is on record, so that it may be moved or renamed.
+    """
+    mark = config.identity.mark
+    if known is None or known.app is None or KIT_APP in (known.app, mark):
+        return mark
+    return known.app
 
 
 def _place(target: Target, config: Config, record: Record, said: Mapping[str, str]) -> Place:
@@ -147,11 +194,23 @@ def _place(target: Target, config: Config, record: Record, said: Mapping[str, st
             f"`kit destroy {target.name}` removes it there; or deploy from another folder, which keeps a "
             "record of its own.",
         )
-    if known is not None and known.service in platform.services(service):
-        service = known.service
+    wanted = config.targets.get(target.name, {})
+    if known is not None:
+        # A default that is the app's name may be another one now.
+        settings = {
+            name: settings[name] for name in settings if name in wanted or not _is_the_apps(target, name)
+        }
+        if "service" not in wanted or known.service in platform.services(service):
+            service = known.service
     region = config.region if platform.regional else None
     within = platform.within(target.name, settings, said, known.within if known is not None else None)
-    return Place(target.name, target.platform, config.project, region, service, within)
+    app = app_of(config, known)
+    return Place(target.name, target.platform, config.project, region, service, within, app)
+
+
+def _is_the_apps(target: Target, name: str) -> bool:
+    setting = target.settings.get(name)
+    return setting is not None and setting.for_app is not None
 
 
 async def plan(
@@ -169,6 +228,11 @@ async def plan(
         said=options.said,
         take_over=options.take_over,
         token=options.token_sha256 is not None,
+        on_record={
+            draft.target.name: draft.known.versions
+            for draft in made
+            if draft.known is not None and draft.known.app in (None, draft.host.place.app)
+        },
         preview=options.preview,
     )
     return await settle(made, found, host_of)

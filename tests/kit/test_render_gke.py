@@ -121,6 +121,7 @@ def test_a_version_is_named_and_labelled_alike_wherever_it_is_named() -> None:
         "app.kubernetes.io/name": "streamproof",
         "app.kubernetes.io/managed-by": "streamproof",
         "streamproof-target": "gke",
+        "streamproof-app": "streamproof",
     }
     for kind in ("Gateway", "HTTPRoute"):
         assert found[kind]["metadata"] == {"name": "streamproof", "namespace": "streamproof", "labels": own}
@@ -197,6 +198,15 @@ def test_the_settings_stand_in_the_manifests() -> None:
         "limits": {"memory": "1Gi"},
     }
     assert found["GCPBackendPolicy"]["spec"]["default"]["timeoutSec"] == 86_400
+
+
+def test_a_secret_is_named_by_its_name_in_the_cluster_and_by_the_variable() -> None:
+    found = manifests(Config(secrets={"OPENAI_API_KEY": "openai:latest"}))
+    assert not check(found["Deployment"])
+    assert container(found)["env"][-1] == {
+        "name": "OPENAI_API_KEY",
+        "valueFrom": {"secretKeyRef": {"name": "openai", "key": "OPENAI_API_KEY"}},
+    }
 
 
 @pytest.mark.parametrize("timeout_s", [1, 30, 300])

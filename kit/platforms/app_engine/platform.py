@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
@@ -20,7 +21,7 @@ from kit.platforms.findings import (
     unscoped,
 )
 from kit.platforms.platform import Host, Option, Order, Platform
-from kit.platforms.service import PREVIEW_CHARACTERS, VERSION_CHARACTERS, Place
+from kit.platforms.service import APP, PREVIEW_CHARACTERS, VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
@@ -45,6 +46,21 @@ class AppEngine(Platform):
     open_to_all = True
     renders_release = True
     listing = "app_versions"
+    setting_flags = MappingProxyType({"service-account": "service_account"})
+    refused_flags = MappingProxyType(
+        {
+            **dict.fromkeys(
+                ("promote", "stop-previous-version"), "a version gets its traffic once it was measured"
+            ),
+            "version": "the kit names the version",
+            **dict.fromkeys(("image-url", "appyaml"), "what is deployed is the bundle"),
+        }
+    )
+    no_secrets = (
+        "App Engine has no secrets of its own. Have the app read Secret Manager itself (google-cloud-secret-"
+        "manager), as its service account, which needs roles/secretmanager.secretAccessor; or name only "
+        "targets that take them."
+    )
     options = (
         Option(_CREATE_APP, "Make the project's App Engine app there, for ever, if it has none.", "REGION"),
     )
@@ -78,16 +94,16 @@ class AppEngine(Platform):
             if DEFAULT in taken:
                 there = await default.look(listed)
                 serving = there.serving if there is not None else None
-                if serving is not None and serving.target == place.target:
+                if serving is not None and (serving.target, serving.app) == (place.target, place.app):
                     settled[number] = default
         first = None if taken else next((h.place.target for h in settled if h.place.service == DEFAULT), None)
         return Order(tuple(settled), first, "the app's default service")
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
-        """App Engine itself names version and project."""
-        return {}
+        """App Engine itself names version and project, and gives a version no labels."""
+        return {} if place.app is None else {APP: place.app}
 
-    def reads(self, project: str) -> Mapping[str, Command]:
+    def reads(self, project: str, candidates: Sequence[Candidate] = ()) -> Mapping[str, Command]:
         """The app, and all of its versions."""
         end = (f"--project={project}", "--quiet", "--format=json")
         return {

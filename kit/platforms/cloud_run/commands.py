@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kit.platforms.command import Command
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, pairs, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
+    APP_LABEL,
     BUNDLE_LABEL,
     PREVIEW,
     TARGET_LABEL,
@@ -47,17 +49,19 @@ _FLAGS: Final = {
     "max_instances": "--max-instances",
     "service_account": "--service-account",
 }
+SETTING_FLAGS: Final = {flag.removeprefix("--"): name for name, flag in _FLAGS.items()}
 
 
 def deploy(release: Release) -> Command:
     """Upload and build, without traffic. A new service's first revision must take it, so that is private."""
-    labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
-    settings = release.settings
+    place, settings = release.place, release.settings
+    labels = {TARGET_LABEL: place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
+    labels |= {} if place.app is None else {APP_LABEL: place.app}
     return change(
-        release.place,
+        place,
         "run",
         "deploy",
-        release.place.service,
+        place.service,
         f"--source={release.folder}",
         # Said of a live service, the first would close it to all callers at once.
         "--no-allow-unauthenticated" if release.creates else "--no-traffic",
@@ -70,6 +74,8 @@ def deploy(release: Release) -> Command:
             for name, flag in _FLAGS.items()
             if settings.get(name) not in (None, "")
         ),
+        *((f"--set-secrets={pairs(release.secrets)}",) if release.secrets else ()),
+        *flags.words(settings),
     )
 
 
@@ -93,6 +99,17 @@ def list_revisions(place: Place) -> Command:
 def read_policy(place: Place) -> Command:
     """Who may do what with the service; `parse_public` reads it."""
     return read(place, "run", "services", "get-iam-policy", place.service)
+
+
+def list_secrets(project: str) -> Command:
+    """All secrets of the project, by name; no value."""
+    return Command(("secrets", "list", f"--project={project}", "--quiet", "--format=json(name)"))
+
+
+def read_secret_policy(project: str, secret: str) -> Command:
+    """Who may do what with one of them."""
+    where = (f"--project={project}", "--quiet", "--format=json")
+    return Command(("secrets", "get-iam-policy", secret, *where))
 
 
 def update_traffic(place: Place, revision: str) -> Command:
@@ -259,6 +276,7 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         token_sha256=variables.get(TOKEN_SHA256),
         preview=variables.get(PREVIEW),
         tags=tuple(str(entry["tag"]) for entry in own if entry.get("tag")),
+        app=labels.get(APP_LABEL) if target is not None else None,
     )
 
 

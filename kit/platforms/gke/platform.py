@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
@@ -12,7 +13,7 @@ from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, d
 from kit.platforms.gcloud.kubectl_rules import INSTALL_PLUGIN, PLUGIN
 from kit.platforms.gke import commands
 from kit.platforms.platform import Host, Option, Platform
-from kit.platforms.service import TARGET_LABEL, Place
+from kit.platforms.service import APP, TARGET_LABEL, Place
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
@@ -54,6 +55,16 @@ class Gke(Platform):
     ready_within_s = 900.0
     moves_within_s = 120.0
     rates = _RATES
+    no_secrets = ""
+    refused_flags = MappingProxyType(
+        dict.fromkeys(
+            (
+                *("tag", "config", "pack", "source", "dir", "suppress-logs", "gcs-source-staging-dir"),
+                *("git-source-dir", "git-source-revision"),
+            ),
+            "the line builds the image of the bundle, and the kit finds it there",
+        )
+    )
     options = (
         Option(
             "gke",
@@ -80,7 +91,7 @@ class Gke(Platform):
         """The cluster and the namespace: those of the settings, else those on record."""
         before, _, space = (known or "").partition("/")
         cluster = str(settings.get("cluster") or before or (_CLUSTER if _CREATE in said else ""))
-        namespace = str(settings.get("namespace") or "")
+        namespace = str(settings.get("namespace") or space)
         if not cluster:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
@@ -99,9 +110,14 @@ class Gke(Platform):
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """Nothing on GKE names the project, by which a log's lines name their trace."""
-        return {"STREAMPROOF_VERSION": version, "GOOGLE_CLOUD_PROJECT": place.project}
+        marks = {} if place.app is None else {APP: place.app}
+        return {"STREAMPROOF_VERSION": version, "GOOGLE_CLOUD_PROJECT": place.project, **marks}
 
-    def reads(self, project: str) -> Mapping[str, Command]:
+    def settings_within(self, within: str | None) -> Mapping[str, Any]:
+        """The namespace."""
+        return {} if within is None else {"namespace": within.partition("/")[2]}
+
+    def reads(self, project: str, candidates: Sequence[Candidate] = ()) -> Mapping[str, Command]:
         """All clusters, and what it takes to speak to one."""
         return {
             "clusters": commands.list_clusters(project),
@@ -122,6 +138,7 @@ class Gke(Platform):
         for one in candidates:
             yield from _cluster(one.place, options, seen)
             yield from _plain_http(one, options)
+            yield from _secrets(one)
             look = seen.looks.get(one.place.target)
             if isinstance(look, KitError) and look.code is Code.NOT_READY_TO_DEPLOY:
                 yield Finding("stop", look.message, look.hint)
@@ -151,6 +168,26 @@ class Gke(Platform):
     def proxy(self, place: Place, version: str | None) -> Command | None:
         """Past the load balancer, so nothing that is measured there speaks for it."""
         return None if version is None else commands.forward(place, version)
+
+
+def _secrets(one: Candidate) -> Iterator[Finding]:
+    namespace, name = commands.namespace(one.place), one.place.target
+    for variable, ref in one.secrets.items():
+        secret = ref.partition(":")[0]
+        if ref.startswith("projects/"):
+            yield Finding(
+                "stop",
+                f"{name} reads Secrets of its own namespace, and {variable} names one of another project.",
+                f"Name a Secret of the namespace {namespace}: {variable}=SECRET:latest.",
+            )
+            continue
+        make = f"kubectl create secret generic {secret} --namespace={namespace} --from-file={variable}=FILE"
+        yield Finding(
+            "note",
+            f"{name} takes {variable} from the key {variable} of the Secret {secret} in the namespace "
+            f"{namespace}. Without it no pod starts.",
+            f"Make it, if it is not there: `{make}`.",
+        )
 
 
 def _tools(seen: Seen) -> Iterator[Finding]:

@@ -223,10 +223,36 @@ def test_what_the_kit_did_not_make_is_not_overwritten_unasked(target: Candidate)
     assert found.level == "warn"
 
 
-def test_the_kits_own_service_is_deployed_again_without_a_word() -> None:
-    theirs = foreign(RUN)
-    ours = replace(theirs, versions=(replace(theirs.versions[0], target="run"),))
-    assert grave(seen(looks={"run": ours})) == []
+def made_from(app: str | None) -> Seen:
+    """What serves for run is the kit's, made from this app."""
+    there = foreign(RUN)
+    return seen(looks={"run": replace(there, versions=(replace(there.versions[0], target="run", app=app),))})
+
+
+def test_the_same_app_is_deployed_again_without_a_word() -> None:
+    assert grave(made_from("streamproof")) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("shop-1a2b3c4d", "made from the app shop-1a2b3c4d, and this is streamproof"),
+        (None, "which marked no app, and not on record"),
+    ],
+)
+def test_another_apps_service_is_never_taken_over_unasked(app: str | None, said: str) -> None:
+    (found,) = grave(made_from(app))
+    assert (found.level, found.command) == ("stop", None)
+    assert "v1" in found.text
+    assert said in found.text
+    assert "--set run.service=NAME" in found.remedy
+    assert "--replace-foreign" in found.remedy
+    (found,) = grave(made_from(app), said=options(take_over=True))
+    assert found.level == "warn"
+
+
+def test_what_bears_no_mark_is_this_apps_where_it_is_on_record() -> None:
+    assert grave(made_from(None), (replace(RUN, on_record=("v0", "v1")),)) == []
 
 
 def test_the_first_service_of_an_app_becomes_default() -> None:
@@ -267,3 +293,35 @@ def test_a_project_in_which_nothing_answers_is_told_once() -> None:
 def test_an_api_that_is_asked_about_anyway_is_not_told_again() -> None:
     there = seen(looks={"run": API_OFF}, apis=[{"config": {"name": "storage.googleapis.com"}}])
     assert [finding.level for finding in grave(there)] == ["ask"]
+
+
+SECRETS = replace(RUN, secrets={"A": "openai:latest", "B": "projects/other/secrets/db:1"})
+POLICY = "open: who may read the secret openai"
+
+
+def of_secrets(names: Any, policy: Any) -> Seen:
+    """A project with Secret Manager, in which these secrets are, and this policy of one."""
+    known = seen(apis=apis(*APIS, "secretmanager"))
+    return replace(known, own={**known.own, "secrets": names, POLICY: policy})
+
+
+def test_a_secret_that_is_there_and_may_be_read_needs_no_word() -> None:
+    names = [{"name": "projects/123456789012/secrets/openai"}]
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": [COMPUTE]}
+    assert grave(of_secrets(names, {"bindings": [binding]}), (SECRETS,)) == []
+    of_project = replace(of_secrets(names, {}), policy={"bindings": [binding]})
+    assert grave(of_project, (SECRETS,)) == []
+    (found,) = grave(of_secrets(names, {"etag": "ACAB"}), (SECRETS,))
+    assert found.level == "warn"
+    assert "gcloud secrets add-iam-policy-binding openai" in found.remedy
+    assert grave(of_secrets(names, DENIED), (SECRETS,)) == [], "whether it may is not known"
+
+
+def test_a_secret_that_is_not_there_stops_with_the_line_that_makes_it() -> None:
+    (found,) = grave(of_secrets([], KitError(Code.NOT_FOUND_IN_CLOUD, "…", "…")), (SECRETS,))
+    assert found.level == "stop"
+    assert "gcloud secrets create openai --data-file=FILE" in found.remedy
+    (found,) = grave(of_secrets(DENIED, DENIED), (SECRETS,))
+    assert (found.level, "which secrets there are" in found.text) == ("warn", True)
+    assert "secretmanager.googleapis.com" in needed_apis([SECRETS], options())
+    assert "secretmanager.googleapis.com" not in needed_apis([RUN], options())
