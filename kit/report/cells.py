@@ -14,6 +14,10 @@ from kit.language import t
 # the rest turn the direction of the text after them (Unicode's "Trojan source").
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 
+# Chinese punctuation that begins no line, and that ends none.
+_NEVER_FIRST = frozenset("，。、；：？！）》”")
+_NEVER_LAST = frozenset("（《“")
+
 
 def clean(text: str) -> str:
     """The text on one line, without anything that a terminal, a page or an encoder would obey or refuse."""
@@ -100,6 +104,9 @@ def _words(text: str) -> list[str]:
         if character == " ":
             words[-1:] = [words[-1] + " "] if words else [" "]
             breakable = True
+        elif words and (character in _NEVER_FIRST or words[-1][-1] in _NEVER_LAST):
+            words[-1] += character
+            breakable = wide
         elif breakable or wide:
             words.append(character)
             breakable = wide

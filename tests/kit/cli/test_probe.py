@@ -171,7 +171,7 @@ def test_in_chinese_no_english_is_left_but_in_json(invoke: Invoke, origin: Origi
     url = f"{origin()}{QUICK}"
     said = invoke("probe", url, "--expect", "whole-message", "--lang", "zh")
     assert (said.status, english_left(said.out)) == (3, [])
-    assert said.out.startswith("✗ 流式，预期：整体缓冲\n")
+    assert said.out.startswith("● 流式，与预期不符（整体缓冲）\n")
     assert "每个都在前一个到达之后才发送" in said.out
     as_json = invoke("probe", url, "--json", "--lang", "zh")
     assert any("each sent only after" in one for one in as_json.data["evidence"])
