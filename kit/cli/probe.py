@@ -30,11 +30,13 @@ from kit.cli.arguments import (
     proof_url,
     status,
 )
+from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, run, style, success, talk
-from kit.errors import Code, KitError
+from kit.errors import Code, KitError, UsageError
 
 
+@with_baseline
 @with_request
 def command(
     request: Request,
@@ -72,6 +74,7 @@ def command(
             max=20,
         ),
     ] = 0,
+    baseline: Baseline = NO_BASELINE,
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
@@ -95,6 +98,10 @@ def command(
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
+    if baseline.file is not None and expect is None:
+        raise UsageError(
+            "A baseline is of what is expected, and nothing is.", "Say what: --expect incremental."
+        )
     held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     ask = request.one(url)
     specs = [
@@ -116,8 +123,11 @@ def command(
     check(files)
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(compare_again(specs, "url", watch, retries=retries))
+    comparison, said = baseline.held(comparison, {})
     write(comparison, {}, files)
     warnings = annotate(comparison, {}, github)
+    if as_json:
+        warnings += said
     lanes, out = comparison.lanes, style()
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     if as_json:
@@ -133,4 +143,5 @@ def command(
         raise KitError(Code(error.code), message, error.hint)
     else:
         shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)
+    text = "\n".join([text, *(f"  {one}" for one in said)])
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))
