@@ -36,6 +36,7 @@ from kit.cli.records import deployed_token, recorded
 from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
+from kit.language import t
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -146,7 +147,7 @@ def command(
     warnings += annotate(comparison, known, github)
     if as_json:
         warnings += said
-    text = "\n".join([table(view(comparison, known), style()), *(f"  {one}" for one in said)])
+    text = "\n".join([table(view(comparison, known), style()), *(f"  {t(one)}" for one in said)])
     success(
         comparison_data(comparison),
         as_json=as_json,

@@ -32,8 +32,9 @@ from kit.cli.arguments import (
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, run, style, success, talk
+from kit.cli.runner import Console, annotate, run, style, success, warn
 from kit.errors import Code, KitError, UsageError
+from kit.language import join, t
 
 
 @with_baseline
@@ -137,11 +138,11 @@ def command(
         shown, text = comparison_data(comparison), table(view(comparison, {}), out)
     elif (error := lanes[0].error) is not None:
         for warning in warnings:
-            talk(f"warning: {warning}")
+            warn(warning)
         again = lane_view(lanes[0]).again
-        message = error.message if again is None else f"{error.message} {again}"
+        message = error.message if again is None else join(" ", (error.message, again))
         raise KitError(Code(error.code), message, error.hint)
     else:
         shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)
-    text = "\n".join([text, *(f"  {one}" for one in said)])
+    text = "\n".join([text, *(f"  {t(one)}" for one in said)])
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from kit import language
 from kit.errors import Exit, KitError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequenc
     if text:
         _write(text)
     for warning in warnings:
-        talk(f"warning: {warning}")
+        warn(warning)
 
 
 def fail(error: KitError, *, as_json: bool) -> NoReturn:
@@ -56,7 +57,8 @@ def fail(error: KitError, *, as_json: bool) -> NoReturn:
     if as_json:
         _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": error.data}))
     else:
-        talk(f"error: {error.message}\n  {error.hint}")
+        talk(language.t(language.text("error: {message}", message=error.message)))
+        talk(f"  {language.t(error.hint)}")
     raise SystemExit(int(error.exit))
 
 
@@ -77,6 +79,11 @@ def configured(**flags: object) -> Config:
 def talk(text: str) -> None:
     """Say something to the person, never to the program that reads stdout."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(sentence: str) -> None:
+    """A warning to the person."""
+    talk(language.t(language.text("warning: {warning}", warning=sentence)))
 
 
 class Console:

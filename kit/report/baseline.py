@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from kit.errors import Code
+from kit.language import text
 from kit.proof.baseline import BLOCK, WHAT, Against, Miss
 from kit.proof.contract import Term
 from kit.proof.verdict import Shape, Verdict, in_words
@@ -81,20 +82,36 @@ def _quoted(text: str) -> str:
 
 def sentences(found: Against, file: Path) -> list[str]:
     """One for each thing that the baseline speaks of, or should."""
+    better = (
+        (
+            text(
+                "better: {lane}, {what}: known as {before}, and now as expected: its entry can go",
+                **_values(before),
+                before=_value(before),
+            )
+            if now is None
+            else text(
+                "better: {lane}, {what}: known as {before}, and now {value}",
+                **_values(now),
+                before=_value(before),
+            )
+        )
+        for before, now in found.better
+    )
     return [
-        *(f"new: {_said(one)}; {file} does not know it" for one in found.new),
-        *(f"worse: {_said(one)}, known as {_value(before)} in {file}" for one, before in found.worse),
-        *(f"known: {_said(one)}, as in {file}" for one in found.known),
-        *(
-            f"better: {clean(before.lane)}, {before.what}: known as {_value(before)}, and now "
-            f"{'as expected: its entry can go' if now is None else _value(now)}"
-            for before, now in found.better
-        ),
-    ]
+        *(text("new: {lane}, {what}: {value}; {file} does not know it", **_values(one), file=file)
+          for one in found.new),
+        *(text("worse: {lane}, {what}: {value}, known as {before} in {file}", **_values(one),
+               before=_value(before), file=file)
+          for one, before in found.worse),
+        *(text("known: {lane}, {what}: {value}, as in {file}", **_values(one), file=file)
+          for one in found.known),
+        *better,
+    ]  # fmt: skip
 
 
-def _said(one: Miss) -> str:
-    return f"{clean(one.lane)}, {one.what}: {_value(one)}"
+def _values(one: Miss) -> dict[str, object]:
+    return {"lane": clean(one.lane), "what": one.what, "value": _value(one)}
 
 
 def _value(one: Miss) -> str:
@@ -102,7 +119,7 @@ def _value(one: Miss) -> str:
         shape = Shape.BLOCKS if one.verdict is Verdict.BYTE_LIMITED else None
         return in_words(one.verdict, shape, one.octets, None)
     if one.figure is None:
-        return "missed"
+        return text("missed")
     if one.what == Term.MANY:
         return f"{one.figure:.0f}"
     return f"{one.figure:.0f} {'B' if one.what == BLOCK else 'ms'}"

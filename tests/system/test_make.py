@@ -59,6 +59,15 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture
+def clone(clone: Path) -> Path:
+    """With no more packages than `kit --version` needs: none of these tests is about how many there are."""
+    lock = clone / "locks" / "runtime.txt"
+    few = re.findall(r"^(?:annotated-doc|shellingham|typer)==\S+$", lock.read_text(), re.MULTILINE)
+    lock.write_text("\n".join([*few, ""]))
+    return clone
+
+
+@pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout's Makefile, with a Python that only says how it was started."""
     folder = tmp_path / "a checkout"
@@ -228,6 +237,18 @@ def test_without_uv_the_one_that_the_tests_need_installs_the_rest_and_where_it_c
     assert ("Collecting iniconfig" in (clone / ".venv" / "install.log").read_text()) is not uv_works
     for environment in (".venv", ".venv/appinfo"):
         assert run(clone, f"{environment}/bin/python", "-c", "import iniconfig").returncode == 0
+
+
+@pytest.mark.parametrize(("named_to", "installs"), [("PIP_INDEX_URL", "uv"), ("UV_DEFAULT_INDEX", "python3")])
+def test_a_mirror_that_is_named_to_one_installer_is_used_by_the_other(
+    clone: Path, machine: Machine, named_to: str, installs: str
+) -> None:
+    says = '#!/bin/sh\necho "$UV_DEFAULT_INDEX $PIP_INDEX_URL" >asked-of\n'
+    env = machine(**{"python3": PYTHON, installs: says})
+    env = {name: value for name, value in env.items() if not name.endswith(("INDEX", "INDEX_URL"))}
+    mirror = "https://mirror.example/simple"
+    run(clone, "./bootstrap", env={**env, named_to: mirror})
+    assert (clone / "asked-of").read_text().split() == [mirror, mirror]
 
 
 def test_an_old_python3_gives_way_to_a_newer_one_beside_it(clone: Path, tool: Tool, machine: Machine) -> None:
