@@ -142,7 +142,7 @@ def command(
     warnings += annotate(comparison, known, github)
     text = table(view(comparison, known), style())
     success(
-        comparison_data(comparison),
+        comparison_data(comparison, known),
         as_json=as_json,
         text=text,
         warnings=warnings,
