@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kit.proof.lane import Mark
+from kit.proof.lane import LaneState, Mark
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean
-from kit.report.style import CAME, MARKS
+from kit.report.style import CAME, MARKS, Tone
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
-from kit.report.words import CERTAINTIES, duration, how_sure, linked
+from kit.report.words import CERTAINTIES, KINDS, duration, how_sure, linked
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-
-_KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
 
 
 def html(view: ComparisonView) -> str:
@@ -42,6 +40,7 @@ def html(view: ComparisonView) -> str:
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
         kept=MARKS[view.state][1],
+        armed=any(lane.kind != "polling" and _arm(lane) for lane in view.lanes),
         certainties=CERTAINTIES,
         marks=MARKS,
         how_sure=how_sure,
@@ -52,7 +51,8 @@ def html(view: ComparisonView) -> str:
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
     mark, _ = CAME[lane.mark]
-    arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
+    arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _arm(lane)
+    named = f"{title}, {arm}" if arm else title
     seen = "Nothing arrived."
     if arrivals:
         first, last = duration(arrivals[0].arrived_ms), duration(arrivals[-1].arrived_ms)
@@ -63,18 +63,29 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "title": title,
         "arm": arm,
         "mark": mark,
-        "kept": MARKS[lane.state][1],
+        "kept": _tone(lane),
+        "well": lane.state is LaneState.OK,
         "held": lane.mark is Mark.HELD,
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),
-        "strip": _markup(
-            strip_svg(lane.timeline, axis, f"strip-{number}", f"{title}, {arm}: arrivals", seen)
-        ),
+        "strip": _markup(strip_svg(lane.timeline, axis, f"strip-{number}", f"{named}: arrivals", seen)),
         "picture": _markup(
-            timeline_svg(lane.timeline, axis, f"picture-{number}", f"{title}, {arm}: sent and arrived", seen)
+            timeline_svg(lane.timeline, axis, f"picture-{number}", f"{named}: sent and arrived", seen)
         ),
         "sent_known": any(arrival.sent_ms is not None for arrival in arrivals),
     }
+
+
+def _arm(lane: LaneView) -> str:
+    """How it was asked; empty for a service that was asked once, and may bear the header or not."""
+    return "" if lane.as_is and lane.asked is None else KINDS[lane.kind]
+
+
+def _tone(lane: LaneView) -> Tone:
+    """Of the words on whether its answer came as it should."""
+    if lane.as_expected:
+        return "ok"
+    return "wrong" if lane.delivered is LaneState.NOT_AS_EXPECTED else "unsure"
 
 
 def _figures(lane: LaneView) -> tuple[tuple[str, str], ...]:
@@ -88,8 +99,8 @@ def _figures(lane: LaneView) -> tuple[tuple[str, str], ...]:
         ("hold", lane.hold),
     ]
     if lane.seen_from is not None:
-        figures.append(("could be seen from", lane.seen_from))
-    return (*figures, ("method", lane.codes["method"]))
+        figures.append(("shortest hold that would show", lane.seen_from))
+    return (*figures, ("measured by", lane.codes["method"]))
 
 
 def _markup(text: str) -> Markup:

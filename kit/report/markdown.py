@@ -46,7 +46,8 @@ def markdown(view: ComparisonView) -> str:
         blocks.append("<details><summary>Evidence, lane by lane</summary>")
         blocks += [block for lane in view.lanes for block in _evidence(lane)]
         blocks.append("</details>")
-    blocks.append(f"Measured {_text(view.moment)} with {_text(view.versions)}. Asked: {_code(view.prompt)}")
+    asked = f" Asked: {_code(view.asked)}" if view.asked else ""
+    blocks.append(f"Measured {_text(view.moment)} with {_text(view.versions)}.{asked}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -101,7 +102,7 @@ def _evidence(lane: LaneView) -> list[str]:
         blocks.append(_text(lane.remark))
     blocks += [block for clause in lane.clauses for block in _clause(clause)]
     if lane.grounds:
-        blocks.append("What the promise rests on:")
+        blocks.append("Documented:")
         blocks.append("\n".join(map(_claim, lane.grounds)))
     return blocks
 

@@ -22,6 +22,9 @@ EXAMINE = "To see what holds it, if anything does, and what frees it: `kit docto
 
 NONE = "–"
 
+# How a lane was asked.
+KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
+
 METHODS = {
     Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
     Method.PAUSE: "pause: the server fell silent in mid-stream, and what had arrived by then was looked at",

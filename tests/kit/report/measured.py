@@ -388,7 +388,8 @@ def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
         measured_at=other(),
         moment=other(),
         versions=other(),
-        prompt=other(),
+        answer=tuple(other() for _ in seen.answer),
+        asked=other(),
     )
 
 
