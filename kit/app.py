@@ -22,6 +22,8 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _MODULE: Final = re.compile(rf"{_NAME}(?:\.{_NAME})*")
+# What every platform takes as a service's name.
+_LABEL: Final = re.compile(r"[a-z]([a-z0-9-]{0,33}[a-z0-9])?")
 # What a request line carries as it stands; two slashes at the start would name a host.
 _PATH: Final = re.compile(r"/(?!/)[!-\"$-~]*")
 # RFC 9110, 5.6.2 and 5.5: a method's or a header's name, and a header's value.
@@ -60,6 +62,14 @@ def _module(module: str) -> str:
             + (f'; did you mean "{meant}"?' if names_an_app(meant) else "")
         )
     return module
+
+
+def _name(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise ValueError(
+            'up to 35 lower-case letters, digits and hyphens, a letter first, such as "shop-chat"'
+        )
+    return name
 
 
 def _file(path: str) -> Path:
@@ -115,6 +125,7 @@ class App:
         probe_headers: what is sent along, the body's media type included.
         probe_body: the request's body; None for none.
         proof: whether the kit wraps the proof around it.
+        name: what its services are called; None to call them by where it comes from (`kit.identity`).
     """
 
     __pydantic_config__ = STRICT
@@ -128,6 +139,7 @@ class App:
     probe_headers: Annotated[Headers, Convert(_headers, dict[str, str])] = ()
     probe_body: Annotated[bytes | None, Convert(_body, Any)] = None
     proof: bool = True
+    name: Annotated[str, Convert(_name)] | None = None
 
     @property
     def files(self) -> tuple[str, str]:

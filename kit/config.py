@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from kit.app import App, read_app
 from kit.dotenv import parse_dotenv
@@ -23,6 +23,9 @@ from kit.gcloud_config import gcloud_property
 from kit.schema import STRICT, Convert, nearest, parse, read_toml
 from kit.settings import Setting, Value
 from kit.targets import Target, load_targets
+
+if TYPE_CHECKING:
+    from kit.identity import Identity
 
 FILE: Final = "kit.toml"
 
@@ -109,7 +112,15 @@ class Config:
         """The target's own settings: its defaults, with what the user wants instead."""
         follow = {name: setting.follows for name, setting in target.settings.items() if setting.follows}
         followed = {name: getattr(self, of_all) for name, of_all in follow.items()}
-        return {**target.defaults, **followed, **self.targets.get(target.name, {})}
+        own = target.defaults if self.app is None else target.defaults_for(self.identity.name)
+        return {**own, **followed, **self.targets.get(target.name, {})}
+
+    @property
+    def identity(self) -> Identity:
+        """Which app is deployed: the user's own, or the kit's service."""
+        from kit.identity import identity
+
+        return identity(self.app)
 
     @property
     def asks_accounts(self) -> bool:
@@ -146,7 +157,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
     r"PORT|PATH|GAE_.*|K_.*|G(OOGLE_)?CLOUD_PROJECT"
-    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|PROOF_TOKEN_SHA256|TOKEN_SHA256|BUNDLE|VERSION)"
+    r"|STREAMPROOF_(TARGET|BIND|LAB|SHUTDOWN_GRACE_S|DEADLINE_S|GET_SEARCH|PROOF_UNTIL|PROOF_TOKEN_SHA256|TOKEN_SHA256|BUNDLE|VERSION|APP)"
 )
 
 

@@ -66,6 +66,7 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
     values = {
         **own,
         "app": config.app is not None,
+        "mark": config.identity.mark,
         "folders": [name for name, is_folder in tops.items() if is_folder],
         "loose": [name for name, is_folder in tops.items() if not is_folder],
         "hashed": b"--hash=" in requirements,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, Final, TypeAlias
 
 from kit.schema import STRICT, Convert
@@ -212,3 +213,11 @@ def _compiles(pattern: str) -> bool:
     except re.error:
         return False
     return True
+
+
+def fitted(name: str, most: int) -> str:
+    """The name in at most `most` characters; one that is cut ends with a digest of the whole."""
+    if len(name) <= most:
+        return name
+    end = sha256(name.encode()).hexdigest()[:4]
+    return f"{name[: most - len(end) - 1].rstrip('-')}-{end}"

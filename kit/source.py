@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, NoReturn
 
@@ -94,11 +94,10 @@ def _own_package(app: App) -> tuple[str, ...]:
 def _tracked(folder: Path) -> list[str] | None:
     """What git tracks there; None where that is no repository, or git is not installed."""
     argv = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--recurse-submodules"]
-    environment = {name: value for name, value in os.environ.items() if name not in _GITS_OWN}
     try:
         listing = subprocess.run(
             argv,
-            env={**environment, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            env=without_gits_own(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -120,6 +119,12 @@ def _tracked(folder: Path) -> list[str] | None:
         )
     # A file that was removed since is no longer part of the app.
     return [name for name in names if os.path.lexists(folder / name)]
+
+
+def without_gits_own(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which git asks the folder that it is given, locks nothing and speaks English."""
+    kept = {name: value for name, value in environment.items() if name not in _GITS_OWN}
+    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 def _included(folder: Path, patterns: Iterable[str]) -> Iterator[str]:

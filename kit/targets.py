@@ -16,7 +16,7 @@ from kit.proof.contract import Clause
 from kit.proof.lane import Arm
 from kit.proof.verdict import Verdict
 from kit.schema import STRICT, Convert, bad, nearest, parse, read_toml
-from kit.settings import Bound, Scalar, Setting, Value
+from kit.settings import Bound, Scalar, Setting, Value, fitted
 
 Hold = Literal["none", "blocks", "whole"]
 Idle = Literal["frozen", "runs", "unknown"]
@@ -134,13 +134,25 @@ class TargetSetting(Setting):
 
     Attributes:
         default: its kind is the setting's: a text, a whole number, or a number with a fraction (1.0).
+        for_app: its default for an app of the user's own, a text in which `{app:20}` stands for the app's
+            name in 20 characters at most; the same default unless given.
         source: where its limits come from.
         certainty: how sure they are, a letter as a claim has it.
     """
 
     default: Scalar
+    for_app: str | None = None
     source: str
     certainty: Certainty
+
+
+class _Name(str):
+    """An app's name, which is formatted to a number of characters."""
+
+    __slots__ = ()
+
+    def __format__(self, most: str) -> str:
+        return fitted(str(self), int(most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +255,11 @@ class Target:
         """What its settings are by themselves."""
         return {name: setting.plain_default for name, setting in self.settings.items()}
 
+    def defaults_for(self, app: str) -> dict[str, Any]:
+        """The same for an app of the user's own, by its name."""
+        own = {name: one.for_app for name, one in self.settings.items() if one.for_app is not None}
+        return {**self.defaults, **{name: text.format(app=_Name(app)) for name, text in own.items()}}
+
     def environment_of(self, values: Mapping[str, Any]) -> dict[str, str]:
         """The platform's variables, filled in with the target's settings and the name of its `runtime`."""
         return {name: text.format_map(values) for name, text in self.environment.items()}
@@ -337,6 +354,14 @@ def _load(file: Path) -> Target:
         except (KeyError, ValueError, IndexError, AttributeError):
             expected = f"a text with nothing in braces but {', '.join(('runtime', *target.settings))}"
             raise wrong(f"environment.{name}", text, expected) from None
+    for name, setting in target.settings.items():
+        try:
+            fits = setting.for_app is None or setting.allows(setting.for_app.format(app=_Name("a" * 99)))
+        except (KeyError, ValueError, IndexError, AttributeError):
+            fits = False
+        if not fits:
+            expected = "a text such as {app:20}, with as many characters as the setting takes"
+            raise wrong(f"settings.{name}.for_app", setting.for_app, expected)
     for number, rule in enumerate(target.rules):
         try:
             rule.is_kept(target.defaults)

@@ -39,6 +39,10 @@ class Kept(Protocol):
     def started_ms(self) -> float:
         """When it was first asked for, in epoch milliseconds."""
 
+    @property
+    def readers(self) -> int | None:
+        """How many requests read it now; None where another instance writes it."""
+
     def reading(self) -> AbstractContextManager[None]:
         """Counts a reader: an answer that is being read is not abandoned."""
 
@@ -73,7 +77,7 @@ class KeptAnswer:
         self._end = ""  # the last event's name, once it is there; all before it are tokens
         self._grace_s = grace_s
         self._take_room = take_room
-        self._readers = 0
+        self.readers = 0
         self._alone_s = 0.0
         # A future for each reader that waits: an asyncio.Event would cost twice as much for each event.
         self._waiting: list[asyncio.Future[None]] = []
@@ -139,7 +143,7 @@ class KeptAnswer:
     @property
     def alone(self) -> bool:
         """Whether it has no reader in this process."""
-        return self._readers == 0
+        return self.readers == 0
 
     def tick(self, seconds: float, *, asked: bool = False) -> None:
         """Adds time in which this process ran; `asked`: another instance was asked for the answer.
@@ -153,11 +157,11 @@ class KeptAnswer:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        self._readers += 1
+        self.readers += 1
         try:
             yield
         finally:
-            self._readers -= 1
+            self.readers -= 1
             self._alone_s = 0.0
 
     async def after(self, seq: int, wait_s: float | None) -> list[Event]:

@@ -140,6 +140,8 @@ def _batch(events: Sequence[Event]) -> list[Event]:
 class CopiedAnswer:
     """An answer that another instance writes, or wrote: a `service.answer_buffer.Kept`."""
 
+    readers = None
+
     def __init__(self, name: str, head: Head, store: Store, now_s: Callable[[], float] = time.time) -> None:
         self.name = name
         self.started_ms = head.started_ms

@@ -54,6 +54,7 @@ _PIECE = {
     "properties": {
         "events": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
         "done": {"type": "boolean"},
+        "readers": {"type": "integer", "description": "how many other requests read the answer now"},
     },
     "required": ["events", "done"],
 }

@@ -113,9 +113,12 @@ class PieceResponse(Response):
             STARTED: f"{self._kept.started_ms:.3f}",
             "Server-Timing": f"wait;dur={self._began.elapsed_ms():.1f}",
         }
-        return Response(_body(self._seq, events, done=done), 200, headers, "application/json")
+        body = _body(self._seq, events, done=done, readers=self._kept.readers)
+        return Response(body, 200, headers, "application/json")
 
 
-def _body(after: int, events: list[Event], *, done: bool) -> str:
+def _body(after: int, events: list[Event], *, done: bool, readers: int | None = None) -> str:
+    """`readers`: how many requests read the answer, this one too."""
+    others = "" if readers is None else f',"readers":{readers - 1}'
     lines = ",".join(in_line(seq, event) for seq, event in enumerate(events, after + 1))
-    return f'{{"events":[{lines}],"done":{"true" if done else "false"}}}'
+    return f'{{"events":[{lines}],"done":{"true" if done else "false"}{others}}}'

@@ -45,7 +45,8 @@ def crash():
 def run(folder: Path, *arguments: str, tests: str = TESTS, testpaths: str = "") -> tuple[list[str], str]:
     """Run these tests with the phases' plugin alone: what they said, and what pytest printed."""
     (folder / "test_some.py").write_text(tests)
-    (folder / "pytest.ini").write_text(f"[pytest]\nmarkers = alone\ntestpaths = {testpaths}\n")
+    markers = "\n".join(f"  {name}" for name in ("alone", "quiet", "bursts", "long"))
+    (folder / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{markers}\ntestpaths = {testpaths}\n")
     argv = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.fixtures.phases"]
     done = subprocess.run(
         [*argv, "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments],
@@ -80,6 +81,51 @@ def test_two_files_of_them_may_run_side_by_side_and_neither_beside_one_of_anothe
     assert all("other" in word for word in said[:32]), said
     for mine in (True, False):
         assert begin_and_end_in_turn([word for word in said[32:] if ("test_more" in word) is mine]), said
+
+
+# A quiet one ends once one of neither kind has: so it must have run beside one.
+KINDS = """
+import time
+from pathlib import Path
+import pytest
+
+pytestmark = [pytest.mark.alone, *([pytest.mark.{kind}] if "{kind}" != "neither" else [])]
+
+def said(word):
+    with Path("said").open("a") as file:
+        file.write(word + "\\n")
+
+def test():
+    said("begin {kind}")
+    give_up = time.monotonic() + 60
+    while "{kind}" == "quiet" and "end neither" not in Path("said").read_text():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    said("end {kind}")
+"""
+
+
+def test_one_that_bursts_waits_for_the_quiet_ones_and_the_others_fill_the_time(tmp_path: Path) -> None:
+    for place in range(3):
+        for kind in ("quiet", "bursts", "neither"):
+            (tmp_path / f"test_{kind}_{place}.py").write_text(KINDS.format(kind=kind))
+    said, errors = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal")
+    assert "20 passed" in errors.splitlines()[-1], errors
+    words = [word for word in said if "test_" not in word]
+    assert begin_and_end_in_turn([word for word in words if "quiet" in word])
+    first_burst = words.index("begin bursts")
+    assert words.count("end quiet") == words[:first_burst].count("end quiet") == 3
+
+
+def test_only_every_second_worker_begins_with_long_ones(tmp_path: Path) -> None:
+    for place in range(4):
+        (tmp_path / f"test_long_{place}.py").write_text(
+            "import pytest\n@pytest.mark.long\ndef test_long(worker_id):\n"
+            "    open('said', 'a').write(f'long {worker_id}\\n')\n"
+        )
+    said, errors = run(tmp_path, "--numprocesses", "4", "--dist", "worksteal", "-m", "not alone")
+    assert "12 passed" in errors.splitlines()[-1], errors
+    assert len({word for word in said if "long" in word}) == 2
 
 
 def test_each_worker_begins_to_collect_elsewhere_and_has_all_tests(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from kit.cli.app import VERBS, app
+from kit.cli.app import app
+from kit.cli.help import VERBS
 
 CHECKOUT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from kit import __version__
-from kit.cli.help import GROUPS, Command, Verbs
+from kit.cli.help import Verbs
 from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError
-
-VERBS: tuple[str, ...] = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 
@@ -45,13 +42,6 @@ def _options(
     ),
 ) -> None:
     """Options of every verb."""
-
-
-for _verb in VERBS:
-    _module = import_module(f"kit.cli.{_verb}")
-    app.command(
-        _verb, cls=getattr(_module, "CLASS", Command), context_settings=getattr(_module, "CONTEXT", None)
-    )(_module.command)
 
 
 def run() -> None:

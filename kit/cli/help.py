@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from inspect import getdoc
 from typing import Any, Final
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kit.cli.arguments import OLD_NAMES, Group
@@ -15,9 +18,11 @@ GROUPS: Final = {
     "Check a URL": ("probe", "doctor", "explain", "compare", "load", "proof"),
     "On this machine": ("demo", "workshop", "lab", "targets", "render"),
     "On Google Cloud": (
-        "deploy", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
+        "deploy", "preview", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
     ),
 }  # fmt: skip
+
+VERBS: Final = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
 EXAMPLES: Final = {
     "demo": "kit demo run standard --accel-header on",
@@ -32,6 +37,7 @@ EXAMPLES: Final = {
     "lab": "kit lab run --port run=8001",
     "workshop": "kit workshop --host 0.0.0.0",
     "deploy": "kit deploy run --project my-project --dry-run",
+    "preview": "kit preview pr-12 run --project my-project --markdown preview.md",
     "status": "kit status --refresh",
     "promote": "kit promote run",
     "rollback": "kit rollback run",
@@ -82,11 +88,49 @@ class Command(TyperCommand):
 class Verbs(TyperGroup):
     """All verbs, each with its first sentence."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands()
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write them."""
         for heading, verbs in GROUPS.items():
             with formatter.section(heading):
-                formatter.write_dl([(verb, _first(self.commands[verb].help or "")) for verb in verbs])
+                formatter.write_dl([(verb, _first(getdoc(_module(verb).command) or "")) for verb in verbs])
+
+
+class _Commands(dict[str, Any]):
+    """The verbs' commands, each made when it is asked for: a process needs one, and that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(VERBS))
+
+    def __getitem__(self, verb: str) -> Any:
+        made = super().__getitem__(verb)
+        if made is None:
+            made = self[verb] = _command(verb)
+        return made
+
+    def get(self, verb: str, default: Any = None) -> Any:
+        return self[verb] if super().__contains__(verb) else default
+
+    def values(self) -> Any:
+        return [self[verb] for verb in self]
+
+    def items(self) -> Any:
+        return [(verb, self[verb]) for verb in self]
+
+
+def _command(verb: str) -> Any:
+    module = _module(verb)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    settings = getattr(module, "CONTEXT", None)
+    alone.command(verb, cls=getattr(module, "CLASS", Command), context_settings=settings)(module.command)
+    return typer.main.get_command(alone)
+
+
+def _module(verb: str) -> Any:
+    return import_module(f"kit.cli.{verb}")
 
 
 def _first(text: str) -> str:

@@ -76,6 +76,7 @@ async def check(
     said: Mapping[str, str] = MappingProxyType({}),
     take_over: bool = False,
     token: bool = False,
+    on_record: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     preview: str | None = None,
 ) -> Preflight:
     """Look at everything at once. Nothing is created, and nothing raised: what is wrong is in the findings.
@@ -85,15 +86,16 @@ async def check(
         config: names the project and the targets' settings.
         places: the targets, each with its platform.
         said: the platforms' own options that were given.
-        take_over: whether what the kit did not make may be overwritten.
+        take_over: whether what is not this app's may be overwritten.
         token: whether callers must show a token.
+        on_record: by target the versions that are on record as deployed from this folder.
         preview: the name of the preview that is to be made; None for what is to serve.
     """
     project = config.project
     if project is None:
         unnamed = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
         return Preflight((unnamed,), None)
-    candidates = [_candidate(host, config, target) for target, host in places]
+    candidates = [_candidate(host, config, target, on_record.get(target.name, ())) for target, host in places]
     options = PreflightOptions(
         project=project,
         project_source=config.project_source,
@@ -208,7 +210,7 @@ async def _answers(tasks: Mapping[str, asyncio.Task[Any]]) -> dict[str, Any]:
     return {name: task.exception() or task.result() for name, task in ended.items()}
 
 
-def _candidate(host: Host, config: Config, target: Target) -> Candidate:
+def _candidate(host: Host, config: Config, target: Target, on_record: tuple[str, ...]) -> Candidate:
     settings = config.of(target)
     account = settings.get("service_account")
     return Candidate(
@@ -217,4 +219,5 @@ def _candidate(host: Host, config: Config, target: Target) -> Candidate:
         min_instances=int(settings.get("min_instances") or 0),
         service_account=str(account) if account else None,
         settings=settings,
+        on_record=on_record,
     )

@@ -124,8 +124,9 @@ def write_release(release: Release, bundle: Bundle, config: Config) -> None:
 
 
 def _in_place(config: Config, place: Place) -> Config:
-    """The same wishes, but for the service's name."""
-    settings = {**config.targets.get(place.target, {}), "service": place.service}
+    """The same wishes, but for the names that the place has."""
+    names = {"service": place.service, **load(place.platform).settings_within(place.within)}
+    settings = {**config.targets.get(place.target, {}), **names}
     return replace(config, targets={**config.targets, place.target: settings})
 
 

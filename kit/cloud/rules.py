@@ -18,6 +18,7 @@ from kit.platforms.findings import (
     Rule,
     Seen,
     dicts,
+    taken,
     unscoped,
 )
 from kit.platforms.gcloud.fault_rules import UPDATE
@@ -170,7 +171,15 @@ def _default_accounts(candidates: Candidates, options: PreflightOptions, seen: S
 def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
     for one in candidates:
         service = seen.looks.get(one.place.target)
-        if not isinstance(service, Service) or service.ours:
+        if not isinstance(service, Service):
+            continue
+        theirs = service.not_this_apps(one.on_record) if service.ours else None
+        if theirs is not None:
+            said, remedy = taken(one.place, theirs)
+            if options.take_over:
+                remedy = "Its traffic will go to this app's version (--replace-foreign)."
+            yield Finding("warn" if options.take_over else "stop", said, remedy)
+        if service.ours:
             continue
         serving = f", where {service.serving.name} serves" if service.serving is not None else ""
         text = f"The service {one.place.service} of {one.place.target}{serving}, was not made by the kit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,12 +27,14 @@ class Asking:
         request: how a stream of the proof's is asked for as the lane's answer was; None without a proof.
         why_not: why there is none.
         say: is given what is done and found.
+        unproved: measures without a proof whether the origin learns that its client left; None for nothing.
     """
 
     spec: ContractSpec
     request: ProofRequest | None
     why_not: Doubt
     say: Callable[[str], None]
+    unproved: Callable[[], Awaitable[ClauseFinding]] | None = None
 
     @classmethod
     def of(cls, probe: LaneProbe, lane: Lane, say: Callable[[str], None]) -> Asking:
@@ -103,10 +105,14 @@ def in_question(specs: Iterable[ContractSpec]) -> str:
 
 
 async def _ask(asking: Asking, clause: Clause, measure: Measure) -> ClauseFinding:
-    if asking.request is None:
+    if asking.request is not None:
+        measuring: Awaitable[ClauseFinding] = measure(clause, asking.spec, asking.request, asking.say)
+    elif clause is Clause.CANCELLED and asking.unproved is not None:
+        measuring = asking.unproved()
+    else:
         return ClauseFinding(clause, "its origin shows no proof", "unknown", doubts=(asking.why_not,))
     try:
-        finding = await measure(clause, asking.spec, asking.request, asking.say)
+        finding = await measuring
     except KitError as error:
         finding = ClauseFinding(clause, error.message.removesuffix("."), "unknown")
     asking.say(f"{clause.words}: {finding.says}")

@@ -26,9 +26,10 @@ from kit.flows.rollout import Keeping
 from kit.flows.side_by_side import side_by_side
 from kit.outcome import Outcome, Result
 from kit.platforms import load
+from kit.platforms.deployment import Deployment
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import Place, Release, Service
+from kit.platforms.service import KIT_APP, Place, Release, Service
 from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
@@ -47,7 +48,7 @@ class DeployOptions:
         public_model: a model that costs money may be asked without a token.
         gate: whether a version is measured before it takes the traffic.
         again: deploy although nothing changed.
-        take_over: overwrite what the kit did not make.
+        take_over: overwrite what is not this app's.
         said: the platforms' own options that were given, by name; "yes" for one without a value.
         token: the services' own token, in clear; None where they want none, or where only its hash is known.
         token_sha256: its SHA-256 in hexadecimal.
@@ -77,11 +78,12 @@ class DeployOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTarget:
-    """One target before anything is created: what it is made of and where it goes."""
+    """One target before anything is created: what it is made of, where it goes, what is on record of it."""
 
     target: Target
     bundle: Bundle
     host: Host
+    known: Deployment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,25 @@ def drafts(
             target that is on record elsewhere; whatever rendering raises.
     """
     return tuple(
-        PlannedTarget(target, render(target, config), host_of(_place(target, config, record, said)))
+        PlannedTarget(
+            target,
+            render(target, config),
+            host_of(_place(target, config, record, said)),
+            record.of(target.name),
+        )
         for target in targets
     )
+
+
+def app_of(config: Config, known: Deployment | None) -> str:
+    """The mark of the app that is deployed for a target.
+
+    A folder's own app keeps the mark that is on record, so that it may be moved or renamed.
+    """
+    mark = config.identity.mark
+    if known is None or known.app is None or KIT_APP in (known.app, mark):
+        return mark
+    return known.app
 
 
 def _place(target: Target, config: Config, record: Record, said: Mapping[str, str]) -> Place:
@@ -147,11 +165,23 @@ def _place(target: Target, config: Config, record: Record, said: Mapping[str, st
             f"`kit destroy {target.name}` removes it there; or deploy from another folder, which keeps a "
             "record of its own.",
         )
-    if known is not None and known.service in platform.services(service):
-        service = known.service
+    wanted = config.targets.get(target.name, {})
+    if known is not None:
+        # A default that is the app's name may be another one now.
+        settings = {
+            name: settings[name] for name in settings if name in wanted or not _is_the_apps(target, name)
+        }
+        if "service" not in wanted or known.service in platform.services(service):
+            service = known.service
     region = config.region if platform.regional else None
     within = platform.within(target.name, settings, said, known.within if known is not None else None)
-    return Place(target.name, target.platform, config.project, region, service, within)
+    app = app_of(config, known)
+    return Place(target.name, target.platform, config.project, region, service, within, app)
+
+
+def _is_the_apps(target: Target, name: str) -> bool:
+    setting = target.settings.get(name)
+    return setting is not None and setting.for_app is not None
 
 
 async def plan(
@@ -169,6 +199,11 @@ async def plan(
         said=options.said,
         take_over=options.take_over,
         token=options.token_sha256 is not None,
+        on_record={
+            draft.target.name: draft.known.versions
+            for draft in made
+            if draft.known is not None and draft.known.app in (None, draft.host.place.app)
+        },
         preview=options.preview,
     )
     return await settle(made, found, host_of)

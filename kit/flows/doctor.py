@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from kit.events import Announced, Watch, silent, stages
 from kit.flows.by_answers import ByAnswers
@@ -11,6 +12,7 @@ from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.flows.leaving import Leaving
+from kit.probe.cancelled import named_answer_left
 from kit.probe.http_errors import shown
 from kit.probe.kept_alive import stream_limits
 from kit.probe.lane import LaneProbe
@@ -38,6 +40,7 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
     def announce(text: str) -> None:
         watch(Announced(text))
 
+    direct = answer = again = None
     async with LaneProbe(replace(spec, ask=as_browser(spec.ask))) as probe:
         await probe.find()
         if probe.error is not None:
@@ -48,12 +51,14 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
             direct = by_proof.direct
             answer = probe.in_lock_step if by_proof.left >= REPEATED else None
         else:
-            direct = answer = None
-            found = await ByAnswers(spec, probe, stages(watch), announce).examine()
+            by_answers = ByAnswers(spec, probe, stages(watch), announce)
+            found = await by_answers.examine()
+            if probe.is_ours and by_answers.left >= REPEATED and Clause.CANCELLED in spec.contract.clauses:
+                again = probe.asked
     if not spec.contract.clauses:
         return found
     say, seen = stages(watch), list[Limits]()
-    if answer is not None and Clause.CANCELLED in spec.contract.clauses:
+    if (answer or again) and Clause.CANCELLED in spec.contract.clauses:
         announce(f"asking {shown(spec.ask.url)} {REPEATED} times more for its answer, to leave it")
     leaving = Leaving(direct, spec.known_cancelled, answer)
 
@@ -66,7 +71,11 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         return finding(seen[-1])
 
     say(in_question([spec.contract]))
-    (clauses,) = await ask_clauses([Asking.of(probe, found.lane, say)], measure)
+    asking = Asking.of(probe, found.lane, say)
+    if again is not None:
+        asking = replace(asking, unproved=partial(named_answer_left, again, watch_s=spec.contract.watch_s))
+        found = replace(found, requests=found.requests + REPEATED)
+    (clauses,) = await ask_clauses([asking], measure)
     for one in seen:
         found = replace(found, causes=named_with(one, found.causes, found.hops))
     named = (*found.causes, *leaving.causes(found.hops))

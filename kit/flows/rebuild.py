@@ -13,11 +13,11 @@ from kit.errors import Code, KitError
 from kit.platforms import load
 from kit.platforms.deployment import Deployment, DeploymentStatus, State
 from kit.platforms.platform import Host
-from kit.platforms.service import Place, Service
+from kit.platforms.service import Place, Service, Version
 from kit.targets import Target
 
 # Where the platform itself is not in use, there is nothing of the kit's, unless the record says so.
-_NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
+NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
 
 
 async def rebuild(
@@ -74,7 +74,7 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
 
     def places() -> Iterator[Place]:
         if known is not None:
-            yield known.place
+            yield replace(known.place, app=known.app or config.identity.mark)
         if config.project is None:
             return
         settings, platform = config.of(target), load(target.platform)
@@ -87,7 +87,8 @@ def places_of(target: Target, config: Config, known: Deployment | None) -> list[
         if config.region is not None or not platform.regional or not wanted:
             region = config.region if platform.regional else None
             for name in platform.services(service):
-                yield Place(target.name, target.platform, config.project, region, name, within)
+                mark = config.identity.mark
+                yield Place(target.name, target.platform, config.project, region, name, within, mark)
 
     found = list(dict.fromkeys(places()))
     if not found and config.project is None:
@@ -107,7 +108,7 @@ def recorded(service: Service, target: str, known: Deployment | None) -> Deploym
     mine = {
         version.name: version
         for version in service.versions
-        if version.target == target and version.preview is None
+        if version.preview is None and _is_mine(version, service, target, known)
     }
     if not mine:
         return None
@@ -143,6 +144,8 @@ def previews_of(service: Service, target: str, record: Record) -> dict[str, Depl
         name = version.preview
         if version.target != target or name is None or version.url is None or name in found:
             continue
+        if version.is_anothers(service.place):
+            continue
         before = known.get(name)
         if before is None or before.version != version.name:
             found[name] = Deployment.seen(service.place, service, version, "held-back")
@@ -159,10 +162,10 @@ async def _standing(
     statuses = await asyncio.gather(*(look(place, known, host_of(place)) for place in places))
     for bears in (_serves, _knows):
         for status in statuses:
-            if status.service is not None and bears(status.service, target.name):
+            if status.service is not None and bears(status.service, target.name, known):
                 return status
     for status in statuses:
-        if status.error is not None and (known is not None or status.error.code not in _NOT_IN_USE):
+        if status.error is not None and (known is not None or status.error.code not in NOT_IN_USE):
             return status
     at = places[0] if places else Place(target.name, target.platform, str(config.project), None, "")
     if places or not load(target.platform).wanted(config.of(target), {}):
@@ -175,9 +178,16 @@ async def _standing(
     return DeploymentStatus(at, known, asked=False, error=nowhere)
 
 
-def _serves(service: Service, target: str) -> bool:
-    return service.serving is not None and service.serving.target == target
+def _serves(service: Service, target: str, known: Deployment | None) -> bool:
+    return service.serving is not None and _is_mine(service.serving, service, target, known)
 
 
-def _knows(service: Service, target: str) -> bool:
-    return any(version.target == target for version in service.versions)
+def _knows(service: Service, target: str, known: Deployment | None) -> bool:
+    return any(_is_mine(version, service, target, known) for version in service.versions)
+
+
+def _is_mine(version: Version, service: Service, target: str, known: Deployment | None) -> bool:
+    """Whether it was made for this target of this app: by its mark, or where it has none by the record."""
+    if version.target != target or version.is_anothers(service.place):
+        return False
+    return version.app is not None or (known is not None and known.place == service.place)

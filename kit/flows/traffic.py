@@ -14,6 +14,7 @@ from kit.errors import Code, Exit, KitError
 from kit.platforms import load
 from kit.platforms.command import Line
 from kit.platforms.deployment import Deployment
+from kit.platforms.findings import taken
 from kit.platforms.platform import Host
 from kit.platforms.service import Service, Version
 from kit.probe.client import Ask
@@ -32,7 +33,7 @@ def newest(service: Service, target: str, wanted: str | None = None) -> Version:
         return _named(service, target, wanted)
     serving = service.serving
     for version in service.versions:
-        if version.target is not None and version.preview is None and version.traffic == 0:
+        if _waits(version) and not version.is_anothers(service.place):
             if serving is not None and (version.created_at or "") < (serving.created_at or ""):
                 break
             return version
@@ -53,16 +54,12 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
     if wanted is not None:
         return _named(service, target, wanted)
     serving = service.serving
-    ours = [
-        version
-        for version in service.versions
-        if version.target is not None and version.preview is None and version.traffic == 0
-    ]
     remembered = known.previous if known is not None else None
+    ours = [version for version in service.versions if _waits(version)]
     for version in ours:
         if version.name == remembered:
             return version
-    for version in ours:
+    for version in (one for one in ours if not one.is_anothers(service.place)):
         if serving is None or (version.created_at or "") < (serving.created_at or ""):
             return version
     raise KitError(
@@ -70,6 +67,19 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
         f"{target} has no earlier version to go back to.",
         f"`kit status {target}` shows what there is.",
     )
+
+
+def keep_anothers(service: Service, known: Deployment) -> None:
+    """Raises KitError NOT_READY_TO_DEPLOY where what serves may be another app's: its traffic stays."""
+    theirs = service.not_this_apps(known.versions)
+    if theirs is not None:
+        text, remedy = taken(service.place, theirs)
+        raise KitError(Code.NOT_READY_TO_DEPLOY, text, remedy)
+
+
+def _waits(version: Version) -> bool:
+    """Whether it is of the kit's making, meant to serve, and without traffic."""
+    return version.target is not None and version.preview is None and version.traffic == 0
 
 
 async def switch(

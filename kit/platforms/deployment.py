@@ -12,7 +12,7 @@ from kit.schema import STRICT
 from kit.times import epoch_s
 
 State = Literal["serving", "held-back", "unfinished", "failed"]
-Role = Literal["serving", "held-back", "earlier", "preview", "not-ours"]
+Role = Literal["serving", "held-back", "earlier", "preview", "not-ours", "another-app"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Deployment:
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none. The
             token itself has 256 random bits, which this does not give away.
         proof_token: what its proof is shown until then, in clear; None where it asks for nothing.
+        app: the mark of the app, as `Place` has it; None where an older kit deployed it.
     """
 
     __pydantic_config__ = STRICT
@@ -63,6 +64,7 @@ class Deployment:
     proof_until: float | None = None
     token_sha256: str | None = None
     proof_token: str | None = field(default=None, repr=False)
+    app: str | None = None
 
     @classmethod
     def seen(cls, place: Place, service: Service | None, version: Version | None, state: State) -> Self:
@@ -83,12 +85,20 @@ class Deployment:
             created_at=version.created_at if version is not None else None,
             deployed_at=version.created_at if version is not None else None,
             token_sha256=version.token_sha256 if version is not None else None,
+            app=place.app,
         )
 
     @property
     def place(self) -> Place:
         """Where it is."""
-        return Place(self.target, self.platform, self.project, self.region, self.service, self.within)
+        return Place(
+            self.target, self.platform, self.project, self.region, self.service, self.within, self.app
+        )
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Those that it names."""
+        return tuple(name for name in (self.version, self.previous) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,8 @@ class DeploymentStatus:
         """What a version of the service is there for."""
         if version.target is None:
             return "not-ours"
+        if version.is_anothers(self.place):
+            return "another-app"
         if version.traffic > 0:
             return "serving"
         if version.preview is not None:
@@ -159,7 +171,10 @@ class DeploymentStatus:
         return tuple(
             version
             for version in self.service.versions
-            if version.running and version.min_instances and version.target is not None
+            if version.running
+            and version.min_instances
+            and version.target is not None
+            and not version.is_anothers(self.place)
         )
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from kit.errors import KitError
 from kit.platforms.command import Command
-from kit.platforms.service import Place, Service
+from kit.platforms.service import Place, Service, Version
 
 Level = Literal["stop", "ask", "warn", "note"]
 LEVELS: Final[tuple[Level, ...]] = ("stop", "ask", "warn", "note")
@@ -42,6 +42,7 @@ class Candidate:
         min_instances: how many instances always run.
         service_account: the one that it runs as; None for the platform's default.
         settings: its own, as `Config.of` gives them.
+        on_record: the versions that are on record as deployed from this folder.
     """
 
     place: Place
@@ -49,6 +50,7 @@ class Candidate:
     min_instances: int = 0
     service_account: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    on_record: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class PreflightOptions:
         said: the platforms' own options that were given, by name; "yes" for one without a value.
         secret: what callers must show to be let in, in words; empty where they show nothing.
         costly: the generator, where each answer costs money; empty where none does.
-        take_over: whether what the kit did not make may be overwritten.
+        take_over: whether what is not this app's may be overwritten.
         preview: the name of the preview that is to be made; None for what is to serve.
         signed_in_by_env: whether gcloud takes its credentials from the environment.
     """
@@ -128,6 +130,21 @@ def instance_costs(candidate: Candidate) -> Finding:
         return Finding("note", f"{name} costs money only while it is asked: it scales to zero.")
     what = "one instance" if always == 1 else f"{always} instances"
     return Finding("note", f"{name} costs money all the time: {what} of it always runs.")
+
+
+def taken(place: Place, theirs: Version) -> tuple[str, str]:
+    """A service that may be another app's: the sentence, and the remedy."""
+    by = (
+        f"made from the app {theirs.app}, and this is {place.app}"
+        if theirs.app is not None
+        else "made by an older kit, which marked no app, and not on record in this folder"
+    )
+    return (
+        f"Another app of yours may serve at {place.service}, where {place.target} goes: {theirs.name} is "
+        f"{by}.",
+        f"Choose another name, `--set {place.target}.service=NAME`; or have `kit deploy {place.target}` take "
+        "its place: --replace-foreign.",
+    )
 
 
 def too_long(place: Place, room: int, what: str) -> Iterator[Finding]:

@@ -126,6 +126,10 @@ class Platform(Protocol):
         """
         return None
 
+    def settings_within(self, within: str | None) -> Mapping[str, Any]:
+        """The settings of a target that `Place.within` stands for, for its bundle."""
+        return {}
+
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """Variables that a release has beside the kit's own: by default its name, which services tell."""
         return {"STREAMPROOF_VERSION": version}

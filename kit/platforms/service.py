@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,8 @@ from kit.times import epoch_s
 
 Costs = Literal["nothing", "requests", "always"]
 
-# Which versions are the kit's own: App Engine has no labels, so there a name and a variable mark them.
+# Which versions are the kit's own, and which app's: App Engine has no labels, so there a name and variables
+# mark them.
 VERSION_PREFIX = "sp-"
 VERSION_CHARACTERS = 11  # `sp-` and eight more: `kit.cloud.release.version_name`
 PREVIEW_CHARACTERS = 8  # what `kit.cloud.release.preview_version` puts around the name of a preview
@@ -23,6 +24,9 @@ PREVIEW = "STREAMPROOF_PREVIEW"
 TOKEN_SHA256 = "STREAMPROOF_TOKEN_SHA256"  # noqa: S105 - a name, no secret
 TARGET_LABEL = "streamproof-target"
 BUNDLE_LABEL = "streamproof-bundle"
+APP_LABEL = "streamproof-app"
+APP = "STREAMPROOF_APP"
+KIT_APP = "streamproof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Place:
         region: None on App Engine, whose app has one for ever.
         service: its name.
         within: what it is in there, as its platform writes it: on GKE the cluster and the namespace.
+        app: the mark of the app that is deployed there (`kit.identity`); None where an older kit deployed it,
+            which marked none. It is no part of where that is.
     """
 
     target: str
@@ -42,6 +48,7 @@ class Place:
     region: str | None
     service: str
     within: str | None = None
+    app: str | None = field(default=KIT_APP, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Version:
         tags: names at which it is asked beside its own, as Cloud Run has them.
         token_sha256: of the token that its callers must show, in hexadecimal; None where they need none.
         ready: whether it has all that it takes to be asked at `url`; else `Host.start` sees to it.
+        app: the mark of the app that it was made from; None where it bears none, as an older kit's do.
     """
 
     name: str
@@ -77,6 +85,11 @@ class Version:
     stops: bool = True
     preview: str | None = None
     tags: tuple[str, ...] = ()
+    app: str | None = None
+
+    def is_anothers(self, place: Place) -> bool:
+        """Whether the kit made it from another app than the one of this place."""
+        return self.target is not None and self.app not in (None, place.app)
 
 
 def newest_first(versions: Iterable[Version]) -> tuple[Version, ...]:
@@ -109,9 +122,16 @@ class Service:
         ours = [
             version
             for version in self.versions
-            if version.target == self.place.target and (names is None or version.name in names)
+            if version.target == self.place.target
+            and not version.is_anothers(self.place)
+            and (names is None or version.name in names)
         ]
         return ours, [version for version in self.versions if version not in ours]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another app has versions here, which may need what was built under the service's name."""
+        return any(version.is_anothers(self.place) for version in self.versions)
 
     @property
     def costs(self) -> Costs:
@@ -127,6 +147,17 @@ class Service:
         if self.serving is not None:
             return self.serving.target is not None
         return all(version.target is not None for version in self.versions)
+
+    def not_this_apps(self, on_record: Collection[str]) -> Version | None:
+        """What of the kit's making serves (or, where nothing serves, is there) and may be another app's.
+
+        None for nothing: it is this app's by its mark, or because its name is `on_record` as deployed here.
+        """
+        for one in self.versions if self.serving is None else (self.serving,):
+            marked = one.app is not None and one.app == self.place.app
+            if one.target is not None and not marked and one.name not in on_record:
+                return one
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
+from kit.errors import Code, KitError
 from kit.probe.client import Ask, Client, now_ms
-from kit.probe.origin import ping_path
+from kit.probe.http_errors import shown
+from kit.probe.origin import new_stream, ping_path
+from kit.probe.polling import MOST_PIECE_BYTES
 from kit.probe.proof_runner import AnswerDriver, Driver, ProofRequest
-from kit.proof.actions import By
+from kit.probe.spec import without_body
+from kit.proof.actions import Action, By, End, Gone, Open, Ping, Reply
 from kit.proof.cancelled import (
     PARTING_MS,
     REPEATED,
@@ -16,8 +22,13 @@ from kit.proof.cancelled import (
     answer_departs,
     departs,
     judge,
+    judge_named,
+    named_departs,
 )
 from kit.proof.contract import ClauseFinding
+from kit.proof.events import ChunkDecoder
+from kit.proof.polling import readers_of
+from kit.proof.received import Received
 from kit.proof.steps import SIDE_TIMEOUT_MS
 
 _TIMEOUT_S = 30.0  # of our own, beyond the time watched
@@ -81,6 +92,72 @@ async def answer_departures(
             machine = answer_departs(pieces=pieces, watch_ms=watch_s * 1000 / REPEATED)
             left.append(await AnswerDriver(streams, side, request, ask).run(machine))
     return left
+
+
+async def named_answer_left(ask: Ask, *, watch_s: float) -> ClauseFinding:
+    """What becomes of the kit's own answers when they are left, without a proof; two are asked for.
+
+    Args:
+        ask: what asks for the answer.
+        watch_s: for how long in all, in seconds.
+
+    Raises:
+        KitError: it could not be asked for, or its service does not say who reads it.
+    """
+    left = []
+    for _ in range(REPEATED):
+        async with Client() as streams, Client() as side:
+            machine = named_departs(watch_ms=watch_s * 1000 / REPEATED)
+            left.append(await _NamedAnswer(streams, side, ask).run(machine))
+    return judge_named(left)
+
+
+class _NamedAnswer(Driver):
+    """An answer under a name, beside which requests for its pieces say how many others read it."""
+
+    def __init__(self, streams: Client, side: Client, ask: Ask) -> None:
+        super().__init__(streams, side, ProofRequest(""))
+        self._ask, self._asks_side = ask, side
+
+    async def _do(self, action: Action) -> Reply | None:
+        match action:
+            case Ping():
+                return await self._others(action.within_ms)
+            case End():  # its service ends it
+                return None
+        return await super()._do(action)
+
+    async def _open(self, action: Open) -> None:
+        self.stream_id = new_stream()
+        self._received = Received(ChunkDecoder())
+        parts = urlsplit(self._ask.url)
+        query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("answer", self.stream_id)])
+        named = replace(self._ask, url=urlunsplit(parts._replace(query=query)))
+        self._reader = asyncio.create_task(self._read(named, self._received))
+
+    async def _others(self, within_ms: float) -> Reply | None:
+        url = urljoin(self._ask.url, f"search/{self.stream_id}?after=-1&wait=0")
+        ask = Ask("GET", url, without_body(self._ask, url))
+        try:
+            response, body, sent_ms, arrived_ms = await self._asks_side.fetch(
+                ask, within_ms=within_ms, begins=b"{", most_bytes=MOST_PIECE_BYTES
+            )
+        except KitError:
+            return None
+        if response.status != 200:  # not that instance's
+            return Reply(sent_ms, arrived_ms, arrived_ms, "another", known=False, emitted=0)
+        readers, done = readers_of(body)
+        if readers is None:
+            raise KitError(
+                Code.NO_POLLING,
+                f"{shown(self._ask.url)} does not say how many clients read an answer.",
+                "Deploy the kit's service of this version.",
+            )
+        gone = Gone("ended", arrived_ms) if done else None
+        return Reply(sent_ms, arrived_ms, arrived_ms, "", readers > 0, 0, gone=gone)
+
+    async def _part(self) -> None:
+        """Its service ends it once it has no reader for a while."""
 
 
 async def _speaks_http2(request: ProofRequest) -> bool:

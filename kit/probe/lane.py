@@ -83,7 +83,7 @@ class LaneProbe(Measured):
 
     @property
     def _is_ours(self) -> bool:
-        return self._ask.url != self.spec.ask.url or "streamproof-started-ms" in self.received.headers
+        return self._ask.url != self.spec.ask.url or self.is_ours
 
     @property
     def conditions(self) -> Conditions:
@@ -242,6 +242,11 @@ class LaneProbe(Measured):
         if base is None or token is None or not any(reply.wraps for reply in self._replies):
             return ()
         return same_origin(((SHOWN_IN, token),), base, self._ask.url)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the answer came from the kit's own service."""
+        return "streamproof-started-ms" in self.received.headers
 
     @property
     def in_lock_step(self) -> tuple[Ask, int] | None:

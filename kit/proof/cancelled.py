@@ -104,6 +104,15 @@ def answer_departs(*, pieces: int, watch_ms: float) -> Machine[Departure]:
     return (yield from _AnswerDeparting(pieces, watch_ms).run())
 
 
+def named_departs(*, watch_ms: float) -> Machine[Departure]:
+    """The same of an answer of the kit's own service, which says how many clients read what has a name.
+
+    Args:
+        watch_ms: for how long in all.
+    """
+    return (yield from _NamedDeparting(By.FIN, early=False, watch_ms=watch_ms, talks=False).run())
+
+
 class _UndecidedError(Exception):
     def __init__(self, why: str, *doubts: Doubt) -> None:
         super().__init__(why)
@@ -111,6 +120,8 @@ class _UndecidedError(Exception):
 
 
 class _Departing:
+    _feeds = True
+
     def __init__(self, by: By, *, early: bool, watch_ms: float, talks: bool) -> None:
         self._watch_ms = watch_ms
         self._talks = talks
@@ -176,6 +187,7 @@ class _Departing:
         talks_ms = last_ms - max(TALKS_MS, MOST_EVENTS * (BEAT_MS + self._rtt_ms))
         if self._talks:
             talks_ms = began_ms + max(SOON_MS, (last_ms - began_ms) / 2 - MOST_EVENTS * self._rtt_ms)
+        talks_ms = talks_ms if self._feeds else inf
         replies = 0
         while self._ran_ms < last_ms:
             feeds = self._ran_ms >= talks_ms and replies >= OVERTAKEN
@@ -266,6 +278,21 @@ class _Departing:
         if self._late_ms > BUSY_MS:
             return _UndecidedError("this process did not run for long enough", Doubt.BUSY_MACHINE)
         return _UndecidedError("side requests did not come back in time", Doubt.SIDE_REQUEST_HUNG)
+
+
+class _NamedDeparting(_Departing):
+    """Of what writes by itself: nothing is fed."""
+
+    _feeds = False
+
+    def _over(self, reply: Reply, before_ms: float, after_ms: float) -> None:
+        if reply.gone is None:
+            least_ms, most_ms = self._left.watched_ms, reply.arrived_ms - before_ms
+            self._left = replace(self._left, outcome=Outcome.STOPS, least_ms=least_ms, most_ms=most_ms)
+        elif self._left.watched_ms >= SOON_MS:  # it was read to its end
+            self._left = replace(self._left, outcome=Outcome.GOES_ON)
+        else:
+            raise _UndecidedError("it was over too soon to tell", Doubt.TOO_SHORT)
 
 
 class _AnswerDeparting(_Departing):
@@ -405,6 +432,15 @@ def judge(departures: Sequence[Departure]) -> ClauseFinding:
         sure, known = "proved", proved
     figure = Figure(Term.CANCEL, max(way.least_ms for way in known), max(way.most_ms for way in known))
     return ClauseFinding(Clause.CANCELLED, _says(known), sure, (figure,), doubts, evidence)
+
+
+def judge_named(departures: Sequence[Departure]) -> ClauseFinding:
+    """What answers show that were left while they were written: of a silence they say nothing."""
+    found = judge(departures)
+    said = "without a proof: its own answers, asked for under a name, whose readers the service counts"
+    if worst_of(departures) is Outcome.STOPS:
+        found = replace(found, says=f"{found.says}, while it writes", sure="likely")
+    return replace(found, evidence=(said, *found.evidence))
 
 
 def _says(ways: Sequence[_Way]) -> str:

@@ -64,6 +64,16 @@ class Pieces:
         return events
 
 
+def readers_of(piece: bytes) -> tuple[int | None, bool]:
+    """How many others read the answer, None where its piece does not say, and whether it has ended."""
+    try:
+        payload = json.loads(piece)
+        readers, done = payload.get("readers"), payload.get("done")
+    except (ValueError, AttributeError, RecursionError):
+        return None, False
+    return readers if isinstance(readers, int) and not isinstance(readers, bool) else None, done is True
+
+
 def _event(payload: dict[str, object], seq: int) -> Event:
     name, data = payload["event"], payload["data"]
     if payload["seq"] != seq or not isinstance(name, str) or not isinstance(data, dict):

@@ -19,6 +19,7 @@ _ROLES: dict[Role, tuple[str, Tone]] = {
     "earlier": ("earlier", "dim"),
     "preview": ("preview", "unsure"),
     "not-ours": ("not the kit's", "dim"),
+    "another-app": ("another app's", "dim"),
 }
 _COSTS = {
     "nothing": "costs nothing as it is",
@@ -101,6 +102,8 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
         lines.append(f"  and {rest} earlier")
     if others:
         lines.append(f"  and {others} that the kit did not make")
+    if apps := sum(role == "another-app" and not version.traffic for role, version in roles):
+        lines.append(f"  and {apps} of another app")
     return lines
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kit.cli.app import VERBS
+from kit.cli.help import VERBS
 
 CHECKOUT = Path(__file__).parents[2]
 CHINESE = CHECKOUT / "kit/chinese"

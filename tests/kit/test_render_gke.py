@@ -121,6 +121,7 @@ def test_a_version_is_named_and_labelled_alike_wherever_it_is_named() -> None:
         "app.kubernetes.io/name": "streamproof",
         "app.kubernetes.io/managed-by": "streamproof",
         "streamproof-target": "gke",
+        "streamproof-app": "streamproof",
     }
     for kind in ("Gateway", "HTTPRoute"):
         assert found[kind]["metadata"] == {"name": "streamproof", "namespace": "streamproof", "labels": own}

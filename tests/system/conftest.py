@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,12 +18,19 @@ def clone(tmp_path: Path) -> Path:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=CHECKOUT,
         capture_output=True,
-        text=True,
+        check=True,
+    ).stdout.split(b"\0")
+    # A file may be listed and deleted.
+    there = [name for name in listed if name and (CHECKOUT / os.fsdecode(name)).is_file()]
+    folder = tmp_path / "a fresh clone"
+    folder.mkdir()
+    # Copied by Python a thousand files take half a second of a processor.
+    packed = subprocess.run(
+        ["tar", "-c", "-f", "-", "--null", "-T", "-"],
+        cwd=CHECKOUT,
+        input=b"\0".join(there),
+        stdout=subprocess.PIPE,
         check=True,
     )
-    folder = tmp_path / "a fresh clone"
-    for name in filter(None, listed.stdout.split("\0")):
-        if (CHECKOUT / name).is_file():  # a file may be listed and deleted
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name)
+    subprocess.run(["tar", "-x", "-f", "-"], cwd=folder, input=packed.stdout, check=True)
     return folder

@@ -102,7 +102,7 @@ def test_a_releases_app_yaml_differs_in_its_own_variables_alone(deployed: Deploy
         yaml.safe_load((folder / kind / "app.yaml").read_text()) for folder in (work, work / "releases")
     )
     own = released["env_variables"].keys() - rendered["env_variables"].keys()
-    assert own == {"STREAMPROOF_PROOF_UNTIL", "STREAMPROOF_BUNDLE"}
+    assert own == {"STREAMPROOF_PROOF_UNTIL", "STREAMPROOF_BUNDLE", "STREAMPROOF_APP"}
     for name in own:
         del released["env_variables"][name]
     assert released == rendered

@@ -20,6 +20,7 @@ from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
+    APP,
     MARKER,
     PREVIEW,
     TOKEN_SHA256,
@@ -218,6 +219,7 @@ def parse_version(answer: Any, traffic: float | None = None) -> Version:
         digest=variables.get(MARKER) if ours else None,
         min_instances=_min_instances(answer),
         token_sha256=variables.get(TOKEN_SHA256) if ours else None,
+        app=variables.get(APP) if ours else None,
         preview=variables.get(PREVIEW) if ours else None,
         stops=_is_flex(answer) or "manualScaling" in answer or "basicScaling" in answer,
     )

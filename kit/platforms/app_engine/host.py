@@ -101,7 +101,9 @@ class AppEngineHost(CommandHost):
         """
         found = await self.look()
         steps = () if found is None else commands.removals(found, versions)
-        return (*steps, *(await self._leftovers() if versions is None else ()))
+        if versions is not None or (found is not None and found.is_shared):
+            return steps
+        return (*steps, *(await self._leftovers()))
 
     async def _leftovers(self) -> tuple[Removal, ...]:
         place = self.place

@@ -20,7 +20,7 @@ from kit.platforms.findings import (
     unscoped,
 )
 from kit.platforms.platform import Host, Option, Order, Platform
-from kit.platforms.service import PREVIEW_CHARACTERS, VERSION_CHARACTERS, Place
+from kit.platforms.service import APP, PREVIEW_CHARACTERS, VERSION_CHARACTERS, Place
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
@@ -78,14 +78,14 @@ class AppEngine(Platform):
             if DEFAULT in taken:
                 there = await default.look(listed)
                 serving = there.serving if there is not None else None
-                if serving is not None and serving.target == place.target:
+                if serving is not None and (serving.target, serving.app) == (place.target, place.app):
                     settled[number] = default
         first = None if taken else next((h.place.target for h in settled if h.place.service == DEFAULT), None)
         return Order(tuple(settled), first, "the app's default service")
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
-        """App Engine itself names version and project."""
-        return {}
+        """App Engine itself names version and project, and gives a version no labels."""
+        return {} if place.app is None else {APP: place.app}
 
     def reads(self, project: str) -> Mapping[str, Command]:
         """The app, and all of its versions."""

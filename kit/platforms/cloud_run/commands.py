@@ -13,6 +13,7 @@ from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, pairs, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
+    APP_LABEL,
     BUNDLE_LABEL,
     PREVIEW,
     TARGET_LABEL,
@@ -51,13 +52,14 @@ _FLAGS: Final = {
 
 def deploy(release: Release) -> Command:
     """Upload and build, without traffic. A new service's first revision must take it, so that is private."""
-    labels = {TARGET_LABEL: release.place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
-    settings = release.settings
+    place, settings = release.place, release.settings
+    labels = {TARGET_LABEL: place.target, BUNDLE_LABEL: release.digest[:_LABEL_CHARACTERS]}
+    labels |= {} if place.app is None else {APP_LABEL: place.app}
     return change(
-        release.place,
+        place,
         "run",
         "deploy",
-        release.place.service,
+        place.service,
         f"--source={release.folder}",
         # Said of a live service, the first would close it to all callers at once.
         "--no-allow-unauthenticated" if release.creates else "--no-traffic",
@@ -259,6 +261,7 @@ def _revision(revision: Any, traffic: Sequence[Mapping[str, Any]], least: int) -
         token_sha256=variables.get(TOKEN_SHA256),
         preview=variables.get(PREVIEW),
         tags=tuple(str(entry["tag"]) for entry in own if entry.get("tag")),
+        app=labels.get(APP_LABEL) if target is not None else None,
     )
 
 

@@ -83,7 +83,7 @@ class CloudRunHost(CommandHost):
         if found is None:
             return await self._leftovers() if versions is None else ()
         steps = commands.removals(found, self._tags, versions)
-        theirs = [version for version in found.versions if version.target != self.place.target]
+        _, theirs = found.divided()
         whole = versions is None and found.versions and not theirs
         return (*steps, *(await self._leftovers() if whole else ()))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from kit.platforms.command import Command, Folder
 from kit.platforms.gcloud.commands import change, pairs
 from kit.platforms.gcloud.leftovers import path
-from kit.platforms.service import TARGET_LABEL, Place, Release
+from kit.platforms.service import APP_LABEL, TARGET_LABEL, Place, Release
 
 NAMESPACE_LABEL: Final = "streamproof-namespace"
 VERSION_LABEL: Final = "streamproof-version"
@@ -47,6 +47,11 @@ def within(cluster: str, namespace: str) -> str:
     return f"{cluster}/{namespace}"
 
 
+def marks(place: Place) -> dict[str, str]:
+    """The label that tells the app."""
+    return {} if place.app is None else {APP_LABEL: place.app}
+
+
 # gcloud
 
 
@@ -57,9 +62,10 @@ def list_clusters(project: str) -> Command:
 
 def create_cluster(place: Place) -> Command:
     """Make an Autopilot cluster; its labels say that the kit made it, and for what."""
-    labels = pairs({TARGET_LABEL: place.target, NAMESPACE_LABEL: namespace(place)})
+    labels = {TARGET_LABEL: place.target, NAMESPACE_LABEL: namespace(place), **marks(place)}
+    words = ("container", "clusters", "create-auto", cluster(place), f"--labels={pairs(labels)}")
     return Command(
-        ("container", "clusters", "create-auto", cluster(place), f"--labels={labels}", *_location(place)),
+        (*words, *_location(place)),
         changes=True,
         folder=kubeconfig(),
     )

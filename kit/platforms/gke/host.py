@@ -15,7 +15,7 @@ from kit.platforms.gke import commands, read
 from kit.platforms.gke.read import There
 from kit.platforms.gke.route import kept, opened, route, shares_of
 from kit.platforms.host import CommandHost
-from kit.platforms.service import TARGET_LABEL, Place, Release, Removal, Service, Version
+from kit.platforms.service import APP_LABEL, TARGET_LABEL, Place, Release, Removal, Service, Version
 
 _FRONT: Final = "front.yaml"
 _VERSION: Final = "version.yaml"
@@ -118,7 +118,7 @@ class GkeHost(CommandHost):
 
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
         """The front first, since its load balancer may outlive a cluster; then all that is around it."""
-        place, steps = self.place, list[Removal]()
+        place, steps, shared = self.place, list[Removal](), False
         if await self._signed_in():
             there = await self._look()
             if versions is not None:
@@ -130,13 +130,15 @@ class GkeHost(CommandHost):
                 what = f"the namespace {commands.namespace(place)}, {many} version{'' if many == 1 else 's'}"
                 steps.append(Removal(what, commands.delete_namespace(place, self._folder)))
             else:
-                steps += self._of_versions(there, tuple(there.deployments))
+                mine = [name for name, one in there.deployments.items() if read.of_the_target(one, place)]
+                steps += self._of_versions(there, tuple(mine))
                 if ours:
                     what = f"the namespace {commands.namespace(place)}: {', '.join(there.others)} is in it"
                     steps.append(Removal(what, None))
             steps += await self._cluster_removal()
-        if versions is not None:
-            return ()
+            shared = (read.service(place, there) or Service(place, None, True, ())).is_shared
+        if versions is not None or shared:
+            return tuple(steps)
         parts = await asyncio.gather(
             leftovers.images(self._gcloud, place, commands.image(place)),
             leftovers.archives(self._gcloud, place, commands.archives(place)),
@@ -284,7 +286,8 @@ class GkeHost(CommandHost):
         """The cluster, where the kit made it and nothing else is in it."""
         place, name = self.place, commands.cluster(self.place)
         found = await self._read(commands.describe_cluster(place))
-        if (found.get("resourceLabels") or {}).get(TARGET_LABEL) != place.target:
+        own = found.get("resourceLabels") or {}
+        if own.get(TARGET_LABEL) != place.target or own.get(APP_LABEL) not in (None, place.app):
             return ()
         others = read.workloads(
             await self._read(commands.get_everywhere(place, self._folder)), commands.namespace(place)
@@ -302,7 +305,7 @@ def _front_removals(place: Place, folder: Any, there: There) -> list[Removal]:
             f"{what} {place.service}{more.get(kind, '')}", commands.delete(place, folder, kind, place.service)
         )
         for kind, item, what in kinds
-        if item is not None and read.labels(item).get(TARGET_LABEL) == place.target
+        if item is not None and read.of_the_target(item, place)
     ]
 
 

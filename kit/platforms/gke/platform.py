@@ -12,7 +12,7 @@ from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, d
 from kit.platforms.gcloud.kubectl_rules import INSTALL_PLUGIN, PLUGIN
 from kit.platforms.gke import commands
 from kit.platforms.platform import Host, Option, Platform
-from kit.platforms.service import TARGET_LABEL, Place
+from kit.platforms.service import APP, TARGET_LABEL, Place
 
 if TYPE_CHECKING:
     from kit.platforms.gcloud.runner import Gcloud
@@ -80,7 +80,7 @@ class Gke(Platform):
         """The cluster and the namespace: those of the settings, else those on record."""
         before, _, space = (known or "").partition("/")
         cluster = str(settings.get("cluster") or before or (_CLUSTER if _CREATE in said else ""))
-        namespace = str(settings.get("namespace") or "")
+        namespace = str(settings.get("namespace") or space)
         if not cluster:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
@@ -99,7 +99,12 @@ class Gke(Platform):
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """Nothing on GKE names the project, by which a log's lines name their trace."""
-        return {"STREAMPROOF_VERSION": version, "GOOGLE_CLOUD_PROJECT": place.project}
+        marks = {} if place.app is None else {APP: place.app}
+        return {"STREAMPROOF_VERSION": version, "GOOGLE_CLOUD_PROJECT": place.project, **marks}
+
+    def settings_within(self, within: str | None) -> Mapping[str, Any]:
+        """The namespace."""
+        return {} if within is None else {"namespace": within.partition("/")[2]}
 
     def reads(self, project: str) -> Mapping[str, Command]:
         """All clusters, and what it takes to speak to one."""

@@ -12,6 +12,7 @@ from kit.errors import Code, KitError
 from kit.platforms.gke import route
 from kit.platforms.gke.commands import NAMESPACE_LABEL, VERSION_LABEL, within
 from kit.platforms.service import (
+    APP_LABEL,
     BUNDLE_LABEL,
     TARGET_LABEL,
     TOKEN_SHA256,
@@ -24,6 +25,7 @@ from kit.platforms.service import (
 
 # What a stopped version had, for when it is started again.
 REPLICAS: Final = "streamproof-replicas"
+_NAME: Final = "app.kubernetes.io/name"
 
 Object = Mapping[str, Any]
 
@@ -56,7 +58,7 @@ class There:
     Attributes:
         gateway, route: those of the target's name; None for none.
         deployments, policies, pods: by version, the target's own.
-        others: all else that is there, as "deployment/x": not the kit's.
+        others: all else that is there, as "deployment/x": not this service's, or another app's.
     """
 
     gateway: Object | None = None
@@ -103,7 +105,7 @@ def there(place: Place, answer: Any) -> There:
                 policies[version] = item
         if ours and version is not None and kind == "Pod" and "deletionTimestamp" not in item["metadata"]:
             pods.setdefault(version, []).append(item)
-        if not is_ours(item):
+        if not is_ours(item) or own.get(_NAME) != place.service or _is_anothers(own, place):
             others.append(f"{kind.lower()}/{name}")
     return There(gateway, found, deployments, policies, pods, tuple(others))
 
@@ -112,7 +114,7 @@ def made(place: Place, clusters: Any) -> Place | None:
     """The place in the cluster that the kit made for a target, of all clusters; None where there is none."""
     for one in clusters or ():
         own = one.get("resourceLabels") or {}
-        if own.get(TARGET_LABEL) == place.target:
+        if own.get(TARGET_LABEL) == place.target and not _is_anothers(own, place):
             inside = within(one["name"], own.get(NAMESPACE_LABEL, place.service))
             return replace(place, region=one["location"], within=inside)
     return None
@@ -121,6 +123,16 @@ def made(place: Place, clusters: Any) -> Place | None:
 def is_ours(item: Object) -> bool:
     """Whether the kit made an object."""
     return labels(item).get("app.kubernetes.io/managed-by") == "streamproof"
+
+
+def of_the_target(item: Object, place: Place) -> bool:
+    """Whether the kit made an object for this target of this app."""
+    own = labels(item)
+    return own.get(TARGET_LABEL) == place.target and not _is_anothers(own, place)
+
+
+def _is_anothers(own: Mapping[str, str], place: Place) -> bool:
+    return own.get(APP_LABEL) not in (None, place.app)
 
 
 def labels(item: Object) -> Mapping[str, str]:
@@ -145,9 +157,16 @@ def service(place: Place, seen: There) -> Service | None:
         if share and name not in seen.deployments
     ]
     versions += [
-        Version(f"{item['kind']} {place.service}", None, None, 0.0, running=False, target=None, digest=None)
+        Version(
+            f"{item['kind']} {place.service}",
+            *(None, None, 0.0),
+            running=False,
+            target=labels(item).get(TARGET_LABEL),
+            digest=None,
+            app=labels(item).get(APP_LABEL),
+        )
         for item in (seen.gateway, seen.route)
-        if item is not None and labels(item).get(TARGET_LABEL) != place.target
+        if item is not None and not of_the_target(item, place)
     ]
     return Service(place, url, True, newest_first(versions), always=seen.gateway is not None)
 
@@ -365,6 +384,7 @@ def _version(name: str, item: Object, share: float, url: str | None) -> Version:
         min_instances=many,
         token_sha256=_variables(item).get(TOKEN_SHA256),
         ready=url is not None and is_ready(item),
+        app=own.get(APP_LABEL),
     )
 
 

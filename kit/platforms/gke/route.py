@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from kit.platforms.gke.commands import marks
 from kit.platforms.service import TARGET_LABEL, Place
 
 PORT: Final = 80
@@ -48,6 +49,7 @@ def route(place: Place, namespace: str, listener: str, shares: Mapping[str, int]
                 "app.kubernetes.io/name": place.service,
                 "app.kubernetes.io/managed-by": "streamproof",
                 TARGET_LABEL: place.target,
+                **marks(place),
             },
         },
         "spec": {

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import typer
 
-from kit.cli.app import VERBS, app
+from kit.cli.app import app
 from kit.cli.arguments import OLD_NAMES
-from kit.cli.help import EXAMPLES, GROUPS
+from kit.cli.help import EXAMPLES, GROUPS, VERBS
 from kit.proof.verdict import Verdict
 from tests.kit.cli.conftest import Invoke
 
@@ -32,7 +32,9 @@ def test_every_verb_stands_under_a_heading_with_its_whole_first_sentence(invoke:
 def test_a_verbs_help_has_its_options_in_words_and_an_example_that_can_be_run(
     invoke: Invoke, verb: str
 ) -> None:
-    shown = invoke(verb, "--help").out
+    status, shown, err = invoke(verb, "--help")
+    assert (status, err) == (0, "")
+    assert shown.startswith(f"Usage: kit {verb}")
     assert not re.search(r"<[a-z]|x>=|<=x|env var: KIT_|Value error", shown), shown
     assert f"\n  {EXAMPLES[verb]}\n" in shown
     program, name, *words = shlex.split(EXAMPLES[verb].partition(" > ")[0])

@@ -40,6 +40,14 @@ def test_it_wants_a_yes_to_that_very_version(
     assert asked == ["Roll flex back: all traffic from sp-now to sp-before?"]
 
 
+def test_another_apps_traffic_stays(invoke: Invoke, host: MemoryHost) -> None:
+    host.service = service_of("flex", version("theirs", app="shop-1a2b3c4d"), BEFORE)
+    ended = invoke("rollback", "flex", "--yes", "--json")
+    assert (ended.status, ended.error["code"], host.said) == (1, "not-ready-to-deploy", [])
+    assert "shop-1a2b3c4d" in ended.error["message"]
+    assert "--replace-foreign" in ended.error["hint"]
+
+
 def test_without_an_earlier_version_there_is_nothing_to_go_back_to(invoke: Invoke, host: MemoryHost) -> None:
     host.service = service_of("flex", NOW)
     ended = invoke("rollback", "flex", "--yes", "--json")

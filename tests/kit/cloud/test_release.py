@@ -85,6 +85,7 @@ def test_the_proof_is_open_for_the_time_asked_for_and_the_marker_is_there() -> N
     assert release.environment == {
         "STREAMPROOF_PROOF_UNTIL": "1800003600",
         "STREAMPROOF_BUNDLE": release.digest,
+        "STREAMPROOF_APP": "streamproof",
     }
 
 

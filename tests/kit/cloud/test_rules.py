@@ -223,10 +223,36 @@ def test_what_the_kit_did_not_make_is_not_overwritten_unasked(target: Candidate)
     assert found.level == "warn"
 
 
-def test_the_kits_own_service_is_deployed_again_without_a_word() -> None:
-    theirs = foreign(RUN)
-    ours = replace(theirs, versions=(replace(theirs.versions[0], target="run"),))
-    assert grave(seen(looks={"run": ours})) == []
+def made_from(app: str | None) -> Seen:
+    """What serves for run is the kit's, made from this app."""
+    there = foreign(RUN)
+    return seen(looks={"run": replace(there, versions=(replace(there.versions[0], target="run", app=app),))})
+
+
+def test_the_same_app_is_deployed_again_without_a_word() -> None:
+    assert grave(made_from("streamproof")) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("shop-1a2b3c4d", "made from the app shop-1a2b3c4d, and this is streamproof"),
+        (None, "which marked no app, and not on record"),
+    ],
+)
+def test_another_apps_service_is_never_taken_over_unasked(app: str | None, said: str) -> None:
+    (found,) = grave(made_from(app))
+    assert (found.level, found.command) == ("stop", None)
+    assert "v1" in found.text
+    assert said in found.text
+    assert "--set run.service=NAME" in found.remedy
+    assert "--replace-foreign" in found.remedy
+    (found,) = grave(made_from(app), said=options(take_over=True))
+    assert found.level == "warn"
+
+
+def test_what_bears_no_mark_is_this_apps_where_it_is_on_record() -> None:
+    assert grave(made_from(None), (replace(RUN, on_record=("v0", "v1")),)) == []
 
 
 def test_the_first_service_of_an_app_becomes_default() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,8 +17,10 @@ from kit.errors import Code, KitError
 from kit.events import Event, Step
 from kit.flows import deploy as flow
 from kit.flows.deploy import DeployOptions, PlannedTarget, drafts, refuse_open_model
+from kit.identity import identity
 from kit.outcome import Outcome, Result
 from kit.platforms.deployment import Deployment
+from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.service import Place
 from kit.proof.lane import Comparison
 from kit.proof.rollout import unwatched
@@ -27,6 +29,7 @@ from tests.fixtures.deployments import deployed, service_of, version
 from tests.fixtures.lanes import lane_of
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_destroy import LinesOnly
+from tests.kit.platforms.recorder import Recorder
 
 PROJECT = "my-project-42"
 
@@ -87,6 +90,43 @@ def test_what_is_on_record_in_another_project_is_not_forgotten(cloud: Cloud, tmp
     assert "kit destroy run" in caught.value.hint
 
 
+def own(name: str) -> App:
+    """An app of the user's own; what of it is deployed does not matter here."""
+    source = Path(__file__).parents[3] / "examples/own-app"
+    return App("mine.main:app", source, source / "requirements.txt", include=("mine/",), name=name)
+
+
+def test_an_own_app_has_services_and_a_mark_of_its_own(cloud: Cloud, tmp_path: Path) -> None:
+    places = [draft.host.place for draft in made(cloud, tmp_path, app=own("shop"))]
+    assert [place.service for place in places] == ["shop", "shop-flex", "shop"]
+    assert {place.app for place in places} == {identity(own("shop")).mark}
+
+
+def test_what_is_on_record_keeps_its_service_and_its_mark_when_the_app_is_renamed(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("run", service="before", app="before-1a2b3c4d"))
+    place = made(cloud, tmp_path, "run", app=own("shop"))[0].host.place
+    assert (place.service, place.app) == ("before", "before-1a2b3c4d")
+    named = made(cloud, tmp_path, "run", app=own("shop"), targets={"run": {"service": "other"}})
+    assert named[0].host.place.service == "other"
+
+
+@pytest.mark.parametrize(("app", "known"), [(own("shop"), "streamproof"), (None, "shop-1a2b3c4d")])
+def test_the_kits_own_service_and_an_own_app_are_never_the_same(
+    app: App | None, known: str, cloud: Cloud, tmp_path: Path
+) -> None:
+    Record.load(tmp_path).put(deployed("run", app=known))
+    (draft,) = made(cloud, tmp_path, "run", app=app)
+    assert draft.host.place.app != known
+    cloud.hosts[draft.host.place].service = service_of("run", version(app=known), place=draft.host.place)
+    config = Config(project=PROJECT, region="europe-west1", app=app)
+    planned = asyncio.run(flow.plan([draft], cast("Gcloud", Recorder({})), config, DeployOptions(), cloud))
+    error = planned.preflight.error()
+    assert error is not None
+    assert known in error.message
+
+
 def test_the_first_app_engine_target_becomes_default_in_an_app_without_services(
     cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -108,6 +148,8 @@ def test_somebody_elses_default_is_left_alone(cloud: Cloud, tmp_path: Path) -> N
     assert settled(cloud, made(cloud, tmp_path), ("default",))[0] == "sp-standard"
     assert settled(cloud, made(cloud, tmp_path), ("default", "sp-standard"))[0] == "sp-standard"
     assert settled(cloud, made(cloud, tmp_path), None)[0] == "sp-standard"
+    cloud(place).service = service_of("standard", version(target="standard", app="shop-1a2b3c4d"))
+    assert settled(cloud, made(cloud, tmp_path), ("default",))[0] == "sp-standard", "another app's default"
 
 
 @pytest.mark.parametrize(

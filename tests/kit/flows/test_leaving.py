@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kit.flows.doctor import DoctorSpec, doctor
@@ -87,6 +89,14 @@ def test_an_app_that_ends_when_its_client_leaves_has_no_cause(found: Diagnosis) 
     (clause,) = found.lane.clauses
     assert (clause.sure, clause.says[:12]) == ("proved", "stops after "), clause.evidence
     assert sum("the app was done with it within" in line for line in clause.evidence) == 2
+    assert found.requests == 3
+
+
+@through(lambda origin: origin(lab=0))
+def test_without_a_proof_the_kits_own_answers_show_it_while_they_are_written(found: Diagnosis) -> None:
+    (clause,) = found.lane.clauses
+    assert (clause.sure, found.causes) == ("likely", ()), clause.evidence
+    assert re.fullmatch("stops after [0-9,]+ ms, while it writes", clause.says)
     assert found.requests == 3
 
 

@@ -62,6 +62,16 @@ def test_a_lost_record_is_made_anew_from_what_serves(tmp_path: Path) -> None:
     assert (found.region, found.digest, found.verdict_on) == (REGION, "d" * 40, None)
 
 
+@pytest.mark.parametrize("app", ["shop-1a2b3c4d", None])
+def test_another_apps_service_is_not_put_on_record(app: str | None, tmp_path: Path) -> None:
+    cloud = Cloud({"streamproof": service_of("run", version(app=app))})
+    listed, record = rebuilt(tmp_path, cloud, "run")
+    assert (len(listed), record.of("run")) == (0, None)
+    Record.load(tmp_path).put(deployed("run", app=None))
+    _, record = rebuilt(tmp_path, cloud, "run")
+    assert (record.of("run") is None) is (app is not None), "without a mark it is whose record has the place"
+
+
 def test_the_first_target_of_an_app_is_found_under_the_name_default(tmp_path: Path) -> None:
     cloud = Cloud({"default": service_of("standard"), "sp-standard": service_of("flex")})
     _, record = rebuilt(tmp_path, cloud, "standard", "flex")

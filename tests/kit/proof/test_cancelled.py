@@ -27,7 +27,16 @@ from kit.proof.actions import (
     Reply,
     Wait,
 )
-from kit.proof.cancelled import WATCH_MS, Departure, Outcome, answer_departs, departs, judge
+from kit.proof.cancelled import (
+    WATCH_MS,
+    Departure,
+    Outcome,
+    answer_departs,
+    departs,
+    judge,
+    judge_named,
+    named_departs,
+)
 from kit.proof.contract import ClauseFinding, Term
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
@@ -391,6 +400,57 @@ def answers(watch_ms: float = WATCH_MS / 2, **app: Any) -> ClauseFinding:
 def test_an_app_that_stops_is_told_from_one_that_goes_on(app: dict[str, Any], says: str, sure: str) -> None:
     judged = answers(**app)
     assert (judged.says[: len(says)], judged.sure) == (says, sure), judged.evidence
+
+
+class Named(Path):
+    """An answer under a name, which its service writes by itself, for `ends_ms` from its opening on."""
+
+    ends_ms = inf
+
+    def act(self, action: Action) -> Observed:
+        assert not isinstance(action, Feed)
+        seen = super().act(action)
+        if seen.reply is None or not isinstance(action, Ping):
+            return seen
+        ended = seen.reply.now_ms - OFFSET_MS > self._opened_ms + self.ends_ms
+        gone = Gone("ended", seen.reply.now_ms) if ended else None
+        return replace(seen, reply=replace(seen.reply, known=seen.reply.known and not ended, gone=gone))
+
+
+def named(hop: Hop, **differences: Any) -> ClauseFinding:
+    both = []
+    for _ in range(2):
+        one = Named(hop)
+        for name, value in differences.items():
+            setattr(one, name, value)
+        both.append(played(named_departs(watch_ms=WATCH_MS / 2), one.act))
+    return judge_named(both)
+
+
+@pytest.mark.parametrize(
+    ("hop", "more", "says", "sure"),
+    [
+        (PASSES, {}, "stops after ", "likely"),  # it says nothing of a silence
+        (IGNORES, {}, "goes on (watched ", "proved"),
+        (IGNORES, {"ends_ms": 1_500.0}, "goes on (watched ", "proved"),
+        (IGNORES, {"ends_ms": 100.0}, "it was over too soon to tell", "unknown"),
+        (Hop(inf, holds=True), {}, "goes on (watched ", "proved"),
+        (PASSES, {"instances": repeat("b")}, "side requests reached another instance", "unknown"),
+    ],
+)
+def test_without_a_proof_an_answer_under_a_name_shows_less(
+    hop: Hop, more: dict[str, Any], says: str, sure: str
+) -> None:
+    judged = named(hop, **more)
+    assert (judged.says[: len(says)], judged.sure) == (says, sure), judged.evidence
+    assert judged.evidence[0].startswith("without a proof")
+
+
+@given(hop=st.sampled_from([PASSES, IGNORES]), stalls=st.lists(stalls_of, max_size=3))
+def test_no_stall_makes_it_falsely_certain_of_a_named_answer(hop: Hop, stalls: list[Stall]) -> None:
+    judged = named(hop, stalls=stalls)
+    if judged.sure == "proved":
+        assert (hop, judged.says[:8]) == (IGNORES, "goes on "), judged.evidence
 
 
 @given(ends_ms=st.sampled_from([1.0, inf]), stalls=st.lists(stalls_of, max_size=3))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
-from kit.proof.polling import NotAPieceError, Pieces, judge
+from kit.proof.polling import NotAPieceError, Pieces, judge, readers_of
 from kit.proof.timeline import Arrival, Timeline
 from kit.proof.verdict import Finding, Method, Shape, Verdict
 from service.events import Event
@@ -172,3 +172,18 @@ def test_whatever_comes_is_a_piece_or_is_told_to_be_none(bodies: list[bytes]) ->
         except NotAPieceError:
             break
     assert pieces.after == events - 1
+
+
+@pytest.mark.parametrize(
+    ("piece", "readers"),
+    [
+        (b'{"events":[],"done":false,"readers":1}', (1, False)),
+        (b'{"events":[],"done":true,"readers":0}', (0, True)),
+        (b'{"events":[],"done":false}', (None, False)),  # an older service's
+        (b'{"done":1,"readers":true}', (None, False)),
+        (b"[]", (None, False)),
+        (b"no JSON", (None, False)),
+    ],
+)
+def test_a_piece_says_how_many_others_read_its_answer(piece: bytes, readers: tuple[int | None, bool]) -> None:
+    assert readers_of(piece) == readers

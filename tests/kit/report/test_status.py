@@ -80,6 +80,14 @@ def test_old_versions_and_other_peoples_are_counted_after_a_few() -> None:
     assert "and 1 that the kit did not make" in shown
 
 
+def test_what_another_app_has_there_is_not_shown_as_ours() -> None:
+    served = version("sp-theirs", app="shop-1a2b3c4d")
+    shown = text(there("run", served, version("sp-more", 0.0, app="shop-1a2b3c4d"), version("sp-old", 0.0)))
+    row = next(line for line in shown.splitlines() if "sp-theirs" in line)
+    assert row.split("  ")[1] == "another app's"
+    assert "and 1 of another app" in shown
+
+
 def test_anothers_version_that_serves_is_shown() -> None:
     assert "not the kit's  theirs" in text(there("run", version("theirs", target=None)))
 

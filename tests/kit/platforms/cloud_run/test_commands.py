@@ -33,7 +33,8 @@ def test_a_new_service_starts_private_and_with_traffic_since_it_must() -> None:
         "gcloud run deploy streamproof --source=build/run --no-allow-unauthenticated --tag=sp-toxit8wo "
         "--revision-suffix=sp-toxit8wo "
         f"--set-env-vars=STREAMPROOF_PROOF_UNTIL=1795397516,STREAMPROOF_BUNDLE={DIGEST} "
-        f"--labels=streamproof-target=run,streamproof-bundle={DIGEST} "
+        f"--labels=streamproof-target=run,streamproof-bundle={DIGEST},"
+        "streamproof-app=streamproof "
         "--cpu=1 --memory=512Mi --concurrency=80 --timeout=300 --min-instances=0 --max-instances=1 "
         "--region=europe-west1 --project=demo-project --quiet"
     )
@@ -214,8 +215,8 @@ def test_instances_that_are_kept_are_known_from_the_revision_and_from_the_servic
     )
 
 
-def version(name: str, traffic: float = 0.0, target: str | None = "run") -> Version:
-    return Version(name, None, "2026-11-22T10:00:00Z", traffic, True, target, None)
+def version(name: str, traffic: float = 0.0, target: str | None = "run", app: str | None = None) -> Version:
+    return Version(name, None, "2026-11-22T10:00:00Z", traffic, True, target, None, app=app)
 
 
 TAGS = {"sp-1": "s-sp-1", "sp-2": "s-sp-2", "mine": "s-00001"}
@@ -244,6 +245,14 @@ def test_what_was_there_before_the_kit_serves_again_and_our_newest_revision_stay
 
 def test_what_the_kit_did_not_make_is_left_alone() -> None:
     assert plan(version("s-00002", 1.0, None), version("s-00001", target=None)) == []
+
+
+def test_another_apps_revisions_are_left_alone_and_get_the_traffic() -> None:
+    assert plan(version("s-sp-2", 1.0), version("s-sp-1", app="shop-1a2b3c4d")) == [
+        "gcloud run services update-traffic s --to-revisions=s-sp-1=100",
+        "gcloud run services update-traffic s --remove-tags=sp-2",
+        "s-sp-2: the newest revision of a service cannot be deleted. Without traffic it costs nothing",
+    ]
 
 
 def test_a_single_revision_loses_its_tag_first() -> None:

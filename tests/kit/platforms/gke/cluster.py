@@ -201,7 +201,11 @@ class Cluster:
 
 def manifests(folder: Path, version: str, bundle: str = "d1") -> None:
     """The three files of a release, reduced to what the kit reads of them."""
-    own = {"app.kubernetes.io/managed-by": "streamproof", "streamproof-target": "gke"}
+    own = {
+        "app.kubernetes.io/managed-by": "streamproof",
+        "app.kubernetes.io/name": "streamproof",
+        "streamproof-target": "gke",
+    }
     front = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "web", "labels": dict(own)}},
         {

@@ -204,6 +204,29 @@ def test_it_is_removed_front_first_and_the_cluster_stays_unless_the_kit_made_it(
     assert (last.what, last.command) == ("the cluster c1: shop/till runs in it", None)
 
 
+def test_another_apps_versions_namespace_cluster_and_images_stay(session: Session) -> None:
+    """In the same namespace under the same name, and under a name of its own; once they had no mark."""
+    session.deploy("sp-1")
+    session.cluster.labels = {"streamproof-target": "gke", "streamproof-app": "shop-1a2b3c4d"}
+    session.deploy("sp-2")
+    for (kind, name), item in session.cluster.objects.items():
+        if name.endswith("-sp-2"):
+            item["metadata"]["labels"]["streamproof-app"] = "shop-1a2b3c4d"
+        if (kind, name) == ("Gateway", "streamproof"):
+            item["metadata"]["labels"]["streamproof-app"] = "shop-1a2b3c4d"
+    found = session.do(session.host.look())
+    assert [one.name for one in found.versions if one.is_anothers(PLACE)] == [
+        "sp-2",
+        "Gateway streamproof",
+    ]
+    steps = session.do(session.host.removals())
+    assert [step.what for step in steps if step.command is not None] == [
+        "the route streamproof",
+        "the rules of sp-1",
+        "the version sp-1",
+    ]
+
+
 def test_without_a_record_the_cluster_that_the_kit_made_is_found_by_its_labels(session: Session) -> None:
     session.deploy("sp-1")
     nowhere = GkeHost(replace(PLACE, within=None, region="us-central1"), cast("Gcloud", session.cluster))

@@ -63,7 +63,8 @@ def test_a_cluster_that_is_not_there_is_made_only_when_the_user_says_so() -> Non
     assert found.command is not None
     assert found.command.line == (
         'KUBECONFIG="$PWD/streamproof-kubeconfig" '
-        "gcloud container clusters create-auto c1 --labels=streamproof-target=gke,streamproof-namespace=web "
+        "gcloud container clusters create-auto c1 "
+        "--labels=streamproof-target=gke,streamproof-namespace=web,streamproof-app=streamproof "
         "--location=europe-west1 --project=demo-project --quiet"
     )
     assert found.command.folder is not None, "the user's own kubeconfig stays as it is"
