@@ -11,6 +11,7 @@ import typer
 
 from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
+from kit.language import Language, speak
 
 if TYPE_CHECKING:
     from kit.proof.bound import Bound
@@ -151,7 +152,7 @@ _GROUPS = {
         "--proof-token", "--event-bytes", "--timeout", "--retries", "--polling", "--direct", "--long",
         "--max-requests", "--allow-repeat",
     ),
-    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json"),
+    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json", "--lang"),
 }  # fmt: skip
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
 
@@ -363,6 +364,10 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvIsPublic: TypeAlias = Annotated[
+    list[str] | None,
+    option("--env-is-public", "A variable that only looks like a secret; may be repeated.", metavar="NAME"),
+]
 EnvFile: TypeAlias = Annotated[
     str | None,
     option(
@@ -381,10 +386,35 @@ Set: TypeAlias = Annotated[
 ]
 
 
-def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+def _settings(
+    env: Env = None, env_is_public: EnvIsPublic = None, env_file: EnvFile = None, set_: Set = None
+) -> dict[str, object]:
     """What they set, as `configured` takes it."""
-    return {"env": env, "env_file": env_file, "set": set_}
+    return {"env": env, "env_is_public": env_is_public, "env_file": env_file, "set": set_}
 
 
 # For verbs that start an app: their parameter `settings`.
 with_settings = packed("settings", _settings)
+
+
+_language = typer.Typer(add_completion=False)
+
+
+@_language.command()
+def _(
+    lang: Annotated[
+        Language | None,
+        option(
+            "--lang",
+            "The language of what a person reads, by the locale unless given. JSON, JUnit's names and what "
+            "GitHub's machines read stay English, and so do help and errors of usage.",
+            callback=lambda lang: lang and speak(lang),
+            is_eager=True,
+            expose_value=False,
+        ),
+    ] = None,
+) -> None: ...
+
+
+# The option of every verb, which none has as a parameter.
+LANGUAGE = [one for one in typer.main.get_command(_language).params if one.name == "lang"]

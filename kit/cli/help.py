@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kit.cli.arguments import OLD_NAMES, Group
+from kit.cli.arguments import LANGUAGE, OLD_NAMES, Group
 
 # In the order in which a newcomer needs them.
 GROUPS: Final = {
@@ -61,7 +61,10 @@ _EXTRA = (
 
 
 class Command(TyperCommand):
-    """A verb: its arguments, its options by what they are about, an example."""
+    """A verb: its arguments, its options by what they are about, an example; and all have `--lang`."""
+
+    def __init__(self, name: str | None, *, params: list[Any], **more: Any) -> None:
+        super().__init__(name, params=[*params, *LANGUAGE], **more)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write them."""

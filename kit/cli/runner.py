@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from kit import language
 from kit.errors import Exit, KitError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def show(
     if text:
         _write(text)
     for warning in warnings:
-        talk(f"warning: {warning}")
+        warn(warning)
 
 
 def fail(error: KitError, *, as_json: bool, beside: Mapping[str, object] = MappingProxyType({})) -> NoReturn:
@@ -68,7 +69,8 @@ def fail(error: KitError, *, as_json: bool, beside: Mapping[str, object] = Mappi
         document = {"schema_version": SCHEMA_VERSION, "error": error.data, "exit_code": int(error.exit)}
         _write(json.dumps({**document, **beside}))
     else:
-        talk(f"error: {error.message}\n  {error.hint}")
+        talk(language.t(language.text("error: {message}", message=error.message)))
+        talk(f"  {language.t(error.hint)}")
     raise SystemExit(int(error.exit))
 
 
@@ -89,6 +91,11 @@ def configured(**flags: object) -> Config:
 def talk(text: str) -> None:
     """Say something to the person, never to the program that reads stdout."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(sentence: str) -> None:
+    """A warning to the person."""
+    talk(language.t(language.text("warning: {warning}", warning=sentence)))
 
 
 class Console:

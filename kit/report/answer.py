@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from kit.language import join, text
 from kit.proof.lane import Mark
 from kit.report.words import HEADER, KINDS
 
@@ -15,29 +16,35 @@ _FREED = "freed by the header"
 # By the verdict in words: of one service, and of several.
 _SENTENCES = {
     _FREED: (
-        f"{{who}} streams the answer only with {HEADER}.",
-        f"{{who}} stream the answer only with {HEADER}.",
+        text("{who} streams the answer only with {header}."),
+        text("{who} stream the answer only with {header}."),
     ),
-    "streamed": ("{who} streams the answer.", "{who} stream the answer."),
+    "streamed": (text("{who} streams the answer."), text("{who} stream the answer.")),
     "buffered whole": (
-        "{who} delivers the answer in one lump.",
-        "{who} deliver the answer in one lump.",
+        text("{who} delivers the answer in one lump."),
+        text("{who} deliver the answer in one lump."),
     ),
     "arrived as written": (
-        "{who} delivers each piece as it is written.",
-        "{who} deliver each piece as it is written.",
+        text("{who} delivers each piece as it is written."),
+        text("{who} deliver each piece as it is written."),
     ),
-    "refused to stream": ("{who} refuses to stream the answer.", "{who} refuse to stream the answer."),
-    "could not be measured": ("{who} could not be measured.", "{who} could not be measured."),
+    "refused to stream": (
+        text("{who} refuses to stream the answer."),
+        text("{who} refuse to stream the answer."),
+    ),
+    "could not be measured": (text("{who} could not be measured."), text("{who} could not be measured.")),
     "inconclusive": (
-        "Whether {who} streams the answer could not be decided.",
-        "Whether {who} stream the answer could not be decided.",
+        text("Whether {who} streams the answer could not be decided."),
+        text("Whether {who} stream the answer could not be decided."),
     ),
 }
 
 
-_HELD = ("{who} holds the answer back: {verdict}.", "{who} hold the answer back: {verdict}.")
-_OTHER = ("{who}: {verdict}.",) * 2
+_HELD = (
+    text("{who} holds the answer back: {verdict}."),
+    text("{who} hold the answer back: {verdict}."),
+)
+_OTHER = (text("{who}: {verdict}."),) * 2
 
 
 def answer(lanes: Sequence[LaneView]) -> tuple[str, ...]:
@@ -46,10 +53,10 @@ def answer(lanes: Sequence[LaneView]) -> tuple[str, ...]:
     for who, verdict, mark in _subjects(lanes):
         does.setdefault((verdict, mark), []).append(who)
     if not does:
-        return ("Nothing was measured.",)
+        return (text("Nothing was measured."),)
     return tuple(
         _SENTENCES.get(verdict, _HELD if mark is Mark.HELD else _OTHER)[len(who) > 1].format(
-            who=_together(who), verdict=verdict
+            who=_together(who), verdict=verdict, header=HEADER
         )
         for (verdict, mark), who in does.items()
     )
@@ -66,12 +73,11 @@ def _subjects(lanes: Sequence[LaneView]) -> Iterator[tuple[str, str, Mark]]:
                     yield on.title, _FREED if freed else on.verdict, on.mark
                     of = [lane for lane in of if lane not in (on, off)]
         for lane in of:
-            yield (
-                lane.title if lane.as_is else f"{lane.title} ({KINDS[lane.kind]})",
-                lane.verdict,
-                lane.mark,
-            )
+            who = lane.title
+            if not lane.as_is:
+                who = text("{who} ({how})", who=who, how=KINDS[lane.kind])
+            yield who, lane.verdict, lane.mark
 
 
 def _together(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else join(" and ", (join(", ", names[:-1]), names[-1]))

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import unicodedata
 
+from kit.language import t
+
 # Cc are control characters (an escape among them), Cs halves of surrogate pairs, which no stream can encode;
 # the rest turn the direction of the text after them (Unicode's "Trojan source").
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+# Chinese punctuation that begins no line, and that ends none.
+_NEVER_FIRST = frozenset("，。、；：？！）》”")
+_NEVER_LAST = frozenset("（《“")
 
 
 def clean(text: str) -> str:
     """The text on one line, without anything that a terminal, a page or an encoder would obey or refuse."""
     return "".join(_harmless(character) for character in text)
+
+
+def one_line(sentence: str) -> str:
+    """The same of a sentence, in the reader's language."""
+    return clean(t(sentence))
 
 
 def _harmless(character: str) -> str:
@@ -88,6 +99,9 @@ def _words(text: str) -> list[str]:
         if character == " ":
             words[-1:] = [words[-1] + " "] if words else [" "]
             breakable = True
+        elif words and (character in _NEVER_FIRST or words[-1][-1] in _NEVER_LAST):
+            words[-1] += character
+            breakable = wide
         elif breakable or wide:
             words.append(character)
             breakable = wide
