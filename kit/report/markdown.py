@@ -24,6 +24,7 @@ _RULE = "|---|---|---|---|---:|---:|"
 # of no width does.
 _CALLING = re.compile(r"[@#]|(?<=\bGH)-(?=\d)|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&!$]")
+_PREVIEW = ("", text("target"), text("what the gate says"), text("where"))
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/?")
 _LEADING = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
@@ -49,29 +50,32 @@ def markdown(view: ComparisonView) -> str:
         blocks.append(f"<details><summary>{_text(text('Evidence, lane by lane'))}</summary>")
         blocks += [block for lane in view.lanes for block in _evidence(lane)]
         blocks.append("</details>")
-    measured = text("Measured {moment} with {versions}. Asked:", moment=view.moment, versions=view.versions)
-    blocks.append(f"{_text(measured)} {_code(view.prompt)}")
+    measured = text("Measured {moment} with {versions}.", moment=view.moment, versions=view.versions)
+    asked = f" {_text(text('Asked:'))} {_code(view.asked)}" if view.asked else ""
+    blocks.append(f"{_text(measured)}{asked}")
     return "\n\n".join(blocks) + "\n"
 
 
 def preview(name: str, outcomes: Sequence[Outcome], view: ComparisonView) -> str:
     """A pull request's preview: where it is, what the gate says of it, and then the comparison."""
     mark, _ = MARKS[worst(*(one.state for one in outcomes))]
-    rows = [_row(("", "target", "what the gate says", "where")), "|---|---|---|---|"]
+    rows = [_row(map(t, _PREVIEW)), "|---|---|---|---|"]
     for one in outcomes:
         sentence = one.what.partition("\n")[0].removesuffix(f" Without traffic, at {one.version_url}")
         url = one.version_url or ""
         url = f"<{url}>" if _PLAIN_URL.fullmatch(url) else _text(url)
         rows.append(_row((MARKS[one.state][0], _text(one.target), _text(sentence), url)))
-    blocks = [f"### {mark} Preview {_text(name)}", "\n".join(rows)]
-    close = _code(f"kit preview {name} --close")
-    blocks.append(f"It has no traffic, and is never promoted. {close} removes it.")
+    blocks = [f"### {mark} {_text(text('Preview {name}', name=name))}", "\n".join(rows)]
+    close = text(
+        "It has no traffic, and is never promoted. `kit preview {name} --close` removes it.", name=name
+    )
+    blocks.append(_prose(close))
     return "\n\n".join([*blocks, *([markdown(view)] if view.lanes else [""])])
 
 
 def closed(name: str) -> str:
     """The same once the preview is gone."""
-    return f"### Preview {_text(name)}: removed\n"
+    return f"### {_text(text('Preview {name}: removed', name=name))}\n"
 
 
 def _table(view: ComparisonView) -> str:
@@ -127,7 +131,7 @@ def _evidence(lane: LaneView) -> list[str]:
         blocks.append(_text(lane.remark))
     blocks += [block for clause in lane.clauses for block in _clause(clause)]
     if lane.grounds:
-        blocks.append(_text(text("What the promise rests on:")))
+        blocks.append(_text(text("Documented:")))
         blocks.append("\n".join(map(_claim, lane.grounds)))
     return blocks
 

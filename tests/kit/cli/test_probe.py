@@ -29,11 +29,54 @@ def test_json_is_one_lane_that_fits_the_schema(invoke: Invoke, origin: Origin) -
     assert ended.status == 0
     document = json.loads(ended.out)
     VALIDATOR.validate(document)
-    assert (document["data"]["verdict"], document["data"]["as_expected"]) == ("incremental", True)
+    data = document["data"]
+    assert (data["verdict"], data["as_expected"], document["exit_code"]) == ("incremental", True, 0)
+    asked, came = data["request"], data["response"]
+    assert (asked["method"], asked["prompted"]) == ("GET", False)
+    assert asked["accept_encoding"] == "gzip, deflate, br, zstd"
+    assert (came["status"], came["http_version"], came["content_length"]) == (200, "HTTP/1.1", None)
+    assert came["content_type"].startswith("text/event-stream")
+    assert (data["header_known"], data["remedy"], data["environment"]) == ("seen", None, "url")
+    assert 0 < data["round_trip_ms"] < data["duration_ms"]
+    assert data["kit_version"]
+    assert data["measured_at"].endswith("Z")
 
 
 def test_another_verdict_than_expected_exits_3(invoke: Invoke, origin: Origin) -> None:
     assert invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message").status == 3
+
+
+def test_a_baseline_covers_what_is_known_and_fails_on_what_is_new(
+    invoke: Invoke, origin: Origin, tmp_path: Path
+) -> None:
+    probe = ("probe", f"{origin()}{QUICK}", "--name", "chat", "--expect", "whole-message")
+    written = invoke(*probe, "--write-baseline", "known.toml", "--junit", "a.xml")
+    assert written.status == 0, written
+    assert "known: chat, delivered: streamed, as in known.toml" in written.out
+    assert "<failure" not in (tmp_path / "a.xml").read_text()
+    (tmp_path / "known.toml").write_text("")
+    new = invoke(*probe, "--baseline", "known.toml", "--json")
+    assert (new.status, json.loads(new.out)["warnings"][-1]) == (
+        3,
+        "new: chat, delivered: streamed; known.toml does not know it",
+    )
+    VALIDATOR.validate(json.loads(new.out))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--baseline", "a.toml"), "cannot be read as TOML"),
+        (("--write-baseline", "a.toml"), "A baseline is of what is expected, and nothing is."),
+        (("--baseline", "a", "--write-baseline", "a"), "Give one of them."),
+    ],
+)
+def test_a_baseline_that_covers_nothing_is_refused_before_anything_is_asked(
+    invoke: Invoke, words: tuple[str, ...], says: str
+) -> None:
+    ended = invoke("probe", "http://127.0.0.1:9", *words)
+    assert ended.status in (1, 2)
+    assert says in ended.err
 
 
 def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke, origin: Origin) -> None:
@@ -44,7 +87,8 @@ def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke,
 
 def test_both_arms_are_a_comparison(invoke: Invoke, origin: Origin) -> None:
     ended = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
-    assert [lane["header"] for lane in ended.data["lanes"]] == ["on", "off"]
+    lanes = ended.data["lanes"]
+    assert [(lane["header"], lane["header_known"]) for lane in lanes] == [("on", "asked"), ("off", "asked")]
     VALIDATOR.validate(json.loads(ended.out))
 
 
@@ -95,6 +139,10 @@ def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Or
     ended = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
     assert (ended.status, ended.error["code"]) == (1, "http-status")
     assert "secret" not in ended.out + ended.err
+    document = json.loads(ended.out)
+    VALIDATOR.validate(document)
+    asked, came = document["lane"]["request"], document["lane"]["response"]
+    assert (asked["url"].rpartition("/")[2], came["status"], document["exit_code"]) == ("nowhere", 404, 1)
 
 
 def test_reports_are_written_where_they_are_wanted_and_the_status_stays(
