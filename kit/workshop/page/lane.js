@@ -107,7 +107,7 @@ export class LaneView {
     const more = [told.remark, ...told.doubts].filter(Boolean);
     this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
     this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;
-    this.#more([...more, ...(this.result?.evidence ?? [])]);
+    this.#more([...more, ...(told.evidence ?? [])]);
   }
 
   /** Opens or closes what the verdict rests on. */
