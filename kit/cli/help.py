@@ -18,7 +18,7 @@ GROUPS: Final = {
     "Check a URL": ("probe", "doctor", "explain", "compare", "load", "proof"),
     "On this machine": ("demo", "workshop", "lab", "targets", "render"),
     "On Google Cloud": (
-        "deploy", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
+        "deploy", "preview", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
     ),
 }  # fmt: skip
 
@@ -37,6 +37,7 @@ EXAMPLES: Final = {
     "lab": "kit lab run --port run=8001",
     "workshop": "kit workshop --host 0.0.0.0",
     "deploy": "kit deploy run --project my-project --dry-run",
+    "preview": "kit preview pr-12 run --project my-project --markdown preview.md",
     "status": "kit status --refresh",
     "promote": "kit promote run",
     "rollback": "kit rollback run",

@@ -164,27 +164,36 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise KeyboardInterrupt from None
 
 
-def annotate(comparison: Comparison, targets: Mapping[str, Target], wanted: bool | None) -> list[str]:
+def annotate(
+    comparison: Comparison,
+    targets: Mapping[str, Target],
+    wanted: bool | None,
+    summary: str | None = None,
+    failed: Sequence[str] = (),
+) -> list[str]:
     """Write the workflow commands to stderr, which the runner reads like stdout, and append to its files.
 
     Args:
         comparison: what was measured.
         targets: the targets that there are, by name.
         wanted: what the user said; None for what GITHUB_ACTIONS says.
+        summary: for the job's summary, in the place of the comparison.
+        failed: errors beside it, a sentence each.
 
     Returns:
         warnings, one for each file that could not be written.
     """
-    from kit.report.github import github, outputs
+    from kit.report.github import command, github, outputs
     from kit.report.markdown import markdown
     from kit.report.view import view
 
     if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
         return []
     seen = view(comparison, targets)
-    if commands := github(seen):
-        talk(commands)
-    files = {"GITHUB_STEP_SUMMARY": markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
+    commands = [command("error", "streamproof", [one]) for one in failed]
+    if commands := [*commands, *filter(None, [github(seen)])]:
+        talk("\n".join(commands))
+    files = {"GITHUB_STEP_SUMMARY": summary or markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
     return [warning for variable, text in files.items() if (warning := _append(variable, text))]
 
 

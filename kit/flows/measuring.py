@@ -31,7 +31,7 @@ _LET_IN_S = 120.0
 
 
 class Measuring:
-    """A `kit.flows.deploy_target.Measure`.
+    """A `kit.flows.trial.Measure`.
 
     Args:
         gcloud: who gives identity tokens.

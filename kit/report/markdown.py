@@ -6,10 +6,11 @@ GitHub's flavour. Whatever was measured or configured is escaped: it makes no ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from kit.language import join, t, text
-from kit.proof.lane import LaneState
+from kit.outcome import Outcome
+from kit.proof.lane import LaneState, worst
 from kit.report.cells import clean, one_line
 from kit.report.style import CAME, MARKS
 from kit.report.view import ClauseView, ComparisonView, LaneView, by_doubt
@@ -23,6 +24,7 @@ _RULE = "|---|---|---|---|---:|---:|"
 # of no width does.
 _CALLING = re.compile(r"[@#]|(?<=\bGH)-(?=\d)|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&!$]")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/?")
 _LEADING = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
 
@@ -50,6 +52,26 @@ def markdown(view: ComparisonView) -> str:
     measured = text("Measured {moment} with {versions}. Asked:", moment=view.moment, versions=view.versions)
     blocks.append(f"{_text(measured)} {_code(view.prompt)}")
     return "\n\n".join(blocks) + "\n"
+
+
+def preview(name: str, outcomes: Sequence[Outcome], view: ComparisonView) -> str:
+    """A pull request's preview: where it is, what the gate says of it, and then the comparison."""
+    mark, _ = MARKS[worst(*(one.state for one in outcomes))]
+    rows = [_row(("", "target", "what the gate says", "where")), "|---|---|---|---|"]
+    for one in outcomes:
+        sentence = one.what.partition("\n")[0].removesuffix(f" Without traffic, at {one.version_url}")
+        url = one.version_url or ""
+        url = f"<{url}>" if _PLAIN_URL.fullmatch(url) else _text(url)
+        rows.append(_row((MARKS[one.state][0], _text(one.target), _text(sentence), url)))
+    blocks = [f"### {mark} Preview {_text(name)}", "\n".join(rows)]
+    close = _code(f"kit preview {name} --close")
+    blocks.append(f"It has no traffic, and is never promoted. {close} removes it.")
+    return "\n\n".join([*blocks, *([markdown(view)] if view.lanes else [""])])
+
+
+def closed(name: str) -> str:
+    """The same once the preview is gone."""
+    return f"### Preview {_text(name)}: removed\n"
 
 
 def _table(view: ComparisonView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,23 +20,45 @@ from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import LaneSpec, as_browser, as_our_service
 from kit.proof import answer
 from kit.proof.clock import aligned
-from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, of_answer
+from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, bears_accel, of_answer
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
-from kit.proof.lane import Lane
+from kit.proof.lane import Environment, Lane
 from kit.proof.received import Received, decoder_of
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Finding, Method, Verdict
 from kit.report.json import lane_data
 from kit.workshop.browser_report import BrowserReport, receive
 from kit.workshop.cors import may_ask
-from kit.workshop.event_text import event_texts
 from kit.workshop.proof import BrowserProof, Step
 
 if TYPE_CHECKING:
     from kit.report import wire
 
 FINDS_WITHIN_S = 60.0
+_LOOKS_WITHIN_S = 3.0  # before the page is shown
+
+
+async def takes_of(client: Client, spec: LaneSpec, environment: Environment) -> dict[str, bool] | None:
+    """Which of the page's controls do anything on a lane; None where that cannot be seen now.
+
+    "question" goes for its speed and for polling as well. A user's app takes no question of the page's.
+    """
+    if environment != "url":
+        return {"question": not spec.as_it_is, "header": True}
+    try:
+        async with asyncio.timeout(_LOOKS_WITHIN_S):
+            found = await _found(client, spec, within_s=_LOOKS_WITHIN_S)
+    except (KitError, TimeoutError):
+        return None
+    return {"question": as_our_service(spec, found).body != spec.ask.body, "header": found.speaks}
+
+
+async def _found(client: Client, spec: LaneSpec, *, within_s: float) -> Found:
+    ask = spec.ask
+    return await discover(
+        client, ask.url, ask.headers, within_ms=within_s * 1000, proof_url=None, token=spec.proof_token
+    )
 
 
 class LaneRun:
@@ -78,17 +101,13 @@ class LaneRun:
         """Is it there, does it speak the proof's protocol, and may a page of this origin ask it?"""
         spec = self.spec
         try:
-            self._found = await discover(
-                client,
-                spec.ask.url,
-                spec.ask.headers,
-                within_ms=FINDS_WITHIN_S * 1000,
-                proof_url=None,
-                token=spec.proof_token,
-            )
+            self._found = await _found(client, spec, within_s=FINDS_WITHIN_S)
         except KitError as error:
             self._fail(error)
             return
+        if not (self._found.speaks or spec.as_it_is):
+            # What does not know the switch is asked as it is, and no claim made of its header.
+            self.spec = spec = replace(spec, header="as-is", expected=None)
         self._ask = as_our_service(spec, self._found)
         # A token is no browser's business.
         self.relayed = bool(self._found.shows) or not await may_ask(
@@ -277,7 +296,8 @@ class LaneRun:
         if not self.relayed:  # a page may not see all that another origin's answer bears
             head = {"incremental": "?1", **head}
         asked = {"accept": ACCEPT, **{name.lower(): value for name, value in as_browser(self._ask).headers}}
-        header: Switch = "off" if self.spec.header == "off" else "on"
+        wanted = self.spec.header
+        header: Switch = ("on" if bears_accel(head) else "off") if wanted == "as-is" else wanted
         return of_answer(self._ask.method, asked, head, header=header, http2=False)
 
     @property
@@ -287,14 +307,8 @@ class LaneRun:
 
     @property
     def data(self) -> wire.Lane | None:
-        """What came out, as `kit compare` writes it, with the text of each event."""
-        if self.lane is None:
-            return None
-        data = lane_data(self.lane)
-        for arrival, said in zip(data["timeline"], event_texts(self._received.arrivals), strict=True):
-            if said:
-                arrival["text"] = said
-        return data
+        """What came out, as `kit compare` writes it."""
+        return None if self.lane is None else lane_data(self.lane)
 
     def _note(self, report: BrowserReport) -> None:
         if report.hidden:

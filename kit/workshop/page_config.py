@@ -33,6 +33,7 @@ class PageConfig:
         names: names and addresses under which the page may be opened, besides this machine's own.
         secret: what a request must show; None where no other machine gets here.
         fresh: a lane with credentials that are good for one more run.
+        tokens_per_s: the pace of its services unless a run says another; None where that is not known.
     """
 
     environment: Environment
@@ -42,6 +43,7 @@ class PageConfig:
     names: frozenset[str] = field(default=frozenset())
     secret: str | None = field(default=None, repr=False)
     fresh: Fresh = as_it_is
+    tokens_per_s: float | None = None
 
     @property
     def origins(self) -> tuple[str, ...]:

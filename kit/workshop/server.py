@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from kit.targets import assets
 from kit.workshop import browser_report, recording
 from kit.workshop.browser_report import BrowserReport
 from kit.workshop.guard import host_of, is_from_us, is_ours, shows
-from kit.workshop.lane_run import LaneRun
+from kit.workshop.lane_run import LaneRun, takes_of
 from kit.workshop.lane_text import lane_text
 from kit.workshop.page_config import PageConfig
 from kit.workshop.relay import Relayed, refused
@@ -83,15 +84,24 @@ class Page:
 
     async def _site_data(self, request: Request) -> Response:
         site = self._site
+        specs = [next(iter(arms.values())) for arms in site.specs.values()]
+        takes = await asyncio.gather(*(takes_of(self._client, spec, site.environment) for spec in specs))
         lanes = [
-            {"target": name, "title": site.title(name), "place": site.place(name), "arms": list(arms)}
-            for name, arms in site.specs.items()
+            {
+                "target": name,
+                "title": site.title(name),
+                "place": site.place(name),
+                "arms": list(arms),
+                "takes": lane_takes,
+            }
+            for (name, arms), lane_takes in zip(site.specs.items(), takes, strict=True)
         ]
         return _json(
             {
                 "environment": site.environment,
                 "kit_version": __version__,
                 "timeout_ms": 1000 * site.timeout_s,
+                "tokens_per_s": site.tokens_per_s,
                 "lanes": lanes,
             }
         )

@@ -113,7 +113,8 @@ async def show_lab(
     async with Lab(lanes, isolated=isolated, say=say, origins=session.address.origins) as lab:
         specs = await in_lab(lab, session.targets, config, timeout_s=session.timeout_s, say=say)
         dying = asyncio.create_task(lab.wait_for_death())
-        showing = asyncio.create_task(show_specs(session, specs, "lab"))
+        pace = config.tokens_per_s if config.app is None and config.generator == "embedded" else None
+        showing = asyncio.create_task(show_specs(session, specs, "lab", tokens_per_s=pace))
         try:
             await asyncio.wait({dying, showing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -127,7 +128,12 @@ async def show_lab(
 
 
 async def show_specs(
-    session: Session, specs: Specs, environment: Environment, fresh: Fresh = as_it_is
+    session: Session,
+    specs: Specs,
+    environment: Environment,
+    fresh: Fresh = as_it_is,
+    *,
+    tokens_per_s: float | None = None,
 ) -> NoReturn:
     """Serve the page for these lanes until this is cancelled.
 
@@ -136,13 +142,21 @@ async def show_specs(
         specs: the lanes.
         environment: where they are.
         fresh: see `PageConfig`.
+        tokens_per_s: see `PageConfig`.
 
     Raises:
         Exception: whatever ends the page's server before.
     """
     address = session.address
     site = PageConfig(
-        environment, specs, session.targets, session.timeout_s, address.allowed, address.secret, fresh
+        environment,
+        specs,
+        session.targets,
+        session.timeout_s,
+        address.allowed,
+        address.secret,
+        fresh,
+        tokens_per_s,
     )
     async with (
         Client(timeout_s=session.timeout_s) as client,

@@ -1,16 +1,23 @@
 // One lane as it is seen. Everything that comes from outside is put in as text, never as markup.
 
+import { chart } from "./chart.js";
 import { draw } from "./strip.js";
 
+// Whether it streams; whether that is as documented is said in words.
 const MARKS = { flows: "●", held: "■", unsure: "?", failed: "✗" };
 const seconds = (ms) => (ms / 1000).toFixed(ms < 9995 ? 2 : 1);
 
 export class LaneView {
-  /** @param {{target: string, title: string, place: string}} about */
-  constructor(about) {
+  /**
+   * @param {{target: string, title: string, place: string}} about
+   * @param {object} words of words.js
+   */
+  constructor(about, words) {
     this.about = about;
+    this.words = words;
     this.element = document.getElementById("lane").content.firstElementChild.cloneNode(true);
     this.element.dataset.target = about.target;
+    this.element.setAttribute("aria-label", about.title);
     this.$(".title").textContent = about.title;
     this.$(".title").title = about.place ?? "";
     this.$(".evidence").addEventListener("click", () => this.toggle());
@@ -27,22 +34,20 @@ export class LaneView {
     this.result = null;
     this.relayed = false;
     this.polled = null;
-    this.#state("idle");
-    for (const name of [".text", ".word", ".promise", ".why", ".clock-label"]) this.$(name).textContent = "";
-    this.$(".clock").textContent = "–";
+    for (const name of [".text", ".clock", ".clock-label", ".last", ".last-label"]) this.$(name).textContent = "";
     this.$(".strip").replaceChildren();
-    this.#more([]);
-    this.$(".relayed").hidden = true;
+    this.$(".stairs").replaceChildren();
     delete this.element.dataset.tone;
+    this.#state("idle");
   }
 
   /** The clock runs from here. */
   begin(run) {
     this.run = run;
     this.#state("waiting");
-    this.$(".text").setAttribute("aria-busy", "true");
   }
 
+  /** Something came; `text` is empty where it has none to be shown. */
   text(text) {
     if (this.element.dataset.state === "waiting") this.#state("receiving");
     const box = this.$(".text");
@@ -50,64 +55,51 @@ export class LaneView {
     box.scrollTop = box.scrollHeight;
   }
 
-  /** The answer is over, and is read from its beginning; the proof may go on. */
+  /** The answer is over; the proof may go on. */
   answered() {
     this.#state("answered");
-    this.$(".text").setAttribute("aria-busy", "false");
-    this.$(".text").scrollTop = 0;
   }
 
   /** The verdict is in: `lane` as `kit compare` writes it, `said` in both languages. */
   judged(lane, said) {
     this.result = lane;
     this.said = said;
-    this.#state("judged");
     this.element.dataset.tone = said.tone;
-    this.$(".text").setAttribute("aria-busy", "false");
+    this.#state("judged");
   }
 
   /** The answer is over, and was asked for in pieces: no verdict, only what came. */
   ended(polled) {
     this.polled = polled;
-    this.#state("polled");
     this.element.dataset.tone = polled.problem ? "failed" : "polled";
-    this.$(".text").setAttribute("aria-busy", "false");
+    this.#state("polled");
   }
 
   /** Writes what does not change with time. */
-  translate(words) {
-    const { said } = this;
+  translate(words = this.words) {
     this.words = words;
-    const state = this.element.dataset.state;
+    const { said, polled } = this;
     const relayed = this.$(".relayed");
     relayed.hidden = !this.relayed;
     relayed.textContent = words.relayed;
     relayed.title = words.relayedMeans;
-    if (this.polled) {
-      const { pieces, problem } = this.polled;
-      this.#set(".word", problem ? `${MARKS.failed} ${words.notPolled}` : words.polled(pieces));
-      this.#set(".promise", "");
-      this.#set(".why", problem ? (words[problem] ?? problem) : words.polledWhy);
+    this.$(".text").setAttribute("aria-label", words.answerOf(this.about.title));
+    if (polled) {
+      this.#say(polled.problem ? `${MARKS.failed} ${words.notPolled}` : words.polled(polled.pieces));
+      this.$(".why").textContent = polled.problem ? (words[polled.problem] ?? polled.problem) : words.polledWhy;
+    } else if (said) {
+      const told = said[words.key];
+      this.#say(`${MARKS[said.tone]} ${told.verdict}`, told.promise);
+      this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
+      this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
+      this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;
+      this.#more([told.remark, ...told.doubts, ...(told.evidence ?? [])].filter(Boolean));
       return;
+    } else {
+      this.#say(words.states[this.element.dataset.state] ?? "");
+      this.$(".why").textContent = "";
     }
-    if (!said) {
-      const proving = state === "answered" ? words.proving : (words[state] ?? "");
-      this.#set(".word", proving);
-      this.#set(".promise", "");
-      this.#set(".why", "");
-      this.#more([]);
-      return;
-    }
-    const told = said[words.key];
-    this.#set(".word", `${MARKS[said.tone]} ${told.verdict}`);
-    this.#set(".promise", told.promise ?? "");
-    this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
-    // A doubt stands whole among the evidence.
-    this.$(".why").classList.toggle("cut", !told.advice && Boolean(told.note));
-    const more = [told.remark, ...told.doubts].filter(Boolean);
-    this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
-    this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;
-    this.#more([...more, ...(told.evidence ?? [])]);
+    this.#more([]);
   }
 
   /** Opens or closes what the verdict rests on. */
@@ -132,17 +124,41 @@ export class LaneView {
   draw(now, endS) {
     const { run, words } = this;
     if (!run) return;
-    const stands = run.firstWord !== null;
+    const came = run.first !== null;
     const over = run.ended !== null;
-    this.$(".clock").textContent = stands || !over ? words.seconds(seconds((run.firstWord ?? now) - run.began)) : "–";
-    this.#set(".clock-label", stands ? words.firstWord : over ? words.noWord : words.waitingClock);
+    this.$(".clock").textContent = came || !over ? words.seconds(seconds((run.first ?? now) - run.began)) : "–";
+    this.#set(".clock-label", came ? words.firstEvent : over ? words.noEvent : words.waitingClock);
+    this.#set(".last", came && over ? words.seconds(seconds(run.last - run.began)) : "");
+    this.#set(".last-label", came && over ? words.lastEvent : "");
     draw(this.$(".strip"), run, now, endS);
     const label = words.strip(this.about.title, run.reads.length, seconds((run.ended ?? now) - run.began));
-    if (over || this.$(".strip").getAttribute("aria-label") === null) this.$(".strip").setAttribute("aria-label", label);
+    if (over) this.$(".strip").setAttribute("aria-label", label);
   }
 
+  /** Draws what was sent and received on that axis, with a line at each of `ticks` (parts of its length). */
+  drawChart(endS, ticks) {
+    if (!this.result?.timeline.length) return;
+    const events = this.result.timeline.length;
+    this.$(".stairs").replaceChildren(
+      Object.assign(document.createElement("span"), { className: "all", textContent: this.words.events(events) }),
+      Object.assign(document.createElement("span"), { className: "none", textContent: "0" }),
+      chart(this.result, endS, ticks, this.words.stairs(this.about.title, events)),
+    );
+  }
+
+  // What is over is read from its beginning.
   #state(state) {
     this.element.dataset.state = state;
+    const going = ["waiting", "receiving"].includes(state);
+    this.$(".text").setAttribute("aria-busy", String(going));
+    if (!going) this.$(".text").scrollTop = 0;
+    if (state === "idle") this.$(".strip").setAttribute("aria-label", this.about.title);
+    this.translate();
+  }
+
+  #say(word, promise = "") {
+    this.#set(".word", word);
+    this.#set(".promise", promise ?? "");
   }
 
   // Only when it changes: each time it is set, a screen reader says it again.

@@ -1,5 +1,7 @@
 // The same answer without a stream: asked for again and again, each piece a whole small response of its own.
 
+import { note } from "./answer.js";
+
 // How long the service may wait for something new. The next piece is asked for at once: between two requests an
 // instance may have no CPU to write with.
 const WAIT_S = 20;
@@ -30,13 +32,8 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
       const at = performance.now();
       if (!told) return { pieces: run.reads.length, problem: `HTTP ${reply.status}` };
       if (told.events.length) {
-        run.reads.push({ at, events: told.events.length });
         after = told.events.at(-1).seq;
-        const text = told.events.map(({ data }) => data.text ?? "").join("");
-        if (text) {
-          run.firstWord ??= at;
-          onText(text);
-        }
+        onText(note(run, at, told.events.map(({ event, data }) => (event === "done" ? null : (data.text ?? "")))));
         const error = told.events.find(({ event }) => event === "error");
         if (error) return { pieces: run.reads.length, problem: error.data.detail ?? error.data.title };
       }

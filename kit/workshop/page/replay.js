@@ -1,6 +1,6 @@
 // A recorded lane shown again, at its own speed.
 
-import { newRun } from "./answer.js";
+import { newRun, note } from "./answer.js";
 
 /**
  * Shows the lane's arrivals as they came.
@@ -16,12 +16,8 @@ export async function replay(lane, began, { signal, onBegin, onText }) {
   for (const { at, arrivals } of together(lane.timeline)) {
     await until(began + at, signal);
     if (signal.aborted) return;
-    run.reads.push({ at: began + at, events: arrivals.length });
     // What was recorded without its text shows a block for each event.
-    const text = arrivals.map((one) => (withText ? (one.text ?? "") : "▪")).join("");
-    if (!text) continue;
-    run.firstWord ??= began + at;
-    onText(text);
+    onText(note(run, began + at, arrivals.map((one) => (withText ? (one.text ?? null) : "▪"))));
   }
   const over = lane.duration_ms ?? lane.timeline.at(-1)?.arrived_ms ?? 0;
   await until(began + over, signal);

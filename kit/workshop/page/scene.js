@@ -1,7 +1,13 @@
-// What a link says of a scene: lanes and settings, never an address.
+// The scenes, and what a link says of one: lanes and settings, never an address.
 
 const HEADERS = ["on", "off"];
 const HOW = ["stream", "poll"];
+
+/** The scenes in their order, by what each sets: a stream in each position of the header, then polling if it can. */
+export function scenes(arms, polls) {
+  const streams = arms.map((header) => ({ how: "stream", header }));
+  return polls ? [...streams, { how: "poll", header: arms[0] }] : streams;
+}
 
 /** The settings in a hash such as "#lanes=standard,run&header=off"; what it does not say is left out. */
 export function fromHash(hash) {
@@ -16,6 +22,7 @@ export function fromHash(hash) {
   if (speed >= 0.1 && speed <= 1000) scene.speed = speed;
   if (["en", "zh"].includes(told.get("lang"))) scene.lang = told.get("lang");
   if (told.get("large") === "1") scene.large = true;
+  if (told.get("keys") === "0") scene.keys = false;
   if (told.get("prompt")) scene.prompt = told.get("prompt").slice(0, 8000);
   return scene;
 }
@@ -30,6 +37,7 @@ export function toHash(scene, usual) {
   if (scene.speed !== usual.speed) told.set("speed", scene.speed);
   if (scene.lang !== usual.lang) told.set("lang", scene.lang);
   if (scene.large) told.set("large", "1");
+  if (!scene.keys) told.set("keys", "0");
   if (scene.prompt !== usual.prompt) told.set("prompt", scene.prompt);
   return told.size ? `#${told.toString().replaceAll("%2C", ",")}` : "";
 }

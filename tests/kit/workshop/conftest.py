@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fixtures.browser import GIVE_UP_MS
+from kit.workshop.server import PAGE
+from tests.fixtures.browser import GIVE_UP_MS, SERVICES_PAGE, files_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -59,6 +60,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The workshop of all the lab's lanes."""
     with ExitStack() as stack:
         yield start(stack, tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def page_modules(browser: Browser) -> Iterator[Page]:
+    """The page's modules, for what needs neither a server nor a stream."""
+    with files_in(browser, PAGE, SERVICES_PAGE) as page:
+        yield page
 
 
 @pytest.fixture

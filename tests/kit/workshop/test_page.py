@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
 from tests.kit.report.measured import TARGETS, TROUBLED
 from tests.kit.workshop.conftest import Open, Workshop
-from tests.kit.workshop.test_event_text import SAID
 
 PROMPT = "Why?"
 
@@ -30,7 +30,7 @@ def lanes(page: Page) -> dict[str, dict[str, str]]:
     for lane in page.locator("#lanes .lane").all():
         shown[lane.get_attribute("data-target") or ""] = {
             name: lane.locator(f".{name}").inner_text()
-            for name in ("clock", "text", "word", "promise", "why")
+            for name in ("clock", "last", "text", "word", "promise", "why")
         } | {"tone": lane.get_attribute("data-tone") or ""}
     return shown
 
@@ -47,13 +47,37 @@ def over(page: Page) -> None:
     expect(page.locator("#go")).to_be_enabled(timeout=4 * GIVE_UP_MS)
 
 
-def whole(page: Page) -> bool:
-    """Whether every lane is on the screen, whole, and nothing lies beside it."""
-    assert page.viewport_size is not None
-    bounds = [lane.bounding_box() for lane in page.locator("#lanes .lane").all()]
-    below = [one for one in bounds if one is None or one["y"] + one["height"] > page.viewport_size["height"]]
-    wide: int = page.evaluate("document.documentElement.scrollWidth")
-    return not below and wide <= page.viewport_size["width"]
+# What a room would miss: of a lane that is not whole on the screen, of its words, of what it says.
+MISSED = """() => {
+    const missed = [...document.querySelectorAll('.lane')].flatMap((lane) => {
+        const [place, title] = [lane.getBoundingClientRect(), lane.querySelector('.title').textContent];
+        const text = lane.querySelector('.text');
+        const line = parseFloat(getComputedStyle(text).lineHeight);
+        const lines = Math.round((10 * text.clientHeight) / line) / 10;
+        const inside = (part) => {
+            const { left, top, right, bottom } = part.getBoundingClientRect();
+            const across = left >= place.left && right <= place.right;
+            return across && top >= place.top && bottom <= place.bottom;
+        };
+        const says = [...lane.querySelectorAll('.title, .clock, .word, .promise, .why')];
+        return [
+            ...(place.top < 0 || place.bottom > innerHeight ? [`${title} ends at ${place.bottom}`] : []),
+            ...(lines < 4 ? [`${title} has ${lines} lines`] : []),
+            ...says.filter((it) => !inside(it)).map(({ className }) => `${title}: ${className}`),
+        ];
+    });
+    const { scrollWidth } = document.documentElement;
+    return [...missed, ...(scrollWidth > innerWidth ? [`${scrollWidth} wide`] : [])];
+}"""
+# How many lines the controls take that are seen.
+CONTROLS = """() => {
+    const seen = [...document.querySelectorAll('h1, #path, #prompt, #bar button, #form > label, fieldset')]
+        .filter((it) => it.checkVisibility() && it.className !== 'hidden')
+        .map((it) => it.getBoundingClientRect())
+        .map(({ top, bottom }) => (top + bottom) / 2)
+        .sort((a, b) => a - b);
+    return seen.filter((at, n) => n === 0 || at - seen[n - 1] > 9).length;
+}"""
 
 
 def saved(page: Page) -> dict[str, Any]:
@@ -89,6 +113,7 @@ def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.alone
+@pytest.mark.bursts
 @pytest.mark.long
 def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     lab: str, open_page: Open, tmp_path: Path
@@ -109,9 +134,16 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     assert clocks["standard"] > max(clocks["flex"], clocks["run"], clocks["gke"])
     assert "polling" in on["standard"]["why"]
 
+    # What is over is read from its beginning, with the times of its first event and its last.
+    assert page.locator(".text").evaluate_all("texts => texts.map(text => text.scrollTop)") == [0] * 4
+    last = {name: lane["last"] for name, lane in on.items()}
+    assert float(last["run"].removesuffix(" s")) > 1.5 > clocks["run"]
+    assert last["standard"] == on["standard"]["clock"]
+
     page.keyboard.press("Escape")
     page.keyboard.press("h")
-    expect(page.locator("#header-state")).to_have_text("is not sent")
+    expect(page.get_by_role("switch", name="Send X-Accel-Buffering: no", exact=True)).not_to_be_checked()
+    expect(page.locator("#scene")).to_have_text("The header is not sent")
     assert {lane["word"] for lane in lanes(page).values()} == {""}
     assert page.evaluate("location.hash") == "#header=off&tokens=60&prompt=Why%3F"
     go(page)
@@ -124,18 +156,32 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     }
     assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
     assert {lane["promise"] for lane in off.values()} == {"as documented"}
-    assert page.locator("#stairs path.sent").count() == 4
+    document = saved(page)
 
-    # The last row sees all lanes at once, on small projectors too.
+    # The last row sees all lanes at once and one line of controls, on small projectors too.
     page.keyboard.press("Escape")
-    page.keyboard.press("l")
-    for width, height in ((1280, 800), (1024, 768)):
+    sizes = ((1280, 800), (1024, 768), (1920, 1080))
+    for large, language, (width, height) in (
+        *product((True,), ("zh-CN", "en"), sizes),
+        (False, "en", (1280, 800)),
+    ):
         page.set_viewport_size({"width": width, "height": height})
-        assert whole(page), (width, height)
-    page.keyboard.press("l")
+        if page.evaluate("document.documentElement.classList.contains('large')") is not large:
+            page.keyboard.press("l")
+        if page.locator("html").get_attribute("lang") != language:
+            page.locator("#language").evaluate("button => button.click()")
+        assert page.evaluate(MISSED) == [], (width, height, language)
+        assert not large or page.evaluate(CONTROLS) == 1, (width, height, language)
+
+    # When each event was sent and received stands on the same axis of time, in place of the words.
+    page.keyboard.press("c")
+    assert page.locator(".stairs path.sent:visible").count() == 4
+    events = len(document["data"]["lanes"][0]["timeline"])
+    expect(page.locator("[data-target=standard] .stairs .all")).to_have_text(f"{events} events")
+    assert not page.locator(".text").first.is_visible()
+    page.keyboard.press("c")
 
     # Saved, it is what kit compare prints of the same lab: one engine.
-    document = saved(page)
     VALIDATOR.validate(document)
     mine = document["data"]
     theirs = compared({lane["target"]: lane["url"] for lane in mine["lanes"]})
@@ -149,10 +195,14 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     page.locator("#file").set_input_files(file)
     expect(page.locator("#mark")).to_contain_text("Recorded on ")
     expect(page.locator("#mark")).to_contain_text("emulated from documentation")
+    expect(page.locator("#save-why")).to_have_text("This is a recording already.")
+    for state in ("Waiting…", "Receiving…"):
+        expect(page.locator("[data-target=run] .word")).to_have_text(state)
     over(page)
     assert lanes(page) == off
-    page.keyboard.press("h")
-    expect(page.locator("#header-state")).to_have_text("is sent")
+    # A presenter's clicker goes to the next scene, and begins it.
+    page.keyboard.press("PageDown")
+    expect(page.locator("#scene")).to_have_text("The header is sent")
     over(page)
     assert lanes(page) == on
 
@@ -184,6 +234,7 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     over(page)
     assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", *["● 流式"] * 3]
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.locator("#more").click()
     page.locator("#language").click()
     assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", *["● Streamed"] * 3]
     # Another file gets a sentence.
@@ -193,21 +244,15 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     expect(page.locator("#notice")).to_contain_text("That file is no recording")
 
 
-def test_the_page_reads_in_an_event_what_a_recording_does(lab: str, open_page: Open) -> None:
-    script = "events => import('/page/text.js').then(({ textOf }) => events.map(textOf))"
-    events = [{"type": type_, "data": data} for type_, data, _ in SAID]
-    assert open_page(lab).evaluate(script, events) == [text for _, _, text in SAID]
-
-
 def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     lab: str, open_page: Open
 ) -> None:
     page = open_page(f"{lab}/#lanes=flex,run&tokens=30&speed=1000")
     slider = page.locator("#speed")
-    expect(page.locator("#speed-state")).to_have_text("1000 tokens a second")
+    expect(page.locator("#speed-state")).to_have_text("1000 tokens/s")
     page.keyboard.press("s")
     page.keyboard.press("ArrowLeft")
-    expect(slider).to_have_attribute("aria-valuetext", "300 tokens a second")
+    expect(slider).to_have_attribute("aria-valuetext", "300 tokens/s")
     # The other keys work from there, too.
     page.keyboard.press("l")
     assert page.evaluate("location.hash") == "#lanes=flex,run&tokens=30&speed=300&large=1"
@@ -218,13 +263,15 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     paces = {request.url: request.post_data_json for request in asked if "/search" in request.url}
     assert [body["tokens_per_s"] for body in paces.values()] == [300, 300]
     assert {lane["word"] for lane in lanes(page).values()} == {"● Streamed"}
-    # Its leftmost stop asks for nothing: the service's own pace.
+    # One stop asks for nothing: the service's own pace, which stands among the others.
     page.keyboard.press("s")
-    page.keyboard.press("Home")
-    expect(page.locator("#speed-state")).to_have_text("default")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#speed-state")).to_have_text("30 tokens/s (default)")
     assert "speed" not in page.evaluate("location.hash")
     page.locator("#language").click()
-    expect(page.locator("#speed-state")).to_have_text("默认速度")
+    expect(page.locator("#speed-state")).to_have_text("每秒 30 个词元（默认）")
 
 
 def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_asks(

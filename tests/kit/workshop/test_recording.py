@@ -83,9 +83,11 @@ def test_a_bound_and_for_whom_it_was_judged_are_read_back(comparison_with_text: 
 
 
 def test_the_one_that_comes_with_the_kit_is_the_labs_in_both_positions() -> None:
-    comparison, _ = read(RECORDING.read_bytes())
+    comparison, data = read(RECORDING.read_bytes())
     assert (comparison.environment, comparison.as_expected) == ("lab", True)
     found = {(lane.target, lane.header): lane.verdict for lane in comparison.lanes}
+    said = ["".join(one.get("text", "") for one in lane["timeline"]) for lane in data["lanes"]]
+    assert [text[-80:] for text in said if not text.rstrip().endswith((".", "?"))] == []
     targets = load_targets()
     assert found == {(name, arm): targets[name].expect[arm] for name in targets for arm in ("on", "off")}
 

@@ -83,6 +83,8 @@ def test_a_lane_that_is_down_cut_or_closed_to_browsers_says_so_and_the_others_go
     here = f"{url}/here/proof/ping"
     while back.count(here) < 3:
         page.wait_for_event("response")
+    # One that is begun after them comes back once the page itself knows of them.
+    page.evaluate("fetch('here/proof/ping').then(it => it.text())")
     for id in ids:
         urllib.request.urlopen(f"{open_one}/proof/end?id={id}", data=b"").close()
     over(page)
