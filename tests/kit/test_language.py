@@ -10,6 +10,7 @@ import pytest
 
 from kit import language
 from kit.language import Text, bare, capital, catalogue, folded, in_chinese, join, speak, spoken, t, text
+from kit.proof.verdict import Method
 from tests.fixtures.sentences import placeholders, templates
 
 
@@ -113,7 +114,7 @@ def test_the_option_wins_over_the_locale(option: str | None, environment: dict[s
     assert t(text("streamed")) == {"en": "streamed", "zh": "流式"}[found]
 
 
-OURS = ("verdict", "report", "doctor", "contract", "flows", "page")
+OURS = ("verdict", "report", "doctor", "contract", "flows", "page", "explain")
 
 
 def ours() -> Mapping[str, str]:
@@ -130,7 +131,8 @@ def ours() -> Mapping[str, str]:
 def test_every_sentence_of_the_code_has_its_chinese_and_none_is_left_over() -> None:
     assert {said: place for said, place in templates().items() if said not in catalogue()} == {}
     # Chosen among by a figure or a code, and so written without text().
-    plain = {"delivered", "cancelled", "refused", "queued", "silent", "held", "late", "cut", "hung"}
+    kinds = {"delivered", "cancelled", "refused", "queued", "silent", "held", "late", "cut", "hung"}
+    plain = {str(method) for method in Method} | kinds
     assert ours().keys() - templates().keys() - plain == set()
 
 
