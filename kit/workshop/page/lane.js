@@ -93,7 +93,7 @@ export class LaneView {
       this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
       this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
       this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;
-      this.#more([told.remark, ...told.doubts, ...(this.result?.evidence ?? [])].filter(Boolean));
+      this.#more([told.remark, ...told.doubts, ...(told.evidence ?? [])].filter(Boolean));
       return;
     } else {
       this.#say(words.states[this.element.dataset.state] ?? "");
