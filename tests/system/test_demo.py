@@ -72,7 +72,7 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
     assert "emulated from documentation" in page
-    assert "8 of 8 lanes" in (tmp_path / "build/report.md").read_text()
+    assert "8 of 8 as documented" in (tmp_path / "build/report.md").read_text()
     assert 'tests="16" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
