@@ -7,7 +7,7 @@ import { prove } from "./proof.js";
 import { keep } from "./recordings.js";
 import { show, showPath, tick } from "./show.js";
 import { forget } from "./side.js";
-import { state } from "./state.js";
+import { state, takes } from "./state.js";
 
 const APART_MS = 200; // proofs begin a moment apart: all at once, their pings would measure each other
 
@@ -42,7 +42,7 @@ export async function runScene() {
       at(there.some((task) => !task.view.said) ? "proving" : "");
       await Promise.all(bySameServer(there).map((group, place) => proveAll(group, place * APART_MS, mine)));
       if (signal.aborted) return;
-      keep(run, header, prompt);
+      keep(run, header, takes("question") ? prompt : "");
     }
     if (mine.hidden) state.notice = (w) => w.hidden;
   } catch (error) {

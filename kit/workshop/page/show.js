@@ -39,7 +39,9 @@ export function show() {
   $("scene").textContent = titleOf(scene);
   $("header-row").hidden = !takes("header");
   $("header").checked = scene.header === "on";
-  $("prompt").hidden = $("poll-row").hidden = $("speed-row").hidden = !takes("question");
+  $("poll-row").hidden = $("speed-row").hidden = !takes("question");
+  $("prompt").hidden = !takes("question") && !recorded?.prompt;
+  $("prompt").readOnly = recorded !== null;
   (scene.how === "poll" ? $("poll") : $("stream")).checked = true;
   $("speed").value = stopOf(scene.speed);
   showSpeed(scene.speed);
