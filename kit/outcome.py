@@ -36,6 +36,7 @@ class Result(StrEnum):
     UNCHANGED = "unchanged"
     NOT_PROMOTED = "not-promoted"
     SERVES_ANYWAY = "serves-anyway"
+    PREVIEWED = "previewed"
     FAILED = "failed"
 
 

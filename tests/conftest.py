@@ -87,6 +87,7 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
         if (name.startswith(_SWAYING) or name in _SWAYING_EXACTLY) and name not in _FOR_THE_TESTS:
             del os.environ[name]
+    os.environ["LC_ALL"] = "C.UTF-8"  # or what the kit prints is in the user's language
     os.environ["CLOUDSDK_CONFIG"] = str(tmp_path_factory.mktemp("gcloud"))
     # The tests' servers are on this machine, whatever proxy leads out of it.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import typer.main
 import yaml
 
+from kit.cli.app import app
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
 
@@ -159,7 +161,7 @@ def test_it_fails_on_the_day_a_proxy_starts_to_buffer(runner: Runner, origin: Or
     assert (ran.status, ran.outputs) == (3, {"verdict": "byte-limited"}), ran.log
     (line,) = [line for line in ran.log.splitlines() if line.startswith("::")]
     assert line.startswith("::error title=streamproof%3A 127.0.0.1%3A")
-    assert line.count("expected%3A streamed::It should stream here") == 1
+    assert line.count("not as expected (streamed)::It should stream here") == 1
     assert "measured again" not in ran.log, "what was found is found"
 
 
@@ -241,29 +243,78 @@ def test_it_installs_the_kit_into_an_environment_of_its_own(tmp_path: Path, orig
     assert again.status == 0, "the second time it is there already"
 
 
-EXAMPLE: Any = yaml.safe_load((CHECKOUT / "examples" / "streaming.yml").read_text(encoding="utf-8"))
-USES = [
-    step
-    for job in EXAMPLE["jobs"].values()
-    for step in job["steps"]
-    if step.get("uses", "").startswith("OWNER/streamproof@")
-]
+EXAMPLES: dict[str, Any] = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((CHECKOUT / "examples").glob("*.yml"))
+}
+every_example = pytest.mark.parametrize("name", EXAMPLES)
+KEYLESS = ("deploy", "preview")
+
+
+def steps_of(name: str) -> list[dict[str, Any]]:
+    """The steps of all jobs of an example."""
+    return [step for job in EXAMPLES[name]["jobs"].values() for step in job["steps"]]
 
 
 def test_the_example_workflow_watches_what_is_deployed_by_night_and_the_app_in_each_pull_request() -> None:
     # YAML 1.1, which PyYAML reads, takes `on` for true.
-    assert {"schedule", "pull_request"} <= set(EXAMPLE[True])
-    assert set(EXAMPLE["jobs"]) == {"deployed", "app"}
-    assert len(USES) == 2
+    assert {"schedule", "pull_request"} <= set(EXAMPLES["streaming"][True])
+    assert set(EXAMPLES["streaming"]["jobs"]) == {"deployed", "app"}
 
 
 def test_the_example_workflow_uses_only_inputs_that_the_action_has() -> None:
-    for step in USES:
+    uses = [step for step in steps_of("streaming") if step.get("uses", "").startswith("OWNER/streamproof@")]
+    assert len(uses) == 2
+    for step in uses:
         assert set(step["with"]) <= set(ACTION["inputs"])
         assert "url" in step["with"]
 
 
-def test_no_script_of_the_example_workflow_holds_an_expression() -> None:
-    scripts = [step["run"] for job in EXAMPLE["jobs"].values() for step in job["steps"] if "run" in step]
+@every_example
+def test_no_script_of_an_example_workflow_holds_an_expression(name: str) -> None:
+    scripts = [step["run"] for step in steps_of(name) if "run" in step]
     assert scripts
     assert not [script for script in scripts if "${{" in script]
+
+
+@every_example
+def test_an_example_workflow_may_do_no_more_than_it_says_and_names_versions_of_what_it_uses(
+    name: str,
+) -> None:
+    workflow = EXAMPLES[name]
+    wanted = {"contents": "read", **({"id-token": "write"} if name in KEYLESS else {})}
+    if name == "preview":
+        wanted["pull-requests"] = "write"
+    assert workflow["permissions"] == wanted
+    for step in steps_of(name):
+        assert re.fullmatch(r"[\w./-]+@(v\d+|main)", step.get("uses", "a/b@v1"))
+    checkouts = [step for step in steps_of(name) if step.get("uses", "").startswith("actions/checkout@")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("name", KEYLESS)
+def test_an_example_that_deploys_has_no_key_and_its_lines_are_the_kits(name: str) -> None:
+    (auth,) = (step for step in steps_of(name) if "google-github-actions/auth@" in step.get("uses", ""))
+    assert set(auth["with"]) == {"workload_identity_provider"}
+    assert "secrets." not in (CHECKOUT / "examples" / f"{name}.yml").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    lines = [step["run"].split() for step in steps_of(name) if step.get("run", "").startswith("kit ")]
+    assert lines
+    for _, verb, *words in lines:
+        known = {option for one in commands[verb].params for option in one.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_a_preview_is_for_branches_of_the_repository_and_a_fork_is_given_the_reason() -> None:
+    jobs = EXAMPLES["preview"]["jobs"]
+    assert EXAMPLES["preview"][True]["pull_request"]["types"] == [
+        "opened",
+        "reopened",
+        "synchronize",
+        "closed",
+    ]
+    ours = "github.event.pull_request.head.repo.full_name == github.repository"
+    assert jobs["preview"]["if"] == f"{ours} && github.actor != 'dependabot[bot]'"
+    assert jobs["skipped"]["if"] == f"{ours.replace('==', '!=')} || github.actor == 'dependabot[bot]'"
+    (notice,) = jobs["skipped"]["steps"]
+    assert "::notice title=preview::" in notice["run"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.chinese import english_left
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Caddy, Envoy, Nginx
 from tests.fixtures.wire import Connection, wire
@@ -66,3 +67,19 @@ def test_the_origin_is_the_service_as_the_lab_runs_it(origin: Origin) -> None:
 def test_an_origin_that_cannot_start_says_why(origin: Origin) -> None:
     with pytest.raises(pytest.fail.Exception, match="nosuch"):
         origin("service.nosuch:app")
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("✓ 流式，与预期相符：按 64 KiB 的块缓冲", []),
+        ("请设置 `proxy_buffering off;`，见 https://nginx.org/en/docs/ 和 no-proof", []),
+        ("    proxy_buffering off for all\n发送 X-Accel-Buffering: no，再测一次（--accel-header on）。", []),
+        ("在 App Engine Standard 上用 kit doctor URL 查。", []),
+        ("✓ streamed，与预期相符", ["streamed"]),
+        ("它 was cut after 3 秒", ["was", "cut", "after"]),
+        ("Nothing came out: 没有", ["Nothing", "came", "out"]),
+    ],
+)
+def test_english_that_is_left_in_chinese_is_found(said: str, left: list[str]) -> None:
+    assert english_left(said) == left

@@ -14,6 +14,7 @@ from kit.cli.misuse import misused
 from kit.cli.records import remind
 from kit.cli.runner import fail, talk
 from kit.errors import Code, Exit, KitError
+from kit.language import speak
 
 HELP = """Does a streamed answer arrive as it is written, and if not, who holds it and what frees it?
 
@@ -49,6 +50,7 @@ def run() -> None:
     # A shell's `>&-` leaves Python without the stream.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    speak(None, os.environ)
     arguments = sys.argv[1:] or ["--help"]
     if arguments[0] in ("help", "version"):  # as other programs have it
         arguments = [*arguments[1:], f"--{arguments[0]}"]

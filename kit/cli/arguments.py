@@ -11,6 +11,7 @@ import typer
 
 from kit.cli.packed import packed
 from kit.errors import Exit, UsageError
+from kit.language import Language, speak
 
 if TYPE_CHECKING:
     from kit.proof.bound import Bound
@@ -151,7 +152,7 @@ _GROUPS = {
         "--proof-token", "--event-bytes", "--timeout", "--retries", "--polling", "--direct", "--long",
         "--max-requests", "--allow-repeat",
     ),
-    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json"),
+    Group.OUTPUT: ("--html", "--markdown", "--junit", "--github", "--json", "--lang"),
 }  # fmt: skip
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
 
@@ -388,3 +389,26 @@ def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> di
 
 # For verbs that start an app: their parameter `settings`.
 with_settings = packed("settings", _settings)
+
+
+_language = typer.Typer(add_completion=False)
+
+
+@_language.command()
+def _(
+    lang: Annotated[
+        Language | None,
+        option(
+            "--lang",
+            "The language of what a person reads, by the locale unless given. JSON, JUnit's names and what "
+            "GitHub's machines read stay English, and so do help and errors of usage.",
+            callback=lambda lang: lang and speak(lang),
+            is_eager=True,
+            expose_value=False,
+        ),
+    ] = None,
+) -> None: ...
+
+
+# The option of every verb, which none has as a parameter.
+LANGUAGE = [one for one in typer.main.get_command(_language).params if one.name == "lang"]

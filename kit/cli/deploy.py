@@ -228,7 +228,7 @@ def command(
     if dry_run:
         with tempfile.TemporaryDirectory() as logs:  # nothing is touched here
             made, options, _, _ = begin(gcloud(logs=Path(logs)))
-            _dry_run(made, config, options, out, as_json=as_json)
+            show_lines(made, config, options, out, as_json=as_json)
     with locked(Path()):
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
@@ -360,7 +360,7 @@ def _states(comparison: Comparison | None) -> list[LaneState]:
     return [judge([lane], known[lane.target]).gate.state for lane in lanes if lane.kind == "on"]
 
 
-def _dry_run(
+def show_lines(
     made: Sequence[PlannedTarget], config: Config, options: DeployOptions, out: Path, *, as_json: bool
 ) -> NoReturn:
     """The lines, as they would be run on what is there.
@@ -391,9 +391,12 @@ def _dry_run(
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
+    new = [name for name, one in found.items() if one is None]
+    if options.preview is not None:
+        warnings += [f"nothing serves as {name} yet, so there is no preview of it" for name in new]
+        new = []
     releases = [
-        (draft, release_of(draft, config, options, out, creates=found[draft.target.name] is None))
-        for draft in made
+        (draft, release_of(draft, config, options, out, creates=draft.target.name in new)) for draft in made
     ]
     lines = [line.line for draft, release in releases for line in draft.host.plan(release)]
     folders = [release.folder for _, release in releases]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from kit.cli.arguments import Json, Named, Project, Yes, option
 from kit.cli.prompts import confirmed
@@ -37,6 +37,7 @@ def command(
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
     from kit.flows.destroy import destroy, survey
+    from kit.flows.preview import survey as survey_preview
     from kit.targets import select
 
     if bool(targets) == every:
@@ -48,12 +49,18 @@ def command(
         record = Record.load(Path())
         named = list(dict.fromkeys(targets or []))
         known = recorded([]) if every else [one for one in map(record.of, named) if one is not None]
-        if missing := [name for name in named if record.of(name) is None]:
+        # A folder in which only a preview was made says nothing of the service itself.
+        alone = [
+            (preview, one)
+            for preview, one in record.previews()
+            if record.of(one.target) is None and (every or one.target in named)
+        ]
+        if missing := sorted({*named} - {one.target for one in (*known, *(one for _, one in alone))}):
             select(missing)  # a name that was mistyped is none
-        _refuse_elsewhere(known, project)
-        if known and missing:
+        _refuse_elsewhere([*known, *(one for _, one in alone)], project)
+        if (known or alone) and missing:
             talk(f"Nothing is on record as deployed for {' and '.join(missing)} from this folder.")
-        if not known:
+        if not known and not alone:
             said = "Nothing is on record as deployed from this folder."
             hint = "kit status --refresh looks in the cloud for what the kit made, and puts it on record."
             success({"targets": []}, as_json=as_json, text=f"{said}\n  {hint}")
@@ -61,7 +68,9 @@ def command(
         runs = gcloud(console.echo)
         with console.steps("Looking for what the kit made."):
             plans = run(survey([hosts(runs)(one.place) for one in known]))
-        talk(_listed(plans))
+            for preview, one in alone:
+                plans += run(survey_preview(preview, [hosts(runs)(one.place)], record))
+        talk(removals_text(plans))
         if any(removal.command is not None for one in plans for removal in one.removals):
             confirmed("Remove all of this?", yes=yes)
         so_far: dict[str, RemovalResult] = {}
@@ -71,15 +80,20 @@ def command(
         except KeyboardInterrupt:
             talk("\n".join(map(_so_far, so_far.values())))
             raise
+    finish(results, as_json=as_json)
+
+
+def finish(results: Sequence[RemovalResult], *, as_json: bool, nothing: str = "") -> NoReturn:
+    """Say what came of it, `nothing` where there was nothing to do, and end the process."""
     exit = Exit.OK
     if any(one.missing or one.outlived for one in results):
         exit = Exit.INCONCLUSIVE
     if any(one.error is not None for one in results):
         exit = Exit.FAILED
     success(
-        {"targets": [_as_data(one) for one in results]},
+        {"targets": [result_data(one) for one in results]},
         as_json=as_json,
-        text="\n".join(map(_said, results)),
+        text="\n".join(map(said, results)) or nothing,
         exit=exit,
     )
 
@@ -95,11 +109,12 @@ def _refuse_elsewhere(known: Sequence[Deployment], project: str | None) -> None:
             )
 
 
-def _listed(plans: tuple[RemovalPlan, ...]) -> str:
+def removals_text(plans: Sequence[RemovalPlan]) -> str:
     lines = []
     for one in plans:
         place = one.host.place
-        lines.append(f"{one.target}: {place.service} in {place.project}")
+        of = f", the preview {one.preview}" if one.preview is not None else ""
+        lines.append(f"{one.target}: {place.service} in {place.project}{of}")
         if one.error is not None:
             lines.append(f"  could not be looked at: {one.error.message}")
         elif not one.removals:
@@ -111,7 +126,7 @@ def _listed(plans: tuple[RemovalPlan, ...]) -> str:
     return "\n".join(lines)
 
 
-def _said(one: RemovalResult) -> str:
+def said(one: RemovalResult) -> str:
     if one.missing:
         return (
             f"{one.target}: on record, and not found, so nothing was removed.\n"
@@ -120,11 +135,9 @@ def _said(one: RemovalResult) -> str:
         )
     if one.error is not None:
         still = f"\n  Still there: {', '.join(one.left)}." if one.left else ""
-        return (
-            f"{one.target}: {one.error.message}\n  {one.error.hint}{still}\n"
-            f"  Repeat it with: kit destroy {one.target}"
-        )
-    stays = "".join(f"\n  stays, also on record: {what}" for what in one.kept)
+        return f"{one.target}: {one.error.message}\n  {one.error.hint}{still}\n  Repeat it with: {one.again}"
+    where = "stays, also on record" if one.preview is None else "stays"
+    stays = "".join(f"\n  {where}: {what}" for what in one.kept)
     stays += "".join(f"\n  left behind by the platform, and may cost money: {what}" for what in one.outlived)
     done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
     return f"{one.target}: {done}{stays}"
@@ -133,18 +146,19 @@ def _said(one: RemovalResult) -> str:
 def _so_far(one: RemovalResult) -> str:
     """What came of it by an interruption."""
     if not one.left or one.error is not None:
-        return _said(one)
+        return said(one)
     return (
         f"{one.target}: removed: {', '.join(one.removed) or 'nothing'}.\n"
         f"  Not removed, or not yet to the end: {', '.join(one.left)}.\n"
-        f"  Go on with: kit destroy {one.target}"
+        f"  Go on with: {one.again}"
     )
 
 
-def _as_data(one: RemovalResult) -> dict[str, object]:
+def result_data(one: RemovalResult) -> dict[str, object]:
     error = one.error
     return {
         "target": one.target,
+        "preview": one.preview,
         "removed": list(one.removed),
         "left": list(one.left),
         "stays": list(one.kept),

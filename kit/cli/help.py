@@ -11,14 +11,14 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kit.cli.arguments import OLD_NAMES, Group
+from kit.cli.arguments import LANGUAGE, OLD_NAMES, Group
 
 # In the order in which a newcomer needs them.
 GROUPS: Final = {
     "Check a URL": ("probe", "doctor", "explain", "compare", "load", "proof"),
     "On this machine": ("demo", "workshop", "lab", "targets", "render"),
     "On Google Cloud": (
-        "deploy", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
+        "deploy", "preview", "status", "promote", "rollback", "logs", "open", "destroy", "rehearse",
     ),
 }  # fmt: skip
 
@@ -37,6 +37,7 @@ EXAMPLES: Final = {
     "lab": "kit lab run --port run=8001",
     "workshop": "kit workshop --host 0.0.0.0",
     "deploy": "kit deploy run --project my-project --dry-run",
+    "preview": "kit preview pr-12 run --project my-project --markdown preview.md",
     "status": "kit status --refresh",
     "promote": "kit promote run",
     "rollback": "kit rollback run",
@@ -60,7 +61,10 @@ _EXTRA = (
 
 
 class Command(TyperCommand):
-    """A verb: its arguments, its options by what they are about, an example."""
+    """A verb: its arguments, its options by what they are about, an example; and all have `--lang`."""
+
+    def __init__(self, name: str | None, *, params: list[Any], **more: Any) -> None:
+        super().__init__(name, params=[*params, *LANGUAGE], **more)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write them."""

@@ -31,8 +31,9 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, run, style, success, talk
+from kit.cli.runner import Console, annotate, run, style, success, warn
 from kit.errors import Code, KitError
+from kit.language import join
 
 
 @with_request
@@ -127,9 +128,9 @@ def command(
         shown, text = comparison_data(comparison), table(view(comparison, {}), out)
     elif (error := lanes[0].error) is not None:
         for warning in warnings:
-            talk(f"warning: {warning}")
+            warn(warning)
         again = lane_view(lanes[0]).again
-        message = error.message if again is None else f"{error.message} {again}"
+        message = error.message if again is None else join(" ", (error.message, again))
         raise KitError(Code(error.code), message, error.hint)
     else:
         shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)

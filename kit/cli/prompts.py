@@ -110,7 +110,10 @@ def agreed(
         if granted is None or questions - granted:
             talk(_plan(planned, config))
             talk(notes)
-            confirmed(f"Deploy {listed([draft.target.name for draft in planned.drafts])}?", yes=yes)
+            names = listed([draft.target.name for draft in planned.drafts])
+            preview = options.preview
+            how = "" if preview is None else f" as the preview {preview}, without traffic"
+            confirmed(f"Deploy {names}{how}?", yes=yes)
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned
         granted = (granted or set()) | questions

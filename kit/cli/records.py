@@ -17,6 +17,7 @@ from kit.errors import Code, KitError
 
 if TYPE_CHECKING:
     from kit.cloud.record import Record
+    from kit.config import Config
     from kit.events import Watch
     from kit.flows.rollout import Keep
     from kit.platforms.deployment import Deployment
@@ -245,6 +246,18 @@ def chosen_token(wanted: bool | None, names: list[str], record: Record) -> tuple
     hint = "Set KIT_TOKEN to the token that was printed then; --token makes a new one, --no-token none."
     clear = _held(there, hint)
     return clear, _sha256(clear)
+
+
+def serving_token(config: Config, names: list[str], record: Record) -> tuple[str | None, str | None]:
+    """What callers must show already, of which a folder without a record knows by KIT_TOKEN alone.
+
+    As `chosen_token`; an app of the user's own asks for none.
+    """
+    clear, sha256 = chosen_token(None, names, record)
+    kept = _kept()
+    if sha256 is None and kept is not None and config.app is None:
+        return kept, _sha256(kept)
+    return clear, sha256
 
 
 def deployed_token(deployments: Sequence[Deployment]) -> str | None:

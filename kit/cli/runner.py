@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from kit import language
 from kit.errors import Exit, KitError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequenc
     if text:
         _write(text)
     for warning in warnings:
-        talk(f"warning: {warning}")
+        warn(warning)
 
 
 def fail(error: KitError, *, as_json: bool) -> NoReturn:
@@ -56,7 +57,8 @@ def fail(error: KitError, *, as_json: bool) -> NoReturn:
     if as_json:
         _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": error.data}))
     else:
-        talk(f"error: {error.message}\n  {error.hint}")
+        talk(language.t(language.text("error: {message}", message=error.message)))
+        talk(f"  {language.t(error.hint)}")
     raise SystemExit(int(error.exit))
 
 
@@ -77,6 +79,11 @@ def configured(**flags: object) -> Config:
 def talk(text: str) -> None:
     """Say something to the person, never to the program that reads stdout."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(sentence: str) -> None:
+    """A warning to the person."""
+    talk(language.t(language.text("warning: {warning}", warning=sentence)))
 
 
 class Console:
@@ -157,27 +164,36 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise KeyboardInterrupt from None
 
 
-def annotate(comparison: Comparison, targets: Mapping[str, Target], wanted: bool | None) -> list[str]:
+def annotate(
+    comparison: Comparison,
+    targets: Mapping[str, Target],
+    wanted: bool | None,
+    summary: str | None = None,
+    failed: Sequence[str] = (),
+) -> list[str]:
     """Write the workflow commands to stderr, which the runner reads like stdout, and append to its files.
 
     Args:
         comparison: what was measured.
         targets: the targets that there are, by name.
         wanted: what the user said; None for what GITHUB_ACTIONS says.
+        summary: for the job's summary, in the place of the comparison.
+        failed: errors beside it, a sentence each.
 
     Returns:
         warnings, one for each file that could not be written.
     """
-    from kit.report.github import github, outputs
+    from kit.report.github import command, github, outputs
     from kit.report.markdown import markdown
     from kit.report.view import view
 
     if not (os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted):
         return []
     seen = view(comparison, targets)
-    if commands := github(seen):
-        talk(commands)
-    files = {"GITHUB_STEP_SUMMARY": markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
+    commands = [command("error", "streamproof", [one]) for one in failed]
+    if commands := [*commands, *filter(None, [github(seen)])]:
+        talk("\n".join(commands))
+    files = {"GITHUB_STEP_SUMMARY": summary or markdown(seen), "GITHUB_OUTPUT": outputs(seen)}
     return [warning for variable, text in files.items() if (warning := _append(variable, text))]
 
 

@@ -55,7 +55,7 @@ def command(
                 warnings.append(f"the record could not be read; it is kept as {aside}")
             statuses = run(rebuild(wanted, config, record, hosts()))
     else:
-        chosen = recorded(targets or [])
+        chosen = _with_previews(targets or [])
         statuses = _asked(chosen, None if offline or not chosen else hosts(), console)
     data = [_as_data(status, time.time()) for status in statuses]
     text = status_text(statuses, load_targets(), style(), time.time())
@@ -71,6 +71,21 @@ def command(
         warnings=warnings,
         exit=Exit.FAILED if failed else Exit.OK,
     )
+
+
+def _with_previews(names: Sequence[str]) -> list[Deployment]:
+    """What is on record, with the newest preview of a target of which nothing else is."""
+    from kit.cloud.record import Record
+
+    record = Record.load(Path())
+    alone = {
+        one.target: one
+        for _, one in record.previews()
+        if record.of(one.target) is None and (not names or one.target in names)
+    }
+    wanted = [name for name in names if name not in alone]
+    known = [] if names and not wanted else recorded(wanted)
+    return [*known, *alone.values()]
 
 
 def _asked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from kit.platforms.command import Command
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _IDENTITY = "X-Serverless-Authorization"
 _LEFT_S = 600
+# gcloud's own variable: the service account in whose name it acts.
+_IMPERSONATED = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"
 
 
 class Runs(Protocol):
@@ -64,7 +67,11 @@ async def identity_token(gcloud: Runs, url: str) -> str:
             whatever else gcloud says.
     """
     _private(url)
-    words = ("auth", "print-identity-token", "--quiet")
+    words: tuple[str, ...] = ("auth", "print-identity-token", "--quiet")
+    if account := os.environ.get(_IMPERSONATED):
+        # Here alone gcloud wants it in words (surface/auth/print_identity_token.py); without it an account of
+        # Workload Identity Federation has no such token.
+        words = (*words, f"--impersonate-service-account={account}")
     try:
         printed = await gcloud.run(Command((*words, f"--audiences={url}"), secret=True), log="identity-token")
     except KitError as error:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 from kit.flows.examination import Examination
+from kit.language import text
 from kit.probe.experiments import seen_of_answer
 from kit.probe.http_errors import shown
 from kit.probe.lengths import TwoLengths, two_lengths
@@ -32,7 +33,12 @@ class ByAnswers(Examination):
         if probe.error is not None and not self.came_wrong:
             raise probe.error
         at, seen = self.conditions(), seen_of_answer(probe)
-        self.rows.append(Row(Experiment(at, f"as asked: {request_in_words(at)}"), seen))
+        self.rows.append(
+            Row(
+                Experiment(at, text("as asked: {conditions}", conditions=request_in_words(at))),
+                seen,
+            )
+        )
         await self.look_at_its_end()
         if seen.streams:
             return self.diagnosis(seen, (), None, probe.by_answer.method)
@@ -53,17 +59,30 @@ class ByAnswers(Examination):
     def _price(self, more: int, two: TwoLengths | None) -> str:
         """What is about to be asked, before it is asked: it may cost money."""
         method, url = self.probe.asked.method, shown(self.spec.ask.url)
-        times = f"at most {1 + more} requests" if more else "one request"
-        said = f"{url} speaks no proof, so its answers are watched: {times} by {method}"
+        times = text("at most {count} requests", count=1 + more) if more else text("one request")
+        said = text(
+            "{url} speaks no proof, so its answers are watched: {times} by {method}",
+            url=url,
+            times=times,
+            method=method,
+        )
         if two is None:
             return said
         if more < 2:
-            return f"{said}, for an answer as long as the request lets it become"
-        return f"{said}, two of them for {two.most_tokens} tokens of output at most together"
+            return text("{said}, for an answer as long as the request lets it become", said=said)
+        return text(
+            "{said}, two of them for {most_tokens} tokens of output at most together",
+            said=said,
+            most_tokens=two.most_tokens,
+        )
 
     async def _two_lengths(self, two: TwoLengths, at: Conditions) -> tuple[Observation, Finding | None]:
         """A short answer and a long one: does the beginning wait for the end?"""
-        says = f"a short answer ({two.short_tokens} tokens at most) and a long one ({two.long_tokens})"
+        says = text(
+            "a short answer ({short_tokens} tokens at most) and a long one ({long_tokens})",
+            short_tokens=two.short_tokens,
+            long_tokens=two.long_tokens,
+        )
         self.say(says)
         lines = []
         for ask in (two.short, two.long):
@@ -92,12 +111,14 @@ class ByAnswers(Examination):
         if clumped and looked.clump_octets < SMALLEST_BUFFER:  # no buffer is so small
             hop = NamedCause(Cause.TIMER, "possible", because)
         if direct is not None and direct.streams:
-            where = "asked directly, the answer came bit by bit: it is a hop between there and here"
+            where = text("asked directly, the answer came bit by bit: it is a hop between there and here")
             return (replace(hop, certainty="likely", where=where),)
         if direct is not None and direct.state is State.HELD:
-            where = "asked directly, the answer was held as well"
+            where = text("asked directly, the answer was held as well")
             return (NamedCause(service, "likely", why, where=where),)
-        apart = "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
+        apart = text(
+            "which of the two: ask the service directly as well (--direct URL), or mount service/proof.py"
+        )
         both = (replace(hop, apart=apart), NamedCause(service, "possible", why, apart))
         return both[::-1] if self.starved else both
 

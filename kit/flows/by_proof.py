@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.flows.examination import Examination
+from kit.language import join, text
 from kit.probe.address import same_origin
 from kit.probe.client import Client
 from kit.probe.experiments import Origin, ProofExperiments, origin_of, seen_of_answer
@@ -63,8 +64,11 @@ class ByProof(Examination):
     async def _by(self, experiments: ProofExperiments, base: str) -> Diagnosis:
         probe = self.probe
         self.announce(
-            f"asking {shown(self.spec.ask.url)} once for its answer ({probe.asked.method}); all else is "
-            "asked of its proof"
+            text(
+                "asking {url} once for its answer ({method}); all else is asked of its proof",
+                url=shown(self.spec.ask.url),
+                method=probe.asked.method,
+            )
         )
         at = self.conditions()
         seen, _ = await asyncio.gather(self._quick_check(experiments, at), self._answer(experiments, base))
@@ -72,7 +76,9 @@ class ByProof(Examination):
             if probe.received.status is not None and 400 <= probe.received.status < 500:
                 raise probe.error
             # What holds a stream may be what makes it fail, so the way is examined all the same.
-            self.limits.append(f"The answer itself could not be had: {probe.error.message}")
+            self.limits.append(
+                text("The answer itself could not be had: {message}", message=probe.error.message)
+            )
         answered = self.conditions()
         # The answer itself says what it bears; and some servers answer one request at a time.
         if answered != at or seen.state is State.UNDECIDED:
@@ -96,7 +102,7 @@ class ByProof(Examination):
 
     async def _of(self, experiments: ProofExperiments, at: Conditions, seen: Observation) -> Diagnosis:
         if seen.state in (State.HELD, State.REFUSED):
-            self.say("it is held: changing one thing after another, to see what frees it")
+            self.say(text("it is held: changing one thing after another, to see what frees it"))
             traced = await self._trace(experiments, at, seen)
             bearing = replace(at, header="on")
             if self._bears_the_header(traced) and not self._unlike(experiments, bearing):
@@ -105,17 +111,21 @@ class ByProof(Examination):
                 name.lower() for name, _ in self.probe.asked.headers
             }:
                 self.limits.append(
-                    "The User-Agent was not changed: what lets browsers alone pass, or holds for them alone, "
-                    "shows with -H 'User-Agent: Mozilla/5.0'."
+                    text(
+                        "The User-Agent was not changed: what lets browsers alone pass, or holds for them "
+                        "alone, shows with -H 'User-Agent: Mozilla/5.0'."
+                    )
                 )
             if traced.rest is not None and traced.direct is None:
                 self.limits.append(
-                    "What lies behind something that holds whatever is tried cannot be seen from here; "
-                    "--direct URL looks from the other side."
+                    text(
+                        "What lies behind something that holds whatever is tried cannot be seen from here; "
+                        "--direct URL looks from the other side."
+                    )
                 )
             elif traced.factors:
                 self.limits.append(
-                    "Two hops that hold for the same reason look like one: free it, and examine again."
+                    text("Two hops that hold for the same reason look like one: free it, and examine again.")
                 )
             may_bear = self._may_bear_the_header(traced)
             return self._proven(experiments, at, traced.base, causes.causes(traced, may_bear_header=may_bear))
@@ -129,8 +139,10 @@ class ByProof(Examination):
             return False
         if any(Change.HEADER in factor.frees for factor in traced.factors):
             self.limits.append(
-                "Whether the answer bears X-Accel-Buffering: no already cannot be seen from here: an nginx "
-                "takes it out."
+                text(
+                    "Whether the answer bears X-Accel-Buffering: no already cannot be seen from here: an "
+                    "nginx takes it out."
+                )
             )
         return True
 
@@ -152,7 +164,9 @@ class ByProof(Examination):
                     self._begin(experiments, in_full)
                 case Sign.PASSES if self.first_ms is None:
                     self.first_ms = ms
-                    self.say(f"two events have passed, one by one: it streams (after {ms:.0f} ms)")
+                    self.say(
+                        text("two events have passed, one by one: it streams (after {ms:.0f} ms)", ms=ms)
+                    )
 
         experiment = as_asked(at)
         try:
@@ -164,7 +178,7 @@ class ByProof(Examination):
 
     async def _streams(self, experiments: ProofExperiments, at: Conditions) -> Diagnosis:
         """The way passes a stream: what of larger events, of the header's part in it, of the answer?"""
-        wanted = [Experiment(at, "as asked, with larger events", whole=True)]
+        wanted = [Experiment(at, text("as asked, with larger events"), whole=True)]
         without = replace(at, header="off")
         if at.header == "on":
             wanted.append(Experiment(without, "without X-Accel-Buffering: no"))
@@ -185,22 +199,28 @@ class ByProof(Examination):
             named = causes.causes(await self.ask_again(at, seen_of_answer(self.probe), most=1))
         if without in seen and seen[without].state is State.HELD:
             self.limits.append(
-                "Without X-Accel-Buffering: no it would be held here: keep that header on every answer that "
-                "streams."
+                text(
+                    "Without X-Accel-Buffering: no it would be held here: keep that header on every "
+                    "answer that streams."
+                )
             )
         return self._proven(experiments, at, seen[at], named, experiments.findings.get(at))
 
     async def _by_a_whole_proof(self, experiments: ProofExperiments, at: Conditions) -> Diagnosis:
         """Lock-step is not possible here, so conditions cannot be compared: one verdict, by a pause."""
         await experiments.forget()
-        seen = await experiments.observe(Experiment(at, "as asked, by a pause in the stream", whole=True))
-        self.rows.append(Row(Experiment(at, "as asked, by a pause in the stream", whole=True), seen))
+        seen = await experiments.observe(
+            Experiment(at, text("as asked, by a pause in the stream"), whole=True)
+        )
+        self.rows.append(Row(Experiment(at, text("as asked, by a pause in the stream"), whole=True), seen))
         named: tuple[NamedCause, ...] = ()
         if seen.state is State.HELD:
             named = causes.causes(Traced(seen, rest=replace(seen, proven=False)))
             self.limits.append(
-                "No experiment could be made: the side requests do not reach the stream's instance. Run one "
-                "instance and one worker while you measure."
+                text(
+                    "No experiment could be made: the side requests do not reach the stream's instance. "
+                    "Run one instance and one worker while you measure."
+                )
             )
         return self._proven(experiments, at, seen, named, experiments.findings.get(at), Method.PAUSE)
 
@@ -230,12 +250,16 @@ class ByProof(Examination):
                 client, spec.ask.url, spec.ask.headers, within_ms=self.spec.timeout_s * 1000, proof_url=None
             )
         if found.base is None:
-            why = "does not speak the proof's protocol, so the two ways could not be compared: mount"
-            rest = "service/proof.py there too."
+            why = text(
+                "{url} does not speak the proof's protocol, so the two ways could not be compared: mount "
+                "service/proof.py there too."
+            )
             if found.why_not in (Doubt.PROOF_REFUSED, Doubt.PROOF_TOKEN):
-                why = "wants to know who asks, and what identifies you is sent to no other"
-                rest = "origin than the URL's own, so the two ways could not be compared."
-            self.limits.append(f"{shown(spec.ask.url)} {why} {rest}")
+                why = text(
+                    "{url} wants to know who asks, and what identifies you is sent to no other origin than "
+                    "the URL's own, so the two ways could not be compared."
+                )
+            self.limits.append(why.format(url=shown(spec.ask.url)))
             return None
         return origin_of(spec, found)
 
@@ -245,8 +269,8 @@ class ByProof(Examination):
         try:
             step = next(machine)
             while True:
-                several = "side by side: " if len(step) > 1 else ""
-                self.say(several + "; ".join(dict.fromkeys(experiment.says for experiment in step)))
+                several = text("side by side: ") if len(step) > 1 else ""
+                self.say(several + join("; ", dict.fromkeys(experiment.says for experiment in step)))
                 step = machine.send(await asyncio.gather(*map(experiments.observe, step)))
         except StopIteration as stop:
             traced: Traced = stop.value
@@ -265,21 +289,25 @@ class ByProof(Examination):
     async def _of_answer(self, at: Conditions, by_length: Observation | None) -> tuple[NamedCause, ...]:
         """The way passes a stream, and the answer came in one lump all the same."""
         answer, looked = self.probe.by_answer, watched(self.probe.line)
-        said = answer.evidence[-1] if answer.evidence else "the answer came at once"
+        said = answer.evidence[-1] if answer.evidence else text("the answer came at once")
         if by_length is not None and by_length.state is State.HELD:
-            because = "a stream with a Content-Length is held, one in chunks is not"
+            because = text("a stream with a Content-Length is held, one in chunks is not")
             return (NamedCause(Cause.CHUNK_FRAMING, "certain", because),)
         bunched = Doubt.APP_BUNCHED in answer.doubts
         kept = next((seen for seen in answer.evidence if seen.startswith(KEPT_ITS_LOOP)), None)
         if bunched and kept is not None:
             return (NamedCause(Cause.BLOCKED, "certain", kept),)
         if answer.method is Method.LOCK_STEP and not bunched:
-            because = f"the service released it piece by piece, and a stream beside it passes; {said}"
+            because = text(
+                "the service released it piece by piece, and a stream beside it passes; {said}", said=said
+            )
             return (NamedCause(Cause.ANSWER_PATH, "certain", because),)
         if self.starved:
             return (
                 NamedCause(
-                    Cause.BLOCKED, "likely", f"{self.starved}; a stream that is sent beside it passes"
+                    Cause.BLOCKED,
+                    "likely",
+                    text("{starved}; a stream that is sent beside it passes", starved=self.starved),
                 ),
             )
         if bunched:
@@ -289,7 +317,9 @@ class ByProof(Examination):
         direct = None
         if self.left:
             self.say(
-                "the way passes a stream, and the answer is held: asking for that with one thing changed"
+                text(
+                    "the way passes a stream, and the answer is held: asking for that with one thing changed"
+                )
             )
             traced = await self.ask_again(at, seen_of_answer(self.probe), most=self.left)
             if traced.factors:
@@ -297,16 +327,18 @@ class ByProof(Examination):
             direct = traced.direct
         else:
             self.limits.append(self.asked_once())
-        because = f"a stream beside it passes; the answer: {said}"
+        because = text("a stream beside it passes; the answer: {said}", said=said)
         service = Cause.BURSTS if looked.looks is Looks.CLUMPED else Cause.APP
         if direct is not None and direct.streams:
-            where = "asked directly, the answer streams: it is a hop between there and here"
+            where = text("asked directly, the answer streams: it is a hop between there and here")
             rule = causes.part("path-rule")
             return (NamedCause(Cause.ANSWER_PATH, "likely", because, where=where, to_try=rule),)
         if direct is not None and direct.state is State.HELD:
-            where = "asked directly, the answer is held as well"
+            where = text("asked directly, the answer is held as well")
             return (NamedCause(service, "likely", because, where=where),)
         if answer.method is Method.STAMPS:
             return (NamedCause(Cause.ANSWER_PATH, "likely", because),)
-        apart = "which of the two: send the time in each event (t_ms), or ask directly as well (--direct URL)"
+        apart = text(
+            "which of the two: send the time in each event (t_ms), or ask directly as well (--direct URL)"
+        )
         return tuple(NamedCause(one, "possible", because, apart) for one in (service, Cause.ANSWER_PATH))

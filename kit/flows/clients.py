@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from kit.language import join, text
 from kit.probe.experiments import ProofExperiments, origin_of
 from kit.probe.lane import LaneProbe, judged_bytes
 from kit.proof.clients import PLAIN, beside
@@ -50,10 +51,10 @@ async def for_both(probe: LaneProbe, lane: Lane, stepped: Callable[[str], None])
         seen = await experiments.observe(Experiment(at, PLAIN, whole or lane.method is Method.PAUSE))
         # Whether it is compressed is where the two may differ.
         differs = [name for name in probe.unlike(experiments.heads.get(at, {})) if name != "Content-Encoding"]
-        said = f"the proof's stream differs from the answer in {', '.join(differs)}"
+        said = text("the proof's stream differs from the answer in {differs}", differs=join(", ", differs))
         return Observation(State.UNDECIDED, said) if differs else seen
 
-    stepped(f"the same {PLAIN}")
+    stepped(text("the same {plain}", plain=PLAIN))
     # A hop may hide that the answer bears `X-Accel-Buffering: no`.
     hidden = lane.header == "off" and not probe.header_is_known
     return beside(
@@ -81,6 +82,6 @@ async def plainly(at: Conditions, headers: tuple[Arm, ...], streams: bool, obser
             return (
                 whole
                 if whole.streams != streams
-                else Observation(State.UNDECIDED, "held once, and not again")
+                else Observation(State.UNDECIDED, text("held once, and not again"))
             )
-    return Observation(State.UNDECIDED, "a browser's proof stream does not fare as its answer does")
+    return Observation(State.UNDECIDED, text("a browser's proof stream does not fare as its answer does"))

@@ -14,6 +14,7 @@ from kit import __version__
 from kit.events import Answered, Arrived, Asked, Judged, LaneKey, LanesBegun, ProofStep, Stage, Watch, silent
 from kit.flows.clients import for_both
 from kit.flows.contract import Asking, ask_clauses, in_question
+from kit.language import text
 from kit.probe.lane import LaneProbe
 from kit.probe.measured import Measured
 from kit.probe.polling import PollingProbe
@@ -51,14 +52,14 @@ async def compare(specs: Sequence[LaneSpec], environment: Environment, watch: Wa
             several = len(probes) > 1
             watch(
                 Stage(
-                    "The same question to every lane at once: when does the answer arrive?"
+                    text("The same question to every lane at once: when does the answer arrive?")
                     if several
-                    else "Asking once, as a client would: when does the answer arrive?"
+                    else text("Asking once, as a client would: when does the answer arrive?")
                 )
             )
             await asyncio.gather(*(_answer(probe, watch) for probe in probes))
         if any(probe.provable for probe in probes):
-            watch(Stage("The proof: each event is sent only after the one before has arrived."))
+            watch(Stage(text("The proof: each event is sent only after the one before has arrived.")))
         lanes = await asyncio.gather(
             *(
                 _prove(probe, watch, place * APART_S, given=names_coding(spec.ask))
@@ -95,7 +96,12 @@ async def _prove(probe: Measured, watch: Watch, after_s: float, *, given: bool) 
             lane = replace(lane, doubts=(Doubt.CODING_NOT_ACCEPTED, *lane.doubts))
         lane = replace(lane, asked_as="given") if given else await for_both(probe, lane, stepped)
     if _has_clauses(probe, lane):  # which decide its mark too
-        stepped(f"its answer: {in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)}")
+        stepped(
+            text(
+                "its answer: {verdict}",
+                verdict=in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms),
+            )
+        )
     else:
         watch(Judged(lane))
     return lane

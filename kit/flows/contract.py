@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kit.errors import KitError
 from kit.flows.side_by_side import side_by_side
+from kit.language import bare, join, text
 from kit.probe.cancelled import cancelled
 from kit.probe.kept_alive import kept_alive
 from kit.probe.lane import LaneProbe
@@ -101,7 +102,9 @@ async def ask_clauses(
 def in_question(specs: Iterable[ContractSpec]) -> str:
     """What is about to be asked of lanes, a sentence."""
     clauses = dict.fromkeys(clause for spec in specs for clause in spec.clauses)
-    return f"The contract, clause by clause: {', '.join(clause.words for clause in clauses)}."
+    return text(
+        "The contract, clause by clause: {clauses}.", clauses=join(", ", (clause.words for clause in clauses))
+    )
 
 
 async def _ask(asking: Asking, clause: Clause, measure: Measure) -> ClauseFinding:
@@ -110,10 +113,10 @@ async def _ask(asking: Asking, clause: Clause, measure: Measure) -> ClauseFindin
     elif clause is Clause.CANCELLED and asking.unproved is not None:
         measuring = asking.unproved()
     else:
-        return ClauseFinding(clause, "its origin shows no proof", "unknown", doubts=(asking.why_not,))
+        return ClauseFinding(clause, text("its origin shows no proof"), "unknown", doubts=(asking.why_not,))
     try:
         finding = await measuring
     except KitError as error:
-        finding = ClauseFinding(clause, error.message.removesuffix("."), "unknown")
-    asking.say(f"{clause.words}: {finding.says}")
+        finding = ClauseFinding(clause, bare(error.message), "unknown")
+    asking.say(text("{name}: {headline}", name=clause.words, headline=finding.says))
     return finding

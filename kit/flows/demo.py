@@ -14,6 +14,7 @@ from kit.flows.emulated import left_directly, through, with_unsourced
 from kit.flows.lanes import arms_of, ask, in_arm, once_a_service, with_polling
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
+from kit.language import text
 from kit.probe.spec import LaneSpec
 from kit.proof.contract import UNASKED, ContractSpec
 from kit.proof.lane import Arm, Comparison
@@ -21,8 +22,8 @@ from kit.targets import Target
 
 # Measuring an arm that an app does not have would say of its answers what is not so.
 _WITHOUT: Mapping[tuple[Arm, ...], str] = {
-    ("on",): "Your app sends X-Accel-Buffering: no, whatever it is asked: only that is measured.",
-    ("off",): "Your app does not send X-Accel-Buffering: no: only that is measured.",
+    ("on",): text("Your app sends X-Accel-Buffering: no, whatever it is asked: only that is measured."),
+    ("off",): text("Your app does not send X-Accel-Buffering: no: only that is measured."),
 }
 
 
@@ -63,9 +64,9 @@ async def demo(
     Raises:
         KitError: a bundle could not be rendered or started, or a service or a front died meanwhile.
     """
-    watch(Stage("Rendering the bundles that would be deployed."))
+    watch(Stage(text("Rendering the bundles that would be deployed.")))
     prepared = prepare(targets, names, config, root, fronts=fronts)
-    watch(Stage("Starting each bundle behind its platform's front, emulated from documentation."))
+    watch(Stage(text("Starting each bundle behind its platform's front, emulated from documentation.")))
     # An installation takes a while and is worth a line; that a service is ready is not.
     say = stages(watch) if isolated or config.app is not None else lambda _: None
     async with Lab(prepared, isolated=isolated, say=say) as lab:
@@ -77,7 +78,11 @@ async def demo(
         front = {name: targets[(fronts or {}).get(name, name)].front for name in lab.urls}
         unsourced = [name for name in lab.urls if through(front[name], contract) != contract]
         if unsourced:
-            watch(Stage("Does each service stop when its client leaves? No source says what its front does."))
+            watch(
+                Stage(
+                    text("Does each service stop when its client leaves? No source says what its front does.")
+                )
+            )
         asks = {name: ask(config, lab.services[name]) for name in unsourced}
         leaving = left_directly(asks, contract, token=lab.proof_token, timeout_s=timeout_s)
         itself = await lab.unless_it_dies(leaving)

@@ -7,31 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN_SHA256, PROOF_UNTIL
 from kit.errors import Code, KitError
 from kit.events import Finished, Output, Step, Watch
-from kit.flows.gate import Judgement, judge
+from kit.flows.gate import Judgement
 from kit.flows.rollout import Keep, no_streams
 from kit.flows.traffic import moved, stop
+from kit.flows.trial import Measure, entry, keep_closed, measured, started
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
-from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
+from kit.platforms.service import Release, Service, Version
 from kit.probe.rollout import Kept
 from kit.proof.lane import Lane
-from kit.report.view import lane_view
 from kit.targets import Target
 
-# Measures a version at its own URL, both arms: (target, URL, the service it belongs to, its name, what its
-# proof is shown) → lanes.
-Measure = Callable[[Target, str, Service, str, str | None], Awaitable[Sequence[Lane]]]
 WriteRelease = Callable[[Release], None]
 
 # A version whose proof closes within this time could not be measured to the end.
@@ -106,7 +102,8 @@ class Deploying:
         service = await job.look()
         release = job.release(service is None)
         if service is not None:
-            self._keep_closed(service, release)
+            if not job.without_token:
+                keep_closed(service, release)
             serving = None if job.again else service.serving
             if serving is not None and serving.digest == release.digest and self._is_finished(serving):
                 return await self._unchanged(service, serving)
@@ -122,18 +119,6 @@ class Deploying:
         await self._note(release, service, version, "unfinished")
         return await self._go_on(service, after, version, release)
 
-    def _keep_closed(self, service: Service, release: Release) -> None:
-        """Raises where callers must show a token now, and would not have to any more, unasked."""
-        serving = service.serving
-        if serving is None or serving.token_sha256 is None or self._job.without_token:
-            return
-        if TOKEN_SHA256 not in release.environment:
-            raise KitError(
-                Code.NOT_READY_TO_DEPLOY,
-                f"{serving.name} wants a token of its callers, and this would open it.",
-                "--token with KIT_TOKEN set keeps it, --token alone makes a new one, --no-token none.",
-            )
-
     async def _go_on(
         self, before: Service | None, service: Service, version: Version, release: Release
     ) -> Outcome:
@@ -141,12 +126,7 @@ class Deploying:
         job, name = self._job, self._name
         was = before.serving if before is not None else None
         previous = was.name if was is not None and was.name != version.name else self._replaced(version)
-        if not (version.running and version.ready):
-            self._watch(Step(name, f"starting {version.name}"))
-            await job.host.start(version.name, self._line)
-            if not version.ready:  # it may have got its URL just now
-                service = await job.host.look() or service
-                version = next((one for one in service.versions if one.name == version.name), version)
+        service, version = await started(job.host, service, version, self._watch)
         lanes: Sequence[Lane] = ()
         judgement = Judgement(Gate.PASSED, "Not measured (--no-gate).")
         url = version.url or service.url
@@ -157,9 +137,9 @@ class Deploying:
                     f"gcloud names no URL for {version.name}, so it could not be measured.",
                     f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
                 )
-            self._watch(Step(name, f"measuring {url}"))
-            lanes = await self._measure(job.target, url, service, version.name, release.proof_token)
-            judgement = judge([lane_view(lane, job.target) for lane in lanes], job.target)
+            lanes, judgement = await measured(
+                self._measure, job.target, service, version, url, release.proof_token, self._watch
+            )
         serves = version.name == (service.serving.name if service.serving is not None else None)
         if not judgement.passed:
             return await self._hold_back(service, version, release, previous, lanes, judgement, serves=serves)
@@ -372,22 +352,12 @@ class Deploying:
         previous: str | None = None,
     ) -> None:
         """Write down what exists."""
-        verdicts = {lane.header: str(lane.verdict) for lane in lanes}
-        until = release.environment.get(PROOF_UNTIL)
         serving = service.serving if service is not None else None
         before = previous or (serving.name if serving is not None else None)
         now = replace(
-            Deployment.seen(release.place, service, version, state),
-            digest=release.digest,
-            deployed_at=datetime.fromtimestamp(self._now_s(), UTC).isoformat(timespec="seconds"),
-            verdict_on=verdicts.get("on"),
-            verdict_off=verdicts.get("off"),
+            entry(release, service, version, state, self._now_s(), lanes),
             previous=before if version is None or before != version.name else previous,
             expires_at=self._job.expires_at,
-            proof_until=float(until) if until is not None else None,
-            token_sha256=release.environment.get(TOKEN_SHA256),
-            # One that the user gave the service is not for us to keep.
-            proof_token=release.proof_token if PROOF_TOKEN_SHA256 in release.environment else None,
         )
         await asyncio.to_thread(self._record.put, now)
 

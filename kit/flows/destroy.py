@@ -20,16 +20,32 @@ from kit.proof.lane import LaneState
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """What is to be removed for one target; `error` where it could not be looked at."""
+    """What is to be removed for one target.
+
+    Attributes:
+        host: where it is.
+        removals: what, in order.
+        error: why it could not be looked at.
+        preview: the name of the preview that alone is to go; None for all that the kit made.
+        expected: whether something of it should be there, so that nothing found is worth a word.
+    """
 
     host: Host
     removals: tuple[Removal, ...] = ()
     error: KitError | None = None
+    preview: str | None = None
+    expected: bool = True
 
     @property
     def target(self) -> str:
         """The target's name."""
         return self.host.place.target
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others."""
+        place = self.host.place
+        return f"{place.target} {place.service} {self.preview or ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class RemovalResult:
         missing: whether it is on record, and nothing of it was found: it stays on record, too, since the
             account or the project that was asked may be another.
         error: why not all was removed.
+        preview: the name of the preview that alone was to go; None for all that the kit made.
     """
 
     target: str
@@ -54,6 +71,13 @@ class RemovalResult:
     outlived: tuple[str, ...] = ()
     missing: bool = False
     error: KitError | None = None
+    preview: str | None = None
+
+    @property
+    def again(self) -> str:
+        """The line that goes on with it."""
+        of_preview = f"kit preview {self.preview} {self.target} --close"
+        return f"kit destroy {self.target}" if self.preview is None else of_preview
 
 
 async def survey(hosts: Sequence[Host]) -> tuple[RemovalPlan, ...]:
@@ -85,7 +109,7 @@ async def destroy(
         gcloud: removes it.
         record: what is on record; hold its lock.
         watch: is given each event, as it happens.
-        so_far: kept up to date, by target, for a caller that is interrupted.
+        so_far: kept up to date, by `RemovalPlan.key`, for a caller that is interrupted.
     """
     came = {} if so_far is None else so_far
     for one in plans:
@@ -93,17 +117,19 @@ async def destroy(
             tuple(removal.what for removal in one.removals if (removal.command is None) is stays)
             for stays in (False, True)
         )
-        missing = one.error is None and not one.removals
-        came[one.target] = RemovalResult(one.target, left=left, kept=kept, missing=missing, error=one.error)
+        missing = one.error is None and not one.removals and one.expected
+        came[one.key] = RemovalResult(
+            one.target, left=left, kept=kept, missing=missing, error=one.error, preview=one.preview
+        )
     await side_by_side(_destroy(one, gcloud, record, watch, came) for one in plans)
-    return tuple(came[one.target] for one in plans)
+    return tuple(came[one.key] for one in plans)
 
 
 async def _destroy(
     plan: RemovalPlan, gcloud: Gcloud, record: Record, watch: Watch, came: dict[str, RemovalResult]
 ) -> None:
-    target, log = plan.target, f"destroy-{plan.target}"
-    if came[target].missing:
+    target, key, log = plan.target, plan.key, f"destroy-{plan.target}"
+    if came[key].missing:
         watch(Finished(target, LaneState.INCONCLUSIVE, "on record, and not found"))
         return
     try:
@@ -114,22 +140,26 @@ async def _destroy(
                 continue
             watch(Step(target, f"removing {removal.what}"))
             await gcloud.run(removal.command, log=log, line=output_of(target, watch))
-            now = came[target]
-            came[target] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
+            now = came[key]
+            came[key] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
         for removal in plan.removals:
             if removal.error is not None:
                 raise removal.error
-        if came[target].kept:
+        if plan.preview is not None:
+            await asyncio.to_thread(record.drop_preview, plan.preview, target)
+            watch(Finished(target, LaneState.OK, "removed" if came[key].removed else "nothing to remove"))
+            return
+        if came[key].kept:
             await _keep(plan.host, record)
         else:
             await asyncio.to_thread(record.drop, target)
         remains = await plan.host.remains()
-        came[target] = replace(came[target], outlived=tuple(one.what for one in remains))
+        came[key] = replace(came[key], outlived=tuple(one.what for one in remains))
     except KitError as error:
         watch(Finished(target, LaneState.FAILED, error.message))
-        came[target] = replace(came[target], error=error)
+        came[key] = replace(came[key], error=error)
         return
-    watch(Finished(target, LaneState.OK, "removed" if came[target].removed else "nothing to remove"))
+    watch(Finished(target, LaneState.OK, "removed" if came[key].removed else "nothing to remove"))
 
 
 async def _keep(host: Host, record: Record) -> None:
@@ -140,4 +170,6 @@ async def _keep(host: Host, record: Record) -> None:
         service = await host.look()
         known = (recorded(service, target, known) if service is not None else None) or known
     if known is not None:
+        for name, _ in record.previews(target):  # a preview never serves, so it is gone
+            await asyncio.to_thread(record.drop_preview, name, target)
         await asyncio.to_thread(record.put, replace(known, expires_at=None))

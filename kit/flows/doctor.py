@@ -12,6 +12,7 @@ from kit.flows.by_proof import ByProof
 from kit.flows.contract import Asking, ask_clauses, in_question
 from kit.flows.examination import DoctorSpec
 from kit.flows.leaving import Leaving
+from kit.language import text
 from kit.probe.cancelled import named_answer_left
 from kit.probe.http_errors import shown
 from kit.probe.kept_alive import stream_limits
@@ -59,7 +60,13 @@ async def doctor(spec: DoctorSpec, watch: Watch = silent) -> Diagnosis:
         return found
     say, seen = stages(watch), list[Limits]()
     if (answer or again) and Clause.CANCELLED in spec.contract.clauses:
-        announce(f"asking {shown(spec.ask.url)} {REPEATED} times more for its answer, to leave it")
+        announce(
+            text(
+                "asking {url} {times} times more for its answer, to leave it",
+                url=shown(spec.ask.url),
+                times=REPEATED,
+            )
+        )
     leaving = Leaving(direct, spec.known_cancelled, answer)
 
     async def measure(

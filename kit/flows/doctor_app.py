@@ -16,6 +16,7 @@ from kit.flows.emulated import through, with_unsourced
 from kit.flows.lanes import arms_of, ask
 from kit.lab.lab import Lab
 from kit.lab.lanes import prepare
+from kit.language import text
 from kit.proof.contract import Clause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.quick_check import Observation, State
@@ -45,7 +46,7 @@ async def doctor_app(
         KitError: the app cannot be packaged, started or asked, or not again and again.
     """
     say = stages(watch)
-    say("Packaging the app as it would be deployed.")
+    say(text("Packaging the app as it would be deployed."))
     lanes = prepare(targets, names, config, root)
     async with Lab(lanes, say=say, answers_within_s=spec.timeout_s) as lab:
         base = next(iter(lab.services.values()))
@@ -56,7 +57,7 @@ async def doctor_app(
         directly = replace(spec, ask=ask(config, base), as_it_is=True, proof_token=lab.proof_token)
         arms = await arms_of(config, directly.ask, timeout_s=spec.timeout_s)
         directly = replace(directly, header="on" if "on" in arms else "off")
-        say("Asking the app itself, with no front before it.")
+        say(text("Asking the app itself, with no front before it."))
         itself = await doctor(directly)
         directly = replace(
             directly,
@@ -92,9 +93,12 @@ async def doctor_app(
 def may_repeat(method: str) -> KitError:
     """Why a request that is no GET is not sent again and again unasked."""
     return UsageError(
-        f"The app is asked three times by itself and once or more behind each front; a {method} may cost or "
-        "change something each time.",
-        "Say --allow-repeat if that may be, or set probe_method in kit.toml, in the table [app].",
+        text(
+            "The app is asked three times by itself and once or more behind each front; a "
+            "{method} may cost or change something each time.",
+            method=method,
+        ),
+        text("Say --allow-repeat if that may be, or set probe_method in kit.toml, in the table [app]."),
     )
 
 
@@ -103,7 +107,7 @@ def _named(name: str, watch: Watch) -> Watch:
 
     def named(event: Event) -> None:
         if isinstance(event, Stage | Announced):
-            watch(Stage(f"{name}: {event.text}"))
+            watch(Stage(text("{name}: {headline}", name=name, headline=event.text)))
 
     return named
 
@@ -112,7 +116,7 @@ def _seen(itself: Diagnosis) -> Observation:
     """What the app does by itself, as one observation: the whole of it, its answer's own path included."""
     holding = [cause for cause in itself.causes if cause.holds]
     if itself.verdict is Verdict.INCREMENTAL and not holding:
-        return Observation(State.STREAMS, "the app itself streams")
+        return Observation(State.STREAMS, text("the app itself streams"))
     if holding:
         return Observation(State.HELD, holding[0].because, proven=False)
     last = itself.rows[-1].observation

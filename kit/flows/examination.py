@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from kit.errors import Code
+from kit.language import bare, text
 from kit.probe.address import same_origin
 from kit.probe.client import Ask
 from kit.probe.experiments import AnswerExperiments
@@ -131,13 +132,19 @@ class Examination:
         for wait_s in (LIMITED_S, 3 * LIMITED_S):
             if probe.received.status not in LIMITED or probe.received.refused:
                 break
-            self.say(f"a limit refused that ({probe.received.status}): asking again after {wait_s:.0f} s")
+            self.say(
+                text(
+                    "a limit refused that ({status}): asking again after {wait_s:.0f} s",
+                    status=probe.received.status,
+                    wait_s=wait_s,
+                )
+            )
             await asyncio.sleep(wait_s)
             probe.forget()
             await probe.answer()
         by, slept_ms = probe.by_answer, probe.received.late_ms
         if self.left and by.verdict is Verdict.INCONCLUSIVE and Doubt.BUSY_MACHINE in by.doubts:
-            self.say("this process did not run while that came, so it says nothing: asking once more")
+            self.say(text("this process did not run while that came, so it says nothing: asking once more"))
             self.asked += 1
             probe.forget()
             await probe.answer()
@@ -160,8 +167,8 @@ class Examination:
         ask, direct = self.probe.asked, self.spec.direct_url
         if direct is not None:
             ask = replace(ask, url=direct, headers=same_origin(ask.headers, ask.url, direct))
-            self._where = "asked directly"
-        self.say("it was cut, or may have been: asking once more, to see when that answer ends")
+            self._where = text("asked directly")
+        self.say(text("it was cut, or may have been: asking once more, to see when that answer ends"))
         line, wrong = await self.line_of(ask)
         self._again = line if not wrong or line.end is End.CUT else None
 
@@ -174,14 +181,20 @@ class Examination:
 
     def asked_once(self) -> str:
         """Why nothing was compared, and what would be."""
-        method, freed = self.probe.asked.method, "With a larger --max-requests it is"
-        why = "--max-requests allows one request, so it was not sent again."
+        method = self.probe.asked.method
+        why = text(
+            "--max-requests allows one request, so it was not sent again. With a larger --max-requests it is"
+        )
         if not (method == "GET" or self.spec.repeat_ok):
-            why = f"A {method} may cost or change something, so it was not sent again."
-            freed = "With --allow-repeat it is"
-        return (
-            f"{why} {freed}: to the service directly (--direct URL), without compression, over the other "
-            "HTTP version, for a short and a long answer of a text generator."
+            why = text(
+                "A {method} may cost or change something, so it was not sent again. With --allow-repeat it "
+                "is",
+                method=method,
+            )
+        return text(
+            "{why}: to the service directly (--direct URL), without compression, over "
+            "the other HTTP version, for a short and a long answer of a text generator.",
+            why=why,
         )
 
     async def ask_again(self, at: Conditions, seen: Observation, *, most: int) -> Traced:
@@ -276,7 +289,7 @@ class Examination:
         )
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
-            evidence = probe.error.message.removesuffix(".")
+            evidence = bare(probe.error.message)
         hinted = hops(probe.received.headers, host=urlsplit(probe.spec.ask.url).hostname)
         came: tuple[NamedCause, ...] = ()
         if probe.received.status == 200 and (probe.error is None or self.came_wrong):

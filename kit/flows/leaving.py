@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.flows.contract import measured
+from kit.language import text
 from kit.probe.cancelled import answer_departures, cancelled, departures
 from kit.probe.client import Ask
 from kit.probe.experiments import Origin
@@ -53,7 +54,7 @@ class Leaving:
         self._left = await departures(request, watch_s=spec.watch_s, http2=request.at.http2)
         self._finding = judge(self._left)
         if stops(self._finding) is False:
-            say(f"a client that leaves is hidden ({self._finding.says}): comparing")
+            say(text("a client that leaves is hidden ({says}): comparing", says=self._finding.says))
             self._direct, self._other = await asyncio.gather(
                 self._asked_directly(request, spec.watch_s), self._over_the_other(request, spec.watch_s)
             )

@@ -13,6 +13,7 @@ from kit.flows.compare import compare
 from kit.flows.deployed import lanes_of, settled
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, arms_deployed, ask
+from kit.language import text
 from kit.platforms import load
 from kit.platforms.service import Service
 from kit.probe.client import Ask
@@ -30,7 +31,7 @@ _LET_IN_S = 120.0
 
 
 class Measuring:
-    """A `kit.flows.deploy_target.Measure`.
+    """A `kit.flows.trial.Measure`.
 
     Args:
         gcloud: who gives identity tokens.
@@ -102,12 +103,12 @@ class Measuring:
         late_s = platform.ready_within_s if platform.moves_within_s else 0.0
         waited = await settled(
             specs,
-            lambda text: self._watch(Step(target.name, text)),
+            lambda says: self._watch(Step(target.name, says)),
             within_s=max(late_s, self._timeout_s),
             let_in_s=_LET_IN_S,
         )
         if waited:
-            self._watch(Step(target.name, f"measuring {url}"))
+            self._watch(Step(target.name, text("measuring {url}", url=url)))
         return (await compare(specs, "cloud", _as_output(say))).lanes
 
 
@@ -116,9 +117,9 @@ def _as_output(say: Callable[[str], None]) -> Watch:
 
     def watch(event: Event) -> None:
         match event:
-            case Stage(text):
-                say(text)
-            case ProofStep(key, text):
-                say(f"header {key.header}: {text}")
+            case Stage(says):
+                say(says)
+            case ProofStep(key, says):
+                say(text("header {header}: {said}", header=key.header, said=says))
 
     return watch

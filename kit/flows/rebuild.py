@@ -17,7 +17,7 @@ from kit.platforms.service import Place, Service, Version
 from kit.targets import Target
 
 # Where the platform itself is not in use, there is nothing of the kit's, unless the record says so.
-_NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
+NOT_IN_USE = (Code.API_OFF, Code.NOT_READY_TO_DEPLOY)
 
 
 async def rebuild(
@@ -144,6 +144,8 @@ def previews_of(service: Service, target: str, record: Record) -> dict[str, Depl
         name = version.preview
         if version.target != target or name is None or version.url is None or name in found:
             continue
+        if version.is_anothers(service.place):
+            continue
         before = known.get(name)
         if before is None or before.version != version.name:
             found[name] = Deployment.seen(service.place, service, version, "held-back")
@@ -163,7 +165,7 @@ async def _standing(
             if status.service is not None and bears(status.service, target.name, known):
                 return status
     for status in statuses:
-        if status.error is not None and (known is not None or status.error.code not in _NOT_IN_USE):
+        if status.error is not None and (known is not None or status.error.code not in NOT_IN_USE):
             return status
     at = places[0] if places else Place(target.name, target.platform, str(config.project), None, "")
     if places or not load(target.platform).wanted(config.of(target), {}):

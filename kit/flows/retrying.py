@@ -9,6 +9,7 @@ from typing import Protocol
 
 from kit.events import Stage, Watch, silent
 from kit.flows.compare import compare
+from kit.language import text
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Comparison, Environment, undecided
 
@@ -51,7 +52,15 @@ async def compare_again(
         again = [place for place, lane in enumerate(found.lanes) if undecided(lane)]
         if not again:
             break
-        watch(Stage(f"Undecided, so it is measured again ({number} of {retries} times at most)."))
+        watch(
+            Stage(
+                text(
+                    "Undecided, so it is measured again ({number} of {retries} times at most).",
+                    number=number,
+                    retries=retries,
+                )
+            )
+        )
         await sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         later = await measure([specs[place] for place in again], environment, watch)

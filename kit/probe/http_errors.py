@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import httpcore2
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ E = TypeVar("E", bound=BaseException)
 _NO_SUCH_NAME = tuple(getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name))
 
 _REFUSALS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.EHOSTUNREACH: "no route to it",
-    errno.ENETUNREACH: "no route to its network",
-    errno.ETIMEDOUT: "it does not react",
+    errno.ECONNREFUSED: text("connection refused"),
+    errno.EHOSTUNREACH: text("no route to it"),
+    errno.ENETUNREACH: text("no route to its network"),
+    errno.ETIMEDOUT: text("it does not react"),
 }
 
 
@@ -38,7 +39,7 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(without_credentials(url))
     except ValueError:
-        return "that address"
+        return text("that address")
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
@@ -68,7 +69,7 @@ class translate_errors:
                 raise translated from error
 
     def _error(self, error: Exception) -> KitError | None:
-        url, text = self._url, " ".join(str(error).split())[:200]
+        url, why = self._url, " ".join(str(error).split())[:200]
         host = _origin(url)
         match error:
             case httpcore2.TimeoutException():
@@ -77,37 +78,42 @@ class translate_errors:
                 return _tls_failed(url, failed)
             case httpcore2.ConnectError() if lookup := _cause(error, socket.gaierror):
                 unknown = lookup.errno in _NO_SUCH_NAME
-                reason = "is not known" if unknown else f"could not be looked up ({lookup.strerror})"
+                said = text("The host name in {host} could not be looked up ({why}).")
+                said = text("The host name in {host} is not known.") if unknown else said
                 return KitError(
                     Code.NAME_NOT_FOUND,
-                    f"The host name in {host} {reason}.",
-                    "Check the spelling, and that this machine can look names up.",
+                    said.format(host=host, why=lookup.strerror),
+                    text("Check the spelling, and that this machine can look names up."),
                 )
             case httpcore2.ConnectError() | httpcore2.ProxyError():
                 return KitError(
                     Code.UNREACHABLE,
-                    f"No server answers at {host} ({_refusal(error) or text or 'connection failed'}).",
-                    "Check the host and port, and that the server is running.",
+                    text(
+                        "No server answers at {host} ({why}).",
+                        host=host,
+                        why=_refusal(error) or why or text("connection failed"),
+                    ),
+                    text("Check the host and port, and that the server is running."),
                 )
             case httpcore2.RemoteProtocolError() if self._in_body:
                 return KitError(
                     Code.BODY_CUT,
-                    f"{url} broke off in the middle of its answer ({text}).",
-                    "Look at the server's log, and at the time limits on the way.",
+                    text("{url} broke off in the middle of its answer ({why}).", url=url, why=why),
+                    text("Look at the server's log, and at the time limits on the way."),
                 )
             case httpcore2.ProtocolError():
                 return KitError(
                     Code.NOT_HTTP,
-                    f"{url} did not answer in HTTP ({text}).",
-                    "Check the port, and http:// against https://.",
+                    text("{url} did not answer in HTTP ({why}).", url=url, why=why),
+                    text("Check the port, and http:// against https://."),
                 )
             case httpcore2.NetworkError() | OSError():
                 return KitError(
                     Code.BODY_CUT if self._in_body else Code.UNREACHABLE,
-                    f"The connection to {url} broke ({text or type(error).__name__}).",
-                    "Look at the server's log, and try again."
+                    text("The connection to {url} broke ({why}).", url=url, why=why or type(error).__name__),
+                    text("Look at the server's log, and try again.")
                     if self._in_body
-                    else "Check the port, and http:// against https://; then look at the server's log.",
+                    else text("Check the port, and http:// against https://; then look at the server's log."),
                 )
         return None
 
@@ -119,11 +125,12 @@ def _origin(url: str) -> str:
 
 def timed_out(url: str, seconds: float | None) -> KitError:
     """No answer in time; `url` as `shown`."""
-    within = "" if seconds is None else f" within {seconds:.0f} s"
+    within = text("{url} did not answer within {seconds:.0f} s.")
+    said = text("{url} did not answer.") if seconds is None else within
     return KitError(
         Code.TIMED_OUT,
-        f"{url} did not answer{within}.",
-        "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
+        said.format(url=url, seconds=seconds),
+        text("Give it longer with --timeout SECONDS, or look at whether the server is stuck."),
     )
 
 
@@ -157,29 +164,35 @@ def _tls_failed(url: str, error: ssl.SSLError) -> KitError:
     if getattr(error, "reason", "") in _NO_TLS:
         return KitError(
             Code.TLS_FAILED,
-            f"{host} does not speak TLS.",
-            f"Did you mean {_with_scheme(url, 'http')}?",
+            text("{host} does not speak TLS.", host=host),
+            text("Did you mean {url}?", url=_with_scheme(url, "http")),
             lasting=True,
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = getattr(error, "verify_message", "") or "it cannot be verified"
+        why = getattr(error, "verify_message", "") or _UNVERIFIED
         unknown = getattr(error, "verify_code", None) in _UNKNOWN_ISSUER
         return KitError(
             Code.TLS_FAILED,
-            f"The certificate of {host} is not trusted: {why.rstrip('.')}.",
+            text(
+                "The certificate of {host} is not trusted: {why}.",
+                host=host,
+                why=why if why is _UNVERIFIED else why.rstrip("."),
+            ),
             (
-                "Name the certificate that signed it: --cacert FILE, or SSL_CERT_FILE=FILE kit …; "
-                "--insecure trusts any."
+                text(
+                    "Name the certificate that signed it: --cacert FILE, or SSL_CERT_FILE=FILE kit …; "
+                    "--insecure trusts any."
+                )
                 if unknown
-                else "Correct the certificate, or the name in the address; --insecure trusts any."
+                else text("Correct the certificate, or the name in the address; --insecure trusts any.")
             ),
             lasting=True,
         )
-    text = " ".join(str(error).split())[:200]
+    why = " ".join(str(error).split())[:200] or text("the handshake failed")
     return KitError(
         Code.TLS_FAILED,
-        f"No secure connection to {host}: {text or 'the handshake failed'}",
-        "Check https:// against http://, and what versions of TLS the server speaks.",
+        text("No secure connection to {host}: {why}", host=host, why=why),
+        text("Check https:// against http://, and what versions of TLS the server speaks."),
     )
 
 
@@ -187,8 +200,8 @@ def no_plain_http(url: str) -> KitError:
     """A port that speaks TLS was asked in plain HTTP."""
     return KitError(
         Code.NOT_HTTP,
-        f"{_origin(shown(url))} speaks TLS, and was asked in plain HTTP.",
-        f"Did you mean {_with_scheme(shown(url), 'https')}?",
+        text("{host} speaks TLS, and was asked in plain HTTP.", host=_origin(shown(url))),
+        text("Did you mean {url}?", url=_with_scheme(shown(url), "https")),
         lasting=True,
     )
 
@@ -199,7 +212,8 @@ def _with_scheme(url: str, scheme: str) -> str:
 
 # Refusals that say of themselves that another time may do: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 _NOT_NOW = (408, 409, 421, 425, 429)
-_GIVE_DATA = "--data '{…}', or probe_body in kit.toml"
+_UNVERIFIED = text("it cannot be verified")
+_GIVE_DATA = text("--data '{…}', or probe_body in kit.toml")
 # In the words of nginx, Go (Caddy, Traefik) and Apache.
 _SPOKE_PLAIN = re.compile(
     r"plain HTTP request was sent|HTTP request to an HTTPS server|SSL-enabled server port"
@@ -221,9 +235,11 @@ def bad_status(
     if status == 400 and _SPOKE_PLAIN.search(body.decode("utf-8", "replace")):
         return no_plain_http(ask.url)
     why = _without_what_was_sent(ask, said(headers.get("content-type", ""), body))
+    answered = text("{url} answered {method} with {status}.")
+    answered = text("{url} answered {method} with {status}: {why}.") if why else answered
     return KitError(
         Code.HTTP_STATUS,
-        f"{shown(ask.url)} answered {ask.method} with {status}{f': {why}' if why else ''}".rstrip(".") + ".",
+        answered.format(url=shown(ask.url), method=ask.method, status=status, why=why.rstrip(".")),
         _hint(ask, status, headers),
         lasting=400 <= status < 500 and status not in _NOT_NOW,
     )
@@ -245,34 +261,46 @@ def _without_what_was_sent(ask: Ask, why: str) -> str:
 def _hint(ask: Ask, status: int, headers: Mapping[str, str]) -> str:
     sent = {name.lower() for name, _ in ask.headers}
     if status in (401, 403) and "authorization" in sent:
-        return "The credentials that were given do not open it: look at who may call it, and for how long."
+        return text(
+            "The credentials that were given do not open it: look at who may call it, and for how long."
+        )
     if status in (405, 501) and (allowed := headers.get("allow", "").strip()):
-        return f"Give a method that it takes ({allowed}), as in --method {re.split('[, ]', allowed)[0]}."
+        return text(
+            "Give a method that it takes ({allowed}), as in --method {first}.",
+            allowed=allowed,
+            first=re.split("[, ]", allowed)[0],
+        )
     if status == 415 and "content-type" in sent:
-        return "It takes another Content-Type than was given: --header 'Content-Type: …'."
+        return text("It takes another Content-Type than was given: --header 'Content-Type: …'.")
     if status in (400, 422) and ask.body is not None:
-        return "Correct --data (probe_body in kit.toml), or its --header 'Content-Type: …'."
-    return _HINTS.get(status, "Look at the server's log.")
+        return text("Correct --data (probe_body in kit.toml), or its --header 'Content-Type: …'.")
+    return _HINTS.get(status, text("Look at the server's log."))
 
 
 _HINTS = {
-    400: f"Give what it wants: {_GIVE_DATA}, or parameters in the address.",
-    401: "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare --deployed` it "
-    "is KIT_TOKEN.",
-    403: "Give a token that may call it: --bearer-env NAME names the variable that holds it.",
-    404: "Check the path.",
-    405: "Try the other method: --method POST or GET, or probe_method in kit.toml.",
-    407: "A proxy on the way wants credentials: name them in the address of https_proxy or http_proxy.",
-    406: "Say what it may answer with: --header 'Accept: …'.",
-    411: "Give --data, even an empty one: --data ''.",
-    413: "Send less in --data, or raise the limit (nginx: client_max_body_size).",
-    415: "Say what the data is: --header 'Content-Type: application/json'.",
-    422: f"Give the parameters it wants: {_GIVE_DATA}.",
-    429: "It is asked too often; wait and try again.",
-    501: "Try the other method (--method POST or GET); or a hop will not forward it incrementally.",
-    502: "A hop answered for a service that it could not reach: check that the service runs, and its log.",
-    504: "A hop answered for a service that took too long: look at the service, and at the hop's time limit.",
-    503: "It is overloaded or starting; wait and try again.",
+    400: text("Give what it wants: {give_data}, or parameters in the address.", give_data=_GIVE_DATA),
+    401: text(
+        "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare "
+        "--deployed` it is KIT_TOKEN."
+    ),
+    403: text("Give a token that may call it: --bearer-env NAME names the variable that holds it."),
+    404: text("Check the path."),
+    405: text("Try the other method: --method POST or GET, or probe_method in kit.toml."),
+    407: text("A proxy on the way wants credentials: name them in the address of https_proxy or http_proxy."),
+    406: text("Say what it may answer with: --header 'Accept: …'."),
+    411: text("Give --data, even an empty one: --data ''."),
+    413: text("Send less in --data, or raise the limit (nginx: client_max_body_size)."),
+    415: text("Say what the data is: --header 'Content-Type: application/json'."),
+    422: text("Give the parameters it wants: {give_data}.", give_data=_GIVE_DATA),
+    429: text("It is asked too often; wait and try again."),
+    501: text("Try the other method (--method POST or GET); or a hop will not forward it incrementally."),
+    502: text(
+        "A hop answered for a service that it could not reach: check that the service runs, and its log."
+    ),
+    504: text(
+        "A hop answered for a service that took too long: look at the service, and at the hop's time limit."
+    ),
+    503: text("It is overloaded or starting; wait and try again."),
 }
 
 
@@ -304,10 +332,10 @@ def _sentence(payload: object) -> str:
 
 def silent(url: str, timeout_s: float, *, head_came: bool) -> KitError:
     """Nothing of an answer came within its time, or nothing but its head."""
-    within = f"within {timeout_s:g} s"
+    said = text("{url} answered but sent no event within {timeout_s:g} s.")
+    said = said if head_came else text("{url} did not answer within {timeout_s:g} s.")
     return KitError(
         Code.NO_STREAM if head_came else Code.TIMED_OUT,
-        f"{shown(url)} "
-        + (f"answered but sent no event {within}." if head_came else f"did not answer {within}."),
-        "Give it longer with --timeout SECONDS, or look at whether the server is stuck.",
+        said.format(url=shown(url), timeout_s=timeout_s),
+        text("Give it longer with --timeout SECONDS, or look at whether the server is stuck."),
     )

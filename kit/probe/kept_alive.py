@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from kit.errors import UsageError
+from kit.language import text
 from kit.probe.client import Client
 from kit.probe.proof_runner import Driver, ProofRequest
 from kit.proof.actions import Machine
@@ -41,9 +42,10 @@ async def stream_limits(
     """
     if not 0 < for_s <= MOST_S:
         raise UsageError(
-            f"A stream cannot be watched for {for_s:g} s.", f"Give a time up to {MOST_S:,.0f} s."
+            text("A stream cannot be watched for {for_s:g} s.", for_s=for_s),
+            text("Give a time up to {most_s:,.0f} s.", most_s=MOST_S),
         )
-    say(f"watching streams that are silent, beat and talk, for {for_s:g} s at most")
+    say(text("watching streams that are silent, beat and talk, for {for_s:g} s at most", for_s=for_s))
     watched = [
         asyncio.create_task(_watch(request, machine, begin_s, http2=http2))
         for begin_s, machine in side_by_side(for_s, comments=request.at.framing == "sse")

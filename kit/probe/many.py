@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import inf
 
 from kit.errors import Code, KitError, UsageError
+from kit.language import text
 from kit.probe.client import Ask, Client, Response, now_ms
 from kit.probe.http_errors import shown
 from kit.probe.lateness import Sleep, drained
@@ -33,11 +34,11 @@ _LIVES_S, _EACH_S = 30, 20
 _PARTING_MS = 1_000.0  # Ctrl-C may have been pressed
 _SPARE_FILES = 64  # beside the streams: side connections, names looked up, what is open already
 _OURS = {
-    errno.EMFILE: "this process may open no more files",
-    errno.ENFILE: "this machine may open no more files",
-    errno.EADDRNOTAVAIL: "this machine has no more ports",
-    errno.ENOBUFS: "this machine has no more buffers",
-    errno.ENOMEM: "this machine has no more memory",
+    errno.EMFILE: text("this process may open no more files"),
+    errno.ENFILE: text("this machine may open no more files"),
+    errno.EADDRNOTAVAIL: text("this machine has no more ports"),
+    errno.ENOBUFS: text("this machine has no more buffers"),
+    errno.ENOMEM: text("this machine has no more memory"),
 }
 
 
@@ -56,10 +57,11 @@ async def many(request: ProofRequest, *, streams: int = STREAMS, http2: bool = F
     """
     if not 1 <= streams <= MOST_STREAMS:
         raise UsageError(
-            f"{streams:,} streams at once cannot be opened.", f"Give a number from 1 to {MOST_STREAMS:,}."
+            text("{streams:,} streams at once cannot be opened.", streams=streams),
+            text("Give a number from 1 to {most:,}.", most=MOST_STREAMS),
         )
     files = _files(streams + _SPARE_FILES) - _SPARE_FILES
-    why = f"this process may open no more files (ulimit -n: {files + _SPARE_FILES:,})"
+    why = text("this process may open no more files (ulimit -n: {files:,})", files=files + _SPARE_FILES)
     lives_s = _LIVES_S + streams // _EACH_S
     return await _Runner(request, http2=http2, lives_s=lives_s).run(Many(streams, files, why))
 
@@ -172,8 +174,8 @@ class _Runner:
         except EventTooLargeError:
             raise KitError(
                 Code.TOO_LARGE,
-                f"{shown(ask.url)} sent an event without an end.",
-                "That is not the proof's protocol: check the --proof address.",
+                text("{url} sent an event without an end.", url=shown(ask.url)),
+                text("That is not the proof's protocol: check the --proof address."),
             ) from None
         except KitError as error:
             if received.status is None:
@@ -185,8 +187,14 @@ class _Runner:
     def _with_multiplexed(self, found: ClauseFinding) -> ClauseFinding:
         if self._multiplexed is None:
             return found
-        said = f"the server allows {self._multiplexed:,} streams at once on one connection of HTTP/2"
-        return replace(found, evidence=(*found.evidence, f"{said}; here each had a connection of its own"))
+        said = text(
+            "the server allows {multiplexed:,} streams at once on one connection of HTTP/2",
+            multiplexed=self._multiplexed,
+        )
+        return replace(
+            found,
+            evidence=(*found.evidence, text("{said}; here each had a connection of its own", said=said)),
+        )
 
     def _check(self) -> None:
         """Raises what went wrong with a stream: a bug must not look like one that was refused."""
@@ -295,5 +303,5 @@ def _of_connection(error: KitError) -> Refusal:
     if number in _OURS:
         return Refusal(_OURS[number], "client")
     if error.code is Code.TIMED_OUT:
-        return Refusal("no answer in time")
-    return Refusal(os.strerror(number).lower() if number else "connection closed")
+        return Refusal(text("no answer in time"))
+    return Refusal(os.strerror(number).lower() if number else text("connection closed"))

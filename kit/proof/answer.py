@@ -15,6 +15,7 @@ from math import isfinite
 from statistics import quantiles
 from typing import TypeAlias
 
+from kit.language import text
 from kit.proof.actions import Progress
 from kit.proof.clock import Clock
 from kit.proof.doubts import BROKEN, Doubt
@@ -120,7 +121,10 @@ def came_late(line: Timeline, clock: Clock | None, *, slept_ms: float) -> str:
     late_ms = [arrival.arrived_ms - (arrival.sent_ms or 0.0) for arrival in line.arrivals]
     if found.verdict not in HELD:
         return ""
-    return f"where several pieces were released one after another they came up to {max(late_ms):.0f} ms later"
+    return text(
+        "where several pieces were released one after another they came up to {late_ms:.0f} ms later",
+        late_ms=max(late_ms),
+    )
 
 
 def judged(
@@ -181,7 +185,11 @@ def of_stream(received: Received, clock: Clock | None, *, speaks_proof: bool) ->
 def _stored(received: Received, line: Timeline) -> str:
     """Why it is a copy that a cache had: one says so, and it came at once; else empty."""
     by = received.stored_by
-    return f"it came at once, as a copy that was stored ({by})" if by and watched(line).at_once else ""
+    return (
+        text("it came at once, as a copy that was stored ({by})", by=by)
+        if by and watched(line).at_once
+        else ""
+    )
 
 
 def is_refusal(received: Received, *, speaks_proof: bool) -> bool:
@@ -219,27 +227,38 @@ def judge(
     if sent_span < max(SHORTEST_MS, jitters * jitter_ms):
         bunched = stamped[0][0] > SHORTEST_MS and sent_span < 0.2 * stamped[0][0]
         doubts = (Doubt.APP_BUNCHED if bunched else Doubt.TOO_SHORT, *cut)
-        seen = f"the service's own stamps span only {sent_span:.0f} ms"
+        seen = text("the service's own stamps span only {sent_span:.0f} ms", sent_span=sent_span)
         if sent_span >= SHORTEST_MS:
-            seen = f"{seen}, and round trips vary by {jitter_ms:.0f} ms"
+            seen = text("{seen}, and round trips vary by {jitter_ms:.0f} ms", seen=seen, jitter_ms=jitter_ms)
             if came_span <= LUMP_SHARE * sent_span and watched(line).held:
                 doubts = (Doubt.ANSWER_IN_CLUMPS, *doubts)
         return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=doubts, evidence=(seen,))
     stretch = came_span / sent_span
     latest = quantiles(_lateness(stamped), n=10)[-1]
-    seen = (
-        f"{len(stamped)} stamped events, sent over {sent_span:.0f} ms, arrived over {came_span:.0f} ms "
-        f"(stretch {stretch:.2f})"
+    seen = text(
+        "{stamped} stamped events, sent over {sent_span:.0f} ms, arrived over "
+        "{came_span:.0f} ms (stretch {stretch:.2f})",
+        stamped=len(stamped),
+        sent_span=sent_span,
+        came_span=came_span,
+        stretch=stretch,
     )
     late = max(LATE_MS, jitters * jitter_ms)
     if stretch >= STRETCH and latest < late:
         return Finding(Verdict.INCREMENTAL, Method.STAMPS, doubts=cut, evidence=(seen,))
     if stamped[-1][1] < STORED * sent_span:
-        seen = f"{seen}, whole {stamped[-1][1]:.0f} ms after it was asked for: it was written before that"
+        seen = text(
+            "{seen}, whole {stamped:.0f} ms after it was asked for: it was written before that",
+            seen=seen,
+            stamped=stamped[-1][1],
+        )
         return Finding(Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.REPLAYED, *cut), evidence=(seen,))
     # What came while this process slept was read together and late, by as much as that at most.
     if (came_span + slept_ms) / sent_span >= STRETCH and latest - slept_ms < late:
-        slept = f"this process did not run for up to {slept_ms:.0f} ms of it, which may be all of that"
+        slept = text(
+            "this process did not run for up to {slept_ms:.0f} ms of it, which may be all of that",
+            slept_ms=slept_ms,
+        )
         return Finding(
             Verdict.INCONCLUSIVE, Method.STAMPS, doubts=(Doubt.BUSY_MACHINE, *cut), evidence=(seen, slept)
         )
@@ -253,7 +272,10 @@ def judge(
 
 def refusal(received: Received) -> Finding:
     """The finding of an answer that a hop would not forward incrementally."""
-    seen = f"the answer was refused with {received.status}: a hop will not forward it incrementally"
+    seen = text(
+        "the answer was refused with {status}: a hop will not forward it incrementally",
+        status=received.status,
+    )
     return Finding(Verdict.REFUSED, Method.PASSIVE, evidence=(seen,))
 
 
@@ -270,7 +292,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         return answer if proof is None else _beside(answer, proof, line, event_bytes)
     if proof is None or answer.verdict is Verdict.REFUSED:
         return answer
-    evidence = (*proof.evidence, *(f"the answer: {seen}" for seen in answer.evidence))
+    evidence = (*proof.evidence, *(text("the answer: {seen}", seen=seen) for seen in answer.evidence))
     verdict, shape, size, doubts = proof.verdict, proof.shape, proof.block_bytes, proof.doubts
     if shape is Shape.TAIL and size is not None and size >= event_bytes:
         verdict, shape, size = Verdict.INCREMENTAL, None, None
@@ -304,7 +326,10 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
 
 def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -> Finding:
     """The answer's own, by lock-step: the proof's streams only say more of how it is held."""
-    evidence = (*answer.evidence, *(f"the proof's own stream: {seen}" for seen in proof.evidence))
+    evidence = (
+        *answer.evidence,
+        *(text("the proof's own stream: {seen}", seen=seen) for seen in proof.evidence),
+    )
     answer = replace(answer, evidence=evidence)
     if answer.verdict is Verdict.INCREMENTAL:
         size = proof.block_bytes if proof.shape is Shape.TAIL else None
@@ -315,7 +340,10 @@ def _beside(answer: Finding, proof: Finding, line: Timeline, event_bytes: int) -
     if proof.verdict in HELD:
         known = (Doubt.BUFFER_SIZE_UNKNOWN, Doubt.NOT_REPEATED, Doubt.APP_BUNCHED)
         if answer.verdict is Verdict.INCONCLUSIVE:
-            evidence = (*evidence, "what passes the way is held inside the service: a middleware holds it")
+            evidence = (
+                *evidence,
+                text("what passes the way is held inside the service: a middleware holds it"),
+            )
         doubts = (*proof.doubts, *(doubt for doubt in answer.doubts if doubt not in known))
         return replace(proof, doubts=doubts, evidence=evidence)
     once = proof.verdict is Verdict.INCREMENTAL and Doubt.NOT_REPEATED in answer.doubts

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kit.language import join, text
 from kit.proof.conditions import Change
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import BlockingFactor, Traced
@@ -139,7 +140,7 @@ RULES = (
 )
 
 # What a middleware of the service can do as well as a hop, and the experiment that tells the two apart.
-APART = "whether it is a hop or the service itself: ask the service past the hop too, with --direct URL"
+APART = text("whether it is a hop or the service itself: ask the service past the hop too, with --direct URL")
 _ANYWHERE = frozenset({Cause.COMPRESSOR, Cause.WHOLE_MESSAGE, Cause.BLOCKS, Cause.PREFIX_BUFFER, Cause.TIMER})
 
 # What nothing frees, by how it is held.
@@ -163,7 +164,9 @@ def causes(traced: Traced, *, may_bear_header: bool = False) -> tuple[NamedCause
     """
     if traced.base.state is State.REFUSED:
         return (
-            NamedCause(Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"),
+            NamedCause(
+                Cause.REFUSES, "certain", text("a hop answered that it will not forward it incrementally")
+            ),
         )
     spared = {one for one in traced.factors if may_bear_header and Change.HEADER in one.frees}
     named = [
@@ -180,34 +183,46 @@ def _placed(named: NamedCause, direct: Observation | None) -> NamedCause:
     if direct is None:
         return replace(named, apart=APART) if named.cause in _ANYWHERE and not named.apart else named
     if direct.streams:
-        return replace(named, where="asked directly, a stream passes: it is a hop between there and here")
+        return replace(
+            named, where=text("asked directly, a stream passes: it is a hop between there and here")
+        )
     if direct.state is State.UNDECIDED:
-        return replace(named, where=f"asked directly, nothing could be decided: {direct.said}")
+        return replace(
+            named, where=text("asked directly, nothing could be decided: {said}", said=direct.said)
+        )
     return replace(
-        named, where="asked directly, it is held as well: it is the service itself, or a hop there"
+        named, where=text("asked directly, it is held as well: it is the service itself, or a hop there")
     )
 
 
 def _of_factor(factor: BlockingFactor, traced: Traced, *, spared: bool) -> NamedCause:
     tried = factor.frees | factor.fails
-    freed = " and ".join(sorted(_BY[one] for one in factor.frees)) or (
-        "all that was changed at once; which of it is needed could not be seen"
+    freed = join(" and ", sorted(_BY[one] for one in factor.frees)) or (
+        text("all that was changed at once; which of it is needed could not be seen")
     )
     for place, rule in enumerate(RULES):
         if rule.frees <= factor.frees and (not rule.shapes or factor.shape in rule.shapes):
             sooner = [one.frees - factor.frees for one in RULES[:place]]
             if open_ := {change for more in sooner if more and more <= factor.unseen for change in more}:
-                unsaid = " and ".join(sorted(_BY[one] for one in open_))
-                because = f"freed by {freed}; whether {unsaid} frees it too could not be seen"
+                unsaid = join(" and ", sorted(_BY[one] for one in open_))
+                because = text(
+                    "freed by {freed}; whether {unsaid} frees it too could not be seen",
+                    freed=freed,
+                    unsaid=unsaid,
+                )
                 return NamedCause(rule.cause, "possible", because)
             line = part(rule.to_try) if rule.to_try else ""
             proven = _all_seen(traced) and rule.tried <= tried and not spared
             if rule.cause is Cause.COMPRESSOR and not (rule.tried <= tried or _bore_the_header(traced)):
-                return NamedCause(Cause.COMPRESSION, "likely", f"freed by {freed}", to_try=line)
+                return NamedCause(
+                    Cause.COMPRESSION, "likely", text("freed by {freed}", freed=freed), to_try=line
+                )
             sure: Certainty = "certain" if proven else "likely"
             holds = rule.cause is not Cause.REPLAYED
-            return NamedCause(rule.cause, sure, f"freed by {freed}", to_try=line, holds=holds)
-    return NamedCause(Cause.UNKNOWN, "possible", f"freed by {freed}")
+            return NamedCause(
+                rule.cause, sure, text("freed by {freed}", freed=freed), to_try=line, holds=holds
+            )
+    return NamedCause(Cause.UNKNOWN, "possible", text("freed by {freed}", freed=freed))
 
 
 def _bore_the_header(traced: Traced) -> bool:
@@ -242,16 +257,18 @@ def _all_seen(traced: Traced) -> bool:
 def _of_shape(rest: Observation, *, all_seen: bool) -> NamedCause:
     if rest.state is State.REFUSED:
         return NamedCause(
-            Cause.REFUSES, "certain", "a hop answered that it will not forward it incrementally"
+            Cause.REFUSES, "certain", text("a hop answered that it will not forward it incrementally")
         )
     cause = SHAPES.get(rest.shape, Cause.UNKNOWN)
     if cause is Cause.UNKNOWN:
         return NamedCause(
-            cause, "possible", "nothing that was tried frees it, and how it is held is not known"
+            cause, "possible", text("nothing that was tried frees it, and how it is held is not known")
         )
     busy = frozenset({Doubt.BUSY_MACHINE})  # its figures are doubtful, and not what kind of hold it is
     sure: Certainty = "certain" if rest.proven and all_seen and busy.issuperset(rest.doubts) else "likely"
-    return NamedCause(cause, sure, f"nothing that was tried frees it; how it is held: {rest.said}")
+    return NamedCause(
+        cause, sure, text("nothing that was tried frees it; how it is held: {said}", said=rest.said)
+    )
 
 
 def freed_by(change: Change) -> str:
@@ -260,13 +277,13 @@ def freed_by(change: Change) -> str:
 
 
 _BY = {
-    Change.IDENTITY: "leaving compression out",
+    Change.IDENTITY: text("leaving compression out"),
     Change.HEADER: "X-Accel-Buffering: no",
     Change.NO_TRANSFORM: "Cache-Control: no-transform",
     Change.EVENT_STREAM: "text/event-stream",
     Change.ACCEPT: "Accept: text/event-stream",
-    Change.METHOD: "the other method",
-    Change.HTTP_VERSION: "the other HTTP version",
-    Change.INCREMENTAL: "the Incremental header's change",
-    Change.FRESH: "another query",
+    Change.METHOD: text("the other method"),
+    Change.HTTP_VERSION: text("the other HTTP version"),
+    Change.INCREMENTAL: text("the Incremental header's change"),
+    Change.FRESH: text("another query"),
 }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kit.language import text
 from kit.proof.diagnosis import verdict_of
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.quick_check import Observation, State
 from kit.proof.verdict import Verdict
 
-PLAIN = "to a client that accepts no compression"
+PLAIN = text("to a client that accepts no compression")
 
 
 def beside(lane: Lane, plain: Observation) -> Lane:
@@ -23,7 +24,7 @@ def beside(lane: Lane, plain: Observation) -> Lane:
         lane: as a browser saw it, its verdict conclusive.
         plain: the other's, its shape as well where only that one is held.
     """
-    lane = replace(lane, evidence=(*lane.evidence, f"{PLAIN}: {plain.said}"))
+    lane = replace(lane, evidence=(*lane.evidence, text("{plain}: {said}", plain=PLAIN, said=plain.said)))
     verdict = verdict_of(plain)
     if plain.state is State.UNDECIDED or (not plain.streams and verdict is Verdict.INCONCLUSIVE):
         return replace(lane, doubts=tuple(dict.fromkeys((*lane.doubts, Doubt.PLAIN_CLIENT_UNDECIDED))))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
+from kit.language import join, text
+
 Framing = Literal["sse", "ndjson", "text"]
 Switch = Literal["on", "off"]
 
@@ -190,27 +192,31 @@ class Change(StrEnum):
         """What is done to these conditions, for a row of evidence."""
         match self:
             case Change.IDENTITY:
-                return "without compression (Accept-Encoding: identity)"
+                return text("without compression (Accept-Encoding: identity)")
             case Change.HEADER:
-                return "with X-Accel-Buffering: no"
+                return text("with {header}", header="X-Accel-Buffering: no")
             case Change.NO_TRANSFORM:
-                return "with Cache-Control: no-transform"
+                return text("with {header}", header="Cache-Control: no-transform")
             case Change.EVENT_STREAM:
-                return "as text/event-stream" + (" without a charset" if to.framing == "sse" else "")
+                if to.framing == "sse":
+                    return text("as text/event-stream without a charset")
+                return text("as text/event-stream")
             case Change.ACCEPT:
-                return "with Accept: text/event-stream"
+                return text("with {header}", header="Accept: text/event-stream")
             case Change.METHOD:
-                return f"by {self.applied(to).method}"
+                return text("by {method}", method=self.applied(to).method)
             case Change.HTTP_VERSION:
-                return f"over HTTP/{'1.1' if to.http2 else '2'}"
+                return text("over HTTP/{version}", version="1.1" if to.http2 else "2")
             case Change.INCREMENTAL:
-                return f"{'without' if to.incremental == 'on' else 'with'} Incremental: ?1"
+                on = to.incremental == "on"
+                with_or_not = text("without {header}") if on else text("with {header}")
+                return with_or_not.format(header="Incremental: ?1")
             case Change.LENGTH:
-                return "with a Content-Length instead of chunks"
+                return text("with a Content-Length instead of chunks")
             case Change.FRESH:
-                return "with a query that no cache has seen"
+                return text("with a query that no cache has seen")
             case Change.DIRECT:
-                return "the service directly"
+                return text("the service directly")
 
 
 def compresses(conditions: Conditions) -> bool:
@@ -234,21 +240,29 @@ def accepts(asked: str, came: str) -> bool:
 
 def in_words(conditions: Conditions) -> str:
     """All of it in one line."""
-    header = f"{'with' if conditions.header == 'on' else 'without'} X-Accel-Buffering: no"
-    cache = f", Cache-Control: {conditions.cache}" if conditions.cache else ", no Cache-Control"
-    return f"{request_in_words(conditions)}{'' if conditions.cache == CACHE_CONTROL else cache}, {header}"
+    header = text("with {header}") if conditions.header == "on" else text("without {header}")
+    cache = f"Cache-Control: {conditions.cache}" if conditions.cache else text("no Cache-Control")
+    return join(
+        ", ",
+        (
+            request_in_words(conditions),
+            *(() if conditions.cache == CACHE_CONTROL else (cache,)),
+            header.format(header="X-Accel-Buffering: no"),
+        ),
+    )
 
 
 def request_in_words(conditions: Conditions) -> str:
     """The same without what only the service knows: an nginx on the way hides the header."""
-    accepted = "compression" if conditions.coding == BROWSER_CODINGS else conditions.coding
-    return ", ".join(
-        (
-            f"{conditions.method} over HTTP/{'2' if conditions.http2 else '1.1'}",
-            conditions.media,
-            f"{accepted if compresses(conditions) else 'no compression'} accepted",
-        )
-    )
+    if not compresses(conditions):
+        accepted = text("no compression accepted")
+    elif conditions.coding == BROWSER_CODINGS:
+        accepted = text("compression accepted")
+    else:
+        accepted = text("{coding} accepted", coding=conditions.coding)
+    version = "2" if conditions.http2 else "1.1"
+    how = text("{method} over HTTP/{version}", method=conditions.method, version=version)
+    return join(", ", (how, conditions.media, accepted))
 
 
 def _items(value: str | None) -> frozenset[str]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from math import floor, inf
 from typing import Final, Literal, Self, TypeAlias
 
+from kit.language import text
 from kit.proof.doubts import Doubt
 
 Sure: TypeAlias = Literal["proved", "likely", "unknown"]
@@ -32,9 +33,9 @@ class Clause(StrEnum):
     def words(self) -> str:
         """Its name for people."""
         return {
-            Clause.KEPT_ALIVE: "kept alive",
-            Clause.MANY: "many at once",
-            Clause.DEPLOY: "through a deploy",
+            Clause.KEPT_ALIVE: text("kept alive"),
+            Clause.MANY: text("many at once"),
+            Clause.DEPLOY: text("through a deploy"),
         }.get(self, str(self))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.language import text
 from kit.proof.texts import Explained
 
 
@@ -68,12 +69,12 @@ LASTING = frozenset(
 # With one of these the answer did not come whole, or not so that a client can read it: what became of it,
 # the worst first. `{after}` is for how long it lived.
 BROKEN = {
-    Doubt.NO_ANSWER: "could not be had",
-    Doubt.UNDECODABLE: "cannot be decoded",
-    Doubt.CUT_AT_DEADLINE: "was cut after {after}",
-    Doubt.STREAM_CUT: "was cut",
-    Doubt.REPLAYED: "is a stored copy",
-    Doubt.END_UNKNOWN: "may have been cut",
-    Doubt.NO_EVENTS: "forms no events",
-    Doubt.CODING_NOT_ACCEPTED: "is in a coding that was not accepted",
+    Doubt.NO_ANSWER: text("could not be had"),
+    Doubt.UNDECODABLE: text("cannot be decoded"),
+    Doubt.CUT_AT_DEADLINE: text("was cut after {after}"),
+    Doubt.STREAM_CUT: text("was cut"),
+    Doubt.REPLAYED: text("is a stored copy"),
+    Doubt.END_UNKNOWN: text("may have been cut"),
+    Doubt.NO_EVENTS: text("forms no events"),
+    Doubt.CODING_NOT_ACCEPTED: text("is in a coding that was not accepted"),
 }

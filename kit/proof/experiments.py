@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from kit.language import join, text
 from kit.proof.conditions import Change, Conditions, in_words
 from kit.proof.doubts import Doubt
 from kit.proof.quick_check import Observation, State
@@ -122,9 +123,10 @@ class _Trace:
         self._together = together = _with(base, kind)
         # Of the others it is not known which of the two is kinder.
         self._either = [one for one in self._singles if one not in kind]
-        self._easiest = {together: f"all at once: {in_words(together)}"} if kind else {}
+        at_once = text("all at once: {conditions}", conditions=in_words(together))
+        self._easiest = {together: at_once} if kind else {}
         for one in self._either:
-            says = f"all at once, {one.words(together)}" if kind else one.words(base)
+            says = text("all at once, {words}", words=one.words(together)) if kind else one.words(base)
             self._easiest[one.applied(together)] = says
 
     @property
@@ -133,8 +135,8 @@ class _Trace:
         same_shape = Change.INCREMENTAL.applied(self._together)
         easiest = [(at, says) for at, says in self._easiest.items() if at != same_shape]
         return tuple(
-            Experiment(at, f"{says}, to the end", whole=True)
-            for at, says in ((self._base, "as asked"), *easiest)
+            Experiment(at, text("{says}, to the end", says=says), whole=True)
+            for at, says in ((self._base, text("as asked")), *easiest)
         )
 
     def run(self, seen: Observation) -> Tracing:
@@ -172,9 +174,11 @@ class _Trace:
     def _each(self, at: Conditions, changes: Iterable[Change], also: str = "") -> list[Experiment]:
         """Each change alone; those that decide, twice at the same time."""
         return [
-            Experiment(one.applied(at), f"{one.words(at)}{also}{again}")
+            Experiment(
+                one.applied(at), text("{words}{also}{again}", words=one.words(at), also=also, again=again)
+            )
             for one in changes
-            for again in (("", ", again") if one in _DECIDING else ("",))
+            for again in (("", text(", again")) if one in _DECIDING else ("",))
         ]
 
     def _alone(
@@ -192,7 +196,7 @@ class _Trace:
         while left:
             without = {one: _with(self._base, [it for it in needed if it is not one]) for one in left}
             yield from self._take(
-                Experiment(at, f"with all of these but {one.words(self._base)}")
+                Experiment(at, text("with all of these but {words}", words=one.words(self._base)))
                 for one, at in without.items()
             )
             spare = next((one for one in left if self._known[without[one]].streams), None)
@@ -208,9 +212,11 @@ class _Trace:
             others = [it for it in needed if it is not one]
             at = _with(self._base, others)
             changing = [it for it in self._changing(at) if it in changes]
-            also = " and ".join(it.words(self._base) for it in others)
-            besides = f" and {also}" if also else ""
-            yield from self._take([Experiment(at, f"with {also}"), *self._each(at, changing, besides)])
+            also = join(" and ", (it.words(self._base) for it in others))
+            besides = text(" and {also}", also=also) if also else ""
+            yield from self._take(
+                [Experiment(at, text("with {also}", also=also)), *self._each(at, changing, besides)]
+            )
             frees, fails = self._alone(at, changing)
             unseen = frozenset(changing) - frees - fails - {one}
             factors.append(BlockingFactor(frees | {one}, fails - {one}, unseen))
@@ -231,7 +237,7 @@ class _Trace:
         for at, says in {one.conditions: one.says for one in reversed(wanted) if not one.whole}.items():
             known = self._known[at]
             if known.state is State.UNDECIDED and Doubt.BUSY_MACHINE in known.doubts:
-                again = Experiment(at, f"{says}, once more")
+                again = Experiment(at, text("{says}, once more", says=says))
                 (seen,) = yield [again]
                 self._note(again, seen)
 
@@ -284,4 +290,4 @@ def _with(base: Conditions, changes: Iterable[Change]) -> Conditions:
 
 def as_asked(base: Conditions) -> Experiment:
     """The first experiment, without any change."""
-    return Experiment(base, f"as asked: {in_words(base)}")
+    return Experiment(base, text("as asked: {conditions}", conditions=in_words(base)))

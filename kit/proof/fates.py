@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
+from kit.language import join, text
 from kit.proof.answer import watched
 from kit.proof.causes import Cause, Certainty, NamedCause, part
 from kit.proof.conditions import framing
@@ -22,8 +23,8 @@ from kit.proof.timeline import End, Timeline
 SILENT_MS = 2_000.0  # before a cut, and three times the answer's own pace: a limit on silence may have cut it
 BURST_EVENTS = 3
 APART_MS = 500.0
-_ACCIDENT = "an accident: ask again, which a deadline ends after the same time"
-_SERVICE = "the service's own limit: ask it directly as well (--direct URL)"
+_ACCIDENT = text("an accident: ask again, which a deadline ends after the same time")
+_SERVICE = text("the service's own limit: ask it directly as well (--direct URL)")
 STARVED_MS = 1_000.0  # for a small request beside an answer, and ten times what it takes without one
 
 
@@ -50,14 +51,14 @@ def fates(
     """
     named = []
     if Doubt.REPLAYED in doubts:
-        apart = "it for sure: ask with another query, which no cache has seen"
+        apart = text("it for sure: ask with another query, which no cache has seen")
         named.append(NamedCause(Cause.REPLAYED, "likely", because, apart, holds=False))
     if (said := because if Doubt.UNDECODABLE in doubts else _false_length(line, head)) is not None:
         named.append(NamedCause(Cause.FALSE_HEADER, "likely", said, holds=False))
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
         named.append(_cut(line, hops, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
-        said = f"{watched(line).octets:,} bytes came, and no event in them ended"
+        said = text("{octets:,} bytes came, and no event in them ended", octets=watched(line).octets)
         media = framing(head.get("content-type", ""))
         form = "" if media == "text" else part(f"{media}-form")
         named.append(NamedCause(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
@@ -84,7 +85,11 @@ def starved(
     waited = sum(min(back, ended_ms) - sent for sent, back in beside)
     if 2 * waited < ended_ms - beside[0][0]:
         return ""
-    return f"a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it"
+    return text(
+        "a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it",
+        longest=longest,
+        usual_ms=usual_ms,
+    )
 
 
 def at_deadline(line: Timeline, own_s: float | None = None) -> bool:
@@ -99,42 +104,64 @@ def _cut(
 ) -> NamedCause:
     """As far as its times tell by what."""
     after_s, last_s = line.duration_ms / 1000, _last_ms(line) / 1000
-    how = "was cut" if surely else "ended without a mark of its end"
-    events = f"{len(line.arrivals):,} events"
-    said = f"it {how} after {after_s:.1f} s and {events}, the last {last_s:.1f} s in silence"
-    apart = "whether it is a limit: ask again, and see whether it ends after the same time"
+    events = text("{count:,} events", count=len(line.arrivals))
+    said = (
+        text("it was cut after {after_s:.1f} s and {events}, the last {last_s:.1f} s in silence")
+        if surely
+        else text(
+            "it ended without a mark of its end after {after_s:.1f} s and {events}, the last {last_s:.1f} s "
+            "in silence"
+        )
+    ).format(after_s=after_s, events=events, last_s=last_s)
+    apart = text("whether it is a limit: ask again, and see whether it ends after the same time")
     side, same, refuted = "", False, False
     if again is not None:
         apart, again_s = "", again.duration_ms / 1000
-        asked = f"; {where or 'asked again'}, it"
+        asked = text("; {where}, it", where=where or text("asked again"))
         if _silent(line) and near(last_s, _last_ms(again) / 1000) and not again.complete:
-            said += f"{asked} ended after {_last_ms(again) / 1000:.1f} s in silence as well"
+            said += text(
+                "{asked} ended after {last_ms:.1f} s in silence as well",
+                asked=asked,
+                last_ms=_last_ms(again) / 1000,
+            )
             to_try = with_lines(Cause.IDLE_LIMIT.remedy, known_limits(last_s, "silence", hops))
             return NamedCause(Cause.IDLE_LIMIT, "likely", said, to_try=to_try, holds=False)
         longer = again_s > after_s and not near(after_s, again_s)
         if longer or (surely and again.complete):
-            said += f"{asked} went on for {again_s:.1f} s{', to its end' if again.complete else ''}"
-            side = "it is a hop between there and here" if where else ""
+            said += text("{asked} went on for {again_s:.1f} s", asked=asked, again_s=again_s)
+            said += text(", to its end") if again.complete else ""
+            side = text("it is a hop between there and here") if where else ""
             refuted = not where
         elif near(after_s, again_s):
-            said += (
-                f"{asked} ended after {again_s:.1f} s as well{', as by a limit on time' if surely else ''}"
-            )
-            side = "it is the service itself, or a hop there" if where and surely else ""
+            said += text("{asked} ended after {again_s:.1f} s as well", asked=asked, again_s=again_s)
+            said += text(", as by a limit on time") if surely else ""
+            side = text("it is the service itself, or a hop there") if where and surely else ""
             same = True
         else:
-            said += f"{asked} ended after {again_s:.1f} s, as by no limit on the whole"
+            said += text(
+                "{asked} ended after {again_s:.1f} s, as by no limit on the whole",
+                asked=asked,
+                again_s=again_s,
+            )
             refuted = True
     if same and where:  # what the headers hint at had no part in that
         hops = ()
     known = known_limits(after_s, "whole", hops)
     if known and _flowed(line) and not refuted:
         hinted = known[0].hinted(hops)
-        said += f"; it flowed to its end, as by no limit on silence; {known[0].seconds:.0f} s in all is a "
-        said += f"default of {known[0].who}{', at which the headers hint' if hinted else ''}"
+        said += text(
+            "; it flowed to its end, as by no limit on silence; {seconds:.0f} s in all is a default of {who}",
+            seconds=known[0].seconds,
+            who=known[0].who,
+        )
+        said += text(", at which the headers hint") if hinted else ""
         sure: Certainty = "likely" if surely and (same or side or hinted) else "possible"
         others = (_ACCIDENT if again is None else "", "" if where else _SERVICE)
-        apart = f"a deadline from {'; from '.join(filter(None, others))}" if any(others) else ""
+        apart = (
+            text("a deadline from {others}", others=join("; from ", filter(None, others)))
+            if any(others)
+            else ""
+        )
         to_try = with_lines(Cause.TIME_LIMIT.remedy, known)
         return NamedCause(Cause.TIME_LIMIT, sure, said, apart, side, to_try, holds=False)
     silent = known_limits(last_s if _silent(line) else None, "silence", hops)
@@ -166,24 +193,25 @@ def late_head(line: Timeline) -> str | None:
         return None
     if first - line.ttfb_ms > LUMP_MS:
         return None
-    return (
-        f"For {line.ttfb_ms / 1000:.1f} s nothing came, not even the head: that came with the first event. A "
-        "limit on silence counts from the request on: send the head and a comment (a line with : and an "
-        "empty one) at once."
+    return text(
+        "For {ttfb_ms:.1f} s nothing came, not even the head: that came with the first "
+        "event. A limit on silence counts from the request on: send the head and a comment "
+        "(a line with : and an empty one) at once.",
+        ttfb_ms=line.ttfb_ms / 1000,
     )
 
 
 def _false_length(line: Timeline, head: Mapping[str, str]) -> str | None:
     """What shows that its Content-Length is not true; None where it is, or there is none."""
     how = {
-        End.CUT: "its connection ended before that",
-        End.LEFT: "it stayed open and silent",
-        End.UNKNOWN: "there it ended within an event",
+        End.CUT: text("its connection ended before that"),
+        End.LEFT: text("it stayed open and silent"),
+        End.UNKNOWN: text("there it ended within an event"),
     }
     length = head.get("content-length")
     if length is None or line.end not in how:
         return None
-    return f"it says Content-Length: {length}, and {how[line.end]}"
+    return text("it says Content-Length: {length}, and {how}", length=length, how=how[line.end])
 
 
 def _bursts(line: Timeline) -> str:
@@ -193,4 +221,9 @@ def _bursts(line: Timeline) -> str:
     several = looked.clumps > BURST_EVENTS and looked.clump_events >= BURST_EVENTS
     if looked.looks is not Looks.STREAMED or not several or silence < APART_MS:
         return ""
-    return f"{looked.clumps:,} times about {looked.clump_events} events came at once, {silence:.0f} ms apart"
+    return text(
+        "{clumps:,} times about {clump_events} events came at once, {silence:.0f} ms apart",
+        clumps=looked.clumps,
+        clump_events=looked.clump_events,
+        silence=silence,
+    )

@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
+from kit.language import text
 from kit.proof.texts import table
 
 # How sure something is (fingerprints.toml).
 Sure = Literal["documented", "reported", "measured", "inferred"]
 
 HOW: dict[Sure, str] = {
-    "documented": "documented, not observed",
-    "reported": "reported in a thread, not observed",
-    "measured": "measured on loopback, not here",
+    "documented": text("documented, not observed"),
+    "reported": text("reported in a thread, not observed"),
+    "measured": text("measured on loopback, not here"),
     "inferred": "inferred",
 }
 
-NO_EVIDENCE = "A hint is no evidence: any hop on the way can set it."
+NO_EVIDENCE = text("A hint is no evidence: any hop on the way can set it.")
 MOST_HOPS = 20
 MOST_CHARS = 80
 _MOST_READ = 2_000  # of one header: no name is longer
@@ -66,7 +67,7 @@ class Hop:
     streams: str | None
 
 
-_REFUSES = "It says that it will not forward this response incrementally (RFC 10036)."
+_REFUSES = text("It says that it will not forward this response incrementally (RFC 10036).")
 _VIA = re.compile(r'(?:[^,"(]|"(?:\\.|[^"\\])*"|\([^)]*\))+')
 _STATUS_NAME = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|([^;,\s]+))')
 
@@ -116,7 +117,9 @@ def _by_value(headers: Mapping[str, str]) -> Iterator[Hop]:
             hop = next(fits, None)
             if hop is None and header in ("via", "server"):
                 name = _printable(_own_name(header, entry))
-                hop = _hop(Fingerprint(f"one that calls itself {name!r}"), header, entry, None)
+                hop = _hop(
+                    Fingerprint(text("one that calls itself {name!r}", name=name)), header, entry, None
+                )
             if hop is not None:
                 yield hop
 
@@ -133,7 +136,9 @@ def _statuses(headers: Mapping[str, str]) -> Iterator[Hop]:
         named = _STATUS_NAME.match(entry)
         if named:
             hop = _hop(
-                Fingerprint(f"one that calls itself {_printable(named[1] or named[2] or '')!r}"),
+                Fingerprint(
+                    text("one that calls itself {name!r}", name=_printable(named[1] or named[2] or ""))
+                ),
                 "proxy-status",
                 entry,
                 None,
@@ -153,10 +158,16 @@ def _by_name(headers: Mapping[str, str]) -> Iterator[Hop]:
 
 def _hop(known: Fingerprint, header: str, value: str, sure: Sure | None) -> Hop:
     shown = _printable(value)
-    what = f"{header}: {shown}" if shown else f"a header {header}"
-    how = f" ({HOW[sure]})" if sure else ""
-    says = f"{what} hints at {known.name}{how}. {NO_EVIDENCE}"
-    streams = None if known.streams is None else f"{known.streams} ({HOW[known.sure]}; {known.source})"
+    what = f"{header}: {shown}" if shown else text("a header {header}", header=header)
+    name = text("{name} ({how})", name=known.name, how=HOW[sure]) if sure else known.name
+    says = text("{what} hints at {name}. {no_evidence}", what=what, name=name, no_evidence=NO_EVIDENCE)
+    streams = (
+        None
+        if known.streams is None
+        else text(
+            "{streams} ({how}; {source})", streams=known.streams, how=HOW[known.sure], source=known.source
+        )
+    )
     return Hop(known.name, header, shown, says, streams)
 
 

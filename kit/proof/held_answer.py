@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from kit.language import join, text
 from kit.proof.actions import Action, Await, End, Machine, Observed, Pass, Progress, Reply
 from kit.proof.doubts import Doubt
 from kit.proof.lockstep import END_TIMEOUT_MS, alike
@@ -29,15 +30,15 @@ BURST_MS = 50.0  # what is written within so little was not made meanwhile
 AT_ONCE_MS = 4.0  # between two writes of what is there already; a fast model makes a token in as much
 BLOCKED_MS = 500.0
 WAITED_MS = 500.0
-KEPT_ITS_LOOP = "the app kept its event loop to itself"  # how the evidence of it begins
+KEPT_ITS_LOOP = text("the app kept its event loop to itself")  # how the evidence of it begins
 _STARTING_MS = 500.0
 
 _FREE = {
-    "one piece": "the app sent it in one piece",
-    "length": "it says its length",
-    "status": "its status is not 200",
-    "alone": "no side request reached its origin in time",
-    "time": "its origin had held it for as long as it may",
+    "one piece": text("the app sent it in one piece"),
+    "length": text("it says its length"),
+    "status": text("its status is not 200"),
+    "alone": text("no side request reached its origin in time"),
+    "time": text("its origin had held it for as long as it may"),
 }
 
 
@@ -69,7 +70,7 @@ class HeldAnswer(Steps):
             yield from self._measure_round_trip(self._pings)
             yield from self._lock_step()
         except GiveUpError as why:
-            self._say(f"lock-step of the answer was not possible any further ({why.doubt})")
+            self._say(text("lock-step of the answer was not possible any further ({doubt})", doubt=why.doubt))
         except OverError:
             pass  # what became of the answer is judged where it is read
         yield from self._do(End(SIDE_TIMEOUT_MS))
@@ -83,9 +84,15 @@ class HeldAnswer(Steps):
         """The answer has come whole, in so many octets: as many as were released, or they say nothing."""
         if self.progress is not None and octets != self._octets:
             self.lost = octets < self._octets
+            does = text("cuts or changes it") if self.lost else text("changes it")
             self._say(
-                f"{self._octets:,} bytes of the answer were released and {octets:,} arrived: a hop "
-                f"{'cuts or ' if self.lost else ''}changes it, so it is judged by its times"
+                text(
+                    "{released:,} bytes of the answer were released and {arrived:,} arrived: a hop {does}, "
+                    "so it is judged by its times",
+                    released=self._octets,
+                    arrived=octets,
+                    does=does,
+                )
             )
             self._held_how, self._unclear_how = None, True
 
@@ -98,17 +105,21 @@ class HeldAnswer(Steps):
         if self._unclear_how or not lead.count or self._unclear(lead):
             return None
         if lead.late and lead.decided:
-            said = (
-                f"{_pieces(lead.count)} of the answer came {lead.hold_ms:.0f} ms late, when side requests "
-                "had overtaken them"
+            said = text(
+                "{pieces} of the answer came {hold_ms:.0f} ms late, when side requests had overtaken them",
+                pieces=_pieces(lead.count),
+                hold_ms=lead.hold_ms,
             )
             timer = self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=lead.hold_ms)
             return replace(timer, evidence=(*timer.evidence, said))
         if lead.late or not (lead.decided or lead.at_one):
             return None
-        said = (
-            f"{_pieces(lead.count)} of the answer, each released only after the one before had arrived: "
-            f"passed, {lead.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
+        said = text(
+            "{pieces} of the answer, each released only after the one before had arrived: "
+            "passed, {hold_ms:.1f} ms later than a round trip ({rtt_ms:.1f} ms)",
+            pieces=_pieces(lead.count),
+            hold_ms=lead.hold_ms,
+            rtt_ms=self.rtt_ms,
         )
         streams = self._found(Verdict.INCREMENTAL, hold_ms=lead.hold_ms)
         return replace(streams, evidence=(*streams.evidence, said))
@@ -166,7 +177,10 @@ class HeldAnswer(Steps):
                     raise GiveUpError(Doubt.OTHER_INSTANCE)
             elif progress.free:
                 self._say(
-                    f"the answer could not be put in lock-step: {_FREE.get(progress.free, progress.free)}"
+                    text(
+                        "the answer could not be put in lock-step: {why}",
+                        why=_FREE.get(progress.free, progress.free),
+                    )
                 )
                 return False
             elif progress.pieces:
@@ -198,7 +212,11 @@ class HeldAnswer(Steps):
         """Something was held: what frees it, as far as this answer shows?"""
         missing = self._octets - self._stream.octets
         self._say(
-            f"{missing:,} bytes of the answer were released and did not arrive; side requests overtook them"
+            text(
+                "{missing:,} bytes of the answer were released and did not arrive; side requests "
+                "overtook them",
+                missing=missing,
+            )
         )
         first, self._unclear_how = self._stream.octets == 0, True  # until it is known how
         began = self._pieces
@@ -213,7 +231,7 @@ class HeldAnswer(Steps):
                 continue
             yield from self._reach(SEARCH_MS)
             if came is Came.LATE:
-                self._say("it came out when nothing had just been released: a timer?")
+                self._say(text("it came out when nothing had just been released: a timer?"))
                 return
             released.append(self._stream.octets - before)
             by_next += self._stream.octets >= owed and not waited
@@ -225,11 +243,14 @@ class HeldAnswer(Steps):
         if not released:
             yield from self._whole()
         elif by_next == len(released):
-            self._say(f"what was released next freed it, {by_next} times of {by_next}")
+            self._say(text("what was released next freed it, {by_next} times of {by_next}", by_next=by_next))
             self._is_held(Verdict.BYTE_LIMITED, Shape.TAIL, self._passed or None, repeated=by_next > 1)
         else:
             self._say(
-                "the answer came " + " and ".join(f"{octets:,}" for octets in released) + " bytes at a time"
+                text(
+                    "the answer came {sizes} bytes at a time",
+                    sizes=join(" and ", (f"{octets:,}" for octets in released)),
+                )
             )
             size = released[-1] if alike(released) else None
             self._is_held(Verdict.BYTE_LIMITED, Shape.BLOCKS, size, repeated=len(released) > 1)
@@ -243,20 +264,20 @@ class HeldAnswer(Steps):
 
     def _flows_now(self, *, first: bool, after: int) -> None:
         if not first:
-            self._say("it came once more was released, and nothing was held from then on")
+            self._say(text("it came once more was released, and nothing was held from then on"))
             return
-        self._say("more freed it, and from then on single pieces passed")
+        self._say(text("more freed it, and from then on single pieces passed"))
         shape = Shape.FIRST_EVENT if after <= 3 else Shape.PREFIX  # two of them to see that it flows
         self._is_held(Verdict.BYTE_LIMITED, shape, None, repeated=False)
 
     def _whole(self) -> Machine[None]:
         octets = self._octets
-        self._say(f"{octets:,} bytes were released in all, and nothing came out")
+        self._say(text("{octets:,} bytes were released in all, and nothing came out", octets=octets))
         yield from self._do(End(SIDE_TIMEOUT_MS))
         came = yield from self._comes(END_TIMEOUT_MS, octets=octets)
         if came is Came.HELD:
             return
-        self._say("after the answer's end all of it came")
+        self._say(text("after the answer's end all of it came"))
         self._is_held(Verdict.WHOLE_MESSAGE, Shape.WHOLE, None, repeated=True)
 
     def _is_held(self, verdict: Verdict, shape: Shape, size: int | None, *, repeated: bool) -> None:
@@ -310,9 +331,9 @@ def all_at_once(progress: Progress | None, events: int) -> str:
         or progress.times[0][1] < WAIT_MS
     ):
         return ""
-    waited = f"after {progress.times[0][1]:.0f} ms of nothing"
+    waited = text("after {waited_ms:.0f} ms of nothing", waited_ms=progress.times[0][1])
     if progress.pieces == 1:
-        return f"the app sent all {events:,} events in one piece, {waited}"
+        return text("the app sent all {events:,} events in one piece, {waited}", events=events, waited=waited)
     gaps = [
         after[1] - before[1]
         for before, after in pairwise(progress.times)
@@ -320,13 +341,21 @@ def all_at_once(progress: Progress | None, events: int) -> str:
     ]
     if not gaps or gaps[0] >= AT_ONCE_MS or sum(gaps) > max(BURST_MS, AT_ONCE_MS * len(gaps) / 4):
         return ""
-    return f"the app sent all {progress.pieces:,} pieces one right after the other, {waited}"
+    return text(
+        "the app sent all {pieces:,} pieces one right after the other, {waited}",
+        pieces=progress.pieces,
+        waited=waited,
+    )
 
 
 def as_it_came(progress: Progress | None) -> str:
     """What is said of the app where no hop holds the answer, and it looks held all the same."""
-    coded = f", which it compresses ({progress.coding})" if progress is not None and progress.coding else ""
-    return f"no hop holds it: the app itself sent the answer as it came{coded}"
+    if progress is None or not progress.coding:
+        return text("no hop holds it: the app itself sent the answer as it came")
+    return text(
+        "no hop holds it: the app itself sent the answer as it came, which it compresses ({coding})",
+        coding=progress.coding,
+    )
 
 
 def waited(progress: Progress | None) -> tuple[str, ...]:
@@ -334,7 +363,12 @@ def waited(progress: Progress | None) -> tuple[str, ...]:
     waited_ms = sum(gone - sent for _, sent, gone in progress.times) if progress is not None else 0.0
     if waited_ms < WAITED_MS:
         return ()
-    return (f"the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",)
+    return (
+        text(
+            "the answer took longer for this proof: its pieces waited {waited_ms:.0f} ms to be asked for",
+            waited_ms=waited_ms,
+        ),
+    )
 
 
 def kept_its_loop(progress: Progress | None) -> tuple[str, ...]:
@@ -344,8 +378,14 @@ def kept_its_loop(progress: Progress | None) -> tuple[str, ...]:
     worked_ms = progress.times[0][1] + sum(after[1] - before[2] for before, after in pairwise(progress.times))
     if progress.blocked_ms < worked_ms / 2:
         return ()
-    return (f"{KEPT_ITS_LOOP} for {progress.blocked_ms:.0f} ms: all others had to wait",)
+    return (
+        text(
+            "{kept} for {blocked_ms:.0f} ms: all others had to wait",
+            kept=KEPT_ITS_LOOP,
+            blocked_ms=progress.blocked_ms,
+        ),
+    )
 
 
 def _pieces(count: int) -> str:
-    return "a piece" if count == 1 else f"{count} pieces"
+    return text("a piece") if count == 1 else text("{count} pieces", count=count)

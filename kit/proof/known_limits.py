@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from kit.language import join, text
 from kit.proof.fingerprints import HOW, Hop, Sure, fingerprint
 from kit.proof.texts import table
 
@@ -71,14 +72,17 @@ def hint(limits: Sequence[KnownLimit]) -> str:
     """Whose default it may be, in a sentence; empty for none."""
     if not limits:
         return ""
-    whose = "; ".join(one.who for one in limits)
-    return f"This number by default has {whose}. A hint only: others have it too."
+    whose = join("; ", (one.who for one in limits))
+    return text("This number by default has {whose}. A hint only: others have it too.", whose=whose)
 
 
 def with_lines(remedy: str, limits: Sequence[KnownLimit]) -> str:
     """A remedy, and the lines for each of these by name."""
-    lines = (f"{one.who} ({HOW[one.sure]}):\n{one.frees.strip(chr(10))}" for one in limits)
-    return "\n".join((remedy, *lines))
+    lines = (
+        text("{who} ({how}):\n{lines}", who=one.who, how=HOW[one.sure], lines=one.frees.strip("\n"))
+        for one in limits
+    )
+    return join("\n", (remedy, *lines))
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
+from kit.language import text
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause, ClauseFinding, Limit
 from kit.proof.doubts import BROKEN, LASTING, Doubt
@@ -101,7 +102,7 @@ class Lane:
     def fate(self) -> str:
         """The worst that became of an answer that did not come whole, or cannot be read; else empty."""
         said = "" if self._broke is None else BROKEN[self._broke]
-        return said.format(after=f"{self.timeline.duration_ms / 1000:.0f} s")
+        return said.format(after=text("{s:.0f} s", s=self.timeline.duration_ms / 1000))
 
     @property
     def mark(self) -> Mark:

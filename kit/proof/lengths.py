@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from kit.language import text
 from kit.proof.doubts import Doubt
 from kit.proof.quick_check import State
 from kit.proof.timeline import Timeline
@@ -74,20 +75,32 @@ def compare(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Compa
     least = CHANCES * max(CHANCE_MS, jitter_ms)
     cut = () if short.complete and long.complete else (Doubt.STREAM_CUT,)
     if not short.arrivals or not long.arrivals:
-        seen = "one of the two answers had no event"
+        seen = text("one of the two answers had no event")
         return Compared(State.UNDECIDED, None, None, least, (*cut, Doubt.TOO_SHORT), (seen,))
     first, last = (short.arrivals[0].arrived_ms, long.arrivals[0].arrived_ms), (_last(short), _last(long))
     later, longer = first[1] - first[0], last[1] - last[0]
-    seen = (
-        f"the short answer came from {first[0]:.0f} to {last[0]:.0f} ms, "
-        f"the long one from {first[1]:.0f} to {last[1]:.0f} ms"
+    seen = text(
+        "the short answer came from {first:.0f} to {last:.0f} ms, the long one from "
+        "{first_2:.0f} to {last_2:.0f} ms",
+        first=first[0],
+        last=last[0],
+        first_2=first[1],
+        last_2=last[1],
     )
     if longer < least:
-        why = f"it ended only {longer:.0f} ms later, and {least:.0f} ms are the least to tell anything by"
+        why = text(
+            "it ended only {longer:.0f} ms later, and {least:.0f} ms are the least to tell anything by",
+            longer=longer,
+            least=least,
+        )
         return Compared(State.UNDECIDED, later, longer, least, (*cut, Doubt.TOO_SHORT), (seen, why))
-    ratio = (
-        f"it began {later:.0f} ms later and ended {longer:.0f} ms later (slope {later / longer:.2f}; 1 where "
-        f"an answer is held whole, near 0 where it is not, {SLOPE} between)"
+    ratio = text(
+        "it began {later:.0f} ms later and ended {longer:.0f} ms later (slope {slope:.2f}; "
+        "1 where an answer is held whole, near 0 where it is not, {between} between)",
+        later=later,
+        longer=longer,
+        slope=later / longer,
+        between=SLOPE,
     )
     spreads = (last[0] - first[0], last[1] - first[1])
     state = State.UNDECIDED if cut else _suspected(later / longer, max(spreads), longer)
@@ -105,19 +118,22 @@ def _suspected(slope: float, spread: float, longer: float) -> State:
 def _in_words(state: State, long: Timeline) -> str:
     match state:
         case State.HELD:
-            return (
-                "both came in one lot, the long one as much later as it was longer: it looks held whole, on "
-                "the way or by a service that writes nothing before it has finished (as a model that thinks)"
+            return text(
+                "both came in one lot, the long one as much later as it was longer: it looks held "
+                "whole, on the way or by a service that writes nothing before it has finished (as a "
+                "model that thinks)"
             )
         case State.STREAMS:
             reads: Counter[float] = Counter()
             for arrival in long.arrivals:
                 reads[arrival.arrived_ms] += arrival.bytes
-            return (
-                f"so it is not held whole; whether it is held in blocks, this does not tell (the long answer "
-                f"came in {len(reads)} lots, the largest of {max(reads.values()):,} bytes)"
+            return text(
+                "so it is not held whole; whether it is held in blocks, this does not tell (the long "
+                "answer came in {lots} lots, the largest of {largest:,} bytes)",
+                lots=len(reads),
+                largest=max(reads.values()),
             )
-    return "one answer was cut, or came later and still bit by bit: from that nothing follows"
+    return text("one answer was cut, or came later and still bit by bit: from that nothing follows")
 
 
 def _last(line: Timeline) -> float:

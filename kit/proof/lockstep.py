@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from kit.language import text
 from kit.proof import pause
 from kit.proof.actions import Await, End, Machine, Open, Reply
 from kit.proof.doubts import Doubt
@@ -74,7 +75,12 @@ class LockStep(Steps):
         yield from self._open(SMALL)
         first_held = False
         if (yield from self._begins(self._quiet_ms)) is Came.HELD:
-            self._say(f"the first event ({SMALL} bytes) did not arrive, and side requests overtook it")
+            self._say(
+                text(
+                    "the first event ({small} bytes) did not arrive, and side requests overtook it",
+                    small=SMALL,
+                )
+            )
             yield from self._feed_once_started()
             came = yield from self._comes(self._least_ms, events=1)
             if came is Came.HELD:
@@ -82,18 +88,23 @@ class LockStep(Steps):
             if came is Came.LATE:
                 return (yield from self._by_time()) or (yield from self._by_size())
             first_held = True
-            self._say("the second event freed the first")
+            self._say(text("the second event freed the first"))
         pace = yield from self._pace()
         if pace is None:
             return (yield from self._stalled(SMALL))
         if pace.late is None:
-            self._say("small events came late by any time, or in time by turns")
+            self._say(text("small events came late by any time, or in time by turns"))
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.BUSY_MACHINE,))
         if pace.late:
             return self._timer(pace.hold_ms)
         self._say(
-            f"events of {SMALL:,} bytes, each sent only after the one before had arrived: passed, "
-            f"{pace.hold_ms:.1f} ms later than a round trip ({self.rtt_ms:.1f} ms)"
+            text(
+                "events of {small:,} bytes, each sent only after the one before had arrived: passed, "
+                "{hold_ms:.1f} ms later than a round trip ({rtt_ms:.1f} ms)",
+                small=SMALL,
+                hold_ms=pace.hold_ms,
+                rtt_ms=self.rtt_ms,
+            )
         )
         for size in (MEDIUM, LARGE):
             taken: list[float] = []
@@ -102,7 +113,14 @@ class LockStep(Steps):
                 if came is Came.HELD:
                     return (yield from self._stalled(size))
                 taken.append(took)
-            self._say(f"{STEPS} events of {size:,} bytes: passed, in {median(taken):.1f} ms each")
+            self._say(
+                text(
+                    "{steps} events of {size:,} bytes: passed, in {median:.1f} ms each",
+                    steps=STEPS,
+                    size=size,
+                    median=median(taken),
+                )
+            )
         if first_held:
             return (yield from self._first_event_or_prefix())
         return self._found(Verdict.INCREMENTAL, hold_ms=pace.hold_ms)
@@ -113,7 +131,7 @@ class LockStep(Steps):
         """What was seen was not seen again: begin anew, or say that it could not be repeated."""
         if self._beginnings >= MOST_BEGINNINGS:
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.NOT_REPEATED,))
-        self._say("that could not be repeated: beginning anew")
+        self._say(text("that could not be repeated: beginning anew"))
         yield End(SIDE_TIMEOUT_MS)
         return (yield from self._lock_step())
 
@@ -125,13 +143,18 @@ class LockStep(Steps):
         yield from self._reopen(MEDIUM)
         came = yield from self._begins(self._least_ms)
         if came is Came.PROMPT:
-            self._say(f"on a new stream, a first event of {MEDIUM:,} bytes passed at once")
+            self._say(
+                text("on a new stream, a first event of {medium:,} bytes passed at once", medium=MEDIUM)
+            )
             return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=2 * SMALL)
         if came is Came.HELD:
             yield from self._feed_once_started()
             if (yield from self._comes(self._least_ms, events=1)) is Came.PROMPT:
                 self._say(
-                    f"on a new stream, a first event of {MEDIUM:,} bytes was held until the second, too"
+                    text(
+                        "on a new stream, a first event of {medium:,} bytes was held until the second, too",
+                        medium=MEDIUM,
+                    )
                 )
                 return self._found(Verdict.BYTE_LIMITED, Shape.FIRST_EVENT)
         return (yield from self._again())
@@ -139,8 +162,12 @@ class LockStep(Steps):
     def _stalled(self, size: int) -> Machine[Finding]:
         """An event of this size did not arrive whole: does the next one free it, again and again?"""
         self._say(
-            f"an event of {size:,} bytes did not arrive whole, and side requests overtook it"
-            f" ({size - self._held} bytes of it did arrive)"
+            text(
+                "an event of {size:,} bytes did not arrive whole, and side requests overtook it "
+                "({arrived} bytes of it did arrive)",
+                size=size,
+                arrived=size - self._held,
+            )
         )
         # The last time it is left alone for longer: a timer of just the least time looks like this.
         for least_ms in (self._least_ms, self._least_ms, self._quiet_ms):
@@ -163,7 +190,7 @@ class LockStep(Steps):
                 return (yield from self._stalls_by_turns(size))
         yield from self._feed(SMALL)
         yield from self._comes(self._least_ms, events=self._count - 1)
-        self._say(f"a tiny event after it freed it, {STEPS} times of {STEPS}")
+        self._say(text("a tiny event after it freed it, {steps} times of {steps}", steps=STEPS))
         if size == SMALL:
             return self._found(Verdict.BYTE_LIMITED, Shape.TAIL)
         return (yield from self._tail(MEDIUM if size == LARGE else SMALL, size))
@@ -174,7 +201,9 @@ class LockStep(Steps):
         if self._stalls[size] < 2 or size == SMALL:
             return (yield from self._again())
         # Seen behind two nginx in a row, whose buffers fill up by turns.
-        self._say(f"events of {size:,} bytes are held now and then, until the next one is sent")
+        self._say(
+            text("events of {size:,} bytes are held now and then, until the next one is sent", size=size)
+        )
         passes = MEDIUM if size == LARGE else SMALL
         return self._found(Verdict.BYTE_LIMITED, Shape.TAIL, block_bytes=passes)
 
@@ -198,7 +227,13 @@ class LockStep(Steps):
             if self._sent > STREAM_CAP // 2:
                 yield from self._reopen(SMALL)
                 yield from self._begins(self._least_ms)
-        self._say(f"single events of {passes:,} bytes pass, of {believed:,} bytes wait for the next one")
+        self._say(
+            text(
+                "single events of {passes:,} bytes pass, of {believed:,} bytes wait for the next one",
+                passes=passes,
+                believed=believed,
+            )
+        )
         return self._found(Verdict.BYTE_LIMITED, Shape.TAIL, block_bytes=passes)
 
     def _tail_passes(self, size: int, least_ms: float) -> Machine[bool]:
@@ -218,30 +253,46 @@ class LockStep(Steps):
             came, octets = yield from self._feed_and_watch(size, self._least_ms if last else SEARCH_MS)
             if came is Came.HELD:
                 continue
-            self._say(f"with {total:,} bytes held in all, {octets:,} came out")
+            self._say(
+                text("with {total:,} bytes held in all, {octets:,} came out", total=total, octets=octets)
+            )
             if came is Came.LATE:
                 found = yield from self._by_time()
                 if found is not None:
                     return found
             return (yield from self._blocks_or_prefix(total))
-        self._say(f"{self._held:,} bytes were held in all, and nothing came out")
+        self._say(text("{held:,} bytes were held in all, and nothing came out", held=self._held))
         return (yield from self._whole())
 
     def _whole(self) -> Machine[Finding]:
         ended = yield from self._do(End(SIDE_TIMEOUT_MS))
         came = yield from self._comes(END_TIMEOUT_MS, octets=self._sent)
         if came is Came.HELD:
-            self._say(f"{self._stream.octets:,} of {self._sent:,} bytes came after the stream's end")
+            self._say(
+                text(
+                    "{octets:,} of {sent:,} bytes came after the stream's end",
+                    octets=self._stream.octets,
+                    sent=self._sent,
+                )
+            )
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
         took = self._now_ms - ended.now_ms
-        self._say(f"after the stream's end all {self._sent:,} bytes came within {took:.0f} ms")
+        self._say(
+            text(
+                "after the stream's end all {sent:,} bytes came within {took:.0f} ms",
+                sent=self._sent,
+                took=took,
+            )
+        )
         # The end may not be what freed it: a long timer looks like this. End a stream at once and see.
         yield from self._open(SMALL)
         yield from self._end_once_started()
         came = yield from self._comes(END_TIMEOUT_MS, events=1)
         if came is Came.HELD:
             return self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,))
-        self._say(f"a stream that was ended at once came after {self._first_ms:.0f} ms")
+        self._say(
+            text("a stream that was ended at once came after {first_ms:.0f} ms", first_ms=self._first_ms)
+        )
         if came is Came.LATE and self._first_ms >= LEAST_MS:
             return self._timer(self._first_ms - self.rtt_ms)
         return self._found(Verdict.WHOLE_MESSAGE, Shape.WHOLE)
@@ -267,7 +318,7 @@ class LockStep(Steps):
                     released.append(octets)
                     fed = 0
             if len(released) < 2:
-                self._say("it could not be seen to do so again")
+                self._say(text("it could not be seen to do so again"))
                 return self._found(Verdict.BYTE_LIMITED, block_bytes=total, doubts=(Doubt.NOT_REPEATED,))
             if not kept_back:  # it was the beginning that was held
                 return (yield from self._prefix(total))
@@ -277,12 +328,19 @@ class LockStep(Steps):
             if size >= 2 * step or step == SMALLEST:
                 break
             step = max(SMALLEST, size // 4)
-        self._say(f"then {last[0]:,} and {last[1]:,} bytes came out at a time, fed {step:,} at a time")
+        self._say(
+            text(
+                "then {last:,} and {last_2:,} bytes came out at a time, fed {step:,} at a time",
+                last=last[0],
+                last_2=last[1],
+                step=step,
+            )
+        )
         return self._found(Verdict.BYTE_LIMITED, Shape.BLOCKS, block_bytes=size if alike(released) else None)
 
     def _prefix(self, total: int) -> Machine[Finding]:
         """Small events passed from then on: on a new stream, are `total` octets let through, and half not?"""
-        self._say("from then on small events passed")
+        self._say(text("from then on small events passed"))
         first_ms = self._first_ms
         while True:
             yield from self._reopen(SMALL)
@@ -302,7 +360,9 @@ class LockStep(Steps):
                 continue
             found = yield from self._start_held_by_time(first_ms)
             return found or (yield from self._again())
-        self._say(f"on a new stream, {total:,} bytes came out at once, and half of it did not")
+        self._say(
+            text("on a new stream, {total:,} bytes came out at once, and half of it did not", total=total)
+        )
         return self._found(Verdict.BYTE_LIMITED, Shape.PREFIX, block_bytes=total)
 
     def _start_held_by_time(self, first_ms: float) -> Machine[Finding | None]:
@@ -311,7 +371,12 @@ class LockStep(Steps):
         yield from self._reopen(SMALL)
         if (yield from self._begins(wait_ms)) is not Came.LATE:
             return None
-        self._say(f"on a new stream the first event came after {self._first_ms:.0f} ms, whatever was sent")
+        self._say(
+            text(
+                "on a new stream the first event came after {first_ms:.0f} ms, whatever was sent",
+                first_ms=self._first_ms,
+            )
+        )
         return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=self._first_ms)
 
     def _by_time(self) -> Machine[Finding | None]:
@@ -319,7 +384,7 @@ class LockStep(Steps):
 
         The stream may be another one afterwards, only if there is a finding.
         """
-        self._say("it came out when nothing had just been sent: a timer?")
+        self._say(text("it came out when nothing had just been sent: a timer?"))
         first_ms = self._first_ms
         wait_ms = min(self._longest_timer_ms, 2 * (self._now_ms - self._opened_ms) + self._least_ms)
         pace = yield from self._pace(wait_ms)
@@ -334,12 +399,19 @@ class LockStep(Steps):
         return (yield from self._again())
 
     def _timer(self, hold_ms: float) -> Finding:
-        self._say(f"single events came {hold_ms:.0f} ms late, when side requests had overtaken them")
+        self._say(
+            text(
+                "single events came {hold_ms:.0f} ms late, when side requests had overtaken them",
+                hold_ms=hold_ms,
+            )
+        )
         return self._found(Verdict.TIME_LIMITED, Shape.TIMER, hold_ms=hold_ms)
 
     def _pause(self, why: Doubt) -> Machine[Finding]:
         self._doubts.append(why)
-        self._say(f"lock-step was not possible ({why}), so the origin was asked to pause instead")
+        self._say(
+            text("lock-step was not possible ({why}), so the origin was asked to pause instead", why=why)
+        )
         self._begin((yield Open(16_384, mode="pause")))
         yield Await(60_000.0)
         self._check_status()

@@ -13,6 +13,8 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Literal
 
+from kit.language import text
+
 # What the answer says it is: a stream of events, bare text, a web page, a JSON document.
 Kind = Literal["events", "text", "page", "document"]
 
@@ -100,33 +102,62 @@ class Watched:
     def says(self) -> str:
         """What was seen, in one sentence without a full stop."""
         if self.wait_ms is None:
-            return "no event arrived"
+            return text("no event arrived")
         what = _counted(self.events, "event" if self.kind == "events" else "piece")
         if not self.events:
-            what = "bytes that form no events"
+            what = text("bytes that form no events")
         size = in_octets(self.octets)
         match self.looks:
             case Looks.STREAMED:
-                return f"{what} ({size}) arrived over {self.spread_ms:.0f} ms: looks streamed"
+                return text(
+                    "{what} ({size}) arrived over {spread_ms:.0f} ms: looks streamed",
+                    what=what,
+                    size=size,
+                    spread_ms=self.spread_ms,
+                )
             case Looks.CLUMPED:
                 each = "event" if self.kind == "events" else "read"
-                return (
-                    f"{what} ({size}) arrived in {self.clumps:,} clumps of about "
-                    f"{in_octets(self.clump_octets)} "
-                    f"({_counted(self.clump_events, each)}), {self.silence_ms or 0:.0f} ms apart: looks held "
-                    "in blocks, on the way or by the service"
+                return text(
+                    "{what} ({size}) arrived in {clumps:,} clumps of about {clump} "
+                    "({events}), {silence_ms:.0f} ms apart: looks held in blocks, on the way or by "
+                    "the service",
+                    what=what,
+                    size=size,
+                    clumps=self.clumps,
+                    clump=in_octets(self.clump_octets),
+                    events=_counted(self.clump_events, each),
+                    silence_ms=self.silence_ms or 0,
                 )
             case Looks.ONE_LUMP if self.held:
-                return (
-                    f"after {self.wait_ms:.0f} ms of nothing, {what} ({size}) within "
-                    f"{self.spread_ms:.0f} ms: "
-                    "looks held"
+                return text(
+                    "after {wait_ms:.0f} ms of nothing, {what} ({size}) within {spread_ms:.0f} ms: looks "
+                    "held",
+                    wait_ms=self.wait_ms,
+                    what=what,
+                    size=size,
+                    spread_ms=self.spread_ms,
                 )
             case Looks.ONE_LUMP:
-                return f"{what} ({size}) arrived at once after {self.wait_ms:.0f} ms: a fast server, or held"
+                return text(
+                    "{what} ({size}) arrived at once after {wait_ms:.0f} ms: a fast server, or held",
+                    what=what,
+                    size=size,
+                    wait_ms=self.wait_ms,
+                )
             case Looks.NOT_A_STREAM:
-                return f"{_AS_IT_IS[self.kind]}: {what} ({size}) after {self.wait_ms:.0f} ms"
-        return f"{what} ({size}) arrived over {self.spread_ms:.0f} ms: whether they are held cannot be seen"
+                return text(
+                    "{seen}: {what} ({size}) after {wait_ms:.0f} ms",
+                    seen=_AS_IT_IS[self.kind],
+                    what=what,
+                    size=size,
+                    wait_ms=self.wait_ms,
+                )
+        return text(
+            "{what} ({size}) arrived over {spread_ms:.0f} ms: whether they are held cannot be seen",
+            what=what,
+            size=size,
+            spread_ms=self.spread_ms,
+        )
 
     @property
     def fact(self) -> str | None:
@@ -135,15 +166,23 @@ class Watched:
         A delay of each event by the same time is not excluded, and nor is a hold before the first.
         """
         found = self.collected
-        return None if found is None else f"The answer is not buffered whole: since its beginning {found}."
+        return (
+            None
+            if found is None
+            else text("The answer is not buffered whole: since its beginning {found}.", found=found)
+        )
 
     @property
     def collected(self) -> str | None:
         """How much of it was collected at most, in a few words; None where nothing follows."""
         if not self.not_whole or self.longest_ms is None:
             return None
-        most = f"{self.longest_ms:.0f} ms or {in_octets(self.largest_octets)}"
-        return f"nothing over {most} was collected"
+        most = text(
+            "{longest_ms:.0f} ms or {octets}",
+            longest_ms=self.longest_ms,
+            octets=in_octets(self.largest_octets),
+        )
+        return text("nothing over {most} was collected", most=most)
 
     @property
     def next_step(self) -> str | None:
@@ -155,22 +194,22 @@ class Watched:
     @property
     def all_the_same(self) -> str:
         """What is said of it beside a way that streams."""
-        came = "comes in one lump" if self.looks is Looks.ONE_LUMP else "is held"
-        came = f"came in {self.clumps:,} clumps" if self.looks is Looks.CLUMPED else came
-        return f"and the answer {came} all the same"
+        came = text("comes in one lump") if self.looks is Looks.ONE_LUMP else text("is held")
+        came = text("came in {clumps:,} clumps", clumps=self.clumps) if self.looks is Looks.CLUMPED else came
+        return text("and the answer {came} all the same", came=came)
 
     @property
     def but(self) -> str:
         """What is said of it behind "inconclusive"; empty for nothing."""
         match self.looks:
             case Looks.STREAMED:
-                return ", but it looks streamed"
+                return text(", but it looks streamed")
             case Looks.CLUMPED:
-                return f", but it looks held: it came in {self.clumps:,} clumps"
+                return text(", but it looks held: it came in {clumps:,} clumps", clumps=self.clumps)
             case Looks.ONE_LUMP if self.held:
-                return ", but it looks held: it came in one lump"
+                return text(", but it looks held: it came in one lump")
             case Looks.NOT_A_STREAM if self.wait_ms is not None:
-                return f": {_AS_IT_IS[self.kind]}"
+                return text(": {seen}", seen=_AS_IT_IS[self.kind])
         return ""
 
     @property
@@ -181,29 +220,37 @@ class Watched:
 
 
 _AS_IT_IS: dict[Kind, str] = {
-    "events": "one event is no stream",
-    "text": "one piece is no stream",
-    "page": "a web page is no stream",
-    "document": "a JSON document is no stream",
+    "events": text("one event is no stream"),
+    "text": text("one piece is no stream"),
+    "page": text("a web page is no stream"),
+    "document": text("a JSON document is no stream"),
 }
 
 
 NEXT_STEPS: dict[Kind, str] = {
     "events": (
-        "One event does not tell how several come: ask for a longer answer, of two seconds or more, or for "
-        "the address that sends one event after another."
+        text(
+            "One event does not tell how several come: ask for a longer answer, of two seconds "
+            "or more, or for the address that sends one event after another."
+        )
     ),
     "text": (
-        "One piece does not tell how several come: ask for a longer answer, of two seconds or more, or give "
-        "the address whose answer should stream."
+        text(
+            "One piece does not tell how several come: ask for a longer answer, of two seconds "
+            "or more, or give the address whose answer should stream."
+        )
     ),
     "page": (
-        "Give the address that the page calls. In the browser: developer tools, Network, the request, Copy "
-        "as cURL; then kit doctor --from-curl FILE."
+        text(
+            "Give the address that the page calls. In the browser: developer tools, Network, the "
+            "request, Copy as cURL; then kit doctor --from-curl FILE."
+        )
     ),
     "document": (
-        'Ask for a stream: many services want it said in the request ("stream": true in the body, Accept: '
-        "text/event-stream), or have another address for it."
+        text(
+            'Ask for a stream: many services want it said in the request ("stream": true in the '
+            "body, Accept: text/event-stream), or have another address for it."
+        )
     ),
 }
 
@@ -219,11 +266,20 @@ class _Clump:
 
 def in_octets(octets: int) -> str:
     """A size for people: "1,200 bytes", "16 KiB"."""
-    return f"{octets / 1024:.0f} KiB" if octets >= 10_000 else f"{octets:,} bytes"
+    return (
+        text("{size:.0f} KiB", size=octets / 1024)
+        if octets >= 10_000
+        else text("{size:,} bytes", size=octets)
+    )
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    match what:
+        case "event":
+            return text("1 event") if count == 1 else text("{count:,} events", count=count)
+        case "read":
+            return text("1 read") if count == 1 else text("{count:,} reads", count=count)
+    return text("1 piece") if count == 1 else text("{count:,} pieces", count=count)
 
 
 def kind_of(content_type: str) -> Kind:

@@ -19,6 +19,7 @@ from math import inf
 from statistics import median
 from typing import Literal
 
+from kit.language import text
 from kit.proof.actions import Reply
 from kit.proof.causes import Cause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
@@ -148,7 +149,7 @@ class Many:
         if rounds[0].kind is None or rounds[0].by != "path":
             return self._passes(rounds[0])
         while len(rounds) < ROUNDS and (yield from self._clear()):
-            self._say("once more, with fresh streams")
+            self._say(text("once more, with fresh streams"))
             expected = rounds[0].passed
             rounds.append((yield from self._round(expected + 1, expected=expected)))
             before, last = rounds[-2:]
@@ -158,17 +159,17 @@ class Many:
 
     def _passes(self, seen: _Round) -> ClauseFinding:
         """As many as were wanted, or as the proof or this client allows."""
-        says = f"{seen.passed:,} at once pass" if seen.passed > 1 else "one passes"
+        says = text("{passed:,} at once pass", passed=seen.passed) if seen.passed > 1 else text("one passes")
         sure: Sure = "proved" if seen.stepped else "likely"
         if seen.rated:
-            says += f"; more were refused for a while ({seen.how})"
+            says += text("; more were refused for a while ({how})", how=seen.how)
             sure = "likely"
         elif seen.by == "proof":
-            says += "; the origin's copy of the proof allows no more"
+            says += text("; the origin's copy of the proof allows no more")
         elif seen.by == "client":
-            says += f"; {seen.how}"
+            says += text("; {how}", how=seen.how)
         elif self._why:
-            says += f"; {self._why}"
+            says += text("; {why}", why=self._why)
         return self._found(says, sure, Figure(Term.MANY, seen.passed))
 
     def _limited(self, seen: _Round, *, stepped: bool) -> ClauseFinding:
@@ -185,15 +186,20 @@ class Many:
         advice = _advice(seen.kind)
         if len(rounds) > len(stopped):
             self._doubts.append(Doubt.NOT_REPEATED)
-            says = f"{_says(seen)} once, and not again"
+            says = text("{says} once, and not again", says=_says(seen))
             return self._found(says, "unknown", Figure(Term.MANY, least), advice=advice)
         most = max(each.passed for each in rounds)
         if seen.kind is Kind.REFUSED and not any(each.shown for each in rounds):
-            says = f"{_says(seen)}, for their number or for coming so fast"
+            says = text("{says}, for their number or for coming so fast", says=_says(seen))
             return self._found(says, "unknown", Figure(Term.MANY, least), advice=advice)
         if most > least:
             self._doubts.append(Doubt.NOT_REPEATED)
-            says = f"{seen.kind} from {_ordinal(least + 1)} to {_ordinal(most + 1)} on, not always the same"
+            says = text(
+                "{kind} from {first} to {last} on, not always the same",
+                kind=seen.kind,
+                first=_ordinal(least + 1),
+                last=_ordinal(most + 1),
+            )
             return self._found(says, "likely", Figure(Term.MANY, least, most), advice=advice)
         least = least if any(each.stepped for each in rounds) else min(1, least)
         return self._found(_says(seen), "likely", Figure(Term.MANY, least, most), advice=advice)
@@ -227,22 +233,22 @@ class Many:
         stream = self._streams[self._begun]
         if stop is not None:
             if stop.kind is Kind.CUT:
-                raise _UnknownError("one stream by itself is cut already", Doubt.STREAM_CUT)
+                raise _UnknownError(text("one stream by itself is cut already"), Doubt.STREAM_CUT)
             if stream.over:
                 how = self._refusal(self._begun).how
-                raise _UnknownError(f"no stream of the proof's could be opened ({how})")
-            raise _UnknownError("one stream by itself does not begin")
+                raise _UnknownError(text("no stream of the proof's could be opened ({how})", how=how))
+            raise _UnknownError(text("one stream by itself does not begin"))
         stop = yield from self._lock_step()
         if stop is None or stop.kind is None:
             return None
         if stop.kind is Kind.LATE:
-            self._say("single events of one stream by itself come late, too")
+            self._say(text("single events of one stream by itself come late, too"))
             self._late_alone = True
             return None
         if stop.kind is Kind.HELD:
-            raise _UnknownError("one stream by itself is held already")
+            raise _UnknownError(text("one stream by itself is held already"))
         if stop.kind is Kind.CUT:
-            raise _UnknownError("one stream by itself is cut already", Doubt.STREAM_CUT)
+            raise _UnknownError(text("one stream by itself is cut already"), Doubt.STREAM_CUT)
         return stop
 
     def _fill(self, count: int, expected: int) -> Machine[_Round | None]:
@@ -255,7 +261,14 @@ class Many:
             step = min(2 * step, AT_ONCE[-1])
             wait = yield from self._wait([(number, 1) for number in new], slow=True, longer=expected > 0)
             if cut := self._cut((*before, *new)):
-                self._say(f"with {len(before)} open and {len(new)} more, {cut} of them ended by themselves")
+                self._say(
+                    text(
+                        "with {before} open and {new} more, {cut} of them ended by themselves",
+                        before=len(before),
+                        new=len(new),
+                        cut=cut,
+                    )
+                )
                 return _Round(len(self._passing), Kind.CUT)
             refusal = next((self._refusal(number) for number in new if self._streams[number].over), None)
             if wait.missing:
@@ -270,8 +283,12 @@ class Many:
                     step = 1
                     continue
                 self._say(
-                    f"with {passed} open, one more was refused ({refusal.how})"
-                    + (f" by what calls itself {refusal.server}" if refusal.server else "")
+                    text("with {passed} open, one more was refused ({how})", passed=passed, how=refusal.how)
+                    + (
+                        text(" by what calls itself {server}", server=refusal.server)
+                        if refusal.server
+                        else ""
+                    )
                 )
                 if refusal.by == "path":
                     return (yield from self._refused(refusal, count))
@@ -281,7 +298,7 @@ class Many:
     def _allowed(self, refusal: Refusal) -> Machine[_Round]:
         """The proof allows no more, or this client does not: what of those that it does?"""
         if refusal.by == "proof" and refusal.how not in _FULL:
-            raise _UnknownError(f"the origin's proof refused a stream ({refusal.how})")
+            raise _UnknownError(text("the origin's proof refused a stream ({how})", how=refusal.how))
         passed = len(self._passing)
         stop = yield from self._lock_step()
         if stop is None or stop.kind in (None, Kind.REFUSED, Kind.QUEUED):
@@ -296,9 +313,14 @@ class Many:
         while self._ran_ms - began_ms < STEADY_MS:
             yield from self._pause(TRY_MS)
             if (yield from self._one_more()):
-                self._say(f"{self._ran_ms - began_ms:.0f} ms later one more passed, though none had left")
+                self._say(
+                    text(
+                        "{later_ms:.0f} ms later one more passed, though none had left",
+                        later_ms=self._ran_ms - began_ms,
+                    )
+                )
                 return (yield from self._slowly(refusal, count))
-        self._say(f"for {STEADY_MS / 1000:g} s all further ones were refused")
+        self._say(text("for {s:g} s all further ones were refused", s=STEADY_MS / 1000))
         if len(self._passing) < passed:
             return _Round(len(self._passing), Kind.CUT)
         leaver, left_ms, released = self._passing[-1], self._ran_ms, False
@@ -306,13 +328,17 @@ class Many:
         while not (released := (yield from self._one_more())) and self._ran_ms - left_ms < RELEASE_MS:
             yield from self._pause(TRY_MS / 3)
         if released:
-            self._say(f"one left, and one more passed, {self._ran_ms - left_ms:.0f} ms later")
+            self._say(
+                text(
+                    "one left, and one more passed, {later_ms:.0f} ms later", later_ms=self._ran_ms - left_ms
+                )
+            )
             if (yield from self._one_more()):  # as where a new second begins in which so many are let in
-                self._say("and a further one, though none had left")
+                self._say(text("and a further one, though none had left"))
                 return (yield from self._slowly(refusal, count))
             stop = yield from self._step_rest(self._passing[-1])
         else:
-            self._say("one left, and further ones were refused all the same")
+            self._say(text("one left, and further ones were refused all the same"))
             stop = yield from self._lock_step()
         if stop is not None and stop.kind in (Kind.HELD, Kind.LATE):
             return stop
@@ -326,7 +352,7 @@ class Many:
             yield from self._pause(TRY_MS)
         passed = len(self._passing)
         rated = passed < count
-        self._say(f"opened slowly, {passed} were open at once")
+        self._say(text("opened slowly, {passed} were open at once", passed=passed))
         stop = yield from self._lock_step()
         if stop is not None and stop.kind is not None:
             return stop
@@ -340,19 +366,29 @@ class Many:
     def _waits(self, wait: _Wait, *, longer: bool) -> Machine[_Round]:
         """Some have not begun: are they held, or is there a queue?"""
         passing, waiting = self._passing, wait.missing
-        open_ = f"with {len(passing)} open"
+        open_ = text("with {passing} open", passing=len(passing))
         if not passing:
             return _Round(0, Kind.SILENT)
         if isinstance(wait.last, Reply):
             if wait.last.known and wait.last.emitted:
                 self._say(
-                    f"{open_}, the first event of one more did not come: the origin had sent it, and "
-                    f"{wait.trips} side requests overtook it"
+                    text(
+                        "{open}, the first event of one more did not come: the origin had sent it, and "
+                        "{trips} side requests overtook it",
+                        open=open_,
+                        trips=wait.trips,
+                    )
                 )
                 return _Round(len(passing), Kind.HELD, shown=True)
-            self._say(f"{open_}, one more did not begin, and {wait.trips} side requests overtook it")
+            self._say(
+                text(
+                    "{open}, one more did not begin, and {trips} side requests overtook it",
+                    open=open_,
+                    trips=wait.trips,
+                )
+            )
         else:
-            self._say(f"{open_}, one more did not begin, and a side request neither")
+            self._say(text("{open}, one more did not begin, and a side request neither", open=open_))
         yield from self._leave(waiting[1:])
         leaver, left_ms = passing[0], self._ran_ms
         ended = "ended"
@@ -363,8 +399,12 @@ class Many:
         released = self._streams[waiting[0]].received.events > 0
         took_ms = self._ran_ms - left_ms
         self._say(
-            f"one of the others {ended}, and "
-            + (f"it came {took_ms:.0f} ms later" if released else "it did not come either")
+            text("one of the others {ended}, and ", ended=ended)
+            + (
+                text("it came {took_ms:.0f} ms later", took_ms=took_ms)
+                if released
+                else text("it did not come either")
+            )
         )
         if not released and not isinstance(wait.last, Reply):
             return _Round(len(passing), Kind.QUEUED, stepped=False)
@@ -395,10 +435,12 @@ class Many:
         if missing is None:
             wait = yield from self._wait([(number, self._events[number]) for number in fed])
         if cut := self._cut(passing):
-            self._say(f"of {len(passing)} open ones {cut} ended by themselves")
+            self._say(text("of {passing} open ones {cut} ended by themselves", passing=len(passing), cut=cut))
             return _Round(len(passing) - cut, Kind.CUT)
         if missing is not None:
-            self._say(f"with {len(passing)} open, side requests {missing.value}")
+            self._say(
+                text("with {passing} open, side requests {came}", passing=len(passing), came=missing.value)
+            )
             kind = Kind.REFUSED if missing is Missing.REFUSED else Kind.QUEUED
             return _Round(len(passing), kind, stepped=False)
         if len(fed) < len(passing):
@@ -408,8 +450,13 @@ class Many:
             return _Round(len(passing), Kind.QUEUED, stepped=False)
         if wait.missing:
             self._say(
-                f"with {len(passing)} open, an event on each: {len(wait.missing)} did not come, and "
-                f"{wait.trips} side requests overtook them"
+                text(
+                    "with {passing} open, an event on each: {missing} did not come, and {trips} side "
+                    "requests overtook them",
+                    passing=len(passing),
+                    missing=len(wait.missing),
+                    trips=wait.trips,
+                )
             )
             return _Round(len(passing) - len(wait.missing), Kind.HELD, shown=not self._several)
         late = [number for number, each in fed.items() if self._hold_ms(number, each)]
@@ -418,12 +465,16 @@ class Many:
             if stop is not None:
                 return stop
         if len(fed) < len(passing):
-            self._say(f"{len(passing)} open, an event on {len(fed)} of them: all came")
+            self._say(
+                text(
+                    "{passing} open, an event on {fed} of them: all came", passing=len(passing), fed=len(fed)
+                )
+            )
             return _Round(len(passing), stepped=False)
         self._say(
-            f"{len(passing)} open, an event on each: all came"
+            text("{passing} open, an event on each: all came", passing=len(passing))
             if len(passing) > 1
-            else "one stream by itself, one event more: it came"
+            else text("one stream by itself, one event more: it came")
         )
         return None
 
@@ -462,8 +513,15 @@ class Many:
             late = [number for number, hold_ms in zip(fed, holds, strict=True) if hold_ms]
             if not late:
                 return None
-        how = f"by {median(filter(None, holds)):.0f} ms"
-        self._say(f"with {len(passing)} open, {len(late)} of them had three events late, {how}")
+        how = text("by {median:.0f} ms", median=median(filter(None, holds)))
+        self._say(
+            text(
+                "with {passing} open, {late} of them had three events late, {how}",
+                passing=len(passing),
+                late=len(late),
+                how=how,
+            )
+        )
         # By how few side requests an event is overtaken hangs on the way: which is the first is not certain.
         return _Round(passing.index(late[0]), Kind.LATE, how)
 
@@ -528,7 +586,7 @@ class Many:
         for _ in range(PINGS):
             answer = (yield from self._ask("ping", (), within_ms=within_ms))[0]
             if not isinstance(answer, Reply):
-                raise _UnknownError("the origin's proof does not answer", Doubt.SIDE_REQUEST_HUNG)
+                raise _UnknownError(text("the origin's proof does not answer"), Doubt.SIDE_REQUEST_HUNG)
             took.append(answer.took_ms)
             within_ms = SIDE_TIMEOUT_MS + took[0]
         self._rtt_ms = median(took)
@@ -629,7 +687,7 @@ class Many:
 
     def _refusal(self, number: int) -> Refusal:
         """Why one that is over has not begun."""
-        return self._streams[number].refusal or Refusal("ended before its first event")
+        return self._streams[number].refusal or Refusal(text("ended before its first event"))
 
     @property
     def _passing(self) -> tuple[int, ...]:
@@ -652,15 +710,21 @@ def _knew(answer: Answer) -> bool:
 
 
 def _says(seen: _Round) -> str:
-    how = {"": "", Kind.REFUSED: f" ({seen.how})", Kind.LATE: f", {seen.how}"}.get(
-        (seen.how and seen.kind) or "", ""
-    )
-    return f"{seen.kind} from the {_ordinal(seen.passed + 1)} on{how}"
+    how = {
+        "": "",
+        Kind.REFUSED: text(" ({how})", how=seen.how),
+        Kind.LATE: text(", {how}", how=seen.how),
+    }.get((seen.how and seen.kind) or "", "")
+    return text("{kind} from the {first} on{how}", kind=seen.kind, first=_ordinal(seen.passed + 1), how=how)
+
+
+_ORDINALS = {1: text("{number:,}st"), 2: text("{number:,}nd"), 3: text("{number:,}rd")}
 
 
 def _ordinal(number: int) -> str:
-    teens = 11 <= number % 100 <= 13
-    return f"{number:,}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+    if 11 <= number % 100 <= 13 or number % 10 not in _ORDINALS:
+        return text("{number:,}th", number=number)
+    return _ORDINALS[number % 10].format(number=number)
 
 
 _CAUSES = {Kind.REFUSED: Cause.STREAM_LIMIT, Kind.QUEUED: Cause.QUEUE}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 
+from kit.language import text
 from kit.proof.doubts import Doubt
 from kit.proof.events import Event
 from kit.proof.verdict import Finding, Method, Shape, Verdict
@@ -35,30 +36,39 @@ def judge(arrivals: Sequence[tuple[float, Event]], *, clean: bool) -> Finding:
     }
     if not clean or not all(times.values()):
         return _finding(
-            Verdict.INCONCLUSIVE, "the paused stream did not come to its end", doubts=(Doubt.STREAM_CUT,)
+            Verdict.INCONCLUSIVE,
+            text("the paused stream did not come to its end"),
+            doubts=(Doubt.STREAM_CUT,),
         )
     start, rest = times["first"][0], times["rest"][0]
     before = [at for at in times["bulk"] if rest - at >= GAP_MS]
     if len(before) == len(times["bulk"]):
         gap = rest - times["bulk"][-1]
         return _finding(
-            Verdict.INCREMENTAL, f"1.1 MiB arrived, then {gap:.0f} ms of the origin's silence, then the rest"
+            Verdict.INCREMENTAL,
+            text("1.1 MiB arrived, then {gap:.0f} ms of the origin's silence, then the rest", gap=gap),
         )
     everything = sorted(at for at, _ in arrivals)
     widest = max(later - sooner for sooner, later in pairwise(everything))
     if widest >= GAP_MS:
         return _finding(
             Verdict.BYTE_LIMITED,
-            f"{len(before)} of {len(times['bulk'])} events arrived before the silence, the others after it",
+            text(
+                "{before} of {times} events arrived before the silence, the others after it",
+                before=len(before),
+                times=len(times["bulk"]),
+            ),
             doubts=(Doubt.BUFFER_SIZE_UNKNOWN,),
         )
     if rest - start < GAP_MS:
         return _finding(
-            Verdict.WHOLE_MESSAGE, "nothing arrived before the origin's silence was over", shape=Shape.WHOLE
+            Verdict.WHOLE_MESSAGE,
+            text("nothing arrived before the origin's silence was over"),
+            shape=Shape.WHOLE,
         )
     return _finding(
         Verdict.INCONCLUSIVE,
-        "the bulk was still arriving when the rest was sent, so no silence could be seen",
+        text("the bulk was still arriving when the rest was sent, so no silence could be seen"),
         doubts=(Doubt.SLOW_LINK,),
     )
 
@@ -66,4 +76,6 @@ def judge(arrivals: Sequence[tuple[float, Event]], *, clean: bool) -> Finding:
 def _finding(
     verdict: Verdict, seen: str, *, shape: Shape | None = None, doubts: tuple[Doubt, ...] = ()
 ) -> Finding:
-    return Finding(verdict, Method.PAUSE, shape=shape, doubts=doubts, evidence=(f"pause: {seen}",))
+    return Finding(
+        verdict, Method.PAUSE, shape=shape, doubts=doubts, evidence=(text("pause: {seen}", seen=seen),)
+    )

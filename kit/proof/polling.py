@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from statistics import median
 
+from kit.language import text
 from kit.proof import answer
 from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
@@ -98,7 +99,10 @@ def judge(line: Timeline, stamps: Sequence[float | None], *, pieces: int, clock:
     """
     jitter_ms = 0.0 if clock is None else clock.jitter_ms
     found = answer.judge(line, stamps, jitter_ms=jitter_ms, jitters=JITTERS)
-    evidence = [f"the answer came in {pieces:,} pieces, each a whole response", *found.evidence]
+    evidence = [
+        text("the answer came in {pieces:,} pieces, each a whole response", pieces=pieces),
+        *found.evidence,
+    ]
     verdict, shape, hold, floor = found.verdict, found.shape, None, None
     doubts = tuple(doubt for doubt in found.doubts if doubt is not Doubt.BUFFER_SIZE_UNKNOWN)
     held = now_and_then = verdict is Verdict.BYTE_LIMITED
@@ -108,8 +112,13 @@ def judge(line: Timeline, stamps: Sequence[float | None], *, pieces: int, clock:
         floor = max(LATE_MS, 5 * clock.slowest_ms)
         held = hold >= floor
         evidence.append(
-            f"an event arrived {median(late):.1f} ms after it was written at the median, {max(late):.1f} ms "
-            f"at the worst, where a round trip takes {clock.rtt_ms:.1f} ms"
+            text(
+                "an event arrived {median:.1f} ms after it was written at the median, {late:.1f} ms "
+                "at the worst, where a round trip takes {rtt_ms:.1f} ms",
+                median=median(late),
+                late=max(late),
+                rtt_ms=clock.rtt_ms,
+            )
         )
     if verdict in (Verdict.INCREMENTAL, Verdict.BYTE_LIMITED):
         if held:

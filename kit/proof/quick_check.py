@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from kit.language import text
 from kit.proof.actions import Action, End, Machine, Observed
 from kit.proof.doubts import Doubt
 from kit.proof.steps import MOST_BEGINNINGS, SIDE_TIMEOUT_MS, SMALL, Came, GiveUpError, OverError, Steps
@@ -120,7 +121,7 @@ class QuickCheck(Steps):
             if seen is not None:
                 return seen
             yield End(SIDE_TIMEOUT_MS)
-        said = "what was held once was not held again"
+        said = text("what was held once was not held again")
         return Observation(State.UNDECIDED, said, doubts=(Doubt.NOT_REPEATED,))
 
     def _once(self) -> Machine[Observation | None]:
@@ -131,30 +132,34 @@ class QuickCheck(Steps):
             self._sign(Sign.HELD, self._now_ms)
             if (yield from self._comes(self._least_ms, events=1)) is Came.HELD:
                 return Observation(
-                    State.HELD, "the first two events did not come, and side requests overtook them"
+                    State.HELD, text("the first two events did not come, and side requests overtook them")
                 )
             yield from self._reopen(SMALL)
             held = (yield from self._begins(self._least_ms)) is Came.HELD
-            said = "the first event did not come before the second was sent, on two streams"
+            said = text("the first event did not come before the second was sent, on two streams")
             return Observation(State.HELD, said) if held else None
         pace = None
         if (yield from self._single(SMALL)):
             self._sign(Sign.PASSES, self._stream.arrivals[1][0])
             pace = yield from self._pace()
         if pace is None:
-            said = f"event {self._stream.events + 1} did not come before the next was sent"
+            said = text(
+                "event {events} did not come before the next was sent", events=self._stream.events + 1
+            )
             return Observation(State.HELD, said) if (yield from self._again(SMALL)) else None
         if pace.late is None:
-            said = "events came late by any time, or in time by turns"
+            said = text("events came late by any time, or in time by turns")
             return Observation(State.UNDECIDED, said, doubts=(Doubt.BUSY_MACHINE,))
         if pace.late:
             hold = pace.hold_ms
-            return Observation(State.HELD, f"each event came {hold:.0f} ms late", Shape.TIMER, hold_ms=hold)
+            return Observation(
+                State.HELD, text("each event came {hold:.0f} ms late", hold=hold), Shape.TIMER, hold_ms=hold
+            )
         size, passed = self._event_bytes, self._count
         if size > SMALL and not (yield from self._single(size)):
-            said = f"the end of an event of {size:,} bytes did not come"
+            said = text("the end of an event of {size:,} bytes did not come", size=size)
             return Observation(State.HELD, said, Shape.TAIL) if (yield from self._again(size)) else None
-        said = f"{passed} events, each sent only after the one before had come: passed"
+        said = text("{passed} events, each sent only after the one before had come: passed", passed=passed)
         return Observation(State.STREAMS, said)
 
     def _again(self, size: int) -> Machine[bool]:

@@ -14,6 +14,7 @@ from enum import Enum
 from math import inf
 from statistics import median, quantiles
 
+from kit.language import text
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.doubts import Doubt
 from kit.proof.events import ChunkDecoder
@@ -200,7 +201,12 @@ class Steps:
         self.rtt_ms, self.slowest_ms = median(took), took[int(0.8 * (len(took) - 1))]
         if warm_up is not None and warm_up.took_ms > COLD_MS + took[-1]:
             self._doubts.append(Doubt.COLD_START)
-            self._say(f"the first ping took {warm_up.took_ms / 1000:.1f} s: the service was starting")
+            self._say(
+                text(
+                    "the first ping took {took_s:.1f} s: the service was starting",
+                    took_s=warm_up.took_ms / 1000,
+                )
+            )
         if len({reply.instance for reply in (*replies, *([warm_up] if warm_up else []))}) > 1:
             raise GiveUpError(Doubt.OTHER_INSTANCE)
 
@@ -244,7 +250,9 @@ class Steps:
                 self._count += 1
                 return reply
             if attempt == 0:
-                self._say("the origin does not know the stream yet: still starting, or another instance")
+                self._say(
+                    text("the origin does not know the stream yet: still starting, or another instance")
+                )
             yield from self._do(Await(500.0, events=1))
             self._check_alive()
             if self._stream.events:
@@ -388,16 +396,21 @@ class Steps:
         stream = self._stream
         self._check_status()
         if stream.ended_ms is not None:
-            self._say(f"the stream ended by itself after {stream.events} events")
+            self._say(text("the stream ended by itself after {events} events", events=stream.events))
             raise OverError(self._found(Verdict.INCONCLUSIVE, doubts=(Doubt.STREAM_CUT,)))
 
     def _check_status(self) -> None:
         stream = self._stream
         if stream.refused or stream.status == 501:  # the origin's half of the proof never answers so
-            self._say(f"a hop answered {stream.status}: it will not forward a message incrementally")
+            self._say(
+                text(
+                    "a hop answered {status}: it will not forward a message incrementally",
+                    status=stream.status,
+                )
+            )
             raise OverError(self._found(Verdict.REFUSED))
         if stream.status not in (None, 200):
-            self._say(f"the proof's stream was answered with {stream.status}")
+            self._say(text("the proof's stream was answered with {status}", status=stream.status))
             limited = stream.status in (429, 503)
             doubt = Doubt.PROOF_LIMITED if limited else Doubt.NO_PROOF
             raise OverError(self._found(Verdict.INCONCLUSIVE, doubts=(doubt,)))

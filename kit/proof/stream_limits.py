@@ -14,6 +14,7 @@ from itertools import pairwise, zip_longest
 from math import inf
 from typing import TypeAlias
 
+from kit.language import join, text
 from kit.proof.actions import Action, Await, End, Feed, Machine, Observed, Open, Ping, Reply
 from kit.proof.causes import Cause, Certainty, NamedCause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Term
@@ -322,21 +323,21 @@ def judge(
     if idle is not None and beats is not None and beats.held and beats.cut:
         held = near(beats.last_silence_s, idle, beats.late_s)
     if held:
-        why += "; heartbeats do not, since they are held on the way"
+        why += text("; heartbeats do not, since they are held on the way")
     if any(life.cut and life.late_s * 1000 > BUSY_MS for life in (*silent, *talking)):
         doubts = (*doubts, Doubt.BUSY_MACHINE)
     older = any(life.older for life in (*silent, *talking))
     evidence = (
-        *_in_words("was silent", silent),
-        *_in_words("talked", talking),
+        *_in_words(_SILENT, silent),
+        *_in_words(_TALKING, talking),
         *_beats_in_words(beats),
-        *([f"{_OLDER}: watched for {_s(OLDER_S)} only"] if older else []),
+        *([text("{older}: watched for {s} only", older=_OLDER, s=_s(OLDER_S))] if older else []),
         why,
     )
     figures = () if kind is Kind.UNCLEAR else _figures(silent, talking, idle, total)
     advice = _advice(kind, idle, total, silent[0].lived_s, held=held)
     if older:
-        advice = (*advice, "Copy service/proof.py anew to watch streams for longer.")
+        advice = (*advice, text("Copy service/proof.py anew to watch streams for longer."))
     return Limits(kind, idle, total, held, older, doubts, evidence, advice, figures)
 
 
@@ -356,8 +357,8 @@ def named_with(
     whole = known_limits(found.total_s, "whole", hops)
     holder = next((one for one in named if one.holds), None) if found.held else None
     if holder is not None:
-        lines = f"{holder.remedy}\n{with_lines(Cause.IDLE_LIMIT.remedy, silent)}"
-        both = replace(holder, because=f"{holder.because}; {because}", to_try=lines)
+        lines = join("\n", (holder.remedy, with_lines(Cause.IDLE_LIMIT.remedy, silent)))
+        both = replace(holder, because=join("; ", (holder.because, because)), to_try=lines)
         named = [both if one is holder else one for one in named]
     elif found.idle_s is not None:
         cause = Cause.HEARTBEATS_HELD if found.held else Cause.IDLE_LIMIT
@@ -409,7 +410,7 @@ def finding(found: Limits) -> ClauseFinding:
         found.figures,
         found.doubts,
         found.evidence,
-        "\n".join(one.remedy for one in named_with(found)) or "\n".join(found.advice),
+        join("\n", (one.remedy for one in named_with(found))) or join("\n", found.advice),
     )
 
 
@@ -419,13 +420,18 @@ def _says(found: Limits) -> str:
     least = {figure.term: figure.least / 1000 for figure in found.figures}
     held = any(figure.term is Term.HEARTBEAT and figure.most == inf for figure in found.figures)
     ends = [
-        *([f"cut after {_s(found.idle_s)} of silence"] if found.idle_s is not None else []),
-        *([f"cut after {_s(found.total_s)}"] if found.total_s is not None else []),
+        *([text("cut after {s} of silence", s=_s(found.idle_s))] if found.idle_s is not None else []),
+        *([text("cut after {s}", s=_s(found.total_s))] if found.total_s is not None else []),
     ]
     watched_s = min(least[Term.IDLE], least[Term.ALIVE])
-    lives = " and ".join(ends) or f"lives for at least {int(watched_s + 0.01)} s"
-    older = f", and was watched for no longer: {_OLDER}" if found.older and not ends else ""
-    return f"{lives}{', and heartbeats are held' if held else ''}{older}"
+    lives = join(" and ", ends) or text("lives for at least {int} s", int=int(watched_s + 0.01))
+    if held:
+        lives += text(", and heartbeats are held")
+    return (
+        lives + text(", and was watched for no longer: {older}", older=_OLDER)
+        if found.older and not ends
+        else lives
+    )
 
 
 # The kind, why, the doubts, and the limits on silence and on the whole in seconds.
@@ -438,49 +444,62 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
     for life in (quiet, loud):
         if _refused(life):
             doubt = Doubt.PROOF_LIMITED if life.status in _LIMITED else Doubt.NO_PROOF
-            return _unclear(f"a stream was answered with {life.status}", doubt)
+            return _unclear(text("a stream was answered with {status}", status=life.status), doubt)
     talking = [loud, *(life for life in talking[1:] if life.talked and not life.held)]
     if not (quiet.cut or loud.cut) and False in (quiet.passes, loud.passes):
-        which = "was silent" if quiet.passes is False else "talked"
-        why = f"the stream that {which} was never closed, and nothing that was sent came through it any more"
+        which = text("the stream that talked") if quiet.passes else text("the stream that was silent")
+        why = text(
+            "{which} was never closed, and nothing that was sent came through it any more", which=which
+        )
         return _unclear(why, Doubt.STREAM_CUT)
     for first, *later in (silent, talking):
         if any(not _may_be_alike(first, life, most_s) for life in later):
-            return _unclear("a second stream did not end after the same time, as by a limit it would")
+            return _unclear(text("a second stream did not end after the same time, as by a limit it would"))
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
-        why = f"no limit below {int(quiet.lived_s)} s was seen"
+        why = text("no limit below {int} s was seen", int=int(quiet.lived_s))
         if quiet.passes:
             return Kind.NO_LIMIT, why, (), None, None
-        why += ", and whether what was not cut still passes an event could not be seen"
+        why += text(", and whether what was not cut still passes an event could not be seen")
         return Kind.NO_LIMIT, why, (Doubt.SIDE_REQUEST_HUNG,), None, None
     if not quiet.cut:
-        return _unclear("only the stream that talked was cut, as by no limit of time")
+        return _unclear(text("only the stream that talked was cut, as by no limit of time"))
     if not loud.talked:
-        return _unclear("the stream that was to talk could not be fed to its end", Doubt.SIDE_REQUEST_HUNG)
+        return _unclear(
+            text("the stream that was to talk could not be fed to its end"), Doubt.SIDE_REQUEST_HUNG
+        )
     idle, total = quiet.last_silence_s, loud.lived_s
     # Two streams that are cut at the same moment may have met the same accident: a restart, say.
     once = () if any(life.cut for life in silent[1:]) else (Doubt.NOT_REPEATED,)
     if _same(quiet, loud, most_s):
         if not loud.cut:
-            return _unclear("the two were not watched long enough to tell what ended the silent one")
+            return _unclear(text("the two were not watched long enough to tell what ended the silent one"))
         if loud.held and loud.last_silence_s > 0.8 * idle:
             return _unclear(
-                f"what was sent was held on the way, so that all was silent, and was cut after {_s(total)}: "
-                "once that streams, whether a limit on silence or on the whole ended it can be seen"
+                text(
+                    "what was sent was held on the way, so that all was silent, and was cut after {s}: "
+                    "once that streams, whether a limit on silence or on the whole ended it can be seen",
+                    s=_s(total),
+                )
             )
         if loud.longest_silence_s > idle / 2 or loud.last_silence_s > 0.8 * idle:
-            return _unclear("what talked arrived so seldom that it was silent on the way as well")
-        why = f"all ended after {_s(total)}, whatever was said: by a hop or by the server itself"
+            return _unclear(text("what talked arrived so seldom that it was silent on the way as well"))
+        why = text("all ended after {s}, whatever was said: by a hop or by the server itself", s=_s(total))
         return Kind.TIME_LIMIT, why, once, None, total
     if loud.cut and total < quiet.lived_s:
-        return _unclear("the stream that talked ended sooner than the silent one, as by no limit of time")
+        return _unclear(
+            text("the stream that talked ended sooner than the silent one, as by no limit of time")
+        )
     if not loud.cut:
-        why = f"a silence of {_s(idle)} ends a stream, by a hop or by the server itself, and talk keeps it"
+        why = text(
+            "a silence of {s} ends a stream, by a hop or by the server itself, and talk keeps it", s=_s(idle)
+        )
         return Kind.IDLE_LIMIT, why, once, idle, None
     if loud.last_silence_s > 0.8 * idle:
-        return _unclear("the stream that talked had fallen silent too when it ended")
-    why = f"a silence of {_s(idle)} ends a stream, and talk does not keep it beyond {_s(total)}"
+        return _unclear(text("the stream that talked had fallen silent too when it ended"))
+    why = text(
+        "a silence of {s} ends a stream, and talk does not keep it beyond {s_2}", s=_s(idle), s_2=_s(total)
+    )
     twice = bool(once) or not any(life.cut for life in talking[1:])
     return Kind.BOTH, why, (Doubt.NOT_REPEATED,) if twice else (), idle, total
 
@@ -512,50 +531,75 @@ def near(one_s: float, other_s: float, late_s: float = 0.0, most_s: float = inf)
 
 
 def _s(seconds: float) -> str:
-    return f"{seconds:.0f} s"
+    return text("{s:.0f} s", s=seconds)
 
 
-def _in_words(what: str, lived: Sequence[StreamLifetime]) -> Iterator[str]:
+_SILENT = (text("a stream that was silent"), text("a stream that began later and was silent"))
+_TALKING = (text("a stream that talked"), text("a stream that began later and talked"))
+
+
+def _in_words(names: tuple[str, str], lived: Sequence[StreamLifetime]) -> Iterator[str]:
     for place, life in enumerate(lived):
-        which = "a stream that began later and" if place else "a stream that"
         if not life.cut:
-            yield f"{which} {what} lived for {_s(life.lived_s)}, which was as long as it was watched"
-            continue
-        how = (
-            f"answered with {life.status}"
-            if life.status in _TIMED_OUT
-            else "ended as if it were whole"
-            if life.cleanly
-            else "broken off"
+            said = text("{which} lived for {lived}, which was as long as it was watched")
+        elif life.status in _TIMED_OUT:
+            said = text(
+                "{which} was answered with {status} after {lived_s:.1f} s, the last {last_s:.1f} s of it "
+                "without a word"
+            )
+        elif life.cleanly:
+            said = text(
+                "{which} was ended as if it were whole after {lived_s:.1f} s, the last {last_s:.1f} s of it "
+                "without a word"
+            )
+        else:
+            said = text(
+                "{which} was broken off after {lived_s:.1f} s, the last {last_s:.1f} s of it without a word"
+            )
+        yield said.format(
+            which=names[bool(place)],
+            status=life.status,
+            lived=_s(life.lived_s),
+            lived_s=life.lived_s,
+            last_s=life.last_silence_s,
         )
-        last = f"the last {life.last_silence_s:.1f} s of it without a word"
-        yield f"{which} {what} was {how} after {life.lived_s:.1f} s, {last}"
 
 
 def _beats_in_words(beats: StreamLifetime | None) -> Iterator[str]:
     """How what the second stream that talked said came: comments as heartbeats, or small events."""
     if beats is None or beats.beat_ms is None:
         return
-    what = "comments" if beats.comments else "small events"
+    what = text("comments") if beats.comments else text("small events")
     least_ms, most_ms = beats.beat_ms
     if beats.dropped:
-        yield f"{what} are taken out on the way: events that were sent after them came"
+        yield text("{what} are taken out on the way: events that were sent after them came", what=what)
     elif beats.held:
-        yield f"{what} are held on the way: one that was sent had not come {least_ms / 1000:.1f} s later"
+        yield text(
+            "{what} are held on the way: one that was sent had not come {least_ms:.1f} s later",
+            what=what,
+            least_ms=least_ms / 1000,
+        )
     elif least_ms:
-        yield f"{what} come late: they are held on the way for {least_ms:.0f} ms"
+        yield text(
+            "{what} come late: they are held on the way for {least_ms:.0f} ms", what=what, least_ms=least_ms
+        )
     elif most_ms == inf:
-        yield f"the last of the {what} had not come"
+        yield text("the last of the {what} had not come", what=what)
     else:
-        yield f"{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order"
+        yield text(
+            "{what} are passed on as they are sent; the slowest was there {most_ms:.0f} ms after its order",
+            what=what,
+            most_ms=most_ms,
+        )
 
 
-_OLDER = "the origin's copy of the proof is older, and ends streams after 120 s"
-_OF = {"silence": "of silence", "whole": "in all"}
+_OLDER = text("the origin's copy of the proof is older, and ends streams after 120 s")
+_OF = {"silence": text("{who}: {limit} of silence"), "whole": text("{who}: {limit} in all")}
 _NAMED = 3
-_FREE = (
-    "What holds the heartbeats is to be freed first: see what holds the stream. Events in their place, which "
-    "clients ignore by their name, help where comments alone are held."
+_FREE = text(
+    "What holds the heartbeats is to be freed first: see what holds the stream. Events "
+    "in their place, which clients ignore by their name, help where comments alone are "
+    "held."
 )
 
 
@@ -565,13 +609,19 @@ def _advice(
     said = [_FREE] if held else []
     if idle is not None:
         said.append(
-            f"Send a heartbeat at least every {_half(idle)} s while there is nothing to say: in an SSE "
-            'stream a comment, the line ":" and an empty one, which no client shows. Or raise the limit.'
+            text(
+                "Send a heartbeat at least every {half} s while there is nothing to say: in an SSE "
+                'stream a comment, the line ":" and an empty one, which no client shows. Or raise '
+                "the limit.",
+                half=_half(idle),
+            )
         )
     if total is not None:
         said.append(
-            "No heartbeat helps against it. Raise the limit, or end the answer before it and let the client "
-            "come back for the rest (Last-Event-ID)."
+            text(
+                "No heartbeat helps against it. Raise the limit, or end the answer before it and let "
+                "the client come back for the rest (Last-Event-ID)."
+            )
         )
     hints = (hint(known_limits(idle, "silence")), hint(known_limits(total, "whole")))
     said += filter(None, hints)
@@ -583,10 +633,13 @@ def _advice(
 def _longer(watched_s: float) -> str:
     """Whose limits by default begin where watching ended; empty for none."""
     longer = sorted((one for one in every() if one.seconds > watched_s), key=lambda one: one.seconds)
-    whose = "; ".join(f"{one.who}: {_s(one.seconds)} {_OF[one.on]}" for one in longer[:_NAMED])
+    whose = join("; ", (_OF[one.on].format(who=one.who, limit=_s(one.seconds)) for one in longer[:_NAMED]))
     return whose and (
-        f"Nothing longer was looked for (--for 10m does). The next limits that are common: {whose}. They are "
-        "documented or reported, not observed here."
+        text(
+            "Nothing longer was looked for (--for 10m does). The next limits that are common: "
+            "{whose}. They are documented or reported, not observed here.",
+            whose=whose,
+        )
     )
 
 

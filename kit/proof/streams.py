@@ -8,6 +8,7 @@ from enum import Enum
 from math import inf
 from typing import Literal, TypeAlias, TypeVar
 
+from kit.language import text
 from kit.proof.actions import Reply
 from kit.proof.received import Received
 
@@ -16,7 +17,7 @@ class Missing(Enum):
     """Why a side request has no proper answer."""
 
     HUNG = "hung"
-    REFUSED = "were refused"
+    REFUSED = text("were refused")
 
 
 @dataclass(frozen=True, slots=True)

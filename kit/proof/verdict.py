@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kit.language import text
 from kit.proof.doubts import Doubt
 
 
@@ -73,27 +74,35 @@ def in_words(verdict: Verdict, shape: Shape | None, block_bytes: int | None, hol
     """The verdict as a person would say it: "streamed", "buffered in blocks of 64 KiB"."""
     match verdict:
         case Verdict.INCREMENTAL:
-            return "streamed"
+            return text("streamed")
         case Verdict.WHOLE_MESSAGE:
-            return "buffered whole"
+            return text("buffered whole")
         case Verdict.TIME_LIMITED:
-            return "each event held by a timer" if hold_ms is None else f"each event held {hold_ms:.0f} ms"
+            return (
+                text("each event held by a timer")
+                if hold_ms is None
+                else text("each event held {hold_ms:.0f} ms", hold_ms=hold_ms)
+            )
         case Verdict.REFUSED:
-            return "refused to stream"
+            return text("refused to stream")
         case Verdict.INCONCLUSIVE:
-            return "inconclusive"
+            return text("inconclusive")
     size = _size(block_bytes)
     match shape:
         case Shape.BLOCKS:
-            return f"buffered in blocks of {size}" if size else "buffered in blocks"
+            return text("buffered in blocks of {size}", size=size) if size else text("buffered in blocks")
         case Shape.PREFIX:
-            return f"held until {size} are there, then streamed" if size else "held at first, then streamed"
+            return (
+                text("held until {size} are there, then streamed", size=size)
+                if size
+                else text("held at first, then streamed")
+            )
         case Shape.TAIL:
-            which = f"an event over {size}" if size else "each event"
-            return f"the end of {which} waits for the next one"
+            which = text("an event over {size}", size=size) if size else text("each event")
+            return text("the end of {which} waits for the next one", which=which)
         case Shape.FIRST_EVENT:
-            return "the first event waits for the second"
-    return "buffered by size"
+            return text("the first event waits for the second")
+    return text("buffered by size")
 
 
 _BY_WORDS = (
@@ -118,5 +127,5 @@ def _size(octets: int | None) -> str | None:
     if octets is None:
         return None
     if octets >= 1024 and octets % 1024 == 0:
-        return f"{octets // 1024} KiB"
-    return f"{octets:,} bytes"
+        return text("{size:.0f} KiB", size=octets / 1024)
+    return text("{size:,} bytes", size=octets)

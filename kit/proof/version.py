@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from kit.language import join, text
 from kit.proof.doubts import Doubt
 from kit.proof.lane import Lane
 from kit.proof.verdict import Verdict
@@ -39,7 +40,7 @@ def held_against(lane: Lane, wanted: ExpectedVersion | None, said: Collection[st
     """
     if wanted is None or lane.error is not None or wanted.is_it(said):
         return lane
-    others = ", ".join(sorted(one[:_LONGEST] for one in said)) or "one that does not say which it is"
+    others = join(", ", sorted(one[:_LONGEST] for one in said)) or text("one that does not say which it is")
     return replace(
         lane,
         verdict=Verdict.INCONCLUSIVE,
@@ -49,6 +50,10 @@ def held_against(lane: Lane, wanted: ExpectedVersion | None, said: Collection[st
         doubts=(Doubt.OTHER_VERSION, *lane.doubts),
         evidence=(
             *lane.evidence,
-            f"It was {wanted.name} that was to answer, and what answered was {others}.",
+            text(
+                "It was {name} that was to answer, and what answered was {others}.",
+                name=wanted.name,
+                others=others,
+            ),
         ),
     )

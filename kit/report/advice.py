@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.language import join, text
 from kit.proof.doubts import Doubt
 from kit.proof.known_limits import hint, known_limits
 from kit.proof.lane import Lane
@@ -27,36 +28,47 @@ def advice(lane: Lane, target: Target | None) -> str | None:
         return EXAMINE if unexplained else None
     if lane.verdict is Verdict.INCREMENTAL:
         if lane.delivered_as_expected is False and lane.at_most is None and not lane.broken:
-            return "It streams, against expectation: check that the URL is the one you mean, then the claim."
+            return text(
+                "It streams, against expectation: check that the URL is the one you mean, then the claim."
+            )
         return None
     if lane.only_for == "browser":
-        return (
-            "Something compresses the answer for each client that accepts it, as browsers do, and collects "
-            "it to do so; uncompressed it streams. Switch compression off for this path (in nginx `gzip "
-            "off;`). Whether a header frees it was not tried: `kit doctor URL`."
+        return text(
+            "Something compresses the answer for each client that accepts it, as browsers do, "
+            "and collects it to do so; uncompressed it streams. Switch compression off for this "
+            "path (in nginx `gzip off;`). Whether a header frees it was not tried: `kit doctor "
+            "URL`."
         )
     if lane.only_for == "plain":
-        return (
-            "It streams to browsers, and something collects it for a client that accepts no compression, as "
-            "curl. What undoes compression on the way (in nginx `gunzip on;`) is likely, and was not tried."
+        return text(
+            "It streams to browsers, and something collects it for a client that accepts no "
+            "compression, as curl. What undoes compression on the way (in nginx `gunzip on;`) is "
+            "likely, and was not tried."
         )
     if lane.delivery == "polling":
-        return (
-            "No hop has a reason to hold a piece, which is a whole response: ask the service directly, then "
-            "hop by hop, to find who does."
+        return text(
+            "No hop has a reason to hold a piece, which is a whole response: ask the service "
+            "directly, then hop by hop, to find who does."
         )
     if lane.expected is Verdict.INCREMENTAL:
-        return (
-            "It should stream here: probe the service directly, then hop by hop, to find who holds it "
-            f"(or strips `{HEADER}`)."
+        return text(
+            "It should stream here: probe the service directly, then hop by hop, to find who "
+            "holds it (or strips `{header}`).",
+            header=HEADER,
         )
     if (freed := frees(lane, target)) is not None:
         return freed
     if Doubt.NO_PROOF in lane.doubts:
-        return f"Whether `{HEADER}` frees it, or leaving compression out, was not tried: `kit doctor URL`."
+        return text(
+            "Whether `{header}` frees it, or leaving compression out, was not tried: `kit doctor URL`.",
+            header=HEADER,
+        )
     if lane.header == "off":
-        return f"Send `{HEADER}` and measure again (--accel-header on)."
-    return f"`{HEADER}` does not free it: probe the service directly, then hop by hop, to find who holds it."
+        return text("Send `{header}` and measure again (--accel-header on).", header=HEADER)
+    return text(
+        "`{header}` does not free it: probe the service directly, then hop by hop, to find who holds it.",
+        header=HEADER,
+    )
 
 
 def frees(lane: Lane, target: Target | None) -> str | None:
@@ -67,7 +79,7 @@ def frees(lane: Lane, target: Target | None) -> str | None:
 
 def remark(lane: Lane) -> str | None:
     """What else to know; None for nothing."""
-    return " ".join(filter(None, (_beside_the_picture(lane), _clients(lane)))) or None
+    return join(" ", filter(None, (_beside_the_picture(lane), _clients(lane)))) or None
 
 
 def _clients(lane: Lane) -> str | None:
@@ -75,9 +87,9 @@ def _clients(lane: Lane) -> str | None:
     if lane.error is not None or lane.verdict not in (Verdict.INCREMENTAL, Verdict.INCONCLUSIVE):
         return None
     if lane.asked_as == "given":
-        return "Judged with the Accept-Encoding that was given, and for no other client."
+        return text("Judged with the Accept-Encoding that was given, and for no other client.")
     if lane.asked_as == "browser":
-        return "Judged as a browser asks, not as a client that accepts no compression (curl)."
+        return text("Judged as a browser asks, not as a client that accepts no compression (curl).")
     return None
 
 
@@ -85,9 +97,10 @@ def _beside_the_picture(lane: Lane) -> str | None:
     """What keeps a picture of the answer alone from being taken for another verdict."""
     answer = sum(arrival.bytes for arrival in lane.timeline.arrivals)
     if lane.shape in (Shape.BLOCKS, Shape.PREFIX) and lane.block_bytes and 0 < answer < lane.block_bytes:
-        return (
-            f"The whole answer ({answer:,} bytes) is smaller than one block, so it came at its end; "
-            "the proof fed more to find the block's size."
+        return text(
+            "The whole answer ({answer:,} bytes) is smaller than one block, so it came at its "
+            "end; the proof fed more to find the block's size.",
+            answer=answer,
         )
     looked = lane.timeline.watched
     return looked.fact if looked is not None and lane.verdict is Verdict.INCONCLUSIVE else None

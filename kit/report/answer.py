@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from kit.language import join, text
 from kit.proof.lane import Mark
 from kit.report.words import HEADER
 
@@ -15,24 +16,34 @@ _FREED = "freed by the header"
 # By the verdict in words: of one service, and of several.
 _SENTENCES = {
     _FREED: (
-        f"{{who}} streams the answer only with {HEADER}.",
-        f"{{who}} stream the answer only with {HEADER}.",
+        text("{who} streams the answer only with {header}."),
+        text("{who} stream the answer only with {header}."),
     ),
-    "streamed": ("{who} streams the answer.", "{who} stream the answer."),
+    "streamed": (text("{who} streams the answer."), text("{who} stream the answer.")),
     "buffered whole": (
-        "{who} delivers the answer in one lump.",
-        "{who} deliver the answer in one lump.",
+        text("{who} delivers the answer in one lump."),
+        text("{who} deliver the answer in one lump."),
     ),
     "arrived as written": (
-        "{who} delivers each piece as it is written.",
-        "{who} deliver each piece as it is written.",
+        text("{who} delivers each piece as it is written."),
+        text("{who} deliver each piece as it is written."),
     ),
-    "refused to stream": ("{who} refuses to stream the answer.", "{who} refuse to stream the answer."),
-    "could not be measured": ("{who} could not be measured.", "{who} could not be measured."),
+    "refused to stream": (
+        text("{who} refuses to stream the answer."),
+        text("{who} refuse to stream the answer."),
+    ),
+    "could not be measured": (text("{who} could not be measured."), text("{who} could not be measured.")),
     "inconclusive": (
-        "Whether {who} streams the answer could not be decided.",
-        "Whether {who} stream the answer could not be decided.",
+        text("Whether {who} streams the answer could not be decided."),
+        text("Whether {who} stream the answer could not be decided."),
     ),
+}
+
+
+_HOW = {
+    "polling": text("{who} (by polling)"),
+    "on": text("{who} (header on)"),
+    "off": text("{who} (header off)"),
 }
 
 
@@ -42,10 +53,10 @@ def answer(lanes: Sequence[LaneView]) -> tuple[str, ...]:
     for who, verdict in _subjects(lanes):
         does.setdefault(verdict, []).append(who)
     if not does:
-        return ("Nothing was measured.",)
+        return (text("Nothing was measured."),)
     return tuple(
-        _SENTENCES.get(verdict, ("{who}: {verdict}.",) * 2)[len(who) > 1].format(
-            who=_together(who), verdict=verdict
+        _SENTENCES.get(verdict, (text("{who}: {verdict}."),) * 2)[len(who) > 1].format(
+            who=_together(who), verdict=verdict, header=HEADER
         )
         for verdict, who in does.items()
     )
@@ -63,9 +74,9 @@ def _subjects(lanes: Sequence[LaneView]) -> Iterator[tuple[str, str]]:
             yield on.title, both
             del of["on"], of["off"]
         for kind, lane in of.items():
-            how = "" if lane.as_is else " (by polling)" if kind == "polling" else f" (header {kind})"
-            yield f"{lane.title}{how}", lane.verdict
+            how = _HOW.get("" if lane.as_is else kind, text("{who}"))
+            yield how.format(who=lane.title), lane.verdict
 
 
 def _together(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else join(" and ", (join(", ", names[:-1]), names[-1]))

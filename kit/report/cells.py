@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from kit.language import t
+
 # Cc are control characters (an escape among them), Cs halves of surrogate pairs, which no stream can encode;
 # the rest turn the direction of the text after them (Unicode's "Trojan source").
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
@@ -16,6 +18,11 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u20
 def clean(text: str) -> str:
     """The text on one line, without anything that a terminal, a page or an encoder would obey or refuse."""
     return "".join(_harmless(character) for character in text)
+
+
+def one_line(sentence: str) -> str:
+    """The same of a sentence, in the reader's language."""
+    return clean(t(sentence))
 
 
 def _harmless(character: str) -> str:

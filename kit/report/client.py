@@ -8,7 +8,7 @@ from typing import Any
 from kit.errors import Exit
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import TYPES, Conclusion, Row
-from kit.report.cells import clean, hang
+from kit.report.cells import clean, hang, one_line
 from kit.report.style import Style, Tone
 from kit.report.terminal import WIDTH, headed, section
 
@@ -56,7 +56,7 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
         lines += hang("  ", found.unclear.remedy, width)
     if report.errors:
         lines += ["", *hang("  ", f"The end of its standard error (status {report.status}):", width)]
-        lines += [line for text in report.errors for line in hang("  | ", clean(text), width)]
+        lines += [line for text in report.errors for line in hang("  | ", one_line(text), width)]
     # Not broken in two: they are there to be pasted.
     lines += [f"  → {text}" for text in found.cause.lines]
     for warned in found.warnings:

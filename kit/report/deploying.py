@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kit.events import Event, Finished, Output, Running, Stage, Step
 from kit.proof.lane import LaneState
-from kit.report.cells import cells, clean, fit, pad
+from kit.report.cells import cells, fit, one_line, pad
 from kit.report.live_table import spin
 from kit.report.style import MARKS, Style
 
@@ -41,22 +41,22 @@ class Steps:
         match event:
             case Stage(text):
                 self.over("✓", now_ms)
-                self._stage = clean(text), now_ms
-                self._log(clean(text))
+                self._stage = one_line(text), now_ms
+                self._log(one_line(text))
             case Step(target, text):
                 self.over("✓", now_ms)
                 row = self.rows.setdefault(target, Row(now_ms, ""))
-                row.step, row.output, row.logged_ms = clean(text), "", now_ms
-                self._log(f"{clean(target)}: {row.step}")
+                row.step, row.output, row.logged_ms = one_line(text), "", now_ms
+                self._log(f"{one_line(target)}: {row.step}")
             case Output(target, text):
-                self._output(target, clean(text).strip(), now_ms)
+                self._output(target, one_line(text).strip(), now_ms)
             case Running(line):
-                self._lines.append(self._style.paint(f"$ {clean(line)}", "dim"))
+                self._lines.append(self._style.paint(f"$ {one_line(line)}", "dim"))
             case Finished(target, state, text):
                 row = self.rows.setdefault(target, Row(now_ms, ""))
-                row.step, row.output, row.state = clean(text), "", state
+                row.step, row.output, row.state = one_line(text), "", state
                 row.took_ms = now_ms - row.began_ms
-                self._log(f"{clean(target)}: {MARKS[state][0]} {row.step} ({clock(row.took_ms)})")
+                self._log(f"{one_line(target)}: {MARKS[state][0]} {row.step} ({clock(row.took_ms)})")
 
     def _output(self, target: str, text: str, now_ms: float) -> None:
         row = self.rows.get(target)
@@ -66,7 +66,7 @@ class Steps:
         row.output = text
         if now_ms - row.logged_ms >= _LOGGED_EVERY_MS:
             row.logged_ms = now_ms
-            self._log(f"{clean(target)}: {clock(now_ms - row.began_ms)} {text}")
+            self._log(f"{one_line(target)}: {clock(now_ms - row.began_ms)} {text}")
 
     def _log(self, line: str) -> None:
         """Off a terminal, add the line."""
@@ -91,9 +91,9 @@ class Steps:
             lines.append(
                 f"{style.paint(spin(now_ms), 'tick')} {fit(text, width - 2)}  {clock(now_ms - since_ms)}"
             )
-        name_cells = max(map(cells, map(clean, self.rows)), default=0)
+        name_cells = max(map(cells, map(one_line, self.rows)), default=0)
         for target, row in self.rows.items():
-            lines.append(self._row(pad(clean(target), name_cells), row, width, now_ms, style))
+            lines.append(self._row(pad(one_line(target), name_cells), row, width, now_ms, style))
         return [style.finish(line) for line in lines]
 
     def _row(self, name: str, row: Row, width: int, now_ms: float, style: Style) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from kit.language import join, t, text
 from kit.proof.causes import NamedCause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.experiments import Row
@@ -13,7 +14,7 @@ from kit.proof.lane import Mark
 from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
 from kit.report.advice import frees
-from kit.report.cells import clean, hang
+from kit.report.cells import cells, hang, one_line, pad
 from kit.report.style import CAME, Style, Tone
 from kit.report.terminal import WIDTH, contract, remedy, section
 from kit.report.view import lane_view
@@ -25,7 +26,20 @@ _TONES: dict[State, Tone] = {
     State.REFUSED: "wrong",
     State.UNDECIDED: "unsure",
 }
-_SURE = {"certain": "proven", "likely": "likely", "possible": "possible"}
+_SURE = {"certain": text("proven"), "likely": text("likely"), "possible": text("possible")}
+_STATES = {
+    State.STREAMS: text("streams"),
+    State.HELD: text("held"),
+    State.REFUSED: text("refused"),
+    State.UNDECIDED: text("undecided"),
+}
+_APP = text("The app itself")
+
+
+_NO_HOP = text(
+    "No hop holds it on the way to here. If your own client shows it in one lump all the same, examine the "
+    "client: kit doctor --client -- COMMAND"
+)
 
 
 def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
@@ -34,16 +48,16 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     width = min(style.width or WIDTH, WIDTH)
     lane = lane_view(diagnosis.lane)
     mark, tone = CAME[Mark.HELD if _comes_held(diagnosis) else lane.mark]
-    first, *rest = hang("  ", headline(diagnosis), width)
+    first, *rest = hang("  ", one_line(headline(diagnosis)), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
-    lines += hang("  ", clean(diagnosis.url), width)
-    lines += hang("  ", f"by {lane.method}", width)
+    lines += hang("  ", one_line(diagnosis.url), width)
+    lines += hang("  ", t(text("by {method}", method=lane.method)), width)
     if lane.remark is not None:
-        lines += hang("  ", lane.remark, width)
+        lines += hang("  ", t(lane.remark), width)
     step = lane.looks.next_step
     if step is not None and lane.word is Verdict.INCONCLUSIVE and not lane.fate:
-        lines += hang("  → ", step, width)
+        lines += hang("  → ", t(step), width)
     for place, named in enumerate(diagnosis.causes):
         lines += ["", *_cause(named, diagnosis.causes[:place], diagnosis.causes[place + 1 :], width)]
     if not diagnosis.causes and lane.word is Verdict.INCREMENTAL and not lane.fate:
@@ -51,47 +65,50 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
             "",
             *hang(
                 "  ",
-                "No hop holds it on the way to here. If your own client shows it in one lump all the same, "
-                "examine the client: kit doctor --client -- COMMAND",
+                t(_NO_HOP),
                 width,
             ),
         ]
     lines += contract(lane.clauses, width, style)
-    lines += section("the experiments", width, style)
+    lines += section(text("the experiments"), width, style)
     for number, (row, times) in enumerate(_grouped(diagnosis.rows), 1):
         lines += _row(number, row, times, style, width)
     if lane.doubts:
-        lines += section("what to doubt", width, style)
+        lines += section(text("what to doubt"), width, style)
         for doubt in lane.doubts:
-            lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
+            lines += hang("   ?  ", f"{doubt}: {t(doubt.remedy)}", width)
     if diagnosis.hops:
-        lines += section(f"what its headers hint at. {NO_EVIDENCE}", width, style)
+        lines += section(
+            text("what its headers hint at. {no_evidence}", no_evidence=NO_EVIDENCE), width, style
+        )
         for place, hop in enumerate(diagnosis.hops):
             # The heading says it for all of them, as the sentence does where it stands alone.
-            lines += hang("   ·  ", clean(hop.says).removesuffix(NO_EVIDENCE).rstrip(), width)
+            lines += hang("   ·  ", one_line(hop.says).removesuffix(t(NO_EVIDENCE)).rstrip(), width)
             shown = {one.streams for one in diagnosis.hops[:place]}
             if hop.streams is not None and hop.streams not in shown:
-                lines += hang("      ", clean(hop.streams), width)
+                lines += hang("      ", one_line(hop.streams), width)
     if diagnosis.limits:
-        lines += section("what else to know", width, style)
+        lines += section(text("what else to know"), width, style)
         for limit in diagnosis.limits:
-            lines += hang("   -  ", clean(limit), width)
+            lines += hang("   -  ", one_line(limit), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
 def headline(diagnosis: Diagnosis) -> str:
     """The verdict in a few words, whether that was expected, and each clause that missed its limits."""
     lane = lane_view(diagnosis.lane)
-    said = ", ".join(filter(None, (_verdict(diagnosis), lane.kept)))
-    return "; ".join((said, *map(clean, lane.against)))
+    said = _verdict(diagnosis)
+    if lane.kept:
+        said = text("{verdict}, {kept}", verdict=said, kept=lane.kept)
+    return join("; ", (said, *lane.against))
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
     """The verdict; where there is none, what the answer looks like."""
     lane = lane_view(diagnosis.lane)
     if _comes_held(diagnosis):
-        fate = f"; it {lane.fate}" if lane.fate else ""
-        return f"the way here streams, {lane.looks.all_the_same}{fate}"
+        streams = text("the way here streams, {all_the_same}", all_the_same=lane.looks.all_the_same)
+        return text("{streams}; it {fate}", streams=streams, fate=lane.fate) if lane.fate else streams
     return lane.verdict
 
 
@@ -108,15 +125,17 @@ def _cause(
     named: NamedCause, before: Sequence[NamedCause], after: Sequence[NamedCause], width: int
 ) -> list[str]:
     """One of the causes. What several have in common is said once: why beside the first, the rest last."""
-    lines = hang("  ", f"{_SURE[named.certainty]}: {named.cause.says}", width)
+    lines = hang(
+        "  ", one_line(text("{sure}: {cause}", sure=_SURE[named.certainty], cause=named.cause.says)), width
+    )
     if named.because not in {one.because for one in before}:
-        lines += hang("    ", clean(named.because), width)
+        lines += hang("    ", one_line(named.because), width)
     if named.where:
-        lines += hang("    ", clean(named.where), width)
+        lines += hang("    ", one_line(named.where), width)
     if named.apart and named.apart not in {one.apart for one in after}:
-        lines += hang("    ", f"What would tell {clean(named.apart)}.", width)
+        lines += hang("    ", one_line(text("What would tell {apart}.", apart=named.apart)), width)
     lines += remedy(named.remedy, width)
-    return lines + hang("    ", f"More of it: kit explain {named.cause}", width)
+    return lines + hang("    ", t(text("More of it: kit explain {cause}", cause=named.cause)), width)
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
@@ -129,10 +148,11 @@ def _grouped(rows: Sequence[Row]) -> list[tuple[Row, int]]:
 def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[str]:
     seen = row.observation
     lead = f"  {number:2}  "
-    lines = hang(lead, clean(row.experiment.says + (", twice" if times > 1 else "")), width)
-    word = style.paint(str(seen.state), _TONES[seen.state])
-    lines_seen = hang(" " * (len(lead) + 2), f"{seen.state}: {clean(seen.said)}", width)
-    lines_seen[0] = lines_seen[0].replace(str(seen.state), word, 1)
+    lines = hang(lead, one_line(row.experiment.says + (text(", twice") if times > 1 else "")), width)
+    state = t(_STATES[seen.state])
+    what = one_line(text("{state}: {said}", state=_STATES[seen.state], said=seen.said))
+    lines_seen = hang(" " * (len(lead) + 2), what, width)
+    lines_seen[0] = lines_seen[0].replace(state, style.paint(state, _TONES[seen.state]), 1)
     return [*lines, *lines_seen]
 
 
@@ -141,17 +161,17 @@ def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | N
     style = style or Style()
     titles = {name: targets[name].title for name in found.targets}
     width = min(style.width or WIDTH, WIDTH)
-    first = max(len(title) for title in ("The app itself", *titles.values()))
-    parts = hang(f"  {'The app itself':{first}}  ", headline(found.itself), width)
+    first = max(cells(title) for title in (t(_APP), *titles.values()))
+    parts = hang(f"  {pad(t(_APP), first)}  ", one_line(headline(found.itself)), width)
     for name, diagnosis in found.targets.items():
-        parts += hang(f"  {titles[name]:{first}}  ", headline(diagnosis), width)
+        parts += hang(f"  {titles[name]:{first}}  ", one_line(headline(diagnosis)), width)
         advice = frees(diagnosis.lane, targets[name])
         if advice is not None and diagnosis.causes:
-            parts += hang(f"  {'':{first}}  → ", advice, width)
+            parts += hang(f"  {'':{first}}  → ", one_line(advice), width)
     parts += section(
-        "The fronts are emulated from documentation; nothing ran on Google's cloud.", width, style
+        text("The fronts are emulated from documentation; nothing ran on Google's cloud."), width, style
     )
-    parts += ["", style.paint("The app itself", "bold"), diagnosis_text(found.itself, style)]
+    parts += ["", style.paint(t(_APP), "bold"), diagnosis_text(found.itself, style)]
     for name, diagnosis in found.targets.items():
         parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]
     return style.finish("\n".join(parts))

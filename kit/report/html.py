@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kit.language import capital, join, spoken, t, text
 from kit.proof.lane import Mark
 from kit.proof.verdict import Verdict
-from kit.report.cells import clean
+from kit.report.cells import clean, one_line
 from kit.report.style import CAME, MARKS
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
-from kit.report.words import CERTAINTIES, duration, how_sure, linked
+from kit.report.words import CERTAINTIES, ENVIRONMENTS, duration, how_sure, linked
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_KINDS = {"on": "header sent", "off": "header not sent", "polling": "by polling"}
+_KINDS = {"on": text("header sent"), "off": text("header not sent"), "polling": text("by polling")}
 
 
 def html(view: ComparisonView) -> str:
@@ -31,13 +32,18 @@ def html(view: ComparisonView) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
-    environment.filters["prose"] = _prose
+    environment.filters |= {"prose": _prose, "clean": _clean, "lines": lambda said: t(said).splitlines()}
     here = files("kit.report")
     axis = axis_ms(lane.timeline for lane in view.lanes)
     # On paper each page says what it is worth, since pages part. Made of the kit's own words only.
-    foot = f'@page {{ @bottom-left {{ content: "streamproof. {view.where}"; }} }}\n'
+    foot = f'@page {{ @bottom-left {{ content: "streamproof. {t(view.where)}"; }} }}\n'
     return environment.from_string((here / "report.html.j2").read_text(encoding="utf-8")).render(
         css=_markup((here / "report.css").read_text(encoding="utf-8") + foot),
+        _=text,
+        language={"en": "en", "zh": "zh-CN"}[spoken()],
+        environments=ENVIRONMENTS,
+        capital=capital,
+        join=join,
         view=view,
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
@@ -53,10 +59,15 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
     mark, _ = CAME[lane.mark]
     arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
-    seen = "Nothing arrived."
+    seen = text("Nothing arrived.")
     if arrivals:
         first, last = duration(arrivals[0].arrived_ms), duration(arrivals[-1].arrived_ms)
-        seen = f"{len(arrivals)} events, the first arrived after {first}, the last after {last}."
+        seen = text(
+            "{count} events, the first arrived after {first}, the last after {last}.",
+            count=len(arrivals),
+            first=first,
+            last=last,
+        )
     return {
         "lane": lane,
         "name": f"lane-{number}",
@@ -68,10 +79,22 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),
         "strip": _markup(
-            strip_svg(lane.timeline, axis, f"strip-{number}", f"{title}, {arm}: arrivals", seen)
+            strip_svg(
+                lane.timeline,
+                axis,
+                f"strip-{number}",
+                t(text("{title}, {arm}: arrivals", title=title, arm=arm)),
+                t(seen),
+            )
         ),
         "picture": _markup(
-            timeline_svg(lane.timeline, axis, f"picture-{number}", f"{title}, {arm}: sent and arrived", seen)
+            timeline_svg(
+                lane.timeline,
+                axis,
+                f"picture-{number}",
+                t(text("{title}, {arm}: sent and arrived", title=title, arm=arm)),
+                t(seen),
+            )
         ),
         "sent_known": any(arrival.sent_ms is not None for arrival in arrivals),
     }
@@ -81,36 +104,44 @@ def _figures(lane: LaneView) -> tuple[tuple[str, str], ...]:
     if lane.error is not None:
         return ()
     figures = [
-        ("first byte", lane.first_byte),
-        ("first event", lane.first_event),
-        ("events", f"{len(lane.timeline.arrivals):,}"),
-        ("duration", lane.duration + ("" if lane.timeline.complete else ", no proper end")),
-        ("hold", lane.hold),
+        (text("first byte"), lane.first_byte),
+        (text("first event"), lane.first_event),
+        (text("events"), f"{len(lane.timeline.arrivals):,}"),
+        (text("duration"), lane.duration + ("" if lane.timeline.complete else text(", no proper end"))),
+        (text("hold"), lane.hold),
     ]
     if lane.seen_from is not None:
-        figures.append(("could be seen from", lane.seen_from))
-    return (*figures, ("method", lane.codes["method"]))
+        figures.append((text("could be seen from"), lane.seen_from))
+    return (*figures, (text("method"), lane.codes["method"]))
 
 
-def _markup(text: str) -> Markup:
+def _markup(source: str) -> Markup:
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704 - this package's own SVG and CSS
+    return Markup(source)  # noqa: S704 - this package's own SVG and CSS
 
 
-def _prose(text: str) -> Markup:
+def _prose(sentence: str) -> Markup:
     """A sentence in which `backticks` mark what is code."""
     from markupsafe import Markup
 
-    pieces = clean(text).split("`")
+    said = one_line(sentence)
+    pieces = said.split("`")
     if len(pieces) % 2 == 0:
-        return Markup("{}").format(clean(text))
+        return Markup("{}").format(said)
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if index % 2 else piece for index, piece in enumerate(pieces)
     )
 
 
+def _clean(said: str) -> Markup:
+    """A person's own words, which stay as they are."""
+    from markupsafe import Markup
+
+    return Markup("{}").format(clean(said))
+
+
 def _finalize(value: Any) -> Any:
     from markupsafe import Markup
 
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value

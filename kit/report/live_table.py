@@ -21,8 +21,9 @@ from kit.events import (
     ProofStep,
     Stage,
 )
+from kit.language import t, text
 from kit.proof.lane import Lane
-from kit.report.cells import cells, clean, fit, pad
+from kit.report.cells import cells, fit, one_line, pad
 from kit.report.style import CAME, SPINNER, Style, Tone
 from kit.report.view import lane_view
 from kit.report.words import HEADER
@@ -99,15 +100,17 @@ class Row:
         """The row in words."""
         first, last, count = self.marks.first_ms, self.marks.last_ms, self.marks.count
         if self.failed:
-            return "failed"
+            return text("failed")
         if self.asked_ms is None:
             return ""
         if first is None or last is None:
-            return f"waiting {self.elapsed_ms(now_ms) / 1000:.1f} s" if self.over_ms is None else "no event"
+            if self.over_ms is not None:
+                return text("no event")
+            return text("waiting {s:.1f} s", s=self.elapsed_ms(now_ms) / 1000)
         if self.over_ms is not None and last - first <= max(50.0, 0.05 * last):
-            events = "1 event" if count == 1 else f"all {count:,} events"
-            return f"{events} at {last / 1000:.1f} s"
-        return f"first at {first / 1000:.1f} s"
+            at = text("1 event at {s:.1f} s") if count == 1 else text("all {count:,} events at {s:.1f} s")
+            return at.format(count=count, s=last / 1000)
+        return text("first at {s:.1f} s", s=first / 1000)
 
 
 class Picture:
@@ -121,9 +124,9 @@ class Picture:
     def take(self, event: Event, now_ms: float) -> None:
         """Take in one event; those of deployments change nothing."""
         match event:
-            case Stage(text) | Announced(text):
+            case Stage(says) | Announced(says):
                 self.over("✓", now_ms)
-                self.current = text, now_ms
+                self.current = says, now_ms
             case LanesBegun(keys):
                 self.rows |= {key: Row() for key in keys}
             case Asked(key):
@@ -135,8 +138,8 @@ class Picture:
             case Answered(key):
                 row = self._row(key)
                 row.over_ms = row.elapsed_ms(now_ms)
-            case ProofStep(key, text):
-                self._row(key).step = text
+            case ProofStep(key, says):
+                self._row(key).step = says
             case Judged(lane):
                 row = self._row(LaneKey.of(lane))
                 row.judged = lane
@@ -145,8 +148,8 @@ class Picture:
     def over(self, mark: str, now_ms: float) -> None:
         """The part of the work at hand is over; its line is permanent."""
         if self.current is not None:
-            text, since_ms = self.current
-            self.parts.append((mark, text, now_ms - since_ms))
+            says, since_ms = self.current
+            self.parts.append((mark, says, now_ms - since_ms))
             self.current = None
 
     def frame(self, width: int, now_ms: float, style: Style) -> list[str]:
@@ -166,8 +169,8 @@ def lanes_text(picture: Picture, width: int, now_ms: float, style: Style | None 
     style = style or Style()
     lines: list[str] = []
     if picture.current is not None:
-        text, since_ms = picture.current
-        lines.append(_stage(spin(now_ms), "tick", text, now_ms - since_ms, width, style))
+        says, since_ms = picture.current
+        lines.append(_stage(spin(now_ms), "tick", says, now_ms - since_ms, width, style))
     if picture.rows:
         lines += [*_answers(picture, width, now_ms, style), *_proofs(picture, width, now_ms, style)]
     return [style.finish(line) for line in lines]
@@ -177,14 +180,14 @@ def finished_text(picture: Picture, width: int, style: Style) -> list[str]:
     """The lines of the parts that are done; each is handed out once, for good."""
     finished, picture.parts = picture.parts, []
     return [
-        style.finish(_stage(mark, "ok" if mark == "✓" else "wrong", text, took_ms, width, style))
-        for mark, text, took_ms in finished
+        style.finish(_stage(mark, "ok" if mark == "✓" else "wrong", says, took_ms, width, style))
+        for mark, says, took_ms in finished
     ]
 
 
-def _stage(mark: str, tone: Tone, text: str, took_ms: float, width: int, style: Style) -> str:
-    seconds = f"  {took_ms / 1000:.1f} s"
-    said = fit(_shown(text, style), max(1, width - 2 - cells(seconds)))
+def _stage(mark: str, tone: Tone, says: str, took_ms: float, width: int, style: Style) -> str:
+    seconds = f"  {t(text('{s:.1f} s', s=took_ms / 1000))}"
+    said = fit(_shown(says, style), max(1, width - 2 - cells(seconds)))
     return f"{style.paint(mark, tone)} {said}{style.paint(seconds, 'dim')}"
 
 
@@ -201,9 +204,9 @@ def _names(picture: Picture, width: int, style: Style) -> dict[LaneKey, str]:
 
 def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[str]:
     names = _names(picture, width, style)
-    said = {key: row.said(now_ms) for key, row in picture.rows.items()}
+    said = {key: t(row.said(now_ms)) for key, row in picture.rows.items()}
     name_cells = max(map(cells, names.values()))
-    said_cells = max(22, *(cells(text) for text in said.values()))
+    said_cells = max(22, *(cells(says) for says in said.values()))
     bar_cells = width - name_cells - said_cells - 6
     if bar_cells < 12:
         said_cells, bar_cells = 0, max(1, width - name_cells - 4)
@@ -216,10 +219,10 @@ def _answers(picture: Picture, width: int, now_ms: float, style: Style) -> list[
     lines.append(style.paint(" " * (name_cells + 4) + _ruler(axis_ms, bar_cells), "dim"))
     kinds = {key.kind for key in picture.rows}
     legend = {
-        f"on, off: {HEADER} is sent, is not sent": {"on", "off"} <= kinds,
-        "polling: asked for in pieces, each a whole response": "polling" in kinds,
+        text("on, off: {header} is sent, is not sent", header=HEADER): {"on", "off"} <= kinds,
+        text("polling: asked for in pieces, each a whole response"): "polling" in kinds,
     }
-    lines += [style.paint(fit(f"  {said}", width), "dim") for said, there in legend.items() if there]
+    lines += [style.paint(fit(f"  {t(says)}", width), "dim") for says, there in legend.items() if there]
     return [line.rstrip() for line in lines]
 
 
@@ -258,7 +261,7 @@ def _ruler(axis_ms: float, width: int) -> str:
     step = next((rule for rule in _RULES_MS if rule / axis_ms * width >= 9), axis_ms)
     ruler, at = "", 0
     while step * at <= axis_ms:
-        label = f"{step * at / 1000:g} s"
+        label = t(text("{s:g} s", s=step * at / 1000))
         column = int(step * at / axis_ms * width)
         if column + cells(label) > width:
             break
@@ -276,8 +279,8 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
         room = max(1, width - cells(names[key]) - 6)
         if row.judged is not None:
             mark, tone = CAME[row.judged.mark]
-            text = fit(_shown(outcome(row.judged), style), room)
-            lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(text, 'bold')}")
+            says = fit(_shown(outcome(row.judged), style), room)
+            lines.append(f"{style.paint(mark, tone)} {names[key]}  {style.paint(says, 'bold')}")
         else:
             turning = spin(now_ms) if row.step is not None else " "
             step = fit(_shown(row.step or "–", style), room)
@@ -290,9 +293,9 @@ def outcome(lane: Lane) -> str:
     return lane_view(lane).outcome if lane.error is None else lane.error.message
 
 
-def _shown(text: str, style: Style) -> str:
+def _shown(sentence: str, style: Style) -> str:
     """The text as it will be printed, so that it is measured as that: "?" is wider than an accent alone."""
-    return style.finish(clean(text))
+    return style.finish(one_line(sentence))
 
 
 def spin(now_ms: float) -> str:

@@ -12,7 +12,7 @@ from kit.load.slo import Judged
 from kit.load.tally import Tally
 from kit.proof.lane import LaneState
 from kit.proof.quick_check import State
-from kit.report.cells import clean
+from kit.report.cells import clean, one_line
 from kit.report.style import MARKS, Style
 from kit.report.words import NONE, duration
 
@@ -46,7 +46,7 @@ def load_text(result: LoadResult, style: Style) -> str:
     again = "" if schedule.every_s is None else f", anew each {schedule.every_s:g} s"
     workers = "1 process" if result.workers == 1 else f"{result.workers} processes"
     lines = [
-        style.paint(clean(result.url), "bold"),
+        style.paint(one_line(result.url), "bold"),
         f"  {schedule.streams:,} streams over {schedule.ramp_s:g} s, for {schedule.for_s:g} s{again}; "
         f"Locust in {workers}",
         "",
@@ -68,7 +68,7 @@ def load_text(result: LoadResult, style: Style) -> str:
     rows.append(("proof", _proof(result)))
     lines += [f"  {style.paint(f'{name:<13}', 'dim')} {said}" for name, said in rows]
     for reason, count in tally.reasons.most_common(5):
-        lines.append(f"  {count:>13,} {clean(reason)}")
+        lines.append(f"  {count:>13,} {one_line(reason)}")
     lines += [""] * bool(result.judged)
     lines += [_objective(one, style) for one in result.judged]
     lines += [f"  {style.paint('?', 'unsure')} {doubt}" for doubt in result.doubts]
@@ -224,7 +224,7 @@ def _proof(result: LoadResult) -> str:
         return f"{NONE} ({result.why_no_proof or 'there was no time for one'})"
     decided = sum(proof.state is not State.UNDECIDED for proof in proofs)
     if not decided:
-        return f"undecided each time: {clean(proofs[-1].said)}"
+        return f"undecided each time: {one_line(proofs[-1].said)}"
     if held is None:
         most = max(proof.open for proof in proofs if proof.state is State.STREAMS)
         return f"single events passed in each of {decided} checks, with up to {most:,} streams open"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kit.events import Announced, Answered, Arrived, Event, Judged, LaneKey, ProofStep, Stage
-from kit.report.cells import clean
+from kit.language import t, text
+from kit.report.cells import one_line
 from kit.report.live_table import Picture, outcome
 from kit.report.style import CAME, Style
 from kit.report.words import lane_name
@@ -20,21 +21,25 @@ class PlainLog:
         """Take in one event; those of deployments add no line."""
         self._picture.take(event, now_ms)
         match event:
-            case Stage(text) | Announced(text):
-                self.lines.append(clean(text))
+            case Stage(says) | Announced(says):
+                self.lines.append(one_line(says))
             case Arrived(key, arrival):
                 if self._picture.rows[key].marks.count == 1:
-                    self._add(key, f"first event at {arrival.arrived_ms / 1000:.1f} s")
+                    self._add(key, text("first event at {s:.1f} s", s=arrival.arrived_ms / 1000))
             case Answered(key):
                 row = self._picture.rows[key]
                 said = row.said(now_ms)
                 if said.startswith("first") and row.marks.last_ms is not None:
-                    said = f"the last of {row.marks.count:,} events at {row.marks.last_ms / 1000:.1f} s"
+                    said = text(
+                        "the last of {count:,} events at {s:.1f} s",
+                        count=row.marks.count,
+                        s=row.marks.last_ms / 1000,
+                    )
                 self._add(key, said)
-            case ProofStep(key, text):
-                self._add(key, text)
+            case ProofStep(key, says):
+                self._add(key, says)
             case Judged(lane) if lane.error is None or len(self._picture.rows) > 1:  # one's is the command's
-                self._add(LaneKey.of(lane), f"{CAME[lane.mark][0]} {outcome(lane)}")
+                self._add(LaneKey.of(lane), f"{CAME[lane.mark][0]} {t(outcome(lane))}")
 
     def over(self, mark: str, now_ms: float) -> None:
         """Adds no line."""
@@ -48,5 +53,5 @@ class PlainLog:
         lines, self.lines = self.lines, []
         return [style.finish(line) for line in lines]
 
-    def _add(self, key: LaneKey, text: str) -> None:
-        self.lines.append(f"{clean(lane_name(key))}: {clean(text)}")
+    def _add(self, key: LaneKey, says: str) -> None:
+        self.lines.append(f"{one_line(lane_name(key))}: {one_line(says)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from kit.language import t, text
 from kit.proof.contract import Clause
 from kit.proof.lane import Arm
 from kit.proof.verdict import Shape, Verdict, in_words
@@ -15,7 +16,7 @@ from kit.targets import Claim, Target, in_short
 
 # Off a terminal the reader's width is not known.
 _WIDTH = 100
-_HEADS = ("target", "header sent", "header not sent", "platform")
+_HEADS = (text("target"), text("header sent"), text("header not sent"), text("platform"))
 _CLAUSES = tuple(clause for clause in Clause if clause is not Clause.DELIVERED)
 # What a person wants to know first; the others stand in the target's own page.
 _FIRST = ("streaming", "header")
@@ -32,22 +33,29 @@ def promises(targets: Collection[Target], *, all_claims: bool, style: Style | No
     style = style or Style()
     width = style.width or _WIDTH
     lines = _table(targets, style)
-    lines += ["", *hang("", f"The header is {HEADER}, sent by the service with its response.", width)]
+    lines += [
+        "",
+        *hang(
+            "",
+            t(text("The header is {header}, sent by the service with its response.", header=HEADER)),
+            width,
+        ),
+    ]
     lines += ["", *_contracts(targets, style, width)]
     shown: list[Claim] = []
     for target in targets:
         claims = [claim for claim in target.claims if all_claims or claim.about in _FIRST]
         shown += claims
-        lines += ["", style.paint(target.title, "bold"), *hang("  ", limits(target), width)]
+        lines += ["", style.paint(target.title, "bold"), *hang("  ", t(limits(target)), width)]
         for claim in claims:
             lines += _claim(claim, width, style, quoted=all_claims)
     letters = [letter for letter in CERTAINTIES if any(claim.certainty == letter for claim in shown)]
     lines += [""]
     for letter in letters:
-        lines += hang(f"[{letter}] ", CERTAINTIES[letter], width)
-    lines += ["", *hang("", "Read, not measured: kit probe URL measures yours.", width)]
+        lines += hang(f"[{letter}] ", t(CERTAINTIES[letter]), width)
+    lines += ["", *hang("", t(text("Read, not measured: kit probe URL measures yours.")), width)]
     if not all_claims:
-        lines += hang("", "Every claim with its quotation: kit targets NAME", width)
+        lines += hang("", t(text("Every claim with its quotation: kit targets NAME")), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
@@ -62,33 +70,41 @@ def limits(target: Target) -> str:
     """What a response and a request may be at most, and what an idle or stopping instance is given."""
     front = target.front
     if front.response_cap_bytes is None:
-        response = "A response may be of any size"
+        response = text("A response may be of any size and take {time}")
+    elif front.cap_spares_chunked:
+        response = text("A response may have {size}, a chunked one any size, and take {time}")
     else:
-        response = f"A response may have {_mebibytes(front.response_cap_bytes)}"
-        response += ", a chunked one any size," if front.cap_spares_chunked else ""
-    grace = f"{front.shutdown_grace_s:g} s"
-    idle = " Without an open request an instance has little CPU or none." if front.idle == "frozen" else ""
+        response = text("A response may have {size} and take {time}")
+    size = front.response_cap_bytes and _mebibytes(front.response_cap_bytes)
+    said = response.format(size=size, time=_time(front.deadline_s))
     kits_s = target.defaults.get("timeout_s", front.deadline_s)
-    kits = "" if kits_s == front.deadline_s else f" ({_time(kits_s)} as the kit deploys it)"
-    return f"{response} and take {_time(front.deadline_s)}{kits}.{idle} From SIGTERM to SIGKILL: {grace}."
+    if kits_s != front.deadline_s:
+        said += text(" ({time} as the kit deploys it)", time=_time(kits_s))
+    said = text("{said}.", said=said)
+    if front.idle == "frozen":
+        said += text(" Without an open request an instance has little CPU or none.")
+    return said + text(" From SIGTERM to SIGKILL: {grace_s:g} s.", grace_s=front.shutdown_grace_s)
 
 
 def _table(targets: Collection[Target], style: Style) -> list[str]:
-    rows = [(target.name, promise(target, "on"), promise(target, "off"), target.title) for target in targets]
-    widths = [max(map(cells, column)) for column in zip(_HEADS, *rows, strict=True)]
+    rows = [
+        (target.name, t(promise(target, "on")), t(promise(target, "off")), target.title) for target in targets
+    ]
+    heads = tuple(map(t, _HEADS))
+    widths = [max(map(cells, column)) for column in zip(heads, *rows, strict=True)]
     head, *body = (
-        "  ".join(pad(cell, room) for cell, room in zip(row, widths, strict=True)) for row in (_HEADS, *rows)
+        "  ".join(pad(cell, room) for cell, room in zip(row, widths, strict=True)) for row in (heads, *rows)
     )
     return [style.paint(head.rstrip(), "dim"), *body]
 
 
 def _contracts(targets: Collection[Target], style: Style, width: int) -> list[str]:
     """What is documented of the contract's other clauses."""
-    heads = {head: head for head in ("contract", *(clause.words for clause in _CLAUSES))}
+    heads = {"contract": t(text("contract")), **{one.words: t(one.words) for one in _CLAUSES}}
     rows = [
         {
             "contract": target.name,
-            **{one.words: in_short(target.documented(one)) or NONE for one in _CLAUSES},
+            **{one.words: t(in_short(target.documented(one)) or NONE) for one in _CLAUSES},
         }
         for target in targets
     ]
@@ -98,8 +114,8 @@ def _contracts(targets: Collection[Target], style: Style, width: int) -> list[st
 
 
 def _claim(claim: Claim, width: int, style: Style, *, quoted: bool) -> list[str]:
-    caveat = f" ({claim.caveat})" if claim.caveat else ""
-    lines = hang("  · ", f"{claim.text}{caveat}", width)
+    said = text("{claim} ({caveat})", claim=claim.text, caveat=claim.caveat) if claim.caveat else claim.text
+    lines = hang("  · ", t(said), width)
     if quoted and claim.quote:
         lines += [style.paint(line, "dim") for line in hang("    ", f"“{claim.quote}”", width)]
     return lines + [
@@ -113,5 +129,5 @@ def _mebibytes(octets: int) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:g} s"
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
+        return text("{s:g} s", s=seconds)
+    return text("{h:g} h", h=seconds / 3600) if seconds >= 3600 else text("{m:g} min", m=seconds / 60)

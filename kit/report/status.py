@@ -8,7 +8,7 @@ from kit.platforms.deployment import DeploymentStatus, Role, is_overdue
 from kit.platforms.service import Version
 from kit.proof.verdict import Verdict
 from kit.proof.verdict import in_words as verdict_in_words
-from kit.report.cells import cells, clean, pad
+from kit.report.cells import cells, one_line, pad
 from kit.report.style import Style, Tone
 from kit.targets import Target
 from kit.times import clock, epoch_s, in_words
@@ -55,18 +55,18 @@ def _paragraph(status: DeploymentStatus, target: Target | None, style: Style, no
         place.service,
     ]
     public = {True: "public", False: "private", None: None}[status.public]
-    head = " · ".join(clean(part) for part in (*where, public) if part)
-    lines = [f"{style.paint(clean(place.target), 'bold')}  {head}"]
+    head = " · ".join(one_line(part) for part in (*where, public) if part)
+    lines = [f"{style.paint(one_line(place.target), 'bold')}  {head}"]
     if status.url is not None:
-        lines.append(f"  {clean(status.url)}")
+        lines.append(f"  {one_line(status.url)}")
     if status.error is not None:
-        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {clean(status.error.message)}")
-        lines.append(f"    {clean(status.error.hint)}")
+        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {one_line(status.error.message)}")
+        lines.append(f"    {one_line(status.error.hint)}")
     if status.gone:
         head, why, then = "gone:", "the cloud has no such service", ""
         if status.deployment is not None and status.deployment.version is None:
             head, why = "not there:", "its deployment did not finish, and may still come to be"
-            then = f"`kit destroy {clean(place.target)}` removes what it left; "
+            then = f"`kit destroy {one_line(place.target)}` removes what it left; "
         lines.append(f"  {style.paint(head, 'wrong')} {why}")
         lines.append(f"    {then}`kit status --refresh` forgets it.")
     if status.service is not None:
@@ -94,7 +94,7 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
     if not shown:
         lines = ["  no version of the kit's"]
     else:
-        name_cells = max(cells(clean(version.name)) for _, version in shown)
+        name_cells = max(cells(one_line(version.name)) for _, version in shown)
         lines = [_version(role, version, name_cells, style, now_s) for role, version in shown]
     rest = len(earlier) - _EARLIER
     others = sum(role == "not-ours" and not version.traffic for role, version in roles)
@@ -113,11 +113,11 @@ def _version(role: Role, version: Version, name_cells: int, style: Style, now_s:
     made_s = epoch_s(version.created_at)
     age = "" if made_s is None else f"{in_words(now_s - made_s)} old"
     stopped = "" if version.running or role == "serving" else "stopped"
-    own = clean(version.url) if version.url is not None and role in ("held-back", "preview") else ""
-    named = clean(version.preview) if version.preview is not None else ""
+    own = one_line(version.url) if version.url is not None and role in ("held-back", "preview") else ""
+    named = one_line(version.preview) if version.preview is not None else ""
     cut = [
         style.paint(pad(word, 9), tone),
-        pad(clean(version.name), name_cells),
+        pad(one_line(version.name), name_cells),
         pad(share, 5, right=True),
         pad(age, 10, right=True),
         *(part for part in (stopped, named, own) if part),
@@ -132,10 +132,10 @@ def _from_the_record(status: DeploymentStatus, now_s: float) -> list[str]:
         return []
     at_s = epoch_s(known.deployed_at)
     ago = "" if at_s is None else f", deployed {in_words(now_s - at_s)} ago"
-    lines = [f"  on record: {known.state.replace('-', ' ')}, {clean(known.version or 'no version')}{ago}"]
+    lines = [f"  on record: {known.state.replace('-', ' ')}, {one_line(known.version or 'no version')}{ago}"]
     if known.state == "held-back":
-        lines += [f"    {clean(known.version_url)}"] if known.version_url else []
-        lines += [f"    {clean(known.previous)} kept serving"] if known.previous else []
+        lines += [f"    {one_line(known.version_url)}"] if known.version_url else []
+        lines += [f"    {one_line(known.previous)} kept serving"] if known.previous else []
     return lines
 
 
@@ -155,7 +155,7 @@ def _verdict(word: str) -> str:
     try:
         return verdict_in_words(Verdict(word), None, None, None)
     except ValueError:
-        return clean(word)
+        return one_line(word)
 
 
 def _expiry(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
@@ -165,9 +165,9 @@ def _expiry(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
         return []
     if is_overdue(known, now_s):
         late = style.paint(f"was to be removed at {clock(expires_s, now_s)}", "wrong")
-        return [f"  {late} ({in_words(now_s - expires_s)} ago): kit destroy {clean(known.target)}"]
+        return [f"  {late} ({in_words(now_s - expires_s)} ago): kit destroy {one_line(known.target)}"]
     left = in_words(expires_s - now_s)
-    return [f"  to be removed at {clock(expires_s, now_s)} (in {left}): kit destroy {clean(known.target)}"]
+    return [f"  to be removed at {clock(expires_s, now_s)} (in {left}): kit destroy {one_line(known.target)}"]
 
 
 def _costs(status: DeploymentStatus, style: Style) -> list[str]:
@@ -177,11 +177,11 @@ def _costs(status: DeploymentStatus, style: Style) -> list[str]:
     words = _COSTS[status.costs]
     if status.costs != "always":
         return [f"  {words}"]
-    running = [clean(version.name) for version in status.running]
+    running = [one_line(version.name) for version in status.running]
     who = f": {' and '.join(running)} {'run' if len(running) > 1 else 'runs'}" if running else ""
     lines = [f"  {style.paint(words, 'wrong')}{who}"]
-    lines += [f"    {clean(status.rates)}"] if status.rates else []
+    lines += [f"    {one_line(status.rates)}"] if status.rates else []
     for line in status.stops_the_costs:
         ends = "removes the service" if line.startswith("kit destroy ") else "stops what has no traffic"
-        lines.append(f"    this {ends}: {clean(line)}")
+        lines.append(f"    this {ends}: {one_line(line)}")
     return lines

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from kit.proof.lane import LaneState, Mark
+from kit.report.cells import cells
 
 Tone = Literal["ok", "held", "wrong", "unsure", "dim", "bold", "tick", "burst"]
 
@@ -74,7 +75,11 @@ class Style:
         """The text in characters that the stream can print."""
         if not self._prints("▏█·●■✓✗–…→" + SPINNER):
             text = text.translate(_PLAIN)
-        return text if self._prints(text) else text.encode(self.encoding, "replace").decode(self.encoding)
+        if self._prints(text):
+            return text
+        # What takes no cell leaves none: a mark in its place would make the line longer than it was measured.
+        text = "".join(one for one in text if self._prints(one) or cells(one))
+        return text.encode(self.encoding, "replace").decode(self.encoding)
 
     def _prints(self, text: str) -> bool:
         try:

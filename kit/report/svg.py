@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from html import escape
 from math import log2
 
+from kit.language import text
 from kit.proof.timeline import Timeline
 
 # The picture's own width; one unit is a thousandth of the time axis.
@@ -31,7 +32,10 @@ def rules(axis: float) -> list[tuple[float, str]]:
     """Four to eight round times along the axis: where, in per cent of its width, and what to write there."""
     step = next((rule for rule in _RULES_MS if axis / rule <= 8), axis / 6)
     return [
-        (round(100 * step * at / axis, 2), f"{step * at / 1000:g} s" if axis >= 1000 else f"{step * at:g} ms")
+        (
+            round(100 * step * at / axis, 2),
+            text("{s:g} s", s=step * at / 1000) if axis >= 1000 else text("{ms:g} ms", ms=step * at),
+        )
         for at in range(int(axis / step) + 1)
     ]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit.language import join, t, text
 from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState
-from kit.report.cells import cells, clean, hang, pad, wrap
+from kit.report.cells import cells, hang, one_line, pad, wrap
 from kit.report.style import CAME, MARKS, Style, Tone
 from kit.report.view import ClauseView, ComparisonView, LaneView
 from kit.report.words import NONE
@@ -16,7 +17,15 @@ from kit.report.words import NONE
 WIDTH = 100
 # The mark of a clause of which nothing was expected: what was found is neither good nor bad by itself.
 _UNASKED: tuple[str, Tone] = ("·", "dim")
-_HEADS = ("target", "header", "verdict", "expected", "first event", "hold")
+_HEADS = {
+    "target": text("target"),
+    "header": text("header"),
+    "verdict": text("verdict"),
+    "expected": text("expected"),
+    "first event": text("first event"),
+    "hold": text("hold"),
+}
+_KINDS = {"on": text("on"), "off": text("off"), "polling": text("polling")}
 _RIGHT = ("first event", "hold")
 # Where there is no room: how narrow a column may become, which grows first, which is left out first.
 _LEAST = {"target": 8, "verdict": 16, "expected": 16, "first event": 6}
@@ -30,44 +39,48 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
     tone: Tone = "bold" if lane.state in (LaneState.OK, LaneState.INCONCLUSIVE) else "wrong"
-    lines = headed(CAME[lane.mark], clean(lane.headline), width, style, tone)
-    lines += hang("  ", clean(lane.url), width)
+    lines = headed(CAME[lane.mark], one_line(lane.headline), width, style, tone)
+    lines += hang("  ", one_line(lane.url), width)
     if lane.error is not None:
-        lines += ["", *hang("  ", clean(lane.error.message), width)]
+        lines += ["", *hang("  ", one_line(lane.error.message), width)]
     if lane.advice is not None:
-        lines += hang("  → ", clean(lane.advice), width)
+        lines += hang("  → ", one_line(lane.advice), width)
     if lane.again is not None:
-        lines += hang("  ", clean(lane.again), width)
+        lines += hang("  ", one_line(lane.again), width)
     if lane.error is None:
-        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", fact, width))]
+        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", t(fact), width))]
     if lane.remark is not None:
-        lines += hang("  ", lane.remark, width)
+        lines += hang("  ", t(lane.remark), width)
     lines += contract(lane.clauses, width, style)
     if lane.evidence:
-        lines += section("what was done and seen", width, style)
+        lines += section(text("what was done and seen"), width, style)
         for number, step in enumerate(lane.evidence, 1):
-            lines += hang(f"  {number:2}  ", clean(step), width)
+            lines += hang(f"  {number:2}  ", one_line(step), width)
     if lane.doubts:
-        lines += section("what to doubt", width, style)
+        lines += section(text("what to doubt"), width, style)
         for doubt in lane.doubts:
-            lines += hang("   ?  ", f"{doubt}: {doubt.remedy}", width)
+            lines += hang("   ?  ", f"{doubt}: {t(doubt.remedy)}", width)
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 
 def contract(clauses: Sequence[ClauseView], width: int, style: Style) -> list[str]:
     """What was found of a path's clauses, each with what it rests on; nothing where none was asked."""
     found = [one for one in clauses if one.says is not None]
-    lines = section("the contract", width, style) if found else []
+    lines = section(text("the contract"), width, style) if found else []
     for one in found:
         mark, tone = _UNASKED if one.state is None else MARKS[one.state]
-        first, *rest = hang(f"  {mark} ", f"{one.name}: {clean(one.headline)}", width)
+        first, *rest = hang(
+            f"  {mark} ", one_line(text("{name}: {headline}", name=one.name, headline=one.headline)), width
+        )
         lines += [f"  {style.paint(mark, tone)}{first[3:]}", *rest]
         lines += [
-            style.paint(line, "dim") for step in one.evidence for line in hang("      ", clean(step), width)
+            style.paint(line, "dim")
+            for step in one.evidence
+            for line in hang("      ", one_line(step), width)
         ]
         lines += remedy(one.advice, width, "    ")
         for doubt in one.doubts:
-            lines += hang("    ? ", f"{doubt}: {doubt.remedy}", width)
+            lines += hang("    ? ", f"{doubt}: {t(doubt.remedy)}", width)
     return lines
 
 
@@ -75,7 +88,7 @@ def remedy(advice: str, width: int, indent: str = "  ") -> list[str]:
     """What to do; lines that begin with four spaces are to be pasted, and never broken."""
     if not advice:
         return []
-    first, *rest = map(clean, advice.splitlines())
+    first, *rest = map(one_line, t(advice).splitlines())
     lines = hang(f"{indent}→ ", first, width)
     for line in rest:
         lines += [f"{indent}  {line}"] if line.startswith("    ") else hang(f"{indent}  ", line, width)
@@ -90,20 +103,24 @@ def headed(mark: tuple[str, Tone], headline: str, width: int, style: Style, tone
 
 def section(head: str, width: int, style: Style) -> list[str]:
     """The head of a part."""
-    return ["", *(style.paint(line, "dim") for line in hang("  ", head, width))]
+    return ["", *(style.paint(line, "dim") for line in hang("  ", t(head), width))]
 
 
 def _facts(lane: LaneView) -> list[str]:
     events = len(lane.timeline.arrivals)
-    ended = "" if lane.timeline.complete else ", without a proper end"
-    counted = "1 event" if events == 1 else f"{events:,} events"
-    facts = [
-        f"first byte {lane.first_byte}, first event {lane.first_event}, {counted} in {lane.duration}{ended}"
-    ]
+    came = text(
+        "first byte {first_byte}, first event {first_event}, {events} in {duration}",
+        first_byte=lane.first_byte,
+        first_event=lane.first_event,
+        events=text("1 event") if events == 1 else text("{count:,} events", count=events),
+        duration=lane.duration,
+    )
+    facts = [came if lane.timeline.complete else text("{came}, without a proper end", came=came)]
     if lane.codes["hold_ms"]:
-        limit = f" (below {lane.seen_from} nothing could have been seen)" if lane.seen_from else ""
-        facts.append(f"hold {lane.hold}{limit}")
-    facts.append(f"by {lane.method}")
+        limit = text("hold {hold} (below {seen_from} nothing could have been seen)")
+        said = limit if lane.seen_from else text("hold {hold}")
+        facts.append(said.format(hold=lane.hold, seen_from=lane.seen_from))
+    facts.append(text("by {method}", method=lane.method))
     return facts if lane.asked is None else [*facts, lane.asked]
 
 
@@ -114,7 +131,7 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     doubts = tuple(dict.fromkeys(doubt for lane in view.lanes for doubt in lane.all_doubts))
     rows = [_cells(lane, doubts) for lane in view.lanes]
     widths = _widths(rows, width)
-    heads = dict(zip(_HEADS, _HEADS, strict=True))
+    heads = {head: t(says) for head, says in _HEADS.items()}
     lines = [style.paint(line, "dim") for line in columns(" ", heads, widths)]
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
         mark, tone = CAME[lane.mark]
@@ -122,14 +139,14 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:
-            lines += [style.paint(line, "dim") for line in hang("  → ", clean(lane.advice), width)]
+            lines += [style.paint(line, "dim") for line in hang("  → ", one_line(lane.advice), width)]
         if lane.again is not None:
-            lines += [style.paint(line, "dim") for line in hang("    ", clean(lane.again), width)]
+            lines += [style.paint(line, "dim") for line in hang("    ", one_line(lane.again), width)]
     lines += _contracts(view, doubts, style, width)
     if doubts:
         lines.append("")
         for number, doubt in enumerate(doubts, 1):
-            lines += hang(f"[{number}] ", f"{doubt}: {doubt.remedy}", width)
+            lines += hang(f"[{number}] ", f"{doubt}: {t(doubt.remedy)}", width)
     lines += ["", *_conclusion(view, style, width)]
     return style.finish("\n".join(line.rstrip() for line in lines))
 
@@ -139,7 +156,7 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
     if not view.clauses:
         return []
     rows = [_clause_cells(lane, view, doubts) for lane in view.lanes if lane.clauses]
-    heads = {head: head for head in ("contract", *(clause.words for clause in view.clauses))}
+    heads = {"contract": t(text("contract")), **{one.words: t(one.words) for one in view.clauses}}
     widths = shared([heads, *rows], width)
     lines = ["", *(style.paint(line, "dim") for line in columns(" ", heads, widths))]
     # No mark of the lane's here: it would stand over clauses of which nothing was expected.
@@ -150,19 +167,20 @@ def _contracts(view: ComparisonView, doubts: Sequence[Doubt], style: Style, widt
             if clause.advice:
                 todo.setdefault((clause.name, clause.advice), []).append(lane.name)
     for (name, advice), lanes in todo.items():
-        lines += remedy(f"{name} ({', '.join(lanes)}): {advice}", width)
+        says = text("{name} ({lanes}): {advice}", name=name, lanes=join(", ", lanes), advice=advice)
+        lines += remedy(says, width)
     return lines
 
 
 def _clause_cells(lane: LaneView, view: ComparisonView, doubts: Sequence[Doubt]) -> dict[str, str]:
-    row = {"contract": clean(lane.name), Clause.DELIVERED.words: clean(lane.verdict)}
+    row = {"contract": one_line(lane.name), Clause.DELIVERED.words: one_line(lane.verdict)}
     for clause in view.clauses[1:]:
         found = lane.clause(clause)
         if found is None:
             row[clause.words] = NONE
             continue
         mark = "" if found.state is None else f"{MARKS[found.state][0]} "
-        row[clause.words] = mark + clean(found.cell) + _notes(found.doubts, doubts)
+        row[clause.words] = mark + one_line(found.cell) + _notes(found.doubts, doubts)
     return row
 
 
@@ -184,19 +202,19 @@ def shared(rows: Sequence[dict[str, str]], width: int) -> dict[str, int]:
 
 def _cells(lane: LaneView, doubts: Sequence[Doubt]) -> dict[str, str]:
     return {
-        "target": clean(lane.target),
-        "header": lane.kind,
-        "verdict": lane.verdict + _notes(lane.doubts, doubts),
-        "expected": lane.kept or NONE,
-        "first event": lane.first_event,
-        "hold": lane.hold,
+        "target": one_line(lane.target),
+        "header": t(_KINDS[lane.kind]),
+        "verdict": t(lane.verdict) + _notes(lane.doubts, doubts),
+        "expected": t(lane.kept or NONE),
+        "first event": t(lane.first_event),
+        "hold": t(lane.hold),
     }
 
 
 def _widths(rows: list[dict[str, str]], width: int) -> dict[str, int]:
     """The columns that have room, each as wide as its widest cell, or narrower down to what can be read."""
     heads = [head for head in _HEADS if head != "expected" or any(row[head] != NONE for row in rows)]
-    wanted = {head: max(map(cells, (head, *(row[head] for row in rows)))) for head in heads}
+    wanted = {head: max(map(cells, (t(_HEADS[head]), *(row[head] for row in rows)))) for head in heads}
     widths = {head: min(room, _LEAST.get(head, room)) for head, room in wanted.items()}
     for head in _GIVEN_UP:
         if _spare(widths, width) < 0:
@@ -227,15 +245,15 @@ def columns(mark: str, row: dict[str, str], widths: dict[str, int]) -> list[str]
 
 
 def _conclusion(view: ComparisonView, style: Style, width: int) -> list[str]:
-    said = clean(" ".join(view.answer))
+    said = one_line(join(" ", view.answer))
     # Off a terminal the sentences stay in one piece: they are there to be found and quoted.
     lines = [said] if style.width is None else hang("", said, width)
     lines = [style.paint(line, "bold") for line in lines]
     tone = MARKS[view.state][1]
-    for line in filter(None, (view.tally, *map(clean, view.against))):
+    for line in map(one_line, filter(None, (view.tally, *view.against))):
         lines += [style.paint(one, tone) for one in hang("  ", line, width)]
-    lines += hang("  ", view.where, width)
+    lines += hang("  ", t(view.where), width)
     if view.in_short is not None and view.state is not LaneState.OK:
-        short = f"Documented: {view.in_short}"
+        short = t(text("Documented: {short}", short=view.in_short))
         lines += [f"  {short}"] if style.width is None else hang("  ", short, width)
     return lines

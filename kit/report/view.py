@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from kit.language import join, text
 from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.contract import Clause, ClauseFinding
@@ -37,13 +38,13 @@ Kind = Literal["on", "off", "polling"]
 
 # The verdict on an answer that was asked for in pieces, where nothing is streamed or buffered.
 _IN_PIECES = {
-    Verdict.INCREMENTAL: "arrived as written",
-    Verdict.TIME_LIMITED: "pieces held",
-    Verdict.WHOLE_MESSAGE: "all at the end",
+    Verdict.INCREMENTAL: text("arrived as written"),
+    Verdict.TIME_LIMITED: text("pieces held"),
+    Verdict.WHOLE_MESSAGE: text("all at the end"),
 }
 _CLIENTS: dict[Client, str] = {
-    "browser": "browsers: compression",
-    "plain": "clients that accept no compression",
+    "browser": text("browsers: compression"),
+    "plain": text("clients that accept no compression"),
 }
 _UNASKED = LaneState.INCONCLUSIVE  # what a limit comes to whose clause was not asked
 # They qualify figures, of which a lane that could not be measured has none.
@@ -103,7 +104,11 @@ class ClauseView:
     @property
     def beside(self) -> str | None:
         """What its platform documents, to stand beside what was found; None where that is not known."""
-        return self.documented if self.documented in (None, UNSOURCED) else f"documented: {self.documented}"
+        return (
+            self.documented
+            if self.documented in (None, UNSOURCED)
+            else text("documented: {documented}", documented=self.documented)
+        )
 
     @property
     def headline(self) -> str:
@@ -112,10 +117,12 @@ class ClauseView:
             return self.says or NONE
         match self.state:
             case LaneState.OK:
-                return f"{self.says}, as expected: {self.expected}"
+                said = text("{says}, as expected: {expected}")
             case LaneState.INCONCLUSIVE:
-                return f"{self.says}, expected and not proved: {self.expected}"
-        return f"{self.says}, not as expected: {self.expected}"
+                said = text("{says}, expected and not proved: {expected}")
+            case _:
+                said = text("{says}, not as expected: {expected}")
+        return said.format(says=self.says, expected=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +200,19 @@ class LaneView:
     @property
     def outcome(self) -> str:
         """The verdict, and each clause that did not keep its limits."""
-        return "; ".join((self.verdict, *self.against))
+        return join("; ", (self.verdict, *self.against))
 
     @property
     def headline(self) -> str:
         """The verdict, beside what was expected, and each clause that did not keep its limits."""
-        return "; ".join((self.delivery, *self.against))
+        return join("; ", (self.delivery, *self.against))
 
     @property
     def delivery(self) -> str:
         """The verdict, beside what was expected."""
         if self.expected is None:
             return self.verdict
-        return f"{self.verdict}, {self.kept}"
+        return text("{verdict}, {kept}", verdict=self.verdict, kept=self.kept)
 
     @property
     def kept(self) -> str:
@@ -213,11 +220,13 @@ class LaneView:
         if self.expected is None:
             return ""
         if self.as_expected:
-            return "as documented" if self.documented else "as expected"
+            return text("as documented") if self.documented else text("as expected")
         if self.delivered is LaneState.NOT_AS_EXPECTED:
-            wrong = "not as documented" if self.documented else "not as expected"
-            return f"{wrong} ({self.expected})"
-        return f"documented: {self.expected}" if self.documented else f"expected: {self.expected}"
+            wrong = text("not as documented ({expected})")
+            wrong = wrong if self.documented else text("not as expected ({expected})")
+        else:
+            wrong = text("documented: {expected}") if self.documented else text("expected: {expected}")
+        return wrong.format(expected=self.expected)
 
     def clause(self, clause: Clause) -> ClauseView | None:
         """What there is to say of one clause but delivery; None for nothing."""
@@ -232,7 +241,9 @@ class LaneView:
     def against(self) -> tuple[str, ...]:
         """Each clause that is not proved to keep its limits, and how it is."""
         return tuple(
-            f"{one.name}: {one.headline}" for one in self.clauses if one.state not in (None, LaneState.OK)
+            text("{name}: {headline}", name=one.name, headline=one.headline)
+            for one in self.clauses
+            if one.state not in (None, LaneState.OK)
         )
 
     @property
@@ -240,8 +251,15 @@ class LaneView:
         """How often it was measured and what came of it each time, a sentence; None for only once."""
         if not self.attempts:
             return None
-        each = "; ".join(f"{at}. {attempt}" for at, attempt in enumerate(self.attempts, 1))
-        return f"Measured {len(self.attempts)} times, since what came before decided nothing: {each}."
+        each = join(
+            "; ",
+            (text("{at}. {attempt}", at=at, attempt=attempt) for at, attempt in enumerate(self.attempts, 1)),
+        )
+        return text(
+            "Measured {attempts} times, since what came before decided nothing: {each}.",
+            attempts=len(self.attempts),
+            each=each,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +301,11 @@ class ComparisonView:
     @property
     def against(self) -> tuple[str, ...]:
         """Each lane that did not come as documented or expected, or is not decided, and how it came."""
-        return tuple(f"{lane.name}: {lane.headline}" for lane in self.lanes if lane.state is not LaneState.OK)
+        return tuple(
+            text("{name}: {headline}", name=lane.name, headline=lane.headline)
+            for lane in self.lanes
+            if lane.state is not LaneState.OK
+        )
 
     @property
     def worst(self) -> Verdict:
@@ -316,7 +338,7 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         prompt=comparison.prompt,
         methods=tuple(METHODS[method] for method in Method if method in methods),
         targets=tuple(target for name, target in targets.items() if name in names),
-        in_short=f"{'; '.join(clauses)}." if len(clauses) > 1 else None,
+        in_short=text("{clauses}.", clauses=join("; ", clauses)) if len(clauses) > 1 else None,
     )
 
 
@@ -397,11 +419,13 @@ def where(comparison: Comparison) -> str:
         return REHEARSAL
     match comparison.environment:
         case "lab":
-            return "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+            return text(
+                "The lab's front ends are emulated from documentation, not observed on Google's cloud."
+            )
         case "cloud":
-            return "Measured on deployed services, through the platforms' own front ends."
+            return text("Measured on deployed services, through the platforms' own front ends.")
         case "url":
-            return "Measured at the URLs given, through whatever lies between."
+            return text("Measured at the URLs given, through whatever lies between.")
 
 
 def moment(comparison: Comparison) -> str:
@@ -432,41 +456,52 @@ def _tally(lanes: tuple[LaneView, ...]) -> str:
     kept = sum(lane.state is LaneState.OK for lane in judged)
     # That pieces pass is what the kit promises of itself: no platform's documentation speaks of them.
     documented = all(lane.documented for lane in judged)
-    return f"{kept} of {len(judged)} {'as documented' if documented else 'as expected'}"
+    said = text("{kept} of {count} as documented") if documented else text("{kept} of {count} as expected")
+    return said.format(kept=kept, count=len(judged))
 
 
 def _verdict(lane: Lane) -> str:
     if lane.error is not None:
-        return "could not be measured"
+        return text("could not be measured")
     if lane.delivery == "polling" and lane.verdict in _IN_PIECES:
         return _IN_PIECES[lane.verdict]
     words = in_words(lane.verdict, lane.shape, lane.block_bytes, lane.hold_ms)
     if lane.only_for is not None:
         whom = _CLIENTS[lane.only_for]
-        words = f"{words} for {whom}" if lane.verdict is Verdict.REFUSED else f"held for {whom} ({words})"
+        words = (
+            text("{words} for {whom}", words=words, whom=whom)
+            if lane.verdict is Verdict.REFUSED
+            else text("held for {whom} ({words})", whom=whom, words=words)
+        )
     looked = lane.timeline.watched
     if lane.fate:
         held = lane.verdict is Verdict.INCONCLUSIVE and looked is not None and looked.held
-        seen = f"{looked.but};" if held and looked is not None else ", but"
-        return f"{words}{seen} the answer {lane.fate}"
+        seen = looked.but if held and looked is not None else ""
+        if seen:
+            return text("{words}{seen}; the answer {fate}", words=words, seen=seen, fate=lane.fate)
+        return text("{words}, but the answer {fate}", words=words, fate=lane.fate)
     # What something between the browser and the page's server held looks like nothing of the lane's own.
     if lane.verdict is not Verdict.INCONCLUSIVE or looked is None or Doubt.OWN_PATH_HELD in lane.doubts:
         return words
     if Doubt.APP_BUNCHED in lane.doubts and lane.method is Method.LOCK_STEP:
-        return f"{words}: the way here streams, and the app itself sent the answer in a bunch"
+        return text(
+            "{words}: the way here streams, and the app itself sent the answer in a bunch", words=words
+        )
     if Doubt.ANSWER_IN_CLUMPS in lane.doubts and lane.method in (Method.LOCK_STEP, Method.PAUSE):
-        return f"{words}: the way here streams, {looked.all_the_same}"
+        return text(
+            "{words}: the way here streams, {all_the_same}", words=words, all_the_same=looked.all_the_same
+        )
     if lane.at_most is not None and looked.collected is not None:
         return looked.collected
-    return f"{words}{looked.but}"
+    return text("{words}{but}", words=words, but=looked.but)
 
 
 def _attempt(attempt: Attempt) -> str:
     if attempt.error is not None:
-        return f"could not be measured ({attempt.error})"
+        return text("could not be measured ({error})", error=attempt.error)
     found = in_words(attempt.verdict, None, None, None)
     undecided = attempt.verdict is Verdict.INCONCLUSIVE and attempt.doubts
-    return f"{found} ({', '.join(attempt.doubts)})" if undecided else found
+    return text("{found} ({doubts})", found=found, doubts=join(", ", attempt.doubts)) if undecided else found
 
 
 def _expected(lane: Lane, target: Target | None) -> str | None:
@@ -508,16 +543,20 @@ def clause_view(
         claims: what its platform documents of it.
         emulated: whether the lane's front is the lab's.
     """
-    sure = {"proved": "{}", "likely": "{} (likely)", "unknown": "unknown ({})"}[finding.sure]
+    says = finding.says
+    if finding.sure == "likely":
+        says = text("{says} (likely)", says=says)
+    elif finding.sure == "unknown":
+        says = text("unknown ({says})", says=says)
     documented = in_short(claims)
     # What no source says, the lab's front does as it happens to be made.
     made_up = emulated and documented == UNSOURCED and finding.sure != "unknown"
     return ClauseView(
         clause=finding.clause,
         name=finding.clause.words,
-        says=sure.format(finding.says) + (" (emulated)" if made_up else ""),
+        says=text("{says} (emulated)", says=says) if made_up else says,
         unknown=finding.sure == "unknown",
-        expected=", ".join(map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
+        expected=join(", ", map(str, lane.limits_of(finding.clause))) or None if lane is not None else None,
         state=clause_state(lane, finding.clause) if lane is not None else None,
         doubts=tuple(doubt for doubt in finding.doubts if lane is None or doubt not in lane.doubts),
         evidence=finding.evidence,
@@ -532,19 +571,23 @@ def _hold(lane: Lane) -> str:
     if lane.error is not None:
         return NONE
     if lane.hold_ms is None:
-        return "to the end" if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
+        return text("to the end") if lane.verdict is Verdict.WHOLE_MESSAGE else NONE
     if lane.hold_floor_ms is not None and lane.hold_ms <= lane.hold_floor_ms:
-        return f"< {duration(lane.hold_floor_ms)}"
+        return text("< {floor}", floor=duration(lane.hold_floor_ms))
     return duration(lane.hold_ms)
 
 
 def _asked(lane: Lane) -> str | None:
     if Doubt.NO_PROOF in lane.doubts:  # it was asked for nothing but its answer
         return None
-    asked = "was asked to send" if lane.header == "on" else "was asked not to send"
+    on = lane.header == "on"
+    if lane.as_is and on:
+        return text("the service sends {header}", header=HEADER)
     if lane.as_is:
-        asked = "sends" if lane.header == "on" else "does not send, as far as can be seen,"
-    return f"the service {asked} {HEADER}"
+        return text("the service does not send, as far as can be seen, {header}", header=HEADER)
+    if on:
+        return text("the service was asked to send {header}", header=HEADER)
+    return text("the service was asked not to send {header}", header=HEADER)
 
 
 def _grounds(lane: Lane, target: Target | None) -> tuple[Claim, ...]:

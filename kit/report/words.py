@@ -5,39 +5,51 @@ from __future__ import annotations
 import re
 
 from kit.events import LaneKey
+from kit.language import text
 from kit.proof.verdict import Method
 from kit.targets import Certainty, Claim
 from kit.urls import without_credentials
 
 HEADER = "X-Accel-Buffering: no"
 
-REHEARSAL = (
-    "A rehearsal: measured on this machine, through front ends emulated from documentation; nothing of it "
-    "was observed on Google's cloud."
+REHEARSAL = text(
+    "A rehearsal: measured on this machine, through front ends emulated from "
+    "documentation; nothing of it was observed on Google's cloud."
 )
 
-EXAMINE = "To see what holds it, if anything does, and what frees it: `kit doctor URL`."
+EXAMINE = text("To see what holds it, if anything does, and what frees it: `kit doctor URL`.")
 
 NONE = "–"
 
+ENVIRONMENTS = {
+    "lab": text("lab"),
+    "cloud": text("cloud"),
+    "url": text("url"),
+    "rehearsal": text("rehearsal"),
+}
+
 METHODS = {
-    Method.LOCK_STEP: "lock-step: each event was sent only after the one before had arrived",
-    Method.PAUSE: "pause: the server fell silent in mid-stream, and what had arrived by then was looked at",
-    Method.STAMPS: "stamps: the send times in the events were held against their arrival",
-    Method.LENGTHS: (
-        "two lengths: an answer was asked for twice, once longer, to see whether its beginning waits for "
-        "its end, which never proves who holds it"
+    Method.LOCK_STEP: text("lock-step: each event was sent only after the one before had arrived"),
+    Method.PAUSE: text(
+        "pause: the server fell silent in mid-stream, and what had arrived by then was looked at"
     ),
-    Method.PASSIVE: "passive: only arrivals could be watched, which never proves that a stream is held",
+    Method.STAMPS: text("stamps: the send times in the events were held against their arrival"),
+    Method.LENGTHS: (
+        text(
+            "two lengths: an answer was asked for twice, once longer, to see whether its "
+            "beginning waits for its end, which never proves who holds it"
+        )
+    ),
+    Method.PASSIVE: text("passive: only arrivals could be watched, which never proves that a stream is held"),
 }
 
 CERTAINTIES: dict[Certainty, str] = {
-    "A": "a current page or source of the platform's owner",
-    "B": "a page of the platform's owner, known by excerpt",
-    "C": "an old page, or a third party's claim",
-    "M": "measured on loopback",
-    "I": "inferred",
-    "-": "no source found",
+    "A": text("a current page or source of the platform's owner"),
+    "B": text("a page of the platform's owner, known by excerpt"),
+    "C": text("an old page, or a third party's claim"),
+    "M": text("measured on loopback"),
+    "I": text("inferred"),
+    "-": text("no source found"),
 }
 
 
@@ -52,8 +64,8 @@ def duration(ms: float | None) -> str:
     if ms is None:
         return NONE
     if abs(ms) >= 999.5:
-        return f"{ms / 1000:.1f} s"
-    return f"{ms:.0f} ms" if abs(ms) >= 9.95 else f"{ms:.1f} ms"
+        return text("{s:.1f} s", s=ms / 1000)
+    return text("{ms:.0f} ms", ms=ms) if abs(ms) >= 9.95 else text("{ms:.1f} ms", ms=ms)
 
 
 def lane_name(key: LaneKey) -> str:
@@ -64,7 +76,11 @@ def lane_name(key: LaneKey) -> str:
 def how_sure(claim: Claim) -> str:
     """How sure a claim is, with the caveat beside one that is no certainty."""
     words = CERTAINTIES[claim.certainty]
-    return words if claim.caveat in (None, words) else f"{words}; {claim.caveat}"
+    return (
+        words
+        if claim.caveat in (None, words)
+        else text("{words}; {caveat}", words=words, caveat=claim.caveat)
+    )
 
 
 def linked(source: str) -> tuple[str | None, str]:

@@ -107,11 +107,14 @@ def test_for_a_person_it_prints_each_url_what_its_front_does_and_that_it_is_emul
     assert "warning: run stands behind the front of standard" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "targets"),
+    [(signal.SIGINT, ("standard", "run")), (signal.SIGTERM, ("run",)), (signal.SIGHUP, ("standard",))],
+)
 def test_interrupted_it_ends_with_130_and_frees_its_ports_even_with_streams_open(
-    lab: Lab, number: signal.Signals
+    lab: Lab, number: signal.Signals, targets: tuple[str, ...]
 ) -> None:
-    process = lab("standard", "run", "--json")
+    process = lab(*targets, "--json")
     lanes = urls(process)
     streams = [opened_stream(url) for url in lanes.values()]
     process.send_signal(number)

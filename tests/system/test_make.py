@@ -59,6 +59,15 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture
+def clone(clone: Path) -> Path:
+    """With no more packages than `kit --version` needs: none of these tests is about how many there are."""
+    lock = clone / "locks" / "runtime.txt"
+    few = re.findall(r"^(?:annotated-doc|shellingham|typer)==\S+$", lock.read_text(), re.MULTILINE)
+    lock.write_text("\n".join([*few, ""]))
+    return clone
+
+
+@pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout's Makefile, with a Python that only says how it was started."""
     folder = tmp_path / "a checkout"

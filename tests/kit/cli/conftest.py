@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kit.cli.app import run
 from kit.cloud.record import Record
+from kit.language import speak
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Version
 from tests.fixtures.command import Ended
@@ -20,7 +21,9 @@ Invoke = Callable[..., Ended]
 
 
 @pytest.fixture
-def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+def invoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Invoke]:
     """`invoke("render", "run")` runs `kit render run` in an empty folder, which is where it stays."""
     monkeypatch.chdir(tmp_path)
 
@@ -31,7 +34,8 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         captured = capsys.readouterr()
         return Ended(int(ended.value.code or 0), captured.out, captured.err)
 
-    return run_kit
+    yield run_kit
+    speak("en")
 
 
 def hosted(monkeypatch: pytest.MonkeyPatch, known: Deployment, *versions: Version) -> MemoryHost:

@@ -143,6 +143,7 @@ def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Pa
     assert ended.data["targets"] == [
         {
             "target": "run",
+            "preview": None,
             "removed": ["the service, 1 version"],
             "left": ["the images"],
             "stays": [],
@@ -152,6 +153,7 @@ def test_for_programs_it_is_all_there(invoke: Invoke, cloud: Cloud, tmp_path: Pa
         },
         {
             "target": "flex",
+            "preview": None,
             "removed": [],
             "left": [],
             "stays": [],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.proof.known_limits import every
+from tests.fixtures.chinese import english_left
 from tests.fixtures.command import VALIDATOR
 from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Nginx
@@ -164,6 +165,16 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
     assert "`kit doctor URL`" in plain.out
     assert (as_json.data["looks"], as_json.data["clumps"]["count"]) == ("streamed", 8)
     assert "stream-cut" in as_json.data["doubts"]
+
+
+def test_in_chinese_no_english_is_left_but_in_json(invoke: Invoke, origin: Origin) -> None:
+    url = f"{origin()}{QUICK}"
+    said = invoke("probe", url, "--expect", "whole-message", "--lang", "zh")
+    assert (said.status, english_left(said.out)) == (3, [])
+    assert said.out.startswith("✗ 流式，预期：整体缓冲\n")
+    assert "每个都在前一个到达之后才发送" in said.out
+    as_json = invoke("probe", url, "--json", "--lang", "zh")
+    assert any("each sent only after" in one for one in as_json.data["evidence"])
 
 
 def test_a_cut_when_a_known_deadline_comes_says_after_how_long_and_whose_it_may_be(

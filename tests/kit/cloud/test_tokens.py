@@ -30,6 +30,17 @@ def test_a_persons_token_cannot_be_bound_and_is_had_all_the_same() -> None:
     assert gcloud.commands[-1].words == ("auth", "print-identity-token", "--quiet")
 
 
+def test_an_account_that_gcloud_acts_for_is_named_for_here_gcloud_does_not_read_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = "ci@my-project-42.iam.gserviceaccount.com"
+    monkeypatch.setenv("CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", account)
+    gcloud = FakeGcloud(TOKEN)
+    asyncio.run(identity_token(gcloud, URL))
+    (command,) = gcloud.commands
+    assert {f"--impersonate-service-account={account}", f"--audiences={URL}"} < set(command.words)
+
+
 def test_every_line_that_prints_a_token_is_marked_as_secret() -> None:
     gcloud = FakeGcloud(NOT_A_SERVICE_ACCOUNT, TOKEN)
     asyncio.run(identity_token(gcloud, URL))

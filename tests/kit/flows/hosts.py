@@ -23,7 +23,7 @@ class FakeGcloud:
         self.answers = list(answers)
         self.commands: list[Command] = []
 
-    async def read(self, command: Command, *, log: str) -> Any:
+    async def read(self, command: Command, *, log: str, line: object = None) -> Any:
         self.commands.append(command)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, KitError):
@@ -74,6 +74,7 @@ class MemoryHost(Host):
             digest=release.digest,
             min_instances=int(self.always),
             token_sha256=release.environment.get(TOKEN_SHA256),
+            preview=release.preview,
             app=self.place.app,
         )
         if self.service is None:
@@ -112,5 +113,7 @@ class MemoryHost(Host):
         self.service = replace(self.service, public=True)
 
     async def removals(self, *, versions: tuple[str, ...] | None = None) -> tuple[Removal, ...]:
-        await self._asked("removals")
-        return self.left
+        await self._asked("removals", " ".join(versions or ()))
+        if versions is None:
+            return self.left
+        return tuple(Removal(name, Command(("delete", name), changes=True)) for name in versions)

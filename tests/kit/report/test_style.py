@@ -46,5 +46,9 @@ def test_whatever_is_finished_can_be_printed(encoding: str) -> None:
     Style(encoding=encoding).finish("流式 ✓ é").encode(encoding)
 
 
+def test_what_takes_no_cell_takes_none_where_it_cannot_be_printed() -> None:
+    assert Style(encoding="ascii").finish("e\u0301a\xad!") == "ea!"
+
+
 def test_a_stream_that_does_not_say_its_size_is_80_by_24() -> None:
     assert tuple(size(io.StringIO())) == (80, 24)
