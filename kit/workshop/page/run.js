@@ -28,7 +28,8 @@ export async function runScene() {
     const lanes = views.map((view) => view.about.target);
     const path = state.path?.path ?? null;
     const run = await post("api/runs", { prompt, header, how, lanes, tokens, tokens_per_s: speed, path }, signal);
-    const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `api/runs/${run.run}/${place}` }));
+    const url = `api/runs/${run.run}`;
+    const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `${url}/${place}` }));
     for (const { view, relayed, lane, said } of tasks) {
       view.relayed = relayed;
       if (lane) view.judged(lane, said);

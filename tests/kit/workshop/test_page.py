@@ -242,6 +242,10 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     page.locator("#more").click()
     page.locator("#language").click()
     assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", *["● Streamed"] * 3]
+    # A room sees the recording whole, too, with the line that says what it is.
+    page.locator("#more").click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.evaluate(MISSED) == []
     # Another file gets a sentence.
     page.locator("#file").set_input_files(
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
