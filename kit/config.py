@@ -46,6 +46,9 @@ class Config:
             configuration): to be confirmed before anything is created in it.
         env: further environment variables of the service.
         local_env: variables that it has on this machine only, and that are written into no bundle.
+        secrets: variables whose values a platform keeps, each by the name and version of its secret there,
+            "openai:latest".
+        env_is_public: names of variables in `env` that only look like secrets.
         targets: for each target what differs from the defaults in its target.toml.
         app: the user's own app, which is deployed instead of the kit's service; None for that one.
     """
@@ -105,6 +108,8 @@ class Config:
     project_implied: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     local_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    env_is_public: tuple[str, ...] = ()
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     app: App | None = None
 
@@ -153,6 +158,8 @@ _GCLOUD: Final = "gcloud's configuration"
 _IMPLIED: Final = (_AMBIENT, _GCLOUD)
 _GCLOUD_PROPERTIES: Final = {"project": ("core", "project"), "region": ("run", "region")}
 
+# https://docs.cloud.google.com/run/docs/configuring/services/secrets
+_SECRET = re.compile(r"(projects/[a-z0-9:.-]+/secrets/)?[A-Za-z0-9_-]{1,255}:[A-Za-z0-9_-]{1,63}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # The platform or the kit sets these: a value of the user's would be ignored, or break the start.
 _RESERVED = re.compile(
@@ -166,7 +173,8 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
 
     Args:
         flags: by name of the setting; None counts as not given. `env` is a list of "NAME=value", `set` one
-            of "TARGET.KEY=value", `env_file` a file of "NAME=value" lines.
+            of "TARGET.KEY=value", `env_file` a file of "NAME=value" lines, `set_secrets` a list of
+            "NAME=SECRET:VERSION", with commas between or not, `env_is_public` one of names.
         env: the environment.
         cwd: where `kit.toml` lies, if there is one.
 
@@ -192,12 +200,15 @@ def load_config(flags: Mapping[str, object], env: Mapping[str, str], cwd: Path) 
         *_pairs("KIT_SET", env.get("KIT_SET", "").split(), "TARGET.KEY=value"),
         *_pairs("--set", flags.get("set"), "TARGET.KEY=value"),
     ]
+    given = {name: _variable(source, name, value) for source, name, value in variables}
     return Config(
         **values,
         project_source=sources.get("project"),
         project_implied=sources.get("project") in _IMPLIED,
-        env={name: _variable(source, name, value) for source, name, value in variables},
+        env=given,
         local_env=_local(cwd, flags.get("env_file")),
+        secrets=_secrets(table.get("secrets", {}), flags.get("set_secrets"), given),
+        env_is_public=(*table.get("env_is_public", ()), *_texts(flags.get("env_is_public"))),
         targets=_target_settings(file, table.get("targets", {}), wanted, sources, values),
         app=read_app(table["app"], cwd, file, Code.BAD_CONFIG, at="app") if table.get("app") else None,
     )
@@ -212,7 +223,9 @@ def _read(file: Path) -> dict[str, Any]:
 @cache
 def _file() -> type[Any]:
     kinds = {name: setting.kind for name, setting in SETTINGS.items()}
-    return _table("File", {**kinds, "env": dict[str, str], "targets": dict[str, Any], "app": dict[str, Any]})
+    tables = {"env": dict[str, str], "targets": dict[str, Any], "app": dict[str, Any]}
+    secrets = {"secrets": dict[str, str], "env_is_public": tuple[str, ...]}
+    return _table("File", {**kinds, **tables, **secrets})
 
 
 def _table(name: str, kinds: Mapping[str, Any]) -> type[Any]:
@@ -251,6 +264,31 @@ def _checked(name: str, setting: Setting, source: str, value: Any) -> Any:
 def _wrong(source: str, said: str, hint: str) -> KitError:
     """The error for a wrong value, with the exit status that its source calls for."""
     return KitError(Code.BAD_CONFIG, said, hint, exit=Exit.FAILED if source == FILE else Exit.USAGE)
+
+
+def _texts(given: object) -> tuple[str, ...]:
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else ()
+
+
+def _secrets(table: Mapping[str, str], flag: object, variables: Mapping[str, str]) -> dict[str, str]:
+    """Which secrets are given as variables. None of what is wrong is repeated: it may be a secret itself."""
+    form = "NAME=SECRET:VERSION, as in OPENAI_API_KEY=openai:latest: the name that the platform keeps it by"
+    pairs = [(FILE, name, value) for name, value in table.items()]
+    for text in ",".join(_texts(flag)).split(","):
+        name, equals, value = text.strip().partition("=")
+        if text.strip() and not equals:
+            raise _wrong("--set-secrets", "A part of --set-secrets names no secret.", f"Expected {form}.")
+        pairs += [("--set-secrets", name, value)] if equals else []
+    found = {}
+    for source, name, value in pairs:
+        found[name] = _variable(source, name, value)
+        if not _SECRET.fullmatch(value):
+            said = f"{source} gives the variable {name} what is no secret's name and version."
+            raise _wrong(source, said, f"Expected {form}. The value itself is never written here.")
+        if name in variables:
+            said = f"The variable {name} is set to a text and to a secret."
+            raise _wrong(source, said, f"Take {name} out of [env] (or --env, KIT_ENV).")
+    return found
 
 
 def _pairs(source: str, given: object, form: str) -> Iterator[tuple[str, str, str]]:

@@ -67,6 +67,7 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
         **own,
         "app": config.app is not None,
         "mark": config.identity.mark,
+        "secrets": {name: ref.partition(":")[0] for name, ref in sorted(config.secrets.items())},
         "folders": [name for name, is_folder in tops.items() if is_folder],
         "loose": [name for name, is_folder in tops.items() if not is_folder],
         "hashed": b"--hash=" in requirements,
@@ -88,12 +89,13 @@ def render(target: Target, config: Config, release: Mapping[str, str] | None = N
 
 def _check_variables(config: Config) -> None:
     for name, value in config.env.items():
-        if looks_secret(name, value):
+        if looks_secret(name, value) and name not in config.env_is_public:
             raise KitError(
                 Code.SECRET_IN_SOURCE,
                 f"The variable {name} looks like a secret, and would be written into the image in clear.",
-                "Take it out of [env] (or --env, KIT_ENV). On this machine --env-file FILE gives it, and "
-                "writes it nowhere; deployed, the app reads it from Secret Manager itself.",
+                "Take it out of [env] (or --env, KIT_ENV), and have the platform keep it: kit deploy TARGET "
+                f"--set-secrets {name}=SECRET:latest. On this machine --env-file FILE gives it, and writes "
+                f"it nowhere. If it is no secret, say --env-is-public {name}.",
             )
 
 

@@ -364,6 +364,10 @@ Python: TypeAlias = Annotated[str | None, option("--python", "Which Python the b
 Env: TypeAlias = Annotated[
     list[str] | None, option("--env", "A variable for the service; may be repeated.", metavar="NAME=VALUE")
 ]
+EnvIsPublic: TypeAlias = Annotated[
+    list[str] | None,
+    option("--env-is-public", "A variable that only looks like a secret; may be repeated.", metavar="NAME"),
+]
 EnvFile: TypeAlias = Annotated[
     str | None,
     option(
@@ -382,9 +386,11 @@ Set: TypeAlias = Annotated[
 ]
 
 
-def _settings(env: Env = None, env_file: EnvFile = None, set_: Set = None) -> dict[str, object]:
+def _settings(
+    env: Env = None, env_is_public: EnvIsPublic = None, env_file: EnvFile = None, set_: Set = None
+) -> dict[str, object]:
     """What they set, as `configured` takes it."""
-    return {"env": env, "env_file": env_file, "set": set_}
+    return {"env": env, "env_is_public": env_is_public, "env_file": env_file, "set": set_}
 
 
 # For verbs that start an app: their parameter `settings`.

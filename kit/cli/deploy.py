@@ -13,6 +13,7 @@ from typer.main import get_command
 from kit.cli.arguments import (
     PROMPT,
     Env,
+    EnvIsPublic,
     Generator,
     Json,
     Location,
@@ -68,11 +69,22 @@ class CLASS(HelpedCommand):
     def params(self, params: list[Any]) -> None:
         self._params, self._whole = params, False
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Its arguments; what stands behind `--` is for gcloud, and in `ctx.meta`."""
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_FOR_GCLOUD], args = args[at + 1 :], args[:at]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
     def invoke(self, ctx: Any) -> Any:
-        """Run it; what was said of the platforms' options is in `ctx.obj`, by name."""
+        """Run it; what was said of the platforms' options is in `ctx.obj`, by name; see also `parse_args`."""
         given = {one.name: ctx.params.pop(one.name) for one in _platform_parameters()}
         ctx.obj = {name: "yes" if value is True else str(value) for name, value in given.items() if value}
         return super().invoke(ctx)
+
+
+_FOR_GCLOUD = "for gcloud"
 
 
 @cache
@@ -151,7 +163,16 @@ def command(
     model: Model = None,
     location: Location = None,
     settings: Set = None,
+    set_secrets: Annotated[
+        list[str] | None,
+        option(
+            "--set-secrets",
+            "A variable whose value the platform keeps, by its name there; may be repeated.",
+            metavar="NAME=SECRET:VERSION",
+        ),
+    ] = None,
     env: Env = None,
+    env_is_public: EnvIsPublic = None,
     out: Out = Path("build"),
     prompt: Prompt = PROMPT,
     timeout: Timeout = 60.0,
@@ -163,14 +184,15 @@ def command(
     Your own gcloud does it, for all targets side by side, after it has shown the plan and asked. A version
     that streams worse than promised gets no traffic (exit 3), nor does one that could not be judged (exit 4):
     what served before goes on serving. A service's first version always serves. A service is private where
-    its platform can keep it so, unless --public. See docs/deploying.md.
+    its platform can keep it so, unless --public. Behind two dashes stand flags for the gcloud line of one
+    target: kit deploy TARGET -- --FLAG=VALUE. See docs/deploying.md.
     """
     import tempfile
 
     from kit.cli.records import gcloud, hosts
     from kit.cloud.lock import locked
     from kit.cloud.record import Record
-    from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
+    from kit.flows.deploy import DeployOptions, drafts, refuse_open_model, with_flags
     from kit.platforms import load
     from kit.targets import select
     from kit.times import span_s
@@ -188,11 +210,14 @@ def command(
         "location": location,
         "set": settings,
         "env": env,
+        "env_is_public": env_is_public,
     }
     said: dict[str, str] = context.obj
     chosen = select(targets or [])
-    flags["set"] = [*(settings or ()), *_as_settings(said, select([]))]
-    config = configured(**flags)
+    as_settings, as_secrets, for_gcloud = _for_gcloud(chosen, context.meta.get(_FOR_GCLOUD, []))
+    flags["set"] = [*(settings or ()), *as_settings, *_as_settings(said, select([]))]
+    flags["set_secrets"] = [*(set_secrets or ()), *as_secrets]
+    config = with_flags(configured(**flags), chosen, for_gcloud)
     if every:
         wanted = [target for target in chosen if load(target.platform).wanted(config.of(target), said)]
         for target in chosen:
@@ -238,6 +263,24 @@ def command(
             tell_token(options.token)
         outcomes, comparison = _deploy(planned, config, options, record, out, runs, console)
     _finish(outcomes, comparison, lasts, as_json=as_json)
+
+
+def _for_gcloud(
+    chosen: Sequence[Target], given: Sequence[str]
+) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """What stands behind `--`: as settings, as secrets, and all other flags."""
+    from kit.platforms import load
+    from kit.platforms.gcloud.flags import split
+
+    if not given:
+        return (), (), ()
+    if len(chosen) != 1:
+        raise UsageError(
+            "Behind -- stand flags for the gcloud line of one target.",
+            "Name that target alone; or write them into kit.toml: gcloud_flags in [targets.NAME].",
+        )
+    (target,) = chosen
+    return split(target.name, given, load(target.platform).setting_flags)
 
 
 def _as_settings(said: Mapping[str, str], targets: Sequence[Target]) -> Iterator[str]:

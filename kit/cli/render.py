@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from kit.cli.arguments import (
     Env,
+    EnvIsPublic,
     FirstTokenMs,
     Generator,
     Instances,
@@ -48,6 +49,7 @@ def command(
     max_output_tokens: MaxOutputTokens = None,
     python: Python = None,
     env: Env = None,
+    env_is_public: EnvIsPublic = None,
     set_: Set = None,
     as_json: Json = False,
 ) -> None:
@@ -73,6 +75,7 @@ def command(
         "max_output_tokens": max_output_tokens,
         "python": python,
         "env": env,
+        "env_is_public": env_is_public,
         "set": set_,
     }
     config = configured(**flags)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from kit.cloud.rules import GRAVE, judge
+from kit.cloud.rules import GRAVE, by_platform, judge
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms import load
@@ -110,7 +110,12 @@ async def check(
     )
     hosts, began_s = [host for _, host in places], time.monotonic()
     platforms = {one.place.platform: load(one.place.platform) for one in candidates}
-    seen = await _look(gcloud, project, hosts, platforms, signed_in_by_env=options.signed_in_by_env)
+    reads = {
+        name: read
+        for platform, group in by_platform(candidates).items()
+        for name, read in platforms[platform].reads(project, group).items()
+    }
+    seen = await _look(gcloud, project, hosts, platforms, reads, signed_in_by_env=options.signed_in_by_env)
     return Preflight(
         findings=judge(candidates, options, seen),
         project=project,
@@ -141,6 +146,7 @@ async def _look(
     project: str,
     hosts: Sequence[Host],
     platforms: Mapping[str, Platform],
+    reads: Mapping[str, Command],
     *,
     signed_in_by_env: bool,
 ) -> Seen:
@@ -169,11 +175,7 @@ async def _look(
     }
     if not signed_in_by_env:
         common["accounts"] = ask("auth", "list")
-    own = {
-        name: read(command)
-        for platform in platforms.values()
-        for name, command in platform.reads(project).items()
-    }
+    own = {name: read(command) for name, command in reads.items()}
 
     async def look(host: Host) -> Service | None:
         listing = platforms[host.place.platform].listing
@@ -220,4 +222,5 @@ def _candidate(host: Host, config: Config, target: Target, on_record: tuple[str,
         service_account=str(account) if account else None,
         settings=settings,
         on_record=on_record,
+        secrets=config.secrets,
     )

@@ -80,6 +80,7 @@ def release(
         creates=creates,
         proof_token=proof_token,
         preview=preview,
+        secrets=config.secrets,
     )
 
 
@@ -144,6 +145,7 @@ def _digest(bundle: Bundle, config: Config, token_sha256: str | None, preview: s
         "bundle": bundle.digest,
         "settings": settings,
         "environment": dict(config.env),
+        "secrets": dict(config.secrets),
         "token": token_sha256,
         **({} if preview is None else {"preview": preview}),
     }

@@ -11,6 +11,7 @@ from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import (
     LEVELS,
+    OPEN,
     Candidate,
     Finding,
     PreflightOptions,
@@ -40,6 +41,7 @@ _OPTIONAL: Final = {
     "policy": "what the default service account may do",
     "version": "which version of gcloud this is",
     "accounts": "who is signed in",
+    "secrets": "which secrets there are",
 }
 # These are not about one read: no other can succeed, and nothing can be deployed.
 GRAVE: Final = (
@@ -245,7 +247,7 @@ def _unread(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
         "billing": seen.billing,
         "apis": seen.apis,
         "policy": seen.policy,
-        **seen.own,
+        **{name: read for name, read in seen.own.items() if not name.startswith(OPEN)},
         **{f"look {name}": look for name, look in seen.looks.items()},
     }
     reads = {"version": seen.version, "accounts": seen.accounts, "project": seen.project, **in_project}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from kit.cloud.record import Record
 from kit.cloud.release import PROOF_TOKEN, release, write_release
 from kit.cloud.tokens import Runs
 from kit.config import Config
-from kit.errors import Code, KitError
+from kit.errors import Code, KitError, UsageError
 from kit.events import Stage, Step, Watch
 from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
@@ -27,6 +28,7 @@ from kit.flows.side_by_side import side_by_side
 from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.deployment import Deployment
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
 from kit.platforms.service import KIT_APP, Place, Release, Service
@@ -106,6 +108,23 @@ class Plan:
         return order if order is not None and order.first not in (None, draft.target.name) else None
 
 
+def with_flags(config: Config, targets: Sequence[Target], words: Sequence[str]) -> Config:
+    """The same wishes, and these flags more for the gcloud line of each of the targets.
+
+    Raises:
+        KitError: BAD_USAGE; a target takes none.
+    """
+    if not words:
+        return config
+    settings = dict(config.targets)
+    for target in targets:
+        if flags.SETTING not in target.settings:
+            raise UsageError(f"{target.name} is not deployed by gcloud.", "Leave out what stands behind --.")
+        line = f"{config.of(target)[flags.SETTING]} {shlex.join(words)}".strip()
+        settings[target.name] = {**settings.get(target.name, {}), flags.SETTING: line}
+    return replace(config, targets=settings)
+
+
 def drafts(
     targets: Sequence[Target],
     config: Config,
@@ -116,9 +135,19 @@ def drafts(
     """Render each target and say where it goes; nothing is written, and no cloud is asked.
 
     Raises:
-        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; NOT_READY_TO_DEPLOY for a
-            target that is on record elsewhere; whatever rendering raises.
+        KitError: NO_PROJECT or BAD_CONFIG (no region) where no place was named; BAD_CONFIG for flags that
+            cannot be passed on; NOT_READY_TO_DEPLOY for a target that is on record elsewhere, or that cannot
+            be given secrets; whatever rendering raises.
     """
+    for target in targets:
+        platform = load(target.platform)
+        flags.check(target.name, config.of(target), platform.refused_flags, platform.setting_flags)
+        if config.secrets and platform.no_secrets:
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                f"{target.name} cannot be given secrets: {', '.join(config.secrets)}.",
+                platform.no_secrets,
+            )
     return tuple(
         PlannedTarget(
             target,

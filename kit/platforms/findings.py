@@ -10,6 +10,9 @@ from kit.errors import KitError
 from kit.platforms.command import Command
 from kit.platforms.service import Place, Service, Version
 
+# So begins the name of a read whose failure means nothing: another tells why.
+OPEN: Final = "open: "
+
 Level = Literal["stop", "ask", "warn", "note"]
 LEVELS: Final[tuple[Level, ...]] = ("stop", "ask", "warn", "note")
 
@@ -43,6 +46,7 @@ class Candidate:
         service_account: the one that it runs as; None for the platform's default.
         settings: its own, as `Config.of` gives them.
         on_record: the versions that are on record as deployed from this folder.
+        secrets: by variable the secret that is its value, "NAME:VERSION".
     """
 
     place: Place
@@ -51,6 +55,7 @@ class Candidate:
     service_account: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     on_record: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

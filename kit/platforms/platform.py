@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kit.platforms.command import Command, Line
@@ -70,6 +71,9 @@ class Platform(Protocol):
         rates: what it costs while it is there, asked or not, with the date of the prices; empty where only
             instances cost.
         options: what `kit deploy` takes for it; a value that was given is in `said` under its name.
+        refused_flags: which of gcloud's flags a target's `gcloud_flags` may not hold, by name, and why.
+        setting_flags: which of them a setting stands for, by name.
+        no_secrets: why it gives a service no secrets, and what to do instead; empty where it does.
         listing: which of `reads` lists all of the platform's services in a project, for `Host.look`; None
             where each service is looked at by itself.
     """
@@ -84,6 +88,9 @@ class Platform(Protocol):
     moves_within_s: float = 0.0
     rates: str = ""
     options: tuple[Option, ...] = ()
+    refused_flags: Mapping[str, str] = MappingProxyType({})
+    setting_flags: Mapping[str, str] = MappingProxyType({})
+    no_secrets: str = "The kit knows no way to give it secrets: have the app fetch them itself."
     listing: str | None = None
 
     @abstractmethod
@@ -134,7 +141,7 @@ class Platform(Protocol):
         """Variables that a release has beside the kit's own: by default its name, which services tell."""
         return {"STREAMPROOF_VERSION": version}
 
-    def reads(self, project: str) -> Mapping[str, Command]:
+    def reads(self, project: str, candidates: Sequence[Candidate] = ()) -> Mapping[str, Command]:
         """What the preflight reads for this platform beside what it reads for all, by a name for each."""
         return {}
 

@@ -176,6 +176,7 @@ class Release:
         settings: the target's own, as `Config.of` gives them.
         creates: whether the service does not exist yet, so that this release will serve at once.
         proof_token: what the proof is shown, in clear; None where it asks for nothing.
+        secrets: by variable the secret in the platform's keeping that is its value, "NAME:VERSION".
     """
 
     place: Place
@@ -187,6 +188,7 @@ class Release:
     creates: bool
     proof_token: str | None = field(default=None, repr=False)
     preview: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

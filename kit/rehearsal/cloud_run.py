@@ -46,6 +46,7 @@ class CloudRun:
         storage: Storage,
         builds: Builds,
         artifacts: Artifacts,
+        secret: Callable[[str, str, str], str],
         hosting: Callable[[], Hosting],
         closing: threading.Event,
     ) -> None:
@@ -55,6 +56,7 @@ class CloudRun:
         self._storage = storage
         self._builds = builds
         self._artifacts = artifacts
+        self._secret = secret
         self._hosting = hosting
         self._closing = closing
         self._lock = threading.RLock()
@@ -176,10 +178,17 @@ class CloudRun:
             service.name,
             revision.name,
             self._sources[image],
-            revision.environment,
+            {**revision.environment, **self._secrets(revision)},
             None,
             revision.template,
         )
+
+    def _secrets(self, revision: Revision) -> dict[str, str]:
+        """The variables whose values Secret Manager keeps. Raises ApiError PERMISSION_DENIED."""
+        account = revision.template["spec"].get("serviceAccountName") or self._project.nodes
+        return {
+            name: self._secret(ref["name"], ref["key"], account) for name, ref in revision.secrets.items()
+        }
 
     def _route(self, service: Service) -> None:
         self._hosting().route("run", service.name, service.shares)

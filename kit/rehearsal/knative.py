@@ -39,8 +39,20 @@ class Revision:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of its container."""
-        return {each["name"]: each.get("value", "") for each in self.container.get("env", ())}
+        """The variables of its container that are texts."""
+        return {each["name"]: each.get("value", "") for each in self._variables if "valueFrom" not in each}
+
+    @property
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """Those that are secrets: by variable the secret's `name` and `key`, its version."""
+        return {
+            each["name"]: each["valueFrom"]["secretKeyRef"] for each in self._variables if "valueFrom" in each
+        }
+
+    @property
+    def _variables(self) -> list[dict[str, Any]]:
+        variables: list[dict[str, Any]] = self.container.get("env", [])
+        return variables
 
     @property
     def container(self) -> Mapping[str, Any]:

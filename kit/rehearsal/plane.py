@@ -20,6 +20,7 @@ from kit.rehearsal.logs import Logs
 from kit.rehearsal.project import Project
 from kit.rehearsal.proxy import Proxy
 from kit.rehearsal.router import Call, Router
+from kit.rehearsal.secret_manager import SecretManager
 from kit.rehearsal.storage import Storage
 from kit.rehearsal.uploads import Hosting, Unhosted
 from kit.rehearsal.wire import Request
@@ -34,8 +35,8 @@ class Plane:
         app: whether the project has an App Engine app already.
 
     Attributes:
-        project, storage, builds, artifacts, app_engine, cloud_run, compute, container: the state, to look at
-            and to change.
+        project, storage, builds, artifacts, app_engine, cloud_run, secret_manager, compute, container: the
+            state, to look at and to change.
         gateway_host: the address on this machine that a Gateway of a cluster gets.
         faults: what goes wrong.
         hosting: what runs the uploads; may be set before anything is deployed.
@@ -54,8 +55,15 @@ class Plane:
         self.app_engine = AppEngine(
             self.project, self.storage, self.builds, lambda: self.hosting, self.closing
         )
+        self.secret_manager = SecretManager(self.project)
         self.cloud_run = CloudRun(
-            self.project, self.storage, self.builds, self.artifacts, lambda: self.hosting, self.closing
+            self.project,
+            self.storage,
+            self.builds,
+            self.artifacts,
+            self.secret_manager.value,
+            lambda: self.hosting,
+            self.closing,
         )
         self.compute = Compute(project)
         # Of 127.0.0.0/8, which is all this machine: a port of it is taken by no other rehearsal.
@@ -72,6 +80,7 @@ class Plane:
             Logs(self.project.id, lambda: self.hosting, self.container.pods_of),
             self.app_engine,
             self.cloud_run,
+            self.secret_manager,
             self.compute,
             self.container,
             self.storage,

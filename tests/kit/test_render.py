@@ -60,7 +60,18 @@ def test_a_variable_that_looks_like_a_secret_stops_the_render_with_the_way_to_gi
     assert caught.value.code is Code.SECRET_IN_SOURCE
     assert "OPENAI_API_KEY" in caught.value.message
     assert "--env-file FILE" in caught.value.hint
+    assert "--set-secrets OPENAI_API_KEY=SECRET:latest" in caught.value.hint
+    assert "--env-is-public OPENAI_API_KEY" in caught.value.hint
     assert "sk-proj" not in caught.value.message + caught.value.hint
+
+
+@each_target
+def test_what_only_looks_like_a_secret_is_rendered_where_the_user_says_so(target: Target) -> None:
+    env = {"FEED_TOKEN": "public-demo-feed-2"}
+    bundle = render(target, Config(env=env, env_is_public=("FEED_TOKEN",)))
+    assert bundle.start.env["FEED_TOKEN"] == "public-demo-feed-2"
+    with pytest.raises(KitError):
+        render(target, Config(env=env, env_is_public=("OTHER",)))
 
 
 @each_target

@@ -200,6 +200,15 @@ def test_the_settings_stand_in_the_manifests() -> None:
     assert found["GCPBackendPolicy"]["spec"]["default"]["timeoutSec"] == 86_400
 
 
+def test_a_secret_is_named_by_its_name_in_the_cluster_and_by_the_variable() -> None:
+    found = manifests(Config(secrets={"OPENAI_API_KEY": "openai:latest"}))
+    assert not check(found["Deployment"])
+    assert container(found)["env"][-1] == {
+        "name": "OPENAI_API_KEY",
+        "valueFrom": {"secretKeyRef": {"name": "openai", "key": "OPENAI_API_KEY"}},
+    }
+
+
 @pytest.mark.parametrize("timeout_s", [1, 30, 300])
 def test_the_policy_is_always_written_and_the_service_ends_before_it_cuts(timeout_s: int) -> None:
     config = Config(targets={"gke": {"timeout_s": timeout_s}})

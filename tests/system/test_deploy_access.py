@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.rehearsal.secret_manager import Secret
 from tests.fixtures.tools import Tool
 from tests.system.cloud import REGION, Cloud, another, front_of, whose
 
@@ -29,7 +30,12 @@ def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
 def test_a_cloud_run_service_is_private_until_it_passed_and_somebody_said_public(cloud: Cloud) -> None:
     # A service's first version serves, whatever it is worth; but it is not opened.
     cloud.platforms.put_front("run", front_of("standard"))
-    refused = cloud.deploy("run", "--public")
+    account = f"serviceAccount:{cloud.plane.project.nodes}"
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": [account]}
+    cloud.plane.secret_manager.secrets["greeting"] = Secret([b"s3cret"], {"bindings": [binding]})
+    refused = cloud.deploy("run", "--public", "--set-secrets", "GREETING=greeting:latest")
+    assert cloud.upload("run").environment["GREETING"] == "s3cret"
+    assert not [said for said in cloud.said if "s3cret" in said]
     run = refused.outcomes["run"]
     assert (refused.status, run["result"], run["gate"]) == (3, "serves-anyway", "worse"), refused
     service = cloud.plane.cloud_run.service("streamproof")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kit.platforms.command import Command
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
@@ -66,6 +67,7 @@ def deploy(release: Release) -> Command:
         str(release.folder),
         f"--version={release.version}",
         "--no-promote",
+        *flags.words(release.settings),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
@@ -45,6 +46,21 @@ class AppEngine(Platform):
     open_to_all = True
     renders_release = True
     listing = "app_versions"
+    setting_flags = MappingProxyType({"service-account": "service_account"})
+    refused_flags = MappingProxyType(
+        {
+            **dict.fromkeys(
+                ("promote", "stop-previous-version"), "a version gets its traffic once it was measured"
+            ),
+            "version": "the kit names the version",
+            **dict.fromkeys(("image-url", "appyaml"), "what is deployed is the bundle"),
+        }
+    )
+    no_secrets = (
+        "App Engine has no secrets of its own. Have the app read Secret Manager itself (google-cloud-secret-"
+        "manager), as its service account, which needs roles/secretmanager.secretAccessor; or name only "
+        "targets that take them."
+    )
     options = (
         Option(_CREATE_APP, "Make the project's App Engine app there, for ever, if it has none.", "REGION"),
     )
@@ -87,7 +103,7 @@ class AppEngine(Platform):
         """App Engine itself names version and project, and gives a version no labels."""
         return {} if place.app is None else {APP: place.app}
 
-    def reads(self, project: str) -> Mapping[str, Command]:
+    def reads(self, project: str, candidates: Sequence[Candidate] = ()) -> Mapping[str, Command]:
         """The app, and all of its versions."""
         end = (f"--project={project}", "--quiet", "--format=json")
         return {

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kit.platforms.command import Command
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, pairs, read
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import (
@@ -48,6 +49,7 @@ _FLAGS: Final = {
     "max_instances": "--max-instances",
     "service_account": "--service-account",
 }
+SETTING_FLAGS: Final = {flag.removeprefix("--"): name for name, flag in _FLAGS.items()}
 
 
 def deploy(release: Release) -> Command:
@@ -72,6 +74,8 @@ def deploy(release: Release) -> Command:
             for name, flag in _FLAGS.items()
             if settings.get(name) not in (None, "")
         ),
+        *((f"--set-secrets={pairs(release.secrets)}",) if release.secrets else ()),
+        *flags.words(settings),
     )
 
 
@@ -95,6 +99,17 @@ def list_revisions(place: Place) -> Command:
 def read_policy(place: Place) -> Command:
     """Who may do what with the service; `parse_public` reads it."""
     return read(place, "run", "services", "get-iam-policy", place.service)
+
+
+def list_secrets(project: str) -> Command:
+    """All secrets of the project, by name; no value."""
+    return Command(("secrets", "list", f"--project={project}", "--quiet", "--format=json(name)"))
+
+
+def read_secret_policy(project: str, secret: str) -> Command:
+    """Who may do what with one of them."""
+    where = (f"--project={project}", "--quiet", "--format=json")
+    return Command(("secrets", "get-iam-policy", secret, *where))
 
 
 def update_traffic(place: Place, revision: str) -> Command:

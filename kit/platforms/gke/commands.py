@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.platforms.command import Command, Folder
+from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, pairs
 from kit.platforms.gcloud.leftovers import path
 from kit.platforms.service import APP_LABEL, TARGET_LABEL, Place, Release
@@ -116,6 +117,7 @@ def build(release: Release) -> Command:
         place,
         *("builds", "submit", str(release.folder), f"--tag={image(place)}:{release.version}"),
         *("--suppress-logs", f"--gcs-source-staging-dir={_staging(place)}", "--format=json"),
+        *flags.words(release.settings),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
@@ -54,6 +55,16 @@ class Gke(Platform):
     ready_within_s = 900.0
     moves_within_s = 120.0
     rates = _RATES
+    no_secrets = ""
+    refused_flags = MappingProxyType(
+        dict.fromkeys(
+            (
+                *("tag", "config", "pack", "source", "dir", "suppress-logs", "gcs-source-staging-dir"),
+                *("git-source-dir", "git-source-revision"),
+            ),
+            "the line builds the image of the bundle, and the kit finds it there",
+        )
+    )
     options = (
         Option(
             "gke",
@@ -106,7 +117,7 @@ class Gke(Platform):
         """The namespace."""
         return {} if within is None else {"namespace": within.partition("/")[2]}
 
-    def reads(self, project: str) -> Mapping[str, Command]:
+    def reads(self, project: str, candidates: Sequence[Candidate] = ()) -> Mapping[str, Command]:
         """All clusters, and what it takes to speak to one."""
         return {
             "clusters": commands.list_clusters(project),
@@ -127,6 +138,7 @@ class Gke(Platform):
         for one in candidates:
             yield from _cluster(one.place, options, seen)
             yield from _plain_http(one, options)
+            yield from _secrets(one)
             look = seen.looks.get(one.place.target)
             if isinstance(look, KitError) and look.code is Code.NOT_READY_TO_DEPLOY:
                 yield Finding("stop", look.message, look.hint)
@@ -156,6 +168,26 @@ class Gke(Platform):
     def proxy(self, place: Place, version: str | None) -> Command | None:
         """Past the load balancer, so nothing that is measured there speaks for it."""
         return None if version is None else commands.forward(place, version)
+
+
+def _secrets(one: Candidate) -> Iterator[Finding]:
+    namespace, name = commands.namespace(one.place), one.place.target
+    for variable, ref in one.secrets.items():
+        secret = ref.partition(":")[0]
+        if ref.startswith("projects/"):
+            yield Finding(
+                "stop",
+                f"{name} reads Secrets of its own namespace, and {variable} names one of another project.",
+                f"Name a Secret of the namespace {namespace}: {variable}=SECRET:latest.",
+            )
+            continue
+        make = f"kubectl create secret generic {secret} --namespace={namespace} --from-file={variable}=FILE"
+        yield Finding(
+            "note",
+            f"{name} takes {variable} from the key {variable} of the Secret {secret} in the namespace "
+            f"{namespace}. Without it no pod starts.",
+            f"Make it, if it is not there: `{make}`.",
+        )
 
 
 def _tools(seen: Seen) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ _CONTAINER = {
     "command": [str],
     "args": [str],
     "ports": [{"name": str, "containerPort!": _PORT, "protocol": frozenset({"TCP", "UDP", "SCTP"})}],
-    "env": [{"name!": str, "value": str}],
+    "env": [{"name!": str, "value": str, "valueFrom": {"secretKeyRef": {"name": str, "key!": str}}}],
     "resources": {
         "requests": {str: _QUANTITY},
         "limits": {str: _QUANTITY},

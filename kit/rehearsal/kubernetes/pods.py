@@ -19,7 +19,8 @@ from kit.rehearsal.uploads import Hosting, Upload
 from kit.rehearsal.wire import ApiError
 
 _RESTARTS = 5
-State = Literal["new", "unpulled", "starting", "ready", "failed", "stopping"]
+State = Literal["new", "unpulled", "unset", "starting", "ready", "failed", "stopping"]
+_WAITING: tuple[State, ...] = ("new", "unpulled", "unset")
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Pods:
         if run is None or run.template != template:
             run = self._runs[at] = _Run(template)
         pods = self._pods(at, deployment, template)
-        if run.state in ("new", "unpulled") and self._clock.after((*at, template), self.seconds):
+        if run.state in _WAITING and self._clock.after((*at, template), self.seconds):
             self._begin(at, deployment, run)
         while run.state == "failed" and run.restarts < _RESTARTS:
             if not self._clock.after((*at, template, run.restarts), self.restart_s):
@@ -152,6 +153,9 @@ class Pods:
         files = self._image(container["image"])
         if files is None:  # it is tried again whenever something changes
             run.state, run.why = "unpulled", f'Back-off pulling image "{container["image"]}"'
+            return
+        if absent := [each["name"] for each in _secrets(container)]:  # the cluster has none
+            run.state, run.why = "unset", f'secret "{absent[0]}" not found'
             return
         run.state = "starting"
         if self.stuck:
@@ -275,6 +279,12 @@ def _environment(variables: list[Object]) -> dict[str, str]:
     return env
 
 
+def _secrets(container: Object) -> list[dict[str, str]]:
+    """The Secrets that its variables come from, by name and key."""
+    variables = container.get("env", [])
+    return [each["valueFrom"]["secretKeyRef"] for each in variables if "valueFrom" in each]
+
+
 def _owner(pod: Object) -> str:
     name: str = pod["metadata"]["ownerReferences"][0]["name"]
     return name
@@ -286,6 +296,7 @@ def _pod_status(deployment: Object, run: _Run) -> dict[str, Any]:
     waiting = {
         "new": {"reason": "ContainerCreating"},
         "unpulled": {"reason": "ImagePullBackOff", "message": run.why},
+        "unset": {"reason": "CreateContainerConfigError", "message": run.why},
         "failed": {
             "reason": "CrashLoopBackOff",
             "message": f"back-off 10s restarting failed container={container['name']}",
@@ -305,7 +316,7 @@ def _pod_status(deployment: Object, run: _Run) -> dict[str, Any]:
         "status": "True" if ready else "False",
         **({} if ready else {"reason": "ContainersNotReady"}),
     }
-    pending = run.state in ("new", "unpulled")
+    pending = run.state in _WAITING
     return {
         "phase": "Pending" if pending else "Running",
         "conditions": [condition],

@@ -68,6 +68,52 @@ def test_a_dry_run_leaves_no_file_behind(invoke: Invoke, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("gcloud")
+def test_flags_behind_two_dashes_reach_the_gcloud_line_as_settings_secrets_or_as_they_are(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "kit.toml").write_text(
+        '[targets.run]\ngcloud_flags = "--cpu-boost"\n[secrets]\nDB = "db:3"\n'
+    )
+    flags = ("--set-secrets=OPENAI_API_KEY=openai:latest", "--cpu=2", "--vpc-egress", "all-traffic")
+    ended = invoke("deploy", "run", "--dry-run", *WHERE, "--", *flags)
+    assert ended.status == 0, ended
+    assert "--cpu=2 --memory=512Mi" in ended.out
+    assert (
+        "--set-secrets=DB=db:3,OPENAI_API_KEY=openai:latest --cpu-boost --vpc-egress all-traffic "
+        in ended.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (("run", "flex", "--", "--cpu=2"), "for the gcloud line of one target", "gcloud_flags in [targets."),
+        (("run", "--", "--no-traffic"), "--no-traffic is not passed on", "once it was measured"),
+        (("run", "--", "--cpu=lots"), "--set run.cpu is 'lots'", "from 0.08 to 1"),
+        (("run", "--set", "run.gcloud_flags=--cpu=2"), "--cpu is not passed on", "--set run.cpu=VALUE"),
+        (("gke", "--gke", "c", "--", "--tag=x"), "--tag is not passed on", "builds the image"),
+        (("flex", "--", "--set-secrets=A=a:1"), "flex cannot be given secrets: A.", "secretAccessor"),
+        (
+            ("run", "--set-secrets", "A=s3cret-value"),
+            "gives the variable A what is no secret",
+            "=openai:latest",
+        ),
+        (("run", "--set-secrets", "s3cret-value"), "names no secret", "NAME=SECRET:VERSION"),
+        (("run", "--set-secrets", "A=a:1", "--env", "A=b"), "to a text and to a secret", "--env"),
+    ],
+)
+def test_what_would_break_the_kits_promises_is_refused_with_what_to_say_instead(
+    invoke: Invoke, words: tuple[str, ...], said: str, hint: str
+) -> None:
+    at = words.index("--") if "--" in words else len(words)
+    ended = invoke("deploy", *words[:at], "--dry-run", "--json", *WHERE, *words[at:])
+    assert ended.status in (1, 2)
+    assert said in ended.error["message"]
+    assert hint in ended.error["hint"]
+    assert "s3cret-value" not in ended.out + ended.err
+
+
 WHERE = ("--project", PROJECT, "--region", REGION)
 
 

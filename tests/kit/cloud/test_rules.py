@@ -293,3 +293,35 @@ def test_a_project_in_which_nothing_answers_is_told_once() -> None:
 def test_an_api_that_is_asked_about_anyway_is_not_told_again() -> None:
     there = seen(looks={"run": API_OFF}, apis=[{"config": {"name": "storage.googleapis.com"}}])
     assert [finding.level for finding in grave(there)] == ["ask"]
+
+
+SECRETS = replace(RUN, secrets={"A": "openai:latest", "B": "projects/other/secrets/db:1"})
+POLICY = "open: who may read the secret openai"
+
+
+def of_secrets(names: Any, policy: Any) -> Seen:
+    """A project with Secret Manager, in which these secrets are, and this policy of one."""
+    known = seen(apis=apis(*APIS, "secretmanager"))
+    return replace(known, own={**known.own, "secrets": names, POLICY: policy})
+
+
+def test_a_secret_that_is_there_and_may_be_read_needs_no_word() -> None:
+    names = [{"name": "projects/123456789012/secrets/openai"}]
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": [COMPUTE]}
+    assert grave(of_secrets(names, {"bindings": [binding]}), (SECRETS,)) == []
+    of_project = replace(of_secrets(names, {}), policy={"bindings": [binding]})
+    assert grave(of_project, (SECRETS,)) == []
+    (found,) = grave(of_secrets(names, {"etag": "ACAB"}), (SECRETS,))
+    assert found.level == "warn"
+    assert "gcloud secrets add-iam-policy-binding openai" in found.remedy
+    assert grave(of_secrets(names, DENIED), (SECRETS,)) == [], "whether it may is not known"
+
+
+def test_a_secret_that_is_not_there_stops_with_the_line_that_makes_it() -> None:
+    (found,) = grave(of_secrets([], KitError(Code.NOT_FOUND_IN_CLOUD, "…", "…")), (SECRETS,))
+    assert found.level == "stop"
+    assert "gcloud secrets create openai --data-file=FILE" in found.remedy
+    (found,) = grave(of_secrets(DENIED, DENIED), (SECRETS,))
+    assert (found.level, "which secrets there are" in found.text) == ("warn", True)
+    assert "secretmanager.googleapis.com" in needed_apis([SECRETS], options())
+    assert "secretmanager.googleapis.com" not in needed_apis([RUN], options())

@@ -138,3 +138,16 @@ def test_it_costs_all_the_time_with_figures_and_their_date() -> None:
     for word in ("all the time", "cluster $", "pod", "load balancer $", "2026"):
         assert word in costs.text
     assert GKE.rates in costs.text
+
+
+def test_a_secret_is_the_clusters_own_and_the_line_that_makes_it_is_said() -> None:
+    def said(ref: str) -> Finding:
+        one = Candidate(PLACE, secrets={"OPENAI_API_KEY": ref})
+        seen = Seen(own={"clusters": [cluster()]})
+        (found,) = (each for each in GKE.needs([one], OPTIONS, seen) if "OPENAI_API_KEY" in each.text)
+        return found
+
+    assert said("openai:latest").level == "note"
+    line = "kubectl create secret generic openai --namespace=web --from-file=OPENAI_API_KEY=FILE"
+    assert line in said("openai:latest").remedy
+    assert said("projects/other/secrets/openai:1").level == "stop"

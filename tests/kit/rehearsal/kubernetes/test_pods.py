@@ -146,6 +146,14 @@ def test_an_image_that_is_not_there_is_named_by_its_pod(runs: Remembers, cluster
     assert runs.uploads == []
 
 
+def test_a_secret_that_is_not_there_is_named_by_its_pod(runs: Remembers, cluster: Cluster, apply: Do) -> None:
+    deployment = made.deployment()
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "openai", "key": "KEY"}}}]
+    apply(deployment)
+    until(cluster, lambda: waiting(cluster) == "CreateContainerConfigError")
+
+
 def test_nodes_pull_no_image_without_the_role_for_it(
     google: Plane, runs: Remembers, cluster: Cluster, apply: Do
 ) -> None:
