@@ -206,7 +206,7 @@ def _report(
         {
             "preview": name,
             "outcomes": [outcome_data(one) for one in outcomes],
-            "comparison": comparison_data(comparison),
+            "comparison": comparison_data(comparison, known),
         },
         as_json=as_json,
         text=outcomes_text(outcomes, style(), None),
