@@ -298,7 +298,7 @@ def test_a_foreign_service_is_asked_as_it_is_and_its_own_words_are_shown(
     # No control that would do nothing, and no claim on a header that the kit does not know.
     for control in ("#prompt", "#header-row", "#poll-row", "#speed-row", "#next"):
         expect(page.locator(control)).to_be_hidden()
-    expect(page.locator("#scene")).to_have_text("The answer as it is")
+    expect(page.locator("#scene")).to_have_text("Asked as it is")
     expect(page.locator("#stage")).to_have_text("Press Go: one request, one service.")
     page.keyboard.press("g")
     over(page)
