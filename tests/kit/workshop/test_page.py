@@ -113,7 +113,6 @@ def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
 @pytest.mark.long
 def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     lab: str, open_page: Open, tmp_path: Path
