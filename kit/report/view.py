@@ -29,7 +29,7 @@ from kit.proof.lane import (
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
-from kit.report.advice import advice, remark
+from kit.report.advice import advice, advised, remark
 from kit.report.answer import answer
 from kit.report.words import HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
 from kit.targets import UNSOURCED, Claim, Target, in_short
@@ -320,7 +320,10 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     """A whole comparison; `targets` by name, those that there are."""
     rehearsal = _is_rehearsal(comparison)
     emulated = rehearsal or comparison.environment == "lab"
-    lanes = tuple(lane_view(lane, targets.get(lane.target), emulated=emulated) for lane in comparison.lanes)
+    lanes = tuple(
+        replace(lane_view(lane, targets.get(lane.target), emulated=emulated), advice=todo)
+        for lane, todo in zip(comparison.lanes, advised(comparison.lanes, targets), strict=True)
+    )
     names = {lane.target for lane in lanes}
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))
