@@ -21,7 +21,7 @@ _NEVER_LAST = frozenset("（《“")
 
 def clean(text: str) -> str:
     """The text on one line, without anything that a terminal, a page or an encoder would obey or refuse."""
-    return "".join(_harmless(character) for character in text)
+    return text if _plain(text) else "".join(_harmless(character) for character in text)
 
 
 def one_line(sentence: str) -> str:
@@ -41,7 +41,12 @@ def _harmless(character: str) -> str:
 
 def cells(text: str) -> int:
     """How many cells of a terminal the text takes."""
-    return sum(_cell(character) for character in text)
+    return len(text) if _plain(text) else sum(_cell(character) for character in text)
+
+
+def _plain(text: str) -> bool:
+    """Whether all of it is from the space to the tilde, as most is."""
+    return text.isascii() and text.isprintable()
 
 
 def _cell(character: str) -> int:

@@ -39,9 +39,7 @@ def test_no_lane_is_advised_what_the_one_beside_it_shows_to_be_useless(
     assert advised([_foreign(lane) for lane in lanes], {}) == expected
 
 
-def test_that_nothing_frees_it_is_said_twice_and_the_header_is_not_sent_where_it_did_not_help() -> (
-    None
-):
+def test_that_nothing_frees_it_is_said_twice_and_the_header_is_not_sent_where_it_did_not_help() -> None:
     both = advised([STANDARD_OFF, STANDARD_ON], TARGETS)
     assert both == [TARGETS["standard"].advice] * 2
     held = replace(STANDARD_ON, target="flex", expected=FLEX_ON.expected)
