@@ -233,6 +233,11 @@ class LaneView:
         return next((one for one in self.clauses if one.clause is clause), None)
 
     @property
+    def amiss(self) -> bool:
+        """Whether something was expected of it, and it is not so or not decided."""
+        return self.state is not LaneState.OK and bool(self.kept or self.against)
+
+    @property
     def all_doubts(self) -> tuple[Doubt, ...]:
         """Its own, then those of its clauses."""
         return (*self.doubts, *(doubt for one in self.clauses for doubt in one.doubts))
@@ -304,9 +309,9 @@ class ComparisonView:
     def against(self) -> tuple[str, ...]:
         """Each lane that did not come as documented or expected, or is not decided, and how it came."""
         return tuple(
-            text("{name}: {headline}", name=lane.name, headline=lane.headline)
-            for lane in self.lanes
-            if lane.state is not LaneState.OK
+            text("{name}: {headline}", name=one.name, headline=one.headline)
+            for one in self.lanes
+            if one.amiss
         )
 
     @property
