@@ -191,7 +191,9 @@ class Lab:
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
             self._say(f"{name}: installing its requirements")
-            programs = await isolated.install(lane.bundle)
+            programs = await isolated.install(
+                lane.bundle, lambda text: self._say(f"{name}: {text}"), unasked=not self._isolated
+            )
         elif asks_google(start):
             clients_installed(start)
 
