@@ -31,7 +31,7 @@ from kit.platforms.deployment import Deployment
 from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import KIT_APP, Place, Release, Service
+from kit.platforms.service import KIT_APP, Place, Release, Service, Version
 from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
@@ -86,6 +86,12 @@ class PlannedTarget:
     bundle: Bundle
     host: Host
     known: Deployment | None = None
+
+    @property
+    def on_record(self) -> tuple[str, ...]:
+        """The versions of its app that are on record as deployed from this folder."""
+        known = self.known
+        return known.versions if known is not None and known.app in (None, self.host.place.app) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,11 @@ def drafts(
     )
 
 
+def foreign(draft: PlannedTarget, there: Service | KitError | None) -> Version | None:
+    """What may be another app's where a target goes; None for nothing."""
+    return there.not_this_apps(draft.on_record) if isinstance(there, Service) else None
+
+
 def app_of(config: Config, known: Deployment | None) -> str:
     """The mark of the app that is deployed for a target.
 
@@ -228,11 +239,7 @@ async def plan(
         said=options.said,
         take_over=options.take_over,
         token=options.token_sha256 is not None,
-        on_record={
-            draft.target.name: draft.known.versions
-            for draft in made
-            if draft.known is not None and draft.known.app in (None, draft.host.place.app)
-        },
+        on_record={draft.target.name: draft.on_record for draft in made},
         preview=options.preview,
     )
     return await settle(made, found, host_of)
