@@ -52,12 +52,15 @@ import os
 import re
 import secrets
 import signal
+import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -92,6 +95,11 @@ HOLD_SECONDS = 30.0
 ALONE_SECONDS = 2.0  # without a side request: they reach another process, or none is made
 PASS_SECONDS = 5.0
 PIECES_NOTED = 1_000
+WORKS_NAMED = 3
+_SLASH = r"[/\\]"
+_OF_THREADS = re.compile(
+    rf"{_SLASH}(threading|queue|concurrent{_SLASH}futures{_SLASH}thread)\.py\Z|{_SLASH}anyio{_SLASH}"
+)
 # Of a request that the app has not read; beyond that it is not watched whether the client is there.
 UNREAD_OCTETS = 64 * 1024
 BLINK_SECONDS = 0.05
@@ -786,6 +794,7 @@ class _Answer:
         self._blocked_s = 0.0
         self._go = asyncio.Event()
         self._news = asyncio.Event()
+        self._work = _Work()
 
     def state(self, *, times: bool) -> dict[str, object]:
         """What a side request is answered; with `times` also, of each piece that was noted, how many octets
@@ -804,6 +813,7 @@ class _Answer:
             "accel": self._accel,
             "blocked_ms": round(self._blocked_s * 1000),
             "gone_ms": self._gone * 1000,
+            "works": self._work.left() if self.ended else [],
         }
         return reply | ({"times": self._times} if times else {})
 
@@ -830,7 +840,8 @@ class _Answer:
         headers = [pair for pair in scope["headers"] if pair[0] not in (_ANSWER, _SHOWN_IN)]
         blinks = asyncio.ensure_future(self._blink())
         try:
-            await app({**scope, "headers": headers}, self._ears.receive, self._send)
+            with self._work.noted():
+                await app({**scope, "headers": headers}, self._ears.receive, self._send)
         finally:
             blinks.cancel()
             self._ears.close()
@@ -913,6 +924,68 @@ class _Answer:
             await asyncio.sleep(BLINK_SECONDS)
             late = time.monotonic() - due
             self._blocked_s += late if late >= BLINK_SECONDS else 0.0
+
+
+class _Work:
+    """What an app began while it answered one request: tasks of the event loop, and work in threads.
+
+    While it does, this stands in front of the loop's own task factory. What another request began in a thread
+    meanwhile counts too.
+    """
+
+    _begun: ContextVar[weakref.WeakSet[asyncio.Task[Any]] | None] = ContextVar("begun", default=None)
+    _noting = 0
+    _before: Any = None
+
+    def __init__(self) -> None:
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._busy = dict(_busy())
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Notes what is begun within the block."""
+        loop, kind = asyncio.get_running_loop(), _Work
+        if not kind._noting:
+            kind._before = loop.get_task_factory()
+            loop.set_task_factory(_noted_task)
+        kind._noting += 1
+        token = self._begun.set(self._tasks)
+        try:
+            yield
+        finally:
+            self._begun.reset(token)
+            kind._noting -= 1
+            if not kind._noting and loop.get_task_factory() is _noted_task:
+                loop.set_task_factory(kind._before)
+
+    def left(self) -> list[str]:
+        """What of it is at work yet, at most `WORKS_NAMED`: "feed (app.py:12)"."""
+        codes = {getattr(task.get_coro(), "cr_code", None) for task in self._tasks if not task.done()}
+        codes |= {code for thread, code in _busy() if thread not in self._busy}
+        return sorted(map(_named, filter(None, codes)))[:WORKS_NAMED]
+
+
+def _noted_task(loop: asyncio.AbstractEventLoop, coro: Any, **how: Any) -> Any:
+    make = _Work._before
+    task = asyncio.Task(coro, loop=loop, **how) if make is None else make(loop, coro, **how)
+    if (begun := _Work._begun.get()) is not None:
+        begun.add(task)
+    return task
+
+
+def _busy() -> Iterator[tuple[int, CodeType]]:
+    """The threads that have something to do, and what; one of a pool that waits for work has not."""
+    for thread, frame in sys._current_frames().items():
+        found, at = None, frame
+        while at is not None:
+            found = found if _OF_THREADS.search(at.f_code.co_filename) else at.f_code
+            at = at.f_back  # type: ignore[assignment]
+        if found is not None:
+            yield thread, found
+
+
+def _named(code: CodeType) -> str:
+    return f"{code.co_qualname} ({re.split(_SLASH, code.co_filename)[-1]}:{code.co_firstlineno})"
 
 
 class _Ears:

@@ -124,6 +124,7 @@ class Progress:
         times: of each piece that was noted: how many octets there were with it, when the app sent it and when
             it was released, both from the request's beginning at the origin.
         accel: whether the answer bears `X-Accel-Buffering: no`, which a hop may hide.
+        works: once the app has done with it, what it began meanwhile and is at work yet: "feed (app.py:12)".
     """
 
     pieces: int
@@ -137,6 +138,7 @@ class Progress:
     blocked_ms: float
     times: tuple[tuple[int, float, float], ...] = ()
     accel: bool = False
+    works: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

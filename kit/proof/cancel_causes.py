@@ -42,7 +42,10 @@ def hidden_by(
     ways = [one for one in departures if not one.app]
     if worst_of(apps) is Outcome.GOES_ON:
         sure: Certainty = "certain" if judge(apps).sure == "proved" else "likely"
-        own_app = NamedCause(Cause.CANCEL_APP, sure, f"its answer was left: {judge(apps).says}", holds=False)
+        because = f"its answer was left: {judge(apps).says}"
+        if works := dict.fromkeys(work for one in apps for work in one.works):
+            because += f"; at work yet: {', '.join(works)}"
+        own_app = NamedCause(Cause.CANCEL_APP, sure, because, holds=False)
         return (
             own_app,
             *hidden_by(ways, judge(ways), direct=direct, other=other, other_http=other_http, hops=hops),

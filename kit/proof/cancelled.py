@@ -62,6 +62,7 @@ class Departure:
         held: whether nothing of it had arrived, though the origin had sent an event.
         why: it is undecided; a clause.
         doubts: that go with it.
+        works: of an app that was done with its answer, what it had begun and was at work yet.
     """
 
     by: By
@@ -78,6 +79,7 @@ class Departure:
     why: str = ""
     doubts: tuple[Doubt, ...] = ()
     app: bool = False
+    works: tuple[str, ...] = ()
 
 
 def departs(by: By, *, early: bool, watch_ms: float, talks: bool) -> Machine[Departure]:
@@ -315,9 +317,10 @@ class _AnswerDeparting(_Departing):
             progress = None if reply is None else reply.progress
             if reply is not None and progress is not None:
                 heard = heard or progress.free == "left"
-                if progress.ended:
+                if progress.ended and not (heard and progress.works):
                     self._ended(progress.sent, reply.arrived_ms - before_ms, heard=heard)
                     return
+                self._left = replace(self._left, works=progress.works)
                 if heard:
                     watched_ms = max(0.0, reply.sent_ms - after_ms)
                     self._left = replace(self._left, watched_ms=watched_ms, least_ms=watched_ms)
@@ -330,7 +333,9 @@ class _AnswerDeparting(_Departing):
 
     def _ended(self, sent: int, most_ms: float, *, heard: bool) -> None:
         """The app is done: did it stop, or was that its answer's end?"""
-        if heard and sent <= self._pieces / 2:
+        if self._left.works and self._left.watched_ms >= SOON_MS:  # which came to its end
+            self._left = replace(self._left, outcome=Outcome.GOES_ON)
+        elif heard and sent <= self._pieces / 2:
             self._left = replace(self._left, outcome=Outcome.STOPS, most_ms=most_ms)
         elif heard and self._left.watched_ms >= SOON_MS:
             self._left = replace(self._left, outcome=Outcome.GOES_ON)
@@ -381,6 +386,8 @@ class _Way:
         if len(decided) < REPEATED or not alike:
             sure = "likely"
             doubts.append(Doubt.NOT_REPEATED)
+        if any(one.works for one in decided):  # it may be for another end than the answer
+            sure = "likely"
         if any(one.older for one in decided):
             sure = "likely"
             doubts.append(Doubt.PROOF_OLDER)
@@ -497,6 +504,12 @@ def _in_words(one: Departure) -> str:
 
 def _apps_in_words(one: Departure) -> str:
     match one.outcome:
+        case Outcome.GOES_ON if one.works:
+            began = ", ".join(one.works)
+            seen = (
+                f"the app was done with it, and {one.watched_ms / 1000:.1f} s later what it had begun was "
+                f"still at work: {began}"
+            )
         case Outcome.GOES_ON:
             seen = (
                 f"its server heard of it, and {one.watched_ms / 1000:.1f} s later the app still worked on it"

@@ -96,10 +96,10 @@ def unsourced(itself: ClauseFinding) -> ClauseFinding:
 
     `itself` is what was found of the service with no front before it.
     """
-    says = "no source says what its front does"
+    says = text("no source says what its front does")
     if itself.sure != "unknown":
-        says = f"the service {itself.says}; {says}"
-    evidence = tuple(f"asked with no front before it: {one}" for one in itself.evidence)
+        says = text("the service {says}; no source says what its front does", says=itself.says)
+    evidence = tuple(text("asked with no front before it: {seen}", seen=one) for one in itself.evidence)
     return replace(itself, says=says, sure="unknown", figures=(), evidence=evidence)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
+import threading
 import time
 import urllib.request
 from contextlib import AsyncExitStack
@@ -333,3 +335,60 @@ async def test_an_app_that_keeps_its_event_loop_to_itself_is_known_by_it() -> No
 
     async with Lane(app) as lane:
         assert (await lane.side("ping"))["blocked_ms"] >= 1000 * proof.BLINK_SECONDS
+
+
+async def test_what_an_app_began_and_left_at_work_is_named_until_it_is_done() -> None:
+    go, released, tasks = asyncio.Event(), threading.Event(), list[asyncio.Future[None]]()
+    loop, works = asyncio.get_running_loop(), asyncio.Event()
+    before = loop.get_task_factory()
+
+    async def feed() -> None:
+        await go.wait()
+
+    def generate() -> None:
+        loop.call_soon_threadsafe(works.set)
+        released.wait(GIVE_UP_S)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        tasks.extend(asyncio.create_task(one) for one in (feed(), asyncio.sleep(0)))
+        tasks.append(loop.run_in_executor(None, generate))
+        await writes(b"one", b"two")(scope, receive, send)
+
+    await asyncio.to_thread(lambda: None)  # the thread that it takes is there already, and waits for work
+    other = asyncio.create_task(go.wait())  # begun by no answer
+    async with Lane(app) as lane:
+        assert (await lane.side("ping"))["works"] == []
+        await lane.side("end")
+        await lane.task
+        await works.wait()
+        feeds, generates = (await lane.side("ping"))["works"]
+        assert re.fullmatch(r".*feed \(test_proof_answers\.py:[0-9]+\)", feeds)
+        assert re.fullmatch(r".*generate \(test_proof_answers\.py:[0-9]+\)", generates)
+        assert loop.get_task_factory() is before
+        go.set()
+        released.set()
+        await asyncio.gather(other, *tasks)
+        assert feeds not in (await lane.side("ping"))["works"]
+
+
+async def test_the_apps_own_way_to_make_a_task_is_kept() -> None:
+    made: list[str] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **how: Any) -> Any:
+        made.append(coro.__qualname__)
+        return asyncio.Task(coro, loop=loop, **how)
+
+    async def feed() -> None:
+        pass
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.create_task(feed())
+        await writes(b"one", b"two")(scope, receive, send)
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    async with Lane(app) as lane:
+        await lane.side("end")
+        await lane.task
+    assert any(name.endswith("feed") for name in made)
+    assert loop.get_task_factory() is factory

@@ -92,6 +92,32 @@ def test_an_app_that_ends_when_its_client_leaves_has_no_cause(found: Diagnosis) 
     assert found.requests == 3
 
 
+def works_on(found: Diagnosis, what: str) -> None:
+    (named,) = found.causes
+    assert (named.cause, named.certainty, named.holds) == (Cause.CANCEL_APP, "likely", False), named.because
+    assert re.search(rf"; at work yet: .*{what} \(foreign\.py:[0-9]+\)", named.because)
+    (clause,) = found.lane.clauses
+    assert (clause.sure, "in the app it goes on (watched " in clause.says) == ("likely", True)
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped", proof_token=SECRET),
+    path="/chat?n=60&how=task",
+    token=SECRET,
+)
+def test_a_task_of_the_apps_own_that_goes_on_is_named_though_its_answer_ends(found: Diagnosis) -> None:
+    works_on(found, "feed")
+
+
+@through(
+    lambda origin: origin("tests.fixtures.foreign:wrapped", proof_token=SECRET),
+    path="/chat?n=60&how=thread",
+    token=SECRET,
+)
+def test_so_is_a_thread(found: Diagnosis) -> None:
+    works_on(found, "feed_there")
+
+
 @through(lambda origin: origin(lab=0))
 def test_without_a_proof_the_kits_own_answers_show_it_while_they_are_written(found: Diagnosis) -> None:
     (clause,) = found.lane.clauses

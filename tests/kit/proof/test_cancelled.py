@@ -359,6 +359,7 @@ class App(Path):
     ends_ms = 1.0
     hears = True
     free = ""
+    works_ms = 0.0  # what it began is at work for so long after its end
 
     def act(self, action: Action) -> Observed:
         seen = super().act(action)
@@ -370,7 +371,8 @@ class App(Path):
         sent = min(self.pieces, 2 + int(left_ms / self.pace_ms)) if at_ms > heard_ms else 2
         ended = at_ms > heard_ms and (at_ms - heard_ms > self.ends_ms or sent == self.pieces)
         free = "left" if at_ms > heard_ms else self.free
-        progress = Progress(1, 90, sent, "", free, ended, "", 0.0, 0.0)
+        works = ("feed (app.py:12)",) if ended and at_ms - heard_ms < self.works_ms else ()
+        progress = Progress(1, 90, sent, "", free, ended, "", 0.0, 0.0, works=works)
         return replace(seen, reply=replace(seen.reply, known=True, gone=None, progress=progress))
 
 
@@ -394,6 +396,9 @@ def answers(watch_ms: float = WATCH_MS / 2, **app: Any) -> ClauseFinding:
         ({"ends_ms": inf, "pace_ms": 1e9}, "goes on (watched ", "proved"),  # in silence
         ({"ends_ms": inf, "pace_ms": 1.0}, "it was over too soon to tell", "unknown"),
         ({"ends_ms": inf, "hears": False}, "its server did not hear of it", "unknown"),
+        ({"works_ms": inf}, "goes on (watched ", "likely"),
+        ({"works_ms": 1_000.0}, "goes on (watched ", "likely"),  # to its end
+        ({"works_ms": 100.0}, "stops after ", "likely"),
         ({"free": "one piece"}, "it was not in lock-step", "unknown"),
     ],
 )
