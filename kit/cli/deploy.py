@@ -137,9 +137,10 @@ def command(
     token: Annotated[
         bool | None,
         option(
-            "--token/--no-token",
+            "--require-token/--no-require-token",
             "Have callers of /search show a token, printed once; without either it stays as it is.",
-            env="KIT_WITH_TOKEN",
+            old="--token/--no-token",
+            env=["KIT_REQUIRE_TOKEN", "KIT_WITH_TOKEN"],
         ),
     ] = None,
     public_model: Annotated[
@@ -159,6 +160,7 @@ def command(
             "--remind-after",
             "After this time, as in 2h or 90m, every command reminds you to destroy it.",
             old="--for",
+            env="KIT_REMIND_AFTER",  # KIT_FOR is another verb's
             metavar="TIME",
         ),
     ] = None,

@@ -266,7 +266,8 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
             f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
-            "Leave --token out (--no-token where one is on record), and let the app check who calls it.",
+            "Leave --require-token out (--no-require-token where one is on record), and let the app check "
+            "who calls it.",
         )
     if config.generator == "embedded" or options.token_sha256 or options.public_model or config.asks_accounts:
         return
@@ -275,7 +276,7 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
             f"All callers could ask {config.generator} through {' and '.join(public)}, at your expense.",
-            "Have callers show a token (--token), or say that it is meant so (--public-model).",
+            "Have callers show a token (--require-token), or say that it is meant so (--public-model).",
         )
 
 

@@ -92,7 +92,7 @@ _SENTENCES: Mapping[str, str] = {
             ),
             Doubt.PROOF_REFUSED: (
                 "服务器要求正确的令牌才让人使用它的证明（401 或 403），所以只判断了回答本身；"
-                "请提供该令牌：--bearer-env NAME 指出存放它的变量。"
+                "请提供该令牌：--token-env NAME 指出存放它的变量。"
             ),
             Doubt.NO_PROOF: "服务器不支持证明协议，只能被动观察；在服务中挂载 service/proof.py 才能证明。",
             Doubt.PROOF_OLDER: (

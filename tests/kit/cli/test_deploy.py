@@ -75,6 +75,17 @@ def test_a_dry_run_leaves_no_file_behind(invoke: Invoke, tmp_path: Path) -> None
     assert invoke("deploy", "run", "--write", *WHERE).status == 2
 
 
+def test_old_names_are_taken_and_the_variable_of_another_verbs_option_is_not(
+    invoke: Invoke, hosts: dict[str, MemoryHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_FOR", "no time")
+    for word in ("--require-token", "--token", "--no-require-token", "--no-token"):
+        assert invoke("deploy", "cloud-run", "--dry-run", *WHERE, word, "--remind-after", "2h").status == 0
+    assert list(hosts) == ["run"]
+    ended = invoke("deploy", "run", "--dry-run", *WHERE, "--for", "soon", "--json")
+    assert "--remind-after" in ended.error["message"]
+
+
 def test_a_dry_run_says_where_another_app_serves(invoke: Invoke, hosts: dict[str, MemoryHost]) -> None:
     hosts["run"] = MemoryHost(place_of("run"))
     hosts["run"].service = service_of("run", version("theirs", app="shop-1a2b3c4d"))
