@@ -101,7 +101,7 @@ def command(
         for name, other in fronts.items()
     ]
     success(
-        comparison_data(comparison),
+        comparison_data(comparison, known),
         as_json=as_json,
         text=f"{text}\n\n  {language.t(report)}",
         warnings=swapped,

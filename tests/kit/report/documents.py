@@ -23,7 +23,7 @@ SEEN = replace(view(EVERY, TARGETS), versions="kit 0.1.0, Python 3")
 SAID = replace(
     SEEN,
     targets=(),
-    prompt="",
+    asked="",
     lanes=tuple(
         replace(
             lane,
