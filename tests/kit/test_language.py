@@ -151,5 +151,5 @@ def test_both_languages_have_the_same_places_for_values() -> None:
     for english, chinese in ours().items():
         names = placeholders(english)
         assert placeholders(chinese) == names, english
-        if names and names != {"…"}:
+        if names - {"…", "url"}:
             assert "{" not in chinese.format(**dict.fromkeys(names, 1)), english
