@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
+from kit import language
 from kit.errors import Code, Exit, KitError
 from kit.proof.contract import Clause
 from kit.proof.lane import Arm
@@ -189,7 +190,7 @@ class Rule:
         return all(bound.holds(values) for bound in self.bounds)
 
 
-UNSOURCED: Final = "unsourced"
+UNSOURCED: Final = language.text("unsourced")
 _TOPICS: Final[Mapping[Clause, tuple[Topic, ...]]] = {
     Clause.DELIVERED: ("streaming", "header"),
     Clause.KEPT_ALIVE: ("deadline", "silence"),
@@ -203,7 +204,7 @@ def in_short(claims: Collection[Claim]) -> str | None:
     """What they say in a few words; `UNSOURCED` where none of them has a source, None for none."""
     said = [claim.short for claim in claims if claim.short]
     sourced = any(claim.certainty != "-" for claim in claims)
-    return "; ".join(said) or (None if sourced or not claims else UNSOURCED)
+    return language.join("; ", said) or (None if sourced or not claims else UNSOURCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
