@@ -319,5 +319,8 @@ if __name__ == "__main__":
         main(sys.argv[1], sys.argv[2])
     except (AnswerError, ValueError) as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # the reader of what is printed has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)

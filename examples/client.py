@@ -1,5 +1,6 @@
 """The smallest client that shows an answer grow: requests, `stream=True`, `iter_lines()`.
 
+    pip install requests        # in an environment that uv made: uv pip install requests
     python examples/client.py https://SERVICE "Why is the sky blue?"
 
 The service writes a line a sentence. Where the platform streams, they are printed one by one; where it
@@ -47,5 +48,8 @@ if __name__ == "__main__":
         ask(sys.argv[1], sys.argv[2])
     except requests.RequestException as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # the reader of what is printed has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)

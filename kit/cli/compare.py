@@ -31,10 +31,12 @@ from kit.cli.arguments import (
     pairs,
     status,
 )
+from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.records import deployed_token, recorded
 from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
+from kit.language import t
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from kit.proof.lane import Comparison, Wanted
 
 
+@with_baseline
 @with_request
 def command(
     request: Request,
@@ -70,6 +73,7 @@ def command(
     polling: Polling = False,
     proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
+    baseline: Baseline = NO_BASELINE,
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
@@ -138,9 +142,12 @@ def command(
             return await compare(specs, "cloud" if deployed else "url", watch)
 
         comparison = run(measure())
+    comparison, said = baseline.held(comparison, known)
     write(comparison, known, files)
     warnings += annotate(comparison, known, github)
-    text = table(view(comparison, known), style())
+    if as_json:
+        warnings += said
+    text = "\n".join([table(view(comparison, known), style()), *(f"  {t(one)}" for one in said)])
     success(
         comparison_data(comparison),
         as_json=as_json,

@@ -24,6 +24,7 @@ def command(
     """
     from dataclasses import asdict
 
+    from kit.language import spoken
     from kit.report.explained import list_text, page_text, pages
     from kit.schema import nearest
 
@@ -31,11 +32,12 @@ def command(
     if code is None:
         known = [{"kind": page.kind, "code": page.code, "says": page.first} for page in pages()]
         success(known, as_json=as_json, text=list_text(width))
-    found = [page for page in pages() if page.code == code.strip().lower().replace("_", "-")]
+    wanted = code.strip().lower().replace("_", "-")
+    found = [page for page in pages() if page.code == wanted]
     if not found:
         hint = nearest(code.lower(), sorted({page.code for page in pages()}))
         if hint.startswith("Known are"):
             hint = "kit explain lists them all."
         raise UsageError(f"{code!r} is no cause, no doubt and no error.", hint)
-    text = "\n\n".join(page_text(page, width) for page in found)
+    text = "\n\n".join(page_text(page, width) for page in pages(spoken()) if page.code == wanted)
     success([asdict(page) for page in found], as_json=as_json, text=text)

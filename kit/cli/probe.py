@@ -30,12 +30,14 @@ from kit.cli.arguments import (
     proof_url,
     status,
 )
+from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.request import Request, by_itself, with_request
 from kit.cli.runner import Console, annotate, run, style, success, warn
-from kit.errors import Code, KitError
-from kit.language import join
+from kit.errors import Code, KitError, UsageError
+from kit.language import join, t
 
 
+@with_baseline
 @with_request
 def command(
     request: Request,
@@ -73,6 +75,7 @@ def command(
             max=20,
         ),
     ] = 0,
+    baseline: Baseline = NO_BASELINE,
     html: Html = None,
     markdown: Markdown = None,
     junit: Junit = None,
@@ -96,6 +99,10 @@ def command(
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
+    if baseline.file is not None and expect is None:
+        raise UsageError(
+            "A baseline is of what is expected, and nothing is.", "Say what: --expect incremental."
+        )
     held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
     ask = request.one(url)
     specs = [
@@ -117,8 +124,11 @@ def command(
     check(files)
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(compare_again(specs, "url", watch, retries=retries))
+    comparison, said = baseline.held(comparison, {})
     write(comparison, {}, files)
     warnings = annotate(comparison, {}, github)
+    if as_json:
+        warnings += said
     lanes, out = comparison.lanes, style()
     doubts = dict.fromkeys(doubt for lane in lanes for doubt in lane.doubts)
     if as_json:
@@ -134,4 +144,5 @@ def command(
         raise KitError(Code(error.code), message, error.hint)
     else:
         shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)
+    text = "\n".join([text, *(f"  {t(one)}" for one in said)])
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

@@ -28,6 +28,7 @@ from kit.flows.measuring import Measuring
 from kit.flows.rebuild import NOT_IN_USE, places_of
 from kit.flows.side_by_side import side_by_side
 from kit.flows.trial import Measure, entry, keep_closed, measured, started
+from kit.language import text
 from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.gcloud.runner import Gcloud
@@ -193,7 +194,7 @@ class Previewing:
         return Outcome(
             name,
             Result.PREVIEWED,
-            f"{judgement.reason} Without traffic, at {version.url}",
+            text("{reason} Without traffic, at {url}", reason=judgement.reason, url=version.url),
             url=service.url,
             version=version.name,
             version_url=version.url,

@@ -14,10 +14,14 @@ from kit.language import t
 # the rest turn the direction of the text after them (Unicode's "Trojan source").
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 
+# Chinese punctuation that begins no line, and that ends none.
+_NEVER_FIRST = frozenset("，。、；：？！）》”")
+_NEVER_LAST = frozenset("（《“")
+
 
 def clean(text: str) -> str:
     """The text on one line, without anything that a terminal, a page or an encoder would obey or refuse."""
-    return "".join(_harmless(character) for character in text)
+    return text if _plain(text) else "".join(_harmless(character) for character in text)
 
 
 def one_line(sentence: str) -> str:
@@ -37,7 +41,12 @@ def _harmless(character: str) -> str:
 
 def cells(text: str) -> int:
     """How many cells of a terminal the text takes."""
-    return sum(_cell(character) for character in text)
+    return len(text) if _plain(text) else sum(_cell(character) for character in text)
+
+
+def _plain(text: str) -> bool:
+    """Whether all of it is from the space to the tilde, as most is."""
+    return text.isascii() and text.isprintable()
 
 
 def _cell(character: str) -> int:
@@ -95,6 +104,9 @@ def _words(text: str) -> list[str]:
         if character == " ":
             words[-1:] = [words[-1] + " "] if words else [" "]
             breakable = True
+        elif words and (character in _NEVER_FIRST or words[-1][-1] in _NEVER_LAST):
+            words[-1] += character
+            breakable = wide
         elif breakable or wide:
             words.append(character)
             breakable = wide

@@ -6,6 +6,7 @@ which escapes for itself, is taken as it is.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kit.language import capital, join, spoken, t, text
@@ -18,6 +19,7 @@ from kit.report.view import ComparisonView, LaneView
 from kit.report.words import CERTAINTIES, ENVIRONMENTS, duration, how_sure, linked
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
 _KINDS = {"on": text("header sent"), "off": text("header not sent"), "polling": text("by polling")}
@@ -25,20 +27,12 @@ _KINDS = {"on": text("header sent"), "off": text("header not sent"), "polling": 
 
 def html(view: ComparisonView) -> str:
     """The whole report. The same comparison gives the same file, to the byte."""
-    from importlib.resources import files
-
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
-    )
-    environment.filters |= {"prose": _prose, "clean": _clean, "lines": lambda said: t(said).splitlines()}
-    here = files("kit.report")
+    page, css = _page()
     axis = axis_ms(lane.timeline for lane in view.lanes)
     # On paper each page says what it is worth, since pages part. Made of the kit's own words only.
     foot = f'@page {{ @bottom-left {{ content: "streamproof. {t(view.where)}"; }} }}\n'
-    return environment.from_string((here / "report.html.j2").read_text(encoding="utf-8")).render(
-        css=_markup((here / "report.css").read_text(encoding="utf-8") + foot),
+    return page.render(
+        css=_markup(css + foot),
         _=text,
         language={"en": "en", "zh": "zh-CN"}[spoken()],
         environments=ENVIRONMENTS,
@@ -53,6 +47,22 @@ def html(view: ComparisonView) -> str:
         how_sure=how_sure,
         linked=linked,
     )
+
+
+@cache
+def _page() -> tuple[Template, str]:
+    """Its template, compiled, and its style."""
+    from importlib.resources import files
+
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
+    )
+    environment.filters |= {"prose": _prose, "clean": _clean, "lines": lambda said: t(said).splitlines()}
+    here = files("kit.report")
+    page = environment.from_string((here / "report.html.j2").read_text(encoding="utf-8"))
+    return page, (here / "report.css").read_text(encoding="utf-8")
 
 
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:

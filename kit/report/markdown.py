@@ -24,6 +24,7 @@ _RULE = "|---|---|---|---|---:|---:|"
 # of no width does.
 _CALLING = re.compile(r"[@#]|(?<=\bGH)-(?=\d)|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&!$]")
+_PREVIEW = ("", text("target"), text("what the gate says"), text("where"))
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/?")
 _LEADING = re.compile(r"^([-+=]|\d+(?=[.)](\s|$)))")
 
@@ -57,21 +58,23 @@ def markdown(view: ComparisonView) -> str:
 def preview(name: str, outcomes: Sequence[Outcome], view: ComparisonView) -> str:
     """A pull request's preview: where it is, what the gate says of it, and then the comparison."""
     mark, _ = MARKS[worst(*(one.state for one in outcomes))]
-    rows = [_row(("", "target", "what the gate says", "where")), "|---|---|---|---|"]
+    rows = [_row(map(t, _PREVIEW)), "|---|---|---|---|"]
     for one in outcomes:
         sentence = one.what.partition("\n")[0].removesuffix(f" Without traffic, at {one.version_url}")
         url = one.version_url or ""
         url = f"<{url}>" if _PLAIN_URL.fullmatch(url) else _text(url)
         rows.append(_row((MARKS[one.state][0], _text(one.target), _text(sentence), url)))
-    blocks = [f"### {mark} Preview {_text(name)}", "\n".join(rows)]
-    close = _code(f"kit preview {name} --close")
-    blocks.append(f"It has no traffic, and is never promoted. {close} removes it.")
+    blocks = [f"### {mark} {_text(text('Preview {name}', name=name))}", "\n".join(rows)]
+    close = text(
+        "It has no traffic, and is never promoted. `kit preview {name} --close` removes it.", name=name
+    )
+    blocks.append(_prose(close))
     return "\n\n".join([*blocks, *([markdown(view)] if view.lanes else [""])])
 
 
 def closed(name: str) -> str:
     """The same once the preview is gone."""
-    return f"### Preview {_text(name)}: removed\n"
+    return f"### {_text(text('Preview {name}: removed', name=name))}\n"
 
 
 def _table(view: ComparisonView) -> str:

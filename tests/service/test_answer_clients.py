@@ -378,6 +378,21 @@ def test_the_command_prints_text_as_it_comes_and_why_in_pieces(answering: Answer
     )
 
 
+def test_a_reader_that_leaves_ends_the_command_without_a_word(answering: Answering) -> None:
+    gate = Gate()
+    command = subprocess.Popen(
+        [*COMMAND, answering(saying("one ", gate, "two ")), "Why?"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert command.stdout
+    assert command.stdout.read(4) == b"one "
+    command.stdout.close()  # as `| head -c 4` does
+    gate.open()
+    assert command.stderr
+    assert (command.stderr.read(), command.wait(timeout=60)) == (b"", 141)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

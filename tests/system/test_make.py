@@ -239,6 +239,18 @@ def test_without_uv_the_one_that_the_tests_need_installs_the_rest_and_where_it_c
         assert run(clone, f"{environment}/bin/python", "-c", "import iniconfig").returncode == 0
 
 
+@pytest.mark.parametrize(("named_to", "installs"), [("PIP_INDEX_URL", "uv"), ("UV_DEFAULT_INDEX", "python3")])
+def test_a_mirror_that_is_named_to_one_installer_is_used_by_the_other(
+    clone: Path, machine: Machine, named_to: str, installs: str
+) -> None:
+    says = '#!/bin/sh\necho "$UV_DEFAULT_INDEX $PIP_INDEX_URL" >asked-of\n'
+    env = machine(**{"python3": PYTHON, installs: says})
+    env = {name: value for name, value in env.items() if not name.endswith(("INDEX", "INDEX_URL"))}
+    mirror = "https://mirror.example/simple"
+    run(clone, "./bootstrap", env={**env, named_to: mirror})
+    assert (clone / "asked-of").read_text().split() == [mirror, mirror]
+
+
 def test_an_old_python3_gives_way_to_a_newer_one_beside_it(clone: Path, tool: Tool, machine: Machine) -> None:
     made = run(clone, "./bootstrap", env=machine(python3=OLD_PYTHON, python3_12=PYTHON, uv=tool("uv")))
     assert made.returncode == 0, made.stderr

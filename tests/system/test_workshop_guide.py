@@ -1,8 +1,9 @@
-"""docs/workshop.md as a trainer follows it: every block in order; and its Chinese says the same.
+"""docs/workshop.md and docs/exercises.md as a trainer follows them: every block in order; and their Chinese.
 
 A block's kind stands behind its fence. `sh` is run; `sh stays` runs to the end, as in a terminal of its own;
-`sh elsewhere` is a demo, which test_demo.py runs; `sh account` needs a cloud account: of those two it is only
-checked that the lines are right. Where a line is to end with another status than 0 it says so: `# exit 3`.
+`sh elsewhere` shows what has tests of its own (the demo's, own apps', the doctor's matrix); `sh account`
+needs a cloud account: of those two it is only checked that the lines are right. Where a line is to end with
+another status than 0 it says so: `# exit 3`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tests.fixtures.processes import free_port, running
 from tests.fixtures.tools import Tool
 from tests.system.conftest import CHECKOUT
 
-ENGLISH, CHINESE = "docs/workshop.md", "docs/workshop.zh-CN.md"
+GUIDE, SHEET, ANSWERS = "docs/workshop", "docs/exercises", "docs/answers"
 FENCED = re.compile(r"^```([\w ]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"#\s*exit (\d+)\s*$")
 PAGE = "8765"
@@ -35,6 +36,7 @@ PAGE = "8765"
 SAID = {
     "8801/search?ai_prompt=Why&max": ("x-accel-buffering: no", "content-length: "),
     "8803/search?ai_prompt=Why&max": ("x-accel-buffering: no",),
+    "8813/search": tuple(f"sentence {number} of" for number in range(1, 13)),
     "probe http://127.0.0.1:8802": ("streamed", "buffered in blocks of 64 kib"),
     "probe http://127.0.0.1:8804": ("waits for the next one",),
     "probe http://127.0.0.1:8805": ("on      streamed", "off     held for browsers: compression"),
@@ -60,6 +62,12 @@ class Block(NamedTuple):
 def blocks(name: str) -> list[Block]:
     found = FENCED.findall((CHECKOUT / name).read_text(encoding="utf-8"))
     return [Block(kind, text) for kind, text in found]
+
+
+def hour() -> list[Block]:
+    """All that is typed in the hour; the guide's last line removes what was made."""
+    *guide, last = blocks(f"{GUIDE}.md")
+    return [*guide, *blocks(f"{SHEET}.md"), last]
 
 
 @pytest.fixture
@@ -108,15 +116,21 @@ def test_every_block_is_run_in_order_and_ends_as_it_says(folder: Path) -> None:
         "PYTHONPATH": str(folder),
         "KIT_WORKSHOP_PORT": free(PAGE),
     }
-    kinds = [block.kind for block in blocks(ENGLISH)]
-    assert set(kinds) == {"sh", "sh stays", "sh elsewhere", "sh account", "text"}
+    kinds = [block.kind for block in hour()]
+    assert set(kinds) == {"sh", "sh stays", "sh elsewhere", "sh account", "text", "python"}
+    nginx = folder / "examples/nginx.conf"
+    nginx.write_text(free(nginx.read_text()))
     with ExitStack() as terminals:
-        for number, block in enumerate(blocks(ENGLISH)):
+        for number, block in enumerate(hour()):
             script = f'cd "{folder}"\nset -e\n{free(block.text)}'
             if block.kind == "sh stays":
                 serving = (
                     [ports[PAGE]] if "make workshop" in block.text else ports_of(free(block.text), ports)
                 )
+                if (
+                    nginx.name in block.text
+                ):  # its servers are there at once; the last has nothing behind it yet
+                    serving = ports_of(nginx.read_text(), ports)[:1]
                 assert serving, block
                 ready = [speaks(port) for port in serving]
                 terminals.enter_context(
@@ -159,7 +173,7 @@ def ports_of(text: str, ports: dict[str, str]) -> list[str]:
 
 
 def test_every_line_that_is_not_run_here_is_right() -> None:
-    lines = [line for block in blocks(ENGLISH) if block.kind in UNRUN for line in block.commands]
+    lines = [line for block in hour() if block.kind in UNRUN for line in block.commands]
     lines = [re.sub(r"^KIT_\w+=\S+ ", "", line) for line in lines]
     assert {Path(line.split()[0]).name for line in lines} == {"make", "kit", "cd", "exit"}
     checked = 0
@@ -183,16 +197,22 @@ def test_every_line_that_is_not_run_here_is_right() -> None:
     assert CliRunner().invoke(app, ["status", "--no-such-option", "--help"]).exit_code == 2
 
 
-def test_the_chinese_guide_has_the_same_blocks_sections_and_links() -> None:
-    assert blocks(CHINESE) == blocks(ENGLISH)
-    english, chinese = ((CHECKOUT / name).read_text(encoding="utf-8") for name in (ENGLISH, CHINESE))
+def test_the_articles_code_is_what_runs() -> None:
+    code = (CHECKOUT / "examples/article/main.py").read_text(encoding="utf-8")
+    assert [block.text in code for block in hour() if block.kind == "python"] == [True]
+
+
+@pytest.mark.parametrize("name", [GUIDE, SHEET, ANSWERS])
+def test_the_chinese_has_the_same_blocks_sections_and_links(name: str) -> None:
+    assert blocks(f"{name}.zh-CN.md") == blocks(f"{name}.md")
+    english, chinese = ((CHECKOUT / f"{name}{end}").read_text("utf-8") for end in (".md", ".zh-CN.md"))
     english, chinese = FENCED.sub("", english), FENCED.sub("", chinese)
     for what in (r"^#+(?= )", r"^\|", r"`[^`\n]+`"):
         counts = [sorted(re.findall(what, text, re.MULTILINE)) for text in (english, chinese)]
         assert counts[1] == counts[0]
     files = [
-        sorted(set(re.findall(r"\]\(([^)#:]+)", text)) - {"workshop.md", "workshop.zh-CN.md"})
+        {file.replace(".zh-CN", "") for file in re.findall(r"\]\(([^)#:]+)", text)}
         for text in (english, chinese)
     ]
     assert files[1] == files[0]
-    assert [name for name in files[0] if not (CHECKOUT / "docs" / name).exists()] == []
+    assert [file for file in files[0] if not (CHECKOUT / "docs" / file).exists()] == []

@@ -36,6 +36,39 @@ def test_another_verdict_than_expected_exits_3(invoke: Invoke, origin: Origin) -
     assert invoke("probe", f"{origin()}{QUICK}", "--expect", "whole-message").status == 3
 
 
+def test_a_baseline_covers_what_is_known_and_fails_on_what_is_new(
+    invoke: Invoke, origin: Origin, tmp_path: Path
+) -> None:
+    probe = ("probe", f"{origin()}{QUICK}", "--name", "chat", "--expect", "whole-message")
+    written = invoke(*probe, "--write-baseline", "known.toml", "--junit", "a.xml")
+    assert written.status == 0, written
+    assert "known: chat, delivered: streamed, as in known.toml" in written.out
+    assert "<failure" not in (tmp_path / "a.xml").read_text()
+    (tmp_path / "known.toml").write_text("")
+    new = invoke(*probe, "--baseline", "known.toml", "--json")
+    assert (new.status, json.loads(new.out)["warnings"][-1]) == (
+        3,
+        "new: chat, delivered: streamed; known.toml does not know it",
+    )
+    VALIDATOR.validate(json.loads(new.out))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--baseline", "a.toml"), "cannot be read as TOML"),
+        (("--write-baseline", "a.toml"), "A baseline is of what is expected, and nothing is."),
+        (("--baseline", "a", "--write-baseline", "a"), "Give one of them."),
+    ],
+)
+def test_a_baseline_that_covers_nothing_is_refused_before_anything_is_asked(
+    invoke: Invoke, words: tuple[str, ...], says: str
+) -> None:
+    ended = invoke("probe", "http://127.0.0.1:9", *words)
+    assert ended.status in (1, 2)
+    assert says in ended.err
+
+
 def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke, origin: Origin) -> None:
     ended = invoke("probe", f"{origin()}/health")
     assert ended.status == 4
@@ -171,7 +204,7 @@ def test_in_chinese_no_english_is_left_but_in_json(invoke: Invoke, origin: Origi
     url = f"{origin()}{QUICK}"
     said = invoke("probe", url, "--expect", "whole-message", "--lang", "zh")
     assert (said.status, english_left(said.out)) == (3, [])
-    assert said.out.startswith("✗ 流式，预期：整体缓冲\n")
+    assert said.out.startswith("● 流式，与预期不符（整体缓冲）\n")
     assert "每个都在前一个到达之后才发送" in said.out
     as_json = invoke("probe", url, "--json", "--lang", "zh")
     assert any("each sent only after" in one for one in as_json.data["evidence"])

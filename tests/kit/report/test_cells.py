@@ -52,6 +52,7 @@ def test_wrapped_text_fits_and_loses_nothing_but_spaces(text: str, width: int) -
 def test_lines_break_between_words_and_between_wide_characters() -> None:
     assert wrap("held until it ends", 10) == ["held until", "it ends"]
     assert wrap("缓冲到结束", 4) == ["缓冲", "到结", "束"]
+    assert wrap("缓冲，到（结束）。", 6) == ["缓冲，", "到（结", "束）。"]
     assert wrap("unbreakable", 4) == ["unbr", "eaka", "ble"]
 
 

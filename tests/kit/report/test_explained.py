@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kit import language
 from kit.errors import Code
 from kit.proof.causes import Cause
 from kit.proof.client_causes import ClientCause, Unclear
@@ -31,6 +32,25 @@ def test_a_page_says_something_under_each_heading_and_fits_a_terminal(page: Page
     printed = page_text(page, 80).split("\n")
     assert all(cells(line) <= 80 for line in printed if not line.startswith("      "))
     assert [line for line in printed if line in HEADINGS.values()] == list(HEADINGS.values())
+
+
+def test_every_page_is_there_in_chinese_with_the_same_lines_to_paste() -> None:
+    def pasted(page: Page) -> list[str]:
+        said = [line for name in HEADINGS for line in getattr(page, name).split("\n")]
+        return [line for line in said if line.startswith("    ")]
+
+    pages.cache_clear()
+    language.untranslated.clear()
+    for english, chinese in zip(pages("en"), pages("zh"), strict=True):
+        assert (chinese.kind, chinese.code) == (english.kind, english.code)
+        assert pasted(chinese) == pasted(english)
+    # Both are taken apart at the same places.
+    without_why = [
+        {page.code for page in pages(one) if page.why.startswith(said)}
+        for one, said in (("en", "It may have changed the figures"), ("zh", "它可能改变了数字"))
+    ]
+    assert without_why[0] == without_why[1]
+    assert language.untranslated == set()
 
 
 def test_no_page_is_of_a_code_that_is_gone() -> None:
