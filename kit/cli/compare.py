@@ -149,7 +149,7 @@ def command(
         warnings += said
     text = "\n".join([table(view(comparison, known), style()), *(f"  {t(one)}" for one in said)])
     success(
-        comparison_data(comparison),
+        comparison_data(comparison, known),
         as_json=as_json,
         text=text,
         warnings=warnings,

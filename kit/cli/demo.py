@@ -96,7 +96,7 @@ def command(
     also = ", ".join(path.name for form, path in written.items() if form != "html")
     swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
     success(
-        comparison_data(comparison),
+        comparison_data(comparison, known),
         as_json=as_json,
         text=f"{text}\n\n  The report: {written['html']} (beside it {also})",
         warnings=swapped,

@@ -382,7 +382,7 @@ def _finish(
     success(
         {
             "outcomes": [outcome_data(one) for one in outcomes],
-            "comparison": None if comparison is None else comparison_data(comparison),
+            "comparison": None if comparison is None else comparison_data(comparison, load_targets()),
             "destroy": destroy,
         },
         as_json=as_json,

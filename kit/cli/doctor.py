@@ -256,7 +256,7 @@ def _app(
         found = run(doctor_app(targets, [], config, out, spec, watch))
     text = app_text(found, targets, style())
     success(
-        app_data(found),
+        app_data(found, targets),
         as_json=as_json,
         text=text,
         exit=status(*(state(one.lane) for one in found.diagnoses)),

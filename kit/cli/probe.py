@@ -32,7 +32,7 @@ from kit.cli.arguments import (
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, run, style, success, warn
+from kit.cli.runner import Console, annotate, fail, run, style, success, warn
 from kit.errors import Code, KitError, UsageError
 from kit.language import join, t
 
@@ -95,7 +95,7 @@ def command(
     from kit.probe.spec import LaneSpec
     from kit.report.cells import clean
     from kit.report.files import Format, check, write
-    from kit.report.json import comparison_data, lane_data
+    from kit.report.json import comparison_data, probed_data
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
 
@@ -141,8 +141,9 @@ def command(
             warn(warning)
         again = lane_view(lanes[0]).again
         message = error.message if again is None else join(" ", (error.message, again))
-        raise KitError(Code(error.code), message, error.hint)
+        beside = {"lane": probed_data(comparison)}
+        fail(KitError(Code(error.code), message, error.hint), as_json=as_json, beside=beside)
     else:
-        shown, text = lane_data(lanes[0]), lane_text(lane_view(lanes[0]), out)
+        shown, text = probed_data(comparison), lane_text(lane_view(lanes[0]), out)
     text = "\n".join([text, *(f"  {t(one)}" for one in said)])
     success(shown, as_json=as_json, text=text, warnings=warnings, exit=status(comparison.state))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from kit import language
@@ -36,15 +37,22 @@ def success(
         warnings: sentences, to stderr for a person, under "warnings" for a program.
         exit: the status.
     """
-    show(data, as_json=as_json, text=text, warnings=warnings)
+    show(data, as_json=as_json, text=text, warnings=warnings, exit=exit)
     raise SystemExit(int(exit))
 
 
-def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequence[str] = ()) -> None:
-    """Print the same, at once, for a command that goes on running."""
+def show(
+    data: Any,
+    *,
+    as_json: bool,
+    text: str | None = None,
+    warnings: Sequence[str] = (),
+    exit: Exit | None = None,
+) -> None:
+    """Print the same, at once, for a command that goes on running: it has no status yet."""
     if as_json:
         document = {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
-        _write(json.dumps(document))
+        _write(json.dumps(document if exit is None else {**document, "exit_code": int(exit)}))
         return
     if text:
         _write(text)
@@ -52,10 +60,14 @@ def show(data: Any, *, as_json: bool, text: str | None = None, warnings: Sequenc
         warn(warning)
 
 
-def fail(error: KitError, *, as_json: bool) -> NoReturn:
-    """Print one sentence and its remedy (or the same as JSON) and end the process with the error's status."""
+def fail(error: KitError, *, as_json: bool, beside: Mapping[str, object] = MappingProxyType({})) -> NoReturn:
+    """Print one sentence and its remedy (or the same as JSON) and end the process with the error's status.
+
+    `beside`: what JSON has beside the error.
+    """
     if as_json:
-        _write(json.dumps({"schema_version": SCHEMA_VERSION, "error": error.data}))
+        document = {"schema_version": SCHEMA_VERSION, "error": error.data, "exit_code": int(error.exit)}
+        _write(json.dumps({**document, **beside}))
     else:
         talk(language.t(language.text("error: {message}", message=error.message)))
         talk(f"  {language.t(error.hint)}")

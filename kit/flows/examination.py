@@ -284,8 +284,10 @@ class Examination:
             unhad += (Doubt.STREAM_CUT,)
         if any(one.cause is Cause.REPLAYED for one in named):
             unhad += (Doubt.REPLAYED,)
-        lane = measured(
-            probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
+        lane = probe.with_exchange(
+            measured(
+                probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
+            )
         )
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
@@ -311,7 +313,7 @@ class Examination:
             named,
             tuple(self.rows),
             hinted,
-            (*filter(None, [probe.redirected]), *self.limits),
+            (*([f"redirected to {probe.redirected}"] if probe.redirected else []), *self.limits),
             1 + self.asked,
             self.first_ms,
         )

@@ -21,6 +21,7 @@ from kit.proof.answer import Judge
 from kit.proof.conditions import USUAL, Conditions, bears_accel, of_answer, unlike
 from kit.proof.doubts import Doubt
 from kit.proof.events import EventTooLargeError
+from kit.proof.exchange import HeaderKnown
 from kit.proof.fates import at_deadline
 from kit.proof.held_answer import HeldAnswer, all_at_once, as_it_came, kept_its_loop, waited
 from kit.proof.lane import Arm, Lane
@@ -54,20 +55,22 @@ class LaneProbe(Measured):
 
     Attributes:
         http_version: of the answer: "HTTP/1.1", "HTTP/2".
-        redirected: where to, in words; empty if it was not.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
         super().__init__(spec)
         self.http_version = ""
-        self.redirected = ""
         self._held_answer: HeldAnswer | None = None
         self._asked_ms = 0.0
 
     @property
     def header_is_known(self) -> bool:
         """Whether it was said, or can be seen, that the answer bears `X-Accel-Buffering: no` or not."""
-        return self.spec.header != "as-is" or self._bears_it or self._is_ours or self._progress is not None
+        return self.spec.header != "as-is" or self._is_seen
+
+    @property
+    def _is_seen(self) -> bool:
+        return self._bears_it or self._is_ours or self._progress is not None
 
     @property
     def _progress(self) -> Progress | None:
@@ -127,9 +130,17 @@ class LaneProbe(Measured):
             except KitError as error:
                 self._error = error
         at = self.conditions if proof is None else proof.under
-        return measured(
-            self.spec, self.line, self._by_answer, proof, at, found=self._found, error=self._error
+        return self.with_exchange(
+            measured(self.spec, self.line, self._by_answer, proof, at, found=self._found, error=self._error)
         )
+
+    def with_exchange(self, lane: Lane) -> Lane:
+        """As `Measured.with_exchange`, and how it is known whether the answer bears the header."""
+        spec = self.spec
+        known: HeaderKnown = "seen" if self._is_seen else "unknown"
+        if spec.header != "as-is":
+            known = "seen" if spec.as_it_is else "asked" if self._found.speaks else known
+        return replace(super().with_exchange(lane), header_known=known)
 
     @property
     def _says_all(self) -> bool:
@@ -199,7 +210,7 @@ class LaneProbe(Measured):
             self._judge_pieces(self._held_answer)
         if self.redirected:
             by = self._by_answer
-            self._by_answer = replace(by, evidence=(self.redirected, *by.evidence))
+            self._by_answer = replace(by, evidence=(f"redirected to {self.redirected}", *by.evidence))
 
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
@@ -280,7 +291,7 @@ class LaneProbe(Measured):
         async with self._streams.stream(ask) as response:
             received.head(response.head_ms, response.status, response.headers, response.http_version)
             self.http_version = response.http_version
-            self.redirected = "" if response.url == ask.url else f"redirected to {shown(response.url)}"
+            self.redirected = "" if response.url == ask.url else shown(response.url)
             if runner is not None:
                 runner.head(response)
             if answer.is_refusal(received, speaks_proof=self._found.base is not None):

@@ -17,7 +17,7 @@ from kit.probe.http_errors import shown, silent
 from kit.probe.lateness import Sleep
 from kit.probe.origin import Found, Side, discover
 from kit.probe.spec import LaneSpec, as_our_service
-from kit.proof import answer
+from kit.proof import answer, exchange
 from kit.proof.actions import Reply
 from kit.proof.answer import Judge
 from kit.proof.clock import Clock, aligned
@@ -45,6 +45,7 @@ class Measured(ABC):
         clock: the origin's; None where it is not known.
         line: the answer's timeline, once there is one.
         received: the answer's response, as far as it came.
+        redirected: where the answer came from, where that is not what was asked; else empty.
     """
 
     def __init__(self, spec: LaneSpec) -> None:
@@ -53,6 +54,7 @@ class Measured(ABC):
         self._found = Found(None)
         self._ask = spec.ask
         self.received = Received(ChunkDecoder())
+        self.redirected = ""
         self._replies: list[Reply] = []
         self.clock: Clock | None = None
         self.line = Timeline((), None, 0.0, False)
@@ -151,6 +153,22 @@ class Measured(ABC):
             sleep.stop()
         self.line, self._by_answer = answer.judged(
             received, asked_ms=asked, now_ms=now_ms(), clock=self.clock, by=self._judge(received)
+        )
+
+    def with_exchange(self, lane: Lane) -> Lane:
+        """The lane with its request, what is known of its response, and how far away its origin is."""
+        ask, received = self._ask, self.received
+        head = None
+        if received.status is not None:
+            to = self.redirected or None
+            head = exchange.response(received.status, received.http_version, received.headers, to)
+        return replace(
+            lane,
+            request=exchange.request(
+                ask.method, shown(ask.url), ask.headers, ask.body, prompted=ask.body is not self.spec.ask.body
+            ),
+            response=head,
+            round_trip_ms=min((one.arrived_ms - one.sent_ms for one in self._replies), default=None),
         )
 
     def forget(self) -> None:

@@ -41,7 +41,7 @@ class PollingProbe(Measured):
 
     async def prove(self, stepped: Callable[[str], None] = lambda _: None) -> Lane:
         """The lane as the answer showed it: an answer in pieces has nothing more to prove."""
-        return put_together(self.spec, self.line, self._by_answer, self._error)
+        return self.with_exchange(put_together(self.spec, self.line, self._by_answer, self._error))
 
     async def _read(self, received: Received, asked: float, arrived: OnArrival) -> None:
         received.use(self._pieces)

@@ -10,6 +10,7 @@ from kit.language import text
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause, ClauseFinding, Limit
 from kit.proof.doubts import BROKEN, LASTING, Doubt
+from kit.proof.exchange import HeaderKnown, Request, Response
 from kit.proof.expectation import Expectation
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import HELD, Method, Shape, Verdict
@@ -54,6 +55,9 @@ class Lane:
     `asked_as`: what was accepted of compression: what a browser accepts, and then none (both); the first
     alone; what was given. `only_for`: whose alone the verdict is, since the other's stream passes.
     `earlier` are the measurements before this one; all of them were undecided.
+    `request` and `response`: for the answer; None where the kit did not ask itself, or no head came.
+    `header_known`: how it is known whether the answer bears the header; None by polling, and where the kit
+    did not ask itself. `round_trip_ms`: of the quickest side request; None where there was none.
     """
 
     target: str
@@ -78,6 +82,10 @@ class Lane:
     only_for: Client | None = None
     limits: tuple[Limit, ...] = ()
     clauses: tuple[ClauseFinding, ...] = ()
+    request: Request | None = None
+    response: Response | None = None
+    header_known: HeaderKnown | None = None
+    round_trip_ms: float | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

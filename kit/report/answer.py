@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.language import join, text
 from kit.proof.lane import Mark
-from kit.report.words import HEADER
+from kit.report.words import HEADER, KINDS
 
 if TYPE_CHECKING:
     from kit.report.view import LaneView
@@ -40,42 +40,43 @@ _SENTENCES = {
 }
 
 
-_HOW = {
-    "polling": text("{who} (by polling)"),
-    "on": text("{who} (header on)"),
-    "off": text("{who} (header off)"),
-}
+_HELD = (
+    text("{who} holds the answer back: {verdict}."),
+    text("{who} hold the answer back: {verdict}."),
+)
+_OTHER = (text("{who}: {verdict}."),) * 2
 
 
 def answer(lanes: Sequence[LaneView]) -> tuple[str, ...]:
     """What each service does, in the lanes' order; services that do the same share a sentence."""
-    does: dict[str, list[str]] = {}
-    for who, verdict in _subjects(lanes):
-        does.setdefault(verdict, []).append(who)
+    does: dict[tuple[str, Mark], list[str]] = {}
+    for who, verdict, mark in _subjects(lanes):
+        does.setdefault((verdict, mark), []).append(who)
     if not does:
         return (text("Nothing was measured."),)
     return tuple(
-        _SENTENCES.get(verdict, (text("{who}: {verdict}."),) * 2)[len(who) > 1].format(
+        _SENTENCES.get(verdict, _HELD if mark is Mark.HELD else _OTHER)[len(who) > 1].format(
             who=_together(who), verdict=verdict, header=HEADER
         )
-        for verdict, who in does.items()
+        for (verdict, mark), who in does.items()
     )
 
 
-def _subjects(lanes: Sequence[LaneView]) -> Iterator[tuple[str, str]]:
+def _subjects(lanes: Sequence[LaneView]) -> Iterator[tuple[str, str, Mark]]:
     """Who does what: of a service that was asked both with the header and without, both at once if it can."""
     for target in dict.fromkeys(lane.target for lane in lanes):
-        of = {lane.kind: lane for lane in lanes if lane.target == target}
-        on, off = of.get("on"), of.get("off")
-        both = None if on is None or off is None else on.verdict if on.verdict == off.verdict else None
-        if on is not None and off is not None and on.mark is Mark.STREAMED and off.mark is Mark.HELD:
-            both = _FREED
-        if on is not None and both is not None:
-            yield on.title, both
-            del of["on"], of["off"]
-        for kind, lane in of.items():
-            how = _HOW.get("" if lane.as_is else kind, text("{who}"))
-            yield how.format(who=lane.title), lane.verdict
+        of = [lane for lane in lanes if lane.target == target]
+        match {lane.kind: lane for lane in of}:
+            case {"on": on, "off": off}:
+                freed = on.mark is Mark.STREAMED and off.mark is Mark.HELD
+                if freed or (on.verdict, on.mark) == (off.verdict, off.mark):
+                    yield on.title, _FREED if freed else on.verdict, on.mark
+                    of = [lane for lane in of if lane not in (on, off)]
+        for lane in of:
+            who = lane.title
+            if not lane.as_is:
+                who = text("{who} ({how})", who=who, how=KINDS[lane.kind])
+            yield who, lane.verdict, lane.mark
 
 
 def _together(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kit.language import join, t, text
 from kit.proof.causes import NamedCause
@@ -47,7 +48,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
     lane = lane_view(diagnosis.lane)
-    mark, tone = CAME[Mark.HELD if _comes_held(diagnosis) else lane.mark]
+    mark, tone = CAME[came(diagnosis)]
     first, *rest = hang("  ", one_line(headline(diagnosis)), width)
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
@@ -92,6 +93,11 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
         for limit in diagnosis.limits:
             lines += hang("   -  ", one_line(limit), width)
     return style.finish("\n".join(line.rstrip() for line in lines))
+
+
+def came(diagnosis: Diagnosis) -> Mark:
+    """How the answer came."""
+    return Mark.HELD if _comes_held(diagnosis) else diagnosis.lane.mark
 
 
 def headline(diagnosis: Diagnosis) -> str:
@@ -156,22 +162,48 @@ def _row(number: int, row: Row, times: int, style: Style, width: int) -> list[st
     return [*lines, *lines_seen]
 
 
+@dataclass(frozen=True, slots=True)
+class AppLine:
+    """What becomes of an app's answer in one place, in short.
+
+    Attributes:
+        target, title: where; None is the app itself.
+        diagnosis: what was found there.
+        advice: what frees it there; None where nothing holds it, or nothing is known.
+    """
+
+    target: str | None
+    title: str
+    diagnosis: Diagnosis
+    advice: str | None
+
+
+def app_lines(found: AppExamined, targets: Mapping[str, Target]) -> list[AppLine]:
+    """The app itself, then each target."""
+    lines = [AppLine(None, "The app itself", found.itself, None)]
+    for name, one in found.targets.items():
+        advice = frees(one.lane, targets[name]) if one.causes else None
+        lines.append(AppLine(name, targets[name].title, one, advice))
+    return lines
+
+
 def app_text(found: AppExamined, targets: Mapping[str, Target], style: Style | None = None) -> str:
     """What would become of an app's answer on each platform."""
     style = style or Style()
-    titles = {name: targets[name].title for name in found.targets}
     width = min(style.width or WIDTH, WIDTH)
-    first = max(cells(title) for title in (t(_APP), *titles.values()))
-    parts = hang(f"  {pad(t(_APP), first)}  ", one_line(headline(found.itself)), width)
-    for name, diagnosis in found.targets.items():
-        parts += hang(f"  {titles[name]:{first}}  ", one_line(headline(diagnosis)), width)
-        advice = frees(diagnosis.lane, targets[name])
-        if advice is not None and diagnosis.causes:
-            parts += hang(f"  {'':{first}}  → ", one_line(advice), width)
+    lines = app_lines(found, targets)
+    first = max(cells(t(line.title)) for line in lines)
+    parts: list[str] = []
+    for line in lines:
+        mark, tone = CAME[came(line.diagnosis)]
+        lead = f"{mark} {pad(t(line.title), first)}  "
+        head, *rest = hang(lead, one_line(headline(line.diagnosis)), width)
+        parts += [style.paint(mark, tone) + head[1:], *rest]
+        if line.advice is not None:
+            parts += hang(f"  {'':{first}}  → ", one_line(line.advice), width)
     parts += section(
         text("The fronts are emulated from documentation; nothing ran on Google's cloud."), width, style
     )
-    parts += ["", style.paint(t(_APP), "bold"), diagnosis_text(found.itself, style)]
-    for name, diagnosis in found.targets.items():
-        parts += ["", style.paint(titles[name], "bold"), diagnosis_text(diagnosis, style)]
+    for line in lines:
+        parts += ["", style.paint(t(line.title), "bold"), diagnosis_text(line.diagnosis, style)]
     return style.finish("\n".join(parts))

@@ -43,7 +43,7 @@ def write(comparison: Comparison, targets: Mapping[str, Target], files: Mapping[
         KitError: CANNOT_WRITE, naming the path and the system's reason.
     """
     seen = view(comparison, targets)
-    put([(path, _text(form, comparison, seen)) for form, path in files.items() if path is not None])
+    put([(path, _text(form, comparison, seen, targets)) for form, path in files.items() if path is not None])
 
 
 def put(texts: Sequence[tuple[Path, str]]) -> None:
@@ -71,7 +71,7 @@ def check(files: Mapping[Format, Path | None]) -> None:
             _try(path)
 
 
-def _text(form: Format, comparison: Comparison, seen: ComparisonView) -> str:
+def _text(form: Format, comparison: Comparison, seen: ComparisonView, targets: Mapping[str, Target]) -> str:
     match form:
         case "html":
             from kit.report.html import html
@@ -88,7 +88,7 @@ def _text(form: Format, comparison: Comparison, seen: ComparisonView) -> str:
         case "json":
             from kit.report.json import comparison_data, document
 
-            return json.dumps(document(comparison_data(comparison))) + "\n"
+            return json.dumps(document(comparison_data(comparison, targets))) + "\n"
 
 
 @contextmanager

@@ -10,19 +10,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kit.language import capital, join, spoken, t, text
-from kit.proof.lane import Mark
+from kit.proof.lane import LaneState, Mark
 from kit.proof.verdict import Verdict
 from kit.report.cells import clean, one_line
-from kit.report.style import CAME, MARKS
+from kit.report.style import CAME, MARKS, Tone
 from kit.report.svg import axis_ms, rules, strip_svg, timeline_svg
 from kit.report.view import ComparisonView, LaneView
-from kit.report.words import CERTAINTIES, ENVIRONMENTS, duration, how_sure, linked
+from kit.report.words import CERTAINTIES, ENVIRONMENTS, KINDS, duration, how_sure, linked
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
-
-_KINDS = {"on": text("header sent"), "off": text("header not sent"), "polling": text("by polling")}
 
 
 def html(view: ComparisonView) -> str:
@@ -42,6 +40,7 @@ def html(view: ComparisonView) -> str:
         lanes=[_card(lane, axis, number) for number, lane in enumerate(view.lanes, 1)],
         rules=rules(axis),
         kept=MARKS[view.state][1],
+        armed=any(lane.kind != "polling" and _arm(lane) for lane in view.lanes),
         certainties=CERTAINTIES,
         marks=MARKS,
         how_sure=how_sure,
@@ -68,7 +67,8 @@ def _page() -> tuple[Template, str]:
 def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
     """What the page shows beside the lane's own words."""
     mark, _ = CAME[lane.mark]
-    arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _KINDS[lane.kind]
+    arrivals, title, arm = lane.timeline.arrivals, clean(lane.title), _arm(lane)
+    named = text("{title}, {arm}", title=title, arm=arm) if arm else title
     seen = text("Nothing arrived.")
     if arrivals:
         first, last = duration(arrivals[0].arrived_ms), duration(arrivals[-1].arrived_ms)
@@ -84,17 +84,14 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "title": title,
         "arm": arm,
         "mark": mark,
-        "kept": MARKS[lane.state][1],
+        "kept": _tone(lane),
+        "well": lane.state is LaneState.OK,
         "held": lane.mark is Mark.HELD,
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),
         "strip": _markup(
             strip_svg(
-                lane.timeline,
-                axis,
-                f"strip-{number}",
-                t(text("{title}, {arm}: arrivals", title=title, arm=arm)),
-                t(seen),
+                lane.timeline, axis, f"strip-{number}", t(text("{lane}: arrivals", lane=named)), t(seen)
             )
         ),
         "picture": _markup(
@@ -102,12 +99,24 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
                 lane.timeline,
                 axis,
                 f"picture-{number}",
-                t(text("{title}, {arm}: sent and arrived", title=title, arm=arm)),
+                t(text("{lane}: sent and arrived", lane=named)),
                 t(seen),
             )
         ),
         "sent_known": any(arrival.sent_ms is not None for arrival in arrivals),
     }
+
+
+def _arm(lane: LaneView) -> str:
+    """How it was asked; empty for a service that was asked once, and may bear the header or not."""
+    return "" if lane.as_is and lane.asked is None else KINDS[lane.kind]
+
+
+def _tone(lane: LaneView) -> Tone:
+    """Of the words on whether its answer came as it should."""
+    if lane.as_expected:
+        return "ok"
+    return "wrong" if lane.delivered is LaneState.NOT_AS_EXPECTED else "unsure"
 
 
 def _figures(lane: LaneView) -> tuple[tuple[str, str], ...]:
@@ -121,8 +130,8 @@ def _figures(lane: LaneView) -> tuple[tuple[str, str], ...]:
         (text("hold"), lane.hold),
     ]
     if lane.seen_from is not None:
-        figures.append((text("could be seen from"), lane.seen_from))
-    return (*figures, (text("method"), lane.codes["method"]))
+        figures.append((text("shortest hold that would show"), lane.seen_from))
+    return (*figures, (text("measured by"), lane.codes["method"]))
 
 
 def _markup(source: str) -> Markup:

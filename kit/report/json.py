@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isinf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from kit.proof.contract import ClauseFinding
 from kit.proof.diagnosis import AppExamined, Diagnosis
+from kit.proof.exchange import Request, Response
 from kit.proof.lane import Comparison, Lane, LaneState, clause_state
 from kit.proof.looks import Watched
+from kit.report.advice import advice
+from kit.report.diagnosis import app_lines, headline
 from kit.report.words import place
+from kit.targets import Target
 
 if TYPE_CHECKING:
     from kit.report import wire
@@ -24,20 +29,22 @@ def document(data: Any, warnings: Sequence[str] = ()) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "data": data, "warnings": list(warnings)}
 
 
-def comparison_data(comparison: Comparison) -> wire.Comparison:
-    """Several lanes side by side: the data of `kit compare` and `kit demo`."""
+def comparison_data(
+    comparison: Comparison, targets: Mapping[str, Target] = MappingProxyType({})
+) -> wire.Comparison:
+    """Several lanes side by side: the data of `kit compare` and `kit demo`; `targets` by name."""
     return {
         "as_expected": comparison.as_expected,
         "environment": comparison.environment,
         "measured_at": comparison.measured_at,
         "kit_version": comparison.kit_version,
         "prompt": comparison.prompt,
-        "lanes": [lane_data(lane) for lane in comparison.lanes],
+        "lanes": [lane_data(lane, targets.get(lane.target)) for lane in comparison.lanes],
     }
 
 
-def lane_data(lane: Lane) -> wire.Lane:
-    """One lane: the data of `kit probe`."""
+def lane_data(lane: Lane, target: Target | None = None) -> wire.Lane:
+    """One lane, and the target that it measures, if it is one of the kit's."""
     line, error = lane.timeline, lane.error
     return {
         "target": lane.target,
@@ -80,6 +87,21 @@ def lane_data(lane: Lane) -> wire.Lane:
         "only_for": lane.only_for,
         "expectation": str(lane.expectation) or None,
         "clauses": [clause_data(finding, lane) for finding in lane.clauses],
+        "request": _fields(lane.request),
+        "response": _fields(lane.response),
+        "header_known": lane.header_known,
+        "round_trip_ms": _tenth(lane.round_trip_ms),
+        "remedy": advice(lane, target),
+    }
+
+
+def probed_data(comparison: Comparison) -> wire.Probed:
+    """The first lane by itself: the data of `kit probe`."""
+    return {
+        **lane_data(comparison.lanes[0]),
+        "environment": comparison.environment,
+        "measured_at": comparison.measured_at,
+        "kit_version": comparison.kit_version,
     }
 
 
@@ -122,12 +144,24 @@ def _clumps(watched: Watched | None) -> wire.Clumps | None:
     }
 
 
-def app_data(found: AppExamined) -> wire.AppDiagnosis:
-    """An app examined in the lab: the data of `kit doctor --app`."""
+def app_data(found: AppExamined, targets: Mapping[str, Target]) -> wire.AppDiagnosis:
+    """An app examined in the lab: the data of `kit doctor --app`; `targets` by name."""
+    expected = [one.lane.as_expected for one in found.diagnoses if one.lane.as_expected is not None]
     return {
         "environment": "lab",
         "itself": diagnosis_data(found.itself),
         "targets": {name: diagnosis_data(one) for name, one in found.targets.items()},
+        "summary": [
+            {
+                "target": line.target,
+                "title": line.title,
+                "verdict": line.diagnosis.verdict,
+                "says": headline(line.diagnosis),
+                "remedy": line.advice,
+            }
+            for line in app_lines(found, targets)
+        ],
+        "as_expected": all(expected) if expected else None,
     }
 
 
@@ -153,6 +187,7 @@ def diagnosis_data(diagnosis: Diagnosis) -> wire.Diagnosis:
         "evidence": [
             {
                 "experiment": row.experiment.says,
+                "conditions": cast("wire.Conditions", asdict(row.experiment.conditions)),
                 "saw": row.observation.state,
                 "said": row.observation.said,
                 "shape": row.observation.shape,
@@ -164,7 +199,13 @@ def diagnosis_data(diagnosis: Diagnosis) -> wire.Diagnosis:
         "hops": [cast("wire.Hop", asdict(hop)) for hop in diagnosis.hops],
         "limits": list(diagnosis.limits),
         "lane": {**lane_data(diagnosis.lane), "url": diagnosis.url},
+        "looks": None if diagnosis.lane.timeline.watched is None else diagnosis.lane.timeline.watched.looks,
+        "as_expected": diagnosis.lane.as_expected,
     }
+
+
+def _fields(of: Request | Response | None) -> Any:
+    return None if of is None else asdict(of)
 
 
 def _tenth(ms: float | None) -> float | None:

@@ -42,7 +42,7 @@ def junit(view: ComparisonView) -> str:
             "environment": view.where,
             "measured": view.moment,
             "versions": view.versions,
-            "prompt": view.prompt,
+            "prompt" if view.prompted else "asked": view.asked,
         },
     )
     for lane in view.lanes:

@@ -50,8 +50,9 @@ def markdown(view: ComparisonView) -> str:
         blocks.append(f"<details><summary>{_text(text('Evidence, lane by lane'))}</summary>")
         blocks += [block for lane in view.lanes for block in _evidence(lane)]
         blocks.append("</details>")
-    measured = text("Measured {moment} with {versions}. Asked:", moment=view.moment, versions=view.versions)
-    blocks.append(f"{_text(measured)} {_code(view.prompt)}")
+    measured = text("Measured {moment} with {versions}.", moment=view.moment, versions=view.versions)
+    asked = f" {_text(text('Asked:'))} {_code(view.asked)}" if view.asked else ""
+    blocks.append(f"{_text(measured)}{asked}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -130,7 +131,7 @@ def _evidence(lane: LaneView) -> list[str]:
         blocks.append(_text(lane.remark))
     blocks += [block for clause in lane.clauses for block in _clause(clause)]
     if lane.grounds:
-        blocks.append(_text(text("What the promise rests on:")))
+        blocks.append(_text(text("Documented:")))
         blocks.append("\n".join(map(_claim, lane.grounds)))
     return blocks
 

@@ -276,7 +276,8 @@ class ComparisonView:
         environment, where: where it was measured, in a word, and a sentence on what that is worth.
         measured_at, moment: when, in ISO 8601 and for people.
         versions: of the kit and of its Python.
-        prompt: what was asked.
+        asked: the prompt, where it was asked; else each request, as in "POST /chat".
+        prompted: whether it is the prompt.
         methods: each that a lane was measured by, the strongest first, in words.
         targets: those that were measured, in the order of their names' list.
         in_short: what each of these targets is documented to do, a sentence; None for fewer than two
@@ -293,7 +294,8 @@ class ComparisonView:
     measured_at: str
     moment: str
     versions: str
-    prompt: str
+    asked: str
+    prompted: bool
     methods: tuple[str, ...]
     targets: tuple[Target, ...]
     in_short: str | None
@@ -324,6 +326,8 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     python = ".".join(map(str, sys.version_info[:3]))
     clauses = [target.in_short for name, target in targets.items() if name in names and target.in_short]
     seen = {one.clause for lane in lanes for one in lane.clauses}
+    # A page asks the prompt itself, and an older kit's recording does not say.
+    prompted = any(lane.request is None or lane.request.prompted for lane in comparison.lanes)
     return ComparisonView(
         lanes=lanes,
         clauses=tuple(one for one in Clause if one in seen or (seen and one is Clause.DELIVERED)),
@@ -335,7 +339,8 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
         measured_at=comparison.measured_at,
         moment=moment(comparison),
         versions=f"kit {comparison.kit_version}, Python {python}",
-        prompt=comparison.prompt,
+        asked=comparison.prompt if prompted else _requests(comparison.lanes),
+        prompted=prompted,
         methods=tuple(METHODS[method] for method in Method if method in methods),
         targets=tuple(target for name, target in targets.items() if name in names),
         in_short=text("{clauses}.", clauses=join("; ", clauses)) if len(clauses) > 1 else None,
@@ -447,6 +452,13 @@ def _here(url: str) -> bool:
         return is_loopback(urlsplit(url).hostname or "")
     except ValueError:
         return False
+
+
+def _requests(lanes: Iterable[Lane]) -> str:
+    """What was asked of the lanes, each once: "GET /chat, POST /search"."""
+    asked = (lane.request for lane in lanes if lane.request is not None)
+    paths = ((one.method, one.url.partition("://")[2].partition("/")[2]) for one in asked)
+    return ", ".join(dict.fromkeys(f"{method} /{path}" for method, path in paths))
 
 
 def _tally(lanes: tuple[LaneView, ...]) -> str:

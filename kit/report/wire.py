@@ -22,6 +22,7 @@ from kit.errors import Code as ErrorCode
 from kit.proof.causes import Cause, Certainty
 from kit.proof.contract import Clause, Sure, Term
 from kit.proof.doubts import Doubt
+from kit.proof.exchange import HeaderKnown
 from kit.proof.lane import Arm, AskedAs, Client, Delivery, Environment
 from kit.proof.looks import Looks
 from kit.proof.quick_check import State
@@ -32,6 +33,8 @@ Count: TypeAlias = Annotated[int, Field(ge=0)]
 # A closed list in the schema; read back, a later kit's code is as good as any.
 Code: TypeAlias = Annotated[str, WithJsonSchema({"enum": [str(code) for code in ErrorCode]})]
 Bound: TypeAlias = Annotated[str, Field(pattern="^(hold|block)<=")]
+# 0: all is well; 1: it failed; 2: misused; 3: not as expected; 4: inconclusive; 130: interrupted.
+ExitCode: TypeAlias = Literal[0, 1, 2, 3, 4, 130]
 Moment: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 _described = with_config(ConfigDict(use_attribute_docstrings=True))
@@ -91,6 +94,40 @@ class Clumps(TypedDict):
     """Before the first."""
     spread_ms: Ms
     """From the first arrival to the last."""
+
+
+@_described
+class Request(TypedDict):
+    """The request for an answer. No header is shown that may hold a secret."""
+
+    method: str
+    url: str
+    """Without credentials and without its query."""
+    accept: str
+    accept_encoding: str | None
+    """The content codings that it accepts; null where it does not say."""
+    content_type: str | None
+    """Its body's media type."""
+    body_bytes: Count
+    prompted: bool
+    """Whether it asks the kit's own service the prompt."""
+
+
+@_described
+class Response(TypedDict):
+    """The head of the answer; null is a header that it does not bear."""
+
+    status: Annotated[int, Field(ge=100, le=999)]
+    http_version: str | None
+    """HTTP/1.1 or HTTP/2; null where it is not known."""
+    content_type: str | None
+    content_length: Count | None
+    content_encoding: str | None
+    x_accel_buffering: str | None
+    server: str | None
+    via: str | None
+    redirected_to: str | None
+    """Where it came from, where that is another URL than was asked; without credentials and query."""
 
 
 @_described
@@ -189,6 +226,18 @@ class Lane(TypedDict):
     null for nothing."""
     clauses: NotRequired[list[ClauseFinding]]
     """What was found of the contract's clauses that were asked; that of delivery is the verdict."""
+    request: NotRequired[Request | None]
+    """The request for the answer; of polling the first. Null where a page asked, or in a recording."""
+    response: NotRequired[Response | None]
+    """The head of the answer; null where none came, where a page asked, or in a recording."""
+    header_known: NotRequired[HeaderKnown | None]
+    """How it is known whether the answer bears X-Accel-Buffering: no: asked (the service speaks the proof's
+    protocol and was asked to send it, or not to), seen, or unknown: header is then what was assumed. Null by
+    polling, where a page asked, or in a recording."""
+    round_trip_ms: NotRequired[Ms | None]
+    """Of the quickest side request to the proof; null where there was none."""
+    remedy: NotRequired[str | None]
+    """What to do; null where there is nothing to do, or where only the doubts say it."""
 
 
 def _of_an_older_kit(lane: Any) -> Any:
@@ -212,6 +261,16 @@ class Comparison(TypedDict):
 
 
 @_described
+class Probed(Lane):
+    """One lane by itself: what `kit probe` measures."""
+
+    environment: Environment
+    measured_at: Moment
+    """UTC."""
+    kit_version: str
+
+
+@_described
 class NamedCause(TypedDict):
     """Who holds the stream, and what frees it."""
 
@@ -232,11 +291,42 @@ class NamedCause(TypedDict):
 
 
 @_described
+class Conditions(TypedDict):
+    """How a stream was asked for, and what its response was to bear."""
+
+    method: str
+    media: str
+    """The response's Content-Type."""
+    header: Arm
+    """Whether the response bears X-Accel-Buffering: no."""
+    incremental: Arm
+    """Whether it bears Incremental: ?1."""
+    coding: str
+    """The request's Accept-Encoding; empty where it bears none, as curl's does."""
+    http2: bool
+    """Whether HTTP/2 is offered (over TLS)."""
+    length: bool
+    """Whether the response says its length, instead of being sent in chunks."""
+    direct: bool
+    """Whether the service is asked directly, not through the hop."""
+    cache: str
+    """The response's Cache-Control; empty for none."""
+    vary: str
+    """The response's Vary; empty for none."""
+    accept: str
+    """The request's Accept."""
+    fresh: bool
+    """Whether the query is one that no cache has seen."""
+
+
+@_described
 class Experiment(TypedDict):
     """One look at the stream, with one thing changed or as it is asked for."""
 
     experiment: str
     """what was done"""
+    conditions: Conditions
+    """the same, field by field"""
     saw: State
     said: str
     """what was seen, for a person"""
@@ -285,6 +375,24 @@ class Diagnosis(TypedDict):
     each."""
     lane: Lane
     """The answer as it came, with the verdict on it."""
+    looks: Looks | None
+    """What the answer looks like by its arrivals, as the lane says."""
+    as_expected: bool | None
+    """Whether what was expected is so, as the lane says; null where nothing was."""
+
+
+@_described
+class AppLine(TypedDict):
+    """What becomes of an app's answer in one place, in short."""
+
+    target: str | None
+    """Null is the app itself."""
+    title: str
+    verdict: Verdict
+    says: str
+    """the verdict for a person"""
+    remedy: str | None
+    """What frees it there; null where nothing holds it, or nothing is known."""
 
 
 @_described
@@ -297,6 +405,10 @@ class AppDiagnosis(TypedDict):
     """The app with no front before it."""
     targets: dict[str, Diagnosis]
     """Behind each target's front, by the target's name."""
+    summary: list[AppLine]
+    """A line for each, as the text has it: the app itself first."""
+    as_expected: bool | None
+    """Whether what was expected is so behind every front; null where nothing was."""
 
 
 @_described
@@ -410,6 +522,8 @@ class Document(TypedDict, Generic[Data]):
     data: Data
     warnings: list[str]
     """Sentences for a person; none of them changes a verdict."""
+    exit_code: NotRequired[ExitCode]
+    """The command's exit status; a file that was written has none."""
 
 
 @_described
@@ -418,12 +532,15 @@ class Failed(TypedDict):
 
     schema_version: Literal[1]
     error: Error
+    exit_code: NotRequired[ExitCode]
+    lane: NotRequired[Probed]
+    """What was asked, where the error is that it could not be measured."""
 
 
 # compare, demo and build/report.json; probe; doctor URL; doctor --app; load.
 Printed: TypeAlias = (
     Document[Comparison]
-    | Document[Lane]
+    | Document[Probed]
     | Document[Diagnosis]
     | Document[AppDiagnosis]
     | Document[Load]
@@ -450,10 +567,11 @@ def schema() -> dict[str, Any]:
     for definition in definitions.values():
         del definition["title"]
     # What could not be measured has no verdict and no duration.
-    definitions["Lane"] |= {
-        "if": {"properties": {"error": {"type": "object"}}},
-        "then": {"properties": {"verdict": {"const": "inconclusive"}, "duration_ms": {"type": "null"}}},
-    }
+    for name in ("Lane", "Probed"):
+        definitions[name] |= {
+            "if": {"properties": {"error": {"type": "object"}}},
+            "then": {"properties": {"verdict": {"const": "inconclusive"}, "duration_ms": {"type": "null"}}},
+        }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:streamproof:schema:1",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from kit.events import LaneKey
 from kit.language import text
 from kit.proof.verdict import Method
+from kit.secret_values import looks_secret
 from kit.targets import Certainty, Claim
 from kit.urls import without_credentials
 
@@ -20,6 +22,9 @@ REHEARSAL = text(
 EXAMINE = text("To see what holds it, if anything does, and what frees it: `kit doctor URL`.")
 
 NONE = "–"
+
+# How a lane was asked.
+KINDS = {"on": text("header sent"), "off": text("header not sent"), "polling": text("by polling")}
 
 ENVIRONMENTS = {
     "lab": text("lab"),
@@ -52,6 +57,13 @@ CERTAINTIES: dict[Certainty, str] = {
     "-": text("no source found"),
 }
 
+
+_PAIR = re.compile(r"(?P<name>[^=&#]+)=(?P<value>[^&#]+)")
+_KEY = re.compile(
+    r"(?:^|[^a-z])(?:api|access|private)?(?:key|sig|signature|token|secret|password|passwd|pwd|auth|code"
+    r"|authorization|credentials?)$",
+    re.IGNORECASE,
+)
 
 # With or without its scheme, of characters that neither Markdown nor HTML obeys within a link.
 _ADDRESS = re.compile(
@@ -91,11 +103,16 @@ def linked(source: str) -> tuple[str | None, str]:
 
 
 def place(url: str) -> str:
-    """The URL without a user's name and password in it: a report is passed around."""
-    try:
-        return without_credentials(url, "***@")
-    except ValueError:
-        return url
+    """The URL without a user's name and password or a key in its query: a report is passed around."""
+    with suppress(ValueError):
+        url = without_credentials(url, "***@")
+    before, mark, query = url.partition("?")
+    return before + mark + _PAIR.sub(_without_key, query)
+
+
+def _without_key(pair: re.Match[str]) -> str:
+    secret = _KEY.search(pair["name"]) or looks_secret("", pair["value"])
+    return f"{pair['name']}=***" if secret else pair[0]
 
 
 def handed_out(url: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from kit.errors import Code, KitError
 from kit.proof.contract import ClauseFinding, Figure
 from kit.proof.doubts import Doubt
+from kit.proof.exchange import Request, Response
 from kit.proof.expectation import Expectation
 from kit.proof.lane import Attempt, Comparison, Lane, LaneError
 from kit.proof.looks import Watched, watch
@@ -108,6 +109,10 @@ def _lane(data: wire.Lane) -> Lane:
         only_for=data.get("only_for"),
         limits=expected.limits,
         clauses=tuple(map(_clause, data.get("clauses", []))),
+        request=None if (asked := data.get("request")) is None else Request(**asked),
+        response=None if (head := data.get("response")) is None else Response(**head),
+        header_known=data.get("header_known"),
+        round_trip_ms=data.get("round_trip_ms"),
     )
 
 

@@ -29,7 +29,17 @@ def test_json_is_one_lane_that_fits_the_schema(invoke: Invoke, origin: Origin) -
     assert ended.status == 0
     document = json.loads(ended.out)
     VALIDATOR.validate(document)
-    assert (document["data"]["verdict"], document["data"]["as_expected"]) == ("incremental", True)
+    data = document["data"]
+    assert (data["verdict"], data["as_expected"], document["exit_code"]) == ("incremental", True, 0)
+    asked, came = data["request"], data["response"]
+    assert (asked["method"], asked["prompted"]) == ("GET", False)
+    assert asked["accept_encoding"] == "gzip, deflate, br, zstd"
+    assert (came["status"], came["http_version"], came["content_length"]) == (200, "HTTP/1.1", None)
+    assert came["content_type"].startswith("text/event-stream")
+    assert (data["header_known"], data["remedy"], data["environment"]) == ("seen", None, "url")
+    assert 0 < data["round_trip_ms"] < data["duration_ms"]
+    assert data["kit_version"]
+    assert data["measured_at"].endswith("Z")
 
 
 def test_another_verdict_than_expected_exits_3(invoke: Invoke, origin: Origin) -> None:
@@ -77,7 +87,8 @@ def test_an_answer_that_says_nothing_is_inconclusive_and_exits_4(invoke: Invoke,
 
 def test_both_arms_are_a_comparison(invoke: Invoke, origin: Origin) -> None:
     ended = invoke("probe", f"{origin()}{QUICK}", "--arm", "both", "--json")
-    assert [lane["header"] for lane in ended.data["lanes"]] == ["on", "off"]
+    lanes = ended.data["lanes"]
+    assert [(lane["header"], lane["header_known"]) for lane in lanes] == [("on", "asked"), ("off", "asked")]
     VALIDATOR.validate(json.loads(ended.out))
 
 
@@ -128,6 +139,10 @@ def test_a_url_that_answers_with_an_error_is_an_error(invoke: Invoke, origin: Or
     ended = invoke("probe", f"{origin()}/nowhere?key=secret", "--json")
     assert (ended.status, ended.error["code"]) == (1, "http-status")
     assert "secret" not in ended.out + ended.err
+    document = json.loads(ended.out)
+    VALIDATOR.validate(document)
+    asked, came = document["lane"]["request"], document["lane"]["response"]
+    assert (asked["url"].rpartition("/")[2], came["status"], document["exit_code"]) == ("nowhere", 404, 1)
 
 
 def test_reports_are_written_where_they_are_wanted_and_the_status_stays(

@@ -125,7 +125,7 @@ def test_for_a_person_it_begins_with_what_would_happen_where(app: Path, kit: Kit
     ended = kit(*(word for word in GET if word != "--json"))
     assert ended.status == 4, ended.err  # without its proof it could only be watched
     itself, standard, *_ = ended.out.splitlines()
-    assert itself == "  The app itself            inconclusive, but it looks streamed"
-    assert standard == "  App Engine Standard       inconclusive, but it looks held: it came in one lump"
+    assert itself == "? The app itself            inconclusive, but it looks streamed"
+    assert standard == "? App Engine Standard       inconclusive, but it looks held: it came in one lump"
     assert "The fronts are emulated from documentation; nothing ran on Google's cloud." in ended.out
     assert "likely: A hop collects the answer before it passes it on" in ended.out

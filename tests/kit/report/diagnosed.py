@@ -108,7 +108,7 @@ _conditions = st.builds(
     st.sampled_from(["sse", "ndjson", "text"]),
     _switches,
     _switches,
-    st.booleans(),
+    st.sampled_from(["", "gzip"]),
     st.booleans(),
     st.booleans(),
     st.booleans(),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kit.errors import Code
 from kit.proof.contract import Clause, ClauseFinding, Figure, Limit, Sign, Sure, Term
 from kit.proof.doubts import Doubt
+from kit.proof.exchange import HeaderKnown, Request, Response
 from kit.proof.lane import Arm, Attempt, Comparison, Lane, LaneError
 from kit.proof.looks import Kind, Piece, watch
 from kit.proof.timeline import Arrival, Timeline
@@ -317,7 +318,7 @@ _limits = st.builds(
 
 @st.composite
 def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
-    error = draw(st.none() | _errors)
+    error, texts, counts = draw(st.none() | _errors), st.none() | words, st.integers(0, 10**7)
     return Lane(
         target=draw(st.sampled_from(["standard", "flex", "run"]) | words),
         url=draw(words),
@@ -337,6 +338,13 @@ def any_lane(draw: st.DrawFn, words: st.SearchStrategy[str] = _words) -> Lane:
         earlier=tuple(draw(st.lists(_attempts, max_size=2))),
         limits=tuple(draw(st.lists(_limits, max_size=2, unique_by=lambda limit: limit.term))),
         clauses=draw(_clauses(words)),
+        request=draw(st.none() | st.builds(Request, words, words, words, texts, texts, counts)),
+        response=draw(
+            st.none()
+            | st.builds(Response, st.integers(100, 999), texts, texts, st.none() | counts, *[texts] * 5)
+        ),
+        header_known=draw(st.none() | st.sampled_from(get_args(HeaderKnown))),
+        round_trip_ms=draw(st.none() | _ms),
     )
 
 
@@ -380,7 +388,8 @@ def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
         measured_at=other(),
         moment=other(),
         versions=other(),
-        prompt=other(),
+        answer=tuple(other() for _ in seen.answer),
+        asked=other(),
     )
 
 

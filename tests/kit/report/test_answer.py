@@ -43,18 +43,24 @@ GONE = replace(UNSURE, error=LaneError("unreachable", "No answer.", "Look."))
     ("lanes", "expected"),
     [
         ((), ["Nothing was measured."]),
-        ((replace(FLEX_OFF, as_is=True),), ["App Engine Flexible: buffered in blocks of 64 KiB."]),
-        ((UNSURE,), ["Whether Cloud Run (header on) streams the answer could not be decided."]),
+        (
+            (replace(FLEX_OFF, as_is=True),),
+            ["App Engine Flexible holds the answer back: buffered in blocks of 64 KiB."],
+        ),
+        ((UNSURE,), ["Whether Cloud Run (header sent) streams the answer could not be decided."]),
         (
             (RUN_OFF, GONE),
-            ["Cloud Run (header off) streams the answer.", "Cloud Run (header on) could not be measured."],
+            [
+                "Cloud Run (header not sent) streams the answer.",
+                "Cloud Run (header sent) could not be measured.",
+            ],
         ),
         (
             (RUN_ON, replace(STANDARD_OFF, target="run")),
             ["Cloud Run streams the answer only with X-Accel-Buffering: no."],
         ),
         ((POLLED,), ["App Engine Standard (by polling) delivers each piece as it is written."]),
-        ((RETRIED,), ["Cloud Run (header on) streams the answer."]),
+        ((RETRIED,), ["Cloud Run (header sent) streams the answer."]),
         (
             (replace(UNSURE, verdict=Verdict.REFUSED, as_is=True),),
             ["Cloud Run refuses to stream the answer."],

@@ -134,10 +134,10 @@ def test_nor_does_it_of_an_app(found: AppExamined, width: int) -> None:
 
 def test_an_apps_text_begins_with_what_would_happen_where() -> None:
     first, second, advice, _, flex, run, _, emulated, *_ = app_text(APP, TARGETS).split("\n")
-    assert first == "  The app itself       streamed"
-    assert second == "  App Engine Standard  buffered in blocks of 64 KiB"
+    assert first == "● The app itself       streamed"
+    assert second == "■ App Engine Standard  buffered in blocks of 64 KiB"
     assert advice.strip().startswith("→ Nothing frees a stream here")
-    assert (flex, run) == ("  App Engine Flexible  streamed", "  Cloud Run            streamed")
+    assert (flex, run) == ("● App Engine Flexible  streamed", "● Cloud Run            streamed")
     assert emulated == "  The fronts are emulated from documentation; nothing ran on Google's cloud."
 
 

@@ -32,7 +32,7 @@ def test_the_report_is_in_every_format(tmp_path: Path) -> None:
     assert written["junit"].read_text(encoding="utf-8") == junit(view(AS_PROMISED, TARGETS))
     assert json.loads(written["json"].read_text(encoding="utf-8")) == {
         "schema_version": 1,
-        "data": comparison_data(AS_PROMISED),
+        "data": comparison_data(AS_PROMISED, TARGETS),
         "warnings": [],
     }
 

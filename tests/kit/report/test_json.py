@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.resources import files
 from typing import Any
 
@@ -20,8 +20,19 @@ from kit.proof.bound import Bound
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.lane import Comparison
 from kit.proof.looks import Piece, watch
+from kit.proof.verdict import Verdict
 from kit.report import wire
-from kit.report.json import SCHEMA_VERSION, app_data, comparison_data, diagnosis_data, document, lane_data
+from kit.report.diagnosis import app_lines, headline
+from kit.report.json import (
+    SCHEMA_VERSION,
+    app_data,
+    comparison_data,
+    diagnosis_data,
+    document,
+    lane_data,
+    probed_data,
+)
+from kit.targets import load_targets
 from kit.workshop.server import RECORDING
 from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
 from tests.kit.report.measured import AS_PROMISED, COMPARISONS, CONTRACTED, EVERY, POLLED, RETRIED, TROUBLED
@@ -36,7 +47,14 @@ OPTIONAL = {
     "only_for",
     "expectation",
     "clauses",
+    "request",
+    "response",
+    "header_known",
+    "round_trip_ms",
+    "remedy",
 }  # older kits wrote none of them
+APPS = load_targets()
+ERROR = {"code": "unreachable", "message": "It went wrong.", "hint": "Do it right."}
 CLUMPED = watch([Piece(700.0 * (1 + place // 20), 820) for place in range(200)], (), "events")
 LOOKED_AT = replace(
     EVERY.lanes[-1],
@@ -63,7 +81,9 @@ def test_the_schema_is_what_the_model_gives() -> None:
 def test_every_comparison_and_every_probe_is_as_the_schema_says(comparison: Comparison) -> None:
     VALIDATOR.validate(printed(comparison_data(comparison)))
     for lane in comparison.lanes:
-        VALIDATOR.validate(printed(lane_data(lane)))
+        alone = probed_data(replace(comparison, lanes=(lane,)))
+        VALIDATOR.validate(printed(alone))
+        VALIDATOR.validate({"schema_version": 1, "error": ERROR, "exit_code": 1, "lane": alone})
 
 
 @given(any_diagnosis(st.text(max_size=30)))
@@ -73,7 +93,7 @@ def test_every_diagnosis_is_as_the_schema_says(diagnosis: Diagnosis) -> None:
 
 @given(any_app(st.text(max_size=30)))
 def test_every_app_examined_is_as_the_schema_says(found: AppExamined) -> None:
-    VALIDATOR.validate(printed(app_data(found)))
+    VALIDATOR.validate(printed(app_data(found, APPS)))
 
 
 @pytest.mark.parametrize("diagnosis", [STREAMS, HELD, WATCHED, BESIDE])
@@ -90,15 +110,14 @@ def test_so_is_a_recording_with_its_texts() -> None:
 
 @pytest.mark.parametrize("code", Code)
 def test_every_error_is_as_the_schema_says(code: Code) -> None:
-    body = {"code": str(code), "message": "It went wrong.", "hint": "Do it right."}
-    VALIDATOR.validate({"schema_version": 1, "error": body})
+    VALIDATOR.validate({"schema_version": 1, "error": {**ERROR, "code": str(code)}})
 
 
 DOCUMENTS = {
     "comparison": comparison_data(replace(EVERY, lanes=(*EVERY.lanes, LOOKED_AT))),
-    "lane": lane_data(LOOKED_AT),
+    "lane": probed_data(replace(EVERY, lanes=(LOOKED_AT,))),
     "diagnosis": diagnosis_data(HELD),
-    "app": app_data(APP),
+    "app": app_data(APP, APPS),
 }
 
 
@@ -131,7 +150,8 @@ def test_the_schema_lets_no_field_be_added_or_missing(name: str) -> None:
         del found["more"]
         for field in [*found]:
             value = found.pop(field)
-            assert VALIDATOR.is_valid(whole) == (field in OPTIONAL), (field, found)
+            optional = field in OPTIONAL and "timeline" in found
+            assert VALIDATOR.is_valid(whole) == optional, (field, found)
             found[field] = value
 
 
@@ -211,6 +231,7 @@ def test_the_fields_stand_in_the_models_order() -> None:
     assert list(data) == [*wire.Comparison.__annotations__]
     assert list(data["lanes"][0]) == [*wire.Lane.__annotations__]
     assert list(diagnosis_data(HELD)) == [*wire.Diagnosis.__annotations__]
+    assert list(app_data(APP, APPS)) == [*wire.AppDiagnosis.__annotations__]
 
 
 def test_a_bound_stands_in_the_place_of_an_expected_verdict() -> None:
@@ -257,6 +278,26 @@ def test_what_an_answer_looks_like_is_a_word_with_its_figures() -> None:
         "wait_ms": 700.0,
         "spread_ms": 6_300.0,
     }
+
+
+def test_an_app_examined_has_a_line_for_each_place_and_whether_all_came_as_expected() -> None:
+    found = app_data(APP, APPS)
+    lines = {line["target"]: (line["says"], line["remedy"]) for line in found["summary"]}
+    assert [*lines] == [None, *APP.targets]
+    for place, one in zip(lines, APP.diagnoses, strict=True):
+        assert lines[place][0] == headline(one)
+    standard = next(line for line in app_lines(APP, APPS) if line.target == "standard")
+    assert lines["standard"][1] == standard.advice
+    assert found["as_expected"] is None
+    held_to = replace(
+        APP, itself=replace(APP.itself, lane=replace(APP.itself.lane, expected=Verdict.REFUSED))
+    )
+    assert app_data(held_to, APPS)["as_expected"] is False
+
+
+def test_an_experiment_says_its_conditions_field_by_field() -> None:
+    first = diagnosis_data(HELD)["evidence"][0]
+    assert first["conditions"] == asdict(HELD.rows[0].experiment.conditions)
 
 
 def test_times_are_rounded_to_a_tenth() -> None:

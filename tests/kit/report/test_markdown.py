@@ -67,8 +67,8 @@ def test_nothing_that_another_may_choose_becomes_markup_or_a_mention(data: st.Da
 
 @given(st.text(max_size=20) | HOSTILE)
 def test_code_stays_code_whatever_stands_in_it(prompt: str) -> None:
-    text = markdown(replace(SEEN, lanes=(), prompt=f"a{prompt}"))
-    assert _skeleton(text) == _skeleton(markdown(replace(SEEN, lanes=(), prompt="a")))
+    text = markdown(replace(SEEN, lanes=(), asked=f"a{prompt}"))
+    assert _skeleton(text) == _skeleton(markdown(replace(SEEN, lanes=(), asked="a")))
 
 
 @settings(max_examples=30)

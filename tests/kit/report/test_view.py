@@ -10,6 +10,7 @@ import pytest
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
+from kit.proof.exchange import request
 from kit.proof.lane import Lane, LaneState, Mark
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
@@ -21,6 +22,7 @@ from tests.kit.report.measured import (
     DEPLOYED,
     EVERY,
     POLLED,
+    PROMPT,
     RETRIED,
     TARGETS,
     TROUBLED,
@@ -152,8 +154,8 @@ def test_a_lane_is_called_by_its_target_and_how_it_was_asked() -> None:
 
 
 def test_an_address_to_hand_out_has_no_query() -> None:
-    lane = lane_view(replace(WHOLE, url="https://me:pw@example.org/x?key=secret"))
-    assert lane.url == "https://***@example.org/x?key=secret"
+    lane = lane_view(replace(WHOLE, url="https://me:pw@example.org/x?q=why"))
+    assert lane.url == "https://***@example.org/x?q=why"
     assert lane.address == "https://***@example.org/x?…"
 
 
@@ -440,3 +442,15 @@ def test_beside_what_was_asked_stands_what_the_platform_documents() -> None:
 def test_a_doubt_that_is_the_lanes_own_is_said_once() -> None:
     lane = replace(CONTRACTED, doubts=(Doubt.NOT_REPEATED,))
     assert lane_view(lane).all_doubts == (Doubt.NOT_REPEATED,)
+
+
+def test_no_report_says_that_a_question_was_asked_which_was_not() -> None:
+    own = request("POST", "https://example.com/chat", (), b"{}", prompted=False)
+    ours = replace(own, url="https://example.com/search", prompted=True)
+    lanes = tuple(replace(lane, request=own) for lane in AS_PROMISED.lanes)
+    foreign = view(replace(AS_PROMISED, lanes=lanes), TARGETS)
+    assert (foreign.asked, foreign.prompted) == ("POST /chat", False)
+    mixed = view(replace(AS_PROMISED, lanes=(*lanes, replace(lanes[0], request=ours))), TARGETS)
+    assert (mixed.asked, mixed.prompted) == (PROMPT, True)
+    # What a page asked, and what an older kit recorded, was the prompt.
+    assert view(AS_PROMISED, TARGETS).asked == PROMPT

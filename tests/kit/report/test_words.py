@@ -28,6 +28,20 @@ def test_no_report_has_a_password_and_none_that_is_handed_out_a_query(
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.b/c?q=why&key=AIzaX", "https://a.b/c?q=why&key=***"),
+        ("https://a.b/c?access_token=x&n=1#t", "https://a.b/c?access_token=***&n=1#t"),
+        ("https://a.b/c?X-Goog-Signature=00ff", "https://a.b/c?X-Goog-Signature=***"),
+        ("https://a.b/c?id=sk-0123456789abcdefghij", "https://a.b/c?id=***"),
+        ("https://a.b/c?monkeys=3&author=Ann&max_output_tokens=40", None),
+    ],
+)
+def test_a_key_in_a_query_is_not_shown(url: str, shown: str | None) -> None:
+    assert place(url) == (shown or url)
+
+
+@pytest.mark.parametrize(
     ("source", "found"),
     [
         ("https://a.b/c (2026-04-10)", ("https://a.b/c", " (2026-04-10)")),
