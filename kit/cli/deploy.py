@@ -135,7 +135,7 @@ def command(
         bool | None,
         option(
             "--token/--no-token",
-            "Have callers of /search show a token, printed once; without either it stays as it is.",
+            "Require a token from callers of /search, printed once; unchanged if neither is given.",
             env="KIT_WITH_TOKEN",
         ),
     ] = None,
