@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -343,6 +344,21 @@ def _letters(text: str) -> str:
 
 
 def _load(file: Path) -> Target:
+    try:
+        written = file.read_bytes()
+    except OSError:
+        written = b""  # which reading it again will say
+    target = _parsed(file, written)
+    for template, output in target.templates.items():
+        if not any((folder / template).is_file() for folder in (file.parent, file.parent.parent)):
+            expected = "the name of a template in this folder or the one above"
+            raise bad(file, f"templates.{template}", output, expected, Code.BAD_TARGET)
+    return target
+
+
+@lru_cache(maxsize=32)
+def _parsed(file: Path, written: bytes) -> Target:
+    """The target that is written there; the same octets are parsed once."""
     raw = read_toml(file, Code.BAD_TARGET)
     for key in raw.keys() & {"name", "folder"}:
         raise KitError(Code.BAD_TARGET, f"{file}: {key} is not a known key.", "Its folder says it.")
@@ -355,10 +371,6 @@ def _load(file: Path) -> Target:
     for template, output in target.templates.items():
         if not output or output.startswith("/") or "\\" in output or ".." in PurePosixPath(output).parts:
             raise wrong(f"templates.{template}", output, "a path inside the bundle")
-        if not any((folder / template).is_file() for folder in (file.parent, file.parent.parent)):
-            raise wrong(
-                f"templates.{template}", output, "the name of a template in this folder or the one above"
-            )
     outputs = list(target.templates.values())
     if len(set(outputs)) < len(outputs):
         raise wrong("templates", target.templates, "a name of its own for each file that is rendered")

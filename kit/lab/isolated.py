@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -45,9 +46,7 @@ async def install(
             f"{bundle} has no requirements.txt, so there is nothing to install from.",
             f"Render it again: `kit render --force`{_OR_WITHOUT if not unasked else ''}.",
         )
-    text = requirements.read_bytes()
-    key = hashlib.sha256(text + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
-    folder = _cache() / key
+    folder = _folder(requirements.read_bytes())
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Lanes, and labs, may want the same environment at once: one makes it, the others wait.
     async with _locked(folder.with_suffix(".lock")):
@@ -57,6 +56,19 @@ async def install(
                 await _run(argv, bundle, say, unasked=unasked)
             (folder / "complete").touch()
     return folder / "bin"
+
+
+def missing(bundle: Path) -> int:
+    """How many packages `install` would install; 0 where they are there, or nothing says which."""
+    requirements = bundle / "requirements.txt"
+    if not requirements.is_file() or (_folder(requirements.read_bytes()) / "complete").exists():
+        return 0
+    return len(re.findall(rb"^[A-Za-z0-9]", requirements.read_bytes(), re.MULTILINE))
+
+
+def _folder(requirements: bytes) -> Path:
+    key = hashlib.sha256(requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
+    return _cache() / key
 
 
 def _steps(folder: Path, requirements: Path) -> list[list[str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Code, KitError
-from kit.lab.isolated import install
+from kit.lab.isolated import _folder, install, missing
 from kit.lab.lab import Lab
 from tests.fixtures.tools import Tool
 from tests.kit.lab.bundles import lane
@@ -140,6 +140,16 @@ async def test_an_installer_that_is_interrupted_leaves_no_folder_behind(
 
 
 @pytest.mark.usefixtures("cache")
+def test_what_is_there_is_not_said_to_be_installed_and_what_is_not_is_counted(bundle: Bundle) -> None:
+    folder = bundle("# pinned\na==1 \\\n    --hash=sha256:00\nb==2\n-r other.txt\n")
+    assert missing(folder) == 2
+    (_folder((folder / "requirements.txt").read_bytes()) / "complete").mkdir(parents=True)
+    assert missing(folder) == 0
+    (folder / "requirements.txt").unlink()
+    assert missing(folder) == 0
+
+
+@pytest.mark.usefixtures("cache")
 async def test_an_index_that_does_not_answer_is_said_while_the_installer_still_tries(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +188,7 @@ async def test_an_isolated_lab_runs_services_in_their_own_environment(tmp_path: 
     said: list[str] = []
     async with Lab([one], isolated=True, say=said.append) as lab:
         assert list(lab.urls) == ["run"]
-    assert said == ["run: installing its requirements", "run: ready"]
+    assert said == ["run: installing 1 package", "run: ready"]
     with pytest.raises(KitError, match="No module named 'only_here'"):
         async with Lab([one]):
             pytest.fail(f"it started with {sys.executable}")
