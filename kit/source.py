@@ -51,7 +51,7 @@ def files(app: App) -> dict[str, bytes]:
     """
     folder = app.source
     if not folder.is_dir():
-        _bad(f"{folder} is not a folder.", "Name the folder of your app: [app] source in kit.toml.")
+        _bad(f"{folder} is not a folder.", "Name the folder of your app: source in [app] of kit.toml.")
     tracked = None if app.include else _tracked(folder)
     included = app.include or _own_package(app)
     listed = sorted(set(_included(folder, included) if tracked is None else tracked))
@@ -276,7 +276,8 @@ def _check_module(app: App, found: Iterable[str], listed: Iterable[str]) -> None
     if lying is None:
         _bad(
             f"The app {app.module} is not there: {app.source} has neither {app.files[0]} nor {app.files[1]}.",
-            "Correct module or source in kit.toml, in the table [app].",
+            "Correct the module (--app, or module in [app] of kit.toml); it is imported from source in "
+            "[app], else from the folder that you are in.",
         )
     hint = (
         "An ignore file leaves it out: let it in there."

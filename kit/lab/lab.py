@@ -192,7 +192,9 @@ class Lab:
         if self._isolated or lane.own:
             if count := isolated.missing(lane.bundle):
                 self._say(f"{name}: installing {count} package{'s' if count > 1 else ''}")
-            programs = await isolated.install(lane.bundle)
+            programs = await isolated.install(
+                lane.bundle, lambda text: self._say(f"{name}: {text}"), unasked=not self._isolated
+            )
         elif asks_google(start):
             clients_installed(start)
 

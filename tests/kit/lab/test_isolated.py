@@ -149,6 +149,31 @@ def test_what_is_there_is_not_said_to_be_installed_and_what_is_not_is_counted(bu
     assert missing(folder) == 0
 
 
+@pytest.mark.usefixtures("cache")
+async def test_an_index_that_does_not_answer_is_said_while_the_installer_still_tries(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle("")
+    said: list[str] = []
+    heard = asyncio.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        heard.set()
+
+    line = "WARNING: Retrying (Retry(total=4, …)) after connection broken by …: /simple/fastapi/"
+    tries = f'echo "{line}"; echo "{line}"; until [ -e "$0/over" ]; do sleep 0.01; done; exit 1'
+    monkeypatch.setattr("kit.lab.isolated._steps", lambda *_: [["/bin/sh", "-c", tries, str(folder)]])
+    installing = asyncio.create_task(install(folder, say, unasked=True))
+    await asyncio.wait_for(heard.wait(), 60)
+    assert not installing.done()
+    (folder / "over").touch()
+    with pytest.raises(KitError) as caught:
+        await installing
+    assert said == ["the package index does not answer; it is tried again, for half a minute or more"]
+    assert "--isolated" not in caught.value.hint
+
+
 async def test_a_bundle_without_requirements_is_named(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
         await install(tmp_path)
