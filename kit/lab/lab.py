@@ -190,8 +190,11 @@ class Lab:
         start = lane.start
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
-            self._say(f"{name}: installing its requirements")
-            programs = await isolated.install(lane.bundle)
+            if count := isolated.missing(lane.bundle):
+                self._say(f"{name}: installing {count} package{'s' if count > 1 else ''}")
+            programs = await isolated.install(
+                lane.bundle, lambda text: self._say(f"{name}: {text}"), unasked=not self._isolated
+            )
         elif asks_google(start):
             clients_installed(start)
 
