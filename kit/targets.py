@@ -7,11 +7,13 @@ from there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
+from kit import language
 from kit.errors import Code, Exit, KitError
 from kit.proof.contract import Clause
 from kit.proof.lane import Arm
@@ -189,7 +191,7 @@ class Rule:
         return all(bound.holds(values) for bound in self.bounds)
 
 
-UNSOURCED: Final = "unsourced"
+UNSOURCED: Final = language.text("unsourced")
 _TOPICS: Final[Mapping[Clause, tuple[Topic, ...]]] = {
     Clause.DELIVERED: ("streaming", "header"),
     Clause.KEPT_ALIVE: ("deadline", "silence"),
@@ -203,7 +205,7 @@ def in_short(claims: Collection[Claim]) -> str | None:
     """What they say in a few words; `UNSOURCED` where none of them has a source, None for none."""
     said = [claim.short for claim in claims if claim.short]
     sourced = any(claim.certainty != "-" for claim in claims)
-    return "; ".join(said) or (None if sourced or not claims else UNSOURCED)
+    return language.join("; ", said) or (None if sourced or not claims else UNSOURCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,8 +308,9 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
 
 def canonical(name: str, deploy: Path | None = None) -> str:
     """A target's own name for another that it is known by ("cloud-run"); any other name as it is."""
-    if ((deploy or assets() / "deploy") / name / "target.toml").is_file():
-        return name
+    with suppress(OSError):  # a name that no file could have
+        if ((deploy or assets() / "deploy") / name / "target.toml").is_file():
+            return name
     found = _known_as(name, load_targets(deploy))
     return found[0].name if len(found) == 1 else name
 

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from kit.errors import Code, KitError
 from kit.lab.environment import without_credentials
+from kit.language import text
 from kit.process import Tail, run
 
 _OUTPUT_LINES, _OUTPUT_BYTES = 12, 8 * 1024
@@ -93,7 +94,7 @@ class _Output(Tail):
         super().__call__(data)
         if not self._said and _RETRIES in str(self):
             self._said = True
-            self._say("the package index does not answer; it is tried again, for half a minute or more")
+            self._say(text("the package index does not answer; it is tried again, for half a minute or more"))
 
 
 async def _run(argv: list[str], bundle: Path, say: Callable[[str], None], *, unasked: bool) -> None:

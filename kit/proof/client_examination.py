@@ -198,11 +198,11 @@ def size_in_words(block: tuple[int, int] | None) -> str:
         return text("a fixed number of bytes")
     low, high = block
     if low == high:
-        return text("{n:,} bytes", n=high)
+        return text("{size:,} bytes", size=high)
     if high - low < 200 and low > 200:
-        return text("about {n:,} bytes", n=high)
+        return text("about {size:,} bytes", size=high)
     if low == 1:
-        return text("at most {n:,} bytes", n=high)
+        return text("at most {size:,} bytes", size=high)
     return text("between {low:,} and {high:,} bytes", low=low, high=high)
 
 

@@ -9,7 +9,7 @@ from kit.errors import Exit
 from kit.language import join, t, text
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import TYPES, Conclusion, Row
-from kit.report.cells import clean, hang, one_line
+from kit.report.cells import clean, hang
 from kit.report.style import Style, Tone
 from kit.report.terminal import WIDTH, headed, section
 
@@ -59,18 +59,16 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
         lines += [
             "",
             *hang(
-                "  ",
-                t(text("The end of its standard error (status {status}):", status=report.status)),
-                width,
+                "  ", t(text("The end of its standard error (status {status}):", status=report.status)), width
             ),
         ]
-        lines += [line for said in report.errors for line in hang("  | ", one_line(said), width)]
+        lines += [line for said in report.errors for line in hang("  | ", clean(said), width)]
     # Not broken in two: they are there to be pasted.
     lines += [f"  → {t(line)}" for line in found.cause.lines]
     for warned in found.warnings:
         lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", t(warned.sentence), width)]
         lines += [f"  → {t(line)}" for line in warned.cause.lines]
-    lines += section("what was done and seen", width, style)
+    lines += section(text("what was done and seen"), width, style)
     usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
         words = _FREED if row.setup.stress is None else _PASSED
