@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from kit.errors import UsageError
 from kit.events import Stage, Watch
+from kit.language import join, text
 from kit.probe.client_drive import URL, run_once
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import MOST_RUNS, Conclusion, examination
@@ -45,14 +46,14 @@ async def examine(
     appended = not any(URL in word for word in words[1:])
     if appended:
         words.append(URL)
-        watch(Stage("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL."))
-    watch(Stage(f"The command is run up to {MOST_RUNS} times."))
+        watch(Stage(text("No {url} in the command: its URL is put at the end, and in STREAMPROOF_URL.")))
+    watch(Stage(text("The command is run up to {n} times.", n=MOST_RUNS)))
     asking = examination(words, environment, silences)
     first: tuple[int | None, str] | None = None
     try:
         name, setup = next(asking)
         while True:
-            watch(Stage(f"{name}: {setup}"))
+            watch(Stage(text("{name}: {setup}", name=name, setup=join(", ", setup.words))))
             run, said = await run_once(words, environment, setup, timeout_s=timeout_s)
             first = first or (run.status, said if run.status else "")
             name, setup = asking.send(run)

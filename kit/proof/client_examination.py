@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
-from kit.language import text
+from kit.language import join, text
 from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_marks import PLACES, MarkedMedia, Place
 from kit.proof.client_stress import LARGE, LONG_SILENCES, SILENCES, Stress
@@ -29,17 +29,24 @@ TYPES: dict[MarkedMedia, str] = {
     "text": "text/plain",
 }
 _FRAMINGS: dict[Framing, str] = {
-    "chunked": "chunked",
-    "close": "ended by closing the connection",
-    "http10": "answered as by HTTP/1.0",
+    "chunked": text("chunked"),
+    "close": text("ended by closing the connection"),
+    "http10": text("answered as by HTTP/1.0"),
 }
 MOST_RUNS = 16
 
 # What is never tried: the stream is HTTP/1.1 in clear, and ends as it must.
-_NEVER_TRIED = (f"an event over {LARGE[-1]:,} bytes", "TLS", "HTTP/2", "an answer that is cut")
-_FIX_FIRST = "all but holding: fix this, and examine the client again"
+_NEVER_TRIED = (
+    text("an event over {size:,} bytes", size=LARGE[-1]),
+    "TLS",
+    "HTTP/2",
+    text("an answer that is cut"),
+)
+_FIX_FIRST = text("all but holding: fix this, and examine the client again")
 
-_UNSET = "PYTHONUNBUFFERED is set in this shell; where it is not, Python buffers what the client prints."
+_UNSET = text(
+    "PYTHONUNBUFFERED is set in this shell; where it is not, Python buffers what the client prints."
+)
 
 # curl's one-letter options that take a value: what follows them in a word is theirs (man curl).
 _CURL_TAKES_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
@@ -73,23 +80,23 @@ class Setup:
     seconds: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        return ", ".join(self.words)
+        return join(", ", self.words)
 
     @property
     def words(self) -> tuple[str, ...]:
         """What it is made of."""
         return (
-            "standard output a terminal" if self.terminal else "standard output a pipe",
+            text("standard output a terminal") if self.terminal else text("standard output a pipe"),
             TYPES[self.media],
             _FRAMINGS[self.framing],
             *(
                 []
                 if self.unbuffered is None
-                else ["PYTHONUNBUFFERED=1" if self.unbuffered else "PYTHONUNBUFFERED unset"]
+                else ["PYTHONUNBUFFERED=1" if self.unbuffered else text("PYTHONUNBUFFERED unset")]
             ),
             *(["curl -N"] if self.no_buffer else []),
-            *([f"the stream given to request {self.answered + 1}"] if self.answered else []),
-            *(f"{seconds:.3g} s" for seconds in self.seconds),
+            *([text("the stream given to request {n}", n=self.answered + 1)] if self.answered else []),
+            *(text("{s:.3g} s", s=seconds) for seconds in self.seconds),
         )
 
 
@@ -222,11 +229,11 @@ class _Examination:
     def _base(self) -> Generator[tuple[str, Setup], Run, tuple[Setup, Run]]:
         """The first setup in which the client prints anything of the stream."""
         base = Setup()
-        run = yield from self._try("as it is", base)
+        run = yield from self._try(text("as it is"), base)
         if run.trial.outcome in (Outcome.HELD, Outcome.UNRECOGNISED) and run.requests > 1:
             # It may have asked for something else first, and waited for the end of that.
             later = replace(base, answered=min(run.requests, 4) - 1)
-            again = yield from self._try("a later request", later)
+            again = yield from self._try(text("a later request"), later)
             if again.trial.outcome in (Outcome.FLOWS, Outcome.HELD):
                 return later, again
         lost = run.trial.outcome is Outcome.UNRECOGNISED and run.trial.ended
@@ -234,7 +241,7 @@ class _Examination:
             # It may not read this media type.
             for media in MEDIA[1:]:
                 other = replace(base, media=media)
-                again = yield from self._try(f"as {media}", other)
+                again = yield from self._try(text("as {media}", media=media), other)
                 if again.trial.outcome in (Outcome.FLOWS, Outcome.HELD):
                     return other, again
         return base, run
@@ -246,16 +253,16 @@ class _Examination:
             if run.trial.outcome is Outcome.FLOWS:
                 return (yield from self._freed(ClientCause.CURL_NO_BUFFER, base, freeing, run))
         elif self._python and not self._set:
-            run = yield from self._try("unbuffered Python", freeing)
+            run = yield from self._try(text("unbuffered Python"), freeing)
             if run.trial.outcome is Outcome.FLOWS:
                 return (yield from self._freed(ClientCause.PYTHON_STDOUT, base, freeing, run))
         # With a terminal as well, what is left is how it reads.
         terminal = replace(freeing, terminal=True)
-        run = yield from self._try("a terminal", replace(terminal, sizes=True))
+        run = yield from self._try(text("a terminal"), replace(terminal, sizes=True))
         if run.trial.outcome is Outcome.FLOWS:
             return (yield from self._freed(ClientCause.STDOUT_PIPE, base, terminal, run))
         if run.trial.outcome is not Outcome.HELD:  # it does something else on a terminal
-            run = yield from self._try("by size", replace(freeing, sizes=True))
+            run = yield from self._try(text("by size"), replace(freeing, sizes=True))
             if run.trial.outcome is Outcome.FLOWS:
                 return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
         match run.trial.shape:
@@ -271,7 +278,7 @@ class _Examination:
         return self._conclusion(ClientCause.HELD_OTHERWISE)
 
     def _freed(self, cause: ClientCause, base: Setup, flowing: Setup, flowed: Run) -> Examination:
-        run = yield from self._try("as it is, again", base)
+        run = yield from self._try(text("as it is, again"), base)
         if run.trial.outcome is not Outcome.HELD:
             return self._conclusion(ClientCause.INCONCLUSIVE, unclear=Unclear.NOT_REPEATED)
         return (yield from self._concluded(cause, flowing, flowed))
@@ -280,12 +287,12 @@ class _Examination:
         streamed: list[MarkedMedia] = []
         for media in MEDIA:
             if media != reading.media:
-                run = yield from self._try(f"as {media}", replace(reading, media=media))
+                run = yield from self._try(text("as {media}", media=media), replace(reading, media=media))
                 if run.trial.outcome is Outcome.FLOWS:
                     streamed.append(media)
         if streamed:
             return self._conclusion(
-                ClientCause.MEDIA_TYPE, media=" and ".join(TYPES[each] for each in streamed)
+                ClientCause.MEDIA_TYPE, media=join(" and ", (TYPES[each] for each in streamed))
             )
         return self._conclusion(ClientCause.WHOLE_BODY_READER)
 
@@ -293,10 +300,10 @@ class _Examination:
         """It flows in this setup: would it without what this shell alone may have, or without chunks?"""
         warnings: list[Fault] = []
         if self._python and self._set:
-            run = yield from self._try("buffered Python", replace(flowing, unbuffered=False))
+            run = yield from self._try(text("buffered Python"), replace(flowing, unbuffered=False))
             if run.trial.outcome is Outcome.HELD and not run.trial.late:
                 warnings.append(Fault(ClientCause.PYTHON_STDOUT, says=_UNSET))
-        framings: tuple[tuple[str, Framing], ...] = (("unchunked", "close"), ("HTTP/1.0", "http10"))
+        framings: tuple[tuple[str, Framing], ...] = ((text("unchunked"), "close"), ("HTTP/1.0", "http10"))
         for name, framing in framings:
             run = yield from self._try(name, replace(flowing, framing=framing, sizes=True))
             known = run.trial.shape in (Shape.BLOCKS, Shape.WHOLE, Shape.TAIL) and not run.trial.late
@@ -316,11 +323,15 @@ class _Examination:
     def _faults(self, flowing: Setup, flowed: Run) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         """What else goes wrong, each cause once."""
         if flowed.trial.ended:
-            self._untried.append("events in pieces, large ones, silences and its end, as it reads no further")
+            self._untried.append(
+                text("events in pieces, large ones, silences and its end, as it reads no further")
+            )
             return []
         wrong = yield from self._split(flowing)
-        run = yield from self._try("a large event", replace(flowing, stress=Stress.LARGE))
-        large = self._judged(run, f"events of {LARGE[0]:,} to {LARGE[-1]:,} bytes")
+        run = yield from self._try(text("a large event"), replace(flowing, stress=Stress.LARGE))
+        large = self._judged(
+            run, text("events of {least:,} to {most:,} bytes", least=LARGE[0], most=LARGE[-1])
+        )
         if not any(each.cause is ClientCause.LOSES_EVENTS for each in wrong):  # it comes in many reads
             wrong += large
         if flowed.status is None or flowed.requests > 1 + flowing.answered:
@@ -330,54 +341,61 @@ class _Examination:
 
     def _split(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         split = replace(flowing, stress=Stress.SPLIT, places=PLACES[flowing.media])
-        run = yield from self._try("in pieces", split)
-        place, wrong = run.trial.place, self._judged(run, "events in pieces")
+        run = yield from self._try(text("in pieces"), split)
+        place, wrong = run.trial.place, self._judged(run, text("events in pieces"))
         if place is not None:
             # Did it end at that event, or because it had read enough?
-            run = yield from self._try("that event again", replace(split, places=(place,)))
-            self._untried.append("what else comes in pieces, as it ended there")
+            run = yield from self._try(text("that event again"), replace(split, places=(place,)))
+            self._untried.append(text("what else comes in pieces, as it ended there"))
             wrong += [each for each in run.trial.wrong if each.cause not in {one.cause for one in wrong}]
         return wrong
 
     def _ended(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         """It ran on after the stream's end: does it ask again, and what ends that?"""
-        run = yield from self._try("after the end", replace(flowing, stress=Stress.ENDED))
+        run = yield from self._try(text("after the end"), replace(flowing, stress=Stress.ENDED))
         first = 1 + flowing.answered
         if run.requests <= first:
-            self._judged(run, "the stream's end")
+            self._judged(run, text("the stream's end"))
             return []
-        how = f"a 204 {'ends' if run.requests == first + 1 else 'does not end'} that"
+        ends = run.requests == first + 1
+        how = text("a 204 ends that") if ends else text("a 204 does not end that")
         if flowing.media == "sse":  # the last events that clients know are of event streams
-            run = yield from self._try("after a last event", replace(flowing, stress=Stress.CLOSED))
+            run = yield from self._try(text("after a last event"), replace(flowing, stress=Stress.CLOSED))
             if run.requests <= first and run.trial.outcome is Outcome.FLOWS:
                 return [Fault(ClientCause.NEEDS_LAST_EVENT)]
-            how += ", a last event (data: [DONE], event: done, end, close …) does not"
+            how += text(", a last event (data: [DONE], event: done, end, close …) does not")
         return [Fault(ClientCause.ASKS_AGAIN, how)]
 
     def _silent(self, flowing: Setup) -> Generator[tuple[str, Setup], Run, list[Fault]]:
         longest, whole = max(self._silences, default=0.0), sum(self._silences)
-        tries = f" (--long tries {max(LONG_SILENCES):g} s and {sum(LONG_SILENCES):g} s)"
-        beyond = f"a silence over {longest:g} s, an answer over {whole:g} s"
+        tries = text(
+            " (--long tries {longest:g} s and {whole:g} s)",
+            longest=max(LONG_SILENCES),
+            whole=sum(LONG_SILENCES),
+        )
+        beyond = text(
+            "a silence over {longest:g} s, an answer over {whole:g} s", longest=longest, whole=whole
+        )
         beyond = beyond if longest >= max(LONG_SILENCES) else beyond + tries
         if not self._silences:
             self._untried.append(beyond)
             return []
         silent = replace(flowing, stress=Stress.SILENT, seconds=self._silences)
-        run = yield from self._try("silence", silent)
+        run = yield from self._try(text("silence"), silent)
         if run.trial.lived_ms is None:
-            wrong = self._judged(run, "a silence")
+            wrong = self._judged(run, text("a silence"))
             self._untried.append(beyond)
             return wrong
         # It gave up: at the silence, or after so long in any case?
         lived_s = run.trial.lived_ms / 1000
         talking = replace(flowing, stress=Stress.TALKING, seconds=(lived_s * 1.25 + 2,))
-        talk = yield from self._try("as long, without a silence", talking)
+        talk = yield from self._try(text("as long, without a silence"), talking)
         if talk.trial.outcome is Outcome.FLOWS:
-            self._untried.append(f"an answer over {talking.seconds[0]:.0f} s")
+            self._untried.append(text("an answer over {s:.0f} s", s=talking.seconds[0]))
             return list(run.trial.wrong)
         if talk.trial.lived_ms is not None and talk.trial.lived_ms >= lived_s * 800:
             return list(talk.trial.wrong)
-        self._untried.append("silences, as it ended by itself without one")
+        self._untried.append(text("silences, as it ended by itself without one"))
         return []
 
     def _judged(self, run: Run, what: str) -> list[Fault]:
@@ -403,15 +421,15 @@ class _Examination:
         seen = run.trial.seen
         if setup.stress in (Stress.ENDED, Stress.CLOSED) and freed:
             freed = run.requests <= 1 + setup.answered
-            seen += ", and it did not ask again" if freed else ""
+            seen += text(", and it did not ask again") if freed else ""
         if run.requests > 1:
-            seen += f"; it sent {run.requests} requests"
+            seen += text("; it sent {n} requests", n=run.requests)
         if run.http10 and setup.framing == "chunked":
-            seen += "; it asked in HTTP/1.0, in which nothing is chunked"
+            seen += text("; it asked in HTTP/1.0, in which nothing is chunked")
         if run.no_http:
-            seen += "; it sent something that is not HTTP/1.1 (TLS, or HTTP/2 without asking)"
+            seen += text("; it sent something that is not HTTP/1.1 (TLS, or HTTP/2 without asking)")
         if run.status:
-            seen += f"; it failed with status {run.status}"
+            seen += text("; it failed with status {status}", status=run.status)
         self._rows.append(Row(name, setup, seen, freed))
         return run
 
@@ -432,7 +450,7 @@ def _reading(trial: Trial) -> str:
     """What a client that holds does, after "the client"."""
     match trial.shape:
         case Shape.BLOCKS:
-            return f"waits until {size_in_words(trial.block)} are there"
+            return text("waits until {size} are there", size=size_in_words(trial.block))
         case Shape.WHOLE:
-            return "reads the whole answer first"
-    return "prints each event only when the next one has come"
+            return text("reads the whole answer first")
+    return text("prints each event only when the next one has come")

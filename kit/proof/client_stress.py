@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from kit.language import join, text
 from kit.proof.actions import End, Feed, Machine, Open, Pair
 from kit.proof.client_causes import ClientCause, Fault
 from kit.proof.client_marks import Place
@@ -60,7 +61,7 @@ def stress(kind: Stress, places: Sequence[Place], seconds: Sequence[float]) -> M
         return never_asked(stream)
     if not (yield from _seen(stream, 0)):
         ended = stream.ended_ms is not None
-        return Trial(Outcome.UNRECOGNISED, "the first event was not printed", ended=ended)
+        return Trial(Outcome.UNRECOGNISED, text("the first event was not printed"), ended=ended)
     match kind:
         case Stress.SPLIT:
             found = yield from _split(stream, places)
@@ -96,21 +97,21 @@ def _split(stream: Received, places: Sequence[Place]) -> Machine[Trial]:
         # that is cut.
         same = {Place.CHARACTER: Place.LINE, Place.CR: Place.CRLF}.get(place, place)
         wrong.setdefault(_CAUSES[same if same in lost else place], []).append(place)
-    found = [Fault(cause, f"loses {_those(those)}") for cause, those in wrong.items()]
+    found = [Fault(cause, text("loses {those}", those=_those(those))) for cause, those in wrong.items()]
     if _garbled(printed, complete):
-        found.append(Fault(ClientCause.GARBLES, f"garbles {_those([Place.CHARACTER])}"))
-    said = "; ".join(each.how for each in found)
+        found.append(Fault(ClientCause.GARBLES, text("garbles {those}", those=_those([Place.CHARACTER]))))
+    said = join("; ", (each.how for each in found))
     if stopped is not None:
         left = [place for place in places if place not in sent]
-        seen = f"{said}; " if said else ""
-        seen += f"gives up at {_those([stopped])}"
-        seen += f"; not tried then: {_those(left)}" if left else ""
+        gave_up = text("gives up at {those}", those=_those([stopped]))
+        untried = text("not tried then: {those}", those=_those(left)) if left else ""
+        seen = join("; ", [one for one in (said, gave_up, untried) if one])
         if len(places) == 1:  # as few events as it is known to read
-            found.append(Fault(_CAUSES[stopped], f"gives up at {_those([stopped])}"))
+            found.append(Fault(_CAUSES[stopped], gave_up))
         return Trial(Outcome.BROKE, seen, ended=True, wrong=tuple(found), place=stopped)
     if found:
         return Trial(Outcome.BROKE, said, wrong=tuple(found))
-    return Trial(Outcome.FLOWS, f"printed whole: {_those(places)}")
+    return Trial(Outcome.FLOWS, text("printed whole: {those}", those=_those(places)))
 
 
 def _garbled(printed: Mapping[int, str], complete: Mapping[Place, int]) -> bool:
@@ -124,7 +125,8 @@ def _garbled(printed: Mapping[int, str], complete: Mapping[Place, int]) -> bool:
 
 
 def _those(places: Sequence[Place]) -> str:
-    return f"an event {', one '.join(places)}"
+    first, *more = (place.value for place in places)
+    return join(", ", [text("an event {what}", what=first), *(text("one {what}", what=one) for one in more)])
 
 
 _CAUSES = {
@@ -151,14 +153,15 @@ def _large(stream: Received) -> Machine[Trial]:
         if _printed(stream, large):
             passed = octets
             continue
-        cause, how = ClientCause.LONG_LINE, f"loses an event of {octets:,} bytes"
+        cause, how = ClientCause.LONG_LINE, text("loses an event of {n:,} bytes", n=octets)
         if stream.ended_ms is not None:
-            how = f"gives up at an event of {octets:,} bytes"
+            how = text("gives up at an event of {n:,} bytes", n=octets)
         elif not _printed(stream, large + 1):
-            cause, how = ClientCause.SLOW_LINE, f"takes more than 10 s for one of {octets:,} bytes"
-        how += f" (one of {passed:,} passes)" if passed else ""
+            cause = ClientCause.SLOW_LINE
+            how = text("takes more than 10 s for one of {n:,} bytes", n=octets)
+        how += text(" (one of {n:,} passes)", n=passed) if passed else ""
         return Trial(Outcome.BROKE, how, ended=stream.ended_ms is not None, wrong=(Fault(cause, how),))
-    return Trial(Outcome.FLOWS, f"events of up to {passed:,} bytes were printed")
+    return Trial(Outcome.FLOWS, text("events of up to {n:,} bytes were printed", n=passed))
 
 
 def _silent(stream: Received, silences: Sequence[float]) -> Machine[Trial]:
@@ -169,15 +172,15 @@ def _silent(stream: Received, silences: Sequence[float]) -> Machine[Trial]:
             yield Feed(TOKENS[0], 0)
             if (yield from _seen(stream, seq, SLOW_MS)):
                 continue
-        how = f"prints nothing any more after {_seconds(seconds * 1000)} of silence"
+        how = text("prints nothing any more after {time} of silence", time=_seconds(seconds * 1000))
         if stream.ended_ms is not None:
-            how = f"gives up after {_seconds(stream.ended_ms - begun_ms)} of silence"
+            how = text("gives up after {time} of silence", time=_seconds(stream.ended_ms - begun_ms))
         lived_ms = _lived_ms(stream)
-        seen = how + (f", {_seconds(lived_ms)} after it had asked" if lived_ms else "")
+        seen = how + (text(", {time} after it had asked", time=_seconds(lived_ms)) if lived_ms else "")
         wrong = (Fault(ClientCause.SILENCE, how),)
         return Trial(Outcome.BROKE, seen, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
-    each = ", ".join(f"{seconds:g}" for seconds in silences)
-    return Trial(Outcome.FLOWS, f"after a silence of {each} s the next event was printed")
+    each = join(", ", (f"{seconds:g}" for seconds in silences))
+    return Trial(Outcome.FLOWS, text("after a silence of {each} s the next event was printed", each=each))
 
 
 def _talking(stream: Received, seconds: float) -> Machine[Trial]:
@@ -188,10 +191,13 @@ def _talking(stream: Received, seconds: float) -> Machine[Trial]:
             if (yield from _seen(stream, seq, SLOW_MS)):
                 continue
         lived_ms = _lived_ms(stream)
-        how = "prints nothing any more" if lived_ms is None else f"gives up after about {_seconds(lived_ms)}"
-        wrong = (Fault(ClientCause.WHOLE_TIME, f"{how}, with no silence before"),)
+        how = text("prints nothing any more")
+        if lived_ms is not None:
+            how = text("gives up after about {time}", time=_seconds(lived_ms))
+        wrong = (Fault(ClientCause.WHOLE_TIME, how + text(", with no silence before")),)
         return Trial(Outcome.BROKE, how, ended=lived_ms is not None, wrong=wrong, lived_ms=lived_ms)
-    return Trial(Outcome.FLOWS, f"{_seconds(seconds * 1000)} of events without a silence: each was printed")
+    whole = text("{time} of events without a silence: each was printed", time=_seconds(seconds * 1000))
+    return Trial(Outcome.FLOWS, whole)
 
 
 def _ended(stream: Received) -> Machine[Trial]:
@@ -199,7 +205,7 @@ def _ended(stream: Received) -> Machine[Trial]:
     yield from _seen(stream, 1)
     yield End(0)
     yield from wait(stream, AGAIN_MS)
-    return Trial(Outcome.FLOWS, "the stream ended")
+    return Trial(Outcome.FLOWS, text("the stream ended"))
 
 
 def _printed(stream: Received, seq: int) -> bool:
@@ -224,4 +230,4 @@ def _lived_ms(stream: Received) -> float | None:
 
 
 def _seconds(ms: float) -> str:
-    return f"{ms / 1000:.1f}".removesuffix(".0") + " s"
+    return text("{s} s", s=f"{ms / 1000:.1f}".removesuffix(".0"))

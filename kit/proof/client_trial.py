@@ -17,6 +17,7 @@ from enum import StrEnum
 from math import gcd, inf
 from statistics import median
 
+from kit.language import text
 from kit.proof.actions import Await, End, Feed, Machine, Observed, Open
 from kit.proof.client_causes import Fault
 from kit.proof.client_marks import SMALLEST, Place
@@ -96,8 +97,8 @@ def wait(stream: Received, within_ms: float, events: float = inf, octets: float 
 def never_asked(stream: Received) -> Trial:
     """What a run showed in which no request came."""
     if stream.ended_ms is not None:
-        return Trial(Outcome.NEVER_ASKED, "the command ended without asking for the URL", ended=True)
-    return Trial(Outcome.NEVER_ASKED, "the command did not ask for the URL in time")
+        return Trial(Outcome.NEVER_ASKED, text("the command ended without asking for the URL"), ended=True)
+    return Trial(Outcome.NEVER_ASKED, text("the command did not ask for the URL in time"))
 
 
 def trial(*, sizes: bool) -> Machine[Trial]:
@@ -144,8 +145,11 @@ class _Trial:
             yield End(0)
             return Trial(
                 Outcome.FLOWS,
-                f"{len(taken)} events, each printed before the next one was sent, "
-                f"{_took(median(taken))} after it was sent",
+                text(
+                    "{n} events, each printed before the next one was sent, {took} after it was sent",
+                    n=len(taken),
+                    took=_took(median(taken)),
+                ),
             )
         return (yield from self._held(sizes))
 
@@ -156,12 +160,15 @@ class _Trial:
         if passed >= ENOUGH:
             return Trial(
                 Outcome.FLOWS,
-                f"the command ended by itself after {passed} events, each printed before the next was sent",
+                text(
+                    "the command ended by itself after {n} events, each printed before the next was sent",
+                    n=passed,
+                ),
                 ended=True,
             )
         return Trial(
             Outcome.ENDED_EARLY,
-            f"the command ended by itself while the stream ran, after {_events(passed)}",
+            text("the command ended by itself while the stream ran, after {events}", events=_events(passed)),
             ended=True,
         )
 
@@ -181,24 +188,33 @@ class _Trial:
         ended = self._stream.ended_ms is not None
         if not self._stream.events:
             octets = self._stream.octets
-            printed = f"{octets:,} byte{'s' * (octets != 1)}" if octets else "nothing"
+            printed = _bytes(octets) if octets else text("nothing")
             return Trial(
                 Outcome.UNRECOGNISED,
-                f"the command got the whole stream and printed {printed}; no event could be recognised in it",
+                text(
+                    "the command got the whole stream and printed {printed}; no event could be recognised "
+                    "in it",
+                    printed=printed,
+                ),
                 ended=ended,
             )
         if shape is Shape.BLOCKS:
             block = self._exactly(block)
         after = self._stream.events - before
-        seen = (
-            f"event {first + 1} was not printed within {TIMEOUT_MS / 1000:.0f} s of being sent{how}; "
-            f"{before or 'none'} of {len(self._ends)} printed before the stream's end, "
-            f"{after or 'none'} after it"
+        seen = text(
+            "event {n} was not printed within {s:.0f} s of being sent{how}; {before} of {all} printed before "
+            "the stream's end, {after} after it",
+            n=first + 1,
+            s=TIMEOUT_MS / 1000,
+            how=how,
+            before=before or text("none"),
+            all=len(self._ends),
+            after=after or text("none"),
         )
         output = self._output_block() if shape is Shape.BLOCKS else None
         late = late_ms > LATE_MS
         if late:
-            seen += f", {late_ms / 1000:.1f} s later"
+            seen += text(", {s:.1f} s later", s=late_ms / 1000)
         return Trial(Outcome.HELD, seen, shape, block, ended, late, output)
 
     def _exactly(self, block: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -224,7 +240,7 @@ class _Trial:
             low = self._sent if self._stream.octets == self._before else 1
             released = yield from self._grow_to(size)
             if self._stream.ended_ms is not None:
-                return None, None, ", and the command ended before its stream did"
+                return None, None, text(", and the command ended before its stream did")
             if released is None:
                 continue
             if released > PROMPT_MS:
@@ -233,28 +249,28 @@ class _Trial:
                     return (
                         Shape.TIMER,
                         None,
-                        ", but later, by itself; from then on events were printed at once",
+                        text(", but later, by itself; from then on events were printed at once"),
                     )
                 if timer is not None:
-                    return Shape.TIMER, None, f", but {timer / 1000:.1f} s later, by itself"
+                    return Shape.TIMER, None, text(", but {s:.1f} s later, by itself", s=timer / 1000)
             return (yield from self._by_release(low, size))
-        return Shape.WHOLE, None, f", and {self._sent:,} bytes sent in all brought nothing"
+        return Shape.WHOLE, None, text(", and {n:,} bytes sent in all brought nothing", n=self._sent)
 
     def _by_release(self, low: int, size: int) -> Machine[tuple[Shape | None, tuple[int, int] | None, str]]:
         """So much freed something: what does it take to free more?"""
-        how = f", and with {size:,} bytes sent in all something was"
+        how = text(", and with {n:,} bytes sent in all something was", n=size)
         behind = []
         for token in TOKENS[:3]:
             yield from self._feed_and_watch(token)
             behind.append(self._behind)
         if behind == [0, 0, 0]:
-            return Shape.PREFIX, (low, size), f"{how}; from then on each event was printed at once"
+            return Shape.PREFIX, (low, size), how + text("; from then on each event was printed at once")
         if behind == [1, 1, 1]:
             for multiple in (1024, ROUND):
                 yield from self._grow_to(self._next(multiple))
                 if not self._behind:
-                    return Shape.BLOCKS, (1, max(TOKENS)), f"{how}; small pieces at a time come out"
-            return Shape.TAIL, None, f"{how}; each event was printed when the next one was sent"
+                    return Shape.BLOCKS, (1, max(TOKENS)), how + text("; small pieces at a time come out")
+            return Shape.TAIL, None, how + text("; each event was printed when the next one was sent")
         # Reads of `size` octets leave everything after their last multiple unprinted, and reach the next one.
         total = self._next(size)
         printed = sum(end <= total - size for end in self._ends)
@@ -262,11 +278,11 @@ class _Trial:
         early = self._stream.events > printed
         yield from self._grow_to(total)
         if early or self._behind:
-            return Shape.BLOCKS, (low, size), f"{how}; and again later"
+            return Shape.BLOCKS, (low, size), how + text("; and again later")
         return (
             Shape.BLOCKS,
             (size - SMALLEST + 1, size),
-            f"{how}; then nothing until {total:,} had been sent, and all of it then",
+            how + text("; then nothing until {n:,} had been sent, and all of it then", n=total),
         )
 
     def _next(self, multiple: int) -> int:
@@ -321,8 +337,12 @@ class _Trial:
 
 
 def _took(ms: float) -> str:
-    return "less than 1 ms" if ms < 1 else f"{ms:.0f} ms"
+    return text("less than 1 ms") if ms < 1 else text("{ms:.0f} ms", ms=ms)
 
 
 def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count} events"
+    return text("1 event") if count == 1 else text("{n} events", n=count)
+
+
+def _bytes(count: int) -> str:
+    return text("1 byte") if count == 1 else text("{n:,} bytes", n=count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.errors import Exit
-from kit.language import t, text
+from kit.language import join, t, text
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import TYPES, Conclusion, Row
 from kit.report.cells import clean, hang
@@ -18,8 +18,8 @@ _MARKS: dict[bool | None, tuple[str, Tone]] = {
     True: ("✗", "wrong"),
     None: ("?", "unsure"),
 }
-_FREED = {True: "each event at once", False: "held", None: "not known"}
-_PASSED = {True: "passed", False: "failed", None: "not known"}
+_FREED = {True: text("each event at once"), False: text("held"), None: text("not known")}
+_PASSED = {True: text("passed"), False: text("failed"), None: text("not known")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,14 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
         words = _FREED if row.setup.stress is None else _PASSED
-        changed = ", ".join(word for word in row.setup.words if word not in (*usual, row.experiment))
+        changed = [word for word in row.setup.words if word not in (*usual, row.experiment)]
         usual = usual or row.setup.words
-        how = f" ({changed})" if changed else ""
-        lines += hang(f"  {number:2}  ", f"{row.experiment}{how}: {words[row.freed]}.", width)
-        lines += hang("      ", f"{row.seen}.", width)
+        how = text(" ({changed})", changed=join(", ", changed)) if changed else ""
+        said = text("{name}{how}: {found}.", name=row.experiment, how=how, found=words[row.freed])
+        lines += hang(f"  {number:2}  ", t(said), width)
+        lines += hang("      ", t(text("{seen}.", seen=row.seen)), width)
     if found.untried:
-        lines += ["", *hang("  ", f"Not tried: {'; '.join(found.untried)}.", width)]
+        lines += ["", *hang("  ", t(text("Not tried: {what}.", what=join("; ", found.untried))), width)]
     if report.appended:
         lines += ["", *hang("  ", t(text("The command had no {url}, so its URL was put at its end.")), width)]
     return style.finish("\n".join(line.rstrip() for line in lines))

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit import language
 from kit.errors import Exit
+from kit.language import text as sentence
 from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_examination import Conclusion, Row, Setup
 from kit.proof.client_stress import Stress
 from kit.report.cells import cells
 from kit.report.client import ClientReport, client_data, client_text
 from kit.report.style import Style
+from tests.fixtures.chinese import english_left
 
 ROWS = (
-    Row("as it is", Setup(), "event 1 was not printed within 2 s of being sent", False),
+    Row(sentence("as it is"), Setup(), "event 1 was not printed within 2 s of being sent", False),
     Row("curl -N", Setup(no_buffer=True), "5 events were printed", True),
 )
 CURL = ClientReport(
@@ -61,6 +64,17 @@ def test_another_fault_is_no_green_tick_and_what_was_not_tried_is_said() -> None
     data = client_data(report)
     assert (data["client_holds"], data["client_at_fault"]) == (False, True)
     assert data["not_tried"] == ["TLS", "HTTP/2"]
+
+
+def test_in_chinese_no_english_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "_chosen", "zh")
+    rows = tuple(replace(row, seen=sentence("the stream ended")) for row in ROWS)
+    for cause in ClientCause:
+        fault = Fault(cause, sentence("prints nothing any more"))
+        found = Conclusion(cause, fault.sentence, rows, untried=(sentence("a silence"),))
+        said = client_text(replace(CURL, conclusion=found, appended=True))
+        ours = "\n".join(line for line in said.splitlines() if "→" not in line)
+        assert english_left(ours.replace("{url}", "")) == [], cause
 
 
 def test_a_failure_is_shown_with_its_last_words_and_what_was_appended() -> None:
