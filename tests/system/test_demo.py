@@ -89,9 +89,19 @@ def test_by_polling_the_answer_is_alive_behind_the_front_that_holds_every_stream
     assert polled["timeline"][30]["arrived_ms"] < held["first_event_ms"]
 
 
-def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(demo: Demo) -> None:
-    fronts = {"standard": "run", "flex": "run", "run": "standard"}
-    wrong = {("standard", "on"), ("standard", "off"), ("flex", "off"), ("run", "on"), ("run", "off")}
+@pytest.mark.parametrize(
+    ("fronts", "wrong"),
+    [
+        (
+            {"standard": "run", "flex": "run", "run": "standard"},
+            {("standard", "on"), ("standard", "off"), ("flex", "off"), ("run", "on"), ("run", "off")},
+        ),
+        ({"flex": "standard"}, {("flex", "on"), ("flex", "off")}),
+    ],
+)
+def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(
+    demo: Demo, fronts: dict[str, str], wrong: set[tuple[str, str]]
+) -> None:
     status, out, err = ended(demo(*(f"--swap-front={name}={other}" for name, other in fronts.items())))
     assert status == 3, err
     for target, arm in SHOWN:
@@ -111,17 +121,10 @@ def test_with_several_workers_the_proof_falls_back_to_pause_and_says_so(demo: De
     assert all("other-instance" in lane["doubts"] for lane in json.loads(out)["data"]["lanes"])
 
 
-@pytest.mark.parametrize(
-    ("moment", "number"),
-    [
-        ("Starting each bundle", signal.SIGINT),
-        ("Starting each bundle", signal.SIGTERM),
-        ("The same question", signal.SIGINT),
-        ("The proof", signal.SIGTERM),
-    ],
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["Starting each bundle", "The same question", "The proof"])
 def test_interrupted_at_any_moment_it_leaves_nothing_behind(
-    demo: Demo, tmp_path: Path, moment: str, number: signal.Signals
+    demo: Demo, tmp_path: Path, number: signal.Signals, moment: str
 ) -> None:
     process = demo()
     assert process.stderr is not None
