@@ -45,7 +45,13 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", envvar="KIT_PREVIEW", help="The preview's name, such as pr-12.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            envvar="KIT_PREVIEW",
+            show_envvar=False,
+            help="The preview's name, such as pr-12; KIT_PREVIEW can say it too.",
+        ),
     ],
     targets: Named = None,
     close: Annotated[bool, option("--close", "Remove the preview, wherever it is; may be repeated.")] = False,

@@ -1,12 +1,19 @@
-"""What tests of whole commands share: a copy of the checkout, as a clone of it would be."""
+"""What tests of whole commands share: a copy of the checkout, as a clone of it would be, and a cloud."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.fixtures.tools import Tool
+
+if TYPE_CHECKING:
+    from tests.system.cloud import Cloud
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -34,3 +41,13 @@ def clone(tmp_path: Path) -> Path:
     )
     subprocess.run(["tar", "-x", "-f", "-"], cwd=folder, input=packed.stdout, check=True)
     return folder
+
+
+@pytest.fixture
+def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
+    """A project on a loopback Google, for the real gcloud."""
+    from tests.system.cloud import Cloud
+
+    tool("gcloud")
+    with Cloud(tmp_path) as cloud:
+        yield cloud

@@ -6,24 +6,14 @@ import hashlib
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from kit.rehearsal.secret_manager import Secret
-from tests.fixtures.tools import Tool
 from tests.system.cloud import REGION, Cloud, another, front_of, whose
 
 PROMOTED = "run.namespaces.services.replaceService"
 OPENED = "run.projects.locations.services.setIamPolicy"
-
-
-@pytest.fixture
-def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
-    tool("gcloud")
-    with Cloud(tmp_path) as cloud:
-        yield cloud
 
 
 @pytest.mark.thorough

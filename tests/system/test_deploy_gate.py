@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.tools import Tool
 from tests.system.cloud import Cloud, another, front_of, whose
 
 OWN_APP = Path(__file__).parents[2] / "examples" / "own-app"
-
-
-@pytest.fixture
-def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
-    tool("gcloud")
-    with Cloud(tmp_path) as cloud:
-        yield cloud
 
 
 def serves(cloud: Cloud, service: str = "sp-flex") -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +14,6 @@ from tests.system.cloud import Cloud, Ran, another, front_of
 pytestmark = pytest.mark.thorough
 
 MANY = ("--streams", "20")
-
-
-@pytest.fixture
-def cloud(tool: Tool, tmp_path: Path) -> Iterator[Cloud]:
-    tool("gcloud")
-    with Cloud(tmp_path) as cloud:
-        yield cloud
 
 
 def rollout(ran: Ran, kind: Kind) -> tuple[str, str, str]:

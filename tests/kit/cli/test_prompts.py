@@ -9,13 +9,7 @@ from kit.app import App
 from kit.cli.prompts import confirmed, trusted
 from kit.config import Config
 from kit.errors import Code, KitError
-
-
-class Terminal(io.StringIO):
-    """A person at the keyboard."""
-
-    def isatty(self) -> bool:
-        return True
+from tests.fixtures.terminal import Terminal
 
 
 @pytest.mark.parametrize("typed", ["y\n", "Y\n", "yes\n", " YES \n"])

@@ -21,17 +21,11 @@ from kit.proof.timeline import Arrival
 from kit.report.live import live_lanes
 from kit.report.painter import Painter
 from kit.report.style import Style
+from tests.fixtures.terminal import Terminal
 from tests.kit.report.measured import AS_PROMISED
 
 ROOT = Path(__file__).parents[3]
 FLEX, STANDARD = LaneKey("flex", "on"), LaneKey("standard", "on")
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 class Clock:

@@ -5,13 +5,7 @@ import io
 import pytest
 
 from kit.report.style import Style, size
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+from tests.fixtures.terminal import Terminal
 
 
 def test_a_terminal_gets_colour() -> None:
