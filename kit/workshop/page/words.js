@@ -144,7 +144,7 @@ export const WORDS = {
     strip: (title, n, t) => `${title}：${t} 秒内到达 ${n} 次`,
     relayed: "转交",
     relayedMeans: "浏览器不能直接访问这个服务：由本页的服务器原样转交。",
-    doubts: (n) => `证据，${n} 条疑问`,
+    doubts: (n) => `证据，${n} 个疑点`,
     contract: "检查契约",
     checking: "检查中……",
     evidence: "证据",
