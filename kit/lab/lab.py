@@ -191,8 +191,16 @@ class Lab:
         start = lane.start
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
-            self._say(text("{name}: installing its requirements", name=name))
-            programs = await isolated.install(lane.bundle)
+            if count := isolated.missing(lane.bundle):
+                packages = text("{name}: installing 1 package", name=name)
+                if count > 1:
+                    packages = text("{name}: installing {count} packages", name=name, count=count)
+                self._say(packages)
+            programs = await isolated.install(
+                lane.bundle,
+                lambda said: self._say(text("{name}: {headline}", name=name, headline=said)),
+                unasked=not self._isolated,
+            )
         elif asks_google(start):
             clients_installed(start)
 

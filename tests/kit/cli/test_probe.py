@@ -105,7 +105,7 @@ def test_data_and_headers_are_sent_as_given(
         "Content-Type: application/json",
         "-H",
         "Accept: application/x-ndjson",
-        "--bearer-env",
+        "--token-env",
         "MY_TOKEN",
         "--json",
     )

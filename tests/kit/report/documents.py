@@ -24,6 +24,7 @@ SAID = replace(
     SEEN,
     targets=(),
     asked="",
+    prompted=False,
     lanes=tuple(
         replace(
             lane,

@@ -64,9 +64,9 @@ def test_a_stream_that_is_held_is_told_with_who_where_and_what_frees_it() -> Non
 def test_what_was_only_watched_is_a_suspicion_of_both_and_how_to_tell_is_said_once() -> None:
     text = of(diagnosis_text(WATCHED))
     assert text.startswith("? inconclusive, but it looks held: it came in one lump ")
-    assert "possible: Something collects the whole response" in text
+    assert "possible: Something buffers the whole response" in text
     assert "possible: The service itself" in text
-    assert "proven" not in text.replace("never proves", "")
+    assert "proven" not in text.replace("never prove ", "")
     assert text.count("What would tell which of the two") == 1
     assert text.count(f"the body. {WATCHED.causes[0].because}") == 1
     assert "? no-proof:" in text
