@@ -1,4 +1,4 @@
-"""`make soak`: demos, probes and the doctor's matrix again and again, on a machine that is as busy as asked.
+"""`make soak`: demos, probes, the doctor's matrix and the contract's clauses, on a machine as busy as asked.
 
 Prints how often each was right, unsure, wrong and falsely certain, and each miss with the seed that repeats
 it. Exits 0 where nothing was wrong and at least 98 of 100 were right.
@@ -27,9 +27,13 @@ from tests.system.matrix import Outcome
 from tests.system.test_demo import SHOWN
 
 MATRIX = "tests/system/test_doctor_matrix.py"
+CLAUSES = (
+    "tests/system/test_contract_clauses.py::test_each_clause_is_right_where_it_is_kept_and_where_it_is_broken"
+)
 TESTS = {
     "probe": f"{MATRIX}::test_the_probes_verdict_is_right",
     "matrix": f"{MATRIX}::test_the_cause_named_is_right_and_never_wrong_with_certainty",
+    **{clause: f"{CLAUSES}[{clause}]" for clause in ("cancelled", "many", "kept-alive")},
 }
 KINDS = ("demo", *TESTS)
 RIGHT = 0.98
@@ -46,7 +50,7 @@ class Came(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; the exit status."""
     parser = argparse.ArgumentParser(prog="make soak ARGS=…", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("kinds", nargs="*", metavar="|".join(KINDS), help="all three unless given")
+    parser.add_argument("kinds", nargs="*", metavar="|".join(KINDS), help="all unless given")
     parser.add_argument("--times", type=int, default=1, help="demos, and seeds of each of the others (1)")
     parser.add_argument("--minutes", type=float, help="instead: begin no more after so many")
     parser.add_argument("--busy", type=int, default=0, help="processes that spin beside it (0)")
@@ -72,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         interrupted = True
     for kind, count in counts.items():
-        print(f"{kind:7} {count.total():5} times:", ", ".join(f"{count[each]} {each}" for each in Outcome))
+        print(f"{kind:10} {count.total():5} times:", ", ".join(f"{count[each]} {each}" for each in Outcome))
     return 130 if interrupted else int(not all(map(_good, counts.values())))
 
 

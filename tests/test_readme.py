@@ -97,7 +97,8 @@ def test_a_readme_is_short_and_leads_to_the_other_language(name: str) -> None:
 
 def test_both_readmes_show_the_same_commands_and_lead_to_the_same_pages() -> None:
     def shown(name: str) -> tuple[list[str], list[str], list[int]]:
-        blocks = [block for block in FENCED.findall(text(name)) if block.startswith(("make ", "kit "))]
+        lines = [line for block in FENCED.findall(text(name)) for line in block.splitlines()]
+        blocks = [line for line in lines if line.startswith(("make ", "kit "))]
         spans = sorted(set(re.findall(r"`((?:make|kit|--)[ \w][^`\n]*)`", prose(name))))
         rows = [len(re.findall(mark, prose(name), re.MULTILINE)) for mark in ("^#", r"^\|", "^- ")]
         return blocks, spans, rows

@@ -78,6 +78,6 @@ def test_interrupted_it_prints_its_counts_and_leaves_no_process(number: signal.S
         soak.wait()
     assert (soak.returncode, out) == (
         130,
-        "demo        0 times: 0 falsely certain, 0 wrong, 0 unsure, 0 right\n",
+        "demo           0 times: 0 falsely certain, 0 wrong, 0 unsure, 0 right\n",
     ), err
     assert all(map(is_gone, started))

@@ -23,7 +23,7 @@ from kit.lab.environment import asks_google, clients_installed, environment
 from kit.lab.front import start_front
 from kit.lab.process import ASKED, ServiceProcess
 from kit.lab.sockets import HOST, answers, hold_port, listen
-from kit.language import text
+from kit.language import join, text
 from kit.targets import FrontSpec, Target
 
 T = TypeVar("T")
@@ -192,13 +192,10 @@ class Lab:
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
             if count := isolated.missing(lane.bundle):
-                packages = text("{name}: installing 1 package", name=name)
-                if count > 1:
-                    packages = text("{name}: installing {count} packages", name=name, count=count)
-                self._say(packages)
+                self._say(text("{name}: installing packages: {count}", name=name, count=count))
             programs = await isolated.install(
                 lane.bundle,
-                lambda said: self._say(text("{name}: {headline}", name=name, headline=said)),
+                lambda said: self._say(join(": ", (name, said))),
                 unasked=not self._isolated,
             )
         elif asks_google(start):

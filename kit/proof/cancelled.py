@@ -17,6 +17,7 @@ from typing import Self
 
 from kit.language import join, text
 from kit.proof.actions import Await, By, End, Feed, Leave, Machine, Observed, Open, Ping, Reply, Wait
+from kit.proof.causes import Cause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
 from kit.proof.doubts import Doubt
 from kit.proof.received import Received
@@ -116,6 +117,10 @@ def named_departs(*, watch_ms: float) -> Machine[Departure]:
     return (yield from _NamedDeparting(By.FIN, early=False, watch_ms=watch_ms, talks=False).run())
 
 
+# As where each worker answers one request at a time: a stream has it to itself.
+_ALONE = text("with one stream open, no side request was answered")
+
+
 class _UndecidedError(Exception):
     def __init__(self, why: str, *doubts: Doubt) -> None:
         super().__init__(why)
@@ -133,7 +138,7 @@ class _Departing:
         self._late_ms = 0.0
         self._instance = ""
         self._rtt_ms = 0.0
-        self._others = False
+        self._others = self._answered = self._begun_alone = False
         self._fed: Reply | None = None  # the last time
         # Of each instance, between what its clock is ahead of ours.
         self._ahead_ms: dict[str, tuple[float, float]] = {}
@@ -261,6 +266,8 @@ class _Departing:
     def _do(self, action: Ping | Feed | Open | Leave | Wait | Await) -> Machine[Observed]:
         observed = yield action
         self._now_ms = observed.now_ms
+        self._answered = self._answered or observed.reply is not None
+        self._begun_alone = not self._answered and observed.stream is not None and observed.stream.events > 0
         self._late_ms += observed.late_ms
         if (reply := observed.reply) is not None:
             least, most = self._ahead_ms.get(reply.instance, (-inf, inf))
@@ -282,6 +289,8 @@ class _Departing:
             return _UndecidedError(text("side requests reached another instance"), Doubt.OTHER_INSTANCE)
         if self._late_ms > BUSY_MS:
             return _UndecidedError(text("this process did not run for long enough"), Doubt.BUSY_MACHINE)
+        if self._begun_alone:
+            return _UndecidedError(_ALONE, Doubt.SIDE_REQUEST_HUNG)
         return _UndecidedError(text("side requests did not come back in time"), Doubt.SIDE_REQUEST_HUNG)
 
 
@@ -440,7 +449,9 @@ def judge(departures: Sequence[Departure]) -> ClauseFinding:
     evidence = tuple(map(_in_words, departures))
     known = [way for way in ways if way.decided]
     if not known:
-        return ClauseFinding(Clause.CANCELLED, departures[0].why, "unknown", (), doubts, evidence)
+        alone = any(one.why == _ALONE for one in departures)
+        why, advice = (_ALONE, Cause.QUEUE.remedy) if alone else (departures[0].why, "")
+        return ClauseFinding(Clause.CANCELLED, why, "unknown", (), doubts, evidence, advice)
     proved = [way for way in known if way.sure == "proved"]
     # What goes on in one way cannot be any worse in another.
     sure: Sure = "likely"

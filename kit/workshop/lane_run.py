@@ -17,7 +17,7 @@ from kit.probe.lane import Proved, measured
 from kit.probe.measured import PINGS
 from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
 from kit.probe.proof_runner import ProofRequest
-from kit.probe.spec import LaneSpec, as_browser, as_our_service
+from kit.probe.spec import LaneSpec, as_browser, as_our_service, beside_conditions
 from kit.proof import answer
 from kit.proof.clock import aligned
 from kit.proof.conditions import ACCEPT, USUAL, Conditions, Switch, bears_accel, of_answer
@@ -299,6 +299,20 @@ class LaneRun:
         wanted = self.spec.header
         header: Switch = ("on" if bears_accel(head) else "off") if wanted == "as-is" else wanted
         return of_answer(self._ask.method, asked, head, header=header, http2=False)
+
+    @property
+    def proof_request(self) -> ProofRequest | None:
+        """How its origin's proof is asked for from here, once it is judged; None where it shows none."""
+        base = self._found.base
+        if base is None or self.lane is None:
+            return None
+        at = replace(self._conditions, header=self.lane.header)
+        return ProofRequest(base, at, beside_conditions(self._ask, self._found))
+
+    @property
+    def why_not(self) -> Doubt:
+        """Why it shows none."""
+        return self._found.why_not
 
     @property
     def evidence(self) -> tuple[str, ...]:

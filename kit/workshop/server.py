@@ -25,6 +25,7 @@ from kit.service import service_module
 from kit.targets import assets
 from kit.workshop import browser_report, recording
 from kit.workshop.browser_report import BrowserReport
+from kit.workshop.contract import check
 from kit.workshop.guard import host_of, is_from_us, is_ours, shows
 from kit.workshop.lane_run import LaneRun, takes_of
 from kit.workshop.lane_text import lane_text
@@ -70,6 +71,7 @@ class Page:
             Route("/api/runs", self._begin_run, methods=["POST"]),
             Route("/api/runs/{run}/{place:int}/answer", self._answer, methods=["POST"]),
             Route("/api/runs/{run}/{place:int}/proof", self._proof, methods=["POST"]),
+            Route("/api/runs/{run}/{place:int}/contract", self._contract, methods=["POST"]),
             Route("/api/recording", self._shipped, methods=["GET"]),
             Route("/api/recording", self._recording, methods=["POST"]),
             Route("/relay/{run}/{place:int}/{what:path}", self._relay, methods=["GET", "POST"]),
@@ -171,6 +173,14 @@ class Page:
         report, reads = browser_report.read(body) if body else (None, [])
         step = lane.step(report, reads)
         return _json({"step": step, "evidence": lane.evidence, **self._outcome(lane)})
+
+    async def _contract(self, request: Request) -> Response:
+        lane = self._lane(request)
+        if lane.lane is None:
+            raise KitError(Code.BAD_USAGE, "That lane is not judged yet.", "Wait for its verdict.")
+        target = self._site.targets.get(lane.spec.target)
+        said = await check(lane, target, self._site.environment)
+        return _json({"said": said, "clauses": lane.data["clauses"] if lane.data else []})
 
     def _outcome(self, lane: LaneRun) -> dict[str, Any]:
         """The lane's verdict and what is said of it; nothing as long as there is none."""

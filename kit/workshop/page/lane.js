@@ -1,6 +1,7 @@
 // One lane as it is seen. Everything that comes from outside is put in as text, never as markup.
 
 import { chart } from "./chart.js";
+import { Contract } from "./contract.js";
 import { draw } from "./strip.js";
 
 // Whether it streams; whether that is as documented is said in words.
@@ -21,6 +22,7 @@ export class LaneView {
     this.$(".title").textContent = about.title;
     this.$(".title").title = about.place ?? "";
     this.$(".evidence").addEventListener("click", () => this.toggle());
+    this.contract = new Contract(this.element);
     this.reset();
   }
 
@@ -30,6 +32,7 @@ export class LaneView {
 
   reset() {
     this.run = null;
+    this.contract.reset();
     this.said = null;
     this.result = null;
     this.relayed = false;
@@ -78,6 +81,7 @@ export class LaneView {
   /** Writes what does not change with time. */
   translate(words = this.words) {
     this.words = words;
+    this.contract.translate(words);
     const { said, polled } = this;
     const relayed = this.$(".relayed");
     relayed.hidden = !this.relayed;

@@ -98,12 +98,13 @@ function bySameServer(tasks) {
 }
 
 // Its recording shows the text that was seen; an event that only said that the answer is over has none.
-function judged({ view, texts }, { lane, said }) {
+function judged({ view, texts, url }, { lane, said }) {
   if (!lane) return;
   if (lane.timeline.length === texts.length) {
     lane.timeline.forEach((one, n) => texts[n] !== null && (one.text = texts[n]));
   }
   view.judged(lane, said);
+  view.contract.offer(`${url}/contract`, (clauses) => (lane.clauses = clauses));
 }
 
 /** The proof of the browser's own path to the page's server. */

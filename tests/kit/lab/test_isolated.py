@@ -188,7 +188,7 @@ async def test_an_isolated_lab_runs_services_in_their_own_environment(tmp_path: 
     said: list[str] = []
     async with Lab([one], isolated=True, say=said.append) as lab:
         assert list(lab.urls) == ["run"]
-    assert said == ["run: installing 1 package", "run: ready"]
+    assert said == ["run: installing packages: 1", "run: ready"]
     with pytest.raises(KitError, match="No module named 'only_here'"):
         async with Lab([one]):
             pytest.fail(f"it started with {sys.executable}")

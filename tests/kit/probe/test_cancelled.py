@@ -126,6 +126,9 @@ def test_of_gunicorns_workers_one_notices_by_its_writes_and_one_is_asked_in_vain
     threads, sync = asyncio.run(both())
     goes_on_with(threads, "stops only 2 events later")
     assert (sync.sure, sync.figures) == ("unknown", ())
+    if Doubt.BUSY_MACHINE not in sync.doubts:
+        assert sync.says == "with one stream open, no side request was answered"
+        assert "gthread" in sync.advice
     # On a busy machine that may be why they did not come back.
     assert {*sync.doubts} <= {Doubt.SIDE_REQUEST_HUNG, Doubt.BUSY_MACHINE}
 

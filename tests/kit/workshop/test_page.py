@@ -155,7 +155,20 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     }
     assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
     assert {lane["promise"] for lane in off.values()} == {"as documented"}
+
+    # The quick clauses are asked on demand; of no front a source says what becomes of a client that leaves.
+    page.locator("[data-target=run] .evidence").click()
+    page.locator("[data-target=run] .contract").click()
+    said = [
+        "cancelled: unknown (no source says what its front does)",
+        "many at once: 10 at once pass",
+    ]
+    expect(page.locator("[data-target=run] .clauses li")).to_have_text(said)
+    expect(page.locator("[data-target=run] .contract")).to_be_hidden()
+    page.locator("[data-target=run] .evidence").click()
     document = saved(page)
+    asked = {lane["target"]: [one["clause"] for one in lane["clauses"]] for lane in document["data"]["lanes"]}
+    assert asked == {"standard": [], "flex": [], "run": ["cancelled", "many"], "gke": []}
 
     # The last row sees all lanes at once and one line of controls, on small projectors too.
     page.keyboard.press("Escape")
