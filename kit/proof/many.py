@@ -391,10 +391,10 @@ class Many:
             self._say(text("{open}, one more did not begin, and a side request neither", open=open_))
         yield from self._leave(waiting[1:])
         leaver, left_ms = passing[0], self._ran_ms
-        ended = "ended"
+        ended = text("ended")
         if not isinstance(wait.last, Reply) or not (yield from self._end(leaver)):
             yield from self._leave((leaver,))
-            ended = "left"
+            ended = text("left")
         yield from self._do(Watch(((waiting[0], 1),), RELEASE_MS))
         released = self._streams[waiting[0]].received.events > 0
         took_ms = self._ran_ms - left_ms
