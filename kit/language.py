@@ -19,7 +19,7 @@ Language = Literal["en", "zh"]
 CATALOGUE: Final = Path(__file__).with_name("chinese")
 
 _BETWEEN: Final = {
-    ", ": "、", " and ": "和", " or ": "或", "; ": "；", "; from ": "；", ": ": "：", ". ": "。", " ": ""
+    ", ": "、", " and ": " 和 ", " or ": " 或 ", "; ": "；", "; from ": "；", ": ": "：", ". ": "。", " ": ""
 }  # fmt: skip
 _GAP: Final = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])")
 _chosen: Language = "en"
@@ -131,7 +131,7 @@ def in_chinese(sentence: str) -> str:
     if isinstance(sentence, _Bare):
         return str(values["sentence"]).removesuffix("。").removesuffix(".")
     if isinstance(sentence, _Joined):
-        return _BETWEEN.get(sentence.template, sentence.template).join(map(str, values.values()))
+        return _closed(_BETWEEN.get(sentence.template, sentence.template).join(map(str, values.values())))
     chinese = _found(sentence.template)
     return _closed(_filled(sentence.template if chinese is None else chinese, values))
 

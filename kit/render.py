@@ -4,9 +4,10 @@ for the same input."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from kit import quoting
@@ -169,12 +170,16 @@ def _grace_s(platform_s: float) -> float:
 
 def _service(folder: Path) -> dict[str, bytes]:
     """The service as it stands."""
-    files = {}
-    for path in folder.rglob("*"):
-        inside = path.relative_to(folder)
-        if path.is_file() and not any(part in _LEFT_OUT or part.startswith(".") for part in inside.parts):
-            files[f"service/{inside.as_posix()}"] = path.read_bytes()
+    files: dict[str, bytes] = {}
+    for root, folders, names in os.walk(folder):
+        folders[:] = filter(_kept, folders)
+        inside = PurePath("service", os.path.relpath(root, folder)).as_posix()
+        files |= {f"{inside}/{name}": Path(root, name).read_bytes() for name in filter(_kept, names)}
     return files
+
+
+def _kept(name: str) -> bool:
+    return name not in _LEFT_OUT and not name.startswith(".")
 
 
 def _fill(target: Target, template: str, values: Mapping[str, Any]) -> bytes:

@@ -38,6 +38,8 @@ _OF_GIT: Final = frozenset({".gitignore", ".gitattributes", ".gitmodules"})
 _GITS_OWN: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"})
 
 _CREDENTIALS: Final = ("service_account", "authorized_user")
+# A CI's own: google-github-actions/auth writes it into the checkout, with a token to ask for tokens.
+_EXTERNAL: Final = "external_account"
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:\\r|\r)?(?:\\n|\n)[A-Za-z0-9+/=]{40}")
 
 
@@ -49,7 +51,7 @@ def files(app: App) -> dict[str, bytes]:
     """
     folder = app.source
     if not folder.is_dir():
-        _bad(f"{folder} is not a folder.", "Name the folder of your app: [app] source in kit.toml.")
+        _bad(f"{folder} is not a folder.", "Name the folder of your app: source in [app] of kit.toml.")
     tracked = None if app.include else _tracked(folder)
     included = app.include or _own_package(app)
     listed = sorted(set(_included(folder, included) if tracked is None else tracked))
@@ -252,14 +254,19 @@ def _holds_secret(content: bytes) -> bool:
         return True
     text = content.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{") or not (
-        b"private_key" in text or any(word.encode() in text for word in _CREDENTIALS)
+        b"private_key" in text or any(word.encode() in text for word in (*_CREDENTIALS, _EXTERNAL))
     ):
         return False
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(data, dict) and (data.get("type") in _CREDENTIALS or bool(data.get("private_key")))
+    if not isinstance(data, dict):
+        return False
+    if data.get("type") == _EXTERNAL:
+        place = data.get("credential_source")
+        return isinstance(place, dict) and bool(place.get("headers"))
+    return data.get("type") in _CREDENTIALS or bool(data.get("private_key"))
 
 
 def _check_module(app: App, found: Iterable[str], listed: Iterable[str]) -> None:
@@ -269,7 +276,8 @@ def _check_module(app: App, found: Iterable[str], listed: Iterable[str]) -> None
     if lying is None:
         _bad(
             f"The app {app.module} is not there: {app.source} has neither {app.files[0]} nor {app.files[1]}.",
-            "Correct module or source in kit.toml, in the table [app].",
+            "Correct the module (--app, or module in [app] of kit.toml); it is imported from source in "
+            "[app], else from the folder that you are in.",
         )
     hint = (
         "An ignore file leaves it out: let it in there."

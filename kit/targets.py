@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, get_args
 
+from kit import language
 from kit.errors import Code, Exit, KitError
 from kit.proof.contract import Clause
 from kit.proof.lane import Arm
@@ -188,7 +190,7 @@ class Rule:
         return all(bound.holds(values) for bound in self.bounds)
 
 
-UNSOURCED: Final = "unsourced"
+UNSOURCED: Final = language.text("unsourced")
 _TOPICS: Final[Mapping[Clause, tuple[Topic, ...]]] = {
     Clause.DELIVERED: ("streaming", "header"),
     Clause.KEPT_ALIVE: ("deadline", "silence"),
@@ -202,7 +204,7 @@ def in_short(claims: Collection[Claim]) -> str | None:
     """What they say in a few words; `UNSOURCED` where none of them has a source, None for none."""
     said = [claim.short for claim in claims if claim.short]
     sourced = any(claim.certainty != "-" for claim in claims)
-    return "; ".join(said) or (None if sourced or not claims else UNSOURCED)
+    return language.join("; ", said) or (None if sourced or not claims else UNSOURCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +218,7 @@ class Target:
         title: its name for people.
         platform: which folder in `kit/platforms/` deploys it.
         edition: which environment of the platform; none where it has one only.
+        also: other names that it is known by, beside its title.
         templates: template file to the name it is rendered to, relative to the bundle.
         settings: what only this target knows, for its templates and for its deployment.
         rules: what one of them allows another.
@@ -236,6 +239,7 @@ class Target:
     title: str
     platform: str
     edition: str | None = None
+    also: tuple[str, ...] = ()
     templates: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, TargetSetting] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
@@ -301,6 +305,14 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
     return [targets[name] for name in dict.fromkeys(names or targets)]
 
 
+def canonical(name: str, deploy: Path | None = None) -> str:
+    """A target's own name for another that it is known by ("cloud-run"); any other name as it is."""
+    if ((deploy or assets() / "deploy") / name / "target.toml").is_file():
+        return name
+    found = _known_as(name, load_targets(deploy))
+    return found[0].name if len(found) == 1 else name
+
+
 def check_names(names: Iterable[str], targets: Mapping[str, Target]) -> None:
     """Raises KitError UNKNOWN_TARGET for a name that none of them has, naming those that there are."""
     for name in names:
@@ -316,8 +328,14 @@ def check_names(names: Iterable[str], targets: Mapping[str, Target]) -> None:
 def _meant(name: str, targets: Mapping[str, Target]) -> str:
     """A hint at the targets whose platform was named ("cloud-run"); empty where none was."""
     word = _letters(name)
-    found = [repr(one.name) for one in targets.values() if len(word) > 2 and word in _letters(one.title)]
+    by_title = [one for one in targets.values() if len(word) > 2 and word in _letters(one.title)]
+    found = [repr(one.name) for one in _known_as(name, targets) or by_title]
     return f"Did you mean {' or '.join(found)}?" if found else ""
+
+
+def _known_as(name: str, targets: Mapping[str, Target]) -> list[Target]:
+    word = _letters(name)
+    return [one for one in targets.values() if word in map(_letters, (one.title, *one.also)) and word != ""]
 
 
 def _letters(text: str) -> str:
@@ -325,6 +343,21 @@ def _letters(text: str) -> str:
 
 
 def _load(file: Path) -> Target:
+    try:
+        written = file.read_bytes()
+    except OSError:
+        written = b""  # which reading it again will say
+    target = _parsed(file, written)
+    for template, output in target.templates.items():
+        if not any((folder / template).is_file() for folder in (file.parent, file.parent.parent)):
+            expected = "the name of a template in this folder or the one above"
+            raise bad(file, f"templates.{template}", output, expected, Code.BAD_TARGET)
+    return target
+
+
+@lru_cache(maxsize=32)
+def _parsed(file: Path, written: bytes) -> Target:
+    """The target that is written there; the same octets are parsed once."""
     raw = read_toml(file, Code.BAD_TARGET)
     for key in raw.keys() & {"name", "folder"}:
         raise KitError(Code.BAD_TARGET, f"{file}: {key} is not a known key.", "Its folder says it.")
@@ -337,10 +370,6 @@ def _load(file: Path) -> Target:
     for template, output in target.templates.items():
         if not output or output.startswith("/") or "\\" in output or ".." in PurePosixPath(output).parts:
             raise wrong(f"templates.{template}", output, "a path inside the bundle")
-        if not any((folder / template).is_file() for folder in (file.parent, file.parent.parent)):
-            raise wrong(
-                f"templates.{template}", output, "the name of a template in this folder or the one above"
-            )
     outputs = list(target.templates.values())
     if len(set(outputs)) < len(outputs):
         raise wrong("templates", target.templates, "a name of its own for each file that is rendered")

@@ -95,6 +95,20 @@ def test_a_readme_is_short_and_leads_to_the_other_language(name: str) -> None:
     assert (CHINESE if name == ENGLISH else ENGLISH) in links(name)
 
 
+def test_both_readmes_show_the_same_commands_and_lead_to_the_same_pages() -> None:
+    def shown(name: str) -> tuple[list[str], list[str], list[int]]:
+        lines = [line for block in FENCED.findall(text(name)) for line in block.splitlines()]
+        blocks = [line for line in lines if line.startswith(("make ", "kit "))]
+        spans = sorted(set(re.findall(r"`((?:make|kit|--)[ \w][^`\n]*)`", prose(name))))
+        rows = [len(re.findall(mark, prose(name), re.MULTILINE)) for mark in ("^#", r"^\|", "^- ")]
+        return blocks, spans, rows
+
+    assert shown(CHINESE) == shown(ENGLISH)
+    assert {link.replace(".zh-CN", "") for link in links(CHINESE)} == set(links(ENGLISH)) - {CHINESE} | {
+        ENGLISH
+    }
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_no_link_leads_nowhere(name: str) -> None:
     for path, _, anchor in (link.partition("#") for link in links(name) if "://" not in link):

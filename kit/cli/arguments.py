@@ -168,16 +168,16 @@ def option(
 ) -> Any:
     """An option and the variable that sets it: KIT_NAME, or `env`; `more` is typer's.
 
-    `old` is the name that it had: taken for a release, with its variable, and not shown.
+    `old` is the name that it had: taken for a release, with its variable unless `env` is given; not shown.
     """
-    names = [name.partition("/")[0], *([old] if old else [])]
+    names = [one.partition("/")[0] for one in (name, *([old] if old else []))]
     variables = [f"KIT_{one.lstrip('-').replace('-', '_').upper()}" for one in names]
     panel = group or _GROUP_OF.get(names[0])
-    OLD_NAMES.update(names[1:])
+    OLD_NAMES.update(old.split("/") if old else ())
     return typer.Option(
         name,
         *also,
-        *names[1:],
+        *([old] if old else ()),
         envvar=env or (variables if old else variables[0]),
         help=says,
         rich_help_panel=panel,
@@ -190,17 +190,26 @@ def accel_header(says: str) -> Any:
     return option("--accel-header", says, old="--arm")
 
 
+def _named(names: list[str] | None) -> list[str] | None:
+    from kit.targets import canonical
+
+    return None if names is None else [canonical(one) for one in names]
+
+
 Targets: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="TARGET",
+        callback=_named,
         envvar="KIT_TARGETS",
         help="Which targets; all unless named. See `kit targets`.",
     ),
 ]
 Named: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET", envvar="KIT_TARGETS", help="Which targets. See `kit targets`."),
+    typer.Argument(
+        metavar="TARGET", callback=_named, envvar="KIT_TARGETS", help="Which targets. See `kit targets`."
+    ),
 ]
 Out: TypeAlias = Annotated[
     Path, option("--out", "The folder for the bundles, and for what is made from them.")
@@ -397,6 +406,12 @@ def _settings(
 with_settings = packed("settings", _settings)
 
 
+def _be_quiet(wanted: bool) -> None:
+    from kit.cli.runner import Console
+
+    Console.quiet = wanted
+
+
 _language = typer.Typer(add_completion=False)
 
 
@@ -413,8 +428,18 @@ def _(
             expose_value=False,
         ),
     ] = None,
+    quiet: Annotated[
+        bool,
+        option(
+            "--quiet",
+            "Show no progress: only results, warnings and errors.",
+            "-q",
+            callback=_be_quiet,
+            expose_value=False,
+        ),
+    ] = False,
 ) -> None: ...
 
 
-# The option of every verb, which none has as a parameter.
-LANGUAGE = [one for one in typer.main.get_command(_language).params if one.name == "lang"]
+# The options of every verb, which none has as a parameter.
+OF_EVERY_VERB = [one for one in typer.main.get_command(_language).params if one.name in ("lang", "quiet")]

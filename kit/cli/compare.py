@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit import language
 from kit.cli.arguments import (
     PROMPT,
     Arm,
@@ -187,7 +188,11 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
             "Name targets only, or leave --deployed out.",
         )
     found = recorded(names)
-    warnings += [f"{one.target} has no URL yet, and was not measured" for one in found if one.url is None]
+    warnings += [
+        language.text("{target} has no URL yet, and was not measured", target=one.target)
+        for one in found
+        if one.url is None
+    ]
     if all(one.url is None for one in found):
         raise KitError(
             Code.NOTHING_DEPLOYED,
@@ -199,5 +204,5 @@ def deployed_asks(names: list[str], config: Config, warnings: list[str], *, as_j
     asking = partial(asks, found, config, token=token, gcloud=runs, host_of=hosts(runs))
     if not any(map(asks_identity, found)):
         return run(asking(say=talk))
-    with Console(as_json=as_json).steps("Asking gcloud for what lets you in.") as watch:
+    with Console(as_json=as_json).steps(language.text("Asking gcloud for what lets you in.")) as watch:
         return run(asking(say=stages(watch)))

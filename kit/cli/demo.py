@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kit import language
 from kit.cli.arguments import (
     PROMPT,
     Arm,
@@ -94,11 +95,15 @@ def command(
     written = write_report(comparison, known, out)
     text = table(view(comparison, known), style())
     also = ", ".join(path.name for form, path in written.items() if form != "html")
-    swapped = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
+    report = language.text("The report: {html} (beside it {also})", html=written["html"], also=also)
+    swapped = [
+        language.text("{name} stands behind the front of {other}", name=name, other=other)
+        for name, other in fronts.items()
+    ]
     success(
         comparison_data(comparison, known),
         as_json=as_json,
-        text=f"{text}\n\n  The report: {written['html']} (beside it {also})",
+        text=f"{text}\n\n  {language.t(report)}",
         warnings=swapped,
         exit=status(comparison.state),
     )

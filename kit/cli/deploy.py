@@ -127,6 +127,9 @@ def command(
     dry_run: Annotated[
         bool, option("--dry-run", "Print the gcloud lines that would be run; change nothing.")
     ] = False,
+    writes: Annotated[
+        bool, option("--write", "With --dry-run: write what those lines upload, so that they can be pasted.")
+    ] = False,
     yes: Yes = False,
     public: Annotated[
         bool, option("--public", "Make a service public that would be private, once it passed.")
@@ -134,9 +137,10 @@ def command(
     token: Annotated[
         bool | None,
         option(
-            "--token/--no-token",
+            "--require-token/--no-require-token",
             "Have callers of /search show a token, printed once; without either it stays as it is.",
-            env="KIT_WITH_TOKEN",
+            old="--token/--no-token",
+            env=["KIT_REQUIRE_TOKEN", "KIT_WITH_TOKEN"],
         ),
     ] = None,
     public_model: Annotated[
@@ -156,6 +160,7 @@ def command(
             "--remind-after",
             "After this time, as in 2h or 90m, every command reminds you to destroy it.",
             old="--for",
+            env="KIT_REMIND_AFTER",  # KIT_FOR is another verb's
             metavar="TIME",
         ),
     ] = None,
@@ -197,6 +202,8 @@ def command(
     from kit.targets import select
     from kit.times import span_s
 
+    if writes and not dry_run:
+        raise UsageError("--write goes with --dry-run.", "A deployment writes what it uploads by itself.")
     if bool(targets) == every:
         raise UsageError(
             "Say what to deploy." if not every else "--all goes with no target's name.",
@@ -253,7 +260,7 @@ def command(
     if dry_run:
         with tempfile.TemporaryDirectory() as logs:  # nothing is touched here
             made, options, _, _ = begin(gcloud(logs=Path(logs)))
-            show_lines(made, config, options, out, as_json=as_json)
+            show_lines(made, config, options, out, writes=writes, as_json=as_json)
     with locked(Path()):
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
@@ -404,16 +411,25 @@ def _states(comparison: Comparison | None) -> list[LaneState]:
 
 
 def show_lines(
-    made: Sequence[PlannedTarget], config: Config, options: DeployOptions, out: Path, *, as_json: bool
+    made: Sequence[PlannedTarget],
+    config: Config,
+    options: DeployOptions,
+    out: Path,
+    *,
+    writes: bool = False,
+    as_json: bool,
 ) -> NoReturn:
-    """The lines, as they would be run on what is there.
+    """The lines, as they would be run on what is there; and, where it `writes`, the folders that they upload.
 
     Where that cannot be seen, they are those for a service that is there: the lines for a new one would close
     it to all callers, and have it serve what was not measured.
     """
     import asyncio
 
-    from kit.flows.deploy import release_of
+    from kit.bundle import write
+    from kit.cloud.release import write_release
+    from kit.flows.deploy import foreign, release_of
+    from kit.platforms.findings import taken
     from kit.platforms.service import Service
 
     async def look() -> dict[str, Service | KitError | None]:
@@ -441,8 +457,15 @@ def show_lines(
     releases = [
         (draft, release_of(draft, config, options, out, creates=draft.target.name in new)) for draft in made
     ]
+    for draft in made:
+        theirs = foreign(draft, found[draft.target.name])
+        if theirs is not None and not options.take_over:
+            warnings.append(" ".join(taken(draft.host.place, theirs)))
+    for draft, release in releases if writes else ():
+        write(draft.bundle, out)
+        write_release(release, draft.bundle, config)
     lines = [line.line for draft, release in releases for line in draft.host.plan(release)]
     folders = [release.folder for _, release in releases]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
-        warnings.append(f"a deployment writes what it uploads, so these are not there yet: {listed(missing)}")
+        warnings.append(f"not there yet, for a deployment or --write writes it: {listed(missing)}")
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)

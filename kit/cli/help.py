@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kit.cli.arguments import LANGUAGE, OLD_NAMES, Group
+from kit.cli.arguments import OF_EVERY_VERB, OLD_NAMES, Group
 
 # In the order in which a newcomer needs them.
 GROUPS: Final = {
@@ -61,10 +61,10 @@ _EXTRA = (
 
 
 class Command(TyperCommand):
-    """A verb: its arguments, its options by what they are about, an example; and all have `--lang`."""
+    """A verb: its arguments, its options by what they are about, an example; and what every verb has."""
 
     def __init__(self, name: str | None, *, params: list[Any], **more: Any) -> None:
-        super().__init__(name, params=[*params, *LANGUAGE], **more)
+        super().__init__(name, params=[*params, *OF_EVERY_VERB], **more)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write them."""
@@ -142,7 +142,7 @@ def _first(text: str) -> str:
 
 def _shown(parameter: Any, name: str, says: str) -> tuple[str, str]:
     """A parameter's names and meaning as they are printed."""
-    for old in OLD_NAMES & set(parameter.opts):
+    for old in OLD_NAMES & {*parameter.opts, *parameter.secondary_opts}:
         name = name.replace(f", {old}", "").replace(f"{old}, ", "")
     for theirs, ours in _TYPES:
         name = re.sub(theirs, ours, name)

@@ -20,7 +20,10 @@ def command(
     settings: dict[str, object],
     targets: Targets = None,
     port: Annotated[
-        list[str] | None, option("--port", "Where a target's front listens.", metavar="TARGET=PORT")
+        list[str] | None,
+        option(
+            "--port", "Where a target's front listens; of one target PORT will do.", metavar="TARGET=PORT"
+        ),
     ] = None,
     front: Fronts = None,
     out: Out = Path("build"),
@@ -35,7 +38,9 @@ def command(
     from kit.lab.lanes import prepare
     from kit.targets import load_targets
 
-    ports = pairs("--port", "TARGET=PORT", port or [])
+    if targets and len(targets) == len(port or []) == 1:
+        port = [one if "=" in one else f"{targets[0]}={one}" for one in port or []]
+    ports = pairs("--port", "TARGET=PORT, or PORT alone for a single target", port or [])
     fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     config = configured(**settings)
     trusted(config, yes=yes)

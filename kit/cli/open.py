@@ -25,20 +25,15 @@ def command(
 
     (known,) = recorded([target])
     platform = load(known.platform)
-    way_in = platform.proxy(known.place, known.version)
+    way_in = " && ".join(one.line for one in platform.proxy(known.place, known.version)) or None
     if known.url is None or not known.url.startswith(("https://", "http://")):
         raise KitError(
             Code.NOTHING_DEPLOYED,
             f"No URL is on record for {target}: its deployment did not get that far.",
             f"kit deploy {target} carries on; kit status {target} looks in the cloud."
-            + (
-                f" Past its front, so that nothing measured there speaks for it: {way_in.line}"
-                if way_in
-                else ""
-            ),
+            + (f" Past its front, so that nothing measured there speaks for it: {way_in}" if way_in else ""),
         )
-    through = None if known.public or platform.open_to_all else way_in
-    proxy = None if through is None else through.line
+    proxy = None if known.public or platform.open_to_all else way_in
     opens = not (only_print or as_json or proxy) and _is_seen()
     data = {"target": target, "url": known.url, "public": known.public, "proxy": proxy}
     show(data, as_json=as_json, text=known.url)

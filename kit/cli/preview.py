@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", envvar="KIT_NAME", help="The preview's name, such as pr-12.")
+        str, typer.Argument(metavar="NAME", envvar="KIT_PREVIEW", help="The preview's name, such as pr-12.")
     ],
     targets: Named = None,
     close: Annotated[bool, option("--close", "Remove the preview, wherever it is; may be repeated.")] = False,
@@ -206,7 +206,7 @@ def _report(
         {
             "preview": name,
             "outcomes": [outcome_data(one) for one in outcomes],
-            "comparison": comparison_data(comparison),
+            "comparison": comparison_data(comparison, known),
         },
         as_json=as_json,
         text=outcomes_text(outcomes, style(), None),

@@ -79,8 +79,15 @@ def hosts(runs: Gcloud | None = None) -> Callable[[Place], Host]:
     return lambda place: load(place.platform).at(place, asked)
 
 
+def _named(name: str) -> str:
+    from kit.targets import canonical
+
+    return canonical(name)
+
+
 Target: TypeAlias = Annotated[
-    str, typer.Argument(metavar="TARGET", envvar="KIT_TARGET", help="Which target's service.")
+    str,
+    typer.Argument(metavar="TARGET", callback=_named, envvar="KIT_TARGET", help="Which target's service."),
 ]
 Version: TypeAlias = Annotated[
     str | None, option("--version", "This version, by its name as `kit status` tells it.")
@@ -243,7 +250,10 @@ def chosen_token(wanted: bool | None, names: list[str], record: Record) -> tuple
     there = [one for one in map(record.of, names) if one is not None and one.token_sha256 is not None]
     if not there:
         return None, None
-    hint = "Set KIT_TOKEN to the token that was printed then; --token makes a new one, --no-token none."
+    hint = (
+        "Set KIT_TOKEN to the token that was printed then; --require-token makes a new one, "
+        "--no-require-token none."
+    )
     clear = _held(there, hint)
     return clear, _sha256(clear)
 

@@ -143,8 +143,9 @@ def _read(
     bearer_env: Annotated[
         str | None,
         option(
-            "--bearer-env",
+            "--token-env",
             "The environment variable that holds a bearer token.",
+            old="--bearer-env",
             metavar="NAME",
             group=Group.REQUEST,
         ),
@@ -175,7 +176,7 @@ def _read(
     """
     import re
 
-    given = {"--method": method, "--header": header, "--data": data, "--bearer-env": bearer_env}
+    given = {"--method": method, "--header": header, "--data": data, "--token-env": bearer_env}
     says = tuple(name for name, value in given.items() if value)
     if from_curl is not None:
         if says:
@@ -238,8 +239,8 @@ def _bearer(variable: str | None) -> Headers:
         return ()
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
         raise UsageError(
-            "--bearer-env is given what is no variable's name.",
-            "Give the name, and the token in that variable: export TOKEN=…, then --bearer-env TOKEN.",
+            "--token-env is given what is no variable's name.",
+            "Give the name, and the token in that variable: export TOKEN=…, then --token-env TOKEN.",
         )
     token = os.environ.get(variable, "").strip()
     if not token:

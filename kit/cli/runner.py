@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from kit import language
 from kit.errors import Exit, KitError
@@ -103,7 +104,12 @@ class Console:
 
     Args:
         as_json: whether stdout is a program's; then there are plain lines only.
+
+    Attributes:
+        quiet: whether no command shows its progress (`--quiet`); errors, warnings and questions are said.
     """
+
+    quiet = False
 
     def __init__(self, *, as_json: bool) -> None:
         self._colour = False if as_json else None
@@ -113,7 +119,7 @@ class Console:
         """The `Watch` of lanes that are measured; a context manager."""
         from kit.report.live import live_lanes
 
-        return live_lanes(sys.stderr, colour=self._colour)
+        return live_lanes(self._stream(), colour=self._colour)
 
     @contextmanager
     def steps(self, stage: str | None = None) -> Iterator[Watch]:
@@ -121,7 +127,7 @@ class Console:
         from kit.events import Stage
         from kit.report.live import live_steps
 
-        with live_steps(sys.stderr, colour=self._colour) as watch:
+        with live_steps(self._stream(), colour=self._colour) as watch:
             self._watch = watch
             try:
                 if stage is not None:
@@ -134,10 +140,14 @@ class Console:
         """Show a command line that is about to run and changes something."""
         from kit.events import Running
 
-        if self._watch is None:
+        if self._watch is None and not self.quiet:
             talk(f"$ {line}")
-        else:
+        elif self._watch is not None:
             self._watch(Running(line))
+
+    def _stream(self) -> TextIO:
+        """Where progress is shown."""
+        return io.StringIO() if self.quiet else sys.stderr
 
 
 def _write(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kit import language
 from kit.cli.arguments import (
     Fronts,
     Isolated,
@@ -103,7 +104,10 @@ def command(
     config = request.of(configured(**settings)) if deployed or not elsewhere else Config()
     fronts = pairs("--swap-front", "TARGET=OTHER", front or [])
     proof_tokens: dict[str, str | None] = {}
-    warnings = [f"{name} stands behind the front of {other}" for name, other in fronts.items()]
+    warnings = [
+        language.text("{name} stands behind the front of {other}", name=name, other=other)
+        for name, other in fronts.items()
+    ]
     if not elsewhere:
         trusted(config, yes=yes)
         prepared = prepare(known, names, config, out, fronts=fronts)
@@ -134,6 +138,8 @@ def command(
 def _ready(address: PageAddress, warnings: list[str], *, as_json: bool) -> None:
     """Say where the page is."""
     others = address.url_for_others
-    text = address.url if others is None else f"{address.url}\n{others}  (from another machine)"
+    text = address.url
+    if others is not None:
+        text += f"\n{others}  {language.t(language.text('(from another machine)'))}"
     show({"url": address.url}, as_json=as_json, text=text, warnings=warnings)
-    talk("Open it in a browser. Ctrl-C ends the workshop.")
+    talk(language.t(language.text("Open it in a browser. Ctrl-C ends the workshop.")))

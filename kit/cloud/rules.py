@@ -227,7 +227,9 @@ def _previews(candidates: Candidates, options: PreflightOptions, seen: Seen) -> 
                         "no preview of that name.",
                         "Choose another name.",
                     )
-        elif not isinstance(service, KitError):
+        # Where services are listed the platform may yet move a target to another that serves; then the
+        # deployment looks.
+        elif not isinstance(service, KitError) and load(one.place.platform).listing is None:
             yield Finding(
                 "stop",
                 f"Nothing serves at {one.place.service} yet, so the preview of {name} would.",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kit.errors import KitError
 from kit.flows.examination import Examination
-from kit.language import join, text
+from kit.language import text
 from kit.probe.address import same_origin
 from kit.probe.client import Client
 from kit.probe.experiments import Origin, ProofExperiments, origin_of, seen_of_answer
@@ -269,8 +269,8 @@ class ByProof(Examination):
         try:
             step = next(machine)
             while True:
-                several = text("side by side: ") if len(step) > 1 else ""
-                self.say(several + join("; ", dict.fromkeys(experiment.says for experiment in step)))
+                several = text("{count} streams side by side, each with one thing changed", count=len(step))
+                self.say(several if len(step) > 1 else step[0].says)
                 step = machine.send(await asyncio.gather(*map(experiments.observe, step)))
         except StopIteration as stop:
             traced: Traced = stop.value

@@ -22,8 +22,8 @@ from kit.targets import Target
 
 # Measuring an arm that an app does not have would say of its answers what is not so.
 _WITHOUT: Mapping[tuple[Arm, ...], str] = {
-    ("on",): text("Your app sends X-Accel-Buffering: no, whatever it is asked: only that is measured."),
-    ("off",): text("Your app does not send X-Accel-Buffering: no: only that is measured."),
+    ("on",): text("Your app always sends X-Accel-Buffering: no, so it is only measured with it."),
+    ("off",): text("Your app does not send X-Accel-Buffering: no, so it is only measured without."),
 }
 
 

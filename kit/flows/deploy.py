@@ -31,7 +31,7 @@ from kit.platforms.deployment import Deployment
 from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host, Order
-from kit.platforms.service import KIT_APP, Place, Release, Service
+from kit.platforms.service import KIT_APP, Place, Release, Service, Version
 from kit.proof.lane import Comparison
 from kit.render import render
 from kit.targets import Target
@@ -86,6 +86,12 @@ class PlannedTarget:
     bundle: Bundle
     host: Host
     known: Deployment | None = None
+
+    @property
+    def on_record(self) -> tuple[str, ...]:
+        """The versions of its app that are on record as deployed from this folder."""
+        known = self.known
+        return known.versions if known is not None and known.app in (None, self.host.place.app) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,11 @@ def drafts(
     )
 
 
+def foreign(draft: PlannedTarget, there: Service | KitError | None) -> Version | None:
+    """What may be another app's where a target goes; None for nothing."""
+    return there.not_this_apps(draft.on_record) if isinstance(there, Service) else None
+
+
 def app_of(config: Config, known: Deployment | None) -> str:
     """The mark of the app that is deployed for a target.
 
@@ -228,11 +239,7 @@ async def plan(
         said=options.said,
         take_over=options.take_over,
         token=options.token_sha256 is not None,
-        on_record={
-            draft.target.name: draft.known.versions
-            for draft in made
-            if draft.known is not None and draft.known.app in (None, draft.host.place.app)
-        },
+        on_record={draft.target.name: draft.on_record for draft in made},
         preview=options.preview,
     )
     return await settle(made, found, host_of)
@@ -259,7 +266,8 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
             f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
-            "Leave --token out (--no-token where one is on record), and let the app check who calls it.",
+            "Leave --require-token out (--no-require-token where one is on record), and let the app check "
+            "who calls it.",
         )
     if config.generator == "embedded" or options.token_sha256 or options.public_model or config.asks_accounts:
         return
@@ -268,7 +276,7 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
             f"All callers could ask {config.generator} through {' and '.join(public)}, at your expense.",
-            "Have callers show a token (--token), or say that it is meant so (--public-model).",
+            "Have callers show a token (--require-token), or say that it is meant so (--public-model).",
         )
 
 

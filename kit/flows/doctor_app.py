@@ -98,7 +98,7 @@ def may_repeat(method: str) -> KitError:
             "{method} may cost or change something each time.",
             method=method,
         ),
-        text("Say --allow-repeat if that may be, or set probe_method in kit.toml, in the table [app]."),
+        text("Say --allow-repeat if that may be, or have it asked otherwise: --method GET."),
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kit.errors import Code
 from kit.outcome import Gate
 from kit.proof.verdict import Verdict
 from kit.report.view import LaneView
 from kit.report.words import HEADER
 from kit.targets import Target
 
+_AS_SAID = (
+    "It is asked as [app] in kit.toml says: probe_path, by probe_method, with probe_headers and probe_body."
+)
 _WORST_LAST = tuple(Verdict)
 
 
@@ -36,7 +40,9 @@ def judge(lanes: Sequence[LaneView], target: Target) -> Judgement:
     lane = next(lane for lane in lanes if lane.as_is or lane.kind == "on")
     promised = target.expect["off" if lane.kind == "off" else "on"]
     if lane.error is not None:
-        return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}")
+        # Asked once more in the same way it answers the same.
+        as_said = f" {_AS_SAID}" if lane.as_is and lane.error.code == Code.HTTP_STATUS else ""
+        return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}{as_said}")
     found = f"{lane.verdict[0].upper()}{lane.verdict[1:]}"
     if not lane.decided:
         why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""

@@ -170,7 +170,7 @@ class Previewing:
         if before is None or serving is None:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"Nothing serves at {release.place.service} any more, so a preview would.",
+                f"Nothing serves at {release.place.service}, so a preview would.",
                 f"Deploy it: `kit deploy {name}`.",
             )
         keep_closed(before, release)

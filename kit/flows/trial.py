@@ -32,7 +32,8 @@ def keep_closed(service: Service, release: Release) -> None:
         f"{serving.name} wants a token of its callers, and this would open it.",
         "Set KIT_TOKEN to that token."
         if release.preview is not None
-        else "--token with KIT_TOKEN set keeps it, --token alone makes a new one, --no-token none.",
+        else "--require-token with KIT_TOKEN set keeps it, --require-token alone makes a new one, "
+        "--no-require-token none.",
     )
 
 

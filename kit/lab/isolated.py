@@ -6,46 +6,70 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.errors import Code, KitError
 from kit.lab.environment import without_credentials
+from kit.language import text
 from kit.process import Tail, run
 
 _OUTPUT_LINES, _OUTPUT_BYTES = 12, 8 * 1024
 _GRACE_S = 1.0
+_RETRIES = "Retrying"  # pip's word (pip._vendor.urllib3.connectionpool)
+_OR_WITHOUT = ", or run the lab without --isolated"
 
 
-async def install(bundle: Path) -> Path:
+async def install(
+    bundle: Path, say: Callable[[str], None] = lambda text: None, *, unasked: bool = False
+) -> Path:
     """Install the bundle's requirements.txt; returns the `bin` folder of the environment.
 
     The same requirements under the same Python are installed once and kept in the user's cache folder.
-    Raises `KitError` (install-failed) with the end of the installer's output.
+
+    Args:
+        bundle: the bundle.
+        say: called once the package index does not answer, which the installer tries for long.
+        unasked: whether it is installed although no one said --isolated, as an app of the user's own is.
+
+    Raises:
+        KitError: INSTALL_FAILED, with the end of the installer's output.
     """
     requirements = bundle / "requirements.txt"
     if not requirements.is_file():
         raise KitError(
             Code.INSTALL_FAILED,
             f"{bundle} has no requirements.txt, so there is nothing to install from.",
-            "Render it again (`kit render --force`), or run the lab without --isolated.",
+            f"Render it again: `kit render --force`{_OR_WITHOUT if not unasked else ''}.",
         )
-    text = requirements.read_bytes()
-    key = hashlib.sha256(text + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
-    folder = _cache() / key
+    folder = _folder(requirements.read_bytes())
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Lanes, and labs, may want the same environment at once: one makes it, the others wait.
     async with _locked(folder.with_suffix(".lock")):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             for argv in _steps(folder, requirements):
-                await _run(argv, bundle)
+                await _run(argv, bundle, say, unasked=unasked)
             (folder / "complete").touch()
     return folder / "bin"
+
+
+def missing(bundle: Path) -> int:
+    """How many packages `install` would install; 0 where they are there, or nothing says which."""
+    requirements = bundle / "requirements.txt"
+    if not requirements.is_file() or (_folder(requirements.read_bytes()) / "complete").exists():
+        return 0
+    return len(re.findall(rb"^[A-Za-z0-9]", requirements.read_bytes(), re.MULTILINE))
+
+
+def _folder(requirements: bytes) -> Path:
+    key = hashlib.sha256(requirements + sys.version.encode() + sys.executable.encode()).hexdigest()[:16]
+    return _cache() / key
 
 
 def _steps(folder: Path, requirements: Path) -> list[list[str]]:
@@ -59,8 +83,22 @@ def _steps(folder: Path, requirements: Path) -> list[list[str]]:
     return [[sys.executable, "-m", "venv", str(folder)], [*pip, "-r", str(requirements)]]
 
 
-async def _run(argv: list[str], bundle: Path) -> None:
-    output = Tail(_OUTPUT_BYTES)
+class _Output(Tail):
+    """The end of what an installer prints; says it once when it has to try again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(_OUTPUT_BYTES)
+        self._say, self._said = say, False
+
+    def __call__(self, data: bytes) -> None:
+        super().__call__(data)
+        if not self._said and _RETRIES in str(self):
+            self._said = True
+            self._say(text("the package index does not answer; it is tried again, for half a minute or more"))
+
+
+async def _run(argv: list[str], bundle: Path, say: Callable[[str], None], *, unasked: bool) -> None:
+    output = _Output(say)
     # Interrupted, an installer leaves what it unpacked.
     with TemporaryDirectory(prefix="streamproof-install-", ignore_cleanup_errors=True) as temporary:
         # Building a package runs its code.
@@ -72,7 +110,8 @@ async def _run(argv: list[str], bundle: Path) -> None:
         raise KitError(
             Code.INSTALL_FAILED,
             f"The requirements of {bundle.name} could not be installed. The end of the output:\n{end}",
-            "See whether the package index can be reached, or run the lab without --isolated.",
+            "See whether the package index can be reached (PIP_INDEX_URL or UV_DEFAULT_INDEX names another)"
+            f"{_OR_WITHOUT if not unasked else ''}.",
         )
 
 

@@ -23,6 +23,7 @@ from kit.lab.environment import asks_google, clients_installed, environment
 from kit.lab.front import start_front
 from kit.lab.process import ASKED, ServiceProcess
 from kit.lab.sockets import HOST, answers, hold_port, listen
+from kit.language import join, text
 from kit.targets import FrontSpec, Target
 
 T = TypeVar("T")
@@ -190,8 +191,13 @@ class Lab:
         start = lane.start
         programs = Path(sys.executable).parent
         if self._isolated or lane.own:
-            self._say(f"{name}: installing its requirements")
-            programs = await isolated.install(lane.bundle)
+            if count := isolated.missing(lane.bundle):
+                self._say(text("{name}: installing packages: {count}", name=name, count=count))
+            programs = await isolated.install(
+                lane.bundle,
+                lambda said: self._say(join(": ", (name, said))),
+                unasked=not self._isolated,
+            )
         elif asks_google(start):
             clients_installed(start)
 
@@ -220,7 +226,7 @@ class Lab:
         await front.wait_until_ready(place)
         await service.wait_until_ready(port, answers_within_s=self._answers_within_s if lane.own else None)
         self.services[name] = f"http://{HOST}:{port}"
-        self._say(f"{name}: ready")
+        self._say(text("{name}: ready", name=name))
 
 
 def _listen(lane: LabLane) -> socket.socket:

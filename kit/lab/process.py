@@ -41,7 +41,8 @@ _CAUSES = (
     ),
     (
         r"attempted relative import",
-        r"Set source in [app] of kit.toml to the folder above the package, and module to PACKAGE.MODULE:app.",
+        r"Run kit in the folder above the package, with --app PACKAGE.MODULE:app; in a kit.toml that folder "
+        r"is source in [app], and module PACKAGE.MODULE:app.",
     ),
     (
         r"SyntaxError: ",

@@ -180,9 +180,9 @@ class Platform(Protocol):
         """The line that ends what versions without traffic cost; None where there is none."""
         return None
 
-    def proxy(self, place: Place, version: str | None) -> Command | None:
-        """The line that lets this machine's browser in to a private service, or to its version; else None."""
-        return None
+    def proxy(self, place: Place, version: str | None) -> tuple[Command, ...]:
+        """The lines that let this machine's browser in to a private service, or to its version; else none."""
+        return ()
 
     def lasting_address(self, place: Place) -> Command | None:
         """The line that tells the service's address, where the one on record is a version's; else None."""

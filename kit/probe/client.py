@@ -25,6 +25,7 @@ import httpcore2
 
 from kit import __version__
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.address import checked, in_ascii, same_origin
 from kit.probe.coding import Coding
 from kit.probe.http_errors import no_plain_http, shown, timed_out, translate_errors
@@ -102,8 +103,14 @@ class Response:
                     if total > MAX_BODY_BYTES:
                         raise KitError(
                             Code.TOO_LARGE,
-                            f"{shown(self.url)} sent more than {MAX_BODY_BYTES >> 20} MiB and went on.",
-                            "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                            text(
+                                "{url} sent more than {mib} MiB and went on.",
+                                url=shown(self.url),
+                                mib=MAX_BODY_BYTES >> 20,
+                            ),
+                            text(
+                                "Ask for a shorter answer: a stream of a few seconds is enough to judge it."
+                            ),
                         )
                     yield at, piece
                 if not piece:
@@ -174,8 +181,12 @@ class Client:
                 ask = _redirected(ask, response.status, onward)
         raise KitError(
             Code.TOO_MANY_REDIRECTS,
-            f"{shown(ask.url)} redirected more than {MAX_REDIRECTS} times.",
-            "Give the address at which the answer itself is served.",
+            text(
+                "{url} redirected more than {most} times.",
+                url=shown(ask.url),
+                most=MAX_REDIRECTS,
+            ),
+            text("Give the address at which the answer itself is served."),
             lasting=True,
         )
 
@@ -199,7 +210,9 @@ class Client:
                         break
                     if len(body) > most_bytes:
                         raise KitError(
-                            Code.TOO_LARGE, f"{shown(ask.url)} answered with too much.", "Check the address."
+                            Code.TOO_LARGE,
+                            text("{url} answered with too much.", url=shown(ask.url)),
+                            text("Check the address."),
                         )
         except TimeoutError:
             raise timed_out(shown(ask.url), within_ms / 1000) from None
@@ -355,8 +368,11 @@ def _proxy(scheme: str) -> str | None:
     except KitError:
         raise KitError(
             Code.UNREACHABLE,
-            f"The proxy {shown(proxy)[:200]!r} is none that can be used.",
-            f"Set {scheme}_proxy to an http:// one, or name the host in no_proxy to ask it directly.",
+            text("The proxy {proxy!r} is none that can be used.", proxy=shown(proxy)[:200]),
+            text(
+                "Set {scheme}_proxy to an http:// one, or name the host in no_proxy to ask it directly.",
+                scheme=scheme,
+            ),
         ) from None
     return proxy
 
@@ -386,8 +402,12 @@ def _redirected(ask: Ask, status: int, onward: str) -> Ask:
     except (ValueError, KitError):
         raise KitError(
             Code.NOT_HTTP,
-            f"{shown(ask.url)} redirected to what is no address that can be probed: {shown(onward)[:200]!r}.",
-            "Give the address at which the answer itself is served.",
+            text(
+                "{url} redirected to what is no address that can be probed: {onward!r}.",
+                url=shown(ask.url),
+                onward=shown(onward)[:200],
+            ),
+            text("Give the address at which the answer itself is served."),
             lasting=True,
         ) from None
     if status == 303 or (status in (301, 302) and ask.method == "POST"):

@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from kit.errors import KitError
+from kit.language import text
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Client
 from kit.probe.lane import LaneProbe
@@ -225,7 +226,7 @@ class AnswerExperiments:
     async def observe(self, experiment: Experiment) -> Observation:
         """What is seen. Never raises a `KitError`: what cannot be seen is undecided."""
         if self.left <= 0:
-            return Observation(State.UNDECIDED, "not asked: no more requests are allowed", proven=False)
+            return Observation(State.UNDECIDED, text("not asked: no more requests are allowed"), proven=False)
         self.left -= 1
         self.asked += 1
         wanted = experiment.conditions

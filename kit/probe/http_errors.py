@@ -280,10 +280,10 @@ def _hint(ask: Ask, status: int, headers: Mapping[str, str]) -> str:
 _HINTS = {
     400: text("Give what it wants: {give_data}, or parameters in the address.", give_data=_GIVE_DATA),
     401: text(
-        "Give a token: --bearer-env NAME names the variable that holds it; for `kit compare "
+        "Give a token: --token-env NAME names the variable that holds it; for `kit compare "
         "--deployed` it is KIT_TOKEN."
     ),
-    403: text("Give a token that may call it: --bearer-env NAME names the variable that holds it."),
+    403: text("Give a token that may call it: --token-env NAME names the variable that holds it."),
     404: text("Check the path."),
     405: text("Try the other method: --method POST or GET, or probe_method in kit.toml."),
     407: text("A proxy on the way wants credentials: name them in the address of https_proxy or http_proxy."),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from kit.errors import Code, KitError
+from kit.language import join, text
 from kit.probe.address import Headers, same_origin
 from kit.probe.client import Ask, now_ms
 from kit.probe.http_errors import bad_status, shown
@@ -156,7 +157,9 @@ class LaneProbe(Measured):
         proved = await self._proof(base, at, stepped)
         if self.header_is_known or not (self._holds(proved.finding) and self.answer_streams):
             return proved
-        stepped("the answer streams and this does not, so a hop may hide its X-Accel-Buffering: no: with it")
+        stepped(
+            text("the answer streams and this does not, so a hop may hide its X-Accel-Buffering: no: with it")
+        )
         bearing = await self._proof(base, replace(at, header="on"), stepped)
         agrees = bearing.finding.verdict is Verdict.INCREMENTAL and not bearing.unlike
         return bearing if agrees else proved
@@ -210,7 +213,9 @@ class LaneProbe(Measured):
             self._judge_pieces(self._held_answer)
         if self.redirected:
             by = self._by_answer
-            self._by_answer = replace(by, evidence=(f"redirected to {self.redirected}", *by.evidence))
+            self._by_answer = replace(
+                by, evidence=(text("redirected to {url}", url=self.redirected), *by.evidence)
+            )
 
     def _judge_pieces(self, held: HeldAnswer) -> None:
         """What the answer's pieces say, and what of it was its app's own doing."""
@@ -310,8 +315,8 @@ class LaneProbe(Measured):
             except EventTooLargeError:
                 raise KitError(
                     Code.TOO_LARGE,
-                    f"{shown(self._ask.url)} sent an event without an end.",
-                    "Look at the server: an event ends with a blank line.",
+                    text("{url} sent an event without an end.", url=shown(self._ask.url)),
+                    text("Look at the server: an event ends with a blank line."),
                 ) from None
             finally:
                 received.end(now_ms(), clean=clean)
@@ -355,7 +360,9 @@ def measured(
     if by_answer.method is Method.LOCK_STEP:
         pass  # whatever the proof's streams bear
     elif proof is not None and proof.unlike:
-        said = f"the proof's stream differs from the answer in {', '.join(proof.unlike)}"
+        said = text(
+            "the proof's stream differs from the answer in {differs}", differs=join(", ", proof.unlike)
+        )
         doubts = (*doubts, Doubt.PROOF_UNLIKE_ANSWER)
         finding = replace(finding, evidence=(*finding.evidence, said))
     elif proof is None and error is None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.address import same_origin
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown, silent
@@ -198,8 +199,12 @@ class Measured(ABC):
         if received.events > MOST_EVENTS:
             raise KitError(
                 Code.TOO_LARGE,
-                f"{shown(self._ask.url)} sent more than {MOST_EVENTS:,} events and went on.",
-                "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                text(
+                    "{url} sent more than {most:,} events and went on.",
+                    url=shown(self._ask.url),
+                    most=MOST_EVENTS,
+                ),
+                text("Ask for a shorter answer: a stream of a few seconds is enough to judge it."),
             )
 
     async def _ping(self) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.address import checked
 from kit.probe.client import Ask, now_ms
 from kit.probe.http_errors import bad_status, shown
@@ -54,7 +55,7 @@ class PollingProbe(Measured):
                 try:
                     self._note(received, at, piece, asked, arrived)
                 except NotAPieceError:
-                    what = "gave something else than the piece that was asked for"
+                    what = text("gave something else than the piece that was asked for")
                     raise _none_here(self._ask.url, what) from None
                 if received.events == before and not self._pieces.done:
                     await asyncio.sleep(max(0.0, sent + APART_MS - now_ms()) / 1000)
@@ -79,14 +80,14 @@ class PollingProbe(Measured):
                 raise bad_status(ask, response.status, response.headers, await response.beginning())
             place = response.headers.get("location")
             if response.status != 202 or place is None:
-                raise _none_here(url, "answered as if it had not been asked to")
+                raise _none_here(url, text("answered as if it had not been asked to"))
             async for _ in response.reads():
                 pass  # so that the connection can be used again
         try:
             place = urljoin(response.url, place)
             checked(place)
         except (ValueError, KitError):
-            raise _none_here(url, "named a place that is no address") from None
+            raise _none_here(url, text("named a place that is no address")) from None
         return place
 
     async def _piece(self, place: str) -> tuple[float, float, bytes]:
@@ -101,9 +102,15 @@ class PollingProbe(Measured):
         if response.status in (404, 410):
             raise KitError(
                 Code.HTTP_STATUS,
-                f"{shown(self._ask.url)} knows nothing of the answer that was asked for ({response.status}).",
-                "The request for a piece may have reached another instance or worker than the question: run "
-                "one of each, or give them a store that they share.",
+                text(
+                    "{url} knows nothing of the answer that was asked for ({status}).",
+                    url=shown(self._ask.url),
+                    status=response.status,
+                ),
+                text(
+                    "The request for a piece may have reached another instance or worker than the "
+                    "question: run one of each, or give them a store that they share."
+                ),
             )
         if response.status != 200:
             raise bad_status(replace(ask, url=self._ask.url), response.status, response.headers, body)
@@ -116,7 +123,13 @@ class PollingProbe(Measured):
 def _none_here(url: str, what: str) -> KitError:
     return KitError(
         Code.NO_POLLING,
-        f"{shown(url)} does not offer polling: asked for its answer in pieces, it {what}.",
-        "Leave --polling out, or deploy a service that does: the kit's answers `Prefer: respond-async` with "
-        "202 and a Location.",
+        text(
+            "{url} does not offer polling: asked for its answer in pieces, it {what}.",
+            url=shown(url),
+            what=what,
+        ),
+        text(
+            "Leave --polling out, or deploy a service that does: the kit's answers `Prefer: "
+            "respond-async` with 202 and a Location."
+        ),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.client import Ask, Client, Response, now_ms
 from kit.probe.http_errors import shown
 from kit.probe.lateness import Sleep, drained
@@ -258,8 +259,8 @@ class Driver(SideRunner):
         except EventTooLargeError:
             self._fault = KitError(
                 Code.TOO_LARGE,
-                f"{shown(ask.url)} sent an event without an end.",
-                "That is not the proof's protocol: check the --proof address.",
+                text("{url} sent an event without an end.", url=shown(ask.url)),
+                text("That is not the proof's protocol: check the --proof address."),
             )
         except KitError as error:
             # A stream that had begun and broke is something to judge; one that never began is not.

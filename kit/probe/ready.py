@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from kit.errors import Code, KitError
+from kit.language import join, text
 from kit.probe.client import Ask, Client, now_ms
 from kit.probe.http_errors import shown
 from kit.probe.origin import discover
@@ -81,8 +82,8 @@ async def wait_until_version(
             break
         if not announced:
             announced = True
-            other = ", ".join(sorted(client.versions)) or "a version that does not say which"
-            waiting(f"waiting for {wanted.name}: {other} still answers")
+            other = join(", ", sorted(client.versions)) or text("a version that does not say which")
+            waiting(text("waiting for {name}: {other} still answers", name=wanted.name, other=other))
         await sleep(pause_s)
         pause_s = min(pause_s * 2, 4.0)
     return announced
@@ -118,7 +119,7 @@ async def wait_until_ready(
                 # A front that knows no route yet says 404, and so does a service for ever to a wrong path.
                 if status not in _NOT_YET or (status == 404 and await _speaks(client, ask, each_s)):
                     return
-                said = f"status {status}"
+                said = text("status {status}", status=status)
             except TimeoutError:
                 said = "nothing"
             except KitError as error:
@@ -128,10 +129,15 @@ async def wait_until_ready(
             if now_ms() - began > within_s * 1000:
                 raise KitError(
                     Code.SERVICE_NOT_READY,
-                    f"{shown(ask.url)} was not ready within {within_s:.0f} s; it last said: {said}",
-                    "Look at the service's log: kit logs TARGET.",
+                    text(
+                        "{url} was not ready within {within_s:.0f} s; it last said: {said}",
+                        url=shown(ask.url),
+                        within_s=within_s,
+                        said=said,
+                    ),
+                    text("Look at the service's log: kit logs TARGET."),
                 )
-            waiting(f"not ready yet: {said}")
+            waiting(text("not ready yet: {said}", said=said))
             await sleep(pause_s)
             pause_s = min(pause_s * 2, 4.0)
 

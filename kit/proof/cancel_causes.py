@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from math import inf
 
+from kit.language import join, text
 from kit.proof.cancelled import Departure, Outcome, judge, worst_of
 from kit.proof.causes import APART, Cause, Certainty, NamedCause
 from kit.proof.contract import ClauseFinding
@@ -42,9 +43,9 @@ def hidden_by(
     ways = [one for one in departures if not one.app]
     if worst_of(apps) is Outcome.GOES_ON:
         sure: Certainty = "certain" if judge(apps).sure == "proved" else "likely"
-        because = f"its answer was left: {judge(apps).says}"
+        because = text("its answer was left: {says}", says=judge(apps).says)
         if works := dict.fromkeys(work for one in apps for work in one.works):
-            because += f"; at work yet: {', '.join(works)}"
+            because += text("; at work yet: {works}", works=join(", ", works))
         own_app = NamedCause(Cause.CANCEL_APP, sure, because, holds=False)
         return (
             own_app,
@@ -53,21 +54,21 @@ def hidden_by(
     if stops(finding) is not False:
         return ()
     cause = _at_hop(ways)
-    because = f"a client that leaves: {finding.says}"
+    because = text("a client that leaves: {says}", says=finding.says)
     if other is not None and stops(other):
-        because += f"; over {other_http}: {other.says}"
+        because += text("; over {other_http}: {says}", other_http=other_http, says=other.says)
     if direct is not None:
-        because += f"; asked directly: {direct.says}"
+        because += text("; asked directly: {says}", says=direct.says)
     one = NamedCause(cause, "likely", because, holds=False)
     own = replace(one, cause=Cause.CANCEL_BY_WRITES)
     writes = cause is Cause.CANCEL_IGNORED
     match stops(direct):
         case True:
             proved = finding.sure == "proved" and direct is not None and direct.sure == "proved"
-            where = "asked directly, the service notices by itself: it is a hop between there and here"
+            where = text("asked directly, the service notices by itself: it is a hop between there and here")
             return (replace(one, certainty="certain" if proved else "likely", where=where),)
         case False:
-            where = "asked directly, it is the same: it is the service's own server, or a hop there"
+            where = text("asked directly, it is the same: it is the service's own server, or a hop there")
             return (replace(own if writes else one, where=where),)
         case _ if not writes:
             return (replace(one, apart=APART),)

@@ -15,7 +15,7 @@ from enum import IntEnum
 from math import ceil, inf
 from typing import Self
 
-from kit.language import text
+from kit.language import join, text
 from kit.proof.actions import Await, By, End, Feed, Leave, Machine, Observed, Open, Ping, Reply, Wait
 from kit.proof.causes import Cause
 from kit.proof.contract import Clause, ClauseFinding, Figure, Sure, Term
@@ -168,7 +168,7 @@ class _Departing:
             self._check(stream)
             if reply is not None and reply.known:
                 if early and reply.emitted:
-                    raise _UndecidedError("the origin's copy of the proof is older", Doubt.PROOF_OLDER)
+                    raise _UndecidedError(text("the origin's copy of the proof is older"), Doubt.PROOF_OLDER)
                 self._instance, known = reply.instance, known + 1
                 self._rtt_ms = reply.took_ms
                 if self._begun(reply, stream):
@@ -226,7 +226,7 @@ class _Departing:
         """The origin does not have the stream any more: since when?"""
         gone = reply.gone
         if gone is not None and gone.why != "left":
-            why = f"the origin ended the stream itself ({gone.why})"
+            why = text("the origin ended the stream itself ({why})", why=gone.why)
             raise _UndecidedError(why, Doubt.STREAM_CUT)
         least_ms, most_ms, since_ms = self._left.watched_ms, reply.arrived_ms - before_ms, 0.0
         ahead_ms = self._ahead_ms[reply.instance]
@@ -235,7 +235,7 @@ class _Departing:
             since_ms = 0.0 if self._fed is None else gone.ms - self._fed.now_ms
             soonest_ms, latest_ms = gone.ms - ahead_ms[1] - after_ms, gone.ms - ahead_ms[0] - before_ms
             if latest_ms < 0:
-                raise _UndecidedError("the stream was over before it was left", Doubt.STREAM_CUT)
+                raise _UndecidedError(text("the stream was over before it was left"), Doubt.STREAM_CUT)
             if max(least_ms, soonest_ms) <= min(most_ms, latest_ms):
                 least_ms, most_ms = max(least_ms, soonest_ms), min(most_ms, latest_ms)
         events = self._left.events
@@ -278,18 +278,20 @@ class _Departing:
     def _check(self, stream: Received) -> None:
         if stream.status not in (None, 200):
             doubt = Doubt.PROOF_LIMITED if stream.status in (429, 503) else Doubt.NO_PROOF
-            raise _UndecidedError(f"the proof's stream was answered with {stream.status}", doubt)
+            raise _UndecidedError(
+                text("the proof's stream was answered with {status}", status=stream.status), doubt
+            )
         if stream.ended_ms is not None:
-            raise _UndecidedError("the stream ended before it was left", Doubt.STREAM_CUT)
+            raise _UndecidedError(text("the stream ended before it was left"), Doubt.STREAM_CUT)
 
     def _not_asked(self) -> _UndecidedError:
         if self._others:
-            return _UndecidedError("side requests reached another instance", Doubt.OTHER_INSTANCE)
+            return _UndecidedError(text("side requests reached another instance"), Doubt.OTHER_INSTANCE)
         if self._late_ms > BUSY_MS:
-            return _UndecidedError("this process did not run for long enough", Doubt.BUSY_MACHINE)
+            return _UndecidedError(text("this process did not run for long enough"), Doubt.BUSY_MACHINE)
         if self._begun_alone:
             return _UndecidedError(_ALONE, Doubt.SIDE_REQUEST_HUNG)
-        return _UndecidedError("side requests did not come back in time", Doubt.SIDE_REQUEST_HUNG)
+        return _UndecidedError(text("side requests did not come back in time"), Doubt.SIDE_REQUEST_HUNG)
 
 
 class _NamedDeparting(_Departing):
@@ -304,7 +306,7 @@ class _NamedDeparting(_Departing):
         elif self._left.watched_ms >= SOON_MS:  # it was read to its end
             self._left = replace(self._left, outcome=Outcome.GOES_ON)
         else:
-            raise _UndecidedError("it was over too soon to tell", Doubt.TOO_SHORT)
+            raise _UndecidedError(text("it was over too soon to tell"), Doubt.TOO_SHORT)
 
 
 class _AnswerDeparting(_Departing):
@@ -317,7 +319,7 @@ class _AnswerDeparting(_Departing):
 
     def _begun(self, reply: Reply, stream: Received) -> bool:
         if reply.progress is None or reply.progress.free:
-            raise _UndecidedError("it was not in lock-step when it was to be left")
+            raise _UndecidedError(text("it was not in lock-step when it was to be left"))
         return stream.octets > 0
 
     def _watched(self, before_ms: float, after_ms: float) -> Machine[None]:
@@ -336,7 +338,7 @@ class _AnswerDeparting(_Departing):
                     self._left = replace(self._left, watched_ms=watched_ms, least_ms=watched_ms)
             yield from self._do(Wait(min(max((self._ran_ms - began_ms) / 8, _REST_MS[0]), _REST_MS[1])))
         if not heard:
-            raise _UndecidedError("its server did not hear of it")
+            raise _UndecidedError(text("its server did not hear of it"))
         if self._left.watched_ms < WHOLE * (self._until_ms - began_ms):
             raise self._not_asked()
         self._left = replace(self._left, outcome=Outcome.GOES_ON)
@@ -350,7 +352,7 @@ class _AnswerDeparting(_Departing):
         elif heard and self._left.watched_ms >= SOON_MS:
             self._left = replace(self._left, outcome=Outcome.GOES_ON)
         else:
-            raise _UndecidedError("it was over too soon to tell", Doubt.TOO_SHORT)
+            raise _UndecidedError(text("it was over too soon to tell"), Doubt.TOO_SHORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +380,13 @@ class _Way:
     def of(cls, departures: Sequence[Departure]) -> Self:
         """What repetitions of one way of leaving show."""
         first = departures[0]
-        name = "before the first event" if first.early else "in the app" if first.app else f"by {first.by}"
+        name = (
+            text("before the first event")
+            if first.early
+            else text("in the app")
+            if first.app
+            else text("by {by}", by=first.by)
+        )
         decided = tuple(one for one in departures if one.outcome is not Outcome.UNDECIDED)
         doubts = [doubt for one in departures for doubt in one.doubts]
         if not decided:
@@ -456,9 +464,9 @@ def judge(departures: Sequence[Departure]) -> ClauseFinding:
 def judge_named(departures: Sequence[Departure]) -> ClauseFinding:
     """What answers show that were left while they were written: of a silence they say nothing."""
     found = judge(departures)
-    said = "without a proof: its own answers, asked for under a name, whose readers the service counts"
+    said = text("without a proof: its own answers, asked for under a name, whose readers the service counts")
     if worst_of(departures) is Outcome.STOPS:
-        found = replace(found, says=f"{found.says}, while it writes", sure="likely")
+        found = replace(found, says=text("{says}, while it writes", says=found.says), sure="likely")
     return replace(found, evidence=(said, *found.evidence))
 
 
@@ -470,8 +478,9 @@ def _says(ways: Sequence[_Way]) -> str:
     said = []
     for outcome, alike in by.items():
         says = _SAYS[outcome](alike)
-        said.append(says if len(by) == 1 else f"{' or '.join(way.name for way in alike)} it {says}")
-    return "; ".join(said)
+        names = join(" or ", (way.name for way in alike))
+        said.append(says if len(by) == 1 else text("{names} it {says}", names=names, says=says))
+    return join("; ", said)
 
 
 def _stops(ways: Sequence[_Way]) -> str:
@@ -479,16 +488,21 @@ def _stops(ways: Sequence[_Way]) -> str:
     seen = [one for way in ways for one in way.decided]
     quickest, slowest = min(one.most_ms for one in seen), max(one.most_ms for one in seen)
     apart = any(one.least_ms > max(2 * quickest, 100.0) for one in seen)
-    return f"stops after {f'{ceil(quickest):,} to ' if apart else ''}{ceil(slowest):,} ms"
+    said = text("stops after {quickest:,} to {slowest:,} ms") if apart else text("stops after {slowest:,} ms")
+    return said.format(quickest=ceil(quickest), slowest=ceil(slowest))
 
 
 def _at_event(ways: Sequence[_Way]) -> str:
     events = max(one.events for way in ways for one in way.decided)
-    return "stops only at the next event" if events < 2 else f"stops only {events} events later"
+    return (
+        text("stops only at the next event")
+        if events < 2
+        else text("stops only {events} events later", events=events)
+    )
 
 
 def _goes_on(ways: Sequence[_Way]) -> str:
-    return f"goes on (watched {max(way.watched_ms for way in ways) / 1000:.1f} s)"
+    return text("goes on (watched {s:.1f} s)", s=max(way.watched_ms for way in ways) / 1000)
 
 
 _SAYS = {Outcome.STOPS: _stops, Outcome.AT_EVENT: _at_event, Outcome.GOES_ON: _goes_on}
@@ -497,37 +511,52 @@ _SAYS = {Outcome.STOPS: _stops, Outcome.AT_EVENT: _at_event, Outcome.GOES_ON: _g
 def _in_words(one: Departure) -> str:
     if one.app:
         return _apps_in_words(one)
-    when = "before the origin had sent anything" if one.early else "after the first event"
+    when = text("before the origin had sent anything") if one.early else text("after the first event")
     if one.held:
-        when = "while its first event was held"
+        when = text("while its first event was held")
     match one.outcome:
         case Outcome.STOPS:
-            seen = f"the origin noticed after {one.least_ms:.1f} to {one.most_ms:.1f} ms"
+            seen = text(
+                "the origin noticed after {least_ms:.1f} to {most_ms:.1f} ms",
+                least_ms=one.least_ms,
+                most_ms=one.most_ms,
+            )
         case Outcome.AT_EVENT:
-            events = "the next event was" if one.events == 1 else f"{one.events} more events were"
-            seen = f"the origin had it {one.quiet_ms / 1000:.1f} s later, and noticed once {events} written"
+            noticed = text("the origin had it {s:.1f} s later, and noticed once the next event was written")
+            if one.events != 1:
+                noticed = text(
+                    "the origin had it {s:.1f} s later, and noticed once {events} more events were written"
+                )
+            seen = noticed.format(s=one.quiet_ms / 1000, events=one.events)
         case Outcome.GOES_ON:
-            seen = f"the origin had it {one.watched_ms / 1000:.1f} s later, {one.events} events on"
+            seen = text(
+                "the origin had it {watched_s:.1f} s later, {events} events on",
+                watched_s=one.watched_ms / 1000,
+                events=one.events,
+            )
         case Outcome.UNDECIDED:
-            seen = f"undecided: {one.why}"
-    older = " (its copy of the proof is older and does not say why)" if one.older else ""
-    return f"a stream was left by {one.by} {when}: {seen}{older}"
+            seen = text("undecided: {why}", why=one.why)
+    said = text("a stream was left by {by} {when}: {seen}", by=one.by, when=when, seen=seen)
+    return said + text(" (its copy of the proof is older and does not say why)") if one.older else said
 
 
 def _apps_in_words(one: Departure) -> str:
     match one.outcome:
         case Outcome.GOES_ON if one.works:
-            began = ", ".join(one.works)
-            seen = (
-                f"the app was done with it, and {one.watched_ms / 1000:.1f} s later what it had begun was "
-                f"still at work: {began}"
+            began = join(", ", one.works)
+            seen = text(
+                "the app was done with it, and {watched_s:.1f} s later what it had begun was still "
+                "at work: {began}",
+                watched_s=one.watched_ms / 1000,
+                began=began,
             )
         case Outcome.GOES_ON:
-            seen = (
-                f"its server heard of it, and {one.watched_ms / 1000:.1f} s later the app still worked on it"
+            seen = text(
+                "its server heard of it, and {watched_s:.1f} s later the app still worked on it",
+                watched_s=one.watched_ms / 1000,
             )
         case Outcome.UNDECIDED:
-            seen = f"undecided: {one.why}"
+            seen = text("undecided: {why}", why=one.why)
         case _:
-            seen = f"the app was done with it within {one.most_ms:.1f} ms"
-    return f"the app's own answer was left after its first piece: {seen}"
+            seen = text("the app was done with it within {most_ms:.1f} ms", most_ms=one.most_ms)
+    return text("the app's own answer was left after its first piece: {seen}", seen=seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kit.language import text
 from kit.proof.texts import Explained
 
 
@@ -85,4 +86,4 @@ class Fault:
     @property
     def sentence(self) -> str:
         """The same in one sentence, with its figures."""
-        return self.says or self.cause.says.format(n=self.how, media=self.how)
+        return self.says or text(self.cause.says, n=self.how, media=self.how)

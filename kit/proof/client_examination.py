@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal, TypeAlias
 
+from kit.language import text
 from kit.proof.client_causes import ClientCause, Fault, Unclear
 from kit.proof.client_marks import PLACES, MarkedMedia, Place
 from kit.proof.client_stress import LARGE, LONG_SILENCES, SILENCES, Stress
@@ -187,13 +188,15 @@ def lacks_no_buffer(argv: Sequence[str]) -> bool:
 def size_in_words(block: tuple[int, int] | None) -> str:
     """N of "reads N at a time"."""
     if block is None:
-        return "a fixed number of bytes"
+        return text("a fixed number of bytes")
     low, high = block
     if low == high:
-        return f"{high:,} bytes"
+        return text("{size:,} bytes", size=high)
     if high - low < 200 and low > 200:
-        return f"about {high:,} bytes"
-    return f"at most {high:,} bytes" if low == 1 else f"between {low:,} and {high:,} bytes"
+        return text("about {size:,} bytes", size=high)
+    if low == 1:
+        return text("at most {size:,} bytes", size=high)
+    return text("between {low:,} and {high:,} bytes", low=low, high=high)
 
 
 class _Examination:

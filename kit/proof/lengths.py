@@ -89,7 +89,8 @@ def compare(short: Timeline, long: Timeline, *, jitter_ms: float = 0.0) -> Compa
     )
     if longer < least:
         why = text(
-            "it ended only {longer:.0f} ms later, and {least:.0f} ms are the least to tell anything by",
+            "it took only {longer:.0f} ms longer, and at least {least:.0f} ms are needed: ask for a longer "
+            "answer",
             longer=longer,
             least=least,
         )

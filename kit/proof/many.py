@@ -366,7 +366,7 @@ class Many:
     def _waits(self, wait: _Wait, *, longer: bool) -> Machine[_Round]:
         """Some have not begun: are they held, or is there a queue?"""
         passing, waiting = self._passing, wait.missing
-        open_ = text("with {passing} open", passing=len(passing))
+        open_ = text("with {count} open", count=len(passing))
         if not passing:
             return _Round(0, Kind.SILENT)
         if isinstance(wait.last, Reply):
@@ -399,12 +399,11 @@ class Many:
         released = self._streams[waiting[0]].received.events > 0
         took_ms = self._ran_ms - left_ms
         self._say(
-            text("one of the others {ended}, and ", ended=ended)
-            + (
-                text("it came {took_ms:.0f} ms later", took_ms=took_ms)
+            (
+                text("one of the others {ended}, and it came {took_ms:.0f} ms later")
                 if released
-                else text("it did not come either")
-            )
+                else text("one of the others {ended}, and it did not come either")
+            ).format(ended=ended, took_ms=took_ms)
         )
         if not released and not isinstance(wait.last, Reply):
             return _Round(len(passing), Kind.QUEUED, stepped=False)
@@ -435,12 +434,10 @@ class Many:
         if missing is None:
             wait = yield from self._wait([(number, self._events[number]) for number in fed])
         if cut := self._cut(passing):
-            self._say(text("of {passing} open ones {cut} ended by themselves", passing=len(passing), cut=cut))
+            self._say(text("of {count} open ones {cut} ended by themselves", count=len(passing), cut=cut))
             return _Round(len(passing) - cut, Kind.CUT)
         if missing is not None:
-            self._say(
-                text("with {passing} open, side requests {came}", passing=len(passing), came=missing.value)
-            )
+            self._say(text("with {count} open, side requests {came}", count=len(passing), came=missing.value))
             kind = Kind.REFUSED if missing is Missing.REFUSED else Kind.QUEUED
             return _Round(len(passing), kind, stepped=False)
         if len(fed) < len(passing):
@@ -451,9 +448,9 @@ class Many:
         if wait.missing:
             self._say(
                 text(
-                    "with {passing} open, an event on each: {missing} did not come, and {trips} side "
+                    "with {count} open, an event on each: {missing} did not come, and {trips} side "
                     "requests overtook them",
-                    passing=len(passing),
+                    count=len(passing),
                     missing=len(wait.missing),
                     trips=wait.trips,
                 )
@@ -466,13 +463,11 @@ class Many:
                 return stop
         if len(fed) < len(passing):
             self._say(
-                text(
-                    "{passing} open, an event on {fed} of them: all came", passing=len(passing), fed=len(fed)
-                )
+                text("{count} open, an event on {fed} of them: all came", count=len(passing), fed=len(fed))
             )
             return _Round(len(passing), stepped=False)
         self._say(
-            text("{passing} open, an event on each: all came", passing=len(passing))
+            text("{count} open, an event on each: all came", count=len(passing))
             if len(passing) > 1
             else text("one stream by itself, one event more: it came")
         )
@@ -516,8 +511,8 @@ class Many:
         how = text("by {median:.0f} ms", median=median(filter(None, holds)))
         self._say(
             text(
-                "with {passing} open, {late} of them had three events late, {how}",
-                passing=len(passing),
+                "with {count} open, {late} of them had three events late, {how}",
+                count=len(passing),
                 late=len(late),
                 how=how,
             )

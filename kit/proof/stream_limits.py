@@ -424,7 +424,7 @@ def _says(found: Limits) -> str:
         *([text("cut after {s}", s=_s(found.total_s))] if found.total_s is not None else []),
     ]
     watched_s = min(least[Term.IDLE], least[Term.ALIVE])
-    lives = join(" and ", ends) or text("lives for at least {int} s", int=int(watched_s + 0.01))
+    lives = join(" and ", ends) or text("lives for at least {s} s", s=int(watched_s + 0.01))
     if held:
         lives += text(", and heartbeats are held")
     return (
@@ -457,7 +457,7 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
             return _unclear(text("a second stream did not end after the same time, as by a limit it would"))
     if not quiet.cut and not loud.cut:
         # A silent stream that lives is enough: a limit on the whole would have ended it too.
-        why = text("no limit below {int} s was seen", int=int(quiet.lived_s))
+        why = text("no limit below {s} s was seen", s=int(quiet.lived_s))
         if quiet.passes:
             return Kind.NO_LIMIT, why, (), None, None
         why += text(", and whether what was not cut still passes an event could not be seen")
@@ -498,7 +498,9 @@ def _judged(silent: Sequence[StreamLifetime], talking: Sequence[StreamLifetime],
     if loud.last_silence_s > 0.8 * idle:
         return _unclear(text("the stream that talked had fallen silent too when it ended"))
     why = text(
-        "a silence of {s} ends a stream, and talk does not keep it beyond {s_2}", s=_s(idle), s_2=_s(total)
+        "a silence of {s} ends a stream, and talk does not keep it beyond {total}",
+        s=_s(idle),
+        total=_s(total),
     )
     twice = bool(once) or not any(life.cut for life in talking[1:])
     return Kind.BOTH, why, (Doubt.NOT_REPEATED,) if twice else (), idle, total

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from kit.language import join, text
 from kit.proof.doubts import Doubt
 from kit.proof.known_limits import hint, known_limits
-from kit.proof.lane import Lane
+from kit.proof.lane import Lane, Mark
 from kit.proof.verdict import Shape, Verdict
 from kit.report.words import EXAMINE, HEADER
 from kit.targets import Target
 
 
-def advice(lane: Lane, target: Target | None) -> str | None:
-    """What to do; None where nothing is wrong or the doubts say it all."""
+def advised(lanes: Sequence[Lane], targets: Mapping[str, Target]) -> list[str | None]:
+    """What to do about each of the lanes, side by side; `targets` by name."""
+    bearing = {one.target: one for one in lanes if one.header == "on" and one.delivery == "stream"}
+    return [advice(lane, targets.get(lane.target), bearing.get(lane.target)) for lane in lanes]
+
+
+def advice(lane: Lane, target: Target | None, bearing: Lane | None = None) -> str | None:
+    """What to do; None where nothing is wrong or something else says it all.
+
+    Args:
+        lane: it.
+        target: the one that it measures, if it is one of the kit's.
+        bearing: the lane of the same service that bears the header, where there is one.
+    """
     if lane.error is not None:
         return lane.error.hint
     if Doubt.CUT_AT_DEADLINE in lane.doubts:
@@ -56,6 +70,10 @@ def advice(lane: Lane, target: Target | None) -> str | None:
             "holds it (or strips `{header}`).",
             header=HEADER,
         )
+    tried = lane.header == "off" and bearing is not None and bearing.error is None
+    if tried and bearing is not None and bearing.mark is Mark.HELD:
+        # That the header does not free it is said there; but what nothing frees is said here too.
+        return frees(lane, target) if bearing.verdict is bearing.expected else None
     if (freed := frees(lane, target)) is not None:
         return freed
     if Doubt.NO_PROOF in lane.doubts:
@@ -63,6 +81,8 @@ def advice(lane: Lane, target: Target | None) -> str | None:
             "Whether `{header}` frees it, or leaving compression out, was not tried: `kit doctor URL`.",
             header=HEADER,
         )
+    if tried and bearing is not None and bearing.mark is Mark.STREAMED:
+        return text("Send `{header}`: with it the answer streams.", header=HEADER)
     if lane.header == "off":
         return text("Send `{header}` and measure again (--accel-header on).", header=HEADER)
     return text(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.errors import Exit
+from kit.language import t, text
 from kit.proof.client_causes import ClientCause
 from kit.proof.client_examination import TYPES, Conclusion, Row
-from kit.report.cells import clean, hang, one_line
+from kit.report.cells import clean, hang
 from kit.report.style import Style, Tone
 from kit.report.terminal import WIDTH, headed, section
 
@@ -51,18 +52,23 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     style = style or Style()
     width = min(style.width or WIDTH, WIDTH)
     found = report.conclusion
-    lines = headed(_MARKS[found.cause.fault], found.sentence, width, style)
+    lines = headed(_MARKS[found.cause.fault], t(found.sentence), width, style)
     if found.unclear is not None:
-        lines += hang("  ", found.unclear.remedy, width)
+        lines += hang("  ", t(found.unclear.remedy), width)
     if report.errors:
-        lines += ["", *hang("  ", f"The end of its standard error (status {report.status}):", width)]
-        lines += [line for text in report.errors for line in hang("  | ", one_line(text), width)]
+        lines += [
+            "",
+            *hang(
+                "  ", t(text("The end of its standard error (status {status}):", status=report.status)), width
+            ),
+        ]
+        lines += [line for said in report.errors for line in hang("  | ", clean(said), width)]
     # Not broken in two: they are there to be pasted.
-    lines += [f"  → {text}" for text in found.cause.lines]
+    lines += [f"  → {t(line)}" for line in found.cause.lines]
     for warned in found.warnings:
-        lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", warned.sentence, width)]
-        lines += [f"  → {text}" for text in warned.cause.lines]
-    lines += section("what was done and seen", width, style)
+        lines += ["", *hang(f"  {style.paint('!', 'unsure')} ", t(warned.sentence), width)]
+        lines += [f"  → {t(line)}" for line in warned.cause.lines]
+    lines += section(text("what was done and seen"), width, style)
     usual: tuple[str, ...] = ()
     for number, row in enumerate(found.rows, 1):
         words = _FREED if row.setup.stress is None else _PASSED
@@ -74,7 +80,7 @@ def client_text(report: ClientReport, style: Style | None = None) -> str:
     if found.untried:
         lines += ["", *hang("  ", f"Not tried: {'; '.join(found.untried)}.", width)]
     if report.appended:
-        lines += ["", *hang("  ", "The command had no {url}, so its URL was put at its end.", width)]
+        lines += ["", *hang("  ", t(text("The command had no {url}, so its URL was put at its end.")), width)]
     return style.finish("\n".join(line.rstrip() for line in lines))
 
 

@@ -85,7 +85,6 @@ def _card(lane: LaneView, axis: float, number: int) -> dict[str, Any]:
         "arm": arm,
         "mark": mark,
         "kept": _tone(lane),
-        "well": lane.state is LaneState.OK,
         "held": lane.mark is Mark.HELD,
         "expects_pieces": lane.kind == "polling" and lane.codes["expected"] in tuple(Verdict),
         "figures": _figures(lane),

@@ -13,7 +13,7 @@ from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.exchange import Request, Response
 from kit.proof.lane import Comparison, Lane, LaneState, clause_state
 from kit.proof.looks import Watched
-from kit.report.advice import advice
+from kit.report.advice import advice, advised
 from kit.report.diagnosis import app_lines, headline
 from kit.report.words import place
 from kit.targets import Target
@@ -39,12 +39,15 @@ def comparison_data(
         "measured_at": comparison.measured_at,
         "kit_version": comparison.kit_version,
         "prompt": comparison.prompt,
-        "lanes": [lane_data(lane, targets.get(lane.target)) for lane in comparison.lanes],
+        "lanes": [
+            {**lane_data(lane), "remedy": todo}
+            for lane, todo in zip(comparison.lanes, advised(comparison.lanes, targets), strict=True)
+        ],
     }
 
 
-def lane_data(lane: Lane, target: Target | None = None) -> wire.Lane:
-    """One lane, and the target that it measures, if it is one of the kit's."""
+def lane_data(lane: Lane) -> wire.Lane:
+    """One lane by itself."""
     line, error = lane.timeline, lane.error
     return {
         "target": lane.target,
@@ -91,7 +94,7 @@ def lane_data(lane: Lane, target: Target | None = None) -> wire.Lane:
         "response": _fields(lane.response),
         "header_known": lane.header_known,
         "round_trip_ms": _tenth(lane.round_trip_ms),
-        "remedy": advice(lane, target),
+        "remedy": advice(lane, None),
     }
 
 

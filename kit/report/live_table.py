@@ -289,8 +289,8 @@ def _proofs(picture: Picture, width: int, now_ms: float, style: Style) -> list[s
 
 
 def outcome(lane: Lane) -> str:
-    """What came of the lane, in a line."""
-    return lane_view(lane).outcome if lane.error is None else lane.error.message
+    """What came of the lane, in a few words; why it could not be measured is the result's to say."""
+    return lane_view(lane).outcome
 
 
 def _shown(sentence: str, style: Style) -> str:

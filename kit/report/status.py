@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kit.platforms.deployment import DeploymentStatus, Role, is_overdue
 from kit.platforms.service import Version
-from kit.proof.verdict import Verdict
+from kit.proof.verdict import Shape, Verdict
 from kit.proof.verdict import in_words as verdict_in_words
 from kit.report.cells import cells, one_line, pad
 from kit.report.style import Style, Tone
@@ -75,7 +75,7 @@ def _paragraph(status: DeploymentStatus, target: Target | None, style: Style, no
         lines += _from_the_record(status, now_s)
     if status.gone:
         return "\n".join(line.rstrip() for line in lines)
-    lines += _verdicts(status)
+    lines += _verdicts(status, target)
     lines += _expiry(status, style, now_s)
     lines += _costs(status, style)
     return "\n".join(line.rstrip() for line in lines)
@@ -139,19 +139,22 @@ def _from_the_record(status: DeploymentStatus, now_s: float) -> list[str]:
     return lines
 
 
-def _verdicts(status: DeploymentStatus) -> list[str]:
+def _verdicts(status: DeploymentStatus, target: Target | None) -> list[str]:
     known = status.deployment
     if known is None or (known.verdict_on is None and known.verdict_off is None):
         return []
     verdicts = [
-        f"{_verdict(verdict)} {arm} the header"
+        f"{_verdict(verdict, target)} {arm} the header"
         for verdict, arm in ((known.verdict_on, "with"), (known.verdict_off, "without"))
         if verdict is not None
     ]
     return [f"  measured when deployed: {', '.join(verdicts)}"]
 
 
-def _verdict(word: str) -> str:
+def _verdict(word: str, target: Target | None) -> str:
+    """As the gate says it, but for the size, which is not on record."""
+    if word == Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
+        return verdict_in_words(Verdict.BYTE_LIMITED, Shape.BLOCKS, None, None)
     try:
         return verdict_in_words(Verdict(word), None, None, None)
     except ValueError:

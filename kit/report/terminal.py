@@ -136,6 +136,8 @@ def table(view: ComparisonView, style: Style | None = None) -> str:
     for index, (lane, row) in enumerate(zip(view.lanes, rows, strict=True)):
         mark, tone = CAME[lane.mark]
         lines += columns(style.paint(mark, tone), row, widths)
+        if lane.error is not None:
+            lines += hang("    ", one_line(lane.error.message), width)
         # What a later lane of the same target needs as well is said there.
         later = {after.advice for after in view.lanes[index + 1 :] if after.target == lane.target}
         if lane.advice is not None and lane.advice not in later:

@@ -29,7 +29,7 @@ from kit.proof.lane import (
 from kit.proof.looks import Watched
 from kit.proof.timeline import Timeline
 from kit.proof.verdict import Method, Shape, Verdict, in_words
-from kit.report.advice import advice, remark
+from kit.report.advice import advice, advised, remark
 from kit.report.answer import answer
 from kit.report.words import HEADER, METHODS, NONE, REHEARSAL, duration, handed_out, place
 from kit.targets import UNSOURCED, Claim, Target, in_short
@@ -233,6 +233,11 @@ class LaneView:
         return next((one for one in self.clauses if one.clause is clause), None)
 
     @property
+    def amiss(self) -> bool:
+        """Whether something was expected of it, and it is not so or not decided."""
+        return self.state is not LaneState.OK and bool(self.kept or self.against)
+
+    @property
     def all_doubts(self) -> tuple[Doubt, ...]:
         """Its own, then those of its clauses."""
         return (*self.doubts, *(doubt for one in self.clauses for doubt in one.doubts))
@@ -304,9 +309,9 @@ class ComparisonView:
     def against(self) -> tuple[str, ...]:
         """Each lane that did not come as documented or expected, or is not decided, and how it came."""
         return tuple(
-            text("{name}: {headline}", name=lane.name, headline=lane.headline)
-            for lane in self.lanes
-            if lane.state is not LaneState.OK
+            text("{name}: {headline}", name=one.name, headline=one.headline)
+            for one in self.lanes
+            if one.amiss
         )
 
     @property
@@ -320,7 +325,10 @@ def view(comparison: Comparison, targets: Mapping[str, Target]) -> ComparisonVie
     """A whole comparison; `targets` by name, those that there are."""
     rehearsal = _is_rehearsal(comparison)
     emulated = rehearsal or comparison.environment == "lab"
-    lanes = tuple(lane_view(lane, targets.get(lane.target), emulated=emulated) for lane in comparison.lanes)
+    lanes = tuple(
+        replace(lane_view(lane, targets.get(lane.target), emulated=emulated), advice=todo)
+        for lane, todo in zip(comparison.lanes, advised(comparison.lanes, targets), strict=True)
+    )
     names = {lane.target for lane in lanes}
     methods = {lane.method for lane in comparison.lanes if lane.error is None}
     python = ".".join(map(str, sys.version_info[:3]))

@@ -45,7 +45,7 @@ METHODS = {
             "beginning waits for its end, which never proves who holds it"
         )
     ),
-    Method.PASSIVE: text("passive: only arrivals could be watched, which never proves that a stream is held"),
+    Method.PASSIVE: text("observed only: arrival times alone never prove that a stream is held"),
 }
 
 CERTAINTIES: dict[Certainty, str] = {

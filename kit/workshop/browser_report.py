@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.client import MAX_BODY_BYTES
 from kit.probe.http_errors import shown
 from kit.probe.measured import MOST_EVENTS
@@ -120,14 +121,19 @@ def receive(report: BrowserReport, reads: list[tuple[float, bytes]], received: R
             if received.events > MOST_EVENTS or received.octets > MAX_BODY_BYTES:
                 raise KitError(
                     Code.TOO_LARGE,
-                    f"{shown(url)} sent more than {MOST_EVENTS:,} events or {MAX_BODY_BYTES >> 20} MiB.",
-                    "Ask for a shorter answer: a stream of a few seconds is enough to judge it.",
+                    text(
+                        "{url} sent more than {events:,} events or {mib} MiB.",
+                        url=shown(url),
+                        events=MOST_EVENTS,
+                        mib=MAX_BODY_BYTES >> 20,
+                    ),
+                    text("Ask for a shorter answer: a stream of a few seconds is enough to judge it."),
                 )
     except EventTooLargeError:
         raise KitError(
             Code.TOO_LARGE,
-            f"{shown(url)} sent an event without an end.",
-            "Look at the server: an event ends with a blank line.",
+            text("{url} sent an event without an end.", url=shown(url)),
+            text("Look at the server: an event ends with a blank line."),
         ) from None
     if report.ended is not None:
         received.end(report.ended.at, clean=report.ended.clean)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.probe.address import Headers
 from kit.probe.client import Ask, Client
 from kit.probe.http_errors import bad_status, shown, silent
@@ -125,8 +126,11 @@ class LaneRun:
             self._fail(
                 KitError(
                     Code.BAD_USAGE,
-                    f"{shown(ask.url)} cannot be polled: only a service made with the kit can.",
-                    "Switch back to streaming.",
+                    text(
+                        "{url} cannot be polled: only a service made with the kit can.",
+                        url=shown(ask.url),
+                    ),
+                    text("Switch back to streaming."),
                 )
             )
             return
@@ -237,8 +241,11 @@ class LaneRun:
         if report.failed:
             self._error = KitError(
                 Code.UNREACHABLE,
-                f"The browser could not ask {shown(self._ask.url)}, or not read what it answered.",
-                "Look at whether it still runs, and whether it lets this page ask (CORS).",
+                text(
+                    "The browser could not ask {url}, or not read what it answered.",
+                    url=shown(self._ask.url),
+                ),
+                text("Look at whether it still runs, and whether it lets this page ask (CORS)."),
             )
         elif received.status not in (None, 200):
             self._error = self._refused(received.status or 0)
@@ -246,9 +253,12 @@ class LaneRun:
             # A browser throws away what it has not read when a response breaks off.
             self._error = KitError(
                 Code.BODY_CUT,
-                f"The answer of {shown(self._ask.url)} came to no proper end: it broke off before anything "
-                "of it could be read.",
-                "Look at the service's log, and at the time limits on the way.",
+                text(
+                    "The answer of {url} came to no proper end: it broke off before anything of it "
+                    "could be read.",
+                    url=shown(self._ask.url),
+                ),
+                text("Look at the service's log, and at the time limits on the way."),
             )
         elif not received.arrivals and received.ended_ms is None:
             self._error = silent(self._ask.url, self.spec.timeout_s, head_came=received.status is not None)

@@ -16,7 +16,18 @@ from kit.config import SETTINGS, Config
 from kit.errors import Code, Exit, KitError
 from kit.proof.verdict import Verdict
 from kit.report.promises import promise
-from kit.targets import Certainty, Claim, Target, Topic, assets, check_names, get, load_targets, select
+from kit.targets import (
+    Certainty,
+    Claim,
+    Target,
+    Topic,
+    assets,
+    canonical,
+    check_names,
+    get,
+    load_targets,
+    select,
+)
 
 TARGETS = load_targets()
 
@@ -97,6 +108,7 @@ def test_what_is_promised_is_what_the_front_would_do(target: Target) -> None:
     [
         ("cloud-run", "Did you mean 'run'?"),
         ("AppEngine", "Did you mean 'standard' or 'flex'?"),
+        ("gae", "Did you mean 'standard' or 'flex'?"),
         ("flexible", "Did you mean 'flex'?"),
         ("kubernetes", "Did you mean 'gke'?"),
         ("runn", "Did you mean 'run'?"),
@@ -107,6 +119,18 @@ def test_a_platforms_name_leads_to_its_targets(name: str, meant: str) -> None:
     with pytest.raises(KitError) as caught:
         check_names([name], load_targets())
     assert caught.value.hint == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        *(("run", "run"), ("cloudrun", "run"), ("cloud-run", "run"), ("Cloud Run", "run")),
+        *(("app-engine-standard", "standard"), ("gae-flex", "flex"), ("kubernetes", "gke"), ("K8s", "gke")),
+        *(("gae", "gae"), ("appengine", "appengine"), ("runn", "runn"), ("", ""), ("..", "..")),
+    ],
+)
+def test_a_name_that_means_one_target_is_taken_for_it_and_no_other(name: str, known: str) -> None:
+    assert canonical(name) == known
 
 
 def test_an_unknown_target_is_a_usage_error_that_names_those_there_are() -> None:

@@ -44,7 +44,7 @@ def by_lane(data: Any) -> dict[tuple[str, str], Any]:
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
+@pytest.mark.heavy
 def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: Path) -> None:
     status, out, err = ended(demo("--json"))
     assert status == 0, err
@@ -65,14 +65,14 @@ def test_every_verdict_is_what_the_documentation_promises(demo: Demo, tmp_path: 
         # Of no front a source says what becomes of a client that leaves: the service alone is asked.
         assert (left["sure"], left["figures"]) == ("unknown", [])
         assert re.fullmatch(
-            "the service stops after [0-9,]+ ms; no source says what its front does", left["says"]
+            "the service itself: stops after [0-9,]+ ms; no source says what its front does", left["says"]
         )
         streams = SHOWN[target, "on"][0] == "incremental"
         assert many["sure"] == ("proved" if streams else "unknown")
     assert json.loads((tmp_path / "build/report.json").read_text()) == document
     page = (tmp_path / "build/report.html").read_text()
     assert "emulated from documentation" in page
-    assert "8 of 8 lanes" in (tmp_path / "build/report.md").read_text()
+    assert "8 of 8 as documented" in (tmp_path / "build/report.md").read_text()
     assert 'tests="16" failures="0" errors="0"' in (tmp_path / "build/report.xml").read_text()
 
 
@@ -99,7 +99,7 @@ def test_its_twin_with_other_fronts_exits_3_and_names_the_lanes(demo: Demo) -> N
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
+@pytest.mark.heavy
 def test_with_several_workers_the_proof_falls_back_to_pause_and_says_so(demo: Demo) -> None:
     status, out, err = ended(demo("run", "standard", "--arm", "on", "--json", KIT_WORKERS="3"))
     assert status == 0, err

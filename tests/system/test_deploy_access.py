@@ -84,7 +84,7 @@ def test_a_token_is_printed_once_and_only_its_hash_is_deployed(cloud: Cloud) -> 
     # Measured without the token, it is not called a service without a proof.
     probed = cloud.kit("probe", url, "--json")
     assert (probed.status, probed.error["code"]) == (1, "http-status")
-    assert "--bearer-env" in probed.error["hint"]
+    assert "--token-env" in probed.error["hint"]
 
     # What is deployed wants it: forgetting the option does not take it away.
     cloud.settings(another(2))

@@ -16,8 +16,7 @@ from tests.fixtures.origin import Origin
 from tests.fixtures.proxies import Fleet
 from tests.system.matrix import Examine, Outcome, answers, by_doctor, by_probe, drawn
 
-# All of them must be right: nothing that starts four services may stand beside them.
-pytestmark = [pytest.mark.alone, pytest.mark.quiet, pytest.mark.long, pytest.mark.usefixtures("trusted")]
+pytestmark = [pytest.mark.alone, pytest.mark.heavy, pytest.mark.long, pytest.mark.usefixtures("trusted")]
 
 SEEDS = ("1",)
 GIVEN = os.environ.get("STREAMPROOF_SEED")

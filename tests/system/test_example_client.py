@@ -43,7 +43,7 @@ def printed(url: str) -> list[tuple[float, str]]:
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
+@pytest.mark.heavy
 def test_it_prints_the_same_lines_everywhere_one_by_one_only_where_the_platform_streams(
     lab: dict[str, str],
 ) -> None:

@@ -167,7 +167,7 @@ def test_an_app_that_has_the_proof_itself_is_proved_as_well(app: Path, kit: Kit)
     ended = kit("demo", "flex", "--yes", "--json")
     assert ended.status == 0, ended.err
     assert verdicts(ended) == {("flex", "off"): ("byte-limited", "lock-step")}
-    assert "Your app does not send X-Accel-Buffering: no: only that is measured." in ended.err
+    assert "Your app does not send X-Accel-Buffering: no, so it is only measured without." in ended.err
 
 
 def test_without_the_proof_it_is_watched_and_nothing_is_claimed(app: Path, kit: Kit) -> None:

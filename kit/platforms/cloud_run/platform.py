@@ -121,9 +121,9 @@ class CloudRun(Platform):
         labels = {"service_name": place.service, "location": place.region, "revision_name": version}
         return "cloud_run_revision", labels
 
-    def proxy(self, place: Place, version: str | None) -> Command | None:
+    def proxy(self, place: Place, version: str | None) -> tuple[Command, ...]:
         """`gcloud run services proxy`, which asks with the caller's own identity token."""
-        return commands.proxy(place)
+        return (commands.proxy(place),)
 
 
 def _secrets(one: Candidate) -> list[str]:

@@ -212,11 +212,11 @@ def delete_namespace(place: Place, folder: Folder) -> Command:
     return delete(place, folder, "namespace", namespace(place))
 
 
-def forward(place: Place, version: str) -> Command:
+def forward(place: Place, folder: Folder, version: str) -> Command:
     """Pass what asks this machine on to a pod of a version, until it is ended."""
     where = (f"--namespace={namespace(place)}", f"--context={context(place)}")
     name = f"deployment/{place.service}-{version}"
-    return Command(("port-forward", name, "8080:http", *where), program="kubectl")
+    return Command(("port-forward", name, "8080:http", *where), program="kubectl", folder=folder)
 
 
 def context(place: Place) -> str:

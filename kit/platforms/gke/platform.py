@@ -165,9 +165,12 @@ class Gke(Platform):
             f"k8s-pod/{commands.VERSION_LABEL}": version,
         }
 
-    def proxy(self, place: Place, version: str | None) -> Command | None:
+    def proxy(self, place: Place, version: str | None) -> tuple[Command, ...]:
         """Past the load balancer, so nothing that is measured there speaks for it."""
-        return None if version is None else commands.forward(place, version)
+        if version is None:
+            return ()
+        folder = commands.kubeconfig()
+        return commands.get_credentials(place, folder), commands.forward(place, folder, version)
 
 
 def _secrets(one: Candidate) -> Iterator[Finding]:

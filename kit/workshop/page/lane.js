@@ -92,12 +92,12 @@ export class LaneView {
       this.#say(polled.problem ? `${MARKS.failed} ${words.notPolled}` : words.polled(polled.pieces));
       this.$(".why").textContent = polled.problem ? (words[polled.problem] ?? polled.problem) : words.polledWhy;
     } else if (said) {
-      const told = said[words.key];
-      this.#say(`${MARKS[said.tone]} ${told.verdict}`, told.promise);
-      this.$(".why").replaceChildren(...prose([told.why, told.advice ?? told.note].filter(Boolean).join(" ")));
-      this.$(".evidence").classList.toggle("doubt", told.doubts.length > 0);
-      this.$(".evidence").textContent = told.doubts.length ? words.doubts(told.doubts.length) : words.evidence;
-      this.#more([told.remark, ...told.doubts, ...(this.result?.evidence ?? [])].filter(Boolean));
+      const spoken = said[words.key];
+      this.#say(`${MARKS[said.tone]} ${spoken.verdict}`, spoken.promise);
+      this.$(".why").replaceChildren(...prose([spoken.why, spoken.advice ?? spoken.note].filter(Boolean).join(" ")));
+      this.$(".evidence").classList.toggle("doubt", spoken.doubts.length > 0);
+      this.$(".evidence").textContent = spoken.doubts.length ? words.doubts(spoken.doubts.length) : words.evidence;
+      this.#more([spoken.remark, ...spoken.doubts, ...(spoken.evidence ?? [])].filter(Boolean));
       return;
     } else {
       this.#say(words.states[this.element.dataset.state] ?? "");
@@ -160,8 +160,9 @@ export class LaneView {
     this.translate();
   }
 
-  #say(word, promise = "") {
-    this.#set(".word", word);
+  #say(word, promise) {
+    const shown = this.$(".word");
+    if (shown.textContent !== word) shown.replaceChildren(...unbroken(word));
     this.#set(".promise", promise ?? "");
   }
 
@@ -171,6 +172,13 @@ export class LaneView {
     if (element.textContent !== text) element.textContent = text;
   }
 }
+
+// A number stays beside its unit.
+const unbroken = (text) =>
+  text.split(/([\d.,]+ (?:s|ms|KiB|octets)\b)/).map((piece, at) => {
+    if (at % 2 === 0) return piece;
+    return Object.assign(document.createElement("span"), { className: "unit", textContent: piece });
+  });
 
 /** Text as nodes: what is between `backticks` is code, and so is the header, which must not be broken. */
 export function prose(text) {

@@ -28,17 +28,17 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
     for (let [after, done] = [-1, false]; !done; ) {
       const asked = performance.now();
       const reply = await fetch(`${pieces}?after=${after}&wait=${WAIT_S}`, usual);
-      const told = reply.ok ? await reply.json() : null;
+      const piece = reply.ok ? await reply.json() : null;
       const at = performance.now();
-      if (!told) return { pieces: run.reads.length, problem: `HTTP ${reply.status}` };
-      if (told.events.length) {
-        after = told.events.at(-1).seq;
-        onText(note(run, at, told.events.map(({ event, data }) => (event === "done" ? null : (data.text ?? "")))));
-        const error = told.events.find(({ event }) => event === "error");
+      if (!piece) return { pieces: run.reads.length, problem: `HTTP ${reply.status}` };
+      if (piece.events.length) {
+        after = piece.events.at(-1).seq;
+        onText(note(run, at, piece.events.map(({ event, data }) => (event === "done" ? null : (data.text ?? "")))));
+        const error = piece.events.find(({ event }) => event === "error");
         if (error) return { pieces: run.reads.length, problem: error.data.detail ?? error.data.title };
       }
-      ({ done } = told);
-      if (!told.events.length && !done) await pause(asked + APART_MS - performance.now(), signal);
+      ({ done } = piece);
+      if (!piece.events.length && !done) await pause(asked + APART_MS - performance.now(), signal);
     }
     return { pieces: run.reads.length, problem: null };
   } catch {
@@ -50,8 +50,8 @@ export async function poll({ request, pieces }, run, { signal, onText }) {
 
 // Why it was refused, in the service's words where it gave any (RFC 9457).
 async function reason(response) {
-  const told = await response.json().catch(() => null);
-  const why = told?.detail ?? told?.title;
+  const problem = await response.json().catch(() => null);
+  const why = problem?.detail ?? problem?.title;
   return typeof why === "string" ? `HTTP ${response.status}: ${why}` : `HTTP ${response.status}`;
 }
 

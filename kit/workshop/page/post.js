@@ -4,8 +4,8 @@
 const PIECE = 400_000;
 
 /** Posts JSON (or nothing), and gives the JSON that comes back. */
-export async function post(url, told, signal) {
-  const body = told === undefined ? undefined : JSON.stringify(told);
+export async function post(url, content, signal) {
+  const body = content === undefined ? undefined : JSON.stringify(content);
   return read(await fetch(url, { method: "POST", body, cache: "no-store", signal }));
 }
 
@@ -57,8 +57,8 @@ function* inPieces(reads) {
 }
 
 async function read(response) {
-  const told = await response.json().catch(() => null);
-  if (response.ok && told) return told;
-  const { message, hint } = told?.error ?? { message: `HTTP ${response.status}`, hint: "" };
+  const reply = await response.json().catch(() => null);
+  if (response.ok && reply) return reply;
+  const { message, hint } = reply?.error ?? { message: `HTTP ${response.status}`, hint: "" };
   throw new Error(`${message} ${hint}`.trim());
 }

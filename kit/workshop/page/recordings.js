@@ -53,7 +53,6 @@ export function lanesIn(header) {
 export async function playLanes(lanes) {
   const abort = new AbortController();
   const mine = (state.running = { abort, hidden: false });
-  state.stage = "replaying";
   show();
   const began = performance.now();
   requestAnimationFrame(tick);
@@ -70,6 +69,5 @@ export async function playLanes(lanes) {
   );
   if (state.running !== mine) return;
   state.running = null;
-  state.stage = "";
   show();
 }

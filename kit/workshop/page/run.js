@@ -7,7 +7,7 @@ import { prove } from "./proof.js";
 import { keep } from "./recordings.js";
 import { show, showPath, tick } from "./show.js";
 import { forget } from "./side.js";
-import { state } from "./state.js";
+import { state, takes } from "./state.js";
 
 const APART_MS = 200; // proofs begin a moment apart: all at once, their pings would measure each other
 
@@ -28,7 +28,8 @@ export async function runScene() {
     const lanes = views.map((view) => view.about.target);
     const path = state.path?.path ?? null;
     const run = await post("api/runs", { prompt, header, how, lanes, tokens, tokens_per_s: speed, path }, signal);
-    const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `api/runs/${run.run}/${place}` }));
+    const url = `api/runs/${run.run}`;
+    const tasks = run.lanes.map((lane, place) => ({ ...lane, view: views[place], url: `${url}/${place}` }));
     for (const { view, relayed, lane, said } of tasks) {
       view.relayed = relayed;
       if (lane) view.judged(lane, said);
@@ -42,7 +43,7 @@ export async function runScene() {
       at(there.some((task) => !task.view.said) ? "proving" : "");
       await Promise.all(bySameServer(there).map((group, place) => proveAll(group, place * APART_MS, mine)));
       if (signal.aborted) return;
-      keep(run, header, prompt);
+      keep(run, header, takes("question") ? prompt : "");
     }
     if (mine.hidden) state.notice = (w) => w.hidden;
   } catch (error) {

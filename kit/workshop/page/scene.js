@@ -11,33 +11,33 @@ export function scenes(arms, polls) {
 
 /** The settings in a hash such as "#lanes=standard,run&header=off"; what it does not say is left out. */
 export function fromHash(hash) {
-  const told = new URLSearchParams(hash.replace(/^#/, ""));
+  const link = new URLSearchParams(hash.replace(/^#/, ""));
   const scene = {};
-  if (told.get("lanes")) scene.lanes = told.get("lanes").split(",").filter(Boolean);
-  if (HEADERS.includes(told.get("header"))) scene.header = told.get("header");
-  if (HOW.includes(told.get("how"))) scene.how = told.get("how");
-  const tokens = Number(told.get("tokens"));
+  if (link.get("lanes")) scene.lanes = link.get("lanes").split(",").filter(Boolean);
+  if (HEADERS.includes(link.get("header"))) scene.header = link.get("header");
+  if (HOW.includes(link.get("how"))) scene.how = link.get("how");
+  const tokens = Number(link.get("tokens"));
   if (Number.isInteger(tokens) && tokens >= 1 && tokens <= 4096) scene.tokens = tokens;
-  const speed = Number(told.get("speed"));
+  const speed = Number(link.get("speed"));
   if (speed >= 0.1 && speed <= 1000) scene.speed = speed;
-  if (["en", "zh"].includes(told.get("lang"))) scene.lang = told.get("lang");
-  if (told.get("large") === "1") scene.large = true;
-  if (told.get("keys") === "0") scene.keys = false;
-  if (told.get("prompt")) scene.prompt = told.get("prompt").slice(0, 8000);
+  if (["en", "zh"].includes(link.get("lang"))) scene.lang = link.get("lang");
+  if (link.get("large") === "1") scene.large = true;
+  if (link.get("keys") === "0") scene.keys = false;
+  if (link.get("prompt")) scene.prompt = link.get("prompt").slice(0, 8000);
   return scene;
 }
 
 /** The same the other way; what is as it is without saying is left out. */
 export function toHash(scene, usual) {
-  const told = new URLSearchParams();
-  if (scene.lanes.join() !== usual.lanes.join()) told.set("lanes", scene.lanes.join(","));
-  if (scene.header !== usual.header) told.set("header", scene.header);
-  if (scene.how !== usual.how) told.set("how", scene.how);
-  if (scene.tokens !== usual.tokens) told.set("tokens", scene.tokens);
-  if (scene.speed !== usual.speed) told.set("speed", scene.speed);
-  if (scene.lang !== usual.lang) told.set("lang", scene.lang);
-  if (scene.large) told.set("large", "1");
-  if (!scene.keys) told.set("keys", "0");
-  if (scene.prompt !== usual.prompt) told.set("prompt", scene.prompt);
-  return told.size ? `#${told.toString().replaceAll("%2C", ",")}` : "";
+  const link = new URLSearchParams();
+  if (scene.lanes.join() !== usual.lanes.join()) link.set("lanes", scene.lanes.join(","));
+  if (scene.header !== usual.header) link.set("header", scene.header);
+  if (scene.how !== usual.how) link.set("how", scene.how);
+  if (scene.tokens !== usual.tokens) link.set("tokens", scene.tokens);
+  if (scene.speed !== usual.speed) link.set("speed", scene.speed);
+  if (scene.lang !== usual.lang) link.set("lang", scene.lang);
+  if (scene.large) link.set("large", "1");
+  if (!scene.keys) link.set("keys", "0");
+  if (scene.prompt !== usual.prompt) link.set("prompt", scene.prompt);
+  return link.size ? `#${link.toString().replaceAll("%2C", ",")}` : "";
 }

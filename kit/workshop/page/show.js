@@ -39,7 +39,9 @@ export function show() {
   $("scene").textContent = titleOf(scene);
   $("header-row").hidden = !takes("header");
   $("header").checked = scene.header === "on";
-  $("prompt").hidden = $("poll-row").hidden = $("speed-row").hidden = !takes("question");
+  $("poll-row").hidden = $("speed-row").hidden = !takes("question");
+  $("prompt").hidden = !takes("question") && !recorded?.prompt;
+  $("prompt").readOnly = recorded !== null;
   (scene.how === "poll" ? $("poll") : $("stream")).checked = true;
   $("speed").value = stopOf(scene.speed);
   showSpeed(scene.speed);
@@ -50,13 +52,15 @@ export function show() {
   $("go").disabled = running !== null;
   $("chart").disabled = running !== null || !views.some((view) => view.result?.timeline.length);
   $("chart").setAttribute("aria-pressed", String(state.chart));
-  const why = recorded ? words.isRecording : Object.keys(state.kept).length ? "" : words[scene.how === "poll" ? "notSaved" : "nothingYet"];
-  $("save").disabled = why !== "";
-  set($("save-why"), why);
+  const nothing = scene.how === "poll" ? words.notSaved : words.nothingYet;
+  const unsaved = recorded ? words.isRecording : Object.keys(state.kept).length ? "" : nothing;
+  $("save").disabled = unsaved !== "";
+  set($("save-why"), unsaved);
   set($("stage"), stageNow());
   set($("notice"), notice(words));
   $("notice").hidden = !$("notice").textContent;
   $("mark").hidden = $("live").hidden = !recorded;
+  $("stage").hidden = recorded !== null; // the mark stands there
   set($("mark"), recorded ? words.recorded(recorded.mark) : "");
   showPath();
   showTime();

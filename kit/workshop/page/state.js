@@ -39,7 +39,8 @@ export function takes(what) {
 export function sceneList() {
   const { scene, recorded } = state;
   const all = scenes(takes("header") ? arms() : arms().slice(0, 1), takes("question") && !recorded);
-  return { all, at: all.findIndex(({ how, header }) => how === scene.how && (how === "poll" || header === scene.header)) };
+  const isHere = ({ how, header }) => how === scene.how && (how === "poll" || header === scene.header);
+  return { all, at: all.findIndex(isHere) };
 }
 
 /** A scene's title; it claims nothing of a header that the kit neither switches nor knows. */

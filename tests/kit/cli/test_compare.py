@@ -17,10 +17,15 @@ from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import FakeGcloud, MemoryHost
 
 
-def test_a_targets_name_brings_its_promise_and_another_name_none(invoke: Invoke, origin: Origin) -> None:
-    url = origin(tokens_per_s=60)
-    ended = invoke("compare", f"run={url}", f"mine={url}", "--arm", "on", "--json")
+def test_a_targets_name_brings_its_promise_and_another_name_none(
+    invoke: Invoke, origin: Origin, tmp_path: Path
+) -> None:
+    url, known = origin(tokens_per_s=60), tmp_path / "known.toml"
+    known.write_text('[[known]]\nlane = "run on"\nmissed = "delivered"\nverdict = "whole-message"\n')
+    given = ("--arm", "on", "--write-baseline", str(known), "--json")
+    ended = invoke("compare", f"run={url}", f"mine={url}", *given)
     assert ended.status == 0
+    assert "[[known]]" not in known.read_text(), "what is kept again is no more known as missed"
     lanes = {lane["target"]: lane for lane in ended.data["lanes"]}
     assert (lanes["run"]["expected"], lanes["run"]["as_expected"]) == ("incremental", True)
     assert (lanes["mine"]["expected"], lanes["mine"]["as_expected"]) == (None, None)

@@ -17,7 +17,7 @@ from kit.platforms.platform import Host
 from kit.platforms.service import Place
 from kit.proof.lane import Comparison, LaneState
 from kit.proof.verdict import Verdict
-from tests.fixtures.deployments import PROJECT, REGION, deployed
+from tests.fixtures.deployments import PROJECT, REGION, deployed, place_of, service_of, version
 from tests.kit.cli.conftest import Invoke
 from tests.kit.flows.hosts import MemoryHost
 from tests.kit.flows.test_gate import lane
@@ -66,6 +66,32 @@ def test_a_dry_run_leaves_no_file_behind(invoke: Invoke, tmp_path: Path) -> None
     assert ended.status == 0, ended
     assert ended.out.startswith("gcloud run deploy streamproof ")
     assert not list(tmp_path.iterdir())
+    ended = invoke("deploy", "run", "standard", "--dry-run", "--write", *WHERE)
+    assert ended.status == 0, ended
+    for folder in ("build/run", "build/releases/standard"):
+        assert f"{folder} " in ended.out
+        assert (tmp_path / folder).is_dir()
+    assert "STREAMPROOF_BUNDLE" in (tmp_path / "build/releases/standard/app.yaml").read_text()
+    assert invoke("deploy", "run", "--write", *WHERE).status == 2
+
+
+def test_old_names_are_taken_and_the_variable_of_another_verbs_option_is_not(
+    invoke: Invoke, hosts: dict[str, MemoryHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_FOR", "no time")
+    for word in ("--require-token", "--token", "--no-require-token", "--no-token"):
+        assert invoke("deploy", "cloud-run", "--dry-run", *WHERE, word, "--remind-after", "2h").status == 0
+    assert list(hosts) == ["run"]
+    ended = invoke("deploy", "run", "--dry-run", *WHERE, "--for", "soon", "--json")
+    assert "--remind-after" in ended.error["message"]
+
+
+def test_a_dry_run_says_where_another_app_serves(invoke: Invoke, hosts: dict[str, MemoryHost]) -> None:
+    hosts["run"] = MemoryHost(place_of("run"))
+    hosts["run"].service = service_of("run", version("theirs", app="shop-1a2b3c4d"))
+    ended = invoke("deploy", "run", "--dry-run", *WHERE)
+    assert "warning: Another app of yours may serve at streamproof" in ended.err
+    assert "Another app" not in invoke("deploy", "run", "--dry-run", "--replace-foreign", *WHERE).err
 
 
 @pytest.mark.usefixtures("gcloud")

@@ -36,7 +36,7 @@ def test_a_dry_run_prints_locusts_line_without_secrets_and_asks_nothing(
             "1",
             "--dry-run",
         )
-        secret = invoke("load", server.url, "--dry-run", "--bearer-env", "MY_TOKEN", "--json")
+        secret = invoke("load", server.url, "--dry-run", "--token-env", "MY_TOKEN", "--json")
         assert server.asked == []
     assert ended.status == 0
     plan, line = ended.out.split("' ", 1)
@@ -84,7 +84,7 @@ def test_a_status_that_is_no_answer_is_said_once_and_not_thousands_of_times(invo
         ended = invoke("load", f"{server.url}/chat", "--json")
         assert len([one for one in server.asked if one.path == "/chat"]) == 1
     assert (ended.status, ended.error["code"]) == (1, "http-status")
-    assert "--bearer-env" in ended.error["hint"]
+    assert "--token-env" in ended.error["hint"]
 
 
 def test_without_locust_it_names_the_line_that_installs_it(

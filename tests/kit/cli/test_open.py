@@ -88,6 +88,8 @@ def test_what_has_no_url_yet_is_reached_past_its_front_which_is_said(invoke: Inv
     ended = invoke("open", "gke")
     assert ended.status == 1
     assert (
-        "nothing measured there speaks for it: kubectl port-forward deployment/streamproof-sp-1 8080:http "
-        in (ended.err)
-    )
+        'nothing measured there speaks for it: KUBECONFIG="$PWD/streamproof-kubeconfig" '
+        "gcloud container clusters get-credentials c1 --location=europe-west1 --project=my-project-42 "
+        '--quiet && KUBECONFIG="$PWD/streamproof-kubeconfig" kubectl port-forward '
+        "deployment/streamproof-sp-1 8080:http "
+    ) in ended.err

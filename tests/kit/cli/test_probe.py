@@ -105,7 +105,7 @@ def test_data_and_headers_are_sent_as_given(
         "Content-Type: application/json",
         "-H",
         "Accept: application/x-ndjson",
-        "--bearer-env",
+        "--token-env",
         "MY_TOKEN",
         "--json",
     )
@@ -218,9 +218,11 @@ def test_an_answer_that_was_cut_is_said_to_be_in_the_first_line_and_what_is_unde
 def test_in_chinese_no_english_is_left_but_in_json(invoke: Invoke, origin: Origin) -> None:
     url = f"{origin()}{QUICK}"
     said = invoke("probe", url, "--expect", "whole-message", "--lang", "zh")
-    assert (said.status, english_left(said.out)) == (3, [])
+    assert (said.status, english_left(said.out + said.err)) == (3, [])
     assert said.out.startswith("● 流式，与预期不符（整体缓冲）\n")
     assert "每个都在前一个到达之后才发送" in said.out
+    refused = invoke("probe", "http://127.0.0.1:1/", "--lang", "zh")
+    assert (english_left(refused.err), refused.err[:3]) == ([], "错误：")
     as_json = invoke("probe", url, "--json", "--lang", "zh")
     assert any("each sent only after" in one for one in as_json.data["evidence"])
 

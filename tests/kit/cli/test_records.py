@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
+import pytest
+
+from kit.app import App
+from kit.cli.records import serving_token
 from kit.cloud.record import Record
+from kit.config import Config
 from kit.times import stamp
 from tests.fixtures.deployments import deployed
 from tests.kit.cli.conftest import Invoke
@@ -42,3 +48,18 @@ def test_a_record_that_cannot_be_read_fails_no_other_command(invoke: Invoke, tmp
     file.unlink()
     file.mkdir()
     assert (invoke("targets").status, invoke("targets").err) == (0, "")
+
+
+def test_in_a_folder_without_a_record_the_variable_alone_says_what_callers_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record.load(tmp_path)
+    monkeypatch.delenv("KIT_TOKEN", raising=False)
+    assert serving_token(Config(), ["run"], record) == (None, None)
+    monkeypatch.setenv("KIT_TOKEN", "secret")
+    sha256 = hashlib.sha256(b"secret").hexdigest()
+    assert serving_token(Config(), ["run"], record) == ("secret", sha256)
+    own = Config(app=App("mine.main:app", tmp_path, tmp_path / "requirements.txt"))
+    assert serving_token(own, ["run"], record) == (None, None), "which asks for none"
+    record.put(deployed("run", token_sha256=sha256))
+    assert serving_token(Config(), ["run"], record) == ("secret", sha256)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli.runner import Console, run
+from kit.cli.runner import Console, run, warn
+from kit.events import Stage
 from tests.fixtures.origin import Origin
 from tests.kit.cli.conftest import Invoke
 
@@ -131,3 +132,16 @@ def test_a_summary_that_cannot_be_written_is_a_warning_and_changes_no_status(
     assert "warning: /dev/null/summary (GITHUB_STEP_SUMMARY) cannot be written: " in ended.err
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
     assert "warning" not in invoke("probe", "http://127.0.0.1:1").err
+
+
+def test_quiet_shows_no_progress_and_still_warns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "quiet", True)
+    console = Console(as_json=False)
+    with console.steps("Looking.") as watch:
+        watch(Stage("Going on."))
+        console.echo("gcloud run deploy")
+    console.echo("gcloud app deploy")
+    warn("it costs money")
+    assert capsys.readouterr().err == "warning: it costs money\n"

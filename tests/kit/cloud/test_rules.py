@@ -207,6 +207,9 @@ def test_a_preview_stands_beside_what_serves_and_takes_no_other_versions_tag() -
     mine = version("sp-pr-1-abcd", 0.0, preview="pr-1", tags=("pr-1",))
     assert stops(version(), mine) == []
     assert stops() == ["Nothing serves at streamproof yet, so the preview of run would."]
+    # Standard may be the app's service `default`: its place is settled later.
+    later = judge([STANDARD], options(preview="pr-1"), seen())
+    assert [one for one in later if one.level == "stop"] == []
     (taken,) = stops(version(tags=("pr-1",)))
     assert taken.startswith("The tag pr-1 of streamproof leads to sp-now")
 

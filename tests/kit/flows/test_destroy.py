@@ -129,12 +129,14 @@ def test_what_is_on_record_and_was_not_found_stays_on_record(tmp_path: Path) -> 
 def test_what_stays_is_on_record_as_it_is_now_and_nothing_reminds_of_it(tmp_path: Path) -> None:
     record, host = Record.load(tmp_path), _host("flex")
     record.put(replace(known("held"), state="held-back", expires_at="2026-11-22T12:00:00Z"))
+    record.put_preview("pr-1", known("sp-pr-1-abcd"))
     host.service = service(version("now", 1, 1.0))
     plan = RemovalPlan(host, (_removal("version held"), Removal("now: it cannot be deleted", None)))
     (results,) = asyncio.run(destroy([plan], LinesOnly(), record, silent))
     assert (results.removed, results.kept) == (("the version held",), ("now: it cannot be deleted",))
     found = on_record(tmp_path, "flex")
     assert (found.version, found.state, found.expires_at) == ("now", "serving", None)
+    assert record.previews() == (), "it went with the rest"
     host.fail["look"] = KitError(Code.CLOUD_UNAVAILABLE, "Google answered 503.", "Later.")
     asyncio.run(destroy([plan], LinesOnly(), record, silent))
     assert Record.load(tmp_path).of("flex") == found

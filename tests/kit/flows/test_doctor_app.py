@@ -83,7 +83,7 @@ def test_each_platform_is_told_and_who_holds_it_there(app: Path, kit: Kit) -> No
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
+@pytest.mark.heavy
 def test_an_app_that_collects_its_own_answers_is_told_so_on_every_platform(
     app: Path,  # noqa: F811
     kit: Kit,  # noqa: F811

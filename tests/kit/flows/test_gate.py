@@ -105,4 +105,10 @@ def test_what_could_not_be_measured_is_held_back_with_the_reason() -> None:
     failed = lane("run", Verdict.INCONCLUSIVE, error=LaneError("http-status", "It answered 503.", "Wait."))
     judgement = judge("run", failed)
     assert judgement.gate is Gate.UNMEASURED
-    assert "It answered 503." in judgement.reason
+    assert judgement.reason.endswith("It answered 503.")
+
+
+def test_an_app_that_refuses_the_request_is_said_to_be_asked_as_its_table_says() -> None:
+    error = LaneError("http-status", "It answered GET with 405.", "…")
+    judgement = judge("run", lane("run", Verdict.INCONCLUSIVE, as_is=True, error=error))
+    assert "probe_path, by probe_method" in judgement.reason

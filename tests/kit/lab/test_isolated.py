@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Code, KitError
-from kit.lab.isolated import install
+from kit.lab.isolated import _folder, install, missing
 from kit.lab.lab import Lab
 from tests.fixtures.tools import Tool
 from tests.kit.lab.bundles import lane
@@ -139,6 +139,41 @@ async def test_an_installer_that_is_interrupted_leaves_no_folder_behind(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.usefixtures("cache")
+def test_what_is_there_is_not_said_to_be_installed_and_what_is_not_is_counted(bundle: Bundle) -> None:
+    folder = bundle("# pinned\na==1 \\\n    --hash=sha256:00\nb==2\n-r other.txt\n")
+    assert missing(folder) == 2
+    (_folder((folder / "requirements.txt").read_bytes()) / "complete").mkdir(parents=True)
+    assert missing(folder) == 0
+    (folder / "requirements.txt").unlink()
+    assert missing(folder) == 0
+
+
+@pytest.mark.usefixtures("cache")
+async def test_an_index_that_does_not_answer_is_said_while_the_installer_still_tries(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle("")
+    said: list[str] = []
+    heard = asyncio.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        heard.set()
+
+    line = "WARNING: Retrying (Retry(total=4, …)) after connection broken by …: /simple/fastapi/"
+    tries = f'echo "{line}"; echo "{line}"; until [ -e "$0/over" ]; do sleep 0.01; done; exit 1'
+    monkeypatch.setattr("kit.lab.isolated._steps", lambda *_: [["/bin/sh", "-c", tries, str(folder)]])
+    installing = asyncio.create_task(install(folder, say, unasked=True))
+    await asyncio.wait_for(heard.wait(), 60)
+    assert not installing.done()
+    (folder / "over").touch()
+    with pytest.raises(KitError) as caught:
+        await installing
+    assert said == ["the package index does not answer; it is tried again, for half a minute or more"]
+    assert "--isolated" not in caught.value.hint
+
+
 async def test_a_bundle_without_requirements_is_named(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"has no requirements\.txt") as caught:
         await install(tmp_path)
@@ -153,7 +188,7 @@ async def test_an_isolated_lab_runs_services_in_their_own_environment(tmp_path: 
     said: list[str] = []
     async with Lab([one], isolated=True, say=said.append) as lab:
         assert list(lab.urls) == ["run"]
-    assert said == ["run: installing its requirements", "run: ready"]
+    assert said == ["run: installing packages: 1", "run: ready"]
     with pytest.raises(KitError, match="No module named 'only_here'"):
         async with Lab([one]):
             pytest.fail(f"it started with {sys.executable}")

@@ -151,7 +151,7 @@ def test_whatever_a_refusal_says_is_one_printable_line(body: bytes, media: str) 
     [
         (BARE, 422, {}, "Give the parameters it wants"),
         (ASKED, 422, {}, "Correct --data"),
-        (BARE, 401, {}, "--bearer-env NAME"),
+        (BARE, 401, {}, "--token-env NAME"),
         (ASKED, 401, {}, "The credentials that were given do not open it"),
         (BARE, 405, {}, "--method POST or GET"),
         (BARE, 405, {"allow": "POST, OPTIONS"}, "as in --method POST."),

@@ -186,7 +186,7 @@ def test_a_service_that_wants_a_token_is_not_called_one_without_a_proof(origin: 
     url = origin(token_sha256=hashlib.sha256(b"a-token").hexdigest()) + path
     refused = measured(url)
     assert refused.error is not None
-    assert (refused.error.code, "--bearer-env" in refused.error.hint) == ("http-status", True)
+    assert (refused.error.code, "--token-env" in refused.error.hint) == ("http-status", True)
     let_in = measured("", ask=Ask("GET", url, (("authorization", "Bearer a-token"),)))
     assert (let_in.verdict, let_in.method, let_in.error) == (Verdict.INCREMENTAL, Method.LOCK_STEP, None)
 

@@ -63,7 +63,7 @@ def test_the_verdict_is_inconclusive_whatever_is_suspected() -> None:
 def test_a_fast_server_is_too_short_to_tell() -> None:
     found = compare(line(streamed(300, 16, 0.1)), line(streamed(310, 512, 0.1)))
     assert (found.state, found.slope, found.doubts) == (State.UNDECIDED, None, (Doubt.TOO_SHORT,))
-    assert "2000 ms are the least" in found.evidence[-1]
+    assert "at least 2000 ms are needed" in found.evidence[-1]
 
 
 def test_a_long_answer_that_stopped_early_is_too_short_to_tell() -> None:

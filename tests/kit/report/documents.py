@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from kit.language import Text
 from kit.report.github import github
 from kit.report.junit import junit
 from kit.report.markdown import markdown
@@ -18,6 +19,24 @@ from tests.kit.report.measured import COMPARISONS, EVERY, TARGETS
 FOLDER = Path(__file__).parent / "documents"
 # The same on every Python.
 SEEN = replace(view(EVERY, TARGETS), versions="kit 0.1.0, Python 3")
+# Of it what the kit says itself: what a test made up has no Chinese.
+SAID = replace(
+    SEEN,
+    targets=(),
+    asked="",
+    prompted=False,
+    lanes=tuple(
+        replace(
+            lane,
+            grounds=(),
+            evidence=(),
+            clauses=(),
+            error=None,
+            advice=lane.advice if isinstance(lane.advice, Text) else None,
+        )
+        for lane in SEEN.lanes
+    ),
+)
 # Of any comparison at all.
 VIEWS = COMPARISONS.map(lambda comparison: view(comparison, TARGETS))
 

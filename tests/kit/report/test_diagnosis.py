@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.language import text
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.diagnosis import AppExamined, Diagnosis
 from kit.proof.doubts import Doubt
@@ -15,6 +16,7 @@ from kit.proof.verdict import Verdict
 from kit.report.cells import cells, clean
 from kit.report.diagnosis import app_text, diagnosis_text, headline
 from kit.report.style import Style
+from tests.fixtures.chinese import english_left
 from tests.kit.report.diagnosed import APP, BESIDE, HELD, STREAMS, WATCHED, any_app, any_diagnosis
 from tests.kit.report.measured import TARGETS
 
@@ -62,9 +64,9 @@ def test_a_stream_that_is_held_is_told_with_who_where_and_what_frees_it() -> Non
 def test_what_was_only_watched_is_a_suspicion_of_both_and_how_to_tell_is_said_once() -> None:
     text = of(diagnosis_text(WATCHED))
     assert text.startswith("? inconclusive, but it looks held: it came in one lump ")
-    assert "possible: Something collects the whole response" in text
+    assert "possible: Something buffers the whole response" in text
     assert "possible: The service itself" in text
-    assert "proven" not in text.replace("never proves", "")
+    assert "proven" not in text.replace("never prove ", "")
     assert text.count("What would tell which of the two") == 1
     assert text.count(f"the body. {WATCHED.causes[0].because}") == 1
     assert "? no-proof:" in text
@@ -153,3 +155,13 @@ def test_the_advice_on_a_deadline_stands_beside_a_cut_at_it_alone() -> None:
 def test_a_terminal_that_knows_ascii_only_is_spoken_to_in_it() -> None:
     for found in (STREAMS, HELD, WATCHED):
         diagnosis_text(found, Style(encoding="ascii")).encode("ascii")
+
+
+def test_in_chinese_no_english_is_left_of_any_cause_and_doubt(chinese: None) -> None:
+    code = "await close cork fetch gthread httpx lighttpd location node pipe requests runserver sync worker"
+    named = tuple(
+        NamedCause(cause, "likely", text("freed by {freed}", freed=text("another query"))) for cause in Cause
+    )
+    lane = replace(STREAMS.lane, doubts=tuple(Doubt), evidence=())
+    said = diagnosis_text(replace(STREAMS, lane=lane, causes=named, rows=()), Style(100))
+    assert english_left(said, *code.split(), "yield", *Doubt) == []

@@ -12,7 +12,8 @@ from kit.report.html import html
 from kit.report.style import CAME
 from kit.report.view import ComparisonView, view
 from kit.report.words import KINDS
-from tests.kit.report.documents import SEEN, VIEWS
+from tests.fixtures.chinese import english_left
+from tests.kit.report.documents import SAID, SEEN, VIEWS
 from tests.kit.report.measured import AS_PROMISED, DEPLOYED, TARGETS, filled, timeline
 
 VOID = {"meta"}
@@ -212,3 +213,10 @@ def test_the_page_stays_small(events: int) -> None:
         for lane, how in zip(AS_PROMISED.lanes, ["whole", "blocks", "incremental"] * 2, strict=True)
     )
     assert len(html(view(replace(AS_PROMISED, lanes=lanes), TARGETS))) < 200_000
+
+
+def test_in_chinese_the_page_says_so_and_no_english_is_left(chinese: None) -> None:
+    page = html(SAID)
+    assert '<html lang="zh-CN">' in page
+    shown = re.sub(r"<style>.*</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert english_left(shown, "streamproof", "unreachable") == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from markdown_it.token import Token
 
 from kit.report.markdown import markdown
 from kit.report.view import ComparisonView
-from tests.kit.report.documents import SEEN, VIEWS
+from tests.fixtures.chinese import english_left
+from tests.kit.report.documents import SAID, SEEN, VIEWS
 from tests.kit.report.measured import filled
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -79,3 +81,8 @@ def test_any_comparison_has_a_row_for_each_lane_and_another_where_its_clauses_we
     rows = [token for token in _flat(markdown(seen)) if token.type == "tr_open"]
     asked = sum(bool(lane.clauses) for lane in seen.lanes)
     assert len(rows) == 1 + len(seen.lanes) + (1 + asked if seen.clauses else 0)
+
+
+def test_in_chinese_no_english_is_left(chinese: None) -> None:
+    said = re.sub(r"<[^>]+>|&#\d+;", " ", markdown(SAID))
+    assert english_left(said, "flex", "run", "standard", "polling", "unreachable") == []

@@ -11,7 +11,8 @@ from kit.report.cells import cells
 from kit.report.style import Style
 from kit.report.terminal import lane_text, table
 from kit.report.view import ComparisonView, lane_view, view
-from tests.kit.report.documents import SEEN, VIEWS
+from tests.fixtures.chinese import english_left
+from tests.kit.report.documents import SAID, SEEN, VIEWS
 from tests.kit.report.measured import AS_PROMISED, TARGETS, TROUBLED
 
 
@@ -59,6 +60,13 @@ def test_it_fits_the_terminal_and_never_cuts_a_verdict(width: int) -> None:
     assert max(cells(line) for line in text.splitlines()) <= width
     assert "…" not in text
     assert ("hold" in text.splitlines()[0]) == (width >= 80)
+
+
+def test_in_chinese_no_english_is_left(chinese: None) -> None:
+    names = ("flex", "run", "standard", "polling")
+    assert english_left(table(SAID, Style(100)), *names) == []
+    for lane in SAID.lanes:
+        assert english_left(lane_text(lane, Style(100)), "unreachable") == []
 
 
 def test_wide_characters_are_counted_as_wide() -> None:

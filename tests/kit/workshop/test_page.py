@@ -113,7 +113,6 @@ def by_lane(data: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.alone
-@pytest.mark.bursts
 @pytest.mark.long
 def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     lab: str, open_page: Open, tmp_path: Path
@@ -242,6 +241,11 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
 def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str, open_page: Open) -> None:
     page = open_page(f"{lab}/#lang=zh&large=1", viewport={"width": 375, "height": 740})
     expect(page.locator("html.large[lang=zh-CN]")).to_be_attached()
+    expect(page).to_have_title("streamproof 工作坊")
+    expect(page.locator("#stage")).to_have_text("按“开始”：同一个问题，四个平台。")
+    # Names for who cannot see it, before a run too; a keyboard scrolls the words.
+    unnamed = page.locator(":is([role=img], article, .text, section):not([aria-label])")
+    assert unnamed.count() == page.locator(".text:not([tabindex='0'])").count() == 0
     page.locator("#shipped").click()
     expect(page.locator("#mark")).to_contain_text("录制于")
     over(page)
@@ -250,6 +254,10 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     page.locator("#more").click()
     page.locator("#language").click()
     assert [lane["word"] for lane in lanes(page).values()] == ["■ Buffered whole", *["● Streamed"] * 3]
+    # A room sees the recording whole, too, with the line that says what it is.
+    page.locator("#more").click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.evaluate(MISSED) == []
     # Another file gets a sentence.
     page.locator("#file").set_input_files(
         {"name": "x.json", "mimeType": "", "buffer": b'{"schema_version": 1}'}
@@ -285,6 +293,37 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     assert "speed" not in page.evaluate("location.hash")
     page.locator("#language").click()
     expect(page.locator("#speed-state")).to_have_text("每秒 30 个词元（默认）")
+    # Who speaks to the machine can switch off the keys that are a letter; the others stay.
+    page.locator("#keys").uncheck()
+    page.keyboard.press("l")
+    assert page.evaluate("location.hash") == "#lanes=flex,run&tokens=30&lang=zh&large=1&keys=0"
+    page.locator("#keys").blur()
+    page.keyboard.press("PageDown")
+    expect(page.locator("#go")).to_be_disabled()
+
+
+def test_a_foreign_service_is_asked_as_it_is_and_its_own_words_are_shown(
+    origin: Origin, workshop: Workshop, open_page: Open
+) -> None:
+    chat = f"{origin('tests.fixtures.generators:app')}/v1/chat/completions"
+    page = open_page(workshop(f"chat={chat}", "-d", '{"max_tokens": 40}'))
+    # No control that would do nothing, and no claim on a header that the kit does not know.
+    for control in ("#prompt", "#header-row", "#poll-row", "#speed-row", "#next"):
+        expect(page.locator(control)).to_be_hidden()
+    expect(page.locator("#scene")).to_have_text("Asked as it is")
+    expect(page.locator("#stage")).to_have_text("Press Go: one request, one service.")
+    page.keyboard.press("g")
+    over(page)
+    shown = lanes(page)["chat"]
+    assert shown["text"] == " ".join(f"word{place}" for place in range(1, 41))
+    # Its 40 words take 0.4 s; the clock is not that of the last, nor of the mark behind it.
+    first, last = (float(shown[name].removesuffix(" s")) for name in ("clock", "last"))
+    assert first + 0.3 < last
+    document = saved(page)
+    VALIDATOR.validate(document)
+    (lane,) = document["data"]["lanes"]
+    assert (lane["header"], document["data"]["prompt"]) == ("off", "")
+    assert [one.get("text") for one in lane["timeline"]][-2:] == ["word40 ", None]
 
 
 def test_the_secret_opens_the_page_leaves_its_address_and_goes_with_all_that_it_asks(
