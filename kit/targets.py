@@ -7,6 +7,7 @@ from there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -307,8 +308,9 @@ def select(names: Sequence[str], deploy: Path | None = None) -> list[Target]:
 
 def canonical(name: str, deploy: Path | None = None) -> str:
     """A target's own name for another that it is known by ("cloud-run"); any other name as it is."""
-    if ((deploy or assets() / "deploy") / name / "target.toml").is_file():
-        return name
+    with suppress(OSError):  # a name that no file could have
+        if ((deploy or assets() / "deploy") / name / "target.toml").is_file():
+            return name
     found = _known_as(name, load_targets(deploy))
     return found[0].name if len(found) == 1 else name
 

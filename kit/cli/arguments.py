@@ -317,7 +317,7 @@ Timeout: TypeAlias = Annotated[
     float,
     option(
         "--timeout",
-        "How long the whole answer may take, and the first sign of life.",
+        "Timeout for the whole answer, and for its first byte.",
         metavar="SECONDS",
         min=1,
         max=3600,
@@ -342,7 +342,7 @@ Github: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Yes: TypeAlias = Annotated[bool, option("--yes", "Do not ask; take every question as answered yes.", "-y")]
+Yes: TypeAlias = Annotated[bool, option("--yes", "Do not ask for confirmation.", "-y")]
 
 # What `kit.config.load_config` takes as flags. It checks each value itself, and says who set it.
 Project: TypeAlias = Annotated[str | None, option("--project", "The Google Cloud project, by its ID.")]

@@ -84,7 +84,7 @@ def command(
     """Measure several services side by side: first every answer at once, then every proof.
 
     With --deployed a private service is asked with an identity token from gcloud, and a service
-    that wants a token of its own with the one in KIT_TOKEN. Of each service the quick clauses of the
+    that needs a token of its own with the one in KIT_TOKEN. Of each service the quick clauses of the
     contract are asked as well (docs/contract.md); all of them, of each lane, with --contract.
     """
     from pathlib import Path

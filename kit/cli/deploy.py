@@ -138,7 +138,7 @@ def command(
         bool | None,
         option(
             "--require-token/--no-require-token",
-            "Have callers of /search show a token, printed once; without either it stays as it is.",
+            "Require a token from callers of /search, printed once; unchanged if neither is given.",
             old="--token/--no-token",
             env=["KIT_REQUIRE_TOKEN", "KIT_WITH_TOKEN"],
         ),

@@ -90,7 +90,7 @@ def command(
     proof_token: ProofToken = None,
     event_bytes: Annotated[int, option("--event-bytes", "Judge events up to this size.", min=1)] = 1_000,
     max_requests: Annotated[
-        int, option("--max-requests", "Ask URL itself for no more answers than so many.", min=1)
+        int, option("--max-requests", "Ask the URL itself for at most N answers.", min=1)
     ] = 6,
     repeat_ok: Annotated[
         bool,

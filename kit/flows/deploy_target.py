@@ -105,7 +105,7 @@ class Deploying:
             if not job.without_token:
                 keep_closed(service, release)
             serving = None if job.again else service.serving
-            if serving is not None and serving.digest == release.digest and self._is_finished(serving):
+            if serving is not None and _is_the_same(serving, release) and self._is_finished(serving):
                 return await self._unchanged(service, serving)
             found = None if job.again else self._unfinished(service, release)
             if found is not None:
@@ -323,7 +323,7 @@ class Deploying:
             return None
         if known.proof_until is not None and known.proof_until < self._now_s() + _PROOF_LEFT_S:
             return None
-        return next((version for version in service.versions if version.digest == release.digest), None)
+        return next((version for version in service.versions if _is_the_same(version, release)), None)
 
     def _replaced(self, version: Version) -> str | None:
         """What this version took the traffic from, in a run that was interrupted right after."""
@@ -363,6 +363,11 @@ class Deploying:
 
     def _line(self, text: str) -> None:
         self._watch(Output(self._name, text))
+
+
+def _is_the_same(version: Version, release: Release) -> bool:
+    """Whether deploying this release would make nothing else; what bears another app's mark is another's."""
+    return version.digest == release.digest and version.app == release.place.app
 
 
 def _made(known: Deployment, version: Version) -> bool:

@@ -48,7 +48,7 @@ def lane_text(lane: LaneView, style: Style | None = None) -> str:
     if lane.again is not None:
         lines += hang("  ", one_line(lane.again), width)
     if lane.error is None:
-        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", t(fact), width))]
+        lines += ["", *(line for fact in _facts(lane) for line in hang("  ", one_line(fact), width))]
     if lane.remark is not None:
         lines += hang("  ", t(lane.remark), width)
     lines += contract(lane.clauses, width, style)
@@ -121,6 +121,8 @@ def _facts(lane: LaneView) -> list[str]:
         said = limit if lane.seen_from else text("hold {hold}")
         facts.append(said.format(hold=lane.hold, seen_from=lane.seen_from))
     facts.append(text("by {method}", method=lane.method))
+    if lane.head:
+        facts.append(text("the response: {head}", head=lane.head))
     return facts if lane.asked is None else [*facts, lane.asked]
 
 

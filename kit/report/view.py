@@ -13,6 +13,7 @@ from kit.loopback import is_loopback
 from kit.proof.answer import watched
 from kit.proof.contract import Clause, ClauseFinding
 from kit.proof.doubts import Doubt
+from kit.proof.exchange import Response
 from kit.proof.lane import (
     Attempt,
     Client,
@@ -148,6 +149,7 @@ class LaneView:
         first_byte, first_event, duration, hold: times in words, a dash for none.
         seen_from: the least hold that could have been seen, where a longer one was.
         method: how it was measured, in words.
+        head: what is known of its response's head, in a few words; empty for nothing.
         asked: whether the header was asked for or is there, a sentence; None where that is not known.
         fate, looks: what became of the answer (empty for nothing), and how it arrived.
         grounds: the claims that the expectation rests on.
@@ -183,6 +185,7 @@ class LaneView:
     hold: str
     seen_from: str | None
     method: str
+    head: str
     asked: str | None
     fate: str
     looks: Watched
@@ -406,6 +409,7 @@ def lane_view(lane: Lane, target: Target | None = None, *, emulated: bool = Fals
         hold=_hold(lane),
         seen_from=duration(floor) if floor is not None and (hold or 0) > floor else None,
         method=METHODS[lane.method],
+        head=_head(lane.response),
         asked=_asked(lane),
         fate=lane.fate,
         looks=watched(line),
@@ -595,6 +599,22 @@ def _hold(lane: Lane) -> str:
     if lane.hold_floor_ms is not None and lane.hold_ms <= lane.hold_floor_ms:
         return text("< {floor}", floor=duration(lane.hold_floor_ms))
     return duration(lane.hold_ms)
+
+
+def _head(response: Response | None) -> str:
+    """As in 200, text/event-stream, gzip, HTTP/1.1, nginx/1.22.1."""
+    if response is None:
+        return ""
+    length = None if response.content_length is None else f"{response.content_length:,} bytes"
+    seen = (
+        str(response.status),
+        response.content_type,
+        length,
+        response.content_encoding,
+        response.http_version,
+        response.server,
+    )
+    return ", ".join(filter(None, seen))
 
 
 def _asked(lane: Lane) -> str | None:

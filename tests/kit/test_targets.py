@@ -126,7 +126,14 @@ def test_a_platforms_name_leads_to_its_targets(name: str, meant: str) -> None:
     [
         *(("run", "run"), ("cloudrun", "run"), ("cloud-run", "run"), ("Cloud Run", "run")),
         *(("app-engine-standard", "standard"), ("gae-flex", "flex"), ("kubernetes", "gke"), ("K8s", "gke")),
-        *(("gae", "gae"), ("appengine", "appengine"), ("runn", "runn"), ("", ""), ("..", "..")),
+        *(
+            ("gae", "gae"),
+            ("appengine", "appengine"),
+            ("runn", "runn"),
+            ("", ""),
+            ("..", ".."),
+            ("x" * 300, "x" * 300),
+        ),
     ],
 )
 def test_a_name_that_means_one_target_is_taken_for_it_and_no_other(name: str, known: str) -> None:

@@ -108,6 +108,10 @@ def test_what_is_on_record_keeps_its_service_and_its_mark_when_the_app_is_rename
     Record.load(tmp_path).put(deployed("run", service="before", app="before-1a2b3c4d"))
     place = made(cloud, tmp_path, "run", app=own("shop"))[0].host.place
     assert (place.service, place.app) == ("before", "before-1a2b3c4d")
+    before = {"region": "europe-west1", "service": "before", "within": "c1/space", "app": "before-1a2b3c4d"}
+    Record.load(tmp_path).put(deployed("gke", **before))
+    place = made(cloud, tmp_path, "gke", app=own("shop"))[0].host.place
+    assert (place.service, place.within) == ("before", "c1/space")
     named = made(cloud, tmp_path, "run", app=own("shop"), targets={"run": {"service": "other"}})
     assert named[0].host.place.service == "other"
 

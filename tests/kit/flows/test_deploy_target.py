@@ -219,6 +219,17 @@ def test_without_the_gate_nothing_is_measured(stage: Stage) -> None:
     assert (outcome.result, outcome.gate, stage.measured) == (Result.PROMOTED, None, [])
 
 
+@pytest.mark.parametrize("app", ["shop-1a2b3c4d", None])
+def test_the_same_bundle_of_another_app_or_of_none_is_deployed_under_this_ones_mark(
+    stage: Stage, app: str | None
+) -> None:
+    stage.run()
+    assert stage.host.service is not None
+    (serving,) = stage.host.service.versions
+    stage.host.service = replace(stage.host.service, versions=(replace(serving, app=app),))
+    assert stage.run().result is Result.PROMOTED
+
+
 def test_an_unchanged_bundle_is_not_deployed_again_unless_asked(stage: Stage) -> None:
     stage.run()
     assert stage.run().result is Result.UNCHANGED

@@ -360,6 +360,7 @@ def filled(seen: ComparisonView, other: Callable[[], str]) -> ComparisonView:
             address=other(),
             error=None if lane.error is None else LaneError("internal", other(), other()),
             advice=None if lane.advice is None else other(),
+            head=other() if lane.head else "",
             evidence=tuple(other() for _ in lane.evidence),
             attempts=tuple(other() for _ in lane.attempts),
             clauses=tuple(

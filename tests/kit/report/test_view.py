@@ -10,7 +10,7 @@ import pytest
 from kit.proof.bound import Bound
 from kit.proof.contract import Clause
 from kit.proof.doubts import Doubt
-from kit.proof.exchange import request
+from kit.proof.exchange import Response, request
 from kit.proof.lane import Lane, LaneState, Mark
 from kit.proof.looks import Piece, Watched, watch
 from kit.proof.verdict import Method, Shape, Verdict
@@ -442,6 +442,16 @@ def test_beside_what_was_asked_stands_what_the_platform_documents() -> None:
 def test_a_doubt_that_is_the_lanes_own_is_said_once() -> None:
     lane = replace(CONTRACTED, doubts=(Doubt.NOT_REPEATED,))
     assert lane_view(lane).all_doubts == (Doubt.NOT_REPEATED,)
+
+
+def test_what_is_known_of_the_response_is_said_in_a_few_words() -> None:
+    head = Response(200, "HTTP/1.1", "text/event-stream", None, "gzip", None, "nginx/1.22.1", None, None)
+    assert lane_view(replace(WHOLE, response=head)).head == (
+        "200, text/event-stream, gzip, HTTP/1.1, nginx/1.22.1"
+    )
+    counted = replace(head, content_length=1200, content_encoding=None, server=None)
+    assert lane_view(replace(WHOLE, response=counted)).head == "200, text/event-stream, 1,200 bytes, HTTP/1.1"
+    assert lane_view(WHOLE).head == ""
 
 
 def test_no_report_says_that_a_question_was_asked_which_was_not() -> None:

@@ -149,3 +149,13 @@ def test_for_single_versions_neither_images_nor_archives_go() -> None:
     (only,) = asyncio.run(host.removals(versions=(STOPPED,)))
     assert only.what == f"1 version ({STOPPED}) of the service sp-flex"
     assert gcloud.asked("storage") == 0
+
+
+def test_where_another_app_has_versions_too_neither_its_versions_nor_what_was_built_for_them_go() -> None:
+    described = answer("app-versions-describe")[STOPPED]
+    theirs = {**described, "envVariables": {**described["envVariables"], "STREAMPROOF_APP": "shop-1a2b3c4d"}}
+    host, _ = with_(**{f"app versions describe {STOPPED}": theirs})
+    removals = asyncio.run(host.removals())
+    assert removals
+    assert not [one for one in removals if STOPPED in one.what and one.command is not None]
+    assert not [one for one in removals if "image" in one.what or "archive" in one.what]
