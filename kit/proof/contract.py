@@ -98,7 +98,7 @@ def unsourced(itself: ClauseFinding) -> ClauseFinding:
     """
     says = text("no source says what its front does")
     if itself.sure != "unknown":
-        says = text("the service {says}; no source says what its front does", says=itself.says)
+        says = text("the service itself: {says}; no source says what its front does", says=itself.says)
     evidence = tuple(text("asked with no front before it: {seen}", seen=one) for one in itself.evidence)
     return replace(itself, says=says, sure="unknown", figures=(), evidence=evidence)
 

@@ -32,7 +32,7 @@ def test_its_lane_says_what_the_service_does_and_that_no_source_says_the_rest() 
     asked: Lane = replace(LANE, clauses=(many,))
     left, same = with_unsourced(asked, STOPS).clauses
     assert same == many
-    assert left.says == "the service stops after 8 ms; no source says what its front does"
+    assert left.says == "the service itself: stops after 8 ms; no source says what its front does"
     assert (left.sure, left.figures) == ("unknown", ())
     assert left.evidence == ("asked with no front before it: it was left",)
 
