@@ -260,7 +260,7 @@ def test_an_answer_that_is_cut_or_cannot_be_read_is_the_headline_though_the_way_
 ) -> None:
     assert headline(found) == said
     assert state(found.lane) is LaneState.INCONCLUSIVE
-    assert diagnosis_text(found).startswith(f"? {said}\n")
+    assert diagnosis_text(found).startswith(f"✗ {said}\n")
 
 
 def test_a_service_that_blocks_its_loop_is_named_whether_its_answer_comes_or_not(
