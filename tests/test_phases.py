@@ -116,6 +116,18 @@ def test_the_heavy_ones_run_one_after_the_other_and_the_others_fill_the_time(tmp
     assert begin_and_end_in_turn(words)
 
 
+def test_at_most_two_workers_a_core_run_them(tmp_path: Path) -> None:
+    most = 2 * (os.cpu_count() or 1)
+    for place in range(3 * most):
+        (tmp_path / f"test_alone_{place}.py").write_text(
+            "import pytest\n@pytest.mark.alone\ndef test_alone(worker_id):\n"
+            "    open('said', 'a').write(f'worker {worker_id}\\n')\n"
+        )
+    said, errors = run(tmp_path, "--numprocesses", str(most + 1), "--dist", "worksteal", "-k", "test_alone_")
+    assert f"{3 * most} passed" in errors.splitlines()[-1], errors
+    assert len(set(said)) <= most
+
+
 def test_only_every_second_worker_begins_with_long_ones(tmp_path: Path) -> None:
     for place in range(4):
         (tmp_path / f"test_long_{place}.py").write_text(
