@@ -151,7 +151,7 @@ class Previewing:
         self._now_s = now_s
 
     async def run(self) -> Outcome:
-        """Deploy and measure it; what went wrong is told in the outcome, and what exists is on record."""
+        """Deploy and measure it: the outcome has any error, the record what exists."""
         name = self._job.target.name
         release = self._job.release()
         close = f"kit preview {release.preview} {name} --close"
