@@ -434,8 +434,8 @@ class Case:
     def site(self, origin: str) -> Site:
         """The outermost hop, with all that stands behind it."""
         upstream: str | Site = origin
-        for hop in self.hops:
-            upstream = hop.site(upstream, tls=self.asker.tls and hop is self.hops[-1])
+        for place, hop in enumerate(self.hops, 1):
+            upstream = hop.site(upstream, tls=self.asker.tls and place == len(self.hops))
         assert not isinstance(upstream, str)
         return upstream
 

@@ -18,6 +18,7 @@ from kit.proof.verdict import Finding, Method, Shape, Verdict
 from tests.fixtures.foreign import SECRET
 from tests.fixtures.origin import Origin as Start
 from tests.fixtures.proxies import Fleet
+from tests.fixtures.sites import NginxSite
 from tests.system import matrix
 from tests.system.matrix import as_the_truth_says, drawn
 from tests.system.proxy_space import (
@@ -152,6 +153,14 @@ def test_only_where_nginx_hides_a_header_may_larger_events_be_said_to_be_held_th
         (NginxHop(ignores=True), users, {"tail"}),
     ):
         assert Case(origin, (hop,), Asker(arm="on")).seen == seen
+
+
+def test_only_the_outermost_hop_is_asked_over_tls_also_of_two_that_are_alike() -> None:
+    hop = NginxHop()
+    outer = Case(Origin(), (hop, hop), Asker(tls=True)).site("http://127.0.0.1:1")
+    assert outer.tls
+    assert isinstance(outer.upstream, NginxSite)
+    assert not outer.upstream.tls
 
 
 def test_a_draw_is_the_same_for_a_seed_and_another_for_another() -> None:
