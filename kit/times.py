@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kit.errors import UsageError
+from kit.language import text
 
 _UNITS_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
@@ -29,12 +30,12 @@ def in_words(seconds: float) -> str:
     """A span for a person, in its largest unit that fits: "40 s", "25 min", "3 h", "12 days"."""
     whole = int(max(seconds, 0))
     if whole < 60:
-        return f"{whole} s"
+        return text("{count} s", count=whole)
     if whole < 3600:
-        return f"{whole // 60} min"
+        return text("{count} min", count=whole // 60)
     if whole < 2 * 86_400:
-        return f"{whole // 3600} h"
-    return f"{whole // 86_400} days"
+        return text("{count} h", count=whole // 3600)
+    return text("{count} days", count=whole // 86_400)
 
 
 def clock(epoch_s: float, now_s: float) -> str:

@@ -34,6 +34,7 @@ from kit.cli.prompts import agreed, listed
 from kit.cli.records import STREAMS, Streams, chosen_token, tell_token
 from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import KitError, UsageError
+from kit.language import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -229,7 +230,12 @@ def command(
         wanted = [target for target in chosen if load(target.platform).wanted(config.of(target), said)]
         for target in chosen:
             if target not in wanted:
-                talk(f"{target.name} is left out: it costs money all the time, and was not asked for.")
+                talk(
+                    text(
+                        "{name} is left out: it costs money all the time, and was not asked for.",
+                        name=target.name,
+                    )
+                )
         chosen = wanted
     lasts_s = None if lasts is None else span_s(lasts, option="--remind-after")
 
@@ -319,8 +325,11 @@ def _deploy(
             outcomes = run(deploy(planned, config, options, record, out, tokens, watch))
         except KeyboardInterrupt:
             names = " ".join(draft.target.name for draft in planned.drafts)
-            text = f"`kit status` shows it, `kit deploy {names}` goes on."
-            watch(Stage(f"Interrupted. What exists is on record: {text}"))
+            interrupted = text(
+                "Interrupted. What exists is on record: `kit status` shows it, `kit deploy {names}` goes on.",
+                names=names,
+            )
+            watch(Stage(interrupted))
             raise
     there = promoted(outcomes)
     if not there or (len(there) == 1 and options.gate):
@@ -384,8 +393,12 @@ def _finish(
     elif rehearsed(lane for one in outcomes for lane in one.lanes):
         parts.append(out.finish(REHEARSAL))
     if lasts is not None and destroy is not None:
-        warnings.append(f"in {lasts} it is to be removed: {destroy}")
-    warnings += [f"{one.target} is {one.gate}" for one in outcomes if one.gate == "better-than-documented"]
+        warnings.append(text("in {lasts} it is to be removed: {destroy}", lasts=lasts, destroy=destroy))
+    warnings += [
+        text("{target} is {gate}", target=one.target, gate=one.gate)
+        for one in outcomes
+        if one.gate == "better-than-documented"
+    ]
     success(
         {
             "outcomes": [outcome_data(one) for one in outcomes],
@@ -446,13 +459,19 @@ def show_lines(
 
     found = run(look())
     warnings = [
-        f"{name} could not be looked at, so this is the line for a service that is there: {error.message}"
+        text(
+            "{name} could not be looked at, so this is the line for a service that is there: {message}",
+            name=name,
+            message=error.message,
+        )
         for name, error in found.items()
         if isinstance(error, KitError)
     ]
     new = [name for name, one in found.items() if one is None]
     if options.preview is not None:
-        warnings += [f"nothing serves as {name} yet, so there is no preview of it" for name in new]
+        warnings += [
+            text("nothing serves as {name} yet, so there is no preview of it", name=name) for name in new
+        ]
         new = []
     releases = [
         (draft, release_of(draft, config, options, out, creates=draft.target.name in new)) for draft in made
@@ -467,5 +486,7 @@ def show_lines(
     lines = [line.line for draft, release in releases for line in draft.host.plan(release)]
     folders = [release.folder for _, release in releases]
     if missing := [str(folder) for folder in folders if not folder.is_dir()]:
-        warnings.append(f"not there yet, for a deployment or --write writes it: {listed(missing)}")
+        warnings.append(
+            text("not there yet, for a deployment or --write writes it: {what}", what=listed(missing))
+        )
     success({"commands": lines}, as_json=as_json, text="\n".join(lines), warnings=warnings)

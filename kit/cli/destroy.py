@@ -10,6 +10,7 @@ from kit.cli.prompts import confirmed
 from kit.cli.records import recorded
 from kit.cli.runner import Console, run, success, talk
 from kit.errors import Code, Exit, KitError, UsageError
+from kit.language import join, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,26 +60,33 @@ def command(
             select(missing)  # a name that was mistyped is none
         _refuse_elsewhere([*known, *(one for _, one in alone)], project)
         if (known or alone) and missing:
-            talk(f"Nothing is on record as deployed for {' and '.join(missing)} from this folder.")
+            talk(
+                text(
+                    "Nothing is on record as deployed for {what} from this folder.",
+                    what=join(" and ", missing),
+                )
+            )
         if not known and not alone:
-            said = "Nothing is on record as deployed from this folder."
-            hint = "kit status --refresh looks in the cloud for what the kit made, and puts it on record."
-            success({"targets": []}, as_json=as_json, text=f"{said}\n  {hint}")
+            said = text("Nothing is on record as deployed from this folder.")
+            hint = text(
+                "kit status --refresh looks in the cloud for what the kit made, and puts it on record."
+            )
+            success({"targets": []}, as_json=as_json, text=join("\n  ", (said, hint)))
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
-        with console.steps("Looking for what the kit made."):
+        with console.steps(text("Looking for what the kit made.")):
             plans = run(survey([hosts(runs)(one.place) for one in known]))
             for preview, one in alone:
                 plans += run(survey_preview(preview, [hosts(runs)(one.place)], record))
         talk(removals_text(plans))
         if any(removal.command is not None for one in plans for removal in one.removals):
-            confirmed("Remove all of this?", yes=yes)
+            confirmed(text("Remove all of this?"), yes=yes)
         so_far: dict[str, RemovalResult] = {}
         try:
             with console.steps() as watch:
                 results = run(destroy(plans, runs, record, watch, so_far))
         except KeyboardInterrupt:
-            talk("\n".join(map(_so_far, so_far.values())))
+            talk(join("\n", map(_so_far, so_far.values())))
             raise
     finish(results, as_json=as_json)
 
@@ -93,7 +101,7 @@ def finish(results: Sequence[RemovalResult], *, as_json: bool, nothing: str = ""
     success(
         {"targets": [result_data(one) for one in results]},
         as_json=as_json,
-        text="\n".join(map(said, results)) or nothing,
+        text=join("\n", map(said, results)) or nothing,
         exit=exit,
     )
 
@@ -104,8 +112,17 @@ def _refuse_elsewhere(known: Sequence[Deployment], project: str | None) -> None:
         if project is not None and one.project != project:
             raise KitError(
                 Code.NOTHING_DEPLOYED,
-                f"{one.target} is on record as deployed in the project {one.project}, not {project}.",
-                f"To remove it there, leave {project} out or name {one.project}.",
+                text(
+                    "{target} is on record as deployed in the project {project}, not {other}.",
+                    target=one.target,
+                    project=one.project,
+                    other=project,
+                ),
+                text(
+                    "To remove it there, leave {project} out or name {other}.",
+                    project=project,
+                    other=one.project,
+                ),
             )
 
 
@@ -113,44 +130,66 @@ def removals_text(plans: Sequence[RemovalPlan]) -> str:
     lines = []
     for one in plans:
         place = one.host.place
-        of = f", the preview {one.preview}" if one.preview is not None else ""
-        lines.append(f"{one.target}: {place.service} in {place.project}{of}")
+        said = text(
+            "{target}: {service} in {project}",
+            target=one.target,
+            service=place.service,
+            project=place.project,
+        )
+        if one.preview is not None:
+            said += text(", the preview {preview}", preview=one.preview)
+        lines.append(said)
         if one.error is not None:
-            lines.append(f"  could not be looked at: {one.error.message}")
+            lines.append("  " + text("could not be looked at: {message}", message=one.error.message))
         elif not one.removals:
-            lines.append("  nothing of the kit's was found")
+            lines.append("  " + text("nothing of the kit's was found"))
+        stays, remove = text("stays: {what}"), text("remove: {what}")
         lines += [
-            f"  {'stays' if removal.command is None else 'remove'}: {removal.what}"
+            "  " + (stays if removal.command is None else remove).format(what=removal.what)
             for removal in one.removals
         ]
-    return "\n".join(lines)
+    return join("\n", lines)
 
 
 def said(one: RemovalResult) -> str:
     if one.missing:
-        return (
-            f"{one.target}: on record, and not found, so nothing was removed.\n"
-            "  Look whether gcloud's account sees the project; if it is gone indeed, "
-            f"`kit status --refresh {one.target}` drops it from the record."
+        return text(
+            "{target}: on record, and not found, so nothing was removed.\n  Look whether gcloud's account "
+            "sees the project; if it is gone indeed, `kit status --refresh {target}` drops it from the "
+            "record.",
+            target=one.target,
         )
     if one.error is not None:
-        still = f"\n  Still there: {', '.join(one.left)}." if one.left else ""
-        return f"{one.target}: {one.error.message}\n  {one.error.hint}{still}\n  Repeat it with: {one.again}"
-    where = "stays, also on record" if one.preview is None else "stays"
-    stays = "".join(f"\n  {where}: {what}" for what in one.kept)
-    stays += "".join(f"\n  left behind by the platform, and may cost money: {what}" for what in one.outlived)
-    done = f"{len(one.removed)} removed" if one.removed else "nothing to remove"
-    return f"{one.target}: {done}{stays}"
+        lines = [text("{target}: {message}", target=one.target, message=one.error.message)]
+        lines += [
+            "  " + hint
+            for hint in (
+                one.error.hint,
+                text("Still there: {what}.", what=join(", ", one.left)) if one.left else "",
+                text("Repeat it with: {again}", again=one.again),
+            )
+            if hint
+        ]
+        return join("\n", lines)
+    done = text("{count} removed", count=len(one.removed)) if one.removed else text("nothing to remove")
+    where = text("stays, also on record: {what}") if one.preview is None else text("stays: {what}")
+    outlived = text("left behind by the platform, and may cost money: {what}")
+    lines = [text("{target}: {done}", target=one.target, done=done)]
+    lines += ["  " + where.format(what=what) for what in one.kept]
+    lines += ["  " + outlived.format(what=what) for what in one.outlived]
+    return join("\n", lines)
 
 
 def _so_far(one: RemovalResult) -> str:
     """What came of it by an interruption."""
     if not one.left or one.error is not None:
         return said(one)
-    return (
-        f"{one.target}: removed: {', '.join(one.removed) or 'nothing'}.\n"
-        f"  Not removed, or not yet to the end: {', '.join(one.left)}.\n"
-        f"  Go on with: {one.again}"
+    return text(
+        "{target}: removed: {removed}.\n  Not removed, or not yet to the end: {left}.\n  Go on with: {again}",
+        target=one.target,
+        removed=join(", ", one.removed) if one.removed else text("nothing"),
+        left=join(", ", one.left),
+        again=one.again,
     )
 
 

@@ -22,6 +22,7 @@ from kit.cli.arguments import (
 from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Exit, UsageError
+from kit.language import text
 
 if TYPE_CHECKING:
     from kit.load.engine import Fleet
@@ -157,7 +158,7 @@ def command(
         proof_token=proof_token,
         timeout_s=timeout,
     )
-    with Console(as_json=as_json).steps("Asking once, before many ask.") as watch:
+    with Console(as_json=as_json).steps(text("Asking once, before many ask.")) as watch:
         prepared = run(flow.prepare(spec, schedule))
         if fleet.joins is not None:
             whole = run(flow.join(prepared, fleet, watch))

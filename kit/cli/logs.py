@@ -7,6 +7,7 @@ from typing import Annotated
 from kit.cli.arguments import Json, option
 from kit.cli.records import Target, recorded
 from kit.cli.runner import Console, run, success, talk
+from kit.language import text
 
 
 def command(
@@ -28,5 +29,5 @@ def command(
         entries = run(gcloud().read(line, log=f"{target}-logs"))
     lines = [clean(one) for one in shown(entries)]
     if not lines and not as_json:
-        talk("No entries. What was written a moment ago may take some seconds to be there.")
+        talk(text("No entries. What was written a moment ago may take some seconds to be there."))
     success({"target": target, "lines": lines}, as_json=as_json, text="\n".join(lines))

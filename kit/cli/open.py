@@ -8,6 +8,7 @@ from kit.cli.arguments import Json, option
 from kit.cli.records import Target, recorded
 from kit.cli.runner import show, talk
 from kit.errors import Code, KitError
+from kit.language import text
 
 
 def command(
@@ -29,21 +30,36 @@ def command(
     if known.url is None or not known.url.startswith(("https://", "http://")):
         raise KitError(
             Code.NOTHING_DEPLOYED,
-            f"No URL is on record for {target}: its deployment did not get that far.",
-            f"kit deploy {target} carries on; kit status {target} looks in the cloud."
-            + (f" Past its front, so that nothing measured there speaks for it: {way_in}" if way_in else ""),
+            text("No URL is on record for {target}: its deployment did not get that far.", target=target),
+            text("kit deploy {target} carries on; kit status {target} looks in the cloud.", target=target)
+            + (
+                text(" Past its front, so that nothing measured there speaks for it: {way_in}", way_in=way_in)
+                if way_in
+                else ""
+            ),
         )
     proxy = None if known.public or platform.open_to_all else way_in
     opens = not (only_print or as_json or proxy) and _is_seen()
     data = {"target": target, "url": known.url, "public": known.public, "proxy": proxy}
     show(data, as_json=as_json, text=known.url)
     if proxy is not None and not as_json:
-        talk(f"It is private: a browser would be refused. This opens it to you, on this machine:\n  {proxy}")
+        talk(
+            text(
+                "It is private: a browser would be refused. This opens it to you, on this machine:\n  "
+                "{proxy}",
+                proxy=proxy,
+            )
+        )
     lasting = platform.lasting_address(known.place)
     if lasting is not None and not (only_print or as_json):
-        talk(f"It is the address of the version that serves now. The one that stays:\n  {lasting.line}")
+        talk(
+            text(
+                "It is the address of the version that serves now. The one that stays:\n  {line}",
+                line=lasting.line,
+            )
+        )
     if opens and not webbrowser.open(known.url):
-        talk("No browser could be opened.")
+        talk(text("No browser could be opened."))
 
 
 def _is_seen() -> bool:

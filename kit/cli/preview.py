@@ -34,6 +34,7 @@ from kit.cli.prompts import agreed, confirmed
 from kit.cli.records import recorded, serving_token
 from kit.cli.runner import Console, annotate, configured, run, style, success, talk
 from kit.errors import UsageError
+from kit.language import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,7 +246,7 @@ def _close(
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
         there = places(name, select(targets), config, record, named=bool(targets))
-        with console.steps(f"Looking for the preview {name}."):
+        with console.steps(text("Looking for the preview {name}.", name=name)):
             plans = run(survey(name, [hosts(runs)(place) for place in there], record))
         lines = [one.command.line for plan in plans for one in plan.removals if one.command is not None]
         if dry_run:
@@ -254,7 +255,7 @@ def _close(
         if found:
             talk(removals_text(found))
         if lines:
-            confirmed(f"Remove the preview {name}?", yes=yes)
+            confirmed(text("Remove the preview {name}?", name=name), yes=yes)
         with console.steps() as watch:
             results = run(destroy(found, runs, record, watch))
         for plan in plans:
@@ -262,4 +263,4 @@ def _close(
                 record.drop_preview(name, plan.target)
     if markdown is not None and all(one.error is None and not one.missing for one in results):
         put([(markdown, closed(name))])
-    finish(results, as_json=as_json, nothing=f"Nothing of the preview {name} is there.")
+    finish(results, as_json=as_json, nothing=text("Nothing of the preview {name} is there.", name=name))

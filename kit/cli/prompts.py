@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit.cli.runner import Console, run, talk
 from kit.errors import Code, KitError
+from kit.language import join, text
 
 if TYPE_CHECKING:
     from kit.config import Config
@@ -33,12 +34,12 @@ def confirmed(question: str, *, yes: bool) -> None:
     if not sys.stdin or not sys.stdin.isatty():
         raise KitError(
             Code.NOT_CONFIRMED,
-            "Confirmation is needed, and there is no terminal to ask on.",
-            "Read what it says above, and run it again with --yes (or KIT_YES=1).",
+            text("Confirmation is needed, and there is no terminal to ask on."),
+            text("Read what it says above, and run it again with --yes (or KIT_YES=1)."),
         )
-    talk(f"{question} [y/N]")
+    talk(join("", (question, " [y/N]")))
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise KitError(Code.NOT_CONFIRMED, "Nothing was done.", "Say y to go on, or add --yes.")
+        raise KitError(Code.NOT_CONFIRMED, text("Nothing was done."), text("Say y to go on, or add --yes."))
 
 
 def trusted(config: Config, *, yes: bool) -> None:
@@ -59,10 +60,14 @@ def trusted(config: Config, *, yes: bool) -> None:
     if app is None or yes or is_trusted(Path.cwd(), app.source):
         return
     talk(
-        f"The app {app.module} in {app.source.resolve()}:\n"
-        "Its packages are installed and its code runs on this machine, with your rights."
+        text(
+            "The app {module} in {resolve}:\nIts packages are installed and its code runs on this machine, "
+            "with your rights.",
+            module=app.module,
+            resolve=app.source.resolve(),
+        )
     )
-    confirmed("Run it, now and from now on?", yes=False)
+    confirmed(text("Run it, now and from now on?"), yes=False)
     trust(Path.cwd(), app.source)
 
 
@@ -94,15 +99,17 @@ def agreed(
     """
     from dataclasses import replace
 
-    from kit.cloud.preflight import text
+    from kit.cloud.preflight import findings_text
     from kit.flows.deploy import plan, prepare
 
     granted: set[str] | None = None
     while True:
-        with console.steps(f"Looking at the project {config.project}."):
+        with console.steps(text("Looking at the project {project}.", project=config.project)):
             planned = run(plan(made, runs, config, options, host_of))
         found = planned.preflight
-        notes = text(replace(found, findings=tuple(one for one in found.findings if one.level != "stop")))
+        notes = findings_text(
+            replace(found, findings=tuple(one for one in found.findings if one.level != "stop"))
+        )
         if (error := found.error()) is not None:
             talk(notes)
             raise error
@@ -112,8 +119,10 @@ def agreed(
             talk(notes)
             names = listed([draft.target.name for draft in planned.drafts])
             preview = options.preview
-            how = "" if preview is None else f" as the preview {preview}, without traffic"
-            confirmed(f"Deploy {names}{how}?", yes=yes)
+            how = (
+                "" if preview is None else text(" as the preview {preview}, without traffic", preview=preview)
+            )
+            confirmed(text("Deploy {names}{how}?", names=names, how=how), yes=yes)
         if not any(one.command is not None and one.text not in (granted or ()) for one in found.questions):
             return planned
         granted = (granted or set()) | questions
@@ -124,15 +133,16 @@ def agreed(
 def listed(names: Sequence[str]) -> str:
     """A list for a sentence: "one, two and three"."""
     *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    return text("{what} and {last}", what=join(", ", most), last=last) if most else last
 
 
 def _plan(planned: Plan, config: Config) -> str:
-    places = [draft.host.place for draft in planned.drafts]
-    into = "; ".join(
-        f"{place.target} as the service {place.service}"
-        + (f" in {place.region}" if place.region else "")
-        + (f" ({place.within})" if place.within else "")
-        for place in places
-    )
-    return f"The plan, in the project {config.project}: {into}."
+    into = join("; ", [_into(draft.host.place) for draft in planned.drafts])
+    return text("The plan, in the project {project}: {into}.", project=config.project, into=into)
+
+
+def _into(place: Place) -> str:
+    said = text("{target} as the service {service}", target=place.target, service=place.service)
+    if place.region:
+        said += text(" in {region}", region=place.region)
+    return said + (f" ({place.within})" if place.within else "")

@@ -12,8 +12,9 @@ import typer
 
 from kit.cli.arguments import option
 from kit.cli.prompts import confirmed
-from kit.cli.runner import Console, configured, run, style, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk, warn
 from kit.errors import Code, KitError
+from kit.language import join, t, text
 
 if TYPE_CHECKING:
     from kit.cloud.record import Record
@@ -49,8 +50,10 @@ def recorded(names: Sequence[str]) -> list[Deployment]:
             select([name])
             raise KitError(
                 Code.NOTHING_DEPLOYED,
-                f"Nothing is on record as deployed for {name} from this folder.",
-                f"kit deploy {name} deploys it; kit status --refresh {name} looks in the cloud.",
+                text("Nothing is on record as deployed for {name} from this folder.", name=name),
+                text(
+                    "kit deploy {name} deploys it; kit status --refresh {name} looks in the cloud.", name=name
+                ),
             )
         found.append(known)
     return found
@@ -130,13 +133,20 @@ def move(
         console = Console(as_json=as_json)
         runs = gcloud(console.echo)
         host = hosts(runs)(known.place)
-        with console.steps(f"Looking at {known.service}."):
+        with console.steps(text("Looking at {service}.", service=known.service)):
             service = run(host.look())
         if service is None:
             raise KitError(
                 Code.NOT_FOUND_IN_CLOUD,
-                f"{known.service} is on record for {target}, but it is not there any more.",
-                f"kit status --refresh {target} puts the record right; kit deploy {target} deploys it.",
+                text(
+                    "{service} is on record for {target}, but it is not there any more.",
+                    service=known.service,
+                    target=target,
+                ),
+                text(
+                    "kit status --refresh {target} puts the record right; kit deploy {target} deploys it.",
+                    target=target,
+                ),
             )
         keep_anothers(service, known)
         version = choose(service, known)
@@ -145,13 +155,27 @@ def move(
             success(
                 {"target": target, "version": version.name, "was": version.name, "url": service.url},
                 as_json=as_json,
-                text=f"{version.name} has all the traffic of {service.place.service} already.",
+                text=text(
+                    "{name} has all the traffic of {service} already.",
+                    name=version.name,
+                    service=service.place.service,
+                ),
             )
         if known.version == version.name and known.verdict_on is not None:
-            talk(f"With the header, {version.name} was measured as {known.verdict_on}.")
-        at = f" from {was.name}" if was is not None else ""
-        doing = f"Promote {target}" if verb == "promote" else f"Roll {target} back"
-        confirmed(f"{doing}: all traffic{at} to {version.name}?", yes=yes)
+            talk(
+                text(
+                    "With the header, {name} was measured as {verdict_on}.",
+                    name=version.name,
+                    verdict_on=known.verdict_on,
+                )
+            )
+        at = text(" from {name}", name=was.name) if was is not None else ""
+        asked = (
+            text("Promote {target}: all traffic{at} to {name}?")
+            if verb == "promote"
+            else text("Roll {target} back: all traffic{at} to {name}?")
+        )
+        confirmed(asked.format(target=target, at=at, name=version.name), yes=yes)
         keep = Keeping(
             runs,
             token=_kept(),
@@ -161,6 +185,10 @@ def move(
         )
         with console.steps() as watch:
             after, rollout = run(_moved(host, known, service, version, keep, watch))
+    serves = text("{target}: {name} serves now at {url}", target=target, name=version.name, url=after.url)
+    if was:
+        back = f"kit {'rollback' if verb == 'promote' else 'promote'} {target}"
+        serves += text("; `{back}` goes back.", back=back)
     success(
         {
             "target": target,
@@ -170,17 +198,7 @@ def move(
             "rollout": None if rollout is None else clause_data(rollout),
         },
         as_json=as_json,
-        text="\n".join(
-            [
-                f"{target}: {version.name} serves now at {after.url}"
-                + (
-                    f"; `kit {'rollback' if verb == 'promote' else 'promote'} {target}` goes back."
-                    if was
-                    else "."
-                ),
-                *rollout_lines(rollout, "  ", style()),
-            ]
-        ),
+        text="\n".join([t(serves), *rollout_lines(rollout, "  ", style())]),
     )
 
 
@@ -202,7 +220,7 @@ async def _moved(
     from kit.targets import get
 
     target, was = known.target, service.serving
-    watch(Step(target, f"moving the traffic to {version.name}"))
+    watch(Step(target, text("moving the traffic to {name}", name=version.name)))
     async with (keep if was is not None else no_streams)(get(target), service, was or version, known) as kept:
         after = await switch(host, Record.load(Path()), service, version, output_of(target, watch), kept)
         return after, await kept.finding(lambda text: watch(Step(target, text)))
@@ -228,7 +246,7 @@ def remind() -> None:
     except Exception:  # whatever is wrong there, this command may have nothing to do with it
         return
     if line:
-        talk(f"warning: {line}")
+        warn(line)
 
 
 _TOKEN_BYTES = 32
@@ -250,7 +268,7 @@ def chosen_token(wanted: bool | None, names: list[str], record: Record) -> tuple
     there = [one for one in map(record.of, names) if one is not None and one.token_sha256 is not None]
     if not there:
         return None, None
-    hint = (
+    hint = text(
         "Set KIT_TOKEN to the token that was printed then; --require-token makes a new one, "
         "--no-require-token none."
     )
@@ -277,7 +295,7 @@ def deployed_token(deployments: Sequence[Deployment]) -> str | None:
         KitError: what is deployed wants a token that KIT_TOKEN does not hold.
     """
     there = [one for one in deployments if one.token_sha256 is not None]
-    return _held(there, "Set KIT_TOKEN to the token that `kit deploy` printed.") if there else _kept()
+    return _held(there, text("Set KIT_TOKEN to the token that `kit deploy` printed.")) if there else _kept()
 
 
 def tell_token(token: str) -> None:
@@ -285,21 +303,24 @@ def tell_token(token: str) -> None:
     if token == _kept():
         return
     talk(
-        f"The token, shown this once: {token}\n"
-        "  Callers send it as Authorization: Bearer TOKEN; the kit reads it from KIT_TOKEN."
+        text(
+            "The token, shown this once: {token}\n  Callers send it as Authorization: Bearer TOKEN; the kit "
+            "reads it from KIT_TOKEN.",
+            token=token,
+        )
     )
 
 
 def _held(deployments: Sequence[Deployment], hint: str) -> str:
     clear = _kept()
     if clear is None or {one.token_sha256 for one in deployments} != {_sha256(clear)}:
-        whose = " and ".join(one.target for one in deployments)
-        raise KitError(
-            Code.NOT_READY_TO_DEPLOY,
-            f"What is deployed ({whose}) wants a token, and "
-            + ("KIT_TOKEN is not set." if clear is None else "KIT_TOKEN holds another."),
-            hint,
+        said = (
+            text("What is deployed ({targets}) wants a token, and KIT_TOKEN is not set.")
+            if clear is None
+            else text("What is deployed ({targets}) wants a token, and KIT_TOKEN holds another.")
         )
+        targets = join(" and ", (one.target for one in deployments))
+        raise KitError(Code.NOT_READY_TO_DEPLOY, said.format(targets=targets), hint)
     return clear
 
 

@@ -56,7 +56,7 @@ def show(
         _write(json.dumps(document if exit is None else {**document, "exit_code": int(exit)}))
         return
     if text:
-        _write(text)
+        _write(_spoken(text))
     for warning in warnings:
         warn(warning)
 
@@ -70,7 +70,7 @@ def fail(error: KitError, *, as_json: bool, beside: Mapping[str, object] = Mappi
         document = {"schema_version": SCHEMA_VERSION, "error": error.data, "exit_code": int(error.exit)}
         _write(json.dumps({**document, **beside}))
     else:
-        talk(language.t(language.text("error: {message}", message=error.message)))
+        talk(language.text("error: {message}", message=error.message))
         talk(f"  {language.t(error.hint)}")
     raise SystemExit(int(error.exit))
 
@@ -89,14 +89,19 @@ def configured(**flags: object) -> Config:
     return load_config(flags, os.environ, Path.cwd())
 
 
-def talk(text: str) -> None:
+def talk(sentence: str) -> None:
     """Say something to the person, never to the program that reads stdout."""
-    print(text, file=sys.stderr, flush=True)
+    print(_spoken(sentence), file=sys.stderr, flush=True)
+
+
+def _spoken(said: str) -> str:
+    """A sentence in the reader's language; what a renderer made already is as it is."""
+    return language.t(said) if isinstance(said, language.Text) else said
 
 
 def warn(sentence: str) -> None:
     """A warning to the person."""
-    talk(language.t(language.text("warning: {warning}", warning=sentence)))
+    talk(language.text("warning: {warning}", warning=sentence))
 
 
 class Console:

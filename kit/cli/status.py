@@ -9,6 +9,7 @@ from kit.cli.arguments import Json, Project, Region, Targets, option
 from kit.cli.records import recorded
 from kit.cli.runner import Console, configured, run, style, success
 from kit.errors import Exit, UsageError
+from kit.language import join, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,25 +50,27 @@ def command(
     if refresh:
         config = configured(project=project, region=region)
         wanted = select(targets or [])
-        with locked(Path()), console.steps("Looking for what the kit made."):
+        with locked(Path()), console.steps(text("Looking for what the kit made.")):
             record, aside = Record.anew(Path())
             if aside is not None:
-                warnings.append(f"the record could not be read; it is kept as {aside}")
+                warnings.append(text("the record could not be read; it is kept as {aside}", aside=aside))
             statuses = run(rebuild(wanted, config, record, hosts()))
     else:
         chosen = _with_previews(targets or [])
         statuses = _asked(chosen, None if offline or not chosen else hosts(), console)
     data = [_as_data(status, time.time()) for status in statuses]
-    text = status_text(statuses, load_targets(), style(), time.time())
+    shown = status_text(statuses, load_targets(), style(), time.time())
     nothing = (
-        "Nothing of the kit's is there." if refresh else "Nothing is on record as deployed from this folder."
+        text("Nothing of the kit's is there.")
+        if refresh
+        else text("Nothing is on record as deployed from this folder.")
     )
-    hint = "kit deploy TARGET deploys; kit status --refresh looks in the cloud."
+    hint = text("kit deploy TARGET deploys; kit status --refresh looks in the cloud.")
     failed = any(status.error is not None for status in statuses)
     success(
         {"targets": data},
         as_json=as_json,
-        text=text or f"{nothing}\n  {hint}",
+        text=shown or join("\n  ", (nothing, hint)),
         warnings=warnings,
         exit=Exit.FAILED if failed else Exit.OK,
     )
@@ -95,7 +98,7 @@ def _asked(
 
     if host_of is None:
         return run(status(known, None))
-    with console.steps("Asking the cloud."):
+    with console.steps(text("Asking the cloud.")):
         return run(status(known, host_of))
 
 

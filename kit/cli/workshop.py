@@ -142,4 +142,4 @@ def _ready(address: PageAddress, warnings: list[str], *, as_json: bool) -> None:
     if others is not None:
         text += f"\n{others}  {language.t(language.text('(from another machine)'))}"
     show({"url": address.url}, as_json=as_json, text=text, warnings=warnings)
-    talk(language.t(language.text("Open it in a browser. Ctrl-C ends the workshop.")))
+    talk(language.text("Open it in a browser. Ctrl-C ends the workshop."))

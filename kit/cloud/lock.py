@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from kit.errors import Code, KitError
+from kit.language import text
 
 FOLDER: Final = ".kit"
 
@@ -85,20 +86,22 @@ def _held(path: Path) -> KitError:
     if not pid.isdigit():
         return KitError(
             Code.RECORD_LOCKED,
-            "Another run of the kit is changing what is deployed from this folder.",
-            "Wait until it has ended, then run this again.",
+            text("Another run of the kit is changing what is deployed from this folder."),
+            text("Wait until it has ended, then run this again."),
         )
     shown = "".join(char for char in command if char.isprintable())[:60] or "kit"
     return KitError(
         Code.RECORD_LOCKED,
-        f"`{shown}` (process {pid}) is changing what is deployed from this folder.",
-        f"Wait until it has ended, or end it (kill {pid}); then run this again.",
+        text(
+            "`{shown}` (process {pid}) is changing what is deployed from this folder.", shown=shown, pid=pid
+        ),
+        text("Wait until it has ended, or end it (kill {pid}); then run this again.", pid=pid),
     )
 
 
 def _cannot(path: Path, error: OSError) -> KitError:
     return KitError(
         Code.CANNOT_WRITE,
-        f"Cannot write {path}: {error.strerror or error}.",
-        "Free some room or correct the rights, or run the kit in another folder.",
+        text("Cannot write {path}: {error}.", path=path, error=error.strerror or error),
+        text("Free some room or correct the rights, or run the kit in another folder."),
     )

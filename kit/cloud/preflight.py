@@ -13,6 +13,7 @@ from typing import Any, Final
 from kit.cloud.rules import GRAVE, by_platform, judge
 from kit.config import Config
 from kit.errors import Code, KitError
+from kit.language import join, text
 from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import LEVELS, Candidate, Finding, PreflightOptions, Seen
@@ -28,7 +29,7 @@ _CREDENTIALS: Final = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
     "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
 )
-_MARKS: Final = {"stop": "stop", "ask": "ask", "warn": "warning", "note": "note"}
+_MARKS: Final = {"stop": text("stop"), "ask": text("ask"), "warn": text("warning"), "note": text("note")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ async def check(
     """
     project = config.project
     if project is None:
-        unnamed = Finding("stop", "No project was named.", "Name one with --project, or in kit.toml.")
+        unnamed = Finding(
+            "stop", text("No project was named."), text("Name one with --project, or in kit.toml.")
+        )
         return Preflight((unnamed,), None)
     candidates = [_candidate(host, config, target, on_record.get(target.name, ())) for target, host in places]
     options = PreflightOptions(
@@ -102,7 +105,7 @@ async def check(
         project_implied=config.project_implied,
         apis=config.service_apis,
         said=said,
-        secret="a token" if token else "a Google account's token" if config.asks_accounts else "",
+        secret=text("a token") if token else text("a Google account's token") if config.asks_accounts else "",
         costly="" if config.app is not None or config.generator == "embedded" else config.generator,
         take_over=take_over,
         preview=preview,
@@ -130,15 +133,15 @@ async def check(
     )
 
 
-def text(preflight: Preflight) -> str:
+def findings_text(preflight: Preflight) -> str:
     """The findings for a person, a remedy below each."""
     lines = []
     for level in LEVELS:
         for finding in preflight.findings:
             if finding.level == level:
-                lines.append(f"{_MARKS[level]}: {finding.text}")
-                lines += [f"  {finding.remedy}"] if finding.remedy else []
-    return "\n".join(lines)
+                lines.append(join(": ", (_MARKS[level], finding.text)))
+                lines += ["  " + finding.remedy] if finding.remedy else []
+    return join("\n", lines)
 
 
 async def _look(

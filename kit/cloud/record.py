@@ -20,11 +20,12 @@ from typing import Any, Final, Self
 
 from kit.cloud.lock import FOLDER, state_folder
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.deployment import Deployment
 from kit.schema import STRICT, bad, parse
 
 SCHEMA_VERSION: Final = 2
-REBUILDS: Final = "`kit status --refresh` rebuilds it from what is in the cloud."
+REBUILDS: Final = text("`kit status --refresh` rebuilds it from what is in the cloud.")
 
 _FILE: Final = "deployments.json"
 
@@ -73,7 +74,7 @@ class Record:
         except OSError as error:
             raise _bad(file, error.strerror or str(error)) from None
         except (ValueError, RecursionError):
-            raise _bad(file, "it is not JSON") from None
+            raise _bad(file, text("it is not JSON")) from None
 
     @classmethod
     def anew(cls, folder: Path) -> tuple[Self, Path | None]:
@@ -198,8 +199,13 @@ def _parsed(file: Path, raw: Any) -> _File:
     if version > SCHEMA_VERSION:
         raise _NewerError(
             Code.BAD_RECORD,
-            f"{file} was written by a newer kit (schema {version}; this one knows {SCHEMA_VERSION}).",
-            "Use that kit here, or install the newest one.",
+            text(
+                "{file} was written by a newer kit (schema {version}; this one knows {known}).",
+                file=file,
+                version=version,
+                known=SCHEMA_VERSION,
+            ),
+            text("Use that kit here, or install the newest one."),
         )
     try:
         found = parse(_File, raw, file, Code.BAD_RECORD)
@@ -215,12 +221,14 @@ def _parsed(file: Path, raw: Any) -> _File:
 
 
 def _bad(file: Path, reason: str) -> KitError:
-    return KitError(Code.BAD_RECORD, f"{file} cannot be read: {reason}.", REBUILDS)
+    return KitError(
+        Code.BAD_RECORD, text("{file} cannot be read: {reason}.", file=file, reason=reason), REBUILDS
+    )
 
 
 def _cannot(file: Path, error: OSError) -> KitError:
     return KitError(
         Code.CANNOT_WRITE,
-        f"Cannot write {file}: {error.strerror or error}.",
-        "Free some room or correct the rights.",
+        text("Cannot write {file}: {error}.", file=file, error=error.strerror or error),
+        text("Free some room or correct the rights."),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kit.errors import Code, KitError
+from kit.language import join, text
 from kit.platforms import load
 from kit.platforms.command import Command
 from kit.platforms.findings import (
@@ -35,13 +36,13 @@ _EDITOR: Final = "roles/editor"
 _BUILDS: Final = ("cloudbuild.googleapis.com", "artifactregistry.googleapis.com", "storage.googleapis.com")
 # Reads whose failure only leaves a question open; what they would have found, the deployment will.
 _OPTIONAL: Final = {
-    "project": "what the project's number is",
-    "billing": "whether billing is on",
-    "apis": "which APIs are on",
-    "policy": "what the default service account may do",
-    "version": "which version of gcloud this is",
-    "accounts": "who is signed in",
-    "secrets": "which secrets there are",
+    "project": text("what the project's number is"),
+    "billing": text("whether billing is on"),
+    "apis": text("which APIs are on"),
+    "policy": text("what the default service account may do"),
+    "version": text("which version of gcloud this is"),
+    "accounts": text("who is signed in"),
+    "secrets": text("which secrets there are"),
 }
 # These are not about one read: no other can succeed, and nothing can be deployed.
 GRAVE: Final = (
@@ -57,8 +58,8 @@ Candidates = Sequence[Candidate]
 
 
 def _gcloud(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
-    text = seen.version.get("Google Cloud SDK") if isinstance(seen.version, dict) else None
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)", str(text or ""))
+    version = seen.version.get("Google Cloud SDK") if isinstance(seen.version, dict) else None
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", str(version or ""))
     if match is None:
         return
     version = tuple(map(int, match.groups()))
@@ -76,23 +77,34 @@ def _account(candidates: Candidates, options: PreflightOptions, seen: Seen) -> I
     if options.signed_in_by_env or not isinstance(seen.accounts, list):
         return
     if not any(account.get("status") == "ACTIVE" for account in dicts(seen.accounts)):
-        yield Finding("stop", "gcloud is not signed in.", "Sign in: `gcloud auth login`.")
+        yield Finding("stop", text("gcloud is not signed in."), text("Sign in: `gcloud auth login`."))
 
 
 def _project(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
     if options.project_implied:
         yield Finding(
             "ask",
-            f"The project {options.project} was not named for this: {options.project_source} names it.",
-            f"Name it with `--project {options.project}`, or in kit.toml.",
+            text(
+                "The project {project} was not named for this: {project_source} names it.",
+                project=options.project,
+                project_source=options.project_source,
+            ),
+            text("Name it with `--project {project}`, or in kit.toml.", project=options.project),
         )
     if isinstance(seen.project, dict):
         state = seen.project.get("lifecycleState", "ACTIVE")
         if state != "ACTIVE":
             yield Finding(
                 "stop",
-                f"The project {options.project} is about to be deleted ({state}).",
-                f"Restore it, `gcloud projects undelete {options.project}`, or name another with --project.",
+                text(
+                    "The project {project} is about to be deleted ({state}).",
+                    project=options.project,
+                    state=state,
+                ),
+                text(
+                    "Restore it, `gcloud projects undelete {project}`, or name another with --project.",
+                    project=options.project,
+                ),
             )
 
 
@@ -100,9 +112,16 @@ def _billing(candidates: Candidates, options: PreflightOptions, seen: Seen) -> I
     if isinstance(seen.billing, dict) and seen.billing.get("billingEnabled") is not True:
         yield Finding(
             "stop",
-            f"Billing is off for the project {options.project}, and every deployment builds an image, "
-            "which needs it.",
-            f"Link an account: {_CONSOLE}/billing/linkedaccount?project={options.project}",
+            text(
+                "Billing is off for the project {project}, and every deployment builds an image, which "
+                "needs it.",
+                project=options.project,
+            ),
+            text(
+                "Link an account: {console}/billing/linkedaccount?project={project}",
+                console=_CONSOLE,
+                project=options.project,
+            ),
         )
 
 
@@ -116,11 +135,14 @@ def _apis(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iter
     if off := [api for api in needed_apis(candidates, options) if seen.is_off(api)]:
         words = ("services", "enable", *off, f"--project={options.project}", "--quiet")
         command = Command(words, changes=True, repeatable=True)
+        is_off = text("{count} of the APIs that this needs is off in the project {project}: {apis}.")
+        are_off = text("{count} of the APIs that this needs are off in the project {project}: {apis}.")
         yield Finding(
             "ask",
-            f"{len(off)} of the APIs that this needs {'is' if len(off) == 1 else 'are'} off in the project "
-            f"{options.project}: {', '.join(off)}.",
-            f"Switch on what is missing: `{command.line}`.",
+            (is_off if len(off) == 1 else are_off).format(
+                count=len(off), project=options.project, apis=", ".join(off)
+            ),
+            text("Switch on what is missing: `{line}`.", line=command.line),
             command,
         )
 
@@ -158,15 +180,26 @@ def _default_accounts(candidates: Candidates, options: PreflightOptions, seen: S
         own = f"streamproof@{unscoped(options.project)}.iam.gserviceaccount.com"
         create = f"gcloud iam service-accounts create streamproof --project={options.project}"
         named = [target for targets in accounts.values() for target in targets]
-        whose = ", and ".join(
-            f"{' and '.join(targets)} as {account}" for account, targets in accounts.items()
+        whose = join(
+            "; ",
+            (
+                text("{targets} as {account}", targets=join(" and ", targets), account=account)
+                for account, targets in accounts.items()
+            ),
         )
         yield Finding(
             "warn",
-            f"With its default service account a target may change everything in the project ({_EDITOR}): "
-            f"{whose}.",
-            f"Make one of its own, which for embedded text needs no role: `{create}`; then add "
-            f"`{' '.join(f'--set {target}.service_account={own}' for target in named)}`.",
+            text(
+                "With its default service account a target may change everything in the project ({editor}): "
+                "{whose}.",
+                editor=_EDITOR,
+                whose=whose,
+            ),
+            text(
+                "Make one of its own, which for embedded text needs no role: `{create}`; then add `{what}`.",
+                create=create,
+                what=" ".join(f"--set {target}.service_account={own}" for target in named),
+            ),
         )
 
 
@@ -179,22 +212,36 @@ def _owners(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
         if theirs is not None:
             said, remedy = taken(one.place, theirs)
             if options.take_over:
-                remedy = "Its traffic will go to this app's version (--replace-foreign)."
+                remedy = text("Its traffic will go to this app's version (--replace-foreign).")
             yield Finding("warn" if options.take_over else "stop", said, remedy)
         if service.ours:
             continue
-        serving = f", where {service.serving.name} serves" if service.serving is not None else ""
-        text = f"The service {one.place.service} of {one.place.target}{serving}, was not made by the kit"
+        serving = (
+            text(", where {name} serves", name=service.serving.name) if service.serving is not None else ""
+        )
+        foreign = text(
+            "The service {service} of {target}{serving}, was not made by the kit",
+            service=one.place.service,
+            target=one.place.target,
+            serving=serving,
+        )
         if options.take_over:
             yield Finding(
-                "warn", f"{text}, and its traffic will go to the kit's version (--replace-foreign)."
+                "warn",
+                text(
+                    "{foreign}, and its traffic will go to the kit's version (--replace-foreign).",
+                    foreign=foreign,
+                ),
             )
         else:
             yield Finding(
                 "stop",
-                f"{text}.",
-                f"Choose another name, `--set {one.place.target}.service=NAME`, "
-                "or add --replace-foreign, if it is yours to replace.",
+                foreign + ".",
+                text(
+                    "Choose another name, `--set {target}.service=NAME`, or add --replace-foreign, if it is "
+                    "yours to replace.",
+                    target=one.place.target,
+                ),
             )
 
 
@@ -207,10 +254,17 @@ def _first_version(candidates: Candidates, options: PreflightOptions, seen: Seen
         if load(one.place.platform).serves_first and seen.looks.get(one.place.target, options) is None
     ]
     if new:
+        one_new = text(
+            "{targets} is new: a service's first version serves at once, before it is measured. The "
+            "platforms make it so."
+        )
+        many_new = text(
+            "{targets} are new: a service's first version serves at once, before it is measured. The "
+            "platforms make it so."
+        )
         yield Finding(
             "note",
-            f"{' and '.join(new)} {'is' if len(new) == 1 else 'are'} new: a service's first version serves "
-            "at once, before it is measured. The platforms make it so.",
+            (one_new if len(new) == 1 else many_new).format(targets=join(" and ", new)),
         )
 
 
@@ -223,24 +277,35 @@ def _previews(candidates: Candidates, options: PreflightOptions, seen: Seen) -> 
                 if options.preview in version.tags and version.preview != options.preview:
                     yield Finding(
                         "stop",
-                        f"The tag {options.preview} of {one.place.service} leads to {version.name}, which is "
-                        "no preview of that name.",
-                        "Choose another name.",
+                        text(
+                            "The tag {preview} of {service} leads to {name}, which is no preview of that "
+                            "name.",
+                            preview=options.preview,
+                            service=one.place.service,
+                            name=version.name,
+                        ),
+                        text("Choose another name."),
                     )
         # Where services are listed the platform may yet move a target to another that serves; then the
         # deployment looks.
         elif not isinstance(service, KitError) and load(one.place.platform).listing is None:
             yield Finding(
                 "stop",
-                f"Nothing serves at {one.place.service} yet, so the preview of {name} would.",
-                f"Deploy it once: `kit deploy {name}`.",
+                text(
+                    "Nothing serves at {service} yet, so the preview of {name} would.",
+                    service=one.place.service,
+                    name=name,
+                ),
+                text("Deploy it once: `kit deploy {name}`.", name=name),
             )
 
 
 def _costs(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
     yield from (load(one.place.platform).costs(one) for one in candidates)
     if candidates:
-        yield Finding("note", "Builds cost money by the minute, images and uploaded archives by their size.")
+        yield Finding(
+            "note", text("Builds cost money by the minute, images and uploaded archives by their size.")
+        )
 
 
 def _unread(candidates: Candidates, options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
@@ -273,7 +338,11 @@ def _unread(candidates: Candidates, options: PreflightOptions, seen: Seen) -> It
             continue
         if name in _OPTIONAL:
             first = error.message.partition("\n")[0].rstrip(" .:")
-            yield Finding("warn", f"It could not be seen {_OPTIONAL[name]}: {first}.", error.hint)
+            yield Finding(
+                "warn",
+                text("It could not be seen {name}: {first}.", name=_OPTIONAL[name], first=first),
+                error.hint,
+            )
         else:
             yield Finding("stop", error.message, error.hint)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from kit.errors import KitError
+from kit.language import join, text
 from kit.platforms.deployment import Deployment, DeploymentStatus, is_overdue
 from kit.platforms.platform import Host
 from kit.platforms.service import Place
@@ -41,9 +42,12 @@ def overdue(deployments: Iterable[Deployment], now_s: float) -> str | None:
     if not late:
         return None
     *most, last = sorted(one.target for one in late)
-    names = f"{', '.join(most)} and {last}" if most else last
     since_s = min(epoch_s(one.expires_at) or now_s for one in late)
-    return (
-        f"{names} {'were' if most else 'was'} to be removed at {clock(since_s, now_s)} "
-        f"({in_words(now_s - since_s)} ago): kit destroy {' '.join((*most, last))}"
+    were = text("{names} were to be removed at {time} ({span} ago): kit destroy {targets}")
+    was = text("{names} was to be removed at {time} ({span} ago): kit destroy {targets}")
+    return (were if most else was).format(
+        names=join(" and ", [join(", ", most), last] if most else [last]),
+        time=clock(since_s, now_s),
+        span=in_words(now_s - since_s),
+        targets=" ".join((*most, last)),
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from kit.errors import Code, KitError, UsageError
+from kit.language import text
 from kit.loopback import is_loopback
 from kit.platforms.command import Command
 
@@ -82,8 +83,8 @@ async def identity_token(gcloud: Runs, url: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise KitError(
             Code.GCLOUD_FAILED,
-            "`gcloud auth print-identity-token` printed something that is no token.",
-            "Run it by hand and look; another program called gcloud may come first on the PATH.",
+            text("`gcloud auth print-identity-token` printed something that is no token."),
+            text("Run it by hand and look; another program called gcloud may come first on the PATH."),
         )
     return token
 

@@ -25,6 +25,7 @@ from kit.flows.deploy_target import Deploying, Job
 from kit.flows.measuring import Measuring
 from kit.flows.rollout import Keeping
 from kit.flows.side_by_side import side_by_side
+from kit.language import text
 from kit.outcome import Outcome, Result
 from kit.platforms import load
 from kit.platforms.deployment import Deployment
@@ -151,7 +152,11 @@ def drafts(
         if config.secrets and platform.no_secrets:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"{target.name} cannot be given secrets: {', '.join(config.secrets)}.",
+                text(
+                    "{name} cannot be given secrets: {what}.",
+                    name=target.name,
+                    what=", ".join(config.secrets),
+                ),
                 platform.no_secrets,
             )
     return tuple(
@@ -185,15 +190,15 @@ def _place(target: Target, config: Config, record: Record, said: Mapping[str, st
     if config.project is None:
         raise KitError(
             Code.NO_PROJECT,
-            "No project was named.",
-            "Name one: --project PROJECT, project in kit.toml, or `gcloud config set project PROJECT`.",
+            text("No project was named."),
+            text("Name one: --project PROJECT, project in kit.toml, or `gcloud config set project PROJECT`."),
         )
     platform = load(target.platform)
     if platform.regional and config.region is None:
         raise KitError(
             Code.BAD_CONFIG,
-            f"No region was named for {target.name}.",
-            "Name one, such as --region europe-west1, or region in kit.toml.",
+            text("No region was named for {name}.", name=target.name),
+            text("Name one, such as --region europe-west1, or region in kit.toml."),
         )
     settings = config.of(target)
     service = str(settings["service"])
@@ -201,9 +206,17 @@ def _place(target: Target, config: Config, record: Record, said: Mapping[str, st
     if known is not None and known.project != config.project:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
-            f"{target.name} is on record as deployed in the project {known.project}, not {config.project}.",
-            f"`kit destroy {target.name}` removes it there; or deploy from another folder, which keeps a "
-            "record of its own.",
+            text(
+                "{name} is on record as deployed in the project {project}, not {other}.",
+                name=target.name,
+                project=known.project,
+                other=config.project,
+            ),
+            text(
+                "`kit destroy {name}` removes it there; or deploy from another folder, which keeps a record "
+                "of its own.",
+                name=target.name,
+            ),
         )
     wanted = config.targets.get(target.name, {})
     if known is not None:
@@ -265,9 +278,14 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
     if config.app is not None and options.token_sha256:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
-            f"A token guards the kit's own service, and {config.app.module} would not ask for it.",
-            "Leave --require-token out (--no-require-token where one is on record), and let the app check "
-            "who calls it.",
+            text(
+                "A token guards the kit's own service, and {module} would not ask for it.",
+                module=config.app.module,
+            ),
+            text(
+                "Leave --require-token out (--no-require-token where one is on record), and let the app "
+                "check who calls it."
+            ),
         )
     if config.generator == "embedded" or options.token_sha256 or options.public_model or config.asks_accounts:
         return
@@ -275,8 +293,12 @@ def refuse_open_model(config: Config, options: DeployOptions, made: Sequence[Pla
     if public:
         raise KitError(
             Code.NOT_READY_TO_DEPLOY,
-            f"All callers could ask {config.generator} through {' and '.join(public)}, at your expense.",
-            "Have callers show a token (--require-token), or say that it is meant so (--public-model).",
+            text(
+                "All callers could ask {generator} through {what}, at your expense.",
+                generator=config.generator,
+                what=" and ".join(public),
+            ),
+            text("Have callers show a token (--require-token), or say that it is meant so (--public-model)."),
         )
 
 
@@ -333,7 +355,16 @@ async def deploy(
     async def one(draft: PlannedTarget) -> Outcome:
         name, before = draft.target.name, plan.before(draft)
         if before is not None and before.first is not None:
-            watch(Step(name, f"waiting for {before.first}, which becomes {before.becomes}"))
+            watch(
+                Step(
+                    name,
+                    text(
+                        "waiting for {first}, which becomes {becomes}",
+                        first=before.first,
+                        becomes=before.becomes,
+                    ),
+                )
+            )
             await ended[before.first].wait()
             if before.first not in there:
                 return _not_begun(name, before.first, before.becomes)
@@ -352,8 +383,8 @@ async def deploy(
 def _not_begun(name: str, first: str, becomes: str) -> Outcome:
     error = KitError(
         Code.NOT_READY_TO_DEPLOY,
-        f"Not begun: {first}, which was to become {becomes}, failed.",
-        f"Correct that first; then `kit deploy {first} {name}`.",
+        text("Not begun: {first}, which was to become {becomes}, failed.", first=first, becomes=becomes),
+        text("Correct that first; then `kit deploy {first} {name}`.", first=first, name=name),
     )
     return Outcome(name, Result.FAILED, error.message, next=f"kit deploy {first} {name}", error=error)
 

@@ -20,6 +20,7 @@ from kit.flows.gate import Judgement
 from kit.flows.rollout import Keep, no_streams
 from kit.flows.traffic import moved, stop
 from kit.flows.trial import Measure, entry, keep_closed, measured, started
+from kit.language import text
 from kit.outcome import Gate, Outcome, Result
 from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
@@ -98,7 +99,7 @@ class Deploying:
 
     async def _run(self) -> Outcome:
         job, name = self._job, self._name
-        self._watch(Step(name, "looking at what is there"))
+        self._watch(Step(name, text("looking at what is there")))
         service = await job.look()
         release = job.release(service is None)
         if service is not None:
@@ -114,7 +115,7 @@ class Deploying:
         job.write(release)
         await self._note(release, service, None, "unfinished")
         self._begun = True
-        self._watch(Step(name, "uploading and building"))
+        self._watch(Step(name, text("uploading and building")))
         after, version = await job.host.deploy(release, self._line)
         await self._note(release, service, version, "unfinished")
         return await self._go_on(service, after, version, release)
@@ -128,14 +129,17 @@ class Deploying:
         previous = was.name if was is not None and was.name != version.name else self._replaced(version)
         service, version = await started(job.host, service, version, self._watch)
         lanes: Sequence[Lane] = ()
-        judgement = Judgement(Gate.PASSED, "Not measured (--no-gate).")
+        judgement = Judgement(Gate.PASSED, text("Not measured (--no-gate)."))
         url = version.url or service.url
         if job.gate:
             if url is None:
                 raise KitError(
                     Code.NOT_FOUND_IN_CLOUD,
-                    f"gcloud names no URL for {version.name}, so it could not be measured.",
-                    f"Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
+                    text("gcloud names no URL for {name}, so it could not be measured.", name=version.name),
+                    text(
+                        "Look at it with `kit status {name}`; promote it with `kit promote {name}`.",
+                        name=name,
+                    ),
                 )
             lanes, judgement = await measured(
                 self._measure, job.target, service, version, url, release.proof_token, self._watch
@@ -149,20 +153,21 @@ class Deploying:
             if not serves:
                 await self._promote(service, version, previous, kept)
             if previous is not None:
-                self._watch(Step(name, f"retiring {previous}"))
+                self._watch(Step(name, text("retiring {previous}", previous=previous)))
                 await stop(job.host, was, previous, self._line, kept)
             if job.public:
-                self._watch(Step(name, "making it public"))
+                self._watch(Step(name, text("making it public")))
                 await job.host.open(self._line)
             changed = not serves or previous is not None or job.public
             now = (await job.host.look() if changed else None) or service
             await self._note(release, now, version, "serving", lanes=lanes, previous=previous)
             rollout = await kept.finding(lambda text: self._watch(Step(name, text)))
-        better = " Better than documented: please tell us." if judgement.gate is Gate.BETTER else ""
+        better = text(" Better than documented: please tell us.") if judgement.gate is Gate.BETTER else ""
+        came = text("{reason} Serves: {url}") if serves else text("{reason} Promoted: {url}")
         return Outcome(
             name,
             Result.PROMOTED,
-            f"{judgement.reason} {'Serves' if serves else 'Promoted'}: {now.url or url}{better}",
+            came.format(reason=judgement.reason, url=now.url or url) + better,
             url=now.url or url,
             version=version.name,
             version_url=version.url,
@@ -182,11 +187,16 @@ class Deploying:
         if serving not in (previous, version.name):
             raise KitError(
                 Code.CLOUD_BUSY,
-                f"The traffic of {service.place.service} was sent to {serving} meanwhile, by another hand, "
-                f"so {version.name} was not promoted.",
-                f"See `kit status {name}`; `kit promote {name}` promotes yours all the same.",
+                text(
+                    "The traffic of {service} was sent to {serving} meanwhile, by another hand, so {name} "
+                    "was not promoted.",
+                    service=service.place.service,
+                    serving=serving,
+                    name=version.name,
+                ),
+                text("See `kit status {name}`; `kit promote {name}` promotes yours all the same.", name=name),
             )
-        self._watch(Step(name, f"promoting {version.name}"))
+        self._watch(Step(name, text("promoting {name}", name=version.name)))
         await moved(host, service, version, self._line, kept)
 
     async def _hold_back(
@@ -203,17 +213,18 @@ class Deploying:
         name = self._name
         if serves:
             await self._note(release, service, version, "serving", lanes=lanes)
-            what = (
-                f"{judgement.reason} It serves all the same: it is the service's first version, "
-                "which the platform makes serve."
+            what = text(
+                "{reason} It serves all the same: it is the service's first version, which the platform "
+                "makes serve.",
+                reason=judgement.reason,
             )
             result, following = Result.SERVES_ANYWAY, f"kit destroy {name}"
         else:
-            self._watch(Step(name, f"stopping {version.name}"))
+            self._watch(Step(name, text("stopping {name}", name=version.name)))
             await self._job.host.stop(version.name, self._line)
             await self._note(release, service, version, "held-back", lanes=lanes, previous=previous)
-            keeps = f"; {previous} keeps serving" if previous else ""
-            what = f"{judgement.reason} Not promoted{keeps}."
+            keeps = text("; {previous} keeps serving", previous=previous) if previous else ""
+            what = text("{reason} Not promoted{keeps}.", reason=judgement.reason, keeps=keeps)
             result, following = Result.NOT_PROMOTED, f"kit deploy {name}"
         now = service
         if version.min_instances and not (serves and version.running):  # what was started or stopped
@@ -234,7 +245,7 @@ class Deploying:
     async def _unchanged(self, service: Service, serving: Version) -> Outcome:
         host = self._job.host
         if self._job.public and service.public is False:
-            self._watch(Step(self._name, "making it public"))
+            self._watch(Step(self._name, text("making it public")))
             await host.open(self._line)
         known = self._record.of(self._name)
         if known is not None:
@@ -247,7 +258,7 @@ class Deploying:
         return Outcome(
             self._name,
             Result.UNCHANGED,
-            f"Nothing changed: {serving.name} serves already. --redeploy deploys it anew.",
+            text("Nothing changed: {name} serves already. --redeploy deploys it anew.", name=serving.name),
             url=service.url,
             version=serving.name,
             version_url=serving.url,
@@ -269,13 +280,16 @@ class Deploying:
             elif known is not None and known.state == "unfinished":
                 await asyncio.to_thread(self._record.put, replace(known, state="failed"))
                 if service is None:
-                    what += (
-                        f" Something of it may be there, or come yet: `kit status {name}` looks, "
-                        f"`kit destroy {name}` removes it."
+                    what += text(
+                        " Something of it may be there, or come yet: `kit status {name}` looks, `kit "
+                        "destroy {name}` removes it.",
+                        name=name,
                     )
         except KitError as unwritten:
             if unwritten.message not in what:
-                what = f"{what} And that is not on record: {unwritten.message}"
+                what = text(
+                    "{what} And that is not on record: {message}", what=what, message=unwritten.message
+                )
         serving = service.serving if service is not None else None
         return Outcome(
             name,
@@ -313,7 +327,12 @@ class Deploying:
         for version in service.versions:
             left = _made(known, version) or (replaced and version.name == known.previous)
             if left and version.running and not version.traffic:
-                self._watch(Step(self._name, f"stopping {version.name}, left by a run that did not finish"))
+                self._watch(
+                    Step(
+                        self._name,
+                        text("stopping {name}, left by a run that did not finish", name=version.name),
+                    )
+                )
                 await self._job.host.stop(version.name, self._line)
 
     def _unfinished(self, service: Service, release: Release) -> Version | None:

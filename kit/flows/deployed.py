@@ -11,6 +11,7 @@ from kit.config import Config
 from kit.errors import Code, KitError
 from kit.flows.described import as_described
 from kit.flows.lanes import BOTH, ask, in_arm
+from kit.language import text
 from kit.platforms import load
 from kit.platforms.deployment import Deployment
 from kit.platforms.platform import Host
@@ -161,7 +162,11 @@ async def _ask(
         if service is None or service.url is None:
             raise KitError(
                 Code.NOT_FOUND_IN_CLOUD,
-                f"{one.target} is on record as {one.service}, and no such service is there any more.",
+                text(
+                    "{target} is on record as {service}, and no such service is there any more.",
+                    target=one.target,
+                    service=one.service,
+                ),
                 "kit status --refresh rebuilds the record from what is in the cloud.",
             )
         url, public = service.url, service.public is True

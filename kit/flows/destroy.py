@@ -12,6 +12,7 @@ from kit.errors import KitError
 from kit.events import Finished, Step, Watch, output_of
 from kit.flows.rebuild import recorded
 from kit.flows.side_by_side import side_by_side
+from kit.language import text
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host
 from kit.platforms.service import Removal
@@ -130,7 +131,7 @@ async def _destroy(
 ) -> None:
     target, key, log = plan.target, plan.key, f"destroy-{plan.target}"
     if came[key].missing:
-        watch(Finished(target, LaneState.INCONCLUSIVE, "on record, and not found"))
+        watch(Finished(target, LaneState.INCONCLUSIVE, text("on record, and not found")))
         return
     try:
         if plan.error is not None:
@@ -138,7 +139,7 @@ async def _destroy(
         for removal in plan.removals:
             if removal.command is None:
                 continue
-            watch(Step(target, f"removing {removal.what}"))
+            watch(Step(target, text("removing {what}", what=removal.what)))
             await gcloud.run(removal.command, log=log, line=output_of(target, watch))
             now = came[key]
             came[key] = replace(now, removed=(*now.removed, removal.what), left=now.left[1:])
@@ -147,7 +148,11 @@ async def _destroy(
                 raise removal.error
         if plan.preview is not None:
             await asyncio.to_thread(record.drop_preview, plan.preview, target)
-            watch(Finished(target, LaneState.OK, "removed" if came[key].removed else "nothing to remove"))
+            watch(
+                Finished(
+                    target, LaneState.OK, text("removed") if came[key].removed else text("nothing to remove")
+                )
+            )
             return
         if came[key].kept:
             await _keep(plan.host, record)
@@ -159,7 +164,7 @@ async def _destroy(
         watch(Finished(target, LaneState.FAILED, error.message))
         came[key] = replace(came[key], error=error)
         return
-    watch(Finished(target, LaneState.OK, "removed" if came[key].removed else "nothing to remove"))
+    watch(Finished(target, LaneState.OK, text("removed") if came[key].removed else text("nothing to remove")))
 
 
 async def _keep(host: Host, record: Record) -> None:

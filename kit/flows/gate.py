@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kit.errors import Code
+from kit.language import capital, join, text
 from kit.outcome import Gate
 from kit.proof.verdict import Verdict
 from kit.report.view import LaneView
 from kit.report.words import HEADER
 from kit.targets import Target
 
-_AS_SAID = (
+_AS_SAID = text(
     "It is asked as [app] in kit.toml says: probe_path, by probe_method, with probe_headers and probe_body."
 )
 _WORST_LAST = tuple(Verdict)
@@ -41,16 +42,23 @@ def judge(lanes: Sequence[LaneView], target: Target) -> Judgement:
     promised = target.expect["off" if lane.kind == "off" else "on"]
     if lane.error is not None:
         # Asked once more in the same way it answers the same.
-        as_said = f" {_AS_SAID}" if lane.as_is and lane.error.code == Code.HTTP_STATUS else ""
-        return Judgement(Gate.UNMEASURED, f"It could not be measured: {lane.error.message}{as_said}")
-    found = f"{lane.verdict[0].upper()}{lane.verdict[1:]}"
+        as_said = " " + _AS_SAID if lane.as_is and lane.error.code == Code.HTTP_STATUS else ""
+        return Judgement(
+            Gate.UNMEASURED,
+            text("It could not be measured: {message}{as_said}", message=lane.error.message, as_said=as_said),
+        )
+    found = capital(lane.verdict)
     if not lane.decided:
-        why = f" ({', '.join(lane.doubts)})" if lane.doubts else ""
-        return Judgement(Gate.INCONCLUSIVE, f"Whether it streams could not be decided{why}.")
+        why = text(" ({doubts})", doubts=join(", ", lane.doubts)) if lane.doubts else ""
+        return Judgement(Gate.INCONCLUSIVE, text("Whether it streams could not be decided{why}.", why=why))
     if lane.word is promised:
         bare = promised is not target.expect["on"]
-        without = f" without {HEADER}, which frees it" if bare else ""
-        return Judgement(Gate.PASSED, f"{found}, as documented{without}.")
+        without = text(" without {header}, which frees it", header=HEADER) if bare else ""
+        return Judgement(Gate.PASSED, text("{found}, as documented{without}.", found=found, without=without))
     if _WORST_LAST.index(lane.word) < _WORST_LAST.index(promised):
-        return Judgement(Gate.BETTER, f"{found}, where {lane.expected} is documented.")
-    return Judgement(Gate.WORSE, f"{found}, where {lane.expected} is promised.")
+        return Judgement(
+            Gate.BETTER, text("{found}, where {expected} is documented.", found=found, expected=lane.expected)
+        )
+    return Judgement(
+        Gate.WORSE, text("{found}, where {expected} is promised.", found=found, expected=lane.expected)
+    )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from kit.errors import UsageError
 from kit.events import Announced, Finished, Output, Stage, Step, Watch
+from kit.language import text
 from kit.load import engine
 from kit.load.engine import Fleet, Snapshot
 from kit.load.plan import VARIABLE, Plan, Schedule
@@ -80,7 +81,7 @@ async def prepare(spec: LaneSpec, schedule: Schedule) -> Prepared:
     plan = plan_of(replace(ask, url=url), schedule, spec.timeout_s)
     if found.base is None:
         absent = found.why_not is Doubt.NO_PROOF
-        why_not = "the server does not speak the proof's protocol" if absent else found.why_not.remedy
+        why_not = text("the server does not speak the proof's protocol") if absent else found.why_not.remedy
         return Prepared(plan, at, None, why_not)
     return Prepared(plan, at, origin_of(spec, found))
 
@@ -149,9 +150,26 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
     seen = _Seen(schedule, watch)
     if fleet.expected:
         host, port = fleet.listens
-        watch(Announced(f"Waiting for {fleet.expected} workers: kit load URL --join HOST:{port}, at {host}."))
-    watch(Announced(f"Opening {schedule.planned:,} streams of {shown(plan.url)}: a request each."))
-    watch(Step(_ROW, f"{schedule.streams:,} streams"))
+        watch(
+            Announced(
+                text(
+                    "Waiting for {expected} workers: kit load URL --join HOST:{port}, at {host}.",
+                    expected=fleet.expected,
+                    port=port,
+                    host=host,
+                )
+            )
+        )
+    watch(
+        Announced(
+            text(
+                "Opening {planned:,} streams of {shown}: a request each.",
+                planned=schedule.planned,
+                shown=shown(plan.url),
+            )
+        )
+    )
+    watch(Step(_ROW, text("{streams:,} streams", streams=schedule.streams)))
     user = None
     if prepared.origin is not None:
         user = ProofUser(prepared.origin, prepared.at, plan.timeout_s, lambda: seen.open)
@@ -175,7 +193,13 @@ async def load(prepared: Prepared, fleet: Fleet, objectives: Sequence[Objective]
         prepared.why_no_proof,
         not whole,
     )
-    watch(Finished(_ROW, result.state, f"{tally.started:,} streams, {tally.events:,} events"))
+    watch(
+        Finished(
+            _ROW,
+            result.state,
+            text("{started:,} streams, {events:,} events", started=tally.started, events=tally.events),
+        )
+    )
     return result
 
 
@@ -189,5 +213,5 @@ async def join(prepared: Prepared, fleet: Fleet, watch: Watch) -> bool:
         raise UsageError("No load to join was named.", "Name its machine: --join HOST.")
     engine.need_files(0, fleet)
     host, port = fleet.joins
-    watch(Stage(f"Joining the load at {host}:{port}, which may begin later."))
+    watch(Stage(text("Joining the load at {host}:{port}, which may begin later.", host=host, port=port)))
     return await engine.run(prepared.plan, fleet, lambda snapshot: None)

@@ -65,9 +65,12 @@ def refuse(targets: Iterable[Target]) -> None:
         if why := load(target.platform).no_previews:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"There is no preview of {target.name}. {why}",
-                "Preview another target; or deploy the pull request as a service of its own, from another "
-                f"folder: `kit deploy {target.name} --set {target.name}.service=NAME`.",
+                text("There is no preview of {name}. {why}", name=target.name, why=why),
+                text(
+                    "Preview another target; or deploy the pull request as a service of its own, from "
+                    "another folder: `kit deploy {name} --set {name}.service=NAME`.",
+                    name=target.name,
+                ),
             )
 
 
@@ -164,19 +167,19 @@ class Previewing:
 
     async def _run(self, release: Release, close: str) -> Outcome:
         job, name, host, watch = self._job, self._job.target.name, self._job.host, self._watch
-        watch(Step(name, "looking at what is there"))
+        watch(Step(name, text("looking at what is there")))
         before = await host.look()
         serving = before.serving if before is not None else None
         if before is None or serving is None:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"Nothing serves at {release.place.service}, so a preview would.",
-                f"Deploy it: `kit deploy {name}`.",
+                text("Nothing serves at {service}, so a preview would.", service=release.place.service),
+                text("Deploy it: `kit deploy {name}`.", name=name),
             )
         keep_closed(before, release)
         job.write(release)
         await self._note(release, entry(release, before, None, "unfinished", self._now_s()))
-        watch(Step(name, "uploading and building, without traffic"))
+        watch(Step(name, text("uploading and building, without traffic")))
         service, version = await host.deploy(release, output_of(name, watch))
         await self._note(release, entry(release, service, version, "unfinished", self._now_s()))
         service, version = await started(host, service, version, watch)
@@ -184,8 +187,8 @@ class Previewing:
         if version.url is None:
             raise KitError(
                 Code.NOT_FOUND_IN_CLOUD,
-                f"gcloud names no URL for {version.name}, so it could not be measured.",
-                f"Look at it with `kit status {name}`.",
+                text("gcloud names no URL for {name}, so it could not be measured.", name=version.name),
+                text("Look at it with `kit status {name}`.", name=name),
             )
         lanes, judgement = await measured(
             self._measure, job.target, service, version, version.url, release.proof_token, watch
@@ -211,7 +214,7 @@ class Previewing:
         if not earlier:
             return
         target = release.place.target
-        self._watch(Step(target, f"removing {', '.join(earlier)}, which this replaces"))
+        self._watch(Step(target, text("removing {what}, which this replaces", what=", ".join(earlier))))
         for removal in await self._job.host.removals(versions=earlier):
             if removal.command is not None:
                 await self._gcloud.run(
@@ -260,8 +263,8 @@ def places(
         if not there and named:
             raise KitError(
                 Code.BAD_CONFIG,
-                f"No region to look for {target.name} in was named.",
-                "Name it: --region REGION, KIT_REGION, or region in kit.toml.",
+                text("No region to look for {name} in was named.", name=target.name),
+                text("Name it: --region REGION, KIT_REGION, or region in kit.toml."),
             )
         found += there
     return found
@@ -282,8 +285,14 @@ async def _survey(name: str, host: Host, record: Record) -> RemovalPlan:
             if version.preview == name and version.traffic and not version.is_anothers(service.place):
                 raise KitError(
                     Code.NOT_READY_TO_DEPLOY,
-                    f"{version.name}, the preview {name}, serves: its traffic was moved by another hand.",
-                    f"Give it to another version first: `kit rollback {host.place.target}`.",
+                    text(
+                        "{name}, the preview {preview}, serves: its traffic was moved by another hand.",
+                        name=version.name,
+                        preview=name,
+                    ),
+                    text(
+                        "Give it to another version first: `kit rollback {target}`.", target=host.place.target
+                    ),
                 )
         versions = _versions(service, name)
         removals = await host.removals(versions=versions) if versions else ()

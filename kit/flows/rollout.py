@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from kit.cloud.tokens import Runs, credentials, identity_token
 from kit.errors import KitError
+from kit.language import text
 from kit.platforms import load
 from kit.platforms.deployment import Deployment
 from kit.platforms.service import Service, Version
@@ -93,32 +94,48 @@ class Keeping:
         at_once = platform.at_once(self._settings_of(target))
         streams = self._streams if at_once is None else min(self._streams, at_once // _SHARE)
         if not streams:
-            return Kept(unwatched(f"it takes {at_once} at once: streams would leave its callers no room"))
+            return Kept(
+                unwatched(
+                    text(
+                        "it takes {at_once} at once: streams would leave its callers no room", at_once=at_once
+                    )
+                )
+            )
         url, own = service.url or version.url, version.url or service.url
         if url is None or own is None:
-            return Kept(unwatched(f"gcloud names no URL for {version.name}"))
+            return Kept(unwatched(text("gcloud names no URL for {name}", name=version.name)))
         token = self._token if version.token_sha256 is not None else None
         if version.token_sha256 is not None and _sha256(token) != version.token_sha256:
-            return Kept(unwatched(f"{version.name} wants a token that KIT_TOKEN does not hold"))
+            return Kept(
+                unwatched(text("{name} wants a token that KIT_TOKEN does not hold", name=version.name))
+            )
         headers = await self._headers(service, url, token)
         recorded = known.proof_token if known is not None and known.version == version.name else None
         shown = recorded or self._proof_token
         base = f"{own.rstrip('/')}/proof"
         async with Client(timeout_s=_WITHIN_MS / 1000) as client:
             found = await discover(client, own, headers, within_ms=_WITHIN_MS, proof_url=base, token=shown)
-            closed = f"its proof is not open ({found.why_not})"
+            closed = text("its proof is not open ({why_not})", why_not=found.why_not)
             asked = "" if found.base is not None else await _generator(client, own, headers)
-        on = f"open on {version.name}, at {url}"
+        on = text("open on {name}, at {url}", name=version.name, url=url)
         if found.base is not None:
             request = ProofRequest(f"{url.rstrip('/')}/proof", headers=(*headers, *found.shows), side=base)
-            opened = f"streams of the proof's were {on}, each fed an event a second at {own}."
+            opened = text(
+                "streams of the proof's were {on}, each fed an event a second at {own}.", on=on, own=own
+            )
             live, least_s = proof_streams(stack, request), FEW_S
         elif asked == "embedded":
-            opened = f"answers of {ANSWER_S} s were {on}: {closed}."
+            opened = text(
+                "answers of {seconds} s were {on}: {closed}.", seconds=ANSWER_S, on=on, closed=closed
+            )
             live, least_s = answers(url, headers, answer_s=ANSWER_S), ANSWER_S + FEW_S
         else:
-            whose = f"an answer of {asked} costs money" if asked else "an answer of the app's may cost money"
-            return Kept(unwatched(f"{closed}, and {whose}"))
+            whose = (
+                text("an answer of {asked} costs money", asked=asked)
+                if asked
+                else text("an answer of the app's may cost money")
+            )
+            return Kept(unwatched(text("{closed}, and {whose}", closed=closed, whose=whose)))
         return KeptStreams(
             live,
             streams,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from kit.cloud.record import Record
 from kit.errors import Code, Exit, KitError
+from kit.language import text
 from kit.platforms import load
 from kit.platforms.command import Line
 from kit.platforms.deployment import Deployment
@@ -39,9 +40,12 @@ def newest(service: Service, target: str, wanted: str | None = None) -> Version:
             return version
     raise KitError(
         Code.NOTHING_DEPLOYED,
-        f"{target} has no version that waits to be promoted.",
-        f"`kit status {target}` shows what there is; name one with --version, or go back with "
-        f"`kit rollback {target}`.",
+        text("{target} has no version that waits to be promoted.", target=target),
+        text(
+            "`kit status {target}` shows what there is; name one with --version, or go back with `kit "
+            "rollback {target}`.",
+            target=target,
+        ),
     )
 
 
@@ -64,8 +68,8 @@ def earlier(service: Service, target: str, known: Deployment | None, wanted: str
             return version
     raise KitError(
         Code.NOTHING_DEPLOYED,
-        f"{target} has no earlier version to go back to.",
-        f"`kit status {target}` shows what there is.",
+        text("{target} has no earlier version to go back to.", target=target),
+        text("`kit status {target}` shows what there is.", target=target),
     )
 
 
@@ -91,15 +95,15 @@ async def switch(
     """
     target, was = host.place.target, service.serving
     if not (version.running and version.ready):
-        line(f"starting {version.name}")
+        line(text("starting {name}", name=version.name))
         await host.start(version.name, line)
     if version.traffic < 1:
-        line(f"sending all traffic to {version.name}")
+        line(text("sending all traffic to {name}", name=version.name))
         await moved(host, service, version, line, kept)
     if was is not None and was.name != version.name:
         # On record before the last step: what is still to be stopped must not be forgotten.
         _note(record, target, service, version, was)
-        line(f"stopping {was.name}")
+        line(text("stopping {name}", name=was.name))
         await stop(host, was, was.name, line, kept)
     after = await host.look() or service
     known = record.of(target)
@@ -161,19 +165,26 @@ def _named(service: Service, target: str, wanted: str) -> Version:
         if version.name == wanted and version.preview is not None and version.traffic == 0:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"{wanted} is the preview {version.preview}, and a preview is never promoted.",
-                f"Deploy what it shows: `kit deploy {target}`.",
+                text(
+                    "{wanted} is the preview {preview}, and a preview is never promoted.",
+                    wanted=wanted,
+                    preview=version.preview,
+                ),
+                text("Deploy what it shows: `kit deploy {target}`.", target=target),
             )
         if version.name == wanted:
             return version
     raise KitError(
         Code.NOTHING_DEPLOYED,
-        f"{target} has no version {wanted!r}.",
-        f"There are: {_listed(service.versions)}.",
+        text("{target} has no version {wanted!r}.", target=target, wanted=wanted),
+        text("There are: {listed}.", listed=_listed(service.versions)),
         exit=Exit.USAGE,
     )
 
 
 def _listed(versions: Sequence[Version]) -> str:
     names = [version.name for version in versions]
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "none"
+    return (
+        ", ".join(names[:8]) + (text(" and {what} more", what=len(names) - 8) if len(names) > 8 else "")
+        or "none"
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.load.plan import VARIABLE, Plan
 from kit.load.tally import Tally
 from kit.process import Process, Tail
@@ -75,8 +76,8 @@ def need_locust() -> None:
     if find_spec("locust") is None:
         raise KitError(
             Code.INSTALL_FAILED,
-            "A load needs Locust, which is not installed beside the kit.",
-            "Install it: pip install 'streamproof[load]'",
+            text("A load needs Locust, which is not installed beside the kit."),
+            text("Install it: pip install 'streamproof[load]'"),
         )
 
 
@@ -97,9 +98,17 @@ def need_files(streams: int, fleet: Fleet) -> None:
         most = soft if hard == resource.RLIM_INFINITY else hard
         raise KitError(
             Code.TOO_FEW_FILES,
-            f"A process may open {most:,} files here, and {streams:,} streams need {need:,}.",
-            f"Raise the limit (`ulimit -Hn {need}` as root, or LimitNOFILE= of the service), use more "
-            "processes (--workers), or fewer streams.",
+            text(
+                "A process may open {most:,} files here, and {streams:,} streams need {need:,}.",
+                most=most,
+                streams=streams,
+                need=need,
+            ),
+            text(
+                "Raise the limit (`ulimit -Hn {need}` as root, or LimitNOFILE= of the service), use more "
+                "processes (--workers), or fewer streams.",
+                need=need,
+            ),
         ) from None
 
 
@@ -119,8 +128,13 @@ def with_port(fleet: Fleet) -> Fleet:
         except OSError as error:
             raise KitError(
                 Code.PORT_IN_USE,
-                f"Locust cannot wait for its workers at {host}:{port}: {error.strerror or error}.",
-                "End what uses it, or name another place: --listen HOST:PORT.",
+                text(
+                    "Locust cannot wait for its workers at {host}:{port}: {error}.",
+                    host=host,
+                    port=port,
+                    error=error.strerror or error,
+                ),
+                text("End what uses it, or name another place: --listen HOST:PORT."),
             ) from None
         return replace(fleet, listens=(host, tried.getsockname()[1]))
 
@@ -192,8 +206,12 @@ async def run(plan: Plan, fleet: Fleet, seen: Callable[[Snapshot], None]) -> boo
     if not last and (status or fleet.joins is None):
         raise KitError(
             Code.LOAD_FAILED,
-            f"Locust ended with status {status} before the load was over: {_reason(str(errors))}",
-            "What it said is in that sentence; --dry-run prints its line, to run it by hand.",
+            text(
+                "Locust ended with status {status} before the load was over: {reason}",
+                status=status,
+                reason=_reason(str(errors)),
+            ),
+            text("What it said is in that sentence; --dry-run prints its line, to run it by hand."),
         )
     return True
 

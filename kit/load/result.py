@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from kit.language import text
 from kit.load.plan import Schedule
 from kit.load.slo import Judged
 from kit.load.tally import Tally
@@ -101,19 +102,29 @@ class LoadResult:
         own_ms = self.tally.own.quantile(0.99) or 0.0
         if own_ms > OWN_MOST_MS:
             found.append(
-                f"The generator itself was up to {own_ms:.0f} ms late in 99 of a hundred moments: give it "
-                "more processes (--workers) or machines (--join), or fewer streams."
+                text(
+                    "The generator itself was up to {own_ms:.0f} ms late in 99 of a hundred moments: give "
+                    "it more processes (--workers) or machines (--join), or fewer streams.",
+                    own_ms=own_ms,
+                )
             )
         planned, started = self.schedule.planned, self.tally.started
         if not self.interrupted and started < planned * _KEPT:
             found.append(
-                f"Of {planned:,} streams that were planned {started:,} were started: give the generator more "
-                "processes (--workers) or machines (--join)."
+                text(
+                    "Of {planned:,} streams that were planned {started:,} were started: give the generator "
+                    "more processes (--workers) or machines (--join).",
+                    planned=planned,
+                    started=started,
+                )
             )
         if self.tally.open:
             found.append(
-                f"A worker's last figures did not come, for {self.tally.open:,} of its streams: see whether "
-                "it ended, and why."
+                text(
+                    "A worker's last figures did not come, for {open:,} of its streams: see whether it "
+                    "ended, and why.",
+                    open=self.tally.open,
+                )
             )
         return tuple(found)
 

@@ -12,6 +12,7 @@ from math import inf
 from typing import Literal, Self
 
 from kit.errors import UsageError
+from kit.language import text
 from kit.load.histogram import GROWTH
 from kit.load.tally import Tally
 
@@ -100,7 +101,7 @@ class Judged:
     def within(cls, objective: Objective, low: float, high: float) -> Self:
         """Of a figure between two bounds."""
         met = True if high <= objective.most else False if low > objective.most else None
-        return cls(objective, low, high, met, "the generator itself was late" if met is None else "")
+        return cls(objective, low, high, met, text("the generator itself was late") if met is None else "")
 
 
 def judge(objective: Objective, tally: Tally) -> Judged:
@@ -115,7 +116,7 @@ def judge(objective: Objective, tally: Tally) -> Judged:
     count = tally.cut if objective.name == "cut" else tally.refused
     if objective.unit == "%":
         if not tally.started:
-            return Judged(objective, None, None, None, "no stream was started")
+            return Judged(objective, None, None, None, text("no stream was started"))
         return Judged.within(objective, share := 100 * count / tally.started, share)
     return Judged.within(objective, count, count)
 
@@ -124,9 +125,11 @@ def _of_time(objective: Objective, tally: Tally) -> Judged:
     times = {"first": tally.first, "gap": tally.gap, "late": tally.late}[objective.name]
     high = times.most_ms if objective.of == "max" else times.quantile(float(objective.of[1:]) / 100)
     if high is None or not times.count:
-        why = "no event bears its time" if objective.name == "late" else "no stream had two events"
+        why = (
+            text("no event bears its time") if objective.name == "late" else text("no stream had two events")
+        )
         return Judged(
-            objective, None, None, None, why if objective.name != "first" else "no stream was started"
+            objective, None, None, None, why if objective.name != "first" else text("no stream was started")
         )
     # The worst silence of a stream holds the generator's worst moment.
     whole = objective.of == "max" or objective.name == "gap"

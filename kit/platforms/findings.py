@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from kit.errors import KitError
+from kit.language import text
 from kit.platforms.command import Command
 from kit.platforms.service import Place, Service, Version
 
@@ -132,23 +133,35 @@ def instance_costs(candidate: Candidate) -> Finding:
     """What a target costs whose instances alone cost, and only as long as they run."""
     name, always = candidate.place.target, candidate.min_instances
     if not always:
-        return Finding("note", f"{name} costs money only while it is asked: it scales to zero.")
-    what = "one instance" if always == 1 else f"{always} instances"
-    return Finding("note", f"{name} costs money all the time: {what} of it always runs.")
+        return Finding(
+            "note", text("{name} costs money only while it is asked: it scales to zero.", name=name)
+        )
+    what = text("one instance") if always == 1 else text("{always} instances", always=always)
+    return Finding(
+        "note", text("{name} costs money all the time: {what} of it always runs.", name=name, what=what)
+    )
 
 
 def taken(place: Place, theirs: Version) -> tuple[str, str]:
     """A service that may be another app's: the sentence, and the remedy."""
     by = (
-        f"made from the app {theirs.app}, and this is {place.app}"
+        text("made from the app {app}, and this is {ours}", app=theirs.app, ours=place.app)
         if theirs.app is not None
-        else "made by an older kit, which marked no app, and not on record in this folder"
+        else text("made by an older kit, which marked no app, and not on record in this folder")
     )
     return (
-        f"Another app of yours may serve at {place.service}, where {place.target} goes: {theirs.name} is "
-        f"{by}.",
-        f"Choose another name, `--set {place.target}.service=NAME`; or have `kit deploy {place.target}` take "
-        "its place: --replace-foreign.",
+        text(
+            "Another app of yours may serve at {service}, where {target} goes: {name} is {by}.",
+            service=place.service,
+            target=place.target,
+            name=theirs.name,
+            by=by,
+        ),
+        text(
+            "Choose another name, `--set {target}.service=NAME`; or have `kit deploy {target}` take its "
+            "place: --replace-foreign.",
+            target=place.target,
+        ),
     )
 
 
@@ -157,11 +170,21 @@ def too_long(place: Place, room: int, what: str) -> Iterator[Finding]:
     if len(place.service) > room:
         yield Finding(
             "stop",
-            f"The service of {place.target}, {place.service}, has a name {len(place.service) - room} "
-            f"characters too long, for {what} share one name in its URL.",
-            f"Give it one of {room} characters at most: `--set {place.target}.service=NAME`."
+            text(
+                "The service of {target}, {service}, has a name {room} characters too long, for {what} "
+                "share one name in its URL.",
+                target=place.target,
+                service=place.service,
+                room=len(place.service) - room,
+                what=what,
+            ),
+            text(
+                "Give it one of {room} characters at most: `--set {target}.service=NAME`.",
+                room=room,
+                target=place.target,
+            )
             if room > 0
-            else "This project's ID leaves no room for one: use another project.",
+            else text("This project's ID leaves no room for one: use another project."),
         )
 
 
@@ -170,9 +193,15 @@ def preview_too_long(place: Place, preview: str, room: int, what: str) -> Iterat
     if len(preview) > room:
         yield Finding(
             "stop",
-            f"The preview's name, {preview}, is too long by {len(preview) - room} for {place.target}: "
-            f"it shares one name in its URL with {what}.",
-            f"Choose one of {room} characters at most."
+            text(
+                "The preview's name, {preview}, is too long by {room} for {target}: it shares one name in "
+                "its URL with {what}.",
+                preview=preview,
+                room=len(preview) - room,
+                target=place.target,
+                what=what,
+            ),
+            text("Choose one of {room} characters at most.", room=room)
             if room > 0
-            else f"Give the service a shorter name: `--set {place.target}.service=NAME`.",
+            else text("Give the service a shorter name: `--set {target}.service=NAME`.", target=place.target),
         )

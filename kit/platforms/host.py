@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud.runner import Gcloud
 from kit.platforms.platform import Host
@@ -31,8 +32,12 @@ class CommandHost(Host):
                 return found, version
         raise KitError(
             Code.NOT_FOUND_IN_CLOUD,
-            f"{name} was deployed to the service {self.place.service}, but it is not listed there.",
-            f"Look again in a minute: kit status {self.place.target}",
+            text(
+                "{name} was deployed to the service {service}, but it is not listed there.",
+                name=name,
+                service=self.place.service,
+            ),
+            text("Look again in a minute: kit status {target}", target=self.place.target),
         )
 
     async def _read(self, command: Command) -> Any:

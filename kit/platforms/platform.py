@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kit.language import text
 from kit.platforms.command import Command, Line
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, instance_costs
 from kit.platforms.service import Place, Release, Removal, Service, Version
@@ -90,7 +91,7 @@ class Platform(Protocol):
     options: tuple[Option, ...] = ()
     refused_flags: Mapping[str, str] = MappingProxyType({})
     setting_flags: Mapping[str, str] = MappingProxyType({})
-    no_secrets: str = "The kit knows no way to give it secrets: have the app fetch them itself."
+    no_secrets: str = text("The kit knows no way to give it secrets: have the app fetch them itself.")
     listing: str | None = None
 
     @abstractmethod

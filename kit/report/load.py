@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from kit.language import join, t, text
 from kit.load.histogram import Histogram
 from kit.load.plan import Schedule
 from kit.load.result import LoadResult, holding, shown_ms
@@ -12,7 +13,7 @@ from kit.load.slo import Judged
 from kit.load.tally import Tally
 from kit.proof.lane import LaneState
 from kit.proof.quick_check import State
-from kit.report.cells import clean, one_line
+from kit.report.cells import clean, one_line, pad
 from kit.report.style import MARKS, Style
 from kit.report.words import NONE, duration
 
@@ -21,57 +22,65 @@ if TYPE_CHECKING:
 
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _WHAT = {
-    "first": "first event",
-    "gap": "worst gap",
-    "late": "lateness",
-    "cut": "cut",
-    "refused": "refused",
+    "first": text("first event"),
+    "gap": text("worst gap"),
+    "late": text("lateness"),
+    "cut": text("cut"),
+    "refused": text("refused"),
 }
 
 
 def progress(schedule: Schedule, before: Tally, now: Tally) -> str:
     """One line of a load that runs; `before` is what was known half a second ago."""
-    parts = [f"{now.open:,} of {schedule.streams:,} open", f"{(now.events - before.events) * 2:,} events/s"]
+    parts = [
+        text("{open:,} of {streams:,} open", open=now.open, streams=schedule.streams),
+        text("{count:,} events/s", count=(now.events - before.events) * 2),
+    ]
     if now.first.count:
-        parts.append(f"first event {_ms(now.first.quantile(0.99))}")
+        parts.append(text("first event {ms}", ms=_ms(now.first.quantile(0.99))))
     if now.late.count:
-        parts.append(f"late {_ms(now.late.quantile(0.99))}")
-    parts += [f"{count:,} {word}" for count, word in ((now.cut, "cut"), (now.refused, "refused")) if count]
-    return " · ".join(parts)
+        parts.append(text("late {ms}", ms=_ms(now.late.quantile(0.99))))
+    parts += [text("{count:,} cut", count=now.cut)] if now.cut else []
+    parts += [text("{count:,} refused", count=now.refused)] if now.refused else []
+    return join(" · ", parts)
 
 
 def load_text(result: LoadResult, style: Style) -> str:
     """The whole for a person."""
     schedule, tally = result.schedule, result.tally
-    again = "" if schedule.every_s is None else f", anew each {schedule.every_s:g} s"
-    workers = "1 process" if result.workers == 1 else f"{result.workers} processes"
-    lines = [
-        style.paint(one_line(result.url), "bold"),
-        f"  {schedule.streams:,} streams over {schedule.ramp_s:g} s, for {schedule.for_s:g} s{again}; "
-        f"Locust in {workers}",
-        "",
-    ]
+    head = text(
+        "{streams:,} streams over {ramp_s:g} s, for {for_s:g} s",
+        streams=schedule.streams,
+        ramp_s=schedule.ramp_s,
+        for_s=schedule.for_s,
+    )
+    if schedule.every_s is not None:
+        head += text(", anew each {every_s:g} s", every_s=schedule.every_s)
+    one, several = text("; Locust in one process"), text("; Locust in {count} processes")
+    head += one if result.workers == 1 else several.format(count=result.workers)
     if result.interrupted:
-        lines[1] += "; interrupted, so this is what came until then"
-    rows = [("streams", _streams(result))]
+        head += text("; interrupted, so this is what came until then")
+    lines = [style.paint(one_line(result.url), "bold"), f"  {t(head)}", ""]
+    by_stamps = text(" (by their stamps, than the quickest of its stream)")
+    rows = [(text("streams"), _streams(result))]
     rows += [
         (what, _times(times) + more)
         for what, times, more in (
-            ("first event", tally.first, ""),
-            ("worst gap", tally.gap, ""),
-            ("lateness", tally.late, " (by their stamps, than the quickest of its stream)"),
-            ("own lateness", tally.own, " (the generator's)"),
+            (_WHAT["first"], tally.first, ""),
+            (_WHAT["gap"], tally.gap, ""),
+            (_WHAT["late"], tally.late, by_stamps),
+            (text("own lateness"), tally.own, text(" (the generator's)")),
         )
-        if times.count or what != "lateness"
+        if times.count or what != _WHAT["late"]
     ]
-    rows.append(("events", f"{tally.events:,}, {tally.octets:,} octets"))
-    rows.append(("proof", _proof(result)))
-    lines += [f"  {style.paint(f'{name:<13}', 'dim')} {said}" for name, said in rows]
+    came = text("{events:,}, {octets:,} octets", events=tally.events, octets=tally.octets)
+    rows += [(text("events"), came), (text("proof"), _proof(result))]
+    lines += [f"  {style.paint(pad(t(name), 13), 'dim')} {one_line(said)}" for name, said in rows]
     for reason, count in tally.reasons.most_common(5):
         lines.append(f"  {count:>13,} {one_line(reason)}")
     lines += [""] * bool(result.judged)
     lines += [_objective(one, style) for one in result.judged]
-    lines += [f"  {style.paint('?', 'unsure')} {doubt}" for doubt in result.doubts]
+    lines += [f"  {style.paint('?', 'unsure')} {t(doubt)}" for doubt in result.doubts]
     return style.finish("\n".join(lines))
 
 
@@ -99,17 +108,17 @@ def load_junit(result: LoadResult) -> str:
     }
     root = ET.Element("testsuites", {"name": "streamproof", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": "streamproof.load", **counts})
-    for name, state, text in cases:
+    for name, state, words in cases:
         seconds = f"{result.schedule.for_s:.3f}"
         case = ET.SubElement(
             suite, "testcase", {"classname": "streamproof.load", "name": name, "time": seconds}
         )
         if state is not LaneState.OK:
             tag = "error" if state is LaneState.FAILED else "failure"
-            message = text if name != "streams" else " ".join(result.doubts) or "No stream brought an event."
-            ET.SubElement(case, tag, {"type": str(state), "message": message}).text = text
+            message = words if name != "streams" else " ".join(result.doubts) or "No stream brought an event."
+            ET.SubElement(case, tag, {"type": str(state), "message": message}).text = words
         else:
-            ET.SubElement(case, "system-out").text = text
+            ET.SubElement(case, "system-out").text = words
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
@@ -178,25 +187,28 @@ def _as_expected(result: LoadResult) -> bool | None:
 
 def _streams(result: LoadResult) -> str:
     tally = result.tally
-    parts = [f"{tally.started:,} started", f"{result.most_open:,} open at once at most"]
-    parts += [
-        f"{count:,} {word}"
-        for count, word in (
-            (tally.ended, "ended by themselves"),
-            (tally.cut, "cut"),
-            (tally.refused, "refused"),
-            (tally.left, "open until the end"),
-        )
-        if count or word in ("cut", "refused")
+    parts = [
+        text("{count:,} started", count=tally.started),
+        text("{count:,} open at once at most", count=result.most_open),
     ]
-    return " · ".join(parts)
+    parts += [
+        words.format(count=count)
+        for count, words, always in (
+            (tally.ended, text("{count:,} ended by themselves"), False),
+            (tally.cut, text("{count:,} cut"), True),
+            (tally.refused, text("{count:,} refused"), True),
+            (tally.left, text("{count:,} open until the end"), False),
+        )
+        if count or always
+    ]
+    return join(" · ", parts)
 
 
 def _times(times: Histogram) -> str:
     if not times.count:
         return NONE
-    parts = [f"{name} {_ms(times.quantile(share))}" for name, share in _SHARES.items()]
-    return " · ".join([*parts, f"worst {_ms(times.most_ms)}"])
+    parts = [join(" ", (name, _ms(times.quantile(share)))) for name, share in _SHARES.items()]
+    return join(" · ", [*parts, text("worst {ms}", ms=_ms(times.most_ms))])
 
 
 def _figures(times: Histogram) -> wire.Times:
@@ -215,24 +227,30 @@ def _figure(value: float | None) -> float | None:
 
 
 def _ms(ms: float | None) -> str:
-    return "never" if ms == inf else duration(ms)
+    return text("never") if ms == inf else duration(ms)
 
 
 def _proof(result: LoadResult) -> str:
     proofs, held = result.proofs, holding(result.proofs)
     if not proofs:
-        return f"{NONE} ({result.why_no_proof or 'there was no time for one'})"
+        return f"{NONE} (" + (result.why_no_proof or text("there was no time for one")) + ")"
     decided = sum(proof.state is not State.UNDECIDED for proof in proofs)
     if not decided:
-        return f"undecided each time: {one_line(proofs[-1].said)}"
+        return text("undecided each time: {said}", said=proofs[-1].said)
     if held is None:
-        most = max(proof.open for proof in proofs if proof.state is State.STREAMS)
-        return f"single events passed in each of {decided} checks, with up to {most:,} streams open"
-    word = "refuses proofs" if held.state is State.REFUSED else "holds events"
-    before = "" if held.passed is None else f"; before, they passed with up to {held.passed:,}"
-    return (
-        f"the path {word} from {held.begins:,} open streams on, in {held.times} of {held.of} checks{before}"
+        return text(
+            "single events passed in each of {decided} checks, with up to {most:,} streams open",
+            decided=decided,
+            most=max(proof.open for proof in proofs if proof.state is State.STREAMS),
+        )
+    refuses = text("the path refuses proofs from {begins:,} open streams on, in {times} of {of} checks")
+    holds = text("the path holds events from {begins:,} open streams on, in {times} of {of} checks")
+    said = (refuses if held.state is State.REFUSED else holds).format(
+        begins=held.begins, times=held.times, of=held.of
     )
+    if held.passed is not None:
+        said += text("; before, they passed with up to {passed:,}", passed=held.passed)
+    return said
 
 
 def _state(one: Judged) -> LaneState:
@@ -242,14 +260,17 @@ def _state(one: Judged) -> LaneState:
 def _objective(one: Judged, style: Style) -> str:
     mark, tone = MARKS[_state(one)]
     objective = one.objective
-    what = " ".join(filter(None, (_WHAT[objective.name], objective.of)))
+    what = join(" ", filter(None, (_WHAT[objective.name], objective.of)))
     if objective.unit == "ms":
-        most, low, high = f"within {duration(objective.most)}", _ms(one.low), _ms(one.high)
+        most = text("within {ms}", ms=duration(objective.most))
+        low, high = _ms(one.low), _ms(one.high)
     else:
         unit = f" {objective.unit}".rstrip()
-        most = f"at most {objective.most:g}{unit}"
+        most = text("at most {most}", most=f"{objective.most:g}{unit}")
         low, high = (NONE if value is None else f"{value:.3g}{unit}" for value in (one.low, one.high))
-    seen = one.why if one.low is None else high if one.met or low == high else f"{low} to {high}"
-    if one.met is None and one.low is not None:
-        seen += f" ({one.why})"
-    return f"  {style.paint(mark, tone)} {what} {most}: {seen}"
+    seen = one.why
+    if one.low is not None:
+        seen = high if one.met or low == high else text("{low} to {high}", low=low, high=high)
+        seen += text(" ({why})", why=one.why) if one.met is None else ""
+    said = text("{what} {most}: {seen}", what=what, most=most, seen=seen)
+    return f"  {style.paint(mark, tone)} {one_line(said)}"

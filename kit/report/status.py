@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kit.language import join, t, text
 from kit.platforms.deployment import DeploymentStatus, Role, is_overdue
 from kit.platforms.service import Version
 from kit.proof.verdict import Shape, Verdict
@@ -14,17 +15,17 @@ from kit.targets import Target
 from kit.times import clock, epoch_s, in_words
 
 _ROLES: dict[Role, tuple[str, Tone]] = {
-    "serving": ("serving", "ok"),
-    "held-back": ("held back", "unsure"),
-    "earlier": ("earlier", "dim"),
-    "preview": ("preview", "unsure"),
-    "not-ours": ("not the kit's", "dim"),
-    "another-app": ("another app's", "dim"),
+    "serving": (text("serving"), "ok"),
+    "held-back": (text("held back"), "unsure"),
+    "earlier": (text("earlier"), "dim"),
+    "preview": (text("preview"), "unsure"),
+    "not-ours": (text("not the kit's"), "dim"),
+    "another-app": (text("another app's"), "dim"),
 }
 _COSTS = {
-    "nothing": "costs nothing as it is",
-    "requests": "costs only while it is asked",
-    "always": "costs money all the time, asked or not",
+    "nothing": text("costs nothing as it is"),
+    "requests": text("costs only while it is asked"),
+    "always": text("costs money all the time, asked or not"),
 }
 # More of the old versions than these are only counted.
 _EARLIER = 3
@@ -54,21 +55,26 @@ def _paragraph(status: DeploymentStatus, target: Target | None, style: Style, no
         place.within,
         place.service,
     ]
-    public = {True: "public", False: "private", None: None}[status.public]
+    public = {True: text("public"), False: text("private"), None: None}[status.public]
     head = " · ".join(one_line(part) for part in (*where, public) if part)
     lines = [f"{style.paint(one_line(place.target), 'bold')}  {head}"]
     if status.url is not None:
         lines.append(f"  {one_line(status.url)}")
     if status.error is not None:
-        lines.append(f"  {style.paint('could not be asked:', 'wrong')} {one_line(status.error.message)}")
+        head = t(text("could not be asked:"))
+        lines.append(f"  {style.paint(head, 'wrong')} {one_line(status.error.message)}")
         lines.append(f"    {one_line(status.error.hint)}")
     if status.gone:
-        head, why, then = "gone:", "the cloud has no such service", ""
+        head, why = text("gone:"), text("the cloud has no such service")
+        then = text("`kit status --refresh` forgets it.")
         if status.deployment is not None and status.deployment.version is None:
-            head, why = "not there:", "its deployment did not finish, and may still come to be"
-            then = f"`kit destroy {one_line(place.target)}` removes what it left; "
-        lines.append(f"  {style.paint(head, 'wrong')} {why}")
-        lines.append(f"    {then}`kit status --refresh` forgets it.")
+            head = text("not there:")
+            why = text("its deployment did not finish, and may still come to be")
+            then = text(
+                "`kit destroy {target}` removes what it left; `kit status --refresh` forgets it.",
+                target=place.target,
+            )
+        lines += [f"  {style.paint(t(head), 'wrong')} {t(why)}", f"    {one_line(then)}"]
     if status.service is not None:
         lines += _versions(status, style, now_s)
     elif not status.gone:
@@ -92,31 +98,32 @@ def _versions(status: DeploymentStatus, style: Style, now_s: float) -> list[str]
     earlier = [(role, version) for role, version in roles if role == "earlier"]
     shown += earlier[:_EARLIER]
     if not shown:
-        lines = ["  no version of the kit's"]
+        none = text("no version of the kit's")
+        lines = [f"  {t(none)}"]
     else:
         name_cells = max(cells(one_line(version.name)) for _, version in shown)
         lines = [_version(role, version, name_cells, style, now_s) for role, version in shown]
     rest = len(earlier) - _EARLIER
     others = sum(role == "not-ours" and not version.traffic for role, version in roles)
-    if rest > 0:
-        lines.append(f"  and {rest} earlier")
-    if others:
-        lines.append(f"  and {others} that the kit did not make")
-    if apps := sum(role == "another-app" and not version.traffic for role, version in roles):
-        lines.append(f"  and {apps} of another app")
-    return lines
+    apps = sum(role == "another-app" and not version.traffic for role, version in roles)
+    counted = [
+        text("and {count} earlier", count=rest) if rest > 0 else "",
+        text("and {count} that the kit did not make", count=others) if others else "",
+        text("and {count} of another app", count=apps) if apps else "",
+    ]
+    return lines + [f"  {t(one)}" for one in counted if one]
 
 
 def _version(role: Role, version: Version, name_cells: int, style: Style, now_s: float) -> str:
     word, tone = _ROLES[role]
     share = f"{version.traffic * 100:.0f} %" if version.traffic else ""
     made_s = epoch_s(version.created_at)
-    age = "" if made_s is None else f"{in_words(now_s - made_s)} old"
-    stopped = "" if version.running or role == "serving" else "stopped"
+    age = "" if made_s is None else t(text("{span} old", span=in_words(now_s - made_s)))
+    stopped = "" if version.running or role == "serving" else t(text("stopped"))
     own = one_line(version.url) if version.url is not None and role in ("held-back", "preview") else ""
     named = one_line(version.preview) if version.preview is not None else ""
     cut = [
-        style.paint(pad(word, 9), tone),
+        style.paint(pad(t(word), 9), tone),
         pad(one_line(version.name), name_cells),
         pad(share, 5, right=True),
         pad(age, 10, right=True),
@@ -131,12 +138,16 @@ def _from_the_record(status: DeploymentStatus, now_s: float) -> list[str]:
     if known is None:
         return []
     at_s = epoch_s(known.deployed_at)
-    ago = "" if at_s is None else f", deployed {in_words(now_s - at_s)} ago"
-    lines = [f"  on record: {known.state.replace('-', ' ')}, {one_line(known.version or 'no version')}{ago}"]
-    if known.state == "held-back":
-        lines += [f"    {one_line(known.version_url)}"] if known.version_url else []
-        lines += [f"    {one_line(known.previous)} kept serving"] if known.previous else []
-    return lines
+    said = text(
+        "on record: {state}, {version}",
+        state=known.state.replace("-", " "),
+        version=known.version or text("no version"),
+    )
+    if at_s is not None:
+        said += text(", deployed {span} ago", span=in_words(now_s - at_s))
+    below = [known.version_url, known.previous and text("{version} kept serving", version=known.previous)]
+    held_back = known.state == "held-back"
+    return [f"  {one_line(said)}", *(f"    {one_line(one)}" for one in below if one and held_back)]
 
 
 def _verdicts(status: DeploymentStatus, target: Target | None) -> list[str]:
@@ -144,11 +155,14 @@ def _verdicts(status: DeploymentStatus, target: Target | None) -> list[str]:
     if known is None or (known.verdict_on is None and known.verdict_off is None):
         return []
     verdicts = [
-        f"{_verdict(verdict, target)} {arm} the header"
-        for verdict, arm in ((known.verdict_on, "with"), (known.verdict_off, "without"))
+        arm.format(verdict=_verdict(verdict, target))
+        for verdict, arm in (
+            (known.verdict_on, text("{verdict} with the header")),
+            (known.verdict_off, text("{verdict} without the header")),
+        )
         if verdict is not None
     ]
-    return [f"  measured when deployed: {', '.join(verdicts)}"]
+    return [f"  {one_line(text('measured when deployed: {verdicts}', verdicts=join(', ', verdicts)))}"]
 
 
 def _verdict(word: str, target: Target | None) -> str:
@@ -167,24 +181,36 @@ def _expiry(status: DeploymentStatus, style: Style, now_s: float) -> list[str]:
     if known is None or expires_s is None:
         return []
     if is_overdue(known, now_s):
-        late = style.paint(f"was to be removed at {clock(expires_s, now_s)}", "wrong")
-        return [f"  {late} ({in_words(now_s - expires_s)} ago): kit destroy {one_line(known.target)}"]
-    left = in_words(expires_s - now_s)
-    return [f"  to be removed at {clock(expires_s, now_s)} (in {left}): kit destroy {one_line(known.target)}"]
+        late = t(text("was to be removed at {time}", time=clock(expires_s, now_s)))
+        ago = t(text("{span} ago", span=in_words(now_s - expires_s)))
+        return [f"  {style.paint(late, 'wrong')} ({ago}): kit destroy {one_line(known.target)}"]
+    said = text(
+        "to be removed at {time} (in {span}): kit destroy {target}",
+        time=clock(expires_s, now_s),
+        span=in_words(expires_s - now_s),
+        target=known.target,
+    )
+    return [f"  {one_line(said)}"]
 
 
 def _costs(status: DeploymentStatus, style: Style) -> list[str]:
     if status.costs is None:
-        why = "the cloud could not be asked" if status.asked else "the cloud was not asked"
-        return [f"  what it costs now is not known: {why}"]
-    words = _COSTS[status.costs]
+        why = text("the cloud could not be asked") if status.asked else text("the cloud was not asked")
+        return [f"  {t(text('what it costs now is not known: {why}', why=why))}"]
+    words = t(_COSTS[status.costs])
     if status.costs != "always":
         return [f"  {words}"]
-    running = [one_line(version.name) for version in status.running]
-    who = f": {' and '.join(running)} {'run' if len(running) > 1 else 'runs'}" if running else ""
+    running = [version.name for version in status.running]
+    runs = text("{versions} run") if len(running) > 1 else text("{versions} runs")
+    who = f": {one_line(runs.format(versions=join(' and ', running)))}" if running else ""
     lines = [f"  {style.paint(words, 'wrong')}{who}"]
     lines += [f"    {one_line(status.rates)}"] if status.rates else []
     for line in status.stops_the_costs:
-        ends = "removes the service" if line.startswith("kit destroy ") else "stops what has no traffic"
-        lines.append(f"    this {ends}: {one_line(line)}")
+        removes = line.startswith("kit destroy ")
+        said = (
+            text("this removes the service: {line}")
+            if removes
+            else text("this stops what has no traffic: {line}")
+        )
+        lines.append(f"    {one_line(said.format(line=line))}")
     return lines

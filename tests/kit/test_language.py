@@ -10,6 +10,7 @@ import pytest
 
 from kit import language
 from kit.language import Text, bare, capital, catalogue, folded, in_chinese, join, speak, spoken, t, text
+from kit.platforms.gcloud import fault_rules, kubectl_rules
 from kit.proof.verdict import Method
 from tests.fixtures.sentences import placeholders, templates
 
@@ -114,7 +115,7 @@ def test_the_option_wins_over_the_locale(option: str | None, environment: dict[s
     assert t(text("streamed")) == {"en": "streamed", "zh": "流式"}[found]
 
 
-OURS = ("verdict", "report", "doctor", "contract", "flows", "page", "explain")
+OURS = ("verdict", "report", "doctor", "contract", "flows", "deploy", "page", "explain")
 
 
 def ours() -> Mapping[str, str]:
@@ -143,7 +144,10 @@ def test_every_sentence_of_the_code_has_its_chinese_and_none_is_left_over() -> N
         "cut",
         "hung",
     }
-    plain = {str(method) for method in Method} | kinds
+    rules = (*fault_rules.RULES, *kubectl_rules.RULES)
+    said = {folded(words) for rule in rules for words in (rule.hint, rule.message, rule.otherwise) if words}
+    assert said - catalogue().keys() == set()
+    plain = {str(method) for method in Method} | kinds | said
     assert ours().keys() - templates().keys() - plain == set()
 
 

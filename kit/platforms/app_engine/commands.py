@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kit.language import text
 from kit.platforms.command import Command
 from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, read
@@ -111,7 +112,7 @@ def stop_version(place: Place, *versions: str) -> Command:
 
 
 # The SDK says so of `versions stop` where the scaling mode is set to auto: surface/app/versions/stop.py.
-NOT_STOPPED: Final = "App Engine stops no Standard version that scales by itself"
+NOT_STOPPED: Final = text("App Engine stops no Standard version that scales by itself")
 
 
 def browse(place: Place) -> Command:
@@ -253,36 +254,55 @@ def removals(service: Service, versions: tuple[str, ...] | None = None) -> tuple
     if not ours:
         return ()
     if versions is None and not others and place.service != DEFAULT:
-        return (Removal(f"the service {place.service}, {_counted(ours)}", delete_service(place)),)
+        return (
+            Removal(
+                text("the service {service}, {counted}", service=place.service, counted=_counted(ours)),
+                delete_service(place),
+            ),
+        )
     steps = []
     staying = [version for version in ours if version.traffic > 0]
     heir = next((version for version in others if version.running), None)
     if staying and heir is not None:
-        what = f"the traffic of {_names(staying)}, which goes to {heir.name}"
+        what = text("the traffic of {names}, which goes to {name}", names=_names(staying), name=heir.name)
         steps.append(Removal(what, set_traffic(place, heir.name)))
         staying = []
     # The last version of a service goes with the service only, and `default` cannot go.
     staying = staying or ([] if others else ours[:1])
     if going := [version for version in ours if version not in staying]:
-        what = f"{_counted(going)} of the service {place.service}"
+        what = text("{counted} of the service {service}", counted=_counted(going), service=place.service)
         steps.append(Removal(what, delete_versions(place, *(version.name for version in going))))
     return (*steps, *(_staying(place, version) for version in staying))
 
 
 def _staying(place: Place, version: Version) -> Removal:
     why = (
-        "App Engine's service `default` cannot be deleted"
+        text("App Engine's service `default` cannot be deleted")
         if place.service == DEFAULT
-        else f"all the traffic of {place.service} is its, and no other version could take it"
+        else text(
+            "all the traffic of {service} is its, and no other version could take it", service=place.service
+        )
     )
     if not version.running:
-        return Removal(f"{version.name}: {why}. It is stopped and costs nothing", None)
+        return Removal(
+            text("{name}: {why}. It is stopped and costs nothing", name=version.name, why=why), None
+        )
     if version.min_instances and not version.stops:
-        return Removal(f"{version.name}: {why}. Its instances go on costing: {NOT_STOPPED}", None)
+        return Removal(
+            text(
+                "{name}: {why}. Its instances go on costing: {why_not}",
+                name=version.name,
+                why=why,
+                why_not=NOT_STOPPED,
+            ),
+            None,
+        )
     if version.min_instances:
-        what = f"the instances of {version.name}, which stays, stopped: {why}"
+        what = text("the instances of {name}, which stays, stopped: {why}", name=version.name, why=why)
         return Removal(what, stop_version(place, version.name))
-    return Removal(f"{version.name}: {why}. It costs money only while it is asked", None)
+    return Removal(
+        text("{name}: {why}. It costs money only while it is asked", name=version.name, why=why), None
+    )
 
 
 def _no_service(place: Place) -> str:
@@ -291,7 +311,8 @@ def _no_service(place: Place) -> str:
 
 
 def _counted(versions: Sequence[Version]) -> str:
-    return f"{len(versions)} version{'' if len(versions) == 1 else 's'} ({_names(versions)})"
+    counted = text("{count} version ({names})") if len(versions) == 1 else text("{count} versions ({names})")
+    return counted.format(count=len(versions), names=_names(versions))
 
 
 def _names(versions: Sequence[Version]) -> str:

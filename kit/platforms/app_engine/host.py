@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.app_engine import commands
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud import leftovers
@@ -46,7 +47,7 @@ class AppEngineHost(CommandHost):
             raise KitError(
                 Code.GCLOUD_FAILED,
                 f"gcloud found the service {self.place.service} and none of its versions, which cannot be.",
-                "Look again; a proxy on the way may answer in the place of Google.",
+                text("Look again; a proxy on the way may answer in the place of Google."),
             )
         if not versions:
             return None
@@ -83,8 +84,12 @@ class AppEngineHost(CommandHost):
         if known is not None and known.running and known.min_instances and not known.stops:
             removes = commands.delete_versions(self.place, version).line
             line(
-                f"{version} keeps its instances, and their cost: {commands.NOT_STOPPED}. "
-                f"This removes it: {removes}"
+                text(
+                    "{version} keeps its instances, and their cost: {why_not}. This removes it: {removes}",
+                    version=version,
+                    why_not=commands.NOT_STOPPED,
+                    removes=removes,
+                )
             )
         elif known is not None and known.running and known.min_instances:
             await self._change(commands.stop_version(self.place, version), line)
@@ -110,7 +115,7 @@ class AppEngineHost(CommandHost):
         try:
             app = commands.parse_app(await self._read(commands.describe_app(place)))
         except KitError as error:
-            return leftovers.unread("images and archives of Flex builds, if any", error)
+            return leftovers.unread(text("images and archives of Flex builds, if any"), error)
         if app.registry is None or app.bucket is None:
             return ()
         archives = commands.archives(place, app.bucket, app.registry)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.app_engine import commands
 from kit.platforms.command import Command
 from kit.platforms.findings import (
@@ -56,10 +57,10 @@ class AppEngine(Platform):
             **dict.fromkeys(("image-url", "appyaml"), "what is deployed is the bundle"),
         }
     )
-    no_secrets = (
-        "App Engine has no secrets of its own. Have the app read Secret Manager itself (google-cloud-secret-"
-        "manager), as its service account, which needs roles/secretmanager.secretAccessor; or name only "
-        "targets that take them."
+    no_secrets = text(
+        "App Engine has no secrets of its own. Have the app read Secret Manager itself "
+        "(google-cloud-secret-manager), as its service account, which needs "
+        "roles/secretmanager.secretAccessor; or name only targets that take them."
     )
     options = (
         Option(_CREATE_APP, "Make the project's App Engine app there, for ever, if it has none.", "REGION"),
@@ -97,7 +98,7 @@ class AppEngine(Platform):
                 if serving is not None and (serving.target, serving.app) == (place.target, place.app):
                     settled[number] = default
         first = None if taken else next((h.place.target for h in settled if h.place.service == DEFAULT), None)
-        return Order(tuple(settled), first, "the app's default service")
+        return Order(tuple(settled), first, text("the app's default service"))
 
     def release_environment(self, place: Place, version: str) -> Mapping[str, str]:
         """App Engine itself names version and project, and gives a version no labels."""
@@ -135,14 +136,20 @@ class AppEngine(Platform):
                 yield from preview_too_long(one.place, options.preview, room, " and ".join(names))
             elif one.place.service != DEFAULT:
                 fixed = VERSION_CHARACTERS + len("-dot-") * 2 + len(one.place.project)
-                yield from too_long(one.place, _LABEL_CHARACTERS - fixed, "version, service and project")
+                yield from too_long(
+                    one.place, _LABEL_CHARACTERS - fixed, text("version, service and project")
+                )
         if not (self.listed(seen) is None or self.listed(seen)):
             first = next((one for one in candidates if one.place.service == DEFAULT), candidates[0])
-            others = ", before the others" if len(candidates) > 1 else ""
+            others = text(", before the others") if len(candidates) > 1 else ""
             yield Finding(
                 "note",
-                "The first service of an App Engine app must be called default, and cannot be deleted again: "
-                f"{first.place.target} becomes it{others}.",
+                text(
+                    "The first service of an App Engine app must be called default, and cannot be deleted "
+                    "again: {target} becomes it{others}.",
+                    target=first.place.target,
+                    others=others,
+                ),
             )
 
     def default_account(self, project: str, seen: Seen) -> str | None:
@@ -156,12 +163,18 @@ class AppEngine(Platform):
         if candidate.edition != FLEXIBLE:
             return instance_costs(candidate)
         name, always = candidate.place.target, max(candidate.min_instances, 1)
-        many = "one virtual machine" if always == 1 else f"{always} virtual machines"
+        many = (
+            text("one virtual machine") if always == 1 else text("{always} virtual machines", always=always)
+        )
         return Finding(
             "note",
-            f"{name} costs money all the time: at least {many} of it always runs, and it never scales to "
-            "zero.",
-            f"Remove it when you are done: `kit destroy {name}`.",
+            text(
+                "{name} costs money all the time: at least {many} of it always runs, and it never scales to "
+                "zero.",
+                name=name,
+                many=many,
+            ),
+            text("Remove it when you are done: `kit destroy {name}`.", name=name),
         )
 
     def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
@@ -194,26 +207,42 @@ def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
         region = app.get("locationId")
         if create_app not in (None, region):
             yield Finding(
-                "warn", f"The App Engine app is in {region} already, for ever: --create-app changes nothing."
+                "warn",
+                text(
+                    "The App Engine app is in {region} already, for ever: --create-app changes nothing.",
+                    region=region,
+                ),
             )
         if app.get("servingStatus") not in (None, "SERVING"):
             yield Finding(
                 "stop",
-                f"The App Engine app of {options.project} is disabled, and takes no deployment.",
-                f"Enable it: https://console.cloud.google.com/appengine/settings?project={options.project}",
+                text(
+                    "The App Engine app of {project} is disabled, and takes no deployment.",
+                    project=options.project,
+                ),
+                text(
+                    "Enable it: https://console.cloud.google.com/appengine/settings?project={project}",
+                    project=options.project,
+                ),
             )
     elif not _has_no_app(seen):
         if seen.is_off(_API):
             yield Finding(
                 "note",
-                f"Whether {options.project} has an App Engine app can be seen once that API is on.",
-                "If it has none, add --create-app REGION.",
+                text(
+                    "Whether {project} has an App Engine app can be seen once that API is on.",
+                    project=options.project,
+                ),
+                text("If it has none, add --create-app REGION."),
             )
     elif create_app is None:
         yield Finding(
             "stop",
-            f"The project {options.project} has no App Engine app, and the region of one is for ever.",
-            "Choose it with --create-app REGION; `gcloud app regions list` shows them.",
+            text(
+                "The project {project} has no App Engine app, and the region of one is for ever.",
+                project=options.project,
+            ),
+            text("Choose it with --create-app REGION; `gcloud app regions list` shows them."),
         )
     else:
         create = (
@@ -225,8 +254,12 @@ def _app(options: PreflightOptions, seen: Seen) -> Iterator[Finding]:
         )
         yield Finding(
             "ask",
-            f"The project {options.project} has no App Engine app: one is made in {create_app}, for ever.",
-            "Say no to keep the project as it is.",
+            text(
+                "The project {project} has no App Engine app: one is made in {create_app}, for ever.",
+                project=options.project,
+                create_app=create_app,
+            ),
+            text("Say no to keep the project as it is."),
             Command(create, changes=True),
         )
 
@@ -236,9 +269,16 @@ def _quota(candidates: Sequence[Candidate], options: PreflightOptions, seen: See
     if isinstance(versions, list) and len(versions) + len(candidates) > MOST_VERSIONS - _FEW_LEFT:
         yield Finding(
             "warn",
-            f"The App Engine app has {len(versions)} versions, and usually it may have {MOST_VERSIONS}.",
-            f"Delete old ones: `gcloud app versions list --project={options.project}`, then "
-            "`gcloud app versions delete`.",
+            text(
+                "The App Engine app has {what} versions, and usually it may have {most}.",
+                what=len(versions),
+                most=MOST_VERSIONS,
+            ),
+            text(
+                "Delete old ones: `gcloud app versions list --project={project}`, then `gcloud app versions "
+                "delete`.",
+                project=options.project,
+            ),
         )
 
 

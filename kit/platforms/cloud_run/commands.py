@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from kit.language import join, text
 from kit.platforms.command import Command
 from kit.platforms.gcloud import flags
 from kit.platforms.gcloud.commands import change, pairs, read
@@ -224,26 +225,36 @@ def removals(
         return ()
     if versions is None and not others:
         names = ", ".join(version.name for version in ours)
-        what = f"the service {place.service}, {len(ours)} revision{'' if len(ours) == 1 else 's'} ({names})"
+        counted = (
+            text("the service {service}, {count} revision ({names})")
+            if len(ours) == 1
+            else text("the service {service}, {count} revisions ({names})")
+        )
+        what = counted.format(service=place.service, count=len(ours), names=names)
         return (Removal(what, delete_service(place)),)
     steps, notes = [], []
     serving = [version for version in ours if version.traffic > 0]
     if serving and others:
         names = ", ".join(version.name for version in serving)
         heir = others[0].name
-        steps.append(Removal(f"the traffic of {names}, which goes to {heir}", update_traffic(place, heir)))
+        steps.append(
+            Removal(
+                text("the traffic of {names}, which goes to {heir}", names=names, heir=heir),
+                update_traffic(place, heir),
+            )
+        )
     for version in ours:
         if version in serving and not others:
-            notes.append(f"{version.name}: it serves, and there is no other revision")
+            notes.append(text("{name}: it serves, and there is no other revision", name=version.name))
         elif version is service.versions[0]:
             # https://docs.cloud.google.com/run/docs/managing/revisions#delete
-            why = "the newest revision of a service cannot be deleted. Without traffic it costs nothing"
-            notes.append(f"{version.name}: {why}")
+            why = text("the newest revision of a service cannot be deleted. Without traffic it costs nothing")
+            notes.append(join(": ", (version.name, why)))
     named = [version.name for version in ours if version not in serving or others]
     if gone := [tag for tag, revision in tags.items() if revision in named]:
-        steps.append(Removal(f"the tags {', '.join(gone)}", remove_tags(place, *gone)))
+        steps.append(Removal(text("the tags {what}", what=", ".join(gone)), remove_tags(place, *gone)))
     steps += [
-        Removal(f"the revision {name}", delete_revision(place, name))
+        Removal(text("the revision {name}", name=name), delete_revision(place, name))
         for name in named
         if name != service.versions[0].name
     ]

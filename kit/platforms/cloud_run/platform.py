@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.language import text
 from kit.platforms.cloud_run import commands
 from kit.platforms.command import Command
 from kit.platforms.findings import (
@@ -103,11 +104,11 @@ class CloudRun(Platform):
             if options.preview is not None:
                 room = _TAG_AND_SERVICE_CHARACTERS - len(one.place.service)
                 yield from preview_too_long(
-                    one.place, options.preview, room, f"the service {one.place.service}"
+                    one.place, options.preview, room, text("the service {service}", service=one.place.service)
                 )
                 continue
             yield from too_long(
-                one.place, _TAG_AND_SERVICE_CHARACTERS - VERSION_CHARACTERS, "tag and service"
+                one.place, _TAG_AND_SERVICE_CHARACTERS - VERSION_CHARACTERS, text("tag and service")
             )
 
     def at_once(self, settings: Mapping[str, Any]) -> int | None:
@@ -142,8 +143,13 @@ def _of_secrets(
             make = f"gcloud secrets create {secret} --data-file=FILE --project={options.project}"
             yield Finding(
                 "stop",
-                f"There is no secret {secret} in the project {options.project}, for {name}.",
-                f"Make it: `{make}`. With - for FILE it is read from standard input.",
+                text(
+                    "There is no secret {secret} in the project {project}, for {name}.",
+                    secret=secret,
+                    project=options.project,
+                    name=name,
+                ),
+                text("Make it: `{make}`. With - for FILE it is read from standard input.", make=make),
             )
             continue
         policies = (seen.policy, seen.own.get(f"{_POLICY}{secret}"))
@@ -159,10 +165,20 @@ def _of_secrets(
         if not may & _READS_SECRETS:
             yield Finding(
                 "warn",
-                f"It is not seen that {account}, as which {name} runs, may read the secret {secret}.",
-                f"Let it: `gcloud secrets add-iam-policy-binding {secret} "
-                f"--member=serviceAccount:{account} --role=roles/secretmanager.secretAccessor "
-                f"--project={options.project}`.",
+                text(
+                    "It is not seen that {account}, as which {name} runs, may read the secret {secret}.",
+                    account=account,
+                    name=name,
+                    secret=secret,
+                ),
+                text(
+                    "Let it: `gcloud secrets add-iam-policy-binding {secret} "
+                    "--member=serviceAccount:{account} --role=roles/secretmanager.secretAccessor "
+                    "--project={project}`.",
+                    secret=secret,
+                    account=account,
+                    project=options.project,
+                ),
             )
 
 

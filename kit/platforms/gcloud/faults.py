@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kit.errors import Code
+from kit.language import text
 from kit.platforms.command import Command
 from kit.platforms.gcloud import kubectl_rules
 from kit.platforms.gcloud.fault_rules import LOOK, RULES, UPDATE, Rule
@@ -65,12 +66,14 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         stderr = "\n".join(line for line in stderr.splitlines() if not _LOGGED.fullmatch(clean(line)))
     said, verb = _said(stderr), _verb(command)
     if _is_absent(command, stderr):
-        message = f"`{verb}` did not find what it was to work on: {_sentence(said)}."
+        message = text(
+            "`{verb}` did not find what it was to work on: {sentence}.", verb=verb, sentence=_sentence(said)
+        )
         return Fault(Code.NOT_FOUND_IN_CLOUD, message, LOOK)
     lines = tuple(line for line in map(clean, f"{stdout}\n{stderr}".splitlines()) if line and "═" not in line)
     if exit_status > 128 and "ERROR: " not in stderr:
         said = ""
-    own = f"`{verb}` failed: {_sentence(said)}."
+    own = text("`{verb}` failed: {sentence}.", verb=verb, sentence=_sentence(said))
     for pattern, rule in _RULES.get(command.program, ()):
         if pattern.search(said):
             return _fault(rule, command, own, f"{said}\n" + "\n".join(lines), lines)
@@ -78,7 +81,7 @@ def explain(command: Command, exit_status: int, stderr: str, stdout: str) -> Fau
         return _silent(verb, exit_status, lines)
     if exit_status == 2:
         return _usage(verb, said)
-    hint = "Correct what it names, or run the line by hand to see more."
+    hint = text("Correct what it names, or run the line by hand to see more.")
     return Fault(Code.GCLOUD_FAILED, own, hint, log=lines[-_LOG_LINES:])
 
 
@@ -111,8 +114,8 @@ def _fault(rule: Rule, command: Command, own: str, everything: str, lines: tuple
     can_say = rule.message and (whole or "{found}" not in rule.message)
     return Fault(
         rule.code,
-        rule.message.format_map(names) if can_say else own,
-        (rule.hint if whole else rule.otherwise).format_map(names),
+        text(rule.message, **names) if can_say else own,
+        text(rule.hint, **names) if whole else text(rule.otherwise, **names),
         rule.again,
         lines[-_LOG_LINES:] if rule.log else (),
     )
@@ -152,33 +155,41 @@ def _said(stderr: str) -> str:
     return re.sub(r"^(?:error|ERROR): (\(gcloud[^)]*\) ?)?", "", text)
 
 
-def _sentence(text: str) -> str:
+def _sentence(said: str) -> str:
     """The first sentence of a text, shortened, without its full stop."""
-    text = re.sub(r"^(?:[A-Z]+(?:_[A-Z]+)*: |ResponseError: code=\d+, message=)", "", text)
-    first = re.split(r"(?<=[^\s.])[.!?](?=\s|$)", text, maxsplit=1)[0]
+    said = re.sub(r"^(?:[A-Z]+(?:_[A-Z]+)*: |ResponseError: code=\d+, message=)", "", said)
+    first = re.split(r"(?<=[^\s.])[.!?](?=\s|$)", said, maxsplit=1)[0]
     first = re.sub(r"[.!?:;,]+(?=\s|$)", ",", first).strip(" ,")
     if len(first) > _LONGEST:
         first = f"{first[: _LONGEST - 1].rstrip(' .:;,!?')}…"
-    return first or "it did not say why"
+    return first or text("it did not say why")
 
 
 def _silent(verb: str, status: int, lines: tuple[str, ...]) -> Fault:
     if status > 128:
         return Fault(
             Code.GCLOUD_FAILED,
-            f"`{verb}` was ended from outside, by signal {status - 128}.",
-            "Run it again; if it was the system that ran out of memory, free some first.",
+            text("`{verb}` was ended from outside, by signal {status}.", verb=verb, status=status - 128),
+            text("Run it again; if it was the system that ran out of memory, free some first."),
             log=lines[-_LOG_LINES:],
         )
     return Fault(
         Code.GCLOUD_FAILED,
-        f"`{verb}` failed with status {status} and without a word.",
-        "Run the line by hand to see more, with --verbosity=debug at its end.",
+        text("`{verb}` failed with status {status} and without a word.", verb=verb, status=status),
+        text("Run the line by hand to see more, with --verbosity=debug at its end."),
         log=lines[-_LOG_LINES:],
     )
 
 
 def _usage(verb: str, said: str) -> Fault:
     flag = re.search(r"unrecognized arguments?:? *(--[\w-]+)", said)
-    what = f"does not know {flag[1]}" if flag else f"did not understand the kit ({_sentence(said)})"
-    return Fault(Code.GCLOUD_FAILED, f"`{verb}` {what}, so this gcloud may be too old.", UPDATE)
+    what = (
+        text("does not know {flag}", flag=flag[1])
+        if flag
+        else text("did not understand the kit ({sentence})", sentence=_sentence(said))
+    )
+    return Fault(
+        Code.GCLOUD_FAILED,
+        text("`{verb}` {what}, so this gcloud may be too old.", verb=verb, what=what),
+        UPDATE,
+    )

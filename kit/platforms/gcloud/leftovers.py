@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.command import Command
 from kit.platforms.gcloud.commands import change, read
 from kit.platforms.gcloud.runner import Gcloud
@@ -81,9 +82,9 @@ async def images(
     try:
         answer = await gcloud.read(list_images(place, path), log=f"look-{place.target}")
     except KitError as error:
-        return unread("images, if any", error)
+        return unread(text("images, if any"), error)
     return tuple(
-        Removal(f"the images {package}", delete_image(place, package))
+        Removal(text("the images {package}", package=package), delete_image(place, package))
         for package in parse_images(answer)
         if ours(package)
     )
@@ -94,9 +95,10 @@ async def archives(gcloud: Gcloud, place: Place, urls: str) -> tuple[Removal, ..
     try:
         answer = await gcloud.read(list_objects(place, urls), log=f"look-{place.target}")
     except KitError as error:
-        return unread("uploaded archives, if any", error)
+        return unread(text("uploaded archives, if any"), error)
     there = len(parse_objects(answer))
-    what = f"{there} uploaded archive{'' if there == 1 else 's'} at {urls}"
+    one, many = text("{count} uploaded archive at {urls}"), text("{count} uploaded archives at {urls}")
+    what = (one if there == 1 else many).format(count=there, urls=urls)
     return (Removal(what, delete_objects(place, urls)),) if there else ()
 
 
@@ -105,7 +107,7 @@ def unread(what: str, error: KitError) -> tuple[Removal, ...]:
     if error.code in _NOTHING:
         return ()
     why = error.message.partition("\n")[0]
-    return (Removal(f"{what}: they could not be looked for. {why}", None, error),)
+    return (Removal(text("{what}: they could not be looked for. {why}", what=what, why=why), None, error),)
 
 
 def _no_bucket(urls: str) -> str:

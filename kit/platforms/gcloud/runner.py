@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import bare, text
 from kit.platforms.command import Command, Folder, Line
 from kit.platforms.gcloud.faults import Fault, explain
 from kit.platforms.gcloud.output import Lines, clean, progress
@@ -33,7 +34,7 @@ _CHUNK: Final = 1 << 16
 _STDOUT_BYTES: Final = 32 << 20
 _STDERR_LINES: Final = 400
 _STDOUT_LOG_LINES: Final = 200
-_INSTALL: Final = "Install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install"
+_INSTALL: Final = text("Install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install")
 
 
 def _ignore(line: str) -> None:
@@ -78,8 +79,12 @@ class Gcloud:
         """A program's path. Raises KitError GCLOUD_MISSING, or NOT_READY_TO_DEPLOY for another program."""
         found = shutil.which(program, path=self._env.get("PATH", os.defpath))
         if found is None and program != "gcloud":
-            message = f"{program} is not on the PATH."
-            raise KitError(Code.NOT_READY_TO_DEPLOY, message, f"Install {program}, or correct the PATH.")
+            message = text("{program} is not on the PATH.", program=program)
+            raise KitError(
+                Code.NOT_READY_TO_DEPLOY,
+                message,
+                text("Install {program}, or correct the PATH.", program=program),
+            )
         if found is None:
             raise KitError(Code.GCLOUD_MISSING, "gcloud is not on the PATH.", _INSTALL)
         return str(Path(found).absolute())
@@ -117,8 +122,14 @@ class Gcloud:
             pause = pause_s(again, command, attempt, waited, self._timing.chance())
             if pause is None:
                 raise _error(fault, file)
-            of = f" ({attempt + 1} of {ATTEMPTS})" if again == "transient" else ""
-            why = f"{fault.message.removesuffix('.')}: trying again in {pause:.0f} s{of}"
+            of = (
+                text(" ({attempt} of {most})", attempt=attempt + 1, most=ATTEMPTS)
+                if again == "transient"
+                else ""
+            )
+            why = text(
+                "{fault}: trying again in {pause:.0f} s{of}", fault=bare(fault.message), pause=pause, of=of
+            )
             await _write(file, [f"# {why}"])
             line(why)
             if command.folder is not None:  # what the program keeps beside it may be what went wrong
@@ -138,8 +149,11 @@ class Gcloud:
             verb = " ".join((command.program, *command.words[:3]))
             raise KitError(
                 Code.GCLOUD_FAILED,
-                f"`{verb}` answered with something that is not JSON.",
-                f"Run it by hand and look; another {command.program} may come first on the PATH.",
+                text("`{verb}` answered with something that is not JSON.", verb=verb),
+                text(
+                    "Run it by hand and look; another {program} may come first on the PATH.",
+                    program=command.program,
+                ),
             ) from None
 
     async def _once(self, program: str, command: Command, log: Path, line: Line) -> tuple[int, str, str]:
@@ -237,10 +251,10 @@ async def _tell(stream: asyncio.StreamReader, said: deque[str], log: Path, line:
         await _write(log, [text for text in ended if text])
         # gcloud says what it does and then waits in the middle of the line, behind three dots or more.
         growing = [lines.open] if lines.open.endswith("...") else []
-        for text in map(progress, (*ended, *growing)):
-            if text and text != last and not failed:
-                last, failed = text, text.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
-                line(text)
+        for now in map(progress, (*ended, *growing)):
+            if now and now != last and not failed:
+                last, failed = now, now.startswith(("ERROR: (gcloud", "ERROR: gcloud"))
+                line(now)
         if not chunk:
             return
 
@@ -260,13 +274,19 @@ async def _write(log: Path, lines: list[str]) -> None:
 
 
 def _cannot(where: Path | str, error: OSError) -> KitError:
-    message = f"Cannot write {where}: {error.strerror}."
+    message = text("Cannot write {where}: {strerror}.", where=where, strerror=error.strerror)
     return KitError(
-        Code.CANNOT_WRITE, message, "Make that folder writable, or run the command in another one."
+        Code.CANNOT_WRITE, message, text("Make that folder writable, or run the command in another one.")
     )
 
 
 def _error(fault: Fault, log: Path) -> KitError:
     end = "".join(f"\n  | {text}" for text in fault.log)
-    message = f"{fault.message} The end of its log:{end}" if end else fault.message
-    return KitError(fault.code, message, f"{fault.hint} The whole log: {log}" if end else fault.hint)
+    message = (
+        text("{message} The end of its log:{end}", message=fault.message, end=end) if end else fault.message
+    )
+    return KitError(
+        fault.code,
+        message,
+        text("{hint} The whole log: {log}", hint=fault.hint, log=log) if end else fault.hint,
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.command import Command, Line
 from kit.platforms.gcloud import leftovers
 from kit.platforms.gcloud.runner import Gcloud
@@ -127,13 +128,22 @@ class GkeHost(CommandHost):
             steps += _front_removals(place, self._folder, there)
             if ours and not there.others:
                 many = len(there.deployments)
-                what = f"the namespace {commands.namespace(place)}, {many} version{'' if many == 1 else 's'}"
+                counted = text("1 version") if many == 1 else text("{count} versions", count=many)
+                what = text(
+                    "the namespace {namespace}, {counted}",
+                    namespace=commands.namespace(place),
+                    counted=counted,
+                )
                 steps.append(Removal(what, commands.delete_namespace(place, self._folder)))
             else:
                 mine = [name for name, one in there.deployments.items() if read.of_the_target(one, place)]
                 steps += self._of_versions(there, tuple(mine))
                 if ours:
-                    what = f"the namespace {commands.namespace(place)}: {', '.join(there.others)} is in it"
+                    what = text(
+                        "the namespace {namespace}: {what} is in it",
+                        namespace=commands.namespace(place),
+                        what=", ".join(there.others),
+                    )
                     steps.append(Removal(what, None))
             steps += await self._cluster_removal()
             shared = (read.service(place, there) or Service(place, None, True, ())).is_shared
@@ -154,7 +164,7 @@ class GkeHost(CommandHost):
                 self._read(commands.list_endpoint_groups(place)),
             )
         except KitError as error:
-            return leftovers.unread("parts of the load balancer, if any", error)
+            return leftovers.unread(text("parts of the load balancer, if any"), error)
         return read.left_over(place, commands.namespace(place), rules, groups)
 
     async def _signed_in(self) -> bool:
@@ -197,17 +207,23 @@ class GkeHost(CommandHost):
                 raise standing.error
             if not standing.missing and (not standing.unsaid or silent_s >= _SILENCE_S):
                 if standing.unsaid:
-                    line(f"it is not known yet {standing.unsaid}")
+                    line(text("it is not known yet {unsaid}", unsaid=standing.unsaid))
                 return there
             if waited_s >= commands.PATIENCE_S and standing.missing:
                 raise KitError(
                     Code.SERVICE_NOT_READY,
-                    f"{version} was not ready within {waited_s:.0f} s: {standing.missing}.",
-                    "`kit deploy` goes on with it, `kit destroy` removes it.",
+                    text(
+                        "{version} was not ready within {waited_s:.0f} s: {missing}.",
+                        version=version,
+                        waited_s=waited_s,
+                        missing=standing.missing,
+                    ),
+                    text("`kit deploy` goes on with it, `kit destroy` removes it."),
                 )
-            if (text := standing.missing or f"it is not known yet {standing.unsaid}") != said:
-                said = text
-                line(text)
+            unknown = text("it is not known yet {unsaid}", unsaid=standing.unsaid)
+            if (now := standing.missing or unknown) != said:
+                said = now
+                line(now)
             pause_s = _PAUSES_S[min(number, len(_PAUSES_S) - 1)]
             await self._sleep(pause_s)
             number, waited_s = number + 1, waited_s + pause_s
@@ -233,10 +249,14 @@ class GkeHost(CommandHost):
     def _apply_route(self, weights: dict[str, int], listener: str) -> Command:
         shown = ", ".join(f"{name} {weight}" for name, weight in weights.items())
         manifest = route(self.place, commands.namespace(self.place), listener, weights)
-        return commands.apply(self.place, self._folder, manifest, f"the route, with the weights: {shown}")
+        return commands.apply(
+            self.place, self._folder, manifest, text("the route, with the weights: {shown}", shown=shown)
+        )
 
     async def _scale(self, deployment: read.Object, replicas: int, line: Line) -> None:
-        what = f"{deployment['metadata']['name']} with {replicas} pods"
+        what = text(
+            "{deployment} with {replicas} pods", deployment=deployment["metadata"]["name"], replicas=replicas
+        )
         manifest = read.scaled(deployment, replicas)
         await self._change(commands.apply(self.place, self._folder, manifest, what), line)
 
@@ -275,11 +295,11 @@ class GkeHost(CommandHost):
         left = {name: weight for name, weight in self._weights(there).items() if name not in names}
         if there.route is not None and left:
             line = self._apply_route(left, read.listener(there.gateway))
-            steps.append(Removal(f"the rules of {', '.join(names)}", line))
+            steps.append(Removal(text("the rules of {what}", what=", ".join(names)), line))
         for name in there.deployments:
             if name in names:
                 line = commands.delete_version(self.place, self._folder, name)
-                steps.append(Removal(f"the version {name}", line))
+                steps.append(Removal(text("the version {name}", name=name), line))
         return tuple(steps)
 
     async def _cluster_removal(self) -> tuple[Removal, ...]:
@@ -293,17 +313,25 @@ class GkeHost(CommandHost):
             await self._read(commands.get_everywhere(place, self._folder)), commands.namespace(place)
         )
         if others:
-            return (Removal(f"the cluster {name}: {', '.join(others)} runs in it", None),)
-        return (Removal(f"the cluster {name}, which the kit made", commands.delete_cluster(place)),)
+            return (
+                Removal(
+                    text("the cluster {name}: {what} runs in it", name=name, what=", ".join(others)), None
+                ),
+            )
+        return (
+            Removal(
+                text("the cluster {name}, which the kit made", name=name), commands.delete_cluster(place)
+            ),
+        )
 
 
 def _front_removals(place: Place, folder: Any, there: There) -> list[Removal]:
-    kinds = (("httproute", there.route, "the route"), ("gateway", there.gateway, "the Gateway"))
-    more = {"gateway": " with its load balancer"}
+    kinds = (
+        ("httproute", there.route, text("the route {name}")),
+        ("gateway", there.gateway, text("the Gateway {name} with its load balancer")),
+    )
     return [
-        Removal(
-            f"{what} {place.service}{more.get(kind, '')}", commands.delete(place, folder, kind, place.service)
-        )
+        Removal(what.format(name=place.service), commands.delete(place, folder, kind, place.service))
         for kind, item, what in kinds
         if item is not None and read.of_the_target(item, place)
     ]
@@ -312,11 +340,13 @@ def _front_removals(place: Place, folder: Any, there: There) -> list[Removal]:
 def _pin(file: Path, image: str, pinned: str) -> None:
     """Have a manifest name an image by its digest. Raises KitError CANNOT_WRITE."""
     try:
-        text = file.read_text("utf-8")
-        if text.count(image) != 1:
+        manifest = file.read_text("utf-8")
+        if manifest.count(image) != 1:
             raise ValueError(f"{file} does not name {image} once")
-        file.write_text(text.replace(image, pinned), "utf-8")
+        file.write_text(manifest.replace(image, pinned), "utf-8")
     except OSError as error:
         raise KitError(
-            Code.CANNOT_WRITE, f"Cannot write {file}: {error.strerror}.", "Make that folder writable."
+            Code.CANNOT_WRITE,
+            text("Cannot write {file}: {strerror}.", file=file, strerror=error.strerror),
+            text("Make that folder writable."),
         ) from None

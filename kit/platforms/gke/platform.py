@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import text
 from kit.platforms.command import Command
 from kit.platforms.findings import Candidate, Finding, PreflightOptions, Seen, dicts
 from kit.platforms.gcloud.kubectl_rules import INSTALL_PLUGIN, PLUGIN
@@ -33,10 +34,10 @@ _PULLS: Final = frozenset(
         *("roles/artifactregistry.repoAdmin", "roles/viewer", "roles/editor", "roles/owner"),
     )
 )
-_RATES: Final = (
+_RATES: Final = text(
     "cluster $0.10 an hour (a monthly credit of $74.40 pays for one), each pod of the default size about "
-    "$0.014, load balancer $0.025: about $0.14 an hour with one pod; list prices of us-central1, "
-    "September and October 2026"
+    "$0.014, load balancer $0.025: about $0.14 an hour with one pod; list prices of us-central1, September "
+    "and October 2026"
 )
 
 
@@ -47,7 +48,7 @@ class Gke(Platform):
     open_to_all = True
     renders_release = True
     serves_first = False
-    no_previews = (
+    no_previews = text(
         "On GKE a version without traffic is asked below a path of the one route that leads to what serves, "
         "so each preview would change that route, and its pods would cost money all the time."
     )
@@ -95,16 +96,28 @@ class Gke(Platform):
         if not cluster:
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"No cluster was named for {target}.",
-                "Name one with --gke CLUSTER; --create-cluster makes one, which costs money all the time.",
+                text("No cluster was named for {target}.", target=target),
+                text(
+                    "Name one with --gke CLUSTER; --create-cluster makes one, which costs money all the time."
+                ),
             )
         if known is not None and (before, space) != (cluster, namespace):
             raise KitError(
                 Code.NOT_READY_TO_DEPLOY,
-                f"{target} is on record as deployed in the cluster {before} (namespace {space}), not in "
-                f"{cluster} ({namespace}).",
-                f"`kit destroy {target}` removes it there; or deploy from another folder, which keeps a "
-                "record of its own.",
+                text(
+                    "{target} is on record as deployed in the cluster {before} (namespace {space}), not in "
+                    "{cluster} ({namespace}).",
+                    target=target,
+                    before=before,
+                    space=space,
+                    cluster=cluster,
+                    namespace=namespace,
+                ),
+                text(
+                    "`kit destroy {target}` removes it there; or deploy from another folder, which keeps a "
+                    "record of its own.",
+                    target=target,
+                ),
             )
         return commands.within(cluster, namespace)
 
@@ -152,8 +165,8 @@ class Gke(Platform):
         name = candidate.place.target
         return Finding(
             "note",
-            f"{name} costs money all the time, asked or not: {_RATES}.",
-            f"Remove it when you are done: `kit destroy {name}`.",
+            text("{name} costs money all the time, asked or not: {rates}.", name=name, rates=_RATES),
+            text("Remove it when you are done: `kit destroy {name}`.", name=name),
         )
 
     def log_filter(self, place: Place, version: str | None) -> tuple[str, Mapping[str, str | None]]:
@@ -180,22 +193,36 @@ def _secrets(one: Candidate) -> Iterator[Finding]:
         if ref.startswith("projects/"):
             yield Finding(
                 "stop",
-                f"{name} reads Secrets of its own namespace, and {variable} names one of another project.",
-                f"Name a Secret of the namespace {namespace}: {variable}=SECRET:latest.",
+                text(
+                    "{name} reads Secrets of its own namespace, and {variable} names one of another project.",
+                    name=name,
+                    variable=variable,
+                ),
+                text(
+                    "Name a Secret of the namespace {namespace}: {variable}=SECRET:latest.",
+                    namespace=namespace,
+                    variable=variable,
+                ),
             )
             continue
         make = f"kubectl create secret generic {secret} --namespace={namespace} --from-file={variable}=FILE"
         yield Finding(
             "note",
-            f"{name} takes {variable} from the key {variable} of the Secret {secret} in the namespace "
-            f"{namespace}. Without it no pod starts.",
-            f"Make it, if it is not there: `{make}`.",
+            text(
+                "{name} takes {variable} from the key {variable} of the Secret {secret} in the namespace "
+                "{namespace}. Without it no pod starts.",
+                name=name,
+                variable=variable,
+                secret=secret,
+                namespace=namespace,
+            ),
+            text("Make it, if it is not there: `{make}`.", make=make),
         )
 
 
 def _tools(seen: Seen) -> Iterator[Finding]:
     for name, install in (
-        ("kubectl", "Install it: `gcloud components install kubectl`, or the package kubectl."),
+        ("kubectl", text("Install it: `gcloud components install kubectl`, or the package kubectl.")),
         ("plugin", INSTALL_PLUGIN),
     ):
         found = seen.own.get(name)
@@ -209,7 +236,7 @@ def _tools(seen: Seen) -> Iterator[Finding]:
         yield Finding(
             "stop",
             f"kubectl {match[0].removeprefix('v')} is too old: the kit needs {oldest}.",
-            "Update it: `gcloud components update`, or by the package manager that installed it.",
+            text("Update it: `gcloud components update`, or by the package manager that installed it."),
         )
 
 
@@ -217,7 +244,9 @@ def _cluster(place: Place, options: PreflightOptions, seen: Seen) -> Iterator[Fi
     name, clusters = commands.cluster(place), seen.own.get("clusters")
     if not isinstance(clusters, list):
         if seen.is_off(_APIS[0]):
-            yield Finding("note", f"Whether there is a cluster {name} can be seen once that API is on.")
+            yield Finding(
+                "note", text("Whether there is a cluster {name} can be seen once that API is on.", name=name)
+            )
         return
     there = {(one.get("name"), one.get("location")): one for one in dicts(clusters)}
     found = there.get((name, place.region))
@@ -226,9 +255,14 @@ def _cluster(place: Place, options: PreflightOptions, seen: Seen) -> Iterator[Fi
         if status not in _TAKES:
             yield Finding(
                 "stop",
-                f"The cluster {name} takes no deployment: it is {status}.",
-                f"Wait until `gcloud container clusters describe {name} --location={place.region} "
-                f"--project={place.project}` says RUNNING.",
+                text("The cluster {name} takes no deployment: it is {status}.", name=name, status=status),
+                text(
+                    "Wait until `gcloud container clusters describe {name} --location={region} "
+                    "--project={project}` says RUNNING.",
+                    name=name,
+                    region=place.region,
+                    project=place.project,
+                ),
             )
         yield from _pulls(found, options, seen)
         return
@@ -237,18 +271,22 @@ def _cluster(place: Place, options: PreflightOptions, seen: Seen) -> Iterator[Fi
     if _CREATE in options.said and not elsewhere:
         yield Finding(
             "ask",
-            f"There is no cluster {name} in {place.region}: an Autopilot cluster is made, which took others "
-            "5 to 10 minutes, and costs money until it is removed.",
-            "Say no to make none.",
+            text(
+                "There is no cluster {name} in {region}: an Autopilot cluster is made, which took others 5 "
+                "to 10 minutes, and costs money until it is removed.",
+                name=name,
+                region=place.region,
+            ),
+            text("Say no to make none."),
             commands.create_cluster(place),
         )
         return
-    where = f"; one of that name is in {' and '.join(elsewhere)}" if elsewhere else ""
+    where = text("; one of that name is in {what}", what=" and ".join(elsewhere)) if elsewhere else ""
     yield Finding(
         "stop",
-        f"There is no cluster {name} in {place.region}{where}.",
-        (f"Name one that is there, {' or '.join(others)}, with --gke. " if others else "")
-        + ("Name its region with --region." if elsewhere else "--create-cluster makes it."),
+        text("There is no cluster {name} in {region}{where}.", name=name, region=place.region, where=where),
+        (text("Name one that is there, {what}, with --gke. ", what=" or ".join(others)) if others else "")
+        + (text("Name its region with --region.") if elsewhere else text("--create-cluster makes it.")),
     )
 
 
@@ -268,9 +306,16 @@ def _pulls(cluster: Mapping[str, Any], options: PreflightOptions, seen: Seen) ->
     if not roles & _PULLS:
         yield Finding(
             "warn",
-            f"The project does not say that {account}, as which the nodes pull images, may do so.",
-            f"If no pod starts: `gcloud projects add-iam-policy-binding {options.project} "
-            f"--member=serviceAccount:{account} --role=roles/artifactregistry.reader`.",
+            text(
+                "The project does not say that {account}, as which the nodes pull images, may do so.",
+                account=account,
+            ),
+            text(
+                "If no pod starts: `gcloud projects add-iam-policy-binding {project} "
+                "--member=serviceAccount:{account} --role=roles/artifactregistry.reader`.",
+                project=options.project,
+                account=account,
+            ),
         )
 
 
@@ -280,15 +325,21 @@ def _plain_http(one: Candidate, options: PreflightOptions) -> Iterator[Finding]:
     if one.settings.get("certmap") or not (options.secret or options.costly):
         return
     what = (
-        f"{options.secret} that callers show could be read on the way"
+        text("{secret} that callers show could be read on the way", secret=options.secret)
         if options.secret
-        else f"all callers could ask {options.costly}, at your expense, since no token would be safe"
+        else text(
+            "all callers could ask {costly}, at your expense, since no token would be safe",
+            costly=options.costly,
+        )
     )
     yield Finding(
         "stop",
-        f"{name} answers over plain HTTP, where {what}.",
-        "HTTPS takes a domain of yours and a certificate map for it: "
-        f"`--set {name}.host=HOST --set {name}.certmap=MAP`.",
+        text("{name} answers over plain HTTP, where {what}.", name=name, what=what),
+        text(
+            "HTTPS takes a domain of yours and a certificate map for it: `--set {name}.host=HOST --set "
+            "{name}.certmap=MAP`.",
+            name=name,
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from kit.errors import Code, KitError
+from kit.language import join, text
 from kit.platforms.gke import route
 from kit.platforms.gke.commands import NAMESPACE_LABEL, VERSION_LABEL, within
 from kit.platforms.service import (
@@ -33,19 +34,19 @@ Object = Mapping[str, Any]
 # `ErrImagePull` is only the first attempt, `ImagePullBackOff` says that there were more.
 _CRASHES: Final = "CrashLoopBackOff"
 _HOPELESS: Final = {
-    "ImagePullBackOff": "its image cannot be pulled",
-    "InvalidImageName": "its image cannot be pulled",
-    "ErrImageNeverPull": "its image cannot be pulled",
-    "CreateContainerConfigError": "its container cannot be made",
-    "CreateContainerError": "its container cannot be made",
-    "RunContainerError": "its container cannot be started",
-    _CRASHES: "its container ends again and again",
+    "ImagePullBackOff": text("its image cannot be pulled"),
+    "InvalidImageName": text("its image cannot be pulled"),
+    "ErrImageNeverPull": text("its image cannot be pulled"),
+    "CreateContainerConfigError": text("its container cannot be made"),
+    "CreateContainerError": text("its container cannot be made"),
+    "RunContainerError": text("its container cannot be started"),
+    _CRASHES: text("its container ends again and again"),
 }
 # A container may end once or twice before what it needs is there.
 _CRASHED: Final = 3
 # Namespaces of GKE's own.
 _SYSTEM: Final = ("kube-", "gke-", "gmp-")
-_PULL: Final = (
+_PULL: Final = text(
     "The nodes pull as the cluster's service account, which needs roles/artifactregistry.reader: "
     "https://cloud.google.com/kubernetes-engine/docs/how-to/service-accounts"
 )
@@ -236,26 +237,32 @@ def standing(place: Place, there: There, version: str, *, forgiven: str = "") ->
     deployment, pods = there.deployments.get(version), there.pods.get(version, ())
     if (error := _hopeless(version, deployment, pods, forgiven)) is not None:
         return Standing(error)
+    policy = text("the policy of {version}", version=version)
     takes = {
-        f"the Gateway {place.service}": condition(there.gateway, "Accepted"),
-        f"the route {place.service}": condition(there.route, "Accepted"),
-        f"the policy of {version}": condition(there.policies.get(version), "Attached"),
+        text("the Gateway {name}", name=place.service): condition(there.gateway, "Accepted"),
+        text("the route {name}", name=place.service): condition(there.route, "Accepted"),
+        policy: condition(there.policies.get(version), "Attached"),
     }
     for what, (state, why) in takes.items():
         if state is False:
-            verb = "attach" if what.startswith("the policy") else "take"
-            text = f"The load balancer does not {verb} {what}: {why}"
-            hint = "Correct what it names; `kubectl describe` shows more. Nothing of the traffic was moved."
-            return Standing(KitError(Code.GCLOUD_FAILED, _sentence(text), hint))
+            refuses = (
+                text("The load balancer does not attach {what}: {why}.")
+                if what is policy
+                else text("The load balancer does not take {what}: {why}.")
+            )
+            hint = text(
+                "Correct what it names; `kubectl describe` shows more. Nothing of the traffic was moved."
+            )
+            return Standing(KitError(Code.GCLOUD_FAILED, refuses.format(what=what, why=_clause(why)), hint))
     missing = []
     if deployment is None or not is_ready(deployment):
-        missing.append(_pods_wait(pods) or "its pods are not ready")
+        missing.append(_pods_wait(pods) or text("its pods are not ready"))
     if condition(there.gateway, "Programmed")[0] is not True or address(there.gateway) is None:
-        missing.append("the load balancer is not there yet")
+        missing.append(text("the load balancer is not there yet"))
     unsaid = [what for what, (state, _) in takes.items() if state is None]
     return Standing(
-        missing="; ".join(missing),
-        unsaid=f"whether the load balancer takes {' and '.join(unsaid)}" if unsaid else "",
+        missing=join("; ", missing),
+        unsaid=text("whether the load balancer takes {what}", what=join(" and ", unsaid)) if unsaid else "",
     )
 
 
@@ -265,23 +272,37 @@ def _hopeless(
     """Why a version's pods will never be ready; None where they may be yet."""
     for one in _conditions(deployment) if deployment is not None else ():
         if one.get("type") == "ReplicaFailure" and one.get("status") == "True":
-            text = f"The cluster makes no pod for {version}: {one.get('message', 'it does not say why')}"
-            return KitError(Code.SERVICE_NOT_READY, _sentence(text), "Correct what it names; deploy again.")
+            said = text(
+                "The cluster makes no pod for {version}: {why}.",
+                version=version,
+                why=_clause(one.get("message") or text("it does not say why")),
+            )
+            return KitError(Code.SERVICE_NOT_READY, said, text("Correct what it names; deploy again."))
     given_up = given_up_at(deployment) if deployment is not None else ""
     if given_up and given_up != forgiven:
-        why = _pods_wait(pods) or "its pods are not ready in time"
-        text = f"{version} is not ready, and the cluster has given it up: {why}"
-        return KitError(Code.SERVICE_NOT_READY, _sentence(text), "`kit logs` shows what it printed.")
+        why = _pods_wait(pods) or text("its pods are not ready in time")
+        said = text(
+            "{version} is not ready, and the cluster has given it up: {why}.",
+            version=version,
+            why=_clause(why),
+        )
+        return KitError(Code.SERVICE_NOT_READY, said, text("`kit logs` shows what it printed."))
     for status in _containers(pods):
         waits = (status.get("state") or {}).get("waiting") or {}
         reason = str(waits.get("reason", ""))
         if reason not in _HOPELESS or (reason == _CRASHES and status.get("restartCount", 0) < _CRASHED):
             continue
-        said = f" ({waits['message']})" if waits.get("message") else ""
+        more = f" ({_clause(waits['message'])})" if waits.get("message") else ""
         pulls = "pulled" in _HOPELESS[reason]
-        text = f"{version} does not start: {_HOPELESS[reason]}, {reason}{said}"
-        hint = _PULL if pulls else "`kit logs` shows what it printed."
-        return KitError(Code.SERVICE_NOT_READY, _sentence(text), hint)
+        said = text(
+            "{version} does not start: {means}, {reason}{more}.",
+            version=version,
+            means=_HOPELESS[reason],
+            reason=reason,
+            more=more,
+        )
+        hint = _PULL if pulls else text("`kit logs` shows what it printed.")
+        return KitError(Code.SERVICE_NOT_READY, said, hint)
     return None
 
 
@@ -290,10 +311,14 @@ def _pods_wait(pods: Sequence[Object]) -> str:
     for status in _containers(pods):
         waits = (status.get("state") or {}).get("waiting") or {}
         if waits.get("reason"):
-            return f"its pods wait: {waits['reason']}"
+            return text("its pods wait: {waits}", waits=waits["reason"])
     for one in (condition for pod in pods for condition in _conditions(pod)):
         if one.get("status") == "False" and one.get("message"):
-            return f"its pods wait: {one.get('reason', '')}, {_sentence(one['message']).rstrip('.')}"
+            return text(
+                "its pods wait: {reason}, {message}",
+                reason=one.get("reason", ""),
+                message=_clause(one["message"]),
+            )
     return ""
 
 
@@ -334,8 +359,8 @@ def digest(stdout: str) -> str:
     except (ValueError, LookupError, TypeError):
         raise KitError(
             Code.GCLOUD_FAILED,
-            "The image was built, and `gcloud builds submit` does not name its digest.",
-            "Run it again; `gcloud builds list --limit=1` shows what came of the build.",
+            text("The image was built, and `gcloud builds submit` does not name its digest."),
+            text("Run it again; `gcloud builds list --limit=1` shows what came of the build."),
         ) from None
 
 
@@ -367,7 +392,17 @@ def left_over(place: Place, namespace: str, rules: Any, groups: Any) -> tuple[Re
             if name.startswith(("gkegw", "k8s1-")) and ours:
                 zone = str(one.get("zone", "")).rpartition("/")[2]
                 words = f"gcloud compute {line.format(name=name, zone=zone)} --project={place.project}"
-                found.append(Removal(f"the {kind} {name}, which outlived its Gateway: `{words}`", None))
+                found.append(
+                    Removal(
+                        text(
+                            "the {kind} {name}, which outlived its Gateway: `{words}`",
+                            kind=kind,
+                            name=name,
+                            words=words,
+                        ),
+                        None,
+                    )
+                )
     return tuple(found)
 
 
@@ -411,6 +446,9 @@ def _listener(gateway: Object) -> Object:
     return next(iter(gateway.get("spec", {}).get("listeners") or ()), {})
 
 
-def _sentence(text: str) -> str:
-    text = " ".join(text.split()).rstrip(".")
-    return f"{text[:300]}…" if len(text) > 300 else f"{text}."
+def _clause(said: str) -> str:
+    """What the cluster said, on one line, shortened, without its full stop."""
+    folded = " ".join(said.split()).rstrip(".")
+    if folded == said:
+        return said
+    return f"{folded[:300]}…" if len(folded) > 300 else folded

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cloud.preflight import Preflight, check, text
+from kit.cloud.preflight import Preflight, check, findings_text
 from kit.config import Config
 from kit.errors import Code, KitError
 from kit.platforms.findings import Finding
@@ -94,7 +94,7 @@ def test_without_a_project_nothing_is_asked(tmp_path: Path) -> None:
 
 
 def test_findings_are_told_the_gravest_first_each_with_its_remedy() -> None:
-    found = text(
+    found = findings_text(
         Preflight(
             (Finding("note", "N."), Finding("stop", "S.", "Do it."), Finding("ask", "A?")), "demo-project"
         )
