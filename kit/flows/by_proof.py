@@ -322,7 +322,7 @@ class ByProof(Examination):
                 )
             )
             traced = await self.ask_again(at, seen_of_answer(self.probe), most=self.left)
-            if traced.factors:
+            if traced.factors or traced.base.streams:
                 return causes.causes(traced)
             direct = traced.direct
         else:

@@ -58,7 +58,9 @@ def fates(
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
         named.append(_cut(line, hops, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
-        said = text("{octets:,} bytes came, and no event in them ended", octets=watched(line).octets)
+        said = text(
+            "{octets:,} bytes came, and no event with data in them ended", octets=watched(line).octets
+        )
         media = framing(head.get("content-type", ""))
         form = "" if media == "text" else part(f"{media}-form")
         named.append(NamedCause(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
@@ -134,7 +136,7 @@ def _cut(
             refuted = not where
         elif near(after_s, again_s):
             said += text("{asked} ended after {again_s:.1f} s as well", asked=asked, again_s=again_s)
-            said += text(", as by a limit on time") if surely else ""
+            said += text(", as by a limit on time, or an error at the same place") if surely else ""
             side = text("it is the service itself, or a hop there") if where and surely else ""
             same = True
         else:
