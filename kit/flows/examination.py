@@ -303,6 +303,8 @@ class Examination:
                 probe.spec, probe.line, answer, proved, under, found=probe.found, error=error, doubts=unhad
             )
         )
+        if seen.state is State.HELD and Doubt.ANSWER_DISAGREES_WITH_PROOF in lane.doubts:
+            named = tuple(replace(one, certainty="possible") for one in named)
         evidence = answer.evidence[-1] if answer.evidence else ""
         if self.undecodable and probe.error is not None:
             evidence = bare(probe.error.message)

@@ -318,7 +318,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         Doubt.ANSWER_IN_CLUMPS in answer.doubts or _unseen(answer, line)
     ):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
-    if _contradict(verdict, answer):
+    if _contradict(verdict, answer) or _passes_the_hold(proof, answer, line):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
         doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
@@ -381,6 +381,14 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
     held = answer.verdict in (Verdict.WHOLE_MESSAGE, Verdict.BYTE_LIMITED)
     streamed = answer.verdict is Verdict.INCREMENTAL
     return (verdict is Verdict.INCREMENTAL and held) or (verdict is Verdict.WHOLE_MESSAGE and streamed)
+
+
+def _passes_the_hold(proof: Finding, answer: Finding, line: Timeline) -> bool:
+    """Whether an answer without stamps was seen to come bit by bit through what would have held all of it."""
+    looked = watched(line)
+    streams = answer.method is Method.PASSIVE and looked.looks is Looks.STREAMED and looked.not_whole
+    filled = proof.shape in (Shape.BLOCKS, Shape.PREFIX) and (proof.block_bytes or 0) > looked.octets
+    return streams and (proof.verdict is Verdict.WHOLE_MESSAGE or filled)
 
 
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:

@@ -143,6 +143,29 @@ def test_an_answer_that_contradicts_the_proof_makes_it_inconclusive(
 
 
 @pytest.mark.parametrize(
+    ("shape", "block", "came", "contradicts"),
+    [
+        (Shape.WHOLE, None, SENT, True),
+        (Shape.BLOCKS, 64_000, SENT, True),
+        (Shape.PREFIX, 64_000, SENT, True),
+        (Shape.BLOCKS, 64, SENT, False),
+        (Shape.PREFIX, 64, SENT, False),
+        (Shape.FIRST_EVENT, None, SENT, False),
+        (Shape.WHOLE, None, [2300.0] * 60, False),
+    ],
+)
+def test_an_unstamped_answer_that_comes_through_what_would_have_held_it_contradicts_the_proof(
+    shape: Shape, block: int | None, came: list[float], contradicts: bool
+) -> None:
+    verdict = Verdict.WHOLE_MESSAGE if shape is Shape.WHOLE else Verdict.BYTE_LIMITED
+    found = combine(
+        proof(verdict, shape, block), judged(came, [None] * len(came)), line(came), event_bytes=1000
+    )
+    assert (found.verdict is Verdict.INCONCLUSIVE) == contradicts
+    assert (Doubt.ANSWER_DISAGREES_WITH_PROOF in found.doubts) == contradicts
+
+
+@pytest.mark.parametrize(
     ("event_bytes", "verdict"), [(1000, Verdict.INCREMENTAL), (4091, Verdict.BYTE_LIMITED)]
 )
 def test_a_tail_above_the_events_judged_is_a_doubt_and_no_verdict(event_bytes: int, verdict: Verdict) -> None:
