@@ -16,7 +16,7 @@ from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
 from kit.proof.fingerprints import Hop
 from kit.proof.known_limits import HELD_ON_S, WITHIN_S, known_limits, with_lines
-from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
+from kit.proof.looks import LUMP_MS, WAIT_MS, Looks, Watched
 from kit.proof.stream_limits import near
 from kit.proof.timeline import End, Timeline
 
@@ -91,6 +91,24 @@ def starved(
         "a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it",
         longest=longest,
         usual_ms=usual_ms,
+    )
+
+
+def by_the_clock(looked: Watched, pings_ms: Sequence[float]) -> str:
+    """Why a stream beside an answer in clumps cannot show that its way lets it pass; empty if it can.
+
+    Args:
+        looked: how the answer came.
+        pings_ms: how long small requests to the same service took.
+    """
+    silence, usual = looked.silence_ms, median(pings_ms) if pings_ms else 0.0
+    if looked.looks is not Looks.CLUMPED or silence is None or 2 * usual < silence:
+        return ""
+    return text(
+        "its clumps came {silence_ms:.0f} ms apart, and a small request takes {usual_ms:.0f} ms: what sends "
+        "all that it has by the clock would do both",
+        silence_ms=silence,
+        usual_ms=usual,
     )
 
 
