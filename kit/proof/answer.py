@@ -421,7 +421,20 @@ def _watched(
         for arrival, stamp in zip(arrivals, stamps, strict=True)
     ]
     reads = [Piece(at - asked_ms, octets) for at, octets in received.reads]
-    return watch(events, reads, kind_of(received.headers.get("content-type", "")))
+    kind = kind_of(received.headers.get("content-type", ""))
+    if kind == "document" and _in_lines(received):
+        kind = "text"
+    return watch(events, reads, kind)
+
+
+def _in_lines(received: Received) -> bool:
+    """Whether what calls itself one JSON document is several, a line each, whose reads are no events."""
+    begun = "".join(event.data for _, event in received.arrivals[:16] if event.type == "chunk")
+    first = [line for line in begun.splitlines() if line][:2]
+    try:
+        return len(first) == 2 and all(isinstance(json.loads(line), dict) for line in first)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _not_before_sent(arrivals: list[Arrival]) -> list[Arrival]:
