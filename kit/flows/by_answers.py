@@ -46,6 +46,8 @@ class ByAnswers(Examination):
             self.limits.append(self.asked_once())
         kept = 2 if two is not None and self.left >= 2 else 0
         traced = await self.ask_again(at, seen, most=self.left - kept)
+        if traced.base.streams:
+            return self.diagnosis(traced.base, (), None, probe.by_answer.method)
         if traced.factors or two is None or not kept:
             named = causes.causes(traced) if traced.factors else self._suspects(seen, traced)
             return self.diagnosis(seen, named, None, probe.by_answer.method)

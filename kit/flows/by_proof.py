@@ -20,6 +20,7 @@ from kit.proof.conditions import Change, Conditions
 from kit.proof.diagnosis import Diagnosis
 from kit.proof.doubts import Doubt
 from kit.proof.experiments import Experiment, Row, Traced, as_asked, to_the_end, trace
+from kit.proof.fates import by_the_clock
 from kit.proof.held_answer import KEPT_ITS_LOOP
 from kit.proof.looks import Looks
 from kit.proof.quick_check import Observation, Sign, State
@@ -322,7 +323,7 @@ class ByProof(Examination):
                 )
             )
             traced = await self.ask_again(at, seen_of_answer(self.probe), most=self.left)
-            if traced.factors:
+            if traced.factors or traced.base.streams:
                 return causes.causes(traced)
             direct = traced.direct
         else:
@@ -341,4 +342,7 @@ class ByProof(Examination):
         apart = text(
             "which of the two: send the time in each event (t_ms), or ask directly as well (--direct URL)"
         )
-        return tuple(NamedCause(one, "possible", because, apart) for one in (service, Cause.ANSWER_PATH))
+        hop = Cause.ANSWER_PATH
+        if clocked := by_the_clock(looked, [ping.took_ms for ping in self.probe.pings]):
+            hop, because = Cause.TIMER, clocked
+        return tuple(NamedCause(one, "possible", because, apart) for one in (service, hop))

@@ -46,8 +46,8 @@ _CAUSES = (
     ),
     (
         r"SyntaxError: ",
-        rf"The lab runs Python {sys.version_info[0]}.{sys.version_info[1]}; an app for a newer one needs it "
-        r"here too: PYTHON=/path/to/python make demo.",
+        rf"Correct that line. The lab runs Python {sys.version_info[0]}.{sys.version_info[1]}; an app for a "
+        r"newer one needs it here too: PYTHON=/path/to/python make demo.",
     ),
     (
         r"Failed to find attribute '(\w+)' in '([\w.]+)'",

@@ -7,7 +7,8 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -20,6 +21,7 @@ from kit.urls import without_credentials
 
 if TYPE_CHECKING:
     from kit.probe.client import Ask
+    from kit.proof.events import Event
 
 E = TypeVar("E", bound=BaseException)
 
@@ -249,6 +251,28 @@ def bad_status(
 _PLAIN = ("accept", "accept-encoding", "accept-language", "content-type", "user-agent")
 
 
+def reported(ask: Ask, events: Sequence[Event]) -> str:
+    """What an answer with a good status says went wrong, in its last event that says so; else "".
+
+    Args:
+        ask: what was asked; neither its headers nor its body are shown.
+        events: the answer's.
+    """
+    if events and all(event.type == "chunk" for event in events):  # one document, however it was read
+        events = [replace(events[0], data="".join(event.data for event in events))]
+    for event in reversed(events):
+        try:
+            payload = json.loads(event.data)
+        except (ValueError, RecursionError):
+            payload = event.data
+        wrong = payload.get("error") if isinstance(payload, dict) else None
+        if not wrong and "error" in (event.type, payload.get("type") if isinstance(payload, dict) else ""):
+            wrong = payload
+        if wrong and (why := _shown(_sentence(wrong))):
+            return _without_what_was_sent(ask, why)
+    return ""
+
+
 def _without_what_was_sent(ask: Ask, why: str) -> str:
     """Some servers repeat a key or a question: what is sent in headers and in the query is not shown."""
     sent = [word for name, value in ask.headers if name.lower() not in _PLAIN for word in value.split()]
@@ -274,6 +298,8 @@ def _hint(ask: Ask, status: int, headers: Mapping[str, str]) -> str:
         return text("It takes another Content-Type than was given: --header 'Content-Type: …'.")
     if status in (400, 422) and ask.body is not None:
         return text("Correct --data (probe_body in kit.toml), or its --header 'Content-Type: …'.")
+    if status < 400:
+        return text("That is no answer to read: give the address, or the request, whose answer streams.")
     return _HINTS.get(status, text("Look at the server's log."))
 
 
@@ -292,8 +318,10 @@ _HINTS = {
     413: text("Send less in --data, or raise the limit (nginx: client_max_body_size)."),
     415: text("Say what the data is: --header 'Content-Type: application/json'."),
     422: text("Give the parameters it wants: {give_data}.", give_data=_GIVE_DATA),
+    426: text("It speaks another protocol there (WebSocket?): give the address of a stream over HTTP."),
     429: text("It is asked too often; wait and try again."),
     501: text("Try the other method (--method POST or GET); or a hop will not forward it incrementally."),
+    431: text("Send fewer headers, or shorter ones: cookies, a long token."),
     502: text(
         "A hop answered for a service that it could not reach: check that the service runs, and its log."
     ),
@@ -314,7 +342,11 @@ def said(media: str, body: bytes) -> str:
         payload = json.loads(text)
     except (ValueError, RecursionError):
         payload = text if media.startswith("text/plain") else None
-    return "".join(c for c in " ".join(_sentence(payload).split()) if c.isprintable())[:300]
+    return _shown(_sentence(payload))
+
+
+def _shown(sentence: str) -> str:
+    return "".join(c for c in " ".join(sentence.split()) if c.isprintable())[:300]
 
 
 def _sentence(payload: object) -> str:

@@ -318,7 +318,7 @@ def combine(proof: Finding | None, answer: Finding, line: Timeline, *, event_byt
         Doubt.ANSWER_IN_CLUMPS in answer.doubts or _unseen(answer, line)
     ):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
-    if _contradict(verdict, answer):
+    if _contradict(verdict, answer) or _passes_the_hold(proof, answer, line):
         verdict, shape, size = Verdict.INCONCLUSIVE, None, None
         doubts = (*doubts, Doubt.ANSWER_DISAGREES_WITH_PROOF)
     return Finding(verdict, proof.method, shape, size, proof.hold_ms, proof.hold_floor_ms, doubts, evidence)
@@ -383,6 +383,14 @@ def _contradict(verdict: Verdict, answer: Finding) -> bool:
     return (verdict is Verdict.INCREMENTAL and held) or (verdict is Verdict.WHOLE_MESSAGE and streamed)
 
 
+def _passes_the_hold(proof: Finding, answer: Finding, line: Timeline) -> bool:
+    """Whether an answer without stamps was seen to come bit by bit through what would have held all of it."""
+    looked = watched(line)
+    streams = answer.method is Method.PASSIVE and looked.looks is Looks.STREAMED and looked.not_whole
+    filled = proof.shape in (Shape.BLOCKS, Shape.PREFIX) and (proof.block_bytes or 0) > looked.octets
+    return streams and (proof.verdict is Verdict.WHOLE_MESSAGE or filled)
+
+
 def _by_arrivals(line: Timeline, cut: tuple[Doubt, ...]) -> Finding:
     """Arrivals alone: a suspicion at most (130 of 240 fast servers looked fully buffered)."""
     looked = watched(line)
@@ -413,7 +421,20 @@ def _watched(
         for arrival, stamp in zip(arrivals, stamps, strict=True)
     ]
     reads = [Piece(at - asked_ms, octets) for at, octets in received.reads]
-    return watch(events, reads, kind_of(received.headers.get("content-type", "")))
+    kind = kind_of(received.headers.get("content-type", ""))
+    if kind == "document" and _in_lines(received):
+        kind = "text"
+    return watch(events, reads, kind)
+
+
+def _in_lines(received: Received) -> bool:
+    """Whether what calls itself one JSON document is several, a line each, whose reads are no events."""
+    begun = "".join(event.data for _, event in received.arrivals[:16] if event.type == "chunk")
+    first = [line for line in begun.splitlines() if line][:2]
+    try:
+        return len(first) == 2 and all(isinstance(json.loads(line), dict) for line in first)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _not_before_sent(arrivals: list[Arrival]) -> list[Arrival]:

@@ -16,7 +16,7 @@ from kit.proof.conditions import framing
 from kit.proof.doubts import Doubt
 from kit.proof.fingerprints import Hop
 from kit.proof.known_limits import HELD_ON_S, WITHIN_S, known_limits, with_lines
-from kit.proof.looks import LUMP_MS, WAIT_MS, Looks
+from kit.proof.looks import LUMP_MS, WAIT_MS, Looks, Watched
 from kit.proof.stream_limits import near
 from kit.proof.timeline import End, Timeline
 
@@ -58,7 +58,9 @@ def fates(
     elif Doubt.STREAM_CUT in doubts or Doubt.END_UNKNOWN in doubts:
         named.append(_cut(line, hops, again, where, surely=Doubt.STREAM_CUT in doubts))
     if Doubt.NO_EVENTS in doubts:
-        said = text("{octets:,} bytes came, and no event in them ended", octets=watched(line).octets)
+        said = text(
+            "{octets:,} bytes came, and no event with data in them ended", octets=watched(line).octets
+        )
         media = framing(head.get("content-type", ""))
         form = "" if media == "text" else part(f"{media}-form")
         named.append(NamedCause(Cause.NO_EVENTS, "likely", said, to_try=form, holds=False))
@@ -89,6 +91,24 @@ def starved(
         "a small request beside the answer took {longest:.0f} ms, and {usual_ms:.0f} ms without it",
         longest=longest,
         usual_ms=usual_ms,
+    )
+
+
+def by_the_clock(looked: Watched, pings_ms: Sequence[float]) -> str:
+    """Why a stream beside an answer in clumps cannot show that its way lets it pass; empty if it can.
+
+    Args:
+        looked: how the answer came.
+        pings_ms: how long small requests to the same service took.
+    """
+    silence, usual = looked.silence_ms, median(pings_ms) if pings_ms else 0.0
+    if looked.looks is not Looks.CLUMPED or silence is None or 2 * usual < silence:
+        return ""
+    return text(
+        "its clumps came {silence_ms:.0f} ms apart, and a small request takes {usual_ms:.0f} ms: what sends "
+        "all that it has by the clock would do both",
+        silence_ms=silence,
+        usual_ms=usual,
     )
 
 
@@ -134,7 +154,7 @@ def _cut(
             refuted = not where
         elif near(after_s, again_s):
             said += text("{asked} ended after {again_s:.1f} s as well", asked=asked, again_s=again_s)
-            said += text(", as by a limit on time") if surely else ""
+            said += text(", as by a limit on time, or an error at the same place") if surely else ""
             side = text("it is the service itself, or a hop there") if where and surely else ""
             same = True
         else:

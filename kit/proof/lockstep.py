@@ -318,6 +318,10 @@ class LockStep(Steps):
                     released.append(octets)
                     fed = 0
             if len(released) < 2:
+                # A timer's release can fall together with what was fed just then.
+                found = yield from self._by_time()
+                if found is not None:
+                    return found
                 self._say(text("it could not be seen to do so again"))
                 return self._found(Verdict.BYTE_LIMITED, block_bytes=total, doubts=(Doubt.NOT_REPEATED,))
             if not kept_back:  # it was the beginning that was held

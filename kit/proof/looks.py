@@ -187,9 +187,9 @@ class Watched:
     @property
     def next_step(self) -> str | None:
         """What to do with what is no stream, a sentence or two; None for a stream."""
-        return (
-            NEXT_STEPS[self.kind] if self.looks is Looks.NOT_A_STREAM and self.wait_ms is not None else None
-        )
+        if self.looks is not Looks.NOT_A_STREAM:
+            return None
+        return _EMPTY if self.wait_ms is None else NEXT_STEPS[self.kind]
 
     @property
     def all_the_same(self) -> str:
@@ -208,8 +208,9 @@ class Watched:
                 return text(", but it looks held: it came in {clumps:,} clumps", clumps=self.clumps)
             case Looks.ONE_LUMP if self.held:
                 return text(", but it looks held: it came in one lump")
-            case Looks.NOT_A_STREAM if self.wait_ms is not None:
-                return text(": {seen}", seen=_AS_IT_IS[self.kind])
+            case Looks.NOT_A_STREAM:
+                seen = text("no event arrived") if self.wait_ms is None else _AS_IT_IS[self.kind]
+                return text(": {seen}", seen=seen)
         return ""
 
     @property
@@ -227,6 +228,9 @@ _AS_IT_IS: dict[Kind, str] = {
 }
 
 
+_EMPTY = text(
+    "Nothing came but comments, if even these: look at the service's log, and at what the request must say."
+)
 NEXT_STEPS: dict[Kind, str] = {
     "events": (
         text(

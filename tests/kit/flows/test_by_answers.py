@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -279,6 +280,27 @@ async def test_what_a_limit_refuses_is_asked_for_again_and_no_fault_of_the_answe
         found = await doctor(DoctorSpec("doctor", Ask("GET", server.url)), reported.append)
     assert (found.rows[0].observation.state, found.causes) == (State.STREAMS, ())
     assert any("a limit refused that (429)" in str(event) for event in reported)
+
+
+async def test_what_streamed_with_one_thing_changed_and_then_without_was_not_freed_by_that() -> None:
+    asked: list[bytes] = []
+
+    def held_at_first(one: Connection) -> None:
+        if not (request := one.request()):
+            return
+        if b"/proof/ping" in request.partition(b"\r\n")[0]:
+            one.send(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            return
+        asked.append(request)
+        one.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        for pause_s, data in [(1.6, b"".join(data for _, data in WORDS))] if len(asked) == 1 else WORDS:
+            time.sleep(pause_s)
+            one.send(data)
+
+    with wire(held_at_first) as server:
+        found = await examine(server.url)
+    assert not any(one.holds for one in found.causes)
+    assert any("not held every time" in limit for limit in found.limits)
 
 
 async def test_a_generator_that_is_held_is_asked_for_two_lengths_and_both_are_suspected(

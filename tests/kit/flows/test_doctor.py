@@ -14,6 +14,7 @@ from kit.probe.client import Ask
 from kit.proof.causes import Cause
 from kit.proof.contract import Clause, ContractSpec
 from kit.proof.diagnosis import Diagnosis
+from kit.proof.doubts import Doubt
 from kit.proof.lane import LaneState, state
 from kit.proof.quick_check import State
 from kit.proof.verdict import Verdict
@@ -285,6 +286,13 @@ def test_asked_directly_the_rule_for_one_path_is_likely(found: Diagnosis) -> Non
     (one,) = found.causes
     assert (one.cause, one.certainty) == (Cause.ANSWER_PATH, "likely")
     assert "a hop between" in one.where
+
+
+@through(lambda origin: origin("tests.fixtures.foreign:proof_collected"), path="/chat")
+def test_a_rule_for_the_proofs_path_is_not_proven_of_an_answer_that_streams(found: Diagnosis) -> None:
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert Doubt.ANSWER_DISAGREES_WITH_PROOF in found.doubts
+    assert [one.certainty for one in found.causes] == ["possible"]
 
 
 def test_how_a_stream_is_held_is_looked_for_before_anything_is_changed(

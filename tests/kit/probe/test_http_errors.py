@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kit.errors import Code, KitError
 from kit.probe.client import Ask
-from kit.probe.http_errors import bad_status, shown, translate_errors
+from kit.probe.http_errors import bad_status, reported, shown, translate_errors
+from kit.proof.events import Event
 
 URL = "https://me:secret@host.example:8443/search?key=secret"
 
@@ -156,6 +157,10 @@ def test_whatever_a_refusal_says_is_one_printable_line(body: bytes, media: str) 
         (BARE, 405, {}, "--method POST or GET"),
         (BARE, 405, {"allow": "POST, OPTIONS"}, "as in --method POST."),
         (BARE, 415, {}, "Content-Type: application/json"),
+        (BARE, 426, {"upgrade": "websocket"}, "WebSocket"),
+        (BARE, 431, {}, "fewer headers"),
+        (BARE, 204, {}, "no answer to read"),
+        (BARE, 302, {}, "no answer to read"),
         (BARE, 500, {}, "Look at the server's log."),
     ],
 )
@@ -163,6 +168,39 @@ def test_the_next_step_follows_from_what_was_given(
     ask: Ask, status: int, headers: dict[str, str], hint: str
 ) -> None:
     assert hint in bad_status(ask, status, headers).hint
+
+
+@pytest.mark.parametrize(
+    ("events", "wrong"),
+    [
+        (
+            [("message", "a"), ("message", '{"error": {"message": "quota\\nexceeded", "code": 1}}')],
+            "quota exceeded",
+        ),
+        ([("error", '{"type": "error", "error": {"type": "x", "message": "overloaded"}}')], "overloaded"),
+        ([("message", '{"type": "error", "message": "gone"}'), ("message", "[DONE]")], "gone"),
+        ([("error", "it broke")], "it broke"),
+        ([("line", '{"error": "no model", "done": true}')], "no model"),
+        ([("chunk", '{"jsonrpc": "2.0", "error": {"code": -32000,'), ("chunk", ' "message": "no"}}')], "no"),
+        ([("error", "no key sec-ret")], "no key …"),
+        ([("message", '{"error": null}'), ("message", '{"error": true}'), ("message", "[1]")], ""),
+        ([("chunk", "an error "), ("chunk", "is text")], ""),
+        ([], ""),
+    ],
+)
+def test_an_answer_with_a_good_status_repeats_the_error_that_it_reports(
+    events: list[tuple[str, str]], wrong: str
+) -> None:
+    assert reported(ASKED, [Event(kind, data, "", len(data)) for kind, data in events]) == wrong
+
+
+@given(
+    st.lists(
+        st.builds(Event, st.sampled_from(["error", "message", "chunk"]), st.text(), st.just(""), st.just(1))
+    )
+)
+def test_whatever_an_answer_reports_is_one_printable_line(events: list[Event]) -> None:
+    assert reported(BARE, events).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from kit.proof.answer import (
 from kit.proof.answer import judged as judged_answer
 from kit.proof.clock import Clock
 from kit.proof.doubts import Doubt
-from kit.proof.events import LineDecoder
+from kit.proof.events import ChunkDecoder, LineDecoder
 from kit.proof.looks import Looks, Piece, watch
 from kit.proof.received import Received
 from kit.proof.sse import SSEDecoder
@@ -140,6 +140,29 @@ def test_an_answer_that_contradicts_the_proof_makes_it_inconclusive(
     assert (found.verdict is Verdict.INCONCLUSIVE) == contradicts
     assert (Doubt.ANSWER_DISAGREES_WITH_PROOF in found.doubts) == contradicts
     assert "seen" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("shape", "block", "came", "contradicts"),
+    [
+        (Shape.WHOLE, None, SENT, True),
+        (Shape.BLOCKS, 64_000, SENT, True),
+        (Shape.PREFIX, 64_000, SENT, True),
+        (Shape.BLOCKS, 64, SENT, False),
+        (Shape.PREFIX, 64, SENT, False),
+        (Shape.FIRST_EVENT, None, SENT, False),
+        (Shape.WHOLE, None, [2300.0] * 60, False),
+    ],
+)
+def test_an_unstamped_answer_that_comes_through_what_would_have_held_it_contradicts_the_proof(
+    shape: Shape, block: int | None, came: list[float], contradicts: bool
+) -> None:
+    verdict = Verdict.WHOLE_MESSAGE if shape is Shape.WHOLE else Verdict.BYTE_LIMITED
+    found = combine(
+        proof(verdict, shape, block), judged(came, [None] * len(came)), line(came), event_bytes=1000
+    )
+    assert (found.verdict is Verdict.INCONCLUSIVE) == contradicts
+    assert (Doubt.ANSWER_DISAGREES_WITH_PROOF in found.doubts) == contradicts
 
 
 @pytest.mark.parametrize(
@@ -435,3 +458,22 @@ def test_events_that_come_later_than_they_were_let_go_are_seen_to() -> None:
     assert "800 ms later" in came_late(came(800.0), CLOCK, slept_ms=0.0)
     assert came_late(came(800.0), CLOCK, slept_ms=700.0) == ""
     assert came_late(line([1.0, 2.0]), None, slept_ms=0.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "looks"),
+    [
+        (b'{"a": 1}\n{"b": 2}\n', Looks.ONE_LUMP),
+        (b'{"a": 1}\n', Looks.NOT_A_STREAM),
+        (b'{\n"a": 1\n}\n', Looks.NOT_A_STREAM),
+        (b'[{"a": 1},\n{"b": 2}]', Looks.NOT_A_STREAM),
+    ],
+)
+def test_json_in_lines_is_no_document_whatever_its_media_type_says(body: bytes, looks: Looks) -> None:
+    received = Received(ChunkDecoder())
+    received.head(2_000.0, 200, {"content-type": "application/json"})
+    received.body(2_000.0, body)
+    received.end(2_001.0, clean=True)
+    came, _ = timeline(received, asked_ms=0.0, now_ms=2_001.0, offset_ms=None)
+    assert came.watched is not None
+    assert came.watched.looks is looks

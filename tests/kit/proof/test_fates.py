@@ -7,7 +7,7 @@ import pytest
 
 from kit.proof.causes import Cause, NamedCause
 from kit.proof.doubts import Doubt
-from kit.proof.fates import at_deadline, fates, late_head, starved
+from kit.proof.fates import at_deadline, by_the_clock, fates, late_head, starved
 from kit.proof.fingerprints import hops
 from kit.proof.looks import Piece, watch
 from kit.proof.timeline import Arrival, End, Timeline
@@ -221,3 +221,21 @@ def test_a_head_that_comes_only_with_the_first_event_is_said_unless_all_came_in_
     assert late_head(replace(late, ttfb_ms=5.0)) is None
     lump = replace(line([3_000.0] * 20, end=End.WHOLE), ttfb_ms=3_000.0)
     assert late_head(lump) is None
+
+
+@pytest.mark.parametrize(
+    ("pings_ms", "apart_ms", "clocked"),
+    [
+        ([900.0, 1_002.0, 1_001.0], 1_000.0, True),
+        ([4.0, 5.0, 1_001.0], 1_000.0, False),
+        ([200.0] * 5, 1_000.0, False),
+        ([], 1_000.0, False),
+        ([900.0], 80.0, False),  # no clumps
+    ],
+)
+def test_where_small_requests_wait_as_long_as_clumps_are_apart_a_clock_may_do_both(
+    pings_ms: list[float], apart_ms: float, *, clocked: bool
+) -> None:
+    each = 1 if apart_ms < 500 else 12
+    pieces = [Piece(apart_ms * clump, 16) for clump in range(1, 7) for _ in range(each)]
+    assert bool(by_the_clock(watch(pieces, pieces, "events"), pings_ms)) is clocked

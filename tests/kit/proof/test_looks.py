@@ -198,6 +198,7 @@ def test_what_follows_without_a_proof_is_said_with_its_bounds_and_nothing_of_a_l
         ("page", [4.0, 5.0], "a web page is no stream", "--from-curl"),
         ("document", [900.0], "a JSON document is no stream", '"stream": true'),
         ("events", [900.0], "one event is no stream", "a longer answer"),
+        ("events", [], "no event arrived", "Nothing came but comments"),
     ],
 )
 def test_a_lump_a_page_a_document_and_one_event_have_headlines_and_next_steps_of_their_own(
