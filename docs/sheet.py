@@ -19,7 +19,7 @@ h1 {{ font-size: 15pt; margin: 0; }}
 h2 {{ font-size: 11pt; margin: 2.2mm 0 0; break-after: avoid; }}
 p {{ margin: .6mm 0; }}
 pre {{ margin: .6mm 0; padding: .6mm 1.5mm; background: #f2f0ea; white-space: pre-wrap; }}
-code {{ font: 8.4pt/1.2 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }}
+code {{ font: 8pt/1.2 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }}
 a {{ color: inherit; text-decoration: none; }}
 </style>
 <body>{body}</body></html>

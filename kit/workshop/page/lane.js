@@ -95,7 +95,8 @@ export class LaneView {
     } else if (said) {
       const spoken = said[words.key];
       this.#say(`${MARKS[said.tone]} ${spoken.verdict}`, spoken.promise);
-      this.$(".why").replaceChildren(...prose([spoken.why, spoken.advice ?? spoken.note].filter(Boolean).join(" ")));
+      const why = [spoken.why, spoken.advice ?? spoken.note].filter(Boolean).join(words.key === "zh" ? "" : " ");
+      this.$(".why").replaceChildren(...prose(why));
       this.$(".evidence").classList.toggle("doubt", spoken.doubts.length > 0);
       this.$(".evidence").textContent = spoken.doubts.length ? words.doubts(spoken.doubts.length) : words.evidence;
       this.#more([spoken.remark, ...spoken.doubts, ...(spoken.evidence ?? [])].filter(Boolean));

@@ -183,6 +183,11 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
             page.locator("#language").evaluate("button => button.click()")
         assert page.evaluate(MISSED) == [], (width, height, language)
         assert not large or page.evaluate(CONTROLS) == 1, (width, height, language)
+        if large:  # an open evidence pushes no lane out
+            page.locator("[data-target=standard] .evidence").click()
+            below = "document.querySelector('.lane:last-child').getBoundingClientRect().bottom - innerHeight"
+            assert page.evaluate(below) <= 0, (width, height, language)
+            page.locator("[data-target=standard] .evidence").click()
 
     # When each event was sent and received stands on the same axis of time, in place of the words.
     page.keyboard.press("c")
@@ -249,6 +254,9 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     expect(page.locator("#mark")).to_contain_text("录制于")
     over(page)
     assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", *["● 流式"] * 3]
+    assert not [lane["why"] for lane in lanes(page).values() if "。 " in lane["why"]]
+    assert all(lane["clock"].endswith(" 秒") for lane in lanes(page).values())
+    assert page.locator("#axis").inner_text().split()[-1] == "秒"
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.locator("#more").click()
     page.locator("#language").click()
