@@ -15,7 +15,16 @@ from kit.probe.client import Ask, Client
 from kit.probe.http_errors import bad_status, shown, silent
 from kit.probe.lane import Proved, measured
 from kit.probe.measured import PINGS
-from kit.probe.origin import Found, discover, new_stream, ping_path, reply_of
+from kit.probe.origin import (
+    Found,
+    discover,
+    end_path,
+    feed_path,
+    new_stream,
+    ping_path,
+    reply_of,
+    stream_url,
+)
 from kit.probe.proof_runner import ProofRequest
 from kit.probe.spec import LaneSpec, as_browser, as_our_service, beside_conditions
 from kit.proof import answer
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from kit.report import wire
 
 FINDS_WITHIN_S = 60.0
+_BEAT_BYTES = 200
 _LOOKS_WITHIN_S = 3.0  # before the page is shown
 
 
@@ -161,6 +171,21 @@ class LaneRun:
     def pings(self) -> list[str]:
         """What the browser asks first, to know how far the clocks are apart."""
         return [] if self._base is None else [f"{self._base}/{ping_path()}" for _ in range(PINGS)]
+
+    @property
+    def hold(self) -> dict[str, Any] | None:
+        """How the browser holds a stream of the proof's open; None without a proof."""
+        base, at, stream = self._base, self._conditions, new_stream()
+        if base is None:
+            return None
+        return {
+            "method": at.method,
+            "url": stream_url(base, stream, mode="lockstep", size=_BEAT_BYTES, at=at),
+            "headers": {"Accept": at.accept},
+            "bytes": _BEAT_BYTES,
+            "feed": f"{base}/{feed_path(stream, _BEAT_BYTES)}",
+            "end": f"{base}/{end_path(stream)}",
+        }
 
     @property
     def _base(self) -> str | None:
@@ -302,11 +327,11 @@ class LaneRun:
 
     @property
     def proof_request(self) -> ProofRequest | None:
-        """How its origin's proof is asked for from here, once it is judged; None where it shows none."""
+        """How its origin's proof is asked for from here; None where it shows none."""
         base = self._found.base
-        if base is None or self.lane is None:
+        if base is None:
             return None
-        at = replace(self._conditions, header=self.lane.header)
+        at = self._conditions if self.lane is None else replace(self._conditions, header=self.lane.header)
         return ProofRequest(base, at, beside_conditions(self._ask, self._found))
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from kit.probe.client import Ask
 from kit.probe.spec import LaneSpec
 from kit.proof.lane import Arm, Environment
 from kit.targets import Target
@@ -33,6 +34,7 @@ class PageConfig:
         names: names and addresses under which the page may be opened, besides this machine's own.
         secret: what a request must show; None where no other machine gets here.
         fresh: a lane with credentials that are good for one more run.
+        directly: what asks a lane's service with no front before it, by the lane's name: the lab's.
         tokens_per_s: the pace of its services unless a run says another; None where that is not known.
     """
 
@@ -43,6 +45,7 @@ class PageConfig:
     names: frozenset[str] = field(default=frozenset())
     secret: str | None = field(default=None, repr=False)
     fresh: Fresh = as_it_is
+    directly: Mapping[str, Ask] = field(default_factory=dict)
     tokens_per_s: float | None = None
 
     @property

@@ -18,6 +18,7 @@ from kit import __version__
 from kit.errors import Code, KitError
 from kit.probe.client import Client
 from kit.probe.spec import as_browser
+from kit.proof.contract import Clause
 from kit.proof.lane import Arm
 from kit.proof.verdict import in_words
 from kit.report.view import lane_view
@@ -48,7 +49,7 @@ class _Go(BaseModel):
     prompt: str = Field(min_length=1, max_length=8_000)
     header: Arm = "on"
     lanes: list[str] = Field(min_length=1, max_length=32)
-    how: Literal["stream", "poll"] = "stream"
+    how: Literal["stream", "poll", "leave", "cut"] = "stream"
     tokens: int = Field(default=150, ge=1, le=4096)
     # As the service's own /search takes it (service/parameters.py).
     tokens_per_s: float | None = Field(default=None, ge=0.1, le=1000, allow_inf_nan=False)
@@ -72,6 +73,7 @@ class Page:
             Route("/api/runs/{run}/{place:int}/answer", self._answer, methods=["POST"]),
             Route("/api/runs/{run}/{place:int}/proof", self._proof, methods=["POST"]),
             Route("/api/runs/{run}/{place:int}/contract", self._contract, methods=["POST"]),
+            Route("/api/runs/{run}/{place:int}/left", self._left, methods=["POST"]),
             Route("/api/recording", self._shipped, methods=["GET"]),
             Route("/api/recording", self._recording, methods=["POST"]),
             Route("/relay/{run}/{place:int}/{what:path}", self._relay, methods=["GET", "POST"]),
@@ -95,6 +97,7 @@ class Page:
                 "place": site.place(name),
                 "arms": list(arms),
                 "takes": lane_takes,
+                "deadline_s": next(iter(arms.values())).deadline_s,
             }
             for (name, arms), lane_takes in zip(site.specs.items(), takes, strict=True)
         ]
@@ -153,6 +156,7 @@ class Page:
                         "request": None if lane.lane else lane.request,
                         "pings": [] if lane.lane else lane.pings,
                         "pieces": lane.pieces,
+                        "hold": lane.hold if go.how == "cut" else None,
                         **self._outcome(lane),
                     }
                     for lane in run.lanes
@@ -178,9 +182,11 @@ class Page:
         lane = self._lane(request)
         if lane.lane is None:
             raise KitError(Code.BAD_USAGE, "That lane is not judged yet.", "Wait for its verdict.")
-        target = self._site.targets.get(lane.spec.target)
-        said = await check(lane, target, self._site.environment)
+        said = await check(lane, self._site)
         return _json({"said": said, "clauses": lane.data["clauses"] if lane.data else []})
+
+    async def _left(self, request: Request) -> Response:
+        return _json({"said": await check(self._lane(request), self._site, (Clause.CANCELLED,))})
 
     def _outcome(self, lane: LaneRun) -> dict[str, Any]:
         """The lane's verdict and what is said of it; nothing as long as there is none."""

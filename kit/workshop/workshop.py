@@ -8,11 +8,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NoReturn
 
 from kit.config import Config
+from kit.flows.lanes import ask
 from kit.lab.lab import Lab, LabLane
-from kit.probe.client import Client
+from kit.probe.client import Ask, Client
 from kit.proof.lane import Environment
 from kit.targets import Target
 from kit.workshop.guard import needs_secret
@@ -112,9 +114,10 @@ async def show_lab(
     """
     async with Lab(lanes, isolated=isolated, say=say, origins=session.address.origins) as lab:
         specs = await in_lab(lab, session.targets, config, timeout_s=session.timeout_s, say=say)
+        directly = {name: ask(config, url) for name, url in lab.services.items()}
         dying = asyncio.create_task(lab.wait_for_death())
         pace = config.tokens_per_s if config.app is None and config.generator == "embedded" else None
-        showing = asyncio.create_task(show_specs(session, specs, "lab", tokens_per_s=pace))
+        showing = asyncio.create_task(show_specs(session, specs, "lab", directly=directly, tokens_per_s=pace))
         try:
             await asyncio.wait({dying, showing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -133,6 +136,7 @@ async def show_specs(
     environment: Environment,
     fresh: Fresh = as_it_is,
     *,
+    directly: Mapping[str, Ask] = MappingProxyType({}),
     tokens_per_s: float | None = None,
 ) -> NoReturn:
     """Serve the page for these lanes until this is cancelled.
@@ -142,6 +146,7 @@ async def show_specs(
         specs: the lanes.
         environment: where they are.
         fresh: see `PageConfig`.
+        directly: see `PageConfig`.
         tokens_per_s: see `PageConfig`.
 
     Raises:
@@ -156,6 +161,7 @@ async def show_specs(
         address.allowed,
         address.secret,
         fresh,
+        directly,
         tokens_per_s,
     )
     async with (

@@ -39,15 +39,15 @@ export function draw(strip, run, now, endS) {
 }
 
 /** Writes the seconds along an axis. */
-export function label(axis, endS) {
-  const key = endS.toFixed(3);
+export function label(axis, endS, seconds = (s) => `${s} s`) {
+  const key = seconds(endS.toFixed(3));
   if (axis.dataset.end === key) return;
   axis.dataset.end = key;
   const step = STEPS_S.find((s) => endS / s <= 6) ?? endS;
   const labels = [];
   for (let s = 0; s <= endS * 1.0001; s += step) {
     const span = document.createElement("span");
-    span.textContent = `${Number(s.toFixed(1))} s`;
+    span.textContent = seconds(Number(s.toFixed(1)));
     span.style.left = `${(s / endS) * 100}%`;
     if (s / endS > 0.97) span.className = "last"; // inside the card
     labels.push(span);

@@ -36,7 +36,7 @@ export class LaneView {
     this.said = null;
     this.result = null;
     this.relayed = false;
-    this.polled = null;
+    this.say = null;
     for (const name of [".text", ".clock", ".clock-label", ".last", ".last-label"]) this.$(name).textContent = "";
     this.$(".strip").replaceChildren();
     this.$(".stairs").replaceChildren();
@@ -71,30 +71,32 @@ export class LaneView {
     this.#state("judged");
   }
 
-  /** The answer is over, and was asked for in pieces: no verdict, only what came. */
-  ended(polled) {
-    this.polled = polled;
-    this.element.dataset.tone = polled.problem ? "failed" : "polled";
-    this.#state("polled");
+  /** The scene is over and gives no verdict; `say` gives what happened, and why, in the words that it is given. */
+  ended(tone, say) {
+    this.say = say;
+    this.element.dataset.tone = tone;
+    this.#state("ended");
   }
 
   /** Writes what does not change with time. */
   translate(words = this.words) {
     this.words = words;
     this.contract.translate(words);
-    const { said, polled } = this;
+    const { said, say } = this;
     const relayed = this.$(".relayed");
     relayed.hidden = !this.relayed;
     relayed.textContent = words.relayed;
     relayed.title = words.relayedMeans;
     this.$(".text").setAttribute("aria-label", words.answerOf(this.about.title));
-    if (polled) {
-      this.#say(polled.problem ? `${MARKS.failed} ${words.notPolled}` : words.polled(polled.pieces));
-      this.$(".why").textContent = polled.problem ? (words[polled.problem] ?? polled.problem) : words.polledWhy;
+    if (say) {
+      const [word, why] = say(words);
+      this.#say(this.element.dataset.tone === "failed" ? `${MARKS.failed} ${word}` : word);
+      this.$(".why").textContent = why;
     } else if (said) {
       const spoken = said[words.key];
       this.#say(`${MARKS[said.tone]} ${spoken.verdict}`, spoken.promise);
-      this.$(".why").replaceChildren(...prose([spoken.why, spoken.advice ?? spoken.note].filter(Boolean).join(" ")));
+      const why = [spoken.why, spoken.advice ?? spoken.note].filter(Boolean).join(words.key === "zh" ? "" : " ");
+      this.$(".why").replaceChildren(...prose(why));
       this.$(".evidence").classList.toggle("doubt", spoken.doubts.length > 0);
       this.$(".evidence").textContent = spoken.doubts.length ? words.doubts(spoken.doubts.length) : words.evidence;
       this.#more([spoken.remark, ...spoken.doubts, ...(spoken.evidence ?? [])].filter(Boolean));

@@ -1,14 +1,17 @@
 // A run: one question to all lanes at once, and then the proof of each.
 
 import { answer, newRun, pings } from "./answer.js";
+import { hold } from "./hold.js";
 import { post, report } from "./post.js";
 import { poll } from "./poll.js";
 import { prove } from "./proof.js";
 import { keep } from "./recordings.js";
 import { show, showPath, tick } from "./show.js";
 import { forget } from "./side.js";
-import { state, takes } from "./state.js";
+import { cutAfterS, state, takes } from "./state.js";
 
+const LEAVE_MS = 2000; // the middle of an answer at the usual speed
+const CUT_MARGIN_MS = 3000;
 const APART_MS = 200; // proofs begin a moment apart: all at once, their pings would measure each other
 
 /** Runs the scene, from the question to the last verdict. */
@@ -39,7 +42,10 @@ export async function runScene() {
     at("answering");
     requestAnimationFrame(tick);
     await Promise.all(there.map((task) => ask(task, mine)));
-    if (how !== "poll") {
+    if (how === "leave") {
+      at("leaving");
+      await Promise.all(there.map((task) => left(task, signal)));
+    } else if (how === "stream") {
       at(there.some((task) => !task.view.said) ? "proving" : "");
       await Promise.all(bySameServer(there).map((group, place) => proveAll(group, place * APART_MS, mine)));
       if (signal.aborted) return;
@@ -63,17 +69,37 @@ async function ask(task, mine) {
   const run = newRun(performance.now());
   view.begin(run);
   const onText = (text) => view.text(text);
-  if (task.pieces) {
-    const polled = await poll(task, run, { signal, onText });
-    if (!signal.aborted) view.ended(polled);
+  const { how } = state.scene;
+  if (how === "poll") {
+    const { pieces, problem } = await poll(task, run, { signal, onText });
+    const say = (w) => (problem ? [w.notPolled, w[problem] ?? problem] : [w.polled(pieces), w.polledWhy]);
+    if (!signal.aborted) view.ended(problem ? "failed" : "polled", say);
     return;
   }
-  const { seen, reads, texts } = await answer(task.request, run, { signal, timeoutMs: state.site.timeout_ms, onText });
+  if (how === "cut") {
+    const forMs = cutAfterS() * 1000 + CUT_MARGIN_MS;
+    const { opened, cut, ms } = task.hold ? await hold(task.hold, run, { signal, forMs, onText }) : {};
+    const emulated = state.site.environment === "lab";
+    const t = (ms / 1000).toFixed(1);
+    const say = (w) =>
+      opened ? [cut ? w.cutAfter(t) : w.heldOpen(t), w.deadline(view.about.deadline_s, emulated)] : [w.notHeld, ""];
+    if (!signal.aborted) view.ended(!opened || cut ? "failed" : "polled", say);
+    return;
+  }
+  const timeoutMs = how === "leave" ? LEAVE_MS : state.site.timeout_ms;
+  const { seen, reads, texts } = await answer(task.request, run, { signal, timeoutMs, onText });
   if (signal.aborted) return;
+  if (how === "leave") return view.answered();
   task.texts = texts;
   view.answered();
   const seenAll = { ...seen, pings: task.replies, hidden: mine.hidden };
   judged(task, await report(`${task.url}/answer`, seenAll, reads, signal));
+}
+
+// What its service does then.
+async function left({ url, view }, signal) {
+  const { said } = await post(`${url}/left`, undefined, signal);
+  view.ended("polled", (w) => [w.left(LEAVE_MS / 1000), said.map((one) => one[w.key]).join(" ")]);
 }
 
 async function proveAll(tasks, afterMs, mine) {

@@ -1,12 +1,14 @@
 // The scenes, and what a link says of one: lanes and settings, never an address.
 
 const HEADERS = ["on", "off"];
-const HOW = ["stream", "poll"];
+const HOW = ["stream", "poll", "leave", "cut"];
 
-/** The scenes in their order, by what each sets: a stream in each position of the header, then polling if it can. */
-export function scenes(arms, polls) {
-  const streams = arms.map((header) => ({ how: "stream", header }));
-  return polls ? [...streams, { how: "poll", header: arms[0] }] : streams;
+/** The scenes in their order, by what each sets: a stream in each position of the header, then the others there are. */
+export function scenes(arms, others) {
+  return [
+    ...arms.map((header) => ({ how: "stream", header })),
+    ...others.map((how) => ({ how, header: arms[0] })),
+  ];
 }
 
 /** The settings in a hash such as "#lanes=standard,run&header=off"; what it does not say is left out. */

@@ -42,7 +42,9 @@ export function show() {
   $("poll-row").hidden = $("speed-row").hidden = !takes("question");
   $("prompt").hidden = !takes("question") && !recorded?.prompt;
   $("prompt").readOnly = recorded !== null;
-  (scene.how === "poll" ? $("poll") : $("stream")).checked = true;
+  for (const how of ["stream", "poll"]) $(how).checked = scene.how === how;
+  $("leave").hidden = $("cut").hidden = true;
+  for (const { how } of sceneList().all) if (how === "leave" || how === "cut") $(how).hidden = false;
   $("speed").value = stopOf(scene.speed);
   showSpeed(scene.speed);
   $("keys").checked = scene.keys;
@@ -52,7 +54,7 @@ export function show() {
   $("go").disabled = running !== null;
   $("chart").disabled = running !== null || !views.some((view) => view.result?.timeline.length);
   $("chart").setAttribute("aria-pressed", String(state.chart));
-  const nothing = scene.how === "poll" ? words.notSaved : words.nothingYet;
+  const nothing = scene.how !== "stream" ? words.notSaved : words.nothingYet;
   const unsaved = recorded ? words.isRecording : Object.keys(state.kept).length ? "" : nothing;
   $("save").disabled = unsaved !== "";
   set($("save-why"), unsaved);
@@ -106,7 +108,7 @@ function showTime() {
   const elapsed = Math.max(...runs.map((run) => (run.ended ?? now) - run.began));
   const endS = axisEnd(longest, elapsed);
   for (const view of views) view.draw(now, endS);
-  label($("axis"), endS);
+  label($("axis"), endS, state.words.seconds);
   if (!state.chart) return;
   const ticks = [...$("axis").children].map(({ style }) => parseFloat(style.left) / 100);
   for (const view of views) view.drawChart(endS, ticks);

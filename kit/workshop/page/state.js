@@ -3,6 +3,8 @@
 import { scenes } from "./scene.js";
 import { WORDS } from "./words.js";
 
+const MOST_WAIT_S = 60;
+
 export const state = {
   site: null, // what the server says there is
   usual: null, // the settings of a link that says nothing
@@ -35,17 +37,26 @@ export function takes(what) {
   return any && (what !== "header" || arms().length > 1);
 }
 
+/** The first deadline of a lane's front end that a room has the time to wait for, in seconds; or undefined. */
+export function cutAfterS() {
+  const lanes = state.site.lanes.filter(({ target }) => state.scene.lanes.includes(target));
+  const deadlines = lanes.map((lane) => lane.deadline_s).filter((s) => s !== null && s <= MOST_WAIT_S);
+  return deadlines.sort((a, b) => a - b)[0];
+}
+
 /** The scenes that there are, and which of them this is. */
 export function sceneList() {
-  const { scene, recorded } = state;
-  const all = scenes(takes("header") ? arms() : arms().slice(0, 1), takes("question") && !recorded);
-  const isHere = ({ how, header }) => how === scene.how && (how === "poll" || header === scene.header);
+  const { scene, recorded, site } = state;
+  const others = recorded || site.environment === "url" ? [] : ["leave", ...(cutAfterS() ? ["cut"] : [])];
+  if (takes("question") && !recorded) others.unshift("poll");
+  const all = scenes(takes("header") ? arms() : arms().slice(0, 1), others);
+  const isHere = ({ how, header }) => how === scene.how && (how !== "stream" || header === scene.header);
   return { all, at: all.findIndex(isHere) };
 }
 
 /** A scene's title; it claims nothing of a header that the kit neither switches nor knows. */
 export function titleOf({ how, header }) {
-  if (how === "poll") return state.words.scenes.poll;
+  if (how !== "stream") return state.words.scenes[how];
   const known = state.recorded || takes("header") || state.site.environment === "lab";
   return state.words.scenes[known ? header : "as-is"];
 }

@@ -93,7 +93,7 @@ function setLanes(abouts) {
 
 function change(settings) {
   if (settings.header && settings.header !== state.scene.header && !takes("header")) return;
-  if (settings.how === "poll" && !takes("question")) return;
+  if (settings.how && !sceneList().all.some(({ how }) => how === settings.how)) return;
   Object.assign(state.scene, settings);
   keepLink();
   if (state.recorded) return play();
@@ -129,7 +129,7 @@ function open(hash) {
   const scene = (state.scene = { ...usual, ...asked, lanes: lanes.length ? lanes : here });
   state.words = WORDS[scene.lang];
   scene.prompt = asked.prompt ?? state.words.example;
-  if (!takes("question")) scene.how = "stream";
+  if (sceneList().at < 0) scene.how = "stream";
   $("prompt").value = scene.prompt;
   setLanes(site.lanes.filter(({ target }) => scene.lanes.includes(target)));
   state.notice = unknown.length ? (w) => w.unknownLanes(unknown.join(", ")) : () => "";
@@ -162,6 +162,12 @@ $("reset").addEventListener("click", () => {
 $("next").addEventListener("click", () => turn(1));
 $("header").addEventListener("change", () => change({ header: $("header").checked ? "on" : "off" }));
 for (const how of ["stream", "poll"]) $(how).addEventListener("change", () => change({ how }));
+for (const how of ["leave", "cut"]) {
+  $(how).addEventListener("click", () => {
+    change({ how });
+    go();
+  });
+}
 $("speed").max = STOPS.length - 1;
 $("speed").addEventListener("input", () => showSpeed(STOPS[$("speed").value]));
 $("speed").addEventListener("change", () => change({ speed: STOPS[$("speed").value] }));

@@ -91,7 +91,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
         def complain(message: Any) -> None:
             # What a lane does, or what is in a file, is not the page's doing; chromium complains of it too.
-            not_ours = ("/search", "/answer", "/api/recording")
+            not_ours = ("/search", "/answer", "/proof/stream", "/api/recording")
             asked = urlsplit(message.location["url"]).path
             if message.type in ("error", "warning") and not asked.endswith(not_ours):
                 complaints.append(f"{message.text} ({message.location['url']})")

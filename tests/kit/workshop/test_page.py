@@ -156,13 +156,12 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
     assert off["flex"]["why"].endswith("Send the response header X-Accel-Buffering: no.")
     assert {lane["promise"] for lane in off.values()} == {"as documented"}
 
-    # The quick clauses are asked on demand; of no front a source says what becomes of a client that leaves.
+    # The quick clauses are asked on demand. No source says what a front does when its client leaves, so that
+    # the service is left with no front before it.
     page.locator("[data-target=run] .evidence").click()
     page.locator("[data-target=run] .contract").click()
-    said = [
-        "cancelled: unknown (no source says what its front does)",
-        "many at once: 10 at once pass",
-    ]
+    cancelled = r"cancelled: unknown \(the service itself: stops .*; no source says what its front does\)"
+    said = [re.compile(cancelled), re.compile("^many at once: 10 at once pass$")]
     expect(page.locator("[data-target=run] .clauses li")).to_have_text(said)
     expect(page.locator("[data-target=run] .contract")).to_be_hidden()
     page.locator("[data-target=run] .evidence").click()
@@ -184,6 +183,11 @@ def test_both_positions_of_the_header_are_shown_saved_and_shown_again(
             page.locator("#language").evaluate("button => button.click()")
         assert page.evaluate(MISSED) == [], (width, height, language)
         assert not large or page.evaluate(CONTROLS) == 1, (width, height, language)
+        if large:  # an open evidence pushes no lane out
+            page.locator("[data-target=standard] .evidence").click()
+            below = "document.querySelector('.lane:last-child').getBoundingClientRect().bottom - innerHeight"
+            assert page.evaluate(below) <= 0, (width, height, language)
+            page.locator("[data-target=standard] .evidence").click()
 
     # When each event was sent and received stands on the same axis of time, in place of the words.
     page.keyboard.press("c")
@@ -250,6 +254,9 @@ def test_the_recording_that_comes_with_the_kit_plays_in_either_language(lab: str
     expect(page.locator("#mark")).to_contain_text("录制于")
     over(page)
     assert [lane["word"] for lane in lanes(page).values()] == ["■ 整体缓冲", *["● 流式"] * 3]
+    assert not [lane["why"] for lane in lanes(page).values() if "。 " in lane["why"]]
+    assert all(lane["clock"].endswith(" 秒") for lane in lanes(page).values())
+    assert page.locator("#axis").inner_text().split()[-1] == "秒"
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.locator("#more").click()
     page.locator("#language").click()
@@ -300,6 +307,27 @@ def test_the_models_speed_is_chosen_by_keyboard_or_link_and_asked_of_every_lane(
     page.locator("#keys").blur()
     page.keyboard.press("PageDown")
     expect(page.locator("#go")).to_be_disabled()
+
+
+def test_a_room_sees_a_client_leave_and_a_front_cut_a_stream_at_its_deadline(
+    workshop: Workshop, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_SET", "gke.timeout_s=3")
+    page = open_page(workshop("run", "gke"))
+    page.locator("#leave").click()
+    over(page)
+    left = lanes(page)
+    assert {lane["word"] for lane in left.values()} == {"Left after 2 s"}
+    assert "the service itself: stops " in left["run"]["why"]
+    page.locator("#cut").click()
+    over(page)
+    cut = lanes(page)
+    assert re.fullmatch(r"Open for 6\.\d s", cut["run"]["word"])
+    assert re.fullmatch(r"✗ Cut after 3\.\d s", cut["gke"]["word"])
+    assert cut["gke"]["why"].startswith("Emulated: its front end ends every response after 3 s")
+    assert 2 <= cut["gke"]["text"].count("•") < cut["run"]["text"].count("•")
+    expect(page.locator("#save-why")).to_have_text("Nothing to save: this scene gives no verdict.")
+    assert page.evaluate("location.hash") == "#how=cut"
 
 
 def test_a_foreign_service_is_asked_as_it_is_and_its_own_words_are_shown(
