@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import configparser
 import fcntl
 import hashlib
 import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,15 @@ from kit.process import Tail, run
 _OUTPUT_LINES, _OUTPUT_BYTES = 12, 8 * 1024
 _GRACE_S = 1.0
 _RETRIES = "Retrying"  # pip's word (pip._vendor.urllib3.connectionpool)
+# Options of pip: what uv calls them, and what it has between several.
+_INDEXES = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+}
+_UVS_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 _OR_WITHOUT = ", or run the lab without --isolated"
 
 
@@ -102,7 +112,8 @@ async def _run(argv: list[str], bundle: Path, say: Callable[[str], None], *, una
     # Interrupted, an installer leaves what it unpacked.
     with TemporaryDirectory(prefix="streamproof-install-", ignore_cleanup_errors=True) as temporary:
         # Building a package runs its code.
-        env = without_credentials(os.environ, installing=True) | {"TMPDIR": temporary}
+        outer = without_credentials(os.environ, installing=True)
+        env = _pips_index(outer, _pips_files(outer)) | outer | {"TMPDIR": temporary}
         status = await run(argv, env, grace_s=_GRACE_S, stdout=output, owns=Path(temporary))
     if status:
         lines = str(output).splitlines()[-_OUTPUT_LINES:]
@@ -113,6 +124,38 @@ async def _run(argv: list[str], bundle: Path, say: Callable[[str], None], *, una
             "See whether the package index can be reached (PIP_INDEX_URL or UV_DEFAULT_INDEX names another)"
             f"{_OR_WITHOUT if not unasked else ''}.",
         )
+
+
+def _pips_files(env: Mapping[str, str]) -> list[Path]:
+    """Pip's configuration files, the later over the earlier (pip.pypa.io/en/stable/topics/configuration)."""
+    named = env.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return []
+    folders = [*env.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep), "/Library/Application Support"]
+    files = [*(Path(folder, "pip", "pip.conf") for folder in folders), Path("/etc/pip.conf")]
+    if named and Path(named).exists():
+        return [*files, Path(named)]
+    own = env.get("XDG_CONFIG_HOME") or "~/.config"
+    users = ("~/.pip", "~/Library/Application Support/pip", f"{own}/pip")
+    return [*files, *(Path(folder, "pip.conf").expanduser() for folder in users)]
+
+
+def _pips_index(env: Mapping[str, str], files: Sequence[Path]) -> dict[str, str]:
+    """Where pip would look for packages, as uv's variables: uv reads neither pip's variables nor its files.
+
+    Nothing where uv's own variables name an index.
+    """
+    if any(env.get(name) for name in _UVS_INDEX):
+        return {}
+    found = configparser.RawConfigParser(strict=False)
+    found.read(files, encoding="utf-8")
+    named = {}
+    for name, (variable, separator) in _INDEXES.items():
+        sections = [found.get(section, name, fallback="") for section in ("install", "global")]
+        value = env.get(f"PIP_{name.upper().replace('-', '_')}") or sections[0] or sections[1]
+        if value:
+            named[variable] = separator.join(value.split())
+    return named
 
 
 def _cache() -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource
+import site
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
 PORT: Final = 5557  # Locust's own
 ANYWHERE: Final = "0.0.0.0"  # noqa: S104 - where workers on other machines join
 _HERE: Final = "127.0.0.1"
+# Home and folder of Locust's, so no locust.conf or pyproject.toml of the user's says anything here.
+_NOWHERE: Final = "/"
 # Locust tells its workers to quit, hears their last sums and ends what they have open.
 _GRACE_S: Final = 30.0
 _FILES_BESIDE: Final = 200
@@ -163,7 +166,8 @@ def command(plan: Plan, fleet: Fleet) -> list[str]:
 def environment(plan: Plan, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Locust's environment: the plan, and nothing that would set other options of Locust."""
     kept = {name: value for name, value in outer.items() if not name.startswith("LOCUST_")}
-    return {**kept, VARIABLE: plan.text}
+    # Locust reads ~/.locust.conf; Python finds packages of the user's own below the home folder too.
+    return {**kept, "HOME": _NOWHERE, "PYTHONUSERBASE": site.getuserbase(), VARIABLE: plan.text}
 
 
 async def run(plan: Plan, fleet: Fleet, seen: Callable[[Snapshot], None]) -> bool:
@@ -193,7 +197,7 @@ async def run(plan: Plan, fleet: Fleet, seen: Callable[[Snapshot], None]) -> boo
         grace_s=_GRACE_S,
         stdout=written,
         stderr=errors,
-        cwd=Path("/"),  # no locust.conf or pyproject.toml of the user's says anything here
+        cwd=Path(_NOWHERE),
         term="leader",
     )
     try:

@@ -80,7 +80,7 @@ class CloudRun:
         router.on("POST", REGIONAL, f"/v2/{place}/builds:submit", self._submit)
         router.on("POST", REGIONAL, f"/v1/{place}/services/{{name}}:testIamPermissions", self._permissions)
         router.on("GET", HOST, "/v1/projects/{project}/locations", self._locations)
-        router.on("GET", HOST, f"/v1/{place}/services", self._list_all)
+        router.on("GET", HOST, "/v1/projects/{project}/locations/{region}/services", self._list)
         router.on("GET", HOST, f"/v1/{place}/services/{{name}}:getIamPolicy", self._get_policy)
         router.on("POST", HOST, f"/v1/{place}/services/{{name}}:setIamPolicy", self._set_policy)
         router.on("GET", BUILD_HOST, f"/v1/{place}/defaultServiceAccount", self._build_account)
@@ -99,12 +99,7 @@ class CloudRun:
 
     def _list(self, request: Request, project: str, region: str) -> dict[str, Any]:
         with self._lock:
-            found = [service.resource() for (where, _), service in self.services.items() if where == region]
-        return {"apiVersion": API, "kind": "ServiceList", "metadata": {}, "items": found}
-
-    def _list_all(self, request: Request, project: str, location: str) -> dict[str, Any]:
-        with self._lock:
-            found = [each.resource() for (at, _), each in self.services.items() if location in ("-", at)]
+            found = [each.resource() for (at, _), each in self.services.items() if region in ("-", at)]
         return {"apiVersion": API, "kind": "ServiceList", "metadata": {}, "items": found}
 
     def _create(self, request: Request, project: str, region: str) -> dict[str, Any]:

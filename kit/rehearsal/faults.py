@@ -122,11 +122,11 @@ def quota(metric: str = "Version limit") -> ApiError:
     )
 
 
-def too_many_versions(limit: int = 210) -> ApiError:
+def too_many_versions() -> ApiError:
     """What a deploy over the limit of versions meets; the sentence as users report it."""
     return ApiError(
         "INVALID_ARGUMENT",
-        f"Your app may not have more than '{limit}' versions. Please delete one of the existing versions "
+        "Your app may not have more than '210' versions. Please delete one of the existing versions "
         "before trying to create a new version.",
     )
 

@@ -261,6 +261,12 @@ def removals(
     return (*steps, *(Removal(note, None) for note in notes))
 
 
+def images_stay(place: Place) -> Removal:
+    """What outlives single revisions: no image or archive is named by one."""
+    what = f"the images {image(place)} and uploaded archives, which may cost money: they go with the service"
+    return Removal(f"{what} (kit destroy {place.target})", None)
+
+
 def _gone(kind: str, name: str) -> str:
     """What `delete` says of what is not there (command_lib/run/deletion.py)."""
     return f"{kind} [{name}] could not be found."

@@ -84,6 +84,8 @@ class CloudRunHost(CommandHost):
             return await self._leftovers() if versions is None else ()
         steps = commands.removals(found, self._tags, versions)
         _, theirs = found.divided()
+        if versions is not None and steps:
+            return (*steps, commands.images_stay(self.place))
         whole = versions is None and found.versions and not theirs
         return (*steps, *(await self._leftovers() if whole else ()))
 

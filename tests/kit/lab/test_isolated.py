@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import Code, KitError
-from kit.lab.isolated import _folder, install, missing
+from kit.lab.isolated import _folder, _pips_files, _pips_index, install, missing
 from kit.lab.lab import Lab
 from tests.fixtures.tools import Tool
 from tests.kit.lab.bundles import lane
@@ -172,6 +172,30 @@ async def test_an_index_that_does_not_answer_is_said_while_the_installer_still_t
         await installing
     assert said == ["the package index does not answer; it is tried again, for half a minute or more"]
     assert "--isolated" not in caught.value.hint
+
+
+OF_FILE = {"UV_DEFAULT_INDEX": "https://in.example/simple", "UV_INDEX": "http://a http://b"}
+
+
+@pytest.mark.parametrize(
+    ("env", "seen"),
+    [
+        ({}, OF_FILE),
+        ({"PIP_INDEX_URL": "http://own"}, {**OF_FILE, "UV_DEFAULT_INDEX": "http://own"}),
+        ({"PIP_FIND_LINKS": "a b"}, {**OF_FILE, "UV_FIND_LINKS": "a,b"}),
+        ({"PIP_INDEX_URL": "http://own", "UV_INDEX_URL": "http://uvs"}, {}),
+    ],
+)
+def test_uv_asks_the_indexes_that_pip_would(
+    env: dict[str, str], seen: dict[str, str], tmp_path: Path
+) -> None:
+    general = "[global]\nindex-url = https://in.example/simple\nextra-index-url = http://c\n"
+    file = tmp_path / "pip.conf"
+    file.write_text(f"{general}[install]\nextra-index-url =\n  http://a\n  http://b\n")
+    assert _pips_index(env, [tmp_path / "none", file]) == seen
+    assert _pips_files({"PIP_CONFIG_FILE": str(file)})[-1] == file
+    assert _pips_files({"XDG_CONFIG_HOME": "/own"})[-1] == Path("/own/pip/pip.conf")
+    assert _pips_files({"PIP_CONFIG_FILE": os.devnull}) == []
 
 
 async def test_a_bundle_without_requirements_is_named(tmp_path: Path) -> None:

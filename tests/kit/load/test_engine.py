@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import resource
 import shlex
 import socket
+import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +43,18 @@ def test_locusts_line_is_its_own_for_one_process_for_several_and_for_several_mac
 
 
 def test_a_token_is_in_the_environment_and_not_on_the_command_line() -> None:
-    found = environment(PLAN, {"PATH": "/bin", "LOCUST_USERS": "7"})
-    assert Plan.of(found.pop(VARIABLE)) == PLAN
-    assert found == {"PATH": "/bin"}
+    found = environment(PLAN, {"PATH": "/bin"})
+    assert Plan.of(found[VARIABLE]) == PLAN
     assert "abc" not in shlex.join(command(PLAN, Fleet()))
+
+
+def test_no_file_or_variable_of_the_users_sets_options_of_locust(tmp_path: Path) -> None:
+    (tmp_path / ".locust.conf").write_text("host = http://user.example\nusers = 7\n")
+    found = environment(PLAN, {**os.environ, "HOME": str(tmp_path), "LOCUST_USERS": "7"})
+    code = "from locust.argument_parser import parse_options as p; o = p([]); print(o.host, o.num_users)"
+    line = [sys.executable, "-c", code]
+    ran = subprocess.run(line, env=found, cwd="/", capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "None None"
 
 
 def test_a_missing_extra_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,15 @@ def test_with_the_whole_service_go_its_images_and_archives() -> None:
     ]
 
 
+def test_a_revision_that_goes_leaves_images_and_archives_and_that_is_said() -> None:
+    host, gcloud = with_()
+    removals = asyncio.run(host.removals(versions=(FIRST,)))
+    assert [removal.what.partition(" eur")[0] for removal in removals if removal.command is None] == [
+        "the images"
+    ]
+    assert gcloud.asked("artifacts") == 0
+
+
 def test_what_an_interrupted_removal_left_is_still_found() -> None:
     host, _ = with_(**{"run services describe": NONE})
     assert asyncio.run(host.look()) is None
@@ -127,7 +136,7 @@ def test_a_service_that_the_kit_did_not_make_keeps_everything() -> None:
     assert gcloud.asked("artifacts") == 0
 
 
-def test_where_somebody_elses_revision_is_left_images_and_archives_stay() -> None:
+def test_where_a_revision_of_others_is_left_images_and_archives_stay() -> None:
     mixed = answer("run-revisions-list")
     del mixed[1]["metadata"]["labels"]["streamproof-target"]
     host, gcloud = with_(**{"run revisions list": mixed})
