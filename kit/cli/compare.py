@@ -15,11 +15,7 @@ from kit.cli.arguments import (
     Contract,
     Expect,
     For,
-    Github,
-    Html,
     Json,
-    Junit,
-    Markdown,
     Polling,
     Prompt,
     ProofToken,
@@ -34,8 +30,9 @@ from kit.cli.arguments import (
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.records import deployed_token, recorded
+from kit.cli.reports import NO_REPORTS, Reports, with_reports
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, configured, run, style, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
 from kit.language import t
 
@@ -45,6 +42,7 @@ if TYPE_CHECKING:
     from kit.proof.lane import Comparison, Wanted
 
 
+@with_reports
 @with_baseline
 @with_request
 def command(
@@ -75,10 +73,7 @@ def command(
     proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
     baseline: Baseline = NO_BASELINE,
-    html: Html = None,
-    markdown: Markdown = None,
-    junit: Junit = None,
-    github: Github = None,
+    reports: Reports = NO_REPORTS,
     as_json: Json = False,
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
@@ -87,8 +82,6 @@ def command(
     that needs a token of its own with the one in KIT_TOKEN. Of each service the quick clauses of the
     contract are asked as well (docs/contract.md); all of them, of each lane, with --contract.
     """
-    from pathlib import Path
-
     from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
@@ -96,7 +89,6 @@ def command(
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.proof.contract import QUICK
-    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.terminal import table
     from kit.report.view import view
@@ -134,8 +126,7 @@ def command(
         specs = once_a_service(specs)
     if polling:
         specs = with_polling(specs)
-    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
-    check(files)
+    reports.check()
     with Console(as_json=as_json).lanes() as watch:
 
         async def measure() -> Comparison:
@@ -144,8 +135,7 @@ def command(
 
         comparison = run(measure())
     comparison, said = baseline.held(comparison, known)
-    write(comparison, known, files)
-    warnings += annotate(comparison, known, github)
+    warnings += reports.write(comparison, known)
     if as_json:
         warnings += said
     text = "\n".join([table(view(comparison, known), style()), *(f"  {t(one)}" for one in said)])

@@ -13,11 +13,7 @@ from kit.cli.arguments import (
     Contract,
     Expect,
     For,
-    Github,
-    Html,
     Json,
-    Junit,
-    Markdown,
     Prompt,
     Proof,
     ProofToken,
@@ -31,12 +27,14 @@ from kit.cli.arguments import (
     status,
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
+from kit.cli.reports import NO_REPORTS, Reports, with_reports
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, fail, run, style, success, warn
+from kit.cli.runner import Console, fail, run, style, success, warn
 from kit.errors import Code, KitError, UsageError
 from kit.language import join, t
 
 
+@with_reports
 @with_baseline
 @with_request
 def command(
@@ -76,10 +74,7 @@ def command(
         ),
     ] = 0,
     baseline: Baseline = NO_BASELINE,
-    html: Html = None,
-    markdown: Markdown = None,
-    junit: Junit = None,
-    github: Github = None,
+    reports: Reports = NO_REPORTS,
     as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
@@ -88,13 +83,10 @@ def command(
     says what can be said where it does not. Exits 0 for any conclusive verdict or what was expected, 3 where
     that is missed, 4 when inconclusive (docs/contract.md).
     """
-    from pathlib import Path
-
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
     from kit.probe.spec import LaneSpec
     from kit.report.cells import clean
-    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, probed_data
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
@@ -120,13 +112,11 @@ def command(
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]
-    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
-    check(files)
+    reports.check()
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(compare_again(specs, "url", watch, retries=retries))
     comparison, said = baseline.held(comparison, {})
-    write(comparison, {}, files)
-    warnings = annotate(comparison, {}, github)
+    warnings = reports.write(comparison, {})
     if as_json:
         warnings += said
     lanes, out = comparison.lanes, style()
