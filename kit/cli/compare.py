@@ -9,24 +9,22 @@ import typer
 
 from kit import language
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arm,
     Arms,
-    Contract,
+    Asked,
     Expect,
-    For,
     Json,
     Polling,
     Prompt,
     ProofToken,
-    Streams,
     Timeout,
     arms,
-    expectation,
-    held_to,
     option,
     pairs,
     status,
+    with_asked,
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.records import deployed_token, recorded
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     from kit.proof.lane import Comparison, Wanted
 
 
+@with_asked
 @with_reports
 @with_baseline
 @with_request
@@ -64,9 +63,7 @@ def command(
         ),
     ] = False,
     expect: Expect = None,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
@@ -95,7 +92,7 @@ def command(
     from kit.targets import load_targets
 
     known = load_targets()
-    held = held_to(expectation(expect), QUICK, contract=contract, for_=for_, streams=streams)
+    held = asked.held(expect, QUICK)
     like = LaneSpec(
         "",
         Ask("GET", ""),
@@ -122,7 +119,7 @@ def command(
         wanted: Sequence[Wanted] = arms(arm)
         wanted = arms_deployed(config, wanted) if config else run(as_its_own(one, wanted, timeout_s=timeout))
         specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
-    if not contract:
+    if not asked.contract:
         specs = once_a_service(specs)
     if polling:
         specs = with_polling(specs)

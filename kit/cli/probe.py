@@ -7,24 +7,22 @@ from typing import Annotated
 import typer
 
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arm,
     Arms,
-    Contract,
+    Asked,
     Expect,
-    For,
     Json,
     Prompt,
     Proof,
     ProofToken,
-    Streams,
     Timeout,
     arms,
-    expectation,
-    held_to,
     option,
     proof_url,
     status,
+    with_asked,
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.reports import NO_REPORTS, Reports, with_reports
@@ -34,6 +32,7 @@ from kit.errors import Code, KitError, UsageError
 from kit.language import join, t
 
 
+@with_asked
 @with_reports
 @with_baseline
 @with_request
@@ -48,9 +47,7 @@ def command(
         option("--name", "What reports call it; the URL's host and path unless given.", metavar="NAME"),
     ] = None,
     expect: Expect = None,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     arm: Arm = Arms.AS_IS,
     prompt: Prompt = PROMPT,
     proof: Proof = None,
@@ -95,7 +92,7 @@ def command(
         raise UsageError(
             "A baseline is of what is expected, and nothing is.", "Say what: --expect incremental."
         )
-    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
+    held = asked.held(expect)
     ask = request.one(url)
     specs = [
         LaneSpec(
