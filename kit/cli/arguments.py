@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kit.proof.verdict import Verdict
 
     class Held(TypedDict):
-        """See `held_to`."""
+        """See `Asked.held`."""
 
         expected: Verdict | None
         at_most: Bound | None
@@ -64,49 +65,6 @@ def expectation(text: str | None) -> Expectation:
     from kit.proof.expectation import Expectation
 
     return Expectation() if text is None else Expectation.parse(text)
-
-
-def held_to(
-    expected: Expectation,
-    clauses: Sequence[Clause] = (),
-    *,
-    contract: bool,
-    for_: str | None,
-    streams: int | None,
-) -> Held:
-    """The fields of a lane's specification for what is expected of it, and the clauses that are asked of it.
-
-    Args:
-        expected: by the user.
-        clauses: those that are asked in any case.
-        contract: whether all are.
-        for_: for how long streams are watched, which asks that clause; None for what is expected needs.
-        streams: how many there are, which asks that clause; None for what is expected needs.
-
-    Raises:
-        KitError: that is no span of time, or more than is watched or opened.
-    """
-    from kit.proof.contract import ASKED, Clause, ContractSpec
-    from kit.proof.many import MOST_STREAMS
-    from kit.proof.stream_limits import MOST_S
-    from kit.times import in_words, span_s
-
-    for_s = None if for_ is None else span_s(for_, option="--for", least_s=1)
-    asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: streams}
-    named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
-    spec = ContractSpec.of(expected.limits, ASKED if contract else named, for_s=for_s, streams=streams)
-    long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
-    if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
-        raise UsageError(
-            f"Streams are watched for {in_words(MOST_S)} at most, and {MOST_STREAMS:,} opened at most.",
-            "Give less by --for or --streams, or expect less.",
-        )
-    return {
-        "expected": expected.verdict,
-        "at_most": expected.bound,
-        "limits": expected.limits,
-        "contract": spec,
-    }
 
 
 def pairs(what: str, form: str, values: Sequence[str]) -> dict[str, str]:
@@ -404,6 +362,61 @@ def _settings(
 
 # For verbs that start an app: their parameter `settings`.
 with_settings = packed("settings", _settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which clauses of the contract the user asks for.
+
+    Attributes:
+        contract: whether all are.
+        for_: for how long streams are watched, which asks that clause; None for what is expected needs.
+        streams: how many there are, which asks that clause; None for what is expected needs.
+    """
+
+    contract: Contract = False
+    for_: For = None
+    streams: Streams = None
+
+    def held(self, expect: str | None, clauses: Sequence[Clause] = ()) -> Held:
+        """The fields of a lane's specification for what is expected of it, and the clauses asked of it.
+
+        Args:
+            expect: by the user.
+            clauses: those that are asked in any case.
+
+        Raises:
+            KitError: that is no expectation, no span of time, or more than is watched or opened.
+        """
+        from kit.proof.contract import ASKED, Clause, ContractSpec
+        from kit.proof.many import MOST_STREAMS
+        from kit.proof.stream_limits import MOST_S
+        from kit.times import in_words, span_s
+
+        expected = expectation(expect)
+        for_s = None if self.for_ is None else span_s(self.for_, option="--for", least_s=1)
+        asked = {Clause.KEPT_ALIVE: for_s, Clause.MANY: self.streams}
+        named = (*clauses, *(clause for clause, how in asked.items() if how is not None))
+        wanted = ASKED if self.contract else named
+        spec = ContractSpec.of(expected.limits, wanted, for_s=for_s, streams=self.streams)
+        long = Clause.KEPT_ALIVE in spec.clauses and spec.for_s > MOST_S
+        if long or (Clause.MANY in spec.clauses and spec.streams > MOST_STREAMS):
+            raise UsageError(
+                f"Streams are watched for {in_words(MOST_S)} at most, and {MOST_STREAMS:,} opened at most.",
+                "Give less by --for or --streams, or expect less.",
+            )
+        return {
+            "expected": expected.verdict,
+            "at_most": expected.bound,
+            "limits": expected.limits,
+            "contract": spec,
+        }
+
+
+NONE_ASKED = Asked()
+
+# For verbs that can ask the contract's clauses: their parameter `asked`.
+with_asked = packed("asked", Asked)
 
 
 def _be_quiet(wanted: bool) -> None:

@@ -9,33 +9,28 @@ import typer
 
 from kit import language
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arm,
     Arms,
-    Contract,
+    Asked,
     Expect,
-    For,
-    Github,
-    Html,
     Json,
-    Junit,
-    Markdown,
     Polling,
     Prompt,
     ProofToken,
-    Streams,
     Timeout,
     arms,
-    expectation,
-    held_to,
     option,
     pairs,
     status,
+    with_asked,
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
 from kit.cli.records import deployed_token, recorded
+from kit.cli.reports import NO_REPORTS, Reports, with_reports
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, configured, run, style, success, talk
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import Code, KitError, UsageError
 from kit.language import t
 
@@ -45,6 +40,8 @@ if TYPE_CHECKING:
     from kit.proof.lane import Comparison, Wanted
 
 
+@with_asked
+@with_reports
 @with_baseline
 @with_request
 def command(
@@ -66,19 +63,14 @@ def command(
         ),
     ] = False,
     expect: Expect = None,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     prompt: Prompt = PROMPT,
     arm: Arm = Arms.BOTH,
     polling: Polling = False,
     proof_token: ProofToken = None,
     timeout: Timeout = 60.0,
     baseline: Baseline = NO_BASELINE,
-    html: Html = None,
-    markdown: Markdown = None,
-    junit: Junit = None,
-    github: Github = None,
+    reports: Reports = NO_REPORTS,
     as_json: Json = False,
 ) -> None:
     """Measure several services side by side: first every answer at once, then every proof.
@@ -87,8 +79,6 @@ def command(
     that needs a token of its own with the one in KIT_TOKEN. Of each service the quick clauses of the
     contract are asked as well (docs/contract.md); all of them, of each lane, with --contract.
     """
-    from pathlib import Path
-
     from kit.events import stages
     from kit.flows.compare import compare
     from kit.flows.deployed import lanes_of, serving, settled
@@ -96,14 +86,13 @@ def command(
     from kit.probe.client import Ask
     from kit.probe.spec import LaneSpec
     from kit.proof.contract import QUICK
-    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data
     from kit.report.terminal import table
     from kit.report.view import view
     from kit.targets import load_targets
 
     known = load_targets()
-    held = held_to(expectation(expect), QUICK, contract=contract, for_=for_, streams=streams)
+    held = asked.held(expect, QUICK)
     like = LaneSpec(
         "",
         Ask("GET", ""),
@@ -130,12 +119,11 @@ def command(
         wanted: Sequence[Wanted] = arms(arm)
         wanted = arms_deployed(config, wanted) if config else run(as_its_own(one, wanted, timeout_s=timeout))
         specs += lanes_of({name: one}, known, wanted, like, config, versions, proof_tokens)
-    if not contract:
+    if not asked.contract:
         specs = once_a_service(specs)
     if polling:
         specs = with_polling(specs)
-    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
-    check(files)
+    reports.check()
     with Console(as_json=as_json).lanes() as watch:
 
         async def measure() -> Comparison:
@@ -144,8 +132,7 @@ def command(
 
         comparison = run(measure())
     comparison, said = baseline.held(comparison, known)
-    write(comparison, known, files)
-    warnings += annotate(comparison, known, github)
+    warnings += reports.write(comparison, known)
     if as_json:
         warnings += said
     text = "\n".join([table(view(comparison, known), style()), *(f"  {t(one)}" for one in said)])

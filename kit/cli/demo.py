@@ -6,26 +6,24 @@ from pathlib import Path
 
 from kit import language
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arm,
     Arms,
-    Contract,
-    For,
+    Asked,
     Fronts,
     Isolated,
     Json,
     Out,
     Polling,
     Prompt,
-    Streams,
     Targets,
     Timeout,
     Yes,
-    expectation,
-    held_to,
     own_arms,
     pairs,
     status,
+    with_asked,
     with_settings,
 )
 from kit.cli.prompts import trusted
@@ -33,6 +31,7 @@ from kit.cli.request import Request, with_request
 from kit.cli.runner import Console, configured, run, style, success
 
 
+@with_asked
 @with_settings
 @with_request
 def command(
@@ -45,9 +44,7 @@ def command(
     front: Fronts = None,
     isolated: Isolated = False,
     polling: Polling = False,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -67,7 +64,7 @@ def command(
     from kit.report.view import view
     from kit.targets import load_targets
 
-    held = held_to(expectation(None), QUICK, contract=contract, for_=for_, streams=streams)
+    held = asked.held(None, QUICK)
     known = load_targets()
     config = request.of(configured(**settings))
     if polling:
@@ -89,7 +86,7 @@ def command(
                 polling=polling,
                 timeout_s=timeout,
                 contract=held["contract"],
-                each_lane=contract,
+                each_lane=asked.contract,
             )
         )
     written = write_report(comparison, known, out)

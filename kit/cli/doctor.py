@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arms,
-    Contract,
+    Asked,
     Expect,
-    For,
     Json,
     Out,
     Prompt,
     Proof,
     ProofToken,
-    Streams,
     Timeout,
     Yes,
     accel_header,
     arms,
-    expectation,
-    held_to,
     option,
     proof_url,
     status,
+    with_asked,
     with_settings,
 )
 from kit.cli.prompts import trusted
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 LONG = "110s"
 
 
+@with_asked
 @with_settings
 @with_request
 def command(
@@ -108,9 +108,7 @@ def command(
         ),
     ] = False,
     expect: Expect = None,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     timeout: Timeout = 60.0,
     yes: Yes = False,
     as_json: Json = False,
@@ -134,8 +132,7 @@ def command(
             )
         _client(given, timeout, long=long, as_json=as_json)
     _check(given, app, arm, request)
-    for_ = for_ or (LONG if long else None)
-    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
+    held = replace(asked, for_=asked.for_ or (LONG if long else None)).held(expect)
     if direct is not None:
         checked(direct)
     url = f"http://app.invalid{path or '/'}" if app is not None else next(iter(given), None)
@@ -224,8 +221,6 @@ def _app(
 
     It is asked as options say; where none does, as kit.toml says.
     """
-    from dataclasses import replace
-
     from kit.app import read_app
     from kit.flows.doctor_app import doctor_app, may_repeat
     from kit.proof.lane import state

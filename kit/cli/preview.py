@@ -11,12 +11,8 @@ from kit.cli.arguments import (
     PROMPT,
     Env,
     Generator,
-    Github,
-    Html,
     Json,
-    Junit,
     Location,
-    Markdown,
     Model,
     Named,
     Out,
@@ -32,18 +28,19 @@ from kit.cli.arguments import (
 from kit.cli.destroy import finish, removals_text
 from kit.cli.prompts import agreed, confirmed
 from kit.cli.records import recorded, serving_token
-from kit.cli.runner import Console, annotate, configured, run, style, success, talk
+from kit.cli.reports import NO_REPORTS, Reports, with_reports
+from kit.cli.runner import Console, configured, run, style, success, talk
 from kit.errors import UsageError
 from kit.language import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from kit.config import Config
     from kit.outcome import Outcome
-    from kit.report.files import Format
 
 
+@with_reports
 def command(
     name: Annotated[
         str,
@@ -73,10 +70,7 @@ def command(
     out: Out = Path("build"),
     prompt: Prompt = PROMPT,
     timeout: Timeout = 60.0,
-    html: Html = None,
-    markdown: Markdown = None,
-    junit: Junit = None,
-    github: Github = None,
+    reports: Reports = NO_REPORTS,
     as_json: Json = False,
 ) -> None:
     """Deploy a pull request's version without traffic, and measure it.
@@ -99,15 +93,13 @@ def command(
         "env": env,
     }
     config = configured(**flags)
-    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
     if close:
-        _close(name, targets or [], config, markdown, dry_run=dry_run, yes=yes, as_json=as_json)
+        _close(name, targets or [], config, reports.markdown, dry_run=dry_run, yes=yes, as_json=as_json)
     _preview(
         name,
         targets or [],
         config,
-        files,
-        github,
+        reports,
         out,
         public_model=public_model,
         prompt=prompt,
@@ -122,8 +114,7 @@ def _preview(
     name: str,
     targets: Sequence[str],
     config: Config,
-    files: Mapping[Format, Path | None],
-    github: bool | None,
+    reports: Reports,
     out: Path,
     *,
     public_model: bool,
@@ -142,7 +133,6 @@ def _preview(
     from kit.flows.deploy import DeployOptions, drafts, refuse_open_model
     from kit.flows.preview import deploy, refuse, spare
     from kit.platforms import load
-    from kit.report.files import check
     from kit.targets import select
 
     chosen = select(targets or [one.target for one in recorded([]) if not load(one.platform).no_previews])
@@ -152,7 +142,7 @@ def _preview(
             f"Name targets, as in `kit preview {name} TARGET`.",
         )
     refuse(chosen)
-    check(files)
+    reports.check()
     config = spare(config, chosen)
     record = Record.load(Path())
     clear, sha256 = serving_token(config, [one.name for one in chosen], record)
@@ -177,15 +167,14 @@ def _preview(
         planned = agreed(made, runs, config, options, host_of, console, yes=yes)
         with console.steps() as watch:
             outcomes = run(deploy(planned, config, options, record, out, runs, watch))
-    _report(name, outcomes, prompt, files, github, as_json=as_json)
+    _report(name, outcomes, prompt, reports, as_json=as_json)
 
 
 def _report(
     name: str,
     outcomes: Sequence[Outcome],
     prompt: str,
-    files: Mapping[Format, Path | None],
-    github: bool | None,
+    reports: Reports,
     *,
     as_json: bool,
 ) -> NoReturn:
@@ -193,7 +182,6 @@ def _report(
 
     from kit import __version__
     from kit.proof.lane import Comparison
-    from kit.report.files import put, write
     from kit.report.json import comparison_data
     from kit.report.markdown import preview
     from kit.report.outcomes import outcome_data, outcomes_text
@@ -205,10 +193,8 @@ def _report(
     lanes = tuple(lane for one in outcomes for lane in one.lanes)
     comparison = Comparison("cloud", stamp(time.time()), __version__, prompt, lanes)
     summary = preview(name, outcomes, view(comparison, known))
-    markdown = files.get("markdown")
-    write(comparison, known, {**files, "markdown": None})
-    put([(markdown, summary)] if markdown is not None else [])
-    warnings = annotate(comparison, known, github, summary, [one.what for one in outcomes if one.error])
+    failed = [one.what for one in outcomes if one.error]
+    warnings = reports.write(comparison, known, summary, failed)
     success(
         {
             "preview": name,

@@ -7,36 +7,33 @@ from typing import Annotated
 import typer
 
 from kit.cli.arguments import (
+    NONE_ASKED,
     PROMPT,
     Arm,
     Arms,
-    Contract,
+    Asked,
     Expect,
-    For,
-    Github,
-    Html,
     Json,
-    Junit,
-    Markdown,
     Prompt,
     Proof,
     ProofToken,
-    Streams,
     Timeout,
     arms,
-    expectation,
-    held_to,
     option,
     proof_url,
     status,
+    with_asked,
 )
 from kit.cli.baseline import NO_BASELINE, Baseline, with_baseline
+from kit.cli.reports import NO_REPORTS, Reports, with_reports
 from kit.cli.request import Request, by_itself, with_request
-from kit.cli.runner import Console, annotate, fail, run, style, success, warn
+from kit.cli.runner import Console, fail, run, style, success, warn
 from kit.errors import Code, KitError, UsageError
 from kit.language import join, t
 
 
+@with_asked
+@with_reports
 @with_baseline
 @with_request
 def command(
@@ -50,9 +47,7 @@ def command(
         option("--name", "What reports call it; the URL's host and path unless given.", metavar="NAME"),
     ] = None,
     expect: Expect = None,
-    contract: Contract = False,
-    for_: For = None,
-    streams: Streams = None,
+    asked: Asked = NONE_ASKED,
     arm: Arm = Arms.AS_IS,
     prompt: Prompt = PROMPT,
     proof: Proof = None,
@@ -76,10 +71,7 @@ def command(
         ),
     ] = 0,
     baseline: Baseline = NO_BASELINE,
-    html: Html = None,
-    markdown: Markdown = None,
-    junit: Junit = None,
-    github: Github = None,
+    reports: Reports = NO_REPORTS,
     as_json: Json = False,
 ) -> None:
     """Does this URL's answer arrive as it is written?
@@ -88,13 +80,10 @@ def command(
     says what can be said where it does not. Exits 0 for any conclusive verdict or what was expected, 3 where
     that is missed, 4 when inconclusive (docs/contract.md).
     """
-    from pathlib import Path
-
     from kit.flows.lanes import as_its_own
     from kit.flows.retrying import compare_again
     from kit.probe.spec import LaneSpec
     from kit.report.cells import clean
-    from kit.report.files import Format, check, write
     from kit.report.json import comparison_data, probed_data
     from kit.report.terminal import lane_text, table
     from kit.report.view import lane_view, view
@@ -103,7 +92,7 @@ def command(
         raise UsageError(
             "A baseline is of what is expected, and nothing is.", "Say what: --expect incremental."
         )
-    held = held_to(expectation(expect), contract=contract, for_=for_, streams=streams)
+    held = asked.held(expect)
     ask = request.one(url)
     specs = [
         LaneSpec(
@@ -120,13 +109,11 @@ def command(
         )
         for one in run(as_its_own(ask, arms(arm), timeout_s=timeout))
     ]
-    files: dict[Format, Path | None] = {"html": html, "markdown": markdown, "junit": junit}
-    check(files)
+    reports.check()
     with Console(as_json=as_json).lanes() as watch:
         comparison = run(compare_again(specs, "url", watch, retries=retries))
     comparison, said = baseline.held(comparison, {})
-    write(comparison, {}, files)
-    warnings = annotate(comparison, {}, github)
+    warnings = reports.write(comparison, {})
     if as_json:
         warnings += said
     lanes, out = comparison.lanes, style()

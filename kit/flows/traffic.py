@@ -153,6 +153,8 @@ def _note(record: Record, target: str, service: Service, version: Version, was: 
             # What was measured of another version says nothing of this one.
             verdict_on=known.verdict_on if same else None,
             verdict_off=known.verdict_off if same else None,
+            blocks_on=known.blocks_on if same else None,
+            blocks_off=known.blocks_off if same else None,
             proof_until=known.proof_until if same else None,
             proof_token=known.proof_token if same else None,
             token_sha256=version.token_sha256,

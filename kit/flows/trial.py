@@ -14,6 +14,7 @@ from kit.platforms.deployment import Deployment, State
 from kit.platforms.platform import Host
 from kit.platforms.service import TOKEN_SHA256, Release, Service, Version
 from kit.proof.lane import Lane
+from kit.proof.verdict import Shape
 from kit.report.view import lane_view
 from kit.targets import Target
 
@@ -75,6 +76,7 @@ def entry(
 ) -> Deployment:
     """What to put on record of a release."""
     verdicts = {lane.header: str(lane.verdict) for lane in lanes}
+    blocks = {lane.header: lane.block_bytes for lane in lanes if lane.shape is Shape.BLOCKS}
     until = release.environment.get(PROOF_UNTIL)
     return replace(
         Deployment.seen(release.place, service, version, state),
@@ -82,6 +84,8 @@ def entry(
         deployed_at=datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds"),
         verdict_on=verdicts.get("on"),
         verdict_off=verdicts.get("off"),
+        blocks_on=blocks.get("on"),
+        blocks_off=blocks.get("off"),
         proof_until=float(until) if until is not None else None,
         token_sha256=release.environment.get(TOKEN_SHA256),
         # One that the user gave the service is not for us to keep.

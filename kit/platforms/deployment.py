@@ -32,6 +32,7 @@ class Deployment:
         deployed_at: when the kit began to deploy it, likewise.
         verdict_on, verdict_off: what the gate measured with the header sent and without; None where it did
             not measure.
+        blocks_on, blocks_off: the size of the blocks that it then came in, in octets; None for no blocks.
         previous: the version that served before; None where there was none.
         expires_at: when the user wanted it removed, ISO 8601 in UTC; None for never.
         proof_until: epoch seconds until which its proof is open; None where unknown.
@@ -59,6 +60,8 @@ class Deployment:
     deployed_at: str | None = None
     verdict_on: str | None = None
     verdict_off: str | None = None
+    blocks_on: int | None = None
+    blocks_off: int | None = None
     previous: str | None = None
     expires_at: str | None = None
     proof_until: float | None = None

@@ -53,7 +53,7 @@ def diagnosis_text(diagnosis: Diagnosis, style: Style | None = None) -> str:
     lines = [f"{style.paint(mark, tone)} {style.paint(first[2:], 'bold')}"]
     lines += [style.paint(line, "bold") for line in rest]
     lines += hang("  ", one_line(diagnosis.url), width)
-    lines += hang("  ", t(text("by {method}", method=lane.method)), width)
+    lines += hang("  ", t(text("Method: {method}", method=lane.method)), width)
     if lane.remark is not None:
         lines += hang("  ", t(lane.remark), width)
     step = lane.looks.next_step

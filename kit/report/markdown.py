@@ -124,7 +124,7 @@ def _evidence(lane: LaneView) -> list[str]:
     if lane.error is not None:
         blocks.append(_text(lane.error.message))
     elif lane.evidence:
-        blocks.append(_text(text("By {method}.", method=lane.method)))
+        blocks.append(_text(text("Method: {method}.", method=lane.method)))
     if lane.evidence:
         blocks.append("\n".join(f"{at}. {_text(step)}" for at, step in enumerate(lane.evidence, 1)))
     if lane.remark is not None:

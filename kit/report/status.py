@@ -155,20 +155,21 @@ def _verdicts(status: DeploymentStatus, target: Target | None) -> list[str]:
     if known is None or (known.verdict_on is None and known.verdict_off is None):
         return []
     verdicts = [
-        arm.format(verdict=_verdict(verdict, target))
-        for verdict, arm in (
-            (known.verdict_on, text("{verdict} with the header")),
-            (known.verdict_off, text("{verdict} without the header")),
+        arm.format(verdict=_verdict(verdict, size, target))
+        for verdict, size, arm in (
+            (known.verdict_on, known.blocks_on, text("{verdict} with the header")),
+            (known.verdict_off, known.blocks_off, text("{verdict} without the header")),
         )
         if verdict is not None
     ]
     return [f"  {one_line(text('measured when deployed: {verdicts}', verdicts=join(', ', verdicts)))}"]
 
 
-def _verdict(word: str, target: Target | None) -> str:
-    """As the gate says it, but for the size, which is not on record."""
-    if word == Verdict.BYTE_LIMITED and target is not None and target.front.hold == "blocks":
-        return verdict_in_words(Verdict.BYTE_LIMITED, Shape.BLOCKS, None, None)
+def _verdict(word: str, size: int | None, target: Target | None) -> str:
+    """As the gate says it, but for what an older kit did not record: the blocks' size."""
+    blocks = size is not None or (target is not None and target.front.hold == "blocks")
+    if word == Verdict.BYTE_LIMITED and blocks:
+        return verdict_in_words(Verdict.BYTE_LIMITED, Shape.BLOCKS, size, None)
     try:
         return verdict_in_words(Verdict(word), None, None, None)
     except ValueError:

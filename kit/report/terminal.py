@@ -120,7 +120,7 @@ def _facts(lane: LaneView) -> list[str]:
         limit = text("hold {hold} (below {seen_from} nothing could have been seen)")
         said = limit if lane.seen_from else text("hold {hold}")
         facts.append(said.format(hold=lane.hold, seen_from=lane.seen_from))
-    facts.append(text("by {method}", method=lane.method))
+    facts.append(text("Method: {method}", method=lane.method))
     if lane.head:
         facts.append(text("the response: {head}", head=lane.head))
     return facts if lane.asked is None else [*facts, lane.asked]

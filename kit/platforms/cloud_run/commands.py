@@ -263,8 +263,13 @@ def removals(
 
 def images_stay(place: Place) -> Removal:
     """What outlives single revisions: no image or archive is named by one."""
-    what = f"the images {image(place)} and uploaded archives, which may cost money: they go with the service"
-    return Removal(f"{what} (kit destroy {place.target})", None)
+    what = text(
+        "the images {images} and uploaded archives, which may cost money: they go with the service "
+        "(kit destroy {target})",
+        images=image(place),
+        target=place.target,
+    )
+    return Removal(what, None)
 
 
 def _gone(kind: str, name: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kit.cli.arguments import VERDICTS, Arms, arms, expectation, held_to, pairs, status
+from kit.cli.arguments import VERDICTS, Arms, Asked, arms, expectation, pairs, status
 from kit.errors import Exit, KitError
 from kit.proof.contract import ASKED, Clause, ContractSpec
 from kit.proof.expectation import Expectation
@@ -22,9 +22,8 @@ def test_the_help_names_every_verdict() -> None:
     assert expectation("streamed") == Expectation(Verdict.INCREMENTAL)
 
 
-def asked(**options: Any) -> ContractSpec:
-    none = {"contract": False, "for_": None, "streams": None}
-    return held_to(expectation(options.pop("expect", None)), **none | options)["contract"]
+def asked(expect: str | None = None, **options: Any) -> ContractSpec:
+    return Asked(**options).held(expect)["contract"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from kit.errors import Code, KitError
 from kit.platforms.deployment import Deployment, State
 from tests.fixtures.deployments import deployed
 
-FLEX = deployed("flex", previous=None, proof_until=1_795_350_000)
+FLEX = deployed("flex", previous=None, proof_until=1_795_350_000, blocks_on=4_096, blocks_off=65_536)
 RUN = deployed("run", state="held-back")
 
 TEXTS = st.text(max_size=30)
@@ -43,6 +43,8 @@ DEPLOYMENTS = st.builds(
     deployed_at=MAYBE,
     verdict_on=MAYBE,
     verdict_off=MAYBE,
+    blocks_on=st.none() | st.integers(),
+    blocks_off=st.none() | st.integers(),
     previous=MAYBE,
     expires_at=MAYBE,
     proof_until=st.none() | st.floats(allow_nan=False, allow_infinity=False),

@@ -19,7 +19,7 @@ from kit.platforms.service import Place, Release, Removal, Service, Version
 from kit.probe.rollout import Kept, Mark
 from kit.proof.lane import Arm, Lane, LaneState
 from kit.proof.rollout import unwatched
-from kit.proof.verdict import Verdict
+from kit.proof.verdict import Shape, Verdict
 from kit.targets import Target, get
 from tests.fixtures.deployments import on_record
 from tests.fixtures.lanes import lane_of
@@ -83,7 +83,17 @@ class Stage:
         self.measured.append(url)
         self.shown.append(proof_token)
         arms: tuple[Arm, Arm] = ("on", "off")
-        return [lane_of(self.target.name, header=arm, verdict=Verdict(self.verdicts[arm])) for arm in arms]
+        verdicts = {arm: Verdict(self.verdicts[arm]) for arm in arms}
+        blocks = {"shape": Shape.BLOCKS, "block_bytes": 65_536}
+        return [
+            lane_of(
+                self.target.name,
+                header=arm,
+                verdict=found,
+                **(blocks if found is Verdict.BYTE_LIMITED else {}),
+            )
+            for arm, found in verdicts.items()
+        ]
 
     @property
     def known(self) -> Deployment:
@@ -134,6 +144,7 @@ def test_a_first_version_serves_at_once_and_is_measured_all_the_same(stage: Stag
     known = stage.known
     assert (known.state, known.version, known.url) == ("serving", "sp-1", "https://example.org")
     assert (known.verdict_on, known.verdict_off) == ("incremental", "byte-limited")
+    assert (known.blocks_on, known.blocks_off) == (None, 65_536)
 
 
 def test_a_later_version_is_measured_before_it_takes_the_traffic_and_what_it_replaces_is_stopped(
